@@ -1,0 +1,1 @@
+//! Serving certificates: from files with reload, or self-signed.

@@ -1,0 +1,1 @@
+//! The storage policy as a WebAssembly component.

@@ -1,0 +1,1 @@
+//! The storage policy for Node and browsers.

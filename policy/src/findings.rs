@@ -1,0 +1,122 @@
+//! What the rules found in one object, and the verdict that follows from it.
+//!
+//! Rules say `deny` and `warn`; how a mode, the length limits of the API server and the number of warnings change that
+//! is decided here, once.
+
+use crate::settings::{DenyOrWarn, Mode};
+use ordinance_contract::{Annotation, Cause, Verdict};
+
+/// A warning's length in characters; the API server cuts longer ones once all together exceed 4 KiB.
+const WARNING_CHARS: usize = 240;
+
+/// How many warnings an answer carries; the last of them says how many more there were.
+const WARNINGS: usize = 10;
+
+/// A refusal's length in characters.
+const MESSAGE_CHARS: usize = 2_000;
+
+/// Everything found, in the order in which it was found.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    mode: Mode,
+    causes: Vec<Cause>,
+    warnings: Vec<String>,
+    audit: Vec<Annotation>,
+}
+
+// === impl Findings ===
+
+impl Findings {
+    /// None yet.
+    pub(crate) const fn new(mode: Mode) -> Self {
+        Self { mode, causes: Vec::new(), warnings: Vec::new(), audit: Vec::new() }
+    }
+
+    /// Something that is refused; a warning under `mode: Warn`.
+    pub(crate) fn deny(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        match self.mode {
+            Mode::Enforce => {
+                self.causes
+                    .push(Cause { field: field.into(), message: one_line(&message.into(), MESSAGE_CHARS) });
+            }
+            Mode::Warn => self.warn(message),
+        }
+    }
+
+    /// Refuses or warns, as a setting says.
+    pub(crate) fn deny_or_warn(
+        &mut self,
+        outcome: DenyOrWarn,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        match outcome {
+            DenyOrWarn::Deny => self.deny(field, message),
+            DenyOrWarn::Warn => self.warn(message),
+        }
+    }
+
+    /// Something that the user should know; said once, however often it is found.
+    pub(crate) fn warn(&mut self, message: impl Into<String>) {
+        let message = one_line(&message.into(), WARNING_CHARS);
+        if !self.warnings.contains(&message) {
+            self.warnings.push(message);
+        }
+    }
+
+    /// Something for the audit log; a later value of the same key is appended.
+    pub(crate) fn audit(&mut self, key: &str, value: impl Into<String>) {
+        let value = one_line(&value.into(), WARNING_CHARS);
+        match self.audit.iter_mut().find(|note| note.key == key) {
+            Some(note) => {
+                note.value.push_str("; ");
+                note.value.push_str(&value);
+            }
+            None => self.audit.push(Annotation { key: key.to_owned(), value }),
+        }
+    }
+
+    /// Whether nothing was refused.
+    pub(crate) fn allowed(&self) -> bool {
+        self.causes.is_empty()
+    }
+
+    /// The verdict; a patch goes only with a yes.
+    pub(crate) fn into_verdict(self, patch: Option<String>) -> Verdict {
+        let allowed = self.allowed();
+        Verdict {
+            allowed,
+            message: one_line(&summary(&self.causes), MESSAGE_CHARS),
+            causes: self.causes,
+            warnings: capped(self.warnings),
+            patch: patch.filter(|_| allowed),
+            audit: self.audit,
+        }
+    }
+}
+
+/// All causes in one line, the first first.
+fn summary(causes: &[Cause]) -> String {
+    causes.iter().map(|cause| cause.message.as_str()).collect::<Vec<_>>().join("; also: ")
+}
+
+/// At most [`WARNINGS`], the last of them with the number of the others.
+fn capped(mut warnings: Vec<String>) -> Vec<String> {
+    let rest = warnings.len().saturating_sub(WARNINGS);
+    if rest > 0 {
+        warnings.truncate(WARNINGS - 1);
+        warnings.push(format!("and {} more warnings", rest + 1));
+    }
+    warnings
+}
+
+/// The text without line breaks and other control characters, cut at a number of characters.
+pub(crate) fn one_line(text: &str, chars: usize) -> String {
+    let mut line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars + 1).collect();
+    if line.chars().count() > chars {
+        line = line.chars().take(chars - 1).collect();
+        line.push('…');
+    }
+    line
+}

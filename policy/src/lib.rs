@@ -1,0 +1,168 @@
+//! The rules that keep the replicas of a StatefulSet out of each other's files.
+//!
+//! Two pure questions: [`keys`] names what a stored object holds, uses or looks at, [`review`] judges a request, given
+//! who else holds or uses something overlapping. [`open`] is `review` in two steps, so that an object is parsed once:
+//! it decides at once, or returns an [`Inquiry`] that wants holdings. Each kind of object has a module of its own.
+
+mod claim;
+mod findings;
+mod json;
+mod persistent_volume;
+mod settings;
+mod statefulset;
+mod storage_class;
+
+pub use settings::Settings;
+
+use findings::Findings;
+use ordinance_contract::{Description, Holding, Key, Operation, Problem, Request, Scope, Verdict, Watch};
+
+/// A request that was read once and waits for the holdings that overlap its keys.
+pub struct Inquiry<'a> {
+    subject: Box<dyn Subject + 'a>,
+}
+
+/// What [`open`] says.
+pub enum Opened<'a> {
+    /// Nobody else matters.
+    Decided(Verdict),
+    /// The verdict depends on who else holds or uses these keys.
+    Asks(Vec<Key>, Inquiry<'a>),
+}
+
+/// One request for one kind of object, read and ready to be judged.
+trait Subject {
+    /// What the object holds, uses or looks at; empty if nobody else matters.
+    fn keys(&self) -> Vec<Key>;
+
+    /// The verdict, given everything that overlaps [`Subject::keys`].
+    fn verdict(&self, holdings: &[Holding]) -> Verdict;
+}
+
+/// The name and version of the policy, what it watches, and the schema of its settings.
+pub fn describe() -> Description {
+    let watch = |group: &str, resource: &str, metadata_only| Watch {
+        group: group.to_owned(),
+        version: "v1".to_owned(),
+        resource: resource.to_owned(),
+        metadata_only,
+    };
+    Description {
+        name: "storage".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        watches: vec![
+            watch("", "persistentvolumes", false),
+            watch("apps", "statefulsets", false),
+            watch("", "persistentvolumeclaims", true),
+        ],
+        settings_schema: settings::SCHEMA.to_owned(),
+    }
+}
+
+/// Whether these settings can be used; an empty text stands for the defaults.
+///
+/// # Errors
+///
+/// Every setting that is unknown or has a value that cannot be used.
+pub fn check_settings(settings: &str) -> Result<(), Vec<Problem>> {
+    settings::check(settings)
+}
+
+/// The keys of a stored object.
+///
+/// # Errors
+///
+/// One line, if the object can't be read.
+pub fn keys(scope: &Scope<'_>, object: &str, settings: &Settings) -> Result<Vec<Key>, String> {
+    let keys = match kind(scope) {
+        Kind::StatefulSet => statefulset::keys(scope, object, settings),
+        Kind::Claim => claim::keys(scope, object, settings),
+        Kind::PersistentVolume => persistent_volume::keys(scope, object, settings),
+        Kind::Scale | Kind::StorageClass | Kind::Other => Ok(Vec::new()),
+    };
+    keys.map_err(|error| unreadable(scope, &error))
+}
+
+/// The verdict on a request, given everything that overlaps its keys.
+pub fn review(request: &Request<'_>, settings: &Settings, holdings: &[Holding]) -> Verdict {
+    match open(request, settings) {
+        Opened::Decided(verdict) => verdict,
+        Opened::Asks(_, inquiry) => inquiry.verdict(holdings),
+    }
+}
+
+/// Reads a request, and decides it if nobody else matters.
+pub fn open<'a>(request: &'a Request<'_>, settings: &'a Settings) -> Opened<'a> {
+    let subject = match subject(request, settings) {
+        Ok(Some(subject)) => subject,
+        Ok(None) => return Opened::Decided(Verdict::allow()),
+        Err(error) => return Opened::Decided(not_judged(request, settings, &error)),
+    };
+    let keys = subject.keys();
+    if keys.is_empty() {
+        return Opened::Decided(subject.verdict(&[]));
+    }
+    Opened::Asks(keys, Inquiry { subject })
+}
+
+// === impl Inquiry ===
+
+impl Inquiry<'_> {
+    /// The verdict, given everything that overlaps the keys.
+    pub fn verdict(&self, holdings: &[Holding]) -> Verdict {
+        self.subject.verdict(holdings)
+    }
+}
+
+/// The kinds that the policy knows.
+enum Kind {
+    StatefulSet,
+    Scale,
+    Claim,
+    PersistentVolume,
+    StorageClass,
+    Other,
+}
+
+fn kind(scope: &Scope<'_>) -> Kind {
+    match (&*scope.group, &*scope.resource, &*scope.subresource) {
+        ("apps", "statefulsets", "") => Kind::StatefulSet,
+        ("apps", "statefulsets", "scale") => Kind::Scale,
+        ("", "persistentvolumeclaims", "") => Kind::Claim,
+        ("", "persistentvolumes", "") => Kind::PersistentVolume,
+        ("storage.k8s.io", "storageclasses", "") => Kind::StorageClass,
+        _ => Kind::Other,
+    }
+}
+
+/// What a request is about; none if it passes whatever it says.
+fn subject<'a>(
+    request: &'a Request<'_>,
+    settings: &'a Settings,
+) -> Result<Option<Box<dyn Subject + 'a>>, serde_json::Error> {
+    if !matches!(request.operation, Operation::Create | Operation::Update) {
+        return Ok(None);
+    }
+    let Some(object) = request.object.as_deref() else { return Ok(None) };
+    match kind(&request.scope) {
+        Kind::StatefulSet => statefulset::open(request, object, settings).map(Some),
+        Kind::Scale => statefulset::open_scale(request, object, settings).map(Some),
+        Kind::Claim => claim::open(request, object, settings).map(Some),
+        Kind::PersistentVolume => persistent_volume::open(request, object, settings).map(Some),
+        Kind::StorageClass => storage_class::open(request, object, settings).map(Some),
+        Kind::Other => Ok(None),
+    }
+}
+
+/// An object that can't be read is none that the API server would store: it passes, and says that nobody looked.
+fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
+    let mut findings = Findings::new(settings.mode);
+    findings.warn(format!("Ordinance did not look at this: {}", unreadable(&request.scope, error)));
+    findings.audit("unreadable", error.to_string());
+    findings.into_verdict(None)
+}
+
+/// Why an object can't be read, in one line.
+fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
+    findings::one_line(&format!("{} {:?} can't be read: {error}", scope.resource, scope.name), 240)
+}

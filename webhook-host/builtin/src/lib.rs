@@ -1,0 +1,1 @@
+//! The built-in policy, compiled ahead and embedded.

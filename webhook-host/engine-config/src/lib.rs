@@ -1,0 +1,1 @@
+//! One configuration of the Wasm engine, for compiling ahead and for running.

@@ -1,0 +1,1 @@
+//! Who holds which key: realm, tree of segments, holders.

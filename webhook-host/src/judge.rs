@@ -1,0 +1,70 @@
+//! Who answers an admission request: the seam between the server and the policies.
+
+use ordinance_contract::{Request, Verdict};
+use std::time::Instant;
+
+/// Answers admission requests. The server knows nothing else of a policy.
+pub trait Judge: Send + Sync {
+    /// The verdict on one request, reached before the deadline.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure>;
+
+    /// Where the server calls [`Judge::judge`].
+    fn place(&self) -> Place;
+}
+
+/// Where a judge runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the connection's own task: takes microseconds and is trusted to end.
+    Inline,
+    /// On a thread of the pool: may use up its time.
+    Pool,
+}
+
+/// Why a policy gave no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The evaluation took longer than it may.
+    #[error("ran longer than {limit_ms} ms")]
+    Time {
+        /// The limit in milliseconds.
+        limit_ms: u64,
+    },
+    /// The guest wanted more memory or a larger table than it may have.
+    #[error("needed more than {limit} bytes of memory")]
+    Memory {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The guest's stack overflowed.
+    #[error("needed more than {limit} bytes of stack")]
+    Stack {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The answer is larger than it may be.
+    #[error("answered with more than {limit} bytes")]
+    Output {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The guest trapped, e.g. by a panic.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// The answer makes no sense, e.g. a patch that is not JSON.
+    #[error("answered nonsense: {0}")]
+    Nonsense(String),
+    /// More holdings overlap than may be handed to one evaluation.
+    #[error("more than {limit} different holdings overlap this object's keys")]
+    Holdings {
+        /// The limit.
+        limit: usize,
+    },
+    /// The index cannot answer now; asking again later may help.
+    #[error("the index is not ready")]
+    NotReady,
+}

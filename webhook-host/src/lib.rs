@@ -1,0 +1,6 @@
+//! Keeps the replicas of a StatefulSet out of each other's files: a TLS webhook host for Wasm policies.
+//!
+//! Bytes become a review, a request, a verdict, an answer, and bytes again: a module an arrow.
+
+pub mod judge;
+pub mod limits;

@@ -1,0 +1,3 @@
+//! The binary `ordinance`.
+
+fn main() {}
