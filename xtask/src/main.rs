@@ -1,3 +1,54 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask demo` shows what Ordinance does, `cargo xtask test` runs every test.
+//!
+//! Each command is a module; this file only parses and dispatches.
 
-fn main() {}
+mod bench;
+mod build;
+mod demo;
+mod papers;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play the founding story against a real TLS host on a loopback port.
+    Demo,
+    /// Run every test: natively, as a component, in Node, and over real sockets.
+    Test,
+    /// Measure speed and memory, and compare them with the goals and with the kept baseline.
+    Bench(bench::Arguments),
+    /// Run every command that README and docs show.
+    Papers,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test => test::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Papers => papers::run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The root of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask demo`: the founding story, told by a real host over TLS.
+//!
+//! The manifests are those of `deploy/examples/founding-story`; each is sent as the API server would send it, first to
+//! the mutating and then to the validating webhook.
+
+mod host;
+mod show;
+
+use crate::build::{self, Profile};
+use anyhow::Result;
+use host::Host;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Where the manifests are.
+const STORY: &str = "deploy/examples/founding-story";
+
+/// Tells the story.
+pub fn run() -> Result<ExitCode> {
+    build::wasm_target()?;
+    let host = Host::start(&build::binary("ordinance", Profile::Dev)?)?;
+    show::title("Two replicas, two NFS volumes made by hand, one directory", &host.address());
+    mistake(&host)?;
+    isolation(&host)?;
+    repair(&host)?;
+    show::closing();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The second volume on a directory is refused.
+fn mistake(host: &Host) -> Result<()> {
+    show::chapter(1, "Both PersistentVolumes name one directory: the second is refused");
+    for file in ["pv.yaml", "pv2-mistake.yaml"] {
+        let object = manifest(file)?;
+        show::answer(&object, &host.create(&object)?);
+    }
+    Ok(())
+}
+
+/// The StatefulSet's mount gets a directory for each ordinal.
+fn isolation(host: &Host) -> Result<()> {
+    show::chapter(2, "Each replica of the StatefulSet gets a directory of its own, even on a shared volume");
+    let object = manifest("web.yaml")?;
+    let answer = host.create(&object)?;
+    show::answer(&object, &answer);
+    show::patch(&object, &answer)
+}
+
+/// With a directory for each volume both pass.
+fn repair(host: &Host) -> Result<()> {
+    show::chapter(3, "The repair, a directory for each volume: both are accepted");
+    show::note("PersistentVolume \"pv\" is deleted, and made again with a directory of its own.");
+    host.delete(&manifest("pv.yaml")?)?;
+    for file in ["pv-repaired.yaml", "pv2-repaired.yaml"] {
+        let object = manifest(file)?;
+        show::answer(&object, &host.create(&object)?);
+    }
+    Ok(())
+}
+
+/// One manifest of the story.
+fn manifest(file: &str) -> Result<Value> {
+    let text = std::fs::read_to_string(crate::root().join(STORY).join(file))?;
+    Ok(serde_saphyr::from_str(&text)?)
+}

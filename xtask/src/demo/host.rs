@@ -1,0 +1,183 @@
+//! A running host, and a client that asks it what the API server would ask.
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// How long the host may take to become ready.
+const START: Duration = Duration::from_secs(30);
+
+/// How often the ready file is looked for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A host that runs until this value is dropped.
+pub struct Host {
+    process: Child,
+    ready: Ready,
+    client: ureq::Agent,
+}
+
+/// What the host writes once it is ready.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready {
+    https: String,
+    ca_bundle: String,
+}
+
+/// What both webhooks said of one object.
+pub struct Answer {
+    /// Whether both allowed it.
+    pub allowed: bool,
+    /// The reason of a refusal.
+    pub message: String,
+    /// What kubectl would print.
+    pub warnings: Vec<String>,
+    /// The mutating webhook's patch.
+    pub patch: Option<Value>,
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Starts the host on free loopback ports and waits until it is ready.
+    pub fn start(ordinance: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("ready.json");
+        let mut process = Command::new(ordinance)
+            .args(["serve", "--self-signed", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .arg("--ready-file")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("can't start {}", ordinance.display()))?;
+        let ready = ready(&mut process, &file)?;
+        let client = client(&ready)?;
+        Ok(Self { process, ready, client })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("https://{}", self.ready.https)
+    }
+
+    /// Asks whether an object may be created, as the API server does: mutate, apply the patch, validate.
+    pub fn create(&self, object: &Value) -> Result<Answer> {
+        let mutated = self.ask("mutate", &review("CREATE", Some(object), None))?;
+        if !mutated.allowed {
+            return Ok(mutated);
+        }
+        let patched = mutated.applied_to(object)?;
+        let validated = self.ask("validate", &review("CREATE", Some(&patched), None))?;
+        Ok(Answer { patch: mutated.patch, ..validated.with(mutated.warnings) })
+    }
+
+    /// Asks whether an object may be deleted.
+    pub fn delete(&self, object: &Value) -> Result<Answer> {
+        self.ask("validate", &review("DELETE", None, Some(object)))
+    }
+
+    fn ask(&self, phase: &str, review: &Value) -> Result<Answer> {
+        let url = format!("https://{}/{phase}/storage?timeout=5s", self.ready.https);
+        let mut response = self.client.post(url).content_type("application/json").send(review.to_string())?;
+        Answer::read(&serde_json::from_str(&response.body_mut().read_to_string()?)?)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits for the ready file.
+fn ready(process: &mut Child, file: &Path) -> Result<Ready> {
+    let end = Instant::now() + START;
+    while Instant::now() < end {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            return Ok(serde_json::from_str(&text)?);
+        }
+        if let Some(status) = process.try_wait()? {
+            bail!("the host stopped before it was ready: {status}");
+        }
+        std::thread::sleep(LOOK);
+    }
+    bail!("the host was not ready within {} s", START.as_secs())
+}
+
+/// A client that trusts the host's own authority and nothing else.
+fn client(ready: &Ready) -> Result<ureq::Agent> {
+    let authority = Certificate::from_pem(ready.ca_bundle.as_bytes())?;
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build();
+    Ok(ureq::Agent::config_builder().tls_config(tls).http_status_as_error(false).build().into())
+}
+
+/// An AdmissionReview such as the API server sends.
+fn review(operation: &str, object: Option<&Value>, old: Option<&Value>) -> Value {
+    let subject = object.or(old).unwrap_or(&Value::Null);
+    let (group, version) = group_version(subject);
+    let kind = subject["kind"].as_str().unwrap_or_default();
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+            "kind": { "group": group, "version": version, "kind": kind },
+            "resource": { "group": group, "version": version, "resource": format!("{}s", kind.to_lowercase()) },
+            "name": subject["metadata"]["name"],
+            "namespace": subject["metadata"]["namespace"].as_str().unwrap_or_default(),
+            "operation": operation,
+            "userInfo": { "username": "demo" },
+            "object": object,
+            "oldObject": old,
+            "dryRun": false,
+        }
+    })
+}
+
+fn group_version(object: &Value) -> (&str, &str) {
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn read(review: &Value) -> Result<Self> {
+        let response = &review["response"];
+        let warnings = response["warnings"].as_array().into_iter().flatten();
+        Ok(Self {
+            allowed: response["allowed"].as_bool().context("the host did not answer with a review")?,
+            message: response["status"]["message"].as_str().unwrap_or_default().to_owned(),
+            warnings: warnings.filter_map(|warning| warning.as_str().map(str::to_owned)).collect(),
+            patch: response["patch"].as_str().map(decode).transpose()?,
+        })
+    }
+
+    /// The object as the API server would go on with it.
+    pub fn applied_to(&self, object: &Value) -> Result<Value> {
+        let mut patched = object.clone();
+        if let Some(patch) = &self.patch {
+            json_patch::patch(&mut patched, &serde_json::from_value::<json_patch::Patch>(patch.clone())?)?;
+        }
+        Ok(patched)
+    }
+
+    /// The same with an earlier answer's warnings before its own, each said once.
+    fn with(mut self, earlier: Vec<String>) -> Self {
+        self.warnings.retain(|warning| !earlier.contains(warning));
+        self.warnings.splice(0..0, earlier);
+        self
+    }
+}
+
+fn decode(patch: &str) -> Result<Value> {
+    Ok(serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(patch)?)?)
+}

@@ -1,0 +1,87 @@
+//! How the story looks in a terminal; without colours where there is none, or under `NO_COLOR`.
+
+use super::host::Answer;
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use anyhow::Result;
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// Lines around a change in a diff.
+const CONTEXT: usize = 3;
+
+/// The story's title, and who tells it.
+pub fn title(text: &str, address: &str) {
+    println!("\n{BOLD}{text}{BOLD:#}");
+    println!(
+        "{DIM}Ordinance listens on {address}; every line below is its answer to an AdmissionReview.{DIM:#}"
+    );
+}
+
+/// A chapter's heading.
+pub fn chapter(number: u8, text: &str) {
+    println!("\n{BOLD}{number}. {text}{BOLD:#}\n");
+}
+
+/// A word between the answers.
+pub fn note(text: &str) {
+    println!("   {DIM}{text}{DIM:#}");
+}
+
+/// What was asked, and the answer in a line or a few.
+pub fn answer(object: &Value, answer: &Answer) {
+    let (style, mark, word) =
+        if answer.allowed { (GREEN, "✔", "accepted") } else { (RED, "✘", "refused") };
+    println!("   {style}{mark} {word}{style:#}  {}", describe(object));
+    if !answer.allowed {
+        println!("              {}", answer.message);
+    }
+    for warning in &answer.warnings {
+        println!("   {YELLOW}  warning{YELLOW:#}   {warning}");
+    }
+}
+
+/// The patch as a diff of the manifest.
+pub fn patch(object: &Value, answer: &Answer) -> Result<()> {
+    let before = serde_saphyr::to_string(object)?;
+    let after = serde_saphyr::to_string(&answer.applied_to(object)?)?;
+    let diff = TextDiff::from_lines(&before, &after);
+    println!();
+    for group in diff.grouped_ops(CONTEXT) {
+        for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
+            line(change.tag(), change.value());
+        }
+    }
+    Ok(())
+}
+
+fn line(tag: ChangeTag, text: &str) {
+    let (style, sign) = match tag {
+        ChangeTag::Delete => (RED, '-'),
+        ChangeTag::Insert => (GREEN, '+'),
+        ChangeTag::Equal => (DIM, ' '),
+    };
+    println!("   {style}{sign} {}{style:#}", text.trim_end());
+}
+
+/// Where to go from here.
+pub fn closing() {
+    println!("\n{DIM}The manifests: {}. The rules and settings: README.md.{DIM:#}\n", super::STORY);
+}
+
+/// An object in a few words: kind, name, and the export that a volume names.
+fn describe(object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let nfs = &object["spec"]["nfs"];
+    match (nfs["server"].as_str(), nfs["path"].as_str()) {
+        (Some(server), Some(path)) => format!("{kind} {name}  {DIM}{server}:{path}{DIM:#}"),
+        _ => format!("{kind} {name}"),
+    }
+}
