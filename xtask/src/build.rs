@@ -71,6 +71,6 @@ pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
 
 /// The last executable that cargo's messages name.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
-    let mut lines = messages.split(|byte| *byte == b'\n');
-    lines.rfind_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable)
+    let lines = messages.split(|byte| *byte == b'\n');
+    lines.rev().find_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable)
 }
