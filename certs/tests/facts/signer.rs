@@ -1,0 +1,65 @@
+//! A CA of the tests' own, whose certificates and keys can be written to files.
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use std::time::{Duration, SystemTime};
+
+/// A certificate and its key as PEM.
+#[derive(Clone)]
+pub struct Pem {
+    pub certificate: String,
+    pub key: String,
+}
+
+/// Signs whatever it is told to.
+pub struct Signer {
+    issuer: Issuer<'static, KeyPair>,
+    pub ca: String,
+}
+
+/// When a certificate counts.
+#[derive(Clone, Copy)]
+pub enum Dates {
+    Current,
+    Past,
+    Future,
+}
+
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+impl Signer {
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let ca = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), ca }
+    }
+
+    /// A certificate for `localhost`, told apart by its common name.
+    pub fn leaf(&self, common_name: &str) -> Pem {
+        self.sign(common_name, &["localhost"], Dates::Current)
+    }
+
+    pub fn sign(&self, common_name: &str, dns: &[&str], dates: Dates) -> Pem {
+        let names: Vec<String> = dns.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        let (from, until) = dates.span(SystemTime::now());
+        params.not_before = from.into();
+        params.not_after = until.into();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Pem { certificate, key: key.serialize_pem() }
+    }
+}
+
+impl Dates {
+    fn span(self, now: SystemTime) -> (SystemTime, SystemTime) {
+        match self {
+            Self::Current => (now - HOUR, now + HOUR),
+            Self::Past => (now - 2 * HOUR, now - HOUR),
+            Self::Future => (now + HOUR, now + 2 * HOUR),
+        }
+    }
+}
