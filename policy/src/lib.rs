@@ -5,6 +5,7 @@
 //! it decides at once, or returns an [`Inquiry`] that wants holdings. Each kind of object has a module of its own.
 
 mod claim;
+mod export;
 mod findings;
 mod json;
 mod persistent_volume;

@@ -1,0 +1,335 @@
+//! What an export is: which directory of which server a volume means, however it is written.
+//!
+//! An [`Export`] is normalised by construction, so two of them are one directory exactly if their realms and segments
+//! are equal. No name is looked up: names that the operator does not declare as one (`exports.serverAliases`) are
+//! two servers.
+
+mod csi;
+mod options;
+mod path;
+mod server;
+
+pub(crate) use csi::{Attributes, CsiSource, VolumeNames};
+pub(crate) use options::MountOptions;
+pub(crate) use server::Server;
+
+use crate::json::{self, Text};
+use crate::settings::Exports;
+use serde::Deserialize;
+use std::fmt;
+
+/// The longest export in a message, in characters: a warning has 240 for everything.
+const SHOWN_CHARS: usize = 80;
+
+/// A directory that a server exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Export {
+    protocol: Protocol,
+    server: Server,
+    /// Only one that is not the protocol's own.
+    port: Option<u16>,
+    /// CephFS: the file system, where it is named.
+    file_system: Option<String>,
+    segments: Vec<String>,
+    /// How many of the segments a pseudo-root put in front.
+    pseudo_root: usize,
+    /// Whether the path is not written as it is shown here.
+    respelled: bool,
+}
+
+/// How a directory is reached; the scheme of the realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// In-tree and by CSI.
+    Nfs,
+    /// By CSI.
+    Smb,
+    /// A file system of AWS; the server is its id.
+    Efs,
+    /// The server is the cluster's id, or its monitors.
+    Cephfs,
+}
+
+/// Where a volume lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There.
+    Export(Export),
+    /// That can't be known: this stays unresolved.
+    Unknown(String),
+    /// On nothing that the rules know, or on nothing that the API server or the driver would accept.
+    Elsewhere,
+}
+
+/// The source `nfs` of a PersistentVolume or of a pod's volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NfsSource<'a> {
+    /// A name or an address.
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    pub(crate) server: Text<'a>,
+    /// An absolute path.
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    pub(crate) path: Text<'a>,
+    /// Enforced in a pod's volume, only declared in a PersistentVolume.
+    #[serde(deserialize_with = "json::lenient")]
+    pub(crate) read_only: bool,
+}
+
+/// The source `cephfs` of a PersistentVolume or of a pod's volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CephfsSource<'a> {
+    /// The cluster, by its monitors.
+    #[serde(borrow, deserialize_with = "json::list")]
+    pub(crate) monitors: Vec<Text<'a>>,
+    /// The mounted root; `/` if there is none.
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    pub(crate) path: Text<'a>,
+    /// As for NFS.
+    #[serde(deserialize_with = "json::lenient")]
+    pub(crate) read_only: bool,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The export, if it is known.
+    pub(crate) fn export(self) -> Option<Export> {
+        match self {
+            Self::Export(export) => Some(export),
+            Self::Unknown(_) | Self::Elsewhere => None,
+        }
+    }
+
+    fn of(export: Option<Export>) -> Self {
+        export.map_or(Self::Elsewhere, Self::Export)
+    }
+}
+
+// === impl NfsSource ===
+
+impl NfsSource<'_> {
+    /// The export of a pod's volume: without options, so by version 4.
+    pub(crate) fn inline_export(&self, settings: &Exports) -> Option<Export> {
+        self.export(&MountOptions::default(), settings)
+    }
+
+    /// The export as mounted with some options; none for what the API server refuses.
+    pub(crate) fn export(&self, options: &MountOptions, settings: &Exports) -> Option<Export> {
+        if !self.path.starts_with('/') {
+            return None;
+        }
+        Export::nfs(&self.server, &self.path, options, settings)
+    }
+}
+
+// === impl CephfsSource ===
+
+impl CephfsSource<'_> {
+    /// The export; none without a monitor.
+    pub(crate) fn export(&self, settings: &Exports) -> Option<Export> {
+        let server = Server::of_monitors(self.monitors.iter().map(|monitor| &**monitor), settings)?;
+        Some(Export::new(Protocol::Cephfs, server, &self.path))
+    }
+}
+
+// === impl Protocol ===
+
+impl Protocol {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Nfs => "nfs",
+            Self::Smb => "smb",
+            Self::Efs => "efs",
+            Self::Cephfs => "cephfs",
+        }
+    }
+
+    /// The port that an option need not name.
+    fn default_port(self) -> Option<u16> {
+        match self {
+            Self::Nfs => Some(2049),
+            Self::Smb => Some(445),
+            Self::Efs | Self::Cephfs => None,
+        }
+    }
+}
+
+// === impl Export ===
+
+impl Export {
+    /// The path is split as all paths are: empty segments and `.` dropped, `..` resolved, case and spaces kept.
+    fn new(protocol: Protocol, server: Server, path: &str) -> Self {
+        let segments = path::segments(path);
+        let respelled = !path.is_empty() && path::joined(&segments) != path;
+        Self { protocol, server, port: None, file_system: None, segments, pseudo_root: 0, respelled }
+    }
+
+    /// A path of an NFS server; none without a server.
+    pub(crate) fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
+        let server = Server::resolve(server, settings)?;
+        let export = Self::new(Protocol::Nfs, server, path).on_port(options);
+        Some(if options.is_version_4() { export.below_pseudo_root(settings) } else { export })
+    }
+
+    /// A path of an SMB server, in which case does not matter.
+    fn smb(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
+        let server = Server::resolve(server, settings)?;
+        let mut export = Self::new(Protocol::Smb, server, &path.to_lowercase()).on_port(options);
+        export.respelled |= path.chars().any(char::is_uppercase);
+        Some(export)
+    }
+
+    fn on_port(mut self, options: &MountOptions) -> Self {
+        self.port = options.port().filter(|port| Some(*port) != self.protocol.default_port());
+        self
+    }
+
+    /// The path that NFSv4 calls by this one.
+    fn below_pseudo_root(mut self, settings: &Exports) -> Self {
+        let root = settings
+            .pseudo_roots
+            .iter()
+            .find(|(server, _)| {
+                Server::resolve(server, settings).is_some_and(|s| s.name() == self.server.name())
+            })
+            .map(|(_, root)| path::segments(root));
+        if let Some(mut segments) = root {
+            self.pseudo_root = segments.len();
+            segments.append(&mut self.segments);
+            self.segments = segments;
+        }
+        self
+    }
+
+    /// The tree of keys that the export lies in, e.g. `nfs://10.0.0.5` or `nfs://[fd00::1]:2050`.
+    pub(crate) fn realm(&self) -> String {
+        let mut realm = format!("{}://{}", self.protocol.scheme(), self.server.host());
+        if let Some(port) = self.port {
+            realm.push_str(&format!(":{port}"));
+        }
+        if let Some(file_system) = &self.file_system {
+            realm.push('/');
+            realm.push_str(file_system);
+        }
+        realm
+    }
+
+    /// The path below the realm; empty for its root.
+    pub(crate) fn segments(&self) -> &[String] {
+        &self.segments
+    }
+
+    /// The segments as the volume writes them: without those of a pseudo-root.
+    pub(crate) fn written(&self) -> &[String] {
+        self.segments.get(self.pseudo_root..).unwrap_or_default()
+    }
+
+    /// The pseudo-root that the volume's path is below, if it has one.
+    pub(crate) fn pseudo_root(&self) -> &[String] {
+        self.segments.get(..self.pseudo_root).unwrap_or_default()
+    }
+
+    /// How the directory is reached.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The server, by its canonical name.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Whether the path is written otherwise than it is shown, e.g. with a slash at its end.
+    pub(crate) fn respelled(&self) -> bool {
+        self.respelled
+    }
+}
+
+/// As messages name it: cut in the middle, without control characters.
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.realm(), &self.segments))
+    }
+}
+
+/// A place in a realm as messages name it: cut in the middle, without control characters.
+pub(crate) fn shown(realm: &str, segments: &[String]) -> String {
+    path::cut(&format!("{realm}{}", path::joined(segments)), SHOWN_CHARS)
+}
+
+/// A path as messages name it.
+pub(crate) fn shown_path(segments: &[String]) -> String {
+    path::cut(&path::joined(segments), SHOWN_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nfs<'a>(server: &'a str, path: &'a str) -> NfsSource<'a> {
+        NfsSource { server: server.into(), path: path.into(), read_only: false }
+    }
+
+    fn inline(server: &str, path: &str, settings: &Exports) -> Option<String> {
+        nfs(server, path).inline_export(settings).map(|export| export.to_string())
+    }
+
+    fn with_pseudo_root() -> Exports {
+        Exports {
+            server_aliases: [("nas.example.com".to_owned(), vec!["nas".to_owned()])].into(),
+            pseudo_roots: [("NAS".to_owned(), "/srv/".to_owned())].into(),
+            ..Exports::default()
+        }
+    }
+
+    #[test]
+    fn realm_and_segments_are_those_of_the_canonical_export() {
+        let options = MountOptions::of(["port=2050"]);
+        let export = nfs("[FD00::1]", "/srv//www/").export(&options, &Exports::default());
+        assert_eq!(export.as_ref().map(Export::realm).as_deref(), Some("nfs://[fd00::1]:2050"));
+        assert_eq!(export.as_ref().map(Export::segments), Some(["srv", "www"].map(String::from).as_slice()));
+        assert_eq!(export.map(|export| export.respelled()), Some(true));
+    }
+
+    #[test]
+    fn the_port_of_the_protocol_need_not_be_named() {
+        for options in ["port=2049", "port=0", "hard"] {
+            let export = nfs("nas", "/").export(&MountOptions::of([options]), &Exports::default());
+            assert_eq!(export.map(|export| export.realm()).as_deref(), Some("nfs://nas"));
+        }
+    }
+
+    #[test]
+    fn by_version_4_a_path_is_below_the_pseudo_root_and_by_3_itself() {
+        let settings = with_pseudo_root();
+        assert_eq!(inline("nas", "/www", &settings).as_deref(), Some("nfs://nas.example.com/srv/www"));
+        assert_eq!(
+            inline("nas.example.com", "/srv/www", &settings).as_deref(),
+            Some("nfs://nas.example.com/srv/srv/www")
+        );
+        let export = nfs("nas", "/srv/www").export(&MountOptions::of(["nfsvers=3"]), &settings);
+        assert_eq!(export.map(|export| export.to_string()).as_deref(), Some("nfs://nas.example.com/srv/www"));
+    }
+
+    #[test]
+    fn a_path_below_a_pseudo_root_keeps_what_was_written() {
+        let export = nfs("nas", "/www").inline_export(&with_pseudo_root());
+        assert_eq!(export.as_ref().map(Export::written), Some(["www".to_owned()].as_slice()));
+        assert_eq!(export.as_ref().map(Export::pseudo_root), Some(["srv".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn what_the_api_server_refuses_is_no_export() {
+        assert_eq!(inline("nas", "srv/www", &Exports::default()), None);
+        assert_eq!(inline(" ", "/srv", &Exports::default()), None);
+    }
+
+    #[test]
+    fn a_long_path_is_cut_where_it_is_shown() {
+        let path = format!("/{}", "x".repeat(4_000));
+        let shown = inline("nas", &path, &Exports::default()).unwrap_or_default();
+        assert_eq!(shown.chars().count(), SHOWN_CHARS);
+    }
+}

@@ -1,0 +1,127 @@
+//! Servers by their canonical names.
+
+use crate::settings::Exports;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A server: the name that all its aliases stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    name: String,
+    /// The name that `exports.serverAliases` led from.
+    alias: Option<String>,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// The server that a name or address stands for; none if nothing is left of it.
+    pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
+        let server = normalised(written);
+        (!server.is_empty()).then(|| Self::through_aliases(server, settings))
+    }
+
+    /// A cluster that is known by its monitors, in whatever order; none without any.
+    pub(crate) fn of_monitors<'t>(
+        monitors: impl Iterator<Item = &'t str>,
+        settings: &Exports,
+    ) -> Option<Self> {
+        let mut monitors: Vec<String> = monitors.map(without_monitor_port).map(normalised).collect();
+        monitors.retain(|monitor| !monitor.is_empty());
+        monitors.sort_unstable();
+        monitors.dedup();
+        (!monitors.is_empty()).then(|| Self::through_aliases(monitors.join(","), settings))
+    }
+
+    fn through_aliases(server: String, settings: &Exports) -> Self {
+        let canonical = settings
+            .server_aliases
+            .iter()
+            .find(|(_, aliases)| aliases.iter().any(|alias| normalised(alias) == server))
+            .map(|(canonical, _)| normalised(canonical))
+            .filter(|canonical| *canonical != server);
+        match canonical {
+            Some(name) => Self { name, alias: Some(server) },
+            None => Self { name: server, alias: None },
+        }
+    }
+
+    /// The canonical name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The other name, if it was reached by one.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        self.alias.as_deref()
+    }
+
+    /// The name as it stands before a port.
+    pub(crate) fn host(&self) -> String {
+        if self.name.parse::<Ipv6Addr>().is_ok() { format!("[{}]", self.name) } else { self.name.clone() }
+    }
+}
+
+/// Without spaces around it and brackets; an address in its canonical form, IPv4 where it is mapped to IPv6; a name
+/// in lower case without the dot at its end.
+pub(crate) fn normalised(server: &str) -> String {
+    let bare = server.trim();
+    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare).trim();
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => bare.trim_end_matches('.').to_lowercase(),
+    }
+}
+
+/// A monitor without one of the two ports that monitors have.
+fn without_monitor_port(monitor: &str) -> &str {
+    let monitor = monitor.trim();
+    monitor.strip_suffix(":6789").or_else(|| monitor.strip_suffix(":3300")).unwrap_or(monitor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aliases(canonical: &str, others: &[&str]) -> Exports {
+        let others = others.iter().map(ToString::to_string).collect();
+        Exports { server_aliases: [(canonical.to_owned(), others)].into(), ..Exports::default() }
+    }
+
+    #[test]
+    fn spellings_of_one_server_are_equal() {
+        for (written, server) in [
+            (" NAS.Example.com. ", "nas.example.com"),
+            ("10.0.0.5", "10.0.0.5"),
+            ("::ffff:10.0.0.5", "10.0.0.5"),
+            ("[::FFFF:a00:5]", "10.0.0.5"),
+            ("[FD00:0:0::1]", "fd00::1"),
+            ("fd00::0001", "fd00::1"),
+        ] {
+            assert_eq!(normalised(written), server, "{written}");
+        }
+    }
+
+    #[test]
+    fn an_alias_leads_to_the_canonical_name_and_is_remembered() {
+        let settings = aliases("NAS.example.com.", &["Nas", "::ffff:10.0.0.5"]);
+        for alias in ["nas", "10.0.0.5"] {
+            let server = Server::resolve(alias, &settings);
+            let expected = Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()) };
+            assert_eq!(server, Some(expected));
+        }
+        assert_eq!(Server::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);
+    }
+
+    #[test]
+    fn an_ipv6_host_stands_in_brackets() {
+        let server = Server::resolve("FD00::1", &Exports::default());
+        assert_eq!(server.map(|s| s.host()).as_deref(), Some("[fd00::1]"));
+    }
+
+    #[test]
+    fn monitors_count_as_a_set() {
+        let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &Exports::default());
+        assert_eq!(cluster(&["b:6789", "A"]), cluster(&["a:3300", "b"]));
+        assert_eq!(cluster(&["", " "]), None);
+    }
+}
