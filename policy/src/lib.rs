@@ -4,6 +4,18 @@
 //! who else holds or uses something overlapping. [`open`] is `review` in two steps, so that an object is parsed once:
 //! it decides at once, or returns an [`Inquiry`] that wants holdings. Each kind of object has a module of its own.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 mod claim;
 mod export;
 mod findings;
