@@ -1,1 +1,18 @@
 //! Cases as files: what a policy must answer, and a runner for any build of it.
+//!
+//! A case is a YAML file: settings, the objects that exist, a request, and the whole verdict that is expected of the
+//! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless`]
+//! writes what it answered into the file. [`manifest`] reads Kubernetes objects, for cases and for the command line.
+
+mod bless;
+mod file;
+mod format;
+mod json;
+mod linear;
+pub mod manifest;
+mod run;
+
+pub use bless::bless;
+pub use file::{Bless, check_file, files};
+pub use format::{Answer, Case, Expect, schema};
+pub use run::{Build, Indexed, Policy, applied, run};
