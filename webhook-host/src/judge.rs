@@ -64,7 +64,41 @@ pub enum Failure {
         /// The limit.
         limit: usize,
     },
+    /// The host itself panicked while it judged.
+    #[error("made the host panic; this is a fault of Ordinance")]
+    Panic,
     /// The index cannot answer now; asking again later may help.
     #[error("the index is not ready")]
     NotReady,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// One word for metrics.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Time { .. } => "time",
+            Self::Memory { .. } => "memory",
+            Self::Stack { .. } => "stack",
+            Self::Output { .. } => "output",
+            Self::Trap(_) => "trap",
+            Self::Nonsense(_) => "nonsense",
+            Self::Holdings { .. } => "holdings",
+            Self::Panic => "panic",
+            Self::NotReady => "not_ready",
+        }
+    }
+
+    /// The limit that an operator can raise, as a path into the configuration file.
+    pub const fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Time { .. } => Some("limits.policyTime"),
+            Self::Memory { .. } => Some("limits.policyMemory"),
+            Self::Stack { .. } => Some("limits.policyStack"),
+            Self::Output { .. } => Some("limits.policyOutput"),
+            Self::Holdings { .. } => Some("limits.holdings"),
+            Self::Trap(_) | Self::Nonsense(_) | Self::Panic | Self::NotReady => None,
+        }
+    }
 }

@@ -4,3 +4,6 @@
 
 pub mod judge;
 pub mod limits;
+pub mod metrics;
+pub mod review;
+pub mod server;

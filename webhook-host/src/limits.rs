@@ -30,6 +30,15 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address.
     pub connections_per_address: usize,
+    /// How long the server waits before it accepts again, when the process has no file descriptor left.
+    pub accept_pause: Duration,
+    /// Bytes of all bodies larger than [`Limits::inline_bytes`] that are held at once.
+    pub bodies_bytes: usize,
+    /// How long a client may take nothing of an answer.
+    pub answer_time: Duration,
+    /// Evaluations at once, of each of the two kinds: those in a connection's own task, and those on the pool, which
+    /// has as many threads. The number of cores.
+    pub evaluations: usize,
     /// How long a request waits for a turn to be evaluated.
     pub queue_time: Duration,
     /// Bodies larger than this are evaluated on the pool of threads, never inline.
@@ -48,6 +57,8 @@ pub struct Limits {
     pub policy_stack: usize,
     /// Bytes of a policy's answer.
     pub policy_output: usize,
+    /// Bytes of an AdmissionReview that is sent back.
+    pub answer_bytes: usize,
     /// How long one evaluation may take.
     pub policy_time: Duration,
     /// Holdings that are handed to one evaluation.
@@ -75,6 +86,10 @@ impl Default for Limits {
             json_depth: 128,
             connections: 1_024,
             connections_per_address: 512,
+            accept_pause: Duration::from_millis(100),
+            bodies_bytes: 128 * 1024 * 1024,
+            answer_time: Duration::from_secs(10),
+            evaluations: std::thread::available_parallelism().map_or(1, usize::from),
             queue_time: Duration::from_millis(250),
             inline_bytes: 256 * 1024,
             deadline: Duration::from_secs(10),
@@ -84,6 +99,7 @@ impl Default for Limits {
             policy_table: 10_000,
             policy_stack: 512 * 1024,
             policy_output: 1024 * 1024,
+            answer_bytes: 2 * 1024 * 1024,
             policy_time: Duration::from_secs(1),
             holdings: 256,
             remembered_objects: 100_000,

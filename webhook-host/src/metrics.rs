@@ -1,0 +1,338 @@
+//! What the host counts, in the conventions of Prometheus: seconds, and `_total` for counters.
+//!
+//! Whoever counts on the way of a request holds the counter itself: no look-up by label happens there.
+
+use crate::judge::Failure;
+use ordinance_contract::Operation;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+
+/// A gauge of seconds, or of seconds since 1970.
+pub type Seconds = Gauge<f64, AtomicU64>;
+
+/// All metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    evaluation: Times,
+    queue: Times,
+    total: Times,
+    traps: Family<TrapLabels, Counter>,
+    shed: Family<ShedLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
+    unreadable: Family<PolicyLabels, Counter>,
+    /// Requests answered by a status other than 200, by that status.
+    pub rejected: Family<StatusLabels, Counter>,
+    /// Connections open now.
+    pub connections: Gauge,
+    /// Connections closed as one too many.
+    pub connections_refused: Counter,
+    /// Handshakes that failed or took too long.
+    pub handshakes_failed: Counter,
+    /// Keys in the index.
+    pub index_keys: Gauge,
+    /// Objects in the index.
+    pub index_objects: Gauge,
+    /// Seconds since the index last heard of its source.
+    pub index_age: Seconds,
+    /// When the certificate in use expires, in seconds since 1970.
+    pub certificate_expiry: Seconds,
+}
+
+/// The counters of one route, resolved once.
+#[derive(Clone, Debug)]
+pub struct RouteMetrics {
+    requests: Family<RequestLabels, Counter>,
+    policy: String,
+    /// By verdict, then by operation; made when first needed, so that no series stands at zero for ever.
+    resolved: std::sync::Arc<[[std::sync::OnceLock<Counter>; OPERATIONS]; VERDICTS]>,
+    /// Time in the policy.
+    pub evaluation: Histogram,
+    /// Time spent waiting for a turn.
+    pub queue: Histogram,
+    /// From the end of the head to the answer.
+    pub total: Histogram,
+    traps: Family<TrapLabels, Counter>,
+    shed: Family<ShedLabels, Counter>,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(missing_docs, reason = "the words are the documentation")]
+pub enum VerdictLabel {
+    Allow,
+    Patch,
+    Deny,
+    Error,
+}
+
+/// Why a request was turned away without an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ShedReason {
+    /// It waited too long for a turn.
+    Queue,
+    /// The index was not ready.
+    Index,
+    /// Bodies under way hold all the memory that they may.
+    Memory,
+}
+
+/// What was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(missing_docs, reason = "the words are the documentation")]
+pub enum Reloaded {
+    Certificate,
+    Policy,
+    Settings,
+}
+
+/// How reading it again went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ReloadOutcome {
+    /// What was read is in use.
+    Taken,
+    /// What was read can't be used; the former stays.
+    Refused,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    policy: String,
+    verdict: VerdictLabel,
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyLabels {
+    policy: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TrapLabels {
+    policy: String,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShedLabels {
+    policy: String,
+    reason: ShedReason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    what: Reloaded,
+    outcome: ReloadOutcome,
+}
+
+/// The label of [`Metrics::rejected`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StatusLabels {
+    /// The HTTP status.
+    pub code: u16,
+}
+
+type Times = Family<PolicyLabels, Histogram, fn() -> Histogram>;
+
+const VERDICTS: usize = 4;
+const OPERATIONS: usize = 4;
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("ordinance"),
+            requests: Family::default(),
+            evaluation: Family::new_with_constructor(histogram),
+            queue: Family::new_with_constructor(histogram),
+            total: Family::new_with_constructor(histogram),
+            traps: Family::default(),
+            shed: Family::default(),
+            reloads: Family::default(),
+            unreadable: Family::default(),
+            rejected: Family::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            handshakes_failed: Counter::default(),
+            index_keys: Gauge::default(),
+            index_objects: Gauge::default(),
+            index_age: Seconds::default(),
+            certificate_expiry: Seconds::default(),
+        };
+        metrics.register_requests();
+        metrics.register_connections();
+        metrics.register_state();
+        metrics
+    }
+
+    /// The counters of a policy's route.
+    pub fn route(&self, policy: &str) -> RouteMetrics {
+        let labels = PolicyLabels { policy: policy.to_owned() };
+        RouteMetrics {
+            requests: self.requests.clone(),
+            policy: policy.to_owned(),
+            resolved: Default::default(),
+            evaluation: self.evaluation.get_or_create_owned(&labels),
+            queue: self.queue.get_or_create_owned(&labels),
+            total: self.total.get_or_create_owned(&labels),
+            traps: self.traps.clone(),
+            shed: self.shed.clone(),
+        }
+    }
+
+    /// Counts something that was read again.
+    pub fn reloaded(&self, what: Reloaded, outcome: ReloadOutcome) {
+        self.reloads.get_or_create(&ReloadLabels { what, outcome }).inc();
+    }
+
+    /// Counts an object that `keys` could not read: the index is without it.
+    pub fn unreadable_object(&self, policy: &str) {
+        self.unreadable.get_or_create(&PolicyLabels { policy: policy.to_owned() }).inc();
+    }
+
+    /// Everything as text, in the OpenMetrics format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string can't fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+
+    fn register_requests(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "Reviews answered", self.requests.clone());
+        for (name, help, times) in [
+            ("evaluation", "Time in the policy", &self.evaluation),
+            ("queue", "Time spent waiting for a turn to be evaluated", &self.queue),
+            ("request", "Time from the end of a request's head to its answer", &self.total),
+        ] {
+            registry.register_with_unit(format!("{name}_duration"), help, Unit::Seconds, times.clone());
+        }
+        registry.register("evaluation_failures", "Evaluations without a verdict", self.traps.clone());
+        registry.register("requests_shed", "Requests turned away for now", self.shed.clone());
+        registry.register("requests_rejected", "Requests that are no review", self.rejected.clone());
+    }
+
+    fn register_connections(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Connections open now", self.connections.clone());
+        registry.register(
+            "connections_refused",
+            "Connections closed as one too many",
+            self.connections_refused.clone(),
+        );
+        registry.register(
+            "handshakes_failed",
+            "TLS handshakes that failed or took too long",
+            self.handshakes_failed.clone(),
+        );
+    }
+
+    fn register_state(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("index_keys", "Keys in the index", self.index_keys.clone());
+        registry.register("index_objects", "Objects in the index", self.index_objects.clone());
+        registry.register(
+            "index_unreadable_objects",
+            "Objects that keys could not read",
+            self.unreadable.clone(),
+        );
+        registry.register_with_unit(
+            "index_age",
+            "Time since the index last heard of its source",
+            Unit::Seconds,
+            self.index_age.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate in use expires, since 1970",
+            Unit::Seconds,
+            self.certificate_expiry.clone(),
+        );
+        registry.register("reloads", "Files read again", self.reloads.clone());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl RouteMetrics ===
+
+impl RouteMetrics {
+    /// Counts an answered review.
+    pub fn answered(&self, verdict: VerdictLabel, operation: Operation) {
+        self.resolved[verdict as usize][operation as usize]
+            .get_or_init(|| {
+                self.requests.get_or_create_owned(&RequestLabels {
+                    policy: self.policy.clone(),
+                    verdict,
+                    operation: operation_label(operation),
+                })
+            })
+            .inc();
+    }
+
+    /// Counts an evaluation without a verdict.
+    pub fn failed(&self, failure: &Failure) {
+        let labels = TrapLabels { policy: self.policy.clone(), cause: failure.cause() };
+        self.traps.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request turned away.
+    pub fn shed(&self, reason: ShedReason) {
+        self.shed.get_or_create(&ShedLabels { policy: self.policy.clone(), reason }).inc();
+    }
+}
+
+fn operation_label(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "CREATE",
+        Operation::Update => "UPDATE",
+        Operation::Delete => "DELETE",
+        Operation::Connect => "CONNECT",
+    }
+}
+
+/// Buckets from 10 µs to 10 s, three to the decade or so.
+fn histogram() -> Histogram {
+    Histogram::new(exponential_buckets(1e-5, 2.0, 21))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_counted_by_policy_verdict_and_operation() {
+        let metrics = Metrics::new();
+        let route = metrics.route("storage");
+        route.answered(VerdictLabel::Deny, Operation::Create);
+        route.answered(VerdictLabel::Deny, Operation::Create);
+        let line = r#"ordinance_requests_total{policy="storage",verdict="Deny",operation="CREATE"} 2"#;
+        assert!(metrics.text().lines().any(|found| found == line), "{}", metrics.text());
+    }
+
+    #[test]
+    fn times_are_seconds_in_buckets_from_ten_microseconds() {
+        let metrics = Metrics::new();
+        metrics.route("storage").evaluation.observe(15e-6);
+        let text = metrics.text();
+        for line in [
+            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00001",policy="storage"} 0"#,
+            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00002",policy="storage"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Text that may stand in an answer: one line, and not too long.
+
+use std::borrow::Cow;
+
+/// Characters of a reason for a bad request.
+pub(super) const REASON_CHARS: usize = 240;
+
+/// The text as one line of at most so many characters; what is cut off is marked by `…`.
+///
+/// Line breaks and other control characters become spaces. Borrows what is fine already.
+pub(super) fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
+    let text = text.trim();
+    let clean = if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, " "))
+    } else {
+        Cow::Borrowed(text)
+    };
+    if clean.len() <= chars || clean.chars().count() <= chars {
+        clean
+    } else {
+        Cow::Owned(cut(&clean, chars))
+    }
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_line_is_borrowed() {
+        assert!(matches!(one_line("fine", 4), Cow::Borrowed("fine")));
+    }
+
+    #[test]
+    fn line_breaks_become_spaces_and_the_end_is_cut_by_characters() {
+        assert_eq!(one_line("a\r\nb\u{1b}[0m\n", 80), "a  b [0m");
+        assert_eq!(one_line("äöüß", 4), "äöüß");
+        assert_eq!(one_line("äöüßx", 4), "äöü…");
+    }
+}

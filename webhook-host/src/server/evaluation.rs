@@ -1,0 +1,105 @@
+//! One evaluation: from a body to an answer, without waiting for anything.
+
+use super::routes::Route;
+use crate::judge::Failure;
+use crate::limits::Limits;
+use crate::review::{Answer, Answering, BadReview, Review};
+use bytes::Bytes;
+use ordinance_contract::{Operation, Phase};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What an evaluation needs; owned, so that it can go to another thread.
+#[derive(Clone, Debug)]
+pub(super) struct Evaluation {
+    pub(super) route: Arc<Route>,
+    pub(super) phase: Phase,
+    pub(super) body: Bytes,
+    pub(super) deadline: Instant,
+    pub(super) depth: usize,
+    pub(super) output: usize,
+}
+
+/// What it came to.
+#[derive(Debug)]
+pub(super) struct Evaluated {
+    pub(super) answer: Answer,
+    pub(super) operation: Operation,
+    /// The time in the policy.
+    pub(super) time: Duration,
+}
+
+// === impl Evaluation ===
+
+impl Evaluation {
+    pub(super) fn new(
+        route: Arc<Route>,
+        phase: Phase,
+        body: Bytes,
+        deadline: Instant,
+        limits: &Limits,
+    ) -> Self {
+        Self { route, phase, body, deadline, depth: limits.json_depth, output: limits.answer_bytes }
+    }
+
+    /// Reads the body, asks the policy, and makes the answer.
+    pub(super) fn run(&self) -> Result<Evaluated, BadReview> {
+        self.decide(|review| {
+            let request = review.request(self.phase);
+            let judge = &self.route.judge;
+            // A judge is asked by `&`, and one that panicked is asked again: it has to stay whole by itself.
+            catch_unwind(AssertUnwindSafe(|| judge.judge(&request, self.deadline)))
+                .unwrap_or(Err(Failure::Panic))
+        })
+    }
+
+    /// The answer without a verdict, for a policy that never gave one.
+    pub(super) fn fail(&self, failure: Failure) -> Result<Evaluated, BadReview> {
+        self.decide(|_| Err(failure))
+    }
+
+    fn decide(
+        &self,
+        judge: impl FnOnce(&Review<'_>) -> Result<ordinance_contract::Verdict, Failure>,
+    ) -> Result<Evaluated, BadReview> {
+        let review = Review::parse(&self.body, self.depth)?;
+        let start = Instant::now();
+        let outcome = judge(&review);
+        let time = start.elapsed();
+        let operation = review.operation();
+        let by = self.answering();
+        log_denial(&by, &review, &outcome);
+        Ok(Evaluated { answer: review.answer(&by, outcome), operation, time })
+    }
+
+    fn answering(&self) -> Answering<'_> {
+        let Route { policy, on_error, .. } = &*self.route;
+        Answering { policy, phase: self.phase, on_error: *on_error, limit: self.output }
+    }
+}
+
+/// One line for each denial: which object, not what was in it. Quoted, since names are foreign text.
+fn log_denial(
+    by: &Answering<'_>,
+    review: &Review<'_>,
+    outcome: &Result<ordinance_contract::Verdict, Failure>,
+) {
+    let failure = match outcome {
+        Ok(verdict) if verdict.allowed => return,
+        Ok(_) => None,
+        Err(failure) => Some(failure.cause()),
+    };
+    let scope = review.scope();
+    tracing::info!(
+        policy = by.policy,
+        phase = ?by.phase,
+        uid = ?review.uid(),
+        operation = ?review.operation(),
+        resource = ?scope.resource,
+        namespace = ?scope.namespace,
+        name = ?scope.name,
+        failure,
+        "denied"
+    );
+}
