@@ -25,19 +25,19 @@ pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use service::Service;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 /// What a server serves, and within which limits.
 #[derive(Debug)]
 pub struct Server {
-    /// For every handshake the one in force when it begins.
-    pub tls: Arc<ArcSwap<ServerConfig>>,
+    /// How handshakes go; certificates change inside it.
+    pub tls: Arc<ServerConfig>,
     /// The policies.
     pub routes: Routes,
     /// The caps.
@@ -50,7 +50,7 @@ pub struct Server {
 
 /// What all connections share.
 struct Shared {
-    tls: Arc<ArcSwap<ServerConfig>>,
+    tls: TlsAcceptor,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     handshakes: Semaphore,
@@ -73,7 +73,7 @@ impl Server {
         let service = Service::new(&self, stop.clone())?;
         let Self { tls, limits, metrics, readiness, .. } = self;
         let handshakes = Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared { tls, limits, metrics, handshakes, service });
+        let shared = Arc::new(Shared { tls: tls.into(), limits, metrics, handshakes, service });
         accept::run(listener, shared, readiness, stop).await;
         Ok(())
     }

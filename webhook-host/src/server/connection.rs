@@ -15,7 +15,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Serves a connection until it ends.
@@ -32,7 +31,7 @@ async fn handshake(socket: TcpStream, shared: &Shared) -> Option<TlsStream<TcpSt
     socket.set_nodelay(true).ok()?;
     let shaking = async {
         let _turn = shared.handshakes.acquire().await.ok()?;
-        TlsAcceptor::from(shared.tls.load_full()).accept(socket).await.ok()
+        shared.tls.accept(socket).await.ok()
     };
     timeout(shared.limits.handshake_time, shaking).await.ok().flatten()
 }
