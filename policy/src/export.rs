@@ -33,8 +33,8 @@ pub(crate) struct Export {
     segments: Vec<String>,
     /// How many of the segments a pseudo-root put in front.
     pseudo_root: usize,
-    /// Whether the path is not written as it is shown here.
-    respelled: bool,
+    /// The path as it is written, where that is not as it is shown.
+    respelled: Option<String>,
 }
 
 /// How a directory is reached; the scheme of the realm.
@@ -48,6 +48,14 @@ pub(crate) enum Protocol {
     Efs,
     /// The server is the cluster's id, or its monitors.
     Cephfs,
+}
+
+/// A place that a setting names as `server:path`, for all protocols and ports of the server. The path is the server's
+/// own: no pseudo-root is put in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Area {
+    server: Server,
+    segments: Vec<String>,
 }
 
 /// Where a volume lies.
@@ -162,7 +170,7 @@ impl Export {
     /// The path is split as all paths are: empty segments and `.` dropped, `..` resolved, case and spaces kept.
     fn new(protocol: Protocol, server: Server, path: &str) -> Self {
         let segments = path::segments(path);
-        let respelled = !path.is_empty() && path::joined(&segments) != path;
+        let respelled = (!path.is_empty() && path::joined(&segments) != path).then(|| path.to_owned());
         Self { protocol, server, port: None, file_system: None, segments, pseudo_root: 0, respelled }
     }
 
@@ -177,7 +185,9 @@ impl Export {
     fn smb(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
         let server = Server::resolve(server, settings)?;
         let mut export = Self::new(Protocol::Smb, server, &path.to_lowercase()).on_port(options);
-        export.respelled |= path.chars().any(char::is_uppercase);
+        if path.chars().any(char::is_uppercase) {
+            export.respelled = Some(path.to_owned());
+        }
         Some(export)
     }
 
@@ -188,14 +198,7 @@ impl Export {
 
     /// The path that NFSv4 calls by this one.
     fn below_pseudo_root(mut self, settings: &Exports) -> Self {
-        let root = settings
-            .pseudo_roots
-            .iter()
-            .find(|(server, _)| {
-                Server::resolve(server, settings).is_some_and(|s| s.name() == self.server.name())
-            })
-            .map(|(_, root)| path::segments(root));
-        if let Some(mut segments) = root {
+        if let Some(mut segments) = pseudo_root(self.server.name(), settings) {
             self.pseudo_root = segments.len();
             segments.append(&mut self.segments);
             self.segments = segments;
@@ -241,10 +244,50 @@ impl Export {
         &self.server
     }
 
-    /// Whether the path is written otherwise than it is shown, e.g. with a slash at its end.
-    pub(crate) fn respelled(&self) -> bool {
-        self.respelled
+    /// The path as it is written, where that is not obviously the one that is shown, e.g. with a slash at its end.
+    pub(crate) fn respelled_path(&self) -> Option<&str> {
+        self.respelled.as_deref()
     }
+
+    /// Whether it lies at or below a place.
+    pub(crate) fn is_within(&self, place: &Area) -> bool {
+        self.server.name() == place.server.name() && self.starts_with(place)
+    }
+
+    /// Whether the first segments are those of a place, by the protocol's notion of equal names.
+    fn starts_with(&self, place: &Area) -> bool {
+        let equal = |(ours, its): (&String, &String)| match self.protocol {
+            Protocol::Smb => *ours == its.to_lowercase(),
+            Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => ours == its,
+        };
+        place.segments.len() <= self.segments.len() && self.segments.iter().zip(&place.segments).all(equal)
+    }
+}
+
+// === impl Area ===
+
+impl Area {
+    /// Reads `server:path`; none if it is neither of these. An IPv6 address stands in brackets, or ends at the last
+    /// colon before a slash.
+    pub(crate) fn parse(text: &str, settings: &Exports) -> Option<Self> {
+        let (server, path) = text.trim().split_once(":/")?;
+        let server = Server::resolve(server, settings)?;
+        Some(Self { server, segments: path::segments(path) })
+    }
+
+    /// The number of its segments.
+    pub(crate) fn depth(&self) -> usize {
+        self.segments.len()
+    }
+}
+
+/// The path on a server that NFSv4 calls `/`, if one is declared.
+pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String>> {
+    settings
+        .pseudo_roots
+        .iter()
+        .find(|(name, _)| Server::resolve(name, settings).is_some_and(|resolved| resolved.name() == server))
+        .map(|(_, root)| path::segments(root))
 }
 
 /// As messages name it: cut in the middle, without control characters.
@@ -290,7 +333,7 @@ mod tests {
         let export = nfs("[FD00::1]", "/srv//www/").export(&options, &Exports::default());
         assert_eq!(export.as_ref().map(Export::realm).as_deref(), Some("nfs://[fd00::1]:2050"));
         assert_eq!(export.as_ref().map(Export::segments), Some(["srv", "www"].map(String::from).as_slice()));
-        assert_eq!(export.map(|export| export.respelled()), Some(true));
+        assert_eq!(export.as_ref().and_then(Export::respelled_path), Some("/srv//www/"));
     }
 
     #[test]

@@ -43,6 +43,28 @@ impl Findings {
         }
     }
 
+    /// Something that is refused, and how to get to yes.
+    pub(crate) fn deny_with(&mut self, field: impl Into<String>, fact: &str, remedy: &str) {
+        match self.mode {
+            Mode::Enforce => self.deny(field, format!("{fact}. {remedy}")),
+            Mode::Warn => self.warn_with(fact, remedy),
+        }
+    }
+
+    /// Something that the user should know, and what to do about it: a warning of its own where both are too long for
+    /// one.
+    pub(crate) fn warn_with(&mut self, fact: &str, remedy: &str) {
+        let both = format!("{fact}. {remedy}");
+        if remedy.is_empty() {
+            self.warn(fact);
+        } else if both.chars().count() <= WARNING_CHARS {
+            self.warn(both);
+        } else {
+            self.warn(fact);
+            self.warn(remedy);
+        }
+    }
+
     /// Refuses or warns, as a setting says.
     pub(crate) fn deny_or_warn(
         &mut self,

@@ -1,38 +1,52 @@
-//! PersistentVolumes.
+//! PersistentVolumes: two of them on one directory overwrite each other's files.
+//!
+//! A volume holds its export; what overlaps it is judged pair by pair by the table in `conflict`. A new volume may be
+//! refused, an update never: it warns of pairs for which it makes things worse.
+
+mod conflict;
+mod message;
+mod note;
+mod view;
+mod volume;
 
 use crate::Subject;
-use crate::findings::Findings;
-use crate::settings::Settings;
-use ordinance_contract::{Holding, Key, Request, Scope, Verdict};
+use crate::export::{Area, Export};
+use crate::findings::{Findings, fits_a_warning};
+use crate::settings::{Settings, WarnOrDeny};
+use conflict::{Line, Outcome, Overlap, Pair, Side};
+use message::{Other, Telling};
+use note::Note;
+use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
+use view::View;
+use volume::{Seat, Volume};
 
-/// The keys of a stored object.
+/// How many overlaps are told one by one; the rest is counted.
+const TOLD: usize = 8;
+
+/// The keys of a stored volume.
 pub(crate) fn keys(
-    _scope: &Scope<'_>,
-    _object: &str,
-    _settings: &Settings,
+    scope: &Scope<'_>,
+    object: &str,
+    settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    Ok(Vec::new())
+    Ok(read(&scope.name, object, settings)?.keys())
 }
 
 /// Reads a request.
 pub(crate) fn open<'a>(
-    _request: &'a Request<'_>,
-    _object: &'a str,
+    request: &'a Request<'_>,
+    object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
-    Ok(Box::new(Unread { settings }))
+    let volume = read(&request.scope.name, object, settings)?;
+    if request.operation != Operation::Update {
+        return Ok(Box::new(Creation { volume, settings }));
+    }
+    let old = request.old_object.as_deref().map(|old| read(&request.scope.name, old, settings)).transpose()?;
+    Ok(Box::new(Change { volume, old, settings }))
 }
 
-struct Unread<'a> {
-    settings: &'a Settings,
-}
-
-impl Subject for Unread<'_> {
-    fn keys(&self) -> Vec<Key> {
-        Vec::new()
-    }
-
-    fn verdict(&self, _holdings: &[Holding]) -> Verdict {
-        Findings::new(self.settings.mode).into_verdict(None)
-    }
+fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_json::Error> {
+    let view: View<'_> = serde_json::from_str(object)?;
+    Ok(Volume::new(&view, name, settings))
 }

@@ -2,7 +2,7 @@
 
 use super::{Export, MountOptions, Place, Protocol, Server, path};
 use crate::json::{self, Text};
-use crate::settings::Exports;
+use crate::settings::{Exports, Isolation};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -64,6 +64,25 @@ impl CsiSource<'_> {
             .iter()
             .find(|(name, value)| name.eq_ignore_ascii_case(key) && !value.is_empty())
             .map(|(_, value)| &**value)
+    }
+
+    /// The field that names the directory.
+    pub(crate) fn field(&self) -> String {
+        let key = |wanted: &str| self.volume_attributes.keys().find(|key| key.eq_ignore_ascii_case(wanted));
+        match ["subdir", "share", "source", "rootPath"].into_iter().find_map(key) {
+            Some(key) => format!("spec.csi.volumeAttributes.{}", &**key),
+            None => "spec.csi.volumeHandle".to_owned(),
+        }
+    }
+
+    /// Whether the driver's attributes say where a volume lies, rather than its handle.
+    pub(crate) fn is_located_by_attributes(&self) -> bool {
+        matches!(&*self.driver, "nfs.csi.k8s.io" | "smb.csi.k8s.io")
+    }
+
+    /// Whether replicas can share the driver's volumes.
+    pub(crate) fn is_shared(&self, isolation: &Isolation) -> bool {
+        is_cephfs(&self.driver) || isolation.shared_csi_drivers.iter().any(|driver| *driver == *self.driver)
     }
 
     /// `server`, `share` and `subdir`.

@@ -9,6 +9,8 @@ pub(crate) struct Server {
     name: String,
     /// The name that `exports.serverAliases` led from.
     alias: Option<String>,
+    /// The name as it is written, where it is neither of these.
+    respelled: Option<String>,
 }
 
 // === impl Server ===
@@ -17,7 +19,8 @@ impl Server {
     /// The server that a name or address stands for; none if nothing is left of it.
     pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
         let server = normalised(written);
-        (!server.is_empty()).then(|| Self::through_aliases(server, settings))
+        let respelled = (written.trim() != server).then(|| written.trim().to_owned());
+        (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
 
     /// A cluster that is known by its monitors, in whatever order; none without any.
@@ -40,8 +43,8 @@ impl Server {
             .map(|(canonical, _)| normalised(canonical))
             .filter(|canonical| *canonical != server);
         match canonical {
-            Some(name) => Self { name, alias: Some(server) },
-            None => Self { name: server, alias: None },
+            Some(name) => Self { name, alias: Some(server), respelled: None },
+            None => Self { name: server, alias: None, respelled: None },
         }
     }
 
@@ -53,6 +56,11 @@ impl Server {
     /// The other name, if it was reached by one.
     pub(crate) fn alias(&self) -> Option<&str> {
         self.alias.as_deref()
+    }
+
+    /// The name as it is written, where its normal form is another.
+    pub(crate) fn respelled(&self) -> Option<&str> {
+        self.respelled.as_deref()
     }
 
     /// The name as it stands before a port.
@@ -106,7 +114,7 @@ mod tests {
         let settings = aliases("NAS.example.com.", &["Nas", "::ffff:10.0.0.5"]);
         for alias in ["nas", "10.0.0.5"] {
             let server = Server::resolve(alias, &settings);
-            let expected = Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()) };
+            let expected = Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()), respelled: None };
             assert_eq!(server, Some(expected));
         }
         assert_eq!(Server::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);

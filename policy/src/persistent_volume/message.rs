@@ -1,0 +1,264 @@
+//! What is said of two volumes that overlap: the fact, then the way out.
+
+use super::conflict::{Line, Overlap};
+use super::note::{Access, Note, State};
+use super::volume::{Seat, Volume};
+use crate::export::{self, Export, Protocol};
+use crate::settings::Exports;
+use ordinance_contract::{Holding, Scope};
+
+/// The longest name in a message, in characters: that of a DNS label.
+const NAME_CHARS: usize = 63;
+
+/// The longest text quoted from an object, in characters.
+const QUOTE_CHARS: usize = 40;
+
+/// Another volume that overlaps the one under review.
+pub(super) struct Other<'a> {
+    pub(super) holding: &'a Holding,
+    pub(super) note: Note,
+}
+
+/// Two volumes, and what the rules say of them.
+pub(super) struct Telling<'a> {
+    pub(super) ours: &'a Volume,
+    pub(super) seat: &'a Seat,
+    pub(super) theirs: &'a Other<'a>,
+    pub(super) overlap: Overlap,
+    pub(super) line: Line,
+    pub(super) settings: &'a Exports,
+}
+
+// === impl Other ===
+
+impl Other<'_> {
+    /// e.g. `PersistentVolume "pv" and 41 more`.
+    pub(super) fn title(&self) -> String {
+        title(self.holding)
+    }
+
+    fn short(&self) -> String {
+        shown_name(&self.holding.holder.name)
+    }
+}
+
+// === impl Telling ===
+
+impl Telling<'_> {
+    /// What is so.
+    pub(super) fn fact(&self) -> String {
+        let relation = relation(&self.ours.title, self.seat, self.theirs.holding, self.overlap);
+        format!("{relation}{}{}{}", self.because(), self.consequence(), self.state())
+    }
+
+    /// How to get to yes; empty where it is one already.
+    pub(super) fn remedy(&self) -> String {
+        match self.line {
+            Line::SharedPath | Line::SharedWith | Line::TakesOver | Line::ByDesign | Line::ReadOnly => String::new(),
+            Line::EqualReader => self.mount_read_only(),
+            Line::Recycle => format!("Set persistentVolumeReclaimPolicy: Retain on {}", self.recycled()),
+            Line::Equal => format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only()),
+            Line::Nested | Line::NestedReader => format!("{}{}", self.own_directory(), self.take_over()),
+        }
+    }
+
+    fn consequence(&self) -> String {
+        match self.line {
+            Line::SharedPath => ", as exports.shared allows: each can overwrite the other's files".to_owned(),
+            Line::SharedWith => {
+                ", as ordinance.dev/shared-with allows: each can overwrite the other's files".to_owned()
+            }
+            Line::TakesOver => ", as ordinance.dev/takes-over allows: its files are there".to_owned(),
+            Line::Recycle => format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled()),
+            Line::EqualReader => self.who_reads(),
+            Line::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
+            Line::NestedReader => ": one sees the files of the other".to_owned(),
+            Line::Nested => ": the outer one can overwrite the files of the inner one".to_owned(),
+            Line::ByDesign | Line::ReadOnly => String::new(),
+        }
+    }
+
+    /// What keeps the other's files there although it goes.
+    fn state(&self) -> String {
+        match self.theirs.note.state {
+            State::Kept => String::new(),
+            State::Released => format!("; {} is Released and still holds data", self.theirs.short()),
+            State::Deleted => format!("; {} is being deleted and still holds data", self.theirs.short()),
+        }
+    }
+
+    fn recycled(&self) -> String {
+        match (self.ours.note.recycle, self.theirs.note.recycle) {
+            (true, true) => "both".to_owned(),
+            (true, false) => self.ours.short.clone(),
+            (false, _) => self.theirs.short(),
+        }
+    }
+
+    fn who_reads(&self) -> String {
+        let reads = |name: &str| format!(": {name} is mounted ro, the other writes under it");
+        match (self.ours.note.access, self.theirs.note.access) {
+            (Access::ReadOnly, _) => reads(&self.ours.short),
+            (_, Access::ReadOnly) => reads(&self.theirs.short()),
+            _ => ": both only declare read-only, which the kubelet does not enforce".to_owned(),
+        }
+    }
+
+    fn mount_read_only(&self) -> String {
+        let on = |name: &str| format!("If {name} only reads, set mountOptions: [ro] on it");
+        match (self.ours.note.access, self.theirs.note.access) {
+            (Access::ReadOnly, _) => on(&self.theirs.short()),
+            (_, Access::ReadOnly) => on(&self.ours.short),
+            _ => "Set mountOptions: [ro] on both".to_owned(),
+        }
+    }
+
+    /// Of two where only one declares that it reads.
+    fn enforce_read_only(&self) -> String {
+        let on = |name: &str| {
+            format!(". That {name} is read-only is not enforced: if it only reads, set mountOptions: [ro] on it")
+        };
+        match (self.ours.note.access, self.theirs.note.access) {
+            (Access::Declared, Access::ReadWrite) => on(&self.ours.short),
+            (Access::ReadWrite, Access::Declared) => on(&self.theirs.short()),
+            _ => String::new(),
+        }
+    }
+
+    fn own_directory(&self) -> String {
+        let ours = &self.ours.short;
+        let what = match self.overlap {
+            Overlap::Equal | Overlap::Around => "a directory of its own",
+            Overlap::Inside => "a directory outside of it",
+        };
+        let example = self.proposal().map(|path| format!(", e.g. {path},")).unwrap_or_default();
+        format!("Give {ours} {what}{example} or annotate {}", self.sharing())
+    }
+
+    /// A group can't be named by one annotation: nobody knows all its names.
+    fn sharing(&self) -> String {
+        match self.theirs.holding.count {
+            0 | 1 => format!("it ordinance.dev/shared-with: {}", self.theirs.short()),
+            _ => format!("each of them ordinance.dev/shared-with: {}", self.ours.short),
+        }
+    }
+
+    fn take_over(&self) -> String {
+        if self.theirs.note.state == State::Kept {
+            return String::new();
+        }
+        format!("; to take its files over: ordinance.dev/takes-over: {}", self.theirs.short())
+    }
+
+    /// A directory beside the outer one of both, as the volume would write it.
+    fn proposal(&self) -> Option<String> {
+        let export = self.seat.export()?;
+        let outer = match self.overlap {
+            Overlap::Inside => &self.theirs.holding.path,
+            Overlap::Equal | Overlap::Around => export.segments(),
+        };
+        let outer = outer.strip_prefix(export.pseudo_root())?;
+        let suffix = if self.ours.name.is_empty() { "2" } else { &self.ours.short };
+        let (last, parents) = match outer.split_last() {
+            Some((_, [])) if export.has_access_point() => return None,
+            Some((last, parents)) => (format!("{last}-{suffix}"), parents),
+            None if self.overlap == Overlap::Inside => return None,
+            None => (suffix.to_owned(), outer),
+        };
+        let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
+        Some(export::shown_path(&[parents, &[last]].concat()))
+    }
+
+    /// Why both mean one place, where that is not obvious.
+    fn because(&self) -> String {
+        let Some(export) = self.seat.export() else { return String::new() };
+        let mut reasons = our_spelling(export);
+        for reason in self.their_spelling(export) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
+    }
+
+    fn their_spelling(&self, export: &Export) -> Vec<String> {
+        let note = &self.theirs.note;
+        let server = export.server().name();
+        let alias = note.alias.as_deref().map(|alias| via_aliases(alias, server));
+        let root = export::pseudo_root(server, self.settings).filter(|_| note.pseudo_root).map(|root| {
+            format!("{} is below the NFSv4 pseudo-root {}", self.theirs.short(), export::shown_path(&root))
+        });
+        let spelling = note.respelled.then(|| format!("{} spells it otherwise", self.theirs.short()));
+        [alias, root, spelling].into_iter().flatten().collect()
+    }
+}
+
+fn our_spelling(export: &Export) -> Vec<String> {
+    let server = export.server();
+    let name = match (server.alias(), server.respelled()) {
+        (Some(alias), _) => Some(via_aliases(alias, server.name())),
+        (None, Some(written)) => Some(format!("{} is {}", quote(written), shown_name(server.name()))),
+        (None, None) => None,
+    };
+    let path = export
+        .respelled_path()
+        .map(|written| format!("{} is {}", quote(written), export::shown_path(export.written())));
+    let root = (!export.pseudo_root().is_empty()).then(|| {
+        let root = export::shown_path(export.pseudo_root());
+        format!("{} by NFSv4 is below the pseudo-root {root}", export::shown_path(export.written()))
+    });
+    [name, path, root].into_iter().flatten().collect()
+}
+
+fn via_aliases(alias: &str, server: &str) -> String {
+    format!("{} is {} via serverAliases", shown_name(alias), shown_name(server))
+}
+
+/// How a volume lies to what another object holds.
+pub(super) fn relation(title: &str, seat: &Seat, holding: &Holding, overlap: Overlap) -> String {
+    let ours = export::shown(&seat.realm(), seat.path());
+    let theirs = || export::shown(&holding.realm, &holding.path);
+    let other = self::title(holding);
+    match overlap {
+        Overlap::Equal => format!("{title} shares {ours} with {other}"),
+        Overlap::Inside => format!("{title} ({ours}) lies inside {other} ({})", theirs()),
+        Overlap::Around => format!("{title} ({ours}) contains {other} ({})", theirs()),
+    }
+}
+
+/// e.g. `PersistentVolume "pv" and 41 more`, or `StatefulSet "default/web"`.
+pub(super) fn title(holding: &Holding) -> String {
+    let more = match holding.count.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", holder(&holding.holder))
+}
+
+fn holder(scope: &Scope<'_>) -> String {
+    let name = match &*scope.namespace {
+        "" => scope.name.to_string(),
+        namespace => format!("{namespace}/{}", scope.name),
+    };
+    let kind = match &*scope.resource {
+        "persistentvolumes" => "PersistentVolume",
+        "statefulsets" => "StatefulSet",
+        other => other,
+    };
+    format!("{kind} {}", quoted(&name))
+}
+
+/// A name as a message has it, cut and in quotes.
+pub(super) fn quoted(name: &str) -> String {
+    format!("{:?}", shown_name(name))
+}
+
+/// A name as a message has it where it is to be copied.
+pub(super) fn shown_name(name: &str) -> String {
+    export::cut(name, NAME_CHARS)
+}
+
+/// A text of the object, in quotes.
+pub(super) fn quote(text: &str) -> String {
+    format!("{:?}", export::cut(text, QUOTE_CHARS))
+}

@@ -1,0 +1,185 @@
+//! What others need to know of a PersistentVolume in order to be judged beside it.
+//!
+//! A note has all that can change a verdict or its message, and nothing that differs without a reason: below a root
+//! export the host groups thousands of volumes by it.
+
+use super::view::View;
+use crate::export::{Area, Export};
+use crate::settings::Exports;
+use serde::{Deserialize, Serialize};
+
+/// One side of a pair of PersistentVolumes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Note {
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) access: Access,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) recycle: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) state: State,
+    /// Of a provisioned volume: how many segments the deepest of the `exports.provisionerRoots` above it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) provisioner_root: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) shared_with: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) takes_over: Vec<String>,
+    /// The name that `exports.serverAliases` led from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alias: Option<String>,
+    /// Whether the path is below a pseudo-root.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) pseudo_root: bool,
+    /// Whether server or path are written otherwise than shown.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) respelled: bool,
+    /// What the attributes of a volume say that only its handle locates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attributes: Option<String>,
+}
+
+/// Whether a volume can be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Access {
+    #[default]
+    ReadWrite,
+    /// Read-only by a promise that nothing enforces.
+    Declared,
+    /// `ro` in the mount options.
+    ReadOnly,
+}
+
+/// Whether a volume is about to go; its files are there all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum State {
+    #[default]
+    Kept,
+    Released,
+    Deleted,
+}
+
+// === impl Note ===
+
+impl Note {
+    /// The note of a volume, which may lie on an export.
+    pub(super) fn of(view: &View<'_>, export: Option<&Export>, settings: &Exports) -> Self {
+        let annotations = &view.metadata.annotations;
+        Self {
+            access: Access::of(view),
+            recycle: view.is_recycled(),
+            state: State::of(view),
+            provisioner_root: export
+                .filter(|_| view.is_provisioned())
+                .and_then(|export| provisioner_root(export, settings)),
+            shared_with: names(&annotations.shared_with),
+            takes_over: names(&annotations.takes_over),
+            alias: export.and_then(|export| export.server().alias()).map(str::to_owned),
+            pseudo_root: export.is_some_and(|export| !export.pseudo_root().is_empty()),
+            respelled: export.is_some_and(|export| {
+                export.respelled_path().is_some()
+                    || (export.server().alias().is_none() && export.server().respelled().is_some())
+            }),
+            attributes: None,
+        }
+    }
+
+    /// Reads another volume's note. One that can't be read is that of an ordinary volume, the strictest there is.
+    pub(super) fn parse(note: &str) -> Self {
+        serde_json::from_str(note).unwrap_or_default()
+    }
+}
+
+/// The note as the host keeps it: equal notes are equal texts.
+impl From<&Note> for String {
+    fn from(note: &Note) -> Self {
+        serde_json::to_string(note).unwrap_or_default()
+    }
+}
+
+// === impl Access ===
+
+impl Access {
+    fn of(view: &View<'_>) -> Self {
+        if view.mount_options().is_read_only() {
+            Self::ReadOnly
+        } else if view.declares_read_only() {
+            Self::Declared
+        } else {
+            Self::ReadWrite
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn of(view: &View<'_>) -> Self {
+        if !view.metadata.deletion_timestamp.is_empty() {
+            Self::Deleted
+        } else if &*view.status.phase == "Released" {
+            Self::Released
+        } else {
+            Self::Kept
+        }
+    }
+}
+
+/// The depth of the deepest provisioner's root that the export is below.
+fn provisioner_root(export: &Export, settings: &Exports) -> Option<usize> {
+    settings
+        .provisioner_roots
+        .iter()
+        .filter_map(|root| Area::parse(root, settings))
+        .filter(|root| export.is_within(root) && export.segments().len() > root.depth())
+        .map(|root| root.depth())
+        .max()
+}
+
+/// The names in an annotation, by comma, spaces ignored; sorted, since their order says nothing.
+fn names(annotation: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        annotation.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_volume_has_an_empty_note() {
+        assert_eq!(String::from(&Note::default()), "{}");
+    }
+
+    #[test]
+    fn a_note_is_read_as_it_was_written() {
+        let note = Note {
+            access: Access::Declared,
+            recycle: true,
+            state: State::Released,
+            provisioner_root: Some(0),
+            shared_with: names("pv-c, pv-a,,pv-a"),
+            takes_over: names(" pv "),
+            alias: Some("nas".to_owned()),
+            pseudo_root: true,
+            respelled: true,
+            attributes: Some("1f".to_owned()),
+        };
+        assert_eq!(note.shared_with, ["pv-a", "pv-c"]);
+        assert_eq!(Note::parse(&String::from(&note)), note);
+    }
+
+    #[test]
+    fn an_unreadable_note_is_that_of_an_ordinary_volume() {
+        assert_eq!(Note::parse("?"), Note::default());
+    }
+}

@@ -1,0 +1,170 @@
+//! A PersistentVolume as the rules see it: where it lies, what others need to know of it, and how messages name it.
+
+use super::message::{quoted, shown_name};
+use super::note::Note;
+use super::view::View;
+use crate::export::{Attributes, CsiSource, Export, Place};
+use crate::settings::Settings;
+use ordinance_contract::{Key, Stance};
+
+/// A PersistentVolume.
+#[derive(Debug)]
+pub(super) struct Volume {
+    /// Empty while the API server has not generated it.
+    pub(super) name: String,
+    /// e.g. `PersistentVolume "pv"`.
+    pub(super) title: String,
+    /// The name without quotes, or what it will begin with.
+    pub(super) short: String,
+    pub(super) note: Note,
+    pub(super) is_provisioned: bool,
+    pub(super) seat: Option<Seat>,
+    pub(super) handle: Option<Handle>,
+    /// A directory that can't be known: what stays unresolved of it.
+    pub(super) unknown: Option<String>,
+    /// The field that says where it lies.
+    pub(super) field: String,
+}
+
+/// What a volume holds for itself.
+#[derive(Debug)]
+pub(super) enum Seat {
+    /// A directory.
+    Export(Export),
+    /// Whatever the driver means by the handle.
+    Handle(Handle),
+}
+
+/// A driver's own name of a volume; no two PersistentVolumes should have one.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    realm: String,
+    path: [String; 1],
+}
+
+// === impl Volume ===
+
+impl Volume {
+    /// Normalises a volume of this name, which may not be known yet.
+    pub(super) fn new(view: &View<'_>, name: &str, settings: &Settings) -> Self {
+        let name = if name.is_empty() { &*view.metadata.name } else { name };
+        let place = place(view, name, settings);
+        let handle = view.spec.csi.as_ref().and_then(Handle::of);
+        let (export, unknown) = match place {
+            Place::Export(export) => (Some(export), None),
+            Place::Unknown(path) => (None, Some(path)),
+            Place::Elsewhere => (None, None),
+        };
+        let mut note = Note::of(view, export.as_ref(), &settings.exports);
+        let by_handle = view.spec.csi.as_ref().filter(|csi| export.is_none() && is_known_by_handle(csi, settings));
+        note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
+        let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::Handle);
+        let generated = format!("{}*", &*view.metadata.generate_name);
+        let shown = if name.is_empty() { &generated } else { name };
+        Self {
+            name: name.to_owned(),
+            title: format!("PersistentVolume {}", quoted(shown)),
+            short: shown_name(shown),
+            note,
+            is_provisioned: view.is_provisioned(),
+            seat: export.map(Seat::Export).or(handle_seat),
+            handle,
+            unknown,
+            field: field(view),
+        }
+    }
+
+    /// The keys: what it sits on is held, its handle, which is only worth a warning, used.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let note = || String::from(&self.note);
+        let seat = self.seat.as_ref().map(|seat| key(seat.realm(), seat.path(), Stance::Holds, note()));
+        let is_seat = matches!(self.seat, Some(Seat::Handle(_)));
+        let handle = self.handle.as_ref().filter(|_| !is_seat);
+        let handle = handle.map(|handle| key(handle.realm.clone(), &handle.path, Stance::Uses, String::new()));
+        seat.into_iter().chain(handle).collect()
+    }
+}
+
+fn key(realm: String, path: &[String], stance: Stance, note: String) -> Key {
+    Key { realm, path: path.to_vec(), stance, note }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    pub(super) fn realm(&self) -> String {
+        match self {
+            Self::Export(export) => export.realm(),
+            Self::Handle(handle) => handle.realm.clone(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &[String] {
+        match self {
+            Self::Export(export) => export.segments(),
+            Self::Handle(handle) => &handle.path,
+        }
+    }
+
+    pub(super) fn export(&self) -> Option<&Export> {
+        match self {
+            Self::Export(export) => Some(export),
+            Self::Handle(_) => None,
+        }
+    }
+}
+
+// === impl Handle ===
+
+impl Handle {
+    fn of(csi: &CsiSource<'_>) -> Option<Self> {
+        if csi.driver.is_empty() || csi.volume_handle.is_empty() {
+            return None;
+        }
+        Some(Self { realm: format!("csi://{}", &*csi.driver), path: [(*csi.volume_handle).to_owned()] })
+    }
+
+    /// Whether a key is this handle's.
+    pub(super) fn is(&self, realm: &str, path: &[String]) -> bool {
+        self.realm == realm && self.path == *path
+    }
+}
+
+/// Where a volume lies.
+fn place(view: &View<'_>, name: &str, settings: &Settings) -> Place {
+    let exports = &settings.exports;
+    let export = match &view.spec {
+        spec if let Some(nfs) = &spec.nfs => nfs.export(&view.mount_options(), exports),
+        spec if let Some(cephfs) = &spec.cephfs => cephfs.export(exports),
+        spec if let Some(csi) = &spec.csi => {
+            return csi.place(&view.mount_options(), view.names(name), exports);
+        }
+        _ => None,
+    };
+    export.map_or(Place::Elsewhere, Place::Export)
+}
+
+/// The field that says where a volume lies.
+fn field(view: &View<'_>) -> String {
+    match &view.spec.csi {
+        Some(csi) => csi.field(),
+        None if view.spec.cephfs.is_some() => "spec.cephfs.path".to_owned(),
+        None => "spec.nfs.path".to_owned(),
+    }
+}
+
+/// Whether volumes of a driver, which replicas can share, are told apart by nothing but handle and attributes.
+fn is_known_by_handle(csi: &CsiSource<'_>, settings: &Settings) -> bool {
+    csi.is_shared(&settings.isolation) && !csi.is_located_by_attributes()
+}
+
+/// What the attributes say, short (FNV-1a); who provisioned the volume for whom left out.
+fn digest(attributes: &Attributes<'_>) -> String {
+    let bookkeeping = |key: &str| key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/");
+    let hash = attributes
+        .iter()
+        .filter(|(key, _)| !bookkeeping(key))
+        .flat_map(|(key, value)| key.bytes().chain([0]).chain(value.bytes()).chain([0]))
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:x}")
+}
