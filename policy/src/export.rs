@@ -11,6 +11,7 @@ mod server;
 
 pub(crate) use csi::{Attributes, CsiSource, VolumeNames};
 pub(crate) use options::MountOptions;
+pub(crate) use path::cut;
 pub(crate) use server::Server;
 
 use crate::json::{self, Text};
@@ -234,9 +235,10 @@ impl Export {
         self.segments.get(..self.pseudo_root).unwrap_or_default()
     }
 
-    /// How the directory is reached.
-    pub(crate) fn protocol(&self) -> Protocol {
-        self.protocol
+    /// Whether the first segment is an access point of EFS.
+    pub(crate) fn has_access_point(&self) -> bool {
+        self.protocol == Protocol::Efs
+            && self.segments.first().is_some_and(|segment| segment.starts_with("fsap-"))
     }
 
     /// The server, by its canonical name.

@@ -11,11 +11,10 @@ mod volume;
 
 use crate::Subject;
 use crate::export::{Area, Export};
-use crate::findings::{Findings, fits_a_warning};
-use crate::settings::{Settings, WarnOrDeny};
+use crate::findings::Findings;
+use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
 use message::{Other, Telling};
-use note::Note;
 use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
 use view::View;
 use volume::{Seat, Volume};
@@ -42,11 +41,378 @@ pub(crate) fn open<'a>(
     if request.operation != Operation::Update {
         return Ok(Box::new(Creation { volume, settings }));
     }
-    let old = request.old_object.as_deref().map(|old| read(&request.scope.name, old, settings)).transpose()?;
+    let old =
+        request.old_object.as_deref().map(|old| read(&request.scope.name, old, settings)).transpose()?;
     Ok(Box::new(Change { volume, old, settings }))
 }
 
 fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_json::Error> {
     let view: View<'_> = serde_json::from_str(object)?;
     Ok(Volume::new(&view, name, settings))
+}
+
+/// A new volume.
+struct Creation<'a> {
+    volume: Volume,
+    settings: &'a Settings,
+}
+
+/// A change of a stored volume.
+struct Change<'a> {
+    volume: Volume,
+    /// None if the API server did not send it.
+    old: Option<Volume>,
+    settings: &'a Settings,
+}
+
+/// An overlap of the volume under review with another object.
+struct Found<'a> {
+    theirs: Other<'a>,
+    overlap: Overlap,
+    line: Line,
+    outcome: Outcome,
+}
+
+// === impl Creation ===
+
+impl Subject for Creation<'_> {
+    fn keys(&self) -> Vec<Key> {
+        self.volume.keys()
+    }
+
+    fn verdict(&self, holdings: &[Holding]) -> Verdict {
+        let mut findings = Findings::new(self.settings.mode);
+        if let Some(path) = &self.volume.unknown {
+            findings.warn(unknown(&self.volume, path));
+        }
+        let found = found(&self.volume, holdings, &self.settings.exports);
+        each_told(&self.volume, &found, &mut findings, |findings, found| self.tell(findings, found));
+        findings.into_verdict(None)
+    }
+}
+
+impl Creation<'_> {
+    fn tell(&self, findings: &mut Findings, found: &Found<'_>) {
+        let telling = found.telling(&self.volume, &self.settings.exports);
+        match found.outcome {
+            Outcome::Silent => {}
+            Outcome::Meant => {
+                findings.warn(telling.fact());
+                findings.audit("shared-export", record(&telling));
+            }
+            Outcome::Deny | Outcome::Warn if self.is_spared() => {
+                findings.warn_with(&telling.fact(), &spared(found, &telling));
+                findings.audit("provisioned-overlap", record(&telling));
+            }
+            Outcome::Warn => findings.warn_with(&telling.fact(), &telling.remedy()),
+            Outcome::Deny => {
+                findings.deny_with(found.field(&self.volume), &telling.fact(), &telling.remedy());
+            }
+        }
+    }
+
+    /// Whether its provisioner made it, and could delete the directory that is another's if it were refused.
+    fn is_spared(&self) -> bool {
+        self.volume.is_provisioned && self.settings.exports.dynamic == WarnOrDeny::Warn
+    }
+}
+
+// === impl Change ===
+
+impl Subject for Change<'_> {
+    fn keys(&self) -> Vec<Key> {
+        self.volume.keys()
+    }
+
+    fn verdict(&self, holdings: &[Holding]) -> Verdict {
+        let mut findings = Findings::new(self.settings.mode);
+        let Some(old) = &self.old else {
+            findings.audit("not-compared", "an update without oldObject");
+            return findings.into_verdict(None);
+        };
+        let exports = &self.settings.exports;
+        if let Some(path) = self.volume.unknown.as_ref().filter(|_| self.volume.unknown != old.unknown) {
+            findings.warn(unknown(&self.volume, path));
+        }
+        let mut found = found(&self.volume, holdings, exports);
+        found.retain(|found| found.outcome > outcome_before(old, found, exports));
+        each_told(&self.volume, &found, &mut findings, |findings, found| {
+            let fact = found.telling(&self.volume, exports).fact();
+            findings.warn_with(&fact, "This is new with this update; updates are never refused");
+        });
+        findings.into_verdict(None)
+    }
+}
+
+/// What followed from an overlap for the volume as it was.
+fn outcome_before(old: &Volume, found: &Found<'_>, settings: &Exports) -> Outcome {
+    judged(old, &found.theirs, settings).map_or(Outcome::Silent, |(_, line)| line.outcome(settings))
+}
+
+// === impl Found ===
+
+impl<'a> Found<'a> {
+    fn telling(&'a self, ours: &'a Volume, settings: &'a Exports) -> Telling<'a> {
+        Telling { ours, theirs: &self.theirs, overlap: self.overlap, line: self.line, settings }
+    }
+
+    /// The field of the volume that is at fault.
+    fn field(&self, volume: &Volume) -> String {
+        if self.line == Line::Recycle && volume.note.recycle {
+            return "spec.persistentVolumeReclaimPolicy".to_owned();
+        }
+        volume.field.clone()
+    }
+}
+
+/// What overlaps a volume and is worth a word, the strictest first.
+fn found<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Vec<Found<'a>> {
+    let mut found: Vec<Found<'a>> = holdings
+        .iter()
+        .filter_map(|holding| {
+            let theirs = Other::new(holding);
+            let (overlap, line) = judged(volume, &theirs, settings)?;
+            Some(Found { theirs, overlap, line, outcome: line.outcome(settings) })
+        })
+        .filter(|found| found.outcome > Outcome::Silent)
+        .collect();
+    found.sort_by(|a, b| {
+        let rank = |found: &Found<'a>| (std::cmp::Reverse(found.outcome), found.overlap);
+        rank(a).cmp(&rank(b)).then_with(|| a.theirs.holding.holder.cmp(&b.theirs.holding.holder))
+    });
+    without_handles_of_refused(found)
+}
+
+/// That the handle is another's is not worth a word where the directory is, too.
+fn without_handles_of_refused(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    let refused: Vec<Scope<'_>> = found
+        .iter()
+        .filter(|found| found.outcome == Outcome::Deny)
+        .map(|found| found.theirs.holding.holder.clone())
+        .collect();
+    found.retain(|found| found.line != Line::SameHandle || !refused.contains(&found.theirs.holding.holder));
+    found
+}
+
+/// How a volume overlaps what another object holds, and the line of the table; none if it does not, or is the other.
+fn judged(volume: &Volume, theirs: &Other<'_>, settings: &Exports) -> Option<(Overlap, Line)> {
+    let holding = theirs.holding;
+    let is_volume = holding.holder.group.is_empty() && holding.holder.resource == "persistentvolumes";
+    if is_volume && !volume.name.is_empty() && holding.holder.name == volume.name {
+        return None;
+    }
+    let Some(seat) = volume.seat.as_ref().filter(|seat| seat.realm() == holding.realm) else {
+        let is_same = volume.handle.as_ref().is_some_and(|handle| handle.is(&holding.realm, &holding.path));
+        return is_same.then_some((Overlap::Equal, Line::SameHandle));
+    };
+    let overlap = Overlap::of(seat.path(), &holding.path)?;
+    let line = match seat {
+        _ if !is_volume => Line::Inline,
+        Seat::Handle(_) if volume.note.attributes != theirs.note.attributes => Line::SameHandle,
+        Seat::Handle(_) | Seat::Export(_) => pair(volume, seat, theirs, overlap, settings).line(),
+    };
+    Some((overlap, line))
+}
+
+fn pair<'a>(
+    volume: &'a Volume,
+    seat: &'a Seat,
+    theirs: &'a Other<'_>,
+    overlap: Overlap,
+    settings: &Exports,
+) -> Pair<'a> {
+    let holding = theirs.holding;
+    let is_group = holding.count > 1;
+    let outer = seat.path().len().min(holding.path.len());
+    Pair {
+        ours: Side { note: &volume.note, name: &volume.name, depth: seat.path().len() },
+        theirs: Side {
+            note: &theirs.note,
+            name: if is_group { "" } else { &holding.holder.name },
+            depth: holding.path.len(),
+        },
+        overlap,
+        on_shared_path: seat.export().is_some_and(|export| is_shared(export, outer, settings)),
+    }
+}
+
+/// Whether the first segments of an export are at or below a path of `exports.shared`.
+fn is_shared(export: &Export, depth: usize, settings: &Exports) -> bool {
+    settings
+        .shared
+        .iter()
+        .filter_map(|area| Area::parse(area, settings))
+        .any(|area| area.depth() <= depth && export.is_within(&area))
+}
+
+/// Tells the first of them, and how many there are besides.
+fn each_told(
+    volume: &Volume,
+    found: &[Found<'_>],
+    findings: &mut Findings,
+    mut tell: impl FnMut(&mut Findings, &Found<'_>),
+) {
+    for one in found.iter().take(TOLD) {
+        tell(findings, one);
+    }
+    let rest: u64 = found.iter().skip(TOLD).map(|found| u64::from(found.theirs.holding.count)).sum();
+    if rest > 0 {
+        findings.warn(format!("{} overlaps {rest} more objects", volume.title));
+    }
+}
+
+/// What to do about a provisioned volume.
+fn spared(found: &Found<'_>, telling: &Telling<'_>) -> String {
+    match found.outcome {
+        Outcome::Deny => {
+            "Only a warning, as its provisioner could answer a refusal by deleting the directory \
+                          (exports.dynamic)"
+                .to_owned()
+        }
+        _ => telling.remedy(),
+    }
+}
+
+/// An overlap for the audit log.
+fn record(telling: &Telling<'_>) -> String {
+    format!("{} on {} and {}", telling.ours.short, telling.export(), telling.theirs.short())
+}
+
+fn unknown(volume: &Volume, path: &str) -> String {
+    let path = message::quote(path);
+    format!(
+        "{}: which directory {path} is can't be known, so nobody checked that no other has it",
+        volume.title
+    )
+}
+
+/// The warning of a StatefulSet's inline volume whose export a PersistentVolume or another set has, too; none if the
+/// holding does not overlap it. `owner` is e.g. `StatefulSet "web"`.
+pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) -> Option<String> {
+    if export.realm() != holding.realm {
+        return None;
+    }
+    let overlap = Overlap::of(export.segments(), &holding.path)?;
+    let other = message::title(holding);
+    let relation = message::relation(owner, &export.to_string(), &other, holding, overlap);
+    Some(format!("{relation}: they overwrite each other's files"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ordinance_contract::{Phase, Stance};
+    use serde_json::{Value, json};
+
+    fn scope(name: &str) -> Scope<'static> {
+        Scope {
+            version: "v1".into(),
+            resource: "persistentvolumes".into(),
+            name: name.to_owned().into(),
+            ..Scope::default()
+        }
+    }
+
+    fn volume(name: &str, server: &str, path: &str) -> Value {
+        json!({"metadata": {"name": name}, "spec": {"nfs": {"server": server, "path": path}}})
+    }
+
+    /// What the host would show of a stored volume.
+    fn holdings(name: &str, object: &Value, settings: &Settings) -> Vec<Holding> {
+        keys(&scope(name), &object.to_string(), settings)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|Key { realm, path, stance, note }| Holding {
+                realm,
+                path,
+                stance,
+                note,
+                holder: scope(name),
+                count: 1,
+            })
+            .collect()
+    }
+
+    fn created(name: &str, object: &Value, settings: &Settings, holdings: &[Holding]) -> Verdict {
+        let request = Request {
+            operation: Operation::Create,
+            phase: Phase::Validate,
+            scope: scope(name),
+            kind: "PersistentVolume".into(),
+            dry_run: false,
+            user_info: "".into(),
+            object: Some(object.to_string().into()),
+            old_object: None,
+        };
+        crate::review(&request, settings, holdings)
+    }
+
+    #[test]
+    fn the_second_volume_on_an_export_is_refused_in_one_line() {
+        let settings = Settings::default();
+        let first = holdings("pv", &volume("pv", "10.0.0.5", "/srv/www"), &settings);
+        let verdict = created("pv2", &volume("pv2", "10.0.0.5", "/srv/www"), &settings, &first);
+        assert!(!verdict.allowed);
+        assert_eq!(
+            verdict.message,
+            "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on one \
+             directory overwrite each other's files. Give pv2 a directory of its own, e.g. /srv/www-pv2, or annotate \
+             it ordinance.dev/shared-with: pv"
+        );
+        assert_eq!(verdict.causes.first().map(|cause| cause.field.as_str()), Some("spec.nfs.path"));
+    }
+
+    #[test]
+    fn a_volume_does_not_conflict_with_itself() {
+        let settings = Settings::default();
+        let object = volume("pv", "10.0.0.5", "/srv/www");
+        let own = holdings("pv", &object, &settings);
+        assert_eq!(created("pv", &object, &settings, &own), Verdict::allow());
+    }
+
+    #[test]
+    fn volumes_on_no_export_have_no_keys() {
+        let object = json!({"metadata": {"name": "pv"}, "spec": {"hostPath": {"path": "/srv"}}});
+        assert!(holdings("pv", &object, &Settings::default()).is_empty());
+    }
+
+    #[test]
+    fn volumes_that_differ_in_their_name_only_have_one_note() {
+        let settings = Settings::default();
+        let note = |name: &str| {
+            let path = format!("/srv/{name}");
+            holdings(name, &volume(name, "nas", &path), &settings)
+                .into_iter()
+                .map(|h| h.note)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(note("a"), ["{}"]);
+        assert_eq!(note("b"), note("a"));
+    }
+
+    #[test]
+    fn a_group_is_named_by_its_own_annotations_only() {
+        let settings = Settings::default();
+        let group = |note: &str| Holding {
+            realm: "nfs://nas".to_owned(),
+            path: vec!["srv".to_owned(), "a".to_owned()],
+            stance: Stance::Holds,
+            note: note.to_owned(),
+            holder: scope("a"),
+            count: 2,
+        };
+        let mut outer = volume("outer", "nas", "/srv");
+        if let Some(metadata) = outer.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("annotations".to_owned(), json!({"ordinance.dev/shared-with": "a"}));
+        }
+        let ours = created("outer", &outer, &settings, &[group("{}")]);
+        assert!(ours.audit.is_empty(), "{ours:?}");
+        let theirs = created(
+            "outer",
+            &volume("outer", "nas", "/srv"),
+            &settings,
+            &[group(r#"{"sharedWith":["outer"]}"#)],
+        );
+        assert_eq!(theirs.audit.len(), 1, "{theirs:?}");
+    }
 }

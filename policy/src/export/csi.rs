@@ -1,6 +1,6 @@
 //! Where the volumes of CSI drivers lie, by their attributes.
 
-use super::{Export, MountOptions, Place, Protocol, Server, path};
+use super::{Export, MountOptions, Place, Protocol, Server};
 use crate::json::{self, Text};
 use crate::settings::{Exports, Isolation};
 use serde::Deserialize;

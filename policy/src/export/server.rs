@@ -114,7 +114,8 @@ mod tests {
         let settings = aliases("NAS.example.com.", &["Nas", "::ffff:10.0.0.5"]);
         for alias in ["nas", "10.0.0.5"] {
             let server = Server::resolve(alias, &settings);
-            let expected = Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()), respelled: None };
+            let expected =
+                Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()), respelled: None };
             assert_eq!(server, Some(expected));
         }
         assert_eq!(Server::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);

@@ -57,6 +57,10 @@ pub(super) enum Line {
     NestedReader,
     /// One inside the other.
     Nested,
+    /// Not of two volumes: the pods of a StatefulSet mount the directory, or one around or inside it, by themselves.
+    Inline,
+    /// Not of two directories: both have one handle of one driver.
+    SameHandle,
 }
 
 /// What follows, the strictest last.
@@ -91,17 +95,17 @@ impl Overlap {
 
 // === impl Side ===
 
-impl Side<'_> {
-    fn shares_with(self, other: Side<'_>) -> bool {
+impl<'a> Side<'a> {
+    fn shares_with(self, other: Side<'a>) -> bool {
         is_named(&self.note.shared_with, other)
     }
 
-    fn takes_over(self, other: Side<'_>) -> bool {
+    fn takes_over(self, other: Side<'a>) -> bool {
         other.note.state != State::Kept && is_named(&self.note.takes_over, other)
     }
 
     /// Whether it is provisioned below a root that the other is on, or above of.
-    fn is_below_root_with(self, other: Side<'_>) -> bool {
+    fn is_below_root_with(self, other: Side<'a>) -> bool {
         self.note.provisioner_root.is_some_and(|root| other.depth <= root)
     }
 
@@ -116,7 +120,7 @@ fn is_named(names: &[String], side: Side<'_>) -> bool {
 
 // === impl Pair ===
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
     /// The first line of the table that applies.
     pub(super) fn line(self) -> Line {
         if self.on_shared_path {
@@ -147,7 +151,7 @@ impl Pair<'_> {
     }
 
     /// Whether something holds of one side towards the other.
-    fn either(self, holds: impl Fn(Side<'_>, Side<'_>) -> bool) -> bool {
+    fn either(self, holds: impl Fn(Side<'a>, Side<'a>) -> bool) -> bool {
         holds(self.ours, self.theirs) || holds(self.theirs, self.ours)
     }
 }
@@ -161,7 +165,7 @@ impl Line {
             Self::SharedPath | Self::SharedWith | Self::TakesOver => Outcome::Meant,
             Self::Recycle => Outcome::Deny,
             Self::ByDesign | Self::ReadOnly => Outcome::Silent,
-            Self::EqualReader => Outcome::Warn,
+            Self::EqualReader | Self::Inline | Self::SameHandle => Outcome::Warn,
             Self::Equal => match settings.equal {
                 DenyOrWarn::Deny => Outcome::Deny,
                 DenyOrWarn::Warn => Outcome::Warn,
@@ -263,9 +267,11 @@ mod tests {
     #[test]
     fn only_what_is_about_to_go_can_be_taken_over() {
         let taking = note(|note| note.takes_over = vec!["b".to_owned()]);
-        for (state, expected) in
-            [(State::Kept, Line::Equal), (State::Released, Line::TakesOver), (State::Deleted, Line::TakesOver)]
-        {
+        for (state, expected) in [
+            (State::Kept, Line::Equal),
+            (State::Released, Line::TakesOver),
+            (State::Deleted, Line::TakesOver),
+        ] {
             assert_eq!(line(&taking, &note(|note| note.state = state), Overlap::Equal), expected);
         }
     }

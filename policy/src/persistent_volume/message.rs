@@ -3,7 +3,7 @@
 use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
 use super::volume::{Seat, Volume};
-use crate::export::{self, Export, Protocol};
+use crate::export::{self, Export};
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 
@@ -19,10 +19,9 @@ pub(super) struct Other<'a> {
     pub(super) note: Note,
 }
 
-/// Two volumes, and what the rules say of them.
+/// An overlap, and what the rules say of it.
 pub(super) struct Telling<'a> {
     pub(super) ours: &'a Volume,
-    pub(super) seat: &'a Seat,
     pub(super) theirs: &'a Other<'a>,
     pub(super) overlap: Overlap,
     pub(super) line: Line,
@@ -31,13 +30,14 @@ pub(super) struct Telling<'a> {
 
 // === impl Other ===
 
-impl Other<'_> {
-    /// e.g. `PersistentVolume "pv" and 41 more`.
-    pub(super) fn title(&self) -> String {
-        title(self.holding)
+impl<'a> Other<'a> {
+    /// The other side of a holding.
+    pub(super) fn new(holding: &'a Holding) -> Self {
+        Self { holding, note: Note::parse(&holding.note) }
     }
 
-    fn short(&self) -> String {
+    /// Its name, for pasting.
+    pub(super) fn short(&self) -> String {
         shown_name(&self.holding.holder.name)
     }
 }
@@ -47,19 +47,38 @@ impl Other<'_> {
 impl Telling<'_> {
     /// What is so.
     pub(super) fn fact(&self) -> String {
-        let relation = relation(&self.ours.title, self.seat, self.theirs.holding, self.overlap);
-        format!("{relation}{}{}{}", self.because(), self.consequence(), self.state())
+        format!("{}{}{}{}", self.relation(), self.because(), self.consequence(), self.state())
     }
 
     /// How to get to yes; empty where it is one already.
     pub(super) fn remedy(&self) -> String {
         match self.line {
-            Line::SharedPath | Line::SharedWith | Line::TakesOver | Line::ByDesign | Line::ReadOnly => String::new(),
+            Line::SharedPath | Line::SharedWith | Line::TakesOver | Line::ByDesign | Line::ReadOnly => {
+                String::new()
+            }
             Line::EqualReader => self.mount_read_only(),
             Line::Recycle => format!("Set persistentVolumeReclaimPolicy: Retain on {}", self.recycled()),
-            Line::Equal => format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only()),
+            Line::Equal => {
+                format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only())
+            }
             Line::Nested | Line::NestedReader => format!("{}{}", self.own_directory(), self.take_over()),
+            Line::Inline => format!("Give {} a directory of its own", self.ours.short),
+            Line::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
         }
+    }
+
+    /// The export that both mean, or ours where one lies in the other.
+    pub(super) fn export(&self) -> String {
+        self.ours.seat.as_ref().map(shown_seat).unwrap_or_default()
+    }
+
+    fn relation(&self) -> String {
+        let (ours, other, export) = (&self.ours.title, title(self.theirs.holding), self.export());
+        if self.line == Line::SameHandle {
+            let handle = self.theirs.holding.path.first().map(|handle| quote(handle)).unwrap_or_default();
+            return format!("{ours} has the volumeHandle {handle} of {other}");
+        }
+        relation(ours, &export, &other, self.theirs.holding, self.overlap)
     }
 
     fn consequence(&self) -> String {
@@ -69,11 +88,15 @@ impl Telling<'_> {
                 ", as ordinance.dev/shared-with allows: each can overwrite the other's files".to_owned()
             }
             Line::TakesOver => ", as ordinance.dev/takes-over allows: its files are there".to_owned(),
-            Line::Recycle => format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled()),
+            Line::Recycle => {
+                format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled())
+            }
             Line::EqualReader => self.who_reads(),
             Line::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
             Line::NestedReader => ": one sees the files of the other".to_owned(),
             Line::Nested => ": the outer one can overwrite the files of the inner one".to_owned(),
+            Line::Inline => ", whose pods mount it inline: they overwrite each other's files".to_owned(),
+            Line::SameHandle => ": a pod that uses both hangs".to_owned(),
             Line::ByDesign | Line::ReadOnly => String::new(),
         }
     }
@@ -116,7 +139,9 @@ impl Telling<'_> {
     /// Of two where only one declares that it reads.
     fn enforce_read_only(&self) -> String {
         let on = |name: &str| {
-            format!(". That {name} is read-only is not enforced: if it only reads, set mountOptions: [ro] on it")
+            format!(
+                ". That {name} is read-only is not enforced: if it only reads, set mountOptions: [ro] on it"
+            )
         };
         match (self.ours.note.access, self.theirs.note.access) {
             (Access::Declared, Access::ReadWrite) => on(&self.ours.short),
@@ -152,7 +177,7 @@ impl Telling<'_> {
 
     /// A directory beside the outer one of both, as the volume would write it.
     fn proposal(&self) -> Option<String> {
-        let export = self.seat.export()?;
+        let export = self.ours.seat.as_ref()?.export()?;
         let outer = match self.overlap {
             Overlap::Inside => &self.theirs.holding.path,
             Overlap::Equal | Overlap::Around => export.segments(),
@@ -171,7 +196,10 @@ impl Telling<'_> {
 
     /// Why both mean one place, where that is not obvious.
     fn because(&self) -> String {
-        let Some(export) = self.seat.export() else { return String::new() };
+        let Some(export) = self.ours.seat.as_ref().and_then(Seat::export) else { return String::new() };
+        if self.line == Line::SameHandle {
+            return String::new();
+        }
         let mut reasons = our_spelling(export);
         for reason in self.their_spelling(export) {
             if !reasons.contains(&reason) {
@@ -214,16 +242,18 @@ fn via_aliases(alias: &str, server: &str) -> String {
     format!("{} is {} via serverAliases", shown_name(alias), shown_name(server))
 }
 
-/// How a volume lies to what another object holds.
-pub(super) fn relation(title: &str, seat: &Seat, holding: &Holding, overlap: Overlap) -> String {
-    let ours = export::shown(&seat.realm(), seat.path());
-    let theirs = || export::shown(&holding.realm, &holding.path);
-    let other = self::title(holding);
+/// How an export lies to what another object holds.
+pub(super) fn relation(ours: &str, export: &str, other: &str, holding: &Holding, overlap: Overlap) -> String {
+    let theirs = export::shown(&holding.realm, &holding.path);
     match overlap {
-        Overlap::Equal => format!("{title} shares {ours} with {other}"),
-        Overlap::Inside => format!("{title} ({ours}) lies inside {other} ({})", theirs()),
-        Overlap::Around => format!("{title} ({ours}) contains {other} ({})", theirs()),
+        Overlap::Equal => format!("{ours} shares {export} with {other}"),
+        Overlap::Inside => format!("{ours} ({export}) lies inside {other} ({theirs})"),
+        Overlap::Around => format!("{ours} ({export}) contains {other} ({theirs})"),
     }
+}
+
+fn shown_seat(seat: &Seat) -> String {
+    export::shown(&seat.realm(), seat.path())
 }
 
 /// e.g. `PersistentVolume "pv" and 41 more`, or `StatefulSet "default/web"`.

@@ -102,7 +102,8 @@ impl View<'_> {
         spec.nfs.as_ref().is_some_and(|nfs| nfs.read_only)
             || spec.cephfs.as_ref().is_some_and(|cephfs| cephfs.read_only)
             || spec.csi.as_ref().is_some_and(|csi| csi.read_only)
-            || (!spec.access_modes.is_empty() && spec.access_modes.iter().all(|mode| &**mode == "ReadOnlyMany"))
+            || (!spec.access_modes.is_empty()
+                && spec.access_modes.iter().all(|mode| &**mode == "ReadOnlyMany"))
     }
 
     /// Whether its deletion runs `rm -rf` on the export.

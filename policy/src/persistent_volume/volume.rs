@@ -56,7 +56,8 @@ impl Volume {
             Place::Elsewhere => (None, None),
         };
         let mut note = Note::of(view, export.as_ref(), &settings.exports);
-        let by_handle = view.spec.csi.as_ref().filter(|csi| export.is_none() && is_known_by_handle(csi, settings));
+        let by_handle =
+            view.spec.csi.as_ref().filter(|csi| export.is_none() && is_known_by_handle(csi, settings));
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
         let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::Handle);
         let generated = format!("{}*", &*view.metadata.generate_name);
@@ -80,7 +81,8 @@ impl Volume {
         let seat = self.seat.as_ref().map(|seat| key(seat.realm(), seat.path(), Stance::Holds, note()));
         let is_seat = matches!(self.seat, Some(Seat::Handle(_)));
         let handle = self.handle.as_ref().filter(|_| !is_seat);
-        let handle = handle.map(|handle| key(handle.realm.clone(), &handle.path, Stance::Uses, String::new()));
+        let handle =
+            handle.map(|handle| key(handle.realm.clone(), &handle.path, Stance::Uses, String::new()));
         seat.into_iter().chain(handle).collect()
     }
 }
@@ -160,11 +162,14 @@ fn is_known_by_handle(csi: &CsiSource<'_>, settings: &Settings) -> bool {
 
 /// What the attributes say, short (FNV-1a); who provisioned the volume for whom left out.
 fn digest(attributes: &Attributes<'_>) -> String {
-    let bookkeeping = |key: &str| key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/");
+    let bookkeeping =
+        |key: &str| key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/");
     let hash = attributes
         .iter()
         .filter(|(key, _)| !bookkeeping(key))
         .flat_map(|(key, value)| key.bytes().chain([0]).chain(value.bytes()).chain([0]))
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("{hash:x}")
 }
