@@ -1,0 +1,358 @@
+//! Whether settings can be used: every problem with the field and the way out, not only the first.
+//!
+//! The shape is checked by the published schema, of which this reads the few keywords that it uses; what a schema can't
+//! say — names, addresses and paths — is checked on the settings as read.
+
+use super::{Exports, SCHEMA, Settings};
+use crate::export::{Area, Server, normalised};
+use ordinance_contract::Problem;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Every setting that cannot be used.
+pub(crate) fn check(text: &str) -> Result<(), Vec<Problem>> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let settings: Value =
+        serde_json::from_str(text).map_err(|error| whole(format!("is not JSON: {error}")))?;
+    let mut problems = Problems::default();
+    shape(&settings, &mut problems)?;
+    problems.none()?;
+    let settings = Settings::parse(text).map_err(|error| whole(error.to_string()))?;
+    problems.drivers(&settings.isolation.shared_csi_drivers);
+    problems.exports(&settings.exports);
+    problems.none()
+}
+
+fn whole(message: String) -> Vec<Problem> {
+    vec![Problem { field: String::new(), message }]
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+// === impl Problems ===
+
+impl Problems {
+    fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { field: field.into(), message: message.into() });
+    }
+
+    /// Gives up if there are any.
+    fn none(&mut self) -> Result<(), Vec<Problem>> {
+        if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
+    }
+
+    fn drivers(&mut self, drivers: &[String]) {
+        for (position, driver) in drivers.iter().enumerate() {
+            if driver.trim().is_empty() {
+                self.add(
+                    format!("isolation.sharedCsiDrivers[{position}]"),
+                    "is empty: name a driver, e.g. nfs.csi.k8s.io",
+                );
+            }
+        }
+    }
+
+    fn exports(&mut self, exports: &Exports) {
+        self.aliases(exports);
+        self.pseudo_roots(exports);
+        self.areas("exports.provisionerRoots", &exports.provisioner_roots, exports);
+        self.areas("exports.shared", &exports.shared, exports);
+    }
+
+    /// A name stands for one server: it is the canonical name of one, or an alias of one.
+    fn aliases(&mut self, exports: &Exports) {
+        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
+        for canonical in exports.server_aliases.keys() {
+            let field = format!("exports.serverAliases.{canonical}");
+            match normalised(canonical) {
+                name if name.is_empty() => self.add(field, "names no server"),
+                name => {
+                    if let Some(other) = claimed.insert(name, canonical) {
+                        self.add(
+                            field,
+                            format!("is the same server as {other:?}: put all names under one of them"),
+                        );
+                    }
+                }
+            }
+        }
+        for (canonical, aliases) in &exports.server_aliases {
+            for (position, alias) in aliases.iter().enumerate() {
+                self.alias(canonical, position, alias, &mut claimed);
+            }
+        }
+    }
+
+    fn alias<'a>(
+        &mut self,
+        canonical: &'a str,
+        position: usize,
+        alias: &str,
+        claimed: &mut BTreeMap<String, &'a str>,
+    ) {
+        let field = || format!("exports.serverAliases.{canonical}[{position}]");
+        let name = normalised(alias);
+        if name.is_empty() {
+            self.add(field(), "is empty: give a name or an address");
+            return;
+        }
+        match claimed.get(&name) {
+            Some(other) if *other != canonical => {
+                self.add(
+                    field(),
+                    format!("{alias:?} stands for {other:?} already: a name stands for one server"),
+                );
+            }
+            Some(_) => {}
+            None => drop(claimed.insert(name, canonical)),
+        }
+    }
+
+    fn pseudo_roots(&mut self, exports: &Exports) {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for (server, root) in &exports.pseudo_roots {
+            let field = format!("exports.pseudoRoots.{server}");
+            if !root.starts_with('/') {
+                self.add(
+                    &*field,
+                    format!("{root:?} is not absolute: write the path on the server, e.g. /srv"),
+                );
+            }
+            match Server::resolve(server, exports) {
+                None => self.add(field, "names no server"),
+                Some(resolved) => {
+                    if let Some(other) = seen.insert(resolved.name().to_owned(), server) {
+                        self.add(
+                            field,
+                            format!("is the same server as {other:?}, which has one pseudo-root"),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn areas(&mut self, field: &str, areas: &[String], exports: &Exports) {
+        for (position, area) in areas.iter().enumerate() {
+            if area.contains("://") || area.trim().starts_with("//") || Area::parse(area, exports).is_none() {
+                self.add(
+                    format!("{field}[{position}]"),
+                    format!(
+                        "{area:?} is no server:path: write a server, a colon and an absolute path, e.g. nas.example.com:/srv"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Compares settings with the published schema.
+fn shape(settings: &Value, problems: &mut Problems) -> Result<(), Vec<Problem>> {
+    let root: Value = serde_json::from_str(SCHEMA).map_err(|error| whole(format!("schema: {error}")))?;
+    Shape { root: &root }.compare("", settings, &root, problems);
+    Ok(())
+}
+
+/// The published schema.
+struct Shape<'a> {
+    root: &'a Value,
+}
+
+// === impl Shape ===
+
+impl<'a> Shape<'a> {
+    fn compare(&self, field: &str, value: &Value, schema: &'a Value, problems: &mut Problems) {
+        let schema = self.resolved(schema);
+        if let Some(allowed) = allowed(schema) {
+            if !value.as_str().is_some_and(|value| allowed.contains(&value)) {
+                problems
+                    .add(field, format!("{} is not allowed: one of {}", shown(value), allowed.join(", ")));
+            }
+            return;
+        }
+        match (schema.get("type").and_then(Value::as_str), value) {
+            (Some("object"), Value::Object(members)) => self.members(field, members, schema, problems),
+            (Some("array"), Value::Array(elements)) => self.elements(field, elements, schema, problems),
+            (Some("string"), Value::String(_)) | (None, _) => {}
+            (Some(expected), _) => problems.add(
+                field,
+                format!(
+                    "{} is not allowed: {}; left out, it has its default",
+                    shown(value),
+                    article(expected)
+                ),
+            ),
+        }
+    }
+
+    fn members(&self, field: &str, members: &Map<String, Value>, schema: &'a Value, problems: &mut Problems) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let others = schema.get("additionalProperties");
+        for (name, value) in members {
+            let field = if field.is_empty() { name.clone() } else { format!("{field}.{name}") };
+            let known = properties.and_then(|properties| properties.get(name));
+            match known.or(others.filter(|others| others.is_object())) {
+                Some(schema) => self.compare(&field, value, schema, problems),
+                None => problems.add(field, format!("is unknown: known are {}", names(properties))),
+            }
+        }
+    }
+
+    fn elements(&self, field: &str, elements: &[Value], schema: &'a Value, problems: &mut Problems) {
+        let Some(items) = schema.get("items") else { return };
+        for (position, element) in elements.iter().enumerate() {
+            self.compare(&format!("{field}[{position}]"), element, items, problems);
+        }
+    }
+
+    /// The schema that a reference names, else the schema itself.
+    fn resolved(&self, schema: &'a Value) -> &'a Value {
+        schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| self.root.pointer(reference.trim_start_matches('#')))
+            .unwrap_or(schema)
+    }
+}
+
+/// The words that may stand in a place, if only some may.
+fn allowed(schema: &Value) -> Option<Vec<&str>> {
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        return Some(words.iter().filter_map(Value::as_str).collect());
+    }
+    let choices = schema.get("oneOf")?.as_array()?;
+    Some(choices.iter().filter_map(|choice| choice.get("const")?.as_str()).collect())
+}
+
+fn names(properties: Option<&Map<String, Value>>) -> String {
+    let names: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    names.join(", ")
+}
+
+fn article(kind: &str) -> &str {
+    match kind {
+        "object" => "write an object",
+        "array" => "write a list",
+        _ => "write a string",
+    }
+}
+
+/// A value in a message, cut.
+fn shown(value: &Value) -> String {
+    crate::findings::one_line(&value.to_string(), 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(settings: &str) -> Vec<(String, String)> {
+        let problems = check(settings).err().unwrap_or_default();
+        problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
+    }
+
+    fn fields(settings: &str) -> Vec<String> {
+        let mut fields: Vec<String> = problems(settings).into_iter().map(|(field, _)| field).collect();
+        fields.sort_unstable();
+        fields
+    }
+
+    fn one(field: &str, message: &str) -> Vec<(String, String)> {
+        vec![(field.to_owned(), message.to_owned())]
+    }
+
+    #[test]
+    fn defaults_can_be_used() {
+        for settings in ["", "{}", r#"{"exports":{}}"#] {
+            assert_eq!(check(settings), Ok(()));
+        }
+        let written = serde_json::to_string(&Settings::default()).expect("settings are JSON");
+        assert_eq!(check(&written), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_field_is_told_with_the_known_ones() {
+        assert_eq!(
+            problems(r#"{"isolation":{"grow":"Deny"}}"#),
+            one(
+                "isolation.grow",
+                "is unknown: known are claimTemplates, fixedSubPath, growth, namedVolumes, sharedCsiDrivers, singleReplica"
+            )
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_the_allowed_ones() {
+        assert_eq!(
+            problems(r#"{"exports":{"nested":"deny"}}"#),
+            one("exports.nested", "\"deny\" is not allowed: one of Warn, Deny, Allow")
+        );
+        assert_eq!(
+            problems(r#"{"exports":{"shared":"nas:/srv"}}"#),
+            one("exports.shared", "\"nas:/srv\" is not allowed: write a list; left out, it has its default")
+        );
+        assert_eq!(
+            problems(r#"{"isolation":null}"#),
+            one("isolation", "null is not allowed: write an object; left out, it has its default")
+        );
+    }
+
+    #[test]
+    fn every_problem_is_told() {
+        let settings =
+            r#"{"mode":"Off","x":1,"exports":{"equal":1,"shared":[2],"serverAliases":{"nas":"n"}}}"#;
+        assert_eq!(
+            fields(settings),
+            ["exports.equal", "exports.serverAliases.nas", "exports.shared[0]", "mode", "x"]
+        );
+    }
+
+    #[test]
+    fn a_name_stands_for_one_server() {
+        for (settings, field) in [
+            (r#"{"a":["nas"],"b":["NAS."]}"#, "exports.serverAliases.b[0]"),
+            (r#"{"a":["b"],"b":[]}"#, "exports.serverAliases.a[0]"),
+            (r#"{"A":[],"a.":[]}"#, "exports.serverAliases.a."),
+            (r#"{"a":["10.0.0.5"],"b":["::ffff:10.0.0.5"]}"#, "exports.serverAliases.b[0]"),
+            (r#"{"a":[" "]}"#, "exports.serverAliases.a[0]"),
+            (r#"{"":[]}"#, "exports.serverAliases."),
+        ] {
+            assert_eq!(
+                fields(&format!(r#"{{"exports":{{"serverAliases":{settings}}}}}"#)),
+                [field],
+                "{settings}"
+            );
+        }
+        assert_eq!(check(r#"{"exports":{"serverAliases":{"a":["a","b","B"]}}}"#), Ok(()));
+    }
+
+    #[test]
+    fn a_pseudo_root_is_absolute_and_the_only_one_of_its_server() {
+        let settings = r#"{"exports":{"serverAliases":{"a":["b"]},"pseudoRoots":{"a":"srv","b":"/srv"}}}"#;
+        assert_eq!(fields(settings), ["exports.pseudoRoots.a", "exports.pseudoRoots.b"]);
+    }
+
+    #[test]
+    fn areas_are_server_and_absolute_path() {
+        for area in ["nas", "nas:srv", ":/srv", "", "nfs://nas/srv", "//nas/srv"] {
+            let settings = serde_json::json!({"exports": {"provisionerRoots": [area], "shared": [area]}});
+            assert_eq!(
+                fields(&settings.to_string()),
+                ["exports.provisionerRoots[0]", "exports.shared[0]"],
+                "{area}"
+            );
+        }
+        assert_eq!(check(r#"{"exports":{"shared":["nas:/", "[fd00::1]:/srv", "fs-1:/a"]}}"#), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_as_such() {
+        assert_eq!(fields("mode: Warn"), [""]);
+        assert_eq!(fields("[]"), [""]);
+        assert_eq!(fields(r#"{"mode":"Warn","mode":"Warn"}"#), [""]);
+    }
+}
