@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod demo;
+mod npm;
 mod papers;
 mod test;
 
@@ -28,6 +29,8 @@ enum Command {
     Test,
     /// Measure speed and memory, and compare them with the goals and with the kept baseline.
     Bench(bench::Arguments),
+    /// Build the npm package of the policy, into `policy/js/pkg`.
+    Npm,
     /// Run every command that README and docs show.
     Papers,
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Npm => npm::run(),
         Command::Papers => papers::run(),
     };
     match outcome {
