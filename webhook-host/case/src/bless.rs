@@ -1,5 +1,6 @@
 //! Writing what a policy answered into a case.
 
+use crate::file::yaml;
 use crate::format::{Case, Expect};
 
 /// The text of a case with these answers; everything before `expect:` stays byte for byte.
@@ -13,7 +14,7 @@ pub fn bless(text: &str, answers: &Expect) -> Result<String, String> {
         return Err("expect: is not the last key of the file".to_owned());
     }
     let gap = if kept.ends_with('\n') { "" } else { "\n" };
-    let blessed = format!("{kept}{gap}expect:\n{}", indented(&answers.to_yaml()));
+    let blessed = format!("{kept}{gap}expect:\n{}", indented(&yaml(answers)));
     match Case::parse(&blessed) {
         Ok(case) if case.expect.as_ref() == Some(answers) => Ok(blessed),
         Ok(_) => Err("the answers do not survive being written as YAML".to_owned()),

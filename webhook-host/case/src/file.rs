@@ -1,8 +1,9 @@
 //! Cases on disk: which files are cases, and whether one holds.
 
 use crate::bless::bless;
-use crate::format::{Case, Expect};
+use crate::format::Case;
 use crate::run::{Build, run};
+use serde::Serialize;
 use similar::TextDiff;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -56,7 +57,12 @@ pub fn check_file(path: &Path, build: &dyn Build, blessing: Bless) -> Result<(),
 }
 
 /// The lines that were expected (`-`) and answered (`+`), with some around them.
-fn difference(expect: &Expect, answers: &Expect) -> String {
-    let (expect, answers) = (expect.to_yaml(), answers.to_yaml());
+pub(crate) fn difference(expect: &impl Serialize, answers: &impl Serialize) -> String {
+    let (expect, answers) = (yaml(expect), yaml(answers));
     TextDiff::from_lines(&expect, &answers).unified_diff().header("expected", "answered").to_string()
+}
+
+/// In the form of the files.
+pub(crate) fn yaml(answers: &impl Serialize) -> String {
+    serde_saphyr::to_string(answers).unwrap_or_else(|error| format!("# {error}\n"))
 }

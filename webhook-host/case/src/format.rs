@@ -287,15 +287,6 @@ impl Asked {
     }
 }
 
-// === impl Expect ===
-
-impl Expect {
-    /// As YAML, in the form of the file.
-    pub(crate) fn to_yaml(&self) -> String {
-        serde_saphyr::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
-    }
-}
-
 // === impl Answer ===
 
 impl TryFrom<Verdict> for Answer {

@@ -10,9 +10,11 @@ mod format;
 mod json;
 mod linear;
 pub mod manifest;
+mod recorded;
 mod run;
 
 pub use bless::bless;
 pub use file::{Bless, check_file, files};
 pub use format::{Answer, Case, Expect, schema};
+pub use recorded::{Recorded, check_recorded, recorded};
 pub use run::{Build, Indexed, Policy, applied, run};

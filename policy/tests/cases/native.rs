@@ -1,0 +1,34 @@
+//! The policy as a plain library.
+
+use ordinance_case::Policy;
+use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
+use ordinance_policy::{Opened, Settings};
+
+/// The policy as a plain library.
+pub struct Native;
+
+// === impl Native ===
+
+impl Policy for Native {
+    fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
+        ordinance_policy::keys(scope, object, &parsed(settings)?)
+    }
+
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        let settings = parsed(settings)?;
+        Ok(match (ordinance_policy::open(request, &settings), holdings) {
+            (Opened::Decided(verdict), _) => Outcome::Decided(verdict),
+            (Opened::Asks(keys, _), None) => Outcome::Needs(keys),
+            (Opened::Asks(_, inquiry), Some(holdings)) => Outcome::Decided(inquiry.verdict(holdings)),
+        })
+    }
+}
+
+fn parsed(settings: &str) -> Result<Settings, String> {
+    Settings::parse(settings).map_err(|error| format!("settings: {error}"))
+}
