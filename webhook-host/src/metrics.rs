@@ -33,6 +33,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections closed as one too many.
     pub connections_refused: Counter,
+    /// Accepts that failed, e.g. for want of a file descriptor.
+    pub accepts_failed: Counter,
     /// Handshakes that failed or took too long.
     pub handshakes_failed: Counter,
     /// Keys in the index.
@@ -161,6 +163,7 @@ impl Metrics {
             rejected: Family::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
+            accepts_failed: Counter::default(),
             handshakes_failed: Counter::default(),
             index_keys: Gauge::default(),
             index_objects: Gauge::default(),
@@ -228,6 +231,11 @@ impl Metrics {
             "connections_refused",
             "Connections closed as one too many",
             self.connections_refused.clone(),
+        );
+        registry.register(
+            "accepts_failed",
+            "Accepts that failed, e.g. for want of a file descriptor",
+            self.accepts_failed.clone(),
         );
         registry.register(
             "handshakes_failed",

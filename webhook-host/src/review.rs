@@ -184,7 +184,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn borrowed<'a>(text: &'a Cow<'_, str>) -> Cow<'a, str> {
+fn borrowed(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 

@@ -40,7 +40,7 @@ async fn in_order(listener: TcpListener, shared: Arc<Shared>, readiness: Readine
         () = drained => {}
         () = connections.accept(&listener) => {}
     }
-    drop(listener);
+    connections.accept_last(listener);
     connections.finish(rest).await;
 }
 
@@ -59,11 +59,22 @@ impl Connections {
                 Ok((socket, peer)) => self.serve(socket, peer),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) => {
+                    self.shared.metrics.accepts_failed.inc();
                     tracing::warn!(%error, "can't accept for now");
                     sleep(self.shared.limits.accept_pause).await;
                 }
             }
             while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// Accepts what the system already has, and closes the listener.
+    fn accept_last(&mut self, listener: TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((socket, peer)) = listener.accept() {
+            if let Ok(socket) = to_tokio(socket) {
+                self.serve(socket, peer);
+            }
         }
     }
 
@@ -88,6 +99,11 @@ impl Connections {
             tracing::warn!(open = self.tasks.len(), "stopped with connections open");
         }
     }
+}
+
+fn to_tokio(socket: std::net::TcpStream) -> io::Result<TcpStream> {
+    socket.set_nonblocking(true)?;
+    TcpStream::from_std(socket)
 }
 
 /// Whether an accept failed for the sake of the connection that it would have accepted.

@@ -13,9 +13,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
+
+/// At the end of a server: the time for what has arrived to be noticed.
+const ARRIVED: Duration = Duration::from_millis(10);
+/// How long a new connection is kept for its first request: who opens one is about to use it.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stop: Stop) {
@@ -41,12 +47,19 @@ async fn requests(stream: TlsStream<TcpStream>, shared: &Shared, mut stop: Stop)
     let io = TokioIo::new(Timed::new(stream, activity.clone(), &shared.limits));
     let service = service_fn(|request| reply(&shared.service, &activity, request));
     let mut connection = pin!(builder(&shared.limits).serve_connection(io, service));
+    let fresh_until = Instant::now() + FRESH;
+    let last_call = async {
+        stop.finishing().await;
+        sleep(ARRIVED).await;
+        if activity.is_fresh() {
+            sleep_until(fresh_until).await;
+        }
+    };
     tokio::select! {
-        // First the connection: what has arrived by now is served.
         biased;
         // Whatever ended it concerns the client alone.
         _ = connection.as_mut() => return,
-        () = stop.finishing() => {}
+        () = last_call => {}
     }
     // One that is not idle ends by itself after its answer, which says so.
     if activity.is_idle() {

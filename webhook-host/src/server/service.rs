@@ -40,6 +40,27 @@ struct Admitted {
     deadline: Instant,
 }
 
+/// What about its head keeps a request out.
+enum Refused {
+    Path,
+    Method,
+    ContentType,
+}
+
+// === impl Refused ===
+
+impl Refused {
+    fn reply(&self) -> Reply {
+        match self {
+            Self::Path => reply::text(StatusCode::NOT_FOUND, "no policy is served here"),
+            Self::Method => reply::only("POST"),
+            Self::ContentType => {
+                reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
+            }
+        }
+    }
+}
+
 // === impl Service ===
 
 impl Service {
@@ -61,9 +82,9 @@ impl Service {
     pub(super) async fn reply(&self, request: Request<Incoming>) -> Reply {
         let reply = match self.admit(&request) {
             Ok(admitted) => self.review(admitted, request.into_body()).await,
-            Err(reply) if request.body().is_end_stream() => reply,
+            Err(refused) if request.body().is_end_stream() => refused.reply(),
             // What was not read can't be followed by another request.
-            Err(reply) => reply::closing(reply),
+            Err(refused) => reply::closing(refused.reply()),
         };
         if reply.status() != StatusCode::OK {
             let labels = StatusLabels { code: reply.status().as_u16() };
@@ -73,17 +94,16 @@ impl Service {
     }
 
     /// What a request asks, judged by its head.
-    fn admit(&self, request: &Request<Incoming>) -> Result<Admitted, Reply> {
+    fn admit(&self, request: &Request<Incoming>) -> Result<Admitted, Refused> {
         let arrival = Instant::now();
         let Some((phase, route)) = self.routes.find(request.uri().path()) else {
-            return Err(reply::text(StatusCode::NOT_FOUND, "no policy is served here"));
+            return Err(Refused::Path);
         };
         if request.method() != Method::POST {
-            return Err(reply::only("POST"));
+            return Err(Refused::Method);
         }
         if !is_json(request) {
-            let line = "the content type must be application/json";
-            return Err(reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, line));
+            return Err(Refused::ContentType);
         }
         let deadline = deadline::deadline(arrival, request.uri().query(), &self.limits);
         Ok(Admitted { route, phase, arrival, deadline })

@@ -17,12 +17,14 @@ use tokio::time::{Sleep, sleep};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<AtomicU8>);
 
+/// Nothing has come yet at all.
+const FRESH: u8 = 0;
 /// Nothing has come since the last answer.
-const IDLE: u8 = 0;
+const IDLE: u8 = 1;
 /// A head has begun.
-const HEAD: u8 = 1;
+const HEAD: u8 = 2;
 /// A request is being served.
-const REQUEST: u8 = 2;
+const REQUEST: u8 = 3;
 
 /// The stream of a connection.
 pub(super) struct Timed<S> {
@@ -41,9 +43,14 @@ struct Timer {
 // === impl Activity ===
 
 impl Activity {
-    /// Whether nothing has come since the last answer.
+    /// Whether nothing has come yet at all.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.0.load(Ordering::Acquire) == FRESH
+    }
+
+    /// Whether nothing has come since the last answer, or at all.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Acquire) == IDLE
+        self.0.load(Ordering::Acquire) <= IDLE
     }
 
     /// A request has its head.

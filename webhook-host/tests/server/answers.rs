@@ -1,0 +1,328 @@
+//! What is answered to reviews, and to what is none.
+
+use crate::harness::{Client, Host, Policy, UID, allow, head, request, review};
+use ordinance::judge::Failure;
+use ordinance::limits::Limits;
+use ordinance::review::OnError;
+use ordinance::server::Route;
+use ordinance_contract::{Annotation, Cause, Operation, Phase, Verdict};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const POD: &str = r#"{"kind":"StatefulSet","spec":{"replicas":2,"text":"\"}]"}}"#;
+
+async fn host() -> Host {
+    Host::start(Limits::default(), allow()).await
+}
+
+fn deny(message: &str) -> Verdict {
+    Verdict { allowed: false, message: message.to_owned(), ..Verdict::allow() }
+}
+
+#[tokio::test]
+async fn a_yes_is_the_uid_and_nothing_else() {
+    let reply = host().await.post("/validate/test?timeout=5s", &review(POD)).await;
+    assert_eq!(reply.response(), json!({"uid": UID, "allowed": true}));
+    assert!(!reply.is_last());
+}
+
+#[tokio::test]
+async fn the_policy_gets_the_objects_byte_for_byte_and_who_asks() {
+    let host = Host::start(
+        Limits::default(),
+        Policy::inline(|request, _| {
+            assert_eq!(request.object.as_deref(), Some(POD));
+            assert_eq!((request.operation, request.phase), (Operation::Create, Phase::Validate));
+            assert_eq!((request.old_object.as_deref(), request.dry_run), (None, false));
+            assert_eq!(request.user_info, r#"{"username":"admin"}"#);
+            let scope = &request.scope;
+            assert_eq!((&*scope.group, &*scope.resource, &*scope.name), ("apps", "statefulsets", "web"));
+            Ok(Verdict::allow())
+        }),
+    )
+    .await;
+    assert_eq!(host.post("/validate/test", &review(POD)).await.response()["allowed"], true);
+}
+
+#[tokio::test]
+async fn a_denial_is_forbidden_in_one_line_with_its_causes() {
+    let verdict = Verdict {
+        causes: vec![Cause { field: "spec.nfs.path".to_owned(), message: "taken".to_owned() }],
+        ..deny("no:\nsee pv-a")
+    };
+    let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let reply = host.post("/validate/test", &review(POD)).await;
+    assert_eq!(
+        reply.response(),
+        json!({"uid": UID, "allowed": false, "status": {
+            "code": 403, "reason": "Forbidden", "message": "no: see pv-a",
+            "details": {"causes": [{"reason": "FieldValueForbidden", "message": "taken", "field": "spec.nfs.path"}]},
+        }})
+    );
+    let counted = r#"ordinance_requests_total{policy="test",verdict="Deny",operation="CREATE"}"#;
+    assert_eq!(host.metric(counted), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_patch_goes_out_as_base64_with_its_type() {
+    let patch = r#"[{"op":"add","path":"/a","value":"ü"}]"#;
+    let verdict = Verdict { patch: Some(patch.to_owned()), ..Verdict::allow() };
+    let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let response = host.post("/mutate/test", &review(POD)).await.response();
+    assert_eq!(
+        response,
+        json!({"uid": UID, "allowed": true, "patchType": "JSONPatch",
+            "patch": "W3sib3AiOiJhZGQiLCJwYXRoIjoiL2EiLCJ2YWx1ZSI6IsO8In1d"})
+    );
+}
+
+#[tokio::test]
+async fn warnings_are_ten_lines_of_240_characters_at_most() {
+    let verdict = Verdict { warnings: vec!["ä\n".repeat(200); 12], ..Verdict::allow() };
+    let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let response = host.post("/mutate/test", &review(POD)).await.response();
+    let warnings: Vec<&str> =
+        response["warnings"].as_array().unwrap().iter().filter_map(|w| w.as_str()).collect();
+    assert_eq!(warnings.len(), 10);
+    assert!(warnings.iter().all(|w| w.chars().count() <= 240 && !w.contains('\n')));
+    assert_eq!(warnings[9], "and 3 more warnings");
+}
+
+#[tokio::test]
+async fn only_annotations_with_a_key_that_the_api_server_takes_go_out() {
+    let annotation = |key: &str| Annotation { key: key.to_owned(), value: "v\nw".to_owned() };
+    let audit = vec![annotation("a.b-c_1"), annotation("a/b"), annotation(""), annotation(&"k".repeat(64))];
+    let verdict = Verdict { audit, ..Verdict::allow() };
+    let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let response = host.post("/mutate/test", &review(POD)).await.response();
+    assert_eq!(response["auditAnnotations"], json!({"a.b-c_1": "v w"}));
+}
+
+#[tokio::test]
+async fn a_failure_refuses_and_names_policy_limit_and_setting() {
+    let failures = [
+        (Failure::Time { limit_ms: 1_000 }, "ran longer than 1000 ms", "limits.policyTime"),
+        (Failure::Memory { limit: 64 }, "needed more than 64 bytes of memory", "limits.policyMemory"),
+        (Failure::Stack { limit: 64 }, "needed more than 64 bytes of stack", "limits.policyStack"),
+        (Failure::Output { limit: 64 }, "answered with more than 64 bytes", "limits.policyOutput"),
+        (Failure::Holdings { limit: 256 }, "more than 256 different holdings", "limits.holdings"),
+        (Failure::Trap("unreachable".to_owned()), "trapped: unreachable", "policy \"test\""),
+    ];
+    for (failure, what, setting) in failures {
+        let host = Host::start(Limits::default(), Policy::inline(move |_, _| Err(failure.clone()))).await;
+        let response = host.post("/mutate/test", &review(POD)).await.response();
+        assert_eq!((&response["uid"], &response["allowed"]), (&json!(UID), &json!(false)));
+        assert_eq!(
+            (&response["status"]["code"], &response["status"]["reason"]),
+            (&json!(500), &json!("InternalError"))
+        );
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("policy \"test\"") && message.contains(what) && message.contains(setting),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failure_can_be_left_to_the_failure_policy() {
+    let host = Host::with(Limits::default(), |metrics| {
+        let judge = Policy::inline(|_, _| Err(Failure::Time { limit_ms: 7 }));
+        vec![Route::new("test", judge, metrics).on_error(OnError::Defer)]
+    })
+    .await;
+    let reply = host.post("/mutate/test", &review(POD)).await;
+    assert_eq!(reply.status, 500);
+    assert!(reply.body.contains("ran longer than 7 ms"), "{}", reply.body);
+    assert_eq!(host.metric(r#"ordinance_evaluation_failures_total{policy="test",cause="time"}"#), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_patch_that_nobody_can_take_is_a_failure() {
+    for (path, patch) in [("/validate/test", "[{}]"), ("/mutate/test", "{}"), ("/mutate/test", "[")] {
+        let verdict = Verdict { patch: Some(patch.to_owned()), ..Verdict::allow() };
+        let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+        let response = host.post(path, &review(POD)).await.response();
+        assert_eq!(
+            (&response["allowed"], &response["status"]["code"]),
+            (&json!(false), &json!(500)),
+            "{path} {patch}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_over_its_limit_is_a_failure() {
+    let limits = Limits { answer_bytes: 2_000, ..Limits::default() };
+    let verdict = Verdict { patch: Some(format!("[{:?}]", "x".repeat(2_000))), ..Verdict::allow() };
+    let host = Host::start(limits, Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let response = host.post("/mutate/test", &review(POD)).await.response();
+    assert_eq!(response["status"]["code"], 500);
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_ready_is_asked_again_later() {
+    let host = Host::start(Limits::default(), Policy::inline(|_, _| Err(Failure::NotReady))).await;
+    let reply = host.post("/mutate/test", &review(POD)).await;
+    assert_eq!((reply.status, reply.field("retry-after"), reply.is_last()), (503, Some("1"), true));
+}
+
+#[tokio::test]
+async fn a_judge_that_panics_harms_nobody_else() {
+    for judge in [Policy::inline(|_, _| panic!("on purpose")), Policy::pool(|_, _| panic!("on purpose"))] {
+        let host = Host::start(Limits::default(), judge).await;
+        let mut client = host.connect().await;
+        for _ in 0..3 {
+            let response = client.post("/mutate/test", &review(POD)).await.response();
+            assert_eq!((&response["uid"], &response["status"]["code"]), (&json!(UID), &json!(500)));
+        }
+        let panics = r#"ordinance_evaluation_failures_total{policy="test",cause="panic"}"#;
+        assert_eq!(host.metric(panics), Some(3.0));
+    }
+}
+
+#[tokio::test]
+async fn the_timeout_of_the_caller_is_the_deadline_less_a_margin() {
+    for (query, least, most) in
+        [("", 9_000, 10_000), ("?timeout=5s", 3_000, 3_900), ("?timeout=1s", 100, 300)]
+    {
+        let host = Host::start(
+            Limits::default(),
+            Policy::pool(move |_, deadline| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let range = Duration::from_millis(least)..=Duration::from_millis(most);
+                Ok(if range.contains(&left) { Verdict::allow() } else { deny("other deadline") })
+            }),
+        )
+        .await;
+        let path = format!("/mutate/test{query}");
+        assert_eq!(host.post(&path, &review(POD)).await.response()["allowed"], true, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_a_bad_request_in_one_line() {
+    let host = host().await;
+    let good = review("{}");
+    let cases = [
+        (String::new(), "is not an AdmissionReview"),
+        ("null".to_owned(), "is not an AdmissionReview"),
+        ("{\"kind\":".to_owned(), "is not an AdmissionReview"),
+        (format!("{good}x"), "is not an AdmissionReview"),
+        (good.replace("\"AdmissionReview\"", "\"Review\""), "is not of kind AdmissionReview"),
+        (good.replace("io/v1\"", "io/v1beta1\""), "is not of admission.k8s.io/v1"),
+        (good.replace(UID, ""), "has no uid"),
+        (good.replace("\"uid\"", "\"id\""), "has no uid"),
+        (good.replace("\"uid\":", "\"uid\":7,\"id\":"), "is not an AdmissionReview"),
+        (good.replace("\"request\"", "\"response\""), "has no request"),
+        (good.replace("\"request\":", "\"request\":null,\"response\":"), "has no request"),
+        (good.replace("\"request\":", "\"request\":{},\"request\":"), "is not an AdmissionReview"),
+        (good.replace("\"request\":", "\"request\":null,\"request\":"), "duplicate field `request`"),
+        (good.replace("\"CREATE\"", "\"EVICT\""), "is not an AdmissionReview"),
+        (good.replace("\"object\":{}", "\"object\":{"), "is not an AdmissionReview"),
+        (good.replace("\"object\":{}", "\"object\":{\"a\":01}"), "is not an AdmissionReview"),
+    ];
+    for (body, reason) in cases {
+        let reply = host.post("/mutate/test", &body).await;
+        assert_eq!(
+            (reply.status, reply.field("content-type")),
+            (400, Some("text/plain; charset=utf-8")),
+            "{body}"
+        );
+        assert!(reply.body.contains(reason) && reply.body.lines().count() == 1, "{body}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_utf_8_is_a_bad_request() {
+    let mut client = host().await.connect().await;
+    let mut body = review("{\"a\":\"?\"}").into_bytes();
+    *body.iter_mut().find(|byte| **byte == b'?').unwrap() = 0xff;
+    client.send([head("/mutate/test", body.len()).as_bytes(), &body].concat()).await;
+    assert_eq!(client.reply().await.status, 400);
+}
+
+#[tokio::test]
+async fn json_may_nest_to_the_limit_and_no_deeper() {
+    let host = host().await;
+    // The review and its request are two levels more.
+    for (depth, status) in [(126, 200), (127, 400), (100_000, 400)] {
+        let object = "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(host.post("/mutate/test", &review(&object)).await.status, status, "{depth}");
+    }
+}
+
+#[tokio::test]
+async fn other_paths_methods_and_types_are_told_what_is_served() {
+    let mut client = host().await.connect().await;
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("GET /mutate/other HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("GET /mutate/test/ HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("GET /mutate/test HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+        ("POST /mutate/test HTTP/1.1\r\nHost: h\r\n\r\n", 415),
+        ("POST /mutate/test HTTP/1.1\r\nHost: h\r\nContent-Type: application/yaml\r\n\r\n", 415),
+        ("POST /mutate/test HTTP/1.1\r\nHost: h\r\nContent-Type: application/jsonx\r\n\r\n", 415),
+        (
+            "POST /mutate/test HTTP/1.1\r\nHost: h\r\nContent-Type: Application/JSON; charset=utf-8\r\n\r\n",
+            400,
+        ),
+    ] {
+        client.send(request).await;
+        let reply = client.reply().await;
+        assert_eq!(reply.status, status, "{request}");
+        assert_eq!(reply.field("allow"), (status == 405).then_some("POST"));
+        assert!(!reply.is_last());
+    }
+}
+
+#[tokio::test]
+async fn a_request_turned_away_with_its_body_unread_is_the_last() {
+    let mut client = host().await.connect().await;
+    client.send(request("{}").replace("/mutate/test", "/mutate/none")).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.is_last()), (404, true));
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn policies_can_be_replaced_while_the_server_runs() {
+    let host = host().await;
+    let mut client = host.connect().await;
+    assert_eq!(client.post("/mutate/test", &review(POD)).await.response()["allowed"], true);
+    let refusing = Policy::inline(|_, _| Ok(deny("closed")));
+    host.routes.replace([Route::new("test", refusing, &host.metrics)]);
+    assert_eq!(client.post("/mutate/test", &review(POD)).await.response()["allowed"], false);
+}
+
+#[tokio::test]
+async fn requests_sent_at_once_are_answered_in_their_order() {
+    let mut client = host().await.connect().await;
+    let uids = ["one", "two", "three"];
+    client.send(uids.map(|uid| request("{}").replace(UID, &format!("{uid:*<36}"))).concat()).await;
+    for uid in uids {
+        assert_eq!(client.reply().await.response()["uid"], format!("{uid:*<36}"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closed_its_half_gets_its_answer() {
+    let host = Host::start(Limits::default(), Policy::pool(|_, _| Ok(Verdict::allow()))).await;
+    let mut client: Client = host.connect().await;
+    client.send(request(POD)).await;
+    client.half_close().await;
+    assert_eq!(client.reply().await.response()["allowed"], true);
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_is_one_body() {
+    let mut client = host().await.connect().await;
+    let body = review(POD);
+    client.send("POST /mutate/test HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    for piece in body.as_bytes().chunks(100) {
+        client.send([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()).await;
+    }
+    client.send("0\r\n\r\n").await;
+    assert_eq!(client.reply().await.response()["allowed"], true);
+}

@@ -1,0 +1,269 @@
+//! A server on a free port, and clients that speak to it byte by byte.
+
+use ordinance::judge::{Failure, Judge, Place};
+use ordinance::limits::Limits;
+use ordinance::metrics::Metrics;
+use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
+use ordinance_certs::{Authority, Lifetime, Served, server_config};
+use ordinance_contract::{Request, Verdict};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// What [`review`] asks for.
+pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
+
+/// A policy made of a function.
+pub struct Policy<F> {
+    place: Place,
+    judge: F,
+}
+
+/// A running server.
+pub struct Host {
+    pub address: SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub readiness: Readiness,
+    pub routes: Routes,
+    pub stopper: Stopper,
+    pub running: JoinHandle<io::Result<()>>,
+    connector: TlsConnector,
+}
+
+/// One connection to it.
+pub struct Client {
+    stream: TlsStream<TcpStream>,
+    unread: Vec<u8>,
+}
+
+/// A response as it came.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: String,
+}
+
+// === impl Policy ===
+
+impl<F> Policy<F>
+where
+    F: Fn(&Request<'_>, Instant) -> Result<Verdict, Failure> + Send + Sync + 'static,
+{
+    /// Runs in the connection's task.
+    pub fn inline(judge: F) -> Arc<dyn Judge> {
+        Arc::new(Self { place: Place::Inline, judge })
+    }
+
+    /// Runs on the pool.
+    pub fn pool(judge: F) -> Arc<dyn Judge> {
+        Arc::new(Self { place: Place::Pool, judge })
+    }
+}
+
+impl<F> Judge for Policy<F>
+where
+    F: Fn(&Request<'_>, Instant) -> Result<Verdict, Failure> + Send + Sync,
+{
+    fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure> {
+        (self.judge)(request, deadline)
+    }
+
+    fn place(&self) -> Place {
+        self.place
+    }
+}
+
+/// Allows everything.
+pub fn allow() -> Arc<dyn Judge> {
+    Policy::inline(|_, _| Ok(Verdict::allow()))
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Serves one policy, `test`.
+    pub async fn start(limits: Limits, judge: Arc<dyn Judge>) -> Self {
+        Self::with(limits, |metrics| vec![Route::new("test", judge, metrics)]).await
+    }
+
+    /// Serves these policies.
+    pub async fn with(limits: Limits, routes: impl FnOnce(&Metrics) -> Vec<Route>) -> Self {
+        let (tls, connector) = tls();
+        let metrics = Arc::new(Metrics::new());
+        let routes = Routes::new(routes(&metrics));
+        let readiness = Readiness::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stopper, stop) = stop();
+        let server = Server {
+            tls,
+            routes: routes.clone(),
+            limits: Arc::new(limits),
+            metrics: Arc::clone(&metrics),
+            readiness: readiness.clone(),
+        };
+        readiness.ready();
+        let running = tokio::spawn(server.run(listener, stop));
+        Self { address, metrics, readiness, routes, stopper, running, connector }
+    }
+
+    /// A connection after its handshake.
+    pub async fn connect(&self) -> Client {
+        self.try_connect().await.unwrap()
+    }
+
+    pub async fn try_connect(&self) -> io::Result<Client> {
+        let socket = TcpStream::connect(self.address).await?;
+        socket.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost").unwrap();
+        Ok(Client { stream: self.connector.connect(name, socket).await?, unread: Vec::new() })
+    }
+
+    /// The reply to one POST on a connection of its own.
+    pub async fn post(&self, path: &str, body: &str) -> Reply {
+        let mut client = self.connect().await;
+        client.post(path, body).await
+    }
+
+    /// The value of a metric, by the text before it.
+    pub fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.metrics.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        Some(value.parse().unwrap())
+    }
+}
+
+/// Both ends of TLS.
+fn tls() -> (Arc<rustls::ServerConfig>, TlsConnector) {
+    let now = SystemTime::now();
+    let authority = Authority::new(&["localhost".to_owned()], now, Lifetime::days(1)).unwrap();
+    let served = Served::new(authority.issue(now, Lifetime::days(1)).unwrap());
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (Arc::new(server_config(Arc::new(served), None).unwrap()), Arc::new(client).into())
+}
+
+// === impl Client ===
+
+impl Client {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.unwrap();
+    }
+
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref()).await?;
+        self.stream.flush().await
+    }
+
+    pub async fn post(&mut self, path: &str, body: &str) -> Reply {
+        self.send(head(path, body.len()) + body).await;
+        self.reply().await
+    }
+
+    /// The next response.
+    pub async fn reply(&mut self) -> Reply {
+        self.try_reply().await.unwrap()
+    }
+
+    pub async fn try_reply(&mut self) -> io::Result<Reply> {
+        let end = self.until(|bytes| bytes.windows(4).position(|four| four == b"\r\n\r\n")).await?;
+        let head = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
+        let mut reply = Reply::from_head(&head);
+        let length = reply.field("content-length").map_or(0, |length| length.parse().unwrap());
+        self.until(|bytes| (bytes.len() >= length).then_some(length)).await?;
+        reply.body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+        Ok(reply)
+    }
+
+    /// Reads until the function finds what it looks for.
+    async fn until(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> io::Result<usize> {
+        loop {
+            if let Some(found) = find(&self.unread) {
+                return Ok(found);
+            }
+            if self.stream.read_buf(&mut self.unread).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Returns once the server has closed the connection; what else came before.
+    pub async fn closed(&mut self) -> String {
+        // A reset is as closed as an end.
+        let _ = self.stream.read_to_end(&mut self.unread).await;
+        String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
+    }
+
+    /// Sends no more, and still reads.
+    pub async fn half_close(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    fn from_head(head: &str) -> Self {
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let fields = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        Self { status, fields, body: String::new() }
+    }
+
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The answer's `response`.
+    pub fn response(&self) -> Value {
+        assert_eq!((self.status, self.field("content-type")), (200, Some("application/json")), "{self:?}");
+        let mut review: Value = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(review["apiVersion"], "admission.k8s.io/v1");
+        assert_eq!(review["kind"], "AdmissionReview");
+        review["response"].take()
+    }
+
+    pub fn is_last(&self) -> bool {
+        self.field("connection") == Some("close")
+    }
+}
+
+/// The head of a POST with a body of that length.
+pub fn head(path: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+/// A whole request for a verdict on this object.
+pub fn request(object: &str) -> String {
+    let review = review(object);
+    head("/mutate/test", review.len()) + &review
+}
+
+/// A review of this object, by [`UID`].
+pub fn review(object: &str) -> String {
+    format!(
+        r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"{UID}","kind":{{"group":"apps","version":"v1","kind":"StatefulSet"}},"resource":{{"group":"apps","version":"v1","resource":"statefulsets"}},"name":"web","namespace":"default","operation":"CREATE","userInfo":{{"username":"admin"}},"object":{object},"oldObject":null,"dryRun":false}}}}"#
+    )
+}

@@ -1,0 +1,88 @@
+//! What is logged, and what never is.
+
+use crate::harness::{Host, Policy, UID, head, review};
+use ordinance::judge::Failure;
+use ordinance::limits::Limits;
+use ordinance_contract::Verdict;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use tracing::field::{Field, Visit};
+use tracing::span;
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps every event of this project as a line of text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(Level, String)>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0 += &format!(" {field}={value:?}");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push((*event.metadata().level(), line.0));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Log {
+    fn lines(&self, level: Level) -> Vec<String> {
+        let all = self.0.lock().unwrap();
+        all.iter().filter(|(found, _)| *found == level).map(|(_, line)| line.clone()).collect()
+    }
+}
+
+#[tokio::test]
+async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let judge = Policy::inline(|request, _| {
+        if request.object.as_deref().is_some_and(|object| object.contains("trap")) {
+            return Err(Failure::Trap("s3cret".to_owned()));
+        }
+        let message = "s3cret".to_owned();
+        Ok(Verdict { allowed: false, message: message.clone(), warnings: vec![message], ..Verdict::allow() })
+    });
+    let host = Host::start(Limits { body_bytes: 2_000, ..Limits::default() }, judge).await;
+    let object = r#"{"data":"s3cret"}"#;
+    let named = review(object).replace(r#""name":"web""#, r#""name":"web\nINFO forged""#);
+    host.post("/mutate/test", &named).await.response();
+    host.post("/mutate/test", &review(r#"{"data":"s3cret trap"}"#)).await.response();
+    for bad in [&review(object)[1..], r#"{"s3cret":"#, &"s3cret".repeat(1_000)] {
+        host.post("/mutate/test", bad).await;
+    }
+    let mut broken = host.connect().await;
+    broken.send(head("/mutate/test", 500) + "s3cret").await;
+    broken.half_close().await;
+    broken.closed().await;
+
+    let denials = log.lines(Level::INFO);
+    assert_eq!(denials.len(), 2, "{denials:?}");
+    assert!(denials.iter().all(|line| line.contains(UID)), "{denials:?}");
+    assert!(denials[0].contains(r#"name="web\nINFO forged""#), "{denials:?}");
+    for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+        assert!(log.lines(level).iter().all(|line| !line.contains("s3cret")), "{:?}", log.lines(level));
+    }
+    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("answered")).count(), 2);
+}

@@ -1,0 +1,9 @@
+//! The server, met by clients over real sockets: well-behaved ones, slow ones, broken ones and hostile ones.
+
+mod admin;
+mod answers;
+mod harness;
+mod limits;
+mod load;
+mod logs;
+mod stopping;

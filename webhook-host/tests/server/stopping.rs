@@ -1,0 +1,167 @@
+//! The order in which a server stops, and what its clients see of it.
+
+use crate::harness::{Client, Host, Policy, allow, request, review};
+use ordinance::limits::Limits;
+use ordinance::server::State;
+use ordinance_contract::Verdict;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+const SHORT: Duration = Duration::from_millis(50);
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// Holds judges back until it is opened.
+#[derive(Clone, Default)]
+struct Door(Arc<(Mutex<(usize, bool)>, Condvar)>);
+
+impl Door {
+    /// A judge on the pool that waits here.
+    fn judge(&self) -> Arc<dyn ordinance::judge::Judge> {
+        let door = self.clone();
+        Policy::pool(move |_, _| {
+            let (lock, changed) = &*door.0;
+            let mut state = lock.lock().unwrap();
+            state.0 += 1;
+            drop(changed.wait_while(state, |(_, open)| !*open).unwrap());
+            Ok(Verdict::allow())
+        })
+    }
+
+    /// Returns once so many judges have come.
+    async fn waiting(&self, count: usize) {
+        while self.0.0.lock().unwrap().0 < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn open(&self) {
+        self.0.0.lock().unwrap().1 = true;
+        self.0.1.notify_all();
+    }
+}
+
+/// Returns once nobody listens any more.
+async fn deaf(host: &Host) {
+    while TcpStream::connect(host.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_is_unready_first_and_serves_for_a_while() {
+    let host = Host::start(Limits::default(), allow()).await;
+    let (mut idle, mut busy) = (host.connect().await, host.connect().await);
+    assert!(!busy.post("/mutate/test", &review("{}")).await.is_last());
+    let start = Instant::now();
+    host.stopper.in_order();
+    host.readiness.reached(State::Stopping).await;
+    assert!(busy.post("/mutate/test", &review("{}")).await.is_last());
+    busy.closed().await;
+    assert!(host.post("/mutate/test", &review("{}")).await.is_last());
+    idle.closed().await;
+    assert_eq!(start.elapsed().as_secs(), 15);
+    host.running.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 15);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_after_the_last_accept() {
+    let door = Door::default();
+    let host = Host::start(Limits { drain_delay: SHORT, ..Limits::default() }, door.judge()).await;
+    let mut client = host.connect().await;
+    client.send(request("{}")).await;
+    door.waiting(1).await;
+    host.stopper.in_order();
+    deaf(&host).await;
+    door.open();
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.is_last()), (200, true));
+    client.closed().await;
+    host.running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_head_under_way_is_not_idle() {
+    let host = Host::start(Limits { drain_delay: SHORT, ..Limits::default() }, allow()).await;
+    let mut client = host.connect().await;
+    let request = request("{}");
+    client.send(&request[..20]).await;
+    host.stopper.in_order();
+    deaf(&host).await;
+    client.send(&request[20..]).await;
+    assert!(client.reply().await.is_last());
+    host.running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_its_time_is_dropped() {
+    let door = Door::default();
+    let limits = Limits { drain_delay: SHORT, drain_time: SHORT, ..Limits::default() };
+    let host = Host::start(limits, door.judge()).await;
+    let mut client = host.connect().await;
+    client.send(request("{}")).await;
+    door.waiting(1).await;
+    host.stopper.in_order();
+    assert_eq!(client.closed().await, "");
+    host.running.await.unwrap().unwrap();
+    door.open();
+}
+
+#[tokio::test]
+async fn a_second_order_stops_at_once() {
+    let door = Door::default();
+    let host = Host::start(Limits { drain_delay: NEVER, ..Limits::default() }, door.judge()).await;
+    let mut client = host.connect().await;
+    client.send(request("{}")).await;
+    door.waiting(1).await;
+    host.stopper.in_order();
+    host.readiness.reached(State::Stopping).await;
+    host.stopper.at_once();
+    host.running.await.unwrap().unwrap();
+    assert_eq!(client.closed().await, "");
+    door.open();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_lost_when_a_server_under_load_stops() {
+    let limits = Limits { drain_delay: Duration::from_millis(300), ..Limits::default() };
+    let host = Arc::new(Host::start(limits, Policy::pool(|_, _| Ok(Verdict::allow()))).await);
+    let clients: Vec<_> = (0..16).map(|_| tokio::spawn(ask_until_refused(Arc::clone(&host)))).collect();
+    while host.metric(r#"ordinance_requests_total{policy="test",verdict="Allow",operation="CREATE"}"#)
+        < Some(500.0)
+    {
+        tokio::task::yield_now().await;
+    }
+    host.stopper.in_order();
+    let mut answered = 0;
+    for client in clients {
+        answered += client.await.unwrap();
+    }
+    let counted =
+        host.metric(r#"ordinance_requests_total{policy="test",verdict="Allow",operation="CREATE"}"#);
+    assert_eq!(counted, Some(f64::from(answered)));
+}
+
+/// Asks again and again, on one connection as long as that is kept, until no new one can be had. Panics if a request
+/// that was sent is not answered.
+async fn ask_until_refused(host: Arc<Host>) -> u32 {
+    let mut answered = 0;
+    while let Ok(mut client) = host.try_connect().await {
+        answered += ask_until_last(&mut client).await;
+    }
+    answered
+}
+
+async fn ask_until_last(client: &mut Client) -> u32 {
+    let mut answered = 0;
+    loop {
+        let reply = client.post("/mutate/test", &review("{}")).await;
+        assert_eq!(reply.status, 200);
+        answered += 1;
+        if reply.is_last() {
+            return answered;
+        }
+    }
+}
