@@ -5,5 +5,4 @@ mod answers;
 mod harness;
 mod limits;
 mod load;
-mod logs;
 mod stopping;

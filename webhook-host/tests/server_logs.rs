@@ -1,6 +1,10 @@
-//! What is logged, and what never is.
+//! What is logged, and what never is. In a process of its own, as the log is the process's.
 
-use crate::harness::{Host, Policy, UID, head, review};
+#[path = "server/harness.rs"]
+#[expect(dead_code, reason = "shared with the other tests of the server")]
+mod harness;
+
+use harness::{Host, Policy, UID, head, review};
 use ordinance::judge::Failure;
 use ordinance::limits::Limits;
 use ordinance_contract::Verdict;
@@ -56,7 +60,7 @@ impl Log {
 #[tokio::test]
 async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
     let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
     let judge = Policy::inline(|request, _| {
         if request.object.as_deref().is_some_and(|object| object.contains("trap")) {
             return Err(Failure::Trap("s3cret".to_owned()));
