@@ -5,6 +5,7 @@ use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
 use ordinance_policy::{Opened, Settings};
 
 /// The policy as a plain library.
+#[derive(Clone, Copy, Debug)]
 pub struct Native;
 
 // === impl Native ===

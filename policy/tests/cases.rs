@@ -2,11 +2,9 @@
 //!
 //! `CASE=part-of-a-path` runs some of them; `BLESS=1` writes the answers into the files.
 
-mod native;
-
 use libtest_mimic::{Arguments, Trial};
-use native::Native;
 use ordinance_case::{Bless, Indexed, check_file, check_recorded, files};
+use ordinance_properties::Native;
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,0 +1,47 @@
+//! Requests to try things on: those of the cases and the recorded ones.
+
+use ordinance_case::{Case, files, manifest::Manifest, recorded};
+use ordinance_contract::Request;
+use std::fs;
+use std::path::Path;
+
+/// A request in its surroundings.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The case's path, or the review's name.
+    pub name: String,
+    /// The policy's settings as JSON; empty for the defaults.
+    pub settings: String,
+    /// What exists already.
+    pub state: Vec<Manifest>,
+    /// The request.
+    pub request: Request<'static>,
+}
+
+/// The directory of the tests.
+const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The requests of all cases and all recorded reviews.
+///
+/// # Errors
+///
+/// A file that can't be read, or is no case or review.
+pub fn samples() -> Result<Vec<Sample>, String> {
+    let directory = Path::new(TESTS).join("cases");
+    let files = files(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let mut samples = files.iter().map(|file| sample(file)).collect::<Result<Vec<_>, _>>()?;
+    samples.extend(recorded(&Path::new(TESTS).join("reviews"))?.into_iter().map(|review| Sample {
+        name: review.name,
+        settings: String::new(),
+        state: review.state,
+        request: review.request,
+    }));
+    Ok(samples)
+}
+
+fn sample(file: &Path) -> Result<Sample, String> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let case = Case::parse(&text).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Sample { name, settings: case.settings, state: case.state, request: case.request })
+}

@@ -1,0 +1,140 @@
+//! A function of bytes for every parser of foreign input: none may panic, and every law must hold.
+//!
+//! Where several texts are wanted the bytes are split at the record separator, U+001E.
+
+use crate::laws::lawful;
+use ordinance_case::{Case, manifest};
+use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
+use ordinance_policy::{Settings, check_settings, keys, review};
+
+/// A StatefulSet, its old object, and one that exists.
+pub fn stateful_set(bytes: &[u8]) {
+    judge(&STATEFUL_SET, bytes);
+}
+
+/// A claim, its old object, and one that exists.
+pub fn claim(bytes: &[u8]) {
+    judge(&CLAIM, bytes);
+}
+
+/// A PersistentVolume, its old object, and one that exists.
+pub fn persistent_volume(bytes: &[u8]) {
+    judge(&PERSISTENT_VOLUME, bytes);
+}
+
+/// A StorageClass, its old object, and one that exists.
+pub fn storage_class(bytes: &[u8]) {
+    judge(&STORAGE_CLASS, bytes);
+}
+
+/// A Scale, its old object, and one that exists.
+pub fn scale(bytes: &[u8]) {
+    judge(&SCALE, bytes);
+}
+
+/// Settings: what can be parsed is what has no problems.
+pub fn settings(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(Settings::parse(&text).is_ok(), check_settings(&text).is_ok(), "{text}");
+}
+
+/// Manifests and cases.
+pub fn manifests(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for manifest in manifest::read(&text, "default").into_iter().flatten() {
+        assert!(serde_json::from_str::<&serde_json::value::RawValue>(&manifest.json).is_ok());
+    }
+    let _either = Case::parse(&text);
+}
+
+/// A kind that the policy knows.
+struct Kind {
+    group: &'static str,
+    resource: &'static str,
+    subresource: &'static str,
+    namespace: &'static str,
+    kind: &'static str,
+}
+
+const STATEFUL_SET: Kind = Kind {
+    group: "apps",
+    resource: "statefulsets",
+    subresource: "",
+    namespace: "default",
+    kind: "StatefulSet",
+};
+const CLAIM: Kind = Kind {
+    group: "",
+    resource: "persistentvolumeclaims",
+    subresource: "",
+    namespace: "default",
+    kind: "PersistentVolumeClaim",
+};
+const PERSISTENT_VOLUME: Kind = Kind {
+    group: "",
+    resource: "persistentvolumes",
+    subresource: "",
+    namespace: "",
+    kind: "PersistentVolume",
+};
+const STORAGE_CLASS: Kind = Kind {
+    group: "storage.k8s.io",
+    resource: "storageclasses",
+    subresource: "",
+    namespace: "",
+    kind: "StorageClass",
+};
+const SCALE: Kind = Kind { subresource: "scale", kind: "Scale", ..STATEFUL_SET };
+
+// === impl Kind ===
+
+impl Kind {
+    fn scope(&self, name: &'static str) -> Scope<'static> {
+        Scope {
+            group: self.group.into(),
+            version: "v1".into(),
+            resource: self.resource.into(),
+            subresource: self.subresource.into(),
+            namespace: self.namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+fn judge(kind: &Kind, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut parts = text.split('\u{1e}');
+    let object = parts.next().unwrap_or_default();
+    let old = parts.next();
+    let request = Request {
+        operation: if old.is_some() { Operation::Update } else { Operation::Create },
+        phase: Phase::Mutate,
+        scope: kind.scope("web"),
+        kind: kind.kind.into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some(object.into()),
+        old_object: old.map(Into::into),
+    };
+    let settings = Settings::default();
+    let others = parts.next().unwrap_or(object);
+    let holdings = holdings(kind, keys(&kind.scope("other"), others, &settings).unwrap_or_default());
+    for holdings in [&[], holdings.as_slice()] {
+        let broken = lawful(&request, &|request| Ok(review(request, &settings, holdings))).err();
+        assert_eq!(broken, None, "{text}");
+    }
+}
+
+/// What another object of the kind holds or uses.
+fn holdings(kind: &Kind, keys: Vec<Key>) -> Vec<Holding> {
+    let held = keys.into_iter().filter(|key| key.stance != Stance::Looks);
+    held.map(|key| Holding {
+        realm: key.realm,
+        path: key.path,
+        stance: key.stance,
+        note: key.note,
+        holder: kind.scope("other"),
+        count: 1,
+    })
+    .collect()
+}
