@@ -1,29 +1,352 @@
-//! StorageClasses.
+//! StorageClasses: a careless one gives every claim the same directory.
+//!
+//! Judged when they are created; an update can't change what a class does.
 
 use crate::Subject;
+use crate::export::cut;
 use crate::findings::Findings;
-use crate::settings::Settings;
-use ordinance_contract::{Holding, Key, Request, Verdict};
+use crate::json::{self, Text};
+use crate::settings::{ClassOutcome, Settings};
+use ordinance_contract::{Holding, Key, Operation, Request, Verdict};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The longest value of a parameter in a message, in characters.
+const VALUE_CHARS: usize = 60;
 
 /// Reads a request.
 pub(crate) fn open<'a>(
-    _request: &'a Request<'_>,
-    _object: &'a str,
+    request: &'a Request<'_>,
+    object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
-    Ok(Box::new(Unread { settings }))
+    let class = serde_json::from_str(object)?;
+    Ok(Box::new(Review { class, name: &request.scope.name, operation: request.operation, settings }))
 }
 
-struct Unread<'a> {
+/// A StorageClass under review.
+struct Review<'a> {
+    class: Class<'a>,
+    name: &'a str,
+    operation: Operation,
     settings: &'a Settings,
 }
 
-impl Subject for Unread<'_> {
+/// The fields of a StorageClass that the rules read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Class<'a> {
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    metadata: Metadata<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    provisioner: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    parameters: BTreeMap<Text<'a>, Text<'a>>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    reclaim_policy: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata<'a> {
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    name: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    generate_name: Text<'a>,
+}
+
+/// The provisioners whose parameters are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provisioner {
+    /// `nfs.csi.k8s.io` and `smb.csi.k8s.io`.
+    SubDirectory,
+    /// nfs-subdir-external-provisioner, under whatever name.
+    PathPattern,
+    /// `efs.csi.aws.com`.
+    Efs,
+    Unknown,
+}
+
+/// What a provisioner replaces in a pattern.
+struct Variables {
+    volume: &'static str,
+    namespace: &'static str,
+    claim: &'static str,
+}
+
+/// How far the directories of two volumes differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// Always.
+    Unique,
+    /// Unless namespace and name of one claim run together to those of another.
+    Ambiguous,
+    /// Where annotations or labels that need not be there say so.
+    Optional,
+    /// Between some claims, not between others.
+    Partial,
+    /// Never.
+    Constant,
+}
+
+/// Something in a class that makes volumes share a directory.
+struct Fault {
+    field: String,
+    /// What it is, to be continued by what follows from it.
+    fact: String,
+    remedy: String,
+}
+
+const SUB_DIRECTORY: Variables = Variables {
+    volume: "${pv.metadata.name}",
+    namespace: "${pvc.metadata.namespace}",
+    claim: "${pvc.metadata.name}",
+};
+
+/// nfs-subdir-external-provisioner does not know the volume's name.
+const PATH_PATTERN: Variables =
+    Variables { volume: "", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
+
+const EFS: Variables =
+    Variables { volume: "${.PV.name}", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
+
+// === impl Review ===
+
+impl Subject for Review<'_> {
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
 
     fn verdict(&self, _holdings: &[Holding]) -> Verdict {
-        Findings::new(self.settings.mode).into_verdict(None)
+        let mut findings = Findings::new(self.settings.mode);
+        if self.operation == Operation::Create && self.settings.storage_classes != ClassOutcome::Off {
+            for fault in self.class.faults() {
+                self.tell(&mut findings, &fault);
+            }
+            if let Some(doubt) = self.class.doubt() {
+                findings.warn(format!("{} {doubt}", self.title()));
+            }
+        }
+        findings.into_verdict(None)
+    }
+}
+
+impl Review<'_> {
+    fn tell(&self, findings: &mut Findings, fault: &Fault) {
+        let fact = format!("{} {}", self.title(), fault.fact);
+        let loss = "volumes of this class overwrite each other's files";
+        if self.settings.storage_classes == ClassOutcome::Deny && !self.class.keeps_files() {
+            let fact = format!("{fact}: {loss}, and a deleted claim deletes those of the others");
+            findings.deny_with(
+                fault.field.clone(),
+                &fact,
+                &format!("{}, or set reclaimPolicy: Retain", fault.remedy),
+            );
+        } else {
+            findings.warn_with(&format!("{fact}: {loss}"), &fault.remedy);
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = match (self.name, &*self.class.metadata.name) {
+            ("", "") => format!("{}*", &*self.class.metadata.generate_name),
+            ("", name) | (name, _) => name.to_owned(),
+        };
+        format!("StorageClass {:?}", cut(&name, VALUE_CHARS))
+    }
+}
+
+// === impl Class ===
+
+impl<'a> Class<'a> {
+    fn provisioner(&self) -> Provisioner {
+        match &*self.provisioner {
+            "nfs.csi.k8s.io" | "smb.csi.k8s.io" => Provisioner::SubDirectory,
+            "efs.csi.aws.com" => Provisioner::Efs,
+            name if name.contains("nfs-subdir-external-provisioner") => Provisioner::PathPattern,
+            // Its name is the operator's choice; the way it writes variables is its own.
+            _ if self.parameter("pathPattern").is_some_and(|(_, pattern)| pattern.contains("${.PVC.")) => {
+                Provisioner::PathPattern
+            }
+            _ => Provisioner::Unknown,
+        }
+    }
+
+    /// The name as it is written and the value of a parameter, its name in any case; none if it is empty.
+    fn parameter(&self, name: &str) -> Option<(&str, &str)> {
+        self.parameters
+            .iter()
+            .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty())
+            .map(|(key, value)| (&**key, &**value))
+    }
+
+    fn is(&self, parameter: &str, values: &[&str]) -> bool {
+        self.parameter(parameter)
+            .is_some_and(|(_, value)| values.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
+    }
+
+    /// The directories' pattern, if the class has one, and its variables.
+    fn pattern(&self) -> Option<((&str, &str), &'static Variables)> {
+        match self.provisioner() {
+            Provisioner::SubDirectory => Some((self.parameter("subDir")?, &SUB_DIRECTORY)),
+            Provisioner::PathPattern => Some((self.parameter("pathPattern")?, &PATH_PATTERN)),
+            Provisioner::Efs => Some((self.parameter("subPathPattern")?, &EFS)),
+            Provisioner::Unknown => None,
+        }
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        match self.provisioner() {
+            Provisioner::SubDirectory | Provisioner::PathPattern => {
+                self.shared_pattern().into_iter().collect()
+            }
+            Provisioner::Efs => {
+                [self.shared_directory(), self.shared_access_point()].into_iter().flatten().collect()
+            }
+            Provisioner::Unknown => Vec::new(),
+        }
+    }
+
+    fn shared_pattern(&self) -> Option<Fault> {
+        let ((key, value), variables) = self.pattern()?;
+        let why = spread(value, variables).why()?;
+        Some(Fault {
+            field: format!("parameters.{key}"),
+            fact: format!("has {key} {:?}, {why}", cut(value, VALUE_CHARS)),
+            remedy: format!("Write {key}: {}, or leave it out", variables.proposal()),
+        })
+    }
+
+    /// EFS makes a directory unique itself, unless it is told not to.
+    fn shared_directory(&self) -> Option<Fault> {
+        let (key, _) =
+            self.parameter("ensureUniqueDirectory").filter(|(key, _)| self.is(key, &["false", "f", "0"]))?;
+        let is_unique =
+            self.pattern().is_some_and(|((_, value), variables)| spread(value, variables).why().is_none());
+        (!is_unique).then(|| Fault {
+            field: format!("parameters.{key}"),
+            fact: format!("has {key} \"false\" and no subPathPattern that is of one claim only"),
+            remedy: format!("Write subPathPattern: {}, or leave {key} out", EFS.proposal()),
+        })
+    }
+
+    /// EFS finds an access point again by the claim's name, in whatever namespace.
+    fn shared_access_point(&self) -> Option<Fault> {
+        let (key, _) =
+            self.parameter("reuseAccessPoint").filter(|(key, _)| self.is(key, &["true", "t", "1"]))?;
+        Some(Fault {
+            field: format!("parameters.{key}"),
+            fact: format!(
+                "has {key} \"true\", which gives claims of one name in two namespaces one access point"
+            ),
+            remedy: format!("Leave {key} out"),
+        })
+    }
+
+    /// Something worth knowing that is no fault.
+    fn doubt(&self) -> Option<String> {
+        let ((key, value), variables) = self.pattern()?;
+        (spread(value, variables) == Spread::Ambiguous).then(|| {
+            let value = cut(value, VALUE_CHARS);
+            format!(
+                "has {key} {value:?}, in which a-b and c give the same directory as a and b-c: separate them by a slash"
+            )
+        })
+    }
+
+    /// Whether the files of a deleted claim stay.
+    fn keeps_files(&self) -> bool {
+        if &*self.reclaim_policy == "Retain" || self.is("onDelete", &["retain", "archive"]) {
+            return true;
+        }
+        self.provisioner() == Provisioner::PathPattern
+            && self.parameter("onDelete").is_none()
+            && !self.is("archiveOnDelete", &["false", "f", "0"])
+    }
+}
+
+// === impl Variables ===
+
+impl Variables {
+    /// A pattern that no two claims have in common.
+    fn proposal(&self) -> String {
+        format!("{}/{}", self.namespace, self.claim)
+    }
+}
+
+// === impl Spread ===
+
+impl Spread {
+    /// Why volumes share a directory; none if they don't.
+    fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Unique | Self::Ambiguous => None,
+            Self::Optional => Some("made of annotations or labels that a claim need not have"),
+            Self::Partial => Some("which is that of several claims"),
+            Self::Constant => Some("which is that of every claim"),
+        }
+    }
+}
+
+/// How far the directories that follow a pattern differ.
+fn spread(pattern: &str, variables: &Variables) -> Spread {
+    let volume = !variables.volume.is_empty() && pattern.contains(variables.volume);
+    let (namespace, claim) = (pattern.find(variables.namespace), pattern.find(variables.claim));
+    match (namespace, claim) {
+        _ if volume => Spread::Unique,
+        (Some(namespace), Some(claim)) => {
+            let between = if namespace < claim {
+                pattern.get(namespace + variables.namespace.len()..claim)
+            } else {
+                pattern.get(claim + variables.claim.len()..namespace)
+            };
+            if between.unwrap_or_default().chars().any(ends_a_label) {
+                Spread::Unique
+            } else {
+                Spread::Ambiguous
+            }
+        }
+        _ if pattern.contains(".annotations") || pattern.contains(".labels") => Spread::Optional,
+        (Some(_), None) | (None, Some(_)) => Spread::Partial,
+        (None, None) => Spread::Constant,
+    }
+}
+
+/// Whether no namespace has the character in its name, so that it ends there.
+fn ends_a_label(c: char) -> bool {
+    !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_unique_by_the_volume_or_by_namespace_and_claim() {
+        for (pattern, expected) in [
+            ("${pv.metadata.name}", Spread::Unique),
+            ("a/${pvc.metadata.namespace}/${pvc.metadata.name}", Spread::Unique),
+            ("${pvc.metadata.name}.${pvc.metadata.namespace}", Spread::Unique),
+            ("${pvc.metadata.namespace}-${pvc.metadata.name}", Spread::Ambiguous),
+            ("${pvc.metadata.namespace}${pvc.metadata.name}", Spread::Ambiguous),
+            ("${pvc.metadata.name}", Spread::Partial),
+            ("${pvc.metadata.namespace}/data", Spread::Partial),
+            ("shared", Spread::Constant),
+            ("${.PV.name}", Spread::Constant),
+        ] {
+            assert_eq!(spread(pattern, &SUB_DIRECTORY), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_annotations_may_be_empty() {
+        for (pattern, expected) in [
+            ("${.PVC.annotations.nfs.io/storage-path}", Spread::Optional),
+            ("${.PVC.namespace}/${.PVC.labels.app}", Spread::Optional),
+            ("${.PVC.namespace}/${.PVC.name}/${.PVC.annotations.x}", Spread::Unique),
+            ("${.PV.name}", Spread::Constant),
+        ] {
+            assert_eq!(spread(pattern, &PATH_PATTERN), expected, "{pattern}");
+        }
     }
 }
