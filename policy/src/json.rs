@@ -6,6 +6,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -32,6 +33,16 @@ where
 {
     let elements = Option::<Vec<Option<T>>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(elements.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Reads a map of strings in which `null` counts as empty, and a `null` value as an empty string.
+pub(crate) fn strings<'de, D>(deserializer: D) -> Result<BTreeMap<Text<'de>, Text<'de>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let members =
+        Option::<BTreeMap<Text<'de>, Option<Text<'de>>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
 // === impl Text ===

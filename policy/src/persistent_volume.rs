@@ -10,7 +10,7 @@ mod view;
 mod volume;
 
 use crate::Subject;
-use crate::export::{Area, Export};
+use crate::export::{self, Area, Export};
 use crate::findings::Findings;
 use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
@@ -19,8 +19,14 @@ use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
 use view::View;
 use volume::{Seat, Volume};
 
+/// The longest unresolved path in a message, in characters.
+const UNKNOWN_CHARS: usize = 100;
+
 /// How many overlaps are told one by one; the rest is counted.
-const TOLD: usize = 8;
+const TOLD: usize = 3;
+
+/// How many names a proposed annotation has at most.
+const NAMES: usize = 12;
 
 /// The keys of a stored volume.
 pub(crate) fn keys(
@@ -86,20 +92,19 @@ impl Subject for Creation<'_> {
             findings.warn(unknown(&self.volume, path));
         }
         let found = found(&self.volume, holdings, &self.settings.exports);
-        each_told(&self.volume, &found, &mut findings, |findings, found| self.tell(findings, found));
+        each_told(&self.volume, &found, &mut findings, |findings, one| self.tell(findings, one, &found));
+        self.record_sharing(&mut findings, &found);
         findings.into_verdict(None)
     }
 }
 
 impl Creation<'_> {
-    fn tell(&self, findings: &mut Findings, found: &Found<'_>) {
-        let telling = found.telling(&self.volume, &self.settings.exports);
+    fn tell(&self, findings: &mut Findings, found: &Found<'_>, all: &[Found<'_>]) {
+        let sharing = sharing(&self.volume, found, all);
+        let telling = found.telling(&self.volume, &sharing, &self.settings.exports);
         match found.outcome {
             Outcome::Silent => {}
-            Outcome::Meant => {
-                findings.warn(telling.fact());
-                findings.audit("shared-export", record(&telling));
-            }
+            Outcome::Meant => findings.warn(telling.fact()),
             Outcome::Deny | Outcome::Warn if self.is_spared() => {
                 findings.warn_with(&telling.fact(), &spared(found, &telling));
                 findings.audit("provisioned-overlap", record(&telling));
@@ -108,6 +113,14 @@ impl Creation<'_> {
             Outcome::Deny => {
                 findings.deny_with(found.field(&self.volume), &telling.fact(), &telling.remedy());
             }
+        }
+    }
+
+    /// Sharing that is meant goes into the audit log, all of it.
+    fn record_sharing(&self, findings: &mut Findings, found: &[Found<'_>]) {
+        let is_shared = |found: &&Found<'_>| matches!(found.line, Line::SharedPath | Line::SharedWith);
+        for found in found.iter().filter(is_shared).take(NAMES) {
+            findings.audit("shared-export", record(&found.telling(&self.volume, "", &self.settings.exports)));
         }
     }
 
@@ -137,7 +150,7 @@ impl Subject for Change<'_> {
         let mut found = found(&self.volume, holdings, exports);
         found.retain(|found| found.outcome > outcome_before(old, found, exports));
         each_told(&self.volume, &found, &mut findings, |findings, found| {
-            let fact = found.telling(&self.volume, exports).fact();
+            let fact = found.telling(&self.volume, "", exports).fact();
             findings.warn_with(&fact, "This is new with this update; updates are never refused");
         });
         findings.into_verdict(None)
@@ -152,8 +165,8 @@ fn outcome_before(old: &Volume, found: &Found<'_>, settings: &Exports) -> Outcom
 // === impl Found ===
 
 impl<'a> Found<'a> {
-    fn telling(&'a self, ours: &'a Volume, settings: &'a Exports) -> Telling<'a> {
-        Telling { ours, theirs: &self.theirs, overlap: self.overlap, line: self.line, settings }
+    fn telling(&'a self, ours: &'a Volume, sharing: &'a str, settings: &'a Exports) -> Telling<'a> {
+        Telling { ours, theirs: &self.theirs, overlap: self.overlap, line: self.line, sharing, settings }
     }
 
     /// The field of the volume that is at fault.
@@ -245,6 +258,25 @@ fn is_shared(export: &Export, depth: usize, settings: &Exports) -> bool {
         .any(|area| area.depth() <= depth && export.is_within(&area))
 }
 
+/// The names that the volume shares with already, and those of all that stand in the way as this one does.
+fn sharing(volume: &Volume, found: &Found<'_>, all: &[Found<'_>]) -> String {
+    let in_the_way = all
+        .iter()
+        .filter(|other| other.outcome == found.outcome && other.theirs.holding.count <= 1)
+        .filter(|other| matches!(other.line, Line::Equal | Line::Nested | Line::NestedReader))
+        .map(|other| &*other.theirs.holding.holder.name);
+    let first = &*found.theirs.holding.holder.name;
+    let mut names: Vec<&str> = Vec::new();
+    for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_the_way) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = if names.len() > NAMES { ", …" } else { "" };
+    names.truncate(NAMES);
+    export::cut(&names.join(", "), NAMES * 64) + more
+}
+
 /// Tells the first of them, and how many there are besides.
 fn each_told(
     volume: &Volume,
@@ -279,9 +311,9 @@ fn record(telling: &Telling<'_>) -> String {
 }
 
 fn unknown(volume: &Volume, path: &str) -> String {
-    let path = message::quote(path);
+    let path = export::cut(path, UNKNOWN_CHARS);
     format!(
-        "{}: which directory {path} is can't be known, so nobody checked that no other has it",
+        "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
         volume.title
     )
 }
@@ -293,8 +325,7 @@ pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) ->
         return None;
     }
     let overlap = Overlap::of(export.segments(), &holding.path)?;
-    let other = message::title(holding);
-    let relation = message::relation(owner, &export.to_string(), &other, holding, overlap);
+    let relation = message::relation(owner, &export.to_string(), holding, overlap);
     Some(format!("{relation}: they overwrite each other's files"))
 }
 
@@ -368,6 +399,68 @@ mod tests {
         let object = volume("pv", "10.0.0.5", "/srv/www");
         let own = holdings("pv", &object, &settings);
         assert_eq!(created("pv", &object, &settings, &own), Verdict::allow());
+    }
+
+    fn inline_holding(path: &[&str]) -> Holding {
+        Holding {
+            realm: "nfs://nas".to_owned(),
+            path: path.iter().map(ToString::to_string).collect(),
+            stance: Stance::Uses,
+            note: "the set's own".to_owned(),
+            holder: Scope {
+                group: "apps".into(),
+                version: "v1".into(),
+                resource: "statefulsets".into(),
+                namespace: "default".into(),
+                name: "web".into(),
+                ..Scope::default()
+            },
+            count: 1,
+        }
+    }
+
+    #[test]
+    fn a_set_that_mounts_the_export_inline_is_warned_of() {
+        let settings = Settings::default();
+        let said = |path: &[&str]| {
+            let object = volume("pv", "nas", "/srv/www");
+            created("pv", &object, &settings, &[inline_holding(path)]).warnings
+        };
+        assert_eq!(
+            said(&["srv", "www"]),
+            [
+                "PersistentVolume \"pv\" shares nfs://nas/srv/www with StatefulSet \"default/web\", whose pods mount it \
+                inline: they overwrite each other's files. Give pv a directory of its own, e.g. /srv/www-pv"
+            ]
+        );
+        assert_eq!(
+            said(&["srv"]),
+            [
+                "PersistentVolume \"pv\" (nfs://nas/srv/www) lies inside StatefulSet \"default/web\" (/srv), whose pods \
+                mount it inline: they overwrite each other's files. Give pv a directory outside of it, e.g. \
+                /srv-pv"
+            ]
+        );
+        assert!(said(&["srv", "other"]).is_empty());
+    }
+
+    #[test]
+    fn a_set_is_warned_of_volumes_on_its_inline_export() {
+        let settings = Settings::default();
+        let export = crate::export::NfsSource { server: "nas".into(), path: "/srv".into(), read_only: false }
+            .inline_export(&settings.exports)
+            .expect("an export");
+        let said = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
+        let theirs = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
+        assert_eq!(
+            theirs.iter().filter_map(said).collect::<Vec<_>>(),
+            [
+                "StatefulSet \"web\" (nfs://nas/srv) contains PersistentVolume \"pv\" (/srv/www): they overwrite each \
+                other's files"
+            ]
+        );
+        let elsewhere = holdings("pv", &volume("pv", "other", "/srv/www"), &settings);
+        assert_eq!(elsewhere.iter().filter_map(said).count(), 0);
     }
 
     #[test]

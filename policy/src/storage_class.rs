@@ -40,7 +40,7 @@ struct Class<'a> {
     metadata: Metadata<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     provisioner: Text<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::strings")]
     parameters: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     reclaim_policy: Text<'a>,
@@ -217,10 +217,14 @@ impl<'a> Class<'a> {
         })
     }
 
-    /// EFS makes a directory unique itself, unless it is told not to.
+    /// The parameter that tells EFS not to make a directory unique by itself.
+    fn not_unique(&self) -> Option<&str> {
+        let (key, _) = self.parameter("ensureUniqueDirectory")?;
+        self.is(key, &["false", "f", "0"]).then_some(key)
+    }
+
     fn shared_directory(&self) -> Option<Fault> {
-        let (key, _) =
-            self.parameter("ensureUniqueDirectory").filter(|(key, _)| self.is(key, &["false", "f", "0"]))?;
+        let key = self.not_unique()?;
         let is_unique =
             self.pattern().is_some_and(|((_, value), variables)| spread(value, variables).why().is_none());
         (!is_unique).then(|| Fault {
@@ -245,6 +249,9 @@ impl<'a> Class<'a> {
 
     /// Something worth knowing that is no fault.
     fn doubt(&self) -> Option<String> {
+        if self.provisioner() == Provisioner::Efs && self.not_unique().is_none() {
+            return None;
+        }
         let ((key, value), variables) = self.pattern()?;
         (spread(value, variables) == Spread::Ambiguous).then(|| {
             let value = cut(value, VALUE_CHARS);

@@ -23,7 +23,7 @@ pub(crate) struct CsiSource<'a> {
     #[serde(deserialize_with = "json::lenient")]
     pub(crate) read_only: bool,
     /// What the driver mounts by.
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::strings")]
     pub(crate) volume_attributes: Attributes<'a>,
 }
 

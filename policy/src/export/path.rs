@@ -21,9 +21,14 @@ pub(crate) fn joined(segments: &[String]) -> String {
     segments.iter().flat_map(|segment| ["/", segment]).collect()
 }
 
-/// A text of at most so many characters, its middle left out, with spaces for what could break a line or a terminal.
+/// A text of at most so many characters, its middle left out, with spaces for what could break a line or a terminal,
+/// and without the quotes that names stand in.
 pub(crate) fn cut(text: &str, chars: usize) -> String {
-    let clean = |c: char| if breaks_lines(c) { ' ' } else { c };
+    let clean = |c: char| match c {
+        '"' => '\'',
+        c if breaks_lines(c) => ' ',
+        c => c,
+    };
     let length = text.chars().count();
     if length <= chars {
         return text.chars().map(clean).collect();
@@ -65,6 +70,6 @@ mod tests {
     fn a_long_text_is_cut_in_its_middle() {
         assert_eq!(cut("abcdefghij", 5), "ab…ij");
         assert_eq!(cut("abcde", 5), "abcde");
-        assert_eq!(cut("a\nb\u{2028}c", 5), "a b c");
+        assert_eq!(cut("a\nb\u{2028}\"", 5), "a b '");
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Telling<'a> {
     pub(super) theirs: &'a Other<'a>,
     pub(super) overlap: Overlap,
     pub(super) line: Line,
+    /// What `ordinance.dev/shared-with` would have to say.
+    pub(super) sharing: &'a str,
     pub(super) settings: &'a Exports,
 }
 
@@ -57,12 +59,12 @@ impl Telling<'_> {
                 String::new()
             }
             Line::EqualReader => self.mount_read_only(),
-            Line::Recycle => format!("Set persistentVolumeReclaimPolicy: Retain on {}", self.recycled()),
+            Line::Recycle => self.away_from_recycled(),
             Line::Equal => {
                 format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only())
             }
             Line::Nested | Line::NestedReader => format!("{}{}", self.own_directory(), self.take_over()),
-            Line::Inline => format!("Give {} a directory of its own", self.ours.short),
+            Line::Inline => format!("Give {}", self.elsewhere()),
             Line::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
         }
     }
@@ -73,12 +75,15 @@ impl Telling<'_> {
     }
 
     fn relation(&self) -> String {
-        let (ours, other, export) = (&self.ours.title, title(self.theirs.holding), self.export());
+        let ours = &self.ours.title;
         if self.line == Line::SameHandle {
             let handle = self.theirs.holding.path.first().map(|handle| quote(handle)).unwrap_or_default();
-            return format!("{ours} has the volumeHandle {handle} of {other}");
+            return format!(
+                "{ours} has the volumeHandle {handle} of {}",
+                holder(&self.theirs.holding.holder)
+            );
         }
-        relation(ours, &export, &other, self.theirs.holding, self.overlap)
+        relation(ours, &self.export(), self.theirs.holding, self.overlap)
     }
 
     fn consequence(&self) -> String {
@@ -94,7 +99,10 @@ impl Telling<'_> {
             Line::EqualReader => self.who_reads(),
             Line::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
             Line::NestedReader => ": one sees the files of the other".to_owned(),
-            Line::Nested => ": the outer one can overwrite the files of the inner one".to_owned(),
+            Line::Nested => match self.overlap {
+                Overlap::Equal | Overlap::Inside => ", which can overwrite its files".to_owned(),
+                Overlap::Around => " and can overwrite the files in it".to_owned(),
+            },
             Line::Inline => ", whose pods mount it inline: they overwrite each other's files".to_owned(),
             Line::SameHandle => ": a pod that uses both hangs".to_owned(),
             Line::ByDesign | Line::ReadOnly => String::new(),
@@ -151,19 +159,38 @@ impl Telling<'_> {
     }
 
     fn own_directory(&self) -> String {
-        let ours = &self.ours.short;
-        let what = match self.overlap {
-            Overlap::Equal | Overlap::Around => "a directory of its own",
-            Overlap::Inside => "a directory outside of it",
+        let comma = if self.proposal().is_some() { "," } else { "" };
+        format!("Give {}{comma} or annotate {}", self.elsewhere(), self.annotation())
+    }
+
+    /// Of two in one directory another policy of deletion is not enough: they overwrite each other all the same.
+    fn away_from_recycled(&self) -> String {
+        match self.overlap {
+            Overlap::Equal => format!("Give {}", self.elsewhere()),
+            Overlap::Inside | Overlap::Around => {
+                let recycled = self.recycled();
+                format!(
+                    "Set persistentVolumeReclaimPolicy: Retain on {recycled}, or give {}",
+                    self.elsewhere()
+                )
+            }
+        }
+    }
+
+    fn elsewhere(&self) -> String {
+        let what = match (&self.ours.seat, self.overlap) {
+            (Some(Seat::Handle(_)), _) => "a volume of its own",
+            (_, Overlap::Equal | Overlap::Around) => "a directory of its own",
+            (_, Overlap::Inside) => "a directory outside of it",
         };
-        let example = self.proposal().map(|path| format!(", e.g. {path},")).unwrap_or_default();
-        format!("Give {ours} {what}{example} or annotate {}", self.sharing())
+        let example = self.proposal().map(|path| format!(", e.g. {path}")).unwrap_or_default();
+        format!("{} {what}{example}", self.ours.short)
     }
 
     /// A group can't be named by one annotation: nobody knows all its names.
-    fn sharing(&self) -> String {
+    fn annotation(&self) -> String {
         match self.theirs.holding.count {
-            0 | 1 => format!("it ordinance.dev/shared-with: {}", self.theirs.short()),
+            0 | 1 => format!("it ordinance.dev/shared-with: {}", self.sharing),
             _ => format!("each of them ordinance.dev/shared-with: {}", self.ours.short),
         }
     }
@@ -243,12 +270,17 @@ fn via_aliases(alias: &str, server: &str) -> String {
 }
 
 /// How an export lies to what another object holds.
-pub(super) fn relation(ours: &str, export: &str, other: &str, holding: &Holding, overlap: Overlap) -> String {
-    let theirs = export::shown(&holding.realm, &holding.path);
+pub(super) fn relation(ours: &str, export: &str, holding: &Holding, overlap: Overlap) -> String {
+    let other = holder(&holding.holder);
+    let path = export::shown_path(&holding.path);
+    let more = match holding.count.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     match overlap {
-        Overlap::Equal => format!("{ours} shares {export} with {other}"),
-        Overlap::Inside => format!("{ours} ({export}) lies inside {other} ({theirs})"),
-        Overlap::Around => format!("{ours} ({export}) contains {other} ({theirs})"),
+        Overlap::Equal => format!("{ours} shares {export} with {other}{more}"),
+        Overlap::Inside => format!("{ours} ({export}) lies inside {other} ({path}){more}"),
+        Overlap::Around => format!("{ours} ({export}) contains {other} ({path}){more}"),
     }
 }
 
@@ -256,15 +288,7 @@ fn shown_seat(seat: &Seat) -> String {
     export::shown(&seat.realm(), seat.path())
 }
 
-/// e.g. `PersistentVolume "pv" and 41 more`, or `StatefulSet "default/web"`.
-pub(super) fn title(holding: &Holding) -> String {
-    let more = match holding.count.saturating_sub(1) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", holder(&holding.holder))
-}
-
+/// e.g. `PersistentVolume "pv"`, or `StatefulSet "default/web"`.
 fn holder(scope: &Scope<'_>) -> String {
     let name = match &*scope.namespace {
         "" => scope.name.to_string(),
@@ -289,6 +313,6 @@ pub(super) fn shown_name(name: &str) -> String {
 }
 
 /// A text of the object, in quotes.
-pub(super) fn quote(text: &str) -> String {
+fn quote(text: &str) -> String {
     format!("{:?}", export::cut(text, QUOTE_CHARS))
 }
