@@ -213,6 +213,7 @@ impl Telling<'_> {
         let suffix = if self.ours.name.is_empty() { "2" } else { &self.ours.short };
         let (last, parents) = match outer.split_last() {
             Some((_, [])) if export.has_access_point() => return None,
+            Some((last, parents)) if suffix.starts_with(&format!("{last}-")) => (suffix.to_owned(), parents),
             Some((last, parents)) => (format!("{last}-{suffix}"), parents),
             None if self.overlap == Overlap::Inside => return None,
             None => (suffix.to_owned(), outer),
