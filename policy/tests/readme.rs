@@ -1,0 +1,10 @@
+//! What README says of the settings is what counts.
+
+use ordinance_policy::Settings;
+
+#[test]
+fn the_settings_in_the_readme_are_the_defaults() {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(serde_saphyr::from_str::<Settings>(block).unwrap(), Settings::default());
+}
