@@ -1,1 +1,92 @@
-//! The storage policy as a WebAssembly component.
+//! The storage policy as a WebAssembly component: the world `policy` around the crate `ordinance-policy`.
+//!
+//! A shell without logic: what crosses the boundary is moved into the contract's types, and back. What must live until
+//! `resume` is leaked, since an instance serves one review.
+
+#[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "an allocator")]
+mod bump;
+mod crossing;
+
+use ordinance_contract::{Holding, Request, Scope, Verdict};
+use ordinance_policy::{Inquiry, Opened, Settings};
+use std::cell::Cell;
+
+use bindings::exports::ordinance::policy::rules;
+
+#[expect(unsafe_code, reason = "generated; the words are in policy.wit")]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit/policy.wit", world: "policy" });
+
+    use super::Storage;
+    export!(Storage);
+}
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static MEMORY: bump::Bump = bump::Bump::new();
+
+thread_local! {
+    /// The request for which `review` last answered `needs`.
+    static PENDING: Cell<Option<Inquiry<'static>>> = const { Cell::new(None) };
+}
+
+/// The exported interface.
+struct Storage;
+
+impl rules::Guest for Storage {
+    fn describe() -> rules::Description {
+        ordinance_policy::describe().into()
+    }
+
+    fn check_settings(settings: String) -> Result<(), Vec<rules::Problem>> {
+        ordinance_policy::check_settings(&settings).map_err(crossing::all)
+    }
+
+    fn keys(scope: rules::Scope, object: String, settings: String) -> Result<Vec<rules::Key>, String> {
+        let settings = Settings::parse(&settings).map_err(|error| error.to_string())?;
+        let scope = Scope::from(scope);
+        ordinance_policy::keys(&scope, &object, &settings).map(crossing::all)
+    }
+
+    fn review(
+        request: rules::Request,
+        settings: String,
+        holdings: Option<Vec<rules::Holding>>,
+    ) -> rules::Outcome {
+        let settings: &'static Settings = match Settings::parse(&settings) {
+            Ok(settings) => Box::leak(Box::new(settings)),
+            Err(error) => return rules::Outcome::Decided(unusable(&error.to_string()).into()),
+        };
+        let request: &'static Request<'static> = Box::leak(Box::new(request.into()));
+        match (ordinance_policy::open(request, settings), holdings) {
+            (Opened::Decided(verdict), _) => rules::Outcome::Decided(verdict.into()),
+            (Opened::Asks(_, inquiry), Some(holdings)) => rules::Outcome::Decided(answer(&inquiry, holdings)),
+            (Opened::Asks(keys, inquiry), None) => {
+                PENDING.set(Some(inquiry));
+                rules::Outcome::Needs(crossing::all(keys))
+            }
+        }
+    }
+
+    fn resume(holdings: Vec<rules::Holding>) -> rules::Verdict {
+        match PENDING.take() {
+            Some(inquiry) => answer(&inquiry, holdings),
+            None => std::process::abort(),
+        }
+    }
+}
+
+fn answer(inquiry: &Inquiry<'_>, holdings: Vec<rules::Holding>) -> rules::Verdict {
+    let holdings: Vec<Holding> = crossing::all(holdings);
+    inquiry.verdict(&holdings).into()
+}
+
+/// A host checks settings before it uses them; whoever calls by hand reads what is wrong with theirs.
+fn unusable(error: &str) -> Verdict {
+    Verdict {
+        allowed: false,
+        message: format!("the settings of the policy can't be used: {error}"),
+        ..Verdict::allow()
+    }
+}

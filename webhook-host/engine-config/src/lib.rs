@@ -1,1 +1,90 @@
 //! One configuration of the Wasm engine, for compiling ahead and for running.
+//!
+//! Most settings are part of the compiled code: an artefact made under others is refused when it is loaded. So both the
+//! build script that compiles the built-in policy ahead and the process that runs it call [`config`].
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result};
+
+/// Pages of an instance's memory that keep their frames from one review to the next, in bytes: what a review of 100 KiB
+/// touches. Resetting them costs a copy; giving them back costs a system call under a lock of the whole process.
+const KEEP_RESIDENT: usize = 1024 * 1024;
+
+/// The same for tables: a table of the built-in policy is a few hundred elements.
+const TABLE_KEEP_RESIDENT: usize = 16 * 1024;
+
+/// How much room the process has for instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Instances at once.
+    pub instances: u32,
+    /// Bytes of an instance's linear memory.
+    pub memory: usize,
+    /// Elements of an instance's table.
+    pub table: usize,
+    /// Bytes of an instance's stack.
+    pub stack: usize,
+}
+
+/// The configuration for this machine, or, when compiling ahead, for the baseline of a target triple.
+///
+/// # Errors
+///
+/// The target is none that Cranelift compiles for.
+pub fn config(room: &Room, target: Option<&str>) -> Result<Config> {
+    let mut config = Config::new();
+    if let Some(target) = target {
+        config.target(target)?;
+    }
+    features(&mut config);
+    config
+        .epoch_interruption(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        .max_wasm_stack(room.stack)
+        .async_stack_size(room.stack.max(2 * 1024 * 1024))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(room)));
+    Ok(config)
+}
+
+/// Components of what rustc emits by default, and nothing else.
+fn features(config: &mut Config) {
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .wasm_multi_value(true)
+        .wasm_bulk_memory(true)
+        .wasm_tail_call(false)
+        .wasm_simd(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_extended_const(false);
+}
+
+/// Slots that are made once and used again: a fresh instance costs no system call.
+fn pool(room: &Room) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(room.instances)
+        .total_core_instances(room.instances)
+        .total_memories(room.instances)
+        .total_tables(room.instances)
+        .max_core_instances_per_component(1)
+        .max_memories_per_component(1)
+        .max_tables_per_component(1)
+        .max_memory_size(room.memory)
+        .table_elements(room.table)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(TABLE_KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+// === impl Room ===
+
+impl Default for Room {
+    /// Room for one small instance: enough for a compiler, which makes none.
+    fn default() -> Self {
+        Self { instances: 1, memory: 64 * 1024 * 1024, table: 10_000, stack: 512 * 1024 }
+    }
+}

@@ -1,0 +1,91 @@
+//! An allocator that never frees: an instance serves one review and is then thrown away.
+//!
+//! It hands out the rest of the initial memory first, and lets the memory grow only when that is used up.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::arch::wasm32::{memory_grow, memory_size};
+use std::cell::Cell;
+use std::ptr::null_mut;
+
+/// Bytes of a page of linear memory.
+const PAGE: usize = 64 * 1024;
+
+/// The least number of pages that the memory grows by: growing is dear, untouched pages cost nothing.
+const GROWTH: usize = 16;
+
+unsafe extern "C" {
+    /// Where the linker's own data and stack end.
+    static __heap_base: u8;
+}
+
+/// The free part of linear memory.
+pub(crate) struct Bump {
+    /// The first free address; 0 before the first allocation.
+    next: Cell<usize>,
+}
+
+// SAFETY: a component instance has one thread.
+unsafe impl Sync for Bump {}
+
+impl Bump {
+    pub(crate) const fn new() -> Self {
+        Self { next: Cell::new(0) }
+    }
+
+    fn next(&self) -> usize {
+        match self.next.get() {
+            0 => (&raw const __heap_base).addr(),
+            next => next,
+        }
+    }
+
+    /// Takes everything up to `end`, and says whether the memory reaches that far.
+    fn reserve(&self, end: usize) -> bool {
+        let missing = end.saturating_sub(memory_size::<0>() * PAGE);
+        if missing > 0 && memory_grow::<0>(missing.div_ceil(PAGE).max(GROWTH)) == usize::MAX {
+            return false;
+        }
+        self.next.set(end);
+        true
+    }
+}
+
+// SAFETY: blocks never overlap, since `next` only moves up, and are inside the memory, since `reserve` checks it.
+unsafe impl GlobalAlloc for Bump {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let start = self.next().next_multiple_of(layout.align());
+        match start.checked_add(layout.size()) {
+            Some(end) if self.reserve(end) => start as *mut u8,
+            _ => null_mut(),
+        }
+    }
+
+    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is ours; memory that nobody had before is zero.
+        unsafe { self.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size <= layout.size() {
+            return block;
+        }
+        let start = block.addr();
+        if start + layout.size() == self.next() {
+            // The last block grows where it is.
+            return match start.checked_add(size) {
+                Some(end) if self.reserve(end) => block,
+                _ => null_mut(),
+            };
+        }
+        // SAFETY: both blocks are ours and at least `layout.size()` long, and the new one lies above the old.
+        unsafe {
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(block, layout.size());
+            }
+            moved
+        }
+    }
+}
