@@ -52,6 +52,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
+    println!("cargo::rustc-env=ORDINANCE_WASMTIME={}", wasmtime_version(&root)?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     require_target()?;
     let module = build_module(&root, &out.join("wasm"))?;
@@ -63,14 +64,14 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// Fails with the command that helps if rustc has no standard library for the target.
 fn require_target() -> Result<(), Box<dyn Error>> {
-    let answer = Command::new(variable("RUSTC")?)
-        .args(["--print", "target-libdir", "--target", WASM])
-        .output()?;
+    let answer =
+        Command::new(variable("RUSTC")?).args(["--print", "target-libdir", "--target", WASM]).output()?;
     let directory = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
     if answer.status.success() && directory.is_dir() {
         return Ok(());
     }
-    Err(format!("the policy is compiled to {WASM}, which is not installed: run `rustup target add {WASM}`").into())
+    Err(format!("the policy is compiled to {WASM}, which is not installed: run `rustup target add {WASM}`")
+        .into())
 }
 
 /// Builds the component's module, and says where it is.
@@ -81,7 +82,17 @@ fn build_module(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
     }
     let status = cargo
         .current_dir(root)
-        .args(["build", "--locked", "--lib", "--package", PACKAGE, "--profile", "component", "--target", WASM])
+        .args([
+            "build",
+            "--locked",
+            "--lib",
+            "--package",
+            PACKAGE,
+            "--profile",
+            "component",
+            "--target",
+            WASM,
+        ])
         .arg("--target-dir")
         .arg(target)
         .status()?;
@@ -98,6 +109,15 @@ fn compile(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let target = target.to_str().ok_or("the name of the target is not text")?;
     let engine = Engine::new(&config(&Room::default(), Some(target))?)?;
     Ok(engine.precompile_component(component)?)
+}
+
+/// The version that the lock file pins; the crate itself does not tell it.
+fn wasmtime_version(root: &Path) -> Result<String, Box<dyn Error>> {
+    let lock = fs::read_to_string(root.join("Cargo.lock"))?;
+    let mut lines = lock.lines().skip_while(|line| *line != "name = \"wasmtime\"");
+    let version =
+        lines.nth(1).and_then(|line| line.strip_prefix("version = ")).map(|text| text.trim_matches('"'));
+    version.map(str::to_owned).ok_or_else(|| "Cargo.lock has no wasmtime".into())
 }
 
 fn variable(name: &str) -> Result<OsString, Box<dyn Error>> {

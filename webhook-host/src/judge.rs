@@ -34,10 +34,16 @@ pub enum Failure {
         /// The limit in milliseconds.
         limit_ms: u64,
     },
-    /// The guest wanted more memory or a larger table than it may have.
+    /// The guest wanted more memory than it may have.
     #[error("needed more than {limit} bytes of memory")]
     Memory {
         /// The limit in bytes.
+        limit: usize,
+    },
+    /// The guest wanted a larger table than it may have.
+    #[error("needed a table of more than {limit} elements")]
+    Table {
+        /// The limit in elements.
         limit: usize,
     },
     /// The guest's stack overflowed.
@@ -67,6 +73,15 @@ pub enum Failure {
     /// The host itself panicked while it judged.
     #[error("made the host panic; this is a fault of Ordinance")]
     Panic,
+    /// Without a cluster the host remembers what it admitted, and has no room for another object.
+    #[error("has {limit} objects to remember already, and no room for another")]
+    Full {
+        /// The limit in objects.
+        limit: usize,
+    },
+    /// Every instance is at work, or others keep changing what overlaps this object; asking again later may help.
+    #[error("is busy")]
+    Busy,
     /// The index cannot answer now; asking again later may help.
     #[error("the index is not ready")]
     NotReady,
@@ -80,12 +95,15 @@ impl Failure {
         match self {
             Self::Time { .. } => "time",
             Self::Memory { .. } => "memory",
+            Self::Table { .. } => "table",
             Self::Stack { .. } => "stack",
             Self::Output { .. } => "output",
             Self::Trap(_) => "trap",
             Self::Nonsense(_) => "nonsense",
             Self::Holdings { .. } => "holdings",
             Self::Panic => "panic",
+            Self::Full { .. } => "full",
+            Self::Busy => "busy",
             Self::NotReady => "not_ready",
         }
     }
@@ -95,10 +113,12 @@ impl Failure {
         match self {
             Self::Time { .. } => Some("limits.policyTime"),
             Self::Memory { .. } => Some("limits.policyMemory"),
+            Self::Table { .. } => Some("limits.policyTable"),
             Self::Stack { .. } => Some("limits.policyStack"),
             Self::Output { .. } => Some("limits.policyOutput"),
             Self::Holdings { .. } => Some("limits.holdings"),
-            Self::Trap(_) | Self::Nonsense(_) | Self::Panic | Self::NotReady => None,
+            Self::Full { .. } => Some("limits.rememberedObjects"),
+            Self::Trap(_) | Self::Nonsense(_) | Self::Panic | Self::Busy | Self::NotReady => None,
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Limits {
     pub policy_output: usize,
     /// Bytes of an AdmissionReview that is sent back.
     pub answer_bytes: usize,
+    /// Instances of policies at once, in the whole process.
+    pub policy_instances: u32,
     /// How long one evaluation may take.
     pub policy_time: Duration,
     /// Holdings that are handed to one evaluation.
@@ -100,6 +102,7 @@ impl Default for Limits {
             policy_stack: 512 * 1024,
             policy_output: 1024 * 1024,
             answer_bytes: 2 * 1024 * 1024,
+            policy_instances: 64,
             policy_time: Duration::from_secs(1),
             holdings: 256,
             remembered_objects: 100_000,

@@ -2,7 +2,8 @@
 
 use crate::rules;
 use ordinance_contract::{
-    Annotation, Cause, Description, Holding, Key, Operation, Phase, Problem, Request, Scope, Stance, Verdict, Watch,
+    Annotation, Cause, Description, Holding, Key, Operation, Phase, Problem, Request, Scope, Stance, Verdict,
+    Watch,
 };
 
 /// Converts every element.

@@ -8,3 +8,6 @@ pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/storage.w
 
 /// The same, compiled for the baseline of this target by `ordinance_engine_config::config`.
 pub const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/storage.cwasm"));
+
+/// The version of wasmtime that compiled it, and that runs it.
+pub const WASMTIME: &str = env!("ORDINANCE_WASMTIME");
