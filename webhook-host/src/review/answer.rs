@@ -119,7 +119,7 @@ impl Review<'_> {
     pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> Answer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
-            Err(Failure::NotReady) => Answer::Unavailable,
+            Err(Failure::NotReady | Failure::Busy) => Answer::Unavailable,
             Err(failure) => self.failed(by, failure),
         }
     }
