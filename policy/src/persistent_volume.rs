@@ -10,7 +10,7 @@ mod view;
 mod volume;
 
 use crate::Subject;
-use crate::export::{self, Area, Export};
+use crate::export::{self, Export};
 use crate::findings::Findings;
 use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
@@ -159,7 +159,7 @@ impl Subject for Change<'_> {
 
 /// What followed from an overlap for the volume as it was.
 fn outcome_before(old: &Volume, found: &Found<'_>, settings: &Exports) -> Outcome {
-    judged(old, &found.theirs, settings).map_or(Outcome::Silent, |(_, line)| line.outcome(settings))
+    judged(old, &found.theirs).map_or(Outcome::Silent, |(_, line)| line.outcome(settings))
 }
 
 // === impl Found ===
@@ -184,7 +184,7 @@ fn found<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Ve
         .iter()
         .filter_map(|holding| {
             let theirs = Other::new(holding);
-            let (overlap, line) = judged(volume, &theirs, settings)?;
+            let (overlap, line) = judged(volume, &theirs)?;
             Some(Found { theirs, overlap, line, outcome: line.outcome(settings) })
         })
         .filter(|found| found.outcome > Outcome::Silent)
@@ -208,54 +208,41 @@ fn without_handles_of_refused(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
 }
 
 /// How a volume overlaps what another object holds, and the line of the table; none if it does not, or is the other.
-fn judged(volume: &Volume, theirs: &Other<'_>, settings: &Exports) -> Option<(Overlap, Line)> {
+fn judged(volume: &Volume, theirs: &Other<'_>) -> Option<(Overlap, Line)> {
     let holding = theirs.holding;
     let is_volume = holding.holder.group.is_empty() && holding.holder.resource == "persistentvolumes";
     if is_volume && !volume.name.is_empty() && holding.holder.name == volume.name {
         return None;
     }
-    let Some(seat) = volume.seat.as_ref().filter(|seat| seat.realm() == holding.realm) else {
+    let Some(seat) = volume.seat.as_ref().filter(|seat| seat.realm == holding.realm) else {
         let is_same = volume.handle.as_ref().is_some_and(|handle| handle.is(&holding.realm, &holding.path));
         return is_same.then_some((Overlap::Equal, Line::SameHandle));
     };
-    let overlap = Overlap::of(seat.path(), &holding.path)?;
-    let line = match seat {
-        _ if !is_volume => Line::Inline,
-        Seat::Handle(_) if volume.note.attributes != theirs.note.attributes => Line::SameHandle,
-        Seat::Handle(_) | Seat::Export(_) => pair(volume, seat, theirs, overlap, settings).line(),
+    let overlap = Overlap::of(&seat.path, &holding.path)?;
+    let line = if !is_volume {
+        Line::Inline
+    } else if seat.export.is_none() && volume.note.attributes != theirs.note.attributes {
+        Line::SameHandle
+    } else {
+        pair(volume, seat, theirs, overlap).line()
     };
     Some((overlap, line))
 }
 
-fn pair<'a>(
-    volume: &'a Volume,
-    seat: &'a Seat,
-    theirs: &'a Other<'_>,
-    overlap: Overlap,
-    settings: &Exports,
-) -> Pair<'a> {
+fn pair<'a>(volume: &'a Volume, seat: &'a Seat, theirs: &'a Other<'_>, overlap: Overlap) -> Pair<'a> {
     let holding = theirs.holding;
     let is_group = holding.count > 1;
-    let outer = seat.path().len().min(holding.path.len());
+    let outer = seat.path.len().min(holding.path.len());
     Pair {
-        ours: Side { note: &volume.note, name: &volume.name, depth: seat.path().len() },
+        ours: Side { note: &volume.note, name: &volume.name, depth: seat.path.len() },
         theirs: Side {
             note: &theirs.note,
             name: if is_group { "" } else { &holding.holder.name },
             depth: holding.path.len(),
         },
         overlap,
-        on_shared_path: seat.export().is_some_and(|export| is_shared(export, outer, settings)),
+        on_shared_path: seat.shared.is_some_and(|shared| shared <= outer),
     }
-}
-
-/// Whether the first segments of an export are at or below a path of `exports.shared`.
-fn is_shared(export: &Export, depth: usize, settings: &Exports) -> bool {
-    settings
-        .shared
-        .iter()
-        .filter_map(|area| Area::parse(area, settings))
-        .any(|area| area.depth() <= depth && export.is_within(&area))
 }
 
 /// The names that the volume shares with already, and those of all that stand in the way as this one does.

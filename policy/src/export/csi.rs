@@ -68,9 +68,14 @@ impl CsiSource<'_> {
 
     /// The field that names the directory.
     pub(crate) fn field(&self) -> String {
-        let key = |wanted: &str| self.volume_attributes.keys().find(|key| key.eq_ignore_ascii_case(wanted));
-        match ["subdir", "share", "source", "rootPath"].into_iter().find_map(key) {
-            Some(key) => format!("spec.csi.volumeAttributes.{}", &**key),
+        let said = |wanted: &&str| {
+            self.volume_attributes
+                .iter()
+                .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !value.is_empty())
+                .map(|(key, _)| &**key)
+        };
+        match ["subdir", "share", "source", "rootPath"].iter().find_map(said) {
+            Some(key) => format!("spec.csi.volumeAttributes.{key}"),
             None => "spec.csi.volumeHandle".to_owned(),
         }
     }

@@ -2,13 +2,19 @@
 
 use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
-use super::volume::{Seat, Volume};
+use super::volume::Volume;
 use crate::export::{self, Export};
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 
 /// The longest name in a message, in characters: that of a DNS label.
 const NAME_CHARS: usize = 63;
+
+/// The longest proposal of a directory, in characters: it is there to be copied.
+const PROPOSAL_CHARS: usize = 200;
+
+/// The longest path of another object beside the whole export, in characters.
+const PATH_CHARS: usize = 48;
 
 /// The longest text quoted from an object, in characters.
 const QUOTE_CHARS: usize = 40;
@@ -71,7 +77,11 @@ impl Telling<'_> {
 
     /// The export that both mean, or ours where one lies in the other.
     pub(super) fn export(&self) -> String {
-        self.ours.seat.as_ref().map(shown_seat).unwrap_or_default()
+        self.ours.seat.as_ref().map(|seat| export::shown(&seat.realm, &seat.path)).unwrap_or_default()
+    }
+
+    fn our_export(&self) -> Option<&Export> {
+        self.ours.seat.as_ref()?.export.as_ref()
     }
 
     fn relation(&self) -> String {
@@ -178,10 +188,10 @@ impl Telling<'_> {
     }
 
     fn elsewhere(&self) -> String {
-        let what = match (&self.ours.seat, self.overlap) {
-            (Some(Seat::Handle(_)), _) => "a volume of its own",
-            (_, Overlap::Equal | Overlap::Around) => "a directory of its own",
-            (_, Overlap::Inside) => "a directory outside of it",
+        let what = match self.overlap {
+            _ if self.our_export().is_none() => "a volume of its own",
+            Overlap::Equal | Overlap::Around => "a directory of its own",
+            Overlap::Inside => "a directory outside of it",
         };
         let example = self.proposal().map(|path| format!(", e.g. {path}")).unwrap_or_default();
         format!("{} {what}{example}", self.ours.short)
@@ -204,7 +214,7 @@ impl Telling<'_> {
 
     /// A directory beside the outer one of both, as the volume would write it.
     fn proposal(&self) -> Option<String> {
-        let export = self.ours.seat.as_ref()?.export()?;
+        let export = self.our_export()?;
         let outer = match self.overlap {
             Overlap::Inside => &self.theirs.holding.path,
             Overlap::Equal | Overlap::Around => export.segments(),
@@ -219,12 +229,12 @@ impl Telling<'_> {
             None => (suffix.to_owned(), outer),
         };
         let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
-        Some(export::shown_path(&[parents, &[last]].concat()))
+        Some(export::cut(&export::joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
     }
 
     /// Why both mean one place, where that is not obvious.
     fn because(&self) -> String {
-        let Some(export) = self.ours.seat.as_ref().and_then(Seat::export) else { return String::new() };
+        let Some(export) = self.our_export() else { return String::new() };
         if self.line == Line::SameHandle {
             return String::new();
         }
@@ -273,7 +283,7 @@ fn via_aliases(alias: &str, server: &str) -> String {
 /// How an export lies to what another object holds.
 pub(super) fn relation(ours: &str, export: &str, holding: &Holding, overlap: Overlap) -> String {
     let other = holder(&holding.holder);
-    let path = export::shown_path(&holding.path);
+    let path = export::cut(&export::shown_path(&holding.path), PATH_CHARS);
     let more = match holding.count.saturating_sub(1) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -283,10 +293,6 @@ pub(super) fn relation(ours: &str, export: &str, holding: &Holding, overlap: Ove
         Overlap::Inside => format!("{ours} ({export}) lies inside {other} ({path}){more}"),
         Overlap::Around => format!("{ours} ({export}) contains {other} ({path}){more}"),
     }
-}
-
-fn shown_seat(seat: &Seat) -> String {
-    export::shown(&seat.realm(), seat.path())
 }
 
 /// e.g. `PersistentVolume "pv"`, or `StatefulSet "default/web"`.

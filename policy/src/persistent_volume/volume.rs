@@ -3,8 +3,8 @@
 use super::message::{quoted, shown_name};
 use super::note::Note;
 use super::view::View;
-use crate::export::{Attributes, CsiSource, Export, Place};
-use crate::settings::Settings;
+use crate::export::{Area, Attributes, CsiSource, Export, Place};
+use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
 
 /// A PersistentVolume.
@@ -28,18 +28,20 @@ pub(super) struct Volume {
 
 /// What a volume holds for itself.
 #[derive(Debug)]
-pub(super) enum Seat {
-    /// A directory.
-    Export(Export),
-    /// Whatever the driver means by the handle.
-    Handle(Handle),
+pub(super) struct Seat {
+    pub(super) realm: String,
+    pub(super) path: Vec<String>,
+    /// None of a volume of which nothing is known but the handle.
+    pub(super) export: Option<Export>,
+    /// How many segments the topmost of the `exports.shared` has that it is at or below.
+    pub(super) shared: Option<usize>,
 }
 
 /// A driver's own name of a volume; no two PersistentVolumes should have one.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     realm: String,
-    path: [String; 1],
+    path: Vec<String>,
 }
 
 // === impl Volume ===
@@ -59,7 +61,7 @@ impl Volume {
         let by_handle =
             view.spec.csi.as_ref().filter(|csi| export.is_none() && is_known_by_handle(csi, settings));
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
-        let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::Handle);
+        let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::from);
         let generated = format!("{}*", &*view.metadata.generate_name);
         let shown = if name.is_empty() { &generated } else { name };
         Self {
@@ -68,7 +70,7 @@ impl Volume {
             short: shown_name(shown),
             note,
             is_provisioned: view.is_provisioned(),
-            seat: export.map(Seat::Export).or(handle_seat),
+            seat: export.map(|export| Seat::new(export, &settings.exports)).or(handle_seat),
             handle,
             unknown,
             field: field(view),
@@ -77,42 +79,39 @@ impl Volume {
 
     /// The keys: what it sits on is held, its handle, which is only worth a warning, used.
     pub(super) fn keys(&self) -> Vec<Key> {
-        let note = || String::from(&self.note);
-        let seat = self.seat.as_ref().map(|seat| key(seat.realm(), seat.path(), Stance::Holds, note()));
-        let is_seat = matches!(self.seat, Some(Seat::Handle(_)));
-        let handle = self.handle.as_ref().filter(|_| !is_seat);
-        let handle =
-            handle.map(|handle| key(handle.realm.clone(), &handle.path, Stance::Uses, String::new()));
-        seat.into_iter().chain(handle).collect()
+        let held = self.seat.as_ref().map(|seat| Key {
+            realm: seat.realm.clone(),
+            path: seat.path.clone(),
+            stance: Stance::Holds,
+            note: String::from(&self.note),
+        });
+        let handle = self.handle.as_ref().filter(|handle| !handle.is_seat(self.seat.as_ref()));
+        let used = handle.map(|handle| Key {
+            realm: handle.realm.clone(),
+            path: handle.path.clone(),
+            stance: Stance::Uses,
+            note: String::new(),
+        });
+        held.into_iter().chain(used).collect()
     }
-}
-
-fn key(realm: String, path: &[String], stance: Stance, note: String) -> Key {
-    Key { realm, path: path.to_vec(), stance, note }
 }
 
 // === impl Seat ===
 
 impl Seat {
-    pub(super) fn realm(&self) -> String {
-        match self {
-            Self::Export(export) => export.realm(),
-            Self::Handle(handle) => handle.realm.clone(),
+    fn new(export: Export, settings: &Exports) -> Self {
+        Self {
+            realm: export.realm(),
+            path: export.segments().to_vec(),
+            shared: shared(&export, settings),
+            export: Some(export),
         }
     }
+}
 
-    pub(super) fn path(&self) -> &[String] {
-        match self {
-            Self::Export(export) => export.segments(),
-            Self::Handle(handle) => &handle.path,
-        }
-    }
-
-    pub(super) fn export(&self) -> Option<&Export> {
-        match self {
-            Self::Export(export) => Some(export),
-            Self::Handle(_) => None,
-        }
+impl From<Handle> for Seat {
+    fn from(handle: Handle) -> Self {
+        Self { realm: handle.realm, path: handle.path, export: None, shared: None }
     }
 }
 
@@ -123,13 +122,28 @@ impl Handle {
         if csi.driver.is_empty() || csi.volume_handle.is_empty() {
             return None;
         }
-        Some(Self { realm: format!("csi://{}", &*csi.driver), path: [(*csi.volume_handle).to_owned()] })
+        Some(Self { realm: format!("csi://{}", &*csi.driver), path: vec![(*csi.volume_handle).to_owned()] })
+    }
+
+    fn is_seat(&self, seat: Option<&Seat>) -> bool {
+        seat.is_some_and(|seat| self.is(&seat.realm, &seat.path))
     }
 
     /// Whether a key is this handle's.
     pub(super) fn is(&self, realm: &str, path: &[String]) -> bool {
         self.realm == realm && self.path == *path
     }
+}
+
+/// The depth of the topmost path of `exports.shared` that the export is at or below.
+fn shared(export: &Export, settings: &Exports) -> Option<usize> {
+    settings
+        .shared
+        .iter()
+        .filter_map(|area| Area::parse(area, settings))
+        .filter(|area| export.is_within(area))
+        .map(|area| area.depth())
+        .min()
 }
 
 /// Where a volume lies.
