@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod npm;
 mod papers;
 mod test;
@@ -29,6 +30,8 @@ enum Command {
     Test,
     /// Measure speed and memory, and compare them with the goals and with the kept baseline.
     Bench(bench::Arguments),
+    /// Feed one parser of foreign input with whatever breaks it, for some seconds.
+    Fuzz(fuzz::Arguments),
     /// Build the npm package of the policy, into `policy/js/pkg`.
     Npm,
     /// Run every command that README and docs show.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Npm => npm::run(),
         Command::Papers => papers::run(),
     };

@@ -18,6 +18,24 @@ pub struct Sample {
     pub request: Request<'static>,
 }
 
+/// Texts to begin with, for whatever takes bytes: each object with its old one, settings, and whole cases.
+///
+/// # Errors
+///
+/// As [`samples`].
+pub fn seeds() -> Result<Vec<Vec<u8>>, String> {
+    let cases = files(&Path::new(TESTS).join("cases")).map_err(|error| error.to_string())?;
+    let mut seeds: Vec<Vec<u8>> = cases.iter().flat_map(fs::read).collect();
+    for sample in samples()? {
+        let objects = [sample.request.object, sample.request.old_object];
+        seeds.push(objects.into_iter().flatten().collect::<Vec<_>>().join("\u{1e}").into_bytes());
+        seeds.push(sample.settings.into_bytes());
+    }
+    seeds.sort();
+    seeds.dedup();
+    Ok(seeds)
+}
+
 /// The directory of the tests.
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

@@ -1,6 +1,6 @@
 //! The fuzzers' functions on bounded input: any bytes, and the texts of the cases and recordings with faults in them.
 
-use ordinance_properties::corpus::samples;
+use ordinance_properties::corpus::seeds;
 use ordinance_properties::input;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -17,14 +17,10 @@ const INPUTS: [fn(&[u8]); 7] = [
     input::manifests,
 ];
 
-/// The objects of all requests, each with its old object.
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let samples = samples().expect("cases and reviews can be read");
-    let texts = samples.into_iter().map(|sample| {
-        let texts = [sample.request.object, sample.request.old_object];
-        texts.into_iter().flatten().collect::<Vec<_>>().join("\u{1e}").into_bytes()
-    });
-    texts.filter(|text| text.len() < 8_000).collect()
+    let mut seeds = seeds().expect("cases and reviews can be read");
+    seeds.retain(|seed| seed.len() < 8_000);
+    seeds
 });
 
 /// What happens to a text at a place.

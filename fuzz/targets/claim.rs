@@ -1,0 +1,5 @@
+//! A claim, its old object, and another one.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::claim(bytes));

@@ -1,0 +1,5 @@
+//! Manifests and cases.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::manifests(bytes));

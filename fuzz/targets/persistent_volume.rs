@@ -1,0 +1,5 @@
+//! A PersistentVolume, its old object, and another one.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::persistent_volume(bytes));

@@ -1,0 +1,5 @@
+//! Settings of the policy.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::settings(bytes));
