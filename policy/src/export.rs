@@ -277,6 +277,11 @@ impl Area {
         Some(Self { server, segments: path::segments(path) })
     }
 
+    /// The server, by its canonical name.
+    pub(crate) fn server(&self) -> &str {
+        self.server.name()
+    }
+
     /// The number of its segments.
     pub(crate) fn depth(&self) -> usize {
         self.segments.len()

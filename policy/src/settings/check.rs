@@ -29,6 +29,14 @@ fn whole(message: String) -> Vec<Problem> {
     vec![Problem { field: String::new(), message }]
 }
 
+/// What is wrong with a text that names no server.
+const NO_SERVER: &str = "is no server: give a name or an address, without port and path";
+
+/// Whether a normalised name can be that of a server.
+fn is_server(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c == '/' || c.is_whitespace())
+}
+
 /// What was found so far.
 #[derive(Default)]
 struct Problems(Vec<Problem>);
@@ -69,7 +77,7 @@ impl Problems {
         for canonical in exports.server_aliases.keys() {
             let field = format!("exports.serverAliases.{canonical}");
             match normalised(canonical) {
-                name if name.is_empty() => self.add(field, "names no server"),
+                name if !is_server(&name) => self.add(field, NO_SERVER),
                 name => {
                     if let Some(other) = claimed.insert(name, canonical) {
                         self.add(
@@ -96,8 +104,8 @@ impl Problems {
     ) {
         let field = || format!("exports.serverAliases.{canonical}[{position}]");
         let name = normalised(alias);
-        if name.is_empty() {
-            self.add(field(), "is empty: give a name or an address");
+        if !is_server(&name) {
+            self.add(field(), format!("{alias:?} {NO_SERVER}"));
             return;
         }
         match claimed.get(&name) {
@@ -123,7 +131,8 @@ impl Problems {
                 );
             }
             match Server::resolve(server, exports) {
-                None => self.add(field, "names no server"),
+                Some(resolved) if !is_server(resolved.name()) => self.add(field, NO_SERVER),
+                None => self.add(field, NO_SERVER),
                 Some(resolved) => {
                     if let Some(other) = seen.insert(resolved.name().to_owned(), server) {
                         self.add(
@@ -138,7 +147,8 @@ impl Problems {
 
     fn areas(&mut self, field: &str, areas: &[String], exports: &Exports) {
         for (position, area) in areas.iter().enumerate() {
-            if area.contains("://") || area.trim().starts_with("//") || Area::parse(area, exports).is_none() {
+            let parsed = Area::parse(area, exports).filter(|area| is_server(area.server()));
+            if area.contains("://") || parsed.is_none() {
                 self.add(
                     format!("{field}[{position}]"),
                     format!(
@@ -320,6 +330,8 @@ mod tests {
             (r#"{"a":["10.0.0.5"],"b":["::ffff:10.0.0.5"]}"#, "exports.serverAliases.b[0]"),
             (r#"{"a":[" "]}"#, "exports.serverAliases.a[0]"),
             (r#"{"":[]}"#, "exports.serverAliases."),
+            (r#"{"a":["nas/srv"]}"#, "exports.serverAliases.a[0]"),
+            (r#"{"a b":[]}"#, "exports.serverAliases.a b"),
         ] {
             assert_eq!(
                 fields(&format!(r#"{{"exports":{{"serverAliases":{settings}}}}}"#)),
@@ -338,7 +350,8 @@ mod tests {
 
     #[test]
     fn areas_are_server_and_absolute_path() {
-        for area in ["nas", "nas:srv", ":/srv", "", "nfs://nas/srv", "//nas/srv"] {
+        for area in ["nas", "nas:srv", ":/srv", "", "nfs://nas/srv", "//nas/srv", "//nas:/srv", "my nas:/srv"]
+        {
             let settings = serde_json::json!({"exports": {"provisionerRoots": [area], "shared": [area]}});
             assert_eq!(
                 fields(&settings.to_string()),
