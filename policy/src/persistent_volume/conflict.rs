@@ -288,6 +288,35 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_falls_under_one_line_from_either_side() {
+        let edits: [fn(&mut Note); 8] = [
+            |_| {},
+            |note| note.access = Access::Declared,
+            |note| note.access = Access::ReadOnly,
+            |note| note.recycle = true,
+            |note| note.state = State::Released,
+            |note| note.provisioner_root = Some(1),
+            |note| note.shared_with = vec!["a".to_owned(), "b".to_owned()],
+            |note| note.takes_over = vec!["a".to_owned(), "b".to_owned()],
+        ];
+        for (ours, theirs) in
+            edits.iter().flat_map(|ours| edits.iter().map(move |theirs| (note(ours), note(theirs))))
+        {
+            for (here, there) in [
+                (Overlap::Equal, Overlap::Equal),
+                (Overlap::Inside, Overlap::Around),
+                (Overlap::Around, Overlap::Inside),
+            ] {
+                assert_eq!(
+                    line(&ours, &theirs, here),
+                    line(&theirs, &ours, there),
+                    "{ours:?} {theirs:?} {here:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn settings_choose_the_outcome() {
         let strict = Exports { nested: Nested::Deny, ..Exports::default() };
         let lax = Exports { nested: Nested::Allow, equal: DenyOrWarn::Warn, ..Exports::default() };

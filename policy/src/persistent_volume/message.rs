@@ -69,7 +69,10 @@ impl Telling<'_> {
             Line::Equal => {
                 format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only())
             }
-            Line::Nested | Line::NestedReader => format!("{}{}", self.own_directory(), self.take_over()),
+            Line::Nested | Line::NestedReader => match self.provisioner_root() {
+                Some(root) => root,
+                None => format!("{}{}", self.own_directory(), self.take_over()),
+            },
             Line::Inline => format!("Give {}", self.elsewhere()),
             Line::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
         }
@@ -185,6 +188,15 @@ impl Telling<'_> {
                 )
             }
         }
+    }
+
+    /// Nobody chooses the directory of a provisioned volume: what is around it may be there by design.
+    fn provisioner_root(&self) -> Option<String> {
+        let export =
+            self.our_export().filter(|_| self.ours.is_provisioned && self.overlap == Overlap::Inside)?;
+        let root = export::shown_path(&self.theirs.holding.path);
+        let server = shown_name(&export.server().host());
+        Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))
     }
 
     fn elsewhere(&self) -> String {
