@@ -1,38 +1,246 @@
-//! Claims.
+//! Claims: where the files of a StatefulSet's ordinals lie in them.
+//!
+//! A claim that is made for an ordinal gets a mark, the annotation `ordinance.dev/sub-path`, if every set that its name
+//! can belong to mounts it by one expression of our names alone. A claim is never refused.
 
 use crate::Subject;
 use crate::findings::Findings;
+use crate::json::{self, Text};
 use crate::settings::Settings;
-use ordinance_contract::{Holding, Key, Request, Scope, Verdict};
+use ordinance_contract::{Holding, Key, Phase, Request, Scope, Stance, Verdict};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+use std::fmt;
 
-/// The keys of a stored object.
+/// The mark.
+const SUB_PATH: &str = "ordinance.dev/sub-path";
+
+/// What says in a note where the files are.
+const NOTED: &str = "sub-path=";
+
+/// What says in a note that the claim is being deleted.
+const GOING: &str = "going ";
+
+/// What others may know of a claim, or of a set that mounts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Note<'a> {
+    /// Where the files lie.
+    pub(crate) mark: Option<&'a str>,
+    /// Whether it is being deleted.
+    pub(crate) is_going: bool,
+}
+
+/// The keys of a stored claim.
 pub(crate) fn keys(
-    _scope: &Scope<'_>,
-    _object: &str,
+    scope: &Scope<'_>,
+    object: &str,
     _settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    Ok(Vec::new())
+    let claim: Claim<'_> = serde_json::from_str(object)?;
+    Ok(vec![claim.key(scope)])
 }
 
 /// Reads a request.
 pub(crate) fn open<'a>(
-    _request: &'a Request<'_>,
-    _object: &'a str,
+    request: &'a Request<'_>,
+    object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
-    Ok(Box::new(Unread { settings }))
+    Ok(Box::new(Marking { request, claim: serde_json::from_str(object)?, settings }))
 }
 
-struct Unread<'a> {
+/// The realm of the claims of a namespace.
+pub(crate) fn realm(namespace: &str) -> String {
+    format!("claim/{namespace}")
+}
+
+/// The path of a claim: of one that may be an ordinal's, the ordinal is a segment of its own.
+pub(crate) fn path(name: &str) -> Vec<String> {
+    match name.rsplit_once('-') {
+        Some((prefix, ordinal)) if is_ordinal(ordinal) && !prefix.is_empty() => {
+            vec![prefix.to_owned(), ordinal.to_owned()]
+        }
+        _ => vec![name.to_owned()],
+    }
+}
+
+/// What all claims of a set's template have in common: the first segment of their paths.
+pub(crate) fn prefix(template: &str, set: &str) -> String {
+    format!("{template}-{set}")
+}
+
+/// Whether an object is a claim.
+pub(crate) fn is_claim(scope: &Scope<'_>) -> bool {
+    scope.group.is_empty() && scope.resource == "persistentvolumeclaims"
+}
+
+fn is_ordinal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// What is read of a claim.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Claim<'a> {
+    /// None if there is nothing that could take an annotation.
+    #[serde(borrow)]
+    metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata<'a> {
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    name: Text<'a>,
+    #[serde(borrow)]
+    annotations: Option<Annotations<'a>>,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Annotations<'a> {
+    #[serde(borrow, rename = "ordinance.dev/sub-path")]
+    sub_path: Option<Text<'a>>,
+}
+
+/// A claim that is made or changed.
+struct Marking<'a> {
+    request: &'a Request<'a>,
+    claim: Claim<'a>,
     settings: &'a Settings,
 }
 
-impl Subject for Unread<'_> {
-    fn keys(&self) -> Vec<Key> {
-        Vec::new()
+// === impl Note ===
+
+impl<'a> Note<'a> {
+    /// Reads what [`fmt::Display`] wrote.
+    pub(crate) fn read(note: &'a str) -> Self {
+        let rest = note.strip_prefix(GOING);
+        Self { mark: rest.unwrap_or(note).strip_prefix(NOTED), is_going: rest.is_some() }
+    }
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let going = if self.is_going { GOING } else { "" };
+        match self.mark {
+            Some(mark) => write!(f, "{going}{NOTED}{mark}"),
+            None => write!(f, "{going}unmarked"),
+        }
+    }
+}
+
+// === impl Claim ===
+
+impl Claim<'_> {
+    fn note(&self) -> Note<'_> {
+        let Some(metadata) = &self.metadata else { return Note::default() };
+        Note {
+            mark: metadata.annotations.as_ref().and_then(|annotations| annotations.sub_path.as_deref()),
+            is_going: metadata.deletion_timestamp.is_some(),
+        }
     }
 
-    fn verdict(&self, _holdings: &[Holding]) -> Verdict {
-        Findings::new(self.settings.mode).into_verdict(None)
+    fn name<'s>(&'s self, scope: &'s Scope<'_>) -> &'s str {
+        match &self.metadata {
+            Some(metadata) if scope.name.is_empty() => &metadata.name,
+            _ => &scope.name,
+        }
+    }
+
+    fn key(&self, scope: &Scope<'_>) -> Key {
+        Key {
+            realm: realm(&scope.namespace),
+            path: path(self.name(scope)),
+            stance: Stance::Uses,
+            note: self.note().to_string(),
+        }
+    }
+
+    /// The patch that adds the mark.
+    fn marked(&self, mark: &str) -> Option<String> {
+        let annotations = &self.metadata.as_ref()?.annotations;
+        let add = match annotations {
+            Some(_) => json!({
+                "op": "add",
+                "path": format!("/metadata/annotations/{}", pointer_segment(SUB_PATH)),
+                "value": mark,
+            }),
+            None => json!({"op": "add", "path": "/metadata/annotations", "value": {SUB_PATH: mark}}),
+        };
+        Some(json!([add]).to_string())
+    }
+}
+
+/// A name as a segment of a JSON pointer.
+fn pointer_segment(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+// === impl Marking ===
+
+impl Marking<'_> {
+    /// Whether a mark may be due: it is an ordinal's by its name, has none, and stays.
+    fn may_be_due(&self) -> bool {
+        let is_ordinals = path(self.claim.name(&self.request.scope)).len() == 2;
+        is_ordinals && self.claim.note() == Note::default() && self.request.phase == Phase::Mutate
+    }
+
+    /// The one expression by which all sets that the claim can belong to mount it.
+    fn mark<'h>(&self, holdings: &'h [Holding]) -> Option<&'h str> {
+        let key = self.claim.key(&self.request.scope);
+        let is_set = |holding: &&Holding| {
+            holding.holder.group == "apps"
+                && holding.holder.resource == "statefulsets"
+                && holding.realm == key.realm
+                && holding.path.len() == 1
+                && holding.path.first() == key.path.first()
+        };
+        let mut notes = holdings.iter().filter(is_set).map(|holding| Note::read(&holding.note).mark);
+        let first = notes.next()??;
+        notes.all(|mark| mark == Some(first)).then_some(first)
+    }
+}
+
+impl Subject for Marking<'_> {
+    fn keys(&self) -> Vec<Key> {
+        if self.may_be_due() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
+    }
+
+    fn verdict(&self, holdings: &[Holding]) -> Verdict {
+        let mark = if self.may_be_due() { self.mark(holdings) } else { None };
+        let patch = mark.and_then(|mark| self.claim.marked(mark));
+        Findings::new(self.settings.mode).into_verdict(patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_after_the_last_dash_are_an_ordinal() {
+        assert_eq!(path("www-web-10"), ["www-web", "10"]);
+        assert_eq!(path("www-web-1a"), ["www-web-1a"]);
+        assert_eq!(path("www"), ["www"]);
+        assert_eq!(path("www-"), ["www-"]);
+        assert_eq!(path("7"), ["7"]);
+    }
+
+    #[test]
+    fn a_note_is_read_as_it_was_written() {
+        for mark in [None, Some("."), Some("$(ORDINANCE_POD_NAME)/going x"), Some("")] {
+            for is_going in [false, true] {
+                let note = Note { mark, is_going };
+                assert_eq!(Note::read(&note.to_string()), note);
+            }
+        }
+    }
+
+    #[test]
+    fn the_annotation_is_escaped_in_a_pointer() {
+        assert_eq!(pointer_segment(SUB_PATH), "ordinance.dev~1sub-path");
     }
 }

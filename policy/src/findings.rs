@@ -66,15 +66,16 @@ impl Findings {
     }
 
     /// Refuses or warns, as a setting says.
-    pub(crate) fn deny_or_warn(
+    pub(crate) fn deny_or_warn_with(
         &mut self,
         outcome: DenyOrWarn,
         field: impl Into<String>,
-        message: impl Into<String>,
+        fact: &str,
+        remedy: &str,
     ) {
         match outcome {
-            DenyOrWarn::Deny => self.deny(field, message),
-            DenyOrWarn::Warn => self.warn(message),
+            DenyOrWarn::Deny => self.deny_with(field, fact, remedy),
+            DenyOrWarn::Warn => self.warn_with(fact, remedy),
         }
     }
 

@@ -5,6 +5,7 @@
 //! an error of the whole object: the API server never sends one, and a guess would be worse than saying so.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +44,30 @@ where
     let members =
         Option::<BTreeMap<Text<'de>, Option<Text<'de>>>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+}
+
+/// Whether two texts of JSON say the same: members in any order, `null` members as absent ones. Text that is not JSON
+/// says nothing.
+pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
+    match (serde_json::from_str(one), serde_json::from_str(other)) {
+        (Ok(one), Ok(other)) => same(&one, &other),
+        _ => false,
+    }
+}
+
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => holds_all(one, other) && holds_all(other, one),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        _ => one == other,
+    }
+}
+
+/// Whether the second has all members of the first.
+fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
 }
 
 // === impl Text ===

@@ -1,0 +1,282 @@
+//! A volume that is new to the StatefulSet: by CREATE, or by an update that mounts it for the first time.
+//!
+//! A named volume is one for all replicas: it is isolated, or refused where the user wrote what all replicas have
+//! alike. Through a claim template replicas meet only by accident: it is isolated too, but never refused for that.
+
+use super::env::Declaration;
+use super::mark::{self, Data};
+use super::patch::Because;
+use super::pod::{Kind, Mounted, Unit};
+use super::review::Review;
+use super::survey::{Survey, proposal, written};
+use crate::settings::{DenyOrWarn, NamedVolumes};
+use std::borrow::Cow;
+
+/// Judges a volume that the replicas had not mounted before.
+pub(super) fn judge<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
+    let data = if review.set.restore.is_some() { Data::Unknown } else { mark::data(unit, review) };
+    let is_marked = data.is_marked();
+    if !unit.is_shared(review.settings) && !is_marked {
+        return warn_of_disk(unit, review);
+    }
+    let survey = Survey::of(unit);
+    survey.refuse_impossible(unit, review);
+    if unit.nobody_writes() && !is_marked {
+        return;
+    }
+    survey.warn_of_doubts(unit, review);
+    match unit.kind {
+        Kind::Template(_) => template(unit, &survey, data, review),
+        Kind::Named(_) => named(unit, &survey, data, review),
+    }
+}
+
+/// One volume for all replicas.
+fn named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+    if data.is_marked() {
+        mark::obey(unit, survey, data, review);
+    } else if !survey.bare.is_empty() && !survey.apart.is_empty() {
+        join_siblings(unit, survey, review);
+    } else if review.judges_sharing() {
+        isolate_named(unit, survey, review);
+    }
+    if review.judges_sharing() {
+        refuse_alike(unit, survey, review);
+        refuse_device(unit, review);
+    } else if has_shared_writers(unit, review) {
+        warn_of_growth(unit, review);
+    }
+}
+
+/// A claim of each ordinal.
+fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+    if !matches!(data, Data::Unknown) && (data.is_marked() || !survey.bare.is_empty()) {
+        mark::obey(unit, survey, data, review);
+    } else if let (Kind::Template(template), false) = (unit.kind, survey.bare.is_empty()) {
+        match template.filled_by() {
+            Some(field) => warn_of_filled(unit, field, review),
+            None if !survey.apart.is_empty() => join_siblings(unit, survey, review),
+            None if survey.alike.is_empty() && survey.unproved.is_empty() => isolate(unit, survey, review),
+            None => warn_of_mixture(unit, review),
+        }
+    }
+    for mounted in survey.sharing() {
+        review.findings.warn(format!(
+            "{} is left at {}, which is the same in every replica: two volumes on one directory would mix their files. \
+             subPathExpr: {} keeps them apart",
+            unit.titled(),
+            written(mounted),
+            proposal(unit, mounted)
+        ));
+    }
+}
+
+/// Mounts with neither field get the expression of the others, so that all see the same files.
+fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+    let Some(sibling) = survey.one_expression() else { return refuse_mixture(unit, survey, review) };
+    if let Some(reason) = review.reason_to_leave() {
+        return review.findings.warn(format!(
+            "{} has mounts with and without {}; {reason}. Write it on all of them",
+            unit.titled(),
+            written(&sibling)
+        ));
+    }
+    if !carry(unit, &survey.bare, sibling, Because::Siblings, review) {
+        refuse_mixture(unit, survey, review);
+    }
+}
+
+/// Gives mounts the expression of another one, with its variables: all of them, or none.
+fn carry<'a>(
+    unit: &Unit<'a>,
+    mounts: &[Mounted<'a>],
+    from: Mounted<'a>,
+    because: Because,
+    review: &mut Review<'a>,
+) -> bool {
+    let before = review.draft.clone();
+    let all = mounts.iter().all(|mounted| carry_one(unit, *mounted, from, because, review));
+    if !all {
+        review.draft = before;
+    }
+    all
+}
+
+/// Gives one mount the expression of another one, if it means the same there.
+pub(super) fn carry_one<'a>(
+    unit: &Unit<'a>,
+    to: Mounted<'a>,
+    from: Mounted<'a>,
+    because: Because,
+    review: &mut Review<'a>,
+) -> bool {
+    let super::view::Part::Expression(expression) = from.part() else { return false };
+    if !declare_as(to, from, expression, review) {
+        return false;
+    }
+    review.draft.express(unit, to, Cow::Borrowed(expression), because);
+    true
+}
+
+/// Declares in one container what an expression takes in another one; whether it means the same then.
+pub(super) fn declare_as<'a>(
+    to: Mounted<'a>,
+    from: Mounted<'a>,
+    expression: &'a str,
+    review: &mut Review<'a>,
+) -> bool {
+    let there = from.site.env.resolve(expression, &[]);
+    for declaration in from.site.env.carried(expression, &to.site.env, review.draft.declared(to.site)) {
+        review.draft.declare(to.site, declaration);
+    }
+    to.site.env.resolve(expression, review.draft.declared(to.site)).is_same_as(&there)
+}
+
+/// Mounts with neither field beside different expressions: nobody can know which they mean.
+fn refuse_mixture(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
+    if !unit.is_named() {
+        return warn_of_mixture(unit, review);
+    }
+    let Some(bare) = survey.bare.first() else { return };
+    let fact = format!(
+        "{} has mounts with different expressions, and one with none in container {:?}: which files it is to see can't \
+         be known",
+        unit.titled(),
+        &*bare.site.container.name
+    );
+    review.refuse_sharing(DenyOrWarn::Deny, bare.field(), &fact, "Write a subPathExpr on every mount of it");
+}
+
+fn warn_of_mixture(unit: &Unit<'_>, review: &mut Review<'_>) {
+    review.findings.warn(format!(
+        "{} is left as it is: its mounts differ, and some have no sub-path. Write subPathExpr: {} on all of them to keep \
+         the replicas apart",
+        unit.titled(),
+        unit.default_expression()
+    ));
+}
+
+/// Mounts with neither field on a volume that all replicas share.
+fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+    let Some(first) = survey.bare.first() else { return };
+    let is_whole = survey.alike.is_empty() && survey.unproved.is_empty();
+    match review.settings.isolation.named_volumes {
+        NamedVolumes::Isolate if is_whole => isolate(unit, survey, review),
+        NamedVolumes::Deny => {
+            review.refuse_sharing(DenyOrWarn::Deny, first.field(), &shares(unit), &unit.ways_out());
+        }
+        NamedVolumes::Isolate | NamedVolumes::Warn => {
+            review.findings.warn_with(&shares(unit), &unit.ways_out());
+        }
+    }
+}
+
+/// Gives every mount of a volume a directory for each ordinal.
+fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+    if let Some(reason) = review.reason_to_leave() {
+        return review.findings.warn_with(&format!("{}; {reason}", shares(unit)), &unit.ways_out());
+    }
+    put_in(unit, &survey.bare, unit.default_expression().into(), Because::Shared, review);
+}
+
+/// Puts an expression of our names, and of what the containers declare, into mounts with neither field.
+pub(super) fn put_in<'a>(
+    unit: &Unit<'a>,
+    mounts: &[Mounted<'a>],
+    expression: Cow<'a, str>,
+    because: Because,
+    review: &mut Review<'a>,
+) {
+    for mounted in mounts {
+        for ours in super::env::Ours::taken_by(&expression) {
+            review.draft.declare(mounted.site, Declaration::Ours(ours));
+        }
+        review.draft.express(unit, *mounted, expression.clone(), because);
+    }
+}
+
+/// That replicas meet in a volume.
+fn shares(unit: &Unit<'_>) -> String {
+    if unit.is_named() {
+        format!("all replicas share {}: they overwrite each other's files", unit.titled())
+    } else {
+        format!("{} is not isolated: two of its volumes may be one directory", unit.titled())
+    }
+}
+
+/// Parts of a volume that are the same for all replicas.
+fn refuse_alike(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
+    for mounted in survey.sharing() {
+        let fact = format!(
+            "all replicas mount {} at the same {}: they overwrite each other's files",
+            unit.titled(),
+            written(mounted)
+        );
+        let remedy =
+            format!("Write subPathExpr: {} instead, or {}", proposal(unit, mounted), unit.share_on_purpose());
+        let outcome = review.settings.isolation.fixed_sub_path;
+        review.refuse_sharing(outcome, mounted.field(), &fact, &remedy);
+    }
+}
+
+/// A block device has no sub-paths.
+fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
+    let Some(device) = &unit.device else { return };
+    let fact = format!("all replicas share {} as a block device, which has no sub-paths", unit.titled());
+    let remedy = format!("Use a claim template, or {}", unit.share_on_purpose());
+    let outcome = match review.settings.isolation.named_volumes {
+        NamedVolumes::Deny => DenyOrWarn::Deny,
+        NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
+    };
+    review.refuse_sharing(outcome, device.clone(), &fact, &remedy);
+}
+
+/// Whether two replicas would write the same files, once everything is added that is to be added.
+pub(super) fn has_shared_writers(unit: &Unit<'_>, review: &Review<'_>) -> bool {
+    let shares = |mounted: &Mounted<'_>| {
+        !mounted.mount.read_only && !mounted.is_isolated() && !review.draft.expresses(mounted)
+    };
+    !unit.nobody_writes() && (unit.device.is_some() || unit.mounts.iter().any(shares))
+}
+
+/// At one replica nobody overwrites anything yet.
+fn warn_of_growth(unit: &Unit<'_>, review: &mut Review<'_>) {
+    let outcome = match review.settings.isolation.growth {
+        DenyOrWarn::Deny => "growth beyond one replica will be refused",
+        DenyOrWarn::Warn => "replicas beyond the first will overwrite its files",
+    };
+    let fact = format!("{} is shared by all replicas: {outcome}", unit.titled());
+    let remedy = if unit.device.is_some() {
+        format!("To allow it, use a claim template, or {}", unit.share_on_purpose())
+    } else {
+        format!(
+            "To allow it, write subPathExpr: {} now, or {}",
+            unit.default_expression(),
+            unit.share_on_purpose()
+        )
+    };
+    review.findings.warn_with(&fact, &remedy);
+}
+
+/// A claim template whose volumes come with files in them.
+fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
+    review.findings.warn(format!(
+        "{} is left as it is: its volumes come filled ({field}), and the files at their root must stay in sight. For \
+         directories of their own write subPathExpr: {} on its mounts",
+        unit.titled(),
+        unit.default_expression()
+    ));
+}
+
+/// A disk that several nodes would attach.
+fn warn_of_disk(unit: &Unit<'_>, review: &mut Review<'_>) {
+    let Kind::Named(super::volumes::Source::Disk { kind, read_only: false }) = unit.kind else { return };
+    if review.set.replicas > 1 && unit.is_mounted() {
+        review.findings.warn(format!(
+            "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks. \
+             Use a claim template",
+            unit.titled(),
+            review.set.replicas
+        ));
+    }
+}

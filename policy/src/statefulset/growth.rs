@@ -1,0 +1,83 @@
+//! From one replica to more: files that one replica had for itself are overwritten by the next.
+
+use super::create::has_shared_writers;
+use super::pod::Unit;
+use super::review::Review;
+use crate::findings::Findings;
+use crate::settings::DenyOrWarn;
+
+/// A change of the number of replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// From one to more.
+    FromOne,
+    /// From none to more than one: those were there before.
+    Restart,
+    /// None that makes anything worse.
+    None,
+}
+
+// === impl Growth ===
+
+impl Growth {
+    /// The growth from one number of replicas to another.
+    pub(super) fn of(old: i64, new: i64) -> Self {
+        match (old, new) {
+            (1, 2..) => Self::FromOne,
+            (..=0, 2..) => Self::Restart,
+            _ => Self::None,
+        }
+    }
+
+    /// Judges volumes, by name, that the replicas share and that are not isolated.
+    pub(super) fn judge(self, volumes: &[Shared<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
+        for volume in volumes {
+            let fact =
+                format!("its replicas would share volume {:?} and overwrite each other's files", volume.name);
+            match self {
+                Self::FromOne => refuse(volume, &fact, outcome, findings),
+                Self::Restart => findings.warn_with(
+                    &format!(
+                        "all replicas share volume {:?}: they overwrite each other's files",
+                        volume.name
+                    ),
+                    "Nothing is refused, since a start from 0 is a restart",
+                ),
+                Self::None => {}
+            }
+        }
+    }
+}
+
+/// A volume that all replicas share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) name: &'a str,
+    /// The expression that would isolate it; none for a block device.
+    pub(super) expression: Option<&'a str>,
+}
+
+fn refuse(volume: &Shared<'_>, fact: &str, outcome: DenyOrWarn, findings: &mut Findings) {
+    let fact = format!("the set can't grow from one replica: {fact}");
+    let share =
+        format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", volume.name);
+    let remedy = match volume.expression {
+        Some(expression) => format!(
+            "Migrate first: scale to 0, move the files at the volume's root into the directory of ordinal 0, write \
+             subPathExpr: {expression} on every mount, then grow; or {share}"
+        ),
+        None => format!("A block device has no sub-paths: use a claim template, or {share}"),
+    };
+    findings.deny_or_warn_with(outcome, "spec.replicas", &fact, &remedy);
+}
+
+/// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.
+pub(super) fn shared<'a>(units: impl Iterator<Item = &'a Unit<'a>>, review: &Review<'_>) -> Vec<Shared<'a>> {
+    units
+        .filter(|unit| unit.is_named() && unit.is_shared(review.settings) && has_shared_writers(unit, review))
+        .map(|unit| Shared {
+            name: unit.name,
+            expression: unit.device.is_none().then(|| unit.default_expression()),
+        })
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! Where the files of a claim lie: the annotation `ordinance.dev/sub-path`, the mark.
+//!
+//! A set that is made again finds its data by the marks of the claims that it left behind. A mark goes before the
+//! settings and the number of replicas; what the user wrote goes before the mark, and is told.
+
+use super::create::put_in;
+use super::env::{Class, Missing, Ours};
+use super::expression;
+use super::patch::Because;
+use super::pod::{Kind, Mounted, Unit};
+use super::review::Review;
+use super::survey::{Survey, written};
+use super::view::Part;
+use crate::claim;
+use ordinance_contract::Holding;
+use std::borrow::Cow;
+
+/// Where the claims of a volume say that its files are.
+#[derive(Debug)]
+pub(super) enum Data<'a> {
+    /// No claim is known, or one by name that says nothing.
+    Unknown,
+    /// At the root; the mark, if one says so.
+    Root { claim: Cow<'a, str>, mark: Option<&'a str> },
+    /// In a directory for each ordinal.
+    At { claim: Cow<'a, str>, expression: &'a str },
+    /// Two claims of one template disagree.
+    Torn { one: Cow<'a, str>, other: Cow<'a, str> },
+}
+
+/// What a mark means in the containers at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading<'a> {
+    Root,
+    At(&'a str),
+}
+
+// === impl Data ===
+
+impl Data<'_> {
+    /// Whether a claim says something.
+    pub(super) fn is_marked(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Root { mark, .. } => mark.is_some(),
+            Self::At { .. } | Self::Torn { .. } => true,
+        }
+    }
+}
+
+/// What the claims of a volume say.
+pub(super) fn data<'a>(unit: &Unit<'a>, review: &Review<'a>) -> Data<'a> {
+    match unit.kind {
+        Kind::Template(_) => template_data(unit, review),
+        Kind::Named(_) => unit.claim().map_or(Data::Unknown, |claim| named_data(unit, claim, review)),
+    }
+}
+
+/// The claim of this name, if it is known.
+pub(super) fn known_claim<'a>(name: &str, review: &Review<'a>) -> Option<&'a Holding> {
+    let path = claim::path(name);
+    let realm = claim::realm(review.set.namespace);
+    review
+        .holdings
+        .iter()
+        .find(|holding| claim::is_claim(&holding.holder) && holding.realm == realm && holding.path == path)
+}
+
+fn named_data<'a>(unit: &Unit<'a>, claim: &'a str, review: &Review<'a>) -> Data<'a> {
+    let mark = known_claim(claim, review).and_then(|holding| claim::Note::read(&holding.note).mark);
+    match mark.map(|mark| (mark, read(mark, unit))) {
+        None => Data::Unknown,
+        Some((mark, Reading::Root)) => Data::Root { claim: claim.into(), mark: Some(mark) },
+        Some((_, Reading::At(expression))) => Data::At { claim: claim.into(), expression },
+    }
+}
+
+fn template_data<'a>(unit: &Unit<'a>, review: &Review<'a>) -> Data<'a> {
+    let mut claims = claims_of(unit.name, review);
+    claims.sort_unstable_by_key(|(name, _)| *name);
+    let mut data = Data::Unknown;
+    for (name, mark) in claims {
+        data = match (data, mark.map_or(Reading::Root, |mark| read(mark, unit))) {
+            (Data::Unknown, Reading::Root) => Data::Root { claim: name.into(), mark },
+            (Data::Unknown, Reading::At(expression)) => Data::At { claim: name.into(), expression },
+            (Data::Root { mark: Some(mark), claim }, Reading::Root) => Data::Root { claim, mark: Some(mark) },
+            (Data::Root { mark: None, .. }, Reading::Root) => Data::Root { claim: name.into(), mark },
+            (Data::At { claim, expression }, Reading::At(other)) if expression == other => {
+                Data::At { claim, expression }
+            }
+            (Data::Root { claim, .. } | Data::At { claim, .. }, _) => {
+                return Data::Torn { one: claim, other: name.into() };
+            }
+            (torn @ Data::Torn { .. }, _) => torn,
+        };
+    }
+    data
+}
+
+/// The claims of a template that stay: their names, and what they say.
+fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'a str>)> {
+    if review.set.name.is_empty() {
+        return Vec::new();
+    }
+    let realm = claim::realm(review.set.namespace);
+    let prefix = claim::prefix(template, review.set.name);
+    let is_of_template = |holding: &&Holding| {
+        claim::is_claim(&holding.holder)
+            && holding.realm == realm
+            && matches!(holding.path.as_slice(), [first, _] if *first == prefix)
+    };
+    review
+        .holdings
+        .iter()
+        .filter(is_of_template)
+        .map(|holding| (&*holding.holder.name, claim::Note::read(&holding.note)))
+        .filter(|(_, note)| !note.is_going)
+        .map(|(name, note)| (name, note.mark))
+        .collect()
+}
+
+/// What a mark means to the containers whose mounts it is for.
+fn read<'a>(mark: &'a str, unit: &Unit<'a>) -> Reading<'a> {
+    let means_an_ordinal = |mounted: &Mounted<'a>| {
+        matches!(
+            mounted.site.env.resolve(mark, &[]).class(),
+            Class::PerOrdinal | Class::Missing(Missing::Undeclared(_))
+        )
+    };
+    let is_bare = |mounted: &&Mounted<'a>| mounted.part() == Part::Root;
+    let all = if unit.mounts.iter().any(|mounted| is_bare(&mounted)) {
+        unit.mounts.iter().filter(is_bare).all(means_an_ordinal)
+    } else {
+        unit.mounts.iter().all(means_an_ordinal)
+    };
+    if all && is_below_root(mark) { Reading::At(mark) } else { Reading::Root }
+}
+
+/// Whether a path can stand in `subPathExpr`: relative, and never upwards.
+fn is_below_root(path: &str) -> bool {
+    !path.starts_with('/') && path.split('/').all(|segment| segment != "..")
+}
+
+/// Does as the claims say.
+pub(super) fn obey<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+    match data {
+        Data::Unknown => {}
+        Data::Root { claim, mark } => leave_at_root(unit, survey, &claim, mark, review),
+        Data::At { claim, expression } => put_in_mark(unit, survey, &claim, expression, review),
+        Data::Torn { one, other } => refuse_torn(unit, survey, &one, &other, review),
+    }
+}
+
+fn leave_at_root(
+    unit: &Unit<'_>,
+    survey: &Survey<'_>,
+    claim: &str,
+    mark: Option<&str>,
+    review: &mut Review<'_>,
+) {
+    if let Some(mark) = mark.filter(|mark| *mark != ".") {
+        review.findings.warn(format!(
+            "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal nor \
+             \".\": it counts as \".\""
+        ));
+    }
+    if !survey.bare.is_empty() {
+        let fact =
+            format!("{} is left as it is: the files of claim {claim:?} are at its root", unit.titled());
+        review
+            .findings
+            .warn_with(&fact, "If they lie elsewhere, annotate the claims: ordinance.dev/sub-path");
+    }
+    if mark.is_some() {
+        warn_of_others(unit, survey, claim, None, review);
+    }
+}
+
+fn put_in_mark<'a>(
+    unit: &Unit<'a>,
+    survey: &Survey<'a>,
+    claim: &str,
+    expression: &'a str,
+    review: &mut Review<'a>,
+) {
+    warn_of_others(unit, survey, claim, Some(expression), review);
+    let undeclared = survey.bare.iter().find_map(|mounted| {
+        match mounted.site.env.resolve(expression, review.draft.declared(mounted.site)).class() {
+            Class::Missing(Missing::Undeclared(name)) => Some((*mounted, name)),
+            _ => None,
+        }
+    });
+    match undeclared {
+        Some((mounted, name)) => refuse_undeclared(unit, &mounted, claim, expression, name, review),
+        None => put_in(unit, &survey.bare, expression.into(), Because::Mark, review),
+    }
+}
+
+fn refuse_undeclared(
+    unit: &Unit<'_>,
+    mounted: &Mounted<'_>,
+    claim: &str,
+    expression: &str,
+    name: &str,
+    review: &mut Review<'_>,
+) {
+    let fact = format!(
+        "claim {claim:?} of {} says that its files are in {expression:?}, which takes {name}, and container {:?} does \
+         not declare it",
+        unit.titled(),
+        &*mounted.site.container.name
+    );
+    review.findings.deny_with(
+        format!("{}.env", mounted.site.field()),
+        &fact,
+        &format!("Declare {name} in env as it was, e.g. from metadata.name"),
+    );
+}
+
+fn refuse_torn(unit: &Unit<'_>, survey: &Survey<'_>, one: &str, other: &str, review: &mut Review<'_>) {
+    let fact = format!(
+        "claims {one:?} and {other:?} of {} disagree where their files are (annotation ordinance.dev/sub-path)",
+        unit.titled()
+    );
+    let remedy = format!(
+        "Annotate both alike: ordinance.dev/sub-path: {} if each has a directory of its own, else \".\" for the root",
+        unit.default_expression()
+    );
+    match survey.bare.first() {
+        Some(bare) => review.findings.deny_with(bare.field(), &fact, &remedy),
+        None => review.findings.warn_with(&fact, &remedy),
+    }
+}
+
+/// Warns of what the user wrote where a claim says something else.
+fn warn_of_others(
+    unit: &Unit<'_>,
+    survey: &Survey<'_>,
+    claim: &str,
+    mark: Option<&str>,
+    review: &mut Review<'_>,
+) {
+    let differs = |mounted: &&Mounted<'_>| match (mounted.resolved(), mark) {
+        (Some(resolved), Some(mark)) => !resolved.is_same_as(&mounted.site.env.resolve(mark, &[])),
+        _ => true,
+    };
+    let apart = survey.apart.iter().map(|(mounted, _)| mounted);
+    if let Some(mounted) = apart.chain(&survey.unproved).chain(&survey.alike).find(differs) {
+        let place = mark.map_or("at its root".to_owned(), |mark| format!("in {mark:?}"));
+        review.findings.warn(format!(
+            "{} is mounted at {}, but claim {claim:?} says that its files are {place}: what is there is not seen",
+            unit.titled(),
+            written(mounted)
+        ));
+    }
+}
+
+/// What others may know of a claim template's mounts: their one expression, if it takes our two names alone.
+pub(super) fn note(unit: &Unit<'_>) -> String {
+    let other = || "other".to_owned();
+    let Some((first, rest)) = unit.mounts.split_first() else { return other() };
+    let Part::Expression(expression) = first.part() else { return other() };
+    let is_ours = expression::variables(expression).all(|name| Ours::named(name).is_some());
+    let is_one = rest.iter().all(|mounted| mounted.part() == first.part());
+    let is_apart = |mounted: &Mounted<'_>| {
+        mounted.resolved().is_some_and(|resolved| resolved.class() == Class::PerOrdinal)
+    };
+    if is_ours && is_one && unit.mounts.iter().all(is_apart) {
+        return claim::Note { mark: Some(expression), is_going: false }.to_string();
+    }
+    other()
+}

@@ -1,0 +1,149 @@
+//! What a review would add to a StatefulSet, as a JSON Patch.
+//!
+//! Only `add`, and only where the parent exists: expressions on mounts that have neither field, and variables at the
+//! end of a container's `env`, or the whole list where there is none.
+
+use super::env::Declaration;
+use super::pod::{Mounted, Site, Unit};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// Additions, not written yet.
+#[derive(Clone, Debug)]
+pub(super) struct Draft<'a> {
+    expressions: Vec<(Mounted<'a>, Cow<'a, str>)>,
+    /// By the container's place.
+    declarations: Vec<Vec<Declaration<'a>>>,
+    told: Vec<Told<'a>>,
+}
+
+/// A volume that gets an expression, and why.
+#[derive(Clone, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) volume: &'a str,
+    pub(super) noun: &'static str,
+    /// The claim that the pod names.
+    pub(super) claim: Option<&'a str>,
+    pub(super) first: Mounted<'a>,
+    pub(super) expression: Cow<'a, str>,
+    pub(super) because: Because,
+}
+
+/// Why a volume gets an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Because {
+    /// Its replicas would share it.
+    Shared,
+    /// Other mounts of it have the expression.
+    Siblings,
+    /// It had the expression before the update.
+    Before,
+    /// A claim says that the files are there.
+    Mark,
+}
+
+#[derive(Serialize)]
+struct Add<'a> {
+    op: &'static str,
+    path: String,
+    value: Value<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Value<'a> {
+    Expression(&'a str),
+    Variable(Declaration<'a>),
+    Variables(&'a [Declaration<'a>]),
+}
+
+// === impl Draft ===
+
+impl<'a> Draft<'a> {
+    /// Nothing to add yet.
+    pub(super) fn new(sites: &[Site<'a>]) -> Self {
+        Self { expressions: Vec::new(), declarations: vec![Vec::new(); sites.len()], told: Vec::new() }
+    }
+
+    /// What a container is to declare.
+    pub(super) fn declared(&self, site: &Site<'_>) -> &[Declaration<'a>] {
+        self.declarations.get(site.place).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Declares a variable, unless the container does or will.
+    pub(super) fn declare(&mut self, site: &Site<'_>, declaration: Declaration<'a>) {
+        let Some(declarations) = self.declarations.get_mut(site.place) else { return };
+        let is_there = declarations.iter().any(|other| other.name() == declaration.name());
+        if !is_there && !site.env.declares(declaration.name()) {
+            declarations.push(declaration);
+        }
+    }
+
+    /// Gives a mount an expression; the first of a volume is told for all.
+    pub(super) fn express(
+        &mut self,
+        unit: &Unit<'a>,
+        mounted: Mounted<'a>,
+        expression: Cow<'a, str>,
+        because: Because,
+    ) {
+        self.expressions.push((mounted, expression.clone()));
+        if self.told.last().is_some_and(|told| told.volume == unit.name && told.expression == expression) {
+            return;
+        }
+        let (volume, noun, claim) = (unit.name, unit.noun(), unit.claim());
+        self.told.push(Told { volume, noun, claim, first: mounted, expression, because });
+    }
+
+    /// Whether a mount gets an expression.
+    pub(super) fn expresses(&self, mounted: &Mounted<'_>) -> bool {
+        self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mounted.mount))
+    }
+
+    /// The volumes that get an expression.
+    pub(super) fn told(&self) -> &[Told<'a>] {
+        &self.told
+    }
+
+    /// The containers that get a variable but no expression.
+    pub(super) fn only_declared(&self, sites: &'a [Site<'a>]) -> impl Iterator<Item = &'a Site<'a>> {
+        sites.iter().filter(|site| {
+            let expressed = self.expressions.iter().any(|(mounted, _)| mounted.site.place == site.place);
+            !self.declared(site).is_empty() && !expressed
+        })
+    }
+
+    /// The JSON Patch; none if nothing is added.
+    pub(super) fn to_json(&self, sites: &[Site<'_>]) -> Option<String> {
+        let mut patch: Vec<Add<'_>> =
+            sites.iter().flat_map(|site| variables(site, self.declared(site))).collect();
+        patch.extend(self.expressions.iter().map(|(mounted, expression)| {
+            Add::new(format!("{}/subPathExpr", mounted.pointer()), Value::Expression(expression))
+        }));
+        if patch.is_empty() {
+            return None;
+        }
+        serde_json::to_string(&patch).ok()
+    }
+}
+
+// === impl Add ===
+
+impl<'a> Add<'a> {
+    fn new(path: String, value: Value<'a>) -> Self {
+        Self { op: "add", path, value }
+    }
+}
+
+/// The variables of one container: one by one at the end of its list, or the list.
+fn variables<'d>(site: &Site<'_>, declarations: &'d [Declaration<'d>]) -> Vec<Add<'d>> {
+    let env = format!("{}/env", site.pointer());
+    if declarations.is_empty() {
+        return Vec::new();
+    }
+    if site.container.env.is_none() {
+        return vec![Add::new(env, Value::Variables(declarations))];
+    }
+    let one = |declaration: &Declaration<'d>| Add::new(format!("{env}/-"), Value::Variable(*declaration));
+    declarations.iter().map(one).collect()
+}

@@ -1,0 +1,192 @@
+//! How the mounts of one volume are written, sorted by what that means for the replicas.
+
+use super::env::{Class, Missing, Resolved};
+use super::expression::escaped;
+use super::pod::{Mounted, Unit};
+use super::review::Review;
+use super::view::Part;
+
+/// The mounts of a volume, by what they show.
+#[derive(Default)]
+pub(super) struct Survey<'a> {
+    /// With neither field.
+    pub(super) bare: Vec<Mounted<'a>>,
+    /// With both.
+    pub(super) both: Vec<Mounted<'a>>,
+    /// A fixed sub-path, or an expression that is the same for every ordinal.
+    pub(super) alike: Vec<Mounted<'a>>,
+    /// By an expression that keeps the replicas apart.
+    pub(super) apart: Vec<(Mounted<'a>, Resolved<'a>)>,
+    /// By an expression of which nothing can be proved.
+    pub(super) unproved: Vec<Mounted<'a>>,
+    /// By an expression that stops the container.
+    pub(super) missing: Vec<(Mounted<'a>, Missing<'a>)>,
+}
+
+// === impl Survey ===
+
+impl<'a> Survey<'a> {
+    /// Sorts the mounts of a volume.
+    pub(super) fn of(unit: &Unit<'a>) -> Self {
+        let mut survey = Self::default();
+        for mounted in &unit.mounts {
+            survey.add(*mounted);
+        }
+        survey
+    }
+
+    /// One mount alone.
+    pub(super) fn of_one(mounted: Mounted<'a>) -> Self {
+        let mut survey = Self::default();
+        survey.add(mounted);
+        survey
+    }
+
+    fn add(&mut self, mounted: Mounted<'a>) {
+        let Some(resolved) = mounted.resolved() else {
+            return match mounted.part() {
+                Part::Root => self.bare.push(mounted),
+                Part::Both => self.both.push(mounted),
+                Part::Fixed(_) | Part::Expression(_) => self.alike.push(mounted),
+            };
+        };
+        match resolved.class() {
+            Class::PerOrdinal | Class::Unstable => self.apart.push((mounted, resolved)),
+            Class::Unproved => self.unproved.push(mounted),
+            Class::Same => self.alike.push(mounted),
+            Class::Missing(missing) => self.missing.push((mounted, missing)),
+        }
+    }
+
+    /// Whether every mount that writes has an expression of the user's that keeps the replicas apart.
+    pub(super) fn writers_are_apart(&self) -> bool {
+        [&self.bare, &self.both, &self.alike].into_iter().flatten().all(|mounted| mounted.mount.read_only)
+            && self.missing.is_empty()
+    }
+
+    /// The mounts that all replicas have alike, without those that only read beside writers that are kept apart.
+    pub(super) fn sharing(&self) -> &[Mounted<'a>] {
+        if self.writers_are_apart() && self.bare.is_empty() { &[] } else { &self.alike }
+    }
+
+    /// The one expression of the mounts that are kept apart; none if they have several.
+    pub(super) fn one_expression(&self) -> Option<Mounted<'a>> {
+        let ((first, resolved), others) = self.apart.split_first()?;
+        others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)
+    }
+
+    /// Refuses what no pod could start with, however many replicas there are.
+    pub(super) fn refuse_impossible(&self, unit: &Unit<'_>, review: &mut Review<'_>) {
+        for mounted in &self.both {
+            refuse_both(unit, mounted, unit.default_expression(), review);
+        }
+        for (mounted, missing) in &self.missing {
+            refuse_missing(unit, mounted, *missing, review);
+        }
+    }
+
+    /// Warns of expressions that are lost with the pod, or that prove nothing, or take a name that is there twice.
+    pub(super) fn warn_of_doubts(&self, unit: &Unit<'_>, review: &mut Review<'_>) {
+        for (mounted, resolved) in &self.apart {
+            if resolved.class() == Class::Unstable {
+                warn_unstable(unit, mounted, review);
+            }
+        }
+        for mounted in &self.unproved {
+            warn_unproved(unit, mounted, review);
+        }
+    }
+
+    /// Warns of expressions that take a name which is declared twice.
+    pub(super) fn warn_of_repeated(unit: &Unit<'_>, review: &mut Review<'_>) {
+        for mounted in &unit.mounts {
+            if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
+                review.findings.warn(format!(
+                    "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts. \
+                     Remove the other",
+                    &*mounted.site.container.name,
+                    unit.titled()
+                ));
+            }
+        }
+    }
+}
+
+/// Both fields exclude each other.
+pub(super) fn refuse_both(unit: &Unit<'_>, mounted: &Mounted<'_>, keep: &str, review: &mut Review<'_>) {
+    let fact = format!(
+        "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
+        &*mounted.site.container.name,
+        unit.titled()
+    );
+    review.findings.deny_with(mounted.field(), &fact, &format!("Keep one, e.g. subPathExpr: {keep}"));
+}
+
+/// A variable that is missing or empty stops the container.
+pub(super) fn refuse_missing(
+    unit: &Unit<'_>,
+    mounted: &Mounted<'_>,
+    missing: Missing<'_>,
+    review: &mut Review<'_>,
+) {
+    let container = &*mounted.site.container.name;
+    let (name, fault) = match missing {
+        Missing::Undeclared(name) => (name, "does not declare"),
+        Missing::Empty(name) => (name, "declares without a value"),
+    };
+    let fact = format!(
+        "the subPathExpr of {} takes {name}, which container {container:?} {fault}: no pod could start (missing value \
+         for {name})",
+        unit.titled()
+    );
+    review.findings.deny_with(format!("{}.subPathExpr", mounted.field()), &fact, &remedy_for(name));
+}
+
+fn remedy_for(name: &str) -> String {
+    let ours = "or write $(ORDINANCE_POD_NAME), which Ordinance declares";
+    if name == "HOSTNAME" {
+        return format!(
+            "The kubelet does not expand with HOSTNAME: declare it in env from metadata.name, {ours}"
+        );
+    }
+    format!("Declare it in env, e.g. from metadata.name, {ours}")
+}
+
+fn warn_unstable(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>) {
+    let fact = format!(
+        "the files of {} are lost at every restart: {} changes with each pod",
+        unit.titled(),
+        written(mounted)
+    );
+    let remedy = format!("Write subPathExpr: {}", unit.default_expression());
+    review.findings.warn_with(&fact, &remedy);
+}
+
+pub(super) fn warn_unproved(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>) {
+    let fact = format!(
+        "whether replicas share {} can't be known: {} takes a variable from outside the pod",
+        unit.titled(),
+        written(mounted)
+    );
+    let remedy = format!("subPathExpr: {} would be certain", unit.default_expression());
+    review.findings.warn_with(&fact, &remedy);
+}
+
+/// The field of a mount that says which part of the volume it shows, as it is written.
+pub(super) fn written(mounted: &Mounted<'_>) -> String {
+    match mounted.part() {
+        Part::Root | Part::Both => "the root".to_owned(),
+        Part::Fixed(path) => format!("subPath {path:?}"),
+        Part::Expression(expression) => format!("subPathExpr {expression:?}"),
+    }
+}
+
+/// The expression to write instead of a part that all replicas have alike.
+pub(super) fn proposal(unit: &Unit<'_>, mounted: &Mounted<'_>) -> String {
+    let own = unit.default_expression();
+    match mounted.part() {
+        Part::Fixed(path) => format!("{own}/{}", escaped(path)),
+        Part::Expression(expression) => format!("{own}/{expression}"),
+        Part::Root | Part::Both => own.to_owned(),
+    }
+}

@@ -1,0 +1,137 @@
+//! What is said of a patch: by the mutating call, where the files are from now on; by the validating call, that the
+//! patch is still due, which is a refusal.
+
+use super::mark;
+use super::patch::{Because, Told};
+use super::pod::{Site, Unit};
+use super::review::Review;
+use super::view::Pod;
+
+/// Tells every volume that the mutating call patches, and what that means for the pod.
+pub(super) fn tell(pod: &Pod<'_>, units: &[Unit<'_>], review: &mut Review<'_>) {
+    let told = review.draft.told().to_vec();
+    for told in &told {
+        let purpose =
+            format!("To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}", told.volume);
+        review.findings.warn_with(&where_now(told), &purpose);
+    }
+    let isolated: Vec<&Told<'_>> = told.iter().filter(|told| told.because == Because::Shared).collect();
+    if isolated.is_empty() {
+        return;
+    }
+    tell_of_roots(&isolated, review);
+    tell_of_owner(pod, review);
+    tell_of_propagation(units, review);
+}
+
+/// Where the files of a volume are from now on.
+fn where_now(told: &Told<'_>) -> String {
+    let (noun, volume, expression) = (told.noun, told.volume, &told.expression);
+    match told.because {
+        Because::Shared => {
+            format!("{noun} {volume:?}: each replica's files are in subPathExpr {expression} from now on")
+        }
+        Because::Siblings => {
+            format!(
+                "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
+            )
+        }
+        Because::Before => {
+            format!("{noun} {volume:?}: subPathExpr {expression} is put back, where each replica's files are")
+        }
+        Because::Mark => {
+            format!("{noun} {volume:?}: subPathExpr {expression}, where its claims say that the files are")
+        }
+    }
+}
+
+/// Files that are there already are out of sight.
+fn tell_of_roots(isolated: &[&Told<'_>], review: &mut Review<'_>) {
+    let mut claims: Vec<String> = isolated
+        .iter()
+        .filter_map(|told| told.claim)
+        .filter(|claim| mark::known_claim(claim, review).is_some())
+        .map(|claim| format!("{claim:?}"))
+        .collect();
+    claims.dedup();
+    if !claims.is_empty() {
+        review.findings.warn(format!(
+            "files at the root of the existing claim {} are no longer seen: move each ordinal's into its directory, e.g. {}",
+            claims.join(", "),
+            first_ordinal(review.set.name)
+        ));
+    }
+}
+
+fn first_ordinal(set: &str) -> String {
+    if set.is_empty() { "the pod's name".to_owned() } else { format!("{set}-0") }
+}
+
+/// The kubelet makes the directories, and it is root.
+fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
+    let pods =
+        pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
+    let containers = || {
+        Site::all(pod).iter().find_map(|site| {
+            let field = site.container.security_context.not_root()?;
+            Some(format!("{}.securityContext.{field}", site.field()))
+        })
+    };
+    if let Some(field) = pods.or_else(containers) {
+        review.findings.warn(format!(
+            "the kubelet makes each replica's directory as root, and by {field} the pod is not root: make the directories \
+             beforehand, or chown them in an init container that runs as root"
+        ));
+    }
+}
+
+fn tell_of_propagation(units: &[Unit<'_>], review: &mut Review<'_>) {
+    let mounts = units.iter().flat_map(|unit| unit.mounts.iter().map(move |mounted| (unit, mounted)));
+    let bidirectional: Vec<_> = mounts
+        .filter(|(_, mounted)| &*mounted.mount.mount_propagation == "Bidirectional")
+        .filter(|(_, mounted)| review.draft.expresses(mounted))
+        .collect();
+    for (unit, mounted) in bidirectional {
+        review.findings.warn(format!(
+            "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
+             from now on, not the whole volume",
+            unit.titled(),
+            &*mounted.site.container.name
+        ));
+    }
+}
+
+/// Refuses what the mutating call should have patched.
+pub(super) fn refuse_due<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
+    for told in review.draft.told().to_vec() {
+        let fact = format!(
+            "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",
+            told.noun,
+            told.volume,
+            told.expression,
+            policy()
+        );
+        review.findings.deny_with(format!("{}.subPathExpr", told.first.field()), &fact, TRY_AGAIN);
+    }
+    let undeclared: Vec<&Site<'_>> = review.draft.only_declared(sites).collect();
+    for site in undeclared {
+        let names: Vec<&str> =
+            review.draft.declared(site).iter().map(|declaration| declaration.name()).collect();
+        let fact = format!(
+            "container {:?} does not declare {}, which the mutating call of policy {} should have added",
+            &*site.container.name,
+            names.join(" and "),
+            policy()
+        );
+        review.findings.deny_with(format!("{}.env", site.field()), &fact, TRY_AGAIN);
+    }
+}
+
+/// What to do where the mutating call did not run, or was undone.
+const TRY_AGAIN: &str =
+    "Try again; if it stays so, Ordinance's mutating webhook is not called, or another one undoes it";
+
+/// The policy and its version.
+fn policy() -> &'static str {
+    concat!("storage ", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,295 @@
+//! A volume that the replicas mounted before the update: it moves no data, and is refused only for what it makes worse.
+//!
+//! What was isolated stays so: a mount that lost its expression gets it back, with the variables that it takes. What
+//! was not isolated is never patched.
+
+use super::create::{self, carry_one, declare_as, has_shared_writers};
+use super::env::{Class, Missing};
+use super::patch::Because;
+use super::pod::{Kind, Mounted, Unit};
+use super::review::Review;
+use super::survey::{Survey, refuse_both, refuse_missing, written};
+use super::view::Part;
+use super::volumes::Source;
+
+/// A volume as it was mounted before the update.
+struct Before<'a> {
+    /// By container and path.
+    mounts: Vec<Mounted<'a>>,
+    /// Those that kept the replicas apart.
+    isolated: Vec<Mounted<'a>>,
+}
+
+/// Judges a volume of the new template by the volumes of the old one.
+pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'a>) {
+    let Some(before) = counterpart(unit, old, review).map(Before::of) else {
+        return create::judge(unit, review);
+    };
+    if !before.isolated.is_empty() {
+        keep(unit, &before, review);
+    } else if unit.is_shared(review.settings) {
+        leave(unit, &before, review);
+    }
+}
+
+/// Tells that an expression is gone which an opt-out keeps from being put back.
+pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'_>) {
+    let Some(before) = counterpart(unit, old, review).map(Before::of) else { return };
+    let is_gone = |mounted: &&Mounted<'_>| mounted.part() == Part::Root && !before.stays(mounted);
+    if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
+        review.findings.warn(format!(
+            "{} lost its {} in container {:?}, and the set opts out, so it is not put back: the files stay there, and pods \
+             see the root",
+            unit.titled(),
+            written(old),
+            &*mounted.site.container.name
+        ));
+    }
+}
+
+/// The volume that it was: of the same name, else of the same source, and in use.
+pub(super) fn counterpart<'u, 'a>(
+    unit: &Unit<'_>,
+    old: &'u [Unit<'a>],
+    review: &Review<'_>,
+) -> Option<&'u Unit<'a>> {
+    let is_disk = |unit: &Unit<'_>| matches!(unit.kind, Kind::Named(Source::Disk { .. }));
+    let is_used = |other: &&Unit<'_>| other.is_mounted() || other.device.is_some();
+    let has_name = |other: &&Unit<'_>| other.name == unit.name && is_disk(other) == is_disk(unit);
+    let has_source = |other: &&Unit<'_>| match (other.kind, unit.kind) {
+        (Kind::Named(other), Kind::Named(source)) => source.is_same_as(other, review.settings),
+        _ => false,
+    };
+    let used = || old.iter().filter(is_used);
+    used().find(has_name).or_else(|| used().find(has_source))
+}
+
+// === impl Before ===
+
+impl<'a> Before<'a> {
+    fn of(unit: &Unit<'a>) -> Self {
+        let mut mounts = unit.mounts.clone();
+        mounts.sort_by_key(Mounted::identity);
+        let isolated = unit.mounts.iter().filter(|mounted| mounted.is_isolated()).copied().collect();
+        Self { mounts, isolated }
+    }
+
+    /// The mount of the same container at the same path.
+    fn same(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
+        let place = self.mounts.binary_search_by_key(&mounted.identity(), |old| old.identity()).ok()?;
+        self.mounts.get(place).copied()
+    }
+
+    /// Whether a mount shows the part that it showed.
+    fn stays(&self, mounted: &Mounted<'_>) -> bool {
+        self.same(mounted).is_some_and(|old| old.part() == mounted.part())
+    }
+
+    /// The mount whose expression one with neither field is to have: the same, else one of the same container, first
+    /// one that is no longer there, else any.
+    fn donor(&self, mounted: &Mounted<'_>, unit: &Unit<'_>) -> Option<Mounted<'a>> {
+        let identity = mounted.identity();
+        let same = self.isolated.iter().find(|old| old.identity() == identity);
+        let mut there = self.isolated.iter().filter(|old| old.identity().0 == identity.0);
+        let is_gone = |old: &&Mounted<'_>| !unit.mounts.iter().any(|new| new.identity() == old.identity());
+        let gone = || there.clone().find(is_gone);
+        same.or_else(gone).or_else(|| there.next()).or_else(|| self.isolated.first()).copied()
+    }
+
+    /// The mount that had an expression before: the same, else one of the same container, else any.
+    fn with_expression(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
+        if let Some(same) = self.same(mounted).filter(|old| old.part() == mounted.part()) {
+            return Some(same);
+        }
+        let mut alike = self.isolated.iter().filter(|old| old.part() == mounted.part());
+        let container = mounted.identity().0;
+        alike.clone().find(|old| old.identity().0 == container).or_else(|| alike.next()).copied()
+    }
+}
+
+// === a volume that was isolated ===
+
+/// Keeps the replicas apart, where they were.
+fn keep<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+    for mounted in &unit.mounts {
+        match mounted.part() {
+            Part::Root if before.stays(mounted) => {}
+            Part::Root => put_back(unit, *mounted, before, review),
+            Part::Both => refuse_both(unit, mounted, &expression_of(before), review),
+            Part::Fixed(_) => keep_from_moving(unit, mounted, before, review),
+            Part::Expression(expression) => keep_expression(unit, *mounted, expression, before, review),
+        }
+    }
+}
+
+/// A mount that lost its expression gets it back.
+fn put_back<'a>(unit: &Unit<'a>, mounted: Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+    let Some(donor) = before.donor(&mounted, unit) else { return };
+    let draft = review.draft.clone();
+    if carry_one(unit, mounted, donor, Because::Before, review) {
+        return;
+    }
+    review.draft = draft;
+    refuse_unresolved(unit, &mounted, &donor, review);
+}
+
+fn refuse_unresolved(unit: &Unit<'_>, mounted: &Mounted<'_>, donor: &Mounted<'_>, review: &mut Review<'_>) {
+    let fact = format!(
+        "the files of {} are at {}, and with the variables of container {:?} that would be another place",
+        unit.titled(),
+        written(donor),
+        &*mounted.site.container.name
+    );
+    let remedy = format!(
+        "Declare in its env what the expression takes, as container {:?} had it before",
+        &*donor.site.container.name
+    );
+    review.findings.deny_with(format!("{}.env", mounted.site.field()), &fact, &remedy);
+}
+
+/// A mount with an expression: as it was, or another one.
+fn keep_expression<'a>(
+    unit: &Unit<'a>,
+    mounted: Mounted<'a>,
+    expression: &'a str,
+    before: &Before<'a>,
+    review: &mut Review<'a>,
+) {
+    let old = before.with_expression(&mounted);
+    if let Some(old) = old {
+        let draft = review.draft.clone();
+        if declare_as(mounted, old, expression, review) {
+            return;
+        }
+        review.draft = draft;
+    }
+    let resolved = mounted.site.env.resolve(expression, review.draft.declared(mounted.site));
+    match (resolved.class(), old) {
+        (Class::Missing(Missing::Undeclared(_)), Some(old)) => {
+            refuse_unresolved(unit, &mounted, &old, review)
+        }
+        (Class::Missing(missing), _) => refuse_missing(unit, &mounted, missing, review),
+        (Class::Same, _) => keep_from_moving(unit, &mounted, before, review),
+        (Class::PerOrdinal | Class::Unstable | Class::Unproved, _) => {
+            tell_moved(unit, &mounted, before, review);
+        }
+    }
+}
+
+/// Another directory for each ordinal: the user's choice.
+fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+    let Some(donor) = before.donor(mounted, unit) else { return };
+    let is_same = match (mounted.resolved(), donor.resolved()) {
+        (Some(new), Some(old)) => new.is_same_as(&old),
+        _ => false,
+    };
+    if !is_same {
+        tell_place(unit, mounted, Some(&donor), review);
+        Survey::of_one(*mounted).warn_of_doubts(unit, review);
+    }
+}
+
+/// A part that all replicas have alike, on a volume where each has its own.
+fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>, review: &mut Review<'_>) {
+    let is_as_it_was = before.stays(mounted) && before.same(mounted).is_some_and(|old| !old.is_isolated());
+    if is_as_it_was || is_common(mounted, unit, before) {
+        return;
+    }
+    let fact = format!(
+        "{} has a directory for each replica ({}), and {} in container {:?} is the same for all",
+        unit.titled(),
+        expression_of(before),
+        written(mounted),
+        &*mounted.site.container.name
+    );
+    let remedy = format!(
+        "Write subPathExpr: {} alone to stay with the files, or another path that takes the pod's name",
+        expression_of(before)
+    );
+    review.findings.deny_with(mounted.field(), &fact, &remedy);
+}
+
+/// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.
+fn is_common(mounted: &Mounted<'_>, unit: &Unit<'_>, before: &Before<'_>) -> bool {
+    let was_isolated = before.same(mounted).is_some_and(|old| old.is_isolated());
+    let is_apart = |other: &Mounted<'_>| other.mount.read_only || other.is_isolated();
+    mounted.mount.read_only && !was_isolated && unit.mounts.iter().all(is_apart)
+}
+
+fn expression_of(before: &Before<'_>) -> String {
+    match before.isolated.first().map(Mounted::part) {
+        Some(Part::Expression(expression)) => expression.to_owned(),
+        _ => String::new(),
+    }
+}
+
+// === a volume that was not isolated ===
+
+/// Patches nothing, and says where the data is.
+fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+    let mut has_moved = false;
+    for mounted in &unit.mounts {
+        refuse_newly_impossible(unit, mounted, before, review);
+        let old = before.same(mounted);
+        if is_moved(mounted, old.as_ref()) {
+            has_moved = true;
+            tell_place(unit, mounted, old.as_ref(), review);
+            Survey::of_one(*mounted).warn_of_doubts(unit, review);
+        }
+    }
+    if !has_moved && (has_shared_writers(unit, review)) {
+        tell_shared(unit, review);
+    }
+}
+
+fn refuse_newly_impossible(
+    unit: &Unit<'_>,
+    mounted: &Mounted<'_>,
+    before: &Before<'_>,
+    review: &mut Review<'_>,
+) {
+    let old = before.same(mounted);
+    if mounted.part() == Part::Both && !before.stays(mounted) {
+        refuse_both(unit, mounted, unit.default_expression(), review);
+    }
+    let missing = |mounted: &Mounted<'_>| match mounted.resolved().map(|resolved| resolved.class()) {
+        Some(Class::Missing(missing)) => Some(format!("{missing:?}")),
+        _ => None,
+    };
+    let Some(Class::Missing(fault)) = mounted.resolved().map(|resolved| resolved.class()) else { return };
+    if old.as_ref().and_then(missing) != missing(mounted) {
+        refuse_missing(unit, mounted, fault, review);
+    }
+}
+
+/// Whether a mount shows another place than the same one did, or is a new one below the root.
+fn is_moved(mounted: &Mounted<'_>, old: Option<&Mounted<'_>>) -> bool {
+    let Some(old) = old else { return mounted.part() != Part::Root };
+    match (mounted.resolved(), old.resolved()) {
+        (Some(new), Some(old)) => !new.is_same_as(&old),
+        _ => mounted.part() != old.part(),
+    }
+}
+
+fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>, review: &mut Review<'_>) {
+    let before = old.map_or_else(|| "the root".to_owned(), written);
+    review.findings.warn(format!(
+        "{} is mounted at {} in container {:?} from now on: files that were written so far stay at {before}",
+        unit.titled(),
+        written(mounted),
+        &*mounted.site.container.name
+    ));
+}
+
+/// A changed template of a set that shares a volume: nothing is moved, nothing is hidden.
+fn tell_shared(unit: &Unit<'_>, review: &mut Review<'_>) {
+    let fact = if unit.is_named() {
+        format!("{} is shared by all replicas and not isolated", unit.titled())
+    } else {
+        format!("{} is not isolated: two of its volumes may be one directory", unit.titled())
+    };
+    review.findings.warn_with(
+        &fact,
+        "An update moves no files: to isolate it, move each ordinal's files into its directory and write a subPathExpr",
+    );
+}
