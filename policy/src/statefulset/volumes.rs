@@ -137,10 +137,14 @@ impl Source<'_> {
         match (self, other) {
             (Self::Claim(one), Self::Claim(other)) => one.claim_name == other.claim_name,
             (Self::Disk { .. } | Self::Other, _) => false,
-            _ => {
-                let export = self.inline_export(settings);
-                self == other || export.is_some() && export == other.inline_export(settings)
-            }
+            _ => self == other || self.has_export_of(other, settings),
+        }
+    }
+
+    fn has_export_of(&self, other: &Self, settings: &Settings) -> bool {
+        match (self.inline_export(settings), other.inline_export(settings)) {
+            (Some(one), Some(other)) => one.realm() == other.realm() && one.segments() == other.segments(),
+            _ => false,
         }
     }
 }
