@@ -105,7 +105,7 @@ impl Telling<'_> {
             Line::SharedWith => {
                 ", as ordinance.dev/shared-with allows: each can overwrite the other's files".to_owned()
             }
-            Line::TakesOver => ", as ordinance.dev/takes-over allows: its files are there".to_owned(),
+            Line::TakesOver => ", as ordinance.dev/takes-over allows".to_owned(),
             Line::Recycle => {
                 format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled())
             }
