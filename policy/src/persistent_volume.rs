@@ -495,4 +495,79 @@ mod tests {
         );
         assert_eq!(theirs.audit.len(), 1, "{theirs:?}");
     }
+
+    /// A volume with something that could change how it is judged beside others.
+    fn variants(name: &str, path: &str) -> Vec<Value> {
+        let annotated = |key: &str, value: &str| {
+            let mut object = volume(name, "nas", path);
+            object["metadata"]["annotations"] = json!({key: value});
+            object
+        };
+        let specified = |key: &str, value: Value| {
+            let mut object = volume(name, "nas", path);
+            object["spec"][key] = value;
+            object
+        };
+        let mut provisioned = annotated("pv.kubernetes.io/provisioned-by", "nfs.csi.k8s.io");
+        provisioned["spec"]["claimRef"] = json!({"uid": "7d4c"});
+        let mut released = volume(name, "nas", path);
+        released["status"] = json!({"phase": "Released"});
+        vec![
+            volume(name, "nas", path),
+            specified("mountOptions", json!(["ro"])),
+            specified("persistentVolumeReclaimPolicy", json!("Recycle")),
+            annotated("ordinance.dev/shared-with", "outer"),
+            annotated("ordinance.dev/shared-with", "a"),
+            annotated("ordinance.dev/takes-over", "a"),
+            annotated("ordinance.dev/takes-over", "outer"),
+            provisioned,
+            released,
+        ]
+    }
+
+    #[test]
+    fn a_group_is_not_judged_milder_than_its_members() {
+        let exports = Exports {
+            nested: crate::settings::Nested::Deny,
+            dynamic: WarnOrDeny::Deny,
+            provisioner_roots: vec!["nas:/a/root".to_owned()],
+            shared: vec!["nas:/a/common".to_owned()],
+            ..Exports::default()
+        };
+        let settings = Settings { exports, ..Settings::default() };
+        let places = ["/a/common/x", "/a/root/x", "/a/other/x"];
+        let allowed =
+            |object: &Value, holdings: &[Holding]| created("outer", object, &settings, holdings).allowed;
+        for outer in ["/", "/a"].into_iter().flat_map(|path| variants("outer", path)) {
+            for (one, other) in places.iter().flat_map(|one| places.iter().map(move |other| (one, other))) {
+                for (first, second) in variants("a", one).iter().zip(variants("b", other)) {
+                    let members =
+                        [holdings("a", first, &settings), holdings("b", &second, &settings)].concat();
+                    let [a, b] = members.as_slice() else { panic!("a key each") };
+                    if a.note != b.note {
+                        continue;
+                    }
+                    let group = Holding { count: 2, ..a.clone() };
+                    assert!(
+                        !allowed(&outer, &[group]) || allowed(&outer, &members),
+                        "{outer} {first} {second}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_is_told_as_one() {
+        let settings = Settings::default();
+        let mut inner = holdings("a", &volume("a", "nas", "/a"), &settings);
+        inner.iter_mut().for_each(|holding| holding.count = 42);
+        let verdict = created("outer", &volume("outer", "nas", "/"), &settings, &inner);
+        assert_eq!(
+            verdict.warnings,
+            [
+                "PersistentVolume \"outer\" (nfs://nas/) contains PersistentVolume \"a\" (/a) and 41 more and can overwrite the files in it. Give outer a directory of its own, e.g. /outer, or annotate each of them ordinance.dev/shared-with: outer"
+            ]
+        );
+    }
 }
