@@ -191,3 +191,75 @@ fn borrowed(text: &str) -> Cow<'_, str> {
 fn shape(error: &serde_json::Error) -> BadReview {
     BadReview::Shape(text::one_line(&error.to_string(), text::REASON_CHARS).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ordinance_contract::Verdict;
+    use proptest::prelude::*;
+
+    const REVIEW: &str = r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1","kind":{"group":"apps","version":"v1","kind":"Scale"},"resource":{"group":"apps","version":"v1","resource":"statefulsets"},"subResource":"scale","name":"w\u0065b","namespace":"default","operation":"UPDATE","userInfo":{"username":"a"},"object":{"a" : [1]},"oldObject":{},"dryRun":true,"options":null}}"#;
+    const BY: Answering<'_> =
+        Answering { policy: "test", phase: Phase::Mutate, on_error: OnError::Deny, limit: 1_000_000 };
+
+    #[test]
+    fn a_request_is_the_reviews_own_text() {
+        let review = Review::parse(REVIEW.as_bytes(), 128).unwrap();
+        assert_eq!(
+            review.request(Phase::Validate),
+            Request {
+                operation: Operation::Update,
+                phase: Phase::Validate,
+                scope: Scope {
+                    group: "apps".into(),
+                    version: "v1".into(),
+                    resource: "statefulsets".into(),
+                    subresource: "scale".into(),
+                    namespace: "default".into(),
+                    name: "web".into(),
+                },
+                kind: "Scale".into(),
+                dry_run: true,
+                user_info: r#"{"username":"a"}"#.into(),
+                object: Some(r#"{"a" : [1]}"#.into()),
+                old_object: Some("{}".into()),
+            }
+        );
+    }
+
+    #[test]
+    fn a_uid_of_any_characters_comes_back_as_it_was() {
+        let body = REVIEW.replace("u-1", r#"\"},\u0000\n{"#);
+        let review = Review::parse(body.as_bytes(), 128).unwrap();
+        let Answer::Verdict { body, .. } = review.answer(&BY, Ok(Verdict::allow())) else {
+            panic!("no verdict")
+        };
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["response"]["uid"], "\"},\0\n{");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Review::parse(&body, 128).is_err());
+            prop_assert_eq!(uid_of_prefix(&body), None);
+        }
+
+        #[test]
+        fn a_review_with_one_byte_changed_is_read_or_refused(at in 0..REVIEW.len(), byte: u8) {
+            let mut body = REVIEW.as_bytes().to_vec();
+            body[at] = byte;
+            if let Ok(review) = Review::parse(&body, 128) {
+                prop_assert!(!review.uid().is_empty());
+            }
+        }
+
+        #[test]
+        fn a_review_cut_off_is_refused_and_its_uid_is_whole_or_unknown(end in 0..REVIEW.len()) {
+            let begun = &REVIEW.as_bytes()[..end];
+            prop_assert!(Review::parse(begun, 128).is_err());
+            let known = end > REVIEW.find("u-1\"").unwrap() + 3;
+            prop_assert_eq!(uid_of_prefix(begun), known.then(|| "u-1".to_owned()));
+        }
+    }
+}

@@ -88,5 +88,5 @@ async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
     for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
         assert!(log.lines(level).iter().all(|line| !line.contains("s3cret")), "{:?}", log.lines(level));
     }
-    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("answered")).count(), 2);
+    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 2);
 }

@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
+/// Bytes that are read at once, at most.
+const BUFFER: usize = 64 * 1024;
 /// At the end of a server: the time for what has arrived to be noticed.
 const ARRIVED: Duration = Duration::from_millis(10);
 /// How long a new connection is kept for its first request: who opens one is about to use it.
@@ -37,7 +39,7 @@ async fn handshake(socket: TcpStream, shared: &Shared) -> Option<TlsStream<TcpSt
     socket.set_nodelay(true).ok()?;
     let shaking = async {
         let _turn = shared.handshakes.acquire().await.ok()?;
-        shared.tls.accept(socket).await.ok()
+        shared.tls.accept(socket).await.inspect_err(|error| tracing::debug!(%error, "no TLS handshake")).ok()
     };
     timeout(shared.limits.handshake_time, shaking).await.ok().flatten()
 }
@@ -86,6 +88,7 @@ fn builder(limits: &Limits) -> http1::Builder {
         // This is the time that a connection may be idle; the head has a time of its own in `Timed`.
         .header_read_timeout(limits.idle_time)
         .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes.max(BUFFER))
         .max_headers(limits.head_fields)
         .half_close(true);
     builder

@@ -5,7 +5,7 @@ use crate::judge::Failure;
 use crate::limits::Limits;
 use crate::review::{Answer, Answering, BadReview, Review};
 use bytes::Bytes;
-use ordinance_contract::{Operation, Phase};
+use ordinance_contract::{Operation, Phase, Verdict};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Evaluation {
 
     fn decide(
         &self,
-        judge: impl FnOnce(&Review<'_>) -> Result<ordinance_contract::Verdict, Failure>,
+        judge: impl FnOnce(&Review<'_>) -> Result<Verdict, Failure>,
     ) -> Result<Evaluated, BadReview> {
         let review = Review::parse(&self.body, self.depth)?;
         let start = Instant::now();
@@ -69,7 +69,7 @@ impl Evaluation {
         let time = start.elapsed();
         let operation = review.operation();
         let by = self.answering();
-        log_denial(&by, &review, &outcome);
+        log(&by, &review, &outcome, time);
         Ok(Evaluated { answer: review.answer(&by, outcome), operation, time })
     }
 
@@ -79,23 +79,24 @@ impl Evaluation {
     }
 }
 
-/// One line for each denial: which object, not what was in it. Quoted, since names are foreign text.
-fn log_denial(
-    by: &Answering<'_>,
-    review: &Review<'_>,
-    outcome: &Result<ordinance_contract::Verdict, Failure>,
-) {
-    let failure = match outcome {
-        Ok(verdict) if verdict.allowed => return,
-        Ok(_) => None,
-        Err(failure) => Some(failure.cause()),
+/// One line at debug for each request, and one at info for each denial: which object, not what was in it. Quoted, since
+/// names are foreign text.
+fn log(by: &Answering<'_>, review: &Review<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
+    let (allowed, failure) = match outcome {
+        Ok(verdict) => (verdict.allowed, None),
+        Err(failure) => (false, Some(failure.cause())),
     };
+    let (uid, operation) = (review.uid(), review.operation());
+    tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
+    if allowed {
+        return;
+    }
     let scope = review.scope();
     tracing::info!(
         policy = by.policy,
         phase = ?by.phase,
-        uid = ?review.uid(),
-        operation = ?review.operation(),
+        ?uid,
+        ?operation,
         resource = ?scope.resource,
         namespace = ?scope.namespace,
         name = ?scope.name,

@@ -188,7 +188,6 @@ fn finish(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
     route.metrics.evaluation.observe(time.as_secs_f64());
     let label = label(&answer);
     route.metrics.answered(label, operation);
-    tracing::debug!(policy = route.policy, ?operation, verdict = ?label, ?time, "answered");
     match answer {
         Answer::Verdict { body, .. } => reply::review(body),
         Answer::Failed { failure, body } => {

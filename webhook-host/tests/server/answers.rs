@@ -326,3 +326,15 @@ async fn a_body_in_pieces_is_one_body() {
     client.send("0\r\n\r\n").await;
     assert_eq!(client.reply().await.response()["allowed"], true);
 }
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let mut client = host().await.connect().await;
+    let body = review(POD);
+    client
+        .send(head("/mutate/test", body.len()).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"))
+        .await;
+    assert_eq!(client.reply().await.status, 100);
+    client.send(body).await;
+    assert_eq!(client.reply().await.response()["allowed"], true);
+}
