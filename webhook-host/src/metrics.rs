@@ -79,8 +79,8 @@ pub enum VerdictLabel {
 pub enum ShedReason {
     /// It waited too long for a turn.
     Queue,
-    /// The index was not ready.
-    Index,
+    /// Every instance was at work, or the index was not ready.
+    Unavailable,
     /// Bodies under way hold all the memory that they may.
     Memory,
 }

@@ -199,8 +199,8 @@ fn finish(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
         }
         Answer::Unavailable => {
-            route.metrics.shed(ShedReason::Index);
-            reply::busy("the index is not ready")
+            route.metrics.shed(ShedReason::Unavailable);
+            reply::busy("the policy can't judge for now")
         }
     }
 }
