@@ -96,6 +96,16 @@ async fn a_head_under_way_is_not_idle() {
 }
 
 #[tokio::test]
+async fn who_has_just_connected_may_still_ask() {
+    let host = Host::start(Limits { drain_delay: Duration::ZERO, ..Limits::default() }, allow()).await;
+    let mut client = host.connect().await;
+    host.stopper.in_order();
+    deaf(&host).await;
+    assert!(client.post("/mutate/test", &review("{}")).await.is_last());
+    host.running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn what_does_not_end_in_its_time_is_dropped() {
     let door = Door::default();
     let limits = Limits { drain_delay: SHORT, drain_time: SHORT, ..Limits::default() };
