@@ -8,10 +8,13 @@ mod create;
 mod env;
 mod expression;
 mod growth;
+mod keys;
 mod mark;
 mod optout;
+mod overlap;
 mod patch;
 mod pod;
+mod reserved;
 mod review;
 mod scale;
 mod survey;
@@ -22,17 +25,17 @@ mod volumes;
 
 pub(crate) use scale::open as open_scale;
 
+use crate::Subject;
 use crate::findings::Findings;
 use crate::settings::Settings;
-use crate::{Subject, claim, persistent_volume};
-use env::{Declaration, Ours};
 use growth::Growth;
+use keys::Owner;
 use optout::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use pod::{Kind, Site, Unit};
+use pod::{Site, Unit};
 use review::{Review, Set};
 use survey::Survey;
-use view::{ClaimTemplate, Part, Pod, RawTemplate, StatefulSet, Template};
+use view::{ClaimTemplate, Pod, RawTemplate, StatefulSet, Template};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -41,9 +44,12 @@ pub(crate) fn keys(
     settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
     let set: StatefulSet<'_, Template<'_>> = serde_json::from_str(object)?;
-    let name = if scope.name.is_empty() { &*set.metadata.name } else { &*scope.name };
-    let parts = Parts { name, replicas: set.replicas(), opt_out: OptOut::of(&set.metadata.annotations) };
-    let keys = parts.keys(scope, &set.spec.template.spec, &set.spec.volume_claim_templates, settings);
+    let owner = Owner {
+        set: Set::new(scope, &set.metadata, set.replicas()),
+        opt_out: OptOut::of(&set.metadata.annotations),
+        settings,
+    };
+    let keys = owner.keys(&set.spec.template.spec, &set.spec.volume_claim_templates);
     Ok(keys.into_iter().filter(|key| key.stance != Stance::Looks).collect())
 }
 
@@ -95,86 +101,22 @@ enum Pods<'a> {
     Changed { new: Template<'a>, old: Template<'a> },
 }
 
-/// What the keys of a set depend on, beside its pod.
-struct Parts<'a> {
-    name: &'a str,
-    replicas: i64,
-    opt_out: OptOut<'a>,
-}
-
-// === impl Parts ===
-
-impl Parts<'_> {
-    /// What the set uses and looks at: its name, the claims of its templates, claims by name, exports.
-    fn keys(
-        &self,
-        scope: &Scope<'_>,
-        pod: &Pod<'_>,
-        templates: &[ClaimTemplate<'_>],
-        settings: &Settings,
-    ) -> Vec<Key> {
-        let sites = Site::all(pod);
-        let units = Unit::all(pod, templates, &sites);
-        let mut keys: Vec<Key> = self.shared(scope, &units, &sites, settings).into_iter().collect();
-        for unit in units.iter().filter(|unit| unit.is_mounted()) {
-            keys.extend(self.key(unit, scope, settings));
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    /// The set's name, for a Scale, if its replicas would share something.
-    fn shared(
-        &self,
-        scope: &Scope<'_>,
-        units: &[Unit<'_>],
-        sites: &[Site<'_>],
-        settings: &Settings,
-    ) -> Option<Key> {
-        let set = Set::of(scope, self.name, self.replicas);
-        let review = Review::new(settings, set, &[], sites);
-        let shared = growth::shared(units.iter().filter(|unit| !self.opt_out.covers(unit.name)), &review);
-        let note = scale::note(self.replicas, &shared);
-        let is_worth_a_key = !shared.is_empty() && !self.name.is_empty();
-        is_worth_a_key.then(|| scale::key(&scope.namespace, self.name, Stance::Uses, note))
-    }
-
-    /// What says where the files of a volume are, or who else has them.
-    fn key(&self, unit: &Unit<'_>, scope: &Scope<'_>, settings: &Settings) -> Option<Key> {
-        let claim = |path, stance, note| Key { realm: claim::realm(&scope.namespace), path, stance, note };
-        match unit.kind {
-            Kind::Template(_) if self.name.is_empty() => None,
-            Kind::Template(_) => {
-                Some(claim(vec![claim::prefix(unit.name, self.name)], Stance::Uses, mark::note(unit)))
-            }
-            Kind::Named(source) => match unit.claim() {
-                Some(name) => Some(claim(claim::path(name), Stance::Looks, String::new())),
-                None => source.inline_export(settings).map(|export| Key {
-                    realm: export.realm(),
-                    path: export.segments().to_vec(),
-                    stance: Stance::Uses,
-                    note: String::new(),
-                }),
-            },
-        }
-    }
-}
-
 // === impl Creation ===
 
 impl Creation<'_> {
-    fn name(&self) -> &str {
-        named(self.request, &self.set)
+    fn set(&self) -> Set<'_> {
+        Set::new(&self.request.scope, &self.set.metadata, self.set.replicas())
+    }
+
+    fn opt_out(&self) -> OptOut<'_> {
+        OptOut::of(&self.set.metadata.annotations)
     }
 }
 
 impl Subject for Creation<'_> {
     fn keys(&self) -> Vec<Key> {
-        let opt_out = OptOut::of(&self.set.metadata.annotations);
-        let parts = Parts { name: self.name(), replicas: self.set.replicas(), opt_out };
-        let spec = &self.set.spec;
-        parts.keys(&self.request.scope, &spec.template.spec, &spec.volume_claim_templates, self.settings)
+        let owner = Owner { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
+        owner.keys(&self.set.spec.template.spec, &self.set.spec.volume_claim_templates)
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
@@ -184,17 +126,17 @@ impl Subject for Creation<'_> {
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),
-            ..Set::of(&self.request.scope, self.name(), self.set.replicas())
+            ..self.set()
         };
         let mut review = Review::new(self.settings, set, holdings, &sites);
-        let opt_out = OptOut::of(&self.set.metadata.annotations);
+        let opt_out = self.opt_out();
         opt_out.tell(&names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
-        declare_ours(&sites, &opt_out, &mut review);
-        refuse_misuse(&sites, &[], &units, &opt_out, &mut review);
+        reserved::declare(&sites, &opt_out, &mut review);
+        reserved::refuse_misuse(&sites, &[], &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| !opt_out.covers(unit.name)) {
             judge_new(unit, &mut review);
         }
-        warn_of_twins(&units, &[], &opt_out, &mut review);
+        overlap::warn_of_twins(&units, &[], &opt_out, &mut review);
         concluded(review, self.request.phase, pod, &sites, &units)
     }
 }
@@ -228,8 +170,8 @@ impl<'a> Change<'a> {
     }
 
     fn set(&self, is_windows: bool) -> Set<'_> {
-        let name = named(self.request, &self.new);
-        Set { is_windows, ..Set::of(&self.request.scope, name, self.new.replicas()) }
+        let set = Set::new(&self.request.scope, &self.new.metadata, self.new.replicas());
+        Set { is_windows, ..set }
     }
 
     fn growth(&self) -> Growth {
@@ -255,7 +197,7 @@ impl<'a> Change<'a> {
         let opt_out = self.opt_out();
         let units = units.iter().filter(|unit| !opt_out.covers(unit.name));
         judge_growth(self.growth(), units, &mut review);
-        review.findings.into_verdict(None)
+        review.into_verdict(None)
     }
 
     fn changed(&self, new: &Template<'_>, old: &Template<'_>, holdings: &[Holding]) -> Verdict {
@@ -266,12 +208,12 @@ impl<'a> Change<'a> {
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
         let opt_out = self.opt_out();
         self.tell_opt_out(pod, &mut review);
-        declare_ours(&sites, &opt_out, &mut review);
-        refuse_misuse(&sites, &old_sites, &units, &opt_out, &mut review);
+        reserved::declare(&sites, &opt_out, &mut review);
+        reserved::refuse_misuse(&sites, &old_sites, &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| unit.is_mounted() || unit.device.is_some()) {
             judge_changed(unit, &old_units, &opt_out, &mut review);
         }
-        warn_of_twins(&units, &old_units, &opt_out, &mut review);
+        overlap::warn_of_twins(&units, &old_units, &opt_out, &mut review);
         let before = units.iter().filter(|unit| {
             !opt_out.covers(unit.name) && update::counterpart(unit, &old_units, &review).is_some()
         });
@@ -284,9 +226,8 @@ impl<'a> Change<'a> {
 impl Subject for Change<'_> {
     fn keys(&self) -> Vec<Key> {
         let Pods::Changed { new, .. } = &self.pods else { return Vec::new() };
-        let name = named(self.request, &self.new);
-        let parts = Parts { name, replicas: self.new.replicas(), opt_out: self.opt_out() };
-        parts.keys(&self.request.scope, &new.spec, &self.new.spec.volume_claim_templates, self.settings)
+        let owner = Owner { set: self.set(false), opt_out: self.opt_out(), settings: self.settings };
+        owner.keys(&new.spec, &self.new.spec.volume_claim_templates)
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
@@ -312,19 +253,6 @@ impl Subject for NotCompared<'_> {
     }
 }
 
-// === impl Set ===
-
-impl<'a> Set<'a> {
-    fn of(scope: &'a Scope<'_>, name: &'a str, replicas: i64) -> Self {
-        Self { name, namespace: &scope.namespace, replicas, restore: None, is_windows: false }
-    }
-}
-
-/// The set's name; empty while it is not generated.
-fn named<'a, T>(request: &'a Request<'_>, set: &'a StatefulSet<'_, T>) -> &'a str {
-    if request.scope.name.is_empty() { &set.metadata.name } else { &request.scope.name }
-}
-
 /// The names that an annotation may name.
 fn names<'a>(pod: &'a Pod<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
     pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
@@ -337,7 +265,7 @@ fn judge_new<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
     }
     create::judge(unit, review);
     Survey::warn_of_repeated(unit, review);
-    warn_of_overlap(unit, review);
+    overlap::warn_of_volumes(unit, review);
 }
 
 fn judge_changed<'a>(unit: &Unit<'a>, old: &[Unit<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
@@ -358,97 +286,6 @@ fn judge_growth<'a>(growth: Growth, units: impl Iterator<Item = &'a Unit<'a>>, r
     }
 }
 
-/// An expression may take the reserved names without declaring them.
-fn declare_ours<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
-    for mounted in sites.iter().flat_map(Site::mounts) {
-        let Part::Expression(expression) = mounted.part() else { continue };
-        if opt_out.covers(&mounted.mount.name) {
-            continue;
-        }
-        for ours in Ours::taken_by(expression).filter(|ours| !mounted.site.env.declares(ours.name())) {
-            match review.set.restore {
-                None => review.draft.declare(mounted.site, Declaration::Ours(ours)),
-                Some(_) => warn_undeclared(mounted.site, ours, review),
-            }
-        }
-    }
-}
-
-fn warn_undeclared(site: &Site<'_>, ours: Ours, review: &mut Review<'_>) {
-    review.findings.warn(format!(
-        "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start. Declare it \
-         from {}",
-        &*site.container.name,
-        ours.name(),
-        ours.field_path()
-    ));
-}
-
-/// The reserved names mean the pod's, unless they meant something else before.
-fn refuse_misuse(
-    sites: &[Site<'_>],
-    old: &[Site<'_>],
-    units: &[Unit<'_>],
-    opt_out: &OptOut<'_>,
-    review: &mut Review<'_>,
-) {
-    let is_judged = |unit: &&Unit<'_>| unit.is_shared(review.settings) && !opt_out.covers(unit.name);
-    let mounts = units.iter().filter(is_judged).flat_map(|unit| &unit.mounts);
-    let mut is_concerned = vec![false; sites.len()];
-    for mounted in mounts {
-        if let Some(concerned) = is_concerned.get_mut(mounted.site.place) {
-            *concerned = true;
-        }
-    }
-    for (site, _) in sites.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
-        let Some((index, variable)) = site.env.misuse() else { continue };
-        if !old.iter().any(|site| site.env.has_just(variable)) {
-            let fact = format!(
-                "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
-                &*site.container.name, &*variable.name
-            );
-            let remedy =
-                "Remove it: Ordinance declares it where it is needed; for your own use take another name";
-            review.findings.deny_with(format!("{}.env[{index}]", site.field()), &fact, remedy);
-        }
-    }
-}
-
-/// Two volumes of one claim.
-fn warn_of_twins(units: &[Unit<'_>], old: &[Unit<'_>], opt_out: &OptOut<'_>, review: &mut Review<'_>) {
-    let claims = |units: &[Unit<'_>]| -> Vec<String> {
-        let judged = units.iter().filter(|unit| !opt_out.covers(unit.name));
-        let mut claims: Vec<String> = judged.filter_map(|unit| Some(unit.claim()?.to_owned())).collect();
-        claims.sort_unstable();
-        let mut twins: Vec<String> = claims
-            .windows(2)
-            .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().cloned())?)
-            .collect();
-        twins.dedup();
-        twins
-    };
-    let before = claims(old);
-    for claim in claims(units).into_iter().filter(|claim| !before.contains(claim)) {
-        review.findings.warn(format!(
-            "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004). Mount one volume at \
-             both places"
-        ));
-    }
-}
-
-/// Exports that PersistentVolumes have, too.
-fn warn_of_overlap(unit: &Unit<'_>, review: &mut Review<'_>) {
-    let Kind::Named(source) = unit.kind else { return };
-    let Some(export) = source.inline_export(review.settings).filter(|_| unit.is_mounted()) else { return };
-    let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
-    let owner = format!("StatefulSet {:?}", review.set.name);
-    for holding in review.holdings.iter().filter(is_volume) {
-        if let Some(warning) = persistent_volume::inline_overlap(&owner, &export, holding) {
-            review.findings.warn(warning);
-        }
-    }
-}
-
 /// The verdict: a patch that is told, or, in the validating call, one that is refused as still due.
 fn concluded<'a>(
     mut review: Review<'a>,
@@ -457,11 +294,14 @@ fn concluded<'a>(
     sites: &'a [Site<'a>],
     units: &[Unit<'_>],
 ) -> Verdict {
+    if !review.findings.allowed() {
+        return review.into_verdict(None);
+    }
     if phase == Phase::Validate {
         told::refuse_due(sites, &mut review);
-        return review.findings.into_verdict(None);
+        return review.into_verdict(None);
     }
     told::tell(pod, units, &mut review);
     let patch = review.draft.to_json(sites);
-    review.findings.into_verdict(patch)
+    review.into_verdict(patch)
 }

@@ -3,12 +3,15 @@
 //! A named volume is one for all replicas: it is isolated, or refused where the user wrote what all replicas have
 //! alike. Through a claim template replicas meet only by accident: it is isolated too, but never refused for that.
 
-use super::env::Declaration;
+use super::env::{Class, Declaration, Ours};
 use super::mark::{self, Data};
 use super::patch::Because;
 use super::pod::{Kind, Mounted, Unit};
+use super::reserved;
 use super::review::Review;
 use super::survey::{Survey, proposal, written};
+use super::view::Part;
+use super::volumes::Source;
 use crate::settings::{DenyOrWarn, NamedVolumes};
 use std::borrow::Cow;
 
@@ -50,7 +53,8 @@ fn named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut 
 
 /// A claim of each ordinal.
 fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
-    if !matches!(data, Data::Unknown) && (data.is_marked() || !survey.bare.is_empty()) {
+    let is_marked = data.is_marked();
+    if is_marked || !matches!(data, Data::Unknown) && !survey.bare.is_empty() {
         mark::obey(unit, survey, data, review);
     } else if let (Kind::Template(template), false) = (unit.kind, survey.bare.is_empty()) {
         match template.filled_by() {
@@ -59,6 +63,9 @@ fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &m
             None if survey.alike.is_empty() && survey.unproved.is_empty() => isolate(unit, survey, review),
             None => warn_of_mixture(unit, review),
         }
+    }
+    if is_marked {
+        return;
     }
     for mounted in survey.sharing() {
         review.findings.warn(format!(
@@ -110,7 +117,7 @@ pub(super) fn carry_one<'a>(
     because: Because,
     review: &mut Review<'a>,
 ) -> bool {
-    let super::view::Part::Expression(expression) = from.part() else { return false };
+    let Part::Expression(expression) = from.part() else { return false };
     if !declare_as(to, from, expression, review) {
         return false;
     }
@@ -176,7 +183,16 @@ fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     if let Some(reason) = review.reason_to_leave() {
         return review.findings.warn_with(&format!("{}; {reason}", shares(unit)), &unit.ways_out());
     }
-    put_in(unit, &survey.bare, unit.default_expression().into(), Because::Shared, review);
+    let expression = unit.default_expression();
+    if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
+        return reserved::refuse(mounted.site, review);
+    }
+    put_in(unit, &survey.bare, expression.into(), Because::Shared, review);
+}
+
+/// Whether an expression of our names means what it says in a container.
+fn is_apart(mounted: &Mounted<'_>, expression: &str) -> bool {
+    mounted.site.env.resolve(expression, &[]).class() == Class::PerOrdinal
 }
 
 /// Puts an expression of our names, and of what the containers declare, into mounts with neither field.
@@ -188,7 +204,7 @@ pub(super) fn put_in<'a>(
     review: &mut Review<'a>,
 ) {
     for mounted in mounts {
-        for ours in super::env::Ours::taken_by(&expression) {
+        for ours in Ours::taken_by(&expression) {
             review.draft.declare(mounted.site, Declaration::Ours(ours));
         }
         review.draft.express(unit, *mounted, expression.clone(), because);
@@ -215,7 +231,7 @@ fn refuse_alike(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
         let remedy =
             format!("Write subPathExpr: {} instead, or {}", proposal(unit, mounted), unit.share_on_purpose());
         let outcome = review.settings.isolation.fixed_sub_path;
-        review.refuse_sharing(outcome, mounted.field(), &fact, &remedy);
+        review.refuse_sharing(outcome, mounted.part_field(), &fact, &remedy);
     }
 }
 
@@ -270,7 +286,7 @@ fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
 
 /// A disk that several nodes would attach.
 fn warn_of_disk(unit: &Unit<'_>, review: &mut Review<'_>) {
-    let Kind::Named(super::volumes::Source::Disk { kind, read_only: false }) = unit.kind else { return };
+    let Kind::Named(Source::Disk { kind, read_only: false }) = unit.kind else { return };
     if review.set.replicas > 1 && unit.is_mounted() {
         review.findings.warn(format!(
             "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks. \

@@ -84,6 +84,7 @@ fn template_data<'a>(unit: &Unit<'a>, review: &Review<'a>) -> Data<'a> {
             (Data::Unknown, Reading::Root) => Data::Root { claim: name.into(), mark },
             (Data::Unknown, Reading::At(expression)) => Data::At { claim: name.into(), expression },
             (Data::Root { mark: Some(mark), claim }, Reading::Root) => Data::Root { claim, mark: Some(mark) },
+            (Data::Root { claim, mark: None }, Reading::Root) if mark.is_none() => Data::Root { claim, mark },
             (Data::Root { mark: None, .. }, Reading::Root) => Data::Root { claim: name.into(), mark },
             (Data::At { claim, expression }, Reading::At(other)) if expression == other => {
                 Data::At { claim, expression }

@@ -188,6 +188,16 @@ impl<'a> Mounted<'a> {
         format!("{}.volumeMounts[{}]", self.site.field(), self.index)
     }
 
+    /// The field that says which part of the volume it shows, as messages write it.
+    pub(super) fn part_field(&self) -> String {
+        let field = self.field();
+        match self.part() {
+            Part::Root => field,
+            Part::Fixed(_) | Part::Both => format!("{field}.subPath"),
+            Part::Expression(_) => format!("{field}.subPathExpr"),
+        }
+    }
+
     /// What makes a mount the same after an update: container and path.
     pub(super) fn identity(&self) -> (&'a str, &'a str) {
         (&self.site.container.name, &self.mount.mount_path)

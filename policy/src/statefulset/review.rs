@@ -2,9 +2,10 @@
 
 use super::patch::Draft;
 use super::pod::{Site, Unit};
+use super::view::Metadata;
 use crate::findings::Findings;
 use crate::settings::{DenyOrWarn, Mode, Settings, SingleReplica};
-use ordinance_contract::Holding;
+use ordinance_contract::{Holding, Scope, Verdict};
 
 /// What the rules know of the set, and what they found.
 pub(super) struct Review<'a> {
@@ -21,6 +22,8 @@ pub(super) struct Review<'a> {
 pub(super) struct Set<'a> {
     /// Empty while the API server has not generated it.
     pub(super) name: &'a str,
+    /// What it will be generated from.
+    pub(super) generate_name: &'a str,
     pub(super) namespace: &'a str,
     pub(super) replicas: i64,
     /// The restore that brings it back.
@@ -54,15 +57,41 @@ impl<'a> Review<'a> {
         self.findings.deny_or_warn_with(outcome, field, fact, remedy);
     }
 
+    /// The verdict, which says whose it is.
+    pub(super) fn into_verdict(self, patch: Option<String>) -> Verdict {
+        let title = self.set.title();
+        let verdict = self.findings.into_verdict(patch);
+        titled(verdict, &title)
+    }
+
     /// Why nothing may be put into the pod template that nobody had there; none if it may.
     pub(super) fn reason_to_leave(&self) -> Option<&'static str> {
         if self.set.restore.is_some() {
-            return Some("it is left as the backup has it");
+            return Some("left as the backup has it");
         }
         if self.set.is_windows {
-            return Some("it is left, since sub-paths are not supported on Windows");
+            return Some("left, as Windows has no sub-paths");
         }
-        (self.settings.mode == Mode::Warn).then_some("it is left, since the policy only warns (mode: Warn)")
+        (self.settings.mode == Mode::Warn).then_some("left, by mode: Warn")
+    }
+}
+
+// === impl Set ===
+
+impl<'a> Set<'a> {
+    /// A set by its name.
+    pub(super) fn new(scope: &'a Scope<'_>, metadata: &'a Metadata<'_>, replicas: i64) -> Self {
+        let name = if scope.name.is_empty() { &*metadata.name } else { &*scope.name };
+        let generate_name = &*metadata.generate_name;
+        Self { name, generate_name, namespace: &scope.namespace, replicas, restore: None, is_windows: false }
+    }
+
+    /// What messages call it.
+    pub(super) fn title(&self) -> String {
+        if self.name.is_empty() {
+            return format!("StatefulSet {:?}", format!("{}*", self.generate_name));
+        }
+        format!("StatefulSet {:?}", self.name)
     }
 }
 
@@ -87,4 +116,12 @@ impl Unit<'_> {
     pub(super) fn titled(&self) -> String {
         format!("{} {:?}", self.noun(), self.name)
     }
+}
+
+/// A refusal begins with the object that is refused.
+pub(super) fn titled(mut verdict: Verdict, title: &str) -> Verdict {
+    if !verdict.allowed {
+        verdict.message = format!("{title}: {}", verdict.message);
+    }
+    verdict
 }

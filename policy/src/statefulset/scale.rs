@@ -3,6 +3,7 @@
 //! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
 
 use super::growth::{Growth, Shared};
+use super::review::titled;
 use crate::Subject;
 use crate::findings::Findings;
 use crate::json;
@@ -113,7 +114,7 @@ impl Subject for Scaling<'_> {
             let outcome = self.settings.isolation.growth;
             Growth::of(old, self.new).judge(&shared, outcome, &mut findings);
         }
-        findings.into_verdict(None)
+        titled(findings.into_verdict(None), &format!("StatefulSet {:?}", &*self.scope.name))
     }
 }
 

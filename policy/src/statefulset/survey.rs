@@ -66,7 +66,7 @@ impl<'a> Survey<'a> {
 
     /// The mounts that all replicas have alike, without those that only read beside writers that are kept apart.
     pub(super) fn sharing(&self) -> &[Mounted<'a>] {
-        if self.writers_are_apart() && self.bare.is_empty() { &[] } else { &self.alike }
+        if self.writers_are_apart() { &[] } else { &self.alike }
     }
 
     /// The one expression of the mounts that are kept apart; none if they have several.
@@ -119,7 +119,7 @@ pub(super) fn refuse_both(unit: &Unit<'_>, mounted: &Mounted<'_>, keep: &str, re
         &*mounted.site.container.name,
         unit.titled()
     );
-    review.findings.deny_with(mounted.field(), &fact, &format!("Keep one, e.g. subPathExpr: {keep}"));
+    review.findings.deny_with(mounted.part_field(), &fact, &format!("Keep one, e.g. subPathExpr: {keep}"));
 }
 
 /// A variable that is missing or empty stops the container.
@@ -135,11 +135,11 @@ pub(super) fn refuse_missing(
         Missing::Empty(name) => (name, "declares without a value"),
     };
     let fact = format!(
-        "the subPathExpr of {} takes {name}, which container {container:?} {fault}: no pod could start (missing value \
+        "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
          for {name})",
         unit.titled()
     );
-    review.findings.deny_with(format!("{}.subPathExpr", mounted.field()), &fact, &remedy_for(name));
+    review.findings.deny_with(mounted.part_field(), &fact, &remedy_for(name));
 }
 
 fn remedy_for(name: &str) -> String {

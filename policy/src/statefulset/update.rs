@@ -206,7 +206,7 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
         "Write subPathExpr: {} alone to stay with the files, or another path that takes the pod's name",
         expression_of(before)
     );
-    review.findings.deny_with(mounted.field(), &fact, &remedy);
+    review.findings.deny_with(mounted.part_field(), &fact, &remedy);
 }
 
 /// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.

@@ -26,6 +26,8 @@ pub(super) struct Metadata<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub(super) name: Text<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
+    pub(super) generate_name: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
     pub(super) annotations: Annotations<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub(super) labels: Labels<'a>,

@@ -1,0 +1,47 @@
+//! One directory that a pod, or the cluster, knows by two names.
+
+use super::optout::OptOut;
+use super::pod::{Kind, Unit};
+use super::review::Review;
+use crate::persistent_volume;
+use ordinance_contract::Holding;
+
+/// Two volumes of one claim.
+pub(super) fn warn_of_twins(
+    units: &[Unit<'_>],
+    old: &[Unit<'_>],
+    opt_out: &OptOut<'_>,
+    review: &mut Review<'_>,
+) {
+    let claims = |units: &[Unit<'_>]| -> Vec<String> {
+        let judged = units.iter().filter(|unit| !opt_out.covers(unit.name));
+        let mut claims: Vec<String> = judged.filter_map(|unit| Some(unit.claim()?.to_owned())).collect();
+        claims.sort_unstable();
+        let mut twins: Vec<String> = claims
+            .windows(2)
+            .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().cloned())?)
+            .collect();
+        twins.dedup();
+        twins
+    };
+    let before = claims(old);
+    for claim in claims(units).into_iter().filter(|claim| !before.contains(claim)) {
+        review.findings.warn(format!(
+            "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004). Mount one volume at \
+             both places"
+        ));
+    }
+}
+
+/// Exports that PersistentVolumes have, too.
+pub(super) fn warn_of_volumes(unit: &Unit<'_>, review: &mut Review<'_>) {
+    let Kind::Named(source) = unit.kind else { return };
+    let Some(export) = source.inline_export(review.settings).filter(|_| unit.is_mounted()) else { return };
+    let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
+    let owner = review.set.title();
+    for holding in review.holdings.iter().filter(is_volume) {
+        if let Some(warning) = persistent_volume::inline_overlap(&owner, &export, holding) {
+            review.findings.warn(warning);
+        }
+    }
+}
