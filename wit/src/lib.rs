@@ -242,10 +242,12 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether both name one stored object; the version of the API and a subresource do not matter.
+    /// Whether both name one object; the version of the API does not matter. A subresource such as a Scale is an object
+    /// of its own: a review of it is shown what the stored object of its name holds.
     pub fn same_object(&self, other: &Scope<'_>) -> bool {
         self.group == other.group
             && self.resource == other.resource
+            && self.subresource == other.subresource
             && self.namespace == other.namespace
             && self.name == other.name
     }
