@@ -87,11 +87,16 @@ fn is_texts(pointer: &str) -> bool {
     MAPS.iter().any(|map| pointer.ends_with(&format!("/{map}")))
 }
 
+/// Whether a patch may copy what is there, as it is, with fields that nobody knows: where a variable comes from.
+fn is_copied(pointer: &str) -> bool {
+    pointer.contains("/valueFrom")
+}
+
 /// Adds a field at a place of the object, and at the same place of the old one.
 fn grow(object: &mut Value, old: &mut Option<Value>, place: &Index, name: &str, value: &Value) {
     let places = pointers(object, |node| node.is_object());
     let place = place.get(&places);
-    if is_texts(place) {
+    if is_texts(place) || is_copied(place) {
         return;
     }
     for root in [Some(object), old.as_mut()].into_iter().flatten() {
