@@ -181,8 +181,9 @@ impl<'a> Change<'a> {
     /// What a change of our own annotations does.
     fn tell_opt_out(&self, pod: &Pod<'_>, review: &mut Review<'_>) {
         let opt_out = self.opt_out();
-        opt_out.tell(&names(pod, &self.new.spec.volume_claim_templates), &mut review.findings);
-        opt_out.tell_change(&OptOut::of(&self.old.metadata.annotations), &mut review.findings);
+        let names = names(pod, &self.new.spec.volume_claim_templates);
+        opt_out.tell(&names, &mut review.findings);
+        opt_out.tell_change(&OptOut::of(&self.old.metadata.annotations), &names, &mut review.findings);
     }
 
     /// The template stays: only more replicas can make anything worse.
@@ -301,7 +302,7 @@ fn concluded<'a>(
         told::refuse_due(sites, &mut review);
         return review.into_verdict(None);
     }
-    told::tell(pod, units, &mut review);
+    told::tell(pod, sites, units, &mut review);
     let patch = review.draft.to_json(sites);
     review.into_verdict(patch)
 }

@@ -32,8 +32,10 @@ impl Growth {
     /// Judges volumes, by name, that the replicas share and that are not isolated.
     pub(super) fn judge(self, volumes: &[Shared<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
         for volume in volumes {
-            let fact =
-                format!("its replicas would share volume {:?} and overwrite each other's files", volume.name);
+            let fact = format!(
+                "beyond one replica the set would share volume {:?}: replicas overwrite each other's files",
+                volume.name
+            );
             match self {
                 Self::FromOne => refuse(volume, &fact, outcome, findings),
                 Self::Restart => findings.warn_with(
@@ -58,17 +60,16 @@ pub(super) struct Shared<'a> {
 }
 
 fn refuse(volume: &Shared<'_>, fact: &str, outcome: DenyOrWarn, findings: &mut Findings) {
-    let fact = format!("the set can't grow from one replica: {fact}");
     let share =
-        format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", volume.name);
+        format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match volume.expression {
         Some(expression) => format!(
-            "Migrate first: scale to 0, move the files at the volume's root into the directory of ordinal 0, write \
-             subPathExpr: {expression} on every mount, then grow; or {share}"
+            "Migrate first: scale to 0, move the files into ordinal 0's directory, write subPathExpr: {expression}, then \
+             grow; or {share}"
         ),
         None => format!("A block device has no sub-paths: use a claim template, or {share}"),
     };
-    findings.deny_or_warn_with(outcome, "spec.replicas", &fact, &remedy);
+    findings.deny_or_warn_with(outcome, "spec.replicas", fact, &remedy);
 }
 
 /// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.

@@ -62,7 +62,7 @@ impl<'a> OptOut<'a> {
     }
 
     /// Tells what a change of the annotations does.
-    pub(super) fn tell_change(&self, old: &OptOut<'_>, findings: &mut Findings) {
+    pub(super) fn tell_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         match (old.is_whole(), self.is_whole()) {
             (false, true) => findings.warn(
                 "ordinance.dev/isolation: disabled from now on puts nothing back and refuses nothing in this set; no \
@@ -74,11 +74,12 @@ impl<'a> OptOut<'a> {
             ),
             _ => {}
         }
-        self.tell_names(old, findings);
+        self.tell_names(old, names, findings);
     }
 
-    fn tell_names(&self, old: &OptOut<'_>, findings: &mut Findings) {
-        for name in self.volumes.iter().filter(|name| !old.volumes.contains(name)) {
+    fn tell_names(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
+        let is_new = |name: &&&str| names.contains(name) && !old.volumes.contains(name);
+        for name in self.volumes.iter().filter(is_new) {
             findings.warn(format!(
                 "ordinance.dev/shared-volumes: {name}: nothing of it is put back or refused from now on; no files move by it"
             ));

@@ -113,6 +113,12 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The names of the variables that a container gets from elsewhere.
+    pub(super) fn copied(&self, site: &Site<'_>) -> Vec<&str> {
+        let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
+        self.declared(site).iter().filter(is_copy).map(Declaration::name).collect()
+    }
+
     /// The JSON Patch; none if nothing is added.
     pub(super) fn to_json(&self, sites: &[Site<'_>]) -> Option<String> {
         let mut patch: Vec<Add<'_>> =

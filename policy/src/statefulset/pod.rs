@@ -5,7 +5,7 @@
 
 use super::env::{Class, Environment, Resolved};
 use super::view::{ClaimTemplate, Container, Mount, Part, Pod};
-use super::volumes::Source;
+use super::volumes::{Source, Volume};
 use crate::settings::{Settings, Templates};
 
 /// A container and where it stands.
@@ -89,11 +89,14 @@ impl<'a> Unit<'a> {
         sites: &'a [Site<'a>],
     ) -> Vec<Self> {
         let unit = |name, kind| Self { name, kind, mounts: Vec::new(), device: None };
+        let named = templates.iter().filter(|template| !template.name().is_empty());
         let mut units: Vec<Self> =
-            templates.iter().map(|template| unit(template.name(), Kind::Template(template))).collect();
+            named.map(|template| unit(template.name(), Kind::Template(template))).collect();
         let mut by_name: Vec<(&str, usize)> = Vec::new();
         index(&units, &mut by_name);
-        for volume in pod.volumes.iter().filter(|volume| !matches!(volume.source, Source::Other)) {
+        let is_some =
+            |volume: &&Volume<'_>| !volume.name.is_empty() && !matches!(volume.source, Source::Other);
+        for volume in pod.volumes.iter().filter(is_some) {
             if find(&by_name, &volume.name).is_none() {
                 units.push(unit(&volume.name, Kind::Named(&volume.source)));
             }

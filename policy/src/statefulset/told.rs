@@ -8,13 +8,14 @@ use super::review::Review;
 use super::view::Pod;
 
 /// Tells every volume that the mutating call patches, and what that means for the pod.
-pub(super) fn tell(pod: &Pod<'_>, units: &[Unit<'_>], review: &mut Review<'_>) {
+pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>], review: &mut Review<'a>) {
     let told = review.draft.told().to_vec();
     for told in &told {
         let purpose =
             format!("To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}", told.volume);
         review.findings.warn_with(&where_now(told), &purpose);
     }
+    tell_of_variables(sites, review);
     let isolated: Vec<&Told<'_>> = told.iter().filter(|told| told.because == Because::Shared).collect();
     if isolated.is_empty() {
         return;
@@ -42,6 +43,18 @@ fn where_now(told: &Told<'_>) -> String {
         Because::Mark => {
             format!("{noun} {volume:?}: subPathExpr {expression}, where its claims say that the files are")
         }
+    }
+}
+
+/// Variables of the user's own that expressions take, and that the containers lost.
+fn tell_of_variables<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
+    let lost: Vec<(&Site<'_>, String)> =
+        review.draft.only_declared(sites).map(|site| (site, review.draft.copied(site).join(", "))).collect();
+    for (site, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
+        review.findings.warn(format!(
+            "container {:?} gets {names} back in its env: a subPathExpr takes it, and the files are where it leads",
+            &*site.container.name
+        ));
     }
 }
 

@@ -4,7 +4,7 @@
 //! was not isolated is never patched.
 
 use super::create::{self, carry_one, declare_as, has_shared_writers};
-use super::env::{Class, Missing};
+use super::env::{Class, Missing, Resolved};
 use super::patch::Because;
 use super::pod::{Kind, Mounted, Unit};
 use super::review::Review;
@@ -35,14 +35,15 @@ pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'
 /// Tells that an expression is gone which an opt-out keeps from being put back.
 pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'_>) {
     let Some(before) = counterpart(unit, old, review).map(Before::of) else { return };
-    let is_gone = |mounted: &&Mounted<'_>| mounted.part() == Part::Root && !before.stays(mounted);
+    let is_gone = |mounted: &&Mounted<'_>| !mounted.is_isolated() && !before.stays(mounted);
     if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
         review.findings.warn(format!(
-            "{} lost its {} in container {:?}, and the set opts out, so it is not put back: the files stay there, and pods \
-             see the root",
+            "{} lost its {} in container {:?}, and is opted out, so it is not put back: the files stay there, and pods see \
+             {}",
             unit.titled(),
             written(old),
-            &*mounted.site.container.name
+            &*mounted.site.container.name,
+            written(mounted)
         ));
     }
 }
@@ -86,14 +87,16 @@ impl<'a> Before<'a> {
     }
 
     /// The mount whose expression one with neither field is to have: the same, else one of the same container, first
-    /// one that is no longer there, else any.
+    /// one that is no longer there, else any, first one at the same path.
     fn donor(&self, mounted: &Mounted<'_>, unit: &Unit<'_>) -> Option<Mounted<'a>> {
-        let identity = mounted.identity();
-        let same = self.isolated.iter().find(|old| old.identity() == identity);
-        let mut there = self.isolated.iter().filter(|old| old.identity().0 == identity.0);
-        let is_gone = |old: &&Mounted<'_>| !unit.mounts.iter().any(|new| new.identity() == old.identity());
-        let gone = || there.clone().find(is_gone);
-        same.or_else(gone).or_else(|| there.next()).or_else(|| self.isolated.first()).copied()
+        let (container, path) = mounted.identity();
+        let is_gone = |old: &Mounted<'_>| !unit.mounts.iter().any(|new| new.identity() == old.identity());
+        let rank = |old: &&Mounted<'_>| match old.identity() {
+            identity if identity == (container, path) => 0,
+            (there, _) if there == container => 1 + u8::from(!is_gone(old)),
+            (_, at) => 3 + u8::from(at != path),
+        };
+        self.isolated.iter().min_by_key(rank).copied()
     }
 
     /// The mount that had an expression before: the same, else one of the same container, else any.
@@ -196,16 +199,20 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
         return;
     }
     let fact = format!(
-        "{} has a directory for each replica ({}), and {} in container {:?} is the same for all",
+        "{} has a directory for each replica ({}), but {} in container {:?} is the same for all",
         unit.titled(),
         expression_of(before),
         written(mounted),
         &*mounted.site.container.name
     );
-    let remedy = format!(
-        "Write subPathExpr: {} alone to stay with the files, or another path that takes the pod's name",
-        expression_of(before)
-    );
+    let remedy = if before.stays(mounted) {
+        "Declare its variables as before".to_owned()
+    } else {
+        format!(
+            "Write subPathExpr: {} alone to stay with the files, or another with the pod's name",
+            expression_of(before)
+        )
+    };
     review.findings.deny_with(mounted.part_field(), &fact, &remedy);
 }
 
@@ -229,37 +236,39 @@ fn expression_of(before: &Before<'_>) -> String {
 fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     let mut has_moved = false;
     for mounted in &unit.mounts {
-        refuse_newly_impossible(unit, mounted, before, review);
         let old = before.same(mounted);
-        if is_moved(mounted, old.as_ref()) {
+        if refuse_newly_impossible(unit, mounted, old.as_ref(), review) {
+            has_moved = true;
+        } else if is_moved(mounted, old.as_ref()) {
             has_moved = true;
             tell_place(unit, mounted, old.as_ref(), review);
             Survey::of_one(*mounted).warn_of_doubts(unit, review);
         }
     }
-    if !has_moved && (has_shared_writers(unit, review)) {
+    if !has_moved && has_shared_writers(unit, review) {
         tell_shared(unit, review);
     }
 }
 
+/// Refuses a mount with which no pod could start, unless it was so before; whether it did.
 fn refuse_newly_impossible(
     unit: &Unit<'_>,
     mounted: &Mounted<'_>,
-    before: &Before<'_>,
+    old: Option<&Mounted<'_>>,
     review: &mut Review<'_>,
-) {
-    let old = before.same(mounted);
-    if mounted.part() == Part::Both && !before.stays(mounted) {
+) -> bool {
+    let had_both = old.is_some_and(|old| old.part() == Part::Both);
+    if mounted.part() == Part::Both && !had_both {
         refuse_both(unit, mounted, unit.default_expression(), review);
+        return true;
     }
-    let missing = |mounted: &Mounted<'_>| match mounted.resolved().map(|resolved| resolved.class()) {
-        Some(Class::Missing(missing)) => Some(format!("{missing:?}")),
-        _ => None,
-    };
-    let Some(Class::Missing(fault)) = mounted.resolved().map(|resolved| resolved.class()) else { return };
-    if old.as_ref().and_then(missing) != missing(mounted) {
-        refuse_missing(unit, mounted, fault, review);
+    let (resolved, before) = (mounted.resolved(), old.and_then(Mounted::resolved));
+    let Some(Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
+    let is_new = before.is_none_or(|before| before.class() != Class::Missing(missing));
+    if is_new {
+        refuse_missing(unit, mounted, missing, review);
     }
+    is_new
 }
 
 /// Whether a mount shows another place than the same one did, or is a new one below the root.
@@ -272,7 +281,11 @@ fn is_moved(mounted: &Mounted<'_>, old: Option<&Mounted<'_>>) -> bool {
 }
 
 fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>, review: &mut Review<'_>) {
-    let before = old.map_or_else(|| "the root".to_owned(), written);
+    let before = match old {
+        None => "the root".to_owned(),
+        Some(old) if old.part() == mounted.part() => "where its variables led before".to_owned(),
+        Some(old) => written(old),
+    };
     review.findings.warn(format!(
         "{} is mounted at {} in container {:?} from now on: files that were written so far stay at {before}",
         unit.titled(),
