@@ -306,3 +306,65 @@ fn concluded<'a>(
     let patch = review.draft.to_json(sites);
     review.into_verdict(patch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// 50 containers with 20 mounts each, of as many claims.
+    fn large(root: &str, expression: Option<&str>) -> Value {
+        let mount = |at: usize| {
+            let mut mount = json!({"name": format!("v{at}"), "mountPath": format!("{root}/{at}")});
+            if let (Some(expression), Some(members)) = (expression, mount.as_object_mut()) {
+                members.insert("subPathExpr".to_owned(), expression.into());
+            }
+            mount
+        };
+        let mounts: Vec<Value> = (0..20).map(mount).collect();
+        let containers: Vec<Value> =
+            (0..50).map(|at| json!({"name": format!("c{at}"), "volumeMounts": mounts})).collect();
+        let volume =
+            |at| json!({"name": format!("v{at}"), "persistentVolumeClaim": {"claimName": format!("c{at}")}});
+        let volumes: Vec<Value> = (0..20).map(volume).collect();
+        json!({
+            "metadata": {"name": "web"},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": containers, "volumes": volumes}}},
+        })
+    }
+
+    fn additions(object: &Value, old: Option<&Value>) -> usize {
+        let scope = Scope {
+            group: "apps".into(),
+            version: "v1".into(),
+            resource: "statefulsets".into(),
+            name: "web".into(),
+            ..Scope::default()
+        };
+        let request = Request {
+            operation: if old.is_some() { Operation::Update } else { Operation::Create },
+            phase: Phase::Mutate,
+            scope,
+            kind: "StatefulSet".into(),
+            dry_run: false,
+            user_info: "".into(),
+            object: Some(object.to_string().into()),
+            old_object: old.map(|old| old.to_string().into()),
+        };
+        let verdict = crate::review(&request, &Settings::default(), &[]);
+        let patch: Vec<Value> =
+            verdict.patch.map(|patch| serde_json::from_str(&patch).expect("JSON")).unwrap_or_default();
+        patch.len()
+    }
+
+    #[test]
+    fn a_large_set_is_isolated_as_a_whole() {
+        assert_eq!(additions(&large("/data", None), None), 1_000 + 50);
+    }
+
+    #[test]
+    fn a_large_set_gets_back_what_it_lost() {
+        let old = large("/data", Some("$(ORDINANCE_POD_NAME)/x"));
+        assert_eq!(additions(&large("/other", None), Some(&old)), 1_000 + 50);
+    }
+}

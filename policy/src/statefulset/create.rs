@@ -125,18 +125,23 @@ pub(super) fn carry_one<'a>(
     true
 }
 
-/// Declares in one container what an expression takes in another one; whether it means the same then.
+/// Declares in one container what an expression takes in another one, if it means the same then; else nothing.
 pub(super) fn declare_as<'a>(
     to: Mounted<'a>,
     from: Mounted<'a>,
     expression: &'a str,
     review: &mut Review<'a>,
 ) -> bool {
+    let checkpoint = review.draft.checkpoint(to.site);
     let there = from.site.env.resolve(expression, &[]);
     for declaration in from.site.env.carried(expression, &to.site.env, review.draft.declared(to.site)) {
         review.draft.declare(to.site, declaration);
     }
-    to.site.env.resolve(expression, review.draft.declared(to.site)).is_same_as(&there)
+    let is_same = to.site.env.resolve(expression, review.draft.declared(to.site)).is_same_as(&there);
+    if !is_same {
+        review.draft.take_back(to.site, checkpoint);
+    }
+    is_same
 }
 
 /// Mounts with neither field beside different expressions: nobody can know which they mean.

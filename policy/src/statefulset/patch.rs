@@ -107,10 +107,26 @@ impl<'a> Draft<'a> {
 
     /// The containers that get a variable but no expression.
     pub(super) fn only_declared(&self, sites: &'a [Site<'a>]) -> impl Iterator<Item = &'a Site<'a>> {
-        sites.iter().filter(|site| {
-            let expressed = self.expressions.iter().any(|(mounted, _)| mounted.site.place == site.place);
-            !self.declared(site).is_empty() && !expressed
-        })
+        let mut is_expressed = vec![false; sites.len()];
+        for (mounted, _) in &self.expressions {
+            if let Some(is_expressed) = is_expressed.get_mut(mounted.site.place) {
+                *is_expressed = true;
+            }
+        }
+        let without = sites.iter().zip(is_expressed).filter(|(_, is_expressed)| !is_expressed);
+        without.map(|(site, _)| site).filter(|site| !self.declared(site).is_empty())
+    }
+
+    /// How far the draft has come with one container.
+    pub(super) fn checkpoint(&self, site: &Site<'_>) -> usize {
+        self.declared(site).len()
+    }
+
+    /// Takes back what was declared in one container since then.
+    pub(super) fn take_back(&mut self, site: &Site<'_>, checkpoint: usize) {
+        if let Some(declarations) = self.declarations.get_mut(site.place) {
+            declarations.truncate(checkpoint);
+        }
     }
 
     /// The names of the variables that a container gets from elsewhere.

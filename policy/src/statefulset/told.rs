@@ -16,13 +16,11 @@ pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>],
         review.findings.warn_with(&where_now(told), &purpose);
     }
     tell_of_variables(sites, review);
-    let isolated: Vec<&Told<'_>> = told.iter().filter(|told| told.because == Because::Shared).collect();
-    if isolated.is_empty() {
-        return;
+    if !told.is_empty() {
+        tell_of_roots(&told, review);
+        tell_of_owner(pod, review);
+        tell_of_propagation(units, review);
     }
-    tell_of_roots(&isolated, review);
-    tell_of_owner(pod, review);
-    tell_of_propagation(units, review);
 }
 
 /// Where the files of a volume are from now on.
@@ -59,9 +57,10 @@ fn tell_of_variables<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
 }
 
 /// Files that are there already are out of sight.
-fn tell_of_roots(isolated: &[&Told<'_>], review: &mut Review<'_>) {
-    let mut claims: Vec<String> = isolated
+fn tell_of_roots(told: &[Told<'_>], review: &mut Review<'_>) {
+    let mut claims: Vec<String> = told
         .iter()
+        .filter(|told| matches!(told.because, Because::Shared | Because::Siblings))
         .filter_map(|told| told.claim)
         .filter(|claim| mark::known_claim(claim, review).is_some())
         .map(|claim| format!("{claim:?}"))

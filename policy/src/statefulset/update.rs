@@ -18,11 +18,15 @@ struct Before<'a> {
     mounts: Vec<Mounted<'a>>,
     /// Those that kept the replicas apart.
     isolated: Vec<Mounted<'a>>,
+    /// Of each of these, whether its container mounts nothing there any more.
+    is_gone: Vec<bool>,
+    /// Whether every mount that writes keeps the replicas apart now.
+    writers_are_apart: bool,
 }
 
 /// Judges a volume of the new template by the volumes of the old one.
 pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'a>) {
-    let Some(before) = counterpart(unit, old, review).map(Before::of) else {
+    let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else {
         return create::judge(unit, review);
     };
     if !before.isolated.is_empty() {
@@ -34,7 +38,7 @@ pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'
 
 /// Tells that an expression is gone which an opt-out keeps from being put back.
 pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'_>) {
-    let Some(before) = counterpart(unit, old, review).map(Before::of) else { return };
+    let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else { return };
     let is_gone = |mounted: &&Mounted<'_>| !mounted.is_isolated() && !before.stays(mounted);
     if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
         review.findings.warn(format!(
@@ -68,11 +72,17 @@ pub(super) fn counterpart<'u, 'a>(
 // === impl Before ===
 
 impl<'a> Before<'a> {
-    fn of(unit: &Unit<'a>) -> Self {
-        let mut mounts = unit.mounts.clone();
+    fn of(old: &Unit<'a>, new: &Unit<'_>) -> Self {
+        let mut mounts = old.mounts.clone();
         mounts.sort_by_key(Mounted::identity);
-        let isolated = unit.mounts.iter().filter(|mounted| mounted.is_isolated()).copied().collect();
-        Self { mounts, isolated }
+        let isolated: Vec<Mounted<'a>> =
+            old.mounts.iter().filter(|mounted| mounted.is_isolated()).copied().collect();
+        let mut now: Vec<(&str, &str)> = new.mounts.iter().map(Mounted::identity).collect();
+        now.sort_unstable();
+        let is_gone = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
+        let writers_are_apart = !isolated.is_empty()
+            && new.mounts.iter().all(|mounted| mounted.mount.read_only || mounted.is_isolated());
+        Self { mounts, isolated, is_gone, writers_are_apart }
     }
 
     /// The mount of the same container at the same path.
@@ -88,15 +98,14 @@ impl<'a> Before<'a> {
 
     /// The mount whose expression one with neither field is to have: the same, else one of the same container, first
     /// one that is no longer there, else any, first one at the same path.
-    fn donor(&self, mounted: &Mounted<'_>, unit: &Unit<'_>) -> Option<Mounted<'a>> {
+    fn donor(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
         let (container, path) = mounted.identity();
-        let is_gone = |old: &Mounted<'_>| !unit.mounts.iter().any(|new| new.identity() == old.identity());
-        let rank = |old: &&Mounted<'_>| match old.identity() {
+        let rank = |(old, is_gone): &(&Mounted<'a>, &bool)| match old.identity() {
             identity if identity == (container, path) => 0,
-            (there, _) if there == container => 1 + u8::from(!is_gone(old)),
+            (there, _) if there == container => 1 + u8::from(!**is_gone),
             (_, at) => 3 + u8::from(at != path),
         };
-        self.isolated.iter().min_by_key(rank).copied()
+        self.isolated.iter().zip(&self.is_gone).min_by_key(rank).map(|(old, _)| *old)
     }
 
     /// The mount that had an expression before: the same, else one of the same container, else any.
@@ -127,13 +136,10 @@ fn keep<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
 
 /// A mount that lost its expression gets it back.
 fn put_back<'a>(unit: &Unit<'a>, mounted: Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
-    let Some(donor) = before.donor(&mounted, unit) else { return };
-    let draft = review.draft.clone();
-    if carry_one(unit, mounted, donor, Because::Before, review) {
-        return;
+    let Some(donor) = before.donor(&mounted) else { return };
+    if !carry_one(unit, mounted, donor, Because::Before, review) {
+        refuse_unresolved(unit, &mounted, &donor, review);
     }
-    review.draft = draft;
-    refuse_unresolved(unit, &mounted, &donor, review);
 }
 
 fn refuse_unresolved(unit: &Unit<'_>, mounted: &Mounted<'_>, donor: &Mounted<'_>, review: &mut Review<'_>) {
@@ -159,12 +165,8 @@ fn keep_expression<'a>(
     review: &mut Review<'a>,
 ) {
     let old = before.with_expression(&mounted);
-    if let Some(old) = old {
-        let draft = review.draft.clone();
-        if declare_as(mounted, old, expression, review) {
-            return;
-        }
-        review.draft = draft;
+    if old.is_some_and(|old| declare_as(mounted, old, expression, review)) {
+        return;
     }
     let resolved = mounted.site.env.resolve(expression, review.draft.declared(mounted.site));
     match (resolved.class(), old) {
@@ -181,7 +183,7 @@ fn keep_expression<'a>(
 
 /// Another directory for each ordinal: the user's choice.
 fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
-    let Some(donor) = before.donor(mounted, unit) else { return };
+    let Some(donor) = before.donor(mounted) else { return };
     let is_same = match (mounted.resolved(), donor.resolved()) {
         (Some(new), Some(old)) => new.is_same_as(&old),
         _ => false,
@@ -195,7 +197,7 @@ fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, r
 /// A part that all replicas have alike, on a volume where each has its own.
 fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>, review: &mut Review<'_>) {
     let is_as_it_was = before.stays(mounted) && before.same(mounted).is_some_and(|old| !old.is_isolated());
-    if is_as_it_was || is_common(mounted, unit, before) {
+    if is_as_it_was || is_common(mounted, before) {
         return;
     }
     let fact = format!(
@@ -217,10 +219,9 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
 }
 
 /// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.
-fn is_common(mounted: &Mounted<'_>, unit: &Unit<'_>, before: &Before<'_>) -> bool {
+fn is_common(mounted: &Mounted<'_>, before: &Before<'_>) -> bool {
     let was_isolated = before.same(mounted).is_some_and(|old| old.is_isolated());
-    let is_apart = |other: &Mounted<'_>| other.mount.read_only || other.is_isolated();
-    mounted.mount.read_only && !was_isolated && unit.mounts.iter().all(is_apart)
+    mounted.mount.read_only && !was_isolated && before.writers_are_apart
 }
 
 fn expression_of(before: &Before<'_>) -> String {
