@@ -12,7 +12,7 @@ use super::review::Review;
 use super::survey::{Survey, proposal, written};
 use super::view::Part;
 use super::volumes::Source;
-use crate::settings::{DenyOrWarn, NamedVolumes};
+use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use std::borrow::Cow;
 
 /// Judges a volume that the replicas had not mounted before.
@@ -262,9 +262,9 @@ pub(super) fn has_shared_writers(unit: &Unit<'_>, review: &Review<'_>) -> bool {
 
 /// At one replica nobody overwrites anything yet.
 fn warn_of_growth(unit: &Unit<'_>, review: &mut Review<'_>) {
-    let outcome = match review.settings.isolation.growth {
-        DenyOrWarn::Deny => "growth beyond one replica will be refused",
-        DenyOrWarn::Warn => "replicas beyond the first will overwrite its files",
+    let outcome = match (review.settings.mode, review.settings.isolation.growth) {
+        (Mode::Enforce, DenyOrWarn::Deny) => "growth beyond one replica will be refused",
+        (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
     };
     let fact = format!("{} is shared by all replicas: {outcome}", unit.titled());
     let remedy = if unit.device.is_some() {

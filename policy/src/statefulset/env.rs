@@ -19,6 +19,9 @@ const STEPS: usize = 256;
 /// How deep values may take values.
 const DEPTH: usize = 32;
 
+/// How many characters an expression may grow to; no path is as long.
+const WEIGHT: usize = 16_384;
+
 /// The pod's name, which is the ordinal's.
 const POD_NAME: &str = "metadata.name";
 
@@ -421,7 +424,7 @@ impl<'a> Resolver<'_, 'a> {
     fn declared(&mut self, name: &'a str, before: usize, depth: usize) -> bool {
         let Some((place, declaration)) = self.find(name, before) else { return false };
         self.steps += 1;
-        if self.steps > STEPS || depth > DEPTH {
+        if self.steps > STEPS || depth > DEPTH || self.weight > WEIGHT {
             self.piece(Piece::Elsewhere(name));
             return true;
         }
@@ -528,4 +531,61 @@ fn is_link(name: &str, made: impl Fn(&str) -> bool) -> bool {
     let Some((service, port)) = service_and_port.rsplit_once('_') else { return false };
     let is_number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     is_number && service.strip_suffix("_PORT").is_some_and(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(json: &str) -> Container<'_> {
+        serde_json::from_str(json).expect("a container")
+    }
+
+    fn class_of(json: &str, expression: &str) -> String {
+        format!("{:?}", Environment::new(&container(json)).resolve(expression, &[]).class())
+    }
+
+    #[test]
+    fn a_value_takes_itself_as_it_was_before() {
+        let env = r#"{"env":[
+            {"name":"A","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}},
+            {"name":"A","value":"x-$(A)"}]}"#;
+        assert_eq!(class_of(env, "$(A)"), "PerOrdinal");
+    }
+
+    #[test]
+    fn what_a_value_does_not_find_stays_as_it_is_written() {
+        let env = r#"{"env":[{"name":"A","value":"$(B)"}]}"#;
+        let container = container(env);
+        let resolved = Environment::new(&container).resolve("$(A)/$$(C)", &[]);
+        assert_eq!(resolved.pieces, [Piece::Text("$(B)/$(C)".into())]);
+    }
+
+    #[test]
+    fn a_variable_of_empty_variables_is_empty() {
+        let env = r#"{"env":[{"name":"A","value":""},{"name":"B","value":"$(A)$(A)"}]}"#;
+        assert_eq!(class_of(env, "$(B)"), r#"Missing(Empty("B"))"#);
+    }
+
+    #[test]
+    fn a_value_that_grows_without_end_is_given_up() {
+        let link =
+            |at: usize| format!(r#"{{"name":"V{at}","value":"{}"}}"#, format!("$(V{})", at - 1).repeat(300));
+        let links: Vec<String> = (1..100).map(link).collect();
+        let env =
+            format!(r#"{{"env":[{{"name":"V0","value":"{}"}},{}]}}"#, "x".repeat(20_000), links.join(","));
+        assert_eq!(class_of(&env, "$(V99)"), "Unproved");
+    }
+
+    #[test]
+    fn what_is_carried_over_stands_before_what_takes_it() {
+        let donor = container(
+            r#"{"env":[{"name":"A","value":"a"},{"name":"X","value":"x"},{"name":"B","value":"$(A)$(ORDINANCE_POD_NAME)"}]}"#,
+        );
+        let to = container(r#"{"env":[{"name":"X","value":"y"}]}"#);
+        let carried =
+            Environment::new(&donor).carried("$(B)/$(X)/$(ORDINANCE_POD_NAME)", &Environment::new(&to), &[]);
+        let names: Vec<&str> = carried.iter().map(Declaration::name).collect();
+        assert_eq!(names, ["A", "B", "ORDINANCE_POD_NAME"]);
+    }
 }
