@@ -253,10 +253,11 @@ fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
 }
 
 /// Whether two replicas would write the same files, once everything is added that is to be added.
-pub(super) fn has_shared_writers(unit: &Unit<'_>, review: &Review<'_>) -> bool {
-    let shares = |mounted: &Mounted<'_>| {
-        !mounted.mount.read_only && !mounted.is_isolated() && !review.draft.expresses(mounted)
+pub(super) fn has_shared_writers<'a>(unit: &Unit<'a>, review: &Review<'a>) -> bool {
+    let is_isolated = |mounted: &Mounted<'a>| {
+        mounted.is_isolated_with(review.draft.declared(mounted.site)) || review.draft.expresses(mounted)
     };
+    let shares = |mounted: &Mounted<'a>| !mounted.mount.read_only && !is_isolated(mounted);
     !unit.nobody_writes() && (unit.device.is_some() || unit.mounts.iter().any(shares))
 }
 

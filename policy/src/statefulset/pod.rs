@@ -3,7 +3,7 @@
 //! All mounts of one volume are a unit, whichever containers they are in: files that one of them writes are those that
 //! the others read.
 
-use super::env::{Class, Environment, Resolved};
+use super::env::{Class, Declaration, Environment, Resolved};
 use super::view::{ClaimTemplate, Container, Mount, Part, Pod};
 use super::volumes::{Source, Volume};
 use crate::settings::{Settings, Templates};
@@ -177,8 +177,14 @@ impl<'a> Mounted<'a> {
 
     /// Whether its expression keeps the replicas apart, as far as anybody can tell.
     pub(super) fn is_isolated(&self) -> bool {
-        let class = self.resolved().map(|resolved| resolved.class());
-        matches!(class, Some(Class::PerOrdinal | Class::Unstable | Class::Unproved))
+        self.is_isolated_with(&[])
+    }
+
+    /// The same, given what a patch declares.
+    pub(super) fn is_isolated_with(&self, added: &[Declaration<'a>]) -> bool {
+        let Part::Expression(expression) = self.part() else { return false };
+        let class = self.site.env.resolve(expression, added).class();
+        matches!(class, Class::PerOrdinal | Class::Unstable | Class::Unproved)
     }
 
     /// Where it is, as a JSON pointer.

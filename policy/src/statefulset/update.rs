@@ -80,9 +80,18 @@ impl<'a> Before<'a> {
         let mut now: Vec<(&str, &str)> = new.mounts.iter().map(Mounted::identity).collect();
         now.sort_unstable();
         let is_gone = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
-        let writers_are_apart = !isolated.is_empty()
-            && new.mounts.iter().all(|mounted| mounted.mount.read_only || mounted.is_isolated());
-        Self { mounts, isolated, is_gone, writers_are_apart }
+        let mut before = Self { mounts, isolated, is_gone, writers_are_apart: true };
+        let shares = |mounted: &Mounted<'_>| !mounted.mount.read_only && before.shares(mounted);
+        before.writers_are_apart = !new.mounts.iter().any(shares);
+        before
+    }
+
+    /// Whether a mount shows what all replicas have alike, once what it lost is put back.
+    fn shares(&self, mounted: &Mounted<'_>) -> bool {
+        match mounted.resolved() {
+            Some(resolved) => resolved.class() == Class::Same,
+            None => mounted.part() != Part::Root || self.stays(mounted),
+        }
     }
 
     /// The mount of the same container at the same path.
