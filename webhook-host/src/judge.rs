@@ -58,6 +58,12 @@ pub enum Failure {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The AdmissionReview that says the verdict is larger than it may be.
+    #[error("answered with what makes a review of more than {limit} bytes")]
+    Answer {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The guest trapped, e.g. by a panic.
     #[error("trapped: {0}")]
     Trap(String),
@@ -98,6 +104,7 @@ impl Failure {
             Self::Table { .. } => "table",
             Self::Stack { .. } => "stack",
             Self::Output { .. } => "output",
+            Self::Answer { .. } => "answer",
             Self::Trap(_) => "trap",
             Self::Nonsense(_) => "nonsense",
             Self::Holdings { .. } => "holdings",
@@ -116,6 +123,7 @@ impl Failure {
             Self::Table { .. } => Some("limits.policyTable"),
             Self::Stack { .. } => Some("limits.policyStack"),
             Self::Output { .. } => Some("limits.policyOutput"),
+            Self::Answer { .. } => Some("limits.answerBytes"),
             Self::Holdings { .. } => Some("limits.holdings"),
             Self::Full { .. } => Some("limits.rememberedObjects"),
             Self::Trap(_) | Self::Nonsense(_) | Self::Panic | Self::Busy | Self::NotReady => None,

@@ -137,7 +137,7 @@ impl Review<'_> {
         };
         let body = response.into_body();
         if body.len() > by.limit {
-            return Err(Failure::Output { limit: by.limit });
+            return Err(Failure::Answer { limit: by.limit });
         }
         Ok(Answer::Verdict { allowed: verdict.allowed, patched: patch.is_some(), body })
     }

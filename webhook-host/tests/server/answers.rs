@@ -158,6 +158,7 @@ async fn an_answer_over_its_limit_is_a_failure() {
     let host = Host::start(limits, Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
     assert_eq!(response["status"]["code"], 500);
+    assert!(response["status"]["message"].as_str().unwrap().contains("limits.answerBytes"));
 }
 
 #[tokio::test]

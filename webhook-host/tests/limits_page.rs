@@ -1,0 +1,42 @@
+//! The operators' page on limits says what the code does.
+
+use ordinance::limits::Limits;
+
+const PAGE: &str = include_str!("../../docs/limits.md");
+
+#[test]
+fn the_page_names_every_limit_with_its_default() {
+    let limits = Limits { evaluations: 0, ..Limits::default() };
+    let mut fields: Vec<(String, String)> = format!("{limits:#?}").lines().filter_map(field).collect();
+    let mut rows: Vec<(String, String)> = PAGE.lines().filter_map(row).collect();
+    fields.sort();
+    rows.sort();
+    assert_eq!(rows, fields);
+}
+
+/// A field as it is printed, its name as in the configuration.
+fn field(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
+    let mut words = name.split('_');
+    let first = words.next()?.to_owned();
+    let name = words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..]);
+    Some((name, value.to_owned()))
+}
+
+/// A row of the page, its default as the code would print it.
+fn row(line: &str) -> Option<(String, String)> {
+    let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+    let (default, _) = rest.split_once(" | ")?;
+    Some((name.to_owned(), printed(default)))
+}
+
+fn printed(default: &str) -> String {
+    let in_bytes = |number: &str, unit: usize| (number.parse::<usize>().unwrap() * unit).to_string();
+    if default == "cores" {
+        return "0".to_owned();
+    }
+    let (kibi, mebi) = (default.strip_suffix("Ki"), default.strip_suffix("Mi"));
+    let number =
+        kibi.map(|number| in_bytes(number, 1 << 10)).or(mebi.map(|number| in_bytes(number, 1 << 20)));
+    number.unwrap_or_else(|| default.to_owned())
+}
