@@ -1,1 +1,25 @@
-//! End to end: the real component, real sockets.
+//! The policy in all its builds: a plain library, the component in the host's engine, and the npm package in Node.
+//!
+//! Each answers cases by itself, and all must answer alike. What runs the host over real sockets is beside its own code.
+
+mod component;
+mod node;
+
+pub use component::ComponentBuild;
+pub use node::{NodeBuild, package};
+
+use ordinance_case::{Build, Indexed};
+use ordinance_properties::Native;
+
+/// All builds, each with its name.
+///
+/// # Errors
+///
+/// What is missing to run one of them.
+pub fn builds() -> Result<Vec<(&'static str, Box<dyn Build + Send + Sync>)>, String> {
+    Ok(vec![
+        ("library", Box::new(Indexed(Native))),
+        ("component", Box::new(Indexed(ComponentBuild::new()?))),
+        ("npm", Box::new(Indexed(NodeBuild::start()?))),
+    ])
+}

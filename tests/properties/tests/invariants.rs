@@ -4,6 +4,7 @@
 use ordinance_case::{Build, Indexed};
 use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_properties::corpus::{Sample, samples};
+use ordinance_properties::distortion::{Distortion, Objects, pointers};
 use ordinance_properties::{Native, laws};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -52,34 +53,6 @@ fn stray() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn parsed(text: Option<&str>) -> Option<Value> {
-    text.and_then(|text| serde_json::from_str(text).ok())
-}
-
-/// The JSON pointers of all nodes that `wanted` is true of.
-fn pointers(value: &Value, wanted: fn(&Value) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(value, String::new(), wanted, &mut found);
-    found
-}
-
-fn collect(value: &Value, at: String, wanted: fn(&Value) -> bool, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            let name = name.replace('~', "~0").replace('/', "~1");
-            collect(member, format!("{at}/{name}"), wanted, found);
-        }),
-        Value::Array(elements) => elements
-            .iter()
-            .enumerate()
-            .for_each(|(position, element)| collect(element, format!("{at}/{position}"), wanted, found)),
-        _ => {}
-    }
-    if wanted(value) {
-        found.push(at);
-    }
-}
-
 /// Whether an object is a map of texts, in which everything is known.
 fn is_texts(pointer: &str) -> bool {
     const MAPS: [&str; 6] =
@@ -93,25 +66,16 @@ fn is_copied(pointer: &str) -> bool {
 }
 
 /// Adds a field at a place of the object, and at the same place of the old one.
-fn grow(object: &mut Value, old: &mut Option<Value>, place: &Index, name: &str, value: &Value) {
-    let places = pointers(object, |node| node.is_object());
+fn grow(objects: &mut Objects, place: &Index, name: &str, value: &Value) {
+    let places = pointers(&objects.object, |node| node.is_object());
     let place = place.get(&places);
     if is_texts(place) || is_copied(place) {
         return;
     }
-    for root in [Some(object), old.as_mut()].into_iter().flatten() {
+    for root in [Some(&mut objects.object), objects.old.as_mut()].into_iter().flatten() {
         if let Some(Value::Object(members)) = root.pointer_mut(place) {
             members.insert(name.to_owned(), value.clone());
         }
-    }
-}
-
-/// The same request about other objects.
-fn about(request: &Request<'static>, object: &Value, old: Option<&Value>) -> Request<'static> {
-    Request {
-        object: Some(object.to_string().into()),
-        old_object: old.map(|old| old.to_string().into()),
-        ..request.clone()
     }
 }
 
@@ -122,26 +86,14 @@ fn fields() -> impl Strategy<Value = Vec<(Index, String, Value)>> {
 
 fn unknown_fields_survive(sample: &Sample, fields: &[(Index, String, Value)]) -> TestCaseResult {
     let request = mutating(sample);
-    let (Some(mut object), mut old) =
-        (parsed(request.object.as_deref()), parsed(request.old_object.as_deref()))
-    else {
-        return Ok(());
-    };
-    let plain = ask(sample, &about(&request, &object, old.as_ref()));
+    let Some(mut objects) = Objects::of(&request) else { return Ok(()) };
+    let plain = ask(sample, &objects.request(&request));
     for (place, name, value) in fields {
-        grow(&mut object, &mut old, place, name, value);
+        grow(&mut objects, place, name, value);
     }
-    let grown = ask(sample, &about(&request, &object, old.as_ref()));
-    prop_assert_eq!(grown, plain, "{}: {}", &sample.name, object);
+    let grown = ask(sample, &objects.request(&request));
+    prop_assert_eq!(grown, plain, "{}: {:?}", &sample.name, objects);
     Ok(())
-}
-
-/// What is done to one node.
-#[derive(Clone, Debug)]
-enum Distortion {
-    Replace(Value),
-    Remove,
-    Double,
 }
 
 fn distortion() -> impl Strategy<Value = Distortion> {
@@ -152,46 +104,18 @@ fn distortion() -> impl Strategy<Value = Distortion> {
     ]
 }
 
-fn distort(root: &mut Value, place: &Index, distortion: &Distortion) {
-    let places = pointers(root, |_| true);
-    let place = place.get(&places).clone();
-    let Some((parent, name)) = place.rsplit_once('/') else { return };
-    match (root.pointer_mut(parent), distortion) {
-        (Some(Value::Object(members)), Distortion::Remove) => {
-            members.remove(name);
-        }
-        (Some(Value::Array(elements)), Distortion::Remove) => {
-            elements.pop();
-        }
-        (Some(Value::Array(elements)), Distortion::Double) => elements.extend(elements.clone()),
-        (_, Distortion::Replace(value)) => {
-            if let Some(node) = root.pointer_mut(&place) {
-                *node = value.clone();
-            }
-        }
-        _ => {}
-    }
-}
-
 fn distorted_verdicts_are_lawful(
     sample: &Sample,
-    distortions: &[(bool, Index, Distortion)],
+    distortions: &[(bool, usize, Distortion)],
 ) -> TestCaseResult {
     let request = mutating(sample);
-    let (Some(mut object), mut old) =
-        (parsed(request.object.as_deref()), parsed(request.old_object.as_deref()))
-    else {
-        return Ok(());
-    };
+    let Some(mut objects) = Objects::of(&request) else { return Ok(()) };
     for (in_old, place, distortion) in distortions {
-        match (&mut old, in_old) {
-            (Some(old), true) => distort(old, place, distortion),
-            _ => distort(&mut object, place, distortion),
-        }
+        objects.distort(*in_old, *place, distortion);
     }
-    let request = about(&request, &object, old.as_ref());
+    let request = objects.request(&request);
     let broken = laws::lawful(&request, &|request| ask(sample, request)).err();
-    prop_assert_eq!(broken, None, "{}: {} was {}", &sample.name, object, old.unwrap_or_default());
+    prop_assert_eq!(broken, None, "{}: {:?}", &sample.name, objects);
     Ok(())
 }
 
@@ -233,7 +157,7 @@ proptest! {
     #[test]
     fn a_distorted_object_gets_a_lawful_verdict(
         sample in request(),
-        distortions in prop::collection::vec((any::<bool>(), any::<Index>(), distortion()), 1..4),
+        distortions in prop::collection::vec((any::<bool>(), any::<usize>(), distortion()), 1..4),
     ) {
         distorted_verdicts_are_lawful(sample, &distortions)?;
     }

@@ -1,0 +1,102 @@
+//! The policy as the npm package, in a Node that `tests/node/driver.mjs` runs.
+
+use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+const TESTS: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A Node with the package, asked a question at a time.
+pub struct NodeBuild {
+    node: Child,
+    pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+}
+
+/// A line of the driver.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Reply {
+    Ok(Value),
+    Error(String),
+}
+
+/// The directory of the package that `cargo xtask npm` builds.
+///
+/// # Errors
+///
+/// It is not there.
+pub fn package() -> Result<PathBuf, String> {
+    let package = Path::new(TESTS).join("../policy/js/pkg");
+    package.canonicalize().map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())
+}
+
+// === impl NodeBuild ===
+
+impl NodeBuild {
+    /// Starts a Node; it ends with this.
+    ///
+    /// # Errors
+    ///
+    /// There is no Node, or no package.
+    pub fn start() -> Result<Self, String> {
+        let mut command = Command::new("node");
+        command.arg(Path::new(TESTS).join("node/driver.mjs")).arg(package()?);
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut node = spawned.map_err(|error| format!("node can't be started: {error}"))?;
+        let pipes = node.stdin.take().zip(node.stdout.take().map(BufReader::new));
+        Ok(Self { node, pipes: Mutex::new(pipes) })
+    }
+
+    fn ask<A: DeserializeOwned>(&self, question: &Value) -> Result<A, String> {
+        match serde_json::from_str(&self.exchange(question)?).map_err(|error| format!("node: {error}"))? {
+            Reply::Ok(answer) => serde_json::from_value(answer).map_err(|error| format!("node: {error}")),
+            Reply::Error(error) => Err(error),
+        }
+    }
+
+    fn exchange(&self, question: &Value) -> Result<String, String> {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (input, output) = pipes.as_mut().ok_or("node has no pipes")?;
+        let mut line = String::new();
+        writeln!(input, "{question}")
+            .and_then(|()| output.read_line(&mut line))
+            .map_err(|error| format!("node: {error}"))?;
+        Ok(line)
+    }
+}
+
+impl ordinance_case::Policy for NodeBuild {
+    fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
+        self.ask(&json!({"keys": [scope, object, parsed(settings)?]}))
+    }
+
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        self.ask(&json!({"review": [request, parsed(settings)?, holdings]}))
+    }
+}
+
+impl Drop for NodeBuild {
+    fn drop(&mut self) {
+        // Its input ends, and with it the driver.
+        self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self.node.wait());
+    }
+}
+
+/// Settings as a value; null for the defaults.
+fn parsed(settings: &str) -> Result<Value, String> {
+    if settings.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(settings).map_err(|error| format!("settings: {error}"))
+}
