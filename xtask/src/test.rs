@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test that needs no control plane.
 
-use crate::build;
+use crate::{build, npm};
 use anyhow::{Context, Result};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub fn run() -> Result<ExitCode> {
     build::wasm_target()?;
     node()?;
+    npm::build()?;
     build::run(build::cargo().args(["test", "--workspace", "--no-fail-fast"]).args(SHELLS))?;
     Ok(ExitCode::SUCCESS)
 }
