@@ -37,7 +37,7 @@ pub(crate) fn keys(
     object: &str,
     _settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    let claim: Claim<'_> = serde_json::from_str(object)?;
+    let claim: Claim<'_> = json::read(object)?;
     Ok(vec![claim.key(scope)])
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn open<'a>(
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
-    Ok(Box::new(Marking { request, claim: serde_json::from_str(object)?, settings }))
+    Ok(Box::new(Marking { request, claim: json::read(object)?, settings }))
 }
 
 /// The realm of the claims of a namespace.
@@ -84,7 +84,7 @@ fn is_ordinal(text: &str) -> bool {
 #[serde(default)]
 struct Claim<'a> {
     /// None if there is nothing that could take an annotation.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "json::maybe_object")]
     metadata: Option<Metadata<'a>>,
 }
 
@@ -93,7 +93,7 @@ struct Claim<'a> {
 struct Metadata<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
     name: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "json::maybe_object")]
     annotations: Option<Annotations<'a>>,
     deletion_timestamp: Option<IgnoredAny>,
 }

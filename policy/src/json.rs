@@ -4,11 +4,13 @@
 //! The API server treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is
 //! an error of the whole object: the API server never sends one, and a guess would be worse than saying so.
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// A string that borrows from the object's text unless it holds an escape.
@@ -46,6 +48,43 @@ where
     Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
+/// A struct that is read from an object only; serde would read one from an array, too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Members<T>(pub(crate) T);
+
+/// Reads the text of an object.
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text).map(|Members(object)| object)
+}
+
+/// Reads an object; none where it is absent or `null`.
+pub(crate) fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Members<T>>::deserialize(deserializer)?.map(|Members(object)| object))
+}
+
+/// Reads an object in whose place `null` counts as one without any field.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(maybe_object(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a list of objects, as [`list`] does.
+pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let elements = list::<_, Members<T>>(deserializer)?;
+    Ok(elements.into_iter().map(|Members(object)| object).collect())
+}
+
 /// Whether two texts of JSON say the same: members in any order, `null` members as absent ones. Text that is not JSON
 /// says nothing.
 pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
@@ -68,6 +107,28 @@ fn same(one: &Value, other: &Value) -> bool {
 /// Whether the second has all members of the first.
 fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
+}
+
+// === impl Members ===
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Members)
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
 }
 
 // === impl Text ===

@@ -27,6 +27,7 @@ pub(crate) use scale::open as open_scale;
 
 use crate::Subject;
 use crate::findings::Findings;
+use crate::json;
 use crate::settings::Settings;
 use growth::Growth;
 use keys::Owner;
@@ -35,7 +36,7 @@ use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance,
 use pod::{Site, Unit};
 use review::{Review, Set};
 use survey::Survey;
-use view::{ClaimTemplate, Pod, RawTemplate, StatefulSet, Template};
+use view::{ClaimTemplate, Pod, RawTemplate, StatefulSet, Template, Whole};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -43,13 +44,13 @@ pub(crate) fn keys(
     object: &str,
     settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    let set: StatefulSet<'_, Template<'_>> = serde_json::from_str(object)?;
+    let set: Whole<'_> = json::read(object)?;
     let owner = Owner {
         set: Set::new(scope, &set.metadata, set.replicas()),
         opt_out: OptOut::of(&set.metadata.annotations),
         settings,
     };
-    let keys = owner.keys(&set.spec.template.spec, &set.spec.volume_claim_templates);
+    let keys = owner.keys(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
     Ok(keys.into_iter().filter(|key| key.stance != Stance::Looks).collect())
 }
 
@@ -60,12 +61,12 @@ pub(crate) fn open<'a>(
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
     if request.operation != Operation::Update {
-        let set = serde_json::from_str(object)?;
+        let set = json::read(object)?;
         return Ok(Box::new(Creation { request, set, settings }));
     }
     let Some(old) = request.old_object.as_deref() else { return Ok(Box::new(NotCompared { settings })) };
     let (new, old): (StatefulSet<'_, RawTemplate<'_>>, StatefulSet<'_, RawTemplate<'_>>) =
-        (serde_json::from_str(object)?, serde_json::from_str(old)?);
+        (json::read(object)?, json::read(old)?);
     let pods = Pods::of(&new, &old)?;
     Ok(Box::new(Change { request, new, old, pods, settings }))
 }
@@ -73,7 +74,7 @@ pub(crate) fn open<'a>(
 /// A new set.
 struct Creation<'a> {
     request: &'a Request<'a>,
-    set: StatefulSet<'a, Template<'a>>,
+    set: Whole<'a>,
     settings: &'a Settings,
 }
 
@@ -116,11 +117,11 @@ impl Creation<'_> {
 impl Subject for Creation<'_> {
     fn keys(&self) -> Vec<Key> {
         let owner = Owner { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
-        owner.keys(&self.set.spec.template.spec, &self.set.spec.volume_claim_templates)
+        owner.keys(&self.set.spec.template.0.spec, &self.set.spec.volume_claim_templates)
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
-        let pod = &self.set.spec.template.spec;
+        let pod = &self.set.spec.template.0.spec;
         let sites = Site::all(pod);
         let units = Unit::all(pod, &self.set.spec.volume_claim_templates, &sites);
         let set = Set {

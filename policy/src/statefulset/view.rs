@@ -4,7 +4,7 @@
 //! was. Volumes are in `volumes`, where their kinds matter.
 
 use super::volumes::Volume;
-use crate::json::{self, Text};
+use crate::json::{self, Members, Text};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -13,11 +13,14 @@ use serde_json::value::RawValue;
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "T: Default + Deserialize<'de>", serialize = ""))]
 pub(super) struct StatefulSet<'a, T> {
-    #[serde(borrow, default, deserialize_with = "json::lenient")]
+    #[serde(borrow, default, deserialize_with = "json::object")]
     pub(super) metadata: Metadata<'a>,
     #[serde(borrow, default = "Spec::none", deserialize_with = "spec")]
     pub(super) spec: Spec<'a, T>,
 }
+
+/// A StatefulSet that is read as a whole.
+pub(super) type Whole<'a> = StatefulSet<'a, Members<Template<'a>>>;
 
 /// `metadata`.
 #[derive(Debug, Default, Deserialize)]
@@ -27,9 +30,9 @@ pub(super) struct Metadata<'a> {
     pub(super) name: Text<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub(super) generate_name: Text<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     pub(super) annotations: Annotations<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     pub(super) labels: Labels<'a>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
 }
@@ -61,7 +64,7 @@ pub(super) struct Spec<'a, T> {
     pub(super) replicas: Option<i64>,
     #[serde(default, deserialize_with = "json::lenient")]
     pub(super) template: T,
-    #[serde(borrow, default, deserialize_with = "json::list")]
+    #[serde(borrow, default, deserialize_with = "json::objects")]
     pub(super) volume_claim_templates: Vec<ClaimTemplate<'a>>,
 }
 
@@ -69,9 +72,9 @@ pub(super) struct Spec<'a, T> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ClaimTemplate<'a> {
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     metadata: TemplateMetadata<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     spec: ClaimSpec<'a>,
 }
 
@@ -102,7 +105,7 @@ pub(super) struct RawTemplate<'a>(#[serde(borrow)] Option<&'a RawValue>);
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Template<'a> {
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     pub(super) spec: Pod<'a>,
 }
 
@@ -112,15 +115,15 @@ pub(super) struct Template<'a> {
 pub(super) struct Pod<'a> {
     #[serde(borrow, deserialize_with = "json::list")]
     pub(super) volumes: Vec<Volume<'a>>,
-    #[serde(borrow, deserialize_with = "json::list")]
+    #[serde(borrow, deserialize_with = "json::objects")]
     pub(super) init_containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "json::list")]
+    #[serde(borrow, deserialize_with = "json::objects")]
     pub(super) containers: Vec<Container<'a>>,
-    #[serde(deserialize_with = "json::lenient")]
+    #[serde(deserialize_with = "json::object")]
     pub(super) security_context: SecurityContext,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     os: Os<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
+    #[serde(borrow, deserialize_with = "json::object")]
     node_selector: NodeSelector<'a>,
 }
 
@@ -155,13 +158,13 @@ pub(super) struct Container<'a> {
     /// None if there is no list to append to.
     #[serde(borrow, deserialize_with = "maybe_list")]
     pub(super) env: Option<Vec<EnvVar<'a>>>,
-    #[serde(borrow, deserialize_with = "json::list")]
+    #[serde(borrow, deserialize_with = "json::objects")]
     pub(super) env_from: Vec<EnvFrom<'a>>,
-    #[serde(borrow, deserialize_with = "json::list")]
+    #[serde(borrow, deserialize_with = "json::objects")]
     pub(super) volume_mounts: Vec<Mount<'a>>,
-    #[serde(borrow, deserialize_with = "json::list")]
+    #[serde(borrow, deserialize_with = "json::objects")]
     pub(super) volume_devices: Vec<Device<'a>>,
-    #[serde(deserialize_with = "json::lenient")]
+    #[serde(deserialize_with = "json::object")]
     pub(super) security_context: SecurityContext,
 }
 
@@ -252,7 +255,7 @@ impl<T: Default> Spec<'_, T> {
 impl<'a> RawTemplate<'a> {
     /// The template, read.
     pub(super) fn read(self) -> Result<Template<'a>, serde_json::Error> {
-        self.0.map_or_else(|| Ok(Template::default()), |raw| serde_json::from_str(raw.get()))
+        self.0.map_or_else(|| Ok(Template::default()), |raw| json::read(raw.get()))
     }
 
     /// Whether both say the same, in whatever order; `null` is absent.
@@ -335,7 +338,7 @@ where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,
 {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(Spec::none))
+    Ok(json::maybe_object(deserializer)?.unwrap_or_else(Spec::none))
 }
 
 /// Reads a list, or none where it is absent or `null`.
@@ -344,6 +347,6 @@ where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,
 {
-    let elements: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
-    Ok(elements.map(|list| list.into_iter().map(Option::unwrap_or_default).collect()))
+    let elements: Option<Vec<Option<Members<T>>>> = Option::deserialize(deserializer)?;
+    Ok(elements.map(|list| list.into_iter().map(|element| element.unwrap_or_default().0).collect()))
 }
