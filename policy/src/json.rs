@@ -174,3 +174,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         deserializer.deserialize_str(TextVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    #[serde(default)]
+    struct Named<'a> {
+        #[serde(borrow, deserialize_with = "lenient")]
+        name: Text<'a>,
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        assert_eq!(read::<Named<'_>>(r#"{"name":"a","other":[]}"#).ok(), Some(Named { name: "a".into() }));
+        assert_eq!(read::<Named<'_>>(r#"["a"]"#).ok(), None);
+    }
+
+    #[test]
+    fn order_and_null_members_do_not_matter() {
+        assert!(says_the_same(r#"{"a":[{"b":1,"c":null}],"d":"x"}"#, r#"{"d":"x","a":[{"b":1}],"e":null}"#));
+        assert!(!says_the_same(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
+        assert!(!says_the_same(r#"{"a":1}"#, r#"{"a":1,"b":0}"#));
+        assert!(!says_the_same("{", "{"));
+    }
+}

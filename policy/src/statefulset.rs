@@ -2,7 +2,8 @@
 //!
 //! A new set's shared volumes get a directory for each ordinal (`create`); an update moves no data (`update`); more
 //! replicas must not begin to share (`growth`, `scale`). Where the files of a set that is made again lie, its claims
-//! say (`mark`). `view` is what is read, `pod` and `survey` bring it in order, `patch` is what is added.
+//! say (`mark`). `view` is what is read, `pod` and `survey` bring it in order, `env` knows what an expression means, and
+//! `patch` is what is added.
 
 mod create;
 mod env;
