@@ -2,6 +2,7 @@
 //!
 //! Bytes become a review, a request, a verdict, an answer, and bytes again: a module an arrow.
 
+pub mod admission;
 pub mod engine;
 pub mod judge;
 pub mod limits;

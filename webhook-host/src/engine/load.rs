@@ -7,7 +7,7 @@ use super::Engine;
 use super::bindings::PolicyPre;
 use super::budget::Spending;
 use super::policy::{Call, Policy};
-use crate::judge::Failure;
+use crate::judge::{Failure, Place};
 use ordinance_contract::{Description, Problem};
 use std::fmt;
 use std::path::Path;
@@ -63,7 +63,7 @@ impl Policy {
     /// The settings can't be used, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         built_in(engine)
-            .and_then(|component| ready(engine, &component, settings))
+            .and_then(|component| ready(engine, &component, settings, Place::Inline))
             .map_err(|fault| LoadError { policy: "storage (built in)".to_owned(), fault })
     }
 
@@ -76,7 +76,7 @@ impl Policy {
         std::fs::read(file)
             .map_err(Fault::from)
             .and_then(|bytes| compiled(engine, &bytes))
-            .and_then(|component| ready(engine, &component, settings))
+            .and_then(|component| ready(engine, &component, settings, Place::Pool))
             .map_err(|fault| LoadError { policy: file.display().to_string(), fault })
     }
 }
@@ -99,12 +99,12 @@ fn not_a_component(error: wasmtime::Error) -> Fault {
 }
 
 /// Checks all that can be checked before the first review.
-fn ready(engine: &Engine, component: &Component, settings: &str) -> Result<Policy, Fault> {
+fn ready(engine: &Engine, component: &Component, settings: &str, place: Place) -> Result<Policy, Fault> {
     let guest = linked(engine, component)?;
     let description = fresh(engine, &guest)?.describe()?;
     check_description(&description)?;
     fresh(engine, &guest)?.check_settings(settings)?.map_err(Fault::Settings)?;
-    Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned() })
+    Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), place })
 }
 
 fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<Spending>, Fault> {

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
 use super::budget::{Budget, Spending};
-use crate::judge::Failure;
+use crate::judge::{Failure, Place};
 use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Scope, Verdict};
 use serde::de::IgnoredAny;
 use std::time::Instant;
@@ -15,6 +15,7 @@ pub struct Policy {
     pub(super) guest: PolicyPre<Spending>,
     pub(super) description: Description,
     pub(super) settings: String,
+    pub(super) place: Place,
 }
 
 /// What [`Policy::open`] says.
@@ -48,6 +49,11 @@ impl Policy {
     /// The settings in force, as JSON; empty for the defaults.
     pub fn settings(&self) -> &str {
         &self.settings
+    }
+
+    /// Where reviews run: the built-in policy is trusted to end.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
     /// Whether the host has to remember objects like this one.

@@ -1,0 +1,226 @@
+//! A policy with its memory of who holds what: the judge that the server asks.
+//!
+//! Without a cluster, an object of a watched kind holds its keys from the moment that it is admitted — by the validating
+//! review, and not as a dry run — until it is gone. Two requests that overlap are never both admitted on the same
+//! memory: what an admission was decided on is looked up again under the lock that it is remembered under.
+
+mod stored;
+
+use crate::engine::{Opened, Policy};
+use crate::judge::{Failure, Judge, Place};
+use crate::limits::Limits;
+use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
+use ordinance_index::{Index, TooDeep, TooMany};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
+use stored::Stored;
+
+/// Segments of keys for which there is room, for each object that may be remembered. A deep key takes more memory.
+const SEGMENTS_PER_OBJECT: usize = 8;
+
+/// A policy and what it remembers.
+pub struct Admission {
+    policy: Policy,
+    memory: RwLock<Index>,
+    holdings: usize,
+    objects: usize,
+}
+
+/// An object that is not remembered, though its kind is watched: the policy can't read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The object.
+    pub object: Scope<'static>,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// A verdict, and what it was decided on.
+struct Decision {
+    verdict: Verdict,
+    /// None if nobody else mattered.
+    basis: Option<Basis>,
+}
+
+/// The keys that were asked for, and who overlapped them.
+struct Basis {
+    keys: Vec<Key>,
+    holdings: Vec<Holding>,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// A policy that remembers nothing yet.
+    pub fn new(policy: Policy, limits: &Limits) -> Self {
+        Self {
+            policy,
+            memory: RwLock::default(),
+            holdings: limits.holdings,
+            objects: limits.remembered_objects,
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How many objects hold or use something.
+    pub fn remembered(&self) -> usize {
+        self.memory.read().map_or(0, |index| index.len())
+    }
+
+    /// Remembers objects that exist already, each as JSON; kinds that the policy does not watch are passed over.
+    ///
+    /// Objects that the policy can't read are left out, and returned.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for all of them.
+    pub fn fill<'a>(
+        &self,
+        objects: impl IntoIterator<Item = (Scope<'a>, &'a str)>,
+    ) -> Result<Vec<LeftOut>, Failure> {
+        let mut left_out = Vec::new();
+        for (scope, object) in objects {
+            if !self.policy.watches(&scope) {
+                continue;
+            }
+            match self.policy.keys(&scope, object) {
+                Ok(Ok(keys)) => self.remember(&mut *self.write()?, &scope, keys)?,
+                Ok(Err(reason)) => left_out.push(LeftOut { object: scope.into_owned(), reason }),
+                Err(failure) => {
+                    left_out.push(LeftOut { object: scope.into_owned(), reason: failure.to_string() });
+                }
+            }
+        }
+        Ok(left_out)
+    }
+
+    fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
+        match self.policy.open(request, deadline)? {
+            Opened::Decided(verdict) => Ok(Decision { verdict, basis: None }),
+            Opened::Asks(keys, inquiry) => {
+                let holdings = self.overlaps(&*self.read()?, &keys, &request.scope)?;
+                let verdict = inquiry.resume(&holdings)?;
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings }) })
+            }
+        }
+    }
+
+    /// Whether an admission changes what exists.
+    fn concerns(&self, request: &Request<'_>) -> bool {
+        request.phase == Phase::Validate && !request.dry_run && self.policy.watches(&request.scope)
+    }
+
+    /// Takes note of an object that was allowed.
+    fn admit(
+        &self,
+        request: &Request<'_>,
+        decision: Decision,
+        deadline: Instant,
+    ) -> Result<Verdict, Failure> {
+        let stored = Stored::from(request);
+        if request.operation == Operation::Delete || stored.is_last {
+            self.write()?.remove(&stored.scope);
+            return Ok(decision.verdict);
+        }
+        match (decision.basis, request.object.as_deref()) {
+            (Some(basis), _) => self.hold(request, &stored.scope, decision.verdict, basis, deadline),
+            (None, Some(object)) => {
+                self.hold_alone(&stored.scope, object)?;
+                Ok(decision.verdict)
+            }
+            (None, None) => Ok(decision.verdict),
+        }
+    }
+
+    /// Remembers keys if the verdict stands on what is remembered now; judges again until it does.
+    ///
+    /// Whenever somebody comes in between, somebody was admitted: so of all that wait one gets on.
+    fn hold(
+        &self,
+        request: &Request<'_>,
+        scope: &Scope<'_>,
+        mut verdict: Verdict,
+        mut basis: Basis,
+        deadline: Instant,
+    ) -> Result<Verdict, Failure> {
+        while verdict.allowed {
+            let mut index = self.write()?;
+            let now = self.overlaps(&index, &basis.keys, &request.scope)?;
+            if now == basis.holdings {
+                self.remember(&mut index, scope, basis.keys)?;
+                break;
+            }
+            drop(index);
+            verdict = self.policy.review(request, &now, deadline)?;
+            basis.holdings = now;
+        }
+        Ok(verdict)
+    }
+
+    /// Remembers the keys of an object that was allowed whoever else is there.
+    fn hold_alone(&self, scope: &Scope<'_>, object: &str) -> Result<(), Failure> {
+        match self.policy.keys(scope, object)? {
+            Ok(keys) => self.remember(&mut *self.write()?, scope, keys),
+            Err(reason) => {
+                tracing::warn!(resource = %scope.resource, name = %scope.name, reason, "not remembered");
+                Ok(())
+            }
+        }
+    }
+
+    fn remember(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
+        if !index.contains(scope) && index.len() >= self.objects
+            || index.segments() >= self.objects.saturating_mul(SEGMENTS_PER_OBJECT)
+        {
+            return Err(Failure::Full { limit: self.objects });
+        }
+        index.insert(scope.clone().into_owned(), keys).map_err(Failure::from)
+    }
+
+    fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
+        index.overlaps(keys, except, self.holdings).map_err(Failure::from)
+    }
+
+    // A memory that a panic left half changed must not admit anybody.
+
+    fn read(&self) -> Result<RwLockReadGuard<'_, Index>, Failure> {
+        self.memory.read().map_err(|_| Failure::NotReady)
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Index>, Failure> {
+        self.memory.write().map_err(|_| Failure::NotReady)
+    }
+}
+
+impl Judge for Admission {
+    fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure> {
+        let decision = self.decide(request, deadline)?;
+        if decision.verdict.allowed && self.concerns(request) {
+            self.admit(request, decision, deadline)
+        } else {
+            Ok(decision.verdict)
+        }
+    }
+
+    fn place(&self) -> Place {
+        self.policy.place()
+    }
+}
+
+// === impl Failure ===
+
+impl From<TooMany> for Failure {
+    fn from(error: TooMany) -> Self {
+        Self::Holdings { limit: error.limit }
+    }
+}
+
+impl From<TooDeep> for Failure {
+    fn from(error: TooDeep) -> Self {
+        Self::Nonsense(error.to_string())
+    }
+}

@@ -1,0 +1,165 @@
+//! What the host remembers of what it admitted, with the built-in policy and PersistentVolumes.
+
+use ordinance::admission::{Admission, LeftOut};
+use ordinance::engine::{Engine, Policy};
+use ordinance::judge::{Failure, Judge};
+use ordinance::limits::Limits;
+use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use serde_json::json;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+fn admission(limits: &Limits) -> Admission {
+    let engine = Engine::new(limits).expect("an engine");
+    let policy = Policy::built_in(&engine, "").expect("the built-in policy");
+    Admission::new(policy, limits)
+}
+
+fn volume(name: &str, path: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteMany"], "nfs": {"server": "nas.example.com", "path": path}}
+    })
+}
+
+fn scope(name: &str) -> Scope<'static> {
+    Scope {
+        version: "v1".into(),
+        resource: "persistentvolumes".into(),
+        name: name.to_owned().into(),
+        ..Scope::default()
+    }
+}
+
+/// A validating review of a creation.
+fn create(name: &str, path: &str) -> Request<'static> {
+    Request {
+        operation: Operation::Create,
+        phase: Phase::Validate,
+        scope: scope(name),
+        kind: "PersistentVolume".into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some(volume(name, path).to_string().into()),
+        old_object: None,
+    }
+}
+
+fn delete(name: &str) -> Request<'static> {
+    let Request { object, .. } = create(name, "/srv/www");
+    Request { operation: Operation::Delete, object: None, old_object: object, ..create(name, "/srv/www") }
+}
+
+fn judge(admission: &Admission, request: &Request<'_>) -> Result<Verdict, Failure> {
+    admission.judge(request, Instant::now() + Duration::from_secs(60))
+}
+
+fn allows(admission: &Admission, request: &Request<'_>) -> bool {
+    judge(admission, request).expect("a verdict").allowed
+}
+
+#[test]
+fn an_admitted_object_holds_its_keys() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+    assert!(!allows(&admission, &create("pv2", "/srv/www/")));
+    assert!(allows(&admission, &create("pv2", "/srv/www2")));
+    assert_eq!(admission.remembered(), 2);
+}
+
+#[test]
+fn an_object_does_not_stand_in_its_own_way() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+}
+
+#[test]
+fn only_a_validating_review_in_earnest_is_remembered() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &Request { phase: Phase::Mutate, ..create("pv", "/srv/www") }));
+    assert!(allows(&admission, &Request { dry_run: true, ..create("pv", "/srv/www") }));
+    assert_eq!(admission.remembered(), 0);
+}
+
+#[test]
+fn a_deleted_object_holds_nothing() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+    assert!(allows(&admission, &Request { dry_run: true, ..delete("pv") }));
+    assert!(!allows(&admission, &create("pv2", "/srv/www")));
+    assert!(allows(&admission, &delete("pv")));
+    assert!(allows(&admission, &create("pv2", "/srv/www")));
+}
+
+#[test]
+fn a_deletion_without_a_name_is_of_the_old_object() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+    assert!(allows(&admission, &Request { scope: scope(""), ..delete("pv") }));
+    assert_eq!(admission.remembered(), 0);
+}
+
+#[test]
+fn the_update_that_takes_the_last_finalizer_is_the_end_of_an_object() {
+    let admission = admission(&Limits::default());
+    assert!(allows(&admission, &create("pv", "/srv/www")));
+    let mut going = volume("pv", "/srv/www");
+    going["metadata"]["deletionTimestamp"] = "2026-11-25T00:00:00Z".into();
+    going["metadata"]["finalizers"] = json!(["kubernetes.io/pv-protection"]);
+    let update = |new: &serde_json::Value| Request {
+        operation: Operation::Update,
+        object: Some(new.to_string().into()),
+        old_object: Some(going.to_string().into()),
+        ..create("pv", "/srv/www")
+    };
+    assert!(allows(&admission, &update(&going)));
+    assert_eq!(admission.remembered(), 1);
+    let mut gone = going.clone();
+    gone["metadata"]["finalizers"] = json!([]);
+    assert!(allows(&admission, &update(&gone)));
+    assert_eq!(admission.remembered(), 0);
+}
+
+#[test]
+fn an_object_for_which_there_is_no_room_is_not_admitted() {
+    let admission = admission(&Limits { remembered_objects: 1, ..Limits::default() });
+    assert!(allows(&admission, &create("pv", "/srv/a")));
+    assert_eq!(judge(&admission, &create("pv2", "/srv/b")), Err(Failure::Full { limit: 1 }));
+    assert!(allows(&admission, &create("pv", "/srv/a")), "there is room for what is remembered already");
+}
+
+#[test]
+fn what_exists_already_is_remembered_as_far_as_it_can_be_read() {
+    let admission = admission(&Limits::default());
+    let existing = volume("pv", "/srv/www").to_string();
+    let node = Scope { resource: "nodes".into(), ..scope("node") };
+    let objects = [(scope("pv"), existing.as_str()), (scope("broken"), "{"), (node, "{}")];
+    let left_out = admission.fill(objects).expect("there is room");
+    let objects: Vec<Scope<'static>> = left_out.into_iter().map(|LeftOut { object, .. }| object).collect();
+    assert_eq!(objects, [scope("broken")]);
+    assert_eq!(admission.remembered(), 1);
+    assert!(!allows(&admission, &create("pv2", "/srv/www")));
+}
+
+#[test]
+fn of_objects_that_come_at_once_and_overlap_one_is_admitted() {
+    const ROUNDS: usize = 100;
+    const RACERS: usize = 4;
+    let admission = admission(&Limits::default());
+    let start = Barrier::new(RACERS);
+    let run = |racer: usize| {
+        let admitted = |round: &usize| {
+            let request = create(&format!("pv-{round}-{racer}"), &format!("/srv/{round}"));
+            start.wait();
+            allows(&admission, &request)
+        };
+        (0..ROUNDS).filter(admitted).count()
+    };
+    let admitted: usize = std::thread::scope(|threads| {
+        let racers: Vec<_> = (0..RACERS).map(|racer| threads.spawn(move || run(racer))).collect();
+        racers.into_iter().map(|racer| racer.join().expect("no panic")).sum()
+    });
+    assert_eq!(admitted, ROUNDS);
+    assert_eq!(admission.remembered(), ROUNDS);
+}
