@@ -2,6 +2,8 @@
 //!
 //! `CASE=part-of-a-path` runs some of them; `BLESS=1` writes the answers into the files.
 
+#![expect(clippy::disallowed_methods, reason = "the policy reads no environment, its test does")]
+
 use libtest_mimic::{Arguments, Trial};
 use ordinance_case::{Bless, Indexed, check_file, check_recorded, files};
 use ordinance_properties::Native;
