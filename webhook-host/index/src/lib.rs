@@ -105,13 +105,15 @@ impl Index {
     /// Who else holds or uses something that overlaps these keys, in a fixed order.
     ///
     /// Keys that are equal or above are given one by one. Of those below, one for each stance and note: the first by the
-    /// object's name, with the number of objects. An object without a name has no keys here yet: nobody is left out for it.
+    /// object's name, with the number of objects. An object without a name has no keys here yet: nobody is left out for
+    /// it. Neither for a subresource such as a Scale, which wants to know what the object itself holds.
     ///
     /// # Errors
     ///
     /// There are more than `limit` answers.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
-        let except = (!except.name.is_empty()).then(|| Holder::from(except));
+        let is_stored = !except.name.is_empty() && except.subresource.is_empty();
+        let except = is_stored.then(|| Holder::from(except));
         let mut found = BTreeSet::new();
         for key in keys {
             for answer in self.whole(key, except.as_ref()).chain(self.grouped(key, except.as_ref())) {

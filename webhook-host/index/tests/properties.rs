@@ -192,6 +192,17 @@ fn of_ten_thousand_below_the_first_is_named_with_their_number() {
 }
 
 #[test]
+fn a_subresource_is_shown_what_its_object_holds() {
+    let mut index = Index::default();
+    index.insert(scope("web"), vec![key("/web", Stance::Uses, "shared")]).expect("not deep");
+    let asked = [key("/web", Stance::Looks, "")];
+    let scale = Scope { subresource: "scale".into(), ..scope("web") };
+    let held = holding(&scope("web"), &key("/web", Stance::Uses, "shared"), 1);
+    assert_eq!(index.overlaps(&asked, &scale, NO_LIMIT), Ok(vec![held]));
+    assert_eq!(index.overlaps(&asked, &scope("web"), NO_LIMIT), Ok(vec![]));
+}
+
+#[test]
 fn more_answers_than_the_limit_are_an_error() {
     let mut index = Index::default();
     for number in 0..3 {
