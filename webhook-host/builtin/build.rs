@@ -1,7 +1,7 @@
 //! Builds the policy for WebAssembly, makes a component of it, and compiles that ahead.
 //!
 //! So a plain `cargo build` of the host embeds the policy of the same tree. The inner cargo has a target directory of its
-//! own, below `OUT_DIR`, since the outer one holds the lock of the shared one.
+//! own, since the outer one holds the lock of the other.
 
 use ordinance_engine_config::{Room, config};
 use std::error::Error;
@@ -55,7 +55,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=ORDINANCE_WASMTIME={}", wasmtime_version(&root)?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     require_target()?;
-    let module = build_module(&root, &out.join("wasm"))?;
+    let module = build_module(&root, &inner_target(&out).join("policy-wasm"))?;
     let component = ComponentEncoder::default().validate(true).module(&fs::read(module)?)?.encode()?;
     fs::write(out.join("storage.wasm"), &component)?;
     fs::write(out.join("storage.cwasm"), compile(&component)?)?;
@@ -72,6 +72,12 @@ fn require_target() -> Result<(), Box<dyn Error>> {
     }
     Err(format!("the policy is compiled to {WASM}, which is not installed: run `rustup target add {WASM}`")
         .into())
+}
+
+/// Where the inner cargo builds: beside the outer cargo's profiles, since they all have the same component in common.
+fn inner_target(out: &Path) -> &Path {
+    // `out` is `<target>/<profile>/build/<package>-<hash>/out`.
+    out.ancestors().nth(4).unwrap_or(out)
 }
 
 /// Builds the component's module, and says where it is.
