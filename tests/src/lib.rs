@@ -1,8 +1,10 @@
 //! The policy in all its builds: a plain library, the component in the host's engine, and the npm package in Node.
 //!
-//! Each answers cases by itself, and all must answer alike. What runs the host over real sockets is beside its own code.
+//! Each answers cases by itself, and all must answer alike. [`input`] has what fuzzers feed to the host. What runs the
+//! host over real sockets is beside its own code.
 
 mod component;
+pub mod input;
 mod node;
 
 pub use component::ComponentBuild;

@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+use std::{fs, io};
 
 const TESTS: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -29,10 +31,31 @@ enum Reply {
 ///
 /// # Errors
 ///
-/// It is not there.
+/// It is not there, or older than the policy.
 pub fn package() -> Result<PathBuf, String> {
-    let package = Path::new(TESTS).join("../policy/js/pkg");
-    package.canonicalize().map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())
+    let policy = Path::new(TESTS).join("../policy");
+    let package = policy.join("js/pkg");
+    let built = modified(&package.join("node/ordinance_policy_bg.wasm"))
+        .map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())?;
+    match newest(&policy.join("src")) {
+        Ok(written) if written <= built => Ok(package),
+        Ok(_) => Err("the npm package is older than the policy; run: cargo xtask npm".to_owned()),
+        Err(error) => Err(format!("{}: {error}", policy.display())),
+    }
+}
+
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
+}
+
+/// When anything below a directory was last written.
+fn newest(directory: &Path) -> io::Result<SystemTime> {
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        newest = newest.max(if path.is_dir() { self::newest(&path)? } else { modified(&path)? });
+    }
+    Ok(newest)
 }
 
 // === impl NodeBuild ===

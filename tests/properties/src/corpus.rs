@@ -18,14 +18,16 @@ pub struct Sample {
     pub request: Request<'static>,
 }
 
-/// Texts to begin with, for whatever takes bytes: each object with its old one, settings, and whole cases.
+/// Texts to begin with, for whatever takes bytes: each object with its old one, settings, whole cases
+/// and whole reviews.
 ///
 /// # Errors
 ///
 /// As [`samples`].
 pub fn seeds() -> Result<Vec<Vec<u8>>, String> {
     let cases = files(&Path::new(TESTS).join("cases")).map_err(|error| error.to_string())?;
-    let mut seeds: Vec<Vec<u8>> = cases.iter().flat_map(fs::read).collect();
+    let reviews = files(&Path::new(TESTS).join("reviews")).map_err(|error| error.to_string())?;
+    let mut seeds: Vec<Vec<u8>> = cases.iter().chain(&reviews).flat_map(fs::read).collect();
     for sample in samples()? {
         let objects = [sample.request.object, sample.request.old_object];
         seeds.push(objects.into_iter().flatten().collect::<Vec<_>>().join("\u{1e}").into_bytes());
