@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// An object. Equal if it is the same stored object, whatever the version of the API; ordered by name first.
+/// An object. Equal if it is the same one, whatever the version of the API; ordered by name first.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder(Arc<Scope<'static>>);
 
@@ -17,8 +17,8 @@ impl Holder {
     }
 
     /// What makes it this object and no other.
-    fn identity(&self) -> [&str; 4] {
-        [&self.0.name, &self.0.namespace, &self.0.resource, &self.0.group]
+    fn identity(&self) -> [&str; 5] {
+        [&self.0.name, &self.0.namespace, &self.0.resource, &self.0.group, &self.0.subresource]
     }
 }
 
