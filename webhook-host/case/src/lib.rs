@@ -8,7 +8,6 @@ mod bless;
 mod file;
 mod format;
 mod json;
-mod linear;
 pub mod manifest;
 mod recorded;
 mod run;

@@ -1,9 +1,9 @@
 //! The run of a case: what a build of a policy answers.
 
 use crate::format::{Answer, Case, Expect};
-use crate::linear::Index;
 use crate::manifest::Manifest;
 use ordinance_contract::{Holding, Key, Outcome, Phase, Request, Scope, Verdict};
+use ordinance_index::Index;
 use serde_json::Value;
 
 /// A build of a policy with whatever stands around it: asked as an API server would.
@@ -104,13 +104,12 @@ impl<P: Policy> Build for Indexed<P> {
 }
 
 impl<P: Policy> Indexed<P> {
-    /// What exists; an object that the policy can't read is left out, as the server leaves it out.
+    /// What exists; an object that the policy can't read, or whose keys are too deep, is left out, as in the server.
     fn index(&self, settings: &str, state: &[Manifest]) -> Index {
         let mut index = Index::default();
         for object in state {
-            if let Ok(keys) = self.0.keys(&object.scope, &object.json, settings) {
-                index.insert(object.scope.clone(), keys);
-            }
+            let keys = self.0.keys(&object.scope, &object.json, settings);
+            let _left_out = keys.map(|keys| index.insert(object.scope.clone(), keys));
         }
         index
     }
