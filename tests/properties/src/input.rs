@@ -5,7 +5,9 @@
 use crate::laws::lawful;
 use ordinance_case::{Case, manifest};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
+use ordinance_index::Index;
 use ordinance_policy::{Settings, check_settings, keys, review};
+use std::collections::BTreeMap;
 
 /// A StatefulSet, its old object, and one that exists.
 pub fn stateful_set(bytes: &[u8]) {
@@ -45,6 +47,46 @@ pub fn manifests(bytes: &[u8]) {
         assert!(serde_json::from_str::<&serde_json::value::RawValue>(&manifest.json).is_ok());
     }
     let _either = Case::parse(&text);
+}
+
+/// Steps of an index, three bytes each: however it came about, it answers as one that only saw what is left.
+pub fn index(bytes: &[u8]) {
+    let mut stepped = Index::default();
+    let mut left = BTreeMap::<&str, Vec<Key>>::new();
+    for [what, path, rest] in bytes.as_chunks().0 {
+        let keys = left.entry(name(*what)).or_default();
+        match what {
+            0..192 => keys.push(key(*path, *rest)),
+            192.. => keys.clear(),
+        }
+        assert_eq!(stepped.insert(STATEFUL_SET.scope(name(*what)), keys.clone()), Ok(()));
+    }
+    let mut fresh = Index::default();
+    for (name, keys) in left {
+        assert_eq!(fresh.insert(STATEFUL_SET.scope(name), keys), Ok(()));
+    }
+    assert_eq!((stepped.len(), stepped.segments()), (fresh.len(), fresh.segments()));
+    for [who, path, rest] in bytes.as_chunks().0 {
+        let (keys, except) = ([key(*path, *rest)], STATEFUL_SET.scope(name(*who)));
+        assert_eq!(stepped.overlaps(&keys, &except, usize::MAX), fresh.overlaps(&keys, &except, usize::MAX));
+    }
+}
+
+/// One of eight names.
+fn name(byte: u8) -> &'static str {
+    ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(byte % 8)]
+}
+
+/// A path of up to three segments, each one of four; one of two realms and notes, and of the stances.
+fn key(path: u8, rest: u8) -> Key {
+    let segments = (0..rest % 4).map(|place| ((path >> (2 * place)) & 3).to_string());
+    let stances = [Stance::Holds, Stance::Uses, Stance::Looks];
+    Key {
+        realm: ((rest >> 2) & 1).to_string(),
+        path: segments.collect(),
+        stance: stances[usize::from(rest >> 4) % 3],
+        note: ((rest >> 3) & 1).to_string(),
+    }
 }
 
 /// A kind that the policy knows.

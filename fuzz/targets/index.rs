@@ -1,0 +1,5 @@
+//! Steps of an index.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::index(bytes));
