@@ -3,9 +3,12 @@
 //! Bytes become a review, a request, a verdict, an answer, and bytes again: a module an arrow.
 
 pub mod admission;
+pub mod command;
+pub mod config;
 pub mod engine;
 pub mod judge;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod review;
 pub mod server;

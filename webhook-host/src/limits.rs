@@ -1,28 +1,39 @@
 //! Every cap of the host, in one place: what an operator can set, with its default and the reason for it.
 
+use crate::config::units::{Bytes, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// All caps of one process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
     /// How long a TLS handshake may take.
+    #[serde(with = "Span")]
     pub handshake_time: Duration,
     /// Handshakes at once; each runs in a task of its own.
     pub handshakes: usize,
     /// From a request's first byte to the end of its head.
+    #[serde(with = "Span")]
     pub head_time: Duration,
     /// How long an idle keep-alive connection is kept; longer than the 90 s for which the API server keeps it, since
     /// that never sends a POST again.
+    #[serde(with = "Span")]
     pub idle_time: Duration,
     /// Bytes of a request's head.
+    #[serde(with = "Bytes")]
     pub head_bytes: usize,
     /// Fields of a request's head.
     pub head_fields: usize,
     /// Bytes of a body: an object of 3 MiB, the old object, and the envelope.
+    #[serde(with = "Bytes")]
     pub body_bytes: usize,
     /// How long a body may take.
+    #[serde(with = "Span")]
     pub body_time: Duration,
     /// Bytes a second that a body must arrive with after its first second.
+    #[serde(with = "Bytes")]
     pub body_rate: usize,
     /// Nesting of JSON.
     pub json_depth: usize,
@@ -31,45 +42,60 @@ pub struct Limits {
     /// Connections at once from one address.
     pub connections_per_address: usize,
     /// How long the server waits before it accepts again, when the process has no file descriptor left.
+    #[serde(with = "Span")]
     pub accept_pause: Duration,
     /// Bytes of all bodies larger than [`Limits::inline_bytes`] that are held at once.
+    #[serde(with = "Bytes")]
     pub bodies_bytes: usize,
     /// How long a client may take nothing of an answer.
+    #[serde(with = "Span")]
     pub answer_time: Duration,
     /// Evaluations at once, of each of the two kinds: those in a connection's own task, and those on the pool, which
     /// has as many threads. The number of cores.
     pub evaluations: usize,
     /// How long a request waits for a turn to be evaluated.
+    #[serde(with = "Span")]
     pub queue_time: Duration,
     /// Bodies larger than this are evaluated on the pool of threads, never inline.
+    #[serde(with = "Bytes")]
     pub inline_bytes: usize,
     /// The deadline of a request without `?timeout=`.
+    #[serde(with = "Span")]
     pub deadline: Duration,
     /// The shortest deadline that `?timeout=` leads to.
+    #[serde(with = "Span")]
     pub shortest_deadline: Duration,
     /// What is taken off `?timeout=`, which is rounded up to seconds, to answer before the caller gives up.
+    #[serde(with = "Span")]
     pub deadline_margin: Duration,
     /// Bytes of a policy's linear memory.
+    #[serde(with = "Bytes")]
     pub policy_memory: usize,
     /// Elements of a policy's table.
     pub policy_table: usize,
     /// Bytes of a policy's stack.
+    #[serde(with = "Bytes")]
     pub policy_stack: usize,
     /// Bytes of a policy's answer.
+    #[serde(with = "Bytes")]
     pub policy_output: usize,
     /// Bytes of an AdmissionReview that is sent back.
+    #[serde(with = "Bytes")]
     pub answer_bytes: usize,
     /// Instances of policies at once, in the whole process.
     pub policy_instances: u32,
     /// How long one evaluation may take.
+    #[serde(with = "Span")]
     pub policy_time: Duration,
     /// Holdings that are handed to one evaluation.
     pub holdings: usize,
     /// Objects that are remembered without a cluster.
     pub remembered_objects: usize,
     /// How long the server goes on accepting after SIGTERM.
+    #[serde(with = "Span")]
     pub drain_delay: Duration,
     /// How long it then waits for requests under way.
+    #[serde(with = "Span")]
     pub drain_time: Duration,
 }
 
@@ -108,6 +134,58 @@ impl Default for Limits {
             remembered_objects: 100_000,
             drain_delay: Duration::from_secs(15),
             drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Whether a server can run within these.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is too small, by its name in the configuration, and what may stand there.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let smallest = [
+            ("handshakes", self.handshakes, 1),
+            ("headBytes", self.head_bytes, 8 * 1024),
+            ("headFields", self.head_fields, 16),
+            ("bodyBytes", self.body_bytes, 1024),
+            ("jsonDepth", self.json_depth, 16),
+            ("connections", self.connections, 1),
+            ("connectionsPerAddress", self.connections_per_address, 1),
+            ("bodiesBytes", self.bodies_bytes, self.body_bytes),
+            ("evaluations", self.evaluations, 1),
+            ("policyMemory", self.policy_memory, 1024 * 1024),
+            ("policyTable", self.policy_table, 1),
+            ("policyStack", self.policy_stack, 64 * 1024),
+            ("policyOutput", self.policy_output, 1024),
+            ("answerBytes", self.answer_bytes, 1024),
+            ("holdings", self.holdings, 1),
+        ];
+        match smallest.iter().find(|(_, value, least)| value < least) {
+            Some((field, value, least)) => {
+                Err((field, format!("{value} is too small; give at least {least}")))
+            }
+            None => self.check_times(),
+        }
+    }
+
+    fn check_times(&self) -> Result<(), (&'static str, String)> {
+        let times = [
+            ("handshakeTime", self.handshake_time),
+            ("headTime", self.head_time),
+            ("idleTime", self.idle_time),
+            ("bodyTime", self.body_time),
+            ("answerTime", self.answer_time),
+            ("deadline", self.deadline),
+            ("shortestDeadline", self.shortest_deadline),
+            ("policyTime", self.policy_time),
+        ];
+        match times.iter().find(|(_, time)| time.is_zero()) {
+            Some((field, _)) => Err((field, "nothing can be done in no time; give e.g. 5s".to_owned())),
+            None => Ok(()),
         }
     }
 }

@@ -90,6 +90,7 @@ pub enum ShedReason {
 #[expect(missing_docs, reason = "the words are the documentation")]
 pub enum Reloaded {
     Certificate,
+    ClientCa,
     Policy,
     Settings,
 }

@@ -163,6 +163,22 @@ impl<'a> Review<'a> {
     }
 }
 
+/// The answer to a review that is larger than it may be, of which the beginning is there: a refusal, which holds whatever
+/// `failurePolicy` says.
+///
+/// # Errors
+///
+/// Without a uid there can be no answer: the reason in one line.
+pub fn too_large(begun: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let line = format!(
+        "the review is larger than {limit} bytes; the limit is limits.bodyBytes of the webhook's configuration"
+    );
+    match uid_of_prefix(begun) {
+        Some(uid) => Ok(refusal(&uid, 413, "RequestEntityTooLarge", &line)),
+        None => Err(line),
+    }
+}
+
 /// The uid of a review of which only the beginning is there; none if it does not stand in it.
 pub fn uid_of_prefix(prefix: &[u8]) -> Option<String> {
     prefix::uid(prefix)

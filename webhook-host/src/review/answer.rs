@@ -4,9 +4,11 @@ use super::{API_VERSION, KIND, Review, text::one_line};
 use crate::judge::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
 use ordinance_contract::{Annotation, Cause, Phase, Verdict};
-use serde::Serialize;
+use schemars::JsonSchema;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Characters of a warning. The API server cuts longer ones once all together exceed 4 KiB.
@@ -32,7 +34,8 @@ pub struct Answering<'a> {
 }
 
 /// What becomes of a request on which a policy gives no verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// It is refused, with code 500.
     #[default]

@@ -214,14 +214,10 @@ fn label(answer: &Answer) -> VerdictLabel {
     }
 }
 
-/// A refusal that holds whatever `failurePolicy` says; without a uid it can only be an HTTP error.
 fn too_large(begun: &[u8], limit: usize) -> Reply {
-    let line = format!(
-        "the review is larger than {limit} bytes; the limit is limits.bodyBytes of the webhook's configuration"
-    );
-    match review::uid_of_prefix(begun) {
-        Some(uid) => reply::review(review::refusal(&uid, 413, "RequestEntityTooLarge", &line)),
-        None => reply::text(StatusCode::PAYLOAD_TOO_LARGE, line),
+    match review::too_large(begun, limit) {
+        Ok(answer) => reply::review(answer),
+        Err(line) => reply::text(StatusCode::PAYLOAD_TOO_LARGE, line),
     }
 }
 

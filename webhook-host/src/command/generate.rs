@@ -1,0 +1,47 @@
+//! `ordinance completions` and `ordinance man`: made from the definition of the command line.
+
+use super::{Exit, definition, print};
+use anyhow::Result;
+use clap::Args;
+use clap_complete::Shell;
+
+/// Print completions for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance completions bash > /etc/bash_completion.d/ordinance
+  source <(ordinance completions zsh)")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Print the manual page, or that of one command
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance man | man -l -
+  ordinance man serve > ordinance-serve.1")]
+pub(super) struct ManArgs {
+    /// The command; without it the page of the whole
+    #[arg(value_parser = ["serve", "review", "schema", "version", "completions", "man"])]
+    command: Option<String>,
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut definition(), "ordinance", &mut script);
+    print(&script)?;
+    Ok(Exit::Fine)
+}
+
+pub(super) fn man(args: &ManArgs) -> Result<Exit> {
+    let mut whole = definition();
+    whole.build();
+    let command = args.command.as_deref().and_then(|name| whole.find_subcommand(name)).unwrap_or(&whole);
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    print(&page)?;
+    Ok(Exit::Fine)
+}

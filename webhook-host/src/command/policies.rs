@@ -1,0 +1,120 @@
+//! From what a command line says of a policy to one that runs: the engine's own limits, everywhere.
+
+use super::PolicyArgs;
+use crate::admission::{Admission, LeftOut};
+use crate::config::{Fault, PolicyConfig, existing, settings};
+use crate::engine::{self, Engine, LoadError, Policy};
+use crate::judge::Judge;
+use crate::limits::Limits;
+use crate::review::OnError;
+use anyhow::{Context, Result};
+use ordinance_case::manifest::Manifest;
+use ordinance_contract::Problem;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Who a policy is.
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) version: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub(super) digest: String,
+}
+
+/// A policy in its place, ready to judge.
+pub(super) struct Judged {
+    /// Its place in paths.
+    pub(super) name: String,
+    pub(super) judge: Arc<dyn Judge>,
+    /// What exists, but can't be read by the policy.
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) on_error: OnError,
+}
+
+/// All policies of a configuration, each with a memory of its own that begins with what exists.
+pub(super) fn all(policies: &[PolicyConfig], state: &[Manifest], limits: &Limits) -> Result<Vec<Judged>> {
+    let engine = Engine::new(limits)?;
+    policies
+        .iter()
+        .map(|config| {
+            let policy = load(&engine, config)?;
+            let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
+            judged(name, policy, config.on_error, state, limits)
+        })
+        .collect()
+}
+
+/// The one policy that flags choose.
+pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
+    let config = PolicyConfig {
+        settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
+        settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
+        ..PolicyConfig::of(args.policy.as_deref())
+    };
+    let policy = load(&Engine::new(limits)?, &config)?;
+    let name = policy.description().name.clone();
+    judged(name, policy, config.on_error, &existing(&args.state)?, limits)
+}
+
+/// What may stand in a policy's settings.
+pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
+    let policy = load(&Engine::new(&Limits::default())?, &PolicyConfig::of(component))?;
+    serde_json::from_str(&policy.description().settings_schema)
+        .with_context(|| format!("policy {}: its schema of settings is not JSON", policy.description().name))
+}
+
+/// Name, version and digest.
+pub(super) fn identity(component: Option<&Path>) -> Result<Identity> {
+    let policy = load(&Engine::new(&Limits::default())?, &PolicyConfig::of(component))?;
+    let digest = match component {
+        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
+        None => Sha256::digest(ordinance_builtin::COMPONENT),
+    };
+    let description = policy.description();
+    Ok(Identity {
+        name: description.name.clone(),
+        version: description.version.clone(),
+        digest: format!("{digest:x}"),
+    })
+}
+
+fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, Fault> {
+    let loaded = match &config.component {
+        Some(path) => Policy::load(engine, path, &config.settings),
+        None => Policy::built_in(engine, &config.settings),
+    };
+    loaded.map_err(|error| match error {
+        LoadError { fault: engine::Fault::Settings(problems), .. } => unusable(config, &problems),
+        other => Fault::new(&config.component_place, other),
+    })
+}
+
+/// All problems of settings in one line, at the place where they stand.
+fn unusable(config: &PolicyConfig, problems: &[Problem]) -> Fault {
+    let lines: Vec<String> = problems
+        .iter()
+        .map(
+            |Problem { field, message }| {
+                if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
+            },
+        )
+        .collect();
+    let way_out = "`ordinance schema settings` prints what may stand there";
+    Fault::new(&config.settings_place, format_args!("{}; {way_out}", lines.join("; ")))
+}
+
+/// A policy that remembers what exists.
+fn judged(
+    name: String,
+    policy: Policy,
+    on_error: OnError,
+    state: &[Manifest],
+    limits: &Limits,
+) -> Result<Judged> {
+    let admission = Admission::new(policy, limits);
+    let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
+    let left_out = admission.fill(objects).context("--state")?;
+    Ok(Judged { name, judge: Arc::new(admission), left_out, on_error })
+}

@@ -1,0 +1,120 @@
+//! `ordinance review`: one admission review, answered as the server would answer it.
+
+use super::{Exit, PolicyArgs, output, policies, print};
+use crate::admission::LeftOut;
+use crate::config::Fault;
+use crate::limits::Limits;
+use crate::review::{self, Answer, Answering, OnError, Review};
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use ordinance_contract::Phase;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Answer one AdmissionReview as the server would, byte for byte.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance review request.json
+  ordinance review --phase validate --state cluster.yaml < request.json
+  ordinance review request.json | jq -r '.response.patch | @base64d'
+
+Exit codes: 0 allowed, 1 denied, 2 no verdict.")]
+pub(super) struct ReviewArgs {
+    /// An AdmissionReview; `-` or nothing for stdin.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Which webhook is asked.
+    #[arg(long, value_enum, default_value_t, env = "ORDINANCE_PHASE", hide_env = true)]
+    phase: PhaseArg,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// Which webhook is asked.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum PhaseArg {
+    /// The mutating one.
+    #[default]
+    Mutate,
+    /// The validating one.
+    Validate,
+}
+
+pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
+    let limits = Limits::default();
+    let body = body(args.file.as_deref(), limits.body_bytes)?;
+    if body.len() > limits.body_bytes {
+        return too_large(&body, limits.body_bytes);
+    }
+    let judge = policies::only(&args.policy, &limits)?;
+    for LeftOut { object, reason } in &judge.left_out {
+        output::note(&format!(
+            "{} {} exists, but can't be read by the policy: {reason}",
+            object.resource, object.name
+        ));
+    }
+    let review = Review::parse(&body, limits.json_depth)?;
+    let by = Answering {
+        policy: &judge.name,
+        phase: args.phase.into(),
+        on_error: OnError::Deny,
+        limit: limits.answer_bytes,
+    };
+    let outcome = judge.judge.judge(&review.request(by.phase), Instant::now() + limits.deadline);
+    told(review.answer(&by, outcome))
+}
+
+/// Prints an answer; the exit code says what it is.
+fn told(answer: Answer) -> Result<Exit> {
+    match answer {
+        Answer::Verdict { allowed, body, .. } => {
+            print(&body)?;
+            Ok(if allowed { Exit::Fine } else { Exit::Refused })
+        }
+        Answer::Failed { body, .. } => {
+            print(&body)?;
+            Ok(Exit::Unjudged)
+        }
+        Answer::Deferred { message, .. } => bail!(message),
+        Answer::Unavailable => bail!("the index is not ready"),
+    }
+}
+
+/// What the server answers to a body over its limit.
+fn too_large(body: &[u8], limit: usize) -> Result<Exit> {
+    match review::too_large(body, limit) {
+        Ok(answer) => {
+            print(&answer)?;
+            Ok(Exit::Unjudged)
+        }
+        Err(line) => bail!(line),
+    }
+}
+
+/// At most one byte more than the limit.
+fn body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Fault> {
+    match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
+            Fault::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
+        }),
+        None => read(io::stdin().lock(), limit).map_err(|error| Fault::new("stdin", error)),
+    }
+}
+
+fn read(source: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    source.take(limit as u64 + 1).read_to_end(&mut body)?;
+    Ok(body)
+}
+
+impl From<PhaseArg> for Phase {
+    fn from(phase: PhaseArg) -> Self {
+        match phase {
+            PhaseArg::Mutate => Self::Mutate,
+            PhaseArg::Validate => Self::Validate,
+        }
+    }
+}

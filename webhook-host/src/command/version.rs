@@ -1,0 +1,32 @@
+//! `ordinance version`: which host, which policy, which engine.
+
+use super::{Exit, policies, print};
+use anyhow::Result;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Print the versions of Ordinance, of the policy and of wasmtime.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance version
+  ordinance version --policy mine.wasm")]
+pub(super) struct VersionArgs {
+    /// The policy; without it the built-in `storage`.
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
+    policy: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
+    let policy = policies::identity(args.policy.as_deref())?;
+    let text = format!(
+        "ordinance {}\npolicy {} {} sha256:{}\nwasmtime {}\n",
+        env!("CARGO_PKG_VERSION"),
+        policy.name,
+        policy.version,
+        policy.digest,
+        crate::engine::Engine::wasmtime_version(),
+    );
+    print(text.as_bytes())?;
+    Ok(Exit::Fine)
+}

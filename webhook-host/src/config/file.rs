@@ -1,0 +1,190 @@
+//! The configuration file: every field, with its default. `ordinance schema config` prints its JSON Schema.
+
+use super::policy::UNNAMED;
+use super::units::Span;
+use crate::limits::Limits;
+use crate::review::OnError;
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration of `ordinance serve`. Paths are relative to the file's directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// Where admission reviews are answered, over TLS; port 0 picks a free one.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are, in plain HTTP; port 0 picks a free one.
+    #[schemars(with = "String")]
+    pub admin_listen: SocketAddr,
+    /// The server's certificate, and which clients may connect.
+    pub certificate: CertificateFile,
+    /// The policies by name: each answers under `/mutate/<name>` and `/validate/<name>`. Without any, the built-in one
+    /// is `storage`.
+    pub policies: BTreeMap<String, PolicyFile>,
+    /// What becomes of a request on which a policy gives no verdict, unless the policy says otherwise.
+    pub on_error: OnError,
+    /// Manifests of what exists already, where there is no cluster to ask: files or directories.
+    pub state: Vec<PathBuf>,
+    /// Written once the server is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_file: Option<PathBuf>,
+    /// What is logged, to stderr.
+    pub log: LogFile,
+    /// Every cap of the process.
+    pub limits: Limits,
+}
+
+/// The server's certificate, and which clients may connect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CertificateFile {
+    /// Where the certificate comes from; `files` where they are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<CertificateSource>,
+    /// The certificate and those that signed it, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The DNS names and addresses of a self-signed certificate, beside `localhost`, `127.0.0.1` and `::1`.
+    pub names: Vec<String>,
+    /// CA certificates, PEM: only clients with a certificate of one of them may connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+    /// Of those clients, only these may: DNS names or common names. Without any, all.
+    pub allowed_names: Vec<String>,
+    /// How often the files are looked at for a change.
+    #[serde(with = "Span")]
+    #[schemars(with = "Span")]
+    pub reload_interval: Duration,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateSource {
+    /// Issued and rotated by Ordinance itself, in a cluster.
+    SelfManaged,
+    /// Read from two files, and again when they change.
+    Files,
+    /// Made at start and never written, for trying things out.
+    SelfSigned,
+}
+
+/// One policy with its settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PolicyFile {
+    /// A Wasm component; without it the built-in policy `storage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<PathBuf>,
+    /// Its settings; `ordinance schema settings` prints what may stand here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Value>,
+    /// The same from a file of YAML or JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings_file: Option<PathBuf>,
+    /// What becomes of a request on which it gives no verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<OnError>,
+}
+
+/// What is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LogFile {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least important lines that are written.
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What needs somebody.
+    Error,
+    /// What may need somebody soon.
+    Warn,
+    /// Denials, reloads, start and stop.
+    #[default]
+    Info,
+    /// One line a request.
+    Debug,
+    /// Everything, also of the libraries.
+    Trace,
+}
+
+/// The JSON Schema of [`ConfigFile`].
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(ConfigFile);
+    schema.insert("title".to_owned(), "Configuration of ordinance serve".into());
+    schema.into()
+}
+
+// === impl ConfigFile ===
+
+impl Default for ConfigFile {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
+            admin_listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            certificate: CertificateFile::default(),
+            policies: BTreeMap::new(),
+            on_error: OnError::default(),
+            state: Vec::new(),
+            ready_file: None,
+            log: LogFile::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl ConfigFile {
+    /// Gives the policy of the flags, or the built-in one where none is named, its name.
+    pub fn name_policy(&mut self, name: &str) {
+        if self.policies.is_empty() {
+            self.policies.insert(UNNAMED.to_owned(), PolicyFile::default());
+        }
+        if let Some(policy) = self.policies.remove(UNNAMED) {
+            self.policies.insert(name.to_owned(), policy);
+        }
+    }
+}
+
+// === impl CertificateFile ===
+
+impl Default for CertificateFile {
+    fn default() -> Self {
+        Self {
+            source: None,
+            cert_file: None,
+            key_file: None,
+            names: Vec::new(),
+            client_ca: None,
+            allowed_names: Vec::new(),
+            // A Secret volume takes a minute or so to change anyway.
+            reload_interval: Duration::from_secs(10),
+        }
+    }
+}

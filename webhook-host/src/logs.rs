@@ -1,0 +1,49 @@
+//! Where log lines go: stderr, as text for people or JSON for machines.
+
+use crate::command::{Color, CommonArgs};
+use crate::config::{LogFile, LogFormat, LogLevel};
+use std::io;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+/// Starts logging for the rest of the process. Only a binary may do so, once.
+pub fn start(log: LogFile, color: Color) {
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = match log.format {
+        LogFormat::Text => lines.with_ansi(color.on_stderr()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).boxed(),
+    };
+    // A second call changes nothing; there is none.
+    let _ = registry().with(lines.with_filter(filter(log.level))).try_init();
+}
+
+/// Libraries are heard only from warnings on, or when everything is wanted.
+fn filter(level: LogLevel) -> Targets {
+    let own = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let others = if level == LogLevel::Trace { own } else { own.min(LevelFilter::WARN) };
+    Targets::new().with_default(others).with_target("ordinance", own)
+}
+
+// === impl LogLevel ===
+
+impl LogLevel {
+    /// The level after `-q` or `-v`, where none was named.
+    #[must_use]
+    pub const fn adjusted(self, common: CommonArgs) -> Self {
+        match (common.quiet, common.verbose) {
+            (true, _) => Self::Error,
+            (false, 0) => self,
+            (false, 1) => Self::Debug,
+            (false, _) => Self::Trace,
+        }
+    }
+}
