@@ -1,0 +1,219 @@
+//! Configuration that can't be: one line that names the place and the way out, exit code 2, and nothing bound.
+
+use crate::files::{directory, pair, write};
+use crate::run::{Ended, end, ordinance, run_in};
+use std::net::TcpListener;
+use std::path::Path;
+
+/// The one line of stderr of a server that must not start. What it is told to listen on is taken: if it came so far as
+/// to bind, it would say that instead.
+fn refused(directory: &Path, arguments: &[&str]) -> String {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut all = vec!["serve", "--listen", &address, "--admin-listen", &address];
+    all.extend_from_slice(arguments);
+    let Ended { code, stdout, stderr } = run_in(directory, &all);
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
+    stderr.trim_end().strip_prefix("error: ").unwrap().to_owned()
+}
+
+#[test]
+fn a_server_needs_a_certificate() {
+    let empty = directory(&[]);
+    assert_eq!(
+        refused(empty.path(), &[]),
+        "certificate: there is none to serve; give --tls-cert FILE --tls-key FILE, or --self-signed to try things out"
+    );
+    assert_eq!(
+        refused(empty.path(), &["--cert", "self-managed"]),
+        "--cert: self-managed needs a cluster, and this server knows of none; give --tls-cert FILE --tls-key FILE, \
+         or --self-signed to try things out"
+    );
+}
+
+#[test]
+fn key_files_must_be_readable_whole_and_belong_together() {
+    let ((certificate, key), (_, other)) = (pair(), pair());
+    let files =
+        directory(&[("tls.crt", &certificate), ("tls.key", &key), ("other.key", &other), ("empty", "")]);
+    for (certificate, key, why) in [
+        (
+            "none.crt",
+            "tls.key",
+            "none.crt: No such file or directory (os error 2); give a file that this process may read",
+        ),
+        (
+            "tls.crt",
+            "other.key",
+            "other.key: is not the key of tls.crt; give the two files that were made together",
+        ),
+        (
+            "empty",
+            "tls.key",
+            "empty: holds no PEM certificate; put the server's certificate there, then the ones that signed it",
+        ),
+        ("tls.crt", "empty", "empty: holds no PEM private key; put the certificate's key there, unencrypted"),
+    ] {
+        let line = refused(files.path(), &["--tls-cert", certificate, "--tls-key", key]);
+        assert_eq!(line, format!("--tls-cert: {why}"));
+    }
+}
+
+#[test]
+fn client_authentication_needs_a_ca() {
+    let files = directory(&[("ca", "nothing")]);
+    assert_eq!(
+        refused(files.path(), &["--self-signed", "--allowed-name", "apiserver"]),
+        "--allowed-name: names are checked only against a CA; give --client-ca FILE too"
+    );
+    let line = refused(files.path(), &["--self-signed", "--client-ca", "ca"]);
+    assert!(line.starts_with("--client-ca: ca: holds no PEM certificate"), "{line}");
+}
+
+#[test]
+fn a_fault_of_the_file_is_named_with_its_field_and_line() {
+    for (text, begins) in [
+        ("listen: nowhere", "o.yaml: listen: invalid socket address syntax"),
+        ("lisen: x", "o.yaml: "),
+        (
+            "limits:\n  bodyBytes: 7MB\n",
+            "o.yaml: limits.bodyBytes: `7MB` is no size; write e.g. 512Ki, 64Mi or a number of bytes",
+        ),
+        ("limits: {idleTime: 120}\n", "o.yaml: limits.idleTime: "),
+        ("limits: {connections: 0}\n", "o.yaml: limits.connections: 0 is too small; give at least 1"),
+        ("limits: {deadline: 0s}\n", "o.yaml: limits.deadline: nothing can be done in no time; give e.g. 5s"),
+        ("listen: [", "o.yaml: "),
+        ("policies: {Bad_Name: {}}", "policies.Bad_Name: is no name for a path"),
+        (
+            "policies: {a: {settings: {}, settingsFile: x}}",
+            "o.yaml: policies.a.settings: settingsFile is set too; give one of the two",
+        ),
+        (
+            "policies: {a: {settingsFile: none.yaml}}",
+            "o.yaml: policies.a.settingsFile: none.yaml: No such file or directory",
+        ),
+        (
+            "policies: {a: {component: none.wasm}}",
+            "o.yaml: policies.a.component: policy none.wasm: can't be read: No such file",
+        ),
+        ("policies: {a: {settings: {mode: Never}}}", "o.yaml: policies.a.settings: mode: "),
+    ] {
+        let files = directory(&[("o.yaml", text)]);
+        let line = refused(files.path(), &["--self-signed", "--config", "o.yaml"]);
+        assert!(line.starts_with(begins), "{text}: {line}");
+    }
+    let files = directory(&[("o.yaml", "limits:\n  bodyBytes: 1\n  nonsense: 1\n")]);
+    let line = refused(files.path(), &["--self-signed", "--config", "o.yaml"]);
+    assert!(line.contains("nonsense") && line.contains("line 3"), "{line}");
+}
+
+#[test]
+fn settings_are_checked_against_the_policy() {
+    let files = directory(&[
+        ("s.yaml", "isolation:\n  growth: Maybe\n"),
+        ("broken.yaml", "a: [\n"),
+        ("p.wasm", "\0asm"),
+    ]);
+    let line = refused(files.path(), &["--self-signed", "--settings", "s.yaml"]);
+    assert!(line.starts_with("s.yaml: isolation.growth: "), "{line}");
+    assert!(line.ends_with("; `ordinance schema settings` prints what may stand there"), "{line}");
+    let line = refused(files.path(), &["--self-signed", "--settings", "broken.yaml"]);
+    assert!(line.starts_with("--settings: broken.yaml: "), "{line}");
+    let line = refused(files.path(), &["--self-signed", "--policy", "p.wasm"]);
+    assert!(line.starts_with("--policy: policy p.wasm: is not a WebAssembly component"), "{line}");
+}
+
+#[test]
+fn state_must_be_readable() {
+    let files = directory(&[("s.yaml", "kind: Pod\n---\nhello\n")]);
+    let line = refused(files.path(), &["--self-signed", "--state", "s.yaml"]);
+    assert!(line.starts_with("--state: s.yaml: line 1, column 1: "), "{line}");
+    let line = refused(files.path(), &["--self-signed", "--state", "none"]);
+    assert!(line.starts_with("--state: none: No such file or directory"), "{line}");
+}
+
+#[test]
+fn flags_and_a_file_do_not_both_name_policies() {
+    let files = directory(&[("o.yaml", "policies: {a: {}}"), ("s.yaml", "{}")]);
+    assert_eq!(
+        refused(files.path(), &["--self-signed", "--config", "o.yaml", "--settings", "s.yaml"]),
+        "--settings: the file names its policies itself; set policies.<name>.settingsFile there, or leave policies out"
+    );
+}
+
+#[test]
+fn the_ready_file_needs_a_directory() {
+    let empty = directory(&[]);
+    assert_eq!(
+        refused(empty.path(), &["--self-signed", "--ready-file", "none/ready.json"]),
+        "--ready-file: none/ready.json: is no place for a file; give a path in a directory that exists"
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_with_its_flag() {
+    let empty = directory(&[]);
+    let line = refused(empty.path(), &["--self-signed", "-q"]);
+    assert!(line.starts_with("--listen: can't listen on 127.0.0.1:"), "{line}");
+    assert!(line.ends_with("give another address, or port 0"), "{line}");
+}
+
+/// What is printed for a field, with its source.
+fn field<'a>(printed: &'a str, name: &str) -> (&'a str, &'a str) {
+    let line = printed.lines().find(|line| line.trim_start().starts_with(&format!("{name}:"))).unwrap();
+    let (value, source) = line.split_once(" # ").unwrap();
+    (value.split_once(':').unwrap().1.trim(), source)
+}
+
+#[test]
+fn a_flag_counts_before_its_variable_before_the_file_before_the_default() {
+    let file = "listen: 127.0.0.1:1\nadminListen: 127.0.0.1:2\nreadyFile: ready\nlog: {format: json}\n";
+    let files = directory(&[("o.yaml", file)]);
+    let ended = end(ordinance(&[
+        "serve",
+        "--config",
+        "o.yaml",
+        "--self-signed",
+        "--listen",
+        "127.0.0.1:5",
+        "--print-config",
+    ])
+    .env("ORDINANCE_LISTEN", "127.0.0.1:3")
+    .env("ORDINANCE_ADMIN_LISTEN", "127.0.0.1:4")
+    .env("ORDINANCE_ALLOWED_NAME", "")
+    .current_dir(files.path()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let printed = |name| field(&ended.stdout, name);
+    assert_eq!(printed("listen"), ("\"127.0.0.1:5\"", "--listen"));
+    assert_eq!(printed("adminListen"), ("\"127.0.0.1:4\"", "ORDINANCE_ADMIN_LISTEN"));
+    assert_eq!(printed("readyFile"), ("ready", "o.yaml"));
+    assert_eq!(printed("format"), ("json", "o.yaml"));
+    assert_eq!(printed("level"), ("info", "default"));
+    assert_eq!(printed("source"), ("self-signed", "--self-signed"));
+    assert_eq!(printed("storage"), ("{}", "default"));
+    assert_eq!(printed("bodyBytes"), ("7Mi", "default"));
+}
+
+#[test]
+fn what_is_printed_can_be_given_back() {
+    let files = directory(&[("s.yaml", "mode: Warn\n")]);
+    let first = run_in(files.path(), &["serve", "--self-signed", "--settings", "s.yaml", "--print-config"]);
+    write(files.path(), "o.yaml", &first.stdout);
+    let second = run_in(files.path(), &["serve", "--config", "o.yaml", "--print-config"]);
+    let values = |printed: &str| -> Vec<String> {
+        printed.lines().map(|line| line.split(" # ").next().unwrap().trim_end().to_owned()).collect()
+    };
+    assert_eq!((first.code, second.code), (0, 0), "{second:?}");
+    assert_eq!(values(&first.stdout), values(&second.stdout));
+    assert_eq!(field(&second.stdout, "settingsFile"), ("s.yaml", "o.yaml"));
+}
+
+#[test]
+fn paths_of_the_file_are_relative_to_it() {
+    let files = directory(&[]);
+    std::fs::create_dir(files.path().join("etc")).unwrap();
+    write(files.path(), "etc/o.yaml", "policies: {a: {settingsFile: s.yaml}}");
+    write(files.path(), "etc/s.yaml", "mode: Warn");
+    let ended = run_in(files.path(), &["serve", "--self-signed", "--config", "etc/o.yaml", "--print-config"]);
+    assert_eq!(field(&ended.stdout, "settingsFile"), ("etc/s.yaml", "etc/o.yaml"), "{ended:?}");
+}

@@ -1,0 +1,9 @@
+//! The real binary, as people and scripts use it: what it prints, where, and how it exits.
+
+mod configuration;
+mod files;
+mod host;
+mod review;
+mod run;
+mod serve;
+mod usage;

@@ -1,0 +1,114 @@
+//! `ordinance serve`: ready, asked, replaced and stopped.
+
+use crate::files::{creation, directory, pair, volume, write};
+use crate::host::{Host, argument, client};
+use serde_json::Value;
+
+fn allowed(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).unwrap()["response"]["allowed"].as_bool().unwrap()
+}
+
+#[test]
+fn the_second_volume_on_a_directory_is_refused() {
+    let host = Host::start(&[]);
+    assert_eq!(host.admin("/readyz").status, 200);
+    let ask = |name, path: &str| {
+        allowed(&host.post("/validate/storage", &creation(&volume(name, path)).to_string()).body)
+    };
+    assert!(ask("pv", "/srv/www"));
+    assert!(!ask("pv2", "/srv/www"));
+    assert!(ask("pv2", "/srv/www2"));
+}
+
+#[test]
+fn state_is_known_from_the_start() {
+    let files = directory(&[("pv.json", &volume("pv", "/srv/www").to_string())]);
+    let host = Host::start(&["--state", argument(files.path())]);
+    let review = creation(&volume("pv2", "/srv/www")).to_string();
+    assert!(!allowed(&host.post("/validate/storage", &review).body));
+}
+
+#[test]
+fn each_policy_has_its_path_its_settings_and_its_memory() {
+    let config = "policies:\n  strict: {}\n  lenient:\n    settings: {mode: Warn}\n";
+    let files = directory(&[("o.yaml", config)]);
+    let host = Host::start(&["--config", argument(&files.path().join("o.yaml"))]);
+    for policy in ["strict", "lenient"] {
+        let path = format!("/validate/{policy}");
+        assert!(allowed(&host.post(&path, &creation(&volume("pv", "/a")).to_string()).body));
+    }
+    let second = creation(&volume("pv2", "/a")).to_string();
+    assert!(!allowed(&host.post("/validate/strict", &second).body));
+    assert!(allowed(&host.post("/validate/lenient", &second).body));
+    assert_eq!(host.post("/validate/storage", &second).status, 404);
+}
+
+#[test]
+fn the_ready_file_says_where_the_server_is() {
+    let host = Host::start(&[]);
+    assert!(host.ready.https.starts_with("127.0.0.1:") && host.ready.admin.starts_with("127.0.0.1:"));
+    assert!(host.ready.ca_bundle.starts_with("-----BEGIN CERTIFICATE-----\n"));
+    assert!(host.ready.pid > 0);
+}
+
+#[test]
+fn a_new_certificate_is_served_without_a_restart() {
+    let ((first, first_key), (second, second_key)) = (pair(), pair());
+    let files = directory(&[("tls.crt", &first), ("tls.key", &first_key)]);
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("tls.crt"), path("tls.key"));
+    let mut host =
+        Host::with_certificate(&["--tls-cert", &certificate, "--tls-key", &key, "--reload-interval", "10ms"]);
+    let trusts =
+        |host: &Host, ca: &str| client(ca).get(format!("https://{}/", host.ready.https)).call().is_ok();
+    assert!(trusts(&host, &first) && !trusts(&host, &second));
+    write(files.path(), "tls.key", &second_key);
+    host.log_until("is not the key of");
+    assert!(trusts(&host, &first));
+    write(files.path(), "tls.crt", &second);
+    host.log_until("in use from now on");
+    assert!(trusts(&host, &second) && !trusts(&host, &first));
+    let metrics = host.admin("/metrics").body;
+    assert!(
+        metrics.contains(r#"ordinance_reloads_total{what="Certificate",outcome="Taken"} 1"#),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn sigterm_stops_in_order_and_a_second_one_at_once() {
+    for signal in ["TERM", "INT"] {
+        let mut host = Host::start(&["--drain-delay", "1h"]);
+        let review = creation(&volume("pv", "/a")).to_string();
+        let before = host.post("/mutate/storage", &review);
+        assert_eq!((before.status, before.closes), (200, false));
+        host.signal(signal);
+        host.log_until("stopping");
+        assert_eq!(host.admin("/readyz").status, 503);
+        assert_eq!(host.admin("/livez").status, 200);
+        let after = host.post("/mutate/storage", &review);
+        assert_eq!((after.status, after.closes), (200, true));
+        host.signal(signal);
+        let (code, log) = host.ended();
+        assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+#[test]
+fn without_a_drain_delay_sigterm_ends_the_server_by_itself() {
+    let host = Host::start(&["--drain-delay", "0s"]);
+    host.signal("TERM");
+    let (code, log) = host.ended();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.ends_with("stopped"), "{log}");
+}
+
+#[test]
+fn logs_are_json_if_asked_for() {
+    let mut host = Host::start(&["--log-format", "json", "--drain-delay", "0s"]);
+    host.signal("TERM");
+    for line in host.log_until("stopped") {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Help, bad usage, colours and pipes.
+
+use crate::run::{end, ordinance, run};
+use std::process::Stdio;
+
+const COMMANDS: [&str; 6] = ["serve", "review", "schema", "version", "completions", "man"];
+
+#[test]
+fn every_command_helps_with_examples_on_stdout() {
+    for command in COMMANDS {
+        let ended = run(&[command, "--help"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{command}");
+        assert!(ended.stdout.contains("Examples:\n  "), "{}", ended.stdout);
+    }
+    let ended = run(&["--help"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    for command in COMMANDS {
+        assert!(ended.stdout.contains(&format!("\n  {command} ")), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn bad_usage_exits_with_64_and_says_why_on_stderr() {
+    for (arguments, why) in [
+        (&[][..], "Usage: ordinance"),
+        (&["serve", "--lisen", "x"], "--lisen"),
+        (&["serve", "--listen", "nowhere"], "--listen"),
+        (&["serve", "--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
+        (
+            &["serve", "--self-signed", "--tls-cert", "a", "--tls-key", "b"],
+            "--self-signed and --tls-cert are two ways",
+        ),
+        (&["serve", "--cert", "files", "--self-signed"], "--cert names another way"),
+        (&["serve", "--drain-delay", "15"], "write e.g. 15s"),
+        (&["review", "--phase", "both"], "--phase"),
+        (&["schema", "nothing"], "nothing"),
+        (&["version", "-q", "-v"], "cannot be used with"),
+    ] {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{arguments:?}");
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_variable_is_read_like_its_flag() {
+    let ended = end(ordinance(&["serve"]).env("ORDINANCE_LISTEN", "nowhere"));
+    assert_eq!(ended.code, 64);
+    assert!(ended.stderr.contains("--listen"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    for arguments in [&["schema", "config"][..], &["--help"], &["completions", "bash"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = ordinance(arguments).stdout(Stdio::from(writer)).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");
+    }
+}
+
+#[test]
+fn colours_go_to_terminals_alone_unless_asked_for() {
+    let colored = |arguments: &[&str]| run(arguments).stderr.contains('\x1b');
+    assert!(!colored(&["review", "missing.json"]));
+    assert!(colored(&["review", "missing.json", "--color", "always"]));
+    assert!(!colored(&["review", "missing.json", "--color=never"]));
+    assert!(colored(&["--color=always", "nonsense"]));
+    assert!(run(&["--color", "always", "--help"]).stdout.contains('\x1b'));
+    assert!(!run(&["--help"]).stdout.contains('\x1b'));
+}
+
+#[test]
+fn version_names_the_host_the_policy_and_the_engine() {
+    let ended = run(&["version"]);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    let [host, policy, engine] = lines[..] else { panic!("{ended:?}") };
+    assert_eq!(host, concat!("ordinance ", env!("CARGO_PKG_VERSION")));
+    let digest =
+        policy.strip_prefix(concat!("policy storage ", env!("CARGO_PKG_VERSION"), " sha256:")).unwrap();
+    assert!(digest.len() == 64 && digest.chars().all(|c| c.is_ascii_hexdigit()), "{policy}");
+    assert!(engine.starts_with("wasmtime 48."), "{engine}");
+}
+
+#[test]
+fn schemas_are_json_schemas() {
+    for (of, field) in [("settings", "isolation"), ("config", "adminListen"), ("case", "why")] {
+        let ended = run(&["schema", of]);
+        let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert!(schema["properties"].get(field).is_some(), "{of}: {schema:#}");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+    assert_eq!(run(&["schema"]), run(&["schema", "settings"]));
+}
+
+#[test]
+fn the_manual_and_the_completions_know_every_command() {
+    let manual = run(&["man"]).stdout;
+    let completions = run(&["completions", "bash"]).stdout;
+    for command in COMMANDS {
+        assert!(manual.contains(command) && completions.contains(command), "{command}");
+        assert!(run(&["man", command]).stdout.contains(".TH"), "{command}");
+    }
+}
