@@ -34,10 +34,10 @@ pub fn scale(bytes: &[u8]) {
     judge(&SCALE, bytes);
 }
 
-/// Settings: what can be parsed is what has no problems.
+/// Settings: what has no problems can be read. (What can be read may still name no server, and have one.)
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    assert_eq!(Settings::parse(&text).is_ok(), check_settings(&text).is_ok(), "{text}");
+    assert!(check_settings(&text).is_err() || Settings::parse(&text).is_ok(), "{text}");
 }
 
 /// Manifests and cases.
