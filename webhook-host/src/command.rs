@@ -13,6 +13,7 @@ mod version;
 pub use output::{Color, print};
 
 use crate::config::ServeArgs;
+use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -114,9 +115,14 @@ pub fn definition() -> clap::Command {
 /// What to print instead of running: help, or what is wrong.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usage> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let definition = definition().color(Color::asked(&arguments).for_help());
-    let matches = definition.try_get_matches_from(&arguments).map_err(Usage)?;
+    let mut definition = definition().color(Color::asked(&arguments).for_help());
+    let matches = definition.try_get_matches_from_mut(&arguments).map_err(Usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Usage)?;
+    if let Command::Serve(args) = &cli.command
+        && let Some(why) = args.conflict()
+    {
+        return Err(Usage(definition.error(ErrorKind::ArgumentConflict, why)));
+    }
     Ok(Invocation { cli, matches })
 }
 

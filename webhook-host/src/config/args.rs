@@ -163,9 +163,9 @@ impl CertificateArgs {
         given.add("cert", &source, self.cert.as_ref());
         given.add("tls_cert", &["certificate", "certFile"], self.tls_cert.as_ref());
         given.add("tls_key", &["certificate", "keyFile"], self.tls_key.as_ref());
-        given.add("tls_name", &["certificate", "names"], some(&self.tls_name));
+        given.add("tls_name", &["certificate", "names"], names(&self.tls_name).as_ref());
         given.add("client_ca", &["certificate", "clientCa"], self.client_ca.as_ref());
-        given.add("allowed_name", &["certificate", "allowedNames"], some(&self.allowed_name));
+        given.add("allowed_name", &["certificate", "allowedNames"], names(&self.allowed_name).as_ref());
         let interval = self.reload_interval.map(span);
         given.add("reload_interval", &["certificate", "reloadInterval"], interval.as_ref());
     }
@@ -178,6 +178,12 @@ fn span(duration: Duration) -> String {
 
 fn some<T>(list: &Vec<T>) -> Option<&Vec<T>> {
     (!list.is_empty()).then_some(list)
+}
+
+/// Names that were given; an empty variable gives none.
+fn names(list: &[String]) -> Option<Vec<&String>> {
+    let names: Vec<&String> = list.iter().filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// Gathers what was given.
