@@ -1,6 +1,8 @@
 //! Gives the component a memory that a review never has to grow: growing takes a lock of the whole process, which
 //! costs two threads more than the review itself.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a build script talks to cargo")]
+
 /// Bytes of the linear memory at the start: room for the stack, the data, and what a review of 100 KiB allocates.
 const INITIAL_MEMORY: usize = 1024 * 1024;
 

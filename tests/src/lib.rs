@@ -16,12 +16,15 @@ pub use node::{NodeBuild, package};
 use ordinance_case::{Build, Indexed};
 use ordinance_properties::Native;
 
-/// All builds, each with its name.
+/// A build by its name.
+pub type Named = (&'static str, Box<dyn Build + Send + Sync>);
+
+/// All builds.
 ///
 /// # Errors
 ///
 /// What is missing to run one of them.
-pub fn builds() -> Result<Vec<(&'static str, Box<dyn Build + Send + Sync>)>, String> {
+pub fn builds() -> Result<Vec<Named>, String> {
     Ok(vec![
         ("library", Box::new(Indexed(Native))),
         ("component", Box::new(Indexed(ComponentBuild::new()?))),

@@ -38,7 +38,7 @@ pub fn note(text: &str) {
 pub fn answer(object: &Value, answer: &Answer) {
     let (style, mark, word) =
         if answer.allowed { (GREEN, "✔", "accepted") } else { (RED, "✘", "refused") };
-    println!("   {style}{mark} {word}{style:#}  {}", describe(object));
+    println!("   {style}{mark} {word:<8}{style:#}  {}", describe(object));
     if !answer.allowed {
         println!("              {}", answer.message);
     }
