@@ -110,6 +110,9 @@ impl Telling<'_> {
                 format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled())
             }
             Line::EqualReader => self.who_reads(),
+            Line::Equal if self.our_export().is_none() => {
+                ": two PersistentVolumes of one volume overwrite each other's files".to_owned()
+            }
             Line::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
             Line::NestedReader => ": one sees the files of the other".to_owned(),
             Line::Nested => match self.overlap {
@@ -181,7 +184,7 @@ impl Telling<'_> {
         match self.overlap {
             Overlap::Equal => format!("Give {}", self.elsewhere()),
             Overlap::Inside | Overlap::Around => {
-                let recycled = self.recycled();
+                let recycled = if self.is_of_group() { "each of them".to_owned() } else { self.recycled() };
                 format!(
                     "Set persistentVolumeReclaimPolicy: Retain on {recycled}, or give {}",
                     self.elsewhere()
@@ -211,17 +214,27 @@ impl Telling<'_> {
 
     /// A group can't be named by one annotation: nobody knows all its names.
     fn annotation(&self) -> String {
-        match self.theirs.holding.count {
-            0 | 1 => format!("it ordinance.dev/shared-with: {}", self.sharing),
-            _ => format!("each of them ordinance.dev/shared-with: {}", self.ours.short),
+        if self.is_of_group() {
+            format!("each of them ordinance.dev/shared-with: {}", self.ours.short)
+        } else {
+            format!("it ordinance.dev/shared-with: {}", self.sharing)
         }
     }
 
+    fn is_of_group(&self) -> bool {
+        self.theirs.holding.count > 1
+    }
+
     fn take_over(&self) -> String {
-        if self.theirs.note.state == State::Kept {
+        if self.theirs.note.state == State::Kept || self.is_of_group() {
             return String::new();
         }
-        format!("; to take its files over: ordinance.dev/takes-over: {}", self.theirs.short())
+        let mut names = self.ours.note.takes_over.clone();
+        names.push(self.theirs.holding.holder.name.to_string());
+        format!(
+            "; to take its files over: ordinance.dev/takes-over: {}",
+            export::cut(&names.join(", "), PROPOSAL_CHARS)
+        )
     }
 
     /// A directory beside the outer one of both, as the volume would write it.
