@@ -148,18 +148,22 @@ impl Subject for Change<'_> {
             findings.warn(unknown(&self.volume, path));
         }
         let mut found = found(&self.volume, holdings, exports);
-        found.retain(|found| found.outcome > outcome_before(old, found, exports));
+        found.retain(|found| found.outcome > Outcome::Meant && found.is_worse_than(old, exports));
         each_told(&self.volume, &found, &mut findings, |findings, found| {
-            let fact = found.telling(&self.volume, "", exports).fact();
-            findings.warn_with(&fact, "This is new with this update; updates are never refused");
+            let telling = found.telling(&self.volume, "", exports);
+            findings.warn_with(&telling.fact(), &told_by_update(&telling));
         });
         findings.into_verdict(None)
     }
 }
 
-/// What followed from an overlap for the volume as it was.
-fn outcome_before(old: &Volume, found: &Found<'_>, settings: &Exports) -> Outcome {
-    judged(old, &found.theirs).map_or(Outcome::Silent, |(_, line)| line.outcome(settings))
+/// That an overlap is new; with a way out only where the volume can still be changed.
+fn told_by_update(telling: &Telling<'_>) -> String {
+    let new = "This is new with this update; updates are never refused";
+    match telling.line {
+        Line::EqualReader => format!("{new}. {}", telling.remedy()),
+        _ => new.to_owned(),
+    }
 }
 
 // === impl Found ===
@@ -167,6 +171,14 @@ fn outcome_before(old: &Volume, found: &Found<'_>, settings: &Exports) -> Outcom
 impl<'a> Found<'a> {
     fn telling(&'a self, ours: &'a Volume, sharing: &'a str, settings: &'a Exports) -> Telling<'a> {
         Telling { ours, theirs: &self.theirs, overlap: self.overlap, line: self.line, sharing, settings }
+    }
+
+    /// Whether the overlap is judged more strictly than that of the volume as it was. `rm -rf` is worse than writers in
+    /// one directory, though either is refused.
+    fn is_worse_than(&self, old: &Volume, settings: &Exports) -> bool {
+        let strictness = |line: Line| (line.outcome(settings), line == Line::Recycle);
+        let before = judged(old, &self.theirs).map(|(_, line)| strictness(line));
+        before.is_none_or(|before| strictness(self.line) > before)
     }
 
     /// The field of the volume that is at fault.
@@ -294,7 +306,11 @@ fn spared(found: &Found<'_>, telling: &Telling<'_>) -> String {
 
 /// An overlap for the audit log.
 fn record(telling: &Telling<'_>) -> String {
-    format!("{} on {} and {}", telling.ours.short, telling.export(), telling.theirs.short())
+    let (ours, theirs) = (&telling.ours.short, telling.theirs.short());
+    match telling.line {
+        Line::SameHandle => format!("{ours} with the volumeHandle of {theirs}"),
+        _ => format!("{ours} on {} and {theirs}", telling.export()),
+    }
 }
 
 fn unknown(volume: &Volume, path: &str) -> String {
