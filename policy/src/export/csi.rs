@@ -74,7 +74,7 @@ impl CsiSource<'_> {
                 .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !value.is_empty())
                 .map(|(key, _)| &**key)
         };
-        match ["subdir", "share", "source", "rootPath"].iter().find_map(said) {
+        match ["subdir", "share", "source", "rootPath", "path"].iter().find_map(said) {
             Some(key) => format!("spec.csi.volumeAttributes.{key}"),
             None => "spec.csi.volumeHandle".to_owned(),
         }
