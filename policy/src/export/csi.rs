@@ -2,7 +2,7 @@
 
 use super::{Export, MountOptions, Place, Protocol, Server};
 use crate::json::{self, Text};
-use crate::settings::{Exports, Isolation};
+use crate::settings::Exports;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -83,11 +83,6 @@ impl CsiSource<'_> {
     /// Whether the driver's attributes say where a volume lies, rather than its handle.
     pub(crate) fn is_located_by_attributes(&self) -> bool {
         matches!(&*self.driver, "nfs.csi.k8s.io" | "smb.csi.k8s.io")
-    }
-
-    /// Whether replicas can share the driver's volumes.
-    pub(crate) fn is_shared(&self, isolation: &Isolation) -> bool {
-        is_cephfs(&self.driver) || isolation.shared_csi_drivers.iter().any(|driver| *driver == *self.driver)
     }
 
     /// `server`, `share` and `subdir`.

@@ -59,7 +59,7 @@ impl Volume {
         };
         let mut note = Note::of(view, export.as_ref(), &settings.exports);
         let by_handle =
-            view.spec.csi.as_ref().filter(|csi| export.is_none() && is_known_by_handle(csi, settings));
+            view.spec.csi.as_ref().filter(|csi| export.is_none() && !csi.is_located_by_attributes());
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
         let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::from);
         let generated = format!("{}*", &*view.metadata.generate_name);
@@ -167,11 +167,6 @@ fn field(view: &View<'_>) -> String {
         None if view.spec.cephfs.is_some() => "spec.cephfs.path".to_owned(),
         None => "spec.nfs.path".to_owned(),
     }
-}
-
-/// Whether volumes of a driver, which replicas can share, are told apart by nothing but handle and attributes.
-fn is_known_by_handle(csi: &CsiSource<'_>, settings: &Settings) -> bool {
-    csi.is_shared(&settings.isolation) && !csi.is_located_by_attributes()
 }
 
 /// What the attributes say, short (FNV-1a); who provisioned the volume for whom left out.
