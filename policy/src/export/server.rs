@@ -1,6 +1,7 @@
 //! Servers by their canonical names.
 
 use crate::settings::Exports;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A server: the name that all its aliases stand for.
@@ -23,16 +24,19 @@ impl Server {
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
 
-    /// A cluster that is known by its monitors, in whatever order; none without any.
+    /// A cluster that is known by its monitors, in whatever order; none without any. The aliases of a name can be all
+    /// monitors of the cluster that it stands for.
     pub(crate) fn of_monitors<'t>(
         monitors: impl Iterator<Item = &'t str>,
         settings: &Exports,
     ) -> Option<Self> {
-        let mut monitors: Vec<String> = monitors.map(without_monitor_port).map(normalised).collect();
-        monitors.retain(|monitor| !monitor.is_empty());
-        monitors.sort_unstable();
-        monitors.dedup();
-        (!monitors.is_empty()).then(|| Self::through_aliases(monitors.join(","), settings))
+        let monitors: Vec<Self> =
+            monitors.map(without_monitor_port).filter_map(|name| Self::resolve(name, settings)).collect();
+        let names: BTreeSet<&str> = monitors.iter().map(Self::name).collect();
+        let name = Vec::from_iter(names).join(",");
+        let aliases: BTreeSet<&str> = monitors.iter().filter_map(Self::alias).collect();
+        let alias = (!aliases.is_empty()).then(|| Vec::from_iter(aliases).join(","));
+        (!name.is_empty()).then_some(Self { name, alias, respelled: None })
     }
 
     fn through_aliases(server: String, settings: &Exports) -> Self {
@@ -132,5 +136,15 @@ mod tests {
         let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &Exports::default());
         assert_eq!(cluster(&["b:6789", "A"]), cluster(&["a:3300", "b"]));
         assert_eq!(cluster(&["", " "]), None);
+    }
+
+    #[test]
+    fn all_monitors_can_stand_for_one_cluster() {
+        let settings = aliases("ceph", &["10.0.0.1", "10.0.0.2"]);
+        let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &settings);
+        let server = cluster(&["10.0.0.2:6789", "10.0.0.1:6789"]);
+        assert_eq!(server.as_ref().map(Server::name), Some("ceph"));
+        assert_eq!(server.as_ref().and_then(Server::alias), Some("10.0.0.1,10.0.0.2"));
+        assert_eq!(cluster(&["10.0.0.1", "other"]).as_ref().map(Server::name), Some("ceph,other"));
     }
 }
