@@ -17,7 +17,7 @@ pub(crate) const SCHEMA: &str = include_str!("../settings.schema.json");
 
 /// Settings of the policy `storage`. Every field may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, derive(JsonSchema), schemars(title = "Settings of the policy storage"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
     /// Whether the policy refuses, or only says what it would refuse. By default `Enforce`.
