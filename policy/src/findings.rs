@@ -32,12 +32,14 @@ impl Findings {
         Self { mode, causes: Vec::new(), warnings: Vec::new(), audit: Vec::new() }
     }
 
-    /// Something that is refused; a warning under `mode: Warn`.
+    /// Something that is refused, said once, however often it is found; a warning under `mode: Warn`.
     pub(crate) fn deny(&mut self, field: impl Into<String>, message: impl Into<String>) {
         match self.mode {
             Mode::Enforce => {
-                self.causes
-                    .push(Cause { field: field.into(), message: one_line(&message.into(), MESSAGE_CHARS) });
+                let cause = Cause { field: field.into(), message: one_line(&message.into(), MESSAGE_CHARS) };
+                if !self.causes.contains(&cause) {
+                    self.causes.push(cause);
+                }
             }
             Mode::Warn => self.warn(message),
         }

@@ -263,9 +263,9 @@ impl<'a> Environment<'a> {
         self.last_before(name, usize::MAX).is_some()
     }
 
-    /// The first entry that takes a reserved name for something else, and its place.
-    pub(super) fn misuse(&self) -> Option<(usize, &'a EnvVar<'a>)> {
-        self.env.iter().enumerate().find(|(_, variable)| {
+    /// The entries that take a reserved name for something else, and their places.
+    pub(super) fn misuses(&self) -> impl Iterator<Item = (usize, &'a EnvVar<'a>)> {
+        self.env.iter().enumerate().filter(|(_, variable)| {
             Ours::named(&variable.name).is_some_and(|ours| !ours.is_declared_by(variable))
         })
     }

@@ -4,7 +4,8 @@ use super::env::{Declaration, Ours};
 use super::optout::OptOut;
 use super::pod::{Site, Unit};
 use super::review::Review;
-use super::view::Part;
+use super::view::{EnvVar, Part};
+use crate::settings::DenyOrWarn;
 
 /// An expression may take the reserved names without declaring them.
 pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
@@ -49,20 +50,25 @@ pub(super) fn refuse_misuse(
         }
     }
     for (site, _) in sites.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
-        let misuse = site.env.misuse();
-        if misuse.is_some_and(|(_, variable)| !old.iter().any(|site| site.env.has_just(variable))) {
-            refuse(site, review);
+        let was_there = |variable: &EnvVar<'_>| old.iter().any(|site| site.env.has_just(variable));
+        for (index, variable) in site.env.misuses().filter(|(_, variable)| !was_there(variable)) {
+            refuse_one(site, index, variable, review);
         }
     }
 }
 
-/// Refuses a container's own use of a reserved name.
+/// Refuses a container's own use of the reserved names.
 pub(super) fn refuse(site: &Site<'_>, review: &mut Review<'_>) {
-    let Some((index, variable)) = site.env.misuse() else { return };
+    for (index, variable) in site.env.misuses() {
+        refuse_one(site, index, variable, review);
+    }
+}
+
+fn refuse_one(site: &Site<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
     let fact = format!(
         "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
         &*site.container.name, &*variable.name
     );
     let remedy = "Remove it: Ordinance declares it where it is needed; for your own use take another name";
-    review.findings.deny_with(format!("{}.env[{index}]", site.field()), &fact, remedy);
+    review.refuse_sharing(DenyOrWarn::Deny, format!("{}.env[{index}]", site.field()), &fact, remedy);
 }
