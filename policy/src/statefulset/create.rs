@@ -47,7 +47,7 @@ fn named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut 
         refuse_alike(unit, survey, review);
         refuse_device(unit, review);
     } else if has_shared_writers(unit, review) {
-        warn_of_growth(unit, review);
+        warn_of_growth(unit, survey, review);
     }
 }
 
@@ -88,25 +88,38 @@ fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
             written(&sibling)
         ));
     }
-    if !carry(unit, &survey.bare, sibling, Because::Siblings, review) {
-        refuse_mixture(unit, survey, review);
+    let before = review.draft.clone();
+    let because = Because::Siblings;
+    let differs = |mounted: &&Mounted<'a>| !carry_one(unit, **mounted, sibling, because, review);
+    if let Some(mounted) = survey.bare.iter().find(differs) {
+        review.draft = before;
+        refuse_another_place(unit, mounted, &sibling, review);
     }
 }
 
-/// Gives mounts the expression of another one, with its variables: all of them, or none.
-fn carry<'a>(
-    unit: &Unit<'a>,
-    mounts: &[Mounted<'a>],
-    from: Mounted<'a>,
-    because: Because,
-    review: &mut Review<'a>,
-) -> bool {
-    let before = review.draft.clone();
-    let all = mounts.iter().all(|mounted| carry_one(unit, *mounted, from, because, review));
-    if !all {
-        review.draft = before;
+/// An expression that leads elsewhere with the variables of another container.
+fn refuse_another_place(
+    unit: &Unit<'_>,
+    mounted: &Mounted<'_>,
+    sibling: &Mounted<'_>,
+    review: &mut Review<'_>,
+) {
+    if !unit.is_named() {
+        return warn_of_mixture(unit, review);
     }
-    all
+    let fact = format!(
+        "{} is mounted at {}, which is another place with the variables of container {:?}: which files it is to see \
+         can't be known",
+        unit.titled(),
+        written(sibling),
+        &*mounted.site.container.name
+    );
+    review.refuse_sharing(
+        DenyOrWarn::Deny,
+        mounted.field(),
+        &fact,
+        "Write a subPathExpr on every mount of it",
+    );
 }
 
 /// Gives one mount the expression of another one, if it means the same there.
@@ -262,7 +275,7 @@ pub(super) fn has_shared_writers<'a>(unit: &Unit<'a>, review: &Review<'a>) -> bo
 }
 
 /// At one replica nobody overwrites anything yet.
-fn warn_of_growth(unit: &Unit<'_>, review: &mut Review<'_>) {
+fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "growth beyond one replica will be refused",
         (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
@@ -271,11 +284,11 @@ fn warn_of_growth(unit: &Unit<'_>, review: &mut Review<'_>) {
     let remedy = if unit.device.is_some() {
         format!("To allow it, use a claim template, or {}", unit.share_on_purpose())
     } else {
-        format!(
-            "To allow it, write subPathExpr: {} now, or {}",
-            unit.default_expression(),
-            unit.share_on_purpose()
-        )
+        let expression = match survey.sharing().first() {
+            Some(mounted) if survey.bare.is_empty() => proposal(unit, mounted),
+            _ => unit.default_expression().to_owned(),
+        };
+        format!("To allow it, write subPathExpr: {expression} now, or {}", unit.share_on_purpose())
     };
     review.findings.warn_with(&fact, &remedy);
 }
