@@ -280,6 +280,9 @@ fn judge_changed<'a>(unit: &Unit<'a>, old: &[Unit<'a>], opt_out: &OptOut<'_>, re
     }
     update::judge(unit, old, review);
     Survey::warn_of_repeated(unit, review);
+    if !old.iter().any(|old| unit.has_source_of(old, review.settings)) {
+        overlap::warn_of_volumes(unit, review);
+    }
 }
 
 fn judge_growth<'a>(growth: Growth, units: impl Iterator<Item = &'a Unit<'a>>, review: &mut Review<'_>) {

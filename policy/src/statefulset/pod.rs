@@ -125,6 +125,14 @@ impl<'a> Unit<'a> {
         matches!(self.kind, Kind::Named(_))
     }
 
+    /// Whether both are one volume by its source, whatever it is called.
+    pub(super) fn has_source_of(&self, other: &Unit<'_>, settings: &Settings) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Named(source), Kind::Named(other)) => source.is_same_as(other, settings),
+            _ => false,
+        }
+    }
+
     /// The claim that the pod names.
     pub(super) fn claim(&self) -> Option<&'a str> {
         match self.kind {
@@ -169,8 +177,13 @@ impl<'a> Mounted<'a> {
 
     /// The expression with its values; none if it has none.
     pub(super) fn resolved(&self) -> Option<Resolved<'a>> {
+        self.resolved_with(&[])
+    }
+
+    /// The same, given what a patch declares.
+    pub(super) fn resolved_with(&self, added: &[Declaration<'a>]) -> Option<Resolved<'a>> {
         match self.part() {
-            Part::Expression(expression) => Some(self.site.env.resolve(expression, &[])),
+            Part::Expression(expression) => Some(self.site.env.resolve(expression, added)),
             Part::Root | Part::Fixed(_) | Part::Both => None,
         }
     }
@@ -182,9 +195,9 @@ impl<'a> Mounted<'a> {
 
     /// The same, given what a patch declares.
     pub(super) fn is_isolated_with(&self, added: &[Declaration<'a>]) -> bool {
-        let Part::Expression(expression) = self.part() else { return false };
-        let class = self.site.env.resolve(expression, added).class();
-        matches!(class, Class::PerOrdinal | Class::Unstable | Class::Unproved)
+        self.resolved_with(added).is_some_and(|resolved| {
+            matches!(resolved.class(), Class::PerOrdinal | Class::Unstable | Class::Unproved)
+        })
     }
 
     /// Where it is, as a JSON pointer.

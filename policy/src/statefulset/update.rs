@@ -39,7 +39,10 @@ pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'
 /// Tells that an expression is gone which an opt-out keeps from being put back.
 pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'_>) {
     let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else { return };
-    let is_gone = |mounted: &&Mounted<'_>| !mounted.is_isolated() && !before.stays(mounted);
+    let is_gone = |mounted: &&Mounted<'_>| {
+        let may_be_another = before.same(mounted).is_some() || before.is_gone.contains(&true);
+        may_be_another && !mounted.is_isolated() && !before.stays(mounted)
+    };
     if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
         review.findings.warn(format!(
             "{} lost its {} in container {:?}, and is opted out, so it is not put back: the files stay there, and pods see \
@@ -61,10 +64,7 @@ pub(super) fn counterpart<'u, 'a>(
     let is_disk = |unit: &Unit<'_>| matches!(unit.kind, Kind::Named(Source::Disk { .. }));
     let is_used = |other: &&Unit<'_>| other.is_mounted() || other.device.is_some();
     let has_name = |other: &&Unit<'_>| other.name == unit.name && is_disk(other) == is_disk(unit);
-    let has_source = |other: &&Unit<'_>| match (other.kind, unit.kind) {
-        (Kind::Named(other), Kind::Named(source)) => source.is_same_as(other, review.settings),
-        _ => false,
-    };
+    let has_source = |other: &&Unit<'_>| unit.has_source_of(other, review.settings);
     let used = || old.iter().filter(is_used);
     used().find(has_name).or_else(|| used().find(has_source))
 }
@@ -134,7 +134,7 @@ impl<'a> Before<'a> {
 fn keep<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     for mounted in &unit.mounts {
         match mounted.part() {
-            Part::Root if before.stays(mounted) => {}
+            Part::Root | Part::Both if before.stays(mounted) => {}
             Part::Root => put_back(unit, *mounted, before, review),
             Part::Both => refuse_both(unit, mounted, &expression_of(before), review),
             Part::Fixed(_) => keep_from_moving(unit, mounted, before, review),
@@ -175,6 +175,9 @@ fn keep_expression<'a>(
 ) {
     let old = before.with_expression(&mounted);
     if old.is_some_and(|old| declare_as(mounted, old, expression, review)) {
+        if before.same(&mounted).is_some() {
+            tell_moved(unit, &mounted, before, review);
+        }
         return;
     }
     let resolved = mounted.site.env.resolve(expression, review.draft.declared(mounted.site));
@@ -192,13 +195,13 @@ fn keep_expression<'a>(
 
 /// Another directory for each ordinal: the user's choice.
 fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
-    let Some(donor) = before.donor(mounted) else { return };
-    let is_same = match (mounted.resolved(), donor.resolved()) {
-        (Some(new), Some(old)) => new.is_same_as(&old),
+    let Some(old) = before.same(mounted).or_else(|| before.donor(mounted)) else { return };
+    let is_same = match (mounted.resolved_with(review.draft.declared(mounted.site)), old.resolved()) {
+        (Some(now), Some(old)) => now.is_same_as(&old),
         _ => false,
     };
     if !is_same {
-        tell_place(unit, mounted, Some(&donor), review);
+        tell_place(unit, mounted, Some(&old), review);
         Survey::of_one(*mounted).warn_of_doubts(unit, review);
     }
 }
