@@ -69,7 +69,7 @@ impl Server {
 
     /// The name as it stands before a port.
     pub(crate) fn host(&self) -> String {
-        if self.name.parse::<Ipv6Addr>().is_ok() { format!("[{}]", self.name) } else { self.name.clone() }
+        if is_ipv6(&self.name) { format!("[{}]", self.name) } else { self.name.clone() }
     }
 }
 
@@ -78,10 +78,24 @@ impl Server {
 pub(crate) fn normalised(server: &str) -> String {
     let bare = server.trim();
     let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare).trim();
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().to_string(),
-        Err(_) => bare.trim_end_matches('.').to_lowercase(),
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.to_canonical().to_string();
     }
+    match zoned(bare) {
+        Some((address, zone)) => format!("{address}%{zone}"),
+        None => bare.trim_end_matches('.').to_lowercase(),
+    }
+}
+
+/// Whether a normalised name is an address of IPv6, with or without a zone.
+pub(crate) fn is_ipv6(name: &str) -> bool {
+    name.parse::<Ipv6Addr>().is_ok() || zoned(name).is_some()
+}
+
+/// A link-local address and its zone, which is the name of an interface.
+fn zoned(server: &str) -> Option<(Ipv6Addr, &str)> {
+    let (address, zone) = server.split_once('%')?;
+    Some((address.parse().ok()?, zone))
 }
 
 /// A monitor without one of the two ports that monitors have.
@@ -108,6 +122,7 @@ mod tests {
             ("[::FFFF:a00:5]", "10.0.0.5"),
             ("[FD00:0:0::1]", "fd00::1"),
             ("fd00::0001", "fd00::1"),
+            ("[FE80:0::1%eth0]", "fe80::1%eth0"),
         ] {
             assert_eq!(normalised(written), server, "{written}");
         }
@@ -127,8 +142,11 @@ mod tests {
 
     #[test]
     fn an_ipv6_host_stands_in_brackets() {
-        let server = Server::resolve("FD00::1", &Exports::default());
-        assert_eq!(server.map(|s| s.host()).as_deref(), Some("[fd00::1]"));
+        for (written, host) in [("FD00::1", "[fd00::1]"), ("fe80::1%eth0", "[fe80::1%eth0]"), ("nas", "nas")]
+        {
+            let server = Server::resolve(written, &Exports::default());
+            assert_eq!(server.map(|s| s.host()).as_deref(), Some(host));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! say — names, addresses and paths — is checked on the settings as read.
 
 use super::{Exports, SCHEMA, Settings};
-use crate::export::{Area, Server, normalised};
+use crate::export::{Area, Server, is_ipv6, normalised};
 use ordinance_contract::Problem;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,9 +32,10 @@ fn whole(message: String) -> Vec<Problem> {
 /// What is wrong with a text that names no server.
 const NO_SERVER: &str = "is no server: give a name or an address, without port and path";
 
-/// Whether a normalised name can be that of a server.
+/// Whether a normalised name can be that of a server. A colon would begin a port, but in an address of IPv6.
 fn is_server(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|c: char| c == '/' || c.is_whitespace())
+    let is_no_part = |c: char| matches!(c, '/' | ':') || c.is_whitespace();
+    is_ipv6(name) || (!name.is_empty() && !name.contains(is_no_part))
 }
 
 /// What was found so far.
@@ -332,6 +333,8 @@ mod tests {
             (r#"{"":[]}"#, "exports.serverAliases."),
             (r#"{"a":["nas/srv"]}"#, "exports.serverAliases.a[0]"),
             (r#"{"a b":[]}"#, "exports.serverAliases.a b"),
+            (r#"{"a:2049":[]}"#, "exports.serverAliases.a:2049"),
+            (r#"{"a":["[fd00::1]:2049"]}"#, "exports.serverAliases.a[0]"),
         ] {
             assert_eq!(
                 fields(&format!(r#"{{"exports":{{"serverAliases":{settings}}}}}"#)),
@@ -350,8 +353,17 @@ mod tests {
 
     #[test]
     fn areas_are_server_and_absolute_path() {
-        for area in ["nas", "nas:srv", ":/srv", "", "nfs://nas/srv", "//nas/srv", "//nas:/srv", "my nas:/srv"]
-        {
+        for area in [
+            "nas",
+            "nas:srv",
+            ":/srv",
+            "",
+            "nfs://nas/srv",
+            "//nas/srv",
+            "//nas:/srv",
+            "my nas:/srv",
+            "nas:2049:/srv",
+        ] {
             let settings = serde_json::json!({"exports": {"provisionerRoots": [area], "shared": [area]}});
             assert_eq!(
                 fields(&settings.to_string()),
@@ -359,7 +371,10 @@ mod tests {
                 "{area}"
             );
         }
-        assert_eq!(check(r#"{"exports":{"shared":["nas:/", "[fd00::1]:/srv", "fs-1:/a"]}}"#), Ok(()));
+        assert_eq!(
+            check(r#"{"exports":{"shared":["nas:/", "[fd00::1]:/srv", "fd00::1:/srv", "fs-1:/a"]}}"#),
+            Ok(())
+        );
     }
 
     #[test]
