@@ -7,7 +7,7 @@ use crate::settings::{DenyOrWarn, Mode};
 use ordinance_contract::{Annotation, Cause, Verdict};
 
 /// A warning's length in characters; the API server cuts longer ones once all together exceed 4 KiB.
-const WARNING_CHARS: usize = 240;
+pub(crate) const WARNING_CHARS: usize = 240;
 
 /// How many warnings an answer carries; the last of them says how many more there were.
 const WARNINGS: usize = 10;

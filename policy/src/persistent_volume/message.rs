@@ -4,6 +4,7 @@ use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
 use super::volume::Volume;
 use crate::export::{self, Export};
+use crate::findings::WARNING_CHARS;
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 
@@ -53,9 +54,14 @@ impl<'a> Other<'a> {
 // === impl Telling ===
 
 impl Telling<'_> {
-    /// What is so.
+    /// What is so. Where it is too long for one warning, the reasons come last, since the end is cut.
     pub(super) fn fact(&self) -> String {
-        format!("{}{}{}{}", self.relation(), self.because(), self.consequence(), self.state())
+        let (relation, because, consequence) = (self.relation(), self.because(), self.consequence());
+        let fact = format!("{relation}{because}{consequence}{}", self.state());
+        if fact.chars().count() <= WARNING_CHARS {
+            return fact;
+        }
+        format!("{relation}{consequence}{}{because}", self.state())
     }
 
     /// How to get to yes; empty where it is one already.
