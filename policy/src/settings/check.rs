@@ -34,8 +34,9 @@ const NO_SERVER: &str = "is no server: give a name or an address, without port a
 
 /// Whether a normalised name can be that of a server. A colon would begin a port, but in an address of IPv6.
 fn is_server(name: &str) -> bool {
-    let is_no_part = |c: char| matches!(c, '/' | ':') || c.is_whitespace();
-    is_ipv6(name) || (!name.is_empty() && !name.contains(is_no_part))
+    !name.is_empty()
+        && !name.contains(|c: char| c == '/' || c.is_whitespace())
+        && (is_ipv6(name) || !name.contains(':'))
 }
 
 /// What was found so far.
@@ -335,6 +336,7 @@ mod tests {
             (r#"{"a b":[]}"#, "exports.serverAliases.a b"),
             (r#"{"a:2049":[]}"#, "exports.serverAliases.a:2049"),
             (r#"{"a":["[fd00::1]:2049"]}"#, "exports.serverAliases.a[0]"),
+            (r#"{"a":["fe80::1%a/b"]}"#, "exports.serverAliases.a[0]"),
         ] {
             assert_eq!(
                 fields(&format!(r#"{{"exports":{{"serverAliases":{settings}}}}}"#)),
