@@ -58,8 +58,11 @@ impl Volume {
             Place::Elsewhere => (None, None),
         };
         let mut note = Note::of(view, export.as_ref(), &settings.exports);
-        let by_handle =
-            view.spec.csi.as_ref().filter(|csi| export.is_none() && !csi.is_located_by_attributes());
+        let by_handle = view
+            .spec
+            .csi
+            .as_ref()
+            .filter(|csi| export.is_none() && (unknown.is_some() || !csi.is_located_by_attributes()));
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
         let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::from);
         let generated = format!("{}*", &*view.metadata.generate_name);
