@@ -125,6 +125,9 @@ impl Telling<'_> {
                 Overlap::Equal | Overlap::Inside => ", which can overwrite its files".to_owned(),
                 Overlap::Around => " and can overwrite the files in it".to_owned(),
             },
+            Line::Inline if self.ours.note.access == Access::ReadOnly => {
+                ", whose pods mount it inline and can write under it".to_owned()
+            }
             Line::Inline => ", whose pods mount it inline: they overwrite each other's files".to_owned(),
             Line::SameHandle => ": a pod that uses both hangs".to_owned(),
             Line::ByDesign | Line::ReadOnly => String::new(),
