@@ -68,13 +68,14 @@ fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &m
         return;
     }
     for mounted in survey.sharing() {
-        review.findings.warn(format!(
-            "{} is left at {}, which is the same in every replica: two volumes on one directory would mix their files. \
-             subPathExpr: {} keeps them apart",
+        let fact = format!(
+            "{} is left at {}, which is the same in every replica: two volumes on one directory would mix their files",
             unit.titled(),
-            written(mounted),
-            proposal(unit, mounted)
-        ));
+            written(mounted)
+        );
+        review
+            .findings
+            .warn_with(&fact, &format!("subPathExpr: {} keeps them apart", proposal(unit, mounted)));
     }
 }
 
@@ -82,11 +83,8 @@ fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &m
 fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     let Some(sibling) = survey.one_expression() else { return refuse_mixture(unit, survey, review) };
     if let Some(reason) = review.reason_to_leave() {
-        return review.findings.warn(format!(
-            "{} has mounts with and without {}; {reason}. Write it on all of them",
-            unit.titled(),
-            written(&sibling)
-        ));
+        let fact = format!("{} has mounts with and without {}; {reason}", unit.titled(), written(&sibling));
+        return review.findings.warn_with(&fact, "Write it on all of them");
     }
     let before = review.draft.clone();
     let because = Because::Siblings;
@@ -173,12 +171,10 @@ fn refuse_mixture(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
 }
 
 fn warn_of_mixture(unit: &Unit<'_>, review: &mut Review<'_>) {
-    review.findings.warn(format!(
-        "{} is left as it is: its mounts differ, and some have no sub-path. Write subPathExpr: {} on all of them to keep \
-         the replicas apart",
-        unit.titled(),
-        unit.default_expression()
-    ));
+    let fact = format!("{} is left as it is: its mounts differ, and some have no sub-path", unit.titled());
+    let own = unit.default_expression();
+    let remedy = format!("Write subPathExpr: {own} on all of them to keep the replicas apart");
+    review.findings.warn_with(&fact, &remedy);
 }
 
 /// Mounts with neither field on a volume that all replicas share.
@@ -295,23 +291,24 @@ fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
 
 /// A claim template whose volumes come with files in them.
 fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
-    review.findings.warn(format!(
-        "{} is left as it is: its volumes come filled ({field}), and the files at their root must stay in sight. For \
-         directories of their own write subPathExpr: {} on its mounts",
-        unit.titled(),
-        unit.default_expression()
-    ));
+    let fact = format!(
+        "{} is left as it is: its volumes come filled ({field}), and the files at their root must stay in sight",
+        unit.titled()
+    );
+    let own = unit.default_expression();
+    let remedy = format!("For directories of their own write subPathExpr: {own} on its mounts");
+    review.findings.warn_with(&fact, &remedy);
 }
 
 /// A disk that several nodes would attach.
 fn warn_of_disk(unit: &Unit<'_>, review: &mut Review<'_>) {
     let Kind::Named(Source::Disk { kind, read_only: false }) = unit.kind else { return };
     if review.set.replicas > 1 && unit.is_mounted() {
-        review.findings.warn(format!(
-            "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks. \
-             Use a claim template",
+        let fact = format!(
+            "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks",
             unit.titled(),
             review.set.replicas
-        ));
+        );
+        review.findings.warn_with(&fact, "Use a claim template");
     }
 }

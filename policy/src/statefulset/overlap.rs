@@ -26,10 +26,10 @@ pub(super) fn warn_of_twins(
     };
     let before = claims(old);
     for claim in claims(units).into_iter().filter(|claim| !before.contains(claim)) {
-        review.findings.warn(format!(
-            "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004). Mount one volume at \
-             both places"
-        ));
+        let fact = format!(
+            "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004)"
+        );
+        review.findings.warn_with(&fact, "Mount one volume at both places");
     }
 }
 

@@ -24,13 +24,12 @@ pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &
 }
 
 fn warn_undeclared(site: &Site<'_>, ours: Ours, review: &mut Review<'_>) {
-    review.findings.warn(format!(
-        "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start. Declare it \
-         from {}",
+    let fact = format!(
+        "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
         &*site.container.name,
-        ours.name(),
-        ours.field_path()
-    ));
+        ours.name()
+    );
+    review.findings.warn_with(&fact, &format!("Declare it from {}", ours.field_path()));
 }
 
 /// The reserved names mean the pod's, unless they meant something else before.

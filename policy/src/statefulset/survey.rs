@@ -101,12 +101,12 @@ impl<'a> Survey<'a> {
     pub(super) fn warn_of_repeated(unit: &Unit<'_>, review: &mut Review<'_>) {
         for mounted in &unit.mounts {
             if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
-                review.findings.warn(format!(
-                    "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts. \
-                     Remove the other",
+                let fact = format!(
+                    "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
                     &*mounted.site.container.name,
                     unit.titled()
-                ));
+                );
+                review.findings.warn_with(&fact, "Remove the other");
             }
         }
     }

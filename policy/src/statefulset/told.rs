@@ -67,11 +67,11 @@ fn tell_of_roots(told: &[Told<'_>], review: &mut Review<'_>) {
         .collect();
     claims.dedup();
     if !claims.is_empty() {
-        review.findings.warn(format!(
-            "files at the root of the existing claim {} are no longer seen: move each ordinal's into its directory, e.g. {}",
-            claims.join(", "),
-            first_ordinal(review.set.name)
-        ));
+        let fact =
+            format!("files at the root of the existing claim {} are no longer seen", claims.join(", "));
+        let example = first_ordinal(review.set.name);
+        let remedy = format!("Move each ordinal's into its directory, e.g. {example}");
+        review.findings.warn_with(&fact, &remedy);
     }
 }
 

@@ -250,7 +250,7 @@ fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     let mut has_moved = false;
     for mounted in &unit.mounts {
         let old = before.same(mounted);
-        if refuse_newly_impossible(unit, mounted, old.as_ref(), review) {
+        if refuse_newly_impossible(unit, mounted, before, review) {
             has_moved = true;
         } else if is_moved(mounted, old.as_ref()) {
             has_moved = true;
@@ -267,17 +267,18 @@ fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
 fn refuse_newly_impossible(
     unit: &Unit<'_>,
     mounted: &Mounted<'_>,
-    old: Option<&Mounted<'_>>,
+    before: &Before<'_>,
     review: &mut Review<'_>,
 ) -> bool {
-    let had_both = old.is_some_and(|old| old.part() == Part::Both);
+    let had_both = before.same(mounted).is_some_and(|old| old.part() == Part::Both);
     if mounted.part() == Part::Both && !had_both {
         refuse_both(unit, mounted, unit.default_expression(), review);
         return true;
     }
-    let (resolved, before) = (mounted.resolved(), old.and_then(Mounted::resolved));
-    let Some(Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
-    let is_new = before.is_none_or(|before| before.class() != Class::Missing(missing));
+    let resolved = mounted.resolved();
+    let Some(class @ Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
+    let lacked_it = |old: &Mounted<'_>| old.resolved().is_some_and(|old| old.class() == class);
+    let is_new = !before.mounts.iter().any(lacked_it);
     if is_new {
         refuse_missing(unit, mounted, missing, review);
     }
@@ -295,16 +296,19 @@ fn is_moved(mounted: &Mounted<'_>, old: Option<&Mounted<'_>>) -> bool {
 
 fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>, review: &mut Review<'_>) {
     let before = match old {
-        None => "the root".to_owned(),
+        None => "at the root".to_owned(),
         Some(old) if old.part() == mounted.part() => "where its variables led before".to_owned(),
-        Some(old) => written(old),
+        Some(old) => format!("at {}", written(old)),
     };
-    review.findings.warn(format!(
-        "{} is mounted at {} in container {:?} from now on: files that were written so far stay at {before}",
+    let fact = format!(
+        "{} is mounted at {} in container {:?} from now on",
         unit.titled(),
         written(mounted),
         &*mounted.site.container.name
-    ));
+    );
+    review
+        .findings
+        .warn_with(&fact, &format!("Files of {} that were written so far stay {before}", unit.titled()));
 }
 
 /// A changed template of a set that shares a volume: nothing is moved, nothing is hidden.
