@@ -129,6 +129,12 @@ fn a_patch_that_is_no_array_is_nonsense() {
 }
 
 #[test]
+fn a_patch_that_changes_nothing_is_none() {
+    let patch = store(288, 1) + &store(292, 1024) + &store(296, 2);
+    assert_eq!(outcome(&patch, r#"(data (i32.const 1024) "[]")"#), Ok(Verdict::allow()));
+}
+
+#[test]
 fn a_patch_in_a_validating_review_is_nonsense() {
     let patch = store(288, 1) + &store(292, 1024) + &store(296, 2);
     let policy = guest::policy(&engine(), &patch, r#"(data (i32.const 1024) "[]")"#);

@@ -174,14 +174,17 @@ impl Call {
     }
 }
 
-/// A patch has to be an array, and to be wanted.
+/// A patch has to be an array, and to be wanted: checked before anything is remembered on the strength of the verdict.
 fn checked(verdict: rules::Verdict, phase: Phase) -> Result<Verdict, Failure> {
-    let Some(patch) = &verdict.patch else { return Ok(verdict.into()) };
+    let mut verdict = Verdict::from(verdict);
+    let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
         return Err(Failure::Nonsense("a patch, though it was asked to validate".to_owned()));
     }
-    if serde_json::from_str::<Vec<IgnoredAny>>(patch).is_err() {
-        return Err(Failure::Nonsense("a patch that is not a JSON array".to_owned()));
+    let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch)
+        .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))?;
+    if operations.is_empty() {
+        verdict.patch = None;
     }
-    Ok(verdict.into())
+    Ok(verdict)
 }
