@@ -165,8 +165,10 @@ impl Admission {
     fn hold_alone(&self, scope: &Scope<'_>, object: &str) -> Result<(), Failure> {
         match self.policy.keys(scope, object)? {
             Ok(keys) => self.remember(&mut *self.write()?, scope, keys),
-            Err(reason) => {
-                tracing::warn!(resource = %scope.resource, name = %scope.name, reason, "not remembered");
+            // Why could quote the object, and nothing of that is logged.
+            Err(_) => {
+                let name = &self.policy.description().name;
+                tracing::warn!(policy = name, resource = ?scope.resource, name = ?scope.name, "not remembered");
                 Ok(())
             }
         }
