@@ -20,6 +20,15 @@ pub fn start(log: LogFile, color: Color) {
     let _ = registry().with(lines.with_filter(filter(log.level))).try_init();
 }
 
+/// Lets a panic say only where it happened: what it says could quote an object. Only a binary may do so, since the hook
+/// is the process's.
+pub fn quote_no_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
+}
+
 /// Libraries are heard only from warnings on, or when everything is wanted.
 fn filter(level: LogLevel) -> Targets {
     let own = match level {

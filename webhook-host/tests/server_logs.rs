@@ -7,6 +7,7 @@ mod harness;
 use harness::{Host, Policy, UID, head, review};
 use ordinance::judge::Failure;
 use ordinance::limits::Limits;
+use ordinance::logs;
 use ordinance_contract::Verdict;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -65,6 +66,9 @@ async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
         if request.object.as_deref().is_some_and(|object| object.contains("trap")) {
             return Err(Failure::Trap("s3cret".to_owned()));
         }
+        if request.object.as_deref().is_some_and(|object| object.contains("panic")) {
+            panic!("s3cret");
+        }
         let message = "s3cret".to_owned();
         Ok(Verdict { allowed: false, message: message.clone(), warnings: vec![message], ..Verdict::allow() })
     });
@@ -73,6 +77,9 @@ async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
     let named = review(object).replace(r#""name":"web""#, r#""name":"web\nINFO forged""#);
     host.post("/mutate/test", &named).await.response();
     host.post("/mutate/test", &review(r#"{"data":"s3cret trap"}"#)).await.response();
+    logs::quote_no_panic();
+    host.post("/mutate/test", &review(r#"{"data":"s3cret panic"}"#)).await.response();
+    drop(std::panic::take_hook());
     for bad in [&review(object)[1..], r#"{"s3cret":"#, &"s3cret".repeat(1_000)] {
         host.post("/mutate/test", bad).await;
     }
@@ -82,11 +89,14 @@ async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
     broken.closed().await;
 
     let denials = log.lines(Level::INFO);
-    assert_eq!(denials.len(), 2, "{denials:?}");
+    assert_eq!(denials.len(), 3, "{denials:?}");
     assert!(denials.iter().all(|line| line.contains(UID)), "{denials:?}");
     assert!(denials[0].contains(r#"name="web\nINFO forged""#), "{denials:?}");
     for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
         assert!(log.lines(level).iter().all(|line| !line.contains("s3cret")), "{:?}", log.lines(level));
     }
-    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 2);
+    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 3);
+    let panics = log.lines(Level::ERROR);
+    assert_eq!(panics.len(), 1, "{panics:?}");
+    assert!(panics[0].contains("panicked") && panics[0].contains("server_logs.rs:"), "{panics:?}");
 }

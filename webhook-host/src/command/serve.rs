@@ -38,6 +38,7 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
     let mut log = file.log;
     log.level = level(log.level, &layers, common);
     logs::start(log, common.color);
+    logs::quote_no_panic();
     let host = Host::prepare(ServeConfig::check(&file, &layers, SystemTime::now())?, layers)?;
     if args.print_config {
         return host.print_config(file);
