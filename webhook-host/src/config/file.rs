@@ -6,7 +6,7 @@ use crate::limits::Limits;
 use crate::review::OnError;
 use clap::ValueEnum;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,9 +24,13 @@ pub struct ConfigFile {
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
     /// The server's certificate, and which clients may connect.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<CertificateFile>")]
     pub certificate: CertificateFile,
     /// The policies by name: each answers under `/mutate/<name>` and `/validate/<name>`. Without any, the built-in one
     /// is `storage`.
+    #[serde(deserialize_with = "policies")]
+    #[schemars(with = "Option<BTreeMap<String, Option<PolicyFile>>>")]
     pub policies: BTreeMap<String, PolicyFile>,
     /// What becomes of a request on which a policy gives no verdict, unless the policy says otherwise.
     pub on_error: OnError,
@@ -36,8 +40,12 @@ pub struct ConfigFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_file: Option<PathBuf>,
     /// What is logged, to stderr.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<LogFile>")]
     pub log: LogFile,
     /// Every cap of the process.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Limits>")]
     pub limits: Limits,
 }
 
@@ -140,6 +148,19 @@ pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(ConfigFile);
     schema.insert("title".to_owned(), "Configuration of ordinance serve".into());
     schema.into()
+}
+
+/// Nothing after the colon is the default.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// The same, and for each policy too.
+fn policies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, PolicyFile>, D::Error> {
+    let policies: BTreeMap<String, Option<PolicyFile>> = or_default(deserializer)?;
+    Ok(policies.into_iter().map(|(name, policy)| (name, policy.unwrap_or_default())).collect())
 }
 
 // === impl ConfigFile ===

@@ -217,3 +217,12 @@ fn paths_of_the_file_are_relative_to_it() {
     let ended = run_in(files.path(), &["serve", "--self-signed", "--config", "etc/o.yaml", "--print-config"]);
     assert_eq!(field(&ended.stdout, "settingsFile"), ("etc/s.yaml", "etc/o.yaml"), "{ended:?}");
 }
+
+#[test]
+fn nothing_after_a_colon_is_the_default() {
+    let files = directory(&[("o.yaml", "policies:\n  storage:\nlimits:\nlog:\ncertificate:\n")]);
+    let ended = run_in(files.path(), &["serve", "--self-signed", "--config", "o.yaml", "--print-config"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    assert_eq!(field(&ended.stdout, "storage"), ("{}", "o.yaml"));
+    assert_eq!(field(&ended.stdout, "idleTime").0, "2m");
+}
