@@ -1,5 +1,6 @@
 //! The fuzzers' functions for the host on bounded input: any bytes, and recorded reviews with faults in them.
 
+use ordinance::config::Layers;
 use ordinance_tests::input;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -16,12 +17,49 @@ static BODIES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     bodies.map(|path| fs::read(path).expect("a review")).collect()
 });
 
+/// A configuration with something of everything.
+const CONFIG: &str = r##"
+listen: "[::1]:8443"
+certificate: {source: files, certFile: tls.crt, keyFile: /tls/tls.key, names: [a.b, "*"], allowedNames: [], reloadInterval: 1m 5s}
+policies:
+  storage:
+  on: {component: p.wasm, settings: {exports: {serverAliases: {"::1": [nas], "a: b": ["#"]}}}, onError: defer}
+onError: deny
+state: [x.yaml, "y # z"]
+readyFile: ready.json
+log: {format: json, level: warn}
+limits:
+  bodyBytes: 6Mi
+  idleTime: 2m
+"##;
+
+#[test]
+fn a_configuration_without_a_fault_is_printed_and_given_back() {
+    let layers = Layers::of_file(Path::new("o.yaml"), CONFIG).expect("it can be read");
+    assert!(layers.config().is_ok());
+    input::config(CONFIG.as_bytes());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         input::envelope(&bytes);
+        input::config(&bytes);
+    }
+
+    #[test]
+    fn a_configuration_with_a_fault_is_refused_or_can_be_printed_and_given_back(
+        from in any::<Index>(),
+        length in 0..6_usize,
+        fault in prop::sample::select(vec!["", "\"", "~", "{", ": ", "\n", "\\n", "# ", "- ", "0", "1e3", ".", "\u{85}", "\u{1F600}"]),
+    ) {
+        let mut text = CONFIG.as_bytes().to_vec();
+        let from = from.index(text.len());
+        let to = text.len().min(from + length);
+        drop(text.splice(from..to, fault.bytes()));
+        input::config(&text);
     }
 
     #[test]

@@ -73,6 +73,15 @@ impl Layers {
         Ok(Self { values, given, file: args.config.clone() })
     }
 
+    /// The text of a file alone, as if it stood at this path.
+    ///
+    /// # Errors
+    ///
+    /// If it is no configuration.
+    pub fn of_file(path: &Path, text: &str) -> Result<Self, Fault> {
+        Ok(Self { values: read_text(path, text)?, given: Vec::new(), file: Some(path.to_owned()) })
+    }
+
     /// What counts.
     ///
     /// # Errors
@@ -128,6 +137,7 @@ impl Layers {
         for (name, value) in fields {
             field.push(name.clone());
             let indent = "  ".repeat(field.len() - 1);
+            let name = scalar(&Value::String(name.clone()));
             match value {
                 Value::Object(below) if !below.is_empty() => {
                     text.push_str(&format!("{indent}{name}:\n"));
@@ -160,10 +170,13 @@ fn refuse_two_kinds_of_policies(file: &Value, flag: &Given) -> Result<(), Fault>
 }
 
 fn read_file(path: &Path) -> Result<Value, Fault> {
-    let text = read::text(path, FILE_BYTES)?;
+    read_text(path, &read::text(path, FILE_BYTES)?)
+}
+
+fn read_text(path: &Path, text: &str) -> Result<Value, Fault> {
     // Read as what it is, so that a fault has its line and its field; what was left out shows only in the plain value.
-    read::yaml::<ConfigFile>(path, &text)?;
-    let mut values: Value = read::yaml(path, &text)?;
+    read::yaml::<ConfigFile>(path, text)?;
+    let mut values: Value = read::yaml(path, text)?;
     if values.is_null() {
         values = object();
     }
