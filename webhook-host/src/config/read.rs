@@ -3,7 +3,8 @@
 use super::Fault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Track;
+use serde_path_to_error::{Segment, Track};
+use serde_saphyr::UserMessageFormatter;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -45,8 +46,10 @@ pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Re
         Option::<T>::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track))
     });
     read.map(Option::unwrap_or_default).map_err(|error| {
-        let field = track.path();
-        let fault = Fault::new(field.to_string(), error.without_snippet());
-        if field.iter().next().is_some() { fault.within(path.display()) } else { Fault::of_file(path, error) }
+        let (field, message) = (track.path(), error.render_with_formatter(&UserMessageFormatter));
+        match field.iter().next() {
+            None | Some(Segment::Unknown) => Fault::of_file(path, message),
+            Some(_) => Fault::new(field, message).within(path.display()),
+        }
     })
 }

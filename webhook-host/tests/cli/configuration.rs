@@ -79,6 +79,10 @@ fn a_fault_of_the_file_is_named_with_its_field_and_line() {
             "limits:\n  bodyBytes: 7MB\n",
             "o.yaml: limits.bodyBytes: `7MB` is no size; write e.g. 512Ki, 64Mi or a number of bytes",
         ),
+        (
+            "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
+            "o.yaml: duplicate mapping key `listen` is not allowed here at line 2, column 1",
+        ),
         ("limits: {idleTime: 120}\n", "o.yaml: limits.idleTime: "),
         ("limits: {connections: 0}\n", "o.yaml: limits.connections: 0 is too small; give at least 1"),
         ("limits: {deadline: 0s}\n", "o.yaml: limits.deadline: nothing can be done in no time; give e.g. 5s"),
