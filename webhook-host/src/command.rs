@@ -13,6 +13,7 @@ mod version;
 pub use output::{Color, print};
 
 use crate::config::ServeArgs;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -73,6 +74,7 @@ pub struct PolicyArgs {
     pub policy: Option<PathBuf>,
     /// The policy's settings, YAML or JSON
     #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
+    #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
     pub settings: Option<PathBuf>,
     /// Manifests of what exists already: YAML, JSON, Lists; may be repeated
     #[arg(long, value_name = "FILE|DIR", env = "ORDINANCE_STATE", hide_env = true)]
@@ -101,6 +103,11 @@ pub enum Exit {
     Unjudged,
     /// The command line could not be understood.
     Usage,
+}
+
+/// Stdin is for what is judged.
+fn no_stdin(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.as_os_str() == "-" { Err("settings are not read from stdin; give a file") } else { Ok(path) }
 }
 
 /// The whole command line as clap knows it.

@@ -33,6 +33,7 @@ fn bad_usage_exits_with_64_and_says_why_on_stderr() {
         (&["serve", "--cert", "files", "--self-signed"], "--cert names another way"),
         (&["serve", "--drain-delay", "15"], "write e.g. 15s"),
         (&["review", "--phase", "both"], "--phase"),
+        (&["review", "--settings", "-"], "settings are not read from stdin; give a file"),
         (&["schema", "nothing"], "nothing"),
         (&["version", "-q", "-v"], "cannot be used with"),
     ] {
