@@ -11,7 +11,7 @@ mod server;
 
 pub(crate) use csi::{Attributes, CsiSource, VolumeNames};
 pub(crate) use options::MountOptions;
-pub(crate) use path::{cut, joined};
+pub(crate) use path::{cut, joined, segments};
 pub(crate) use server::{Server, is_ipv6, normalised};
 
 use crate::json::{self, Text};

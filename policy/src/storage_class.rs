@@ -3,7 +3,7 @@
 //! Judged when they are created; an update can't change what a class does.
 
 use crate::Subject;
-use crate::export::cut;
+use crate::export::{cut, joined, segments};
 use crate::findings::Findings;
 use crate::json::{self, Text};
 use crate::settings::{ClassOutcome, Settings};
@@ -295,8 +295,9 @@ impl Spread {
     }
 }
 
-/// How far the directories that follow a pattern differ.
+/// How far the directories that follow a pattern differ, `..` resolved.
 fn spread(pattern: &str, variables: &Variables) -> Spread {
+    let pattern = joined(&segments(pattern));
     let volume = !variables.volume.is_empty() && pattern.contains(variables.volume);
     let (namespace, claim) = (pattern.find(variables.namespace), pattern.find(variables.claim));
     match (namespace, claim) {
@@ -338,6 +339,8 @@ mod tests {
             ("${pvc.metadata.namespace}${pvc.metadata.name}", Spread::Ambiguous),
             ("${pvc.metadata.name}", Spread::Partial),
             ("${pvc.metadata.namespace}/data", Spread::Partial),
+            ("${pvc.metadata.namespace}/../${pvc.metadata.name}", Spread::Partial),
+            ("${pv.metadata.name}/..", Spread::Constant),
             ("shared", Spread::Constant),
             ("${.PV.name}", Spread::Constant),
         ] {
