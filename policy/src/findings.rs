@@ -36,7 +36,7 @@ impl Findings {
     pub(crate) fn deny(&mut self, field: impl Into<String>, message: impl Into<String>) {
         match self.mode {
             Mode::Enforce => {
-                let cause = Cause { field: field.into(), message: one_line(&message.into(), MESSAGE_CHARS) };
+                let cause = Cause { field: field.into(), message: one_line(message, MESSAGE_CHARS) };
                 if !self.causes.contains(&cause) {
                     self.causes.push(cause);
                 }
@@ -83,7 +83,7 @@ impl Findings {
 
     /// Something that the user should know; said once, however often it is found.
     pub(crate) fn warn(&mut self, message: impl Into<String>) {
-        let message = one_line(&message.into(), WARNING_CHARS);
+        let message = one_line(message, WARNING_CHARS);
         if !self.warnings.contains(&message) {
             self.warnings.push(message);
         }
@@ -91,7 +91,7 @@ impl Findings {
 
     /// Something for the audit log; a later value of the same key is appended.
     pub(crate) fn audit(&mut self, key: &str, value: impl Into<String>) {
-        let value = one_line(&value.into(), WARNING_CHARS);
+        let value = one_line(value, WARNING_CHARS);
         match self.audit.iter_mut().find(|note| note.key == key) {
             Some(note) => {
                 note.value.push_str("; ");
@@ -111,7 +111,7 @@ impl Findings {
         let allowed = self.allowed();
         Verdict {
             allowed,
-            message: one_line(&summary(&self.causes), MESSAGE_CHARS),
+            message: one_line(summary(&self.causes), MESSAGE_CHARS),
             causes: self.causes,
             warnings: capped(self.warnings),
             patch: patch.filter(|_| allowed),
@@ -136,7 +136,11 @@ fn capped(mut warnings: Vec<String>) -> Vec<String> {
 }
 
 /// The text without line breaks and other control characters, cut at a number of characters.
-pub(crate) fn one_line(text: &str, chars: usize) -> String {
+pub(crate) fn one_line(text: impl Into<String>, chars: usize) -> String {
+    let text = text.into();
+    if is_short_line(&text, chars) {
+        return text;
+    }
     let mut line: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars + 1).collect();
     if line.chars().count() > chars {
@@ -144,4 +148,9 @@ pub(crate) fn one_line(text: &str, chars: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether nothing has to be done, found out by bytes: true of almost every message.
+fn is_short_line(text: &str, chars: usize) -> bool {
+    text.len() <= chars && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -177,7 +177,7 @@ fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Er
 
 /// Why an object can't be read, in one line.
 fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
-    findings::one_line(&format!("{} {:?} can't be read: {}", scope.resource, scope.name, fault(error)), 240)
+    findings::one_line(format!("{} {:?} can't be read: {}", scope.resource, scope.name, fault(error)), 240)
 }
 
 /// What is wrong, without the place: the text is that of the API server, not the one that the user wrote.

@@ -255,7 +255,7 @@ fn article(kind: &str) -> &str {
 
 /// A value in a message, cut.
 fn shown(value: &Value) -> String {
-    crate::findings::one_line(&value.to_string(), 60)
+    crate::findings::one_line(value.to_string(), 60)
 }
 
 #[cfg(test)]
