@@ -117,6 +117,14 @@ impl<'a> Before<'a> {
         self.isolated.iter().zip(&self.is_gone).min_by_key(rank).map(|(old, _)| *old)
     }
 
+    /// Where the files of a mount are.
+    fn expression_for(&self, mounted: &Mounted<'_>) -> &'a str {
+        match self.donor(mounted).map(|donor| donor.part()) {
+            Some(Part::Expression(expression)) => expression,
+            _ => "",
+        }
+    }
+
     /// The mount that had an expression before: the same, else one of the same container, else any.
     fn with_expression(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
         if let Some(same) = self.same(mounted).filter(|old| old.part() == mounted.part()) {
@@ -136,7 +144,7 @@ fn keep<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
         match mounted.part() {
             Part::Root | Part::Both if before.stays(mounted) => {}
             Part::Root => put_back(unit, *mounted, before, review),
-            Part::Both => refuse_both(unit, mounted, &expression_of(before), review),
+            Part::Both => refuse_both(unit, mounted, before.expression_for(mounted), review),
             Part::Fixed(_) => keep_from_moving(unit, mounted, before, review),
             Part::Expression(expression) => keep_expression(unit, *mounted, expression, before, review),
         }
@@ -212,10 +220,10 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
     if is_as_it_was || is_common(mounted, before) {
         return;
     }
+    let expression = before.expression_for(mounted);
     let fact = format!(
-        "{} has a directory for each replica ({}), but {} in container {:?} is the same for all",
+        "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all",
         unit.titled(),
-        expression_of(before),
         written(mounted),
         &*mounted.site.container.name
     );
@@ -223,8 +231,7 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
         "Declare its variables as before".to_owned()
     } else {
         format!(
-            "Write subPathExpr: {} alone to stay with the files, or another with the pod's name",
-            expression_of(before)
+            "Write subPathExpr: {expression} alone to stay with the files, or another with the pod's name"
         )
     };
     review.findings.deny_with(mounted.part_field(), &fact, &remedy);
@@ -234,13 +241,6 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
 fn is_common(mounted: &Mounted<'_>, before: &Before<'_>) -> bool {
     let was_isolated = before.same(mounted).is_some_and(|old| old.is_isolated());
     mounted.mount.read_only && !was_isolated && before.writers_are_apart
-}
-
-fn expression_of(before: &Before<'_>) -> String {
-    match before.isolated.first().map(Mounted::part) {
-        Some(Part::Expression(expression)) => expression.to_owned(),
-        _ => String::new(),
-    }
 }
 
 // === a volume that was not isolated ===
