@@ -52,7 +52,8 @@ pub(crate) fn keys(
         settings,
     };
     let keys = owner.keys(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
-    Ok(keys.into_iter().filter(|key| key.stance != Stance::Looks).collect())
+    let is_known = |key: &Key| key.stance != Stance::Looks && !(set.is_going() && scale::is_for_scales(key));
+    Ok(keys.into_iter().filter(is_known).collect())
 }
 
 /// Reads a request.

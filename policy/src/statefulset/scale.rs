@@ -52,9 +52,17 @@ pub(crate) fn open<'a>(
     }))
 }
 
+/// The realms of sets by their names.
+const SETS: &str = "set/";
+
 /// The place of a set by its name.
 pub(super) fn key(namespace: &str, name: &str, stance: Stance, note: String) -> Key {
-    Key { realm: format!("set/{namespace}"), path: vec![name.to_owned()], stance, note }
+    Key { realm: format!("{SETS}{namespace}"), path: vec![name.to_owned()], stance, note }
+}
+
+/// Whether a key is what a Scale looks at: replicas of a set that is being deleted share nothing any more.
+pub(super) fn is_for_scales(key: &Key) -> bool {
+    key.realm.starts_with(SETS)
 }
 
 /// What a Scale must know of a set: `replicas=1 data uploads/ disk!`. A slash follows the name of a volume whose storage
