@@ -184,10 +184,11 @@ fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
     match review.settings.isolation.named_volumes {
         NamedVolumes::Isolate if is_whole => isolate(unit, survey, review),
         NamedVolumes::Deny => {
-            review.refuse_sharing(DenyOrWarn::Deny, first.field(), &shares(unit), &unit.ways_out());
+            let remedy = unit.ways_out(&review.set);
+            review.refuse_sharing(DenyOrWarn::Deny, first.field(), &shares(unit), &remedy);
         }
         NamedVolumes::Isolate | NamedVolumes::Warn => {
-            review.findings.warn_with(&shares(unit), &unit.ways_out());
+            review.findings.warn_with(&shares(unit), &unit.ways_out(&review.set));
         }
     }
 }
@@ -195,7 +196,9 @@ fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
 /// Gives every mount of a volume a directory for each ordinal.
 fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     if let Some(reason) = review.reason_to_leave() {
-        return review.findings.warn_with(&format!("{}; {reason}", shares(unit)), &unit.ways_out());
+        return review
+            .findings
+            .warn_with(&format!("{}; {reason}", shares(unit)), &unit.ways_out(&review.set));
     }
     let expression = unit.default_expression();
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
@@ -277,7 +280,7 @@ fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
         (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
     };
     let fact = format!("{} is shared by all replicas: {outcome}", unit.titled());
-    let remedy = if unit.device.is_some() {
+    let remedy = if unit.device.is_some() || review.set.is_windows {
         format!("To allow it, use a claim template, or {}", unit.share_on_purpose())
     } else {
         let expression = match survey.sharing().first() {

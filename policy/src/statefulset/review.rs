@@ -98,13 +98,14 @@ impl<'a> Set<'a> {
 // === impl Unit ===
 
 impl Unit<'_> {
-    /// Both ways out for a volume that replicas share.
-    pub(super) fn ways_out(&self) -> String {
-        format!(
-            "Write subPathExpr: {} on its mounts, or {}",
-            self.default_expression(),
-            self.share_on_purpose()
-        )
+    /// Both ways out for a volume that replicas share; on Windows, which has no sub-paths, with volumes instead.
+    pub(super) fn ways_out(&self, set: &Set<'_>) -> String {
+        let (own, share) = (self.default_expression(), self.share_on_purpose());
+        match (set.is_windows, self.is_named()) {
+            (false, _) => format!("Write subPathExpr: {own} on its mounts, or {share}"),
+            (true, true) => format!("Use a claim template, or {share}"),
+            (true, false) => format!("Give each ordinal a volume of its own, or {share}"),
+        }
     }
 
     /// How to say that replicas share it on purpose.
