@@ -81,18 +81,22 @@ fn adds_to_a_parent(object: &Value, operation: &Value) -> Result<(), String> {
     Err(format!("not an addition to a parent that is there: {operation}"))
 }
 
-/// Whether all of `old` is in `new` at the same place; `null` counts as absent.
+/// Whether all of `old` is in `new` at the same place; `null` counts as absent, and an empty `subPathExpr` as unset.
 fn keeps(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Null, _) => true,
-        (Value::Object(old), Value::Object(new)) => old
-            .iter()
-            .all(|(name, value)| value.is_null() || new.get(name).is_some_and(|kept| keeps(value, kept))),
+        (Value::Object(old), Value::Object(new)) => old.iter().all(|(name, value)| {
+            is_unset(name, value) || new.get(name).is_some_and(|kept| keeps(value, kept))
+        }),
         (Value::Array(old), Value::Array(new)) => {
             old.len() <= new.len() && old.iter().zip(new).all(|(old, new)| keeps(old, new))
         }
         (old, new) => old == new,
     }
+}
+
+fn is_unset(name: &str, value: &Value) -> bool {
+    value.is_null() || name == "subPathExpr" && value == ""
 }
 
 /// After an allowed mutating call nothing is left to do: asked again, the policy has no patch, and it validates.
