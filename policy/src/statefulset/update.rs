@@ -117,6 +117,19 @@ impl<'a> Before<'a> {
         self.isolated.iter().zip(&self.is_gone).min_by_key(rank).map(|(old, _)| *old)
     }
 
+    /// What stopped the containers before.
+    fn lacking(&self) -> Vec<Missing<'a>> {
+        let mut lacking = Vec::new();
+        for resolved in self.mounts.iter().filter_map(Mounted::resolved) {
+            if let Class::Missing(missing) = resolved.class()
+                && !lacking.contains(&missing)
+            {
+                lacking.push(missing);
+            }
+        }
+        lacking
+    }
+
     /// Where the files of a mount are.
     fn expression_for(&self, mounted: &Mounted<'_>) -> &'a str {
         match self.donor(mounted).map(|donor| donor.part()) {
@@ -248,9 +261,10 @@ fn is_common(mounted: &Mounted<'_>, before: &Before<'_>) -> bool {
 /// Patches nothing, and says where the data is.
 fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     let mut has_moved = false;
+    let lacking = before.lacking();
     for mounted in &unit.mounts {
         let old = before.same(mounted);
-        if refuse_newly_impossible(unit, mounted, before, review) {
+        if refuse_newly_impossible(unit, mounted, before, &lacking, review) {
             has_moved = true;
         } else if is_moved(mounted, old.as_ref()) {
             has_moved = true;
@@ -268,6 +282,7 @@ fn refuse_newly_impossible(
     unit: &Unit<'_>,
     mounted: &Mounted<'_>,
     before: &Before<'_>,
+    lacking: &[Missing<'_>],
     review: &mut Review<'_>,
 ) -> bool {
     let had_both = before.same(mounted).is_some_and(|old| old.part() == Part::Both);
@@ -276,9 +291,8 @@ fn refuse_newly_impossible(
         return true;
     }
     let resolved = mounted.resolved();
-    let Some(class @ Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
-    let lacked_it = |old: &Mounted<'_>| old.resolved().is_some_and(|old| old.class() == class);
-    let is_new = !before.mounts.iter().any(lacked_it);
+    let Some(Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
+    let is_new = !lacking.contains(&missing);
     if is_new {
         refuse_missing(unit, mounted, missing, review);
     }
