@@ -9,6 +9,7 @@ mod stored;
 use crate::engine::{Opened, Policy};
 use crate::judge::{Failure, Judge, Place};
 use crate::limits::Limits;
+use crate::metrics::IndexMetrics;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,6 +25,7 @@ pub struct Admission {
     memory: RwLock<Index>,
     holdings: usize,
     objects: usize,
+    metrics: IndexMetrics,
 }
 
 /// An object that is not remembered, though its kind is watched: the policy can't read it.
@@ -58,7 +60,15 @@ impl Admission {
             memory: RwLock::default(),
             holdings: limits.holdings,
             objects: limits.remembered_objects,
+            metrics: IndexMetrics::default(),
         }
+    }
+
+    /// Shows the size of its memory by these gauges from now on.
+    #[must_use]
+    pub fn shown_by(mut self, metrics: IndexMetrics) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// The policy.
@@ -123,7 +133,9 @@ impl Admission {
     ) -> Result<Verdict, Failure> {
         let stored = Stored::from(request);
         if request.operation == Operation::Delete || stored.is_last {
-            self.write()?.remove(&stored.scope);
+            let mut index = self.write()?;
+            index.remove(&stored.scope);
+            self.metrics.show(&index);
             return Ok(decision.verdict);
         }
         match (decision.basis, request.object.as_deref()) {
@@ -180,7 +192,9 @@ impl Admission {
         {
             return Err(Failure::Full { limit: self.objects });
         }
-        index.insert(scope.clone().into_owned(), keys).map_err(Failure::from)
+        index.insert(scope.clone().into_owned(), keys)?;
+        self.metrics.show(index);
+        Ok(())
     }
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {

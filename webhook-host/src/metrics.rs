@@ -4,6 +4,7 @@
 
 use crate::judge::Failure;
 use ordinance_contract::Operation;
+use ordinance_index::Index;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A gauge of seconds, or of seconds since 1970.
 pub type Seconds = Gauge<f64, AtomicU64>;
@@ -27,6 +29,9 @@ pub struct Metrics {
     shed: Family<ShedLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     unreadable: Family<PolicyLabels, Counter>,
+    index_objects: Family<PolicyLabels, Gauge>,
+    index_keys: Family<PolicyLabels, Gauge>,
+    index_updated: Family<PolicyLabels, Seconds>,
     /// Requests answered by a status other than 200, by that status.
     pub rejected: Family<StatusLabels, Counter>,
     /// Connections open now.
@@ -37,12 +42,6 @@ pub struct Metrics {
     pub accepts_failed: Counter,
     /// Handshakes that failed or took too long.
     pub handshakes_failed: Counter,
-    /// Keys in the index.
-    pub index_keys: Gauge,
-    /// Objects in the index.
-    pub index_objects: Gauge,
-    /// Seconds since the index last heard of its source.
-    pub index_age: Seconds,
     /// When the certificate in use expires, in seconds since 1970.
     pub certificate_expiry: Seconds,
 }
@@ -62,6 +61,14 @@ pub struct RouteMetrics {
     pub total: Histogram,
     traps: Family<TrapLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
+}
+
+/// The gauges of one policy's index; those of nobody by default.
+#[derive(Clone, Debug, Default)]
+pub struct IndexMetrics {
+    objects: Gauge,
+    keys: Gauge,
+    updated: Seconds,
 }
 
 /// How a request ended.
@@ -161,14 +168,14 @@ impl Metrics {
             shed: Family::default(),
             reloads: Family::default(),
             unreadable: Family::default(),
+            index_objects: Family::default(),
+            index_keys: Family::default(),
+            index_updated: Family::default(),
             rejected: Family::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
             accepts_failed: Counter::default(),
             handshakes_failed: Counter::default(),
-            index_keys: Gauge::default(),
-            index_objects: Gauge::default(),
-            index_age: Seconds::default(),
             certificate_expiry: Seconds::default(),
         };
         metrics.register_requests();
@@ -189,6 +196,16 @@ impl Metrics {
             total: self.total.get_or_create_owned(&labels),
             traps: self.traps.clone(),
             shed: self.shed.clone(),
+        }
+    }
+
+    /// The gauges of a policy's index.
+    pub fn index(&self, policy: &str) -> IndexMetrics {
+        let labels = PolicyLabels { policy: policy.to_owned() };
+        IndexMetrics {
+            objects: self.index_objects.get_or_create_owned(&labels),
+            keys: self.index_keys.get_or_create_owned(&labels),
+            updated: self.index_updated.get_or_create_owned(&labels),
         }
     }
 
@@ -255,10 +272,10 @@ impl Metrics {
             self.unreadable.clone(),
         );
         registry.register_with_unit(
-            "index_age",
-            "Time since the index last heard of its source",
+            "index_updated_timestamp",
+            "When the index last changed, since 1970",
             Unit::Seconds,
-            self.index_age.clone(),
+            self.index_updated.clone(),
         );
         registry.register_with_unit(
             "certificate_expiry_timestamp",
@@ -301,6 +318,19 @@ impl RouteMetrics {
     /// Counts a request turned away.
     pub fn shed(&self, reason: ShedReason) {
         self.shed.get_or_create(&ShedLabels { policy: self.policy.clone(), reason }).inc();
+    }
+}
+
+// === impl IndexMetrics ===
+
+impl IndexMetrics {
+    /// Shows what an index has become.
+    pub fn show(&self, index: &Index) {
+        self.objects.set(i64::try_from(index.len()).unwrap_or(i64::MAX));
+        self.keys.set(i64::try_from(index.keys()).unwrap_or(i64::MAX));
+        // A clock before 1970 is wrong anyway.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.updated.set(now.as_secs_f64());
     }
 }
 

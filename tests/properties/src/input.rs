@@ -65,7 +65,8 @@ pub fn index(bytes: &[u8]) {
     for (name, keys) in left {
         assert_eq!(fresh.insert(STATEFUL_SET.scope(name), keys), Ok(()));
     }
-    assert_eq!((stepped.len(), stepped.segments()), (fresh.len(), fresh.segments()));
+    let sizes = |index: &Index| (index.len(), index.keys(), index.segments());
+    assert_eq!(sizes(&stepped), sizes(&fresh));
     for [who, path, rest] in bytes.as_chunks().0 {
         let (keys, except) = ([key(*path, *rest)], STATEFUL_SET.scope(name(*who)));
         assert_eq!(stepped.overlaps(&keys, &except, usize::MAX), fresh.overlaps(&keys, &except, usize::MAX));

@@ -19,6 +19,7 @@ pub const MAX_DEPTH: usize = 256;
 pub struct Index {
     realms: HashMap<String, Node>,
     objects: HashMap<Holder, Vec<Key>>,
+    keys: usize,
     segments: usize,
 }
 
@@ -62,6 +63,11 @@ impl Index {
         self.objects.is_empty()
     }
 
+    /// Keys of all objects together.
+    pub fn keys(&self) -> usize {
+        self.keys
+    }
+
     /// Segments of all keys together: what the index takes up in memory goes by them.
     pub fn segments(&self) -> usize {
         self.segments
@@ -92,6 +98,7 @@ impl Index {
     /// Forgets an object.
     pub fn remove(&mut self, object: &Scope<'_>) {
         let Some((holder, keys)) = self.objects.remove_entry(&Holder::from(object)) else { return };
+        self.keys -= keys.len();
         for key in &keys {
             self.segments -= key.path.len();
             let Some(root) = self.realms.get_mut(&key.realm) else { continue };
@@ -127,6 +134,7 @@ impl Index {
     }
 
     fn add(&mut self, holder: Holder, keys: Vec<Key>) {
+        self.keys += keys.len();
         for key in &keys {
             self.segments += key.path.len();
             let root = self.realms.entry(key.realm.clone()).or_default();
@@ -147,7 +155,7 @@ impl Index {
     /// All that a holder has at the first segments of a key.
     fn at<'a>(&'a self, key: &'a Key, depth: usize, holder: &'a Holder) -> impl Iterator<Item = Found<'a>> {
         let place = key.path.get(..depth).unwrap_or(&key.path);
-        self.keys(holder)
+        self.of(holder)
             .iter()
             .filter(move |held| held.realm == key.realm && held.path == place)
             .map(move |held| Found::new(held, holder, 1))
@@ -166,12 +174,12 @@ impl Index {
                     && held.path.starts_with(&key.path)
                     && Group::from(*held) == *group
             };
-            let held = self.keys(first).iter().filter(below).min()?;
+            let held = self.of(first).iter().filter(below).min()?;
             Some(Found::new(held, first, count))
         })
     }
 
-    fn keys(&self, holder: &Holder) -> &[Key] {
+    fn of(&self, holder: &Holder) -> &[Key] {
         self.objects.get(holder).map_or(&[], Vec::as_slice)
     }
 }

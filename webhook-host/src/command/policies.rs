@@ -6,6 +6,7 @@ use crate::config::{Fault, PolicyConfig, existing, settings};
 use crate::engine::{self, Engine, LoadError, Policy};
 use crate::judge::Judge;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_case::manifest::Manifest;
@@ -34,14 +35,20 @@ pub(super) struct Judged {
 }
 
 /// All policies of a configuration, each with a memory of its own that begins with what exists.
-pub(super) fn all(policies: &[PolicyConfig], state: &[Manifest], limits: &Limits) -> Result<Vec<Judged>> {
+pub(super) fn all(
+    policies: &[PolicyConfig],
+    state: &[Manifest],
+    limits: &Limits,
+    metrics: &Metrics,
+) -> Result<Vec<Judged>> {
     let engine = Engine::new(limits)?;
     policies
         .iter()
         .map(|config| {
             let policy = load(&engine, config)?;
             let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
-            judged(name, policy, config.on_error, state, limits)
+            let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+            judged(name, admission, config.on_error, state)
         })
         .collect()
 }
@@ -55,7 +62,7 @@ pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
     };
     let policy = load(&Engine::new(limits)?, &config)?;
     let name = policy.description().name.clone();
-    judged(name, policy, config.on_error, &existing(&args.state)?, limits)
+    judged(name, Admission::new(policy, limits), config.on_error, &existing(&args.state)?)
 }
 
 /// What may stand in a policy's settings.
@@ -106,14 +113,7 @@ fn unusable(config: &PolicyConfig, problems: &[Problem]) -> Fault {
 }
 
 /// A policy that remembers what exists.
-fn judged(
-    name: String,
-    policy: Policy,
-    on_error: OnError,
-    state: &[Manifest],
-    limits: &Limits,
-) -> Result<Judged> {
-    let admission = Admission::new(policy, limits);
+fn judged(name: String, admission: Admission, on_error: OnError, state: &[Manifest]) -> Result<Judged> {
     let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
     let left_out = admission.fill(objects).context("--state")?;
     Ok(Judged { name, judge: Arc::new(admission), left_out, on_error })

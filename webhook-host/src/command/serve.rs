@@ -74,7 +74,7 @@ impl Host {
         let now = SystemTime::now();
         let Certificates { tls, ca_bundle, watched } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
-        let policies = policies::all(&config.policies, &config.state, &config.sockets.limits)?;
+        let policies = policies::all(&config.policies, &config.state, &config.sockets.limits, &metrics)?;
         tell_left_out(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,

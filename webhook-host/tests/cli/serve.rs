@@ -44,6 +44,21 @@ fn each_policy_has_its_path_its_settings_and_its_memory() {
 }
 
 #[test]
+fn the_size_of_each_memory_is_measured() {
+    let files = directory(&[("pv.json", &volume("pv", "/a").to_string())]);
+    let host = Host::start(&["--state", argument(files.path())]);
+    let shows = |objects: usize| {
+        let (metrics, line) = (host.admin("/metrics").body, "ordinance_index_objects{policy=\"storage\"} ");
+        metrics.contains(&format!("\n{line}{objects}\n"))
+    };
+    assert!(shows(1));
+    host.post("/validate/storage", &creation(&volume("pv2", "/b")).to_string());
+    assert!(shows(2));
+    host.post("/validate/storage", &creation(&volume("pv3", "/b")).to_string());
+    assert!(shows(2));
+}
+
+#[test]
 fn the_ready_file_says_where_the_server_is() {
     let host = Host::start(&[]);
     assert!(host.ready.https.starts_with("127.0.0.1:") && host.ready.admin.starts_with("127.0.0.1:"));
