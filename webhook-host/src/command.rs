@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, all else to stderr. Exit codes are those of [`Exit`].
 
+mod component;
 mod generate;
 mod output;
 mod policies;
@@ -61,6 +62,7 @@ enum Command {
     Review(review::ReviewArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
+    Component(component::ComponentArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -141,6 +143,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Review(args) => review::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
+        Command::Component(args) => component::run(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
     };

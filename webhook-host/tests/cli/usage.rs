@@ -1,9 +1,10 @@
 //! Help, bad usage, colours and pipes.
 
-use crate::run::{end, ordinance, run};
+use crate::files::directory;
+use crate::run::{end, ordinance, run, run_in};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 6] = ["serve", "review", "schema", "version", "completions", "man"];
+const COMMANDS: [&str; 7] = ["serve", "review", "schema", "version", "component", "completions", "man"];
 
 #[test]
 fn every_command_helps_with_examples_on_stdout() {
@@ -103,4 +104,13 @@ fn the_manual_and_the_completions_know_every_command() {
         assert!(manual.contains(command) && completions.contains(command), "{command}");
         assert!(run(&["man", command]).stdout.contains(".TH"), "{command}");
     }
+}
+
+#[test]
+fn the_built_in_policy_as_a_file_is_the_built_in_policy() {
+    let output = ordinance(&["component"]).output().unwrap();
+    let files = directory(&[]);
+    std::fs::write(files.path().join("storage.wasm"), output.stdout).unwrap();
+    let version = run_in(files.path(), &["version", "--policy", "storage.wasm"]);
+    assert_eq!((output.status.code(), version), (Some(0), run(&["version"])));
 }

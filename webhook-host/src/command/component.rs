@@ -1,0 +1,22 @@
+//! `ordinance component`: the built-in policy as a file, for other hosts and for calls by hand.
+
+use super::{Exit, print};
+use anyhow::{Result, bail};
+use clap::Args;
+use std::io::{self, IsTerminal};
+
+/// Write the built-in policy's WebAssembly component to stdout
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance component > storage.wasm
+  ordinance component | sha256sum")]
+pub(super) struct ComponentArgs {}
+
+pub(super) fn run(_: &ComponentArgs) -> Result<Exit> {
+    if io::stdout().is_terminal() {
+        bail!("a component is nothing for a terminal; give it a file: ordinance component > storage.wasm");
+    }
+    print(ordinance_builtin::COMPONENT)?;
+    Ok(Exit::Fine)
+}
