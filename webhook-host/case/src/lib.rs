@@ -1,7 +1,7 @@
 //! Cases as files: what a policy must answer, and a runner for any build of it.
 //!
 //! A case is a YAML file: settings, the objects that exist, a request, and the whole verdict that is expected of the
-//! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless`]
+//! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless()`]
 //! writes what it answered into the file. [`manifest`] reads Kubernetes objects, for cases and for the command line.
 
 mod bless;
