@@ -162,12 +162,26 @@ impl Limits {
             ("policyStack", self.policy_stack, 64 * 1024),
             ("policyOutput", self.policy_output, 1024),
             ("answerBytes", self.answer_bytes, 1024),
+            ("policyInstances", usize::try_from(self.policy_instances).unwrap_or(usize::MAX), 1),
             ("holdings", self.holdings, 1),
         ];
         match smallest.iter().find(|(_, value, least)| value < least) {
             Some((field, value, least)) => {
                 Err((field, format!("{value} is too small; give at least {least}")))
             }
+            None => self.check_counts(),
+        }
+    }
+
+    /// More than these no machine has: memory is taken for each at the start.
+    fn check_counts(&self) -> Result<(), (&'static str, String)> {
+        let largest = [
+            ("evaluations", self.evaluations, 1_024),
+            ("handshakes", self.handshakes, 1_000_000),
+            ("connections", self.connections, 1_000_000),
+        ];
+        match largest.iter().find(|(_, value, most)| value > most) {
+            Some((field, value, most)) => Err((field, format!("{value} is too large; give at most {most}"))),
             None => self.check_times(),
         }
     }

@@ -85,6 +85,11 @@ fn a_fault_of_the_file_is_named_with_its_field_and_line() {
         ),
         ("limits: {idleTime: 120}\n", "o.yaml: limits.idleTime: "),
         ("limits: {connections: 0}\n", "o.yaml: limits.connections: 0 is too small; give at least 1"),
+        ("limits: {policyInstances: 0}\n", "o.yaml: limits.policyInstances: 0 is too small; give at least 1"),
+        (
+            "limits: {evaluations: 99999999999}\n",
+            "o.yaml: limits.evaluations: 99999999999 is too large; give at most 1024",
+        ),
         ("limits: {deadline: 0s}\n", "o.yaml: limits.deadline: nothing can be done in no time; give e.g. 5s"),
         ("listen: [", "o.yaml: "),
         ("policies: {Bad_Name: {}}", "policies.Bad_Name: is no name for a path"),
