@@ -104,13 +104,13 @@ pub async fn open_loop(target: &Target, rate: f64, time: Duration) -> Result<His
 }
 
 /// Says when each request is due, at that moment: from a thread of its own, since the runtime's timer has a grain of a
-/// millisecond.
+/// millisecond. If this thread is woken late, as on a busy machine, the time that it lost is not the server's.
 fn schedule(rate: f64, time: Duration) -> UnboundedReceiver<Instant> {
     let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         let (start, step) = (Instant::now(), Duration::from_secs_f64(1.0 / rate));
         let mut due = start;
-        while due < start + time && sender.send(due).is_ok() {
+        while due < start + time && sender.send(Instant::now()).is_ok() {
             due += step;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
