@@ -5,6 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The longest of all times.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// All caps of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -179,6 +182,8 @@ impl Limits {
             ("evaluations", self.evaluations, 1_024),
             ("handshakes", self.handshakes, 1_000_000),
             ("connections", self.connections, 1_000_000),
+            ("policyMemory", self.policy_memory, 4 * 1024 * 1024 * 1024),
+            ("policyStack", self.policy_stack, 64 * 1024 * 1024),
         ];
         match largest.iter().find(|(_, value, most)| value > most) {
             Some((field, value, most)) => Err((field, format!("{value} is too large; give at most {most}"))),
@@ -199,7 +204,52 @@ impl Limits {
         ];
         match times.iter().find(|(_, time)| time.is_zero()) {
             Some((field, _)) => Err((field, "nothing can be done in no time; give e.g. 5s".to_owned())),
+            None => self.check_longest(),
+        }
+    }
+
+    /// A moment that is too far ahead can't be reckoned with, and nobody waits for it.
+    fn check_longest(&self) -> Result<(), (&'static str, String)> {
+        let times = [
+            ("handshakeTime", self.handshake_time),
+            ("headTime", self.head_time),
+            ("idleTime", self.idle_time),
+            ("bodyTime", self.body_time),
+            ("acceptPause", self.accept_pause),
+            ("answerTime", self.answer_time),
+            ("queueTime", self.queue_time),
+            ("deadline", self.deadline),
+            ("shortestDeadline", self.shortest_deadline),
+            ("deadlineMargin", self.deadline_margin),
+            ("policyTime", self.policy_time),
+            ("drainDelay", self.drain_delay),
+            ("drainTime", self.drain_time),
+        ];
+        match times.iter().find(|(_, time)| *time > LONGEST) {
+            Some((field, _)) => Err((field, "longer than a day; give e.g. 5s".to_owned())),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_time_longer_than_a_day_is_refused_by_its_name() {
+        let limits = Limits { deadline: LONGEST + Duration::from_secs(1), ..Limits::default() };
+        assert_eq!(limits.check(), Err(("deadline", "longer than a day; give e.g. 5s".to_owned())));
+    }
+
+    #[test]
+    fn memory_that_no_component_can_address_is_refused() {
+        let limits = Limits { policy_memory: 900 << 30, ..Limits::default() };
+        assert_eq!(limits.check().map_err(|(field, _)| field), Err("policyMemory"));
     }
 }
