@@ -1,0 +1,69 @@
+//! Go, called to build one program.
+
+use crate::{Error, Tool};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often a build that takes long says how far it is.
+const SAY: Duration = Duration::from_secs(20);
+
+/// How many lines of Go's are shown if it fails.
+const TAIL: usize = 20;
+
+/// Fails if there is something to build and no Go.
+pub(crate) fn needs_go(unbuilt: &[Tool]) -> Result<(), Error> {
+    let go = || Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if unbuilt.is_empty() || go().is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    let names: Vec<&str> = unbuilt.iter().map(|tool| tool.name()).collect();
+    Err(Error::NoGo { missing: names.join(", ") })
+}
+
+/// Builds a program into a file.
+pub(crate) fn program(tool: Tool, output: &Path, say: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    let begin = Instant::now();
+    let mut go = command(tool, output)?;
+    let spawned = go.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut go = spawned.map_err(|error| Error::Build { tool: tool.name(), output: error.to_string() })?;
+    let last = go.stderr.take().map(|stderr| follow(stderr, begin, say)).unwrap_or_default();
+    match go.wait() {
+        Ok(status) if status.success() => {
+            say(&format!("  {} is built, in {} s", tool.name(), begin.elapsed().as_secs()));
+            Ok(())
+        }
+        _ => Err(Error::Build { tool: tool.name(), output: last }),
+    }
+}
+
+/// `go build`, without what depends on this machine.
+fn command(tool: Tool, output: &Path) -> Result<Command, Error> {
+    let folder = tool.module().folder();
+    let path = folder.join("go.mod");
+    let go_mod = std::fs::read_to_string(&path).map_err(|error| Error::File { path, error })?;
+    let mut go = Command::new("go");
+    go.current_dir(folder).env("CGO_ENABLED", "0").env("GOFLAGS", "").env("GOWORK", "off");
+    go.args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
+    go.arg("-tags").arg(tool.module().tags()).arg("-ldflags").arg(tool.module().linker_flags(&go_mod));
+    go.arg("-o").arg(output).arg(tool.package());
+    Ok(go)
+}
+
+/// Counts the packages that Go names as it compiles them, and returns its last lines.
+fn follow(stderr: impl Read, begin: Instant, say: &mut dyn FnMut(&str)) -> String {
+    let (mut packages, mut said) = (0_u32, begin);
+    let mut last = VecDeque::new();
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        packages += 1;
+        if said.elapsed() > SAY {
+            said = Instant::now();
+            say(&format!("  {packages} packages compiled in {} s, at {line}", begin.elapsed().as_secs()));
+        }
+        last.truncate(TAIL - 1);
+        last.push_front(line);
+    }
+    Vec::from(last).into_iter().rev().collect::<Vec<_>>().join("\n")
+}

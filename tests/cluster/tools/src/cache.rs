@@ -1,0 +1,72 @@
+//! Where built programs are kept: a folder for each state of a module's `go.sum`.
+//!
+//! A program appears by a rename, and only one process builds in a folder at a time.
+
+use crate::recipe::Module;
+use crate::{Error, Tool, build};
+use sha2::{Digest, Sha256};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Bytes of the hash that name a folder.
+const NAME: usize = 8;
+
+/// Programs built before.
+pub(crate) struct Cache {
+    root: PathBuf,
+}
+
+// === impl Cache ===
+
+impl Cache {
+    /// The cache of this user.
+    pub(crate) fn open() -> Result<Self, Error> {
+        let named = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let home = || {
+            std::env::var_os("HOME")
+                .filter(|path| !path.is_empty())
+                .map(|home| Path::new(&home).join(".cache"))
+        };
+        let root = named.or_else(home).ok_or(Error::NoCache)?.join("ordinance").join("tools");
+        Ok(Self { root })
+    }
+
+    /// Where a program is once it is built.
+    pub(crate) fn path(&self, tool: Tool) -> Result<PathBuf, Error> {
+        Ok(self.folder(tool.module())?.join("bin").join(tool.name()))
+    }
+
+    fn folder(&self, module: Module) -> Result<PathBuf, Error> {
+        let sums = module.folder().join("go.sum");
+        let sums = std::fs::read(&sums).map_err(|error| Error::File { path: sums, error })?;
+        let name: String = Sha256::digest(sums).iter().take(NAME).map(|byte| format!("{byte:02x}")).collect();
+        Ok(self.root.join(name))
+    }
+
+    /// Builds a program, unless another process did meanwhile, and returns its path.
+    pub(crate) fn build(&self, tool: Tool, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+        let (folder, path) = (self.folder(tool.module())?, self.path(tool)?);
+        let made = std::fs::create_dir_all(folder.join("bin"));
+        made.map_err(|error| Error::File { path: folder.clone(), error })?;
+        let _lock = lock(&folder.join("lock"), say)?;
+        if !path.is_file() {
+            let part = path.with_extension("part");
+            build::program(tool, &part, say)?;
+            std::fs::rename(&part, &path).map_err(|error| Error::File { path: path.clone(), error })?;
+        }
+        Ok(path)
+    }
+}
+
+/// A lock that is given back when it is dropped, or when this process ends.
+fn lock(path: &Path, say: &mut dyn FnMut(&str)) -> Result<File, Error> {
+    let failed = |error| Error::File { path: path.to_path_buf(), error };
+    let file = File::create(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => say("  another process builds there: waiting for it"),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
