@@ -1,0 +1,101 @@
+{{/*
+What of a request can matter, in CEL. Whatever a condition skips, the policy would let pass without a word: a test holds
+each of them against every case. None may fail on an object that the API server stores, so every optional field is
+asked for first. On CREATE there is no oldObject.
+*/}}
+
+{{- define "ordinance.conditions.statefulSets" -}}
+- name: is-not-being-deleted
+  expression: "!has(object.metadata.deletionTimestamp)"
+- name: has-volumes-that-replicas-can-share
+  expression: >-
+    has(object.spec.volumeClaimTemplates) && size(object.spec.volumeClaimTemplates) > 0
+    || has(object.spec.template.spec.volumes) && object.spec.template.spec.volumes.exists(v,
+    has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile)
+    || has(v.csi) && v.csi.driver in {{ .Values.policy.isolation.sharedCsiDrivers | toJson | replace "," ", " }}
+    || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || has(v.gcePersistentDisk)
+    || has(v.iscsi) || has(v.photonPersistentDisk) || has(v.portworxVolume) || has(v.rbd) || has(v.scaleIO)
+    || has(v.storageos) || has(v.vsphereVolume))
+    || has(object.metadata.annotations)
+    && object.metadata.annotations.exists(k, k.startsWith("ordinance.dev/"))
+- name: changes-what-replicas-mount
+  expression: >-
+    request.operation == "CREATE"
+    || {{ include "ordinance.conditions.annotations" (list "ordinance.dev/isolation" "ordinance.dev/shared-volumes") }}
+    || {{ .changed }}
+{{- end }}
+
+{{- define "ordinance.conditions.templateOrGrowth" -}}
+object.spec.template != oldObject.spec.template
+    || {{ include "ordinance.conditions.grows" 1 }}
+{{- end }}
+
+{{/* From one replica or none to more; the argument is what an absent number means. */}}
+{{- define "ordinance.conditions.grows" -}}
+(has(object.spec) && has(object.spec.replicas) ? object.spec.replicas : {{ . }}) > 1
+    && (has(oldObject.spec) && has(oldObject.spec.replicas) ? oldObject.spec.replicas : {{ . }}) <= 1
+{{- end }}
+
+{{/* One of these annotations was added, changed or removed. */}}
+{{- define "ordinance.conditions.annotations" -}}
+{{ toJson . | replace "," ", " }}.exists(k,
+    (has(object.metadata.annotations) && k in object.metadata.annotations
+    ? object.metadata.annotations[k] : null)
+    != (has(oldObject.metadata.annotations) && k in oldObject.metadata.annotations
+    ? oldObject.metadata.annotations[k] : null))
+{{- end }}
+
+{{/* A field of the spec was added, changed or removed. */}}
+{{- define "ordinance.conditions.field" -}}
+(has(object.spec.{{ . }}) ? object.spec.{{ . }} : null)
+    != (has(oldObject.spec.{{ . }}) ? oldObject.spec.{{ . }} : null)
+{{- end }}
+
+{{- define "ordinance.conditions.scale" -}}
+- name: grows-beyond-one-replica
+  expression: >-
+    {{ include "ordinance.conditions.grows" 0 }}
+{{- end }}
+
+{{/* Only an ordinal's claim gets a mark, and only one that has none. */}}
+{{- define "ordinance.conditions.claims" -}}
+- name: is-not-being-deleted
+  expression: "!has(object.metadata.deletionTimestamp)"
+- name: is-an-ordinals
+  expression: has(object.metadata.name) && object.metadata.name.matches("^.+-[0-9]+$")
+- name: has-no-mark
+  expression: "!(has(object.metadata.annotations) && 'ordinance.dev/sub-path' in object.metadata.annotations)"
+{{- end }}
+
+{{/* Every CSI driver matters, since two volumes of one handle are one. */}}
+{{- define "ordinance.conditions.volumes" -}}
+- name: can-be-on-a-directory-of-another
+  expression: has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)
+{{- end }}
+
+{{/* As the policy tells it: a restored volume has no uid of a claim, and is judged as one made by hand. */}}
+{{- define "ordinance.conditions.isProvisioned" -}}
+has(object.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in object.metadata.annotations
+    && object.metadata.annotations["pv.kubernetes.io/provisioned-by"] != ""
+    && has(object.spec.claimRef) && has(object.spec.claimRef.uid) && object.spec.claimRef.uid != ""
+{{- end }}
+
+{{/* The binder writes claimRef, which only fills in the names of a CSI volume's sub-directory. */}}
+{{- define "ordinance.conditions.volumeUpdates" -}}
+- name: is-not-being-deleted
+  expression: "!has(object.metadata.deletionTimestamp)"
+{{ include "ordinance.conditions.volumes" . }}
+- name: changes-how-it-is-shared
+  expression: >-
+    {{ include "ordinance.conditions.annotations" (list "ordinance.dev/shared-with" "ordinance.dev/takes-over"
+         "volume.beta.kubernetes.io/mount-options" "pv.kubernetes.io/provisioned-by") }}
+    || {{ include "ordinance.conditions.field" "mountOptions" }}
+    || {{ include "ordinance.conditions.field" "accessModes" }}
+    || {{ include "ordinance.conditions.field" "persistentVolumeReclaimPolicy" }}
+    || has(object.spec.csi) && has(object.spec.claimRef) && !has(oldObject.spec.claimRef)
+{{- end }}
+
+{{- define "ordinance.conditions.storageClasses" -}}
+- name: has-parameters
+  expression: has(object.parameters)
+{{- end }}

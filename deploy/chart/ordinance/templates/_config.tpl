@@ -1,0 +1,31 @@
+{{/* The file that --config names. */}}
+{{- define "ordinance.config" -}}
+listen: {{ printf "%s:8443" .Values.listenAddress | quote }}
+adminListen: {{ printf "%s:8080" .Values.listenAddress | quote }}
+certificate:
+  source: files
+  certFile: /etc/ordinance/tls/tls.crt
+  keyFile: /etc/ordinance/tls/tls.key
+  reloadInterval: {{ .Values.certificates.reloadInterval }}
+  {{- with .Values.clientAuthentication }}
+  {{- if .configMap }}
+  clientCa: /etc/ordinance/client-ca/ca.crt
+  allowedNames: {{ toJson .allowedNames }}
+  {{- end }}
+  {{- end }}
+onError: {{ .Values.onError }}
+log:
+  level: {{ .Values.log.level }}
+  format: {{ .Values.log.format }}
+{{- with .Values.limits }}
+limits:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+policies:
+  storage:
+    settings:
+      {{- toYaml .Values.policy | nindent 6 }}
+  {{- with .Values.extraPolicies }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,37 @@
+{{/* The name of everything. */}}
+{{- define "ordinance.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name }}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- .Values.fullnameOverride | default $full | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What selects the pods; never changes, since a Deployment's selector can't. */}}
+{{- define "ordinance.selector" -}}
+app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "ordinance.labels" -}}
+{{ include "ordinance.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "ordinance.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "ordinance.fullname" .) "default") }}
+{{- end }}
+
+{{/* The Secret with the serving certificate. */}}
+{{- define "ordinance.tlsSecret" -}}
+{{- .Values.certificates.secret.name | default (printf "%s-tls" (include "ordinance.fullname" .)) }}
+{{- end }}
+
+{{- define "ordinance.image" -}}
+{{- with .Values.image }}
+{{- empty .digest | not | ternary (printf "%s@%s" .repository .digest) (printf "%s:%s" .repository (.tag | default $.Chart.AppVersion)) }}
+{{- end }}
+{{- end }}
