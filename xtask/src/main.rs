@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod demo;
 mod fuzz;
+mod manifest;
 mod npm;
 mod papers;
 mod test;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Feed one parser of foreign input with whatever breaks it, for some seconds.
     Fuzz(fuzz::Arguments),
+    /// Render the chart into `deploy/ordinance.yaml`.
+    Manifest(manifest::Arguments),
     /// Build the npm package of the policy, into `policy/js/pkg`.
     Npm,
     /// Run every command that README and docs show.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Manifest(arguments) => manifest::run(&arguments),
         Command::Npm => npm::run(),
         Command::Papers => papers::run(),
     };

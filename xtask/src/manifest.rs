@@ -1,0 +1,107 @@
+//! `cargo xtask manifest`: renders the chart with its default values into `deploy/ordinance.yaml`.
+//!
+//! What only Helm's own bookkeeping needs is left out, and the namespace is put in front. With `--check` nothing is
+//! written: the file must be what would be written, and the chart must hold together with each set of values in `ci/`.
+
+use crate::build;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ordinance_tools::Tool;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// Where the manifest installs everything, as `deploy/namespace.yaml` says.
+const NAMESPACE: &str = "ordinance-system";
+
+/// What to do about the manifest.
+#[derive(Args)]
+pub struct Arguments {
+    /// Write nothing; fail if the manifest is not that of the chart, or the chart does not hold together.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Writes the manifest, or checks it.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let helm = Helm::find()?;
+    let manifest = manifest(&helm)?;
+    let path = crate::root().join("deploy/ordinance.yaml");
+    if !arguments.check {
+        std::fs::write(&path, manifest).with_context(|| format!("can't write {}", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(&*manifest) {
+        bail!("{} is not that of the chart; run: cargo xtask manifest", path.display());
+    }
+    let sets = helm.check_values()?;
+    anstream::println!("the manifest is that of the chart, which holds together with {sets} sets of values");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The manifest as it should be.
+fn manifest(helm: &Helm) -> Result<String> {
+    let namespace = std::fs::read_to_string(crate::root().join("deploy/namespace.yaml"))
+        .context("can't read deploy/namespace.yaml")?;
+    let rendered = helm.template(None)?;
+    let ours = rendered.lines().filter(|line| !is_bookkeeping(line)).collect::<Vec<_>>().join("\n");
+    Ok(format!(
+        "# The chart with its default values, for those who do without Helm. Made by `cargo xtask manifest`: don't edit.\n\
+         {namespace}{ours}\n"
+    ))
+}
+
+/// Whether a line is there for Helm alone.
+fn is_bookkeeping(line: &str) -> bool {
+    let line = line.trim_start();
+    ["# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: "]
+        .iter()
+        .any(|start| line.starts_with(start))
+}
+
+/// Helm's client, and the chart.
+struct Helm {
+    program: PathBuf,
+    chart: PathBuf,
+}
+
+// === impl Helm ===
+
+impl Helm {
+    fn find() -> Result<Self> {
+        let tools = ordinance_tools::find(&[Tool::Helm], &mut |line| anstream::eprintln!("{line}"))?;
+        let program = tools.path(Tool::Helm).to_path_buf();
+        Ok(Self { program, chart: crate::root().join("deploy/chart/ordinance") })
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut helm = Command::new(&self.program);
+        helm.arg(verb).stdin(Stdio::null());
+        helm
+    }
+
+    /// The rendered chart, with a file of values.
+    fn template(&self, values: Option<&Path>) -> Result<String> {
+        let mut helm = self.command("template");
+        helm.arg("ordinance").arg(&self.chart).args(["--namespace", NAMESPACE]);
+        helm.args(values.map(|path| format!("--values={}", path.display())));
+        let output = helm.stderr(Stdio::inherit()).output().context("can't start helm")?;
+        if !output.status.success() {
+            bail!("{helm:?} failed: {}", output.status);
+        }
+        String::from_utf8(output.stdout).context("helm did not print text")
+    }
+
+    /// Lints and renders the chart with each set of values, and counts them.
+    fn check_values(&self) -> Result<usize> {
+        let mut sets = 0;
+        for entry in std::fs::read_dir(self.chart.join("ci")).context("the chart has no ci/")? {
+            let values = entry?.path();
+            let mut lint = self.command("lint");
+            lint.args(["--strict", "--quiet"]).arg("--values").arg(&values).arg(&self.chart);
+            build::run(&mut lint)?;
+            self.template(Some(&values))?;
+            sets += 1;
+        }
+        Ok(sets)
+    }
+}
