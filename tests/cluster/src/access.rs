@@ -1,0 +1,54 @@
+//! Ways to talk to a cluster, one that runs here or one that exists already.
+
+use crate::kubectl::Kubectl;
+use anyhow::{Context, Result};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use std::path::{Path, PathBuf};
+
+/// kubectl and a client, with an administrator's rights.
+#[derive(Clone)]
+pub struct Access {
+    kubeconfig: PathBuf,
+    kubectl: Kubectl,
+    client: Client,
+}
+
+// === impl Access ===
+
+impl Access {
+    /// By a kubeconfig; nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file.
+    pub async fn new(kubeconfig: &Path, kubectl: &Path) -> Result<Self> {
+        // Whoever links several crypto providers must have chosen one; a second choice changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let file = Kubeconfig::read_from(kubeconfig).with_context(|| kubeconfig.display().to_string())?;
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+        Ok(Self {
+            kubeconfig: kubeconfig.to_path_buf(),
+            kubectl: Kubectl::new(kubectl, kubeconfig),
+            client: Client::try_from(config)?,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// kubectl for this cluster.
+    #[must_use]
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// A client for this cluster.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+}

@@ -1,0 +1,111 @@
+//! A process of the cluster, with its log.
+
+use crate::site::Site;
+use crate::wait::until;
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Lines of a log that are shown when a process failed.
+const TAIL: usize = 25;
+
+/// How long a process may take to end when it is asked to.
+const END: Duration = Duration::from_secs(40);
+
+/// A process that can be stopped and started again; it ends with this value.
+#[derive(Debug)]
+pub struct Component {
+    name: String,
+    command: Command,
+    child: Option<Child>,
+    log: PathBuf,
+}
+
+// === impl Component ===
+
+impl Component {
+    /// Starts a process whose output goes to a log in the site's folder.
+    pub(crate) fn start(name: &str, mut command: Command, site: &Site) -> Result<Self> {
+        let log = site.path(&format!("{name}.log"));
+        let file = File::options().create(true).append(true).open(&log)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        site.join(&mut command);
+        let mut component = Self { name: name.to_owned(), command, child: None, log };
+        component.resume()?;
+        Ok(component)
+    }
+
+    /// Starts it again.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be started.
+    pub fn resume(&mut self) -> Result<()> {
+        if self.child.is_none() {
+            let child = self.command.spawn().with_context(|| format!("can't start {}", self.name))?;
+            self.child = Some(child);
+        }
+        Ok(())
+    }
+
+    /// Kills it at once.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks it to end, by SIGTERM, and waits until it did.
+    ///
+    /// # Errors
+    ///
+    /// That it did not end within 40 s; it is killed then.
+    pub async fn terminate(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        kill_process(Pid::from_child(&child), Signal::TERM)?;
+        let ended = until(&format!("{} to end", self.name), END, async || Ok(child.try_wait()?)).await;
+        if ended.is_err() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ended.map(|_| ())
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Errors
+    ///
+    /// That it ended by itself, and the last lines of its log.
+    pub fn check(&mut self) -> Result<()> {
+        let ended = self.child.as_mut().map(Child::try_wait).transpose()?.flatten();
+        match ended {
+            Some(status) => bail!("{} ended with {status}; its log ends so:\n{}", self.name, self.tail()),
+            None => Ok(()),
+        }
+    }
+
+    /// The last lines of its log.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().rev().take(TAIL).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+}
+
+impl Drop for Component {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

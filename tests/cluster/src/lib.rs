@@ -1,0 +1,36 @@
+//! A real control plane on loopback addresses: etcd, kube-apiserver and kube-controller-manager, with Ordinance behind
+//! a Service of it, as an operator installs it.
+//!
+//! Everything ends with the process that started it, however that ends. Nothing listens beyond the loopback interface,
+//! and several clusters can run at the same time.
+
+mod access;
+mod addresses;
+mod cluster;
+mod component;
+mod group;
+mod keys;
+mod kubeconfig;
+mod kubectl;
+mod manifest;
+mod ordinance;
+mod plane;
+mod pods;
+mod replica;
+mod site;
+mod splitter;
+mod wait;
+
+pub use access::Access;
+pub use cluster::{Cluster, Options, Pods};
+pub use component::Component;
+pub use keys::{Authority, Pair};
+pub use kubeconfig::Kubeconfig;
+pub use kubectl::{Kubectl, Ran};
+pub use manifest::Manifest;
+pub use ordinance::{Installation, Ordinance};
+pub use ordinance_tools::{Tool, Tools};
+pub use plane::{Part, Plane};
+pub use replica::Replica;
+pub use splitter::Splitter;
+pub use wait::until;

@@ -1,0 +1,139 @@
+//! The manifest that an operator applies, taken apart: the webhook configurations need an authority to trust.
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Objects, as `kubectl apply --filename` would send them.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    objects: Vec<Value>,
+}
+
+/// The Service that the webhook configurations name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The port that the API server calls.
+    pub port: u16,
+}
+
+// === impl Manifest ===
+
+impl Manifest {
+    /// Reads a file of YAML documents.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        Self::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    /// Reads YAML documents.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub fn parse(text: &str) -> Result<Self> {
+        let objects: Vec<Value> = serde_saphyr::from_multiple(text)?;
+        Ok(Self { objects: objects.into_iter().filter(Value::is_object).collect() })
+    }
+
+    /// All but the webhook configurations, as one `List`.
+    #[must_use]
+    pub fn without_webhooks(&self) -> String {
+        list(self.objects.iter().filter(|object| !configures_webhooks(object)).cloned().collect())
+    }
+
+    /// The webhook configurations, as one `List`: unchanged but for the authority, which is filled in.
+    #[must_use]
+    pub fn webhooks(&self, authority: &str) -> String {
+        let configurations = self.objects.iter().filter(|object| configures_webhooks(object));
+        list(configurations.map(|configuration| trusting(configuration, authority)).collect())
+    }
+
+    /// The Service that the webhooks are behind.
+    ///
+    /// # Errors
+    ///
+    /// That no webhook names one.
+    pub fn service(&self) -> Result<Service> {
+        let configuration = self.objects.iter().find(|object| configures_webhooks(object));
+        let configuration = configuration.context("the manifest configures no webhook")?;
+        let service = &configuration["webhooks"][0]["clientConfig"]["service"];
+        Ok(Service {
+            namespace: service["namespace"].as_str().context("a webhook without a Service")?.to_owned(),
+            name: service["name"].as_str().context("a webhook without a Service")?.to_owned(),
+            port: service["port"].as_u64().map_or(Ok(443), u16::try_from)?,
+        })
+    }
+
+    /// The service account of the Deployment, if there is one.
+    #[must_use]
+    pub fn service_account(&self) -> Option<&str> {
+        let deployment = self.objects.iter().find(|object| object["kind"] == "Deployment")?;
+        deployment["spec"]["template"]["spec"]["serviceAccountName"].as_str()
+    }
+}
+
+fn configures_webhooks(object: &Value) -> bool {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    matches!(kind, "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration")
+}
+
+fn trusting(configuration: &Value, authority: &str) -> Value {
+    let mut configuration = configuration.clone();
+    for webhook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
+        webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(authority));
+    }
+    configuration
+}
+
+fn list(objects: Vec<Value>) -> String {
+    json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: ordinance, namespace: ordinance-system}
+---
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: ordinance}
+webhooks:
+- name: storage.ordinance.dev
+  clientConfig: {service: {name: ordinance, namespace: ordinance-system, path: /validate/storage}}
+";
+
+    #[test]
+    fn only_the_authority_is_filled_in() -> Result<()> {
+        let webhooks: Value = serde_json::from_str(&Manifest::parse(MANIFEST)?.webhooks("pem"))?;
+        let client = &webhooks["items"][0]["webhooks"][0]["clientConfig"];
+        let service =
+            json!({ "name": "ordinance", "namespace": "ordinance-system", "path": "/validate/storage" });
+        assert_eq!(client, &json!({ "service": service, "caBundle": "cGVt" }));
+        Ok(())
+    }
+
+    #[test]
+    fn the_service_is_the_one_that_the_webhooks_name() -> Result<()> {
+        let service = Manifest::parse(MANIFEST)?.service()?;
+        let named = |name: &str| name.to_owned();
+        let expected = Service { namespace: named("ordinance-system"), name: named("ordinance"), port: 443 };
+        assert_eq!(service, expected);
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Ordinance as it is installed: its manifest, some replicas behind the Service's address, and the webhooks.
+
+use crate::access::Access;
+use crate::cluster::Cluster;
+use crate::manifest::{Manifest, Service};
+use crate::replica::Replica;
+use crate::site::Site;
+use crate::splitter::Splitter;
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1 as core;
+use kube::Api;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// The manifest of a checkout.
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/ordinance.yaml");
+
+/// How to install it.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// The program `ordinance`.
+    pub binary: PathBuf,
+    /// What is applied.
+    pub manifest: Manifest,
+    /// How many processes there are.
+    pub replicas: usize,
+    /// Flags for `ordinance serve` beside the usual ones.
+    pub arguments: Vec<String>,
+}
+
+/// Replicas behind a Service. They end with this value or with the cluster; the webhooks stay configured.
+pub struct Ordinance {
+    splitter: Splitter,
+    replicas: Vec<Replica>,
+    installation: Installation,
+    arguments: Vec<String>,
+    started: usize,
+    authority: String,
+}
+
+// === impl Installation ===
+
+impl Installation {
+    /// One replica of a program, by the checkout's own manifest.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the manifest.
+    pub fn new(binary: &Path) -> Result<Self> {
+        let manifest = Manifest::read(Path::new(MANIFEST))?;
+        Ok(Self { binary: binary.to_path_buf(), manifest, replicas: 1, arguments: Vec::new() })
+    }
+}
+
+// === impl Ordinance ===
+
+impl Ordinance {
+    /// Applies the manifest, starts the replicas, and configures the webhooks once they are ready.
+    ///
+    /// # Errors
+    ///
+    /// Which of these failed, and why.
+    pub async fn install(cluster: &Cluster, installation: Installation) -> Result<Self> {
+        let kubectl = cluster.access().kubectl();
+        kubectl.apply(&installation.manifest.without_webhooks()).await?.ok()?;
+        let service = installation.manifest.service()?;
+        let address = SocketAddr::new(cluster_ip(cluster.access(), &service).await?, service.port);
+        let mut arguments = certificate(cluster, &service)?;
+        arguments.extend(installation.arguments.iter().cloned());
+        let mut ordinance = Self {
+            splitter: Splitter::bind(address).await?,
+            replicas: Vec::new(),
+            arguments,
+            started: 0,
+            authority: cluster.authority().certificate().to_owned(),
+            installation,
+        };
+        for _ in 0..ordinance.installation.replicas {
+            ordinance.add(cluster).await?;
+        }
+        ordinance.configure(cluster.access()).await?;
+        Ok(ordinance)
+    }
+
+    /// Configures the webhooks, also if somebody deleted the configurations.
+    ///
+    /// # Errors
+    ///
+    /// What kubectl said.
+    pub async fn configure(&self, access: &Access) -> Result<()> {
+        let webhooks = self.installation.manifest.webhooks(&self.authority);
+        access.kubectl().apply(&webhooks).await?.ok().map(|_| ())
+    }
+
+    /// Starts one more replica, and sends it its share of the connections once it is ready.
+    ///
+    /// # Errors
+    ///
+    /// That it did not become ready, with the end of its log.
+    pub async fn add(&mut self, cluster: &Cluster) -> Result<()> {
+        let (name, site): (_, &Site) = (format!("ordinance-{}", self.started), cluster.site());
+        self.started += 1;
+        let replica = Replica::start(&name, &self.installation.binary, &self.arguments, site).await?;
+        self.replicas.push(replica);
+        self.publish();
+        Ok(())
+    }
+
+    /// Takes a replica out of the Service, and hands it over; connections that it has stay.
+    pub fn remove(&mut self, index: usize) -> Option<Replica> {
+        let replica = (index < self.replicas.len()).then(|| self.replicas.remove(index));
+        self.publish();
+        replica
+    }
+
+    /// The replicas behind the Service.
+    pub fn replicas(&mut self) -> &mut Vec<Replica> {
+        &mut self.replicas
+    }
+
+    /// Where the API server calls it.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.splitter.address()
+    }
+
+    /// Kills every replica at once, as if no node were left.
+    pub fn stop(&mut self) {
+        self.replicas.iter_mut().for_each(|replica| replica.component().kill());
+    }
+
+    /// Starts again what [`stop`](Self::stop) killed.
+    ///
+    /// # Errors
+    ///
+    /// That one did not become ready, with the end of its log.
+    pub async fn resume(&mut self) -> Result<()> {
+        for replica in &mut self.replicas {
+            replica.resume().await?;
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Sends connections to the replicas that there are now, on the ports that they have now.
+    pub fn publish(&self) {
+        self.splitter.set(self.replicas.iter().map(Replica::https).collect());
+    }
+}
+
+/// A certificate for the Service's name, as flags.
+fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
+    let name = format!("{}.{}.svc", service.name, service.namespace);
+    let pair = cluster.authority().server(&name, std::slice::from_ref(&name))?;
+    let certificate = cluster.site().write("ordinance.crt", &pair.certificate)?;
+    let key = cluster.site().write("ordinance.key", &pair.key)?;
+    Ok(vec![format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())])
+}
+
+async fn cluster_ip(access: &Access, service: &Service) -> Result<IpAddr> {
+    let services: Api<core::Service> = Api::namespaced(access.client(), &service.namespace);
+    let found = services.get(&service.name).await?;
+    let address = found.spec.and_then(|spec| spec.cluster_ip);
+    Ok(address.context("the Service has no cluster IP")?.parse()?)
+}

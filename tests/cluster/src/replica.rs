@@ -1,0 +1,92 @@
+//! One process of Ordinance.
+
+use crate::component::Component;
+use crate::site::Site;
+use crate::wait::until;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long it may take to become ready.
+const READY: Duration = Duration::from_secs(60);
+
+/// A process `ordinance serve`, which ends with this value.
+#[derive(Debug)]
+pub struct Replica {
+    component: Component,
+    ready_file: PathBuf,
+    ready: Ready,
+}
+
+/// What it writes once it is ready.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Ready {
+    https: SocketAddr,
+    admin: SocketAddr,
+}
+
+// === impl Replica ===
+
+impl Replica {
+    /// Starts it on free ports of 127.0.0.1 and waits until it is ready.
+    pub(crate) async fn start(name: &str, binary: &Path, arguments: &[String], site: &Site) -> Result<Self> {
+        let ready_file = site.path(&format!("{name}.ready.json"));
+        let mut command = Command::new(binary);
+        command.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        command.arg("--ready-file").arg(&ready_file).args(arguments);
+        own_environment(&mut command);
+        let mut component = Component::start(name, command, site)?;
+        let ready = ready(&mut component, &ready_file).await?;
+        Ok(Self { component, ready_file, ready })
+    }
+
+    /// Where the API server's calls go.
+    #[must_use]
+    pub fn https(&self) -> SocketAddr {
+        self.ready.https
+    }
+
+    /// Where health and metrics are.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.ready.admin
+    }
+
+    /// The process, to kill it, end it, and read its log.
+    pub fn component(&mut self) -> &mut Component {
+        &mut self.component
+    }
+
+    /// Starts it again after it was stopped, on other ports, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// That it ended or was not ready within a minute, with the end of its log.
+    pub async fn resume(&mut self) -> Result<()> {
+        let _ = std::fs::remove_file(&self.ready_file);
+        self.component.resume()?;
+        self.ready = ready(&mut self.component, &self.ready_file).await?;
+        Ok(())
+    }
+}
+
+/// What the caller's environment says of Ordinance is not meant for this process.
+fn own_environment(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("ORDINANCE_")) {
+        command.env_remove(name);
+    }
+}
+
+async fn ready(component: &mut Component, file: &Path) -> Result<Ready> {
+    let ready = until("Ordinance to be ready", READY, async || {
+        component.check()?;
+        let text = std::fs::read_to_string(file).ok();
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    });
+    let ready = ready.await;
+    ready.with_context(|| format!("Ordinance's log ends so:\n{}", component.tail()))
+}
