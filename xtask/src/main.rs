@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod demo;
+mod e2e;
 mod fuzz;
 mod manifest;
 mod npm;
@@ -29,6 +30,8 @@ enum Command {
     Demo,
     /// Run every test: natively, as a component, in Node, and over real sockets.
     Test,
+    /// Run Ordinance behind a real API server, with kubectl and real controllers.
+    E2e(e2e::Arguments),
     /// Measure speed and memory, and compare them with the goals and with the kept baseline.
     Bench(bench::Arguments),
     /// Feed one parser of foreign input with whatever breaks it, for some seconds.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
+        Command::E2e(arguments) => e2e::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Manifest(arguments) => manifest::run(&arguments),

@@ -1,0 +1,103 @@
+//! Plays scenarios as tests, chosen by name.
+
+use crate::stage::Stage;
+use crate::workshop::Workshop;
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// No scenario takes longer.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A story that must come out as it is told.
+pub struct Scenario {
+    name: String,
+    play: Play,
+}
+
+/// How it is played: given a runtime, so that the story itself need not be `Send`.
+type Play = (Needs, Box<dyn FnOnce(&Runtime, &Workshop) -> Result<()> + Send>);
+
+/// What a scenario needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// A namespace on the cluster that all share.
+    Stage,
+    /// Clusters of its own, parts of which it stops.
+    Workshop,
+}
+
+// === impl Scenario ===
+
+impl Scenario {
+    /// A scenario in a namespace of its own, on the cluster that all share.
+    pub fn shared(name: &str, story: impl AsyncFnOnce(&Stage) -> Result<()> + Send + 'static) -> Self {
+        let play = move |runtime: &Runtime, workshop: &Workshop| {
+            runtime.block_on(bounded(async {
+                let stage = Stage::set(workshop).await?;
+                let told = story(&stage).await;
+                stage.clear(workshop).await.and(told)
+            }))
+        };
+        Self { name: name.to_owned(), play: (Needs::Stage, Box::new(play)) }
+    }
+
+    /// A scenario that makes clusters of its own.
+    pub fn alone(name: &str, story: impl AsyncFnOnce(&Workshop) -> Result<()> + Send + 'static) -> Self {
+        let play = move |runtime: &Runtime, workshop: &Workshop| runtime.block_on(bounded(story(workshop)));
+        Self { name: name.to_owned(), play: (Needs::Workshop, Box::new(play)) }
+    }
+}
+
+async fn bounded(story: impl Future<Output = Result<()>>) -> Result<()> {
+    timeout(LIMIT, story).await.with_context(|| format!("it took longer than {} s", LIMIT.as_secs()))?
+}
+
+/// Plays what the command line chooses, and returns 0 if all came out well, 2 if nothing could be played.
+#[must_use]
+pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    match prepared() {
+        Ok((runtime, workshop)) => play(&arguments, scenarios, &runtime, &workshop),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn prepared() -> Result<(Arc<Runtime>, Arc<Workshop>)> {
+    Ok((Arc::new(Runtime::new()?), Arc::new(Workshop::open()?)))
+}
+
+fn play(
+    arguments: &Arguments,
+    scenarios: Vec<Scenario>,
+    runtime: &Arc<Runtime>,
+    workshop: &Arc<Workshop>,
+) -> ExitCode {
+    let trials: Vec<Trial> =
+        scenarios.into_iter().map(|scenario| trial(scenario, runtime, workshop)).collect();
+    let passed_over = trials.iter().filter(|trial| trial.has_ignored_flag()).count();
+    let conclusion = libtest_mimic::run(arguments, trials);
+    if passed_over > 0 {
+        println!(
+            "{passed_over} scenarios were passed over: they stop parts of a cluster, and this one exists already"
+        );
+    }
+    conclusion.exit_code()
+}
+
+fn trial(scenario: Scenario, runtime: &Arc<Runtime>, workshop: &Arc<Workshop>) -> Trial {
+    let (needs, play) = scenario.play;
+    let passed_over = needs == Needs::Workshop && !workshop.makes_clusters();
+    let (runtime, workshop) = (Arc::clone(runtime), Arc::clone(workshop));
+    let trial = Trial::test(scenario.name, move || {
+        play(&runtime, &workshop).map_err(|error| Failed::from(format!("{error:#}")))
+    });
+    trial.with_ignored_flag(passed_over)
+}

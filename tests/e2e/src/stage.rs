@@ -1,0 +1,143 @@
+//! A namespace of a scenario's own, and what is often asked of it.
+
+use crate::workshop::Workshop;
+use anyhow::{Context, Result};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use ordinance_cluster::{Access, Kubectl, Ran, until};
+use serde_json::json;
+use std::time::Duration;
+
+/// How long controllers may take for a step.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a scenario is played.
+pub struct Stage {
+    access: Access,
+    namespace: String,
+}
+
+/// What shows whether a StatefulSet is rolled out anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Counts changes of the specification.
+    pub generation: i64,
+    /// The revision of the template that pods are to have.
+    pub template: String,
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// Makes a namespace.
+    pub(crate) async fn set(workshop: &Workshop) -> Result<Self> {
+        let access = workshop.shared().await?.clone();
+        let namespaces: Api<Namespace> = Api::all(access.client());
+        let namespace = serde_json::from_value(json!({ "metadata": { "generateName": "e2e-" } }))?;
+        let namespace = namespaces.create(&PostParams::default(), &namespace).await?.name_any();
+        Ok(Self { access, namespace })
+    }
+
+    /// Removes what the scenario left; on a cluster of the suite's own that happens with the cluster.
+    pub(crate) async fn clear(&self, workshop: &Workshop) -> Result<()> {
+        if workshop.makes_clusters() {
+            return Ok(());
+        }
+        let kubectl = self.access.kubectl();
+        kubectl.ok(&format!("delete namespace {} --wait=false", self.namespace)).await?;
+        let owned = format!("delete persistentvolumes,storageclasses --selector=e2e={}", self.namespace);
+        kubectl.ok(&owned).await.map(|_| ())
+    }
+
+    /// The namespace. Objects of the cluster begin their names with it, and have the label `e2e` with it.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Ways to talk to the cluster.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// A client.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.access.client()
+    }
+
+    /// kubectl for all namespaces.
+    #[must_use]
+    pub fn cluster(&self) -> &Kubectl {
+        self.access.kubectl()
+    }
+
+    /// kubectl in the namespace, with arguments in one line.
+    ///
+    /// # Errors
+    ///
+    /// That it failed, and what it said.
+    pub async fn kubectl(&self, line: &str) -> Result<String> {
+        self.cluster().ok(&format!("--namespace={} {line}", self.namespace)).await
+    }
+
+    /// kubectl in the namespace, with something on its standard input; it may fail.
+    ///
+    /// # Errors
+    ///
+    /// That it can't be run.
+    pub async fn feed(&self, line: &str, input: &str) -> Result<Ran> {
+        let namespace = format!("--namespace={}", self.namespace);
+        self.cluster().feed(std::iter::once(namespace.as_str()).chain(line.split_whitespace()), input).await
+    }
+
+    /// `kubectl apply` in the namespace.
+    ///
+    /// # Errors
+    ///
+    /// That it failed, and what it said.
+    pub async fn apply(&self, manifests: &str) -> Result<String> {
+        self.feed("apply --filename=-", manifests).await?.ok()
+    }
+
+    /// A StatefulSet as it is stored.
+    ///
+    /// # Errors
+    ///
+    /// That there is none.
+    pub async fn set_of(&self, name: &str) -> Result<StatefulSet> {
+        let sets: Api<StatefulSet> = Api::namespaced(self.client(), &self.namespace);
+        sets.get(name).await.with_context(|| format!("StatefulSet {name}"))
+    }
+
+    /// The revision of a StatefulSet, once its controller has seen what is stored.
+    ///
+    /// # Errors
+    ///
+    /// That the controller did not see it in time.
+    pub async fn revision(&self, name: &str) -> Result<Revision> {
+        until(&format!("the controller to see {name}"), PATIENCE, async || {
+            Ok(revision(&self.set_of(name).await?))
+        })
+        .await
+    }
+
+    /// Waits until all pods of a StatefulSet have its last revision and are ready.
+    ///
+    /// # Errors
+    ///
+    /// That they are not, in time.
+    pub async fn rolled_out(&self, name: &str) -> Result<()> {
+        let line = format!("rollout status statefulset/{name} --timeout={}s", PATIENCE.as_secs());
+        self.kubectl(&line).await.map(|_| ())
+    }
+}
+
+fn revision(set: &StatefulSet) -> Option<Revision> {
+    let (status, generation) = (set.status.as_ref()?, set.metadata.generation?);
+    let seen = status.observed_generation == Some(generation);
+    seen.then(|| Some(Revision { generation, template: status.update_revision.clone()? })).flatten()
+}

@@ -1,0 +1,102 @@
+//! Where clusters come from.
+
+use anyhow::{Context, Result};
+use ordinance_cluster::{Access, Cluster, Installation, Options, Ordinance};
+use ordinance_tools::{Tool, Tools};
+use std::path::{Path, PathBuf};
+use tokio::sync::OnceCell;
+
+/// The environment's name for the program under test.
+const BINARY: &str = "ORDINANCE_BINARY";
+
+/// The environment's name for the kubeconfig of a cluster that exists already.
+const KUBECONFIG: &str = "ORDINANCE_E2E_KUBECONFIG";
+
+/// Makes clusters for scenarios, and has the one that they share.
+pub struct Workshop {
+    tools: Tools,
+    existing: Option<PathBuf>,
+    shared: OnceCell<Shared>,
+}
+
+/// The cluster that scenarios share.
+enum Shared {
+    /// One of this process.
+    Own { _ordinance: Box<Ordinance>, cluster: Box<Cluster> },
+    /// One that exists already.
+    Existing(Access),
+}
+
+// === impl Workshop ===
+
+impl Workshop {
+    /// Finds the programs, or builds them, which takes minutes the first time.
+    ///
+    /// # Errors
+    ///
+    /// Which can't be had, and why.
+    pub fn open() -> Result<Self> {
+        let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
+        let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::CONTROL_PLANE.as_slice() };
+        let tools = ordinance_tools::find(wanted, &mut |line| eprintln!("{line}"))?;
+        Ok(Self { tools, existing, shared: OnceCell::new() })
+    }
+
+    /// The programs.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// Whether scenarios may have a cluster of their own.
+    #[must_use]
+    pub fn makes_clusters(&self) -> bool {
+        self.existing.is_none()
+    }
+
+    /// How Ordinance is installed, unless a scenario wants it otherwise.
+    ///
+    /// # Errors
+    ///
+    /// That the program under test is not named, or what is wrong with the manifest.
+    pub fn installation(&self) -> Result<Installation> {
+        let binary = std::env::var_os(BINARY)
+            .with_context(|| format!("{BINARY} names no program: run `cargo xtask e2e`"))?;
+        Installation::new(Path::new(&binary))
+    }
+
+    /// A cluster of a scenario's own, without Ordinance.
+    ///
+    /// # Errors
+    ///
+    /// Which part did not start, with the end of its log.
+    pub async fn cluster(&self, options: &Options) -> Result<Cluster> {
+        Cluster::start(&self.tools, options).await
+    }
+
+    /// The cluster that scenarios share, with Ordinance. Whoever is first waits until it is there.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub async fn shared(&self) -> Result<&Access> {
+        let shared = self.shared.get_or_try_init(async || match &self.existing {
+            Some(kubeconfig) => self.existing(kubeconfig).await,
+            None => self.own().await,
+        });
+        Ok(match shared.await? {
+            Shared::Own { cluster, .. } => cluster.access(),
+            Shared::Existing(access) => access,
+        })
+    }
+
+    async fn existing(&self, kubeconfig: &Path) -> Result<Shared> {
+        Ok(Shared::Existing(Access::new(kubeconfig, self.tools.path(Tool::Kubectl)).await?))
+    }
+
+    async fn own(&self) -> Result<Shared> {
+        let cluster = Box::new(self.cluster(&Options::default()).await?);
+        let ordinance = Box::new(Ordinance::install(&cluster, self.installation()?).await?);
+        Ok(Shared::Own { _ordinance: ordinance, cluster })
+    }
+}
