@@ -3,10 +3,12 @@
 //! `ORDINANCE_BINARY` names the program under test. With `ORDINANCE_E2E_KUBECONFIG` the scenarios are played on a cluster
 //! that exists already, with Ordinance installed; those that need one of their own are passed over, and that is said.
 
+mod read;
 mod run;
 mod stage;
 mod workshop;
 
+pub use read::{Place, mounts, variables};
 pub use run::{Scenario, run};
-pub use stage::{Revision, Stage};
+pub use stage::{PATIENCE, Revision, Stage};
 pub use workshop::Workshop;
