@@ -103,6 +103,37 @@ impl Stage {
         self.feed("apply --filename=-", manifests).await?.ok()
     }
 
+    /// The manifest of a PersistentVolume on a server of the scenario's own, which nobody calls.
+    #[must_use]
+    pub fn volume(&self, name: &str, path: &str) -> String {
+        let namespace = &self.namespace;
+        json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": { "name": format!("{namespace}-{name}"), "labels": { "e2e": namespace } },
+            "spec": {
+                "accessModes": ["ReadWriteMany"],
+                "capacity": { "storage": "1Gi" },
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": namespace,
+                "nfs": { "server": format!("{namespace}.example.com"), "path": path },
+            },
+        })
+        .to_string()
+    }
+
+    /// Makes volumes with a directory each, of the class that is named as the namespace.
+    ///
+    /// # Errors
+    ///
+    /// That one was refused, and why.
+    pub async fn volumes(&self, count: usize) -> Result<()> {
+        for index in 0..count {
+            self.apply(&self.volume(&format!("pv-{index}"), &format!("/srv/{index}"))).await?;
+        }
+        Ok(())
+    }
+
     /// A StatefulSet as it is stored.
     ///
     /// # Errors
