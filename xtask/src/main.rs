@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod cluster;
 mod demo;
 mod e2e;
 mod fuzz;
@@ -32,6 +33,9 @@ enum Command {
     Test,
     /// Run Ordinance behind a real API server, with kubectl and real controllers.
     E2e(e2e::Arguments),
+    /// A real control plane with Ordinance behind it, to try things by hand.
+    #[command(subcommand)]
+    Cluster(cluster::Action),
     /// Measure speed and memory, and compare them with the goals and with the kept baseline.
     Bench(bench::Arguments),
     /// Feed one parser of foreign input with whatever breaks it, for some seconds.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
         Command::E2e(arguments) => e2e::run(&arguments),
+        Command::Cluster(action) => cluster::run(&action),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Manifest(arguments) => manifest::run(&arguments),

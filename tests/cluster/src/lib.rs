@@ -19,6 +19,7 @@ mod pods;
 mod replica;
 mod site;
 mod splitter;
+mod supervisor;
 mod wait;
 
 pub use access::Access;
@@ -33,4 +34,5 @@ pub use ordinance_tools::{Tool, Tools};
 pub use plane::{Part, Plane};
 pub use replica::Replica;
 pub use splitter::Splitter;
+pub use supervisor::supervise;
 pub use wait::until;

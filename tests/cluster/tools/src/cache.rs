@@ -21,14 +21,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// The cache of this user.
     pub(crate) fn open() -> Result<Self, Error> {
-        let named = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let home = || {
-            std::env::var_os("HOME")
-                .filter(|path| !path.is_empty())
-                .map(|home| Path::new(&home).join(".cache"))
-        };
-        let root = named.or_else(home).ok_or(Error::NoCache)?.join("ordinance").join("tools");
-        Ok(Self { root })
+        Ok(Self { root: folder()?.join("tools") })
     }
 
     /// Where a program is once it is built.
@@ -56,6 +49,19 @@ impl Cache {
         }
         Ok(path)
     }
+}
+
+/// Where this project keeps what it may lose: `ordinance` below `XDG_CACHE_HOME` or `~/.cache`.
+///
+/// # Errors
+///
+/// That the environment names no such place.
+pub fn folder() -> Result<PathBuf, Error> {
+    let named = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || {
+        std::env::var_os("HOME").filter(|path| !path.is_empty()).map(|home| Path::new(&home).join(".cache"))
+    };
+    named.or_else(home).map(|cache| cache.join("ordinance")).ok_or(Error::NoCache)
 }
 
 /// A lock that is given back when it is dropped, or when this process ends.

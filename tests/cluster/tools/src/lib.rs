@@ -8,6 +8,7 @@ mod build;
 mod cache;
 mod recipe;
 
+pub use cache::folder;
 pub use recipe::Tool;
 
 use cache::Cache;

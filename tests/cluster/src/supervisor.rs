@@ -1,0 +1,53 @@
+//! A cluster in the background, for a person: it runs until it is asked to end.
+
+use crate::cluster::{Cluster, Options};
+use crate::ordinance::{Installation, Ordinance};
+use anyhow::{Context, Result, bail};
+use ordinance_tools::Tool;
+use serde_json::json;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Starts a cluster with Ordinance, writes where it is into `state.json` of a folder, and runs it until SIGTERM or
+/// SIGINT. The file `lock` of the folder is locked as long as it runs.
+///
+/// # Errors
+///
+/// That another one runs, or what did not start, with the end of its log.
+pub async fn supervise(binary: &Path, folder: &Path) -> Result<()> {
+    let _lock = lock(&folder.join("lock"))?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let tools = ordinance_tools::find(&Tool::CONTROL_PLANE, &mut |line| eprintln!("{line}"))?;
+    let cluster = Cluster::start(&tools, &Options::default()).await?;
+    let ordinance = Ordinance::install(&cluster, Installation::new(binary)?).await?;
+    publish(&cluster, &ordinance, &folder.join("state.json"))?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(std::fs::remove_file(folder.join("state.json"))?)
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("a cluster is up already"),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// Whoever sees the file sees all of it.
+fn publish(cluster: &Cluster, ordinance: &Ordinance, path: &Path) -> Result<()> {
+    let state = json!({
+        "pid": std::process::id(),
+        "kubeconfig": cluster.access().kubeconfig(),
+        "kubectl": cluster.tools().path(Tool::Kubectl),
+        "ordinance": ordinance.address(),
+        "folder": cluster.folder(),
+    });
+    let part = path.with_extension("part");
+    std::fs::write(&part, state.to_string())?;
+    Ok(std::fs::rename(part, path)?)
+}
