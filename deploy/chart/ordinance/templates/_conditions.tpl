@@ -73,11 +73,11 @@ object.spec.template != oldObject.spec.template
   expression: has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)
 {{- end }}
 
-{{/* As the policy tells it: a restored volume has no uid of a claim, and is judged as one made by hand. */}}
+{{/* Of object or oldObject; as the policy has it, a restored volume, whose claim has no uid, is one made by hand. */}}
 {{- define "ordinance.conditions.isProvisioned" -}}
-has(object.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in object.metadata.annotations
-    && object.metadata.annotations["pv.kubernetes.io/provisioned-by"] != ""
-    && has(object.spec.claimRef) && has(object.spec.claimRef.uid) && object.spec.claimRef.uid != ""
+has({{ . }}.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in {{ . }}.metadata.annotations
+    && {{ . }}.metadata.annotations["pv.kubernetes.io/provisioned-by"] != ""
+    && has({{ . }}.spec.claimRef) && has({{ . }}.spec.claimRef.uid) && {{ . }}.spec.claimRef.uid != ""
 {{- end }}
 
 {{/* The binder writes claimRef, which only fills in the names of a CSI volume's sub-directory. */}}
@@ -88,11 +88,13 @@ has(object.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in object.
 - name: changes-how-it-is-shared
   expression: >-
     {{ include "ordinance.conditions.annotations" (list "ordinance.dev/shared-with" "ordinance.dev/takes-over"
-         "volume.beta.kubernetes.io/mount-options" "pv.kubernetes.io/provisioned-by") }}
+         "volume.beta.kubernetes.io/mount-options") }}
     || {{ include "ordinance.conditions.field" "mountOptions" }}
     || {{ include "ordinance.conditions.field" "accessModes" }}
     || {{ include "ordinance.conditions.field" "persistentVolumeReclaimPolicy" }}
     || has(object.spec.csi) && has(object.spec.claimRef) && !has(oldObject.spec.claimRef)
+    || {{ include "ordinance.conditions.isProvisioned" "oldObject" }}
+    && !({{ include "ordinance.conditions.isProvisioned" "object" }})
 {{- end }}
 
 {{- define "ordinance.conditions.storageClasses" -}}

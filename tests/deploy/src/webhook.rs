@@ -1,0 +1,196 @@
+//! Webhook configurations as the API server reads them: which requests it sends, and which it keeps to itself.
+
+use cel::objects::{Key, Map};
+use cel::{Context, Program};
+use ordinance_contract::{Operation, Phase, Request};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A webhook of a configuration.
+pub struct Webhook {
+    /// e.g. `statefulsets.validate.ordinance.dev`.
+    pub name: String,
+    /// Which of the two calls it makes.
+    pub phase: Phase,
+    /// What becomes of a request that nobody answers.
+    pub failure_policy: FailurePolicy,
+    /// The path that is called.
+    pub path: String,
+    rules: Vec<Rule>,
+    conditions: Vec<Condition>,
+}
+
+/// What becomes of a request that nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum FailurePolicy {
+    /// It is refused.
+    Fail,
+    /// It passes.
+    Ignore,
+}
+
+struct Condition {
+    name: String,
+    program: Program,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    api_groups: Vec<String>,
+    api_versions: Vec<String>,
+    resources: Vec<String>,
+    operations: Vec<Operation>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct File {
+    name: String,
+    client_config: ClientConfig,
+    failure_policy: FailurePolicy,
+    rules: Vec<Rule>,
+    #[serde(default)]
+    match_conditions: Vec<Expression>,
+}
+
+#[derive(Deserialize)]
+struct ClientConfig {
+    service: Target,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct Expression {
+    name: String,
+    expression: String,
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    /// The webhooks of all configurations among some objects.
+    ///
+    /// # Errors
+    ///
+    /// What can't be read, or an expression that does not parse.
+    pub fn all(objects: &[Value]) -> Result<Vec<Self>, String> {
+        let mut webhooks = Vec::new();
+        for object in objects {
+            let phase = match object["kind"].as_str() {
+                Some("MutatingWebhookConfiguration") => Phase::Mutate,
+                Some("ValidatingWebhookConfiguration") => Phase::Validate,
+                _ => continue,
+            };
+            let files: Vec<File> = serde_json::from_value(object["webhooks"].clone())
+                .map_err(|error| format!("{}: {error}", object["kind"]))?;
+            for file in files {
+                webhooks.push(Self::new(file, phase)?);
+            }
+        }
+        Ok(webhooks)
+    }
+
+    fn new(file: File, phase: Phase) -> Result<Self, String> {
+        let condition = |Expression { name, expression }| match Program::compile(&expression) {
+            Ok(program) => Ok(Condition { name, program }),
+            Err(error) => Err(format!("{}: {name}: {error}", file.name)),
+        };
+        let conditions = file.match_conditions.into_iter().map(condition).collect::<Result<_, _>>()?;
+        Ok(Self {
+            phase,
+            failure_policy: file.failure_policy,
+            path: file.client_config.service.path,
+            rules: file.rules,
+            conditions,
+            name: file.name,
+        })
+    }
+
+    /// Whether the API server would send a request: a rule is about it, and every condition holds. Selectors are not
+    /// looked at.
+    ///
+    /// # Errors
+    ///
+    /// A condition that fails, or is neither true nor false.
+    pub fn is_sent(&self, request: &Request<'_>) -> Result<bool, String> {
+        if !self.rules.iter().any(|rule| rule.is_about(request)) {
+            return Ok(false);
+        }
+        let context = context(request)?;
+        for condition in &self.conditions {
+            let failed = |what: String| format!("{}: {}: {what}", self.name, condition.name);
+            match condition.program.execute(&context).map_err(|error| failed(error.to_string()))? {
+                cel::Value::Bool(true) => {}
+                cel::Value::Bool(false) => return Ok(false),
+                other => return Err(failed(format!("{other:?}"))),
+            }
+        }
+        Ok(true)
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    fn is_about(&self, request: &Request<'_>) -> bool {
+        let scope = &request.scope;
+        let resource = match &*scope.subresource {
+            "" => scope.resource.to_string(),
+            subresource => format!("{}/{subresource}", scope.resource),
+        };
+        self.api_groups.iter().any(|group| **group == *scope.group)
+            && self.api_versions.iter().any(|version| **version == *scope.version)
+            && self.resources.contains(&resource)
+            && self.operations.contains(&request.operation)
+    }
+}
+
+/// The variables of a condition.
+fn context(request: &Request<'_>) -> Result<Context<'static, 'static>, String> {
+    let parsed = |text: Option<&str>| match text {
+        Some(text) => serde_json::from_str(text).map_err(|error| error.to_string()),
+        None => Ok(Value::Null),
+    };
+    let operation = serde_json::to_value(request.operation).map_err(|error| error.to_string())?;
+    let about = serde_json::json!({
+        "operation": operation,
+        "namespace": request.scope.namespace,
+        "name": request.scope.name,
+        "userInfo": parsed(Some(&*request.user_info).filter(|text| !text.is_empty()))?,
+    });
+    let mut context = Context::default();
+    for (name, value) in [
+        ("object", parsed(request.object.as_deref())?),
+        ("oldObject", parsed(request.old_object.as_deref())?),
+        ("request", about),
+    ] {
+        context.add_variable_from_value(name, converted(&value));
+    }
+    Ok(context)
+}
+
+/// JSON as the API server hands it to an expression: whole numbers are signed.
+fn converted(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => cel::Value::Int(whole),
+            None => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(converted).collect())),
+        Value::Object(members) => {
+            let members: HashMap<Key, cel::Value> =
+                members.iter().map(|(name, value)| (Key::from(name.clone()), converted(value))).collect();
+            cel::Value::Map(Map { map: Arc::new(members) })
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What the parts of the manifest say of each other, and of the policy.
+
+use ordinance_deploy::{Webhook, check, manifest, objects, only};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn all() -> Vec<Value> {
+    manifest().expect("the manifest can be read")
+}
+
+fn the(kind: &str) -> Value {
+    only(&all(), kind).expect("there is one").clone()
+}
+
+fn container() -> Value {
+    the("Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+/// The values of a member in a list, in their order.
+fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a Value> {
+    list.as_array().into_iter().flatten().map(|item| &item[member]).collect()
+}
+
+#[test]
+fn every_object_is_as_its_type_has_it() {
+    for object in all() {
+        check(&object).expect("the API server would take it");
+    }
+}
+
+#[test]
+fn the_namespace_comes_first_and_has_everything_that_is_in_one() {
+    let all = all();
+    assert_eq!(all[0]["kind"], "Namespace");
+    let elsewhere = |object: &&Value| {
+        let namespace = &object["metadata"]["namespace"];
+        !namespace.is_null() && *namespace != all[0]["metadata"]["name"]
+    };
+    assert_eq!(all.iter().find(elsewhere), None);
+}
+
+#[test]
+fn every_selector_selects_the_pods() {
+    let deployment = the("Deployment");
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(the("Service")["spec"]["selector"], *labels);
+    for selector in [
+        &deployment["spec"]["selector"],
+        &the("PodDisruptionBudget")["spec"]["selector"],
+        &the("NetworkPolicy")["spec"]["podSelector"],
+        &deployment["spec"]["template"]["spec"]["topologySpreadConstraints"][0]["labelSelector"],
+        &deployment["spec"]["template"]["spec"]["topologySpreadConstraints"][1]["labelSelector"],
+    ] {
+        assert_eq!(selector["matchLabels"], *labels);
+    }
+}
+
+#[test]
+fn every_port_that_is_named_is_one_of_the_container() {
+    let container = container();
+    let ports: BTreeSet<&str> =
+        each(&container["ports"], "name").into_iter().filter_map(Value::as_str).collect();
+    assert_eq!(ports, BTreeSet::from(["admin", "https"]));
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        assert_eq!(container[probe]["httpGet"]["port"], "admin", "{probe}");
+    }
+    assert_eq!(each(&the("Service")["spec"]["ports"], "targetPort"), [&json!("https"), &json!("admin")]);
+    let ingress = the("NetworkPolicy")["spec"]["ingress"].clone();
+    let allowed: Vec<&Value> =
+        each(&ingress, "ports").into_iter().flat_map(|ports| each(ports, "port")).collect();
+    assert_eq!(allowed, [&json!("https"), &json!("admin")]);
+}
+
+#[test]
+fn the_webhooks_call_the_service_by_its_port() {
+    let service = the("Service");
+    let metadata = &service["metadata"];
+    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        for config in each(&the(kind)["webhooks"], "clientConfig") {
+            let called = &config["service"];
+            assert_eq!(called["name"], metadata["name"]);
+            assert_eq!(called["namespace"], metadata["namespace"]);
+            assert_eq!(called["port"], service["spec"]["ports"][0]["port"]);
+        }
+    }
+}
+
+#[test]
+fn the_webhooks_do_as_they_say() {
+    for (kind, side_effects, reinvocation) in [
+        ("MutatingWebhookConfiguration", "None", json!("IfNeeded")),
+        ("ValidatingWebhookConfiguration", "NoneOnDryRun", Value::Null),
+    ] {
+        for webhook in the(kind)["webhooks"].as_array().expect("a list") {
+            assert_eq!(webhook["sideEffects"], side_effects);
+            assert_eq!(webhook["reinvocationPolicy"], reinvocation);
+            assert_eq!(webhook["admissionReviewVersions"], json!(["v1"]));
+        }
+    }
+}
+
+#[test]
+fn own_and_system_namespaces_are_left_alone() {
+    let own = the("Deployment")["metadata"]["namespace"].clone();
+    let excluded = json!([{
+        "key": "kubernetes.io/metadata.name",
+        "operator": "NotIn",
+        "values": ["kube-system", "kube-public", "kube-node-lease", own],
+    }]);
+    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        for webhook in the(kind)["webhooks"].as_array().expect("a list") {
+            let is_namespaced = webhook["rules"][0]["scope"] == "Namespaced";
+            let expected = if is_namespaced { &excluded } else { &Value::Null };
+            assert_eq!(webhook["namespaceSelector"]["matchExpressions"], *expected, "{}", webhook["name"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_mounted_is_there() {
+    let pod = the("Deployment")["spec"]["template"]["spec"].clone();
+    assert_eq!(each(&container()["volumeMounts"], "name"), each(&pod["volumes"], "name"));
+    assert_eq!(pod["volumes"][0]["configMap"]["name"], the("ConfigMap")["metadata"]["name"]);
+    assert_eq!(pod["volumes"][1]["secret"]["secretName"], "ordinance-tls");
+}
+
+#[test]
+fn the_pods_may_read_what_the_policy_watches_and_nothing_else() {
+    let watched: BTreeSet<(String, String)> =
+        ordinance_policy::describe().watches.into_iter().map(|watch| (watch.group, watch.resource)).collect();
+    let mut allowed = BTreeSet::new();
+    for rule in the("ClusterRole")["rules"].as_array().expect("a list") {
+        assert_eq!(rule["verbs"], json!(["list", "watch"]));
+        for resource in rule["resources"].as_array().expect("a list") {
+            let text = |value: &Value| value.as_str().expect("text").to_owned();
+            allowed.insert((text(&rule["apiGroups"][0]), text(resource)));
+        }
+    }
+    assert_eq!(allowed, watched);
+}
+
+#[test]
+fn the_rights_are_those_of_the_pods() {
+    let (binding, account) = (the("ClusterRoleBinding"), the("ServiceAccount"));
+    assert_eq!(binding["roleRef"]["name"], the("ClusterRole")["metadata"]["name"]);
+    assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
+    assert_eq!(binding["subjects"][0]["namespace"], account["metadata"]["namespace"]);
+    let pod = the("Deployment")["spec"]["template"]["spec"].clone();
+    assert_eq!(pod["serviceAccountName"], account["metadata"]["name"]);
+}
+
+#[test]
+fn the_pods_are_restricted() {
+    assert_eq!(all()[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+    let pod = the("Deployment")["spec"]["template"]["spec"]["securityContext"].clone();
+    let restricted = json!({
+        "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    assert_eq!(pod, restricted);
+    let restricted = json!({
+        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+    });
+    assert_eq!(container()["securityContext"], restricted);
+}
+
+#[test]
+fn no_rollout_and_no_drain_takes_the_last_replica() {
+    let deployment = the("Deployment");
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"], json!({"maxSurge": 1, "maxUnavailable": 0}));
+    assert_eq!(the("PodDisruptionBudget")["spec"]["maxUnavailable"], 1);
+}
+
+#[test]
+fn the_drivers_are_those_of_the_settings() {
+    let schema: Value =
+        serde_json::from_str(&ordinance_policy::describe().settings_schema).expect("the schema is JSON");
+    let drivers: Vec<String> = serde_json::from_value(
+        schema["$defs"]["Isolation"]["properties"]["sharedCsiDrivers"]["default"].clone(),
+    )
+    .expect("a list of names");
+    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        let conditions = the(kind)["webhooks"][0]["matchConditions"].to_string().replace(r#"\""#, "\"");
+        assert!(conditions.contains(&format!("v.csi.driver in {drivers:?}")), "{conditions}");
+    }
+}
+
+#[test]
+fn a_condition_that_does_not_parse_is_told() {
+    let text =
+        std::fs::read_to_string(ordinance_deploy::folder().join("ordinance.yaml")).expect("it can be read");
+    let broken =
+        objects(&text.replace("expression: has(object.parameters)", "expression: has(object.parameters"));
+    let outcome = Webhook::all(&broken.expect("it is YAML")).map(|webhooks| webhooks.len());
+    assert!(
+        outcome
+            .is_err_and(|error| error.starts_with("storageclasses.validate.ordinance.dev: has-parameters: "))
+    );
+}
