@@ -85,6 +85,14 @@ where
     Ok(elements.into_iter().map(|Members(object)| object).collect())
 }
 
+/// The text as a string of JSON.
+pub(crate) fn quoted(text: &str) -> String {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        return Value::from(text).to_string();
+    }
+    ["\"", text, "\""].concat()
+}
+
 /// Whether two texts of JSON say the same: members in any order, `null` members as absent ones. Text that is not JSON
 /// says nothing.
 pub(crate) fn says_the_same(one: &str, other: &str) -> bool {

@@ -6,10 +6,9 @@
 
 use super::expression::{self, Token};
 use super::view::{Container, EnvFrom, EnvVar};
-use crate::json::Text;
+use crate::json::{self, Text};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde::{Deserialize, Serialize as SerializeDerive};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -153,6 +152,12 @@ impl Ours {
         }
     }
 
+    /// It as an entry of `env`; neither its name nor its field hold anything that JSON escapes.
+    fn to_json(self) -> String {
+        let (name, path) = (self.name(), self.field_path());
+        [r#"{"name":""#, name, r#"","valueFrom":{"fieldRef":{"fieldPath":""#, path, r#""}}}"#].concat()
+    }
+
     /// Whether an entry of `env` declares it as it must be.
     fn is_declared_by(self, variable: &EnvVar<'_>) -> bool {
         let Some(source) = variable.source() else { return false };
@@ -203,46 +208,23 @@ impl<'a> Declaration<'a> {
         }
     }
 
+    /// It as an entry of `env`.
+    pub(super) fn to_json(&self) -> String {
+        let (variable, member, value) = match self {
+            Self::Ours(ours) => return ours.to_json(),
+            Self::Copy(variable) => match variable.value_from.filter(|_| variable.value.is_empty()) {
+                Some(source) => (variable, "valueFrom", Cow::Borrowed(source.get())),
+                None => (variable, "value", Cow::Owned(json::quoted(&variable.value))),
+            },
+        };
+        [r#"{"name":"#, &json::quoted(&variable.name), r#",""#, member, r#"":"#, &value, "}"].concat()
+    }
+
     fn of(variable: &'a EnvVar<'a>) -> Self {
         match Ours::named(&variable.name).filter(|ours| ours.is_declared_by(variable)) {
             Some(ours) => Self::Ours(ours),
             None => Self::Copy(variable),
         }
-    }
-}
-
-impl Serialize for Declaration<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("name", self.name())?;
-        match self {
-            Self::Ours(ours) => map.serialize_entry("valueFrom", &OurSource::new(*ours))?,
-            Self::Copy(EnvVar { value, value_from: Some(source), .. }) if value.is_empty() => {
-                map.serialize_entry("valueFrom", source)?;
-            }
-            Self::Copy(variable) => map.serialize_entry("value", &*variable.value)?,
-        }
-        map.end()
-    }
-}
-
-#[derive(SerializeDerive)]
-#[serde(rename_all = "camelCase")]
-struct OurSource {
-    field_ref: OurField,
-}
-
-#[derive(SerializeDerive)]
-#[serde(rename_all = "camelCase")]
-struct OurField {
-    field_path: &'static str,
-}
-
-// === impl OurSource ===
-
-impl OurSource {
-    fn new(ours: Ours) -> Self {
-        Self { field_ref: OurField { field_path: ours.field_path() } }
     }
 }
 

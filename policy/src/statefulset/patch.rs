@@ -5,7 +5,7 @@
 
 use super::env::Declaration;
 use super::pod::{Mounted, Site, Unit};
-use serde::Serialize;
+use crate::json;
 use std::borrow::Cow;
 
 /// Additions, not written yet.
@@ -42,19 +42,10 @@ pub(super) enum Because {
     Mark,
 }
 
-#[derive(Serialize)]
-struct Add<'a> {
-    op: &'static str,
-    path: String,
-    value: Value<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Value<'a> {
-    Expression(&'a str),
-    Variable(Declaration<'a>),
-    Variables(&'a [Declaration<'a>]),
+/// A JSON Patch, written as it grows: neither pointers nor what is ours hold anything that JSON escapes.
+#[derive(Default)]
+struct Patch {
+    json: String,
 }
 
 // === impl Draft ===
@@ -137,35 +128,42 @@ impl<'a> Draft<'a> {
 
     /// The JSON Patch; none if nothing is added.
     pub(super) fn to_json(&self, sites: &[Site<'_>]) -> Option<String> {
-        let mut patch: Vec<Add<'_>> =
-            sites.iter().flat_map(|site| variables(site, self.declared(site))).collect();
-        patch.extend(self.expressions.iter().map(|(mounted, expression)| {
-            Add::new(format!("{}/subPathExpr", mounted.pointer()), Value::Expression(expression))
-        }));
-        if patch.is_empty() {
-            return None;
+        let mut patch = Patch::default();
+        for site in sites {
+            patch.variables(site, self.declared(site));
         }
-        serde_json::to_string(&patch).ok()
+        for (mounted, expression) in &self.expressions {
+            patch.add(|pointer| mounted.point(pointer), "/subPathExpr", &json::quoted(expression));
+        }
+        patch.finish()
     }
 }
 
-// === impl Add ===
+// === impl Patch ===
 
-impl<'a> Add<'a> {
-    fn new(path: String, value: Value<'a>) -> Self {
-        Self { op: "add", path, value }
+impl Patch {
+    /// The variables of one container: one by one at the end of its list, or the list.
+    fn variables(&mut self, site: &Site<'_>, declarations: &[Declaration<'_>]) {
+        let entries: Vec<String> = declarations.iter().map(Declaration::to_json).collect();
+        if site.container.env.is_some() {
+            for entry in &entries {
+                self.add(|pointer| site.point(pointer), "/env/-", entry);
+            }
+        } else if !entries.is_empty() {
+            self.add(|pointer| site.point(pointer), "/env", &["[", &entries.join(","), "]"].concat());
+        }
     }
-}
 
-/// The variables of one container: one by one at the end of its list, or the list.
-fn variables<'d>(site: &Site<'_>, declarations: &'d [Declaration<'d>]) -> Vec<Add<'d>> {
-    let env = format!("{}/env", site.pointer());
-    if declarations.is_empty() {
-        return Vec::new();
+    /// Adds a value, which is JSON, at a member of what a pointer leads to.
+    fn add(&mut self, point: impl FnOnce(&mut String), member: &str, value: &str) {
+        let begun = if self.json.is_empty() { "[" } else { "," };
+        self.json.extend([begun, r#"{"op":"add","path":""#]);
+        point(&mut self.json);
+        self.json.extend([member, r#"","value":"#, value, "}"]);
     }
-    if site.container.env.is_none() {
-        return vec![Add::new(env, Value::Variables(declarations))];
+
+    fn finish(mut self) -> Option<String> {
+        self.json.push(']');
+        (self.json.len() > 1).then_some(self.json)
     }
-    let one = |declaration: &Declaration<'d>| Add::new(format!("{env}/-"), Value::Variable(*declaration));
-    declarations.iter().map(one).collect()
 }

@@ -62,9 +62,9 @@ impl<'a> Site<'a> {
         pod.all_containers().enumerate().map(site).collect()
     }
 
-    /// Where it is, as a JSON pointer.
-    pub(super) fn pointer(&self) -> String {
-        format!("/spec/template/spec/{}/{}", self.list, self.index)
+    /// Writes where it is, as a JSON pointer.
+    pub(super) fn point(&self, pointer: &mut String) {
+        pointer.extend(["/spec/template/spec/", self.list, "/", &self.index.to_string()]);
     }
 
     /// Where it is, as messages write it.
@@ -200,9 +200,10 @@ impl<'a> Mounted<'a> {
         })
     }
 
-    /// Where it is, as a JSON pointer.
-    pub(super) fn pointer(&self) -> String {
-        format!("{}/volumeMounts/{}", self.site.pointer(), self.index)
+    /// Writes where it is, as a JSON pointer.
+    pub(super) fn point(&self, pointer: &mut String) {
+        self.site.point(pointer);
+        pointer.extend(["/volumeMounts/", &self.index.to_string()]);
     }
 
     /// Where it is, as messages write it.

@@ -9,6 +9,7 @@ use ordinance_contract::{Annotation, Cause, Phase, Verdict};
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Characters of a warning. The API server cuts longer ones once all together exceed 4 KiB.
@@ -17,6 +18,8 @@ const WARNING_CHARS: usize = 240;
 const WARNINGS: usize = 10;
 /// Bytes of an audit annotation's key.
 const ANNOTATION_KEY: usize = 63;
+/// Bytes that most answers have without their patch: a few warnings.
+const BODY: usize = 1024;
 /// Characters of a message; a screenful, which the reader of kubectl sees whole.
 const MESSAGE_CHARS: usize = 2_000;
 
@@ -93,7 +96,7 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
+    patch: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "warnings")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "no_annotation", serialize_with = "annotations")]
@@ -135,7 +138,7 @@ impl Review<'_> {
             allowed: verdict.allowed,
             status: (!verdict.allowed).then(|| Status::refused(by.policy, verdict)),
             patch_type: patch.map(|_| "JSONPatch"),
-            patch: patch.map(|patch| STANDARD.encode(patch)),
+            patch: patch.and_then(encoded),
             warnings: &verdict.warnings,
             audit_annotations: &verdict.audit,
         };
@@ -175,11 +178,21 @@ fn explain(policy: &str, failure: &Failure) -> String {
     one_line(&line, MESSAGE_CHARS).into_owned()
 }
 
+/// A patch in base64 as a JSON string, which needs no search for what to escape.
+fn encoded(patch: &str) -> Option<Box<RawValue>> {
+    let mut text = String::with_capacity(2 + patch.len().div_ceil(3) * 4);
+    text.push('"');
+    STANDARD.encode_string(patch, &mut text);
+    text.push('"');
+    RawValue::from_string(text).ok()
+}
+
 // === impl Response ===
 
 impl Response<'_> {
     fn into_body(self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(256 + self.patch.as_ref().map_or(0, String::len));
+        let patch = self.patch.as_ref().map_or(0, |patch| patch.get().len());
+        let mut body = Vec::with_capacity(BODY + patch);
         let envelope = Envelope { api_version: API_VERSION, kind: KIND, response: self };
         // Strings and maps of strings, written to memory: there is nothing that can fail.
         let _ = serde_json::to_writer(&mut body, &envelope);

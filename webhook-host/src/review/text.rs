@@ -9,6 +9,9 @@ pub(super) const REASON_CHARS: usize = 240;
 ///
 /// Line breaks and other control characters become spaces. Borrows what is fine already.
 pub(super) fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
+    if text.len() <= chars && is_plain(text) {
+        return Cow::Borrowed(text);
+    }
     let text = text.trim();
     let clean = if text.contains(char::is_control) {
         Cow::Owned(text.replace(char::is_control, " "))
@@ -20,6 +23,11 @@ pub(super) fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
     } else {
         Cow::Owned(cut(&clean, chars))
     }
+}
+
+/// Whether nothing has to be done, found out by bytes: true of almost every text.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim_ascii().len() == text.len()
 }
 
 fn cut(text: &str, chars: usize) -> String {
