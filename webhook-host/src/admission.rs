@@ -1,20 +1,27 @@
 //! A policy with its memory of who holds what: the judge that the server asks.
 //!
-//! Without a cluster, an object of a watched kind holds its keys from the moment that it is admitted — by the validating
-//! review, and not as a dry run — until it is gone. Two requests that overlap are never both admitted on the same
-//! memory: what an admission was decided on is looked up again under the lock that it is remembered under.
+//! An object of a watched kind holds its keys from the moment that it is admitted — by the validating review, and not as a
+//! dry run. Without a cluster it does until its deletion is admitted; with one, until a watch brings what is stored, and
+//! from then on what is stored counts. Two requests that overlap are never both admitted on the same memory: what an
+//! admission was decided on is looked up again under the lock that it is remembered under.
 
+mod following;
+mod memory;
 mod stored;
+
+pub use following::Sighting;
 
 use crate::engine::{Opened, Policy};
 use crate::judge::{Failure, Judge, Place};
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
+use following::Following;
+use memory::{Admitted, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
-use stored::Stored;
+use stored::{Origin, Stored};
 
 /// Segments of keys for which there is room, for each object that may be remembered. A deep key takes more memory.
 const SEGMENTS_PER_OBJECT: usize = 8;
@@ -22,7 +29,9 @@ const SEGMENTS_PER_OBJECT: usize = 8;
 /// A policy and what it remembers.
 pub struct Admission {
     policy: Policy,
-    memory: RwLock<Index>,
+    memory: RwLock<Memory>,
+    /// None without a cluster.
+    following: Option<Following>,
     holdings: usize,
     objects: usize,
     metrics: IndexMetrics,
@@ -58,6 +67,7 @@ impl Admission {
         Self {
             policy,
             memory: RwLock::default(),
+            following: None,
             holdings: limits.holdings,
             objects: limits.remembered_objects,
             metrics: IndexMetrics::default(),
@@ -78,7 +88,7 @@ impl Admission {
 
     /// How many objects hold or use something.
     pub fn remembered(&self) -> usize {
-        self.memory.read().map_or(0, |index| index.len())
+        self.memory.read().map_or(0, |memory| memory.index().len())
     }
 
     /// Remembers objects that exist already, each as JSON; kinds that the policy does not watch are passed over.
@@ -98,7 +108,7 @@ impl Admission {
                 continue;
             }
             match self.policy.keys(&scope, object) {
-                Ok(Ok(keys)) => self.remember(&mut *self.write()?, &scope, keys)?,
+                Ok(Ok(keys)) => self.remember(self.write()?.index_mut(), &scope, keys)?,
                 Ok(Err(reason)) => left_out.push(LeftOut { object: scope.into_owned(), reason }),
                 Err(failure) => {
                     left_out.push(LeftOut { object: scope.into_owned(), reason: failure.to_string() });
@@ -112,7 +122,7 @@ impl Admission {
         match self.policy.open(request, deadline)? {
             Opened::Decided(verdict) => Ok(Decision { verdict, basis: None }),
             Opened::Asks(keys, inquiry) => {
-                let holdings = self.overlaps(&*self.read()?, &keys, &request.scope)?;
+                let holdings = self.overlaps(self.current()?.index(), &keys, &request.scope)?;
                 let verdict = inquiry.resume(&holdings)?;
                 Ok(Decision { verdict, basis: Some(Basis { keys, holdings }) })
             }
@@ -133,19 +143,28 @@ impl Admission {
     ) -> Result<Verdict, Failure> {
         let stored = Stored::from(request);
         if request.operation == Operation::Delete || stored.is_last {
-            let mut index = self.write()?;
-            index.remove(&stored.scope);
-            self.metrics.show(&index);
+            self.release(&stored.scope)?;
             return Ok(decision.verdict);
         }
         match (decision.basis, request.object.as_deref()) {
             (Some(basis), _) => self.hold(request, &stored.scope, decision.verdict, basis, deadline),
             (None, Some(object)) => {
-                self.hold_alone(&stored.scope, object)?;
+                self.hold_alone(request, &stored.scope, object)?;
                 Ok(decision.verdict)
             }
             (None, None) => Ok(decision.verdict),
         }
+    }
+
+    /// Forgets an object whose end was admitted. In a cluster that is told by a watch once it has come: until then the
+    /// object may stay, for its finalizers or because somebody else refuses.
+    fn release(&self, scope: &Scope<'_>) -> Result<(), Failure> {
+        if self.following.is_none() {
+            let mut memory = self.write()?;
+            memory.index_mut().remove(scope);
+            self.metrics.show(memory.index(), 0);
+        }
+        Ok(())
     }
 
     /// Remembers keys if the verdict stands on what is remembered now; judges again until it does.
@@ -160,13 +179,13 @@ impl Admission {
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
         while verdict.allowed {
-            let mut index = self.write()?;
-            let now = self.overlaps(&index, &basis.keys, &request.scope)?;
+            let mut memory = self.write()?;
+            let now = self.overlaps(memory.index(), &basis.keys, &request.scope)?;
             if now == basis.holdings {
-                self.remember(&mut index, scope, basis.keys)?;
+                self.keep(&mut memory, request, scope, basis.keys)?;
                 break;
             }
-            drop(index);
+            drop(memory);
             verdict = self.policy.review(request, &now, deadline)?;
             basis.holdings = now;
         }
@@ -174,9 +193,9 @@ impl Admission {
     }
 
     /// Remembers the keys of an object that was allowed whoever else is there.
-    fn hold_alone(&self, scope: &Scope<'_>, object: &str) -> Result<(), Failure> {
+    fn hold_alone(&self, request: &Request<'_>, scope: &Scope<'_>, object: &str) -> Result<(), Failure> {
         match self.policy.keys(scope, object)? {
-            Ok(keys) => self.remember(&mut *self.write()?, scope, keys),
+            Ok(keys) => self.keep(&mut *self.write()?, request, scope, keys),
             // Why could quote the object, and nothing of that is logged.
             Err(_) => {
                 let name = &self.policy.description().name;
@@ -186,15 +205,48 @@ impl Admission {
         }
     }
 
-    fn remember(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
-        if !index.contains(scope) && index.len() >= self.objects
-            || index.segments() >= self.objects.saturating_mul(SEGMENTS_PER_OBJECT)
-        {
-            return Err(Failure::Full { limit: self.objects });
+    fn keep(
+        &self,
+        memory: &mut Memory,
+        request: &Request<'_>,
+        scope: &Scope<'_>,
+        keys: Vec<Key>,
+    ) -> Result<(), Failure> {
+        match &self.following {
+            Some(following) => self.await_sight(memory, following, request, scope, keys),
+            None => self.remember(memory.index_mut(), scope, keys),
         }
-        index.insert(scope.clone().into_owned(), keys)?;
-        self.metrics.show(index);
+    }
+
+    /// Keeps what was admitted until a watch brings it.
+    fn await_sight(
+        &self,
+        memory: &mut Memory,
+        following: &Following,
+        request: &Request<'_>,
+        scope: &Scope<'_>,
+        keys: Vec<Key>,
+    ) -> Result<(), Failure> {
+        self.room(memory.pending(), memory.is_pending(scope), memory.pending_segments())?;
+        let scope = scope.clone().into_owned();
+        memory.admit(Admitted { scope, origin: Origin::from(request), keys, until: following.until() })?;
+        self.metrics.show(memory.index(), memory.pending());
         Ok(())
+    }
+
+    /// Keeps it for good.
+    fn remember(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
+        self.room(index.len(), index.contains(scope), index.segments())?;
+        index.insert(scope.clone().into_owned(), keys)?;
+        self.metrics.show(index, 0);
+        Ok(())
+    }
+
+    /// Whether there is room for one more object, or for one that is known.
+    fn room(&self, objects: usize, is_known: bool, segments: usize) -> Result<(), Failure> {
+        let full = objects >= self.objects && !is_known
+            || segments >= self.objects.saturating_mul(SEGMENTS_PER_OBJECT);
+        if full { Err(Failure::Full { limit: self.objects }) } else { Ok(()) }
     }
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
@@ -203,11 +255,11 @@ impl Admission {
 
     // A memory that a panic left half changed must not admit anybody.
 
-    fn read(&self) -> Result<RwLockReadGuard<'_, Index>, Failure> {
+    fn read(&self) -> Result<RwLockReadGuard<'_, Memory>, Failure> {
         self.memory.read().map_err(|_| Failure::NotReady)
     }
 
-    fn write(&self) -> Result<RwLockWriteGuard<'_, Index>, Failure> {
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Memory>, Failure> {
         self.memory.write().map_err(|_| Failure::NotReady)
     }
 }

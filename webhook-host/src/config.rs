@@ -4,6 +4,7 @@
 //! remember which of them counted. [`ServeConfig`] is the outcome, checked: every file read, nothing bound yet.
 
 mod args;
+mod cluster;
 mod file;
 mod layers;
 mod policy;
@@ -13,7 +14,9 @@ mod state;
 pub mod units;
 
 pub use args::ServeArgs;
-pub use file::{CertificateSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema};
+pub use file::{
+    CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
+};
 pub use layers::{Layers, Source};
 pub use policy::{PolicyConfig, settings};
 pub use serve::{Certificate, ServeConfig, Sockets};

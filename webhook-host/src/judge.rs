@@ -79,7 +79,7 @@ pub enum Failure {
     /// The host itself panicked while it judged.
     #[error("made the host panic; this is a fault of Ordinance")]
     Panic,
-    /// Without a cluster the host remembers what it admitted, and has no room for another object.
+    /// The host remembers what it admitted, with a cluster until a watch brings it, and has no room for another object.
     #[error("has {limit} objects to remember already, and no room for another")]
     Full {
         /// The limit in objects.

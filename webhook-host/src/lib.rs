@@ -3,6 +3,8 @@
 //! Bytes become a review, a request, a verdict, an answer, and bytes again: a module an arrow.
 
 pub mod admission;
+pub mod clock;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod engine;

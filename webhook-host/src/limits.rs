@@ -92,8 +92,15 @@ pub struct Limits {
     pub policy_time: Duration,
     /// Holdings that are handed to one evaluation.
     pub holdings: usize,
-    /// Objects that are remembered without a cluster.
+    /// Objects that are remembered without a cluster; with one, those admitted that no watch has brought yet.
     pub remembered_objects: usize,
+    /// How long the index counts as current after a watch was last heard of; a silent one is asked anew after half of it.
+    #[serde(with = "Span")]
+    pub index_staleness: Duration,
+    /// How long an admitted object counts that no watch brings: longer than the API server's 60 s for a request, after
+    /// which it is not stored any more.
+    #[serde(with = "Span")]
+    pub pending_time: Duration,
     /// How long the server goes on accepting after SIGTERM.
     #[serde(with = "Span")]
     pub drain_delay: Duration,
@@ -135,6 +142,8 @@ impl Default for Limits {
             policy_time: Duration::from_secs(1),
             holdings: 256,
             remembered_objects: 100_000,
+            index_staleness: Duration::from_secs(120),
+            pending_time: Duration::from_secs(75),
             drain_delay: Duration::from_secs(15),
             drain_time: Duration::from_secs(10),
         }
@@ -150,6 +159,14 @@ impl Limits {
     ///
     /// The first field that is too small, by its name in the configuration, and what may stand there.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
+        self.check_smallest()?;
+        self.check_largest()?;
+        self.check_shortest()?;
+        self.check_longest()
+    }
+
+    /// With less than these nothing can be served.
+    fn check_smallest(&self) -> Result<(), (&'static str, String)> {
         let smallest = [
             ("handshakes", self.handshakes, 1),
             ("headBytes", self.head_bytes, 8 * 1024),
@@ -172,12 +189,12 @@ impl Limits {
             Some((field, value, least)) => {
                 Err((field, format!("{value} is too small; give at least {least}")))
             }
-            None => self.check_counts(),
+            None => Ok(()),
         }
     }
 
     /// More than these no machine has: memory is taken for each at the start.
-    fn check_counts(&self) -> Result<(), (&'static str, String)> {
+    fn check_largest(&self) -> Result<(), (&'static str, String)> {
         let largest = [
             ("evaluations", self.evaluations, 1_024),
             ("handshakes", self.handshakes, 1_000_000),
@@ -187,11 +204,12 @@ impl Limits {
         ];
         match largest.iter().find(|(_, value, most)| value > most) {
             Some((field, value, most)) => Err((field, format!("{value} is too large; give at most {most}"))),
-            None => self.check_times(),
+            None => Ok(()),
         }
     }
 
-    fn check_times(&self) -> Result<(), (&'static str, String)> {
+    /// Nothing can be done in no time.
+    fn check_shortest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
             ("headTime", self.head_time),
@@ -201,10 +219,12 @@ impl Limits {
             ("deadline", self.deadline),
             ("shortestDeadline", self.shortest_deadline),
             ("policyTime", self.policy_time),
+            ("indexStaleness", self.index_staleness),
+            ("pendingTime", self.pending_time),
         ];
         match times.iter().find(|(_, time)| time.is_zero()) {
             Some((field, _)) => Err((field, "nothing can be done in no time; give e.g. 5s".to_owned())),
-            None => self.check_longest(),
+            None => Ok(()),
         }
     }
 
@@ -222,6 +242,8 @@ impl Limits {
             ("shortestDeadline", self.shortest_deadline),
             ("deadlineMargin", self.deadline_margin),
             ("policyTime", self.policy_time),
+            ("indexStaleness", self.index_staleness),
+            ("pendingTime", self.pending_time),
             ("drainDelay", self.drain_delay),
             ("drainTime", self.drain_time),
         ];

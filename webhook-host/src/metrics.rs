@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A gauge of seconds, or of seconds since 1970.
 pub type Seconds = Gauge<f64, AtomicU64>;
@@ -28,9 +28,13 @@ pub struct Metrics {
     traps: Family<TrapLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
-    unreadable: Family<PolicyLabels, Counter>,
+    unreadable: Family<ResourceLabels, Counter>,
     index_objects: Family<PolicyLabels, Gauge>,
+    index_resources: Family<ResourceLabels, Gauge>,
     index_keys: Family<PolicyLabels, Gauge>,
+    index_pending: Family<PolicyLabels, Gauge>,
+    index_forgotten: Family<PolicyLabels, Counter>,
+    watches: WatchFamilies,
     index_updated: Family<PolicyLabels, Seconds>,
     /// Requests answered by a status other than 200, by that status.
     pub rejected: Family<StatusLabels, Counter>,
@@ -66,9 +70,33 @@ pub struct RouteMetrics {
 /// The gauges of one policy's index; those of nobody by default.
 #[derive(Clone, Debug, Default)]
 pub struct IndexMetrics {
+    policy: String,
     objects: Gauge,
+    resources: Family<ResourceLabels, Gauge>,
     keys: Gauge,
+    pending: Gauge,
+    forgotten: Counter,
+    unreadable: Family<ResourceLabels, Counter>,
     updated: Seconds,
+}
+
+/// What is counted of all watches.
+#[derive(Clone, Debug, Default)]
+struct WatchFamilies {
+    heard: Family<WatchLabels, Seconds>,
+    sync: Family<WatchLabels, Seconds>,
+    lists: Family<ListLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
+}
+
+/// The counters of one watch.
+#[derive(Clone, Debug)]
+pub struct WatchMetrics {
+    resource: String,
+    heard: Seconds,
+    sync: Seconds,
+    lists: Family<ListLabels, Counter>,
+    failures: Family<FailureLabels, Counter>,
 }
 
 /// How a request ended.
@@ -124,6 +152,30 @@ struct PolicyLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabels {
+    policy: String,
+    resource: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WatchLabels {
+    resource: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListLabels {
+    resource: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    resource: String,
+    verb: &'static str,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TrapLabels {
     policy: String,
     cause: &'static str,
@@ -169,7 +221,11 @@ impl Metrics {
             reloads: Family::default(),
             unreadable: Family::default(),
             index_objects: Family::default(),
+            index_resources: Family::default(),
             index_keys: Family::default(),
+            index_pending: Family::default(),
+            index_forgotten: Family::default(),
+            watches: WatchFamilies::default(),
             index_updated: Family::default(),
             rejected: Family::default(),
             connections: Gauge::default(),
@@ -180,6 +236,8 @@ impl Metrics {
         };
         metrics.register_requests();
         metrics.register_connections();
+        metrics.register_index();
+        metrics.register_watches();
         metrics.register_state();
         metrics
     }
@@ -203,6 +261,11 @@ impl Metrics {
     pub fn index(&self, policy: &str) -> IndexMetrics {
         let labels = PolicyLabels { policy: policy.to_owned() };
         IndexMetrics {
+            policy: policy.to_owned(),
+            resources: self.index_resources.clone(),
+            pending: self.index_pending.get_or_create_owned(&labels),
+            forgotten: self.index_forgotten.get_or_create_owned(&labels),
+            unreadable: self.unreadable.clone(),
             objects: self.index_objects.get_or_create_owned(&labels),
             keys: self.index_keys.get_or_create_owned(&labels),
             updated: self.index_updated.get_or_create_owned(&labels),
@@ -214,9 +277,16 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { what, outcome }).inc();
     }
 
-    /// Counts an object that `keys` could not read: the index is without it.
-    pub fn unreadable_object(&self, policy: &str) {
-        self.unreadable.get_or_create(&PolicyLabels { policy: policy.to_owned() }).inc();
+    /// The counters of a watch.
+    pub fn watch(&self, resource: &str) -> WatchMetrics {
+        let labels = WatchLabels { resource: resource.to_owned() };
+        WatchMetrics {
+            resource: resource.to_owned(),
+            heard: self.watches.heard.get_or_create_owned(&labels),
+            sync: self.watches.sync.get_or_create_owned(&labels),
+            lists: self.watches.lists.clone(),
+            failures: self.watches.failures.clone(),
+        }
     }
 
     /// Everything as text, in the OpenMetrics format.
@@ -262,10 +332,25 @@ impl Metrics {
         );
     }
 
-    fn register_state(&mut self) {
+    fn register_index(&mut self) {
         let registry = &mut self.registry;
         registry.register("index_keys", "Keys in the index", self.index_keys.clone());
         registry.register("index_objects", "Objects in the index", self.index_objects.clone());
+        registry.register(
+            "index_resource_objects",
+            "Objects in the index, by resource",
+            self.index_resources.clone(),
+        );
+        registry.register(
+            "index_pending_objects",
+            "Objects admitted that no watch has brought yet",
+            self.index_pending.clone(),
+        );
+        registry.register(
+            "index_forgotten_objects",
+            "Objects admitted that no watch ever brought",
+            self.index_forgotten.clone(),
+        );
         registry.register(
             "index_unreadable_objects",
             "Objects that keys could not read",
@@ -277,6 +362,28 @@ impl Metrics {
             Unit::Seconds,
             self.index_updated.clone(),
         );
+    }
+
+    fn register_watches(&mut self) {
+        let (registry, watches) = (&mut self.registry, &self.watches);
+        registry.register_with_unit(
+            "watch_heard_timestamp",
+            "When the API server was last heard of on a watch that is current, since 1970",
+            Unit::Seconds,
+            watches.heard.clone(),
+        );
+        registry.register_with_unit(
+            "watch_sync_duration",
+            "How long the last list took, with all that was done for it",
+            Unit::Seconds,
+            watches.sync.clone(),
+        );
+        registry.register("watch_lists", "Lists that were begun, by why", watches.lists.clone());
+        registry.register("watch_failures", "Lists and watches that failed", watches.failures.clone());
+    }
+
+    fn register_state(&mut self) {
+        let registry = &mut self.registry;
         registry.register_with_unit(
             "certificate_expiry_timestamp",
             "When the certificate in use expires, since 1970",
@@ -324,14 +431,64 @@ impl RouteMetrics {
 // === impl IndexMetrics ===
 
 impl IndexMetrics {
-    /// Shows what an index has become.
-    pub fn show(&self, index: &Index) {
-        self.objects.set(i64::try_from(index.len()).unwrap_or(i64::MAX));
-        self.keys.set(i64::try_from(index.keys()).unwrap_or(i64::MAX));
-        // A clock before 1970 is wrong anyway.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.updated.set(now.as_secs_f64());
+    /// Shows what an index has become, and how much of it is pending.
+    pub fn show(&self, index: &Index, pending: usize) {
+        self.objects.set(gauged(index.len()));
+        self.keys.set(gauged(index.keys()));
+        self.pending.set(gauged(pending));
+        for (resource, objects) in index.resources() {
+            self.resources.get_or_create(&self.of(resource)).set(gauged(objects));
+        }
+        self.updated.set(since_1970());
     }
+
+    /// Counts an object that `keys` could not read: the index is without it.
+    pub fn unreadable(&self, resource: &str) {
+        self.unreadable.get_or_create(&self.of(resource)).inc();
+    }
+
+    /// Counts admitted objects that no watch ever brought.
+    pub fn forgot(&self, objects: usize) {
+        self.forgotten.inc_by(objects as u64);
+    }
+
+    fn of(&self, resource: &str) -> ResourceLabels {
+        ResourceLabels { policy: self.policy.clone(), resource: resource.to_owned() }
+    }
+}
+
+// === impl WatchMetrics ===
+
+impl WatchMetrics {
+    /// The API server was heard of.
+    pub fn heard(&self) {
+        self.heard.set(since_1970());
+    }
+
+    /// A list was begun.
+    pub fn lists(&self, reason: &'static str) {
+        self.lists.get_or_create(&ListLabels { resource: self.resource.clone(), reason }).inc();
+    }
+
+    /// A list was brought to its end.
+    pub fn synced(&self, time: Duration) {
+        self.sync.set(time.as_secs_f64());
+    }
+
+    /// A list or a watch failed.
+    pub fn failed(&self, verb: &'static str, cause: &'static str) {
+        let labels = FailureLabels { resource: self.resource.clone(), verb, cause };
+        self.failures.get_or_create(&labels).inc();
+    }
+}
+
+fn gauged(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Seconds. A clock before 1970 is wrong anyway.
+fn since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 fn operation_label(operation: Operation) -> &'static str {

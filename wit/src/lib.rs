@@ -242,6 +242,18 @@ impl Scope<'_> {
         }
     }
 
+    /// The same scope without a copy of its texts.
+    pub fn borrowed(&self) -> Scope<'_> {
+        Scope {
+            group: Cow::Borrowed(&self.group),
+            version: Cow::Borrowed(&self.version),
+            resource: Cow::Borrowed(&self.resource),
+            subresource: Cow::Borrowed(&self.subresource),
+            namespace: Cow::Borrowed(&self.namespace),
+            name: Cow::Borrowed(&self.name),
+        }
+    }
+
     /// Whether both name one object; the version of the API does not matter. A subresource such as a Scale is an object
     /// of its own: a review of it is shown what the stored object of its name holds.
     pub fn same_object(&self, other: &Scope<'_>) -> bool {

@@ -9,7 +9,7 @@ mod node;
 use holder::Holder;
 use node::{Group, Node};
 use ordinance_contract::{Holding, Key, Scope, Stance};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Segments of a key's path. Every segment costs a node; no file system takes a path as deep as this.
 pub const MAX_DEPTH: usize = 256;
@@ -18,9 +18,18 @@ pub const MAX_DEPTH: usize = 256;
 #[derive(Debug, Default)]
 pub struct Index {
     realms: HashMap<String, Node>,
-    objects: HashMap<Holder, Vec<Key>>,
+    objects: HashMap<Holder, Entry>,
+    resources: BTreeMap<String, usize>,
     keys: usize,
     segments: usize,
+}
+
+/// What is known of an object.
+#[derive(Debug)]
+struct Entry {
+    keys: Vec<Key>,
+    /// The last list that it was seen in.
+    round: u32,
 }
 
 /// A key is deeper than [`MAX_DEPTH`].
@@ -68,6 +77,11 @@ impl Index {
         self.keys
     }
 
+    /// Objects that hold or use something, by the plural of their kind. One that has none any more is there with 0.
+    pub fn resources(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.resources.iter().map(|(resource, objects)| (resource.as_str(), *objects))
+    }
+
     /// Segments of all keys together: what the index takes up in memory goes by them.
     pub fn segments(&self) -> usize {
         self.segments
@@ -78,26 +92,60 @@ impl Index {
         self.objects.contains_key(&Holder::from(object))
     }
 
-    /// Sets what an object holds and uses, in place of what it did; keys that it only looks at are passed over.
+    /// What an object holds and uses.
+    pub fn keys_of(&self, object: &Scope<'_>) -> Vec<Key> {
+        self.of(&Holder::from(object)).to_vec()
+    }
+
+    /// Sets what an object holds and uses, in place of what it did; keys that it only looks at are passed over. It counts
+    /// as seen when it did before, or never.
     ///
     /// # Errors
     ///
     /// A key is too deep; nothing was changed.
     pub fn insert(&mut self, object: Scope<'static>, keys: Vec<Key>) -> Result<(), TooDeep> {
+        let round = self.objects.get(&Holder::from(&object)).map_or(0, |entry| entry.round);
+        self.insert_seen(object, keys, round)
+    }
+
+    /// The same for an object that was seen in a list, or since. Rounds are lists of one resource, in their order.
+    ///
+    /// # Errors
+    ///
+    /// A key is too deep; nothing was changed.
+    pub fn insert_seen(&mut self, object: Scope<'static>, keys: Vec<Key>, round: u32) -> Result<(), TooDeep> {
         if let Some(segments) = keys.iter().map(|key| key.path.len()).find(|segments| *segments > MAX_DEPTH) {
             return Err(TooDeep { segments });
         }
         self.remove(&object);
         let keys: BTreeSet<Key> = keys.into_iter().filter(|key| key.stance != Stance::Looks).collect();
         if !keys.is_empty() {
-            self.add(Holder::from(&object), keys.into_iter().collect());
+            self.add(Holder::from(&object), Entry { keys: keys.into_iter().collect(), round });
         }
         Ok(())
     }
 
+    /// Forgets the objects of a resource that were last seen before a round, and returns them: a list that is whole
+    /// without them says that they are gone. Costs the number of all objects.
+    pub fn sweep(&mut self, group: &str, resource: &str, round: u32) -> Vec<Scope<'static>> {
+        let is_gone = |(holder, entry): (&Holder, &Entry)| {
+            let object = holder.scope();
+            let gone = object.group == group && object.resource == resource && entry.round < round;
+            gone.then(|| object.clone())
+        };
+        let gone: Vec<Scope<'static>> = self.objects.iter().filter_map(is_gone).collect();
+        gone.iter().for_each(|object| self.remove(object));
+        gone
+    }
+
     /// Forgets an object.
     pub fn remove(&mut self, object: &Scope<'_>) {
-        let Some((holder, keys)) = self.objects.remove_entry(&Holder::from(object)) else { return };
+        let Some((holder, Entry { keys, .. })) = self.objects.remove_entry(&Holder::from(object)) else {
+            return;
+        };
+        if let Some(objects) = self.resources.get_mut(&*object.resource) {
+            *objects -= 1;
+        }
         self.keys -= keys.len();
         for key in &keys {
             self.segments -= key.path.len();
@@ -133,14 +181,15 @@ impl Index {
         Ok(found.into_iter().map(Holding::from).collect())
     }
 
-    fn add(&mut self, holder: Holder, keys: Vec<Key>) {
-        self.keys += keys.len();
-        for key in &keys {
+    fn add(&mut self, holder: Holder, entry: Entry) {
+        *self.resources.entry(holder.scope().resource.to_string()).or_default() += 1;
+        self.keys += entry.keys.len();
+        for key in &entry.keys {
             self.segments += key.path.len();
             let root = self.realms.entry(key.realm.clone()).or_default();
             root.insert(&key.path, &Group::from(key), &holder);
         }
-        self.objects.insert(holder, keys);
+        self.objects.insert(holder, entry);
     }
 
     /// Keys that are equal to this one or above it.
@@ -180,7 +229,7 @@ impl Index {
     }
 
     fn of(&self, holder: &Holder) -> &[Key] {
-        self.objects.get(holder).map_or(&[], Vec::as_slice)
+        self.objects.get(holder).map_or(&[], |entry| &entry.keys)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::PolicyArgs;
 use crate::admission::{Admission, LeftOut};
+use crate::clock::Clock;
+use crate::cluster::{self, Freshness};
 use crate::config::{Fault, PolicyConfig, existing, settings};
 use crate::engine::{self, Engine, LoadError, Policy};
-use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
@@ -28,7 +29,7 @@ pub(super) struct Identity {
 pub(super) struct Judged {
     /// Its place in paths.
     pub(super) name: String,
-    pub(super) judge: Arc<dyn Judge>,
+    pub(super) judge: Arc<Admission>,
     /// What exists, but can't be read by the policy.
     pub(super) left_out: Vec<LeftOut>,
     pub(super) on_error: OnError,
@@ -41,16 +42,37 @@ pub(super) fn all(
     limits: &Limits,
     metrics: &Metrics,
 ) -> Result<Vec<Judged>> {
+    let place = |(config, policy): (&PolicyConfig, Policy)| {
+        let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
+        let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+        judged(name, admission, config.on_error, state)
+    };
+    policies.iter().zip(loaded(policies, limits)?).map(place).collect()
+}
+
+/// All policies of a configuration, each with a memory of its own that follows a cluster; and how current they are.
+pub(super) fn following(
+    policies: &[PolicyConfig],
+    limits: &Limits,
+    metrics: &Metrics,
+) -> Result<(Vec<Judged>, Arc<Freshness>)> {
+    let loaded = loaded(policies, limits)?;
+    let clock = Clock::default();
+    let watches = cluster::watches(loaded.iter().flat_map(|policy| &policy.description().watches));
+    let freshness = Arc::new(Freshness::new(watches, limits.index_staleness, clock.clone(), metrics));
+    let place = |(config, policy): (&PolicyConfig, Policy)| {
+        let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
+        let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+        let admission = admission.following(Arc::clone(&freshness), clock.clone(), limits.pending_time);
+        Judged { name, judge: Arc::new(admission), left_out: Vec::new(), on_error: config.on_error }
+    };
+    let judged = policies.iter().zip(loaded).map(place).collect();
+    Ok((judged, freshness))
+}
+
+fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
     let engine = Engine::new(limits)?;
-    policies
-        .iter()
-        .map(|config| {
-            let policy = load(&engine, config)?;
-            let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
-            let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
-            judged(name, admission, config.on_error, state)
-        })
-        .collect()
+    policies.iter().map(|config| Ok(load(&engine, config)?)).collect()
 }
 
 /// The one policy that flags choose.

@@ -3,6 +3,7 @@
 use super::{Exit, PolicyArgs, output, policies, print};
 use crate::admission::LeftOut;
 use crate::config::Fault;
+use crate::judge::Judge as _;
 use crate::limits::Limits;
 use crate::review::{self, Answer, Answering, OnError, Review};
 use anyhow::{Result, bail};

@@ -1,13 +1,16 @@
 //! `ordinance serve`: from the checked configuration to sockets, and down again in order.
 
 mod certificates;
+mod readiness;
 mod ready;
 mod signals;
 
 use super::policies::{self, Judged};
 use super::{CommonArgs, Exit, print};
 use crate::admission::LeftOut;
+use crate::cluster::{Access, Cluster, Freshness};
 use crate::config::{ConfigFile, Fault, Layers, LogLevel, ServeArgs, ServeConfig, Sockets, Source};
+use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::server::{Admin, Readiness, Route, Routes, Server, stop};
@@ -28,6 +31,7 @@ struct Host {
     ca_bundle: String,
     watched: Option<Watched>,
     policies: Vec<Judged>,
+    cluster: Option<(Access, Arc<Freshness>)>,
     metrics: Arc<Metrics>,
 }
 
@@ -58,8 +62,9 @@ fn level(named: LogLevel, layers: &Layers, common: CommonArgs) -> LogLevel {
 /// What a policy can't read is not known to it: that must not go unseen.
 fn tell_left_out(policies: &[Judged], metrics: &Metrics) {
     for Judged { name, left_out, .. } in policies {
+        let index = metrics.index(name);
         for LeftOut { object, reason } in left_out {
-            metrics.unreadable_object(name);
+            index.unreadable(&object.resource);
             tracing::warn!(policy = name, ?object, reason, "exists, but can't be read by the policy");
         }
     }
@@ -74,7 +79,14 @@ impl Host {
         let now = SystemTime::now();
         let Certificates { tls, ca_bundle, watched } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
-        let policies = policies::all(&config.policies, &config.state, &config.sockets.limits, &metrics)?;
+        let limits = &config.sockets.limits;
+        let (policies, cluster) = match config.cluster {
+            None => (policies::all(&config.policies, &config.state, limits, &metrics)?, None),
+            Some(access) => {
+                let (policies, freshness) = policies::following(&config.policies, limits, &metrics)?;
+                (policies, Some((access, freshness)))
+            }
+        };
         tell_left_out(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,
@@ -83,11 +95,13 @@ impl Host {
             ca_bundle,
             watched: Some(watched),
             policies,
+            cluster,
             metrics,
         })
     }
 
     fn print_config(mut self, mut file: ConfigFile) -> Result<Exit> {
+        file.name_cluster();
         for policy in &self.policies {
             file.name_policy(&policy.name);
             self.layers.name_policy(&policy.name);
@@ -111,22 +125,50 @@ impl Host {
         let readiness = Readiness::new();
         let (stopper, stop) = stop();
         signals::listen(stopper)?;
+        let client = self.client().await?;
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
             .map_err(|error| self.not_bound("listen", self.sockets.listen, &error))?;
+        let address = listener.local_addr()?;
         let admin = self.admin(readiness.clone())?;
-        let ready = Ready::new(listener.local_addr()?, admin.address(), &self.ca_bundle);
         let server = tokio::spawn(self.server(readiness.clone())?.run(listener, stop));
-        readiness.ready();
-        if self.watched.as_ref().is_some_and(Watched::is_self_signed) {
-            ready.tell_ca();
-        }
-        ready.tell(self.sockets.ready_file.as_deref())?;
+        let is_self_signed = self.watched.as_ref().is_some_and(Watched::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.watched.take().map(|watched| watched.start(interval)).transpose()?;
-        server.await.context("the server panicked")?.context("the system has no resources for threads")?;
-        tracing::info!("stopped");
-        Ok(())
+        let _cluster = client.map(|client| self.follow(client)).transpose()?;
+        let ready = Ready::new(address, admin.address(), &self.ca_bundle);
+        let freshness = self.cluster.as_ref().map(|(_, freshness)| &**freshness);
+        let attending = readiness::attend(freshness, &readiness, || {
+            if is_self_signed {
+                ready.tell_ca();
+            }
+            ready.tell(self.sockets.ready_file.as_deref())
+        });
+        tokio::select! {
+            stopped = server => {
+                stopped.context("the server panicked")?.context("the system has no resources for threads")?;
+                tracing::info!("stopped");
+                Ok(())
+            }
+            fault = attending => Err(fault.into()),
+        }
+    }
+
+    /// How to speak to the API server; none without a cluster.
+    async fn client(&self) -> Result<Option<kube::Config>, Fault> {
+        let Some((access, _)) = &self.cluster else { return Ok(None) };
+        access.config().await.map(Some).map_err(|error| self.no_client(&error))
+    }
+
+    /// Begins to watch.
+    fn follow(&self, config: kube::Config) -> Result<Option<Cluster>, Fault> {
+        let Some((_, freshness)) = &self.cluster else { return Ok(None) };
+        let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
+        Cluster::start(config, freshness, &admissions).map(Some).map_err(|error| self.no_client(&error))
+    }
+
+    fn no_client(&self, error: &dyn std::error::Error) -> Fault {
+        Fault::new(self.layers.place(&["cluster", "source"]), error)
     }
 
     fn admin(&self, readiness: Readiness) -> Result<Admin> {
@@ -139,7 +181,8 @@ impl Host {
 
     fn server(&self, readiness: Readiness) -> Result<Server> {
         let routes = self.policies.iter().map(|policy| {
-            Route::new(&policy.name, Arc::clone(&policy.judge), &self.metrics).on_error(policy.on_error)
+            let judge: Arc<dyn Judge> = Arc::<crate::admission::Admission>::clone(&policy.judge);
+            Route::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
         });
         Ok(Server {
             tls: Arc::clone(&self.tls),

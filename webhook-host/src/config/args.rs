@@ -1,6 +1,6 @@
 //! The flags of `ordinance serve`, as typed.
 
-use super::file::{CertificateSource, LogFormat, LogLevel};
+use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
 use super::layers::{Given, Source};
 use super::units::Span;
 use crate::command::PolicyArgs;
@@ -18,6 +18,7 @@ use std::time::Duration;
 Examples:
   ordinance serve --self-signed --listen 127.0.0.1:0 --ready-file ready.json
   ordinance serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key --settings settings.yaml
+  ordinance serve --self-signed --kubeconfig ~/.kube/config --context kind-test
   ordinance serve --config ordinance.yaml --print-config
 
 A flag counts before its variable, that before the file, that before the default.
@@ -48,12 +49,30 @@ pub struct ServeArgs {
     #[arg(long, value_enum, value_name = "WAY", env = "ORDINANCE_ON_ERROR", hide_env = true)]
     #[arg(help_heading = "Policy", hide_possible_values = true)]
     pub on_error: Option<OnError>,
+    /// Which cluster is watched.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Which certificate is served.
     #[command(flatten)]
     pub certificate: CertificateArgs,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// Which cluster to watch. In a pod with a service account it is the pod's own.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Watch the cluster of a kubeconfig; without it, in a pod, the pod's own.
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_KUBECONFIG", hide_env = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// One of its contexts, in place of its current one.
+    #[arg(long, value_name = "NAME", env = "ORDINANCE_CONTEXT", hide_env = true)]
+    pub context: Option<String>,
+    /// Watch none, in a pod either: remember what was admitted, and what --state names.
+    #[arg(long, env = "ORDINANCE_NO_CLUSTER", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_cluster: bool,
 }
 
 /// Which certificate to serve, and whom.
@@ -119,7 +138,7 @@ impl ServeArgs {
         if asked.is_some() && certificate.cert.is_some() && asked != certificate.cert {
             return Some("--cert names another way than --self-signed or --tls-cert: give one");
         }
-        None
+        self.cluster.conflict(&self.policy)
     }
 
     /// Everything that was given, as fields of the file, with the flag or variable that gave it.
@@ -131,6 +150,7 @@ impl ServeArgs {
         given.add("drain_delay", &["limits", "drainDelay"], self.drain_delay.map(span).as_ref());
         given.add("on_error", &["onError"], self.on_error.as_ref());
         self.certificate.collect(&mut given);
+        self.cluster.collect(&mut given);
         given.add("state", &["state"], some(&self.policy.state));
         given.add("policy", &["policies", super::policy::UNNAMED, "component"], self.policy.policy.as_ref());
         given.add(
@@ -141,6 +161,28 @@ impl ServeArgs {
         given.add("log_format", &["log", "format"], self.log.log_format.as_ref());
         given.add("log_level", &["log", "level"], self.log.log_level.as_ref());
         given.given
+    }
+}
+
+// === impl ClusterArgs ===
+
+impl ClusterArgs {
+    fn conflict(&self, policy: &PolicyArgs) -> Option<&'static str> {
+        if self.no_cluster && self.kubeconfig.is_some() {
+            return Some("--kubeconfig names a cluster, and --no-cluster says that there is none: give one");
+        }
+        if self.kubeconfig.is_some() && !policy.state.is_empty() {
+            return Some("--kubeconfig and --state both say what exists: give one");
+        }
+        None
+    }
+
+    fn collect(&self, given: &mut Collector<'_>) {
+        let source = ["cluster", "source"];
+        given.add("no_cluster", &source, self.no_cluster.then_some(&ClusterSource::None));
+        given.add("kubeconfig", &source, self.kubeconfig.as_ref().map(|_| &ClusterSource::Kubeconfig));
+        given.add("kubeconfig", &["cluster", "kubeconfig"], self.kubeconfig.as_ref());
+        given.add("context", &["cluster", "context"], self.context.as_ref());
     }
 }
 

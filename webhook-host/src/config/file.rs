@@ -34,6 +34,10 @@ pub struct ConfigFile {
     pub policies: BTreeMap<String, PolicyFile>,
     /// What becomes of a request on which a policy gives no verdict, unless the policy says otherwise.
     pub on_error: OnError,
+    /// The cluster whose objects are watched.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<ClusterFile>")]
+    pub cluster: ClusterFile,
     /// Manifests of what exists already, where there is no cluster to ask: files or directories.
     pub state: Vec<PathBuf>,
     /// Written once the server is ready.
@@ -85,6 +89,34 @@ pub enum CertificateSource {
     Files,
     /// Made at start and never written, for trying things out.
     SelfSigned,
+}
+
+/// The cluster whose objects are watched.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClusterFile {
+    /// How to get to its API server: `kubeconfig` where one is given, else `pod` in a pod with a service account, else
+    /// `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<ClusterSource>,
+    /// A kubeconfig.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
+    /// One of its contexts, in place of its current one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+/// How to get to an API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterSource {
+    /// There is none: what was admitted is remembered, and what `state` names.
+    None,
+    /// By the service account of the pod that this process runs in.
+    Pod,
+    /// By a kubeconfig.
+    Kubeconfig,
 }
 
 /// One policy with its settings.
@@ -173,6 +205,7 @@ impl Default for ConfigFile {
             certificate: CertificateFile::default(),
             policies: BTreeMap::new(),
             on_error: OnError::default(),
+            cluster: ClusterFile::default(),
             state: Vec::new(),
             ready_file: None,
             log: LogFile::default(),
@@ -182,6 +215,11 @@ impl Default for ConfigFile {
 }
 
 impl ConfigFile {
+    /// Names the source of the cluster that was found.
+    pub fn name_cluster(&mut self) {
+        self.cluster.source = Some(super::cluster::source(&self.cluster));
+    }
+
     /// Gives the policy of the flags, or the built-in one where none is named, its name.
     pub fn name_policy(&mut self, name: &str) {
         if self.policies.is_empty() {

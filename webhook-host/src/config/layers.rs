@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 const FILE_BYTES: usize = 1024 * 1024;
 
 /// The fields of the file that are paths; `*` stands for any name.
-const PATHS: [&[&str]; 7] = [
+const PATHS: [&[&str]; 8] = [
     &["certificate", "certFile"],
     &["certificate", "keyFile"],
     &["certificate", "clientCa"],
+    &["cluster", "kubeconfig"],
     &["readyFile"],
     &["state", "*"],
     &["policies", "*", "component"],

@@ -1,10 +1,11 @@
 //! The checked configuration: every file read, every limit plausible, nothing bound.
 
-use super::Fault;
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::layers::Layers;
 use super::policy::PolicyConfig;
 use super::state::existing;
+use super::{Fault, cluster};
+use crate::cluster::Access;
 use crate::limits::Limits;
 use ordinance_case::manifest::Manifest;
 use ordinance_certs::{ClientCa, Files};
@@ -27,7 +28,9 @@ pub struct ServeConfig {
     pub clients: Option<ClientCa>,
     /// The policies; at least one.
     pub policies: Vec<PolicyConfig>,
-    /// What exists already.
+    /// The way to the API server; none without a cluster.
+    pub cluster: Option<Access>,
+    /// What exists already, without a cluster.
     pub state: Vec<Manifest>,
     /// Where, and within which limits.
     pub sockets: Sockets,
@@ -72,6 +75,7 @@ impl ServeConfig {
             certificate: certificate(&config.certificate, layers, now)?,
             clients: clients(&config.certificate, layers)?,
             policies: PolicyConfig::all(config, layers)?,
+            cluster: cluster::access(config, layers)?,
             state: existing(&config.state).map_err(|fault| fault.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
         })

@@ -120,14 +120,20 @@ async fn serve(socket: TcpStream, told: Arc<Told>, slot: OwnedSemaphorePermit) {
 fn answer(request: &Request<Incoming>, told: &Told) -> Reply {
     let reply = match request.uri().path() {
         "/livez" => reply::text(StatusCode::OK, "ok"),
-        "/readyz" => ready(told.readiness.state()),
+        "/readyz" => ready(&told.readiness),
         "/metrics" => reply::whole(StatusCode::OK, OPEN_METRICS, told.metrics.text().into_bytes()),
         _ => return reply::text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics"),
     };
     if matches!(*request.method(), Method::GET | Method::HEAD) { reply } else { reply::only("GET") }
 }
 
-fn ready(state: State) -> Reply {
-    let status = if state == State::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply::text(status, state.as_str())
+fn ready(readiness: &Readiness) -> Reply {
+    let (state, waits_for) = (readiness.state(), readiness.waits_for());
+    match state {
+        State::Ready => reply::text(StatusCode::OK, state.as_str()),
+        State::Starting if !waits_for.is_empty() => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("waiting: {waits_for}"))
+        }
+        State::Starting | State::Stopping => reply::text(StatusCode::SERVICE_UNAVAILABLE, state.as_str()),
+    }
 }

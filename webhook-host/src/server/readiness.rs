@@ -1,6 +1,6 @@
 //! Whether the server wants traffic: what `/readyz` answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// A state of the server, as its callers need to know it.
@@ -16,7 +16,14 @@ pub enum State {
 
 /// The state, shared by the one who knows it and the one who publishes it.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<watch::Sender<State>>);
+pub struct Readiness(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: watch::Sender<State>,
+    /// What is waited for, in one line; empty if nothing is.
+    waits_for: Mutex<String>,
+}
 
 // === impl State ===
 
@@ -36,22 +43,35 @@ impl State {
 impl Readiness {
     /// Starting.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(State::Starting)))
+        let state = watch::Sender::new(State::Starting);
+        Self(Arc::new(Shared { state, waits_for: Mutex::default() }))
     }
 
     /// The state now.
     pub fn state(&self) -> State {
-        *self.0.borrow()
+        *self.0.state.borrow()
+    }
+
+    /// What is waited for, in one line; empty if nothing is, or if nobody said.
+    pub fn waits_for(&self) -> String {
+        self.told().clone()
     }
 
     /// Traffic is welcome. Without effect on a server that stops.
     pub fn ready(&self) {
+        self.told().clear();
         self.change(State::Ready);
     }
 
     /// No traffic for now. Without effect on a server that stops.
     pub fn not_ready(&self) {
         self.change(State::Starting);
+    }
+
+    /// No traffic until this has come. Without effect on a server that stops.
+    pub fn wait_for(&self, what: String) {
+        *self.told() = what;
+        self.not_ready();
     }
 
     /// No traffic any more.
@@ -62,11 +82,15 @@ impl Readiness {
     /// Returns once the state is this one.
     pub async fn reached(&self, state: State) {
         // It fails only without a sender, and this holds one.
-        let _ = self.0.subscribe().wait_for(|&now| now == state).await;
+        let _ = self.0.state.subscribe().wait_for(|&now| now == state).await;
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, String> {
+        self.0.waits_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, to: State) {
-        self.0.send_if_modified(|state| {
+        self.0.state.send_if_modified(|state| {
             let changes = *state != State::Stopping && *state != to;
             if changes {
                 *state = to;

@@ -1,0 +1,63 @@
+//! Which API server to watch: the one of the pod, the one of a kubeconfig, or none.
+
+use super::Fault;
+use super::file::{ClusterFile, ClusterSource, ConfigFile};
+use super::layers::Layers;
+use crate::cluster::Access;
+use std::path::PathBuf;
+
+/// The way to the API server; none without a cluster.
+pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<Access>, Fault> {
+    let place = |field| layers.place(&["cluster", field]);
+    let access = match source(&config.cluster) {
+        ClusterSource::None => None,
+        ClusterSource::Pod if Access::is_pod() => Some(Access::Pod),
+        ClusterSource::Pod => {
+            let fault = "this is no pod with a service account; give --kubeconfig FILE, or --no-cluster";
+            return Err(Fault::new(place("source"), fault));
+        }
+        ClusterSource::Kubeconfig => Some(kubeconfig(&config.cluster, place)?),
+    };
+    if config.cluster.context.is_some() && !matches!(access, Some(Access::Kubeconfig { .. })) {
+        return Err(Fault::new(place("context"), "contexts are in a kubeconfig; give --kubeconfig FILE too"));
+    }
+    if access.is_some() && !config.state.is_empty() {
+        let fault = "what exists is watched in the cluster; leave it out, or give --no-cluster";
+        return Err(Fault::new(layers.place(&["state"]), fault));
+    }
+    Ok(access)
+}
+
+/// What is asked for, or else found.
+pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
+    match (cluster.source, &cluster.kubeconfig) {
+        (Some(source), _) => source,
+        (None, Some(_)) => ClusterSource::Kubeconfig,
+        (None, None) if Access::is_pod() => ClusterSource::Pod,
+        (None, None) => ClusterSource::None,
+    }
+}
+
+fn kubeconfig(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Result<Access, Fault> {
+    let Some(file) = cluster.kubeconfig.clone() else {
+        return Err(Fault::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
+    };
+    let context = cluster.context.clone();
+    check(&file, context.as_deref(), place)?;
+    Ok(Access::Kubeconfig { file, context })
+}
+
+/// What can be found out without a network.
+fn check(file: &PathBuf, context: Option<&str>, place: impl Fn(&'static str) -> String) -> Result<(), Fault> {
+    let read =
+        kube::config::Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
+    let Some(context) = context else { return Ok(()) };
+    if read.contexts.iter().any(|named| named.name == context) {
+        return Ok(());
+    }
+    let names: Vec<&str> = read.contexts.iter().map(|named| named.name.as_str()).collect();
+    Err(Fault::new(
+        place("context"),
+        format_args!("{context:?} is none of this kubeconfig's: {}", names.join(", ")),
+    ))
+}
