@@ -39,7 +39,12 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let others = if level == LogLevel::Trace { own } else { own.min(LevelFilter::WARN) };
-    Targets::new().with_default(others).with_target("ordinance", own)
+    Targets::new()
+        .with_default(others)
+        .with_target("ordinance", own)
+        // It quotes whole answers, and says each failure that the watches say too.
+        .with_target("kube_client", LevelFilter::OFF)
+        .with_target("kube_runtime", LevelFilter::OFF)
 }
 
 // === impl LogLevel ===

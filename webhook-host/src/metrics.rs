@@ -11,7 +11,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A gauge of seconds, or of seconds since 1970.
@@ -73,6 +75,8 @@ pub struct IndexMetrics {
     policy: String,
     objects: Gauge,
     resources: Family<ResourceLabels, Gauge>,
+    /// The gauges of resources that there ever were.
+    shown: Arc<Mutex<BTreeMap<String, Gauge>>>,
     keys: Gauge,
     pending: Gauge,
     forgotten: Counter,
@@ -263,6 +267,7 @@ impl Metrics {
         IndexMetrics {
             policy: policy.to_owned(),
             resources: self.index_resources.clone(),
+            shown: Arc::default(),
             pending: self.index_pending.get_or_create_owned(&labels),
             forgotten: self.index_forgotten.get_or_create_owned(&labels),
             unreadable: self.unreadable.clone(),
@@ -436,10 +441,24 @@ impl IndexMetrics {
         self.objects.set(gauged(index.len()));
         self.keys.set(gauged(index.keys()));
         self.pending.set(gauged(pending));
-        for (resource, objects) in index.resources() {
-            self.resources.get_or_create(&self.of(resource)).set(gauged(objects));
-        }
+        self.show_resources(index);
         self.updated.set(since_1970());
+    }
+
+    /// A resource of which nothing is left is shown as 0.
+    fn show_resources(&self, index: &Index) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.values().for_each(|gauge| {
+            gauge.set(0);
+        });
+        for (resource, objects) in index.resources() {
+            if !shown.contains_key(resource) {
+                shown.insert(resource.to_owned(), self.resources.get_or_create_owned(&self.of(resource)));
+            }
+            if let Some(gauge) = shown.get(resource) {
+                gauge.set(gauged(objects));
+            }
+        }
     }
 
     /// Counts an object that `keys` could not read: the index is without it.

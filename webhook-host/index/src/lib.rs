@@ -77,7 +77,7 @@ impl Index {
         self.keys
     }
 
-    /// Objects that hold or use something, by the plural of their kind. One that has none any more is there with 0.
+    /// Objects that hold or use something, by the plural of their kind; never 0.
     pub fn resources(&self) -> impl Iterator<Item = (&str, usize)> {
         self.resources.iter().map(|(resource, objects)| (resource.as_str(), *objects))
     }
@@ -143,9 +143,7 @@ impl Index {
         let Some((holder, Entry { keys, .. })) = self.objects.remove_entry(&Holder::from(object)) else {
             return;
         };
-        if let Some(objects) = self.resources.get_mut(&*object.resource) {
-            *objects -= 1;
-        }
+        self.count_out(&object.resource);
         self.keys -= keys.len();
         for key in &keys {
             self.segments -= key.path.len();
@@ -179,6 +177,14 @@ impl Index {
             }
         }
         Ok(found.into_iter().map(Holding::from).collect())
+    }
+
+    fn count_out(&mut self, resource: &str) {
+        let Some(objects) = self.resources.get_mut(resource) else { return };
+        *objects -= 1;
+        if *objects == 0 {
+            self.resources.remove(resource);
+        }
     }
 
     fn add(&mut self, holder: Holder, entry: Entry) {
