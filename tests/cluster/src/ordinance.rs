@@ -66,6 +66,7 @@ impl Ordinance {
         let service = installation.manifest.service()?;
         let address = SocketAddr::new(cluster_ip(cluster.access(), &service).await?, service.port);
         let mut arguments = certificate(cluster, &service)?;
+        arguments.extend(account(cluster, &installation.manifest, &service.namespace).await?);
         arguments.extend(installation.arguments.iter().cloned());
         let mut ordinance = Self {
             splitter: Splitter::bind(address).await?,
@@ -155,6 +156,16 @@ fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
     let certificate = cluster.site().write("ordinance.crt", &pair.certificate)?;
     let key = cluster.site().write("ordinance.key", &pair.key)?;
     Ok(vec![format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())])
+}
+
+/// What the Deployment's service account may read, as flags.
+async fn account(cluster: &Cluster, manifest: &Manifest, namespace: &str) -> Result<Vec<String>> {
+    let name = manifest.service_account().context("the Deployment names no service account")?;
+    let token =
+        cluster.access().kubectl().ok(&format!("create token {name} --namespace={namespace}")).await?;
+    let kubeconfig = cluster.kubeconfig().with_token(token.trim());
+    let file = cluster.site().write("ordinance.kubeconfig", &kubeconfig)?;
+    Ok(vec![format!("--kubeconfig={}", file.display())])
 }
 
 async fn cluster_ip(access: &Access, service: &Service) -> Result<IpAddr> {

@@ -10,5 +10,5 @@ mod workshop;
 
 pub use read::{Place, mounts, variables};
 pub use run::{Scenario, run};
-pub use stage::{PATIENCE, Revision, Stage};
+pub use stage::{PATIENCE, Revision, Stage, nfs_volume};
 pub use workshop::Workshop;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use ordinance_cluster::{Access, Kubectl, Ran, until};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long controllers may take for a step.
@@ -107,19 +107,11 @@ impl Stage {
     #[must_use]
     pub fn volume(&self, name: &str, path: &str) -> String {
         let namespace = &self.namespace;
-        json!({
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": { "name": format!("{namespace}-{name}"), "labels": { "e2e": namespace } },
-            "spec": {
-                "accessModes": ["ReadWriteMany"],
-                "capacity": { "storage": "1Gi" },
-                "persistentVolumeReclaimPolicy": "Retain",
-                "storageClassName": namespace,
-                "nfs": { "server": format!("{namespace}.example.com"), "path": path },
-            },
-        })
-        .to_string()
+        let server = format!("{namespace}.example.com");
+        let mut volume = nfs_volume(&format!("{namespace}-{name}"), &server, path);
+        volume["metadata"]["labels"] = json!({ "e2e": namespace });
+        volume["spec"]["storageClassName"] = json!(namespace);
+        volume.to_string()
     }
 
     /// Makes volumes with a directory each, of the class that is named as the namespace.
@@ -165,6 +157,22 @@ impl Stage {
         let line = format!("rollout status statefulset/{name} --timeout={}s", PATIENCE.as_secs());
         self.kubectl(&line).await.map(|_| ())
     }
+}
+
+/// The manifest of a PersistentVolume on an export, which nobody calls.
+#[must_use]
+pub fn nfs_volume(name: &str, server: &str, path: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": { "name": name },
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "capacity": { "storage": "1Gi" },
+            "persistentVolumeReclaimPolicy": "Retain",
+            "nfs": { "server": server, "path": path },
+        },
+    })
 }
 
 fn revision(set: &StatefulSet) -> Option<Revision> {

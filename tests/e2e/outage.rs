@@ -1,0 +1,146 @@
+//! Ordinance is down: what would overwrite files waits, everything else goes on.
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
+use kube::Api;
+use ordinance_cluster::{Cluster, Kubectl, Options, Ordinance, until};
+use ordinance_e2e::{PATIENCE, Scenario, Workshop, mounts, nfs_volume};
+use serde_json::{Value, json};
+
+/// All of this file.
+pub fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::alone("outage::new_sets_and_volumes_wait_and_all_else_goes_on", outage),
+        Scenario::alone("outage::deleting_the_configurations_is_the_way_out", break_glass),
+        Scenario::alone("outage::system_namespaces_are_left_alone", system_namespaces),
+    ]
+}
+
+async fn outage(workshop: &Workshop) -> Result<()> {
+    let (cluster, mut ordinance) = installed(workshop).await?;
+    let kubectl = cluster.access().kubectl();
+    kubectl.ok("create namespace shop").await?;
+    apply(kubectl, &set("shop", "web", 2)).await?;
+    kubectl.ok("rollout status statefulset/web --namespace=shop --timeout=60s").await?;
+    apply(kubectl, &nfs_volume("before", "nas.example.com", "/srv/before")).await?;
+    ordinance.stop();
+    waits(kubectl, &set("shop", "other", 2)).await?;
+    waits(kubectl, &nfs_volume("during", "nas.example.com", "/srv/during")).await?;
+    binding_goes_on(&cluster).await?;
+    kubectl.ok("scale statefulset/web --namespace=shop --replicas=1").await?;
+    kubectl.ok("label statefulset/web --namespace=shop seen=yes").await?;
+    kubectl.ok("delete persistentvolume before --wait=false").await?;
+    kubectl.ok("delete namespace shop --timeout=60s").await?;
+    let namespaces: Api<Namespace> = Api::all(cluster.access().client());
+    ensure!(namespaces.get_opt("shop").await?.is_none(), "the namespace is still there");
+    ordinance.resume().await?;
+    kubectl.ok("create namespace shop").await?;
+    apply(kubectl, &set("shop", "other", 2)).await?;
+    is_isolated(&cluster, "shop", "other").await
+}
+
+async fn break_glass(workshop: &Workshop) -> Result<()> {
+    let (cluster, mut ordinance) = installed(workshop).await?;
+    let kubectl = cluster.access().kubectl();
+    ordinance.stop();
+    waits(kubectl, &set("default", "web", 2)).await?;
+    kubectl.ok("delete validatingwebhookconfigurations,mutatingwebhookconfigurations --all").await?;
+    until("the API server to ask nobody", PATIENCE, async || {
+        Ok(kubectl.apply(&set("default", "web", 2).to_string()).await?.ok().ok())
+    })
+    .await?;
+    ordinance.resume().await?;
+    ordinance.configure(cluster.access()).await?;
+    until("the API server to ask again", PATIENCE, async || {
+        apply(kubectl, &set("default", "late", 2)).await?;
+        let isolated = is_isolated(&cluster, "default", "late").await;
+        kubectl.ok("delete statefulset late").await?;
+        Ok(isolated.ok())
+    })
+    .await
+}
+
+async fn system_namespaces(workshop: &Workshop) -> Result<()> {
+    let (cluster, mut ordinance) = installed(workshop).await?;
+    ordinance.stop();
+    let kubectl = cluster.access().kubectl();
+    for namespace in ["kube-system", "ordinance-system"] {
+        apply(kubectl, &set(namespace, "web", 2)).await?;
+    }
+    Ok(())
+}
+
+/// A claim finds its volume without a webhook that answers.
+async fn binding_goes_on(cluster: &Cluster) -> Result<()> {
+    let claim = json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": { "name": "late", "namespace": "default" },
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "resources": { "requests": { "storage": "1Gi" } },
+            "storageClassName": "",
+            "volumeName": "before",
+        },
+    });
+    apply(cluster.access().kubectl(), &claim).await?;
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.access().client(), "default");
+    let volumes: Api<PersistentVolume> = Api::all(cluster.access().client());
+    until("claim and volume to be bound", PATIENCE, async || {
+        let claim = claims.get("late").await?.status.and_then(|status| status.phase);
+        let volume = volumes.get("before").await?.status.and_then(|status| status.phase);
+        Ok([claim, volume].iter().all(|phase| phase.as_deref() == Some("Bound")).then_some(()))
+    })
+    .await
+}
+
+async fn installed(workshop: &Workshop) -> Result<(Cluster, Ordinance)> {
+    let cluster = workshop.cluster(&Options::default()).await?;
+    let ordinance = Ordinance::install(&cluster, workshop.installation()?).await?;
+    Ok((cluster, ordinance))
+}
+
+async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {
+    kubectl.apply(&object.to_string()).await?.ok().map(|_| ())
+}
+
+/// Whether an object is refused for want of an answer.
+async fn waits(kubectl: &Kubectl, object: &Value) -> Result<()> {
+    let refusal = kubectl.apply(&object.to_string()).await?.refused()?;
+    ensure!(refusal.contains("failed calling webhook"), "{refusal}");
+    Ok(())
+}
+
+async fn is_isolated(cluster: &Cluster, namespace: &str, name: &str) -> Result<()> {
+    let sets: Api<StatefulSet> = Api::namespaced(cluster.access().client(), namespace);
+    let mounts = mounts(&sets.get(name).await?);
+    ensure!(mounts == ["main:/data=$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)"], "{mounts:?}");
+    Ok(())
+}
+
+/// A set whose replicas share a claim by name, which nothing binds: its pods need not run.
+fn set(namespace: &str, name: &str, replicas: u32) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": { "name": name, "namespace": namespace },
+        "spec": {
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "serviceName": name,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": {
+                    "containers": [{
+                        "name": "main",
+                        "image": "registry.k8s.io/pause:3.10",
+                        "volumeMounts": [{ "name": "data", "mountPath": "/data" }],
+                    }],
+                    "volumes": [{ "name": "data", "nfs": { "server": "nas.example.com", "path": format!("/srv/{namespace}-{name}") } }],
+                },
+            },
+        },
+    })
+}
