@@ -209,7 +209,7 @@ impl<'a> Declaration<'a> {
     }
 
     /// It as an entry of `env`.
-    pub(super) fn to_json(&self) -> String {
+    pub(super) fn to_json(self) -> String {
         let (variable, member, value) = match self {
             Self::Ours(ours) => return ours.to_json(),
             Self::Copy(variable) => match variable.value_from.filter(|_| variable.value.is_empty()) {

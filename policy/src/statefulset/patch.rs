@@ -144,7 +144,7 @@ impl<'a> Draft<'a> {
 impl Patch {
     /// The variables of one container: one by one at the end of its list, or the list.
     fn variables(&mut self, site: &Site<'_>, declarations: &[Declaration<'_>]) {
-        let entries: Vec<String> = declarations.iter().map(Declaration::to_json).collect();
+        let entries: Vec<String> = declarations.iter().copied().map(Declaration::to_json).collect();
         if site.container.env.is_some() {
             for entry in &entries {
                 self.add(|pointer| site.point(pointer), "/env/-", entry);
