@@ -48,7 +48,8 @@ fn main() {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Asked for at run time: checkouts that share a target directory share this program, too.
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
