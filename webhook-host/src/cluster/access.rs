@@ -1,7 +1,7 @@
 //! How to get to an API server: as a pod of its cluster, or by a kubeconfig.
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the kubelet puts a pod's token.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -10,14 +10,14 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const SERVICE: &str = "KUBERNETES_SERVICE_HOST";
 
 /// A way to an API server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Access {
     /// By the service account of the pod that this process runs in.
     Pod,
     /// By a kubeconfig.
     Kubeconfig {
-        /// Its file.
-        file: PathBuf,
+        /// Its content.
+        kubeconfig: Box<Kubeconfig>,
         /// One of its contexts; none for its current one.
         context: Option<String>,
     },
@@ -51,10 +51,9 @@ impl Access {
     pub async fn config(&self) -> Result<kube::Config, AccessError> {
         match self {
             Self::Pod => Ok(kube::Config::incluster()?),
-            Self::Kubeconfig { file, context } => {
+            Self::Kubeconfig { kubeconfig, context } => {
                 let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
-                let read = Kubeconfig::read_from(file)?;
-                Ok(kube::Config::from_custom_kubeconfig(read, &options).await?)
+                Ok(kube::Config::from_custom_kubeconfig((**kubeconfig).clone(), &options).await?)
             }
         }
     }

@@ -4,7 +4,7 @@ use super::Fault;
 use super::file::{ClusterFile, ClusterSource, ConfigFile};
 use super::layers::Layers;
 use crate::cluster::Access;
-use std::path::PathBuf;
+use kube::config::Kubeconfig;
 
 /// The way to the API server; none without a cluster.
 pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<Access>, Fault> {
@@ -39,23 +39,26 @@ pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
 }
 
 fn kubeconfig(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Result<Access, Fault> {
-    let Some(file) = cluster.kubeconfig.clone() else {
+    let Some(file) = &cluster.kubeconfig else {
         return Err(Fault::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
     };
+    let kubeconfig = Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
     let context = cluster.context.clone();
-    check(&file, context.as_deref(), place)?;
-    Ok(Access::Kubeconfig { file, context })
+    check(&kubeconfig, context.as_deref(), place)?;
+    Ok(Access::Kubeconfig { kubeconfig: Box::new(kubeconfig), context })
 }
 
-/// What can be found out without a network.
-fn check(file: &PathBuf, context: Option<&str>, place: impl Fn(&'static str) -> String) -> Result<(), Fault> {
-    let read =
-        kube::config::Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
+/// Whether there is such a context.
+fn check(
+    kubeconfig: &Kubeconfig,
+    context: Option<&str>,
+    place: impl Fn(&'static str) -> String,
+) -> Result<(), Fault> {
     let Some(context) = context else { return Ok(()) };
-    if read.contexts.iter().any(|named| named.name == context) {
+    let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
+    if names.contains(&context) {
         return Ok(());
     }
-    let names: Vec<&str> = read.contexts.iter().map(|named| named.name.as_str()).collect();
     Err(Fault::new(
         place("context"),
         format_args!("{context:?} is none of this kubeconfig's: {}", names.join(", ")),
