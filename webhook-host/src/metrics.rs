@@ -441,23 +441,20 @@ impl IndexMetrics {
         self.objects.set(gauged(index.len()));
         self.keys.set(gauged(index.keys()));
         self.pending.set(gauged(pending));
-        self.show_resources(index);
+        self.show_resources(index.resources());
         self.updated.set(since_1970());
     }
 
     /// A resource of which nothing is left is shown as 0.
-    fn show_resources(&self, index: &Index) {
+    fn show_resources(&self, objects: &BTreeMap<String, usize>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.values().for_each(|gauge| {
-            gauge.set(0);
-        });
-        for (resource, objects) in index.resources() {
+        for resource in objects.keys() {
             if !shown.contains_key(resource) {
-                shown.insert(resource.to_owned(), self.resources.get_or_create_owned(&self.of(resource)));
+                shown.insert(resource.clone(), self.resources.get_or_create_owned(&self.of(resource)));
             }
-            if let Some(gauge) = shown.get(resource) {
-                gauge.set(gauged(objects));
-            }
+        }
+        for (resource, gauge) in shown.iter() {
+            gauge.set(gauged(objects.get(resource).copied().unwrap_or_default()));
         }
     }
 

@@ -77,9 +77,9 @@ impl Index {
         self.keys
     }
 
-    /// Objects that hold or use something, by the plural of their kind; never 0.
-    pub fn resources(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.resources.iter().map(|(resource, objects)| (resource.as_str(), *objects))
+    /// How many objects hold or use something, by the plural of their kind; never 0.
+    pub fn resources(&self) -> &BTreeMap<String, usize> {
+        &self.resources
     }
 
     /// Segments of all keys together: what the index takes up in memory goes by them.
@@ -104,8 +104,7 @@ impl Index {
     ///
     /// A key is too deep; nothing was changed.
     pub fn insert(&mut self, object: Scope<'static>, keys: Vec<Key>) -> Result<(), TooDeep> {
-        let round = self.objects.get(&Holder::from(&object)).map_or(0, |entry| entry.round);
-        self.insert_seen(object, keys, round)
+        self.put(object, keys, None)
     }
 
     /// The same for an object that was seen in a list, or since. Rounds are lists of one resource, in their order.
@@ -114,15 +113,7 @@ impl Index {
     ///
     /// A key is too deep; nothing was changed.
     pub fn insert_seen(&mut self, object: Scope<'static>, keys: Vec<Key>, round: u32) -> Result<(), TooDeep> {
-        if let Some(segments) = keys.iter().map(|key| key.path.len()).find(|segments| *segments > MAX_DEPTH) {
-            return Err(TooDeep { segments });
-        }
-        self.remove(&object);
-        let keys: BTreeSet<Key> = keys.into_iter().filter(|key| key.stance != Stance::Looks).collect();
-        if !keys.is_empty() {
-            self.add(Holder::from(&object), Entry { keys: keys.into_iter().collect(), round });
-        }
-        Ok(())
+        self.put(object, keys, Some(round))
     }
 
     /// Forgets the objects of a resource that were last seen before a round, and returns them: a list that is whole
@@ -140,19 +131,7 @@ impl Index {
 
     /// Forgets an object.
     pub fn remove(&mut self, object: &Scope<'_>) {
-        let Some((holder, Entry { keys, .. })) = self.objects.remove_entry(&Holder::from(object)) else {
-            return;
-        };
-        self.count_out(&object.resource);
-        self.keys -= keys.len();
-        for key in &keys {
-            self.segments -= key.path.len();
-            let Some(root) = self.realms.get_mut(&key.realm) else { continue };
-            root.remove(&key.path, &Group::from(key), &holder);
-            if root.is_empty() {
-                self.realms.remove(&key.realm);
-            }
-        }
+        self.take(object);
     }
 
     /// Who else holds or uses something that overlaps these keys, in a fixed order.
@@ -177,6 +156,35 @@ impl Index {
             }
         }
         Ok(found.into_iter().map(Holding::from).collect())
+    }
+
+    /// Without a round, that of the entry which it replaces.
+    fn put(&mut self, object: Scope<'static>, keys: Vec<Key>, round: Option<u32>) -> Result<(), TooDeep> {
+        if let Some(segments) = keys.iter().map(|key| key.path.len()).find(|segments| *segments > MAX_DEPTH) {
+            return Err(TooDeep { segments });
+        }
+        let before = self.take(&object);
+        let round = round.or(before.map(|entry| entry.round)).unwrap_or_default();
+        let keys: BTreeSet<Key> = keys.into_iter().filter(|key| key.stance != Stance::Looks).collect();
+        if !keys.is_empty() {
+            self.add(Holder::from(&object), Entry { keys: keys.into_iter().collect(), round });
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, object: &Scope<'_>) -> Option<Entry> {
+        let (holder, entry) = self.objects.remove_entry(&Holder::from(object))?;
+        self.count_out(&object.resource);
+        self.keys -= entry.keys.len();
+        for key in &entry.keys {
+            self.segments -= key.path.len();
+            let Some(root) = self.realms.get_mut(&key.realm) else { continue };
+            root.remove(&key.path, &Group::from(key), &holder);
+            if root.is_empty() {
+                self.realms.remove(&key.realm);
+            }
+        }
+        Some(entry)
     }
 
     fn count_out(&mut self, resource: &str) {

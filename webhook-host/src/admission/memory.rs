@@ -86,18 +86,18 @@ impl Memory {
         round: u32,
     ) -> Result<(), TooDeep> {
         let owned = scope.clone().into_owned();
-        match self.pending.get_mut(&owned) {
-            Some(pending) if pending.origin.is_settled_by(uid, version) => {
-                self.settle(&owned);
-                self.index.insert_seen(owned, keys, round)
-            }
-            Some(pending) => {
+        let count = match self.pending.get_mut(&owned) {
+            Some(pending) if !pending.origin.is_settled_by(uid, version) => {
                 let together = both(&keys, &pending.keys);
                 pending.stored = keys;
-                self.index.insert_seen(owned, together, round)
+                together
             }
-            None => self.index.insert_seen(owned, keys, round),
-        }
+            _ => {
+                self.settle(&owned);
+                keys
+            }
+        };
+        self.index.insert_seen(owned, count, round)
     }
 
     /// Takes note of an object that is gone; a new one of its name may be pending.
