@@ -89,8 +89,9 @@ fn follow(
 ) -> kube::Result<()> {
     let heard = MapResponseLayer::new(listening(Arc::clone(watched)));
     let client = ClientBuilder::try_from(config.clone())?.with_layer(&heard).build();
-    let interested =
-        admissions.iter().filter(|admission| admission.declares(watched.watch())).cloned().collect();
+    let Watch { group, version, resource: plural, .. } = watched.watch();
+    let wants = |admission: &&Arc<Admission>| admission.policy().declares(group, version, plural);
+    let interested = admissions.iter().filter(wants).cloned().collect();
     let resource = resource(watched.watch());
     if watched.watch().metadata_only {
         let api = Api::<Raw<true>>::all_with(client, &resource);

@@ -10,6 +10,7 @@ mod text;
 
 pub(crate) use answer::refusal;
 pub use answer::{Answer, Answering, OnError};
+pub(crate) use text::one_line;
 
 use ordinance_contract::{Operation, Phase, Request, Scope};
 use serde::Deserialize;

@@ -58,15 +58,6 @@ impl Admission {
         self
     }
 
-    /// Whether the policy wants to know of what this watch brings.
-    pub fn declares(&self, watch: &Watch) -> bool {
-        let wants = |declared: &Watch| {
-            (&declared.group, &declared.version, &declared.resource)
-                == (&watch.group, &watch.version, &watch.resource)
-        };
-        self.policy.description().watches.iter().any(wants)
-    }
-
     /// Takes note of objects that are stored, in a list of this round or since. Runs the policy for each of them. What it
     /// can't read is left out, counted and logged.
     pub fn see<'a>(&self, sightings: impl IntoIterator<Item = Sighting<'a>>, round: u32) {

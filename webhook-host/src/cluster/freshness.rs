@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::metrics::{Metrics, WatchMetrics};
 use ordinance_contract::Watch;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -111,7 +111,7 @@ impl Watched {
         let time = self.clock.now().saturating_duration_since(self.origin).as_millis();
         let before = self.heard.swap(u64::try_from(time).unwrap_or(u64::MAX - 1) + 1, Ordering::AcqRel);
         self.metrics.heard();
-        if self.settle().is_some() || before == 0 {
+        if self.trouble().take().is_some() || before == 0 {
             tracing::info!(resource = self.watch.resource, "watching");
             self.changed.notify_one();
         }
@@ -120,7 +120,7 @@ impl Watched {
     /// An attempt failed. The same trouble is told at length once.
     pub(super) fn stumbled(&self, trouble: Trouble) {
         self.metrics.failed(trouble.verb(), trouble.cause.as_str());
-        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.trouble();
         if known.as_ref() == Some(&trouble) {
             tracing::debug!("{trouble}");
         } else {
@@ -129,8 +129,8 @@ impl Watched {
         *known = Some(trouble);
     }
 
-    fn settle(&self) -> Option<Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long it has been silent; none while it has never been current.
@@ -144,13 +144,14 @@ impl Watched {
         if age.is_some_and(|age| age <= staleness) {
             return None;
         }
-        let trouble =
-            self.trouble.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(ToString::to_string);
         let resource = &self.watch.resource;
         let state = age.map_or_else(
             || format!("{resource} are not listed yet"),
             |age| format!("{resource} were last heard of {} s ago", age.as_secs()),
         );
-        Some(trouble.map_or_else(|| state.clone(), |trouble| format!("{state}: {trouble}")))
+        Some(match &*self.trouble() {
+            Some(trouble) => format!("{state}: {trouble}"),
+            None => state,
+        })
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Errors are told apart by their types and statuses, never by their texts.
 
+use crate::review::one_line;
 use kube::runtime::watcher;
 use std::error::Error;
 use std::fmt;
+
+/// Characters of what the API server, or the network, said.
+const SAID_CHARS: usize = 500;
 
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +59,7 @@ impl Trouble {
             WatchError(status) => (Verb::Watch, of_status(status.code), status.to_string()),
             NoResourceVersion => (Verb::Watch, Cause::Garbage, error.to_string()),
         };
-        Self { resource: resource.to_owned(), verb, cause, said: one_line(&said) }
+        Self { resource: resource.to_owned(), verb, cause, said: one_line(&said, SAID_CHARS).into_owned() }
     }
 
     pub(super) const fn verb(&self) -> &'static str {
@@ -140,8 +144,4 @@ fn chain(error: &kube::Error) -> String {
         source = error.source();
     }
     said
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect()
 }

@@ -73,34 +73,26 @@ impl<const METADATA: bool> Follower<METADATA> {
                 self.flush().await;
                 continue;
             };
-            let next = match event {
+            match event {
                 Ok(Event::InitApply(object) | Event::Apply(object)) => self.take(object).await,
-                Ok(event) => self.turn(event).await,
-                Err(error) => self.stumble(&error).await,
-            };
-            if next == Next::Relist {
-                return;
+                Ok(Event::Init) => self.begin().await,
+                Ok(Event::InitDone) => self.finish().await,
+                Ok(Event::Delete(object)) => self.lose(&object).await,
+                Err(error) if self.stumble(&error).await == Next::Relist => return,
+                Err(_) => {}
             }
         }
     }
 
-    async fn take(&mut self, object: Raw<METADATA>) -> Next {
+    async fn take(&mut self, object: Raw<METADATA>) {
         self.batch.push(object);
-        if self.batch.len() >= PAGE { self.flush().await } else { Next::GoOn }
-    }
-
-    async fn turn(&mut self, event: Event<Raw<METADATA>>) -> Next {
-        self.flush().await;
-        match event {
-            Event::Init => self.begin(),
-            Event::InitDone => self.finish().await,
-            Event::Delete(object) => self.lose(&object),
-            Event::Apply(_) | Event::InitApply(_) => {}
+        if self.batch.len() >= PAGE {
+            self.flush().await;
         }
-        Next::GoOn
     }
 
-    fn begin(&mut self) {
+    async fn begin(&mut self) {
+        self.flush().await;
         self.watched.listing();
         self.watched.metrics.lists(self.reason);
         self.round += 1;
@@ -109,6 +101,7 @@ impl<const METADATA: bool> Follower<METADATA> {
 
     /// What the list does not have is gone.
     async fn finish(&mut self) {
+        self.flush().await;
         let (watched, round) = (Arc::clone(&self.watched), self.round);
         self.on_thread(move |admission| admission.sweep(watched.watch(), round)).await;
         self.watched.listed();
@@ -119,7 +112,8 @@ impl<const METADATA: bool> Follower<METADATA> {
         tracing::info!(resource = self.watched.watch().resource, ?time, "listed");
     }
 
-    fn lose(&mut self, object: &Raw<METADATA>) {
+    async fn lose(&mut self, object: &Raw<METADATA>) {
+        self.flush().await;
         let scope = object.scope(self.watched.watch());
         self.admissions.iter().for_each(|admission| admission.lose(&scope, object.uid()));
     }
@@ -141,9 +135,9 @@ impl<const METADATA: bool> Follower<METADATA> {
     }
 
     /// Brings the batch to the memories.
-    async fn flush(&mut self) -> Next {
+    async fn flush(&mut self) {
         if self.batch.is_empty() {
-            return Next::GoOn;
+            return;
         }
         let (watched, batch, round) =
             (Arc::clone(&self.watched), std::mem::take(&mut self.batch), self.round);
@@ -157,7 +151,6 @@ impl<const METADATA: bool> Follower<METADATA> {
             admission.see(sightings, round);
         })
         .await;
-        Next::GoOn
     }
 
     /// Policies run on a thread for blocking work, so that requests are answered meanwhile.

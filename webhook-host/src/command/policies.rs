@@ -43,8 +43,7 @@ pub(super) fn all(
     metrics: &Metrics,
 ) -> Result<Vec<Judged>> {
     let place = |(config, policy): (&PolicyConfig, Policy)| {
-        let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
-        let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+        let (name, admission) = named(config, policy, limits, metrics);
         judged(name, admission, config.on_error, state)
     };
     policies.iter().zip(loaded(policies, limits)?).map(place).collect()
@@ -61,13 +60,19 @@ pub(super) fn following(
     let watches = cluster::watches(loaded.iter().flat_map(|policy| &policy.description().watches));
     let freshness = Arc::new(Freshness::new(watches, limits.index_staleness, clock.clone(), metrics));
     let place = |(config, policy): (&PolicyConfig, Policy)| {
-        let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
-        let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+        let (name, admission) = named(config, policy, limits, metrics);
         let admission = admission.following(Arc::clone(&freshness), clock.clone(), limits.pending_time);
-        Judged { name, judge: Arc::new(admission), left_out: Vec::new(), on_error: config.on_error }
+        judged(name, admission, config.on_error, &[])
     };
-    let judged = policies.iter().zip(loaded).map(place).collect();
+    let judged = policies.iter().zip(loaded).map(place).collect::<Result<_>>()?;
     Ok((judged, freshness))
+}
+
+/// A policy's place in paths, and its memory, which metrics show under that name.
+fn named(config: &PolicyConfig, policy: Policy, limits: &Limits, metrics: &Metrics) -> (String, Admission) {
+    let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
+    let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+    (name, admission)
 }
 
 fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {

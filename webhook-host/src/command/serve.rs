@@ -135,7 +135,7 @@ impl Host {
         let is_self_signed = self.watched.as_ref().is_some_and(Watched::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.watched.take().map(|watched| watched.start(interval)).transpose()?;
-        let _cluster = client.map(|client| self.follow(client)).transpose()?;
+        let _cluster = client.map(|(config, freshness)| self.follow(config, &freshness)).transpose()?;
         let ready = Ready::new(address, admin.address(), &self.ca_bundle);
         let freshness = self.cluster.as_ref().map(|(_, freshness)| &**freshness);
         let attending = readiness::attend(freshness, &readiness, || {
@@ -154,17 +154,17 @@ impl Host {
         }
     }
 
-    /// How to speak to the API server; none without a cluster.
-    async fn client(&self) -> Result<Option<kube::Config>, Fault> {
-        let Some((access, _)) = &self.cluster else { return Ok(None) };
-        access.config().await.map(Some).map_err(|error| self.no_client(&error))
+    /// How to speak to the API server, and who keeps count of what it says; none without a cluster.
+    async fn client(&self) -> Result<Option<(kube::Config, Arc<Freshness>)>, Fault> {
+        let Some((access, freshness)) = &self.cluster else { return Ok(None) };
+        let config = access.config().await.map_err(|error| self.no_client(&error))?;
+        Ok(Some((config, Arc::clone(freshness))))
     }
 
     /// Begins to watch.
-    fn follow(&self, config: kube::Config) -> Result<Option<Cluster>, Fault> {
-        let Some((_, freshness)) = &self.cluster else { return Ok(None) };
+    fn follow(&self, config: kube::Config, freshness: &Freshness) -> Result<Cluster, Fault> {
         let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
-        Cluster::start(config, freshness, &admissions).map(Some).map_err(|error| self.no_client(&error))
+        Cluster::start(config, freshness, &admissions).map_err(|error| self.no_client(&error))
     }
 
     fn no_client(&self, error: &dyn std::error::Error) -> Fault {
@@ -181,7 +181,7 @@ impl Host {
 
     fn server(&self, readiness: Readiness) -> Result<Server> {
         let routes = self.policies.iter().map(|policy| {
-            let judge: Arc<dyn Judge> = Arc::<crate::admission::Admission>::clone(&policy.judge);
+            let judge = Arc::clone(&policy.judge) as Arc<dyn Judge>;
             Route::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
         });
         Ok(Server {

@@ -58,12 +58,14 @@ impl Policy {
 
     /// Whether the host has to remember objects like this one.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
-        scope.subresource.is_empty()
-            && self.description.watches.iter().any(|watch| {
-                watch.group == scope.group
-                    && watch.resource == scope.resource
-                    && watch.version == scope.version
-            })
+        scope.subresource.is_empty() && self.declares(&scope.group, &scope.version, &scope.resource)
+    }
+
+    /// Whether the policy declared that it wants to know of such objects.
+    pub fn declares(&self, group: &str, version: &str, resource: &str) -> bool {
+        let wanted = (group, version, resource);
+        let declared = &self.description.watches;
+        declared.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
     }
 
     /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.

@@ -8,7 +8,7 @@ pub(super) const REASON_CHARS: usize = 240;
 /// The text as one line of at most so many characters; what is cut off is marked by `…`.
 ///
 /// Line breaks and other control characters become spaces. Borrows what is fine already.
-pub(super) fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
+pub(crate) fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
     if text.len() <= chars && is_plain(text) {
         return Cow::Borrowed(text);
     }
