@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
-use ordinance_cluster::{Cluster, Kubectl, Options, Ordinance, until};
+use ordinance_cluster::{Cluster, Kubectl, until};
 use ordinance_e2e::{PATIENCE, Scenario, Workshop, mounts, nfs_volume};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 async fn outage(workshop: &Workshop) -> Result<()> {
-    let (cluster, mut ordinance) = installed(workshop).await?;
+    let (cluster, mut ordinance) = workshop.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     kubectl.ok("create namespace shop").await?;
     apply(kubectl, &set("shop", "web", 2)).await?;
@@ -41,7 +41,7 @@ async fn outage(workshop: &Workshop) -> Result<()> {
 }
 
 async fn break_glass(workshop: &Workshop) -> Result<()> {
-    let (cluster, mut ordinance) = installed(workshop).await?;
+    let (cluster, mut ordinance) = workshop.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     ordinance.stop();
     waits(kubectl, &set("default", "web", 2)).await?;
@@ -62,7 +62,7 @@ async fn break_glass(workshop: &Workshop) -> Result<()> {
 }
 
 async fn system_namespaces(workshop: &Workshop) -> Result<()> {
-    let (cluster, mut ordinance) = installed(workshop).await?;
+    let (cluster, mut ordinance) = workshop.installed(1).await?;
     ordinance.stop();
     let kubectl = cluster.access().kubectl();
     for namespace in ["kube-system", "ordinance-system"] {
@@ -93,12 +93,6 @@ async fn binding_goes_on(cluster: &Cluster) -> Result<()> {
         Ok([claim, volume].iter().all(|phase| phase.as_deref() == Some("Bound")).then_some(()))
     })
     .await
-}
-
-async fn installed(workshop: &Workshop) -> Result<(Cluster, Ordinance)> {
-    let cluster = workshop.cluster(&Options::default()).await?;
-    let ordinance = Ordinance::install(&cluster, workshop.installation()?).await?;
-    Ok((cluster, ordinance))
 }
 
 async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {

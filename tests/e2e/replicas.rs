@@ -2,7 +2,7 @@
 //! their watches.
 
 use anyhow::{Result, ensure};
-use ordinance_cluster::{Access, Cluster, Installation, Options, Ordinance, Part, Ran, until};
+use ordinance_cluster::{Access, Part, Ran, until};
 use ordinance_e2e::{PATIENCE, Scenario, Workshop, nfs_volume};
 
 /// All of this file.
@@ -16,7 +16,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 async fn restart(workshop: &Workshop) -> Result<()> {
-    let (cluster, mut ordinance) = installed(workshop, 1).await?;
+    let (cluster, mut ordinance) = workshop.installed(1).await?;
     create(cluster.access(), "first", "/srv/www").await?;
     ordinance.stop();
     ordinance.resume().await?;
@@ -25,7 +25,7 @@ async fn restart(workshop: &Workshop) -> Result<()> {
 
 /// Whichever of three admitted a volume, the one that stays has only its watch to know it by.
 async fn others(workshop: &Workshop) -> Result<()> {
-    let (cluster, mut ordinance) = installed(workshop, 3).await?;
+    let (cluster, mut ordinance) = workshop.installed(3).await?;
     for stays in 0..3 {
         let (name, path) = (format!("pv-{stays}"), format!("/srv/{stays}"));
         create(cluster.access(), &name, &path).await?;
@@ -33,14 +33,13 @@ async fn others(workshop: &Workshop) -> Result<()> {
             replica.component().kill();
         }
         refused(cluster.access(), "another", &path, &name).await?;
-        ordinance.stop();
         ordinance.resume().await?;
     }
     Ok(())
 }
 
 async fn gone(workshop: &Workshop) -> Result<()> {
-    let (cluster, _ordinance) = installed(workshop, 2).await?;
+    let (cluster, _ordinance) = workshop.installed(2).await?;
     create(cluster.access(), "first", "/srv/www").await?;
     refused(cluster.access(), "second", "/srv/www", "first").await?;
     cluster.access().kubectl().ok("delete persistentvolume first").await?;
@@ -52,7 +51,7 @@ async fn gone(workshop: &Workshop) -> Result<()> {
 }
 
 async fn api_server(workshop: &Workshop) -> Result<()> {
-    let (mut cluster, _ordinance) = installed(workshop, 1).await?;
+    let (mut cluster, _ordinance) = workshop.installed(1).await?;
     create(cluster.access(), "first", "/srv/www").await?;
     let access = cluster.access().clone();
     cluster.plane().part(Part::ApiServer).kill();
@@ -65,13 +64,6 @@ async fn api_server(workshop: &Workshop) -> Result<()> {
     })
     .await
     .map(|_| ())
-}
-
-async fn installed(workshop: &Workshop, replicas: usize) -> Result<(Cluster, Ordinance)> {
-    let cluster = workshop.cluster(&Options::default()).await?;
-    let installation = Installation { replicas, ..workshop.installation()? };
-    let ordinance = Ordinance::install(&cluster, installation).await?;
-    Ok((cluster, ordinance))
 }
 
 async fn create(access: &Access, name: &str, path: &str) -> Result<()> {

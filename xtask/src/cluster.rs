@@ -6,25 +6,23 @@
 
 use crate::build::{self, Profile};
 use crate::e2e;
+use crate::wait::until;
 use anyhow::{Context, Result, bail};
 use ordinance_tools::Tool;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long it may take to come up: some seconds, usually.
 const UP: Duration = Duration::from_secs(120);
 
 /// How long it may take to end.
 const DOWN: Duration = Duration::from_secs(30);
-
-/// How often one looks.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What to do.
 #[derive(clap::Subcommand)]
@@ -83,19 +81,17 @@ pub fn up(binary: Option<&Path>) -> Result<State> {
 
 /// Looks at what it writes, and never at its lock, which it could not take meanwhile.
 fn wait_up(supervisor: &mut Child, folder: &Path) -> Result<State> {
-    let end = Instant::now() + UP;
-    while Instant::now() < end {
+    let up = until(UP, || {
         if let Some(status) = supervisor.try_wait()? {
             let said = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
             bail!("the cluster did not come up ({status}): {}", said.trim_end());
         }
-        if let Some(state) = state(folder)? {
-            return Ok(state);
-        }
-        std::thread::sleep(LOOK);
+        state(folder)
+    })?;
+    if up.is_none() {
+        let _ = supervisor.kill();
     }
-    let _ = supervisor.kill();
-    bail!("the cluster did not come up within {} s", UP.as_secs())
+    up.with_context(|| format!("the cluster did not come up within {} s", UP.as_secs()))
 }
 
 /// Ends what runs; whether anything did.
@@ -103,14 +99,9 @@ pub fn down() -> Result<bool> {
     let Some(state) = running()? else { return Ok(false) };
     let pid = Pid::from_raw(state.pid).context("the cluster's state names no process")?;
     kill_process(pid, Signal::TERM)?;
-    let end = Instant::now() + DOWN;
-    while Instant::now() < end {
-        if !locked(&folder()?)? {
-            return Ok(true);
-        }
-        std::thread::sleep(LOOK);
-    }
-    bail!("process {} did not end within {} s", state.pid, DOWN.as_secs())
+    let folder = folder()?;
+    let down = until(DOWN, || Ok((!locked(&folder)?).then_some(true)))?;
+    down.with_context(|| format!("process {} did not end within {} s", state.pid, DOWN.as_secs()))
 }
 
 /// What runs, if anything does and is ready.
@@ -130,11 +121,7 @@ fn state(folder: &Path) -> Result<Option<State>> {
 
 /// Whether a supervisor runs.
 fn locked(folder: &Path) -> Result<bool> {
-    match File::create(folder.join("lock"))?.try_lock() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
+    Ok(ordinance_tools::try_lock(&folder.join("lock"))?.is_none())
 }
 
 /// Outside the tree: it is about this machine.

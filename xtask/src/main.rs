@@ -12,6 +12,7 @@ mod manifest;
 mod npm;
 mod papers;
 mod test;
+mod wait;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};

@@ -51,6 +51,12 @@ impl Component {
         Ok(())
     }
 
+    /// Whether it was started, and neither killed nor asked to end since.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Kills it at once.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -130,7 +130,7 @@ impl Ordinance {
         self.replicas.iter_mut().for_each(|replica| replica.component().kill());
     }
 
-    /// Starts again what [`stop`](Self::stop) killed.
+    /// Starts again the replicas that were stopped.
     ///
     /// # Errors
     ///

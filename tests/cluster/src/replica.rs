@@ -60,12 +60,15 @@ impl Replica {
         &mut self.component
     }
 
-    /// Starts it again after it was stopped, on other ports, and waits until it is ready.
+    /// Starts it again if it was stopped, on other ports, and waits until it is ready.
     ///
     /// # Errors
     ///
     /// That it ended or was not ready within a minute, with the end of its log.
     pub async fn resume(&mut self) -> Result<()> {
+        if self.component.is_started() {
+            return Ok(());
+        }
         let _ = std::fs::remove_file(&self.ready_file);
         self.component.resume()?;
         self.ready = ready(&mut self.component, &self.ready_file).await?;

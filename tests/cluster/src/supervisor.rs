@@ -2,10 +2,10 @@
 
 use crate::cluster::{Cluster, Options};
 use crate::ordinance::{Installation, Ordinance};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ordinance_tools::Tool;
 use serde_json::json;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,12 +30,8 @@ pub async fn supervise(binary: &Path, folder: &Path) -> Result<()> {
 }
 
 fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("a cluster is up already"),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
-    }
+    let lock = ordinance_tools::try_lock(path).with_context(|| path.display().to_string())?;
+    lock.context("a cluster is up already")
 }
 
 /// Whoever sees the file sees all of it.

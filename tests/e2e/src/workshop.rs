@@ -74,6 +74,18 @@ impl Workshop {
         Cluster::start(&self.tools, options).await
     }
 
+    /// A cluster of a scenario's own, with so many replicas of Ordinance.
+    ///
+    /// # Errors
+    ///
+    /// Which part did not start, with the end of its log.
+    pub async fn installed(&self, replicas: usize) -> Result<(Cluster, Ordinance)> {
+        let cluster = self.cluster(&Options::default()).await?;
+        let installation = Installation { replicas, ..self.installation()? };
+        let ordinance = Ordinance::install(&cluster, installation).await?;
+        Ok((cluster, ordinance))
+    }
+
     /// The cluster that scenarios share, with Ordinance. Whoever is first waits until it is there.
     ///
     /// # Errors
@@ -95,8 +107,7 @@ impl Workshop {
     }
 
     async fn own(&self) -> Result<Shared> {
-        let cluster = Box::new(self.cluster(&Options::default()).await?);
-        let ordinance = Box::new(Ordinance::install(&cluster, self.installation()?).await?);
-        Ok(Shared::Own { _ordinance: ordinance, cluster })
+        let (cluster, ordinance) = self.installed(1).await?;
+        Ok(Shared::Own { _ordinance: Box::new(ordinance), cluster: Box::new(cluster) })
     }
 }

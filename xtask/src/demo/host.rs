@@ -1,19 +1,17 @@
 //! A running host, and a client that asks it what the API server would ask.
 
+use crate::wait::until;
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long the host may take to become ready.
 const START: Duration = Duration::from_secs(30);
-
-/// How often the ready file is looked for.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// A host that runs until this value is dropped.
 pub struct Host {
@@ -99,17 +97,16 @@ impl Drop for Host {
 
 /// Waits for the ready file.
 fn ready(process: &mut Child, file: &Path) -> Result<Ready> {
-    let end = Instant::now() + START;
-    while Instant::now() < end {
+    let ready = until(START, || {
         if let Ok(text) = std::fs::read_to_string(file) {
-            return Ok(serde_json::from_str(&text)?);
+            return Ok(Some(serde_json::from_str(&text)?));
         }
-        if let Some(status) = process.try_wait()? {
-            bail!("the host stopped before it was ready: {status}");
+        match process.try_wait()? {
+            Some(status) => bail!("the host stopped before it was ready: {status}"),
+            None => Ok(None),
         }
-        std::thread::sleep(LOOK);
-    }
-    bail!("the host was not ready within {} s", START.as_secs())
+    })?;
+    ready.with_context(|| format!("the host was not ready within {} s", START.as_secs()))
 }
 
 /// A client that trusts the host's own authority and nothing else.

@@ -6,6 +6,7 @@ use crate::recipe::Module;
 use crate::{Error, Tool, build};
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the hash that name a folder.
@@ -67,12 +68,25 @@ pub fn folder() -> Result<PathBuf, Error> {
 /// A lock that is given back when it is dropped, or when this process ends.
 fn lock(path: &Path, say: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let failed = |error| Error::File { path: path.to_path_buf(), error };
-    let file = File::create(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => say("  another process builds there: waiting for it"),
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    if let Some(file) = try_lock(path).map_err(failed)? {
+        return Ok(file);
     }
+    say("  another process builds there: waiting for it");
+    let file = File::create(path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)
+}
+
+/// A lock that is given back when it is dropped, or when this process ends; none while another has it.
+///
+/// # Errors
+///
+/// That the file can't be made or locked.
+pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = File::create(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }

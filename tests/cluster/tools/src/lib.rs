@@ -8,7 +8,7 @@ mod build;
 mod cache;
 mod recipe;
 
-pub use cache::folder;
+pub use cache::{folder, try_lock};
 pub use recipe::Tool;
 
 use cache::Cache;
