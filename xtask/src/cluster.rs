@@ -104,14 +104,17 @@ pub fn down() -> Result<bool> {
     down.with_context(|| format!("process {} did not end within {} s", state.pid, DOWN.as_secs()))
 }
 
-/// What runs, if anything does and is ready.
+/// What runs, if anything does; what is about to come up is waited for.
 pub fn running() -> Result<Option<State>> {
     let folder = folder()?;
-    if !locked(&folder)? {
-        let _ = std::fs::remove_file(folder.join("state.json"));
-        return Ok(None);
-    }
-    state(&folder)
+    let seen = until(UP, || {
+        if !locked(&folder)? {
+            let _ = std::fs::remove_file(folder.join("state.json"));
+            return Ok(Some(None));
+        }
+        Ok(state(&folder)?.map(Some))
+    })?;
+    seen.with_context(|| format!("a cluster was begun, and did not come up within {} s", UP.as_secs()))
 }
 
 fn state(folder: &Path) -> Result<Option<State>> {
