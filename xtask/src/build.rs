@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 /// The target that the policy is compiled to.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
+/// How variables begin that cargo sets for a program that it runs.
+const OURS: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// Which of cargo's profiles to build with.
 #[derive(Clone, Copy)]
 pub enum Profile {
@@ -23,10 +26,16 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// The cargo that runs this program.
+/// The cargo that runs this program, without what it says of this program: build scripts that look at these variables
+/// would run anew whenever the caller is another.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(crate::root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OURS.iter().any(|ours| name.starts_with(ours))) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
