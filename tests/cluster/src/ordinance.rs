@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The manifest of a checkout.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/ordinance.yaml");
 
+/// How long the service account's token lasts: longer than anybody keeps a cluster up. In a pod it would be renewed.
+const TOKEN: &str = "8760h";
+
 /// How to install it.
 #[derive(Clone, Debug)]
 pub struct Installation {
@@ -161,8 +164,8 @@ fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
 /// What the Deployment's service account may read, as flags.
 async fn account(cluster: &Cluster, manifest: &Manifest, namespace: &str) -> Result<Vec<String>> {
     let name = manifest.service_account().context("the Deployment names no service account")?;
-    let token =
-        cluster.access().kubectl().ok(&format!("create token {name} --namespace={namespace}")).await?;
+    let line = format!("create token {name} --namespace={namespace} --duration={TOKEN}");
+    let token = cluster.access().kubectl().ok(&line).await?;
     let kubeconfig = cluster.kubeconfig().with_token(token.trim());
     let file = cluster.site().write("ordinance.kubeconfig", &kubeconfig)?;
     Ok(vec![format!("--kubeconfig={}", file.display())])
