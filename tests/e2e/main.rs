@@ -1,5 +1,6 @@
 //! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
 
+mod helm;
 mod outage;
 mod replicas;
 mod story;
@@ -8,6 +9,12 @@ mod updates;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let all = [story::scenarios(), updates::scenarios(), replicas::scenarios(), outage::scenarios()];
+    let all = [
+        story::scenarios(),
+        updates::scenarios(),
+        replicas::scenarios(),
+        outage::scenarios(),
+        helm::scenarios(),
+    ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }

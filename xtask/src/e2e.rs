@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             suite.env("ORDINANCE_E2E_KUBECONFIG", absolute(kubeconfig)?);
         }
         None => {
-            tools(&Tool::CONTROL_PLANE)?;
+            tools(&Tool::SUITE)?;
             suite.env("ORDINANCE_BINARY", binary(arguments.binary.as_deref())?);
         }
     }

@@ -2,13 +2,14 @@
 
 use crate::access::Access;
 use crate::addresses::Addresses;
+use crate::helm::Helm;
 use crate::keys::Authority;
 use crate::kubeconfig::Kubeconfig;
 use crate::plane::{Ground, Plane};
 use crate::pods::Player;
 use crate::site::Site;
 use anyhow::Result;
-use ordinance_tools::Tools;
+use ordinance_tools::{Tool, Tools};
 
 /// How to start a cluster.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +85,12 @@ impl Cluster {
     /// The parts, to stop and start them.
     pub fn plane(&mut self) -> &mut Plane {
         &mut self.plane
+    }
+
+    /// Helm's client for it, if it is among the programs.
+    #[must_use]
+    pub fn helm(&self) -> Helm {
+        Helm::new(self.tools.path(Tool::Helm), self.access.kubeconfig())
     }
 
     /// The programs.

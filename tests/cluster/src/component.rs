@@ -69,10 +69,31 @@ impl Component {
     ///
     /// # Errors
     ///
-    /// That it did not end within 40 s; it is killed then.
+    /// As [`ended`](Self::ended).
     pub async fn terminate(&mut self) -> Result<()> {
+        self.ask_to_end()?;
+        self.ended().await
+    }
+
+    /// Asks it to end, by SIGTERM.
+    ///
+    /// # Errors
+    ///
+    /// Why the signal can't be sent.
+    pub fn ask_to_end(&self) -> Result<()> {
+        match &self.child {
+            Some(child) => Ok(kill_process(Pid::from_child(child), Signal::TERM)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until it ended.
+    ///
+    /// # Errors
+    ///
+    /// That it did not within 40 s; it is killed then.
+    pub async fn ended(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        kill_process(Pid::from_child(&child), Signal::TERM)?;
         let ended = until(&format!("{} to end", self.name), END, async || Ok(child.try_wait()?)).await;
         if ended.is_err() {
             let _ = child.kill();

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::apps::v1::Deployment;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -75,11 +77,14 @@ impl Manifest {
         })
     }
 
-    /// The service account of the Deployment, if there is one.
-    #[must_use]
-    pub fn service_account(&self) -> Option<&str> {
-        let deployment = self.objects.iter().find(|object| object["kind"] == "Deployment")?;
-        deployment["spec"]["template"]["spec"]["serviceAccountName"].as_str()
+    /// The Deployment of the replicas.
+    ///
+    /// # Errors
+    ///
+    /// That there is none, or what is wrong with it.
+    pub fn deployment(&self) -> Result<Deployment> {
+        let deployment = self.objects.iter().find(|object| object["kind"] == "Deployment");
+        Ok(Deployment::deserialize(deployment.context("the manifest has no Deployment")?)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::cluster::Cluster;
+use crate::container;
 use crate::manifest::{Manifest, Service};
 use crate::replica::Replica;
 use crate::site::Site;
@@ -27,8 +28,20 @@ pub struct Installation {
     pub manifest: Manifest,
     /// How many processes there are.
     pub replicas: usize,
-    /// Flags for `ordinance serve` beside the usual ones.
+    /// What they are started with.
+    pub start: Start,
+    /// Flags for `ordinance serve` beside those.
     pub arguments: Vec<String>,
+}
+
+/// What replicas are started with, beside a kubeconfig with the rights of the Deployment's service account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// A certificate for the Service, as flags.
+    #[default]
+    Certificate,
+    /// The arguments of the Deployment's container, with the files that it mounts.
+    Container,
 }
 
 /// Replicas behind a Service. They end with this value or with the cluster; the webhooks stay configured.
@@ -51,7 +64,8 @@ impl Installation {
     /// What is wrong with the manifest.
     pub fn new(binary: &Path) -> Result<Self> {
         let manifest = Manifest::read(Path::new(MANIFEST))?;
-        Ok(Self { binary: binary.to_path_buf(), manifest, replicas: 1, arguments: Vec::new() })
+        let start = Start::default();
+        Ok(Self { binary: binary.to_path_buf(), manifest, replicas: 1, start, arguments: Vec::new() })
     }
 }
 
@@ -66,15 +80,23 @@ impl Ordinance {
     pub async fn install(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let kubectl = cluster.access().kubectl();
         kubectl.apply(&installation.manifest.without_webhooks()).await?.ok()?;
+        let ordinance = Self::stand(cluster, installation).await?;
+        ordinance.configure(cluster.access()).await?;
+        Ok(ordinance)
+    }
+
+    /// Starts the replicas behind the Service of a manifest that somebody applied.
+    ///
+    /// # Errors
+    ///
+    /// What of the manifest is not there, or why a replica did not become ready.
+    pub async fn stand(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let service = installation.manifest.service()?;
         let address = SocketAddr::new(cluster_ip(cluster.access(), &service).await?, service.port);
-        let mut arguments = certificate(cluster, &service)?;
-        arguments.extend(account(cluster, &installation.manifest, &service.namespace).await?);
-        arguments.extend(installation.arguments.iter().cloned());
         let mut ordinance = Self {
             splitter: Splitter::bind(address).await?,
             replicas: Vec::new(),
-            arguments,
+            arguments: arguments(cluster, &installation).await?,
             started: 0,
             authority: cluster.authority().certificate().to_owned(),
             installation,
@@ -82,8 +104,38 @@ impl Ordinance {
         for _ in 0..ordinance.installation.replicas {
             ordinance.add(cluster).await?;
         }
-        ordinance.configure(cluster.access()).await?;
         Ok(ordinance)
+    }
+
+    /// Goes over to a manifest that somebody applied, as a Deployment does: a replica is ready before another ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`stand`](Self::stand), or that a replica did not end.
+    pub async fn roll_out(&mut self, cluster: &Cluster, manifest: Manifest) -> Result<()> {
+        self.installation.manifest = manifest;
+        self.arguments = arguments(cluster, &self.installation).await?;
+        for _ in 0..self.replicas.len() {
+            self.add(cluster).await?;
+            self.retire(0).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks a replica to end, takes it out of the Service once it says that it is not ready, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// That it stayed ready, or did not end.
+    pub async fn retire(&mut self, index: usize) -> Result<()> {
+        if let Some(replica) = self.replicas.get_mut(index) {
+            replica.component().ask_to_end()?;
+            replica.unready().await?;
+        }
+        match self.remove(index) {
+            Some(mut replica) => replica.component().ended().await,
+            None => Ok(()),
+        }
     }
 
     /// Configures the webhooks, also if somebody deleted the configurations.
@@ -152,6 +204,18 @@ impl Ordinance {
     }
 }
 
+/// What a replica is started with.
+async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec<String>> {
+    let service = installation.manifest.service()?;
+    let mut arguments = match installation.start {
+        Start::Certificate => certificate(cluster, &service)?,
+        Start::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
+    };
+    arguments.extend(account(cluster, &installation.manifest, &service.namespace).await?);
+    arguments.extend(installation.arguments.iter().cloned());
+    Ok(arguments)
+}
+
 /// A certificate for the Service's name, as flags.
 fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
     let name = format!("{}.{}.svc", service.name, service.namespace);
@@ -163,7 +227,9 @@ fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
 
 /// What the Deployment's service account may read, as flags.
 async fn account(cluster: &Cluster, manifest: &Manifest, namespace: &str) -> Result<Vec<String>> {
-    let name = manifest.service_account().context("the Deployment names no service account")?;
+    let pod = manifest.deployment()?.spec.template.spec;
+    let name =
+        pod.and_then(|pod| pod.service_account_name).context("the Deployment names no service account")?;
     let line = format!("create token {name} --namespace={namespace} --duration={TOKEN}");
     let token = cluster.access().kubectl().ok(&line).await?;
     let kubeconfig = cluster.kubeconfig().with_token(token.trim());

@@ -4,6 +4,8 @@ use crate::component::Component;
 use crate::site::Site;
 use crate::wait::until;
 use anyhow::{Context, Result};
+use http::Request;
+use kube::{Client, Config};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,6 +55,26 @@ impl Replica {
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
         self.ready.admin
+    }
+
+    /// What the admin listener says to a GET, e.g. of `/metrics`.
+    ///
+    /// # Errors
+    ///
+    /// That it can't be asked, or says anything but 200.
+    pub async fn ask(&self, path: &str) -> Result<String> {
+        let client = Client::try_from(Config::new(format!("http://{}", self.admin()).parse()?))?;
+        Ok(client.request_text(Request::get(path).body(Vec::new())?).await?)
+    }
+
+    /// Waits until `/readyz` no longer says that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// That it still does after a minute.
+    pub async fn unready(&self) -> Result<()> {
+        until("Ordinance to be unready", READY, async || Ok(self.ask("/readyz").await.err().map(|_| ())))
+            .await
     }
 
     /// The process, to kill it, end it, and read its log.

@@ -37,7 +37,7 @@ impl Workshop {
     /// Which can't be had, and why.
     pub fn open() -> Result<Self> {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
-        let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::CONTROL_PLANE.as_slice() };
+        let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
         let tools = ordinance_tools::find(wanted, &mut |line| eprintln!("{line}"))?;
         Ok(Self { tools, existing, shared: OnceCell::new() })
     }

@@ -36,6 +36,10 @@ impl Tool {
     pub const CONTROL_PLANE: [Self; 4] =
         [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl];
 
+    /// What the end-to-end suite takes, but for a node.
+    pub const SUITE: [Self; 5] =
+        [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm];
+
     /// What a node needs beside a control plane: a scheduler, and what runs pods.
     pub const NODE: [Self; 8] = [
         Self::Scheduler,

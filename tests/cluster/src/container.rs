@@ -1,0 +1,71 @@
+//! The Deployment's container on this machine: its arguments, and the files that it mounts below a folder instead of
+//! below the root.
+
+use crate::cluster::Cluster;
+use crate::site::Site;
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret, Volume};
+use kube::{Api, Client};
+use std::collections::BTreeMap;
+
+/// A folder of the container, and what is in it.
+struct Mounted {
+    path: String,
+    files: BTreeMap<String, String>,
+}
+
+/// The arguments of the Deployment's only container after `serve`.
+pub async fn arguments(cluster: &Cluster, deployment: &Deployment) -> Result<Vec<String>> {
+    let pod = deployment.spec.template.spec.as_ref().context("a Deployment without pods")?;
+    let namespace = deployment.metadata.namespace.as_deref().context("a Deployment without a namespace")?;
+    let mounted = mounted(cluster.access().client(), namespace, pod).await?;
+    write(cluster.site(), &mounted)?;
+    let arguments = pod.containers.first().and_then(|container| container.args.as_deref());
+    let (first, rest) = arguments.and_then(<[_]>::split_first).context("a container without arguments")?;
+    ensure!(first == "serve", "the container does not serve: {first}");
+    Ok(rest.iter().map(|argument| below(cluster.site(), &mounted, argument)).collect())
+}
+
+/// What the pod's first container mounts.
+async fn mounted(client: Client, namespace: &str, pod: &PodSpec) -> Result<Vec<Mounted>> {
+    let mut mounted = Vec::new();
+    let container = pod.containers.first().context("a pod without containers")?;
+    for mount in container.volume_mounts.iter().flatten() {
+        let volume = pod.volumes.iter().flatten().find(|volume| volume.name == mount.name);
+        let files = files(client.clone(), namespace, volume.context("a mount without a volume")?).await?;
+        mounted.push(Mounted { path: mount.mount_path.clone(), files });
+    }
+    Ok(mounted)
+}
+
+/// The files of a volume.
+async fn files(client: Client, namespace: &str, volume: &Volume) -> Result<BTreeMap<String, String>> {
+    if let Some(name) = volume.config_map.as_ref().map(|source| &source.name) {
+        let maps: Api<ConfigMap> = Api::namespaced(client, namespace);
+        return Ok(maps.get(name).await?.data.unwrap_or_default());
+    }
+    let secret = volume.secret.as_ref().and_then(|source| source.secret_name.as_ref());
+    let name =
+        secret.with_context(|| format!("volume {} is neither a ConfigMap nor a Secret", volume.name))?;
+    let secrets: Api<Secret> = Api::namespaced(client, namespace);
+    let data = secrets.get(name).await?.data.unwrap_or_default();
+    data.into_iter().map(|(file, text)| Ok((file, String::from_utf8(text.0)?))).collect()
+}
+
+fn write(site: &Site, mounted: &[Mounted]) -> Result<()> {
+    for Mounted { path, files } in mounted {
+        for (file, text) in files {
+            let path = format!("{}/{file}", path.trim_start_matches('/'));
+            site.write(&path, &below(site, mounted, text))?;
+        }
+    }
+    Ok(())
+}
+
+/// A text with the folders of the container below that of the site.
+fn below(site: &Site, mounted: &[Mounted], text: &str) -> String {
+    mounted.iter().fold(text.to_owned(), |text, Mounted { path, .. }| {
+        text.replace(path.as_str(), &site.path(path.trim_start_matches('/')).display().to_string())
+    })
+}

@@ -1,0 +1,46 @@
+//! Helm's client, as an operator calls it.
+
+use crate::program::{Ran, client};
+use anyhow::{Context, Result};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Where Helm keeps what it knows of charts and plugins: nothing of the caller's.
+const HOMES: [&str; 3] = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"];
+
+/// The program, and the cluster that it talks to.
+#[derive(Clone, Debug)]
+pub struct Helm {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+// === impl Helm ===
+
+impl Helm {
+    /// A program that talks to one cluster.
+    #[must_use]
+    pub fn new(program: &Path, kubeconfig: &Path) -> Self {
+        Self { program: program.to_path_buf(), kubeconfig: kubeconfig.to_path_buf() }
+    }
+
+    /// Calls it, and returns what it said, whether it failed or not.
+    ///
+    /// # Errors
+    ///
+    /// That it can't be started, or did not end within two minutes.
+    pub async fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
+        let home = self.kubeconfig.with_extension("helm");
+        let call = client(&self.program, &self.kubeconfig);
+        HOMES.into_iter().fold(call, |call, name| call.env(name, &home)).call(arguments, "").await
+    }
+
+    /// Calls it with arguments in one line, and returns what it printed.
+    ///
+    /// # Errors
+    ///
+    /// That it failed, and what it said.
+    pub async fn ok(&self, line: &str) -> Result<String> {
+        self.run(line.split_whitespace()).await?.ok().with_context(|| format!("helm {line}"))
+    }
+}
