@@ -1,5 +1,6 @@
 //! Go, called to build one program.
 
+use crate::recipe::{Module, Source};
 use crate::{Error, Tool};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -16,17 +17,23 @@ const TAIL: usize = 20;
 /// Fails if there is something to build and no Go.
 pub(crate) fn needs_go(unbuilt: &[Tool]) -> Result<(), Error> {
     let go = || Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if unbuilt.is_empty() || go().is_ok_and(|status| status.success()) {
+    let built = unbuilt.iter().filter(|tool| matches!(tool.source(), Source::Module(_)));
+    let names: Vec<&str> = built.map(|tool| tool.name()).collect();
+    if names.is_empty() || go().is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    let names: Vec<&str> = unbuilt.iter().map(|tool| tool.name()).collect();
     Err(Error::NoGo { missing: names.join(", ") })
 }
 
 /// Builds a program into a file.
-pub(crate) fn program(tool: Tool, output: &Path, say: &mut dyn FnMut(&str)) -> Result<(), Error> {
+pub(crate) fn program(
+    tool: Tool,
+    module: Module,
+    output: &Path,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
     let begin = Instant::now();
-    let mut go = command(tool, output)?;
+    let mut go = command(tool, module, output)?;
     let spawned = go.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut go = spawned.map_err(|error| Error::Build { tool: tool.name(), output: error.to_string() })?;
     let last = go.stderr.take().map(|stderr| follow(stderr, begin, say)).unwrap_or_default();
@@ -40,15 +47,15 @@ pub(crate) fn program(tool: Tool, output: &Path, say: &mut dyn FnMut(&str)) -> R
 }
 
 /// `go build`, without what depends on this machine.
-fn command(tool: Tool, output: &Path) -> Result<Command, Error> {
-    let folder = tool.module().folder();
+fn command(tool: Tool, module: Module, output: &Path) -> Result<Command, Error> {
+    let folder = module.folder();
     let path = folder.join("go.mod");
     let go_mod = std::fs::read_to_string(&path).map_err(|error| Error::File { path, error })?;
     let mut go = Command::new("go");
     go.current_dir(folder).env("CGO_ENABLED", "0").env("GOFLAGS", "").env("GOWORK", "off");
     go.args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
-    go.arg("-tags").arg(tool.module().tags()).arg("-ldflags").arg(tool.module().linker_flags(&go_mod));
-    go.arg("-o").arg(output).arg(tool.package());
+    go.arg("-tags").arg(module.tags()).arg("-ldflags").arg(module.linker_flags(&go_mod));
+    go.arg("-o").arg(output).arg(module.package(tool));
     Ok(go)
 }
 

@@ -1,9 +1,9 @@
-//! Where built programs are kept: a folder for each state of a module's `go.sum`.
+//! Where programs are kept: a folder for each state of a module's `go.sum`, and one for those of packages.
 //!
 //! A program appears by a rename, and only one process builds in a folder at a time.
 
-use crate::recipe::Module;
-use crate::{Error, Tool, build};
+use crate::recipe::Source;
+use crate::{Error, Tool, build, package};
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Bytes of the hash that name a folder.
 const NAME: usize = 8;
 
-/// Programs built before.
+/// Programs built or fetched before.
 pub(crate) struct Cache {
     root: PathBuf,
 }
@@ -27,25 +27,29 @@ impl Cache {
 
     /// Where a program is once it is built.
     pub(crate) fn path(&self, tool: Tool) -> Result<PathBuf, Error> {
-        Ok(self.folder(tool.module())?.join("bin").join(tool.name()))
+        Ok(self.folder(tool.source())?.join("bin").join(tool.name()))
     }
 
-    fn folder(&self, module: Module) -> Result<PathBuf, Error> {
+    fn folder(&self, source: Source) -> Result<PathBuf, Error> {
+        let Source::Module(module) = source else { return Ok(self.root.join("packages")) };
         let sums = module.folder().join("go.sum");
         let sums = std::fs::read(&sums).map_err(|error| Error::File { path: sums, error })?;
         let name: String = Sha256::digest(sums).iter().take(NAME).map(|byte| format!("{byte:02x}")).collect();
         Ok(self.root.join(name))
     }
 
-    /// Builds a program, unless another process did meanwhile, and returns its path.
+    /// Builds or fetches a program, unless another process did meanwhile, and returns its path.
     pub(crate) fn build(&self, tool: Tool, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
-        let (folder, path) = (self.folder(tool.module())?, self.path(tool)?);
+        let (folder, path) = (self.folder(tool.source())?, self.path(tool)?);
         let made = std::fs::create_dir_all(folder.join("bin"));
         made.map_err(|error| Error::File { path: folder.clone(), error })?;
         let _lock = lock(&folder.join("lock"), say)?;
         if !path.is_file() {
             let part = path.with_extension("part");
-            build::program(tool, &part, say)?;
+            match tool.source() {
+                Source::Module(module) => build::program(tool, module, &part, say)?,
+                Source::Package(name) => package::program(name, tool, &folder, &part)?,
+            }
             std::fs::rename(&part, &path).map_err(|error| Error::File { path: path.clone(), error })?;
         }
         Ok(path)

@@ -2,10 +2,12 @@
 //!
 //! A program is looked for in `ORDINANCE_TOOLS` and `KUBEBUILDER_ASSETS`, then among those built before. What is found
 //! nowhere is built into a cache outside the tree, `ordinance/tools/<hash of go.sum>/bin` below `XDG_CACHE_HOME` or
-//! `~/.cache`. The modules beside this code have no code of their own: they say which versions.
+//! `~/.cache`; two programs are taken out of Debian's packages, which are not installed. The modules beside this code have
+//! no code of their own: they say which versions.
 
 mod build;
 mod cache;
+mod package;
 mod recipe;
 
 pub use cache::{folder, try_lock};
@@ -45,6 +47,18 @@ pub enum Error {
         /// What Go said last.
         output: String,
     },
+    /// It is in a package that can't be fetched.
+    #[error(
+        "{tool} can't be had: ORDINANCE_TOOLS names no folder with it, and apt can't fetch the package {package}: {output}"
+    )]
+    Package {
+        /// The program's name.
+        tool: &'static str,
+        /// The package's name.
+        package: &'static str,
+        /// What was said of it.
+        output: String,
+    },
     /// There is no folder for the cache.
     #[error("neither XDG_CACHE_HOME nor HOME is set: there is no place to keep what is built")]
     NoCache,
@@ -58,7 +72,7 @@ pub enum Error {
     },
 }
 
-/// Finds programs, and builds those that are found nowhere: minutes the first time. `say` gets lines of progress.
+/// Finds programs, and builds or fetches those that are found nowhere: minutes the first time. `say` gets lines of progress.
 ///
 /// # Errors
 ///
@@ -73,7 +87,7 @@ pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> 
     let unbuilt = tools.take_built(&cache, &missing)?;
     build::needs_go(&unbuilt)?;
     for (index, tool) in unbuilt.iter().enumerate() {
-        say(&format!("building {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
+        say(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
         tools.paths.insert(*tool, cache.build(*tool, say)?);
     }
     Ok(tools)

@@ -18,7 +18,18 @@ pub enum Tool {
     HostLocal,
     Loopback,
     Ptp,
+    Runc,
+    Busybox,
     Helm,
+}
+
+/// Where a program comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It is built from a Go module.
+    Module(Module),
+    /// It is in a package of Debian and of what descends from it.
+    Package(&'static str),
 }
 
 /// A Go module with the versions of some programs.
@@ -41,7 +52,7 @@ impl Tool {
         [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm];
 
     /// What a node needs beside a control plane: a scheduler, and what runs pods.
-    pub const NODE: [Self; 8] = [
+    pub const NODE: [Self; 10] = [
         Self::Scheduler,
         Self::Kubelet,
         Self::Containerd,
@@ -50,6 +61,8 @@ impl Tool {
         Self::HostLocal,
         Self::Loopback,
         Self::Ptp,
+        Self::Runc,
+        Self::Busybox,
     ];
 
     /// The name of its file.
@@ -68,34 +81,21 @@ impl Tool {
             Self::HostLocal => "host-local",
             Self::Loopback => "loopback",
             Self::Ptp => "ptp",
+            Self::Runc => "runc",
+            Self::Busybox => "busybox",
             Self::Helm => "helm",
         }
     }
 
-    /// Its package, as Go names it.
-    pub(crate) fn package(self) -> String {
-        let name = self.name();
+    /// Where it comes from. runc is Debian's, since it needs C to be built with all that containers are started with.
+    pub(crate) fn source(self) -> Source {
         match self {
-            Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
-            Self::HostLocal => format!("github.com/containernetworking/plugins/plugins/ipam/{name}"),
-            Self::Loopback | Self::Ptp => {
-                format!("github.com/containernetworking/plugins/plugins/main/{name}")
-            }
-            Self::Helm => "helm.sh/helm/v4/cmd/helm".to_owned(),
-            _ if self.module() == Module::Containerd => {
-                format!("github.com/containerd/containerd/v2/cmd/{name}")
-            }
-            _ => format!("k8s.io/kubernetes/cmd/{name}"),
-        }
-    }
-
-    /// The module that it is a tool of.
-    pub(crate) fn module(self) -> Module {
-        match self {
-            Self::Helm => Module::Helm,
-            Self::Containerd | Self::ContainerdShim | Self::Ctr => Module::Containerd,
-            Self::HostLocal | Self::Loopback | Self::Ptp => Module::Containerd,
-            _ => Module::Kubernetes,
+            Self::Runc => Source::Package("runc"),
+            Self::Busybox => Source::Package("busybox-static"),
+            Self::Helm => Source::Module(Module::Helm),
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => Source::Module(Module::Containerd),
+            Self::HostLocal | Self::Loopback | Self::Ptp => Source::Module(Module::Containerd),
+            _ => Source::Module(Module::Kubernetes),
         }
     }
 }
@@ -106,6 +106,21 @@ impl Module {
     /// Where its `go.mod` is.
     pub(crate) fn folder(self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(self.name())
+    }
+
+    /// A program's package in it, as Go names it.
+    pub(crate) fn package(self, tool: Tool) -> String {
+        let name = tool.name();
+        match (self, tool) {
+            (_, Tool::Etcd) => "go.etcd.io/etcd/server/v3".to_owned(),
+            (_, Tool::HostLocal) => format!("github.com/containernetworking/plugins/plugins/ipam/{name}"),
+            (_, Tool::Loopback | Tool::Ptp) => {
+                format!("github.com/containernetworking/plugins/plugins/main/{name}")
+            }
+            (Self::Kubernetes, _) => format!("k8s.io/kubernetes/cmd/{name}"),
+            (Self::Containerd, _) => format!("github.com/containerd/containerd/v2/cmd/{name}"),
+            (Self::Helm, _) => format!("helm.sh/helm/v4/cmd/{name}"),
+        }
     }
 
     fn name(self) -> &'static str {
@@ -163,13 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_tool_is_one_of_its_module() {
+    fn every_built_tool_is_one_of_its_module() {
         for tool in Tool::CONTROL_PLANE.into_iter().chain(Tool::NODE).chain([Tool::Helm]) {
-            let go_mod = std::fs::read_to_string(tool.module().folder().join("go.mod")).expect("go.mod");
+            let Source::Module(module) = tool.source() else { continue };
+            let go_mod = std::fs::read_to_string(module.folder().join("go.mod")).expect("go.mod");
+            let package = module.package(tool);
             assert!(
-                go_mod.lines().any(|line| line.trim_start_matches("tool").trim() == tool.package()),
-                "{}",
-                tool.package()
+                go_mod.lines().any(|line| line.trim_start_matches("tool").trim() == package),
+                "{package}"
             );
         }
     }

@@ -1,0 +1,63 @@
+//! Programs out of packages of Debian, or of what descends from it: fetched and unpacked, never installed.
+
+use crate::{Error, Tool};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Where a package may have a program.
+const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
+
+/// Fetches a package, and copies its program into a file. `cache` is a folder for apt's lists.
+pub(crate) fn program(package: &'static str, tool: Tool, cache: &Path, output: &Path) -> Result<(), Error> {
+    let failed = |output| Error::Package { tool: tool.name(), package, output };
+    let folder = TempDir::new_in(cache).map_err(|error| failed(error.to_string()))?;
+    fetch(package, folder.path(), cache).map_err(failed)?;
+    unpack(tool, folder.path(), output).map_err(failed)
+}
+
+/// By the machine's lists of packages, or by lists of our own if it has none.
+fn fetch(package: &str, folder: &Path, cache: &Path) -> Result<(), String> {
+    let by_the_machine = || run(apt(folder).args(["download", package]));
+    let by_our_own = |_| {
+        let lists =
+            [option("Dir::State::Lists", cache.join("lists")), option("Dir::Cache", cache.join("apt"))];
+        run(apt(folder).args(&lists).arg("update"))?;
+        run(apt(folder).args(&lists).args(["download", package]))
+    };
+    by_the_machine().or_else(by_our_own)
+}
+
+fn apt(folder: &Path) -> Command {
+    let mut apt = Command::new("apt-get");
+    // As root it would fetch as another user, who may not write here.
+    apt.current_dir(folder).args(["--quiet", "--option=APT::Sandbox::User=root"]);
+    apt
+}
+
+fn option(name: &str, path: std::path::PathBuf) -> String {
+    format!("--option={name}={}", path.display())
+}
+
+/// Copies the program out of the only package in a folder.
+fn unpack(tool: Tool, folder: &Path, output: &Path) -> Result<(), String> {
+    let mut entries = folder.read_dir().map_err(|error| error.to_string())?.flatten();
+    let package = entries.find(|entry| entry.path().extension().is_some_and(|extension| extension == "deb"));
+    let package = package.ok_or("apt-get fetched nothing")?.path();
+    let tree = folder.join("tree");
+    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&tree))?;
+    let mut paths = FOLDERS.iter().map(|folder| tree.join(folder).join(tool.name()));
+    let program = paths.find(|path| path.is_file()).ok_or("the package has no such program")?;
+    std::fs::copy(program, output).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Fails with the last line that a command said.
+fn run(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&ran.stderr);
+    Err(said.lines().last().unwrap_or(&program).to_owned())
+}
