@@ -1,6 +1,7 @@
 //! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
 
 mod helm;
+mod node;
 mod outage;
 mod replicas;
 mod story;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         replicas::scenarios(),
         outage::scenarios(),
         helm::scenarios(),
+        node::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }

@@ -1,9 +1,10 @@
 //! Plays scenarios as tests, chosen by name.
 
+use crate::node::{self, NodeStage};
 use crate::stage::Stage;
 use crate::workshop::Workshop;
 use anyhow::{Context, Result};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ enum Needs {
     Stage,
     /// Clusters of its own, parts of which it stops.
     Workshop,
+    /// Namespaces of its own, for a cluster with a node.
+    Enclosure,
 }
 
 // === impl Scenario ===
@@ -51,6 +54,19 @@ impl Scenario {
         let play = move |runtime: &Runtime, workshop: &Workshop| runtime.block_on(bounded(story(workshop)));
         Self { name: name.to_owned(), play: (Needs::Workshop, Box::new(play)) }
     }
+
+    /// A scenario whose pods really run, on a cluster of its own with a node. It is played by this program, run again in
+    /// namespaces that exist for that.
+    pub fn on_a_node(
+        name: &str,
+        story: impl AsyncFnOnce(&mut NodeStage) -> Result<()> + Send + 'static,
+    ) -> Self {
+        let title = name.to_owned();
+        let play = move |runtime: &Runtime, workshop: &Workshop| {
+            runtime.block_on(bounded(async { NodeStage::play(&title, workshop, story).await }))
+        };
+        Self { name: name.to_owned(), play: (Needs::Enclosure, Box::new(play)) }
+    }
 }
 
 async fn bounded(story: impl Future<Output = Result<()>>) -> Result<()> {
@@ -60,9 +76,14 @@ async fn bounded(story: impl Future<Output = Result<()>>) -> Result<()> {
 /// Plays what the command line chooses, and returns 0 if all came out well, 2 if nothing could be played.
 #[must_use]
 pub fn run(scenarios: Vec<Scenario>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    if let Some(code) = ordinance_cluster::first() {
+        return code;
+    }
     match prepared() {
-        Ok((runtime, workshop)) => play(&arguments, scenarios, &runtime, &workshop),
+        Ok((runtime, workshop)) => match node::title() {
+            Some(title) => play_inside(&title, scenarios, &runtime, &workshop),
+            None => play(&Arguments::from_args(), scenarios, &runtime, &workshop),
+        },
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
@@ -84,6 +105,9 @@ fn play(
         scenarios.into_iter().map(|scenario| trial(scenario, runtime, workshop)).collect();
     let passed_over = trials.iter().filter(|trial| trial.has_ignored_flag()).count();
     let conclusion = libtest_mimic::run(arguments, trials);
+    if let Some(obstacle) = workshop.obstacle_to_nodes() {
+        println!("No pod ran for real, and the scenarios that need it were passed over: {obstacle}");
+    }
     if passed_over > 0 {
         println!(
             "{passed_over} scenarios were passed over: they stop parts of a cluster, and this one exists already"
@@ -92,12 +116,38 @@ fn play(
     conclusion.exit_code()
 }
 
+/// Plays one scenario in the namespaces that were made for it.
+fn play_inside(title: &str, scenarios: Vec<Scenario>, runtime: &Runtime, workshop: &Workshop) -> ExitCode {
+    let scenario = scenarios.into_iter().find(|scenario| scenario.name == title);
+    match scenario.map(|scenario| scenario.play.1(runtime, workshop)) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("{title}: {error:#}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::from(2),
+    }
+}
+
 fn trial(scenario: Scenario, runtime: &Arc<Runtime>, workshop: &Arc<Workshop>) -> Trial {
     let (needs, play) = scenario.play;
-    let passed_over = needs == Needs::Workshop && !workshop.makes_clusters();
+    let passed_over = needs != Needs::Stage && !workshop.makes_clusters();
     let (runtime, workshop) = (Arc::clone(runtime), Arc::clone(workshop));
-    let trial = Trial::test(scenario.name, move || {
-        play(&runtime, &workshop).map_err(|error| Failed::from(format!("{error:#}")))
+    let title = scenario.name.clone();
+    let trial = Trial::ignorable_test(scenario.name, move || {
+        let played = match needs {
+            Needs::Enclosure => enclosed(&title, &runtime, &workshop),
+            Needs::Stage | Needs::Workshop => play(&runtime, &workshop).map(|()| Completion::Completed),
+        };
+        played.map_err(|error| Failed::from(format!("{error:#}")))
     });
     trial.with_ignored_flag(passed_over)
+}
+
+/// Has a scenario played in an enclosure, or says why this machine can't have one.
+fn enclosed(title: &str, runtime: &Runtime, workshop: &Workshop) -> Result<Completion> {
+    if let Some(obstacle) = workshop.try_nodes()? {
+        return Ok(Completion::ignored_with(obstacle));
+    }
+    runtime.block_on(bounded(node::enclosed(title))).map(|()| Completion::Completed)
 }

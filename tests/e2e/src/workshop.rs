@@ -1,9 +1,10 @@
 //! Where clusters come from.
 
 use anyhow::{Context, Result};
-use ordinance_cluster::{Access, Cluster, Installation, Options, Ordinance};
-use ordinance_tools::{Tool, Tools};
+use ordinance_cluster::{Access, Cluster, Enclosure, Installation, Options, Ordinance};
+use ordinance_tools::{Error, Tool, Tools};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
 /// The environment's name for the program under test.
@@ -17,6 +18,7 @@ pub struct Workshop {
     tools: Tools,
     existing: Option<PathBuf>,
     shared: OnceCell<Shared>,
+    obstacle_to_nodes: OnceLock<Option<String>>,
 }
 
 /// The cluster that scenarios share.
@@ -38,8 +40,8 @@ impl Workshop {
     pub fn open() -> Result<Self> {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
         let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
-        let tools = ordinance_tools::find(wanted, &mut |line| eprintln!("{line}"))?;
-        Ok(Self { tools, existing, shared: OnceCell::new() })
+        let tools = find(wanted)?;
+        Ok(Self { tools, existing, shared: OnceCell::new(), obstacle_to_nodes: OnceLock::new() })
     }
 
     /// The programs.
@@ -52,6 +54,28 @@ impl Workshop {
     #[must_use]
     pub fn makes_clusters(&self) -> bool {
         self.existing.is_none()
+    }
+
+    /// Gets what a node needs beside a control plane, minutes the first time, and returns what this machine lacks for one.
+    ///
+    /// # Errors
+    ///
+    /// What could not be built.
+    pub fn try_nodes(&self) -> Result<Option<String>> {
+        if let Some(known) = self.obstacle_to_nodes.get() {
+            return Ok(known.clone());
+        }
+        let obstacle = match Enclosure::obstacle() {
+            None => missing_for_nodes()?,
+            obstacle => obstacle,
+        };
+        Ok(self.obstacle_to_nodes.get_or_init(|| obstacle).clone())
+    }
+
+    /// What this machine lacks for a node, if one was tried.
+    #[must_use]
+    pub fn obstacle_to_nodes(&self) -> Option<&str> {
+        self.obstacle_to_nodes.get()?.as_deref()
     }
 
     /// How Ordinance is installed, unless a scenario wants it otherwise.
@@ -109,5 +133,18 @@ impl Workshop {
     async fn own(&self) -> Result<Shared> {
         let (cluster, ordinance) = self.installed(1).await?;
         Ok(Shared::Own { _ordinance: Box::new(ordinance), cluster: Box::new(cluster) })
+    }
+}
+
+fn find(wanted: &[Tool]) -> Result<Tools, Error> {
+    ordinance_tools::find(wanted, &mut |line| eprintln!("{line}"))
+}
+
+/// What nobody can build or fetch here; what fails to build is an error.
+fn missing_for_nodes() -> Result<Option<String>> {
+    match find(&Tool::NODE) {
+        Ok(_) => Ok(None),
+        Err(error @ (Error::NoGo { .. } | Error::Package { .. })) => Ok(Some(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,0 +1,148 @@
+//! Namespaces for a control plane and its node: mounts, network, processes, host name.
+//!
+//! This program is run again in them. All that is started inside ends with it, or when this value is dropped, or when this
+//! process ends; the machine outside stays as it is.
+
+use super::cgroups::Cgroups;
+use crate::group::Group;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// The environment's name for what a process inside is told.
+const INSIDE: &str = "ORDINANCE_NODE";
+
+/// Becomes what follows `$1`, a control group that it takes for the root from then on. Groups that are divided can't have
+/// processes: this one is in a group below.
+const ENTER: &str = r#"mkdir "$1/suite" "$1/pods" && echo $$ > "$1/cgroup.procs" && exec unshare --cgroup /bin/sh -c '
+    echo $$ > "$1/suite/cgroup.procs" && shift && exec "$@"' enter "$@""#;
+
+/// What a node can't do without: mounts of its own, and one folder laid over another.
+const PROBE: &str = r#"mount -t tmpfs none "$1" && mkdir "$1/low" "$1/up" "$1/work" "$1/all" && \
+    mount -t overlay none -o "lowerdir=$1/low,upperdir=$1/up,workdir=$1/work" "$1/all""#;
+
+/// Namespaces, for as long as this value lives.
+#[derive(Debug)]
+pub struct Enclosure {
+    group: Group,
+    cgroups: Cgroups,
+    folder: TempDir,
+}
+
+/// What a process inside knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Inside {
+    folder: PathBuf,
+    cgroup: String,
+    unified: bool,
+}
+
+// === impl Enclosure ===
+
+impl Enclosure {
+    /// What keeps this machine from having one, in one line.
+    #[must_use]
+    pub fn obstacle() -> Option<String> {
+        if !rustix::process::geteuid().is_root() {
+            return Some("namespaces and control groups of its own need root".to_owned());
+        }
+        probe().err().map(|error| format!("{error:#}"))
+    }
+
+    /// Makes what namespaces need outside of them.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't be made.
+    pub fn new() -> Result<Self> {
+        let folder = folder()?;
+        Ok(Self { group: Group::new(folder.path())?, cgroups: Cgroups::new()?, folder })
+    }
+
+    /// Runs this program again, inside, with one variable more in its environment. Its `main` must begin with
+    /// [`first`](super::first::first).
+    ///
+    /// # Errors
+    ///
+    /// That it can't be started.
+    pub async fn run(&self, variable: (&str, &str)) -> Result<ExitStatus> {
+        let mut command = self.unshare();
+        command.arg(std::env::current_exe()?);
+        command.env(variable.0, variable.1).env(INSIDE, serde_json::to_string(&self.inside())?);
+        command.stdin(Stdio::null());
+        self.group.join(&mut command);
+        let mut child = tokio::process::Command::from(command).spawn().context("can't start unshare(1)")?;
+        Ok(child.wait().await?)
+    }
+
+    fn inside(&self) -> Inside {
+        Inside {
+            folder: self.folder.path().to_path_buf(),
+            cgroup: self.cgroups.root_of_pods(),
+            unified: self.cgroups.to_enter().is_some(),
+        }
+    }
+
+    fn unshare(&self) -> Command {
+        let Some(cgroup) = self.cgroups.to_enter() else { return unshare() };
+        let unshare = unshare();
+        let mut entering = Command::new("/bin/sh");
+        entering.args(["-c", ENTER, "enter"]).arg(cgroup);
+        entering.arg(unshare.get_program()).args(unshare.get_args());
+        entering
+    }
+}
+
+/// A folder that is empty outside: inside, the files of the node are in it.
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("ordinance-node-").tempdir()?)
+}
+
+/// Who is killed takes everybody inside along.
+fn unshare() -> Command {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child=SIGKILL"]);
+    unshare.args(["--mount-proc", "--propagation=private"]);
+    unshare
+}
+
+fn probe() -> Result<()> {
+    let folder = folder()?;
+    let mut probe = unshare();
+    probe.args(["/bin/sh", "-c", PROBE, "probe"]).arg(folder.path());
+    let ran = probe.output().context("can't start unshare(1)")?;
+    let said = String::from_utf8_lossy(&ran.stderr);
+    ensure!(ran.status.success(), "{}", said.lines().next().unwrap_or("unshare(1) failed"));
+    Ok(())
+}
+
+// === impl Inside ===
+
+impl Inside {
+    /// What this process was told, if it is inside.
+    pub fn here() -> Option<Self> {
+        serde_json::from_str(&std::env::var(INSIDE).ok()?).ok()
+    }
+
+    /// Where the node has its files, none of which is seen outside.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where directories are that play what servers export.
+    pub fn exports(&self) -> PathBuf {
+        self.folder.join("exports")
+    }
+
+    /// What the kubelet calls the group that its pods are below.
+    pub fn cgroup(&self) -> &str {
+        &self.cgroup
+    }
+
+    /// Whether there is one tree of control groups, of which only a part is to be seen inside.
+    pub fn is_unified(&self) -> bool {
+        self.unified
+    }
+}

@@ -1,0 +1,160 @@
+//! The first process in an enclosure: it makes the machine look like a node, runs the program proper, and takes care of
+//! orphans.
+
+use super::enclosure::Inside;
+use super::{ADDRESS, NAME};
+use anyhow::{Context, Result, ensure};
+use ordinance_tools::Tool;
+use rustix::process::{Pid, WaitOptions, wait};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What the kubelet would change for the whole machine: it is shown the values that it wants.
+const KERNEL: [(&str, &str); 6] = [
+    ("vm/overcommit_memory", "1"),
+    ("vm/panic_on_oom", "0"),
+    ("kernel/panic", "10"),
+    ("kernel/panic_on_oops", "1"),
+    ("kernel/keys/root_maxkeys", "1000000"),
+    ("kernel/keys/root_maxbytes", "25000000"),
+];
+
+/// Folders in which kubelet and containerd have fixed paths, beside what others have there.
+const SHARED: [&str; 2] = ["/var/lib", "/var/log"];
+
+/// Folders of kubelet and containerd that can't lie on an overlay.
+const OWN: [&str; 2] = ["/var/lib/kubelet", "/var/lib/containerd"];
+
+/// Stands in for the `mount.nfs` of nfs-utils, which mount(8) calls for the kubelet's nfs plugin: it shows a directory that
+/// plays the export. No NFS is spoken.
+const MOUNT_NFS: &str = r#"#!/bin/sh
+exec mount --bind "@EXPORTS@/${1%%:*}${1#*:}" "$2"
+"#;
+
+/// If this process is the first in an enclosure: prepares it, runs the program once more, and returns how that ended.
+/// To be called before anything else.
+#[must_use]
+pub fn first() -> Option<ExitCode> {
+    let inside = Inside::here().filter(|_| std::process::id() == 1)?;
+    Some(prepare(&inside).and_then(|()| again(&inside)).unwrap_or_else(|error| {
+        eprintln!("error: the node's namespaces: {error:#}");
+        ExitCode::from(2)
+    }))
+}
+
+/// Runs the program, and reaps whatever loses its parent, until the program ends.
+fn again(inside: &Inside) -> Result<ExitCode> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.env("TMPDIR", inside.folder());
+    let program = Pid::from_child(&program.spawn()?);
+    loop {
+        match wait(WaitOptions::empty())? {
+            Some((ended, status)) if ended == program => {
+                let code = status.exit_status().and_then(|code| u8::try_from(code).ok());
+                return Ok(ExitCode::from(code.unwrap_or(2)));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn prepare(inside: &Inside) -> Result<()> {
+    mount(["--make-rshared", "/"])?;
+    for folder in [inside.folder(), Path::new("/run")] {
+        own(folder)?;
+    }
+    for folder in SHARED {
+        cover(folder, inside)?;
+    }
+    for folder in OWN {
+        std::fs::create_dir_all(folder)?;
+        own(Path::new(folder))?;
+    }
+    exports(inside)?;
+    kernel(inside)?;
+    if inside.is_unified() {
+        cgroups()?;
+    }
+    network()
+}
+
+// === Mounts ===
+
+fn mount<const N: usize>(arguments: [&str; N]) -> Result<()> {
+    run(Command::new("mount").args(arguments))
+}
+
+/// An empty folder that nobody else sees.
+fn own(folder: &Path) -> Result<()> {
+    mount(["-t", "tmpfs", "-o", "mode=755", "none", &folder.to_string_lossy()])
+}
+
+/// What is in a folder stays to be seen, and what is written there stays inside.
+fn cover(folder: &str, inside: &Inside) -> Result<()> {
+    let (upper, work) = (new(inside, &format!("upper{folder}"))?, new(inside, &format!("work{folder}"))?);
+    let options = format!("lowerdir={folder},upperdir={},workdir={}", upper.display(), work.display());
+    mount(["-t", "overlay", "-o", &options, "none", folder])
+}
+
+/// mount(8) looks for its helpers in `/sbin` only.
+fn exports(inside: &Inside) -> Result<()> {
+    let exports = new(inside, "exports")?;
+    let helpers = new(inside, "sbin")?;
+    let helper = helpers.join("mount.nfs");
+    std::fs::write(&helper, MOUNT_NFS.replace("@EXPORTS@", &exports.to_string_lossy()))?;
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755))?;
+    let sbin = Path::new("/sbin").canonicalize()?;
+    let lower = format!("lowerdir={}:{}", helpers.display(), sbin.display());
+    mount(["-t", "overlay", "-o", &lower, "none", &sbin.to_string_lossy()])
+}
+
+fn kernel(inside: &Inside) -> Result<()> {
+    for (name, value) in KERNEL {
+        let shown = new(inside, "kernel")?.join(name.replace('/', "."));
+        std::fs::write(&shown, value)?;
+        mount(["--bind", &shown.to_string_lossy(), &format!("/proc/sys/{name}")])?;
+    }
+    Ok(())
+}
+
+/// The part of the tree that is this node's, and all that can be divided in it.
+fn cgroups() -> Result<()> {
+    let root = Path::new("/sys/fs/cgroup");
+    mount(["-t", "cgroup2", "none", &root.to_string_lossy()])?;
+    let controllers = std::fs::read_to_string(root.join("cgroup.controllers"))?;
+    for controller in controllers.split_whitespace() {
+        std::fs::write(root.join("cgroup.subtree_control"), format!("+{controller}"))?;
+    }
+    Ok(())
+}
+
+fn new(inside: &Inside, name: &str) -> Result<PathBuf> {
+    let folder = inside.folder().join(name);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+// === Network ===
+
+/// Loopback, and a bridge for the node's own address. The default route leads nowhere.
+fn network() -> Result<()> {
+    let tools = ordinance_tools::find(&[Tool::Busybox], &mut |_| ())?;
+    let address = format!("{ADDRESS}/24");
+    let lines: [&[&str]; 6] = [
+        &["hostname", NAME],
+        &["ip", "link", "set", "lo", "up"],
+        &["ip", "link", "add", "node", "type", "bridge"],
+        &["ip", "addr", "add", &address, "dev", "node"],
+        &["ip", "link", "set", "node", "up"],
+        &["ip", "route", "add", "default", "via", "10.99.0.254"],
+    ];
+    lines.iter().try_for_each(|line| run(Command::new(tools.path(Tool::Busybox)).args(*line)))
+}
+
+/// Fails with what a command said.
+fn run(command: &mut Command) -> Result<()> {
+    let ran = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ran.stderr).trim_end());
+    Ok(())
+}
