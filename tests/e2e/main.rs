@@ -1,5 +1,6 @@
 //! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
 
+mod conformance;
 mod helm;
 mod node;
 mod outage;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         outage::scenarios(),
         helm::scenarios(),
         node::scenarios(),
+        conformance::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use ordinance_cluster::{Cluster, Kubectl, until};
-use ordinance_e2e::{PATIENCE, Scenario, Workshop, mounts, nfs_volume};
+use ordinance_e2e::{PATIENCE, Scenario, Workshop, apply, mounts, nfs_set, nfs_volume};
 use serde_json::{Value, json};
 
 /// All of this file.
@@ -21,11 +21,11 @@ async fn outage(workshop: &Workshop) -> Result<()> {
     let (cluster, mut ordinance) = workshop.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     kubectl.ok("create namespace shop").await?;
-    apply(kubectl, &set("shop", "web", 2)).await?;
+    apply(kubectl, &nfs_set("shop", "web", 2)).await?;
     kubectl.ok("rollout status statefulset/web --namespace=shop --timeout=60s").await?;
     apply(kubectl, &nfs_volume("before", "nas.example.com", "/srv/before")).await?;
     ordinance.stop();
-    waits(kubectl, &set("shop", "other", 2)).await?;
+    waits(kubectl, &nfs_set("shop", "other", 2)).await?;
     waits(kubectl, &nfs_volume("during", "nas.example.com", "/srv/during")).await?;
     binding_goes_on(&cluster).await?;
     kubectl.ok("scale statefulset/web --namespace=shop --replicas=1").await?;
@@ -36,7 +36,7 @@ async fn outage(workshop: &Workshop) -> Result<()> {
     ensure!(namespaces.get_opt("shop").await?.is_none(), "the namespace is still there");
     ordinance.resume().await?;
     kubectl.ok("create namespace shop").await?;
-    apply(kubectl, &set("shop", "other", 2)).await?;
+    apply(kubectl, &nfs_set("shop", "other", 2)).await?;
     is_isolated(&cluster, "shop", "other").await
 }
 
@@ -44,16 +44,16 @@ async fn break_glass(workshop: &Workshop) -> Result<()> {
     let (cluster, mut ordinance) = workshop.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     ordinance.stop();
-    waits(kubectl, &set("default", "web", 2)).await?;
+    waits(kubectl, &nfs_set("default", "web", 2)).await?;
     kubectl.ok("delete validatingwebhookconfigurations,mutatingwebhookconfigurations --all").await?;
     until("the API server to ask nobody", PATIENCE, async || {
-        Ok(kubectl.apply(&set("default", "web", 2).to_string()).await?.ok().ok())
+        Ok(kubectl.apply(&nfs_set("default", "web", 2).to_string()).await?.ok().ok())
     })
     .await?;
     ordinance.resume().await?;
     ordinance.configure(cluster.access()).await?;
     until("the API server to ask again", PATIENCE, async || {
-        apply(kubectl, &set("default", "late", 2)).await?;
+        apply(kubectl, &nfs_set("default", "late", 2)).await?;
         let isolated = is_isolated(&cluster, "default", "late").await;
         kubectl.ok("delete statefulset late").await?;
         Ok(isolated.ok())
@@ -66,7 +66,7 @@ async fn system_namespaces(workshop: &Workshop) -> Result<()> {
     ordinance.stop();
     let kubectl = cluster.access().kubectl();
     for namespace in ["kube-system", "ordinance-system"] {
-        apply(kubectl, &set(namespace, "web", 2)).await?;
+        apply(kubectl, &nfs_set(namespace, "web", 2)).await?;
     }
     Ok(())
 }
@@ -95,10 +95,6 @@ async fn binding_goes_on(cluster: &Cluster) -> Result<()> {
     .await
 }
 
-async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {
-    kubectl.apply(&object.to_string()).await?.ok().map(|_| ())
-}
-
 /// Whether an object is refused for want of an answer.
 async fn waits(kubectl: &Kubectl, object: &Value) -> Result<()> {
     let refusal = kubectl.apply(&object.to_string()).await?.refused()?;
@@ -111,30 +107,4 @@ async fn is_isolated(cluster: &Cluster, namespace: &str, name: &str) -> Result<(
     let mounts = mounts(&sets.get(name).await?);
     ensure!(mounts == ["main:/data=$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)"], "{mounts:?}");
     Ok(())
-}
-
-/// A set whose replicas share a claim by name, which nothing binds: its pods need not run.
-fn set(namespace: &str, name: &str, replicas: u32) -> Value {
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": { "name": name, "namespace": namespace },
-        "spec": {
-            "replicas": replicas,
-            "podManagementPolicy": "Parallel",
-            "serviceName": name,
-            "selector": { "matchLabels": { "app": name } },
-            "template": {
-                "metadata": { "labels": { "app": name } },
-                "spec": {
-                    "containers": [{
-                        "name": "main",
-                        "image": "registry.k8s.io/pause:3.10",
-                        "volumeMounts": [{ "name": "data", "mountPath": "/data" }],
-                    }],
-                    "volumes": [{ "name": "data", "nfs": { "server": "nas.example.com", "path": format!("/srv/{namespace}-{name}") } }],
-                },
-            },
-        },
-    })
 }

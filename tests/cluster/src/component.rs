@@ -81,8 +81,30 @@ impl Component {
     ///
     /// Why the signal can't be sent.
     pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Stops it in the middle of what it does, without an end: it holds its sockets, and answers nobody.
+    ///
+    /// # Errors
+    ///
+    /// Why the signal can't be sent.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// Why the signal can't be sent.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
         match &self.child {
-            Some(child) => Ok(kill_process(Pid::from_child(child), Signal::TERM)?),
+            Some(child) => Ok(kill_process(Pid::from_child(child), signal)?),
             None => Ok(()),
         }
     }

@@ -175,6 +175,45 @@ pub fn nfs_volume(name: &str, server: &str, path: &str) -> Value {
     })
 }
 
+/// The manifest of a StatefulSet whose replicas share an export that nobody calls.
+#[must_use]
+pub fn nfs_set(namespace: &str, name: &str, replicas: u32) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": { "name": name, "namespace": namespace },
+        "spec": {
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "serviceName": name,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": {
+                    "containers": [{
+                        "name": "main",
+                        "image": "registry.k8s.io/pause:3.10",
+                        "volumeMounts": [{ "name": "data", "mountPath": "/data" }],
+                    }],
+                    "volumes": [{
+                        "name": "data",
+                        "nfs": { "server": "nas.example.com", "path": format!("/srv/{namespace}-{name}") },
+                    }],
+                },
+            },
+        },
+    })
+}
+
+/// `kubectl apply` of one object.
+///
+/// # Errors
+///
+/// That it failed, and what it said.
+pub async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {
+    kubectl.apply(&object.to_string()).await?.ok().map(|_| ())
+}
+
 fn revision(set: &StatefulSet) -> Option<Revision> {
     let (status, generation) = (set.status.as_ref()?, set.metadata.generation?);
     let seen = status.observed_generation == Some(generation);
