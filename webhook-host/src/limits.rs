@@ -5,6 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// For how long the API server goes on with a request, `--request-timeout` by default: what it admitted in that time may
+/// still be stored.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
+
 /// The longest of all times.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -220,12 +224,20 @@ impl Limits {
             ("shortestDeadline", self.shortest_deadline),
             ("policyTime", self.policy_time),
             ("indexStaleness", self.index_staleness),
-            ("pendingTime", self.pending_time),
         ];
-        match times.iter().find(|(_, time)| time.is_zero()) {
-            Some((field, _)) => Err((field, "nothing can be done in no time; give e.g. 5s".to_owned())),
-            None => Ok(()),
+        if let Some((field, _)) = times.iter().find(|(_, time)| time.is_zero()) {
+            return Err((field, "nothing can be done in no time; give e.g. 5s".to_owned()));
         }
+        self.check_pending()
+    }
+
+    fn check_pending(&self) -> Result<(), (&'static str, String)> {
+        if self.pending_time >= REQUEST_TIME {
+            return Ok(());
+        }
+        let fault = "the API server may store an object for 60 s after it was admitted, and it must count that long; \
+                     give at least 60s";
+        Err(("pendingTime", fault.to_owned()))
     }
 
     /// A moment that is too far ahead can't be reckoned with, and nobody waits for it.
@@ -267,6 +279,13 @@ mod tests {
     fn a_time_longer_than_a_day_is_refused_by_its_name() {
         let limits = Limits { deadline: LONGEST + Duration::from_secs(1), ..Limits::default() };
         assert_eq!(limits.check(), Err(("deadline", "longer than a day; give e.g. 5s".to_owned())));
+    }
+
+    #[test]
+    fn what_was_admitted_must_not_be_forgotten_while_the_api_server_may_store_it() {
+        let of = |seconds| Limits { pending_time: Duration::from_secs(seconds), ..Limits::default() }.check();
+        assert_eq!(of(60), Ok(()));
+        assert_eq!(of(59).map_err(|(field, _)| field), Err("pendingTime"));
     }
 
     #[test]
