@@ -60,36 +60,52 @@ impl Admission {
 
     /// Takes note of objects that are stored, in a list of this round or since. Runs the policy for each of them. What it
     /// can't read is left out, counted and logged.
-    pub fn see<'a>(&self, sightings: impl IntoIterator<Item = Sighting<'a>>, round: u32) {
+    ///
+    /// # Errors
+    ///
+    /// The memory can't be written any more: it can't be read either, so nobody is admitted.
+    pub fn see<'a>(
+        &self,
+        sightings: impl IntoIterator<Item = Sighting<'a>>,
+        round: u32,
+    ) -> Result<(), Failure> {
         let mut left_out = Vec::new();
         let mut sightings = sightings.into_iter().peekable();
         while sightings.peek().is_some() {
             let some: Vec<_> =
                 sightings.by_ref().take(AT_ONCE).map(|sighting| self.read_keys(sighting)).collect();
-            // A memory that can't be written can't be read either: nobody is admitted any more.
-            let Ok(mut memory) = self.write() else { return };
+            let mut memory = self.write()?;
             for (sighting, keys) in some {
                 left_out.extend(enter(&mut memory, &sighting, keys, round));
             }
             self.metrics.show(memory.index(), memory.pending());
         }
         self.tell_left_out(&left_out);
+        Ok(())
     }
 
     /// Takes note of an object that is gone.
-    pub fn lose(&self, object: &Scope<'_>, uid: &str) {
-        if let Ok(mut memory) = self.write() {
-            memory.lose(object, uid);
-            self.metrics.show(memory.index(), memory.pending());
-        }
+    ///
+    /// # Errors
+    ///
+    /// As [`Admission::see`].
+    pub fn lose(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
+        let mut memory = self.write()?;
+        memory.lose(object, uid);
+        self.metrics.show(memory.index(), memory.pending());
+        Ok(())
     }
 
     /// Takes note of the end of a list: objects of this resource that were not seen in this round are gone.
-    pub fn sweep(&self, watch: &Watch, round: u32) {
-        if let Ok(mut memory) = self.write() {
-            memory.sweep(watch, round);
-            self.metrics.show(memory.index(), memory.pending());
-        }
+    ///
+    /// # Errors
+    ///
+    /// As [`Admission::see`].
+    pub fn sweep(&self, watch: &Watch, round: u32) -> Result<(), Failure> {
+        let mut memory = self.write()?;
+        memory.sweep(watch, round);
+        self.metrics.show(memory.index(), memory.pending());
+        Ok(())
     }
 
     /// The memory, if it is current; without a cluster it always is.

@@ -71,7 +71,8 @@ impl Freshness {
         (!lines.is_empty()).then(|| lines.join("; "))
     }
 
-    /// Returns when a watch has begun, or begun anew, to be current. Staleness comes without a change.
+    /// Returns when a watch has begun, or begun anew, to be current, or when something was lost. Staleness comes without a
+    /// change.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -115,6 +116,14 @@ impl Watched {
             tracing::info!(resource = self.watch.resource, "watching");
             self.changed.notify_one();
         }
+    }
+
+    /// Something may be missing from the index: it is not current until it was listed again.
+    pub(super) fn lost(&self, trouble: Trouble) {
+        self.listing();
+        self.heard.store(0, Ordering::Release);
+        self.stumbled(trouble);
+        self.changed.notify_one();
     }
 
     /// An attempt failed. The same trouble is told at length once.

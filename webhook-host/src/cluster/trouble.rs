@@ -25,6 +25,8 @@ pub(super) struct Trouble {
 pub(super) enum Verb {
     List,
     Watch,
+    /// Bring what came into the memories.
+    Read,
 }
 
 /// Why it failed.
@@ -44,6 +46,8 @@ pub(super) enum Cause {
     Unreachable,
     /// An answer that can't be read.
     Garbage,
+    /// A fault of this process.
+    Panic,
 }
 
 // === impl Trouble ===
@@ -62,10 +66,16 @@ impl Trouble {
         Self { resource: resource.to_owned(), verb, cause, said: one_line(&said, SAID_CHARS).into_owned() }
     }
 
+    /// What came could not be brought into every memory.
+    pub(super) fn of_a_panic(resource: &str) -> Self {
+        Self { resource: resource.to_owned(), verb: Verb::Read, cause: Cause::Panic, said: String::new() }
+    }
+
     pub(super) const fn verb(&self) -> &'static str {
         match self.verb {
             Verb::List => "list",
             Verb::Watch => "watch",
+            Verb::Read => "read",
         }
     }
 }
@@ -82,12 +92,14 @@ impl fmt::Display for Trouble {
             Cause::Unknown => write!(formatter, "the API server does not know them"),
             Cause::Expired => write!(formatter, "too much has changed since; listing again"),
             Cause::Garbage => write!(formatter, "the answer makes no sense; listing again"),
+            Cause::Panic => write!(formatter, "this process is at fault; listing again"),
             Cause::Unreachable => {
                 write!(formatter, "the API server can't be reached; check its address, and network policies")
             }
             Cause::Status => write!(formatter, "the API server can't answer now"),
         }?;
-        if self.cause == Cause::Garbage { Ok(()) } else { write!(formatter, " ({})", self.said) }
+        let is_all = matches!(self.cause, Cause::Garbage | Cause::Panic);
+        if is_all { Ok(()) } else { write!(formatter, " ({})", self.said) }
     }
 }
 
@@ -104,6 +116,7 @@ impl Cause {
             Self::Status => "status",
             Self::Unreachable => "unreachable",
             Self::Garbage => "garbage",
+            Self::Panic => "panic",
         }
     }
 }
@@ -119,6 +132,8 @@ fn cause(error: &kube::Error) -> Cause {
 
 const fn of_status(code: u16) -> Cause {
     match code {
+        // Any object is a status without a code to the client, an event of an unknown type too.
+        0 => Cause::Garbage,
         401 => Cause::Unauthorized,
         403 => Cause::Forbidden,
         404 => Cause::Unknown,

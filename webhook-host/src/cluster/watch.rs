@@ -4,6 +4,7 @@ use super::freshness::Watched;
 use super::object::Raw;
 use super::trouble::{Cause, Trouble};
 use crate::admission::{Admission, Sighting};
+use crate::judge::Failure;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use kube::Api;
 use kube::runtime::utils::Backoff as _;
@@ -15,14 +16,9 @@ use std::time::{Duration, Instant};
 /// Objects of a page, and of a batch.
 const PAGE: usize = 500;
 
-/// What can come of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// The watcher goes on from where it was.
-    GoOn,
-    /// It may have missed something, and has to list again.
-    Relist,
-}
+/// Something may have been missed: it has to be listed again.
+#[derive(Debug)]
+struct Lost;
 
 /// One resource and who wants to know of it.
 pub(super) struct Follower<const METADATA: bool> {
@@ -58,86 +54,85 @@ impl<const METADATA: bool> Follower<METADATA> {
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let config = Config::default().page_size(page).timeout(seconds);
         loop {
-            let events = pin!(watcher(api.clone(), config.clone()));
-            self.until_lost(events).await;
+            let mut events = pin!(watcher(api.clone(), config.clone()));
+            while let Ok(()) = self.step(events.as_mut()).await {}
         }
     }
 
-    /// Returns when the watcher would go on, though something may have been missed.
-    async fn until_lost(
+    /// Takes the next event, or brings the batch to the memories before there is one. Fails where the watcher would go on,
+    /// though something may have been missed.
+    async fn step(
         &mut self,
-        mut events: Pin<&mut impl Stream<Item = watcher::Result<Event<Raw<METADATA>>>>>,
-    ) {
-        loop {
-            let Some(event) = ready(events.as_mut(), &self.batch).await else {
-                self.flush().await;
-                continue;
-            };
-            match event {
-                Ok(Event::InitApply(object) | Event::Apply(object)) => self.take(object).await,
-                Ok(Event::Init) => self.begin().await,
-                Ok(Event::InitDone) => self.finish().await,
-                Ok(Event::Delete(object)) => self.lose(&object).await,
-                Err(error) if self.stumble(&error).await == Next::Relist => return,
-                Err(_) => {}
-            }
+        events: Pin<&mut impl Stream<Item = watcher::Result<Event<Raw<METADATA>>>>>,
+    ) -> Result<(), Lost> {
+        match ready(events, &self.batch).await {
+            None => self.flush().await,
+            Some(Ok(Event::InitApply(object) | Event::Apply(object))) => self.take(object).await,
+            Some(Ok(Event::Init)) => self.begin().await,
+            Some(Ok(Event::InitDone)) => self.finish().await,
+            Some(Ok(Event::Delete(object))) => self.lose(object).await,
+            Some(Err(error)) => self.stumble(&error).await,
         }
     }
 
-    async fn take(&mut self, object: Raw<METADATA>) {
+    async fn take(&mut self, object: Raw<METADATA>) -> Result<(), Lost> {
         self.batch.push(object);
-        if self.batch.len() >= PAGE {
-            self.flush().await;
-        }
+        if self.batch.len() >= PAGE { self.flush().await } else { Ok(()) }
     }
 
-    async fn begin(&mut self) {
-        self.flush().await;
+    async fn begin(&mut self) -> Result<(), Lost> {
+        self.flush().await?;
         self.watched.listing();
         self.watched.metrics.lists(self.reason);
         self.round += 1;
         self.began = Instant::now();
+        Ok(())
     }
 
     /// What the list does not have is gone.
-    async fn finish(&mut self) {
-        self.flush().await;
+    async fn finish(&mut self) -> Result<(), Lost> {
+        self.flush().await?;
         let (watched, round) = (Arc::clone(&self.watched), self.round);
-        self.on_thread(move |admission| admission.sweep(watched.watch(), round)).await;
+        self.on_thread(move |admission| admission.sweep(watched.watch(), round)).await?;
         self.watched.listed();
         self.backoff.reset();
         self.reason = "failed";
         let time = self.began.elapsed();
         self.watched.metrics.synced(time);
         tracing::info!(resource = self.watched.watch().resource, ?time, "listed");
+        Ok(())
     }
 
-    async fn lose(&mut self, object: &Raw<METADATA>) {
-        self.flush().await;
+    async fn lose(&mut self, object: Raw<METADATA>) -> Result<(), Lost> {
+        self.flush().await?;
         let scope = object.scope(self.watched.watch());
-        self.admissions.iter().for_each(|admission| admission.lose(&scope, object.uid()));
+        self.on_thread(move |admission| admission.lose(&scope, object.uid())).await
     }
 
-    async fn stumble(&mut self, error: &watcher::Error) -> Next {
-        self.flush().await;
+    async fn stumble(&mut self, error: &watcher::Error) -> Result<(), Lost> {
+        self.flush().await?;
         let trouble = Trouble::new(&self.watched.watch().resource, error);
         let cause = trouble.cause;
         self.watched.stumbled(trouble);
-        if let Some(pause) = self.backoff.next() {
-            tokio::time::sleep(pause).await;
-        }
+        self.pause().await;
         // What could not be read is an event that nobody will send again.
         if matches!(cause, Cause::Expired | Cause::Garbage) {
             self.reason = cause.as_str();
-            return Next::Relist;
+            return Err(Lost);
         }
-        Next::GoOn
+        Ok(())
+    }
+
+    async fn pause(&mut self) {
+        if let Some(pause) = self.backoff.next() {
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Brings the batch to the memories.
-    async fn flush(&mut self) {
+    async fn flush(&mut self) -> Result<(), Lost> {
         if self.batch.is_empty() {
-            return;
+            return Ok(());
         }
         let (watched, batch, round) =
             (Arc::clone(&self.watched), std::mem::take(&mut self.batch), self.round);
@@ -148,19 +143,27 @@ impl<const METADATA: bool> Follower<METADATA> {
                 version: object.version(),
                 json: object.json(),
             });
-            admission.see(sightings, round);
+            admission.see(sightings, round)
         })
-        .await;
+        .await
     }
 
-    /// Policies run on a thread for blocking work, so that requests are answered meanwhile.
-    async fn on_thread(&self, work: impl Fn(&Admission) + Send + 'static) {
+    /// Policies run on a thread for blocking work, so that requests are answered meanwhile. What a panic kept from a
+    /// memory is not brought again: the index does not count as current until everything was listed once more.
+    async fn on_thread(
+        &mut self,
+        work: impl Fn(&Admission) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Lost> {
         let admissions = self.admissions.clone();
-        let done =
-            tokio::task::spawn_blocking(move || admissions.iter().for_each(|admission| work(admission)));
-        if done.await.is_err() {
-            tracing::error!(resource = self.watched.watch().resource, "a batch was lost by a panic");
+        let all = move || admissions.iter().try_for_each(|admission| work(admission));
+        if let Ok(Ok(())) = tokio::task::spawn_blocking(all).await {
+            return Ok(());
         }
+        let trouble = Trouble::of_a_panic(&self.watched.watch().resource);
+        self.reason = trouble.cause.as_str();
+        self.watched.lost(trouble);
+        self.pause().await;
+        Err(Lost)
     }
 }
 
