@@ -36,20 +36,29 @@ pub struct Host {
 impl Host {
     /// On free ports of the loopback, with a self-signed certificate.
     pub fn start(arguments: &[&str]) -> Self {
-        Self::spawn(ordinance(&["serve", "--self-signed"]).args(arguments))
+        Self::spawn(ordinance(&["serve", "--self-signed"]).args(arguments), |_| ())
+    }
+
+    /// The same for one that is not ready before something is done, which is after it has logged this text.
+    pub fn start_after(arguments: &[&str], text: &str, then: impl FnOnce()) -> Self {
+        Self::spawn(ordinance(&["serve", "--self-signed"]).args(arguments), |log| {
+            through(log, text);
+            then();
+        })
     }
 
     /// The same with a certificate that the arguments give.
     pub fn with_certificate(arguments: &[&str]) -> Self {
-        Self::spawn(ordinance(&["serve"]).args(arguments))
+        Self::spawn(ordinance(&["serve"]).args(arguments), |_| ())
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    fn spawn(command: &mut Command, meanwhile: impl FnOnce(&mut Lines<BufReader<ChildStderr>>)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ready.json");
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file"]);
         let mut process = command.arg(&file).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        meanwhile(&mut log);
         let seen: Vec<String> = through(&mut log, "ready");
         let ready = std::fs::read(&file).unwrap_or_else(|error| panic!("{error}: {seen:?}"));
         Self { process, log, ready: serde_json::from_slice(&ready).unwrap(), _directory: directory }
