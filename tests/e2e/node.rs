@@ -1,17 +1,63 @@
 //! Pods that really run: what they write, and what their pages say.
 
+mod kinds;
+mod story;
+mod users;
+
 use anyhow::{Result, ensure};
 use ordinance_e2e::{NodeStage, Scenario};
+use serde_json::{Value, json};
+
+/// Where a container of the pages' image has what it serves.
+const PAGES: &str = "/usr/share/nginx/html";
 
 /// All of this file.
 pub fn scenarios() -> Vec<Scenario> {
-    vec![Scenario::on_a_node("node::a_pod_runs_and_serves_its_page", a_pod_runs)]
+    vec![
+        Scenario::on_a_node("node::each_ordinal_keeps_its_own_page", story::founding_story),
+        Scenario::on_a_node("node::replicas_of_every_kind_of_storage_keep_their_pages", kinds::kinds),
+        Scenario::on_a_node("node::a_pod_that_is_not_root_writes_where_it_may", users::users),
+    ]
 }
 
-async fn a_pod_runs(stage: &mut NodeStage<'_>) -> Result<()> {
-    stage.kubectl().ok("run alone --image=nginx:1.27").await?;
-    let page = stage.page("alone").await?;
-    stage.took("a pod and its page");
-    ensure!(page == "alone\n", "{page:?}");
+/// The pages of both replicas of a set.
+async fn pages(stage: &NodeStage<'_>, set: &str) -> Result<[String; 2]> {
+    // The last to start has written when it serves, and so have those before it.
+    let last = stage.page(&format!("{set}-1"), "").await?;
+    Ok([stage.page(&format!("{set}-0"), "").await?, last])
+}
+
+/// Each replica's page says its own name.
+async fn own_pages(stage: &NodeStage<'_>, set: &str) -> Result<()> {
+    let pages = pages(stage, set).await?;
+    ensure!(pages == [format!("{set}-0\n"), format!("{set}-1\n")], "{pages:?}");
     Ok(())
+}
+
+/// A set of two replicas, started together, which write and serve their pages.
+fn set(name: &str, volumes: Value, templates: Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": { "name": name },
+        "spec": {
+            "replicas": 2,
+            "podManagementPolicy": "Parallel",
+            "serviceName": name,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": {
+                    "terminationGracePeriodSeconds": 1,
+                    "containers": [{
+                        "name": "pages",
+                        "image": "nginx:1.27",
+                        "volumeMounts": [{ "name": "www", "mountPath": PAGES }],
+                    }],
+                    "volumes": volumes,
+                },
+            },
+            "volumeClaimTemplates": templates,
+        },
+    })
 }

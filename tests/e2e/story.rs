@@ -8,7 +8,7 @@ use ordinance_cluster::{Ran, until};
 use ordinance_e2e::{PATIENCE, Place, Scenario, Stage, mounts, variables};
 
 /// Where the manifests are.
-const STORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/examples/founding-story");
+pub const STORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/examples/founding-story");
 
 /// Where the manifests put the set.
 const NAMESPACE: &str = "default";
@@ -17,7 +17,7 @@ const NAMESPACE: &str = "default";
 const POD_NAME: &str = "$(ORDINANCE_POD_NAME)";
 
 /// What kubectl says of the second volume, in one line.
-const REFUSAL: &str = "denied the request: PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \
+pub const REFUSAL: &str = "denied the request: PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \
                        \"pv\": two volumes on one directory overwrite each other's files.";
 
 /// All of this file.

@@ -99,17 +99,19 @@ impl<'a> NodeStage<'a> {
         self.cluster.access().kubectl()
     }
 
-    /// The page that a pod of the namespace `default` serves, once it serves one. Its address exists inside only.
+    /// A page, by its path, that a pod of the namespace `default` serves, once it does. Its address exists inside only.
     ///
     /// # Errors
     ///
     /// That there is no page in time.
-    pub async fn page(&self, pod: &str) -> Result<String> {
+    pub async fn page(&self, pod: &str, path: &str) -> Result<String> {
         let pods: Api<Pod> = Api::default_namespaced(self.cluster.access().client());
         until(&format!("the page of {pod}"), PATIENCE, async || {
-            let address = pods.get(pod).await?.status.and_then(|status| status.pod_ip);
+            let pod = pods.get_opt(pod).await?;
+            let address = pod.and_then(|pod| pod.status).and_then(|status| status.pod_ip);
             let Some(address) = address else { return Ok(None) };
-            let page = tokio::task::spawn_blocking(move || page(&address)).await?;
+            let url = format!("http://{address}/{path}");
+            let page = tokio::task::spawn_blocking(move || page(&url)).await?;
             Ok(page.ok())
         })
         .await
@@ -125,8 +127,8 @@ impl<'a> NodeStage<'a> {
     }
 }
 
-fn page(address: &str) -> Result<String> {
+fn page(url: &str) -> Result<String> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(PAGE)).proxy(None).build().into();
-    Ok(agent.get(format!("http://{address}/")).call()?.body_mut().read_to_string()?)
+    Ok(agent.get(url).call()?.body_mut().read_to_string()?)
 }
