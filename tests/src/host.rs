@@ -5,8 +5,8 @@ use ordinance::engine::{Engine, Policy};
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance_case::Build;
-use ordinance_case::manifest::Manifest;
 use ordinance_contract::{Request, Verdict};
+use ordinance_manifests::Manifest;
 use std::time::{Duration, Instant};
 
 /// More than any review takes, on a machine that does other things too.

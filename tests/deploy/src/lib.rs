@@ -9,7 +9,7 @@ mod webhook;
 pub use typed::check;
 pub use webhook::{FailurePolicy, Webhook};
 
-use ordinance_case::manifest;
+use ordinance_manifests::{Manifest, read};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +36,8 @@ pub fn manifest() -> Result<Vec<Value>, String> {
 ///
 /// The first that can't be read.
 pub fn objects(text: &str) -> Result<Vec<Value>, String> {
-    let object = |object: manifest::Manifest| serde_json::from_str(&object.json);
-    manifest::read(text, "default")
+    let object = |object: Manifest| serde_json::from_str(&object.json);
+    read(text, "default")
         .into_iter()
         .map(|read| object(read.map_err(|error| error.to_string())?).map_err(|error| error.to_string()))
         .collect()

@@ -1,7 +1,8 @@
 //! Requests to try things on: those of the cases and the recorded ones.
 
-use ordinance_case::{Case, files, manifest::Manifest, recorded};
+use ordinance_case::{Case, files, recorded};
 use ordinance_contract::Request;
+use ordinance_manifests::Manifest;
 use std::fs;
 use std::path::Path;
 

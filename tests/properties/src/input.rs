@@ -3,7 +3,7 @@
 //! Where several texts are wanted the bytes are split at the record separator, U+001E.
 
 use crate::laws::lawful;
-use ordinance_case::{Case, manifest};
+use ordinance_case::Case;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
 use ordinance_index::Index;
 use ordinance_policy::{Settings, check_settings, keys, review};
@@ -43,7 +43,7 @@ pub fn settings(bytes: &[u8]) {
 /// Manifests and cases.
 pub fn manifests(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    for manifest in manifest::read(&text, "default").into_iter().flatten() {
+    for manifest in ordinance_manifests::read(&text, "default").into_iter().flatten() {
         assert!(serde_json::from_str::<&serde_json::value::RawValue>(&manifest.json).is_ok());
     }
     let _either = Case::parse(&text);

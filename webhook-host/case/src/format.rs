@@ -1,8 +1,9 @@
 //! The format of a case: what stands in the file, and the case that it means.
 
 use crate::json::Json;
-use crate::manifest::{self, Manifest, Unreadable};
+use crate::yaml;
 use ordinance_contract::{Annotation, Cause, Operation, Phase, Request, Scope, Verdict};
+use ordinance_manifests::{Manifest, Unreadable, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -176,8 +177,8 @@ impl Case {
     ///
     /// What is not a case, with its place: an unknown key, a value of the wrong type, an object that is none.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        let file: File = serde_saphyr::from_str_with_options(text, manifest::options())
-            .map_err(|error| manifest::unreadable(&error))?;
+        let file: File = serde_saphyr::from_str_with_options(text, yaml::options())
+            .map_err(|error| yaml::unreadable(&error))?;
         file.check().map_err(|message| Unreadable { line: 1, column: 1, message })
     }
 }
@@ -215,7 +216,7 @@ fn agrees(expect: &Expect, phases: &[Phase]) -> Result<(), String> {
 }
 
 fn stored((position, Json(object)): (usize, &Json)) -> Result<Manifest, String> {
-    manifest::parse(object, 1, NAMESPACE).map_err(|error| format!("state[{position}]: {}", error.message))
+    parse(object, 1, NAMESPACE).map_err(|error| format!("state[{position}]: {}", error.message))
 }
 
 /// Where objects are that name no namespace.
@@ -250,7 +251,7 @@ impl Asked {
     /// What the request is about: the object's own words, unless the request says it.
     fn subject(&self) -> Result<(Scope<'static>, String), String> {
         let object = self.object.as_ref().or(self.old_object.as_ref());
-        let manifest = object.map(|Json(text)| manifest::parse(text, 1, NAMESPACE));
+        let manifest = object.map(|Json(text)| parse(text, 1, NAMESPACE));
         let (mut scope, kind) = match (manifest, &self.resource, &self.kind) {
             (Some(Ok(manifest)), _, own) => (manifest.scope, own.clone().unwrap_or(manifest.kind)),
             (_, Some(_), Some(kind)) => (Scope::default(), kind.clone()),

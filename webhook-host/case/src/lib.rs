@@ -2,15 +2,15 @@
 //!
 //! A case is a YAML file: settings, the objects that exist, a request, and the whole verdict that is expected of the
 //! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless()`]
-//! writes what it answered into the file. [`manifest`] reads Kubernetes objects, for cases and for the command line.
+//! writes what it answered into the file.
 
 mod bless;
 mod file;
 mod format;
 mod json;
-pub mod manifest;
 mod recorded;
 mod run;
+mod yaml;
 
 pub use bless::bless;
 pub use file::{Bless, check_file, files};

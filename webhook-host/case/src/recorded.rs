@@ -2,9 +2,10 @@
 
 use crate::file::{Bless, difference};
 use crate::format::Answer;
-use crate::manifest::{self, Manifest};
 use crate::run::Build;
+use crate::yaml;
 use ordinance_contract::{Operation, Phase, Request, Scope};
+use ordinance_manifests::Manifest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -63,7 +64,7 @@ pub fn check_recorded(directory: &Path, build: &dyn Build, blessing: Bless) -> R
     }
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let expected: Answers =
-        serde_saphyr::from_str_with_options(&text, manifest::options()).map_err(|error| error.to_string())?;
+        serde_saphyr::from_str_with_options(&text, yaml::options()).map_err(|error| error.to_string())?;
     if expected == answers { Ok(()) } else { Err(difference(&expected, &answers)) }
 }
 
@@ -89,6 +90,7 @@ fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
             kind: request.kind.to_string(),
             json: object.to_string(),
             line: 1,
+            bytes: 0..0,
         });
     }
 }

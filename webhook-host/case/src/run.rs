@@ -1,9 +1,9 @@
 //! The run of a case: what a build of a policy answers.
 
 use crate::format::{Answer, Case, Expect};
-use crate::manifest::Manifest;
 use ordinance_contract::{Holding, Key, Outcome, Phase, Request, Scope, Verdict};
 use ordinance_index::Index;
+use ordinance_manifests::Manifest;
 use serde_json::Value;
 
 /// A build of a policy with whatever stands around it: asked as an API server would.

@@ -1,7 +1,7 @@
 //! How deep JSON nests, without reading it.
 
 /// Whether brackets outside strings nest deeper than that. One pass; what is not JSON is left to the parser.
-pub(super) fn exceeds(json: &[u8], limit: usize) -> bool {
+pub fn exceeds(json: &[u8], limit: usize) -> bool {
     let mut depth = 0_usize;
     let mut bytes = json.iter();
     while let Some(&byte) = bytes.next() {

@@ -1,0 +1,164 @@
+//! What the reader of manifests does with texts of all kinds.
+
+use super::*;
+
+fn objects(text: &str) -> Vec<Manifest> {
+    read(text, "default").into_iter().collect::<Result<_, _>>().expect("readable")
+}
+
+fn fault(text: &str) -> Unreadable {
+    read(text, "default").into_iter().find_map(Result::err).expect("unreadable")
+}
+
+fn names(text: &str) -> Vec<(String, u64)> {
+    objects(text).iter().map(|object| (object.scope.name.to_string(), object.line)).collect()
+}
+
+const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: c\n";
+
+#[test]
+fn reads_an_object_with_its_keys_in_their_order() {
+    let text = "# first\nkind: StatefulSet\napiVersion: apps/v1\nmetadata: {namespace: shop, name: web}\nspec: {b: 1, a: 0.5}\n";
+    assert_eq!(
+        objects(text),
+        [Manifest {
+            scope: Scope {
+                group: "apps".into(),
+                version: "v1".into(),
+                resource: "statefulsets".into(),
+                subresource: "".into(),
+                namespace: "shop".into(),
+                name: "web".into(),
+            },
+            kind: "StatefulSet".to_owned(),
+            json: r#"{"kind":"StatefulSet","apiVersion":"apps/v1","metadata":{"namespace":"shop","name":"web"},"spec":{"b":1,"a":0.5}}"#.to_owned(),
+            line: 2,
+            bytes: 8..text.len() - 1,
+        }]
+    );
+}
+
+#[test]
+fn passes_json_on_byte_for_byte() {
+    let text = "{\"apiVersion\": \"v1\", \"kind\": \"Secret\",\n\t\"big\": 123456789012345678901234567890}";
+    assert_eq!(objects(text)[0].json, text);
+}
+
+#[test]
+fn puts_an_object_without_a_namespace_into_the_default_one_unless_its_kind_has_none() {
+    assert_eq!(objects(CLAIM)[0].scope.namespace, "default");
+    let volume = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: pv, namespace: wrong}";
+    assert_eq!(objects(volume)[0].scope.namespace, "");
+}
+
+#[test]
+fn reads_documents_and_lists_in_their_order_with_their_lines() {
+    let text = "---\n---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n\
+        - apiVersion: apps/v1\n  kind: StatefulSetList\n  items:\n  - kind: StatefulSet\n    apiVersion: apps/v1\n    metadata: {name: b}\n\
+        ---\napiVersion: v1\nkind: Pod\nmetadata: {name: c}\n";
+    assert_eq!(names(text), [("a".to_owned(), 8), ("b".to_owned(), 14), ("c".to_owned(), 18)]);
+}
+
+#[test]
+fn reads_a_list_of_json_with_its_lines() {
+    let text = "{\"kind\":\"List\",\"items\":[\n {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}},\n\
+         {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\"}}]}\n\
+        {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"c\"}}";
+    assert_eq!(names(text), [("a".to_owned(), 2), ("b".to_owned(), 3), ("c".to_owned(), 4)]);
+}
+
+#[test]
+fn takes_items_for_a_list_only_in_a_list() {
+    let text = "apiVersion: v1\nkind: Odd\nmetadata: {name: o}\nitems: [1, {a: b}]\n";
+    assert_eq!(
+        objects(text)[0].json,
+        r#"{"apiVersion":"v1","kind":"Odd","metadata":{"name":"o"},"items":[1,{"a":"b"}]}"#
+    );
+}
+
+#[test]
+fn reads_a_byte_order_mark_and_windows_line_ends() {
+    let windows = format!("\u{feff}{}", CLAIM.replace('\n', "\r\n"));
+    let json = |text| objects(text).into_iter().map(|object| object.json).collect::<Vec<_>>();
+    assert_eq!(json(&windows), json(CLAIM));
+}
+
+#[test]
+fn reads_yaml_as_kubectl_does() {
+    let text = format!("{CLAIM}spec: {{a: yes, b: 0644, c: off, d: '0644', e: 1e3, 8080: x, f: !!str 1}}\n");
+    let json = &objects(&text)[0].json;
+    assert!(
+        json.ends_with(r#""spec":{"a":true,"b":420,"c":false,"d":"0644","e":1000.0,"8080":"x","f":"1"}}"#),
+        "{json}"
+    );
+}
+
+#[test]
+fn names_line_and_column_of_a_fault() {
+    let error = fault("apiVersion: v1\nkind: Pod\n  metadata: {}\n");
+    assert_eq!((error.line, error.column > 0), (3, true), "{error}");
+    let error = fault("{\"apiVersion\": \"v1\",\n \"kind\" \"Pod\"}");
+    assert_eq!(error.line, 2, "{error}");
+}
+
+#[test]
+fn refuses_a_key_that_is_there_twice() {
+    let error = fault(&format!("{CLAIM}kind: Pod\n"));
+    assert_eq!((error.line, error.column), (5, 1), "{error}");
+}
+
+#[test]
+fn reads_on_after_a_document_that_is_no_object() {
+    let read = read(&format!("metadata: {{}}\n---\nhello\n---\n{CLAIM}"), "default");
+    let errors: Vec<String> =
+        read.iter().flat_map(|one| one.as_ref().err()).map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "line 1, column 1: not a Kubernetes object: kind is not set",
+            "line 3, column 1: not a Kubernetes object: a mapping with apiVersion and kind belongs here",
+        ]
+    );
+    assert!(read[2].is_ok());
+}
+
+#[test]
+fn refuses_to_nest_without_end() {
+    let deep = format!("apiVersion: v1\nkind: Pod\nspec: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(fault(&deep).line > 0);
+    let deep = format!(
+        "{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    assert!(fault(&deep).line > 0);
+}
+
+#[test]
+fn refuses_a_bomb_of_aliases() {
+    let mut text = String::from("apiVersion: v1\nkind: Pod\na0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(9);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
+    }
+    assert!(fault(&text).line > 0);
+}
+
+#[test]
+fn guesses_resources_as_kubectl_does() {
+    let plurals =
+        ["StatefulSet", "StorageClass", "Ingress", "NetworkPolicy", "Endpoints", "Gateway", "Switch"]
+            .map(plural);
+    assert_eq!(
+        plurals,
+        [
+            "statefulsets",
+            "storageclasses",
+            "ingresses",
+            "networkpolicies",
+            "endpoints",
+            "gateways",
+            "switches"
+        ]
+    );
+}

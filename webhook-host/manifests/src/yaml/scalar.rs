@@ -1,0 +1,168 @@
+//! What a plain scalar means to kubectl: the rules of YAML 1.1, as its parser has them.
+
+use crate::yaml::quote;
+use granit_parser::ScalarStyle;
+use serde_json::Number;
+
+/// What a plain scalar stands for.
+#[derive(Debug, PartialEq)]
+enum Plain {
+    Null,
+    Boolean(bool),
+    Number(Number),
+    /// Not a number, or more than any: JSON has no words for it.
+    Infinite,
+    Text,
+}
+
+/// Appends a scalar as JSON; `tag` is the suffix of a tag of YAML's own.
+///
+/// # Errors
+///
+/// It is a number that JSON can't hold.
+pub(super) fn write(
+    json: &mut String,
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&str>,
+) -> Result<(), &'static str> {
+    let plain = match tag {
+        Some("bool" | "float" | "int" | "null") => meaning(text),
+        None if style == ScalarStyle::Plain => meaning(text),
+        _ => Plain::Text,
+    };
+    match plain {
+        Plain::Null => json.push_str("null"),
+        Plain::Boolean(value) => json.push_str(if value { "true" } else { "false" }),
+        Plain::Number(number) => json.push_str(&number.to_string()),
+        Plain::Infinite => return Err("not a finite number, which is all that JSON can hold"),
+        Plain::Text => quote(json, text),
+    }
+    Ok(())
+}
+
+fn meaning(text: &str) -> Plain {
+    match text.as_bytes().first() {
+        None | Some(b'~' | b'.' | b'+' | b'-' | b'0'..=b'9') => {}
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O') if text.len() <= 5 => {}
+        _ => return Plain::Text,
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Plain::Boolean(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Plain::Boolean(false)
+        }
+        ".nan" | ".NaN" | ".NAN" => Plain::Infinite,
+        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") => Plain::Infinite,
+        _ => number(&text.replace('_', "")).map_or(Plain::Text, Plain::Number),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'-' => ("-", text.get(1..)?),
+        b'+' => ("", text.get(1..)?),
+        _ => ("", text),
+    };
+    if !digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        return None;
+    }
+    integer(sign, digits).or_else(|| float(text, digits))
+}
+
+/// By its prefix hexadecimal, octal or binary.
+fn integer(sign: &str, digits: &str) -> Option<Number> {
+    let (radix, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
+        [b'0', b'o' | b'O', ..] => (8, digits.get(2..)?),
+        [b'0', b'b' | b'B', ..] => (2, digits.get(2..)?),
+        [b'0', _, ..] => (8, digits.get(1..)?),
+        _ => (10, digits),
+    };
+    if !digits.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        return None;
+    }
+    match sign {
+        "-" => i64::from_str_radix(&format!("-{digits}"), radix).ok().map(Number::from),
+        _ => u64::from_str_radix(digits, radix).ok().map(Number::from),
+    }
+}
+
+fn float(text: &str, digits: &str) -> Option<Number> {
+    let decimal = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+    if !digits.bytes().all(decimal) {
+        return None;
+    }
+    text.parse().ok().and_then(Number::from_f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> String {
+        let mut json = String::new();
+        write(&mut json, text, ScalarStyle::Plain, None).map_or_else(|error| error.to_owned(), |()| json)
+    }
+
+    #[test]
+    fn means_what_it_means_to_kubectl() {
+        for (text, expected) in [
+            ("", "null"),
+            ("~", "null"),
+            ("NULL", "null"),
+            ("nUll", "\"nUll\""),
+            ("yes", "true"),
+            ("y", "true"),
+            ("No", "false"),
+            ("yEs", "\"yEs\""),
+            ("1", "1"),
+            ("-7", "-7"),
+            ("+7", "7"),
+            ("0", "0"),
+            ("0644", "420"),
+            ("0o644", "420"),
+            ("08", "8.0"),
+            ("0x1F", "31"),
+            ("0b101", "5"),
+            ("1_000", "1000"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "1.8446744073709552e+19"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("1.5", "1.5"),
+            (".5", "0.5"),
+            ("1e3", "1000.0"),
+            ("1e999", "\"1e999\""),
+            (".", "\".\""),
+            ("-", "\"-\""),
+            ("+x", "\"+x\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("10Gi", "\"10Gi\""),
+            ("100m", "\"100m\""),
+            ("12e", "\"12e\""),
+            ("2001-12-14", "\"2001-12-14\""),
+            ("1:30", "\"1:30\""),
+            ("0x", "\"0x\""),
+            ("--1", "\"--1\""),
+            ("inf", "\"inf\""),
+            ("a\"b\\\n", "\"a\\\"b\\\\\\n\""),
+        ] {
+            assert_eq!(json(text), expected, "{text}");
+        }
+        assert!(json(".inf").contains("finite") && json("-.Inf").contains("finite"));
+    }
+
+    #[test]
+    fn a_tag_or_quotes_decide() {
+        let tagged = |style, tag| {
+            let mut json = String::new();
+            write(&mut json, "1", style, tag).map(|()| json)
+        };
+        assert_eq!(tagged(ScalarStyle::DoubleQuoted, None), Ok("\"1\"".to_owned()));
+        assert_eq!(tagged(ScalarStyle::Plain, Some("str")), Ok("\"1\"".to_owned()));
+        assert_eq!(tagged(ScalarStyle::SingleQuoted, Some("int")), Ok("1".to_owned()));
+    }
+}
