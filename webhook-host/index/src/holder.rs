@@ -1,36 +1,80 @@
 //! An object that holds or uses keys: its identity, and its order by name.
 
+use hashbrown::Equivalent;
 use ordinance_contract::Scope;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// An object. Equal if it is the same one, whatever the version of the API; ordered by name first.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder(Arc<Scope<'static>>);
+pub(crate) struct Holder(Arc<Object>);
+
+/// What kind of object it is; there are few of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Kind {
+    group: Box<str>,
+    version: Box<str>,
+    resource: Box<str>,
+    subresource: Box<str>,
+}
+
+#[derive(Debug)]
+struct Object {
+    kind: Arc<Kind>,
+    namespace: Arc<str>,
+    name: Box<str>,
+}
+
+/// What makes it this object and no other.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Identity<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    resource: &'a str,
+    group: &'a str,
+    subresource: &'a str,
+}
 
 // === impl Holder ===
 
 impl Holder {
-    pub(crate) fn scope(&self) -> &Scope<'static> {
-        &self.0
+    pub(crate) fn new(kind: Arc<Kind>, namespace: Arc<str>, name: &str) -> Self {
+        Self(Arc::new(Object { kind, namespace, name: name.into() }))
     }
 
-    /// What makes it this object and no other.
-    fn identity(&self) -> [&str; 5] {
-        [&self.0.name, &self.0.namespace, &self.0.resource, &self.0.group, &self.0.subresource]
+    pub(crate) fn scope(&self) -> Scope<'static> {
+        let Object { kind, namespace, name } = &*self.0;
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        Scope {
+            group: owned(&kind.group),
+            version: owned(&kind.version),
+            resource: owned(&kind.resource),
+            subresource: owned(&kind.subresource),
+            namespace: owned(namespace),
+            name: owned(name),
+        }
     }
-}
 
-impl From<&Scope<'_>> for Holder {
-    fn from(scope: &Scope<'_>) -> Self {
-        Self(Arc::new(scope.clone().into_owned()))
+    pub(crate) fn kind(&self) -> &Arc<Kind> {
+        &self.0.kind
+    }
+
+    pub(crate) fn namespace(&self) -> &Arc<str> {
+        &self.0.namespace
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        let Object { kind, namespace, name } = &*self.0;
+        let Kind { group, resource, subresource, .. } = &**kind;
+        Identity { name, namespace, resource, group, subresource }
     }
 }
 
 impl PartialEq for Holder {
     fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
+        Arc::ptr_eq(&self.0, &other.0) || self.identity() == other.identity()
     }
 }
 
@@ -51,5 +95,44 @@ impl Ord for Holder {
 impl Hash for Holder {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.identity().hash(state);
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    pub(crate) fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// Whether it is of this resource, whatever the version of the API.
+    pub(crate) fn is_of(&self, group: &str, resource: &str) -> bool {
+        &*self.group == group && &*self.resource == resource
+    }
+}
+
+impl From<&Scope<'_>> for Kind {
+    fn from(scope: &Scope<'_>) -> Self {
+        Self {
+            group: (*scope.group).into(),
+            version: (*scope.version).into(),
+            resource: (*scope.resource).into(),
+            subresource: (*scope.subresource).into(),
+        }
+    }
+}
+
+// === impl Identity ===
+
+impl<'a> From<&'a Scope<'_>> for Identity<'a> {
+    fn from(scope: &'a Scope<'_>) -> Self {
+        let Scope { group, resource, subresource, namespace, name, .. } = scope;
+        Self { name, namespace, resource, group, subresource }
+    }
+}
+
+impl Equivalent<Holder> for Identity<'_> {
+    fn equivalent(&self, holder: &Holder) -> bool {
+        *self == holder.identity()
     }
 }

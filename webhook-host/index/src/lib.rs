@@ -3,22 +3,32 @@
 //! A look-up costs the length of the path and the number of answers, never the size of the cluster: every node knows who
 //! is below it, grouped by what their keys say. The index knows nothing of what keys mean.
 
+mod few;
 mod holder;
 mod node;
+mod pool;
 
-use holder::Holder;
+use holder::{Holder, Identity, Kind};
 use node::{Group, Node};
 use ordinance_contract::{Holding, Key, Scope, Stance};
+use pool::Pool;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::RandomState;
+use std::sync::Arc;
 
 /// Segments of a key's path. Every segment costs a node; no file system takes a path as deep as this.
 pub const MAX_DEPTH: usize = 256;
 
 /// The keys of all objects that exist.
+///
+/// A cluster has a hundred thousand: so texts are shared, and places that one object has to itself are small.
 #[derive(Debug, Default)]
 pub struct Index {
-    realms: HashMap<String, Node>,
-    objects: HashMap<Holder, Entry>,
+    realms: HashMap<Arc<str>, Node>,
+    objects: hashbrown::HashMap<Holder, Entry, RandomState>,
+    kinds: Pool<Kind>,
+    namespaces: Pool<str>,
+    groups: Pool<Group>,
     resources: BTreeMap<String, usize>,
     keys: usize,
     segments: usize,
@@ -27,9 +37,18 @@ pub struct Index {
 /// What is known of an object.
 #[derive(Debug)]
 struct Entry {
-    keys: Vec<Key>,
+    /// Sorted.
+    keys: Box<[Held]>,
     /// The last list that it was seen in.
     round: u32,
+}
+
+/// A key as it is kept, in texts that it shares with others.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    realm: Arc<str>,
+    path: Box<[Arc<str>]>,
+    group: Arc<Group>,
 }
 
 /// A key is deeper than [`MAX_DEPTH`].
@@ -51,10 +70,7 @@ pub struct TooMany {
 /// An answer that is not copied yet. Its order is that of the answers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Found<'a> {
-    realm: &'a str,
-    path: &'a [String],
-    stance: Stance,
-    note: &'a str,
+    held: &'a Held,
     holder: &'a Holder,
     count: usize,
 }
@@ -89,12 +105,13 @@ impl Index {
 
     /// Whether this object holds or uses something.
     pub fn contains(&self, object: &Scope<'_>) -> bool {
-        self.objects.contains_key(&Holder::from(object))
+        self.objects.contains_key(&Identity::from(object))
     }
 
     /// What an object holds and uses.
     pub fn keys_of(&self, object: &Scope<'_>) -> Vec<Key> {
-        self.of(&Holder::from(object)).to_vec()
+        let entry = self.objects.get(&Identity::from(object));
+        entry.into_iter().flat_map(|entry| &entry.keys).map(Key::from).collect()
     }
 
     /// Sets what an object holds and uses, in place of what it did; keys that it only looks at are passed over. It counts
@@ -120,9 +137,8 @@ impl Index {
     /// without them says that they are gone. Costs the number of all objects.
     pub fn sweep(&mut self, group: &str, resource: &str, round: u32) -> Vec<Scope<'static>> {
         let is_gone = |(holder, entry): (&Holder, &Entry)| {
-            let object = holder.scope();
-            let gone = object.group == group && object.resource == resource && entry.round < round;
-            gone.then(|| object.clone())
+            let gone = entry.round < round && holder.kind().is_of(group, resource);
+            gone.then(|| holder.scope())
         };
         let gone: Vec<Scope<'static>> = self.objects.iter().filter_map(is_gone).collect();
         gone.iter().for_each(|object| self.remove(object));
@@ -145,10 +161,11 @@ impl Index {
     /// There are more than `limit` answers.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
         let is_stored = !except.name.is_empty() && except.subresource.is_empty();
-        let except = is_stored.then(|| Holder::from(except));
+        let except = is_stored.then(|| Identity::from(except));
+        let except = except.and_then(|own| self.objects.get_key_value(&own)).map(|(own, _)| own);
         let mut found = BTreeSet::new();
         for key in keys {
-            for answer in self.whole(key, except.as_ref()).chain(self.grouped(key, except.as_ref())) {
+            for answer in self.whole(key, except).chain(self.grouped(key, except)) {
                 found.insert(answer);
                 if found.len() > limit {
                     return Err(TooMany { limit });
@@ -164,27 +181,42 @@ impl Index {
             return Err(TooDeep { segments });
         }
         let before = self.take(&object);
-        let round = round.or(before.map(|entry| entry.round)).unwrap_or_default();
+        let round = round.or(before).unwrap_or_default();
         let keys: BTreeSet<Key> = keys.into_iter().filter(|key| key.stance != Stance::Looks).collect();
         if !keys.is_empty() {
-            self.add(Holder::from(&object), Entry { keys: keys.into_iter().collect(), round });
+            self.add(&object, &keys, round);
         }
         Ok(())
     }
 
-    fn take(&mut self, object: &Scope<'_>) -> Option<Entry> {
-        let (holder, entry) = self.objects.remove_entry(&Holder::from(object))?;
-        self.count_out(&object.resource);
+    /// Removes an object; returns the last list that it was seen in.
+    fn take(&mut self, object: &Scope<'_>) -> Option<u32> {
+        let (holder, entry) = self.objects.remove_entry(&Identity::from(object))?;
+        self.count_out(holder.kind().resource());
         self.keys -= entry.keys.len();
-        for key in &entry.keys {
-            self.segments -= key.path.len();
-            let Some(root) = self.realms.get_mut(&key.realm) else { continue };
-            root.remove(&key.path, &Group::from(key), &holder);
-            if root.is_empty() {
-                self.realms.remove(&key.realm);
-            }
+        for held in entry.keys {
+            self.segments -= held.path.len();
+            self.remove_key(&held, &holder);
+            self.groups.release(held.group);
         }
-        Some(entry)
+        self.forget(holder);
+        Some(entry.round)
+    }
+
+    fn remove_key(&mut self, held: &Held, holder: &Holder) {
+        let Some(root) = self.realms.get_mut(&held.realm) else { return };
+        root.remove(&held.path, &held.group, holder);
+        if root.is_empty() {
+            self.realms.remove(&held.realm);
+        }
+    }
+
+    /// Gives back what it shared with others.
+    fn forget(&mut self, holder: Holder) {
+        let (kind, namespace) = (Arc::clone(holder.kind()), Arc::clone(holder.namespace()));
+        drop(holder);
+        self.kinds.release(kind);
+        self.namespaces.release(namespace);
     }
 
     fn count_out(&mut self, resource: &str) {
@@ -195,74 +227,100 @@ impl Index {
         }
     }
 
-    fn add(&mut self, holder: Holder, entry: Entry) {
-        *self.resources.entry(holder.scope().resource.to_string()).or_default() += 1;
-        self.keys += entry.keys.len();
-        for key in &entry.keys {
-            self.segments += key.path.len();
-            let root = self.realms.entry(key.realm.clone()).or_default();
-            root.insert(&key.path, &Group::from(key), &holder);
-        }
-        self.objects.insert(holder, entry);
+    fn add(&mut self, object: &Scope<'_>, keys: &BTreeSet<Key>, round: u32) {
+        let kind = self.kinds.share(Kind::from(object));
+        *self.resources.entry(kind.resource().to_owned()).or_default() += 1;
+        let holder = Holder::new(kind, self.namespaces.share(&*object.namespace), &object.name);
+        self.keys += keys.len();
+        let keys = keys.iter().map(|key| self.add_key(key, &holder)).collect();
+        self.objects.insert(holder, Entry { keys, round });
+    }
+
+    fn add_key(&mut self, key: &Key, holder: &Holder) -> Held {
+        self.segments += key.path.len();
+        let group = self.groups.share(Group::from(key));
+        let known = self.realms.get_key_value(key.realm.as_str()).map(|(realm, _)| Arc::clone(realm));
+        let realm = known.unwrap_or_else(|| key.realm.as_str().into());
+        let root = self.realms.entry(Arc::clone(&realm)).or_default();
+        Held { realm, path: root.insert(&key.path, &group, holder), group }
     }
 
     /// Keys that are equal to this one or above it.
     fn whole<'a>(&'a self, key: &'a Key, except: Option<&'a Holder>) -> impl Iterator<Item = Found<'a>> {
-        let way = self.realms.get(&key.realm).into_iter().flat_map(|root| root.way(&key.path));
+        let way = self.realms.get(key.realm.as_str()).into_iter().flat_map(|root| root.way(&key.path));
         way.enumerate().flat_map(move |(depth, node)| {
-            let here = node.here().iter().filter(move |holder| Some(*holder) != except);
+            let here = node.here().filter(move |holder| Some(*holder) != except);
             here.flat_map(move |holder| self.at(key, depth, holder))
         })
     }
 
     /// All that a holder has at the first segments of a key.
     fn at<'a>(&'a self, key: &'a Key, depth: usize, holder: &'a Holder) -> impl Iterator<Item = Found<'a>> {
-        let place = key.path.get(..depth).unwrap_or(&key.path);
         self.of(holder)
             .iter()
-            .filter(move |held| held.realm == key.realm && held.path == place)
-            .map(move |held| Found::new(held, holder, 1))
+            .filter(move |held| held.path.len() == depth && held.is_on_the_way_to(key))
+            .map(move |held| Found { held, holder, count: 1 })
     }
 
     /// Keys below this one, one of a group.
     fn grouped<'a>(&'a self, key: &'a Key, except: Option<&'a Holder>) -> impl Iterator<Item = Found<'a>> {
-        let node = self.realms.get(&key.realm).and_then(|root| root.find(&key.path));
+        let node = self.realms.get(key.realm.as_str()).and_then(|root| root.find(&key.path));
         let groups = node.into_iter().flat_map(Node::below);
         groups.filter_map(move |(group, holders)| {
-            let first = holders.keys().find(|holder| Some(*holder) != except)?;
-            let count = holders.len() - usize::from(except.is_some_and(|own| holders.contains_key(own)));
-            let below = |held: &&Key| {
-                held.realm == key.realm
-                    && held.path.len() > key.path.len()
-                    && held.path.starts_with(&key.path)
-                    && Group::from(*held) == *group
-            };
-            let held = self.of(first).iter().filter(below).min()?;
-            Some(Found::new(held, first, count))
+            let (holder, ()) = holders.iter().find(|(holder, ())| Some(*holder) != except)?;
+            let count = holders.len() - usize::from(except.is_some_and(|own| holders.get(own).is_some()));
+            let below = |held: &&Held| *held.group == *group && held.is_below(key);
+            let held = self.of(holder).iter().find(below)?;
+            Some(Found { held, holder, count })
         })
     }
 
-    fn of(&self, holder: &Holder) -> &[Key] {
+    fn of(&self, holder: &Holder) -> &[Held] {
         self.objects.get(holder).map_or(&[], |entry| &entry.keys)
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Whether it is this key or above it.
+    fn is_on_the_way_to(&self, key: &Key) -> bool {
+        self.path.len() <= key.path.len() && self.agrees_with(key)
+    }
+
+    fn is_below(&self, key: &Key) -> bool {
+        self.path.len() > key.path.len() && self.agrees_with(key)
+    }
+
+    /// Whether one of both is the other or above it.
+    fn agrees_with(&self, key: &Key) -> bool {
+        let mut segments = self.path.iter().zip(&key.path);
+        *self.realm == *key.realm && segments.all(|(mine, other)| **mine == **other)
+    }
+}
+
+impl From<&Held> for Key {
+    fn from(held: &Held) -> Self {
+        Self {
+            realm: held.realm.to_string(),
+            path: held.path.iter().map(ToString::to_string).collect(),
+            stance: held.group.stance,
+            note: held.group.note.to_string(),
+        }
     }
 }
 
 // === impl Found ===
 
-impl<'a> Found<'a> {
-    fn new(held: &'a Key, holder: &'a Holder, count: usize) -> Self {
-        Self { realm: &held.realm, path: &held.path, stance: held.stance, note: &held.note, holder, count }
-    }
-}
-
 impl From<Found<'_>> for Holding {
     fn from(found: Found<'_>) -> Self {
+        let Key { realm, path, stance, note } = found.held.into();
         Self {
-            realm: found.realm.to_owned(),
-            path: found.path.to_vec(),
-            stance: found.stance,
-            note: found.note.to_owned(),
-            holder: found.holder.scope().clone(),
+            realm,
+            path,
+            stance,
+            note,
+            holder: found.holder.scope(),
             count: u32::try_from(found.count).unwrap_or(u32::MAX),
         }
     }

@@ -147,6 +147,9 @@ proptest! {
         let index = taken(steps);
         prop_assert_eq!(index.overlaps(&asked, &asker, NO_LIMIT), Ok(list.overlaps(&asked, &asker)));
         prop_assert_eq!(index.len(), list.0.iter().filter(|(_, keys)| !keys.is_empty()).count());
+        for (object, keys) in &list.0 {
+            prop_assert_eq!(index.keys_of(object), keys.iter().cloned().collect::<Vec<_>>());
+        }
     }
 
     #[test]
