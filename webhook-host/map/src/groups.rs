@@ -1,0 +1,215 @@
+//! What belongs together in a drawing: the writers of one volume of one set, before and after.
+//!
+//! Where many ordinals are alike, the first few and the last stand for all of them.
+
+use crate::{Map, Omitted, Relation, Scene, Writer};
+use std::collections::HashMap;
+
+/// Rows of one kind that are all shown.
+const ALL: usize = 6;
+
+/// Of more, those at the beginning that are shown, beside the last.
+const FIRST: usize = 3;
+
+/// The writers of one volume of one set.
+#[derive(Clone, Debug)]
+pub(crate) struct Group<'m> {
+    pub(crate) namespace: &'m str,
+    pub(crate) stateful_set: &'m str,
+    pub(crate) volume: &'m str,
+    pub(crate) before: &'m [Writer],
+    pub(crate) after: &'m [Writer],
+}
+
+/// A row of a drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row<'m> {
+    One(&'m Writer),
+    /// Several that are like those around them; never empty.
+    More(&'m [Writer]),
+}
+
+/// The groups of a map in the order of its writers.
+pub(crate) fn groups(map: &Map) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places = HashMap::new();
+    for (is_after, scene) in [(false, &map.before), (true, &map.after)] {
+        for writers in scene.writers.chunk_by(|one, other| one.group() == other.group()) {
+            let Some((namespace, stateful_set, volume)) = writers.first().map(Writer::group) else {
+                continue;
+            };
+            let place = *places.entry((namespace, stateful_set, volume)).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Group { namespace, stateful_set, volume, before: &[], after: &[] });
+            }
+            let side = if is_after { &mut groups[place].after } else { &mut groups[place].before };
+            *side = writers;
+        }
+    }
+    groups
+}
+
+/// The rows of some writers.
+pub(crate) fn rows(writers: &[Writer]) -> Vec<Row<'_>> {
+    writers.chunk_by(Writer::is_like).flat_map(folded).collect()
+}
+
+fn folded(alike: &[Writer]) -> Vec<Row<'_>> {
+    let middle = alike.len().saturating_sub(FIRST + 1);
+    if alike.len() <= ALL {
+        return alike.iter().map(Row::One).collect();
+    }
+    let (first, rest) = alike.split_at(FIRST);
+    let (more, last) = rest.split_at(middle);
+    first.iter().map(Row::One).chain([Row::More(more)]).chain(last.iter().map(Row::One)).collect()
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn group(&self) -> (&str, &str, &str) {
+        (&self.pod.namespace, &self.pod.stateful_set, &self.volume)
+    }
+
+    /// Whether a drawing need not show both: nothing is said of one that does not hold for the other.
+    fn is_like(&self, other: &Self) -> bool {
+        match (&self.overlap, &other.overlap) {
+            (None, None) => true,
+            (Some(one), Some(other_overlap)) if one.relation == other_overlap.relation => {
+                one.relation != Relation::Equal || self.location == other.location
+            }
+            _ => false,
+        }
+    }
+
+    /// What a drawing says of the overlap, e.g. `shared with web-1 and 2 more`.
+    pub(crate) fn said(&self) -> String {
+        let Some(overlap) = &self.overlap else { return "its own".to_owned() };
+        let other = self.told(&overlap.with);
+        let more = match overlap.others {
+            0 | 1 => String::new(),
+            others => format!(" and {} more", others - 1),
+        };
+        match overlap.relation {
+            Relation::Equal => format!("shared with {other}{more}"),
+            Relation::Inside => format!("inside the directory of {other}{more}"),
+            Relation::Around => format!("around the directory of {other}{more}"),
+        }
+    }
+
+    /// Another pod as this one would call it.
+    fn told(&self, other: &crate::Pod) -> String {
+        if other.namespace == self.pod.namespace {
+            other.name()
+        } else {
+            format!("{}/{}", other.namespace, other.name())
+        }
+    }
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// e.g. `3 writers, 2 of them overlap`.
+    pub(crate) fn summary(&self) -> String {
+        let all = self.writers.len();
+        let writers = if all == 1 { "writer" } else { "writers" };
+        match self.overlapping() {
+            0 if all == 0 => "nobody writes".to_owned(),
+            0 if all == 1 => "1 writer, in a directory of its own".to_owned(),
+            0 => format!("{all} {writers}, each in a directory of its own"),
+            1 => format!("{all} {writers}, 1 of them overlaps"),
+            some if some == all => format!("{all} {writers}, all of them overlap"),
+            some => format!("{all} {writers}, {some} of them overlap"),
+        }
+    }
+}
+
+// === impl Map ===
+
+impl Map {
+    /// What a drawing can't show, a line each.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let refused = self.refused.iter().map(|refused| format!("refused: {}", refused.message));
+        let unread = self.unread.iter().map(|unread| {
+            format!("not drawn: {} {:?}: {}", unread.object.resource, unread.object.name, unread.reason)
+        });
+        refused.chain(unread).chain(self.after.omitted.iter().map(Omitted::said)).collect()
+    }
+
+    /// What the mark of a location means, if there is one.
+    pub(crate) fn footnote(&self) -> Option<&'static str> {
+        let mut writers = self.before.writers.iter().chain(&self.after.writers);
+        writers
+            .any(Writer::is_expected)
+            .then_some("* not bound yet: the volume that the claim is expected to get")
+    }
+}
+
+// === impl Omitted ===
+
+impl Omitted {
+    fn said(&self) -> String {
+        let Self { namespace, stateful_set, ordinals } = self;
+        format!(
+            "not drawn: ordinals {} to {} of StatefulSet {namespace}/{stateful_set}",
+            ordinals.start,
+            ordinals.end.saturating_sub(1)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Location, Pod};
+
+    fn writers(locations: impl IntoIterator<Item = String>) -> Vec<Writer> {
+        let writer = |(ordinal, location): (usize, String)| Writer {
+            pod: Pod { namespace: "n".to_owned(), stateful_set: "s".to_owned(), ordinal: ordinal as u64 },
+            volume: "v".to_owned(),
+            claim: None,
+            persistent_volume: None,
+            location: Location::of("r".to_owned(), &location),
+            overlap: None,
+        };
+        let mut writers: Vec<Writer> = locations.into_iter().enumerate().map(writer).collect();
+        crate::overlap::mark(&mut writers);
+        writers
+    }
+
+    #[test]
+    fn many_that_are_alike_are_folded_and_what_stands_out_is_shown() {
+        let mut locations: Vec<String> = (0..20).map(|ordinal| ordinal.to_string()).collect();
+        locations[10] = "3".to_owned();
+        let writers = writers(locations);
+        let shown: Vec<String> = rows(&writers)
+            .iter()
+            .map(|row| match row {
+                Row::One(writer) => writer.pod.ordinal.to_string(),
+                Row::More(more) => format!("+{}", more.len()),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "+5", "19"]
+        );
+    }
+
+    #[test]
+    fn a_writer_says_with_whom_it_overlaps() {
+        let said: Vec<String> =
+            writers(["a", "a", "a", "b", "b/c", "d"].map(str::to_owned)).iter().map(Writer::said).collect();
+        assert_eq!(
+            said,
+            [
+                "shared with s-1 and 1 more",
+                "shared with s-0 and 1 more",
+                "shared with s-0 and 1 more",
+                "around the directory of s-4",
+                "inside the directory of s-3",
+                "its own"
+            ]
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! Who writes where before and after, and what stood in the way of knowing.
+
+use crate::member::{self, Member};
+use crate::scene::Scene;
+use crate::storage::Storage;
+use crate::view;
+use crate::{Keys, Location};
+use ordinance_contract::{Scope, Stance};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// An object of the cluster.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    /// Which one.
+    pub scope: Scope<'a>,
+    /// Its text as it stands.
+    pub before: Cow<'a, str>,
+    /// Its text with the policy's patch.
+    pub after: Cow<'a, str>,
+}
+
+/// Who writes where, before and after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Map {
+    /// As the objects stand.
+    pub before: Scene,
+    /// With the policy's patches.
+    pub after: Scene,
+    /// What the policy refuses; it is drawn as it stands in both.
+    pub refused: Vec<Refused>,
+    /// What could not be read, and is not drawn.
+    pub unread: Vec<Unread>,
+}
+
+/// An object that the policy refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which one.
+    pub object: Scope<'static>,
+    /// Why, in one line.
+    pub message: String,
+}
+
+/// An object that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Which one.
+    pub object: Scope<'static>,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// Reads objects, and remembers which can't be.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    unread: Vec<Unread>,
+}
+
+// === impl Map ===
+
+impl Map {
+    /// The map of a cluster of these objects; of two that are one the last counts.
+    pub fn of(objects: &[Object<'_>], keys: &Keys<'_>) -> Self {
+        let mut reader = Reader::default();
+        let members = member::all(reader.all(objects, "apps", "statefulsets"));
+        let storage = Storage::new(objects, &members, keys, &mut reader);
+        let before = Scene::new(&members, &storage, keys, &mut reader);
+        let patched: Vec<Object<'_>> = objects.iter().map(Object::patched).collect();
+        let members: Vec<Member<'_>> = member::all(reader.all(&patched, "apps", "statefulsets"));
+        let after = Scene::new(&members, &storage, keys, &mut reader);
+        Self { before, after, refused: Vec::new(), unread: reader.unread }
+    }
+}
+
+// === impl Object ===
+
+impl<'a> Object<'a> {
+    /// An object that no policy changes.
+    pub fn new(scope: Scope<'a>, text: impl Into<Cow<'a, str>>) -> Self {
+        let before = text.into();
+        Self { scope, after: before.clone(), before }
+    }
+
+    /// The object as it is afterwards.
+    fn patched(&self) -> Object<'_> {
+        Object { scope: self.scope.borrowed(), before: Cow::Borrowed(&self.after), after: Cow::Borrowed("") }
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// The objects of a resource that can be read, by their names; of one name the last.
+    pub(crate) fn all<'a, T: Deserialize<'a>>(
+        &mut self,
+        objects: &'a [Object<'a>],
+        group: &str,
+        resource: &str,
+    ) -> Vec<(&'a Object<'a>, T)> {
+        let mut last = BTreeMap::new();
+        for (place, object) in objects.iter().enumerate().filter(|(_, object)| object.is(group, resource)) {
+            let Scope { namespace, name, .. } = &object.scope;
+            // Names that the API server generates differ.
+            last.insert((namespace, name, if name.is_empty() { place } else { 0 }), object);
+        }
+        let read = |object: &'a Object<'a>| match serde_json::from_str(&object.before) {
+            Ok(view) => Some((object, view)),
+            Err(error) => {
+                self.leave_out(object, view::reason(&error));
+                None
+            }
+        };
+        last.into_values().filter_map(read).collect()
+    }
+
+    /// Where the policy says that a PersistentVolume lies.
+    pub(crate) fn held(&mut self, object: &Object<'_>, keys: &Keys<'_>) -> Option<Location> {
+        match keys(&object.scope, &object.before) {
+            Ok(keys) => keys.iter().find(|key| key.stance == Stance::Holds).map(Location::of_key),
+            Err(reason) => {
+                self.leave_out(object, reason);
+                None
+            }
+        }
+    }
+
+    fn leave_out(&mut self, object: &Object<'_>, reason: String) {
+        let unread = Unread { object: object.scope.clone().into_owned(), reason };
+        if !self.unread.contains(&unread) {
+            self.unread.push(unread);
+        }
+    }
+}
+
+impl Object<'_> {
+    fn is(&self, group: &str, resource: &str) -> bool {
+        self.scope.group == group && self.scope.resource == resource
+    }
+}
