@@ -9,8 +9,8 @@ use std::process::{Command, ExitCode};
 /// What to run, and where.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only scenarios whose names contain one of these.
-    filter: Vec<String>,
+    /// Only scenarios whose names contain this.
+    filter: Option<String>,
     /// Run on a cluster that exists already, with Ordinance installed; what stops parts of a cluster is passed over.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
