@@ -2,6 +2,7 @@
 
 mod conformance;
 mod helm;
+mod load;
 mod node;
 mod outage;
 mod replicas;

@@ -1,9 +1,11 @@
 //! Kubeconfig files: where an API server is, and as whom to ask it.
 
 use crate::keys::Pair;
+use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 /// Where an API server is.
 #[derive(Clone, Debug)]
@@ -19,6 +21,21 @@ impl Kubeconfig {
     #[must_use]
     pub fn new(server: String, authority: &str) -> Self {
         Self { server, authority: authority.to_owned() }
+    }
+
+    /// The same API server by another address, which leads there.
+    #[must_use]
+    pub fn by(&self, address: SocketAddr) -> Self {
+        Self::new(format!("https://{address}"), &self.authority)
+    }
+
+    /// Its address.
+    ///
+    /// # Errors
+    ///
+    /// That it is named otherwise.
+    pub fn address(&self) -> Result<SocketAddr> {
+        Ok(self.server.trim_start_matches("https://").parse()?)
     }
 
     /// The file's text, for whoever has a client certificate.

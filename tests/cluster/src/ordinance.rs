@@ -19,6 +19,9 @@ const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/ordina
 /// How long the service account's token lasts: longer than anybody keeps a cluster up. In a pod it would be renewed.
 const TOKEN: &str = "8760h";
 
+/// The flag that names whose rights a replica has.
+const KUBECONFIG: &str = "--kubeconfig=";
+
 /// How to install it.
 #[derive(Clone, Debug)]
 pub struct Installation {
@@ -115,6 +118,15 @@ impl Ordinance {
     pub async fn roll_out(&mut self, cluster: &Cluster, manifest: Manifest) -> Result<()> {
         self.installation.manifest = manifest;
         self.arguments = arguments(cluster, &self.installation).await?;
+        self.restart(cluster).await
+    }
+
+    /// Replaces each replica by another, as `kubectl rollout restart` of a Deployment does.
+    ///
+    /// # Errors
+    ///
+    /// That a replica did not become ready, or did not end.
+    pub async fn restart(&mut self, cluster: &Cluster) -> Result<()> {
         for _ in 0..self.replicas.len() {
             self.add(cluster).await?;
             self.retire(0).await?;
@@ -154,9 +166,28 @@ impl Ordinance {
     ///
     /// That it did not become ready, with the end of its log.
     pub async fn add(&mut self, cluster: &Cluster) -> Result<()> {
-        let (name, site): (_, &Site) = (format!("ordinance-{}", self.started), cluster.site());
+        self.start(&self.arguments.clone(), cluster.site()).await
+    }
+
+    /// The same with one that reaches the API server by another address.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub async fn add_by(&mut self, cluster: &Cluster, address: SocketAddr) -> Result<()> {
+        let (manifest, kubeconfig) = (&self.installation.manifest, cluster.kubeconfig().by(address));
+        let token = token(cluster.access(), manifest).await?;
+        let file = cluster.site().write("ordinance-by.kubeconfig", &kubeconfig.with_token(&token))?;
+        let mut arguments = self.arguments.clone();
+        arguments.retain(|argument| !argument.starts_with(KUBECONFIG));
+        arguments.push(format!("{KUBECONFIG}{}", file.display()));
+        self.start(&arguments, cluster.site()).await
+    }
+
+    async fn start(&mut self, arguments: &[String], site: &Site) -> Result<()> {
+        let name = format!("ordinance-{}", self.started);
         self.started += 1;
-        let replica = Replica::start(&name, &self.installation.binary, &self.arguments, site).await?;
+        let replica = Replica::start(&name, &self.installation.binary, arguments, site).await?;
         self.replicas.push(replica);
         self.publish();
         Ok(())
@@ -211,7 +242,7 @@ async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec
         Start::Certificate => certificate(cluster, &service)?,
         Start::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
     };
-    arguments.extend(account(cluster, &installation.manifest, &service.namespace).await?);
+    arguments.extend(account(cluster, &installation.manifest).await?);
     arguments.extend(installation.arguments.iter().cloned());
     Ok(arguments)
 }
@@ -226,15 +257,20 @@ fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
 }
 
 /// What the Deployment's service account may read, as flags.
-async fn account(cluster: &Cluster, manifest: &Manifest, namespace: &str) -> Result<Vec<String>> {
+async fn account(cluster: &Cluster, manifest: &Manifest) -> Result<[String; 1]> {
+    let token = token(cluster.access(), manifest).await?;
+    let file = cluster.site().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
+    Ok([format!("{KUBECONFIG}{}", file.display())])
+}
+
+/// A token of the Deployment's service account.
+async fn token(access: &Access, manifest: &Manifest) -> Result<String> {
+    let namespace = manifest.service()?.namespace;
     let pod = manifest.deployment()?.spec.template.spec;
     let name =
         pod.and_then(|pod| pod.service_account_name).context("the Deployment names no service account")?;
     let line = format!("create token {name} --namespace={namespace} --duration={TOKEN}");
-    let token = cluster.access().kubectl().ok(&line).await?;
-    let kubeconfig = cluster.kubeconfig().with_token(token.trim());
-    let file = cluster.site().write("ordinance.kubeconfig", &kubeconfig)?;
-    Ok(vec![format!("--kubeconfig={}", file.display())])
+    Ok(access.kubectl().ok(&line).await?.trim().to_owned())
 }
 
 async fn cluster_ip(access: &Access, service: &Service) -> Result<IpAddr> {

@@ -63,7 +63,10 @@ impl Replica {
     ///
     /// That it can't be asked, or says anything but 200.
     pub async fn ask(&self, path: &str) -> Result<String> {
-        let client = Client::try_from(Config::new(format!("http://{}", self.admin()).parse()?))?;
+        let mut config = Config::new(format!("http://{}", self.admin()).parse()?);
+        // What it says now, be it 503.
+        config.default_retry = false;
+        let client = Client::try_from(config)?;
         Ok(client.request_text(Request::get(path).body(Vec::new())?).await?)
     }
 
