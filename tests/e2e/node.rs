@@ -1,5 +1,6 @@
 //! Pods that really run: what they write, and what their pages say.
 
+mod killed;
 mod kinds;
 mod story;
 mod users;
@@ -17,6 +18,7 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::on_a_node("node::each_ordinal_keeps_its_own_page", story::founding_story),
         Scenario::on_a_node("node::replicas_of_every_kind_of_storage_keep_their_pages", kinds::kinds),
         Scenario::on_a_node("node::a_pod_that_is_not_root_writes_where_it_may", users::users),
+        Scenario::around_a_node("node::a_killed_run_leaves_nothing", killed::killed),
     ]
 }
 

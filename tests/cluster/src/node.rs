@@ -19,6 +19,7 @@ use enclosure::Inside;
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
 use ordinance_tools::Tool;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,6 +85,12 @@ impl Node {
         Ok(folder)
     }
 
+    /// The last lines of what kubelet and containerd said.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        format!("kubelet:\n{}\ncontainerd:\n{}", self.kubelet.tail(), self.containerd.tail())
+    }
+
     async fn ready(&mut self, cluster: &Cluster) -> Result<()> {
         let nodes: Api<core::Node> = Api::all(cluster.access().client());
         let accounts: Api<core::ServiceAccount> = Api::default_namespaced(cluster.access().client());
@@ -95,7 +102,7 @@ impl Node {
             Ok(nodes.get_opt(NAME).await?.filter(is_ready).and(account))
         });
         let ready = ready.await.map(|_| ());
-        ready.with_context(|| format!("the kubelet's log ends so:\n{}", self.kubelet.tail()))
+        ready.with_context(|| format!("the logs end so, {}", self.tail()))
     }
 }
 
@@ -107,9 +114,10 @@ fn is_ready(node: &core::Node) -> bool {
 // === The node's parts ===
 
 fn containerd(cluster: &Cluster) -> Result<Component> {
-    let plugins = cluster.tools().path(Tool::Ptp).parent().unwrap_or(Path::new("."));
+    let plugins = [Tool::HostLocal, Tool::Loopback, Tool::Ptp].map(|plugin| cluster.tools().path(plugin));
+    let plugins: BTreeSet<&Path> = plugins.into_iter().filter_map(Path::parent).collect();
     cluster.site().write("cni/10-pods.conflist", &settings::pod_network())?;
-    let file = cluster.site().write("containerd.toml", &settings::containerd(plugins, cluster.folder()))?;
+    let file = cluster.site().write("containerd.toml", &settings::containerd(&plugins, cluster.folder()))?;
     let mut containerd = Command::new(cluster.tools().path(Tool::Containerd));
     containerd.arg("--config").arg(file).env("PATH", cluster.tools().search_path());
     Component::start("containerd", containerd, cluster.site())

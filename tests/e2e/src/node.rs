@@ -123,6 +123,7 @@ impl<'a> NodeStage<'a> {
             let said = self.kubectl().ok(line).await.context("what is there")?;
             eprintln!("{}: kubectl {line}\n{said}", self.title);
         }
+        eprintln!("{}: the logs of the node end so, {}", self.title, self.node.tail());
         Ok(())
     }
 }

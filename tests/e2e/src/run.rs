@@ -32,6 +32,8 @@ enum Needs {
     Workshop,
     /// Namespaces of its own, for a cluster with a node.
     Enclosure,
+    /// What a node is made of, and it makes the namespaces itself.
+    Node,
 }
 
 // === impl Scenario ===
@@ -66,6 +68,12 @@ impl Scenario {
             runtime.block_on(bounded(async { NodeStage::play(&title, workshop, story).await }))
         };
         Self { name: name.to_owned(), play: (Needs::Enclosure, Box::new(play)) }
+    }
+
+    /// A scenario about such namespaces, played outside of them.
+    pub fn around_a_node(name: &str, story: impl AsyncFnOnce() -> Result<()> + Send + 'static) -> Self {
+        let play = move |runtime: &Runtime, _: &Workshop| runtime.block_on(bounded(story()));
+        Self { name: name.to_owned(), play: (Needs::Node, Box::new(play)) }
     }
 }
 
@@ -130,24 +138,25 @@ fn play_inside(title: &str, scenarios: Vec<Scenario>, runtime: &Runtime, worksho
 }
 
 fn trial(scenario: Scenario, runtime: &Arc<Runtime>, workshop: &Arc<Workshop>) -> Trial {
-    let (needs, play) = scenario.play;
-    let passed_over = needs != Needs::Stage && !workshop.makes_clusters();
+    let passed_over = scenario.play.0 != Needs::Stage && !workshop.makes_clusters();
     let (runtime, workshop) = (Arc::clone(runtime), Arc::clone(workshop));
-    let title = scenario.name.clone();
-    let trial = Trial::ignorable_test(scenario.name, move || {
-        let played = match needs {
-            Needs::Enclosure => enclosed(&title, &runtime, &workshop),
-            Needs::Stage | Needs::Workshop => play(&runtime, &workshop).map(|()| Completion::Completed),
-        };
-        played.map_err(|error| Failed::from(format!("{error:#}")))
+    let trial = Trial::ignorable_test(scenario.name.clone(), move || {
+        played(scenario, &runtime, &workshop).map_err(|error| Failed::from(format!("{error:#}")))
     });
     trial.with_ignored_flag(passed_over)
 }
 
-/// Has a scenario played in an enclosure, or says why this machine can't have one.
-fn enclosed(title: &str, runtime: &Runtime, workshop: &Workshop) -> Result<Completion> {
-    if let Some(obstacle) = workshop.try_nodes()? {
+/// Plays a scenario, has it played in an enclosure, or says why this machine can't have one.
+fn played(scenario: Scenario, runtime: &Runtime, workshop: &Workshop) -> Result<Completion> {
+    let (needs, play) = scenario.play;
+    if matches!(needs, Needs::Enclosure | Needs::Node)
+        && let Some(obstacle) = workshop.try_nodes()?
+    {
         return Ok(Completion::ignored_with(obstacle));
     }
-    runtime.block_on(bounded(node::enclosed(title))).map(|()| Completion::Completed)
+    let played = match needs {
+        Needs::Enclosure => runtime.block_on(bounded(node::enclosed(&scenario.name))),
+        _ => play(runtime, workshop),
+    };
+    played.map(|()| Completion::Completed)
 }

@@ -3,7 +3,7 @@
 //! They are the one thing of a node that does not end with its namespaces. A shell waits for the end of its standard input,
 //! as in [`group`](crate::group), and removes what is left of them as soon as nothing runs in them.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the kernel shows control groups.
 const ROOT: &str = "/sys/fs/cgroup";
+
+/// What the kubelet and containers limit.
+const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
 
 /// Each of its arguments is a group with groups below it. It gives up after a minute.
 const GUARD: &str = r#"read -r _; left=600
@@ -88,7 +91,10 @@ impl Drop for Cgroups {
 impl Hierarchies {
     fn of_this_machine() -> Result<Self> {
         let root = Path::new(ROOT);
-        if root.join("cgroup.controllers").exists() {
+        if let Ok(controllers) = std::fs::read_to_string(root.join("cgroup.subtree_control")) {
+            let handed_on: Vec<&str> = controllers.split_whitespace().collect();
+            let all = CONTROLLERS.iter().all(|controller| handed_on.contains(controller));
+            ensure!(all, "of the controllers {CONTROLLERS:?} {ROOT} hands on only {handed_on:?}");
             return Ok(Self::One);
         }
         let entries = root.read_dir().context(ROOT)?.flatten();
@@ -99,9 +105,7 @@ impl Hierarchies {
             .collect();
         roots.sort();
         roots.dedup();
-        if roots.is_empty() {
-            bail!("no control groups are mounted below {ROOT}");
-        }
+        ensure!(!roots.is_empty(), "no control groups are mounted below {ROOT}");
         Ok(Self::Several(roots))
     }
 

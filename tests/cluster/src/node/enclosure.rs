@@ -48,7 +48,10 @@ impl Enclosure {
         if !rustix::process::geteuid().is_root() {
             return Some("namespaces and control groups of its own need root".to_owned());
         }
-        probe().err().map(|error| format!("{error:#}"))
+        if !Path::new("/dev/kmsg").exists() {
+            return Some("the kubelet reads /dev/kmsg, and there is none".to_owned());
+        }
+        probe().and_then(|()| Cgroups::new()).err().map(|error| format!("{error:#}"))
     }
 
     /// Makes what namespaces need outside of them.

@@ -121,6 +121,8 @@ fn kernel(inside: &Inside) -> Result<()> {
 /// The part of the tree that is this node's, and all that can be divided in it.
 fn cgroups() -> Result<()> {
     let root = Path::new("/sys/fs/cgroup");
+    // The same kind can't be mounted over the whole tree.
+    run(Command::new("umount").arg("--lazy").arg(root))?;
     mount(["-t", "cgroup2", "none", &root.to_string_lossy()])?;
     let controllers = std::fs::read_to_string(root.join("cgroup.controllers"))?;
     for controller in controllers.split_whitespace() {

@@ -1,6 +1,7 @@
 //! How containerd, the pods' network and the kubelet are set up.
 
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where containerd listens.
@@ -10,7 +11,7 @@ pub const SOCKET: &str = "/run/containerd/containerd.sock";
 pub const PAUSE: &str = "localhost/pause:1";
 
 /// containerd's settings, given where the network's plugins are, and a folder with the network's settings below it.
-pub fn containerd(plugins: &Path, folder: &Path) -> String {
+pub fn containerd(plugins: &BTreeSet<&Path>, folder: &Path) -> String {
     // A container is run with the score that its parent has: to lower it takes a right that may be missing.
     format!(
         r#"version = 3
@@ -30,10 +31,11 @@ runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 SystemdCgroup = false
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["{plugins}"]
+bin_dirs = {plugins}
 conf_dir = "{folder}/cni"
 "#,
-        plugins = plugins.display(),
+        // A TOML array is a JSON array.
+        plugins = json!(plugins),
         folder = folder.display(),
     )
 }
