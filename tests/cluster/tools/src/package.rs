@@ -18,14 +18,21 @@ pub(crate) fn program(package: &'static str, tool: Tool, cache: &Path, output: &
 
 /// By the machine's lists of packages, or by lists of our own if it has none.
 fn fetch(package: &str, folder: &Path, cache: &Path) -> Result<(), String> {
-    let by_the_machine = || run(apt(folder).args(["download", package]));
     let by_our_own = |_| {
-        let lists =
-            [option("Dir::State::Lists", cache.join("lists")), option("Dir::Cache", cache.join("apt"))];
+        let lists = own_lists(cache).map_err(|error| error.to_string())?;
         run(apt(folder).args(&lists).arg("update"))?;
         run(apt(folder).args(&lists).args(["download", package]))
     };
-    by_the_machine().or_else(by_our_own)
+    run(apt(folder).args(["download", package])).or_else(by_our_own)
+}
+
+/// Options of apt, by which it leaves the machine's lists alone.
+fn own_lists(cache: &Path) -> std::io::Result<[String; 2]> {
+    for folder in ["lists/partial", "apt/archives/partial"] {
+        std::fs::create_dir_all(cache.join(folder))?;
+    }
+    let option = |name, folder| format!("--option={name}={}", cache.join(folder).display());
+    Ok([option("Dir::State::Lists", "lists"), option("Dir::Cache", "apt")])
 }
 
 fn apt(folder: &Path) -> Command {
@@ -33,10 +40,6 @@ fn apt(folder: &Path) -> Command {
     // As root it would fetch as another user, who may not write here.
     apt.current_dir(folder).args(["--quiet", "--option=APT::Sandbox::User=root"]);
     apt
-}
-
-fn option(name: &str, path: std::path::PathBuf) -> String {
-    format!("--option={name}={}", path.display())
 }
 
 /// Copies the program out of the only package in a folder.
