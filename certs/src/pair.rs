@@ -150,13 +150,14 @@ impl Validity {
         self.not_after.duration_since(now).unwrap_or_default()
     }
 
-    fn of(certificate: &CertificateDer<'_>) -> Result<Self, ChainError> {
+    /// When a certificate counts.
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Result<Self, ChainError> {
         let certificate = parse(certificate)?;
         let validity = certificate.validity();
         Ok(Self { not_before: system_time(validity.not_before), not_after: system_time(validity.not_after) })
     }
 
-    fn check(self, now: SystemTime) -> Result<(), ChainError> {
+    pub(crate) fn check(self, now: SystemTime) -> Result<(), ChainError> {
         if now > self.not_after {
             return Err(ChainError::Expired(Moment::from(self.not_after)));
         }

@@ -3,7 +3,7 @@
 use crate::clients::Clients;
 use crate::pair::Pair;
 use crate::provider;
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use rustls::server::{ClientHello, NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
@@ -12,30 +12,35 @@ use std::sync::Arc;
 
 /// The one pair that is served now. Every handshake takes it whole; one under way keeps what it took.
 #[derive(Debug)]
-pub struct Served(ArcSwap<Pair>);
+pub struct Served(ArcSwapOption<Pair>);
 
 // === impl Served ===
 
 impl Served {
     /// Serves this pair.
     pub fn new(pair: Pair) -> Self {
-        Self(ArcSwap::from_pointee(pair))
+        Self(ArcSwapOption::from_pointee(pair))
+    }
+
+    /// Serves nothing yet: handshakes fail until a pair is published.
+    pub fn empty() -> Self {
+        Self(ArcSwapOption::empty())
     }
 
     /// Serves another pair from the next handshake on.
     pub fn publish(&self, pair: Pair) {
-        self.0.store(Arc::new(pair));
+        self.0.store(Some(Arc::new(pair)));
     }
 
-    /// The pair that is served now.
-    pub fn current(&self) -> Arc<Pair> {
+    /// The pair that is served now, if there is one.
+    pub fn current(&self) -> Option<Arc<Pair>> {
         self.0.load_full()
     }
 }
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load().certified())
+        self.0.load().as_ref().map(|pair| pair.certified())
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The link that the kubelet swaps.
-const DATA: &str = "..data";
+pub(crate) const DATA: &str = "..data";
 
 /// More than any chain or key; a mistaken path to a large file shall not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
