@@ -3,9 +3,7 @@
 use crate::config::{Certificate, Fault};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ordinance_certs::{Authority, ClientCa, Files, Lifetime, Reload, Served, server_config};
+use ordinance_certs::{Authority, Bundle, ClientCa, Files, Lifetime, Reload, Served, server_config};
 use rustls::ServerConfig;
 use std::fmt::Display;
 use std::io;
@@ -16,9 +14,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a self-signed certificate counts; it is for trying things out.
 const SELF_SIGNED: Lifetime = Lifetime::days(365);
-
-/// Characters of a line of PEM.
-const PEM_LINE: usize = 64;
 
 /// What handshakes are made of.
 pub(super) struct Certificates {
@@ -55,7 +50,7 @@ impl Certificates {
         now: SystemTime,
     ) -> Result<Self> {
         let (served, ca_bundle, files) = match certificate {
-            Certificate::Files(files) => (files.served(), bundle(&files.served()), Some(files)),
+            Certificate::Files(files) => (files.served(), bundle(&files.served()).pem(), Some(files)),
             Certificate::SelfSigned(names) => {
                 let (served, ca_bundle) = self_signed(&names, now)?;
                 (served, ca_bundle, None)
@@ -76,21 +71,12 @@ fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<Served>, String
 }
 
 /// What a client needs to trust a pair from files: those that signed it, or itself if it stands alone.
-fn bundle(served: &Served) -> String {
-    let pair = served.current();
+fn bundle(served: &Served) -> Bundle {
+    let Some(pair) = served.current() else { return Bundle::default() };
     match pair.certificates() {
-        [_, signers @ ..] if !signers.is_empty() => signers.iter().map(|der| pem(der)).collect(),
-        alone => alone.iter().map(|der| pem(der)).collect(),
+        [_, signers @ ..] if !signers.is_empty() => Bundle::from(signers.to_vec()),
+        alone => Bundle::from(alone.to_vec()),
     }
-}
-
-fn pem(der: &[u8]) -> String {
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in STANDARD.encode(der).as_bytes().chunks(PEM_LINE) {
-        text.extend(line.iter().copied().map(char::from));
-        text.push('\n');
-    }
-    text + "-----END CERTIFICATE-----\n"
 }
 
 // === impl Watched ===
@@ -126,7 +112,8 @@ impl Watched {
     }
 
     fn tell_expiry(&self) {
-        let expiry = self.served.current().validity().not_after;
+        let Some(served) = self.served.current() else { return };
+        let expiry = served.validity().not_after;
         let since_1970 = expiry.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.metrics.certificate_expiry.set(since_1970.as_secs_f64());
     }
