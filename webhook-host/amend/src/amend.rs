@@ -1,0 +1,254 @@
+//! From a text and what is wanted of it to the new text.
+//!
+//! Each object is changed as a whole or left with a reason, and so that no other object changes. Where an anchor is
+//! written once for several objects this can't be known before the result is read again: those that share are left then.
+
+use crate::change::{Change, Wanted};
+use crate::draft::Draft;
+use crate::reason::Reason;
+use crate::splice::apply;
+use crate::tree::{Id, Tree};
+use crate::{place, template};
+use ordinance_manifests::Manifest;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A text with what could be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amended {
+    /// The new text; the old one if nothing was added.
+    pub text: String,
+    /// The objects that are left as they are, in their order.
+    pub left: Vec<Left>,
+}
+
+/// An object that is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// As [`Wanted::start`].
+    pub start: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Makes the wanted changes in a text, as far as that is safe.
+///
+/// Costs a few times what reading the text does.
+///
+/// # Errors
+///
+/// If the text has a fault anywhere: nothing is changed then.
+pub fn amend(text: &str, wanted: &[Wanted]) -> Result<Amended, Reason> {
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mark = &text[..text.len() - body.len()];
+    let before = read(text)?;
+    let tree = Tree::parse(body)?;
+    let objects = objects(&tree);
+    if objects.len() != before.len() {
+        return Err(Reason::Unverified);
+    }
+    let orders = orders(&before, wanted)?;
+    Attempt { tree, mark, before, objects, left: BTreeMap::new() }.run(orders)
+}
+
+fn read(text: &str) -> Result<Vec<Manifest>, Reason> {
+    let objects = ordinance_manifests::read(text, "default").into_iter().collect::<Result<_, _>>();
+    objects.map_err(|error| Reason::Unreadable(error.to_string()))
+}
+
+/// What is wanted, by the object's place among all.
+fn orders<'w>(objects: &[Manifest], wanted: &'w [Wanted]) -> Result<Vec<Order<'w>>, Reason> {
+    let order = |wanted: &'w Wanted| {
+        let object = objects.iter().position(|object| object.bytes.start == wanted.start);
+        object.map(|object| Order { object, changes: &wanted.changes }).ok_or(Reason::Unverified)
+    };
+    wanted.iter().map(order).collect()
+}
+
+/// An object in a tree.
+#[derive(Clone, Copy, Debug)]
+struct Object {
+    document: usize,
+    node: Id,
+}
+
+/// The objects of a text, in the order in which they are read.
+fn objects(tree: &Tree<'_>) -> Vec<Object> {
+    let mut objects = Vec::new();
+    for (document, root) in tree.roots.iter().enumerate() {
+        if !tree.node(*root).is_null() {
+            flatten(tree, Object { document, node: *root }, &mut objects);
+        }
+    }
+    objects
+}
+
+/// Adds an object, or those of a list.
+fn flatten(tree: &Tree<'_>, object: Object, objects: &mut Vec<Object>) {
+    let node = tree.target(object.node);
+    let kind = tree.member(node, "kind").and_then(|kind| tree.scalar(kind));
+    let is_list = kind.is_some_and(|kind| kind.ends_with("List"));
+    let items = tree.member(node, "items").map(|items| tree.target(items));
+    match items.filter(|items| is_list && tree.node(*items).is_sequence()) {
+        Some(items) => {
+            tree.items(items).iter().for_each(|item| flatten(tree, Object { node: *item, ..object }, objects));
+        }
+        None => objects.push(object),
+    }
+}
+
+/// What is wanted of an object.
+#[derive(Clone, Copy, Debug)]
+struct Order<'w> {
+    object: usize,
+    changes: &'w [Change],
+}
+
+/// Whether changes change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Some,
+    None,
+}
+
+/// A new text, and the objects that share a part which changes in it.
+struct Written {
+    text: String,
+    repeated: BTreeMap<usize, String>,
+}
+
+struct Attempt<'a> {
+    tree: Tree<'a>,
+    /// The byte order mark, if there is one.
+    mark: &'a str,
+    before: Vec<Manifest>,
+    objects: Vec<Object>,
+    /// By the object's place.
+    left: BTreeMap<usize, Reason>,
+}
+
+// === impl Attempt ===
+
+impl Attempt<'_> {
+    fn run(mut self, orders: Vec<Order<'_>>) -> Result<Amended, Reason> {
+        let mut orders = self.possible(orders);
+        loop {
+            let written = self.write(&mut orders)?;
+            let wrong = self.wrong(&written.text, &orders);
+            if wrong.is_empty() {
+                return Ok(self.amended(written.text));
+            }
+            self.give_up(&mut orders, &wrong, &written.repeated);
+        }
+    }
+
+    fn amended(self, text: String) -> Amended {
+        let left = |(object, reason): (usize, Reason)| Left { start: self.before[object].bytes.start, reason };
+        Amended { text, left: self.left.into_iter().map(left).collect() }
+    }
+
+    /// What can be done if nothing else is; the rest is left.
+    fn possible<'w>(&mut self, orders: Vec<Order<'w>>) -> Vec<Order<'w>> {
+        let mut possible = Vec::new();
+        for order in orders {
+            match self.try_alone(order) {
+                Ok(Effect::None) => {}
+                Ok(Effect::Some) => possible.push(order),
+                Err(reason) => {
+                    self.left.insert(order.object, reason);
+                }
+            }
+        }
+        possible
+    }
+
+    fn try_alone(&self, order: Order<'_>) -> Result<Effect, Reason> {
+        if self.expected(order)? == value(&self.before[order.object])? {
+            return Ok(Effect::None);
+        }
+        template::refuse(&self.tree, self.objects[order.object].document)?;
+        let mut draft = Draft::new(&self.tree);
+        self.draft(&mut draft, order)?;
+        place::splices(&self.tree, &draft).map(|_| Effect::Some)
+    }
+
+    fn draft(&self, draft: &mut Draft<'_, '_>, order: Order<'_>) -> Result<(), Reason> {
+        let node = self.objects[order.object].node;
+        order.changes.iter().try_for_each(|change| draft.apply(order.object, node, change))
+    }
+
+    /// What the object is to be.
+    fn expected(&self, order: Order<'_>) -> Result<Value, Reason> {
+        let mut value = value(&self.before[order.object])?;
+        order.changes.iter().try_for_each(|change| change.apply(&mut value))?;
+        Ok(value)
+    }
+
+    /// Writes all that is wanted. What contradicts what comes before it is left.
+    fn write(&mut self, orders: &mut Vec<Order<'_>>) -> Result<Written, Reason> {
+        loop {
+            let mut draft = Draft::new(&self.tree);
+            let drafted =
+                orders.iter().map(|order| self.draft(&mut draft, *order).map_err(|reason| (order.object, reason)));
+            let Err((object, reason)) = drafted.collect::<Result<Vec<()>, _>>() else {
+                let text = apply(self.tree.text, place::splices(&self.tree, &draft)?).ok_or(Reason::Unverified)?;
+                return Ok(Written { text: format!("{}{text}", self.mark), repeated: draft.repeated });
+            };
+            orders.retain(|order| order.object != object);
+            self.left.insert(object, reason);
+        }
+    }
+
+    /// The objects that a text says something else of than it should; all of them if it can't be read.
+    fn wrong(&self, text: &str, orders: &[Order<'_>]) -> BTreeSet<usize> {
+        let all = || (0..self.before.len()).collect();
+        let Ok(after) = read(text) else { return all() };
+        if after.len() != self.before.len() {
+            return all();
+        }
+        let mut wrong: BTreeSet<usize> =
+            (0..after.len()).filter(|object| !is_same(&self.before[*object], &after[*object])).collect();
+        for order in orders {
+            match self.is_as_wanted(*order, &after[order.object]) {
+                true => wrong.remove(&order.object),
+                false => wrong.insert(order.object),
+            };
+        }
+        wrong
+    }
+
+    fn is_as_wanted(&self, order: Order<'_>, after: &Manifest) -> bool {
+        self.expected(order).is_ok_and(|expected| value(after).is_ok_and(|after| after == expected))
+    }
+
+    /// Leaves the objects that share something in the documents where something is wrong; if none does, all of these.
+    fn give_up(
+        &mut self,
+        orders: &mut Vec<Order<'_>>,
+        wrong: &BTreeSet<usize>,
+        repeated: &BTreeMap<usize, String>,
+    ) {
+        let documents: BTreeSet<usize> = wrong.iter().map(|object| self.objects[*object].document).collect();
+        let is_near = |order: &&Order<'_>| documents.contains(&self.objects[order.object].document);
+        let near: Vec<usize> = orders.iter().filter(is_near).map(|order| order.object).collect();
+        let shared: Vec<usize> = near.iter().copied().filter(|object| repeated.contains_key(object)).collect();
+        let mut given_up = if shared.is_empty() { near } else { shared };
+        if given_up.is_empty() {
+            given_up = orders.iter().map(|order| order.object).collect();
+        }
+        orders.retain(|order| !given_up.contains(&order.object));
+        for object in given_up {
+            let shared = repeated.get(&object).map(|field| Reason::Repeated { field: field.clone() });
+            self.left.insert(object, shared.unwrap_or(Reason::Unverified));
+        }
+    }
+}
+
+fn value(manifest: &Manifest) -> Result<Value, Reason> {
+    serde_json::from_str(&manifest.json).map_err(|error| Reason::Unreadable(error.to_string()))
+}
+
+/// Whether an object is what it was, wherever it begins.
+fn is_same(one: &Manifest, other: &Manifest) -> bool {
+    (&one.scope, &one.json) == (&other.scope, &other.json)
+}

@@ -1,0 +1,304 @@
+//! What is to be written where, before a byte is.
+//!
+//! Changes are applied one after the other to a tree, as they would be to the value that it stands for. What an anchor
+//! writes once for several places is changed once, if all of them are to change alike.
+
+use crate::change::Change;
+use crate::reason::{Reason, field};
+use crate::tree::{Id, Kind, Node, Tree};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Changes of the nodes of a tree.
+#[derive(Debug)]
+pub(crate) struct Draft<'t, 'a> {
+    tree: &'t Tree<'a>,
+    /// What stands for a scalar or an alias from now on.
+    pub(crate) values: BTreeMap<Id, Value>,
+    /// The new names of keys.
+    pub(crate) names: BTreeMap<Id, String>,
+    /// The new members of mappings.
+    pub(crate) members: BTreeMap<Id, Vec<(String, Value)>>,
+    /// The elements of lists that get new ones.
+    pub(crate) slots: BTreeMap<Id, Vec<Slot>>,
+    insertions: BTreeMap<Id, Vec<View>>,
+    /// The objects that change something which is written for several places, and what.
+    pub(crate) repeated: BTreeMap<usize, String>,
+}
+
+/// An element of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Slot {
+    Old(Id),
+    New(Value),
+}
+
+/// What was inserted into a list that is reached in one way.
+#[derive(Debug, Default)]
+struct View {
+    object: usize,
+    path: String,
+    insertions: Vec<(usize, Value)>,
+}
+
+/// Where the steps of a change lead.
+enum Spot<'s> {
+    /// To a node, and a step from there.
+    Node(Id, &'s str),
+    /// Into a value that is new, with the rest of the steps.
+    New(Home<'s>, &'s [String]),
+}
+
+/// Where a value that is new is kept.
+#[derive(Clone, Copy)]
+enum Home<'s> {
+    /// In the place of a node.
+    Value(Id),
+    /// A step from a node.
+    Child(Id, &'s str),
+}
+
+// === impl Draft ===
+
+impl<'t, 'a> Draft<'t, 'a> {
+    pub(crate) fn new(tree: &'t Tree<'a>) -> Self {
+        Self {
+            tree,
+            values: BTreeMap::new(),
+            names: BTreeMap::new(),
+            members: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            insertions: BTreeMap::new(),
+            repeated: BTreeMap::new(),
+        }
+    }
+
+    /// The nodes that change, and the lists and mappings that do.
+    pub(crate) fn changed(&self) -> BTreeSet<Id> {
+        let scalars = self.values.keys().chain(self.names.keys());
+        scalars.chain(self.members.keys()).chain(self.slots.keys()).copied().collect()
+    }
+
+    /// Applies a change to the object whose node is `root`.
+    pub(crate) fn apply(&mut self, object: usize, root: Id, change: &Change) -> Result<(), Reason> {
+        let steps = change.steps()?;
+        match (self.find(object, root, change, &steps)?, change) {
+            (Spot::New(home, rest), _) => {
+                let home = self.home_mut(home).ok_or_else(|| change.unexpected("something to change"))?;
+                change.apply_at(home, rest)
+            }
+            (Spot::Node(id, step), Change::Add { value, .. }) => self.add(object, id, step, change, value),
+            (Spot::Node(id, step), Change::Rewrite { key, value, .. }) => {
+                self.rewrite(id, step, change, (key, value))
+            }
+        }
+    }
+
+    /// Follows all steps but the last.
+    fn find<'s>(
+        &mut self,
+        object: usize,
+        root: Id,
+        change: &Change,
+        steps: &'s [String],
+    ) -> Result<Spot<'s>, Reason> {
+        let Some((last, parents)) = steps.split_last() else { return Err(change.unexpected("a part of an object")) };
+        let mut id = self.enter(object, root, change);
+        for (depth, step) in parents.iter().enumerate() {
+            if self.is_new(id, step) {
+                return Ok(Spot::New(Home::Child(id, step), &steps[depth + 1..]));
+            }
+            let child = self.child(id, step, change)?;
+            if self.values.contains_key(&child) {
+                return Ok(Spot::New(Home::Value(child), &steps[depth + 1..]));
+            }
+            id = self.enter(object, child, change);
+        }
+        Ok(Spot::Node(id, last))
+    }
+
+    /// The node that is meant, and whether it is written for several places.
+    fn enter(&mut self, object: usize, id: Id, change: &Change) -> Id {
+        let target = self.tree.target(id);
+        if self.tree.node(target).is_repeated {
+            self.repeated.entry(object).or_insert_with(|| field(change.path()));
+        }
+        target
+    }
+
+    /// Whether a step leads to a value that is new.
+    fn is_new(&self, id: Id, step: &str) -> bool {
+        let is_member = |members: &Vec<(String, Value)>| members.iter().any(|(name, _)| name == step);
+        self.members.get(&id).is_some_and(is_member) || matches!(self.slot(id, step), Some(Slot::New(_)))
+    }
+
+    fn home_mut(&mut self, home: Home<'_>) -> Option<&mut Value> {
+        let (id, step) = match home {
+            Home::Value(id) => return self.values.get_mut(&id),
+            Home::Child(id, step) => (id, step),
+        };
+        if let Some(members) = self.members.get_mut(&id) {
+            return members.iter_mut().find(|(name, _)| name == step).map(|(_, value)| value);
+        }
+        match self.slots.get_mut(&id)?.get_mut(step.parse::<usize>().ok()?)? {
+            Slot::New(value) => Some(value),
+            Slot::Old(_) => None,
+        }
+    }
+
+    /// An element of a list as it would be now.
+    fn slot(&self, id: Id, step: &str) -> Option<Slot> {
+        let index: usize = step.parse().ok()?;
+        match self.slots.get(&id) {
+            Some(slots) => slots.get(index).cloned(),
+            None => self.tree.items(id).get(index).copied().map(Slot::Old),
+        }
+    }
+
+    /// The node that a step leads to.
+    fn child(&self, id: Id, step: &str, change: &Change) -> Result<Id, Reason> {
+        match &self.tree.node(id).kind {
+            Kind::Sequence { .. } => match self.slot(id, step) {
+                Some(Slot::Old(child)) => Ok(child),
+                _ => Err(change.unexpected("a longer list")),
+            },
+            Kind::Mapping { .. } => match self.entry(id, step, change)? {
+                Some((_, value)) => Ok(value),
+                None if self.merges(id) => Err(Reason::Merged { field: field(change.path()) }),
+                None => Err(change.unexpected("something to change")),
+            },
+            _ => Err(change.unexpected("a mapping or a list, not a single value")),
+        }
+    }
+
+    /// The entry of a name as it would be now.
+    fn entry(&self, id: Id, name: &str, change: &Change) -> Result<Option<(Id, Id)>, Reason> {
+        let is_it = |(key, _): &&(Id, Id)| match self.names.get(key) {
+            Some(renamed) => renamed == name,
+            None => self.tree.scalar(*key) == Some(name),
+        };
+        let mut entries = self.tree.entries(id).iter().filter(is_it);
+        match (entries.next(), entries.next()) {
+            (_, Some(_)) => Err(change.unexpected("each key once")),
+            (entry, None) => Ok(entry.copied()),
+        }
+    }
+
+    /// Whether a mapping takes members of others.
+    fn merges(&self, id: Id) -> bool {
+        self.tree.member(id, "<<").is_some()
+    }
+
+    fn add(&mut self, object: usize, id: Id, step: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+        match &self.tree.node(id).kind {
+            Kind::Sequence { .. } => self.insert(object, id, step, change, value),
+            Kind::Mapping { .. } => self.set(id, step, change, value),
+            _ => Err(change.unexpected("a mapping or a list, not a single value")),
+        }
+    }
+
+    /// Gives a mapping a member.
+    fn set(&mut self, id: Id, name: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+        if let Some((_, old)) = self.entry(id, name, change)? {
+            return self.replace(old, change, value);
+        }
+        match self.new_member(id, name) {
+            Some((_, old)) => *old = value.clone(),
+            None => self.members.entry(id).or_default().push((name.to_owned(), value.clone())),
+        }
+        Ok(())
+    }
+
+    /// Puts a value in the place of a single one.
+    fn replace(&mut self, old: Id, change: &Change, value: &Value) -> Result<(), Reason> {
+        match self.tree.node(old).kind {
+            Kind::Scalar { .. } | Kind::Alias(_) => {
+                self.values.insert(old, value.clone());
+                Ok(())
+            }
+            _ => Err(change.unexpected("not there yet")),
+        }
+    }
+
+    /// Inserts an element, once for all ways to the list.
+    fn insert(&mut self, object: usize, id: Id, step: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+        let path = change.path().rsplit_once('/').map_or("", |(path, _)| path);
+        let index = self.index(id, step, (object, path)).ok_or_else(|| change.unexpected("a longer list"))?;
+        let views = self.insertions.entry(id).or_default();
+        let place = views.iter().position(|view| (view.object, &*view.path) == (object, path)).unwrap_or(views.len());
+        if place == views.len() {
+            views.push(View { object, path: path.to_owned(), insertions: Vec::new() });
+        }
+        let done = views[place].insertions.len();
+        views[place].insertions.push((index, value.clone()));
+        if place == 0 {
+            self.slots_mut(id).insert(index, Slot::New(value.clone()));
+            return Ok(());
+        }
+        match views[0].insertions.get(done) == views[place].insertions.last() {
+            true => Ok(()),
+            false => Err(Reason::Repeated { field: field(path) }),
+        }
+    }
+
+    /// Which place of a list a step means; `-` is the end, as far as this way to it knows.
+    fn index(&self, id: Id, step: &str, (object, path): (usize, &str)) -> Option<usize> {
+        let views = self.insertions.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let own = views.iter().find(|view| (view.object, &*view.path) == (object, path));
+        let length = self.tree.items(id).len() + own.map_or(0, |view| view.insertions.len());
+        match step {
+            "-" => Some(length),
+            _ => step.parse().ok().filter(|index| *index <= length),
+        }
+    }
+
+    fn slots_mut(&mut self, id: Id) -> &mut Vec<Slot> {
+        let tree = self.tree;
+        self.slots.entry(id).or_insert_with(|| tree.items(id).iter().copied().map(Slot::Old).collect())
+    }
+
+    /// Gives a member that is a text another name and another text.
+    fn rewrite(&mut self, id: Id, name: &str, change: &Change, (key, value): (&str, &str)) -> Result<(), Reason> {
+        if name != key && self.is_rewritten(id, name, (key, value)) {
+            return Ok(());
+        }
+        if let Some(member) = self.new_member(id, name) {
+            *member = (key.to_owned(), Value::from(value));
+            return Ok(());
+        }
+        let Some((old, text)) = self.entry(id, name, change)? else {
+            return Err(match self.merges(id) {
+                true => Reason::Merged { field: field(change.path()) },
+                false => change.unexpected("a text"),
+            });
+        };
+        if name != key && (self.entry(id, key, change)?.is_some() || self.is_new(id, key)) {
+            return Err(change.unexpected("not beside the member that is to take its place"));
+        }
+        if self.tree.scalar(text).is_none() || is_alias(self.tree.node(old)) {
+            return Err(change.unexpected("a text"));
+        }
+        if name != key {
+            self.names.insert(old, key.to_owned());
+        }
+        self.values.insert(text, Value::from(value));
+        Ok(())
+    }
+
+    fn new_member(&mut self, id: Id, name: &str) -> Option<&mut (String, Value)> {
+        self.members.get_mut(&id)?.iter_mut().find(|(other, _)| other == name)
+    }
+
+    /// Whether another way to the mapping led to the same.
+    fn is_rewritten(&self, id: Id, name: &str, (key, value): (&str, &str)) -> bool {
+        self.tree.entries(id).iter().any(|(old, text)| {
+            self.tree.scalar(*old) == Some(name)
+                && self.names.get(old).is_some_and(|renamed| renamed == key)
+                && self.values.get(text).is_some_and(|written| written == value)
+        })
+    }
+}
+
+fn is_alias(node: &Node<'_>) -> bool {
+    matches!(node.kind, Kind::Alias(_))
+}

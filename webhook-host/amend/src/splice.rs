@@ -1,0 +1,48 @@
+//! Replacements of parts of a text, applied all at once.
+
+use std::ops::Range;
+
+/// A part of a text and what takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Splice {
+    pub(crate) at: Range<usize>,
+    pub(crate) text: String,
+}
+
+// === impl Splice ===
+
+impl Splice {
+    pub(crate) fn insert(at: usize, text: impl Into<String>) -> Self {
+        Self { at: at..at, text: text.into() }
+    }
+
+    pub(crate) fn replace(at: Range<usize>, text: impl Into<String>) -> Self {
+        Self { at, text: text.into() }
+    }
+}
+
+/// The text with all replacements; none if two of them overlap. Of several at one position the first comes first.
+pub(crate) fn apply(text: &str, mut splices: Vec<Splice>) -> Option<String> {
+    splices.sort_by_key(|splice| splice.at.start);
+    let mut applied = String::with_capacity(text.len() + splices.iter().map(|splice| splice.text.len()).sum::<usize>());
+    let mut done = 0;
+    for splice in splices {
+        applied.push_str(text.get(done..splice.at.start)?);
+        applied.push_str(&splice.text);
+        done = splice.at.end;
+    }
+    applied.push_str(text.get(done..)?);
+    Some(applied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applies_what_does_not_overlap() {
+        let splices = vec![Splice::replace(2..3, "C"), Splice::insert(1, "x"), Splice::insert(1, "y")];
+        assert_eq!(apply("abcd", splices).as_deref(), Some("axybCd"));
+        assert_eq!(apply("abcd", vec![Splice::replace(0..2, ""), Splice::replace(1..3, "")]), None);
+    }
+}
