@@ -91,7 +91,9 @@ fn flatten(tree: &Tree<'_>, object: Object, objects: &mut Vec<Object>) {
     let items = tree.member(node, "items").map(|items| tree.target(items));
     match items.filter(|items| is_list && tree.node(*items).is_sequence()) {
         Some(items) => {
-            tree.items(items).iter().for_each(|item| flatten(tree, Object { node: *item, ..object }, objects));
+            tree.items(items)
+                .iter()
+                .for_each(|item| flatten(tree, Object { node: *item, ..object }, objects));
         }
         None => objects.push(object),
     }
@@ -143,7 +145,8 @@ impl Attempt<'_> {
     }
 
     fn amended(self, text: String) -> Amended {
-        let left = |(object, reason): (usize, Reason)| Left { start: self.before[object].bytes.start, reason };
+        let left =
+            |(object, reason): (usize, Reason)| Left { start: self.before[object].bytes.start, reason };
         Amended { text, left: self.left.into_iter().map(left).collect() }
     }
 
@@ -188,10 +191,12 @@ impl Attempt<'_> {
     fn write(&mut self, orders: &mut Vec<Order<'_>>) -> Result<Written, Reason> {
         loop {
             let mut draft = Draft::new(&self.tree);
-            let drafted =
-                orders.iter().map(|order| self.draft(&mut draft, *order).map_err(|reason| (order.object, reason)));
+            let drafted = orders
+                .iter()
+                .map(|order| self.draft(&mut draft, *order).map_err(|reason| (order.object, reason)));
             let Err((object, reason)) = drafted.collect::<Result<Vec<()>, _>>() else {
-                let text = apply(self.tree.text, place::splices(&self.tree, &draft)?).ok_or(Reason::Unverified)?;
+                let text =
+                    apply(self.tree.text, place::splices(&self.tree, &draft)?).ok_or(Reason::Unverified)?;
                 return Ok(Written { text: format!("{}{text}", self.mark), repeated: draft.repeated });
             };
             orders.retain(|order| order.object != object);
@@ -231,7 +236,8 @@ impl Attempt<'_> {
         let documents: BTreeSet<usize> = wrong.iter().map(|object| self.objects[*object].document).collect();
         let is_near = |order: &&Order<'_>| documents.contains(&self.objects[order.object].document);
         let near: Vec<usize> = orders.iter().filter(is_near).map(|order| order.object).collect();
-        let shared: Vec<usize> = near.iter().copied().filter(|object| repeated.contains_key(object)).collect();
+        let shared: Vec<usize> =
+            near.iter().copied().filter(|object| repeated.contains_key(object)).collect();
         let mut given_up = if shared.is_empty() { near } else { shared };
         if given_up.is_empty() {
             given_up = orders.iter().map(|order| order.object).collect();

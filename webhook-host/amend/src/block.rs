@@ -41,7 +41,8 @@ pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
         _ => tree.nodes().fold(seen, |seen, (id, _)| seen.or_else(|| Seen::at(tree, id))),
     };
     let unit = seen.unit.unwrap_or(2);
-    let has_quoted_keys = near().find(|id| tree.node(*id).is_mapping()).is_some_and(|id| tree.has_quoted_keys(id));
+    let has_quoted_keys =
+        near().find(|id| tree.node(*id).is_mapping()).is_some_and(|id| tree.has_quoted_keys(id));
     Style {
         unit,
         list: seen.list.unwrap_or(List { dash: unit, gap: 2 }),
@@ -62,11 +63,14 @@ impl Seen {
 
     /// What a mapping shows by the blocks in it.
     fn at(tree: &Tree<'_>, id: Id) -> Self {
-        let Some(column) = Some(id).filter(|id| tree.node(*id).is_block()).and_then(|id| column(tree, id)) else {
+        let Some(column) = Some(id).filter(|id| tree.node(*id).is_block()).and_then(|id| column(tree, id))
+        else {
             return Self::default();
         };
-        let blocks = || tree.entries(id).iter().map(|(_, value)| *value).filter(|value| tree.node(*value).is_block());
-        let unit = |block| line_column(tree, first_key(tree, block)?)?.checked_sub(column).filter(|unit| *unit > 0);
+        let blocks =
+            || tree.entries(id).iter().map(|(_, value)| *value).filter(|value| tree.node(*value).is_block());
+        let unit =
+            |block| line_column(tree, first_key(tree, block)?)?.checked_sub(column).filter(|unit| *unit > 0);
         let list = |block| {
             let (dash, gap) = dash(tree, block)?;
             Some(List { dash: line_column(tree, dash)?.checked_sub(column)?, gap })
@@ -195,7 +199,12 @@ fn after(tree: &Tree<'_>, id: Id, comments: Option<usize>, written: Vec<String>)
 }
 
 /// Inserts lines behind that of a position, and behind the comments that follow it in this column or right of it.
-fn insert(tree: &Tree<'_>, at: usize, comments: Option<usize>, written: Vec<String>) -> Result<Splice, Reason> {
+fn insert(
+    tree: &Tree<'_>,
+    at: usize,
+    comments: Option<usize>,
+    written: Vec<String>,
+) -> Result<Splice, Reason> {
     let text = tree.text;
     let begins_line = at > 0 && text[..at].ends_with('\n');
     if !begins_line && !is_rest_of_line(tree, at) {
@@ -244,7 +253,9 @@ impl Style {
     fn below(self, value: &Value, column: usize) -> Vec<String> {
         match value {
             Value::Object(members) => self.members(members, column + self.unit),
-            Value::Array(items) => items.iter().flat_map(|item| self.item(item, column + self.list.dash)).collect(),
+            Value::Array(items) => {
+                items.iter().flat_map(|item| self.item(item, column + self.list.dash)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -260,7 +271,9 @@ impl Style {
             Value::Array(items) if !items.is_empty() => {
                 items.iter().flat_map(|item| self.item(item, column + self.list.gap)).collect()
             }
-            single => vec![" ".repeat(column + self.list.gap) + &written(single, self.quotes).unwrap_or_default()],
+            single => {
+                vec![" ".repeat(column + self.list.gap) + &written(single, self.quotes).unwrap_or_default()]
+            }
         };
         inner.into_iter().enumerate().map(|(place, line)| self.dashed(place, line, column)).collect()
     }

@@ -102,7 +102,9 @@ impl<'t, 'a> Draft<'t, 'a> {
         change: &Change,
         steps: &'s [String],
     ) -> Result<Spot<'s>, Reason> {
-        let Some((last, parents)) = steps.split_last() else { return Err(change.unexpected("a part of an object")) };
+        let Some((last, parents)) = steps.split_last() else {
+            return Err(change.unexpected("a part of an object"));
+        };
         let mut id = self.enter(object, root, change);
         for (depth, step) in parents.iter().enumerate() {
             if self.is_new(id, step) {
@@ -189,7 +191,14 @@ impl<'t, 'a> Draft<'t, 'a> {
         self.tree.member(id, "<<").is_some()
     }
 
-    fn add(&mut self, object: usize, id: Id, step: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+    fn add(
+        &mut self,
+        object: usize,
+        id: Id,
+        step: &str,
+        change: &Change,
+        value: &Value,
+    ) -> Result<(), Reason> {
         match &self.tree.node(id).kind {
             Kind::Sequence { .. } => self.insert(object, id, step, change, value),
             Kind::Mapping { .. } => self.set(id, step, change, value),
@@ -209,23 +218,30 @@ impl<'t, 'a> Draft<'t, 'a> {
         Ok(())
     }
 
-    /// Puts a value in the place of a single one.
+    /// Puts a value in the place of one that says nothing, or of one that took such a place.
     fn replace(&mut self, old: Id, change: &Change, value: &Value) -> Result<(), Reason> {
-        match self.tree.node(old).kind {
-            Kind::Scalar { .. } | Kind::Alias(_) => {
-                self.values.insert(old, value.clone());
-                Ok(())
-            }
-            _ => Err(change.unexpected("not there yet")),
+        let says_nothing = self.tree.node(old).is_null() || self.tree.scalar(old) == Some("");
+        if !says_nothing {
+            return Err(change.unexpected("absent or empty"));
         }
+        self.values.insert(old, value.clone());
+        Ok(())
     }
 
     /// Inserts an element, once for all ways to the list.
-    fn insert(&mut self, object: usize, id: Id, step: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+    fn insert(
+        &mut self,
+        object: usize,
+        id: Id,
+        step: &str,
+        change: &Change,
+        value: &Value,
+    ) -> Result<(), Reason> {
         let path = change.path().rsplit_once('/').map_or("", |(path, _)| path);
         let index = self.index(id, step, (object, path)).ok_or_else(|| change.unexpected("a longer list"))?;
         let views = self.insertions.entry(id).or_default();
-        let place = views.iter().position(|view| (view.object, &*view.path) == (object, path)).unwrap_or(views.len());
+        let place =
+            views.iter().position(|view| (view.object, &*view.path) == (object, path)).unwrap_or(views.len());
         if place == views.len() {
             views.push(View { object, path: path.to_owned(), insertions: Vec::new() });
         }
@@ -258,7 +274,13 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// Gives a member that is a text another name and another text.
-    fn rewrite(&mut self, id: Id, name: &str, change: &Change, (key, value): (&str, &str)) -> Result<(), Reason> {
+    fn rewrite(
+        &mut self,
+        id: Id,
+        name: &str,
+        change: &Change,
+        (key, value): (&str, &str),
+    ) -> Result<(), Reason> {
         if name != key && self.is_rewritten(id, name, (key, value)) {
             return Ok(());
         }

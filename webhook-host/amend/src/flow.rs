@@ -40,7 +40,9 @@ struct Broken {
 pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
     let near = || {
         let chain = std::iter::once(id).chain(tree.ancestors(id));
-        chain.flat_map(|id| std::iter::once(id).chain(children(tree, id))).filter(|id| tree.node(*id).is_flow())
+        chain
+            .flat_map(|id| std::iter::once(id).chain(children(tree, id)))
+            .filter(|id| tree.node(*id).is_flow())
     };
     let mapping = near().find(|id| !tree.entries(*id).is_empty());
     let is_json = tree.is_json || mapping.is_some_and(|id| tree.has_quoted_keys(id));
@@ -95,7 +97,12 @@ fn is_padded(tree: &Tree<'_>, id: Id) -> bool {
 }
 
 /// Adds members or elements after one that is there, or before the first.
-pub(crate) fn append(tree: &Tree<'_>, id: Id, place: usize, added: &[Added<'_>]) -> Result<Vec<Splice>, Reason> {
+pub(crate) fn append(
+    tree: &Tree<'_>,
+    id: Id,
+    place: usize,
+    added: &[Added<'_>],
+) -> Result<Vec<Splice>, Reason> {
     let extents = extents(tree, id);
     let style = style(tree, id);
     match place.checked_sub(1).and_then(|before| extents.get(before)) {
@@ -158,7 +165,8 @@ impl Style {
         let inner = format!("{indentation}{}", broken.unit);
         let (open, close, parts): (_, _, Vec<String>) = match value {
             Value::Object(members) if !members.is_empty() => {
-                let member = |(key, value): (&String, &Value)| self.member(key, &self.lines(value, broken, &inner));
+                let member =
+                    |(key, value): (&String, &Value)| self.member(key, &self.lines(value, broken, &inner));
                 ('{', '}', members.iter().map(member).collect())
             }
             Value::Array(items) if !items.is_empty() => {
@@ -202,10 +210,16 @@ impl Style {
         let separator = format!(",{}{}", broken.ending, broken.indentation);
         let follows = next.unwrap_or(tree.node(id).end - 1);
         match Tail::of(tree.text, end, follows) {
-            Tail::Comma(at) => vec![Splice::insert(at, format!("{}{}{},", broken.ending, broken.indentation, texts.join(&separator)))],
+            Tail::Comma(at) => vec![Splice::insert(
+                at,
+                format!("{}{}{},", broken.ending, broken.indentation, texts.join(&separator)),
+            )],
             Tail::None(at) => vec![
                 Splice::insert(end, ","),
-                Splice::insert(at, format!("{}{}{}", broken.ending, broken.indentation, texts.join(&separator))),
+                Splice::insert(
+                    at,
+                    format!("{}{}{}", broken.ending, broken.indentation, texts.join(&separator)),
+                ),
             ],
             Tail::Same => vec![Splice::insert(end, format!("{separator}{}", texts.join(&separator)))],
         }
@@ -261,7 +275,8 @@ impl Style {
 
 /// Whether what is added to a collection is spread over lines: as the collections in it, else as itself in JSON.
 fn spreads(tree: &Tree<'_>, id: Id) -> bool {
-    let inner: Vec<Id> = children(tree, id).into_iter().filter(|child| !children(tree, *child).is_empty()).collect();
+    let inner: Vec<Id> =
+        children(tree, id).into_iter().filter(|child| !children(tree, *child).is_empty()).collect();
     match inner.is_empty() {
         true => tree.is_json,
         false => inner.into_iter().any(|child| is_broken(tree, child)),

@@ -93,7 +93,8 @@ fn replaceable(tree: &Tree<'_>, id: Id) -> Option<(Id, usize)> {
 fn below_key(tree: &Tree<'_>, id: Id) -> Option<(Id, usize)> {
     let (mapping, (key, _)) = tree.entry_of(id)?;
     let colon = colon_end(tree, key, id)?;
-    (tree.node(mapping).is_block() && lines::is_one(&tree.text[colon..tree.node(id).end])).then_some((mapping, colon))
+    (tree.node(mapping).is_block() && lines::is_one(&tree.text[colon..tree.node(id).end]))
+        .then_some((mapping, colon))
 }
 
 /// Where the colon between a key and its value ends.
@@ -107,7 +108,12 @@ fn colon_end(tree: &Tree<'_>, key: Id, value: Id) -> Option<usize> {
 }
 
 /// Takes a value away from behind its colon and writes another one below it.
-fn unfold(tree: &Tree<'_>, id: Id, (mapping, colon): (Id, usize), value: &Value) -> Result<Vec<Splice>, Reason> {
+fn unfold(
+    tree: &Tree<'_>,
+    id: Id,
+    (mapping, colon): (Id, usize),
+    value: &Value,
+) -> Result<Vec<Splice>, Reason> {
     let end = tree.node(id).end;
     let mut splices = vec![block::below(tree, (mapping, end), value)?];
     if colon < end {
@@ -135,10 +141,13 @@ fn rename(tree: &Tree<'_>, key: Id, name: &str) -> Splice {
 fn replace(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
     let node = tree.node(id);
     let unclear = || Reason::Layout { line: lines::number(tree.text, node.start) };
-    if written(value, Quotes::Needed).is_none() && node.is_null() && !node.has_properties {
-        if let Some(place) = below_key(tree, id) {
-            return unfold(tree, id, place, value);
-        }
+    let is_collection = written(value, Quotes::Needed).is_none();
+    if is_collection
+        && node.is_null()
+        && !node.has_properties
+        && let Some(place) = below_key(tree, id)
+    {
+        return unfold(tree, id, place, value);
     }
     let text = in_place(tree, id, value);
     match node.kind {

@@ -13,7 +13,9 @@ pub enum Reason {
         line: usize,
     },
     /// What is to change is written once for several places, and not all of them are to change alike.
-    #[error("{field} is written once for several places by an anchor, and the others don't get the same: write it out")]
+    #[error(
+        "{field} is written once for several places by an anchor, and the others don't get the same: write it out"
+    )]
     Repeated {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
@@ -46,13 +48,14 @@ pub enum Reason {
     Unverified,
 }
 
-/// A JSON pointer as Kubernetes writes fields.
+/// A JSON pointer as Kubernetes writes fields; the end of a list is the list.
 pub(crate) fn field(pointer: &str) -> String {
     let mut field = String::new();
     for token in pointer.split('/').skip(1) {
         let is_index = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
         match token.replace("~1", "/").replace("~0", "~") {
             index if is_index => field.extend(["[", &index, "]"]),
+            end if end == "-" => {}
             name if field.is_empty() => field.push_str(&name),
             name => field.extend([".", &name]),
         }
@@ -66,7 +69,10 @@ mod tests {
 
     #[test]
     fn a_pointer_is_named_as_kubernetes_names_fields() {
-        assert_eq!(field("/spec/containers/0/env"), "spec.containers[0].env");
-        assert_eq!(field("/metadata/annotations/ordinance.dev~1sub-path"), "metadata.annotations.ordinance.dev/sub-path");
+        assert_eq!(field("/spec/containers/0/env/-"), "spec.containers[0].env");
+        assert_eq!(
+            field("/metadata/annotations/ordinance.dev~1sub-path"),
+            "metadata.annotations.ordinance.dev/sub-path"
+        );
     }
 }

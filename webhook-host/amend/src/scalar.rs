@@ -87,7 +87,18 @@ mod tests {
                 .into();
         assert_eq!(
             written,
-            ["$(POD)/a b", "metadata.name", "'yes'", "'1'", "''", "'a: b'", "'it''s'", "'a, b'", "\"a\\tb\"", "\"\\u2028\""]
+            [
+                "$(POD)/a b",
+                "metadata.name",
+                "'yes'",
+                "'1'",
+                "''",
+                "'a: b'",
+                "'it''s'",
+                "'a, b'",
+                "\"a\\tb\"",
+                "\"\\u2028\""
+            ]
         );
     }
 

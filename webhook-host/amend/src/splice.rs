@@ -24,7 +24,8 @@ impl Splice {
 /// The text with all replacements; none if two of them overlap. Of several at one position the first comes first.
 pub(crate) fn apply(text: &str, mut splices: Vec<Splice>) -> Option<String> {
     splices.sort_by_key(|splice| splice.at.start);
-    let mut applied = String::with_capacity(text.len() + splices.iter().map(|splice| splice.text.len()).sum::<usize>());
+    let mut applied =
+        String::with_capacity(text.len() + splices.iter().map(|splice| splice.text.len()).sum::<usize>());
     let mut done = 0;
     for splice in splices {
         applied.push_str(text.get(done..splice.at.start)?);

@@ -6,11 +6,13 @@ use crate::tree::{Kind, Node, Tree};
 use granit_parser::ScalarStyle;
 
 /// What only a chart's template has. Rendered manifests have actions too: of Vault's agent, of alerts, of dashboards.
-const OF_HELM: [&str; 7] = [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include "];
+const OF_HELM: [&str; 7] =
+    [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include "];
 
 /// Refuses a document with actions of a template: between the values, in a comment, or in a text and of Helm.
 pub(crate) fn refuse(tree: &Tree<'_>, document: usize) -> Result<(), Reason> {
-    let comment = tree.comments.iter().find(|(of, range)| *of == document && has_action(&tree.text[range.clone()]));
+    let comment =
+        tree.comments.iter().find(|(of, range)| *of == document && has_action(&tree.text[range.clone()]));
     let comment = comment.map(|(_, range)| range.start);
     let node = tree.document(document).iter().find(|node| is_action(tree, node)).map(|node| node.span.start);
     match comment.or(node) {
@@ -54,6 +56,9 @@ mod tests {
 
     #[test]
     fn passes_over_the_actions_of_others() {
-        assert_eq!(refuses("a: |\n  {{- with secret \"x\" }}{{ .Data.a }}{{ end }}\nb: '{{ $labels.pod }}'\n"), None);
+        assert_eq!(
+            refuses("a: |\n  {{- with secret \"x\" }}{{ .Data.a }}{{ end }}\nb: '{{ $labels.pod }}'\n"),
+            None
+        );
     }
 }

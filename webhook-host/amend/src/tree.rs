@@ -60,7 +60,8 @@ impl<'a> Tree<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, Reason> {
         let values = json_values(text);
         let mut builder = Builder::new(text, values.is_some());
-        for part in values.unwrap_or_else(|| vec![0..text.len()]) {
+        let whole = || std::iter::once(0..text.len()).collect();
+        for part in values.unwrap_or_else(whole) {
             builder.read(part).map_err(|error| Reason::Unreadable(error.to_string()))?;
         }
         Ok(builder.tree)
@@ -330,7 +331,9 @@ impl<'a> Builder<'a> {
     /// A block scalar begins at its header, the `|` or `>` in the line that is not empty before it, behind its key.
     fn begin_at_header(&mut self, id: Id) {
         let node = self.tree.node(id);
-        let Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = node.kind else { return };
+        let Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = node.kind else {
+            return;
+        };
         let before = self.tree.text[..node.span.start].trim_end().len();
         let key = self.tree.entry_of(id).map_or(0, |(_, (key, _))| self.tree.node(key).end);
         let from = lines::start(self.tree.text, before).max(key);
@@ -421,7 +424,8 @@ mod tests {
         let text = "{\"a\":\t{\"b\\/\":1}}\r\n\r\n {\"c\": [ ]}";
         let tree = Tree::parse(text).expect("readable");
         assert!(tree.is_json);
-        let written: Vec<_> = tree.roots.iter().map(|root| &text[tree.node(*root).span.start..tree.node(*root).end]).collect();
+        let written: Vec<_> =
+            tree.roots.iter().map(|root| &text[tree.node(*root).span.start..tree.node(*root).end]).collect();
         assert_eq!(written, ["{\"a\":\t{\"b\\/\":1}}", "{\"c\": [ ]}"]);
         assert!(tree.member(tree.member(tree.roots[0], "a").expect("a"), "b/").is_some());
     }

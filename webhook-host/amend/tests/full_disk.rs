@@ -13,7 +13,8 @@ const IGNORED: &str = "trap '' XFSZ; exec \"$0\" --exact --nocapture loses_nothi
 fn loses_nothing_when_the_disk_is_full() {
     if std::env::var_os("LIMITED").is_none() {
         let program = std::env::current_exe().expect("this program");
-        let output = std::process::Command::new("sh").args(["-c", IGNORED]).arg(program).env("LIMITED", "1").output();
+        let output =
+            std::process::Command::new("sh").args(["-c", IGNORED]).arg(program).env("LIMITED", "1").output();
         let output = output.expect("run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         return;
@@ -25,7 +26,10 @@ fn loses_nothing_when_the_disk_is_full() {
     Resource::FSIZE.set(4096, 4096).expect("a limit");
 
     let error = save(&path, &old, &"y".repeat(5000)).expect_err("too large");
-    assert!(matches!(&error, SaveError::Unsaved(_, error) if error.kind() == ErrorKind::FileTooLarge), "{error}");
+    assert!(
+        matches!(&error, SaveError::Unsaved(_, error) if error.kind() == ErrorKind::FileTooLarge),
+        "{error}"
+    );
     assert_eq!(fs::read_to_string(&path).expect("read"), old);
     assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
 }

@@ -75,7 +75,9 @@ impl Writer {
     /// The lines of a collection that is not empty.
     fn block(&mut self, value: &Value, column: usize) -> String {
         match value {
-            Value::Object(members) => members.iter().map(|(key, value)| self.member(key, value, column)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(key, value)| self.member(key, value, column)).collect()
+            }
             Value::Array(items) => items.iter().map(|item| self.item(item, column)).collect(),
             _ => unreachable!("a single value has no lines"),
         }
@@ -143,8 +145,9 @@ impl Writer {
     fn flow(&mut self, value: &Value, column: usize) -> String {
         match value {
             Value::Object(members) => {
-                let parts =
-                    members.iter().map(|(key, value)| format!("{}: {}", self.key(key), self.flow(value, column + 2)));
+                let parts = members
+                    .iter()
+                    .map(|(key, value)| format!("{}: {}", self.key(key), self.flow(value, column + 2)));
                 let parts = parts.collect();
                 self.bracketed(('{', '}'), parts, column)
             }
@@ -161,7 +164,12 @@ impl Writer {
     fn quoted(&mut self, text: &str) -> String {
         let is_plain = text.starts_with(char::is_alphabetic) && text.chars().all(char::is_alphanumeric);
         match self.dice.roll(3) {
-            0 if is_plain && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"].contains(&&*text.to_ascii_lowercase()) => text.to_owned(),
+            0 if is_plain
+                && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+                    .contains(&&*text.to_ascii_lowercase()) =>
+            {
+                text.to_owned()
+            }
             1 if !text.contains(['\n', '\t']) => format!("'{}'", text.replace('\'', "''")),
             _ => Value::from(text).to_string(),
         }
@@ -218,14 +226,17 @@ fn value() -> impl Strategy<Value = Value> {
     single().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(name(), inner, 0..4).prop_map(|members| Value::Object(members.into_iter().collect())),
+            prop::collection::btree_map(name(), inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
 }
 
 fn object() -> impl Strategy<Value = Value> {
     let spec = prop::collection::btree_map(name(), value(), 1..4);
-    spec.prop_map(|spec| json!({"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec}))
+    spec.prop_map(
+        |spec| json!({"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec}),
+    )
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
@@ -242,7 +253,10 @@ fn pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
             pointers(value, &format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), found);
         }),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| pointers(item, &format!("{pointer}/{index}"), found));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| pointers(item, &format!("{pointer}/{index}"), found));
         }
         _ => {}
     }
@@ -260,7 +274,9 @@ fn change(object: &Value, dice: &mut Dice, added: &Value) -> Option<Change> {
             0 => add(format!("{path}/{}", dice.roll(items.len() + 1))),
             _ => add(format!("{path}/-")),
         },
-        Value::Null if !path.rsplit('/').next()?.starts_with(|first: char| first.is_ascii_digit()) => add(path.clone()),
+        Value::Null if !path.rsplit('/').next()?.starts_with(|first: char| first.is_ascii_digit()) => {
+            add(path.clone())
+        }
         Value::String(_) => rewrite(object, path, dice),
         _ => None,
     }
@@ -278,7 +294,8 @@ fn made(object: &mut Value, change: &Change) {
     match change {
         Change::Add { path, value } => {
             let patch = json!([{"op": "add", "path": path, "value": value}]);
-            json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).expect("a patch")).expect("applies");
+            json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).expect("a patch"))
+                .expect("applies");
         }
         Change::Rewrite { path, key, value } => {
             let (parent, _) = path.rsplit_once('/').expect("a parent");
@@ -286,7 +303,8 @@ fn made(object: &mut Value, change: &Change) {
                 {"op": "remove", "path": path},
                 {"op": "add", "path": format!("{parent}/{}", key.replace('/', "~1")), "value": value},
             ]);
-            json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).expect("a patch")).expect("applies");
+            json_patch::patch(object, &serde_json::from_value::<json_patch::Patch>(patch).expect("a patch"))
+                .expect("applies");
         }
     }
 }
