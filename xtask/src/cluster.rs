@@ -17,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// How long it may take to come up: some seconds, usually.
 const UP: Duration = Duration::from_secs(120);
@@ -67,16 +68,50 @@ pub fn run(action: &Action) -> Result<ExitCode> {
 }
 
 /// Starts it, and returns what runs.
-pub fn up(binary: Option<&Path>) -> Result<State> {
+fn up(binary: Option<&Path>) -> Result<State> {
+    let (binary, folder) = (e2e::binary(binary)?, folder()?);
+    let mut supervisor = supervisor(&binary, &folder)?;
+    supervisor.process_group(0).stdin(Stdio::null());
+    wait_up(&mut supervisor.spawn().context("can't start the cluster's supervisor")?, &folder)
+}
+
+/// Who starts a cluster and runs it, with its log in the folder.
+fn supervisor(binary: &Path, folder: &Path) -> Result<Command> {
     e2e::tools(&Tool::CONTROL_PLANE)?;
-    let binary = e2e::binary(binary)?;
-    let supervisor = build::binary("ordinance-cluster", Profile::Dev)?;
-    let folder = folder()?;
+    let mut supervisor = Command::new(build::binary("ordinance-cluster", Profile::Dev)?);
+    supervisor.arg("--binary").arg(binary).arg("--folder").arg(folder);
     let file = File::create(folder.join("log"))?;
-    let mut command = Command::new(supervisor);
-    command.arg("--binary").arg(binary).arg("--folder").arg(&folder).process_group(0);
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-    wait_up(&mut command.spawn().context("can't start the cluster's supervisor")?, &folder)
+    supervisor.stdout(file.try_clone()?).stderr(file);
+    Ok(supervisor)
+}
+
+/// A cluster beside the one in the background, which ends with this value or with this process.
+pub struct Guest {
+    /// What runs.
+    pub state: State,
+    supervisor: Child,
+    _folder: TempDir,
+}
+
+// === impl Guest ===
+
+impl Guest {
+    /// Starts it with a program.
+    pub fn up(binary: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut command = supervisor(binary, folder.path())?;
+        let spawned = command.arg("--attended").stdin(Stdio::piped()).spawn();
+        let mut supervisor = spawned.context("can't start the cluster's supervisor")?;
+        let state = wait_up(&mut supervisor, folder.path())?;
+        Ok(Self { state, supervisor, _folder: folder })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
+    }
 }
 
 /// Looks at what it writes, and never at its lock, which it could not take meanwhile.
@@ -95,7 +130,7 @@ fn wait_up(supervisor: &mut Child, folder: &Path) -> Result<State> {
 }
 
 /// Ends what runs; whether anything did.
-pub fn down() -> Result<bool> {
+fn down() -> Result<bool> {
     let Some(state) = running()? else { return Ok(false) };
     let pid = Pid::from_raw(state.pid).context("the cluster's state names no process")?;
     kill_process(pid, Signal::TERM)?;
@@ -105,7 +140,7 @@ pub fn down() -> Result<bool> {
 }
 
 /// What runs, if anything does; what is about to come up is waited for.
-pub fn running() -> Result<Option<State>> {
+fn running() -> Result<Option<State>> {
     let folder = folder()?;
     let seen = until(UP, || {
         if !locked(&folder)? {

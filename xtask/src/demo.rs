@@ -1,30 +1,66 @@
 //! `cargo xtask demo`: the founding story, told by a real host over TLS.
 //!
 //! The manifests are those of `deploy/examples/founding-story`; each is sent as the API server would send it, first to
-//! the mutating and then to the validating webhook.
+//! the mutating and then to the validating webhook. With `--cluster` kubectl sends them to a real API server.
 
 mod host;
+mod kubectl;
 mod show;
 
 use crate::build::{self, Profile};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use host::Host;
 use serde_json::Value;
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 /// Where the manifests are.
 const STORY: &str = "deploy/examples/founding-story";
 
+/// What goes wrong without Ordinance.
+const TITLE: &str = "Two replicas, two NFS volumes made by hand, one directory";
+
+/// How to tell the story.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// With kubectl, on a real API server with real controllers; Go builds these once, which takes some minutes.
+    #[arg(long)]
+    cluster: bool,
+    /// The program to run; built from this checkout without.
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_BINARY")]
+    binary: Option<PathBuf>,
+}
+
 /// Tells the story.
-pub fn run() -> Result<ExitCode> {
-    build::wasm_target()?;
-    let host = Host::start(&build::binary("ordinance", Profile::Dev)?)?;
-    show::title("Two replicas, two NFS volumes made by hand, one directory", &host.address());
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let binary = match &arguments.binary {
+        Some(binary) => absolute(binary).context("the program to run")?,
+        None => {
+            build::wasm_target()?;
+            build::binary("ordinance", Profile::Dev)?
+        }
+    };
+    if arguments.cluster {
+        kubectl::run(&binary)?
+    } else {
+        requests(&binary)?
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// By requests such as the API server sends.
+fn requests(binary: &Path) -> Result<()> {
+    let host = Host::start(binary)?;
+    let who = format!(
+        "Ordinance listens on {}; every line below is its answer to an AdmissionReview.",
+        host.address()
+    );
+    show::title(TITLE, &who);
     mistake(&host)?;
     isolation(&host)?;
     repair(&host)?;
     show::closing();
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The second volume on a directory is refused.
@@ -43,7 +79,7 @@ fn isolation(host: &Host) -> Result<()> {
     let object = manifest("web.yaml")?;
     let answer = host.create(&object)?;
     show::answer(&object, &answer);
-    show::patch(&object, &answer)
+    show::difference(&object, &answer.applied_to(&object)?)
 }
 
 /// With a directory for each volume both pass.

@@ -28,8 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play the founding story against a real TLS host on a loopback port.
-    Demo,
+    /// Play the founding story against a real TLS host on a loopback port, or with kubectl on a real API server.
+    Demo(demo::Arguments),
     /// Run every test: natively, as a component, in Node, and over real sockets.
     Test,
     /// Run Ordinance behind a real API server, with kubectl and real controllers.
@@ -51,7 +51,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Demo => demo::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Test => test::run(),
         Command::E2e(arguments) => e2e::run(&arguments),
         Command::Cluster(action) => cluster::run(&action),

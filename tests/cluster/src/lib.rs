@@ -45,5 +45,5 @@ pub use plane::{Part, Plane};
 pub use program::Ran;
 pub use replica::Replica;
 pub use splitter::Splitter;
-pub use supervisor::supervise;
+pub use supervisor::{Attention, supervise};
 pub use wait::until;

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use ordinance_cluster::Attention;
 use std::path::PathBuf;
 
 /// Runs a control plane with Ordinance behind it until SIGTERM.
@@ -13,10 +14,14 @@ struct Arguments {
     /// Where to write what it is and where.
     #[arg(long)]
     folder: PathBuf,
+    /// End with standard input, too.
+    #[arg(long)]
+    attended: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ordinance_cluster::supervise(&arguments.binary, &arguments.folder).await
+    let attention = if arguments.attended { Attention::UntilInputEnds } else { Attention::None };
+    ordinance_cluster::supervise(&arguments.binary, &arguments.folder, attention).await
 }

@@ -3,21 +3,33 @@
 use crate::cluster::{Cluster, Options};
 use crate::ordinance::{Installation, Ordinance};
 use anyhow::{Context, Result};
+use futures::FutureExt;
 use ordinance_tools::Tool;
 use serde_json::json;
 use std::fs::File;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Whether somebody waits for the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// Nobody does: it is in the background.
+    None,
+    /// Somebody holds the other end of its standard input, and is gone when that ends.
+    UntilInputEnds,
+}
 
 /// Starts a cluster with Ordinance, writes where it is into `state.json` of a folder, and runs it until SIGTERM or
-/// SIGINT. The file `lock` of the folder is locked as long as it runs.
+/// SIGINT, or until nobody attends it any more. The file `lock` of the folder is locked as long as it runs.
 ///
 /// # Errors
 ///
 /// That another one runs, or what did not start, with the end of its log.
-pub async fn supervise(binary: &Path, folder: &Path) -> Result<()> {
+pub async fn supervise(binary: &Path, folder: &Path, attention: Attention) -> Result<()> {
     let _lock = lock(&folder.join("lock"))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let alone = alone(attention);
     let tools = ordinance_tools::find(&Tool::CONTROL_PLANE, &mut |line| eprintln!("{line}"))?;
     let cluster = Cluster::start(&tools, &Options::default()).await?;
     let ordinance = Ordinance::install(&cluster, Installation::new(binary)?).await?;
@@ -25,8 +37,22 @@ pub async fn supervise(binary: &Path, folder: &Path) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = alone => {}
     }
     Ok(std::fs::remove_file(folder.join("state.json"))?)
+}
+
+/// Ends when nobody attends the cluster any more. The thread that looks ends with the process.
+fn alone(attention: Attention) -> impl Future<Output = ()> {
+    let (ended, end) = oneshot::channel::<()>();
+    if attention == Attention::UntilInputEnds {
+        std::thread::spawn(move || {
+            let _ended = ended;
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        });
+        return async { drop(end.await) }.left_future();
+    }
+    std::future::pending().right_future()
 }
 
 fn lock(path: &Path) -> Result<File> {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
+use std::process::Output;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -17,11 +18,8 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const CONTEXT: usize = 3;
 
 /// The story's title, and who tells it.
-pub fn title(text: &str, address: &str) {
-    println!("\n{BOLD}{text}{BOLD:#}");
-    println!(
-        "{DIM}Ordinance listens on {address}; every line below is its answer to an AdmissionReview.{DIM:#}"
-    );
+pub fn title(text: &str, who: &str) {
+    println!("\n{BOLD}{text}{BOLD:#}\n{DIM}{who}{DIM:#}");
 }
 
 /// A chapter's heading.
@@ -47,10 +45,9 @@ pub fn answer(object: &Value, answer: &Answer) {
     }
 }
 
-/// The patch as a diff of the manifest.
-pub fn patch(object: &Value, answer: &Answer) -> Result<()> {
-    let before = serde_saphyr::to_string(object)?;
-    let after = serde_saphyr::to_string(&answer.applied_to(object)?)?;
+/// What was added to a manifest, as a diff.
+pub fn difference(before: &Value, after: &Value) -> Result<()> {
+    let (before, after) = (serde_saphyr::to_string(before)?, serde_saphyr::to_string(after)?);
     let diff = TextDiff::from_lines(&before, &after);
     println!();
     for group in diff.grouped_ops(CONTEXT) {
@@ -68,6 +65,38 @@ fn line(tag: ChangeTag, text: &str) {
         ChangeTag::Equal => (DIM, ' '),
     };
     println!("   {style}{sign} {}{style:#}", text.trim_end());
+}
+
+/// A call of kubectl, and what came of it.
+pub fn call(line: &str, said: &Output) {
+    println!("   {BOLD}$ kubectl {line}{BOLD:#}");
+    for line in String::from_utf8_lossy(&said.stderr).lines() {
+        let (style, mark) = if line.starts_with("Warning: ") { (YELLOW, " ") } else { (RED, "✘") };
+        println!("   {style}{mark} {line}{style:#}");
+    }
+    for line in String::from_utf8_lossy(&said.stdout).lines() {
+        println!("   {GREEN}✔{GREEN:#} {line}");
+    }
+}
+
+/// A table that kubectl printed.
+pub fn table(line: &str, text: &[u8]) {
+    println!("   {BOLD}$ kubectl {line}{BOLD:#}");
+    for line in String::from_utf8_lossy(text).lines() {
+        println!("     {line}");
+    }
+}
+
+/// A line without anything.
+pub fn gap() {
+    println!();
+}
+
+/// Where each pod's files lie.
+pub fn places(places: &[(String, String)]) {
+    for (pod, place) in places {
+        println!("   {GREEN}✔{GREEN:#} {BOLD}{pod}{BOLD:#}  {place}");
+    }
 }
 
 /// Where to go from here.
