@@ -22,11 +22,13 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// The pages of both replicas of a set.
+/// The pages of both replicas of a set, once both have written theirs.
 async fn pages(stage: &NodeStage<'_>, set: &str) -> Result<[String; 2]> {
-    // The last to start has written when it serves, and so have those before it.
-    let last = stage.page(&format!("{set}-1"), "").await?;
-    Ok([stage.page(&format!("{set}-0"), "").await?, last])
+    let [first, last] = [format!("{set}-0"), format!("{set}-1")];
+    // Who serves has written: what is read after both do is what is left.
+    stage.page(&first, "").await?;
+    stage.page(&last, "").await?;
+    Ok([stage.page(&first, "").await?, stage.page(&last, "").await?])
 }
 
 /// Each replica's page says its own name.

@@ -31,6 +31,12 @@ pub const NAME: &str = "node-a";
 /// The node's address: the kubelet takes no loopback address.
 pub(crate) const ADDRESS: &str = "10.99.0.1";
 
+/// Where the node has its files: seen inside only, and short, since a socket's path may not be long.
+pub(crate) const FOLDER: &str = "/run/ordinance";
+
+/// The folder in it of the directories that play what servers export.
+pub(crate) const EXPORTS: &str = "exports";
+
 /// How long the node may take to become ready: 4 s on an idle machine.
 const READY: Duration = Duration::from_secs(90);
 
@@ -40,7 +46,6 @@ pub struct Node {
     kubelet: Component,
     _scheduler: Component,
     containerd: Component,
-    exports: PathBuf,
 }
 
 // === impl Node ===
@@ -68,7 +73,7 @@ impl Node {
         cluster.access().kubectl().ok(allow).await?;
         let scheduler = scheduler(cluster)?;
         let kubelet = kubelet(cluster, &inside)?;
-        let mut node = Self { kubelet, _scheduler: scheduler, containerd, exports: inside.exports() };
+        let mut node = Self { kubelet, _scheduler: scheduler, containerd };
         node.ready(cluster).await?;
         Ok(node)
     }
@@ -79,7 +84,7 @@ impl Node {
     ///
     /// Why it can't be made.
     pub fn export(&self, server: &str, path: &str, mode: u32) -> Result<PathBuf> {
-        let folder = self.exports.join(server).join(path.trim_start_matches('/'));
+        let folder = Path::new(FOLDER).join(EXPORTS).join(server).join(path.trim_start_matches('/'));
         std::fs::create_dir_all(&folder)?;
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode))?;
         Ok(folder)

@@ -10,7 +10,10 @@ use std::process::{Child, Command, Stdio};
 /// The scenario that is killed, and what it says once pods run.
 const VICTIM: [&str; 2] = ["node::each_ordinal_keeps_its_own_page", "one replica overwrote the other"];
 
-/// A folder for temporary files, by which everything that the run starts can be told.
+/// The environment's name for the folder for temporary files, by which everything that the run starts can be told.
+const MARK: &str = "E2E_RUN";
+
+/// Kills a run whose pods run, and looks for what is left.
 pub async fn killed() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("ordinance-killed-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
@@ -40,7 +43,7 @@ async fn told(folder: &Path) -> Result<()> {
 /// This program, with one scenario.
 fn run(folder: &Path) -> Result<Child> {
     let mut run = Command::new(std::env::current_exe()?);
-    run.args(["--exact", VICTIM[0]]).env("TMPDIR", folder);
+    run.args(["--exact", VICTIM[0]]).env("TMPDIR", folder).env(MARK, folder);
     run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     run.spawn().context("can't start the suite once more")
 }

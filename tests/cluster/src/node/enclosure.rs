@@ -7,7 +7,7 @@ use super::cgroups::Cgroups;
 use crate::group::Group;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
@@ -28,13 +28,11 @@ const PROBE: &str = r#"mount -t tmpfs none "$1" && mkdir "$1/low" "$1/up" "$1/wo
 pub struct Enclosure {
     group: Group,
     cgroups: Cgroups,
-    folder: TempDir,
 }
 
 /// What a process inside knows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Inside {
-    folder: PathBuf,
     cgroup: String,
     unified: bool,
 }
@@ -60,8 +58,9 @@ impl Enclosure {
     ///
     /// Why it can't be made.
     pub fn new() -> Result<Self> {
-        let folder = folder()?;
-        Ok(Self { group: Group::new(folder.path())?, cgroups: Cgroups::new()?, folder })
+        // All files are inside: the folder that ends with the group stays empty.
+        let folder = folder()?.keep();
+        Ok(Self { group: Group::new(&folder)?, cgroups: Cgroups::new()? })
     }
 
     /// Runs this program again, inside, with one variable more in its environment. Its `main` must begin with
@@ -81,11 +80,7 @@ impl Enclosure {
     }
 
     fn inside(&self) -> Inside {
-        Inside {
-            folder: self.folder.path().to_path_buf(),
-            cgroup: self.cgroups.root_of_pods(),
-            unified: self.cgroups.to_enter().is_some(),
-        }
+        Inside { cgroup: self.cgroups.root_of_pods(), unified: self.cgroups.to_enter().is_some() }
     }
 
     fn unshare(&self) -> Command {
@@ -98,7 +93,6 @@ impl Enclosure {
     }
 }
 
-/// A folder that is empty outside: inside, the files of the node are in it.
 fn folder() -> Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("ordinance-node-").tempdir()?)
 }
@@ -127,16 +121,6 @@ impl Inside {
     /// What this process was told, if it is inside.
     pub fn here() -> Option<Self> {
         serde_json::from_str(&std::env::var(INSIDE).ok()?).ok()
-    }
-
-    /// Where the node has its files, none of which is seen outside.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Where directories are that play what servers export.
-    pub fn exports(&self) -> PathBuf {
-        self.folder.join("exports")
     }
 
     /// What the kubelet calls the group that its pods are below.

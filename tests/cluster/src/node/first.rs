@@ -2,7 +2,7 @@
 //! orphans.
 
 use super::enclosure::Inside;
-use super::{ADDRESS, NAME};
+use super::{ADDRESS, EXPORTS, FOLDER, NAME};
 use anyhow::{Context, Result, ensure};
 use ordinance_tools::Tool;
 use rustix::process::{Pid, WaitOptions, wait};
@@ -37,16 +37,16 @@ exec mount --bind "@EXPORTS@/${1%%:*}${1#*:}" "$2"
 #[must_use]
 pub fn first() -> Option<ExitCode> {
     let inside = Inside::here().filter(|_| std::process::id() == 1)?;
-    Some(prepare(&inside).and_then(|()| again(&inside)).unwrap_or_else(|error| {
+    Some(prepare(&inside).and_then(|()| again()).unwrap_or_else(|error| {
         eprintln!("error: the node's namespaces: {error:#}");
         ExitCode::from(2)
     }))
 }
 
 /// Runs the program, and reaps whatever loses its parent, until the program ends.
-fn again(inside: &Inside) -> Result<ExitCode> {
+fn again() -> Result<ExitCode> {
     let mut program = Command::new(std::env::current_exe()?);
-    program.env("TMPDIR", inside.folder());
+    program.env("TMPDIR", FOLDER);
     let program = Pid::from_child(&program.spawn()?);
     loop {
         match wait(WaitOptions::empty())? {
@@ -61,18 +61,16 @@ fn again(inside: &Inside) -> Result<ExitCode> {
 
 fn prepare(inside: &Inside) -> Result<()> {
     mount(["--make-rshared", "/"])?;
-    for folder in [inside.folder(), Path::new("/run")] {
-        own(folder)?;
-    }
+    own("/run")?;
     for folder in SHARED {
-        cover(folder, inside)?;
+        cover(folder)?;
     }
     for folder in OWN {
         std::fs::create_dir_all(folder)?;
-        own(Path::new(folder))?;
+        own(folder)?;
     }
-    exports(inside)?;
-    kernel(inside)?;
+    exports()?;
+    kernel()?;
     if inside.is_unified() {
         cgroups()?;
     }
@@ -86,21 +84,21 @@ fn mount<const N: usize>(arguments: [&str; N]) -> Result<()> {
 }
 
 /// An empty folder that nobody else sees.
-fn own(folder: &Path) -> Result<()> {
-    mount(["-t", "tmpfs", "-o", "mode=755", "none", &folder.to_string_lossy()])
+fn own(folder: &str) -> Result<()> {
+    mount(["-t", "tmpfs", "-o", "mode=755", "none", folder])
 }
 
 /// What is in a folder stays to be seen, and what is written there stays inside.
-fn cover(folder: &str, inside: &Inside) -> Result<()> {
-    let (upper, work) = (new(inside, &format!("upper{folder}"))?, new(inside, &format!("work{folder}"))?);
+fn cover(folder: &str) -> Result<()> {
+    let (upper, work) = (new(&format!("upper{folder}"))?, new(&format!("work{folder}"))?);
     let options = format!("lowerdir={folder},upperdir={},workdir={}", upper.display(), work.display());
     mount(["-t", "overlay", "-o", &options, "none", folder])
 }
 
 /// mount(8) looks for its helpers in `/sbin` only.
-fn exports(inside: &Inside) -> Result<()> {
-    let exports = new(inside, "exports")?;
-    let helpers = new(inside, "sbin")?;
+fn exports() -> Result<()> {
+    let exports = new(EXPORTS)?;
+    let helpers = new("sbin")?;
     let helper = helpers.join("mount.nfs");
     std::fs::write(&helper, MOUNT_NFS.replace("@EXPORTS@", &exports.to_string_lossy()))?;
     std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755))?;
@@ -109,9 +107,9 @@ fn exports(inside: &Inside) -> Result<()> {
     mount(["-t", "overlay", "-o", &lower, "none", &sbin.to_string_lossy()])
 }
 
-fn kernel(inside: &Inside) -> Result<()> {
+fn kernel() -> Result<()> {
     for (name, value) in KERNEL {
-        let shown = new(inside, "kernel")?.join(name.replace('/', "."));
+        let shown = new("kernel")?.join(name.replace('/', "."));
         std::fs::write(&shown, value)?;
         mount(["--bind", &shown.to_string_lossy(), &format!("/proc/sys/{name}")])?;
     }
@@ -131,8 +129,9 @@ fn cgroups() -> Result<()> {
     Ok(())
 }
 
-fn new(inside: &Inside, name: &str) -> Result<PathBuf> {
-    let folder = inside.folder().join(name);
+/// A folder for files of the node.
+fn new(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(FOLDER).join(name);
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }
