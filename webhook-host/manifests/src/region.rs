@@ -19,6 +19,10 @@ pub struct Region {
     pub end_line: u64,
     /// The column after its last character, from 1.
     pub end_column: u64,
+    /// Where its value begins, in bytes: after the key, if it has one.
+    pub value: usize,
+    /// Whether it is the field itself, and not just a part of the way to it.
+    pub is_whole: bool,
 }
 
 /// A step from a value to one in it.
@@ -32,6 +36,8 @@ enum Step {
 struct Way {
     /// From the key of the last step to the end of its value.
     bytes: Range<usize>,
+    /// Where its value begins.
+    value: usize,
     is_whole: bool,
 }
 
@@ -46,32 +52,34 @@ struct Walk<'t> {
 ///
 /// Costs a pass over the object.
 pub fn region(text: &str, object: &Manifest, field: &str) -> Region {
-    let start = object.bytes.start;
-    let column = characters(text, start);
+    let column = characters(text, object.bytes.start);
     let slice = text.get(object.bytes.clone()).unwrap_or_default();
     // As far from the left as it is in the text, or its first line would not go with the others.
     let padded = " ".repeat(column) + slice;
-    let way = Walk::new(&padded).way(&steps(&object.json, field));
-    let way =
-        way.filter(|_| !field.is_empty()).unwrap_or(Way { bytes: column..padded.len(), is_whole: false });
+    let whole = Way { bytes: column..padded.len(), value: column, is_whole: false };
+    let way = if field.is_empty() { None } else { Walk::new(&padded).way(&steps(&object.json, field)) };
+    let way = way.unwrap_or(whole);
     let found = padded.get(way.bytes.clone()).unwrap_or_default();
     let shown = if way.is_whole { found } else { found.lines().next().unwrap_or_default() }.trim_end();
-    let from = start + way.bytes.start.saturating_sub(column);
-    around(text, object, from..from + shown.len())
+    let back = |offset: usize| object.bytes.start + offset.saturating_sub(column);
+    around(text, object, back(way.bytes.start), shown.len(), back(way.value), way.is_whole)
 }
 
 /// Lines and columns of a place at or after the beginning of an object.
-fn around(text: &str, object: &Manifest, bytes: Range<usize>) -> Region {
+fn around(text: &str, object: &Manifest, from: usize, len: usize, value: usize, is_whole: bool) -> Region {
     let lines = |range: Range<usize>| {
         text.get(range).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() as u64
     };
-    let line = object.line + lines(object.bytes.start..bytes.start);
+    let bytes = from..from + len;
+    let line = object.line + lines(object.bytes.start..from);
     Region {
         line,
         column: 1 + characters(text, bytes.start) as u64,
         end_line: line + lines(bytes.clone()),
         end_column: 1 + characters(text, bytes.end) as u64,
         bytes,
+        value,
+        is_whole,
     }
 }
 
@@ -157,7 +165,7 @@ impl<'t> Walk<'t> {
     fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Way> {
         let Some((step, rest)) = steps.split_first() else {
             let end = self.skip(&event, &span)?;
-            return Some(Way { bytes: from..end, is_whole: true });
+            return Some(Way { bytes: from..end, value: start(&span), is_whole: true });
         };
         let inner = match (step, &event) {
             (Step::Member(name), Event::MappingStart(..)) => self.member(name)?,
@@ -166,7 +174,7 @@ impl<'t> Walk<'t> {
         };
         match inner {
             Some((node, from)) => self.descend(node, from, rest),
-            None => Some(Way { bytes: from..self.cursor_end(), is_whole: false }),
+            None => Some(Way { bytes: from..self.cursor.len(), value: start(&span), is_whole: false }),
         }
     }
 
@@ -215,11 +223,6 @@ impl<'t> Walk<'t> {
             depth -= usize::from(matches!(event, Event::MappingEnd | Event::SequenceEnd));
         }
         Some(end)
-    }
-
-    /// Where the text ends: of it the first line is shown.
-    fn cursor_end(&self) -> usize {
-        self.cursor.len()
     }
 }
 

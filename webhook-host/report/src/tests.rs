@@ -1,0 +1,185 @@
+//! What each form of a report says.
+
+use super::*;
+use serde_json::json;
+
+const TEXT: &str = "# two volumes\napiVersion: v1\nkind: PersistentVolume\nmetadata:\n  name: pv2\nspec:\n  nfs:\n    server: 10.0.0.5\n    path: /srv/www\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  template:\n    spec:\n      containers:\n      - name: web\n        volumeMounts:\n        - name: data\n          mountPath: /data\n        - {name: more, mountPath: /more}\n";
+
+fn objects() -> Vec<Manifest> {
+    ordinance_manifests::read(TEXT, "default").into_iter().collect::<Result<_, _>>().expect("readable")
+}
+
+fn report(objects: &[Manifest]) -> Report<'_> {
+    let fact = "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on one directory overwrite each other's files";
+    let message = format!("{fact}. Give pv2 a directory of its own, e.g. /srv/www-pv2");
+    let env =
+        json!({"name": "ORDINANCE_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+    let container = "/spec/template/spec/containers/0";
+    let denied = Judgement {
+        allowed: false,
+        code: 403,
+        message: message.clone(),
+        causes: vec![Cause { field: "spec.nfs.path".to_owned(), message }],
+        ..fine("v.yaml", &objects[0])
+    };
+    let patched = Judgement {
+        warnings: vec!["volume \"data\": each replica's files are elsewhere from now on".to_owned()],
+        patch: vec![
+            json!({"op": "add", "path": format!("{container}/env"), "value": [env]}),
+            json!({"op": "add", "path": format!("{container}/volumeMounts/0/subPathExpr"), "value": "$(ORDINANCE_POD_NAME)"}),
+            json!({"op": "add", "path": format!("{container}/volumeMounts/1/subPathExpr"), "value": "$(ORDINANCE_POD_NAME)"}),
+        ],
+        ..fine("v.yaml", &objects[1])
+    };
+    let trouble = Trouble {
+        file: "b <&>\u{1b}.yaml",
+        text: "a: 1\n  b: 2\n",
+        line: 2,
+        column: 4,
+        message: "mapping values are not allowed in this context".to_owned(),
+    };
+    Report {
+        judgements: vec![denied, patched],
+        troubles: vec![trouble],
+        skipped: 3,
+        policy: "storage".to_owned(),
+        version: "0.1.0".to_owned(),
+    }
+}
+
+fn fine<'a>(file: &'a str, object: &'a Manifest) -> Judgement<'a> {
+    Judgement {
+        file,
+        text: TEXT,
+        object,
+        name: (&*object.scope.name).into(),
+        allowed: true,
+        code: 200,
+        message: String::new(),
+        causes: Vec::new(),
+        warnings: Vec::new(),
+        patch: Vec::new(),
+    }
+}
+
+/// Whether it is what a file says; `BLESS=1` writes the file.
+fn same(told: &str, file: &str, expected: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata").join(file);
+        std::fs::write(path, told).expect("written");
+    } else {
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn json_has_every_object_with_its_place() {
+    let objects = objects();
+    let told: Value = serde_json::from_str(&json(&report(&objects))).expect("JSON");
+    assert_eq!(told["summary"], json!({"objects": 2, "skipped": 3, "denied": 1, "warned": 1, "patched": 1}));
+    assert_eq!(
+        told["results"][1]["object"],
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": "shop", "name": "web"})
+    );
+    assert_eq!((&told["results"][0]["line"], &told["results"][1]["line"]), (&json!(2), &json!(11)));
+    assert_eq!(told["errors"][0]["column"], 4);
+}
+
+#[test]
+fn text_shows_the_lines_what_is_wrong_and_what_to_do() {
+    let objects = objects();
+    let told = text(&report(&objects), Look::default());
+    same(&told, "report.txt", include_str!("testdata/report.txt"));
+}
+
+#[test]
+fn quiet_text_says_only_what_is_wrong_and_verbose_text_also_what_is_fine() {
+    let objects = objects();
+    let quiet = text(&report(&objects), Look { verbosity: Verbosity::Quiet, ..Look::default() });
+    assert!(!quiet.contains("warning") && !quiet.contains("judged") && quiet.contains("error: "), "{quiet}");
+    let fine = Report { judgements: vec![fine("v.yaml", &objects[1])], ..Report::default() };
+    let verbose = text(&fine, Look { verbosity: Verbosity::Verbose, ..Look::default() });
+    assert_eq!(verbose, "ok: StatefulSet shop/web (v.yaml:11)\n\n1 object judged, nothing denied\n");
+}
+
+#[test]
+fn colours_are_there_when_they_are_wanted() {
+    let objects = objects();
+    let coloured = text(&report(&objects), Look { is_coloured: true, ..Look::default() });
+    assert!(coloured.contains("\u{1b}[") && !text(&report(&objects), Look::default()).contains('\u{1b}'));
+}
+
+#[test]
+fn sarif_is_what_its_schema_says() {
+    let objects = objects();
+    let log: Value = serde_json::from_str(&sarif(&report(&objects))).expect("JSON");
+    // A bracket is not escaped in a pattern, which the dialect of ECMAScript forgives and others do not.
+    let schema = include_str!("testdata/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}$");
+    let schema: Value = serde_json::from_str(&schema).expect("a schema");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let faults: Vec<String> = validator.iter_errors(&log).map(|fault| fault.to_string()).collect();
+    assert_eq!(faults, [""; 0], "{log:#}");
+    assert!(!validator.is_valid(&json!({"version": "2.1.0", "runs": [{}]})));
+}
+
+#[test]
+fn sarif_points_at_fields_and_names_rules() {
+    let objects = objects();
+    let log: Value = serde_json::from_str(&sarif(&report(&objects))).expect("JSON");
+    let run = &log["runs"][0];
+    let denied = &run["results"][1];
+    assert_eq!(denied["ruleId"], "storage/persistentvolume/denied");
+    let rule = &run["tool"]["driver"]["rules"][denied["ruleIndex"].as_u64().expect("a position") as usize];
+    assert_eq!(rule["id"], denied["ruleId"]);
+    let place = &denied["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"], json!({"startLine": 9, "startColumn": 5, "endLine": 9, "endColumn": 19}));
+    assert_eq!(place["artifactLocation"], json!({"uri": "v.yaml", "uriBaseId": "%SRCROOT%"}));
+    let strange = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(strange, "b%20%3C%26%3E%1B.yaml");
+}
+
+#[test]
+fn fingerprints_stay_while_lines_move_and_differ_between_results() {
+    let fingerprints = |text: &str| -> Vec<Value> {
+        let moved: Vec<Manifest> = ordinance_manifests::read(text, "default").into_iter().flatten().collect();
+        let mut report = report(&moved);
+        report.judgements.iter_mut().for_each(|judgement| judgement.text = "");
+        let log: Value = serde_json::from_str(&sarif(&report)).expect("JSON");
+        let results = log["runs"][0]["results"].as_array().expect("results").clone();
+        results.into_iter().map(|result| result["partialFingerprints"].clone()).collect()
+    };
+    let first = fingerprints(TEXT);
+    assert_eq!(first, fingerprints(&format!("# more\n\n{TEXT}")));
+    assert!(first[0] != first[1] && first[1] != first[2]);
+}
+
+#[test]
+fn junit_has_a_suite_for_each_file_and_a_case_for_each_object() {
+    let objects = objects();
+    let told = junit(&report(&objects));
+    same(&told, "report.xml", include_str!("testdata/report.xml"));
+}
+
+#[test]
+fn a_patch_that_replaces_a_null_or_goes_into_brackets_is_shown_in_its_place() {
+    let text = "{\"kind\": \"StatefulSet\", \"apiVersion\": \"apps/v1\", \"a\": {\"env\": null, \"list\": [1 ], \"x\": {}}}";
+    let objects: Vec<Manifest> = ordinance_manifests::read(text, "").into_iter().flatten().collect();
+    let patch = vec![
+        json!({"op": "add", "path": "/a/env", "value": [1]}),
+        json!({"op": "add", "path": "/a/list/-", "value": 2}),
+        json!({"op": "add", "path": "/a/x/y~1z", "value": "w"}),
+    ];
+    let judgement = Judgement { text, patch, ..fine("a.json", &objects[0]) };
+    let mut edited = text.to_owned();
+    for addition in additions(&judgement).expect("additions").into_iter().rev() {
+        edited.replace_range(addition.bytes, &addition.text);
+    }
+    let edited: Value = serde_json::from_str(&edited).expect("JSON");
+    assert_eq!(edited["a"], json!({"env": [1], "list": [1, 2], "x": {"y/z": "w"}}));
+}
+
+#[test]
+fn a_message_ends_where_its_remedy_begins() {
+    assert_eq!(fact_and_remedy("a: b. Do c, e.g. d. Or e"), ("a: b", Some("Do c, e.g. d. Or e")));
+    assert_eq!(fact_and_remedy("a, e.g. b"), ("a, e.g. b", None));
+}

@@ -1,0 +1,235 @@
+//! For people: the offending lines with what is wrong with them, as a compiler shows it, and what to do below.
+
+use crate::additions::{Addition, additions};
+use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use std::ops::Range;
+
+/// How it looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Whether it is coloured.
+    pub is_coloured: bool,
+    /// How much is said.
+    pub verbosity: Verbosity,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only what is wrong.
+    Quiet,
+    /// Also warnings and what is changed, and how many there were.
+    #[default]
+    Normal,
+    /// Also what is fine.
+    Verbose,
+}
+
+/// Lines of a region that are shown; of a longer one the first.
+const LINES: usize = 8;
+
+/// The whole report.
+pub fn text(report: &Report<'_>, look: Look) -> String {
+    let drawing = Drawing {
+        renderer: if look.is_coloured { Renderer::styled() } else { Renderer::plain() },
+        verbosity: look.verbosity,
+    };
+    let mut out = String::new();
+    for trouble in &report.troubles {
+        drawing.trouble(trouble, &mut out);
+    }
+    for judgement in &report.judgements {
+        drawing.judgement(judgement, &mut out);
+    }
+    if look.verbosity > Verbosity::Quiet {
+        out.push_str(&summary(report.summary(), report.troubles.len()));
+    }
+    out
+}
+
+/// The last line.
+fn summary(summary: Summary, troubles: usize) -> String {
+    let Summary { objects, skipped, denied, warned, patched } = summary;
+    let mut parts = vec![format!("{} judged", counted(objects, "object"))];
+    let more = [
+        (denied, "denied"),
+        (warned, "with warnings"),
+        (patched, "changed at admission"),
+        (skipped, "of other kinds passed over"),
+        (troubles as u64, "unreadable"),
+    ];
+    parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    if denied == 0 && troubles == 0 {
+        parts.insert(1, "nothing denied".to_owned());
+    }
+    parts.join(", ") + "\n"
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+struct Drawing {
+    renderer: Renderer,
+    verbosity: Verbosity,
+}
+
+/// Whole lines of a text.
+struct Window<'t> {
+    text: &'t str,
+    /// Where it begins, in bytes.
+    offset: usize,
+    /// Its first line, from 1.
+    line: usize,
+}
+
+// === impl Drawing ===
+
+impl Drawing {
+    fn draw(&self, groups: &[Group<'_>], out: &mut String) {
+        out.push_str(&self.renderer.render(groups));
+        out.push_str("\n\n");
+    }
+
+    fn trouble(&self, trouble: &Trouble<'_>, out: &mut String) {
+        let file = plain(trouble.file);
+        let title = Level::ERROR.primary_title(&trouble.message);
+        let Some(window) = Window::of_line(trouble.text, trouble.line) else {
+            let origin = annotate_snippets::Origin::path(file);
+            return self.draw(&[title.element(origin)], out);
+        };
+        let column = usize::try_from(trouble.column).unwrap_or(1).saturating_sub(1);
+        let at = window.text.char_indices().nth(column).map_or(window.text.trim_end().len(), |(at, _)| at);
+        let length = window.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let snippet = window.snippet(file).annotation(AnnotationKind::Primary.span(at..at + length));
+        self.draw(&[title.element(snippet)], out);
+    }
+
+    fn judgement(&self, judgement: &Judgement<'_>, out: &mut String) {
+        for (field, message) in judgement.refusals() {
+            self.draw(&[found(judgement, Level::ERROR, field, message)], out);
+        }
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let fix = fix(judgement);
+        let (last, others) = match judgement.warnings.split_last() {
+            Some((last, others)) => (Some(last), others),
+            None => (None, &[][..]),
+        };
+        for warning in others {
+            self.draw(&[found(judgement, Level::WARNING, "", warning)], out);
+        }
+        let last = last.map(|warning| found(judgement, Level::WARNING, "", warning));
+        let title = || found(judgement, Level::NOTE, "", "is changed at admission");
+        let groups: Vec<Group<'_>> = match (last, fix) {
+            (Some(last), fix) => [last].into_iter().chain(fix).collect(),
+            (None, Some(fix)) => vec![title(), fix],
+            (None, None) => Vec::new(),
+        };
+        if !groups.is_empty() {
+            self.draw(&groups, out);
+        } else if self.verbosity == Verbosity::Verbose && judgement.allowed {
+            out.push_str(&format!(
+                "ok: {} ({}:{})\n\n",
+                judgement.title(),
+                plain(judgement.file),
+                judgement.object.line
+            ));
+        }
+    }
+}
+
+/// A finding at its field.
+fn found<'r>(
+    judgement: &'r Judgement<'_>,
+    level: Level<'static>,
+    field: &str,
+    message: &'r str,
+) -> Group<'r> {
+    let (fact, remedy) = fact_and_remedy(message);
+    let region = judgement.region(field);
+    let window = Window::around(judgement.text, &region.bytes, region.line);
+    let end = window.text.split_inclusive('\n').take(LINES).map(str::len).sum::<usize>();
+    let bytes = window.within(&region.bytes);
+    let span = bytes.start..bytes.end.min(window.text.get(..end).unwrap_or_default().trim_end().len());
+    let annotation: Annotation<'_> = AnnotationKind::Primary.span(span).label(judgement.title());
+    let group =
+        level.primary_title(fact).element(window.snippet(plain(judgement.file)).annotation(annotation));
+    match remedy {
+        Some(remedy) => group.element(Level::HELP.message(remedy)),
+        None => group,
+    }
+}
+
+/// What the patch adds, in its place.
+fn fix<'r>(judgement: &'r Judgement<'_>) -> Option<Group<'r>> {
+    if !judgement.is_patched() {
+        return None;
+    }
+    let title = Level::HELP.secondary_title("at admission it becomes");
+    let Some(additions) = additions(judgement) else {
+        let lines = judgement.patch.iter().map(|operation| {
+            Level::NOTE.no_name().message(format!("{}: {}", operation["path"], operation["value"]))
+        });
+        return Some(title.elements(lines));
+    };
+    let start = additions.iter().map(|addition| addition.bytes.start).min()?;
+    let end = additions.iter().map(|addition| addition.bytes.end).max()?;
+    let before = judgement.text.get(judgement.object.bytes.start..start).unwrap_or_default();
+    let line = judgement.object.line + before.matches('\n').count() as u64;
+    let window = Window::around(judgement.text, &(start..end), line);
+    let patches = merged(additions)
+        .into_iter()
+        .map(|addition| Patch::new(window.within(&addition.bytes), addition.text));
+    let patches: Vec<Patch<'_>> = patches.collect();
+    Some(title.element(window.snippet(plain(judgement.file)).patches(patches)))
+}
+
+/// Additions at one place as one.
+fn merged(additions: Vec<Addition>) -> Vec<Addition> {
+    let mut merged: Vec<Addition> = Vec::new();
+    for addition in additions {
+        match merged.iter_mut().find(|other| other.bytes == addition.bytes) {
+            Some(other) => other.text.push_str(&addition.text),
+            None => merged.push(addition),
+        }
+    }
+    merged
+}
+
+/// A name without what could steer a terminal.
+fn plain(file: &str) -> String {
+    file.replace(char::is_control, "\u{fffd}")
+}
+
+// === impl Window ===
+
+impl<'t> Window<'t> {
+    /// The lines that a region is in.
+    fn around(text: &'t str, bytes: &Range<usize>, line: u64) -> Self {
+        let before = text.get(..bytes.start).unwrap_or_default();
+        let offset = before.rfind('\n').map_or(0, |end| end + 1);
+        let after = text.get(bytes.end..).unwrap_or_default();
+        let end = after.find('\n').map_or(text.len(), |end| bytes.end + end);
+        let line = usize::try_from(line).unwrap_or(1);
+        Self { text: text.get(offset..end).unwrap_or_default(), offset, line }
+    }
+
+    /// One line, if it is there.
+    fn of_line(text: &'t str, line: u64) -> Option<Self> {
+        let number = usize::try_from(line).ok()?;
+        let line = text.split('\n').nth(number.checked_sub(1)?).filter(|_| !text.is_empty())?;
+        Some(Self { text: line, offset: 0, line: number })
+    }
+
+    fn within(&self, bytes: &Range<usize>) -> Range<usize> {
+        let within = |offset: usize| offset.saturating_sub(self.offset).min(self.text.len());
+        within(bytes.start)..within(bytes.end)
+    }
+
+    fn snippet<T: Clone>(&self, file: String) -> Snippet<'t, T> {
+        Snippet::source(self.text).line_start(self.line).path(file)
+    }
+}
