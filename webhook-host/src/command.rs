@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, all else to stderr. Exit codes are those of [`Exit`].
 
+mod check;
 mod component;
 mod generate;
 mod output;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 #[command(name = "ordinance", version, propagate_version = false, disable_version_flag = false)]
 #[command(after_help = "\
 Examples:
+  ordinance check deploy/
   ordinance serve --self-signed --listen 127.0.0.1:8443
   ordinance review request.json --phase validate --state cluster.yaml
   ordinance schema settings > settings.schema.json
@@ -58,6 +60,7 @@ pub struct CommonArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(Box<check::CheckArgs>),
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
     Schema(schema::SchemaArgs),
@@ -127,9 +130,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let mut definition = definition().color(Color::asked(&arguments).for_help());
     let matches = definition.try_get_matches_from_mut(&arguments).map_err(Usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Usage)?;
-    if let Command::Serve(args) = &cli.command
-        && let Some(why) = args.conflict()
-    {
+    if let Some(why) = cli.command.conflict() {
         return Err(Usage(definition.error(ErrorKind::ArgumentConflict, why)));
     }
     Ok(Invocation { cli, matches })
@@ -139,6 +140,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
 pub fn run(invocation: &Invocation) -> Exit {
     let common = invocation.cli.common;
     let outcome = match &invocation.cli.command {
+        Command::Check(args) => check::run(args, common),
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
         Command::Schema(args) => schema::run(args),
@@ -151,6 +153,19 @@ pub fn run(invocation: &Invocation) -> Exit {
         output::error(common.color, &error);
         Exit::Unjudged
     })
+}
+
+// === impl Command ===
+
+impl Command {
+    /// Why its arguments do not go together.
+    fn conflict(&self) -> Option<&'static str> {
+        match self {
+            Self::Check(args) => args.conflict(),
+            Self::Serve(args) => args.conflict(),
+            _ => None,
+        }
+    }
 }
 
 // === impl Invocation ===

@@ -20,7 +20,7 @@ pub use file::{
 pub use layers::{Layers, Source};
 pub use policy::{PolicyConfig, settings};
 pub use serve::{Certificate, ServeConfig, Sockets};
-pub use state::existing;
+pub use state::{NAMESPACE, existing};
 
 use std::fmt;
 use std::path::Path;

@@ -7,8 +7,8 @@ mod answer;
 mod prefix;
 mod text;
 
-pub(crate) use answer::refusal;
 pub use answer::{Answer, Answering, OnError};
+pub(crate) use answer::{explain, refusal, worded};
 pub(crate) use text::one_line;
 
 use ordinance_contract::{Operation, Phase, Request, Scope};

@@ -77,8 +77,17 @@ impl Color {
 
     /// Whether what goes to stderr is coloured.
     pub fn on_stderr(self) -> bool {
+        self.on(&io::stderr())
+    }
+
+    /// Whether what goes to stdout is coloured.
+    pub(super) fn on_stdout(self) -> bool {
+        self.on(&io::stdout())
+    }
+
+    fn on(self, stream: &impl IsTerminal) -> bool {
         match self {
-            Self::Auto => io::stderr().is_terminal() && !asks_for_none(std::env::var_os("NO_COLOR")),
+            Self::Auto => stream.is_terminal() && !asks_for_none(std::env::var_os("NO_COLOR")),
             Self::Always => true,
             Self::Never => false,
         }

@@ -1,10 +1,10 @@
 //! From what a command line says of a policy to one that runs: the engine's own limits, everywhere.
 
-use super::PolicyArgs;
+use super::{PolicyArgs, output};
 use crate::admission::{Admission, LeftOut};
 use crate::clock::Clock;
 use crate::cluster::{self, Freshness};
-use crate::config::{Fault, PolicyConfig, existing, settings};
+use crate::config::{Fault, NAMESPACE, PolicyConfig, existing, settings};
 use crate::engine::{self, Engine, LoadError, Policy};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -33,6 +33,20 @@ pub(super) struct Judged {
     /// What exists, but can't be read by the policy.
     pub(super) left_out: Vec<LeftOut>,
     pub(super) on_error: OnError,
+}
+
+// === impl Judged ===
+
+impl Judged {
+    /// Says what exists, but can't be read by the policy.
+    pub(super) fn tell_left_out(&self) {
+        for LeftOut { object, reason } in &self.left_out {
+            output::note(&format!(
+                "{} {} exists, but can't be read by the policy: {reason}",
+                object.resource, object.name
+            ));
+        }
+    }
 }
 
 /// All policies of a configuration, each with a memory of its own that begins with what exists.
@@ -82,6 +96,11 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
 
 /// The one policy that flags choose.
 pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
+    only_in(args, limits, NAMESPACE)
+}
+
+/// The same, where objects that name no namespace exist in this one.
+pub(super) fn only_in(args: &PolicyArgs, limits: &Limits, namespace: &str) -> Result<Judged> {
     let config = PolicyConfig {
         settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -89,7 +108,7 @@ pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
     };
     let policy = load(&Engine::new(limits)?, &config)?;
     let name = policy.description().name.clone();
-    judged(name, Admission::new(policy, limits), config.on_error, &existing(&args.state)?)
+    judged(name, Admission::new(policy, limits), config.on_error, &existing(&args.state, namespace)?)
 }
 
 /// What may stand in a policy's settings.

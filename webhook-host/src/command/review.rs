@@ -1,7 +1,6 @@
 //! `ordinance review`: one admission review, answered as the server would answer it.
 
-use super::{Exit, PolicyArgs, output, policies, print};
-use crate::admission::LeftOut;
+use super::{Exit, PolicyArgs, policies, print};
 use crate::config::Fault;
 use crate::judge::Judge as _;
 use crate::limits::Limits;
@@ -51,12 +50,7 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
         return too_large(&body, limits.body_bytes);
     }
     let judge = policies::only(&args.policy, &limits)?;
-    for LeftOut { object, reason } in &judge.left_out {
-        output::note(&format!(
-            "{} {} exists, but can't be read by the policy: {reason}",
-            object.resource, object.name
-        ));
-    }
+    judge.tell_left_out();
     let review = Review::parse(&body, limits.json_depth)?;
     let by = Answering {
         policy: &judge.name,

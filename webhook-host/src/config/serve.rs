@@ -3,7 +3,7 @@
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::layers::Layers;
 use super::policy::PolicyConfig;
-use super::state::existing;
+use super::state::{NAMESPACE, existing};
 use super::{Fault, cluster};
 use crate::cluster::Access;
 use crate::limits::Limits;
@@ -76,7 +76,8 @@ impl ServeConfig {
             clients: clients(&config.certificate, layers)?,
             policies: PolicyConfig::all(config, layers)?,
             cluster: cluster::access(config, layers)?,
-            state: existing(&config.state).map_err(|fault| fault.within(layers.place(&["state"])))?,
+            state: existing(&config.state, NAMESPACE)
+                .map_err(|fault| fault.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
         })
     }

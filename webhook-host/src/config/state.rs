@@ -4,19 +4,19 @@ use super::Fault;
 use ordinance_manifests::{Manifest, Unopened, read, sources};
 use std::path::PathBuf;
 
-/// The namespace of an object that names none.
-const NAMESPACE: &str = "default";
+/// The namespace of an object that names none, unless another is set.
+pub const NAMESPACE: &str = "default";
 
 /// All objects of these files and of the files in these directories, in the order of their names.
 ///
 /// # Errors
 ///
 /// Where the first object is that can't be read.
-pub fn existing(paths: &[PathBuf]) -> Result<Vec<Manifest>, Fault> {
+pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Fault> {
     let mut objects = Vec::new();
     for source in sources(paths) {
         let source = source?;
-        for object in read(&source.read()?, NAMESPACE) {
+        for object in read(&source.read()?, namespace) {
             objects.push(object.map_err(|error| Fault::new(source.name(), error))?);
         }
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use ordinance_contract::{Annotation, Cause, Phase, Verdict};
 use schemars::JsonSchema;
-use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -168,7 +168,7 @@ pub(crate) fn refusal(uid: &str, code: u16, reason: &'static str, message: &str)
 }
 
 /// The failure in one line that names policy, limit and setting.
-fn explain(policy: &str, failure: &Failure) -> String {
+pub(crate) fn explain(policy: &str, failure: &Failure) -> String {
     let line = match failure.setting() {
         Some(setting) => {
             format!("policy {policy:?} {failure}; the limit is {setting} of the webhook's configuration")
@@ -176,6 +176,24 @@ fn explain(policy: &str, failure: &Failure) -> String {
         None => format!("policy {policy:?} {failure}"),
     };
     one_line(&line, MESSAGE_CHARS).into_owned()
+}
+
+/// Why something is refused, in one line.
+fn refused<'a>(policy: &str, message: &'a str) -> Cow<'a, str> {
+    let message = one_line(message, MESSAGE_CHARS);
+    if message.is_empty() { Cow::Owned(format!("policy {policy:?} gave no reason")) } else { message }
+}
+
+/// The words of a verdict as an answer would have them.
+pub(crate) fn worded(policy: &str, verdict: Verdict) -> Verdict {
+    let line = |text: &str, chars| one_line(text, chars).into_owned();
+    let message =
+        if verdict.allowed { String::new() } else { refused(policy, &verdict.message).into_owned() };
+    let causes = verdict.causes.into_iter();
+    let causes =
+        causes.map(|cause| Cause { message: line(&cause.message, MESSAGE_CHARS), ..cause }).collect();
+    let warnings = shown(&verdict.warnings).map(Cow::into_owned).collect();
+    Verdict { message, causes, warnings, patch: verdict.patch.filter(|_| verdict.allowed), ..verdict }
 }
 
 /// A patch in base64 as a JSON string, which needs no search for what to escape.
@@ -205,31 +223,25 @@ impl Response<'_> {
 impl<'a> Status<'a> {
     /// kubectl says "denied the request" only if both code and reason are these.
     fn refused(policy: &str, verdict: &'a Verdict) -> Self {
-        let message = one_line(&verdict.message, MESSAGE_CHARS);
         Self {
             code: 403,
             reason: "Forbidden",
-            message: if message.is_empty() {
-                Cow::Owned(format!("policy {policy:?} gave no reason"))
-            } else {
-                message
-            },
+            message: refused(policy, &verdict.message),
             details: (!verdict.causes.is_empty()).then_some(Details { causes: &verdict.causes }),
         }
     }
 }
 
 fn warnings<S: Serializer>(warnings: &&[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(shown(warnings))
+}
+
+/// The warnings that are said; the last of them may say how many there are besides.
+fn shown(warnings: &[String]) -> impl Iterator<Item = Cow<'_, str>> {
     let shown = if warnings.len() > WARNINGS { WARNINGS - 1 } else { warnings.len() };
     let more = warnings.len() - shown;
-    let mut list = serializer.serialize_seq(None)?;
-    for warning in warnings.iter().take(shown) {
-        list.serialize_element(&one_line(warning, WARNING_CHARS))?;
-    }
-    if more > 0 {
-        list.serialize_element(&format!("and {more} more warnings"))?;
-    }
-    list.end()
+    let last = (more > 0).then(|| Cow::Owned(format!("and {more} more warnings")));
+    warnings.iter().take(shown).map(|warning| one_line(warning, WARNING_CHARS)).chain(last)
 }
 
 fn annotations<S: Serializer>(annotations: &&[Annotation], serializer: S) -> Result<S::Ok, S::Error> {

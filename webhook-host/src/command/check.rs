@@ -1,0 +1,123 @@
+//! `ordinance check`: manifests judged as one cluster, before anything reaches one.
+//!
+//! Each object is a CREATE, in the order of the input: the mutating review, and of what that makes the validating one,
+//! both by the server's own judge. What is let in holds its keys for those after it; claims are there from the start.
+
+mod input;
+mod judging;
+mod progress;
+
+use super::{CommonArgs, Exit, PolicyArgs, policies, print};
+use crate::limits::Limits;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use input::Input;
+use judging::Judging;
+use ordinance_report::{Look, Report, Verbosity, json, junit, sarif, text};
+use progress::Progress;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+/// Judge manifests as a cluster would that they are applied to
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance check deploy/
+  helm template shop ./chart | ordinance check -
+  kustomize build overlays/live | ordinance check - --settings settings.yaml
+  kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml | ordinance check -
+  ordinance check web.yaml --state cluster.yaml --output sarif > ordinance.sarif
+
+Each object is judged as one that is created, in the order given; objects of kinds that the policy does not know are
+counted and passed over. Directories are searched for *.yaml, *.yml and *.json.
+
+Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
+pub(super) struct CheckArgs {
+    /// Files, directories, or `-` for stdin, which is read if nothing is given
+    #[arg(value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// How to tell what was found
+    #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
+    output: Output,
+    /// Where objects are that name no namespace
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        env = "ORDINANCE_NAMESPACE",
+        hide_env = true
+    )]
+    namespace: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// How to tell what was found.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Output {
+    /// The lines in question, what is wrong with them and what to do
+    #[default]
+    Text,
+    /// For scripts: one object with results, errors and a summary
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
+    /// For continuous integration: a suite for each file, a case for each object
+    Junit,
+}
+
+pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
+    let limits = Limits::default();
+    let judged = policies::only_in(&args.policy, &limits, &args.namespace)?;
+    judged.tell_left_out();
+    let progress = Progress::start(!common.quiet);
+    let input = Input::read(&args.paths, &args.namespace, &judged.judge, &progress);
+    let report = Judging::new(&judged, &limits, &progress).report(&input)?;
+    drop(progress);
+    print(told(&report, args.output, common).as_bytes())?;
+    Ok(exit(&report))
+}
+
+fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
+    match output {
+        Output::Text => text(report, common.look()),
+        Output::Json => json(report),
+        Output::Sarif => sarif(report),
+        Output::Junit => junit(report),
+    }
+}
+
+fn exit(report: &Report<'_>) -> Exit {
+    let is_unjudged = report.judgements.iter().any(|judgement| judgement.code == 500);
+    if is_unjudged || !report.troubles.is_empty() {
+        Exit::Unjudged
+    } else if report.judgements.iter().all(|judgement| judgement.allowed) {
+        Exit::Fine
+    } else {
+        Exit::Refused
+    }
+}
+
+// === impl CheckArgs ===
+
+impl CheckArgs {
+    /// Why this can't be run.
+    pub(super) fn conflict(&self) -> Option<&'static str> {
+        (self.paths.is_empty() && io::stdin().is_terminal())
+            .then_some("nothing to check; give files or directories, or - for stdin")
+    }
+}
+
+// === impl CommonArgs ===
+
+impl CommonArgs {
+    /// What goes to stdout.
+    fn look(self) -> Look {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        };
+        Look { is_coloured: self.color.on_stdout(), verbosity }
+    }
+}

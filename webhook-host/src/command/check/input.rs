@@ -1,0 +1,127 @@
+//! What is checked: files read side by side, kept in the order in which they were given.
+
+use super::progress::Progress;
+use crate::admission::Admission;
+use ordinance_manifests::{Found, Manifest, Source, Unopened, Unreadable, plural, read_wanted, sources};
+use ordinance_report::Trouble;
+use rayon::prelude::*;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of all files together.
+const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
+
+/// A kind that holds nothing, so that no policy watches it, and is judged all the same: by group and resource.
+const UNWATCHED: (&str, &str) = ("storage.k8s.io", "storageclasses");
+
+/// All files in their order.
+pub(super) struct Input {
+    files: Vec<File>,
+}
+
+/// A file, as far as it could be read.
+pub(super) struct File {
+    /// By what it was given.
+    pub(super) name: String,
+    /// Empty if nothing in it is of interest.
+    pub(super) text: String,
+    /// Its objects in their order.
+    pub(super) objects: Vec<Manifest>,
+    skipped: u64,
+    unreadable: Vec<Unreadable>,
+}
+
+// === impl Input ===
+
+impl Input {
+    /// Reads everything; what can't be read is kept as trouble.
+    pub(super) fn read(
+        paths: &[PathBuf],
+        namespace: &str,
+        admission: &Admission,
+        progress: &Progress,
+    ) -> Self {
+        let stdin = [PathBuf::from("-")];
+        let sources = sources(if paths.is_empty() { &stdin } else { paths });
+        let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
+        let taken = AtomicUsize::new(0);
+        let read = |source: Result<Source, Unopened>| {
+            let file = File::read(source, &taken, |text| read_wanted(text, namespace, &wanted));
+            progress.found(file.objects.len());
+            file
+        };
+        Self { files: sources.into_par_iter().map(read).collect() }
+    }
+
+    /// Every object with its file, in the order of the input.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&File, &Manifest)> {
+        self.files.iter().flat_map(|file| file.objects.iter().map(move |object| (file, object)))
+    }
+
+    /// What could not be read.
+    pub(super) fn troubles(&self) -> Vec<Trouble<'_>> {
+        self.files.iter().flat_map(File::troubles).collect()
+    }
+
+    /// Objects of kinds that the policy does not know.
+    pub(super) fn skipped(&self) -> u64 {
+        self.files.iter().map(|file| file.skipped).sum()
+    }
+}
+
+/// Whether the policy has something to say on objects of a kind.
+fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let resource = plural(kind);
+    (group, &*resource) == UNWATCHED || admission.policy().declares(group, version, &resource)
+}
+
+// === impl File ===
+
+impl File {
+    fn read(source: Result<Source, Unopened>, taken: &AtomicUsize, read: impl FnOnce(&str) -> Found) -> Self {
+        let text = source.and_then(|source| Ok((source.name(), source.read()?)));
+        let (name, text) = match text {
+            Ok(text) => text,
+            Err(error) => return Self::unopened(error),
+        };
+        if taken.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
+            let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
+            return Self::unopened(Unopened { source_name: name, line: 1, column: 1, message });
+        }
+        let found = read(&text);
+        let mut file =
+            Self { name, text, objects: Vec::new(), skipped: found.passed, unreadable: Vec::new() };
+        for object in found.objects {
+            match object {
+                Ok(object) => file.objects.push(object),
+                Err(error) => file.unreadable.push(error),
+            }
+        }
+        if file.objects.is_empty() && file.unreadable.is_empty() {
+            file.text = String::new();
+        }
+        file
+    }
+
+    fn unopened(error: Unopened) -> Self {
+        let Unopened { source_name, line, column, message } = error;
+        Self {
+            name: source_name,
+            text: String::new(),
+            objects: Vec::new(),
+            skipped: 0,
+            unreadable: vec![Unreadable { line, column, message }],
+        }
+    }
+
+    fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {
+        self.unreadable.iter().map(|error| Trouble {
+            file: &self.name,
+            text: &self.text,
+            line: error.line,
+            column: error.column,
+            message: error.message.clone(),
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! The judging: what the webhooks would say to each object, one after the other.
+
+use super::input::{File, Input};
+use super::progress::Progress;
+use crate::admission::Admission;
+use crate::command::policies::Judged;
+use crate::judge::{Failure, Judge as _};
+use crate::limits::Limits;
+use crate::review::{explain, worded};
+use anyhow::{Context as _, Result};
+use ordinance_case::applied;
+use ordinance_contract::{Operation, Phase, Request, Verdict};
+use ordinance_manifests::Manifest;
+use ordinance_report::{Judgement, Report};
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+/// Claims: group and resource.
+const CLAIMS: (&str, &str) = ("", "persistentvolumeclaims");
+
+/// A policy with its memory, which fills while it judges.
+pub(super) struct Judging<'p> {
+    policy: &'p str,
+    version: &'p str,
+    admission: &'p Admission,
+    deadline: Duration,
+    progress: &'p Progress,
+}
+
+/// What both reviews of an object said.
+struct Said {
+    verdict: Verdict,
+    patch: Vec<Value>,
+}
+
+/// What a name is generated of.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Named {
+    metadata: Option<Generated>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Generated {
+    generate_name: Option<String>,
+}
+
+// === impl Judging ===
+
+impl<'p> Judging<'p> {
+    pub(super) fn new(judged: &'p Judged, limits: &Limits, progress: &'p Progress) -> Self {
+        let description = judged.judge.policy().description();
+        Self {
+            policy: &judged.name,
+            version: &description.version,
+            admission: &judged.judge,
+            deadline: limits.deadline,
+            progress,
+        }
+    }
+
+    /// Judges everything in its order.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for all claims.
+    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<Report<'i>> {
+        self.store_claims(input)?;
+        let judgements = input.objects().enumerate().map(|(position, (file, object))| {
+            self.progress.judged();
+            self.judgement(file, object, position)
+        });
+        Ok(Report {
+            judgements: judgements.collect(),
+            troubles: input.troubles(),
+            skipped: input.skipped(),
+            policy: self.policy.to_owned(),
+            version: self.version.to_owned(),
+        })
+    }
+
+    /// Claims are there before whatever uses them.
+    fn store_claims(&self, input: &Input) -> Result<()> {
+        let claims = input.objects().map(|(_, object)| object);
+        let claims = claims.filter(|object| (&*object.scope.group, &*object.scope.resource) == CLAIMS);
+        let claims = claims.map(|claim| (claim.scope.clone(), claim.json.as_str()));
+        // One that the policy can't read is told as what it is when it is judged.
+        self.admission.fill(claims).map(drop).context("the claims can't be remembered")
+    }
+
+    fn judgement<'i>(&self, file: &'i File, object: &'i Manifest, position: usize) -> Judgement<'i> {
+        let base = Judgement {
+            file: &file.name,
+            text: &file.text,
+            object,
+            name: shown_name(object),
+            allowed: false,
+            code: 500,
+            message: String::new(),
+            causes: Vec::new(),
+            warnings: Vec::new(),
+            patch: Vec::new(),
+        };
+        match self.reviews(object, position) {
+            Ok(Said { verdict, patch }) => Judgement {
+                allowed: verdict.allowed,
+                code: if verdict.allowed { 200 } else { 403 },
+                message: verdict.message,
+                causes: verdict.causes,
+                warnings: verdict.warnings,
+                patch,
+                ..base
+            },
+            Err(failure) => Judgement { message: explain(self.policy, &failure), ..base },
+        }
+    }
+
+    /// The mutating review, and of what that makes the validating one.
+    fn reviews(&self, object: &Manifest, position: usize) -> Result<Said, Failure> {
+        let mut request = creation(object);
+        let mutated = self.review(&request)?;
+        let patch = operations(&mutated)?;
+        if !mutated.allowed {
+            return Ok(Said { verdict: mutated, patch: Vec::new() });
+        }
+        request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
+        request.phase = Phase::Validate;
+        if request.scope.name.is_empty() {
+            request.scope.name = generated_name(object, position).into();
+        }
+        let validated = self.review(&request)?;
+        Ok(Said { verdict: with_warnings(validated, mutated.warnings), patch })
+    }
+
+    fn review(&self, request: &Request<'_>) -> Result<Verdict, Failure> {
+        let verdict = self.admission.judge(request, Instant::now() + self.deadline)?;
+        Ok(worded(self.policy, verdict))
+    }
+}
+
+fn creation(object: &Manifest) -> Request<'_> {
+    Request {
+        operation: Operation::Create,
+        phase: Phase::Mutate,
+        scope: object.scope.borrowed(),
+        kind: Cow::Borrowed(&object.kind),
+        dry_run: false,
+        user_info: Cow::Borrowed(""),
+        object: Some(Cow::Borrowed(&object.json)),
+        old_object: None,
+    }
+}
+
+fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
+    let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
+    serde_json::from_str(patch).map_err(|error| Failure::Nonsense(format!("a patch that is none: {error}")))
+}
+
+/// A verdict that begins with the warnings of the one before, each once.
+fn with_warnings(verdict: Verdict, mut warnings: Vec<String>) -> Verdict {
+    let more: Vec<String> =
+        verdict.warnings.into_iter().filter(|warning| !warnings.contains(warning)).collect();
+    warnings.extend(more);
+    Verdict { warnings, ..verdict }
+}
+
+/// What the API server would make a name of.
+fn name_prefix(object: &Manifest) -> String {
+    let named = serde_json::from_str::<Named>(&object.json).unwrap_or_default();
+    named.metadata.unwrap_or_default().generate_name.unwrap_or_default()
+}
+
+fn shown_name(object: &Manifest) -> Cow<'_, str> {
+    match &*object.scope.name {
+        "" => Cow::Owned(format!("{}*", name_prefix(object))),
+        name => Cow::Borrowed(name),
+    }
+}
+
+/// A name as the API server generates one, but the same in every run.
+fn generated_name(object: &Manifest, position: usize) -> String {
+    format!("{}{position:05}", name_prefix(object))
+}

@@ -1,0 +1,251 @@
+//! `ordinance check`: manifests judged as one cluster.
+
+use crate::files::{directory, volume, write};
+use crate::run::{Ended, ordinance, run, run_in, run_with_input};
+use serde_json::{Value, json};
+use std::process::Stdio;
+
+const SET: &str = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: web\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  serviceName: web\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: nginx\n        volumeMounts:\n        - name: www\n          mountPath: /www\n  volumeClaimTemplates:\n  - metadata: {name: www}\n    spec:\n      accessModes: [ReadWriteMany]\n      resources: {requests: {storage: 1Gi}}\n";
+const ENV: &str = "/spec/template/spec/containers/0/env";
+const MOUNT: &str = "/spec/template/spec/containers/0/volumeMounts/0/subPathExpr";
+
+fn json_of(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+fn checked(input: &str) -> (i32, Value) {
+    let ended = run_with_input(&["check", "--output", "json", "-"], input);
+    (ended.code, json_of(&ended))
+}
+
+/// Name, whether it is allowed, and how it is patched.
+fn verdicts(told: &Value) -> Vec<(&str, bool, usize)> {
+    let results = told["results"].as_array().unwrap().iter();
+    results
+        .map(|result| {
+            let name = result["object"]["name"].as_str().unwrap();
+            (name, result["allowed"].as_bool().unwrap(), result["patch"].as_array().unwrap().len())
+        })
+        .collect()
+}
+
+fn yaml(objects: &[Value]) -> String {
+    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+#[test]
+fn a_result_says_what_the_webhooks_would() {
+    let (code, told) = checked(SET);
+    assert_eq!(code, 0);
+    let result = &told["results"][0];
+    assert_eq!(
+        (&result["file"], &result["line"], &result["object"]),
+        (
+            &json!("-"),
+            &json!(1),
+            &json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": "default", "name": "web"})
+        )
+    );
+    assert_eq!(
+        (&result["allowed"], &result["code"], &result["message"], &result["causes"]),
+        (&json!(true), &json!(200), &json!(""), &json!([]))
+    );
+    assert_eq!(result["patch"][0]["path"], ENV);
+    assert_eq!(result["patch"][1], json!({"op": "add", "path": MOUNT, "value": "$(ORDINANCE_POD_NAME)"}));
+    assert!(result["warnings"][0].as_str().unwrap().contains("\"www\""), "{result}");
+    assert_eq!(told["errors"], json!([]));
+    assert_eq!(told["summary"], json!({"objects": 1, "skipped": 0, "denied": 0, "warned": 1, "patched": 1}));
+}
+
+#[test]
+fn of_two_volumes_on_one_export_the_second_in_the_order_given_is_denied() {
+    let files = directory(&[
+        ("b.json", &volume("first", "/srv/www").to_string()),
+        ("a.json", &volume("second", "/srv/www/").to_string()),
+    ]);
+    let ended = run_in(files.path(), &["check", "--output", "json", "b.json", "a.json"]);
+    let told = json_of(&ended);
+    assert_eq!((ended.code, verdicts(&told)), (1, vec![("first", true, 0), ("second", false, 0)]));
+    assert_eq!((&told["results"][1]["code"], &told["results"][1]["file"]), (&json!(403), &json!("a.json")));
+    assert_eq!(told["results"][1]["causes"][0]["field"], "spec.nfs.path");
+    let ended = run_in(files.path(), &["check", "--output", "json", "."]);
+    assert_eq!(verdicts(&json_of(&ended)), [("second", true, 0), ("first", false, 0)]);
+}
+
+#[test]
+fn a_denied_object_holds_nothing_for_those_after_it() {
+    let mut recycled = volume("recycled", "/srv");
+    recycled["spec"]["persistentVolumeReclaimPolicy"] = json!("Recycle");
+    let (code, told) = checked(&yaml(&[volume("a", "/srv/a"), recycled, volume("b", "/srv/b")]));
+    assert_eq!((code, verdicts(&told)), (1, vec![("a", true, 0), ("recycled", false, 0), ("b", true, 0)]));
+    assert_eq!(told["results"][2]["warnings"], json!([]), "{told}");
+}
+
+#[test]
+fn claims_exist_before_anything_is_judged_and_have_results() {
+    let claim = |name: &str| json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": {}});
+    let (code, told) = checked(&format!("{SET}{}", yaml(&[claim("www-web-0")])));
+    assert_eq!((code, verdicts(&told)), (0, vec![("web", true, 0), ("www-web-0", true, 0)]), "{told}");
+    let (_, told) = checked(&format!("{SET}{}", yaml(&[claim("other-web-0")])));
+    assert_eq!(verdicts(&told), [("web", true, 2), ("other-web-0", true, 0)]);
+}
+
+#[test]
+fn what_exists_already_is_never_judged() {
+    let files = directory(&[("state.json", &volume("old", "/srv/www").to_string())]);
+    let input = volume("new", "/srv/www").to_string();
+    write(files.path(), "new.json", &input);
+    let ended = run_in(files.path(), &["check", "--output", "json", "new.json", "--state", "state.json"]);
+    assert_eq!((ended.code, verdicts(&json_of(&ended))), (1, vec![("new", false, 0)]));
+}
+
+#[test]
+fn settings_and_namespace_are_those_of_the_flags() {
+    let files = directory(&[
+        ("warn.yaml", "mode: Warn\n"),
+        ("all.json", &yaml(&[volume("a", "/x"), volume("b", "/x")])),
+        ("set.yaml", SET),
+    ]);
+    let ended = run_in(
+        files.path(),
+        &[
+            "check",
+            "--output",
+            "json",
+            "all.json",
+            "--settings",
+            "warn.yaml",
+            "set.yaml",
+            "--namespace",
+            "shop",
+        ],
+    );
+    let told = json_of(&ended);
+    assert_eq!(ended.code, 0, "{told}");
+    assert_eq!(told["summary"]["warned"], 2);
+    assert_eq!(told["results"][2]["object"]["namespace"], "shop");
+    assert_eq!(told["results"][0]["object"]["namespace"], "");
+}
+
+#[test]
+fn other_kinds_are_counted_and_passed_over() {
+    let (code, told) = checked(&format!(
+        "apiVersion: v1\nkind: ConfigMap\ndata: {{a: b}}\n---\n# nothing\n---\napiVersion: apps/v1\nkind: Deployment\n---\n{SET}"
+    ));
+    assert_eq!((code, &told["summary"]["skipped"], &told["summary"]["objects"]), (0, &json!(2), &json!(1)));
+    let class = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: c}\nprovisioner: nfs.csi.k8s.io\nparameters: {subDir: x}\n";
+    let (_, told) = checked(class);
+    assert_eq!((&told["summary"]["objects"], &told["summary"]["warned"]), (&json!(1), &json!(1)), "{told}");
+}
+
+#[test]
+fn a_broken_file_is_an_error_with_its_place_and_the_rest_is_judged() {
+    let files = directory(&[
+        ("broken.yaml", "a: 1\n  b: 2\n---\nkind: Pod\n"),
+        ("fine.yaml", &yaml(&[volume("a", "/x"), volume("b", "/x")])),
+    ]);
+    let ended =
+        run_in(files.path(), &["check", "--output", "json", "broken.yaml", "missing.yaml", "fine.yaml"]);
+    let told = json_of(&ended);
+    assert_eq!((ended.code, verdicts(&told)), (2, vec![("a", true, 0), ("b", false, 0)]));
+    let places: Vec<Value> = told["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| json!([error["file"], error["line"], error["column"]]))
+        .collect();
+    assert_eq!(
+        places,
+        [json!(["broken.yaml", 2, 4]), json!(["broken.yaml", 4, 1]), json!(["missing.yaml", 1, 1])]
+    );
+    assert!(told["errors"][2]["message"].as_str().unwrap().starts_with("No such file"), "{told}");
+}
+
+#[test]
+fn objects_whose_names_are_generated_are_different_objects() {
+    let mut generated = volume("", "/srv/www");
+    generated["metadata"] = json!({"generateName": "pv-"});
+    let (code, told) = checked(&yaml(&[generated.clone(), generated]));
+    assert_eq!((code, verdicts(&told)), (1, vec![("pv-*", true, 0), ("pv-*", false, 0)]));
+}
+
+#[test]
+fn text_points_at_the_line_and_says_what_to_do() {
+    let files = directory(&[(
+        "pv.yaml",
+        "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec:\n  nfs: {server: nas, path: /x}\n---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {name: b}\nspec:\n  nfs:\n    path: /x # the same\n    server: nas\n",
+    )]);
+    let ended = run_in(files.path(), &["check", "pv.yaml"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
+    for part in [
+        "error: PersistentVolume \"b\" shares nfs://nas/x",
+        "--> pv.yaml:12:5",
+        "12 |     path: /x # the same",
+        "= help: Give b a directory",
+        "2 objects judged, 1 denied\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains('\x1b'));
+    assert!(run_in(files.path(), &["check", "pv.yaml", "--color", "always"]).stdout.contains('\x1b'));
+    let quiet = run_in(files.path(), &["check", "-q", "pv.yaml"]);
+    assert!(!quiet.stdout.contains("judged"), "{}", quiet.stdout);
+    let verbose = run_in(files.path(), &["check", "-v", "pv.yaml"]);
+    assert!(verbose.stdout.contains("ok: PersistentVolume a (pv.yaml:1)"), "{}", verbose.stdout);
+}
+
+#[test]
+fn sarif_and_junit_tell_the_same() {
+    let input = yaml(&[volume("a", "/x"), volume("b", "/x")]);
+    let told: Value =
+        serde_json::from_str(&run_with_input(&["check", "--output=sarif"], &input).stdout).unwrap();
+    let results = told["runs"][0]["results"].as_array().unwrap();
+    assert_eq!((results.len(), &results[0]["ruleId"]), (1, &json!("storage/persistentvolume/denied")));
+    let told = run_with_input(&["check", "--output", "junit"], &input);
+    assert!(
+        told.code == 1 && told.stdout.contains("tests=\"2\" failures=\"1\" errors=\"0\""),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn nothing_to_judge_is_fine() {
+    let empty = directory(&[("notes.txt", "nothing")]);
+    let ended = run_in(empty.path(), &["check", "."]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "0 objects judged, nothing denied\n"));
+    assert_eq!(run_with_input(&["check"], "").code, 0);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let files = directory(&[("pv.json", &yaml(&[volume("a", "/x"), volume("b", "/x")]))]);
+    for output in ["text", "json", "sarif", "junit"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let arguments = ["check", "--output", output, "pv.json"];
+        let command = &mut ordinance(&arguments);
+        let child =
+            command.current_dir(files.path()).stdout(Stdio::from(writer)).stderr(Stdio::piped()).spawn();
+        let ended = child.unwrap().wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(1), &b""[..]), "{output}");
+    }
+}
+
+#[test]
+fn what_can_not_be_judged_exits_with_2() {
+    let files = directory(&[
+        ("s.yaml", "nonsense: true\n"),
+        ("broken.yaml", "a: b: c\n"),
+        ("pv.json", &volume("a", "/x").to_string()),
+    ]);
+    for flags in [["--settings", "s.yaml"], ["--state", "broken.yaml"], ["--policy", "s.yaml"]] {
+        let ended = run_in(files.path(), &["check", "pv.json", flags[0], flags[1]]);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str(), ended.stderr.lines().count()),
+            (2, "", 1),
+            "{ended:?}"
+        );
+    }
+    assert_eq!(run(&["check", "--output", "xml", "x"]).code, 64);
+}
