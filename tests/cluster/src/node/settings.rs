@@ -12,7 +12,8 @@ pub const PAUSE: &str = "localhost/pause:1";
 
 /// containerd's settings, given where the network's plugins are, and a folder with the network's settings below it.
 pub fn containerd(plugins: &BTreeSet<&Path>, folder: &Path) -> String {
-    // A container is run with the score that its parent has: to lower it takes a right that may be missing.
+    // A container is run with the score that its parent has: to lower it takes a right that may be missing. A profile of
+    // AppArmor would be loaded for the whole machine.
     format!(
         r#"version = 3
 root = "/var/lib/containerd"
@@ -26,6 +27,7 @@ snapshotter = "overlayfs"
 sandbox = "{PAUSE}"
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
+disable_apparmor = true
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
