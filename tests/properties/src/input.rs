@@ -3,10 +3,13 @@
 //! Where several texts are wanted the bytes are split at the record separator, U+001E.
 
 use crate::laws::lawful;
+use ordinance_amend::{Change, Wanted};
 use ordinance_case::Case;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
 use ordinance_index::Index;
+use ordinance_manifests::Manifest;
 use ordinance_policy::{Settings, check_settings, keys, review};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A StatefulSet, its old object, and one that exists.
@@ -47,6 +50,63 @@ pub fn manifests(bytes: &[u8]) {
         assert!(serde_json::from_str::<&serde_json::value::RawValue>(&manifest.json).is_ok());
     }
     let _either = Case::parse(&text);
+}
+
+/// Manifests that get something in every collection: what is not left has it, what is left is what it was, and a second
+/// time there is nothing to do.
+pub fn amend(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let objects: Vec<Manifest> = ordinance_manifests::read(&text, "default").into_iter().flatten().collect();
+    let wanted: Vec<Wanted> = objects.iter().map(additions).collect();
+    let Ok(amended) = ordinance_amend::amend(&text, &wanted) else { return };
+    let after: Vec<Manifest> =
+        ordinance_manifests::read(&amended.text, "default").into_iter().flatten().collect();
+    assert_eq!(after.len(), objects.len(), "{text}");
+    for (before, after) in objects.iter().zip(&after) {
+        let is_left = amended.left.iter().any(|left| left.start == before.bytes.start);
+        assert_eq!(
+            after.json.matches(ADDED).count() > before.json.matches(ADDED).count(),
+            !is_left,
+            "{text}"
+        );
+        assert!(!is_left || after.json == before.json, "{text}");
+    }
+    let again: Vec<Wanted> = after
+        .iter()
+        .zip(wanted)
+        .map(|(after, wanted)| Wanted { start: after.bytes.start, ..wanted })
+        .filter(|wanted| !amended.left.iter().any(|left| left.start == wanted.start))
+        .collect();
+    let second = ordinance_amend::amend(&amended.text, &again).map(|second| second.text);
+    assert_eq!(second.as_deref(), Ok(&*amended.text), "{text}");
+}
+
+/// What the objects of [`amend`] get.
+const ADDED: &str = "added by ordinance";
+
+/// A member for each mapping of an object.
+fn additions(object: &Manifest) -> Wanted {
+    let mut paths = vec![String::new()];
+    if let Ok(value) = serde_json::from_str(&object.json) {
+        mappings(&value, "", &mut paths);
+    }
+    let change = |path: String| Change::Add { path: format!("{path}/{ADDED}"), value: json!([{"a": ADDED}]) };
+    Wanted { start: object.bytes.start, changes: paths.into_iter().map(change).collect() }
+}
+
+/// The pointers to the mappings in a value.
+fn mappings(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    let members = value.as_object().into_iter().flatten();
+    let members = members.map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value));
+    let elements = value.as_array().into_iter().flatten().enumerate();
+    let elements = elements.map(|(index, value)| (index.to_string(), value));
+    for (step, value) in members.chain(elements) {
+        let pointer = format!("{pointer}/{step}");
+        mappings(value, &pointer, found);
+        if value.is_object() {
+            found.push(pointer);
+        }
+    }
 }
 
 /// Steps of an index, three bytes each: however it came about, it answers as one that only saw what is left.

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use std::sync::LazyLock;
 
 /// Everything that takes bytes.
-const INPUTS: [fn(&[u8]); 8] = [
+const INPUTS: [fn(&[u8]); 9] = [
     input::stateful_set,
     input::scale,
     input::claim,
@@ -15,6 +15,7 @@ const INPUTS: [fn(&[u8]); 8] = [
     input::storage_class,
     input::settings,
     input::manifests,
+    input::amend,
     input::index,
 ];
 

@@ -21,9 +21,12 @@ pub(crate) struct Draft<'t, 'a> {
     pub(crate) members: BTreeMap<Id, Vec<(String, Value)>>,
     /// The elements of lists that get new ones.
     pub(crate) slots: BTreeMap<Id, Vec<Slot>>,
-    insertions: BTreeMap<Id, Vec<View>>,
+    /// What was inserted into lists, for each way to them.
+    insertions: BTreeMap<Id, Vec<(Way, Inserted)>>,
     /// The objects that change something which is written for several places, and what.
     pub(crate) repeated: BTreeMap<usize, String>,
+    /// Whether the steps that were followed last lead to such a place.
+    is_repeated: bool,
 }
 
 /// An element of a list.
@@ -33,12 +36,15 @@ pub(crate) enum Slot {
     New(Value),
 }
 
-/// What was inserted into a list that is reached in one way.
-#[derive(Debug, Default)]
-struct View {
+/// Elements in their order, each with its place.
+type Inserted = Vec<(usize, Value)>;
+
+/// A way to what an anchor writes for several places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Way {
     object: usize,
+    /// A JSON pointer.
     path: String,
-    insertions: Vec<(usize, Value)>,
 }
 
 /// Where the steps of a change lead.
@@ -70,6 +76,7 @@ impl<'t, 'a> Draft<'t, 'a> {
             slots: BTreeMap::new(),
             insertions: BTreeMap::new(),
             repeated: BTreeMap::new(),
+            is_repeated: false,
         }
     }
 
@@ -105,6 +112,7 @@ impl<'t, 'a> Draft<'t, 'a> {
         let Some((last, parents)) = steps.split_last() else {
             return Err(change.unexpected("a part of an object"));
         };
+        self.is_repeated = false;
         let mut id = self.enter(object, root, change);
         for (depth, step) in parents.iter().enumerate() {
             if self.is_new(id, step) {
@@ -124,6 +132,7 @@ impl<'t, 'a> Draft<'t, 'a> {
         let target = self.tree.target(id);
         if self.tree.node(target).is_repeated {
             self.repeated.entry(object).or_insert_with(|| field(change.path()));
+            self.is_repeated = true;
         }
         target
     }
@@ -237,35 +246,35 @@ impl<'t, 'a> Draft<'t, 'a> {
         change: &Change,
         value: &Value,
     ) -> Result<(), Reason> {
-        let path = change.path().rsplit_once('/').map_or("", |(path, _)| path);
-        let index = self.index(id, step, (object, path)).ok_or_else(|| change.unexpected("a longer list"))?;
-        let views = self.insertions.entry(id).or_default();
-        let place =
-            views.iter().position(|view| (view.object, &*view.path) == (object, path)).unwrap_or(views.len());
-        if place == views.len() {
-            views.push(View { object, path: path.to_owned(), insertions: Vec::new() });
+        let way = self.way(object, change);
+        let length = self.tree.items(id).len() + self.inserted(id, &way).map_or(0, Vec::len);
+        let index = index(step, length).ok_or_else(|| change.unexpected("a longer list"))?;
+        let ways = self.insertions.entry(id).or_default();
+        let place = ways.iter().position(|(other, _)| *other == way).unwrap_or(ways.len());
+        if place == ways.len() {
+            ways.push((way, Vec::new()));
         }
-        let done = views[place].insertions.len();
-        views[place].insertions.push((index, value.clone()));
-        if place == 0 {
-            self.slots_mut(id).insert(index, Slot::New(value.clone()));
-            return Ok(());
+        ways[place].1.push((index, value.clone()));
+        let done = ways[place].1.len();
+        if place > 0 {
+            let is_alike = ways[0].1.get(done - 1) == ways[place].1.last();
+            return is_alike.then_some(()).ok_or_else(|| Reason::Repeated { field: field(change.path()) });
         }
-        match views[0].insertions.get(done) == views[place].insertions.last() {
-            true => Ok(()),
-            false => Err(Reason::Repeated { field: field(path) }),
+        self.slots_mut(id).insert(index, Slot::New(value.clone()));
+        Ok(())
+    }
+
+    /// The way that was followed last. To what is written for one place there is but one.
+    fn way(&self, object: usize, change: &Change) -> Way {
+        match (self.is_repeated, change.path().rsplit_once('/')) {
+            (true, Some((path, _))) => Way { object, path: path.to_owned() },
+            _ => Way::default(),
         }
     }
 
-    /// Which place of a list a step means; `-` is the end, as far as this way to it knows.
-    fn index(&self, id: Id, step: &str, (object, path): (usize, &str)) -> Option<usize> {
-        let views = self.insertions.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let own = views.iter().find(|view| (view.object, &*view.path) == (object, path));
-        let length = self.tree.items(id).len() + own.map_or(0, |view| view.insertions.len());
-        match step {
-            "-" => Some(length),
-            _ => step.parse().ok().filter(|index| *index <= length),
-        }
+    /// What was inserted into a list that was reached in one way.
+    fn inserted(&self, id: Id, way: &Way) -> Option<&Inserted> {
+        self.insertions.get(&id)?.iter().find(|(other, _)| other == way).map(|(_, inserted)| inserted)
     }
 
     fn slots_mut(&mut self, id: Id) -> &mut Vec<Slot> {
@@ -318,6 +327,14 @@ impl<'t, 'a> Draft<'t, 'a> {
                 && self.names.get(old).is_some_and(|renamed| renamed == key)
                 && self.values.get(text).is_some_and(|written| written == value)
         })
+    }
+}
+
+/// The place in a list that a step means; `-` is its end.
+fn index(step: &str, length: usize) -> Option<usize> {
+    match step {
+        "-" => Some(length),
+        _ => step.parse().ok().filter(|index| *index <= length),
     }
 }
 

@@ -1,0 +1,5 @@
+//! Manifests that are added to.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::amend(bytes));
