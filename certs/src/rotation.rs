@@ -30,6 +30,8 @@ pub struct Schedule {
     pub wait: Duration,
     /// How far clocks of replicas may be off.
     pub skew: Duration,
+    /// How often every replica looks.
+    pub look: Duration,
 }
 
 /// What one looks at.
@@ -92,6 +94,7 @@ impl Default for Schedule {
             leaf: Lifetime::days(7),
             wait: Duration::from_secs(5 * 60),
             skew: Duration::from_secs(5 * 60),
+            look: Duration::from_secs(5),
         }
     }
 }

@@ -11,6 +11,7 @@ mod fuzz;
 mod manifest;
 mod npm;
 mod papers;
+mod prove;
 mod test;
 mod wait;
 
@@ -39,6 +40,9 @@ enum Command {
     Cluster(cluster::Action),
     /// Measure speed and memory, and compare them with the goals and with the kept baseline.
     Bench(bench::Arguments),
+    /// Try for long what must never happen.
+    #[command(subcommand)]
+    Prove(prove::Subject),
     /// Feed one parser of foreign input with whatever breaks it, for some seconds.
     Fuzz(fuzz::Arguments),
     /// Render the chart into `deploy/ordinance.yaml`.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::E2e(arguments) => e2e::run(&arguments),
         Command::Cluster(action) => cluster::run(&action),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Prove(subject) => prove::run(&subject),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Manifest(arguments) => manifest::run(&arguments),
         Command::Npm => npm::run(),

@@ -16,6 +16,7 @@ pub const SCHEDULE: Schedule = Schedule {
     leaf: Lifetime(Duration::from_secs(9_000)),
     wait: Duration::from_secs(300),
     skew: Duration::from_secs(120),
+    look: MINUTE,
 };
 
 /// How late clients learn of a bundle at most: less than the wait, by clocks that are off.
