@@ -26,7 +26,7 @@ pub struct Figure {
     pub value: f64,
     /// The smallest and the largest round.
     pub spread: [f64; 2],
-    /// `ratio`, `ms`, `us`, `MB` or `1/s`.
+    /// `ratio`, `s`, `ms`, `us`, `MB` or `1/s`.
     pub unit: &'static str,
     /// What it must reach; a figure without a goal is there to be read.
     pub goal: Option<f64>,

@@ -4,6 +4,7 @@
 
 mod allow_all;
 mod baseline;
+mod cluster;
 mod evaluation;
 mod figures;
 mod load;
@@ -80,6 +81,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let mut figures = Figures::default();
     evaluation::measure(&mut figures, effort)?;
     server::measure(&mut figures, effort, &arguments.ordinance)?;
+    cluster::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)
 }
 

@@ -1,7 +1,7 @@
 //! A server in a process of its own, and what the kernel says of it.
 
 use crate::load::{Client, Target};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use std::fs;
@@ -14,8 +14,14 @@ use std::time::{Duration, Instant};
 /// How long a server may take to answer for the first time.
 const START: Duration = Duration::from_secs(10);
 
+/// How long one may take to learn what a large cluster has.
+const SYNC: Duration = Duration::from_secs(120);
+
 /// How soon a refused connection is tried again: well below what is measured.
 const RETRY: Duration = Duration::from_micros(200);
+
+/// How often is looked whether a server is ready, which takes seconds.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A key pair that all servers serve, and a client that trusts it.
 pub struct Identity {
@@ -28,7 +34,7 @@ pub struct Server {
     process: Child,
     /// How to ask it.
     pub target: Target,
-    /// From `exec` to the first verdict.
+    /// From `exec` to the first verdict, or to the moment at which it says that it can give one.
     pub first_verdict: Duration,
 }
 
@@ -36,6 +42,13 @@ pub struct Server {
 pub enum Program<'a> {
     /// `ordinance serve` with the built-in policy.
     Ordinance(&'a Path),
+    /// The same that follows the cluster of a kubeconfig, and tells with a file that it is ready.
+    Following {
+        /// The binary.
+        ordinance: &'a Path,
+        kubeconfig: &'a Path,
+        ready_file: &'a Path,
+    },
     /// The same server without a policy: it allows everything. For measuring only.
     AllowAll,
 }
@@ -78,15 +91,41 @@ fn trusting(certificate: &CertificateDer<'static>) -> Result<rustls::ClientConfi
 impl Server {
     /// Starts a server, and waits for its first verdict on a review.
     pub async fn start(program: &Program<'_>, identity: &Identity, body: &Bytes) -> Result<Self> {
-        let address = free_port()?;
-        let mut command = program.command(address, identity)?;
         let start = Instant::now();
-        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let target = Target { address, tls: Arc::clone(&identity.tls), body: body.clone() };
-        let mut server = Self { process, target, first_verdict: Duration::ZERO };
+        let mut server = Self::spawn(program, identity, body)?;
         server.first_answer(start).await?;
         server.first_verdict = start.elapsed();
         Ok(server)
+    }
+
+    /// Starts one that follows a cluster, and waits until it is ready.
+    pub async fn follow(ordinance: &Path, identity: &Identity, kubeconfig: &Path) -> Result<Self> {
+        let ready_file = kubeconfig.with_extension("ready");
+        let program = Program::Following { ordinance, kubeconfig, ready_file: &ready_file };
+        let start = Instant::now();
+        let mut server = Self::spawn(&program, identity, &Bytes::new())?;
+        while !ready_file.exists() {
+            server.is_running()?;
+            ensure!(start.elapsed() < SYNC, "the server was not ready within {} s", SYNC.as_secs());
+            tokio::time::sleep(LOOK).await;
+        }
+        server.first_verdict = start.elapsed();
+        Ok(server)
+    }
+
+    fn spawn(program: &Program<'_>, identity: &Identity, body: &Bytes) -> Result<Self> {
+        let address = free_port()?;
+        let mut command = program.command(address, identity)?;
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let target = Target { address, tls: Arc::clone(&identity.tls), body: body.clone() };
+        Ok(Self { process, target, first_verdict: Duration::ZERO })
+    }
+
+    fn is_running(&mut self) -> Result<()> {
+        match self.process.try_wait()? {
+            Some(status) => bail!("the server stopped before it answered: {status}"),
+            None => Ok(()),
+        }
     }
 
     async fn first_answer(&mut self, start: Instant) -> Result<()> {
@@ -95,9 +134,7 @@ impl Server {
                 client.ask().await?;
                 return Ok(());
             }
-            if let Some(status) = self.process.try_wait()? {
-                bail!("the server stopped before it answered: {status}");
-            }
+            self.is_running()?;
             std::thread::sleep(RETRY);
         }
         bail!("the server did not answer within {} s", START.as_secs())
@@ -142,14 +179,17 @@ fn free_port() -> Result<SocketAddr> {
 impl Program<'_> {
     fn command(&self, address: SocketAddr, identity: &Identity) -> Result<Command> {
         let mut command = match self {
-            Self::Ordinance(binary) => Command::new(binary),
+            Self::Ordinance(ordinance) | Self::Following { ordinance, .. } => Command::new(ordinance),
             Self::AllowAll => Command::new(std::env::current_exe()?),
         };
         command.arg(if matches!(self, Self::AllowAll) { "allow-all" } else { "serve" });
         command.arg("--listen").arg(address.to_string());
         command.arg("--tls-cert").arg(identity.certificate()).arg("--tls-key").arg(identity.key());
-        if matches!(self, Self::Ordinance(_)) {
+        if !matches!(self, Self::AllowAll) {
             command.args(["--admin-listen", "127.0.0.1:0"]);
+        }
+        if let Self::Following { kubeconfig, ready_file, .. } = self {
+            command.arg("--kubeconfig").arg(kubeconfig).arg("--ready-file").arg(ready_file);
         }
         Ok(command)
     }
