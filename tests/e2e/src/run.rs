@@ -150,7 +150,7 @@ fn trial(scenario: Scenario, runtime: &Arc<Runtime>, workshop: &Arc<Workshop>) -
 fn played(scenario: Scenario, runtime: &Runtime, workshop: &Workshop) -> Result<Completion> {
     let (needs, play) = scenario.play;
     if matches!(needs, Needs::Enclosure | Needs::Node)
-        && let Some(obstacle) = workshop.try_nodes()?
+        && let Some(obstacle) = runtime.block_on(workshop.try_nodes())?
     {
         return Ok(Completion::ignored_with(obstacle));
     }

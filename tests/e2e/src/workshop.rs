@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use ordinance_cluster::{Access, Cluster, Enclosure, Installation, Options, Ordinance};
 use ordinance_tools::{Error, Tool, Tools};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
 /// The environment's name for the program under test.
@@ -18,7 +17,7 @@ pub struct Workshop {
     tools: Tools,
     existing: Option<PathBuf>,
     shared: OnceCell<Shared>,
-    obstacle_to_nodes: OnceLock<Option<String>>,
+    obstacle_to_nodes: OnceCell<Option<String>>,
 }
 
 /// The cluster that scenarios share.
@@ -41,7 +40,7 @@ impl Workshop {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
         let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
         let tools = find(wanted)?;
-        Ok(Self { tools, existing, shared: OnceCell::new(), obstacle_to_nodes: OnceLock::new() })
+        Ok(Self { tools, existing, shared: OnceCell::new(), obstacle_to_nodes: OnceCell::new() })
     }
 
     /// The programs.
@@ -61,15 +60,12 @@ impl Workshop {
     /// # Errors
     ///
     /// What could not be built.
-    pub fn try_nodes(&self) -> Result<Option<String>> {
-        if let Some(known) = self.obstacle_to_nodes.get() {
-            return Ok(known.clone());
-        }
-        let obstacle = match Enclosure::obstacle() {
-            None => missing_for_nodes()?,
-            obstacle => obstacle,
-        };
-        Ok(self.obstacle_to_nodes.get_or_init(|| obstacle).clone())
+    pub async fn try_nodes(&self) -> Result<Option<&str>> {
+        let obstacle = self.obstacle_to_nodes.get_or_try_init(async || match Enclosure::obstacle() {
+            None => missing_for_nodes(),
+            obstacle => Ok(obstacle),
+        });
+        Ok(obstacle.await?.as_deref())
     }
 
     /// What this machine lacks for a node, if one was tried.
