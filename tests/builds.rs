@@ -3,10 +3,10 @@
 //! `CASE=part-of-a-path` runs some of them. What is expected is written by the library's run: see `cases/README.md`.
 
 use libtest_mimic::{Arguments, Trial};
-use ordinance_case::{Bless, Build, check_file, check_recorded, files};
+use ordinance_case::{Bless, Build, check_file, check_recorded, files, recordings};
 use ordinance_tests::builds;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,9 +23,10 @@ fn main() -> ExitCode {
         .map(|file| (name(&cases, &file), file))
         .map(|(name, file)| trial(&builds, name, move |build| check_file(&file, build, Bless::No)))
         .collect();
-    let reviews: PathBuf = tests.join("reviews");
-    trials
-        .push(trial(&builds, "reviews".to_owned(), move |build| check_recorded(&reviews, build, Bless::No)));
+    for reviews in recordings(&tests.join("reviews")).expect("tests/reviews can be read") {
+        let name = name(tests, &reviews);
+        trials.push(trial(&builds, name, move |build| check_recorded(&reviews, build, Bless::No)));
+    }
     trials.retain(|trial| trial.name().contains(&chosen));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the policy reads no environment, its test does")]
 
 use libtest_mimic::{Arguments, Trial};
-use ordinance_case::{Bless, Indexed, check_file, check_recorded, files};
+use ordinance_case::{Bless, Indexed, check_file, check_recorded, files, recordings};
 use ordinance_properties::Native;
 use std::env;
 use std::path::Path;
@@ -22,7 +22,10 @@ fn main() -> ExitCode {
         .map(|file| (name(&cases, &file), file))
         .map(|(name, file)| trial(name, move || check_file(&file, &Indexed(Native), blessing())))
         .collect();
-    trials.push(trial("reviews".to_owned(), reviews));
+    for reviews in recordings(&Path::new(TESTS).join("reviews")).expect("tests/reviews can be read") {
+        let name = name(Path::new(TESTS), &reviews);
+        trials.push(trial(name, move || check_recorded(&reviews, &Indexed(Native), blessing())));
+    }
     trials.retain(|trial| trial.name().contains(&chosen));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -33,10 +36,6 @@ fn name(directory: &Path, file: &Path) -> String {
 
 fn trial(name: String, check: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {
     Trial::test(name, move || check().map_err(Into::into))
-}
-
-fn reviews() -> Result<(), String> {
-    check_recorded(&Path::new(TESTS).join("reviews"), &Indexed(Native), blessing())
 }
 
 fn blessing() -> Bless {

@@ -1,6 +1,6 @@
 //! Requests to try things on: those of the cases and the recorded ones.
 
-use ordinance_case::{Case, files, recorded};
+use ordinance_case::{Case, files, recorded, recordings};
 use ordinance_contract::Request;
 use ordinance_manifests::Manifest;
 use std::fs;
@@ -51,12 +51,14 @@ pub fn samples() -> Result<Vec<Sample>, String> {
     let directory = Path::new(TESTS).join("cases");
     let files = files(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut samples = files.iter().map(|file| sample(file)).collect::<Result<Vec<_>, _>>()?;
-    samples.extend(recorded(&Path::new(TESTS).join("reviews"))?.into_iter().map(|review| Sample {
-        name: review.name,
-        settings: String::new(),
-        state: review.state,
-        request: review.request,
-    }));
+    for reviews in recordings(&Path::new(TESTS).join("reviews"))? {
+        samples.extend(recorded(&reviews)?.into_iter().map(|review| Sample {
+            name: review.name,
+            settings: String::new(),
+            state: review.state,
+            request: review.request,
+        }));
+    }
     Ok(samples)
 }
 

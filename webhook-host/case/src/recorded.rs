@@ -45,6 +45,19 @@ pub fn recorded(directory: &Path) -> Result<Vec<Recorded>, String> {
     Ok(reviews)
 }
 
+/// The directories of recorded reviews: one, and those in it.
+///
+/// # Errors
+///
+/// If it can't be read.
+pub fn recordings(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut recordings = entries(directory)?;
+    recordings.retain(|path| path.is_dir());
+    recordings.push(directory.to_path_buf());
+    recordings.sort();
+    Ok(recordings)
+}
+
 /// Whether a build answers all reviews of a directory as its `answers.yaml` says.
 ///
 /// # Errors
@@ -68,11 +81,15 @@ pub fn check_recorded(directory: &Path, build: &dyn Build, blessing: Bless) -> R
     if expected == answers { Ok(()) } else { Err(difference(&expected, &answers)) }
 }
 
-fn bodies(directory: &Path) -> Result<Vec<PathBuf>, String> {
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error| format!("{}: {error}", directory.display());
     let entries = fs::read_dir(directory).map_err(unreadable)?;
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut bodies = paths.map_err(unreadable)?;
+    paths.map_err(unreadable)
+}
+
+fn bodies(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut bodies = entries(directory)?;
     bodies.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     bodies.sort();
     Ok(bodies)
