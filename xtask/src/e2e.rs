@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: Ordinance behind a real API server.
 
 use crate::build::{self, Profile};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ordinance_tools::Tool;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, ExitCode};
@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Run on a cluster that exists already, with Ordinance installed; what stops parts of a cluster is passed over.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// Keep every review that Ordinance is sent, redacted, in a new folder; scenarios are played one after the other.
+    #[arg(long, value_name = "DIR", conflicts_with = "kubeconfig")]
+    record: Option<PathBuf>,
     /// The program under test; built from this checkout without.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_BINARY")]
     binary: Option<PathBuf>,
@@ -21,7 +24,7 @@ pub struct Arguments {
 
 /// Finds or builds all that is needed, and runs the scenarios.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut suite = suite(arguments);
+    let mut suite = suite(arguments)?;
     match &arguments.kubeconfig {
         Some(kubeconfig) => {
             tools(&[Tool::Kubectl])?;
@@ -37,13 +40,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// The suite as cargo runs it.
-fn suite(arguments: &Arguments) -> Command {
+fn suite(arguments: &Arguments) -> Result<Command> {
     let mut suite = build::cargo();
     suite
         .args(["test", "--quiet", "--package", "ordinance-e2e", "--test", "e2e", "--"])
         .args(&arguments.filter);
-    suite.env_remove("ORDINANCE_E2E_KUBECONFIG");
-    suite
+    suite.env_remove("ORDINANCE_E2E_KUBECONFIG").env_remove("ORDINANCE_E2E_RECORD");
+    if let Some(folder) = &arguments.record {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().count();
+        ensure!(entries == 0, "{} has files already; record into a new folder", folder.display());
+        suite.env("ORDINANCE_E2E_RECORD", absolute(folder)?).arg("--test-threads=1");
+    }
+    Ok(suite)
 }
 
 /// Finds programs, or builds them, with progress.

@@ -1,7 +1,7 @@
 //! A small HTTPS server, for what stands beside Ordinance or in front of it.
 
 use crate::keys::Pair;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -26,7 +26,7 @@ pub struct Https {
 
 /// Gives the answer to a request.
 pub trait Answer: Send + Sync + 'static {
-    /// The answer; an error becomes a 500 with its text.
+    /// The answer; at an error the connection is closed without one.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>>> + Send;
 }
 
@@ -76,10 +76,8 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, answer: Arc<impl A
 
 async fn connection(stream: TcpStream, acceptor: TlsAcceptor, answer: Arc<impl Answer>) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let service = service_fn(async |request| {
-        let answer = respond(request, &*answer).await;
-        Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(|error| failed(&error)).map(Full::new))
-    });
+    let service =
+        service_fn(async |request| Ok::<_, Error>(respond(request, &*answer).await?.map(Full::new)));
     // A client may leave at any time.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -87,10 +85,4 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, answer: Arc<impl A
 async fn respond(request: Request<Incoming>, answer: &impl Answer) -> Result<Response<Bytes>> {
     let (head, body) = request.into_parts();
     answer.answer(Request::from_parts(head, body.collect().await?.to_bytes())).await
-}
-
-fn failed(error: &anyhow::Error) -> Response<Bytes> {
-    let mut response = Response::new(format!("{error:#}").into());
-    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-    response
 }

@@ -3,15 +3,17 @@
 use crate::access::Access;
 use crate::cluster::Cluster;
 use crate::container;
+use crate::keys::Pair;
 use crate::manifest::{Manifest, Service};
+use crate::recording::Recording;
 use crate::replica::Replica;
-use crate::site::Site;
 use crate::splitter::Splitter;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The manifest of a checkout.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/ordinance.yaml");
@@ -35,6 +37,8 @@ pub struct Installation {
     pub start: Start,
     /// Flags for `ordinance serve` beside those.
     pub arguments: Vec<String>,
+    /// Where every review is kept that a replica is sent.
+    pub recording: Option<Arc<Recording>>,
 }
 
 /// What replicas are started with, beside a kubeconfig with the rights of the Deployment's service account.
@@ -67,8 +71,8 @@ impl Installation {
     /// What is wrong with the manifest.
     pub fn new(binary: &Path) -> Result<Self> {
         let manifest = Manifest::read(Path::new(MANIFEST))?;
-        let start = Start::default();
-        Ok(Self { binary: binary.to_path_buf(), manifest, replicas: 1, start, arguments: Vec::new() })
+        let (binary, start) = (binary.to_path_buf(), Start::default());
+        Ok(Self { binary, manifest, replicas: 1, start, arguments: Vec::new(), recording: None })
     }
 }
 
@@ -166,7 +170,7 @@ impl Ordinance {
     ///
     /// That it did not become ready, with the end of its log.
     pub async fn add(&mut self, cluster: &Cluster) -> Result<()> {
-        self.start(&self.arguments.clone(), cluster.site()).await
+        self.start(cluster, &self.arguments.clone()).await
     }
 
     /// The same with one that reaches the API server by another address.
@@ -181,13 +185,18 @@ impl Ordinance {
         let mut arguments = self.arguments.clone();
         arguments.retain(|argument| !argument.starts_with(KUBECONFIG));
         arguments.push(format!("{KUBECONFIG}{}", file.display()));
-        self.start(&arguments, cluster.site()).await
+        self.start(cluster, &arguments).await
     }
 
-    async fn start(&mut self, arguments: &[String], site: &Site) -> Result<()> {
+    async fn start(&mut self, cluster: &Cluster, arguments: &[String]) -> Result<()> {
         let name = format!("ordinance-{}", self.started);
         self.started += 1;
-        let replica = Replica::start(&name, &self.installation.binary, arguments, site).await?;
+        let binary = &self.installation.binary;
+        let mut replica = Replica::start(&name, binary, arguments, cluster.site()).await?;
+        if let Some(recording) = &self.installation.recording {
+            let pair = pair(cluster, &self.installation.manifest.service()?)?;
+            replica.record(Arc::clone(recording), &pair).await?;
+        }
         self.replicas.push(replica);
         self.publish();
         Ok(())
@@ -247,10 +256,15 @@ async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec
     Ok(arguments)
 }
 
+/// A certificate for the Service's name.
+fn pair(cluster: &Cluster, service: &Service) -> Result<Pair> {
+    let name = format!("{}.{}.svc", service.name, service.namespace);
+    cluster.authority().server(&name, std::slice::from_ref(&name))
+}
+
 /// A certificate for the Service's name, as flags.
 fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
-    let name = format!("{}.{}.svc", service.name, service.namespace);
-    let pair = cluster.authority().server(&name, std::slice::from_ref(&name))?;
+    let pair = pair(cluster, service)?;
     let certificate = cluster.site().write("ordinance.crt", &pair.certificate)?;
     let key = cluster.site().write("ordinance.key", &pair.key)?;
     Ok(vec![format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())])

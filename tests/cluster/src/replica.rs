@@ -1,6 +1,9 @@
 //! One process of Ordinance.
 
 use crate::component::Component;
+use crate::keys::Pair;
+use crate::recorder::Recorder;
+use crate::recording::Recording;
 use crate::site::Site;
 use crate::wait::until;
 use anyhow::{Context, Result};
@@ -10,6 +13,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long it may take to become ready.
@@ -21,6 +25,7 @@ pub struct Replica {
     component: Component,
     ready_file: PathBuf,
     ready: Ready,
+    recorder: Option<Recorder>,
 }
 
 /// What it writes once it is ready.
@@ -42,13 +47,19 @@ impl Replica {
         own_environment(&mut command);
         let mut component = Component::start(name, command, site)?;
         let ready = ready(&mut component, &ready_file).await?;
-        Ok(Self { component, ready_file, ready })
+        Ok(Self { component, ready_file, ready, recorder: None })
+    }
+
+    /// Keeps what it is sent from now on, behind a listener with a certificate for the Service.
+    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &Pair) -> Result<()> {
+        self.recorder = Some(Recorder::start(recording, pair, self.ready.https).await?);
+        Ok(())
     }
 
     /// Where the API server's calls go.
     #[must_use]
     pub fn https(&self) -> SocketAddr {
-        self.ready.https
+        self.recorder.as_ref().map_or(self.ready.https, Recorder::address)
     }
 
     /// Where health and metrics are.
@@ -97,6 +108,9 @@ impl Replica {
         let _ = std::fs::remove_file(&self.ready_file);
         self.component.resume()?;
         self.ready = ready(&mut self.component, &self.ready_file).await?;
+        if let Some(recorder) = &self.recorder {
+            recorder.set(self.ready.https);
+        }
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Where clusters come from.
 
 use anyhow::{Context, Result};
-use ordinance_cluster::{Access, Cluster, Enclosure, Installation, Options, Ordinance};
+use ordinance_cluster::{Access, Cluster, Enclosure, Installation, Options, Ordinance, Recording};
 use ordinance_tools::{Error, Tool, Tools};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// The environment's name for the program under test.
@@ -12,10 +13,14 @@ const BINARY: &str = "ORDINANCE_BINARY";
 /// The environment's name for the kubeconfig of a cluster that exists already.
 const KUBECONFIG: &str = "ORDINANCE_E2E_KUBECONFIG";
 
+/// The environment's name for the folder where every review is kept.
+const RECORD: &str = "ORDINANCE_E2E_RECORD";
+
 /// Makes clusters for scenarios, and has the one that they share.
 pub struct Workshop {
     tools: Tools,
     existing: Option<PathBuf>,
+    recording: Option<Arc<Recording>>,
     shared: OnceCell<Shared>,
     obstacle_to_nodes: OnceCell<Option<String>>,
 }
@@ -40,7 +45,9 @@ impl Workshop {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
         let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
         let tools = find(wanted)?;
-        Ok(Self { tools, existing, shared: OnceCell::new(), obstacle_to_nodes: OnceCell::new() })
+        let recording = std::env::var_os(RECORD).map(|folder| Recording::open(Path::new(&folder)));
+        let recording = recording.transpose()?.map(Arc::new);
+        Ok(Self { tools, existing, recording, shared: OnceCell::new(), obstacle_to_nodes: OnceCell::new() })
     }
 
     /// The programs.
@@ -82,7 +89,8 @@ impl Workshop {
     pub fn installation(&self) -> Result<Installation> {
         let binary = std::env::var_os(BINARY)
             .with_context(|| format!("{BINARY} names no program: run `cargo xtask e2e`"))?;
-        Installation::new(Path::new(&binary))
+        let recording = self.recording.clone();
+        Ok(Installation { recording, ..Installation::new(Path::new(&binary))? })
     }
 
     /// A cluster of a scenario's own, without Ordinance.
