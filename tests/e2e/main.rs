@@ -1,9 +1,11 @@
 //! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
 
+mod callers;
 mod conformance;
 mod helm;
 mod load;
 mod node;
+mod operations;
 mod outage;
 mod replicas;
 mod story;
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         helm::scenarios(),
         node::scenarios(),
         conformance::scenarios(),
+        operations::scenarios(),
+        callers::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }

@@ -1,6 +1,6 @@
 //! Helm's client, as an operator calls it.
 
-use crate::program::{Ran, client};
+use crate::program::{Call, Ran, client};
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,12 @@ const HOMES: [&str; 3] = ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME
 pub struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
+}
+
+/// A call of Helm's client, or of what calls it.
+pub(crate) fn homes(call: Call, kubeconfig: &Path) -> Call {
+    let home = kubeconfig.with_extension("helm");
+    HOMES.into_iter().fold(call, |call, name| call.env(name, &home))
 }
 
 // === impl Helm ===
@@ -30,9 +36,7 @@ impl Helm {
     ///
     /// That it can't be started, or did not end within two minutes.
     pub async fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
-        let home = self.kubeconfig.with_extension("helm");
-        let call = client(&self.program, &self.kubeconfig);
-        HOMES.into_iter().fold(call, |call, name| call.env(name, &home)).call(arguments, "").await
+        homes(client(&self.program, &self.kubeconfig), &self.kubeconfig).call(arguments, "").await
     }
 
     /// Calls it with arguments in one line, and returns what it printed.

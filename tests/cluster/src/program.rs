@@ -42,6 +42,12 @@ impl Call {
         self
     }
 
+    /// Makes it in a folder.
+    pub fn inside(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
     /// Makes it, with something on its standard input, and returns what it said, whether it failed or not.
     ///
     /// # Errors
