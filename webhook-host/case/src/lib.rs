@@ -2,9 +2,10 @@
 //!
 //! A case is a YAML file: settings, the objects that exist, a request, and the whole verdict that is expected of the
 //! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless()`]
-//! writes what it answered into the file.
+//! writes what it answered into the file. [`corpus`] is the same for whole manifests.
 
 mod bless;
+pub mod corpus;
 mod file;
 mod format;
 mod json;

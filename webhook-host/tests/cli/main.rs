@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod configuration;
+mod corpus;
 mod files;
 mod host;
 mod review;
