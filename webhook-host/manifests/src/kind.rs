@@ -126,7 +126,8 @@ impl Part<'_> {
     }
 
     fn into_manifest(self, namespace: &str) -> Result<Manifest, Unreadable> {
-        let head: Head = serde_json::from_str(&self.json)
+        let mut reader = serde_json::Deserializer::from_str(&self.json);
+        let head: Head = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| self.fault(not_an_object(&self.json, &error)))?;
         let missing = |field: &str| self.fault(format!("not a Kubernetes object: {field} is not set"));
         let kind = head.kind.or_else(|| self.kind.clone()).filter(|kind| !kind.is_empty());
@@ -159,11 +160,15 @@ fn scope(api_version: &str, kind: &str, metadata: Metadata, namespace: &str) -> 
     }
 }
 
-/// A fault of JSON without its position, which is that of a part of the text.
-fn not_an_object(json: &str, error: &serde_json::Error) -> String {
+/// A fault of JSON with its field, without its position, which is that of a part of the text.
+fn not_an_object(json: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     if !json.starts_with('{') {
         return "not a Kubernetes object: a mapping with apiVersion and kind belongs here".to_owned();
     }
-    let text = error.to_string();
-    format!("not a Kubernetes object: {}", text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason))
+    let text = error.inner().to_string();
+    let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+    match error.path().to_string() {
+        path if path == "." => format!("not a Kubernetes object: {reason}"),
+        path => format!("not a Kubernetes object: {path}: {reason}"),
+    }
 }

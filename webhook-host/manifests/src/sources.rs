@@ -110,7 +110,7 @@ impl Source {
     ///
     /// It can't be opened or read, is larger than [`FILE_BYTES`], or is not UTF-8.
     pub fn read(&self) -> Result<String, Unopened> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.size());
         let mut limited = |source: &mut dyn Read| source.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
         let read = match self {
             Self::Stdin => limited(&mut io::stdin().lock()),
@@ -123,6 +123,13 @@ impl Source {
             }
             Ok(_) => String::from_utf8(bytes).map_err(|error| self.not_text(&error)),
         }
+    }
+
+    /// How large it is, or will seem to be: room for that much is taken at once, and not twice as much bit by bit.
+    fn size(&self) -> usize {
+        let Self::File(path) = self else { return 0 };
+        let size = path.metadata().map_or(0, |data| data.len());
+        usize::try_from(size).unwrap_or(FILE_BYTES).min(FILE_BYTES) + 1
     }
 
     fn is_manifest(&self) -> bool {

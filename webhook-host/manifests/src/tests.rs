@@ -162,3 +162,103 @@ fn guesses_resources_as_kubectl_does() {
         ]
     );
 }
+
+#[test]
+fn aliases_and_merge_keys_stand_for_what_their_anchors_say() {
+    let text = "apiVersion: v1\nkind: Pod\na: &a {x: 1, y: [&s two, &k key]}\nb: *a\nc: {<<: *a, y: 3, z: *s, *k : 4}\nd: {<<: [{x: 5}, *a]}\n";
+    assert!(
+        objects(text)[0].json.ends_with(
+            r#""a":{"x":1,"y":["two","key"]},"b":{"x":1,"y":["two","key"]},"c":{"y":3,"z":"two","key":4,"x":1},"d":{"x":5,"y":["two","key"]}}"#
+        ),
+        "{}",
+        objects(text)[0].json
+    );
+    for (text, why) in [
+        ("a: &a [*a]\n", "an alias of what it is a part of"),
+        ("a: *b\n", "unknown anchor"),
+        ("{<<: 1}\n", "only mappings can be merged into a mapping"),
+        ("? [a]\n: b\n", "a key has to be a text"),
+        ("a: .nan\n", "not a finite number"),
+    ] {
+        assert!(fault(text).message.contains(why), "{text}: {}", fault(text));
+    }
+}
+
+#[test]
+fn a_document_that_is_broken_costs_no_other() {
+    let text = format!("a: [1\n---\n{CLAIM}---\nb: c: d\n...\n---\n{CLAIM}");
+    let read = read(&text, "default");
+    let places: Vec<u64> = read.iter().filter_map(|one| one.as_ref().err()).map(|error| error.line).collect();
+    assert_eq!((read.iter().flatten().count(), places), (2, vec![1, 8]), "{read:?}");
+}
+
+#[test]
+fn elements_of_a_list_of_one_kind_have_its_kind() {
+    let text = r#"{"kind":"PersistentVolumeList","apiVersion":"v1","items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
+    for text in [text.to_owned(), text.replace(',', ", ").replace(':', ": ").replace("{\"kind\"", "{kind")] {
+        let found = objects(&text);
+        assert_eq!(
+            (&*found[1].scope.name, &*found[1].scope.resource, found.len()),
+            ("b", "persistentvolumes", 2)
+        );
+    }
+}
+
+#[test]
+fn only_wanted_kinds_are_read_and_the_others_counted() {
+    let text = format!(
+        "{CLAIM}---\nkind: Pod\napiVersion: v1\n---\n{{\"kind\": \"List\", \"items\": [{{apiVersion: v1, kind: Pod}}]}}\n---\nkind: ''\n"
+    );
+    let found = read_wanted(&text, "default", &|_, kind| kind != "Pod");
+    assert_eq!((found.passed, found.objects.len()), (2, 2), "{found:?}");
+}
+
+#[test]
+fn a_fault_in_a_template_says_what_to_do() {
+    for text in ["a: {{ .Values.a }}\n", "{{- if .a }}\nb: c\n{{ end }}\n"] {
+        assert!(fault(text).message.contains("helm template"), "{text}: {}", fault(text));
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_named_by_its_field() {
+    let error = fault("apiVersion: v1\nkind: Pod\nmetadata: {name: 5}\n");
+    assert!(
+        error.message.starts_with("not a Kubernetes object: metadata.name: invalid type: integer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_hundred_thousand_broken_documents_are_told_one_by_one() {
+    let text = "---\na: 1\n".repeat(100_000);
+    let faults = read(&text, "default");
+    assert_eq!(
+        (faults.len(), faults.last().and_then(|last| last.as_ref().err()).map(|error| error.line)),
+        (100_000, Some(200_000))
+    );
+}
+
+#[test]
+fn nulls_everywhere_are_read_as_nulls() {
+    let text = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: null, namespace: ~, labels: }\nspec:\nstatus: null\n";
+    let object = &objects(text)[0];
+    assert_eq!(&*object.scope.name, "");
+    assert!(
+        object.json.ends_with(
+            r#""metadata":{"name":null,"namespace":null,"labels":null},"spec":null,"status":null}"#
+        )
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic_and_every_place_is_in_the_text(text in "([a-c{}\\[\\]:,&*'\"|>?!#%@-]|---|\\.\\.\\.|é|\u{feff}|\t| |\r\n|\n|apiVersion: v1\nkind: [AB]\n|items:|kind: List\n|<<: ){0,24}") {
+        for object in read(&text, "default").into_iter().flatten() {
+            proptest::prop_assert!(text.get(object.bytes.clone()).is_some_and(|part| !part.is_empty()), "{:?}", object);
+            proptest::prop_assert!(serde_json::from_str::<serde_json::Value>(&object.json).is_ok());
+            let found = region(&text, &object, "kind");
+            proptest::prop_assert!(text.get(found.bytes).is_some());
+        }
+    }
+}

@@ -38,15 +38,29 @@ pub(crate) fn read(text: &str, namespace: &str, wanted: Wanted<'_>) -> Found {
     })
 }
 
-/// Appends a text as a JSON string.
+/// Appends a text as a JSON string, without a copy: a text may be most of a large file.
 pub(crate) fn quote(json: &mut String, text: &str) {
-    let escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if text.bytes().any(escaped) {
-        json.push_str(&serde_json::Value::from(text).to_string());
-    } else {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
+    json.push('"');
+    let mut plain = 0;
+    for (position, byte) in text.bytes().enumerate() {
+        if byte < 0x20 || byte == b'"' || byte == b'\\' {
+            json.push_str(text.get(plain..position).unwrap_or_default());
+            escape(json, byte);
+            plain = position + 1;
+        }
+    }
+    json.push_str(text.get(plain..).unwrap_or_default());
+    json.push('"');
+}
+
+fn escape(json: &mut String, byte: u8) {
+    match byte {
+        b'"' => json.push_str("\\\""),
+        b'\\' => json.push_str("\\\\"),
+        b'\n' => json.push_str("\\n"),
+        b'\r' => json.push_str("\\r"),
+        b'\t' => json.push_str("\\t"),
+        _ => json.push_str(&format!("\\u{byte:04x}")),
     }
 }
 
@@ -95,6 +109,14 @@ mod tests {
         );
         assert_eq!(texts("---\na\n---\n"), [("---\na\n", 1), ("---\n", 3)]);
         assert_eq!(texts("é: é\n---\né: é"), [("é: é\n", 1), ("---\né: é", 2)]);
+    }
+
+    #[test]
+    fn quotes_every_character_so_that_it_is_read_as_it_was() {
+        let text: String = (0..0x250).filter_map(char::from_u32).collect();
+        let mut json = String::new();
+        quote(&mut json, &text);
+        assert_eq!(serde_json::from_str::<String>(&json).ok(), Some(text));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::additions::{Addition, additions};
 use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy};
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use std::ops::Range;
 
 /// How it looks.
@@ -96,8 +96,7 @@ impl Drawing {
         let file = plain(trouble.file);
         let title = Level::ERROR.primary_title(&trouble.message);
         let Some(window) = Window::of_line(trouble.text, trouble.line) else {
-            let origin = annotate_snippets::Origin::path(file);
-            return self.draw(&[title.element(origin)], out);
+            return self.draw(&[title.element(origin(trouble, file))], out);
         };
         let column = usize::try_from(trouble.column).unwrap_or(1).saturating_sub(1);
         let at = window.text.char_indices().nth(column).map_or(window.text.trim_end().len(), |(at, _)| at);
@@ -138,6 +137,15 @@ impl Drawing {
                 judgement.object.line
             ));
         }
+    }
+}
+
+/// The place of what has no text; a file of which nothing could be read has no lines either.
+fn origin<'t>(trouble: &Trouble<'_>, file: String) -> Origin<'t> {
+    let number = |number: u64| usize::try_from(number).unwrap_or(1);
+    match (trouble.line, trouble.column) {
+        (1, 1) => Origin::path(file),
+        (line, column) => Origin::path(file).line(number(line)).char_column(number(column)),
     }
 }
 

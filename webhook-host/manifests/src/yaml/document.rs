@@ -15,6 +15,12 @@ use std::ops::Range;
 /// Bytes of JSON that the anchors and aliases of one document may stand for.
 const REPEATED_BYTES: usize = 16 * 1024 * 1024;
 
+/// What people forget.
+const RENDER: &str = "; a template has to be rendered first, e.g. by `helm template`";
+
+/// How deep the parser may look.
+const SCANNED: usize = 16 * DEPTH;
+
 /// The parser of a piece, which counts from the beginning of the whole text.
 pub(crate) struct Cursor<'t> {
     parser: Parser<'t, StrInput<'t>>,
@@ -56,12 +62,9 @@ enum Role<'p> {
     Items(&'p mut Option<Vec<Place>>),
 }
 
-/// How YAML is parsed: brackets in brackets are refused where their depth is counted, before the parser's own limit.
+/// How YAML is parsed. How deep it nests is counted where it is read: the parser looks ahead, and may see more.
 pub(crate) fn options() -> Options {
-    let mut options = granit_parser::options! {
-        flow_nesting_limit: DEPTH + 1,
-        block_nesting_limit: DEPTH + 1,
-    };
+    let mut options = granit_parser::options! { flow_nesting_limit: SCANNED, block_nesting_limit: SCANNED };
     options.set_emit_comments(false);
     options
 }
@@ -88,30 +91,27 @@ impl<'t> Cursor<'t> {
     }
 
     fn syntax(&self, error: &ScanError) -> Unreadable {
-        let mark = error.marker();
-        Unreadable {
-            line: self.line_of(mark.line()),
-            column: mark.col() as u64 + 1,
-            message: self.rendered(mark.line(), error.info()),
-        }
+        self.at(error.marker(), error.info())
     }
 
     pub(crate) fn fault(&self, span: &Span, message: impl Into<String>) -> Unreadable {
-        let start = span.start;
+        self.at(&span.start, message.into())
+    }
+
+    fn at(&self, mark: &Marker, message: String) -> Unreadable {
         Unreadable {
-            line: self.line_of(start.line()),
-            column: start.col() as u64 + 1,
-            message: self.rendered(start.line(), message.into()),
+            line: self.line_of(mark.line()),
+            column: mark.col() as u64 + 1,
+            message: if self.is_template(mark) { message + RENDER } else { message },
         }
     }
 
-    /// The fault with a hint, if its line is one of a template.
-    fn rendered(&self, line: usize, message: String) -> String {
-        let text = self.piece.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        if text.contains("{{") {
-            return format!("{message}; a template has to be rendered first, e.g. by `helm template`");
-        }
-        message
+    /// Whether a line looks as if something had to be filled in.
+    fn is_template(&self, mark: &Marker) -> bool {
+        let (before, after) = self.piece.text.split_at_checked(byte(mark)).unwrap_or_default();
+        let before = before.rsplit('\n').next().unwrap_or_default();
+        let after = after.split('\n').next().unwrap_or_default();
+        before.contains("{{") || after.contains("{{") || before.ends_with('{') && after.starts_with('{')
     }
 
     /// A place in the whole text; line ends and spaces at its end do not belong to it.
