@@ -47,13 +47,16 @@ pub struct LeftOut {
 }
 
 /// A verdict, and what it was decided on.
-struct Decision {
-    verdict: Verdict,
+#[derive(Debug)]
+pub struct Decision {
+    /// The verdict.
+    pub verdict: Verdict,
     /// None if nobody else mattered.
     basis: Option<Basis>,
 }
 
 /// The keys that were asked for, and who overlapped them.
+#[derive(Debug)]
 struct Basis {
     keys: Vec<Key>,
     holdings: Vec<Holding>,
@@ -118,7 +121,13 @@ impl Admission {
         Ok(left_out)
     }
 
-    fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
+    /// Decides on what is remembered now, and remembers nothing: several requests can be decided side by side, and
+    /// [concluded](Self::conclude) one after the other as far as their decisions still [stand](Self::stands).
+    ///
+    /// # Errors
+    ///
+    /// Why there is no verdict.
+    pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
         match self.policy.open(request, deadline)? {
             Opened::Decided(verdict) => Ok(Decision { verdict, basis: None }),
             Opened::Asks(keys, inquiry) => {
@@ -126,6 +135,34 @@ impl Admission {
                 let verdict = inquiry.resume(&holdings)?;
                 Ok(Decision { verdict, basis: Some(Basis { keys, holdings }) })
             }
+        }
+    }
+
+    /// Whether it would be decided in the same way now: nobody came or went whom it depends on.
+    ///
+    /// # Errors
+    ///
+    /// Too many overlap by now.
+    pub fn stands(&self, request: &Request<'_>, decision: &Decision) -> Result<bool, Failure> {
+        let Some(Basis { keys, holdings }) = &decision.basis else { return Ok(true) };
+        Ok(self.overlaps(self.current()?.index(), keys, &request.scope)? == *holdings)
+    }
+
+    /// Takes note of what was decided, if it lets an object in.
+    ///
+    /// # Errors
+    ///
+    /// There is no room to remember it.
+    pub fn conclude(
+        &self,
+        request: &Request<'_>,
+        decision: Decision,
+        deadline: Instant,
+    ) -> Result<Verdict, Failure> {
+        if decision.verdict.allowed && self.concerns(request) {
+            self.admit(request, decision, deadline)
+        } else {
+            Ok(decision.verdict)
         }
     }
 
@@ -267,11 +304,7 @@ impl Admission {
 impl Judge for Admission {
     fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure> {
         let decision = self.decide(request, deadline)?;
-        if decision.verdict.allowed && self.concerns(request) {
-            self.admit(request, decision, deadline)
-        } else {
-            Ok(decision.verdict)
-        }
+        self.conclude(request, decision, deadline)
     }
 
     fn place(&self) -> Place {

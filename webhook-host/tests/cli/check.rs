@@ -249,3 +249,90 @@ fn what_can_not_be_judged_exits_with_2() {
     }
     assert_eq!(run(&["check", "--output", "xml", "x"]).code, 64);
 }
+
+#[test]
+fn judging_side_by_side_says_what_judging_one_after_the_other_would() {
+    // Each export twice, the second time far away, right behind, or in another run of objects; and nested ones.
+    let export = |position: usize| match position % 4 {
+        0 => format!("/far/{}", position % 300),
+        1 => format!("/near/{}", position / 8),
+        2 => format!("/own/{position}"),
+        _ => format!("/own/{}/below", position / 3),
+    };
+    let objects: Vec<Value> =
+        (0..700).map(|position| volume(&format!("pv-{position}"), &export(position))).collect();
+    let (_, together) = checked(&yaml(&objects));
+    for (position, object) in
+        objects.iter().enumerate().filter(|(position, _)| position % 41 == 0 || *position > 690)
+    {
+        let files = directory(&[("state.json", &json!({"apiVersion": "v1", "kind": "List", "items": state_before(&together, &objects, position)}).to_string())]);
+        write(files.path(), "one.json", &object.to_string());
+        let alone = json_of(&run_in(
+            files.path(),
+            &["check", "--output", "json", "one.json", "--state", "state.json"],
+        ));
+        for member in ["allowed", "message", "causes", "warnings"] {
+            assert_eq!(
+                alone["results"][0][member], together["results"][position][member],
+                "{position} {member}"
+            );
+        }
+    }
+    assert!(together["summary"]["denied"].as_u64().unwrap() > 100, "{}", together["summary"]);
+}
+
+/// What was let in before an object.
+fn state_before<'o>(told: &Value, objects: &'o [Value], position: usize) -> Vec<&'o Value> {
+    let was_let_in = |before: &usize| told["results"][*before]["allowed"] == true;
+    (0..position).filter(was_let_in).map(|before| &objects[before]).collect()
+}
+
+#[test]
+fn odd_input_has_defined_answers() {
+    let deep =
+        format!("apiVersion: v1\nkind: PersistentVolume\nspec: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
+    let fault = |input: &str| {
+        let (code, told) = checked(input);
+        let error = &told["errors"][0];
+        (code, error["line"].as_u64().unwrap(), error["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(fault(&deep), (2, 3, "nests deeper than 128 levels".to_owned()));
+    let twice = "apiVersion: v1\nkind: PersistentVolume\nkind: PersistentVolume\n";
+    assert_eq!(fault(twice), (2, 3, "the key \"kind\" is there twice".to_owned()));
+    let bomb: String = (1..12)
+        .map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(9)))
+        .collect();
+    let (code, _, message) = fault(&format!("a0: &a0 [x]\n{bomb}"));
+    assert!(code == 2 && message.starts_with("anchors and aliases stand for more than"), "{message}");
+    let (code, line, message) = fault("apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n");
+    assert!(code == 2 && line == 4 && message.ends_with("e.g. by `helm template`"), "{message}");
+    let (code, told) = checked(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: null\nspec: {template: null, volumeClaimTemplates: null}\n---\nnull\n---\n~\n",
+    );
+    assert_eq!((code, verdicts(&told)), (0, vec![("*", true, 0)]));
+}
+
+#[test]
+fn faults_beyond_the_first_fifty_of_a_file_are_counted() {
+    let (code, told) = checked(&"---\nnonsense\n".repeat(200));
+    let errors = told["errors"].as_array().unwrap();
+    assert_eq!(
+        (code, errors.len(), &errors[50]["message"], &errors[50]["line"]),
+        (2, 51, &json!("and 150 more faults from here on"), &json!(102))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_circle_pipes_and_what_is_no_text_are_no_trouble_in_a_directory() {
+    let files = directory(&[("pv.json", &volume("a", "/x").to_string())]);
+    std::os::unix::fs::symlink(".", files.path().join("again")).unwrap();
+    std::os::unix::fs::symlink("nowhere", files.path().join("gone")).unwrap();
+    std::fs::write(files.path().join("bytes.yaml"), b"a: \xff\n").unwrap();
+    let told = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
+    assert_eq!((verdicts(&told), told["errors"].as_array().unwrap().len()), (vec![("a", true, 0)], 1));
+    assert_eq!(
+        (&told["errors"][0]["file"], &told["errors"][0]["column"]),
+        (&json!("./bytes.yaml"), &json!(4))
+    );
+}

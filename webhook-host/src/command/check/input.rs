@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes of all files together.
 const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
 
+/// Faults of one file that are told.
+const FAULTS: usize = 50;
+
 /// A kind that holds nothing, so that no policy watches it, and is judged all the same: by group and resource.
 const UNWATCHED: (&str, &str) = ("storage.k8s.io", "storageclasses");
 
@@ -98,10 +101,21 @@ impl File {
                 Err(error) => file.unreadable.push(error),
             }
         }
-        if file.objects.is_empty() && file.unreadable.is_empty() {
-            file.text = String::new();
-        }
+        file.cut_off();
         file
+    }
+
+    /// Keeps what can be told, and no text of which nothing is told.
+    fn cut_off(&mut self) {
+        if let Some(more) = self.unreadable.len().checked_sub(FAULTS).filter(|more| *more > 0) {
+            let Some(next) = self.unreadable.get(FAULTS).cloned() else { return };
+            self.unreadable.truncate(FAULTS);
+            self.unreadable
+                .push(Unreadable { message: format!("and {more} more faults from here on"), ..next });
+        }
+        if self.objects.is_empty() && self.unreadable.is_empty() {
+            self.text = String::new();
+        }
     }
 
     fn unopened(error: Unopened) -> Self {

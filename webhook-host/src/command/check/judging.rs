@@ -1,10 +1,14 @@
-//! The judging: what the webhooks would say to each object, one after the other.
+//! The judging: what the webhooks would say to each object, in the order of the input.
+//!
+//! Objects are rehearsed side by side, on what is remembered at that time, and concluded one after the other: where
+//! somebody came in between whom a verdict depends on, the object is judged again. So the result is that of judging one
+//! after the other, and most of the work is not.
 
 use super::input::{File, Input};
 use super::progress::Progress;
-use crate::admission::Admission;
+use crate::admission::{Admission, Decision};
 use crate::command::policies::Judged;
-use crate::judge::{Failure, Judge as _};
+use crate::judge::Failure;
 use crate::limits::Limits;
 use crate::review::{explain, worded};
 use anyhow::{Context as _, Result};
@@ -12,6 +16,7 @@ use ordinance_case::applied;
 use ordinance_contract::{Operation, Phase, Request, Verdict};
 use ordinance_manifests::Manifest;
 use ordinance_report::{Judgement, Report};
+use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -20,6 +25,9 @@ use std::time::{Duration, Instant};
 /// Claims: group and resource.
 const CLAIMS: (&str, &str) = ("", "persistentvolumeclaims");
 
+/// Objects that are rehearsed together: enough to share out, and few enough that little changes until they are concluded.
+const TOGETHER: usize = 256;
+
 /// A policy with its memory, which fills while it judges.
 pub(super) struct Judging<'p> {
     policy: &'p str,
@@ -27,6 +35,18 @@ pub(super) struct Judging<'p> {
     admission: &'p Admission,
     deadline: Duration,
     progress: &'p Progress,
+}
+
+/// An object with its file and its place among all.
+type Placed<'i> = (usize, (&'i File, &'i Manifest));
+
+/// Both reviews of an object, decided and not concluded.
+struct Rehearsal<'i> {
+    mutating: Request<'i>,
+    mutated: Decision,
+    patch: Vec<Value>,
+    /// None if the mutating review refuses.
+    validating: Option<(Request<'i>, Decision)>,
 }
 
 /// What both reviews of an object said.
@@ -69,17 +89,25 @@ impl<'p> Judging<'p> {
     /// There is no room for all claims.
     pub(super) fn report<'i>(&self, input: &'i Input) -> Result<Report<'i>> {
         self.store_claims(input)?;
-        let judgements = input.objects().enumerate().map(|(position, (file, object))| {
-            self.progress.judged();
-            self.judgement(file, object, position)
-        });
+        let objects: Vec<Placed<'i>> = input.objects().enumerate().collect();
+        let judgements = objects.chunks(TOGETHER).flat_map(|together| self.judgements(together)).collect();
         Ok(Report {
-            judgements: judgements.collect(),
+            judgements,
             troubles: input.troubles(),
             skipped: input.skipped(),
             policy: self.policy.to_owned(),
             version: self.version.to_owned(),
         })
+    }
+
+    fn judgements<'i>(&self, objects: &[Placed<'i>]) -> Vec<Judgement<'i>> {
+        let rehearse = |(position, (_, object)): &Placed<'i>| self.rehearsed(object, *position);
+        let rehearsals: Vec<Result<Rehearsal<'i>, Failure>> = objects.par_iter().map(rehearse).collect();
+        let concluded = objects.iter().zip(rehearsals).map(|((position, (file, object)), rehearsal)| {
+            self.progress.judged();
+            self.judgement(file, object, self.said(object, *position, rehearsal))
+        });
+        concluded.collect()
     }
 
     /// Claims are there before whatever uses them.
@@ -91,7 +119,12 @@ impl<'p> Judging<'p> {
         self.admission.fill(claims).map(drop).context("the claims can't be remembered")
     }
 
-    fn judgement<'i>(&self, file: &'i File, object: &'i Manifest, position: usize) -> Judgement<'i> {
+    fn judgement<'i>(
+        &self,
+        file: &'i File,
+        object: &'i Manifest,
+        said: Result<Said, Failure>,
+    ) -> Judgement<'i> {
         let base = Judgement {
             file: &file.name,
             text: &file.text,
@@ -104,7 +137,7 @@ impl<'p> Judging<'p> {
             warnings: Vec::new(),
             patch: Vec::new(),
         };
-        match self.reviews(object, position) {
+        match said {
             Ok(Said { verdict, patch }) => Judgement {
                 allowed: verdict.allowed,
                 code: if verdict.allowed { 200 } else { 403 },
@@ -118,26 +151,56 @@ impl<'p> Judging<'p> {
         }
     }
 
+    /// Concludes a rehearsal, if it still stands; else there is another, which nobody can come in between.
+    fn said<'i>(
+        &self,
+        object: &'i Manifest,
+        position: usize,
+        rehearsal: Result<Rehearsal<'i>, Failure>,
+    ) -> Result<Said, Failure> {
+        let rehearsal = match rehearsal {
+            Ok(rehearsal) if self.stands(&rehearsal)? => rehearsal,
+            _ => self.rehearsed(object, position)?,
+        };
+        let Rehearsal { mutated, patch, validating, .. } = rehearsal;
+        let mutated = worded(self.policy, mutated.verdict);
+        let Some((request, decision)) = validating else {
+            return Ok(Said { verdict: mutated, patch });
+        };
+        let validated = self.admission.conclude(&request, decision, self.deadline())?;
+        Ok(Said { verdict: with_warnings(worded(self.policy, validated), mutated.warnings), patch })
+    }
+
+    fn stands(&self, rehearsal: &Rehearsal<'_>) -> Result<bool, Failure> {
+        let Rehearsal { mutating, mutated, validating, .. } = rehearsal;
+        Ok(self.admission.stands(mutating, mutated)?
+            && match validating {
+                Some((request, decision)) => self.admission.stands(request, decision)?,
+                None => true,
+            })
+    }
+
     /// The mutating review, and of what that makes the validating one.
-    fn reviews(&self, object: &Manifest, position: usize) -> Result<Said, Failure> {
-        let mut request = creation(object);
-        let mutated = self.review(&request)?;
-        let patch = operations(&mutated)?;
-        if !mutated.allowed {
-            return Ok(Said { verdict: mutated, patch: Vec::new() });
+    fn rehearsed<'i>(&self, object: &'i Manifest, position: usize) -> Result<Rehearsal<'i>, Failure> {
+        let mutating = creation(object);
+        let mutated = self.admission.decide(&mutating, self.deadline())?;
+        if !mutated.verdict.allowed {
+            return Ok(Rehearsal { mutating, mutated, patch: Vec::new(), validating: None });
         }
-        request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
-        request.phase = Phase::Validate;
+        let patch = operations(&mutated.verdict)?;
+        let mut request = Request { phase: Phase::Validate, ..creation(object) };
+        if !patch.is_empty() {
+            request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
+        }
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
         }
-        let validated = self.review(&request)?;
-        Ok(Said { verdict: with_warnings(validated, mutated.warnings), patch })
+        let validated = self.admission.decide(&request, self.deadline())?;
+        Ok(Rehearsal { mutating, mutated, patch, validating: Some((request, validated)) })
     }
 
-    fn review(&self, request: &Request<'_>) -> Result<Verdict, Failure> {
-        let verdict = self.admission.judge(request, Instant::now() + self.deadline)?;
-        Ok(worded(self.policy, verdict))
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
     }
 }
 
