@@ -1,6 +1,7 @@
 //! The real binary, as people and scripts use it: what it prints, where, and how it exits.
 
 mod check;
+mod ci;
 mod cluster;
 mod configuration;
 mod corpus;
