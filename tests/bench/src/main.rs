@@ -4,6 +4,7 @@
 
 mod allow_all;
 mod baseline;
+mod check;
 mod cluster;
 mod evaluation;
 mod figures;
@@ -82,6 +83,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     evaluation::measure(&mut figures, effort)?;
     server::measure(&mut figures, effort, &arguments.ordinance)?;
     cluster::measure(&mut figures, effort, &arguments.ordinance)?;
+    check::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)
 }
 
