@@ -8,6 +8,7 @@ mod budget;
 mod load;
 mod policy;
 mod ticker;
+mod unmanaged;
 
 pub use load::{Fault, LoadError};
 pub use policy::{Inquiry, Opened, Policy};

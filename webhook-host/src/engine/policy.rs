@@ -3,6 +3,7 @@
 use super::Engine;
 use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
 use super::budget::{Budget, Spending};
+use super::unmanaged::without_managed_fields;
 use crate::judge::{Failure, Place};
 use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Scope, Verdict};
 use serde::de::IgnoredAny;
@@ -75,7 +76,8 @@ impl Policy {
     /// Why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
         let mut call = self.call(self.engine.budget.spend_all())?;
-        call.ask(|rules, store| rules.call_keys(store, scope.into(), object, &self.settings))
+        let object = without_managed_fields(object);
+        call.ask(|rules, store| rules.call_keys(store, scope.into(), &object, &self.settings))
             .map(|answer| answer.map(all))
     }
 
@@ -164,7 +166,11 @@ impl Call {
     ) -> Result<rules::Outcome, Failure> {
         let holdings = holdings.map(Holdings::from);
         let lowered = holdings.as_ref().map(Holdings::lowered);
-        self.ask(|rules, store| rules.call_review(store, request.into(), settings, lowered.as_deref()))
+        let [object, old_object] = [&request.object, &request.old_object]
+            .map(|object| object.as_deref().map(without_managed_fields));
+        let request =
+            rules::Request { object: object.as_deref(), old_object: old_object.as_deref(), ..request.into() };
+        self.ask(|rules, store| rules.call_review(store, request, settings, lowered.as_deref()))
     }
 
     fn ask<A>(
