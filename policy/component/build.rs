@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a build script talks to cargo")]
 
 /// Bytes of the linear memory at the start: room for the stack, the data, and what a review of 100 KiB allocates.
-const INITIAL_MEMORY: usize = 1024 * 1024;
+const INITIAL_MEMORY: usize = 512 * 1024;
 
 /// Bytes of the stack within it.
 const STACK: usize = 128 * 1024;
