@@ -104,6 +104,12 @@ impl fmt::Debug for Issued {
 }
 
 impl Issued {
+    /// When it counts; none if the certificate can't be read.
+    pub fn validity(&self) -> Option<Validity> {
+        let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).ok()?;
+        Validity::of(&der).ok()
+    }
+
     /// As it is served.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 mod authority;
 mod bundle;
 mod clients;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod directory;
 mod files;
 mod keeper;

@@ -80,6 +80,19 @@ struct Stem {
 // === impl Record ===
 
 impl Record {
+    /// The names of all entries that a record can have.
+    pub const ENTRIES: [&'static str; 9] = [
+        GENERATION,
+        CURRENT.certificate,
+        CURRENT.key,
+        NEXT.certificate,
+        NEXT.key,
+        CONFIRMED,
+        NEXT_CONFIRMED,
+        PREVIOUS,
+        PREVIOUS_UNTIL,
+    ];
+
     /// Reads a record for a service with these names; none if there is nothing yet.
     ///
     /// # Errors

@@ -137,7 +137,7 @@ impl Record {
                 )
             }
             Phase::Drain => drained,
-            Phase::Steady => Some(schedule.due(validity(&self.current)?)),
+            Phase::Steady => Some(schedule.due(self.current.validity()?)),
         }
     }
 
@@ -169,13 +169,6 @@ impl Record {
 
 fn new_authority(names: &[String], now: SystemTime, schedule: &Schedule) -> Result<Issued, AuthorityError> {
     Ok(Authority::new(names, now, schedule.authority)?.issued())
-}
-
-fn validity(issued: &Issued) -> Option<Validity> {
-    Bundle::read(issued.certificate.as_bytes())
-        .certificates()
-        .first()
-        .and_then(|first| Validity::of(first).ok())
 }
 
 // === impl Rotation ===
@@ -250,7 +243,7 @@ impl Rotation {
 
     /// The first change that is due.
     fn advance(&self, stored: &Record, sight: &Sight<'_>) -> Result<Option<Record>, AuthorityError> {
-        let (now, current) = (sight.now, validity(&stored.current));
+        let (now, current) = (sight.now, stored.current.validity());
         if current.is_some_and(|current| current.not_after <= now) {
             return self.replaced_at_once(stored, now).map(Some);
         }

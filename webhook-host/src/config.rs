@@ -9,6 +9,7 @@ mod file;
 mod layers;
 mod policy;
 mod read;
+mod selfmanaged;
 mod serve;
 mod state;
 pub mod units;
@@ -19,6 +20,7 @@ pub use file::{
 };
 pub use layers::{Layers, Source};
 pub use policy::{PolicyConfig, settings};
+pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use state::{NAMESPACE, existing};
 

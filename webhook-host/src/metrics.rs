@@ -3,6 +3,7 @@
 //! Whoever counts on the way of a request holds the counter itself: no look-up by label happens there.
 
 use crate::judge::Failure;
+use ordinance_certs::Validity;
 use ordinance_contract::Operation;
 use ordinance_index::Index;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
@@ -48,8 +49,9 @@ pub struct Metrics {
     pub accepts_failed: Counter,
     /// Handshakes that failed or took too long.
     pub handshakes_failed: Counter,
-    /// When the certificate in use expires, in seconds since 1970.
-    pub certificate_expiry: Seconds,
+    certificate_expiry: Seconds,
+    certificate_start: Seconds,
+    authority_expiry: Seconds,
 }
 
 /// The counters of one route, resolved once.
@@ -129,6 +131,7 @@ pub enum ShedReason {
 #[expect(missing_docs, reason = "the words are the documentation")]
 pub enum Reloaded {
     Certificate,
+    Authority,
     ClientCa,
     Policy,
     Settings,
@@ -237,6 +240,8 @@ impl Metrics {
             accepts_failed: Counter::default(),
             handshakes_failed: Counter::default(),
             certificate_expiry: Seconds::default(),
+            certificate_start: Seconds::default(),
+            authority_expiry: Seconds::default(),
         };
         metrics.register_requests();
         metrics.register_connections();
@@ -275,6 +280,17 @@ impl Metrics {
             keys: self.index_keys.get_or_create_owned(&labels),
             updated: self.index_updated.get_or_create_owned(&labels),
         }
+    }
+
+    /// Shows when the certificate in use counts.
+    pub fn certificate(&self, validity: Validity) {
+        self.certificate_start.set(seconds(validity.not_before));
+        self.certificate_expiry.set(seconds(validity.not_after));
+    }
+
+    /// Shows when the CA that signs counts, where it is the host's own.
+    pub fn authority(&self, validity: Validity) {
+        self.authority_expiry.set(seconds(validity.not_after));
     }
 
     /// Counts something that was read again.
@@ -395,6 +411,18 @@ impl Metrics {
             Unit::Seconds,
             self.certificate_expiry.clone(),
         );
+        registry.register_with_unit(
+            "certificate_start_timestamp",
+            "Since when the certificate in use counts, since 1970",
+            Unit::Seconds,
+            self.certificate_start.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_authority_expiry_timestamp",
+            "When the CA that signs expires, since 1970; 0 where it is not the host's own",
+            Unit::Seconds,
+            self.authority_expiry.clone(),
+        );
         registry.register("reloads", "Files read again", self.reloads.clone());
     }
 }
@@ -502,9 +530,13 @@ fn gauged(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Seconds. A clock before 1970 is wrong anyway.
 fn since_1970() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    seconds(SystemTime::now())
+}
+
+/// Seconds since 1970. A clock before that is wrong anyway.
+fn seconds(moment: SystemTime) -> f64 {
+    moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 fn operation_label(operation: Operation) -> &'static str {

@@ -1,6 +1,7 @@
 //! `ordinance serve`: from the checked configuration to sockets, and down again in order.
 
 mod certificates;
+mod issuing;
 mod readiness;
 mod ready;
 mod signals;
@@ -17,6 +18,7 @@ use crate::server::{Admin, Readiness, Route, Routes, Server, stop};
 use anyhow::{Context, Result};
 use certificates::{Certificates, Watched};
 use clap::ArgMatches;
+use issuing::{Issuer, Issuing};
 use ready::Ready;
 use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
@@ -30,6 +32,7 @@ struct Host {
     tls: Arc<ServerConfig>,
     ca_bundle: String,
     watched: Option<Watched>,
+    issuer: Option<Issuer>,
     policies: Vec<Judged>,
     cluster: Option<(Access, Arc<Freshness>)>,
     metrics: Arc<Metrics>,
@@ -77,7 +80,7 @@ impl Host {
     fn prepare(config: ServeConfig, layers: Layers) -> Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let now = SystemTime::now();
-        let Certificates { tls, ca_bundle, watched } =
+        let Certificates { tls, ca_bundle, watched, issuer } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
         let (policies, cluster) = match config.cluster {
@@ -94,6 +97,7 @@ impl Host {
             tls,
             ca_bundle,
             watched: Some(watched),
+            issuer,
             policies,
             cluster,
             metrics,
@@ -135,23 +139,37 @@ impl Host {
         let is_self_signed = self.watched.as_ref().is_some_and(Watched::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.watched.take().map(|watched| watched.start(interval)).transpose()?;
+        let issuing = self.issue(client.as_ref().map(|(config, _)| config), &readiness)?;
         let _cluster = client.map(|(config, freshness)| self.follow(config, &freshness)).transpose()?;
-        let ready = Ready::new(address, admin.address(), &self.ca_bundle);
         let freshness = self.cluster.as_ref().map(|(_, freshness)| &**freshness);
-        let attending = readiness::attend(freshness, &readiness, || {
+        let attending = readiness::attend(freshness, issuing.as_ref(), &readiness, || {
+            let bundle = issuing.as_ref().map_or_else(|| self.ca_bundle.clone(), Issuing::bundle);
+            let ready = Ready::new(address, admin.address(), bundle);
             if is_self_signed {
                 ready.tell_ca();
             }
             ready.tell(self.sockets.ready_file.as_deref())
         });
-        tokio::select! {
-            stopped = server => {
-                stopped.context("the server panicked")?.context("the system has no resources for threads")?;
-                tracing::info!("stopped");
-                Ok(())
-            }
+        let outcome = tokio::select! {
+            stopped = server => stopped
+                .context("the server panicked")
+                .and_then(|stopped| stopped.context("the system has no resources for threads")),
             fault = attending => Err(fault.into()),
+        };
+        if let Some(issuing) = issuing {
+            issuing.end().await;
         }
+        outcome.inspect(|()| tracing::info!("stopped"))
+    }
+
+    /// Begins to keep the CA, where it is the host's own.
+    fn issue(
+        &mut self,
+        config: Option<&kube::Config>,
+        readiness: &Readiness,
+    ) -> Result<Option<Issuing>, Fault> {
+        let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
+        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.no_client(&error))
     }
 
     /// How to speak to the API server, and who keeps count of what it says; none without a cluster.

@@ -18,6 +18,7 @@ use std::time::Duration;
 Examples:
   ordinance serve --self-signed --listen 127.0.0.1:0 --ready-file ready.json
   ordinance serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key --settings settings.yaml
+  ordinance serve --cert self-managed --kubeconfig ~/.kube/config --config ordinance.yaml
   ordinance serve --self-signed --kubeconfig ~/.kube/config --context kind-test
   ordinance serve --config ordinance.yaml --print-config
 
@@ -79,7 +80,7 @@ pub struct ClusterArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Certificate")]
 pub struct CertificateArgs {
-    /// Where it comes from: self-managed, files or self-signed.
+    /// Where it comes from: self-managed, files or self-signed [default in a pod: self-managed].
     #[arg(long, value_enum, value_name = "SOURCE", env = "ORDINANCE_CERT", hide_env = true)]
     #[arg(hide_possible_values = true)]
     pub cert: Option<CertificateSource>,

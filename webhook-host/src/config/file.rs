@@ -1,6 +1,7 @@
 //! The configuration file: every field, with its default. `ordinance schema config` prints its JSON Schema.
 
 use super::policy::UNNAMED;
+use super::selfmanaged::SelfManagedFile;
 use super::units::Span;
 use crate::limits::Limits;
 use crate::review::OnError;
@@ -57,7 +58,7 @@ pub struct ConfigFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CertificateFile {
-    /// Where the certificate comes from; `files` where they are given.
+    /// Where the certificate comes from; `files` where they are given, else `self-managed` in a pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<CertificateSource>,
     /// The certificate and those that signed it, PEM.
@@ -68,6 +69,10 @@ pub struct CertificateFile {
     pub key_file: Option<PathBuf>,
     /// The DNS names and addresses of a self-signed certificate, beside `localhost`, `127.0.0.1` and `::1`.
     pub names: Vec<String>,
+    /// The CA of `self-managed`.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<SelfManagedFile>")]
+    pub self_managed: SelfManagedFile,
     /// CA certificates, PEM: only clients with a certificate of one of them may connect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
@@ -240,6 +245,7 @@ impl Default for CertificateFile {
             cert_file: None,
             key_file: None,
             names: Vec::new(),
+            self_managed: SelfManagedFile::default(),
             client_ca: None,
             allowed_names: Vec::new(),
             // A Secret volume takes a minute or so to change anyway.

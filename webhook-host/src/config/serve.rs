@@ -3,6 +3,7 @@
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::layers::Layers;
 use super::policy::PolicyConfig;
+use super::selfmanaged::SelfManaged;
 use super::state::{NAMESPACE, existing};
 use super::{Fault, cluster};
 use crate::cluster::Access;
@@ -58,6 +59,8 @@ pub enum Certificate {
     SelfSigned(Vec<String>),
     /// It was read from files, which are looked at again.
     Files(Files),
+    /// It is signed by a CA that is kept in the cluster.
+    SelfManaged(SelfManaged),
 }
 
 // === impl ServeConfig ===
@@ -71,11 +74,12 @@ impl ServeConfig {
     pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, Fault> {
         let limit = |(field, message)| Fault::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
+        let cluster = cluster::access(config, layers)?;
         Ok(Self {
-            certificate: certificate(&config.certificate, layers, now)?,
+            certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             policies: PolicyConfig::all(config, layers)?,
-            cluster: cluster::access(config, layers)?,
+            cluster,
             state: existing(&config.state, NAMESPACE)
                 .map_err(|fault| fault.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
@@ -101,11 +105,18 @@ fn reload_interval(interval: Duration, layers: &Layers) -> Result<Duration, Faul
     Ok(interval)
 }
 
-fn certificate(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Certificate, Fault> {
-    let implied = file.cert_file.as_ref().map(|_| CertificateSource::Files);
-    match file.source.or(implied) {
+fn certificate(
+    file: &CertificateFile,
+    cluster: Option<&Access>,
+    layers: &Layers,
+    now: SystemTime,
+) -> Result<Certificate, Fault> {
+    match file.source.or_else(|| implied(file, cluster)) {
         Some(CertificateSource::SelfSigned) => Ok(Certificate::SelfSigned(names(file))),
         Some(CertificateSource::Files) => files(file, layers, now).map(Certificate::Files),
+        Some(CertificateSource::SelfManaged) if cluster.is_some() => {
+            file.self_managed.check(layers).map(Certificate::SelfManaged)
+        }
         Some(CertificateSource::SelfManaged) => Err(Fault::new(
             layers.place(&["certificate", "source"]),
             "self-managed needs a cluster, and this server knows of none; give --tls-cert FILE --tls-key FILE, \
@@ -115,6 +126,15 @@ fn certificate(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Resu
             "certificate",
             "there is none to serve; give --tls-cert FILE --tls-key FILE, or --self-signed to try things out",
         )),
+    }
+}
+
+/// Where the certificate comes from if that is not said. With a kubeconfig it must be: what it leads to is written to.
+fn implied(file: &CertificateFile, cluster: Option<&Access>) -> Option<CertificateSource> {
+    match (&file.cert_file, cluster) {
+        (Some(_), _) => Some(CertificateSource::Files),
+        (None, Some(Access::Pod)) => Some(CertificateSource::SelfManaged),
+        (None, _) => None,
     }
 }
 

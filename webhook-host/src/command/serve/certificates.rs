@@ -1,5 +1,6 @@
 //! The server's certificate and its clients' CA: made or read, then looked at again while the server runs.
 
+use super::issuing::Issuer;
 use crate::config::{Certificate, Fault};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
@@ -10,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// How long a self-signed certificate counts; it is for trying things out.
 const SELF_SIGNED: Lifetime = Lifetime::days(365);
@@ -23,6 +24,8 @@ pub(super) struct Certificates {
     pub(super) ca_bundle: String,
     /// What can change.
     pub(super) watched: Watched,
+    /// Who signs for the server, where the CA is its own.
+    pub(super) issuer: Option<Issuer>,
 }
 
 /// What is looked at again.
@@ -30,6 +33,7 @@ pub(super) struct Watched {
     files: Option<Files>,
     clients: Option<ClientCa>,
     served: Arc<Served>,
+    is_self_signed: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -49,17 +53,24 @@ impl Certificates {
         metrics: &Arc<Metrics>,
         now: SystemTime,
     ) -> Result<Self> {
-        let (served, ca_bundle, files) = match certificate {
-            Certificate::Files(files) => (files.served(), bundle(&files.served()).pem(), Some(files)),
-            Certificate::SelfSigned(names) => {
-                let (served, ca_bundle) = self_signed(&names, now)?;
-                (served, ca_bundle, None)
+        let is_self_signed = matches!(certificate, Certificate::SelfSigned(_));
+        let (mut files, mut issuer, mut ca_bundle) = (None, None, String::new());
+        let served = match certificate {
+            Certificate::Files(read) => {
+                ca_bundle = bundle(&read.served()).pem();
+                files.insert(read).served()
             }
+            Certificate::SelfSigned(names) => {
+                let (served, pem) = self_signed(&names, now)?;
+                ca_bundle = pem;
+                served
+            }
+            Certificate::SelfManaged(config) => issuer.insert(Issuer::new(config, metrics)).served(),
         };
         let tls = server_config(Arc::clone(&served), clients.as_ref().map(ClientCa::clients))?;
-        let watched = Watched { files, clients, served, metrics: Arc::clone(metrics) };
+        let watched = Watched { files, clients, served, is_self_signed, metrics: Arc::clone(metrics) };
         watched.tell_expiry();
-        Ok(Self { tls: Arc::new(tls), ca_bundle, watched })
+        Ok(Self { tls: Arc::new(tls), ca_bundle, watched, issuer })
     }
 }
 
@@ -98,7 +109,7 @@ impl Watched {
 
     /// Whether nobody can know the CA but from this process.
     pub(super) const fn is_self_signed(&self) -> bool {
-        self.files.is_none()
+        self.is_self_signed
     }
 
     fn look(&mut self, now: SystemTime) {
@@ -112,10 +123,9 @@ impl Watched {
     }
 
     fn tell_expiry(&self) {
-        let Some(served) = self.served.current() else { return };
-        let expiry = served.validity().not_after;
-        let since_1970 = expiry.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.metrics.certificate_expiry.set(since_1970.as_secs_f64());
+        if let Some(served) = self.served.current() {
+            self.metrics.certificate(served.validity());
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keeps `/readyz` in step with the index, and tells once that the server is ready.
 
+use super::issuing::Issuing;
 use crate::cluster::Freshness;
 use crate::config::Fault;
 use crate::server::{Readiness, State};
@@ -13,15 +14,18 @@ const LOOK: Duration = Duration::from_secs(1);
 const SAY: Duration = Duration::from_secs(10);
 
 /// Never ends, but for a fault of `tell`, which is called the first time that the server is ready. Without a cluster it is
-/// at once.
+/// at once. Whether its certificate is trusted is asked only until then: nobody who edits what is trusted shall take all
+/// replicas down at once.
 pub(super) async fn attend(
     freshness: Option<&Freshness>,
+    issuing: Option<&Issuing>,
     readiness: &Readiness,
     tell: impl FnOnce() -> Result<(), Fault>,
 ) -> Fault {
     let (mut tell, mut said) = (Some(tell), None);
     loop {
-        match freshness.and_then(Freshness::waits_for) {
+        let untrusted = issuing.filter(|_| tell.is_some()).and_then(Issuing::waits_for);
+        match untrusted.or_else(|| freshness.and_then(Freshness::waits_for)) {
             Some(what) => wait_for(readiness, what, &mut said),
             None => {
                 readiness.ready();
@@ -33,7 +37,17 @@ pub(super) async fn attend(
         }
         let Some(freshness) = freshness else { return pending().await };
         // Whether it changed or not: what counts is looked at.
-        let _ = tokio::time::timeout(LOOK, freshness.changed()).await;
+        let _ = tokio::time::timeout(LOOK, changed(freshness, issuing.filter(|_| tell.is_some()))).await;
+    }
+}
+
+async fn changed(freshness: &Freshness, issuing: Option<&Issuing>) {
+    match issuing {
+        Some(issuing) => tokio::select! {
+            () = freshness.changed() => {}
+            () = issuing.changed() => {}
+        },
+        None => freshness.changed().await,
     }
 }
 

@@ -11,10 +11,10 @@ use std::path::Path;
 /// Where the server is, and whom it can be trusted by.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Ready<'a> {
+pub(super) struct Ready {
     https: SocketAddr,
     admin: SocketAddr,
-    ca_bundle: &'a str,
+    ca_bundle: String,
     pid: u32,
 }
 
@@ -28,14 +28,14 @@ pub(super) fn forget(file: Option<&Path>) {
 
 // === impl Ready ===
 
-impl<'a> Ready<'a> {
-    pub(super) fn new(https: SocketAddr, admin: SocketAddr, ca_bundle: &'a str) -> Self {
+impl Ready {
+    pub(super) fn new(https: SocketAddr, admin: SocketAddr, ca_bundle: String) -> Self {
         Self { https, admin, ca_bundle, pid: std::process::id() }
     }
 
     /// As it stands in the field `caBundle` of a webhook's configuration.
     pub(super) fn tell_ca(&self) {
-        tracing::info!(ca_bundle = STANDARD.encode(self.ca_bundle), "self-signed: trust this CA");
+        tracing::info!(ca_bundle = STANDARD.encode(&self.ca_bundle), "self-signed: trust this CA");
     }
 
     /// The file first: whoever sees the line finds it.
