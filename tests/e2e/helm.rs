@@ -115,7 +115,7 @@ impl Release {
         let pair = cluster.authority().server(name, &[name.to_owned()])?;
         let values = serde_json::json!({
             "certificates": {
-                "source": "secret",
+                "mode": "secret",
                 "caBundle": cluster.authority().certificate(),
                 "secret": { "cert": pair.certificate, "key": pair.key },
             },

@@ -1,6 +1,7 @@
 //! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
 
 mod callers;
+mod certificates;
 mod conformance;
 mod helm;
 mod load;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         conformance::scenarios(),
         operations::scenarios(),
         callers::scenarios(),
+        certificates::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }

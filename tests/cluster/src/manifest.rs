@@ -48,13 +48,26 @@ impl Manifest {
         Ok(Self { objects: objects.into_iter().filter(Value::is_object).collect() })
     }
 
+    /// Everything, as one `List`.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        list(self.objects.clone())
+    }
+
+    /// The webhook configurations, as one `List`, as they stand.
+    #[must_use]
+    pub fn own_webhooks(&self) -> String {
+        list(self.objects.iter().filter(|object| configures_webhooks(object)).cloned().collect())
+    }
+
     /// All but the webhook configurations, as one `List`.
     #[must_use]
     pub fn without_webhooks(&self) -> String {
         list(self.objects.iter().filter(|object| !configures_webhooks(object)).cloned().collect())
     }
 
-    /// The webhook configurations, as one `List`: unchanged but for the authority, which is filled in.
+    /// The webhook configurations, as one `List`, as they are with a certificate of somebody else's: the authority is filled
+    /// in, and failure policies are what they are meant to become.
     #[must_use]
     pub fn webhooks(&self, authority: &str) -> String {
         let configurations = self.objects.iter().filter(|object| configures_webhooks(object));
@@ -95,10 +108,23 @@ fn configures_webhooks(object: &Value) -> bool {
 
 fn trusting(configuration: &Value, authority: &str) -> Value {
     let mut configuration = configuration.clone();
+    let intended = intended(&mut configuration);
     for webhook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
+        let policy = webhook["name"].as_str().and_then(|name| intended.get(name));
+        if let Some(policy) = policy {
+            webhook["failurePolicy"] = policy.clone();
+        }
         webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(authority));
     }
     configuration
+}
+
+/// Takes away what says what failure policies become, and returns it.
+fn intended(configuration: &mut Value) -> Value {
+    let annotations = configuration.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    let intended = annotations.and_then(|annotations| annotations.remove("ordinance.dev/failure-policies"));
+    let text = intended.as_ref().and_then(Value::as_str).unwrap_or("{}");
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 fn list(objects: Vec<Value>) -> String {

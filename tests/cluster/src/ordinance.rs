@@ -49,6 +49,8 @@ pub enum Start {
     Certificate,
     /// The arguments of the Deployment's container, with the files that it mounts.
     Container,
+    /// Nothing more: the certificate is said by other arguments.
+    Bare,
 }
 
 /// Replicas behind a Service. They end with this value or with the cluster; the webhooks stay configured.
@@ -249,6 +251,7 @@ async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec
     let service = installation.manifest.service()?;
     let mut arguments = match installation.start {
         Start::Certificate => certificate(cluster, &service)?,
+        Start::Bare => Vec::new(),
         Start::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
     };
     arguments.extend(account(cluster, &installation.manifest).await?);

@@ -3,10 +3,11 @@
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::Deployment,
+    coordination::v1::Lease,
     core::v1::{ConfigMap, Namespace, ResourceQuota, Secret, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
-    rbac::v1::{ClusterRole, ClusterRoleBinding},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
     scheduling::v1::PriorityClass,
 };
 use serde::Serialize;
@@ -36,10 +37,13 @@ pub fn check(object: &Value) -> Result<(), String> {
         ("v1", "Service") => known::<Service>(object),
         ("v1", "ServiceAccount") => known::<ServiceAccount>(object),
         ("apps/v1", "Deployment") => known::<Deployment>(object),
+        ("coordination.k8s.io/v1", "Lease") => known::<Lease>(object),
         ("networking.k8s.io/v1", "NetworkPolicy") => known::<NetworkPolicy>(object),
         ("policy/v1", "PodDisruptionBudget") => known::<PodDisruptionBudget>(object),
         ("rbac.authorization.k8s.io/v1", "ClusterRole") => known::<ClusterRole>(object),
         ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") => known::<ClusterRoleBinding>(object),
+        ("rbac.authorization.k8s.io/v1", "Role") => known::<Role>(object),
+        ("rbac.authorization.k8s.io/v1", "RoleBinding") => known::<RoleBinding>(object),
         ("scheduling.k8s.io/v1", "PriorityClass") => known::<PriorityClass>(object),
         ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration") => {
             known::<MutatingWebhookConfiguration>(object)

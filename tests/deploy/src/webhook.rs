@@ -14,7 +14,9 @@ pub struct Webhook {
     pub name: String,
     /// Which of the two calls it makes.
     pub phase: Phase,
-    /// What becomes of a request that nobody answers.
+    /// What becomes of a request that nobody answers, as it is installed.
+    pub installed_policy: FailurePolicy,
+    /// The same once a replica is ready.
     pub failure_policy: FailurePolicy,
     /// The path that is called.
     pub path: String,
@@ -88,16 +90,18 @@ impl Webhook {
                 Some("ValidatingWebhookConfiguration") => Phase::Validate,
                 _ => continue,
             };
+            let intended = intended(object)?;
             let files: Vec<File> = serde_json::from_value(object["webhooks"].clone())
                 .map_err(|error| format!("{}: {error}", object["kind"]))?;
             for file in files {
-                webhooks.push(Self::new(file, phase)?);
+                let policy = intended.get(&file.name).copied().unwrap_or(file.failure_policy);
+                webhooks.push(Self::new(file, phase, policy)?);
             }
         }
         Ok(webhooks)
     }
 
-    fn new(file: File, phase: Phase) -> Result<Self, String> {
+    fn new(file: File, phase: Phase, failure_policy: FailurePolicy) -> Result<Self, String> {
         let condition = |Expression { name, expression }| match Program::compile(&expression) {
             Ok(program) => Ok(Condition { name, program }),
             Err(error) => Err(format!("{}: {name}: {error}", file.name)),
@@ -105,7 +109,8 @@ impl Webhook {
         let conditions = file.match_conditions.into_iter().map(condition).collect::<Result<_, _>>()?;
         Ok(Self {
             phase,
-            failure_policy: file.failure_policy,
+            installed_policy: file.failure_policy,
+            failure_policy,
             path: file.client_config.service.path,
             rules: file.rules,
             conditions,
@@ -134,6 +139,13 @@ impl Webhook {
         }
         Ok(true)
     }
+}
+
+/// What a configuration's annotation says that failure policies become.
+fn intended(configuration: &Value) -> Result<HashMap<String, FailurePolicy>, String> {
+    let annotation = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
+    let Some(text) = annotation.as_str() else { return Ok(HashMap::new()) };
+    serde_json::from_str(text).map_err(|error| format!("{text}: {error}"))
 }
 
 // === impl Rule ===

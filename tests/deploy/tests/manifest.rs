@@ -1,6 +1,6 @@
 //! What the parts of the manifest say of each other, and of the policy.
 
-use ordinance_deploy::{Webhook, check, manifest, objects, only};
+use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -121,7 +121,6 @@ fn what_is_mounted_is_there() {
     let pod = the("Deployment")["spec"]["template"]["spec"].clone();
     assert_eq!(each(&container()["volumeMounts"], "name"), each(&pod["volumes"], "name"));
     assert_eq!(pod["volumes"][0]["configMap"]["name"], the("ConfigMap")["metadata"]["name"]);
-    assert_eq!(pod["volumes"][1]["secret"]["secretName"], "ordinance-tls");
 }
 
 #[test]
@@ -130,6 +129,9 @@ fn the_pods_may_read_what_the_policy_watches_and_nothing_else() {
         ordinance_policy::describe().watches.into_iter().map(|watch| (watch.group, watch.resource)).collect();
     let mut allowed = BTreeSet::new();
     for rule in the("ClusterRole")["rules"].as_array().expect("a list") {
+        if rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) {
+            continue;
+        }
         assert_eq!(rule["verbs"], json!(["list", "watch"]));
         for resource in rule["resources"].as_array().expect("a list") {
             let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -140,11 +142,58 @@ fn the_pods_may_read_what_the_policy_watches_and_nothing_else() {
 }
 
 #[test]
+fn the_pods_may_write_what_keeps_and_what_trusts_their_ca_and_nothing_else() {
+    let named = |rule: &Value| {
+        assert_eq!(rule["verbs"], json!(["get", "patch"]));
+        (rule["resources"].clone(), rule["resourceNames"].clone())
+    };
+    let rules = [the("ClusterRole")["rules"].clone(), the("Role")["rules"].clone()];
+    let writes = rules.iter().flat_map(|rules| rules.as_array().expect("a list"));
+    let writes = writes.filter(|rule| rule["verbs"] != json!(["list", "watch"]));
+    let name = |kind| json!([the(kind)["metadata"]["name"]]);
+    let kinds = json!(["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]);
+    let expected = [
+        (kinds, name("MutatingWebhookConfiguration")),
+        (json!(["secrets"]), name("Secret")),
+        (json!(["leases"]), name("Lease")),
+    ];
+    assert_eq!(writes.map(named).collect::<Vec<_>>(), expected);
+    assert_eq!(name("MutatingWebhookConfiguration"), name("ValidatingWebhookConfiguration"));
+}
+
+#[test]
+fn the_ca_is_for_the_service_and_kept_where_the_pods_may_write() {
+    let text = the("ConfigMap")["data"]["ordinance.yaml"].as_str().expect("text").to_owned();
+    let config: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    let managed = &config["certificate"]["selfManaged"];
+    let service = the("Service");
+    assert_eq!(config["certificate"]["source"], "self-managed");
+    assert_eq!(managed["service"], service["metadata"]["name"]);
+    assert_eq!(managed["namespace"], service["metadata"]["namespace"]);
+    let service = managed["service"].as_str().expect("a name");
+    for (kind, name) in [("Secret", format!("{service}-ca")), ("Lease", service.to_owned())] {
+        assert_eq!(the(kind)["metadata"]["name"], name);
+        assert_eq!(the(kind)["data"], Value::Null);
+    }
+    assert_eq!(the("ValidatingWebhookConfiguration")["metadata"]["name"], service);
+}
+
+#[test]
+fn nothing_is_refused_for_want_of_an_answer_before_a_replica_is_ready() {
+    for webhook in Webhook::all(&all()).expect("they can be read") {
+        assert_eq!(webhook.installed_policy, FailurePolicy::Ignore, "{}", webhook.name);
+    }
+}
+
+#[test]
 fn the_rights_are_those_of_the_pods() {
-    let (binding, account) = (the("ClusterRoleBinding"), the("ServiceAccount"));
-    assert_eq!(binding["roleRef"]["name"], the("ClusterRole")["metadata"]["name"]);
-    assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
-    assert_eq!(binding["subjects"][0]["namespace"], account["metadata"]["namespace"]);
+    let account = the("ServiceAccount");
+    for (binding, role) in [("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")] {
+        let binding = the(binding);
+        assert_eq!(binding["roleRef"]["name"], the(role)["metadata"]["name"]);
+        assert_eq!(binding["subjects"][0]["name"], account["metadata"]["name"]);
+        assert_eq!(binding["subjects"][0]["namespace"], account["metadata"]["namespace"]);
+    }
     let pod = the("Deployment")["spec"]["template"]["spec"].clone();
     assert_eq!(pod["serviceAccountName"], account["metadata"]["name"]);
 }

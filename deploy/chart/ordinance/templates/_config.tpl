@@ -3,9 +3,17 @@
 listen: {{ printf "%s:8443" .Values.listenAddress | quote }}
 adminListen: {{ printf "%s:8080" .Values.listenAddress | quote }}
 certificate:
+  {{- if eq .Values.certificates.mode "self-managed" }}
+  source: self-managed
+  selfManaged:
+    service: {{ include "ordinance.fullname" . }}
+    namespace: {{ .Release.Namespace }}
+    {{- toYaml .Values.certificates.selfManaged | nindent 4 }}
+  {{- else }}
   source: files
   certFile: /etc/ordinance/tls/tls.crt
   keyFile: /etc/ordinance/tls/tls.key
+  {{- end }}
   reloadInterval: {{ .Values.certificates.reloadInterval }}
   {{- with .Values.clientAuthentication }}
   {{- if .configMap }}

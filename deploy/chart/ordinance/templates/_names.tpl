@@ -25,7 +25,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "ordinance.fullname" .) "default") }}
 {{- end }}
 
-{{/* The Secret with the serving certificate. */}}
+{{/* The Secret that keeps the CA of a self-managed certificate. */}}
+{{- define "ordinance.caSecret" -}}
+{{- include "ordinance.fullname" . }}-ca
+{{- end }}
+
+{{/* The Secret with a serving certificate from elsewhere. */}}
 {{- define "ordinance.tlsSecret" -}}
 {{- .Values.certificates.secret.name | default (printf "%s-tls" (include "ordinance.fullname" .)) }}
 {{- end }}

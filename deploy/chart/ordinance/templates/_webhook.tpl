@@ -20,7 +20,7 @@ operations, conditions (YAML), isNamespaced.
       resources: [{{ join ", " .resources }}]
       operations: [{{ join ", " .operations }}]
       scope: {{ .isNamespaced | ternary "Namespaced" "Cluster" }}
-  failurePolicy: {{ .values.failurePolicy | default .failurePolicy }}
+  failurePolicy: {{ include "ordinance.failurePolicy" . }}
   matchPolicy: Equivalent
   sideEffects: {{ eq .phase "mutate" | ternary "None" "NoneOnDryRun" }}
   timeoutSeconds: {{ .values.timeoutSeconds }}
@@ -52,23 +52,54 @@ operations, conditions (YAML), isNamespaced.
     {{- end }}
 {{- end }}
 
-{{/* What the API server trusts, in base64; empty if cert-manager writes it, or if nobody said. */}}
+{{/*
+What becomes of a request that nobody answers. With a self-managed CA it is Ignore until a replica is ready, which then
+makes it what is intended; an upgrade leaves it so.
+*/}}
+{{- define "ordinance.failurePolicy" -}}
+{{- $policy := .values.failurePolicy | default .failurePolicy }}
+{{- if and (eq .root.Values.certificates.mode "self-managed") (not .root.isIntended) }}
+{{- $policy = "Ignore" }}
+{{- $name := printf "%s.%s.ordinance.dev" .name .phase }}
+{{- $kind := printf "%sWebhookConfiguration" (eq .phase "mutate" | ternary "Mutating" "Validating") }}
+{{- $live := lookup "admissionregistration.k8s.io/v1" $kind "" (include "ordinance.fullname" .root) }}
+{{- range dig "webhooks" list $live }}
+{{- if eq .name $name }}
+{{- $policy = .failurePolicy }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $policy }}
+{{- end }}
+
+{{/* What the API server trusts, in base64; empty if Ordinance or cert-manager writes it, or if nobody said. */}}
 {{- define "ordinance.caBundle" -}}
 {{- with .Values.certificates }}
-{{- if eq .source "secret" }}
+{{- if eq .mode "secret" }}
 {{- $secret := lookup "v1" "Secret" $.Release.Namespace (include "ordinance.tlsSecret" $) }}
 {{- .caBundle | b64enc | default (dig "data" "ca.crt" "" $secret) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Of both configurations. */}}
+{{/* Of both configurations. Of: root, webhooks (the name of their template). */}}
 {{- define "ordinance.webhook.metadata" -}}
-name: {{ include "ordinance.fullname" . }}
+name: {{ include "ordinance.fullname" .root }}
 labels:
-  {{- include "ordinance.labels" . | nindent 2 }}
-{{- if eq .Values.certificates.source "certManager" }}
+  {{- include "ordinance.labels" .root | nindent 2 }}
+{{- with .root }}
+{{- if eq .Values.certificates.mode "cert-manager" }}
 annotations:
   cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "ordinance.fullname" . }}
+{{- else if eq .Values.certificates.mode "self-managed" }}
+{{- $intended := dict "isIntended" true "Values" .Values "Release" .Release "Chart" .Chart }}
+{{- $policies := dict }}
+{{- range include $.webhooks $intended | fromYamlArray }}
+{{- $_ := set $policies .name .failurePolicy }}
+{{- end }}
+annotations:
+  # What the failure policies become once a replica is ready.
+  ordinance.dev/failure-policies: {{ toJson $policies | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
