@@ -23,5 +23,5 @@ mod tree;
 pub use amend::{Amended, Left, amend};
 pub use change::{Change, Wanted};
 pub use diff::{Color, diff};
-pub use reason::Reason;
+pub use reason::{Reason, field};
 pub use save::{SaveError, save};

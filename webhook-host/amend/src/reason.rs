@@ -49,7 +49,7 @@ pub enum Reason {
 }
 
 /// A JSON pointer as Kubernetes writes fields; the end of a list is the list.
-pub(crate) fn field(pointer: &str) -> String {
+pub fn field(pointer: &str) -> String {
     let mut field = String::new();
     for token in pointer.split('/').skip(1) {
         let is_index = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());

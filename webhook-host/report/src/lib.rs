@@ -124,7 +124,7 @@ impl Judgement<'_> {
     }
 
     /// Kind, namespace and name for people.
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         let (kind, name) = (&self.object.kind, &self.name);
         match &*self.object.scope.namespace {
             "" => format!("{kind} {name}"),

@@ -2,7 +2,9 @@
 //!
 //! Each object is a CREATE, in the order of the input: the mutating review, and of what that makes the validating one,
 //! both by the server's own judge. What is let in holds its keys for those after it; claims are there from the start.
+//! What is to be added to them can be written where they are kept.
 
+mod fix;
 mod input;
 mod judging;
 mod progress;
@@ -27,9 +29,17 @@ Examples:
   kustomize build overlays/live | ordinance check - --settings settings.yaml
   kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml | ordinance check -
   ordinance check web.yaml --state cluster.yaml --output sarif > ordinance.sarif
+  ordinance check --diff deploy/
+  ordinance check --fix deploy/
+  helm template shop ./chart | ordinance check --fix - | kubectl apply -f -
 
 Each object is judged as one that is created, in the order given; objects of kinds that the policy does not know are
 counted and passed over. Directories are searched for *.yaml, *.yml and *.json.
+
+--fix writes what the cluster would add at admission, and the expression that a message proposes for a fixed sub-path;
+every other byte stays. What is piped in goes to stdout, and what is told of it to stderr. An object with metadata.uid
+exists already: of it nothing is written, but how to migrate it is told. With --fix and --diff the exit code is that of
+what remains.
 
 Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
 pub(super) struct CheckArgs {
@@ -39,6 +49,12 @@ pub(super) struct CheckArgs {
     /// How to tell what was found
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: Output,
+    /// Write what is to be added into the files
+    #[arg(long)]
+    fix: bool,
+    /// Show what --fix would write, as a unified diff, and write nothing
+    #[arg(long)]
+    diff: bool,
     /// Where objects are that name no namespace
     #[arg(
         long,
@@ -72,6 +88,9 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
     judged.tell_left_out();
     let progress = Progress::start(!common.quiet);
     let input = Input::read(&args.paths, &args.namespace, &judged.judge, &progress);
+    if args.fix || args.diff {
+        return fix::run(args, common, &limits, progress, (judged, input));
+    }
     let report = Judging::new(&judged, &limits, &progress).report(&input)?;
     drop(progress);
     print(told(&report, args.output, common).as_bytes())?;
@@ -80,7 +99,7 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
 
 fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
     match output {
-        Output::Text => text(report, common.look()),
+        Output::Text => text(report, common.look(common.color.on_stdout())),
         Output::Json => json(report),
         Output::Sarif => sarif(report),
         Output::Junit => junit(report),
@@ -103,21 +122,33 @@ fn exit(report: &Report<'_>) -> Exit {
 impl CheckArgs {
     /// Why this can't be run.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        (self.paths.is_empty() && io::stdin().is_terminal())
-            .then_some("nothing to check; give files or directories, or - for stdin")
+        if self.paths.is_empty() && io::stdin().is_terminal() {
+            return Some("nothing to check; give files or directories, or - for stdin");
+        }
+        match (self.output, self.takes_stdout()) {
+            (Output::Text, _) | (_, false) => None,
+            _ if self.diff => Some("--diff writes to stdout; leave out --output, or run again for it"),
+            _ => Some("--fix writes what is piped in to stdout; leave out --output, or give a file"),
+        }
+    }
+
+    /// Whether stdout is for a text, so that nothing else may be written there.
+    fn takes_stdout(&self) -> bool {
+        let reads_stdin = self.paths.is_empty() || self.paths.iter().any(|path| path.as_os_str() == "-");
+        self.diff || self.fix && reads_stdin
     }
 }
 
 // === impl CommonArgs ===
 
 impl CommonArgs {
-    /// What goes to stdout.
-    fn look(self) -> Look {
+    /// How a report looks.
+    fn look(self, is_coloured: bool) -> Look {
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        Look { is_coloured: self.color.on_stdout(), verbosity }
+        Look { is_coloured, verbosity }
     }
 }

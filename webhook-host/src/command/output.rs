@@ -37,6 +37,12 @@ pub(super) fn error(color: Color, error: &anyhow::Error) {
     let _ = writeln!(io::stderr(), "{label} {text}");
 }
 
+/// Writes lines to stderr that are no results of their own, or for which stdout is no place.
+pub(super) fn aside(lines: &str) {
+    // There is nobody left to tell.
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
+}
+
 /// Writes a line to stderr that is worth knowing and no error.
 pub(super) fn note(text: &str) {
     // There is nobody left to tell.

@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod corpus;
 mod files;
+mod fix;
 mod host;
 mod review;
 mod run;

@@ -19,14 +19,16 @@ const UNWATCHED: (&str, &str) = ("storage.k8s.io", "storageclasses");
 
 /// All files in their order.
 pub(super) struct Input {
-    files: Vec<File>,
+    pub(super) files: Vec<File>,
 }
 
 /// A file, as far as it could be read.
 pub(super) struct File {
     /// By what it was given.
     pub(super) name: String,
-    /// Empty if nothing in it is of interest.
+    /// None if it could not be opened.
+    pub(super) source: Option<Source>,
+    /// Empty if nothing in a file is of interest.
     pub(super) text: String,
     /// Its objects in their order.
     pub(super) objects: Vec<Manifest>,
@@ -56,6 +58,27 @@ impl Input {
         Self { files: sources.into_par_iter().map(read).collect() }
     }
 
+    /// Takes another text for a file, and gives back the one that it had.
+    pub(super) fn replace(
+        &mut self,
+        position: usize,
+        text: String,
+        namespace: &str,
+        admission: &Admission,
+    ) -> Option<String> {
+        let file = self.files.get_mut(position)?;
+        let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
+        let found = read_wanted(&text, namespace, &wanted);
+        let mut new = File::new(file.name.clone(), file.source.clone(), text, found);
+        new.cut_off();
+        Some(std::mem::replace(file, new).text)
+    }
+
+    /// What is piped in, if it is read.
+    pub(super) fn stdin(&self) -> Option<&File> {
+        self.files.iter().find(|file| file.source == Some(Source::Stdin))
+    }
+
     /// Every object with its file, in the order of the input.
     pub(super) fn objects(&self) -> impl Iterator<Item = (&File, &Manifest)> {
         self.files.iter().flat_map(|file| file.objects.iter().map(move |object| (file, object)))
@@ -83,29 +106,34 @@ fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
 
 impl File {
     fn read(source: Result<Source, Unopened>, taken: &AtomicUsize, read: impl FnOnce(&str) -> Found) -> Self {
-        let text = source.and_then(|source| Ok((source.name(), source.read()?)));
-        let (name, text) = match text {
+        let text = source.and_then(|source| source.read().map(|text| (source, text)));
+        let (source, text) = match text {
             Ok(text) => text,
             Err(error) => return Self::unopened(error),
         };
+        let name = source.name();
         if taken.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
             let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
             return Self::unopened(Unopened { source_name: name, line: 1, column: 1, message });
         }
         let found = read(&text);
-        let mut file =
-            Self { name, text, objects: Vec::new(), skipped: found.passed, unreadable: Vec::new() };
-        for object in found.objects {
-            match object {
-                Ok(object) => file.objects.push(object),
-                Err(error) => file.unreadable.push(error),
-            }
-        }
+        let mut file = Self::new(name, Some(source), text, found);
         file.cut_off();
         file
     }
 
-    /// Keeps what can be told, and no text of which nothing is told.
+    fn new(name: String, source: Option<Source>, text: String, found: Found) -> Self {
+        let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
+        for object in found.objects {
+            match object {
+                Ok(object) => objects.push(object),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Self { name, source, text, objects, skipped: found.passed, unreadable }
+    }
+
+    /// Keeps what can be told, and no text of which nothing is told; what was piped in may have to be given back.
     fn cut_off(&mut self) {
         if let Some(more) = self.unreadable.len().checked_sub(FAULTS).filter(|more| *more > 0) {
             let Some(next) = self.unreadable.get(FAULTS).cloned() else { return };
@@ -113,20 +141,16 @@ impl File {
             self.unreadable
                 .push(Unreadable { message: format!("and {more} more faults from here on"), ..next });
         }
-        if self.objects.is_empty() && self.unreadable.is_empty() {
+        let is_told = !self.objects.is_empty() || !self.unreadable.is_empty();
+        if !is_told && self.source != Some(Source::Stdin) {
             self.text = String::new();
         }
     }
 
     fn unopened(error: Unopened) -> Self {
         let Unopened { source_name, line, column, message } = error;
-        Self {
-            name: source_name,
-            text: String::new(),
-            objects: Vec::new(),
-            skipped: 0,
-            unreadable: vec![Unreadable { line, column, message }],
-        }
+        let file = Self::new(source_name, None, String::new(), Found::default());
+        Self { unreadable: vec![Unreadable { line, column, message }], ..file }
     }
 
     fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {

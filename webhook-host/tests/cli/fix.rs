@@ -1,0 +1,313 @@
+//! `ordinance check --fix` and `--diff`: what is written, what is not, and that nothing else changes.
+
+use crate::files::{directory, volume, write};
+use crate::run::{Ended, run, run_in, run_with_input};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A set as people write it, one mount of which is to be isolated.
+const SET: &str = "# The shop.
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web} # by hand
+spec:
+  replicas: 2
+  template:
+    spec:
+      containers:
+      - name: app
+        image: \"app:1\"
+        volumeMounts:
+        - {name: cache, mountPath: /cache}
+        - name: data   # shared
+          mountPath: /data
+
+      volumes:
+      - name: data
+        persistentVolumeClaim: {claimName: shared}
+      - {name: cache, emptyDir: {}}
+";
+
+/// The same, isolated.
+fn isolated() -> String {
+    let env = "        env:\n        - name: ORDINANCE_POD_NAME\n          valueFrom:\n            fieldRef:\n              fieldPath: metadata.name\n";
+    let mount = "          mountPath: /data\n";
+    SET.replace(mount, &format!("{mount}          subPathExpr: $(ORDINANCE_POD_NAME)\n{env}"))
+}
+
+/// The set with a line more in the mount.
+fn with(line: &str) -> String {
+    SET.replace("          mountPath: /data\n", &format!("          mountPath: /data\n          {line}\n"))
+}
+
+fn text(directory: &Path, name: &str) -> String {
+    fs::read_to_string(directory.join(name)).unwrap()
+}
+
+/// What a fixed file says, and how the run ended.
+fn fixed(text: &str) -> (String, Ended) {
+    let files = directory(&[("web.yaml", text)]);
+    let ended = run_in(files.path(), &["check", "--fix", "web.yaml"]);
+    (self::text(files.path(), "web.yaml"), ended)
+}
+
+fn json_of(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[test]
+fn a_patch_is_written_and_every_other_byte_stays() {
+    let (text, ended) = fixed(SET);
+    assert_eq!(text, isolated());
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert!(ended.stdout.ends_with("fixed: web.yaml\n"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("becomes"), "{}", ended.stdout);
+
+    let (again, ended) = fixed(&text);
+    assert_eq!((again, ended.code), (text, 0));
+    assert!(!ended.stdout.contains("fixed:"), "{}", ended.stdout);
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_stay() {
+    let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(fixed(&windows(SET)).0, windows(&isolated()));
+    assert_eq!(fixed(SET.trim_end()).0, isolated().trim_end());
+}
+
+#[test]
+fn a_fixed_sub_path_becomes_the_expression_that_the_message_proposes() {
+    for (line, expression) in [
+        ("subPath: shop/files # deep", "subPathExpr: $(ORDINANCE_POD_NAME)/shop/files # deep"),
+        ("subPath: 'a$b'", "subPathExpr: '$(ORDINANCE_POD_NAME)/a$$b'"),
+        ("\"subPathExpr\": \"all\"", "\"subPathExpr\": \"$(ORDINANCE_POD_NAME)/all\""),
+    ] {
+        let before = with(line);
+        assert_eq!(run_with_input(&["check"], &before).code, 1, "{line}");
+        let (text, ended) = fixed(&before);
+        assert_eq!(text, isolated().replace("subPathExpr: $(ORDINANCE_POD_NAME)", expression));
+        assert_eq!(ended.code, 0, "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn what_remains_is_told_and_decides_the_exit_code() {
+    let both = with("subPath: a\n          subPathExpr: $(ORDINANCE_POD_NAME)");
+    let (text, ended) = fixed(&both);
+    assert_eq!((text, ended.code), (both, 1));
+    assert!(ended.stdout.contains("sets both subPath and subPathExpr"), "{}", ended.stdout);
+
+    let volumes = format!("---\n{}\n---\n{}\n", volume("a", "/x"), volume("b", "/x"));
+    let (text, ended) = fixed(&format!("{SET}{volumes}"));
+    assert_eq!((text, ended.code), (format!("{}{volumes}", isolated()), 1));
+}
+
+#[test]
+fn scripts_are_told_what_remains() {
+    let files = directory(&[("web.yaml", SET)]);
+    let ended = run_in(files.path(), &["check", "--fix", "--output", "json", "web.yaml"]);
+    let told = json_of(&ended);
+    assert_eq!((ended.code, &told["summary"]["patched"]), (0, &0.into()));
+    assert_eq!(ended.stderr, "fixed: web.yaml\n");
+    assert_eq!(
+        run_in(files.path(), &["check", "--fix", "-q", "web.yaml"]),
+        Ended { code: 0, stdout: String::new(), stderr: String::new() }
+    );
+}
+
+#[test]
+fn a_claim_gets_its_mark_after_its_set_is_isolated() {
+    let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        volumeMounts: [{name: www, mountPath: /www, subPathExpr: $(ORDINANCE_POD_NAME)}]\n  volumeClaimTemplates:\n  - metadata: {name: www}\n    spec: {accessModes: [ReadWriteMany]}\n";
+    let claim = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: www-web-0\nspec: {}\n";
+    let (text, ended) = fixed(&format!("{set}{claim}"));
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    let again = run_with_input(&["check", "--output=json"], &text);
+    assert_eq!(json_of(&again)["summary"]["patched"], 0, "{text}");
+    assert!(text.contains("  annotations:\n    ordinance.dev/sub-path: $(ORDINANCE_POD_NAME)\n"), "{text}");
+}
+
+#[test]
+fn a_diff_shows_what_would_be_written_and_writes_nothing() {
+    let files = directory(&[("web.yaml", SET), ("pv.json", &volume("a", "/x").to_string())]);
+    let ended = run_in(files.path(), &["check", "--diff", "./web.yaml", "pv.json"]);
+    assert_eq!(ended.code, 0);
+    assert!(
+        ended.stdout.starts_with("--- a/web.yaml\n+++ b/web.yaml\n@@ -13,6 +13,12 @@\n"),
+        "{}",
+        ended.stdout
+    );
+    let added: Vec<&str> = ended.stdout.lines().filter_map(|line| line.strip_prefix('+')).skip(1).collect();
+    let expected = isolated();
+    let expected: Vec<&str> = expected.lines().filter(|line| !SET.lines().any(|old| old == *line)).collect();
+    assert_eq!(added, expected);
+    assert!(ended.stderr.ends_with("to be fixed: ./web.yaml\n"), "{}", ended.stderr);
+    assert_eq!(text(files.path(), "web.yaml"), SET);
+    assert_eq!(run_in(files.path(), &["check", "--fix", "--diff", "./web.yaml", "pv.json"]), ended);
+
+    let coloured = run_in(files.path(), &["check", "--diff", "--color", "always", "web.yaml"]).stdout;
+    assert!(coloured.contains("\u{1b}[32m+"), "{coloured}");
+    assert_eq!(run_in(files.path(), &["check", "--diff", "pv.json"]).stdout, "");
+}
+
+#[test]
+fn what_is_piped_in_is_piped_out_fixed() {
+    let ended = run_with_input(&["check", "--fix", "-"], SET);
+    assert_eq!((ended.code, ended.stdout), (0, isolated()));
+    assert!(ended.stderr.contains("1 object judged"), "{}", ended.stderr);
+    let other = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: c} # as it was\n";
+    assert_eq!(run_with_input(&["check", "--fix"], other).stdout, other);
+    let denied = with("subPathExpr: $(NONE)");
+    let ended = run_with_input(&["check", "--fix"], &denied);
+    assert_eq!((ended.code, ended.stdout), (1, denied));
+    assert!(ended.stderr.contains("$(NONE)"), "{}", ended.stderr);
+    assert!(run_with_input(&["check", "--diff"], SET).stdout.starts_with("--- a/stdin\n+++ b/stdin\n"));
+}
+
+#[test]
+fn stdout_is_for_one_thing() {
+    for arguments in
+        [&["check", "--diff", "--output", "json", "x"][..], &["check", "--fix", "--output=sarif", "-"]]
+    {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (64, ""));
+        assert!(ended.stderr.contains("leave out --output"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn an_object_that_exists_is_not_written_but_its_migration_is_told() {
+    let existing = SET.replace("{name: web}", "{name: web, namespace: shop, uid: 1b2c}");
+    let (text, ended) = fixed(&existing);
+    assert_eq!((text, ended.code), (existing.clone(), 0));
+    for part in [
+        "note: web.yaml:2: StatefulSet shop/web: exists already (it has metadata.uid), so nothing is written",
+        "\n  1. kubectl scale statefulset web --namespace shop --replicas=0\n",
+        "\n     $(ORDINANCE_POD_NAME) for spec.template.spec.containers[0].volumeMounts[1]\n",
+        "\n  4. kubectl scale statefulset web --namespace shop --replicas=2\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+    let fixed_one = existing.replace("mountPath: /data", "mountPath: /data\n          subPath: x");
+    let (text, ended) = fixed(&fixed_one);
+    assert_eq!((text, ended.code), (fixed_one, 1));
+    assert!(ended.stdout.contains("     $(ORDINANCE_POD_NAME)/x for spec"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_can_not_be_written_safely_is_said_and_left() {
+    let mounts = "        volumeMounts:\n        - {name: cache, mountPath: /cache}\n        - name: data   # shared\n          mountPath: /data\n";
+    let template = SET.replace("\"app:1\"", "\"{{ .Values.image }}\"");
+    let shared =
+        SET.replace("      containers:", "      x: &m [{name: data, mountPath: /data}]\n      containers:");
+    let shared = shared.replace(mounts, "        volumeMounts: *m\n");
+    assert_ne!(shared, SET);
+    for (before, why) in [
+        (&template, "web.yaml:2: StatefulSet default/web: left as it is: line 11 is a Helm template"),
+        (&shared, "is written once for several places by an anchor"),
+    ] {
+        let (text, ended) = fixed(before);
+        assert_eq!((&text, ended.code), (before, 0), "{}", ended.stdout);
+        assert!(ended.stdout.contains(why), "{}", ended.stdout);
+    }
+    let broken = format!("{SET}---\na: b: c\n");
+    let (text, ended) = fixed(&broken);
+    assert_eq!((text, ended.code), (broken, 2));
+    assert!(
+        ended.stdout.contains("note: web.yaml: left as it is: the file can't be read whole"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn a_file_given_by_two_names_is_written_once() {
+    let files = directory(&[("web.yaml", SET)]);
+    let ended = run_in(files.path(), &["check", "--fix", "web.yaml", "./web.yaml"]);
+    assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_a_mode_a_mode() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let files = directory(&[("real.yaml", SET)]);
+    fs::set_permissions(files.path().join("real.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("real.yaml", files.path().join("web.yaml")).unwrap();
+    assert_eq!(run_in(files.path(), &["check", "--fix", "web.yaml"]).code, 0);
+    assert!(fs::symlink_metadata(files.path().join("web.yaml")).unwrap().is_symlink());
+    let real = files.path().join("real.yaml");
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(fs::read_to_string(real).unwrap(), isolated());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_can_not_be_saved_is_no_success() {
+    let ended = run_with_input(&["check", "--fix", "/dev/stdin"], SET);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stdout.contains("error: /dev/stdin "), "{ended:?}");
+    assert!(!ended.stdout.contains("fixed:"), "{ended:?}");
+}
+
+// --- the cases ---
+
+/// Every file below a directory.
+fn below(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// The object of a case as it is written there, as far to the left as it goes.
+fn object(case: &str) -> Option<String> {
+    let lines: Vec<&str> = case.lines().skip_while(|line| *line != "  object:").skip(1).collect();
+    let own = lines.iter().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let own: String = own.map(|line| format!("{}\n", line.get(4..).unwrap_or_default())).collect();
+    own.contains("kind: StatefulSet").then_some(own)
+}
+
+/// Whether the second is the first with something more in it.
+fn only_adds(before: &str, after: &str) -> bool {
+    let mut after = after.chars();
+    before.chars().all(|wanted| after.any(|char| char == wanted))
+}
+
+#[test]
+fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() {
+    let files = directory(&[]);
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/statefulset-create");
+    let mut before = Vec::new();
+    for case in below(&cases) {
+        let Some(object) = object(&fs::read_to_string(&case).unwrap()) else { continue };
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        write(files.path(), &name, &object);
+        before.push((name, object));
+    }
+    assert!(before.len() > 200, "{}", before.len());
+
+    let first = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
+    let fixed = run_in(files.path(), &["check", "--output", "json", "--fix", "."]);
+    let left: Vec<&str> = fixed.stderr.lines().filter(|line| line.contains("left as it is")).collect();
+    assert_eq!(left, [""; 0]);
+    let second = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
+    assert_eq!(json_of(&fixed), second);
+    assert_eq!(second["summary"]["patched"], 0);
+    assert!(first["summary"]["patched"].as_u64() > Some(50), "{}", first["summary"]);
+    assert!(second["summary"]["denied"].as_u64() < first["summary"]["denied"].as_u64());
+
+    for (name, object) in before {
+        let after = text(files.path(), &name);
+        let is_replaced = object.contains("subPath: ")
+            || object.contains("null")
+            || object.contains("[]")
+            || object.contains("subPathExpr: ");
+        assert!(is_replaced || only_adds(&object, &after), "{name}:\n{object}\n{after}");
+        let mut lost = object.lines().filter(|line| !after.lines().any(|other| other == *line));
+        let needless = lost.find(|line| {
+            !["mountPath", "subPath", "env", "name: app"].iter().any(|part| line.contains(part))
+        });
+        assert_eq!(needless, None, "{name}:\n{object}\n{after}");
+    }
+}
