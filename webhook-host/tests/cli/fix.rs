@@ -311,3 +311,34 @@ fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() 
         assert_eq!(needless, None, "{name}:\n{object}\n{after}");
     }
 }
+
+#[test]
+fn after_the_corpus_is_fixed_there_is_nothing_more_to_write_and_what_is_left_is_said() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
+    let mut said = Vec::new();
+    for path in below(&corpus).into_iter().filter(|path| !path.is_dir() && !path.ends_with("README.md")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let before = fs::read_to_string(&path).unwrap();
+        let files = directory(&[(name, &before)]);
+        let ended = run_in(files.path(), &["check", "--fix", "--output=json", name]);
+        let after = text(files.path(), name);
+        let lost = before.lines().filter(|line| !after.lines().any(|other| other == *line));
+        let needless: Vec<&str> = lost
+            .filter(|line| !["ount", "env", "subPath", "annotations"].iter().any(|part| line.contains(part)))
+            .collect();
+        assert_eq!(needless, [""; 0], "{name}");
+
+        let again = run_in(files.path(), &["check", "--fix", "--output=json", name]);
+        assert_eq!((again.stdout, text(files.path(), name)), (ended.stdout.clone(), after), "{name}");
+        if json_of(&ended)["summary"]["patched"] != 0 {
+            said.push((name.to_owned(), ended.stderr.lines().next().unwrap_or_default().to_owned()));
+        }
+    }
+    let said: Vec<String> = said.into_iter().map(|(name, said)| said.replace(&name, "FILE")).collect();
+    let [merged, existing] = &said[..] else { panic!("{said:#?}") };
+    assert!(
+        merged.ends_with("volumeMounts[0].subPathExpr comes by a merge key (<<): write it out"),
+        "{merged}"
+    );
+    assert!(existing.contains("StatefulSet docs/wiki: exists already"), "{existing}");
+}
