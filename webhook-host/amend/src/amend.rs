@@ -58,8 +58,10 @@ fn read(text: &str) -> Result<Vec<Manifest>, Reason> {
 
 /// What is wanted, by the object's place among all.
 fn orders<'w>(objects: &[Manifest], wanted: &'w [Wanted]) -> Result<Vec<Order<'w>>, Reason> {
+    let starts = objects.iter().enumerate().rev().map(|(place, object)| (object.bytes.start, place));
+    let places: BTreeMap<usize, usize> = starts.collect();
     let order = |wanted: &'w Wanted| {
-        let object = objects.iter().position(|object| object.bytes.start == wanted.start);
+        let object = places.get(&wanted.start).copied();
         object.map(|object| Order { object, changes: &wanted.changes }).ok_or(Reason::Unverified)
     };
     wanted.iter().map(order).collect()
@@ -152,9 +154,14 @@ impl Attempt<'_> {
 
     /// What can be done if nothing else is; the rest is left.
     fn possible<'w>(&mut self, orders: Vec<Order<'w>>) -> Vec<Order<'w>> {
+        let documents: BTreeSet<usize> =
+            orders.iter().map(|order| self.objects[order.object].document).collect();
+        let refused =
+            |document| template::refuse(&self.tree, document).err().map(|reason| (document, reason));
+        let templates: BTreeMap<usize, Reason> = documents.into_iter().filter_map(refused).collect();
         let mut possible = Vec::new();
         for order in orders {
-            match self.try_alone(order) {
+            match self.try_alone(order, &templates) {
                 Ok(Effect::None) => {}
                 Ok(Effect::Some) => possible.push(order),
                 Err(reason) => {
@@ -165,11 +172,13 @@ impl Attempt<'_> {
         possible
     }
 
-    fn try_alone(&self, order: Order<'_>) -> Result<Effect, Reason> {
+    fn try_alone(&self, order: Order<'_>, templates: &BTreeMap<usize, Reason>) -> Result<Effect, Reason> {
         if self.expected(order)? == value(&self.before[order.object])? {
             return Ok(Effect::None);
         }
-        template::refuse(&self.tree, self.objects[order.object].document)?;
+        if let Some(reason) = templates.get(&self.objects[order.object].document) {
+            return Err(reason.clone());
+        }
         let mut draft = Draft::new(&self.tree);
         self.draft(&mut draft, order)?;
         place::splices(&self.tree, &draft).map(|_| Effect::Some)

@@ -11,9 +11,9 @@ const OF_HELM: [&str; 7] =
 
 /// Refuses a document with actions of a template: between the values, in a comment, or in a text and of Helm.
 pub(crate) fn refuse(tree: &Tree<'_>, document: usize) -> Result<(), Reason> {
-    let comment =
-        tree.comments.iter().find(|(of, range)| *of == document && has_action(&tree.text[range.clone()]));
-    let comment = comment.map(|(_, range)| range.start);
+    let comments = tree.comments_of(document).iter().map(|(_, range)| range);
+    let mut comments = comments.filter(|range| has_action(&tree.text[(*range).clone()]));
+    let comment = comments.next().map(|range| range.start);
     let node = tree.document(document).iter().find(|node| is_action(tree, node)).map(|node| node.span.start);
     match comment.or(node) {
         Some(at) => Err(Reason::Template { line: lines::number(tree.text, at) }),

@@ -23,7 +23,7 @@ pub(crate) struct Tree<'a> {
     /// The root of each document, also of an empty one.
     pub(crate) roots: Vec<Id>,
     /// Where comments are, and before the end of which document.
-    pub(crate) comments: Vec<(usize, Range<usize>)>,
+    comments: Vec<(usize, Range<usize>)>,
 }
 
 /// One node.
@@ -81,6 +81,13 @@ impl<'a> Tree<'a> {
         let start = self.roots.get(document).copied().unwrap_or(self.nodes.len());
         let end = self.roots.get(document + 1).copied().unwrap_or(self.nodes.len());
         &self.nodes[start..end]
+    }
+
+    /// The comments of one document, and those before it.
+    pub(crate) fn comments_of(&self, document: usize) -> &[(usize, Range<usize>)] {
+        let start = self.comments.partition_point(|(of, _)| *of < document);
+        let end = self.comments.partition_point(|(of, _)| *of <= document);
+        &self.comments[start..end]
     }
 
     /// The node that an alias stands for; any other is itself.
