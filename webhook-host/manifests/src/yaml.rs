@@ -69,11 +69,10 @@ fn escape(json: &mut String, byte: u8) {
 fn pieces(text: &str, size: usize) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = Piece { text, offset: 0, line: 1 };
-    while rest.text.len() > size
-        && let Some(end) = marker(rest.text, size)
-        && !text.contains("\n%")
-        && !text.starts_with('%')
-    {
+    if text.len() <= size || text.starts_with('%') || text.contains("\n%") {
+        return vec![rest];
+    }
+    while let Some(end) = marker(rest.text, size) {
         let (piece, after) = rest.text.split_at(end);
         pieces.push(Piece { text: piece, ..rest });
         let lines = piece.bytes().filter(|byte| *byte == b'\n').count() as u64;

@@ -9,6 +9,7 @@ use crate::kind::Part;
 use crate::{DEPTH, Found, Unreadable, Wanted};
 use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -343,11 +344,11 @@ impl<'t> Documents<'t> {
     }
 
     /// Writes a key and its colon.
-    fn key(&mut self, (event, span): Node<'t>, keys: &mut Keys) -> Result<String, Unreadable> {
+    fn key(&mut self, (event, span): Node<'t>, keys: &mut Keys) -> Result<Cow<'t, str>, Unreadable> {
         self.ends(&span);
         let (text, anchor) = match event {
-            Event::Scalar(text, _, anchor, _) => (text.into_owned(), anchor),
-            Event::Alias(id) => (self.key_of(id).ok_or_else(|| self.no_key(&span))?, 0),
+            Event::Scalar(text, _, anchor, _) => (text, anchor),
+            Event::Alias(id) => (self.key_of(id).ok_or_else(|| self.no_key(&span))?.into(), 0),
             _ => return Err(self.no_key(&span)),
         };
         self.separate('{');
