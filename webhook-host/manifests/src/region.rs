@@ -2,7 +2,7 @@
 
 use crate::Manifest;
 use crate::yaml::{Cursor, Piece, options};
-use granit_parser::{Event, Span};
+use granit_parser::{Event, Span, StructureStyle};
 use serde_json::Value;
 use std::ops::Range;
 
@@ -165,7 +165,7 @@ impl<'t> Walk<'t> {
     fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Way> {
         let Some((step, rest)) = steps.split_first() else {
             let end = self.skip(&event, &span)?;
-            return Some(Way { bytes: from..end, value: start(&span), is_whole: true });
+            return Some(Way { bytes: from..end, value: self.begins(&event, &span), is_whole: true });
         };
         let inner = match (step, &event) {
             (Step::Member(name), Event::MappingStart(..)) => self.member(name)?,
@@ -174,7 +174,7 @@ impl<'t> Walk<'t> {
         };
         match inner {
             Some((node, from)) => self.descend(node, from, rest),
-            None => Some(Way { bytes: from..self.cursor.len(), value: start(&span), is_whole: false }),
+            None => Some(Way { bytes: from..self.cursor.text().len(), value: start(&span), is_whole: false }),
         }
     }
 
@@ -209,16 +209,27 @@ impl<'t> Walk<'t> {
         Some((!matches!(node.0, Event::SequenceEnd)).then_some((node, from)))
     }
 
+    /// Where a value begins: a list with its first dash, which the parser leaves out if it is not indented.
+    fn begins(&self, event: &Event<'t>, span: &Span) -> usize {
+        let start = start(span);
+        let before = self.cursor.text().get(..start).unwrap_or_default();
+        match event {
+            Event::SequenceStart(StructureStyle::Block, ..)
+                if !self.cursor.text().get(start..).unwrap_or_default().starts_with('-') =>
+            {
+                before.trim_end().strip_suffix('-').map_or(start, str::len)
+            }
+            _ => start,
+        }
+    }
+
     /// Goes to the end of a value that has begun; where that is.
     fn skip(&mut self, event: &Event<'t>, span: &Span) -> Option<usize> {
-        let mut end = span.end.byte_offset()?;
+        let mut end = self.cursor.end(event, span).or(span.end.byte_offset())?;
         let mut depth = usize::from(opens(event));
         while depth > 0 {
             let (event, span) = self.next()?;
-            let range = span.byte_range()?;
-            if !range.is_empty() {
-                end = range.end;
-            }
+            end = self.cursor.end(&event, &span).unwrap_or(end);
             depth += usize::from(opens(&event));
             depth -= usize::from(matches!(event, Event::MappingEnd | Event::SequenceEnd));
         }
@@ -284,6 +295,30 @@ mod tests {
         let text = "{\"kind\": \"List\", \"items\": [\n\t{\"kind\": \"Pod\", \"apiVersion\": \"v1\",\n\t\t\"a\": {\"b\": [1, 2]}}]}";
         assert_eq!(shown(text, "a.b[1]"), ("2".to_owned(), (3, 18), (3, 19)));
         assert_eq!(shown(text, "a"), ("\"a\": {\"b\": [1, 2]}".to_owned(), (3, 3), (3, 21)));
+    }
+
+    #[test]
+    fn a_list_begins_with_its_first_dash_however_it_is_indented() {
+        for indent in ["", "  "] {
+            for dash in ["- ", "-  ", "-\n    "] {
+                let text = format!("kind: Pod\napiVersion: v1\nlist:\n{indent}{dash}a: 1\n");
+                let object = &read(&text, "default")[0].clone().expect("an object");
+                let region = region(&text, object, "list");
+                assert_eq!(
+                    text.get(region.value..),
+                    text.find('-').and_then(|dash| text.get(dash..)),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_left_out_ends_with_its_colon() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: # none\nspec:\n";
+        assert_eq!(shown(text, "metadata.labels").0, "labels:");
+        assert_eq!(shown(text, "metadata").0, "metadata:\n  labels:");
+        assert_eq!(shown(text, "spec").0, "spec:");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use crate::Judgement;
 use ordinance_manifests::{Region, region};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// A text in the place of another, which is often empty.
@@ -14,12 +15,31 @@ pub struct Addition {
     pub bytes: Range<usize>,
     /// What stands there then.
     pub text: String,
+    /// How far from the left it begins, if it has lines of its own.
+    indent: usize,
 }
 
-/// What a judgement's patch adds to the text, if all of it can be shown.
+/// What a judgement's patch adds to the text, if all of it can be shown; in the order of the text.
 pub fn additions(judgement: &Judgement<'_>) -> Option<Vec<Addition>> {
     let object: Value = serde_json::from_str(&judgement.object.json).ok()?;
-    judgement.patch.iter().map(|operation| addition(judgement, &object, operation)).collect()
+    let additions = judgement.patch.iter().map(|operation| addition(judgement, &object, operation));
+    let mut additions: Vec<Addition> = additions.collect::<Option<_>>()?;
+    // What ends at one place ends from the inside to the outside.
+    additions.sort_by_key(|addition| (addition.bytes.start, Reverse(addition.indent)));
+    separate(&mut additions);
+    Some(additions)
+}
+
+/// Of several that go into empty brackets, all but the first come after another.
+fn separate(additions: &mut [Addition]) {
+    let mut before = None;
+    for addition in additions {
+        let bytes = addition.bytes.clone();
+        if before.as_ref() == Some(&bytes) && bytes.is_empty() && !addition.text.starts_with([',', '\n']) {
+            addition.text.insert_str(0, ", ");
+        }
+        before = Some(bytes);
+    }
 }
 
 fn addition(judgement: &Judgement<'_>, object: &Value, operation: &Value) -> Option<Addition> {
@@ -42,7 +62,7 @@ fn addition(judgement: &Judgement<'_>, object: &Value, operation: &Value) -> Opt
     }
     let there = region(judgement.text, judgement.object, &joined(&field, &last));
     if there.is_whole {
-        return Some(Addition { bytes: there.bytes, text: flow(Some(&last), value) });
+        return Some(Addition { bytes: there.bytes, text: flow(Some(&last), value), indent: 0 });
     }
     Some(Addition::after(judgement.text, &within, Some(&last), value))
 }
@@ -98,7 +118,7 @@ impl Addition {
             let inner = own.get(1..own.len() - 1).unwrap_or_default();
             let separator = if inner.trim().is_empty() { "" } else { ", " };
             let at = within.value + 1 + inner.trim_end().len();
-            return Self { bytes: at..at, text: format!("{separator}{}", flow(name, value)) };
+            return Self { bytes: at..at, text: format!("{separator}{}", flow(name, value)), indent: 0 };
         }
         let line = text.get(..within.value).unwrap_or_default();
         let indent = line
@@ -107,6 +127,6 @@ impl Addition {
             .trim_start_matches('\u{feff}')
             .chars()
             .count();
-        Self { bytes: within.bytes.end..within.bytes.end, text: block(name, value, indent) }
+        Self { bytes: within.bytes.end..within.bytes.end, text: block(name, value, indent), indent }
     }
 }

@@ -178,6 +178,55 @@ fn a_patch_that_replaces_a_null_or_goes_into_brackets_is_shown_in_its_place() {
     assert_eq!(edited["a"], json!({"env": [1], "list": [1, 2], "x": {"y/z": "w"}}));
 }
 
+/// The corpus of whole manifests with the patches that they get.
+fn patched_manifests() -> Vec<(String, Value)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
+    let expected = std::fs::read_dir(folder.join("expected"))
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path());
+    expected
+        .map(|path| {
+            let name = path.file_stem().expect("a name").to_owned();
+            let read = |path| std::fs::read_to_string(path).expect("readable");
+            (read(folder.join(name)), serde_json::from_str(&read(path)).expect("JSON"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_patch_is_shown_as_text_that_says_what_the_patch_does() {
+    let mut shown = 0;
+    for (text, expected) in patched_manifests() {
+        let objects: Vec<Manifest> =
+            ordinance_manifests::read(&text, "default").into_iter().flatten().collect();
+        for result in expected["results"].as_array().expect("results") {
+            let line = result["line"].as_u64();
+            let object = objects.iter().find(|object| Some(object.line) == line).expect("its object");
+            let patch = result["patch"].as_array().expect("a patch").clone();
+            let judgement = Judgement { text: &text, patch: patch.clone(), ..fine("x", object) };
+            let Some(additions) = additions(&judgement).filter(|_| !patch.is_empty()) else { continue };
+            let mut edited = text.clone();
+            for addition in additions.iter().rev() {
+                edited.replace_range(addition.bytes.clone(), &addition.text);
+            }
+            let again = ordinance_manifests::read(&edited, "default");
+            let again = again.into_iter().flatten().find(|again| again.scope == object.scope);
+            let again = again.unwrap_or_else(|| panic!("unreadable: {edited}"));
+            let mut wanted: Value = serde_json::from_str(&object.json).expect("JSON");
+            let patch: json_patch::Patch = serde_json::from_value(patch.into()).expect("a patch");
+            json_patch::patch(&mut wanted, &patch).expect("it fits");
+            assert_eq!(
+                serde_json::from_str::<Value>(&again.json).expect("JSON"),
+                wanted,
+                "{}",
+                object.scope.name
+            );
+            shown += 1;
+        }
+    }
+    assert!(shown > 10, "{shown}");
+}
+
 #[test]
 fn a_message_ends_where_its_remedy_begins() {
     assert_eq!(fact_and_remedy("a: b. Do c, e.g. d. Or e"), ("a: b", Some("Do c, e.g. d. Or e")));

@@ -121,9 +121,21 @@ impl<'t> Cursor<'t> {
         self.piece.offset + start..self.piece.offset + start + text.len()
     }
 
-    /// Bytes of the piece.
-    pub(crate) fn len(&self) -> usize {
-        self.piece.text.len()
+    /// Where a value ends that an event is, or is the end of; none of a collection in block style, which ends with its last
+    /// value. A value that is left out ends with the colon before it.
+    pub(crate) fn end(&self, event: &Event<'_>, span: &Span) -> Option<usize> {
+        let (start, end) = (byte(&span.start), byte(&span.end));
+        let rest = self.piece.text.get(start..).unwrap_or_default();
+        match event {
+            _ if start < end => Some(end),
+            Event::Scalar(..) => Some(start + usize::from(rest.starts_with(':'))),
+            _ => None,
+        }
+    }
+
+    /// The text of the piece.
+    pub(crate) fn text(&self) -> &'t str {
+        self.piece.text
     }
 
     fn line_of(&self, line: usize) -> u64 {
@@ -254,7 +266,7 @@ impl<'t> Documents<'t> {
 
     fn value(&mut self, (event, span): Node<'t>, depth: usize, role: Role<'_>) -> Result<(), Unreadable> {
         let from = self.json.len();
-        self.ends(&span);
+        self.ends(&event, &span);
         let anchor = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(|tag| tag.core_suffix().unwrap_or_default());
@@ -282,11 +294,9 @@ impl<'t> Documents<'t> {
         if anchor == 0 { Ok(()) } else { self.remember(anchor, from, &span) }
     }
 
-    /// Takes note of where a value ends; a collection in block style ends with its last value.
-    fn ends(&mut self, span: &Span) {
-        if byte(&span.end) > byte(&span.start) {
-            self.end = byte(&span.end);
-        }
+    /// Takes note of where a value ends.
+    fn ends(&mut self, event: &Event<'_>, span: &Span) {
+        self.end = self.cursor.end(event, span).unwrap_or(self.end);
     }
 
     fn sequence(&mut self, depth: usize, role: Role<'_>) -> Result<(), Unreadable> {
@@ -295,7 +305,7 @@ impl<'t> Documents<'t> {
         loop {
             let next = self.node()?;
             if matches!(next.0, Event::SequenceEnd) {
-                self.ends(&next.1);
+                self.ends(&next.0, &next.1);
                 break;
             }
             self.separate('[');
@@ -317,7 +327,7 @@ impl<'t> Documents<'t> {
         loop {
             let next = self.node()?;
             if matches!(next.0, Event::MappingEnd) {
-                self.ends(&next.1);
+                self.ends(&next.0, &next.1);
                 break;
             }
             if is_merge(&next.0) {
@@ -345,7 +355,7 @@ impl<'t> Documents<'t> {
 
     /// Writes a key and its colon.
     fn key(&mut self, (event, span): Node<'t>, keys: &mut Keys) -> Result<Cow<'t, str>, Unreadable> {
-        self.ends(&span);
+        self.ends(&event, &span);
         let (text, anchor) = match event {
             Event::Scalar(text, _, anchor, _) => (text, anchor),
             Event::Alias(id) => (self.key_of(id).ok_or_else(|| self.no_key(&span))?.into(), 0),
