@@ -46,7 +46,7 @@ fn addition(judgement: &Judgement<'_>, object: &Value, operation: &Value) -> Opt
     let path = operation.get("path")?.as_str()?;
     let value = operation.get("value").filter(|_| operation["op"] == "add")?;
     let (parent, last) = path.rsplit_once('/')?;
-    let last = last.replace("~1", "/").replace("~0", "~");
+    let last = unescaped(last);
     let field = field(object, parent)?;
     let within = region(judgement.text, judgement.object, &field);
     let within = if field.is_empty() {
@@ -71,13 +71,18 @@ fn addition(judgement: &Judgement<'_>, object: &Value, operation: &Value) -> Opt
 fn field(object: &Value, pointer: &str) -> Option<String> {
     let (mut field, mut value) = (String::new(), object);
     for token in pointer.split('/').skip(1) {
-        let name = token.replace("~1", "/").replace("~0", "~");
+        let name = unescaped(token);
         (field, value) = match value {
             Value::Array(list) => (format!("{field}[{name}]"), list.get(name.parse::<usize>().ok()?)?),
             _ => (joined(&field, &name), value.get(&name)?),
         };
     }
     Some(field)
+}
+
+/// A token of a JSON pointer as the name that it stands for (RFC 6901).
+fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
 }
 
 fn joined(field: &str, name: &str) -> String {
