@@ -121,8 +121,10 @@ impl Amended {
     /// What is to be written of an object; of one that exists already, nothing.
     fn wanted(&mut self, judgement: &Judgement<'_>) -> Option<Wanted> {
         let changes = changes::of(judgement).map_err(|reason| self.leave(&place(judgement), reason)).ok()?;
+        if changes.is_empty() {
+            return None;
+        }
         match migration::steps(judgement.object, &changes) {
-            _ if changes.is_empty() => None,
             Some(steps) => {
                 self.left.push(format!("note: {}: {steps}", place(judgement)));
                 None
