@@ -12,6 +12,7 @@ mod progress;
 use super::{CommonArgs, Exit, PolicyArgs, policies, print};
 use crate::limits::Limits;
 use anyhow::Result;
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use input::Input;
 use judging::Judging;
@@ -50,10 +51,10 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: Output,
     /// Write what is to be added into the files
-    #[arg(long)]
+    #[arg(long, env = "ORDINANCE_FIX", hide_env = true, value_parser = BoolishValueParser::new())]
     fix: bool,
     /// Show what --fix would write, as a unified diff, and write nothing
-    #[arg(long)]
+    #[arg(long, env = "ORDINANCE_DIFF", hide_env = true, value_parser = BoolishValueParser::new())]
     diff: bool,
     /// Where objects are that name no namespace
     #[arg(
