@@ -2,7 +2,7 @@
 //!
 //! Several documents, `List`s (also nested), a byte order mark and Windows line ends are understood; the booleans and
 //! octal numbers of YAML 1.1 mean what they mean to kubectl. An object is JSON text with its keys in their order: text
-//! that is JSON already is passed on byte for byte. [`sources`] finds the files, [`region`] a field in a text.
+//! that is JSON already is passed on byte for byte. [`sources()`] finds the files, [`region()`] a field in a text.
 
 mod depth;
 mod json;

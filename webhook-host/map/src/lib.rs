@@ -2,7 +2,7 @@
 //!
 //! A [`Map`] is two [`Scene`]s, before and after, each a list of [`Writer`]s with the place that it writes to; what two
 //! pods would write stands out. Where a volume lies is asked of the policy, by [`Keys`]; only what a StatefulSet makes of
-//! its volumes is read here. Three renderers: [`text`], [`json`] and [`svg`].
+//! its volumes is read here. Three renderers: [`text()`], [`json()`] and [`svg()`].
 
 mod binding;
 mod expression;

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// How a text looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Columns of the terminal; fewer than [`NARROWEST`] count as that many.
+    /// Columns of the terminal; fewer than 40 count as 40.
     pub width: usize,
     /// Whether there are colours.
     pub is_colored: bool,

@@ -1,7 +1,8 @@
 //! What was found in manifests, told to people and to other programs.
 //!
-//! A [`Report`] borrows the texts that it is about: [`text`] shows their lines as a compiler would, [`json`], [`sarif`] and
-//! [`junit`] are for scripts, code scanning and continuous integration. What the words mean is the policy's alone.
+//! A [`Report`] borrows the texts that it is about: [`text()`] shows their lines as a compiler would, [`json()`],
+//! [`sarif()`] and [`junit()`] are for scripts, code scanning and continuous integration. What the words mean is the
+//! policy's alone.
 
 mod additions;
 mod json;
