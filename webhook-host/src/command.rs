@@ -5,6 +5,7 @@
 mod check;
 mod component;
 mod generate;
+mod map;
 mod output;
 mod policies;
 mod review;
@@ -30,6 +31,7 @@ Examples:
   ordinance check deploy/
   ordinance serve --self-signed --listen 127.0.0.1:8443
   ordinance review request.json --phase validate --state cluster.yaml
+  ordinance map web.yaml volumes/
   ordinance schema settings > settings.schema.json
 
 Exit codes: 0 nothing refused, 1 something refused, 2 could not judge, 64 bad usage.")]
@@ -63,6 +65,7 @@ enum Command {
     Check(Box<check::CheckArgs>),
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
+    Map(map::MapArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Component(component::ComponentArgs),
@@ -143,6 +146,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Check(args) => check::run(args, common),
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
+        Command::Map(args) => map::run(args, common),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
         Command::Component(args) => component::run(args),
@@ -162,6 +166,7 @@ impl Command {
     fn conflict(&self) -> Option<&'static str> {
         match self {
             Self::Check(args) => args.conflict(),
+            Self::Map(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             _ => None,
         }

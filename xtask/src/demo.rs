@@ -8,14 +8,15 @@ mod kubectl;
 mod show;
 
 use crate::build::{self, Profile};
-use anyhow::{Context, Result};
+use crate::drawing;
+use anyhow::{Context, Result, bail};
 use host::Host;
 use serde_json::Value;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 /// Where the manifests are.
-const STORY: &str = "deploy/examples/founding-story";
+pub const STORY: &str = "deploy/examples/founding-story";
 
 /// What goes wrong without Ordinance.
 const TITLE: &str = "Two replicas, two NFS volumes made by hand, one directory";
@@ -59,6 +60,7 @@ fn requests(binary: &Path) -> Result<()> {
     mistake(&host)?;
     isolation(&host)?;
     repair(&host)?;
+    map(4, binary)?;
     show::closing();
     Ok(())
 }
@@ -92,6 +94,16 @@ fn repair(host: &Host) -> Result<()> {
         show::answer(&object, &host.create(&object)?);
     }
     Ok(())
+}
+
+/// Who writes where, before and after.
+fn map(chapter: u8, ordinance: &Path) -> Result<()> {
+    show::chapter(chapter, "The map: which ordinal writes where, as the mistake stands and with Ordinance");
+    let status = drawing::map(ordinance).status().context("can't start ordinance map")?;
+    match status.code() {
+        Some(0 | 1) => Ok(()),
+        _ => bail!("ordinance map failed: {status}"),
+    }
 }
 
 /// One manifest of the story.

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cluster;
 mod demo;
+mod drawing;
 mod e2e;
 mod fuzz;
 mod manifest;
@@ -45,11 +46,13 @@ enum Command {
     Prove(prove::Subject),
     /// Feed one parser of foreign input with whatever breaks it, for some seconds.
     Fuzz(fuzz::Arguments),
+    /// Draw the founding story's map into `docs/founding-story.svg`.
+    Drawing(drawing::Arguments),
     /// Render the chart into `deploy/ordinance.yaml`.
     Manifest(manifest::Arguments),
     /// Build the npm package of the policy, into `policy/js/pkg`.
     Npm,
-    /// Run every command that README and docs show.
+    /// Run every command that README and docs show, and check the drawing.
     Papers,
 }
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Prove(subject) => prove::run(&subject),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Drawing(arguments) => drawing::run(&arguments),
         Command::Manifest(arguments) => manifest::run(&arguments),
         Command::Npm => npm::run(),
         Command::Papers => papers::run(),

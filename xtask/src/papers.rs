@@ -2,9 +2,10 @@
 //!
 //! A fenced block of the language `sh` is one script, run by bash at the root of the checkout with `ordinance` on the
 //! PATH; it must end by itself and succeed. Blocks that call this project's own long commands (`cargo xtask …`) are
-//! left to the continuous integration, which calls those itself.
+//! left to the continuous integration, which calls those itself. The drawing that the README shows must be current, too.
 
 use crate::build::{self, Profile};
+use crate::drawing;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,9 @@ struct Block {
 /// Runs every command of the pages.
 pub fn run() -> Result<ExitCode> {
     build::wasm_target()?;
-    let path = search_path(&build::binary("ordinance", Profile::Dev)?)?;
+    let ordinance = build::binary("ordinance", Profile::Dev)?;
+    drawing::check(&ordinance)?;
+    let path = search_path(&ordinance)?;
     let blocks = blocks()?;
     for block in &blocks {
         block.run(&path)?;

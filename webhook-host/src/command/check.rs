@@ -9,7 +9,8 @@ mod input;
 mod judging;
 mod progress;
 
-use super::{CommonArgs, Exit, PolicyArgs, policies, print};
+use super::policies::{self, Judged};
+use super::{CommonArgs, Exit, PolicyArgs, print};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::builder::BoolishValueParser;
@@ -86,16 +87,35 @@ enum Output {
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let judged = policies::only_in(&args.policy, &limits, &args.namespace)?;
-    judged.tell_left_out();
-    let progress = Progress::start(!common.quiet);
-    let input = Input::read(&args.paths, &args.namespace, &judged.judge, &progress);
     if args.fix || args.diff {
+        let (progress, input) = read(&args.paths, &args.namespace, &judged, common);
         return fix::run(args, common, &limits, progress, (judged, input));
     }
-    let report = Judging::new(&judged, &limits, &progress).report(&input)?;
+    reported(&args.paths, &args.namespace, &judged, common, |report| {
+        print(told(report, args.output, common).as_bytes())?;
+        Ok(exit(report))
+    })
+}
+
+/// Reads and judges what is named, and goes on with what was found.
+pub(super) fn reported<T>(
+    paths: &[PathBuf],
+    namespace: &str,
+    judged: &Judged,
+    common: CommonArgs,
+    go_on: impl FnOnce(&Report<'_>) -> Result<T>,
+) -> Result<T> {
+    let (progress, input) = read(paths, namespace, judged, common);
+    let report = Judging::new(judged, &Limits::default(), &progress).report(&input)?;
     drop(progress);
-    print(told(&report, args.output, common).as_bytes())?;
-    Ok(exit(&report))
+    go_on(&report)
+}
+
+fn read(paths: &[PathBuf], namespace: &str, judged: &Judged, common: CommonArgs) -> (Progress, Input) {
+    judged.tell_left_out();
+    let progress = Progress::start(!common.quiet);
+    let input = Input::read(paths, namespace, &judged.judge, &progress);
+    (progress, input)
 }
 
 fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
@@ -107,7 +127,8 @@ fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
     }
 }
 
-fn exit(report: &Report<'_>) -> Exit {
+/// How a run ends that found this.
+pub(super) fn exit(report: &Report<'_>) -> Exit {
     let is_unjudged = report.judgements.iter().any(|judgement| judgement.code == 500);
     if is_unjudged || !report.troubles.is_empty() {
         Exit::Unjudged
@@ -118,13 +139,19 @@ fn exit(report: &Report<'_>) -> Exit {
     }
 }
 
+/// Why nothing can be read where nothing is named: stdin is a terminal.
+pub(super) fn nothing_given(paths: &[PathBuf]) -> Option<&'static str> {
+    (paths.is_empty() && io::stdin().is_terminal())
+        .then_some("nothing to read; give files or directories, or - for stdin")
+}
+
 // === impl CheckArgs ===
 
 impl CheckArgs {
     /// Why this can't be run.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        if self.paths.is_empty() && io::stdin().is_terminal() {
-            return Some("nothing to check; give files or directories, or - for stdin");
+        if let Some(nothing) = nothing_given(&self.paths) {
+            return Some(nothing);
         }
         match (self.output, self.takes_stdout()) {
             (Output::Text, _) | (_, false) => None,

@@ -94,13 +94,18 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
     policies.iter().map(|config| Ok(load(&engine, config)?)).collect()
 }
 
-/// The one policy that flags choose.
+/// The one policy that flags choose, over what `--state` names.
 pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
     only_in(args, limits, NAMESPACE)
 }
 
 /// The same, where objects that name no namespace exist in this one.
 pub(super) fn only_in(args: &PolicyArgs, limits: &Limits, namespace: &str) -> Result<Judged> {
+    over(args, limits, &existing(&args.state, namespace)?)
+}
+
+/// The one policy that flags choose, over what exists.
+pub(super) fn over(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Result<Judged> {
     let config = PolicyConfig {
         settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -108,7 +113,7 @@ pub(super) fn only_in(args: &PolicyArgs, limits: &Limits, namespace: &str) -> Re
     };
     let policy = load(&Engine::new(limits)?, &config)?;
     let name = policy.description().name.clone();
-    judged(name, Admission::new(policy, limits), config.on_error, &existing(&args.state, namespace)?)
+    judged(name, Admission::new(policy, limits), config.on_error, state)
 }
 
 /// What may stand in a policy's settings.

@@ -8,6 +8,7 @@ mod corpus;
 mod files;
 mod fix;
 mod host;
+mod map;
 mod review;
 mod run;
 mod serve;

@@ -31,6 +31,7 @@ pub fn run(binary: &Path) -> Result<()> {
     isolation(&kubectl)?;
     let places = repair(&kubectl)?;
     return_home(&kubectl, &places)?;
+    super::map(5, binary)?;
     show::closing();
     Ok(())
 }

@@ -1,0 +1,154 @@
+//! `ordinance map`: which ordinal writes where, before and after.
+//!
+//! Everything given is judged as `ordinance check` does; afterwards is what the patches make of it.
+
+use super::policies::{self, Judged};
+use super::{Color, CommonArgs, Exit, PolicyArgs, check, output, print};
+use crate::config::existing;
+use crate::limits::Limits;
+use anyhow::{Error, Result, anyhow};
+use clap::{Args, ValueEnum};
+use ordinance_case::applied;
+use ordinance_contract::Scope;
+use ordinance_manifests::Manifest;
+use ordinance_map::{Charset, Look, Map, Object, Refused};
+use ordinance_report::{Judgement, Report, Trouble};
+use std::io;
+use std::path::PathBuf;
+
+/// The codes of an object that is not let in, and of one without a verdict.
+const REFUSED: u16 = 403;
+const UNJUDGED: u16 = 500;
+
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
+
+/// Show which ordinal of a StatefulSet writes where, before and after
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ordinance map web.yaml volumes/
+  helm template shop | ordinance map -
+  kubectl get statefulsets,pvc,pv -A -o yaml | ordinance map --output svg > map.svg
+  ordinance map --output json web.yaml | jq -r '.writers[] | select(.exclusive | not).location'
+
+Before is what the manifests say, after is with the policy's patches. A claim is followed to its volume by the
+volume's claimRef, its own volumeName, or its name; else to the volume that it is expected to get (marked *).
+
+Exit codes: 0 nothing refused, 1 something refused, 2 something could not be read or judged.")]
+pub(super) struct MapArgs {
+    /// Files, directories, or `-` for stdin, which is read if nothing is given
+    #[arg(value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// How to draw it
+    #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
+    output: Output,
+    /// Draw with ASCII alone, as where the locale is not UTF-8
+    #[arg(long, env = "ORDINANCE_ASCII", hide_env = true)]
+    #[arg(value_parser = clap::builder::BoolishValueParser::new())]
+    ascii: bool,
+    /// Columns of text; without it those of the terminal, or 80
+    #[arg(long, value_name = "COLUMNS", env = "ORDINANCE_WIDTH", hide_env = true)]
+    width: Option<u16>,
+    /// Where objects are that name no namespace
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        env = "ORDINANCE_NAMESPACE",
+        hide_env = true
+    )]
+    namespace: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+/// How a map is drawn.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Output {
+    /// For a terminal
+    #[default]
+    Text,
+    /// A drawing, in light and dark
+    Svg,
+    /// For scripts: `writers` as they are afterwards, and `before`
+    Json,
+}
+
+pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
+    let state = existing(&args.policy.state, &args.namespace)?;
+    let judged = policies::over(&args.policy, &Limits::default(), &state)?;
+    check::reported(&args.paths, &args.namespace, &judged, common, |report| {
+        complain(report, common.color);
+        let map = map(&state, report, &judged)?;
+        print(&drawn(&map, args, common.color)?)?;
+        Ok(if map.unread.is_empty() { check::exit(report) } else { Exit::Unjudged })
+    })
+}
+
+/// Says what could not be read or judged.
+fn complain(report: &Report<'_>, color: Color) {
+    for Trouble { file, line, column, message, .. } in &report.troubles {
+        output::error(color, &anyhow!("{file}:{line}:{column}: {message}"));
+    }
+    for judgement in report.judgements.iter().filter(|judgement| judgement.code == UNJUDGED) {
+        let Judgement { file, object, message, .. } = judgement;
+        output::error(color, &anyhow!("{file}:{}: {message}", object.line));
+    }
+}
+
+/// What is there before and after.
+fn map(state: &[Manifest], report: &Report<'_>, judged: &Judged) -> Result<Map> {
+    let existing = state.iter().map(|object| Ok(Object::new(object.scope.borrowed(), &*object.json)));
+    let given = report.judgements.iter().map(patched);
+    let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
+    let policy = judged.judge.policy();
+    let keys = |scope: &Scope<'_>, object: &str| {
+        policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
+    };
+    let refused = report.judgements.iter().filter(|judgement| judgement.code == REFUSED).map(refused);
+    Ok(Map { refused: refused.collect(), ..Map::of(&objects, &keys) })
+}
+
+fn patched<'r>(judgement: &'r Judgement<'_>) -> Result<Object<'r>> {
+    let object = judgement.object;
+    let after = applied(&object.json, &judgement.patch).map_err(Error::msg)?;
+    Ok(Object { after: after.into(), ..Object::new(object.scope.borrowed(), &*object.json) })
+}
+
+fn refused(judgement: &Judgement<'_>) -> Refused {
+    Refused { object: judgement.object.scope.clone(), message: judgement.message.clone() }
+}
+
+/// The map in the wanted shape.
+fn drawn(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
+    Ok(match args.output {
+        Output::Json => ordinance_map::json(map).into_bytes(),
+        Output::Svg => ordinance_map::svg(map)?,
+        Output::Text => ordinance_map::text(map, look(args, color)).into_bytes(),
+    })
+}
+
+fn look(args: &MapArgs, color: Color) -> Look {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let terminal = || Some(usize::from(terminal_size::terminal_size_of(io::stdout())?.0.0));
+    let width = args.width.map(usize::from).or_else(terminal).or_else(columns).unwrap_or(COLUMNS);
+    let charset = if args.ascii || !is_utf8() { Charset::Ascii } else { Charset::Unicode };
+    Look { width, is_colored: color.on_stdout(), charset }
+}
+
+/// Whether the locale says so, as libc reads it.
+fn is_utf8() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let locale = said.into_iter().find(|locale| !locale.is_empty()).unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+// === impl MapArgs ===
+
+impl MapArgs {
+    /// Why this can't be run.
+    pub(super) fn conflict(&self) -> Option<&'static str> {
+        check::nothing_given(&self.paths)
+    }
+}
