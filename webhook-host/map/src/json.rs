@@ -1,9 +1,15 @@
 //! The map for scripts: `writers` as they are afterwards, and `before`.
 
-use crate::overlap::Relation;
-use crate::{Bound, Map, Omitted, Pod, Writer};
+use crate::{Bound, Map, Omitted, Pod, Refused, Relation, Writer};
 use serde::Serialize;
-use serde_json::{Value, json};
+
+#[derive(Serialize)]
+struct Document<'m> {
+    writers: Vec<Entry<'m>>,
+    before: Vec<Entry<'m>>,
+    refused: Vec<Refusal<'m>>,
+    omitted: Vec<Span<'m>>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,23 +46,37 @@ struct Overlap<'m> {
     others: usize,
 }
 
+#[derive(Serialize)]
+struct Refusal<'m> {
+    resource: &'m str,
+    namespace: &'m str,
+    name: &'m str,
+    message: &'m str,
+}
+
+/// Ordinals that are left out, both ends included.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Span<'m> {
+    namespace: &'m str,
+    stateful_set: &'m str,
+    from: u64,
+    to: u64,
+}
+
 /// The map as one JSON object, indented, with a line break at its end.
-pub fn json(map: &Map) -> String {
-    let entries = |writers: &'_ [Writer]| writers.iter().map(entry).map(|entry| json!(entry)).collect();
-    let writers: Vec<Value> = entries(&map.after.writers);
-    let before: Vec<Value> = entries(&map.before.writers);
-    let map = json!({
-        "writers": writers,
-        "before": before,
-        "omitted": map.after.omitted.iter().map(omitted).collect::<Vec<_>>(),
-        "refused": map.refused.iter().map(|refused| json!({
-            "resource": refused.object.resource,
-            "namespace": refused.object.namespace,
-            "name": refused.object.name,
-            "message": refused.message,
-        })).collect::<Vec<_>>(),
-    });
-    format!("{map:#}\n")
+///
+/// # Errors
+///
+/// None that is known: all of it can be said in JSON.
+pub fn json(map: &Map) -> serde_json::Result<String> {
+    let document = Document {
+        writers: map.after.writers.iter().map(entry).collect(),
+        before: map.before.writers.iter().map(entry).collect(),
+        refused: map.refused.iter().map(refusal).collect(),
+        omitted: map.after.omitted.iter().map(span).collect(),
+    };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 fn entry(writer: &Writer) -> Entry<'_> {
@@ -69,16 +89,20 @@ fn entry(writer: &Writer) -> Entry<'_> {
         bound: volume.map(|volume| volume.bound == Bound::Named),
         location: writer.location.to_string(),
         exclusive: writer.is_exclusive(),
-        overlap: writer.overlap.as_ref().map(|overlap| Overlap {
-            relation: match overlap.relation {
-                Relation::Equal => "equal",
-                Relation::Inside => "inside",
-                Relation::Around => "around",
-            },
-            with: ordinal(&overlap.with),
-            location: overlap.location.to_string(),
-            others: overlap.others,
-        }),
+        overlap: writer.overlap.as_ref().map(overlap),
+    }
+}
+
+fn overlap(overlap: &crate::Overlap) -> Overlap<'_> {
+    Overlap {
+        relation: match overlap.relation {
+            Relation::Equal => "equal",
+            Relation::Inside => "inside",
+            Relation::Around => "around",
+        },
+        with: ordinal(&overlap.with),
+        location: overlap.location.to_string(),
+        others: overlap.others,
     }
 }
 
@@ -86,11 +110,12 @@ fn ordinal(pod: &Pod) -> Ordinal<'_> {
     Ordinal { namespace: &pod.namespace, stateful_set: &pod.stateful_set, ordinal: pod.ordinal }
 }
 
-fn omitted(omitted: &Omitted) -> Value {
-    json!({
-        "namespace": omitted.namespace,
-        "statefulSet": omitted.stateful_set,
-        "from": omitted.ordinals.start,
-        "to": omitted.ordinals.end.saturating_sub(1),
-    })
+fn refusal(refused: &Refused) -> Refusal<'_> {
+    let Refused { object, message } = refused;
+    Refusal { resource: &object.resource, namespace: &object.namespace, name: &object.name, message }
+}
+
+fn span(omitted: &Omitted) -> Span<'_> {
+    let Omitted { namespace, stateful_set, ordinals } = omitted;
+    Span { namespace, stateful_set, from: ordinals.start, to: ordinals.end.saturating_sub(1) }
 }

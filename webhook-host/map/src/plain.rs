@@ -1,6 +1,7 @@
 //! Foreign text in a drawing: nothing of it moves a cursor, breaks a line, or turns the direction of writing.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use textwrap::core::display_width;
+use unicode_width::UnicodeWidthChar;
 
 /// What stands for what was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) fn ascii(text: &str) -> String {
 
 /// Columns that it takes.
 pub(crate) fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+    display_width(text)
 }
 
 /// The text in so many columns, its middle visibly left out if it is longer.

@@ -31,8 +31,12 @@ pub enum Charset {
 /// Columns that a row needs at least.
 const NARROWEST: usize = 40;
 
-/// Columns of the pods' names at most.
+/// Columns of the pods' names at most, and the part of a row that they may take.
 const POD: usize = 24;
+const POD_SHARE: usize = 3;
+
+/// Columns before the pods: two spaces, `before` or `after`, and spaces up to here.
+const LABEL: usize = 11;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -140,27 +144,29 @@ impl Page {
 
     /// A writer in several rows.
     fn broken(&mut self, start: &str, location: &str, style: Style, said: &str, room: usize) {
-        let indent = " ".repeat(width(start));
-        for (index, line) in wrapped(location, room).iter().enumerate() {
-            let start = if index == 0 { start } else { &indent };
-            self.line(start, Style::new(), line, Style::new());
-        }
-        for line in wrapped(said, room) {
-            self.line(&indent, style, &line, Style::new());
+        let location = wrapped(location, room).into_iter().map(|line| (Style::new(), line));
+        let said = wrapped(said, room).into_iter().map(|line| (style, line));
+        let lines = location.chain(said).filter(|(_, line)| !line.is_empty());
+        for (index, (style, line)) in lines.enumerate() {
+            let start = if index == 0 { start.to_owned() } else { " ".repeat(width(start)) };
+            self.line(&start, style, &line, Style::new());
         }
     }
 
     fn more(&mut self, label: &str, row: &Row<'_>, count: usize, pods: usize) {
-        let pod = self.pod(row);
-        let start =
-            format!("  {label:<9}{pod}{}", " ".repeat(pods - width(&pod) + width(self.signs().arrow)));
-        self.line(&start, DIM, &format!("{count} more like these"), Style::new());
+        let start = format!("  {label:<9}{}", self.pod(row));
+        let start = padded(start, LABEL + pods + width(self.signs().arrow));
+        let room = self.look.width.saturating_sub(width(&start));
+        self.broken(&start, "", DIM, &format!("{count} more like these"), room);
     }
 
     /// The pods of a row, cut.
     fn pod(&self, row: &Row<'_>) -> String {
         match row {
-            Row::One(writer) => plain::cut(&self.shown(&writer.pod.name()), POD, self.ellipsis()),
+            Row::One(writer) => {
+                let columns = POD.min(self.look.width / POD_SHARE);
+                plain::cut(&self.shown(&writer.pod.name()), columns, self.ellipsis())
+            }
             Row::More(_) => self.signs().more.to_owned(),
         }
     }
@@ -182,7 +188,10 @@ impl Page {
 
     fn summary(&mut self, label: &str, said: &str, overlapping: usize) {
         let style = if overlapping == 0 { GREEN } else { RED };
-        self.line(&format!("  {label:<9}"), style, said, BOLD);
+        for (index, line) in wrapped(said, self.look.width - LABEL).iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            self.line(&format!("  {label:<9}"), style, line, BOLD);
+        }
     }
 
     fn remarks(&mut self, map: &Map) {

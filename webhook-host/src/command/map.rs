@@ -32,8 +32,8 @@ Examples:
   kubectl get statefulsets,pvc,pv -A -o yaml | ordinance map --output svg > map.svg
   ordinance map --output json web.yaml | jq -r '.writers[] | select(.exclusive | not).location'
 
-Before is what the manifests say, after is with the policy's patches. A claim is followed to its volume by the
-volume's claimRef, its own volumeName, or its name; else to the volume that it is expected to get (marked *).
+Before is what the manifests say, after is with the policy's patches. A claim is followed to its
+volume by claimRef, volumeName or name, else to the one that it is expected to get (marked *).
 
 Exit codes: 0 nothing refused, 1 something refused, 2 something could not be read or judged.")]
 pub(super) struct MapArgs {
@@ -123,7 +123,7 @@ fn refused(judgement: &Judgement<'_>) -> Refused {
 /// The map in the wanted shape.
 fn drawn(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
     Ok(match args.output {
-        Output::Json => ordinance_map::json(map).into_bytes(),
+        Output::Json => ordinance_map::json(map)?.into_bytes(),
         Output::Svg => ordinance_map::svg(map)?,
         Output::Text => ordinance_map::text(map, look(args, color)).into_bytes(),
     })

@@ -18,7 +18,7 @@ fn every_case_is_drawn_as_its_files_say() {
         check(&case.with_extension("txt"), &text(&map, TERMINAL));
         check(&case.with_extension("ascii.txt"), &text(&map, ASCII));
         if map.after.writers.len() <= FEW {
-            check(&case.with_extension("json"), &json(&map));
+            check(&case.with_extension("json"), &json(&map).unwrap());
         }
         check(&case.with_extension("svg"), &String::from_utf8(svg(&map).unwrap()).unwrap());
     }
@@ -29,7 +29,7 @@ fn every_line_has_room_in_80_columns() {
     for (case, map) in maps() {
         for look in [NARROW, ASCII] {
             for line in text(&map, look).lines() {
-                let width = unicode_width::UnicodeWidthStr::width(line);
+                let width = textwrap::core::display_width(line);
                 assert!(width <= 80, "{}: {width}: {line}", case.display());
             }
         }

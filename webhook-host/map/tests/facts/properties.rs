@@ -145,10 +145,13 @@ proptest! {
         let map = map(&set.to_string());
         let drawing = String::from_utf8(svg(&map).unwrap()).unwrap();
         prop_assert!(roxmltree::Document::parse(&drawing).is_ok(), "{}", drawing);
-        prop_assert!(serde_json::from_str::<Value>(&json(&map)).is_ok());
+        prop_assert!(serde_json::from_str::<Value>(&json(&map).unwrap()).is_ok());
         for charset in [Charset::Unicode, Charset::Ascii] {
             let text = text(&map, Look { width, is_colored: false, charset });
             prop_assert!(!text.contains(|c: char| c.is_control() && c != '\n'));
+            for line in text.lines() {
+                prop_assert!(textwrap::core::display_width(line) <= width.max(40), "{}", line);
+            }
         }
     }
 }
