@@ -4,6 +4,7 @@ mod check;
 mod ci;
 mod cluster;
 mod configuration;
+mod container;
 mod corpus;
 mod files;
 mod fix;

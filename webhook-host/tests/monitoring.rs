@@ -1,0 +1,156 @@
+//! Alerts, the dashboard and the pages ask for metrics that the host has, by labels and values that these have.
+
+use ordinance::judge::Failure;
+use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, StatusLabels, VerdictLabel};
+use ordinance_contract::Operation;
+use ordinance_index::Index;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const ALERTS: &str = include_str!("../../deploy/chart/ordinance/files/alerts.yaml");
+const DASHBOARD: &str = include_str!("../../deploy/chart/ordinance/files/dashboard.json");
+
+/// Pages that name metrics in their text.
+const PAGES: [&str; 2] = [include_str!("../../docs/runbooks.md"), include_str!("../../docs/operations.md")];
+
+/// Labels that whoever scrapes adds to every series.
+const ADDED: [&str; 2] = ["namespace", "pod"];
+
+/// The values of each label of each series.
+type Series = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// Every series that the host can have.
+fn series() -> Series {
+    let metrics = Metrics::new();
+    let route = metrics.route("storage");
+    for verdict in [VerdictLabel::Allow, VerdictLabel::Patch, VerdictLabel::Deny, VerdictLabel::Error] {
+        route.answered(verdict, Operation::Create);
+    }
+    for reason in [ShedReason::Queue, ShedReason::Unavailable, ShedReason::Memory] {
+        route.shed(reason);
+    }
+    route.failed(&Failure::Time { limit_ms: 1 });
+    let index = metrics.index("storage");
+    index.show(&Index::default(), 0);
+    index.unreadable("persistentvolumes");
+    for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
+        metrics.reloaded(Reloaded::Certificate, outcome);
+    }
+    let watch = metrics.watch("persistentvolumes");
+    watch.synced(Duration::ZERO);
+    watch.lists("start");
+    watch.failed("list", "http");
+    metrics.rejected.get_or_create(&StatusLabels { code: 400 }).inc();
+    read(&metrics.text())
+}
+
+fn read(text: &str) -> Series {
+    let mut series = Series::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((sample, _)) = line.rsplit_once(' ') else { continue };
+        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+        let known = series.entry(name.to_owned()).or_default();
+        for (label, value) in matchers(labels.trim_end_matches('}')) {
+            known.entry(label.to_owned()).or_default().insert(value.to_owned());
+        }
+    }
+    series
+}
+
+/// `label="value"`, as many as there are; no value here has a comma.
+fn matchers(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(',').filter_map(|matcher| {
+        let (label, value) = matcher.split_once('=')?;
+        Some((label.trim().trim_end_matches('!'), value.trim_start_matches('~').trim_matches('"')))
+    })
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+/// The series that an expression asks for, each with its matchers.
+fn asked(expression: &str) -> Vec<(&str, &str)> {
+    let starts = expression.match_indices("ordinance_").map(|(at, _)| &expression[at..]);
+    let parts =
+        starts.map(|rest| rest.split_at(rest.find(|letter| !is_of_a_name(letter)).unwrap_or(rest.len())));
+    parts.map(|(name, rest)| (name, braces(rest).unwrap_or_default())).collect()
+}
+
+fn braces(text: &str) -> Option<&str> {
+    Some(text.strip_prefix('{')?.split_once('}')?.0)
+}
+
+/// What sums are taken by.
+fn groupings(expression: &str) -> Vec<&str> {
+    let lists = expression.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
+    lists.flat_map(|(list, _)| list.split(',').map(str::trim)).collect()
+}
+
+fn alerts() -> Vec<String> {
+    let alerts: Vec<Value> = serde_saphyr::from_str(ALERTS).expect("the alerts are YAML");
+    alerts.iter().map(|alert| alert["expr"].as_str().expect("an expression").to_owned()).collect()
+}
+
+fn panels() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let panels = dashboard["panels"].as_array().expect("it has panels").iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("it shows something").iter());
+    targets.map(|target| target["expr"].as_str().expect("an expression").to_owned()).collect()
+}
+
+/// Expressions that are about the host's own series.
+fn expressions() -> Vec<String> {
+    let all = alerts().into_iter().chain(panels());
+    all.filter(|expression| expression.contains("ordinance_")).collect()
+}
+
+#[test]
+fn every_series_that_is_asked_for_is_one_of_the_host() {
+    let (series, mut count) = (series(), 0);
+    for expression in expressions() {
+        for (name, _) in asked(&expression) {
+            assert!(series.contains_key(name), "{name} in {expression}");
+            count += 1;
+        }
+    }
+    assert!(count > 25, "only {count} were looked at");
+}
+
+#[test]
+fn every_matcher_can_match() {
+    let series = series();
+    for expression in expressions() {
+        for (name, labels) in asked(&expression) {
+            for (label, value) in matchers(labels).filter(|(label, _)| !ADDED.contains(label)) {
+                let values = series[name].get(label);
+                assert!(
+                    values.is_some_and(|values| values.contains(value)),
+                    "{label}={value} in {expression}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_taken_by_labels_that_are_there() {
+    let series = series();
+    for expression in expressions() {
+        for label in groupings(&expression).into_iter().filter(|label| !ADDED.contains(label)) {
+            let mut asked = asked(&expression).into_iter();
+            assert!(asked.any(|(name, _)| series[name].contains_key(label)), "{label} in {expression}");
+        }
+    }
+}
+
+#[test]
+fn the_pages_name_no_metric_that_is_not_there() {
+    let series = series();
+    for page in PAGES {
+        for (name, _) in asked(page) {
+            assert!(series.contains_key(name), "{name}");
+        }
+    }
+}
