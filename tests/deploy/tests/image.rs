@@ -1,0 +1,111 @@
+//! The image's recipe, held against what the chart and the workspace say. Nothing is built: that needs a registry.
+
+use ordinance_deploy::{folder, manifest, only};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn file(name: &str) -> PathBuf {
+    folder().join("image").join(name)
+}
+
+/// An instruction: its word, and what follows, with the lines that it goes on in.
+type Instruction = (String, String);
+
+fn instructions() -> Vec<Instruction> {
+    let text =
+        fs::read_to_string(file("Containerfile")).expect("the recipe can be read").replace("\\\n", " ");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let parts = lines.map(|line| line.split_once(' ').expect("an instruction with arguments"));
+    parts.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
+}
+
+/// The instructions of each image, from its `FROM` on.
+fn stages() -> Vec<Vec<Instruction>> {
+    let mut stages: Vec<Vec<Instruction>> = Vec::new();
+    for instruction in instructions() {
+        if instruction.0 == "FROM" {
+            stages.push(Vec::new());
+        }
+        stages.last_mut().expect("FROM comes first").push(instruction);
+    }
+    stages
+}
+
+/// What the image that is run says by a word.
+fn says(word: &str) -> Vec<String> {
+    let last = stages().pop().expect("an image");
+    last.into_iter().filter(|(name, _)| name == word).map(|(_, rest)| rest).collect()
+}
+
+fn pod() -> Value {
+    let objects = manifest().expect("the manifest can be read");
+    only(&objects, "Deployment").expect("there is one")["spec"]["template"]["spec"].clone()
+}
+
+#[test]
+fn the_user_is_the_one_of_the_pods() {
+    let context = &pod()["securityContext"];
+    assert_eq!(says("USER"), [format!("{}:{}", context["runAsUser"], context["runAsGroup"])]);
+}
+
+#[test]
+fn the_ports_are_those_of_the_container() {
+    let container = &pod()["containers"][0];
+    let ports = container["ports"].as_array().expect("ports").iter();
+    let ports: Vec<String> = ports.map(|port| port["containerPort"].to_string()).collect();
+    assert_eq!(says("EXPOSE"), [ports.join(" ")]);
+}
+
+#[test]
+fn the_arguments_of_the_container_follow_the_program() {
+    let container = &pod()["containers"][0];
+    assert_eq!((&container["command"], &container["args"][0]), (&Value::Null, &json!("serve")));
+    let program: Vec<String> =
+        serde_json::from_str(&says("ENTRYPOINT")[0]).expect("a list, so without a shell");
+    let copied = says("COPY").iter().any(|copy| copy.ends_with(&format!("/ordinance {}", program[0])));
+    assert!(program.len() == 1 && copied, "{program:?}");
+    assert_eq!(says("RUN"), [""; 0], "there is no shell to run anything with");
+}
+
+#[test]
+fn the_program_is_built_for_the_glibc_that_it_runs_with() {
+    let bases: Vec<String> = stages().into_iter().map(|stage| stage[0].1.clone()).collect();
+    let release = env!("CARGO_PKG_RUST_VERSION");
+    assert_eq!(
+        bases,
+        [
+            format!("--platform=$BUILDPLATFORM docker.io/library/rust:{release}-bookworm AS build"),
+            // Debian 12 is bookworm.
+            "gcr.io/distroless/cc-debian12:nonroot".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn what_it_is_built_from_is_in_the_checkout() {
+    let root = folder().join("..");
+    let build = instructions().into_iter().find(|(word, _)| word == "RUN").expect("something is built").1;
+    let script = build.split(' ').next().expect("a program");
+    assert!(root.join(script).is_file(), "{script}");
+    assert!(root.join("LICENSE").is_file());
+}
+
+#[test]
+fn no_architecture_is_built_that_there_is_no_image_for() {
+    let ended = Command::new(file("build")).args(["riscv64", "/nowhere"]).output().expect("sh runs it");
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(64), "{said}");
+    assert_eq!(said, "there is no image for riscv64: give amd64 or arm64\n");
+}
+
+#[test]
+fn the_title_and_the_licence_are_those_of_the_workspace() {
+    let labels = says("LABEL").join(" ");
+    assert!(labels.contains(&format!("licenses=\"{}\"", env!("CARGO_PKG_LICENSE"))), "{labels}");
+    let chart =
+        fs::read_to_string(folder().join("chart/ordinance/Chart.yaml")).expect("the chart can be read");
+    let chart: Value = serde_saphyr::from_str(&chart).expect("it is YAML");
+    assert!(labels.contains(chart["description"].as_str().expect("a text")), "{labels}");
+}
