@@ -1,12 +1,12 @@
 //! The chart by Helm's client: installed, upgraded, rolled back and uninstalled, and what is left then.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use ordinance_cluster::{
     Access, Cluster, Helm, Installation, Manifest, Options, Ordinance, Ran, Start, until,
 };
-use ordinance_e2e::{PATIENCE, Scenario, Workshop, mounts, nfs_volume};
+use ordinance_e2e::{PATIENCE, Scenario, Workshop, foreign_kinds, mounts, nfs_volume};
 use std::path::PathBuf;
 
 /// The folder `deploy` of this checkout.
@@ -20,7 +20,30 @@ const RELEASE: &str = "ordinance --namespace=ordinance-system";
 
 /// All of this file.
 pub fn scenarios() -> Vec<Scenario> {
-    vec![Scenario::alone("helm::a_release_comes_and_changes_and_goes_without_a_trace", life)]
+    vec![
+        Scenario::alone("helm::a_release_comes_and_changes_and_goes_without_a_trace", life),
+        Scenario::alone("helm::the_api_server_takes_the_chart_with_every_set_of_values", values),
+    ]
+}
+
+/// No field that the API server does not know, and no condition that it does not compile.
+async fn values(workshop: &Workshop) -> Result<()> {
+    let cluster = workshop.cluster(&Options::default()).await?;
+    let (kubectl, helm) = (cluster.access().kubectl(), cluster.helm());
+    kubectl.ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
+    foreign_kinds(kubectl).await?;
+    let mut sets = 0;
+    for entry in std::fs::read_dir(format!("{DEPLOY}/chart/ordinance/ci"))? {
+        let path = entry?.path();
+        let values = path.display();
+        let line = format!("template {RELEASE} {DEPLOY}/chart/ordinance --values={values}");
+        let rendered = helm.ok(&line).await?;
+        let apply = "apply --dry-run=server --validate=strict --filename=-".split(' ');
+        kubectl.feed(apply, &rendered).await?.ok().with_context(|| values.to_string())?;
+        sets += 1;
+    }
+    ensure!(sets > 5, "only {sets} sets of values");
+    Ok(())
 }
 
 async fn life(workshop: &Workshop) -> Result<()> {

@@ -2,15 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use ordinance_cluster::{Cluster, Options, Shell};
-use ordinance_e2e::{Scenario, Workshop};
+use ordinance_e2e::{Scenario, Workshop, foreign_kinds};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 /// The page.
 const PAGE: &str = include_str!("../../docs/operations.md");
-
-/// What cert-manager's installation has; nothing issues certificates here.
-const CERT_MANAGER: &str = include_str!("cert-manager.yaml");
 
 /// All of this file.
 pub fn scenarios() -> Vec<Scenario> {
@@ -106,14 +103,8 @@ impl Site {
         {
             std::fs::write(folder.path().join(file), text)?;
         }
-        cluster.access().kubectl().apply(CERT_MANAGER).await?.ok()?;
-        let site = Self { cluster, folder };
-        site.cluster
-            .access()
-            .kubectl()
-            .ok("wait crd --all --for=condition=Established --timeout=60s")
-            .await?;
-        Ok(site)
+        foreign_kinds(cluster.access().kubectl()).await?;
+        Ok(Self { cluster, folder })
     }
 
     async fn run(&self, block: &Block) -> Result<()> {

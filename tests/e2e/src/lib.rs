@@ -14,5 +14,5 @@ pub use beside::{Beside, Word};
 pub use node::NodeStage;
 pub use read::{Place, mounts, variables};
 pub use run::{Scenario, run};
-pub use stage::{PATIENCE, Revision, Stage, apply, nfs_set, nfs_volume};
+pub use stage::{PATIENCE, Revision, Stage, apply, foreign_kinds, nfs_set, nfs_volume};
 pub use workshop::Workshop;

@@ -214,6 +214,19 @@ pub async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {
     kubectl.apply(&object.to_string()).await?.ok().map(|_| ())
 }
 
+/// Kinds of cert-manager and the Prometheus Operator, which the chart makes objects of.
+const FOREIGN: &str = include_str!("../foreign.yaml");
+
+/// Makes the API server know the kinds of other operators that the chart makes objects of.
+///
+/// # Errors
+///
+/// What kubectl said.
+pub async fn foreign_kinds(kubectl: &Kubectl) -> Result<()> {
+    kubectl.apply(FOREIGN).await?.ok()?;
+    kubectl.ok("wait crd --all --for=condition=Established --timeout=60s").await.map(|_| ())
+}
+
 fn revision(set: &StatefulSet) -> Option<Revision> {
     let (status, generation) = (set.status.as_ref()?, set.metadata.generation?);
     let seen = status.observed_generation == Some(generation);
