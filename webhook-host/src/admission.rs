@@ -19,7 +19,7 @@ use following::Following;
 use memory::{Admitted, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_index::{Index, TooDeep, TooMany};
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 use stored::{Origin, Stored};
 
@@ -28,7 +28,7 @@ const SEGMENTS_PER_OBJECT: usize = 8;
 
 /// A policy and what it remembers.
 pub struct Admission {
-    policy: Policy,
+    policy: Arc<Policy>,
     memory: RwLock<Memory>,
     /// None without a cluster.
     following: Option<Following>,
@@ -66,13 +66,26 @@ struct Basis {
 
 impl Admission {
     /// A policy that remembers nothing yet.
-    pub fn new(policy: Policy, limits: &Limits) -> Self {
+    pub fn new(policy: impl Into<Arc<Policy>>, limits: &Limits) -> Self {
         Self {
-            policy,
+            policy: policy.into(),
             memory: RwLock::default(),
             following: None,
             holdings: limits.holdings,
             objects: limits.remembered_objects,
+            metrics: IndexMetrics::default(),
+        }
+    }
+
+    /// The same policy, which remembers nothing yet, and shows nothing by any gauge.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self {
+            policy: Arc::clone(&self.policy),
+            memory: RwLock::default(),
+            following: None,
+            holdings: self.holdings,
+            objects: self.objects,
             metrics: IndexMetrics::default(),
         }
     }

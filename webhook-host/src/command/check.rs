@@ -11,6 +11,7 @@ mod progress;
 
 use super::policies::{self, Judged};
 use super::{CommonArgs, Exit, PolicyArgs, print};
+use crate::config::existing;
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::builder::BoolishValueParser;
@@ -86,10 +87,11 @@ enum Output {
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
-    let judged = policies::only_in(&args.policy, &limits, &args.namespace)?;
+    let state = existing(&args.policy.state, &args.namespace)?;
+    let judged = policies::over(&args.policy, &limits, &state)?;
     if args.fix || args.diff {
         let (progress, input) = read(&args.paths, &args.namespace, &judged, common);
-        return fix::run(args, common, &limits, progress, (judged, input));
+        return fix::run(args, common, (&judged, &state), (progress, input));
     }
     reported(&args.paths, &args.namespace, &judged, common, |report| {
         print(told(report, args.output, common).as_bytes())?;

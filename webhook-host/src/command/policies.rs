@@ -38,6 +38,11 @@ pub(super) struct Judged {
 // === impl Judged ===
 
 impl Judged {
+    /// The same policy with a memory that begins again with what exists.
+    pub(super) fn anew(&self, state: &[Manifest]) -> Result<Self> {
+        judged(self.name.clone(), self.judge.anew(), self.on_error, state)
+    }
+
     /// Says what exists, but can't be read by the policy.
     pub(super) fn tell_left_out(&self) {
         for LeftOut { object, reason } in &self.left_out {
@@ -96,12 +101,7 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
 
 /// The one policy that flags choose, over what `--state` names.
 pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
-    only_in(args, limits, NAMESPACE)
-}
-
-/// The same, where objects that name no namespace exist in this one.
-pub(super) fn only_in(args: &PolicyArgs, limits: &Limits, namespace: &str) -> Result<Judged> {
-    over(args, limits, &existing(&args.state, namespace)?)
+    over(args, limits, &existing(&args.state, NAMESPACE)?)
 }
 
 /// The one policy that flags choose, over what exists.

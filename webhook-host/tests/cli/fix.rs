@@ -1,7 +1,7 @@
 //! `ordinance check --fix` and `--diff`: what is written, what is not, and that nothing else changes.
 
 use crate::files::{directory, volume, write};
-use crate::run::{Ended, run, run_in, run_with_input};
+use crate::run::{Ended, run, run_in, run_in_with_input, run_with_input};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,25 @@ fn a_claim_gets_its_mark_after_its_set_is_isolated() {
     let again = run_with_input(&["check", "--output=json"], &text);
     assert_eq!(json_of(&again)["summary"]["patched"], 0, "{text}");
     assert!(text.contains("  annotations:\n    ordinance.dev/sub-path: $(ORDINANCE_POD_NAME)\n"), "{text}");
+}
+
+#[test]
+fn what_exists_is_read_once_and_counts_until_nothing_more_is_written() {
+    let files = directory(&[("web.yaml", &format!("{SET}---\n{}\n", volume("b", "/x")))]);
+    let arguments = ["check", "--fix", "--state", "-", "web.yaml"];
+    let ended = run_in_with_input(files.path(), &arguments, volume("a", "/x").to_string().as_bytes());
+    assert!(text(files.path(), "web.yaml").starts_with(&isolated()), "{ended:?}");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("shares nfs://10.0.0.5/x with PersistentVolume \"a\""), "{}", ended.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_policy_is_loaded_once() {
+    let files = directory(&[("web.yaml", SET)]);
+    let arguments = ["check", "--fix", "--policy", "/dev/stdin", "web.yaml"];
+    let ended = run_in_with_input(files.path(), &arguments, ordinance_builtin::COMPONENT);
+    assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
 }
 
 #[test]

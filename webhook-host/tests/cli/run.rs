@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// How it ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,21 +34,27 @@ pub fn run_in(directory: &Path, arguments: &[&str]) -> Ended {
 }
 
 pub fn end(command: &mut Command) -> Ended {
-    let output = command.output().unwrap();
-    Ended {
-        code: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    ended(command.output().unwrap())
 }
 
 /// Runs it with something to read.
 pub fn run_with_input(arguments: &[&str], input: &str) -> Ended {
-    let mut command = ordinance(arguments);
+    end_with_input(&mut ordinance(arguments), input.as_bytes())
+}
+
+/// The same in a directory.
+pub fn run_in_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Ended {
+    end_with_input(ordinance(arguments).current_dir(directory), input)
+}
+
+fn end_with_input(command: &mut Command, input: &[u8]) -> Ended {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    ended(child.wait_with_output().unwrap())
+}
+
+fn ended(output: Output) -> Ended {
     Ended {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -11,11 +11,12 @@ use super::input::{File, Input};
 use super::judging::Judging;
 use super::progress::Progress;
 use super::{CheckArgs, exit, told};
-use crate::command::policies::{self, Judged};
+use crate::command::policies::Judged;
 use crate::command::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::{Result, bail};
 use ordinance_amend::{Wanted, amend};
+use ordinance_manifests::Manifest;
 use ordinance_report::{Judgement, Report, text};
 use std::collections::BTreeMap;
 use written::Written;
@@ -30,13 +31,13 @@ type Texts = BTreeMap<usize, String>;
 pub(super) fn run(
     args: &CheckArgs,
     common: CommonArgs,
-    limits: &Limits,
-    progress: Progress,
-    (mut judged, mut input): (Judged, Input),
+    (policy, state): (&Judged, &[Manifest]),
+    (progress, mut input): (Progress, Input),
 ) -> Result<Exit> {
     let mut before = Texts::new();
     for _ in 0..ROUNDS {
-        let report = Judging::new(&judged, limits, &progress).report(&input)?;
+        let judged = policy.anew(state)?;
+        let report = Judging::new(&judged, &Limits::default(), &progress).report(&input)?;
         let Amended { texts, left } = Amended::of(&input, &report);
         if texts.is_empty() {
             drop(progress);
@@ -48,9 +49,8 @@ pub(super) fn run(
             return finish(args, common, &report, &left, &written?);
         }
         drop(report);
-        judged = policies::only_in(&args.policy, limits, &args.namespace)?;
         for (position, text) in texts {
-            let old = input.replace(position, text, &args.namespace, &judged.judge);
+            let old = input.replace(position, text, &args.namespace, &policy.judge);
             old.map(|old| before.entry(position).or_insert(old));
         }
         progress.found(input.objects().count());
