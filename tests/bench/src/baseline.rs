@@ -1,7 +1,7 @@
 //! The figures that were kept, to show what a change made better or worse.
 
-use crate::figures::Figures;
 use anyhow::{Context, Result};
+use ordinance_figures::Figures;
 use std::collections::BTreeMap;
 use std::path::Path;
 

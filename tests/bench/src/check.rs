@@ -1,9 +1,9 @@
 //! `ordinance check`: ten thousand manifests, and one, with the start of the process; against the YAML parser alone.
 
 use crate::Effort;
-use crate::figures::{Better, Figure, Figures};
 use anyhow::{Context, Result, bail};
 use granit_parser::Parser;
+use ordinance_figures::{Better, Figure, Figures};
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
@@ -46,7 +46,7 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
         single.push(run(ordinance, &one)?.time.as_secs_f64() * 1e3);
     }
     let mut add = |name, unit, goal, rounds: &[f64]| {
-        figures.add(Figure::new(name, unit, Better::Lower, goal, rounds));
+        figures.add(Figure::measured(name, unit, Better::Lower, goal, rounds));
     };
     add("check, 10 000 manifests", "ms", Some(2_000.0), &all);
     add("check, 10 000 manifests, peak memory", "MB", Some(300.0), &peaks);

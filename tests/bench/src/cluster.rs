@@ -1,7 +1,6 @@
 //! A large cluster: what a verdict costs when many volumes are known, and how soon and in how much memory they are.
 
 use crate::Effort;
-use crate::figures::{Better, Figure, Figures};
 use crate::process::{Identity, Server};
 use anyhow::{Context, Result, ensure};
 use ordinance::admission::Admission;
@@ -11,6 +10,7 @@ use ordinance::limits::Limits;
 use ordinance::review::Review;
 use ordinance_apiserver::ApiServer;
 use ordinance_contract::{Phase, Request, Scope};
+use ordinance_figures::{Better, Figure, Figures};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -51,7 +51,13 @@ fn verdicts(figures: &mut Figures, effort: Effort) -> Result<()> {
     }
     let ratios: Vec<f64> = many.iter().zip(&few).map(|(many, few)| many / few).collect();
     let mut add = |what: &str, unit, goal, rounds: &[f64]| {
-        figures.add(Figure::new(&format!("verdict for a volume, {what}"), unit, Better::Lower, goal, rounds));
+        figures.add(Figure::measured(
+            &format!("verdict for a volume, {what}"),
+            unit,
+            Better::Lower,
+            goal,
+            rounds,
+        ));
     };
     add("among 10", "us", None, &few);
     add("among 100 000", "us", None, &many);
@@ -94,8 +100,8 @@ async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result
         times.push(server.first_verdict.as_secs_f64());
         memory.push(server.resident()? - few);
     }
-    figures.add(Figure::new("sync of 100 000 volumes", "s", Better::Lower, Some(20.0), &times));
-    figures.add(Figure::new(
+    figures.add(Figure::measured("sync of 100 000 volumes", "s", Better::Lower, Some(20.0), &times));
+    figures.add(Figure::measured(
         "resident memory, 100 000 volumes more",
         "MB",
         Better::Lower,

@@ -1,12 +1,12 @@
 //! One evaluation: in Wasm with a fresh instance, against the same policy called natively, on as many threads.
 
 use crate::Effort;
-use crate::figures::{Better, Figure, Figures};
 use anyhow::{Context, Result};
 use ordinance::engine::{Engine, Opened, Policy};
 use ordinance::limits::Limits;
 use ordinance::review::Review;
 use ordinance_contract::{Phase, Request};
+use ordinance_figures::{Better, Figure, Figures};
 use ordinance_policy::Settings;
 use serde_json::Value;
 use std::hint::black_box;
@@ -56,7 +56,7 @@ fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Reque
     }
     let ratios: Vec<f64> = wasm.iter().zip(&native).map(|(wasm, native)| wasm / native).collect();
     let mut add = |what: &str, unit, goal, rounds: &[f64]| {
-        figures.add(Figure::new(
+        figures.add(Figure::measured(
             &format!("evaluation, {}, {what}", point.name),
             unit,
             Better::Lower,

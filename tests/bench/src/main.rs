@@ -7,15 +7,15 @@ mod baseline;
 mod check;
 mod cluster;
 mod evaluation;
-mod figures;
 mod load;
 mod process;
 mod server;
+mod table;
 
 use anyhow::Result;
 use baseline::Baseline;
 use clap::{Parser, Subcommand, ValueEnum};
-use figures::Figures;
+use ordinance_figures::Figures;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -91,8 +91,8 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
 fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
     let baseline = Baseline::read(Path::new(BASELINE))?;
     match arguments.output {
-        Output::Text => println!("{}", figures.table(&baseline)),
-        Output::Json => println!("{}", figures.json()?),
+        Output::Text => println!("{}", table::table(figures, &baseline)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(figures)?),
     }
     if arguments.keep {
         Baseline::write(figures, Path::new(BASELINE))?;

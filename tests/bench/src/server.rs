@@ -1,11 +1,11 @@
 //! Whole servers: throughput, latency, start and memory, each against the same server without a policy.
 
 use crate::Effort;
-use crate::figures::{Better, Figure, Figures, median};
 use crate::load::{self, Target};
 use crate::process::{Identity, Program, Server};
 use anyhow::Result;
 use bytes::Bytes;
+use ordinance_figures::{Better, Figure, Figures, median};
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,13 +44,19 @@ async fn start(figures: &mut Figures, effort: Effort, ordinance: &Path, identity
             Server::start(&Program::Ordinance(ordinance), identity, &Bytes::from_static(REVIEW)).await?;
         times.push(1e3 * server.first_verdict.as_secs_f64());
     }
-    figures.add(Figure::new("exec to first verdict", "ms", Better::Lower, Some(20.0), &times));
+    figures.add(Figure::measured("exec to first verdict", "ms", Better::Lower, Some(20.0), &times));
     Ok(())
 }
 
 fn memory(figures: &mut Figures, idle: f64, loaded: f64) {
-    figures.add(Figure::new("resident memory, idle", "MB", Better::Lower, Some(20.0), &[idle]));
-    figures.add(Figure::new("resident memory, after the load", "MB", Better::Lower, Some(35.0), &[loaded]));
+    figures.add(Figure::measured("resident memory, idle", "MB", Better::Lower, Some(20.0), &[idle]));
+    figures.add(Figure::measured(
+        "resident memory, after the load",
+        "MB",
+        Better::Lower,
+        Some(35.0),
+        &[loaded],
+    ));
 }
 
 /// Throughput and latency, the two servers in turn.
@@ -75,7 +81,7 @@ async fn load(figures: &mut Figures, effort: Effort, ours: &Server, bare: &Serve
 fn compare(figures: &mut Figures, us: &Rounds, them: &Rounds) {
     use Better::{Higher, Lower};
     let mut add = |name: &str, unit, better, goal, rounds: &[f64]| {
-        figures.add(Figure::new(name, unit, better, goal, rounds));
+        figures.add(Figure::measured(name, unit, better, goal, rounds));
     };
     add("throughput, allow-all", "1/s", Higher, None, &them.rate);
     add("throughput, storage policy", "1/s", Higher, None, &us.rate);

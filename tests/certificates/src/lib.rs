@@ -7,13 +7,11 @@ mod api;
 mod caller;
 mod clobber;
 mod fault;
-mod figures;
 mod load;
 mod replica;
 mod trial;
 
 pub use clobber::{first_start, repairs};
 pub use fault::Fault;
-pub use figures::{Better, Figure, Figures};
 pub use load::{Load, Outcome};
 pub use trial::{Rotated, Trial};

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::Parser;
 use ordinance_certs::{Lifetime, Schedule};
-use ordinance_rotation::{Better, Fault, Figures, Load, Rotated, Trial, first_start, repairs};
+use ordinance_figures::{Better, Figure, Figures, median};
+use ordinance_rotation::{Fault, Load, Rotated, Trial, first_start, repairs};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -47,8 +48,8 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
     let at_pace = Schedule::default();
     let repairs = repairs(at_pace, 5, arguments.seed).await?;
     let longest = repairs.into_iter().fold(0.0, f64::max);
-    figures.add("longest repair of an overwritten bundle", "s", longest, 10.0, Better::Lower);
-    figures.add("first start to ready", "s", first_start(at_pace).await?, 10.0, Better::Lower);
+    at_most(&mut figures, "longest repair of an overwritten bundle", "s", 10.0, longest);
+    at_most(&mut figures, "first start to ready", "s", 10.0, first_start(at_pace).await?);
     Ok(figures)
 }
 
@@ -71,13 +72,12 @@ fn trial(arguments: &Arguments) -> Trial {
 #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
 fn under_load(figures: &mut Figures, rotated: &Rotated, wanted: usize) {
     let Rotated { authorities, leaves, outcome } = rotated;
-    figures.add("rotations of the CA", "", *authorities as f64, wanted as f64, Better::Higher);
-    figures.add("rotations of a leaf", "", leaves.len() as f64, 6.0 * wanted as f64, Better::Higher);
-    let sent = outcome.answered.len() + outcome.failed.len();
-    figures.add("requests sent", "", sent as f64, 1.0, Better::Higher);
-    figures.add("requests failed", "", outcome.failed.len() as f64, 0.0, Better::Lower);
+    at_least(figures, "rotations of the CA", wanted as f64, *authorities);
+    at_least(figures, "rotations of a leaf", 6.0 * wanted as f64, leaves.len());
+    at_least(figures, "requests sent", 1.0, outcome.answered.len() + outcome.failed.len());
+    at_most(figures, "requests failed", "", 0.0, outcome.failed.len() as f64);
     outcome.failed.iter().take(5).for_each(|failed| anstream::eprintln!("    {failed}"));
-    figures.add("p99 after a reload over p99 before it", "ms", slower(rotated), 5.0, Better::Lower);
+    at_most(figures, "p99 after a reload over p99 before it", "ms", 5.0, slower(rotated));
 }
 
 /// By how much the second after a reload is slower than the one before it, in milliseconds: the median.
@@ -87,9 +87,7 @@ fn slower(Rotated { leaves, outcome, .. }: &Rotated) -> f64 {
         let before = outcome.p99(*reload - second, *reload)?;
         Some(outcome.p99(*reload, *reload + second)? - before)
     };
-    let mut differences: Vec<f64> = leaves.iter().filter_map(difference).collect();
-    differences.sort_by(f64::total_cmp);
-    differences.get(differences.len() / 2).copied().unwrap_or(f64::NAN)
+    median(&leaves.iter().filter_map(difference).collect::<Vec<f64>>())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "four at most")]
@@ -104,6 +102,15 @@ async fn caught(figures: &mut Figures, trial: &Trial) -> Result<()> {
         );
         anstream::eprintln!("  if {}: {said}", fault.as_str());
     }
-    figures.add("faults caught", "of 4", caught as f64, Fault::ALL.len() as f64, Better::Higher);
+    at_least(figures, "faults caught", Fault::ALL.len() as f64, caught);
     Ok(())
+}
+
+fn at_most(figures: &mut Figures, name: &str, unit: &'static str, goal: f64, value: f64) {
+    figures.add(Figure::exact(name, unit, Better::Lower, goal, value));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of one run")]
+fn at_least(figures: &mut Figures, name: &str, goal: f64, count: usize) {
+    figures.add(Figure::exact(name, "", Better::Higher, goal, count as f64));
 }
