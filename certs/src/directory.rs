@@ -5,7 +5,7 @@
 
 use crate::record::Data;
 use crate::store::{Store, Stored, Version, Written};
-use crate::watched::DATA;
+use crate::watched::{DATA, read_file};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
@@ -43,13 +43,24 @@ impl Directory {
     ///
     /// If one can't be read.
     pub fn load(&self) -> io::Result<Stored> {
-        let Some(version) = self.version()? else {
+        loop {
+            let version = self.version()?;
+            match self.read_version(version.clone()) {
+                // Somebody replaced it meanwhile: another version is there by now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.version()? != version => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn read_version(&self, version: Option<String>) -> io::Result<Stored> {
+        let Some(version) = version else {
             return Ok(Stored { data: Data::new(), version: Version::Absent });
         };
         let mut data = Data::new();
         for entry in fs::read_dir(self.0.join(&version))? {
             let entry = entry?;
-            data.insert(entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?);
+            data.insert(entry.file_name().to_string_lossy().into_owned(), read_file(&entry.path())?);
         }
         Ok(Stored { data, version: Version::At(version) })
     }

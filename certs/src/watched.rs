@@ -42,10 +42,31 @@ pub(crate) struct Watched<const N: usize> {
 
 /// A file that can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}; give a file that this process may read", path.display())]
+#[error("{}: {source}; give {}", path.display(), wanted(source))]
 pub struct Unreadable {
     path: PathBuf,
     source: io::Error,
+}
+
+/// What to give in place of what can't be read.
+fn wanted(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => "a file of certificates or a key",
+        _ => "a file that this process may read",
+    }
+}
+
+// === impl Unreadable ===
+
+impl Unreadable {
+    pub(crate) fn new(path: &Path, source: io::Error) -> Self {
+        Self { path: path.to_owned(), source }
+    }
+
+    /// Which.
+    pub(crate) fn place(&self) -> &str {
+        self.path.to_str().unwrap_or_default()
+    }
 }
 
 // === impl Watched ===
@@ -117,9 +138,15 @@ fn read_each<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], Unrea
     Ok(files)
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// A whole file, if it is none that is mistaken for another.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_from(File::open(path)?)
+}
+
+/// The same of a stream.
+pub(crate) fn read_from(stream: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    stream.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {MAX_BYTES} bytes")));
     }

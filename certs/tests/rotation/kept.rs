@@ -62,3 +62,23 @@ fn keys_are_for_their_owner_and_what_is_gone_leaves_nothing_behind() {
     names.sort();
     assert_eq!(names, ["..data", "..v2", ".lock", "tls.crt"]);
 }
+
+#[test]
+fn whoever_reads_while_others_write_sees_one_version() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = Directory::new(temporary.path());
+    let versions = [data(&issued()), data(&issued())];
+    directory.replace(&versions[0], &Version::Absent).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0..200 {
+                let over = directory.load().unwrap().version;
+                directory.replace(&versions[turn % 2], &over).unwrap();
+            }
+        });
+        for _ in 0..200 {
+            let seen = directory.load().unwrap().data;
+            assert!(versions.contains(&seen), "{:?}", seen.keys());
+        }
+    });
+}
