@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
 /// How far a client's clock may be behind.
-const BACKDATED: Duration = Duration::from_secs(60 * 60);
+pub(crate) const BACKDATED: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of a serial number; RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
@@ -270,7 +270,7 @@ fn every_address() -> Vec<GeneralSubtree> {
 }
 
 /// The names that a CA's constraints permit.
-fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
+pub(crate) fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
     let constraints = certificate.name_constraints().ok().flatten();
     let subtrees = constraints.and_then(|extension| extension.value.permitted_subtrees.as_ref());
     subtrees.into_iter().flatten().filter_map(|subtree| name(&subtree.base)).collect()
@@ -288,7 +288,7 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn address_of(bytes: &[u8]) -> Option<String> {
+pub(crate) fn address_of(bytes: &[u8]) -> Option<String> {
     let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let address = four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()?;
     Some(address.to_string())

@@ -5,7 +5,7 @@
 
 use crate::bundle::Bundle;
 use crate::record::{Record, Unusable};
-use crate::rotation::{Phase, Rotation, RotationError, Sight};
+use crate::rotation::{Asked, Haste, Phase, Rotation, RotationError, Schedule, Sight};
 use crate::store::{Store, Stored, Written};
 use crate::webhooks::{Configuration, Readiness, Webhooks};
 use std::error::Error;
@@ -46,6 +46,9 @@ pub enum KeeperError {
     /// What is stored can't be used.
     #[error("the store of the CA: {0}")]
     Unusable(#[from] Unusable),
+    /// Others were faster, again and again.
+    #[error("the store of the CA: others keep writing it; try again")]
+    Contended,
 }
 
 // === impl Keeper ===
@@ -67,7 +70,7 @@ impl<S: Store, W: Webhooks> Keeper<S, W> {
     ///
     /// If it can't be read, or used.
     pub async fn follow(&mut self) -> Result<(), KeeperError> {
-        let stored = self.store.read().await.map_err(store)?;
+        let stored = self.store.read().await.map_err(unreadable)?;
         if let Some(record) = Record::read(&stored.data, self.rotation.names())? {
             self.rotation.learn(&record);
         }
@@ -93,7 +96,7 @@ impl<S: Store, W: Webhooks> Keeper<S, W> {
 
     async fn step(&mut self, now: SystemTime, readiness: Readiness) -> Result<Step, KeeperError> {
         let configurations = self.webhooks.read().await.map_err(webhooks)?;
-        let stored = self.store.read().await.map_err(store)?;
+        let stored = self.store.read().await.map_err(unreadable)?;
         let record = Record::read(&stored.data, self.rotation.names());
         let shown = shown(&configurations);
         let seen = record.as_ref().map(Option::as_ref);
@@ -106,7 +109,7 @@ impl<S: Store, W: Webhooks> Keeper<S, W> {
     }
 
     async fn write(&mut self, next: Record, over: &Stored) -> Result<Step, KeeperError> {
-        match self.store.write(&next.data(), &over.version).await.map_err(store)? {
+        match self.store.write(&next.data(), &over.version).await.map_err(unreadable)? {
             Written::Conflict => Ok(Step::Lost),
             Written::Done => {
                 self.rotation.learn(&next);
@@ -132,6 +135,34 @@ impl<S: Store, W: Webhooks> Keeper<S, W> {
     }
 }
 
+/// Takes the next step of a stored rotation for somebody who asks for it; none if no CA is stored. Whoever leads goes on
+/// from there.
+///
+/// # Errors
+///
+/// What can't be read, used or written.
+pub async fn ask<S: Store, W: Webhooks>(
+    store: &S,
+    configurations: &W,
+    schedule: Schedule,
+    haste: Haste,
+    now: SystemTime,
+) -> Result<Option<Asked>, KeeperError> {
+    for _ in 0..STEPS {
+        let shown = shown(&configurations.read().await.map_err(webhooks)?);
+        let stored = store.read().await.map_err(unreadable)?;
+        let Some(record) = Record::read_any(&stored.data)? else { return Ok(None) };
+        let rotation = Rotation::new(record.names(), schedule.like(&record));
+        let sight = Sight { now, stored: Ok(Some(&record)), shown: &shown };
+        let asked = rotation.asked(&record, &sight, haste).map_err(RotationError::from)?;
+        let Asked::Step(_, next) = &asked else { return Ok(Some(asked)) };
+        if store.write(&next.data(), &stored.version).await.map_err(unreadable)? == Written::Done {
+            return Ok(Some(asked));
+        }
+    }
+    Err(KeeperError::Contended)
+}
+
 /// What became of one step.
 enum Step {
     Done(Change),
@@ -146,7 +177,7 @@ fn shown(configurations: &[Configuration]) -> Vec<Bundle> {
     webhooks.map(|webhook| Bundle::read(&webhook.bundle)).collect()
 }
 
-fn store(error: impl Error + Send + Sync + 'static) -> KeeperError {
+fn unreadable(error: impl Error + Send + Sync + 'static) -> KeeperError {
     KeeperError::Store(Box::new(error))
 }
 

@@ -3,8 +3,9 @@
 //! A [`Record`] is one value, stored as the data of a Secret or as files of a directory. It is read strictly: whatever is
 //! in it could be served.
 
-use crate::authority::{Authority, Issued, NoAuthority};
+use crate::authority::{Authority, Issued, NoAuthority, permitted};
 use crate::bundle::Bundle;
+use crate::pair::parse;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -112,6 +113,24 @@ impl Record {
         Ok(Some(record))
     }
 
+    /// Reads a record for whatever names its CA signs for; none if no entry of a record is there.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn read_any(data: &Data) -> Result<Option<Self>, Unusable> {
+        if !Self::ENTRIES.iter().any(|name| data.contains_key(*name)) {
+            return Ok(None);
+        }
+        let pem = data.get(CURRENT.certificate).map(Vec::as_slice).unwrap_or_default();
+        Self::read(data, &signed_names(&Bundle::read(pem)))
+    }
+
+    /// The names that its CA signs for.
+    pub fn names(&self) -> Vec<String> {
+        signed_names(&self.signing())
+    }
+
     /// As it is stored.
     pub fn data(&self) -> Data {
         let mut data = Data::new();
@@ -159,6 +178,12 @@ impl Record {
     pub fn changed(self) -> Self {
         Self { generation: self.generation.saturating_add(1), ..self }
     }
+}
+
+/// The names that the first certificate can sign for.
+fn signed_names(bundle: &Bundle) -> Vec<String> {
+    let parsed = bundle.certificates().first().and_then(|certificate| parse(certificate).ok());
+    parsed.map(|certificate| permitted(&certificate)).unwrap_or_default()
 }
 
 fn issued(data: &Data, stem: Stem, names: &[String]) -> Result<Option<Issued>, Unusable> {

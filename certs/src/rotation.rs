@@ -10,10 +10,15 @@
 //! SHRINK   bundle = {current}
 //! ```
 
-use crate::authority::{Authority, AuthorityError, Issued, Lifetime};
+mod asked;
+
+pub use asked::{Asked, Haste, Step};
+
+use crate::authority::{Authority, AuthorityError, BACKDATED, Issued, Lifetime};
 use crate::bundle::Bundle;
 use crate::pair::Validity;
 use crate::record::{Coming, Record, Retired, Unusable};
+use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
 /// Certificates of others that are trusted on, at most, when a record begins.
@@ -46,7 +51,7 @@ pub struct Sight<'a> {
 }
 
 /// Where a rotation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Phase {
     /// Nothing is to be done before the CA is due.
     Steady,
@@ -100,6 +105,16 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// The same where CAs count for as long as the one of a record does, as they were configured to.
+    #[must_use]
+    pub fn like(self, record: &Record) -> Self {
+        let validity = record.current.validity();
+        let lifetime = validity.map(|Validity { not_before, not_after }| {
+            not_after.duration_since(not_before + BACKDATED).unwrap_or_default()
+        });
+        Self { authority: lifetime.map_or(self.authority, Lifetime), ..self }
+    }
+
     /// When a CA is to be replaced.
     fn due(&self, certificate: Validity) -> SystemTime {
         certificate.not_after - self.authority.0 / 3
@@ -292,14 +307,20 @@ impl Rotation {
         if stored.previous.is_some() || now < trusted.since + self.schedule.wait {
             return None;
         }
-        let previous = Retired { bundle: stored.signing(), until: self.schedule.drained(now) };
-        Some(Record {
+        Some(self.with_switched(stored, next, now))
+    }
+
+    /// The record in which `next` signs, and whatever may have signed before is still trusted.
+    fn with_switched(&self, stored: &Record, next: &Coming, now: SystemTime) -> Record {
+        let mut bundle = stored.previous.as_ref().map(|previous| previous.bundle.clone()).unwrap_or_default();
+        bundle.extend(&stored.signing());
+        Record {
             generation: stored.generation,
-            previous: Some(previous),
+            previous: Some(Retired { bundle, until: self.schedule.drained(now) }),
             current: next.issued.clone(),
             confirmed_at: next.confirmed_at,
             next: None,
-        })
+        }
     }
 }
 
