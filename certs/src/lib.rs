@@ -11,6 +11,7 @@ mod clients;
 pub mod cluster;
 mod directory;
 mod files;
+pub mod inspect;
 mod keeper;
 mod leaf;
 mod pair;
@@ -18,6 +19,7 @@ mod record;
 mod rotation;
 mod served;
 mod store;
+mod trust;
 mod watched;
 mod webhooks;
 

@@ -189,6 +189,12 @@ impl Key {
         }
     }
 
+    /// Whether it is a certificate's.
+    pub(crate) fn is_of(&self, certificate: &CertificateDer<'_>) -> bool {
+        let (Some(own), Ok(certificate)) = (self.0.public_key(), parse(certificate)) else { return false };
+        own.as_ref() == certificate.tbs_certificate.subject_pki.raw
+    }
+
     pub(crate) fn from_der(der: PrivateKeyDer<'static>) -> Result<Self, KeyError> {
         let signing = provider().key_provider.load_private_key(der);
         signing.map(Self).map_err(|error| KeyError::Kind(error.to_string()))

@@ -32,6 +32,8 @@ pub enum Kind {
 pub struct Webhook {
     /// Its name.
     pub name: String,
+    /// The name by which it is called; none if there is none to see.
+    pub host: Option<String>,
     /// `caBundle`, PEM.
     pub bundle: Vec<u8>,
     /// What becomes of a request that nobody answers: `Fail` or `Ignore`.

@@ -4,6 +4,7 @@
 use crate::cluster::written;
 use crate::store::Written;
 use crate::webhooks::{Configuration, Kind, Webhook, Webhooks};
+use http::Uri;
 use k8s_openapi::ByteString;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
@@ -43,6 +44,14 @@ struct Found {
 #[serde(rename_all = "camelCase")]
 struct ClientConfig {
     ca_bundle: Option<ByteString>,
+    service: Option<Service>,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    name: String,
+    namespace: String,
 }
 
 // === impl Configurations ===
@@ -88,6 +97,7 @@ fn configuration(kind: Kind, name: &str, object: &DynamicObject) -> kube::Result
     let intended = intended(object);
     let webhook = |found: Found| Webhook {
         intended_policy: intended.get(&found.name).cloned(),
+        host: found.client_config.host(),
         bundle: found.client_config.ca_bundle.unwrap_or_default().0,
         failure_policy: found.failure_policy,
         name: found.name,
@@ -98,6 +108,19 @@ fn configuration(kind: Kind, name: &str, object: &DynamicObject) -> kube::Result
         version: object.metadata.resource_version.clone().unwrap_or_default(),
         webhooks: found.into_iter().map(webhook).collect(),
     })
+}
+
+// === impl ClientConfig ===
+
+impl ClientConfig {
+    /// The name that the certificate must be for.
+    fn host(&self) -> Option<String> {
+        match (&self.service, &self.url) {
+            (Some(Service { name, namespace }), _) => Some(format!("{name}.{namespace}.svc")),
+            (None, Some(url)) => Some(url.parse::<Uri>().ok()?.host()?.trim_matches(['[', ']']).to_owned()),
+            (None, None) => None,
+        }
+    }
 }
 
 /// Only what the API server knows is taken for a policy: an annotation must not make every write fail.

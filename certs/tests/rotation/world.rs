@@ -153,6 +153,7 @@ impl World {
 fn webhook(name: &str) -> Webhook {
     Webhook {
         name: name.to_owned(),
+        host: None,
         bundle: Vec::new(),
         failure_policy: "Ignore".to_owned(),
         intended_policy: Some("Fail".to_owned()),

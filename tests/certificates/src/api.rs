@@ -38,6 +38,7 @@ impl Api {
             version: "0".to_owned(),
             webhooks: vec![Webhook {
                 name: "one".to_owned(),
+                host: None,
                 bundle: Vec::new(),
                 failure_policy: "Ignore".to_owned(),
                 intended_policy: Some("Fail".to_owned()),
