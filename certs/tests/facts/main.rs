@@ -2,7 +2,9 @@
 
 mod authority;
 mod clients;
+mod folder;
 mod handshake;
+mod inspect;
 mod reload;
 mod signer;
 mod volume;
