@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, all else to stderr. Exit codes are those of [`Exit`].
 
+mod certs;
 mod check;
 mod component;
 mod generate;
@@ -32,6 +33,7 @@ Examples:
   ordinance serve --self-signed --listen 127.0.0.1:8443
   ordinance review request.json --phase validate --state cluster.yaml
   ordinance map web.yaml volumes/
+  ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
 Exit codes: 0 nothing refused, 1 something refused, 2 could not judge, 64 bad usage.")]
@@ -66,6 +68,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
     Map(map::MapArgs),
+    Certs(Box<certs::CertsArgs>),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Component(component::ComponentArgs),
@@ -147,6 +150,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
         Command::Map(args) => map::run(args, common),
+        Command::Certs(args) => certs::run(args, common),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
         Command::Component(args) => component::run(args),
@@ -168,6 +172,7 @@ impl Command {
             Self::Check(args) => args.conflict(),
             Self::Map(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
+            Self::Certs(args) => args.conflict(),
             _ => None,
         }
     }
@@ -211,6 +216,11 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
+    /// Every command, and every command of one.
+    fn all(command: &clap::Command) -> Vec<clap::Command> {
+        command.get_subcommands().flat_map(|own| [vec![own.clone()], all(own)].concat()).collect()
+    }
+
     #[test]
     fn the_definition_holds_together() {
         definition().debug_assert();
@@ -218,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_flag_has_its_variable() {
-        for command in definition().get_subcommands() {
+        for command in all(&definition()) {
             for flag in command.get_arguments().filter(|argument| !argument.is_positional()) {
                 let long = flag.get_long().expect("every flag has a long form");
                 let expected = format!("ORDINANCE_{}", long.to_uppercase().replace('-', "_"));
@@ -230,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_command_has_examples() {
-        for command in definition().get_subcommands() {
+        for command in all(&definition()) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Examples:\n  "), "{}", command.get_name());
         }

@@ -15,12 +15,13 @@ mod state;
 pub mod units;
 
 pub use args::ServeArgs;
+pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
 };
 pub use layers::{Layers, Source};
 pub use policy::{PolicyConfig, settings};
-pub use selfmanaged::{SelfManaged, SelfManagedFile};
+pub use selfmanaged::{SelfManaged, SelfManagedFile, self_managed};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use state::{NAMESPACE, existing};
 

@@ -25,7 +25,7 @@ Examples:
   ordinance man serve > ordinance-serve.1")]
 pub(super) struct ManArgs {
     /// The command; without it the page of the whole
-    #[arg(value_parser = ["check", "serve", "review", "schema", "version", "component", "completions", "man"])]
+    #[arg(value_parser = ["check", "serve", "review", "certs", "schema", "version", "component", "completions", "man"])]
     command: Option<String>,
 }
 

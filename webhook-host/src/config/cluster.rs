@@ -16,7 +16,7 @@ pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<Acce
             let fault = "this is no pod with a service account; give --kubeconfig FILE, or --no-cluster";
             return Err(Fault::new(place("source"), fault));
         }
-        ClusterSource::Kubeconfig => Some(kubeconfig(&config.cluster, place)?),
+        ClusterSource::Kubeconfig => Some(named(&config.cluster, place)?),
     };
     if config.cluster.context.is_some() && !matches!(access, Some(Access::Kubeconfig { .. })) {
         return Err(Fault::new(place("context"), "contexts are in a kubeconfig; give --kubeconfig FILE too"));
@@ -38,14 +38,26 @@ pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
     }
 }
 
-fn kubeconfig(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Result<Access, Fault> {
+fn named(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Result<Access, Fault> {
     let Some(file) = &cluster.kubeconfig else {
         return Err(Fault::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
     };
-    let kubeconfig = Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
-    let context = cluster.context.clone();
-    check(&kubeconfig, context.as_deref(), place)?;
-    Ok(Access::Kubeconfig { kubeconfig: Box::new(kubeconfig), context })
+    let read = Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
+    kubeconfig(read, cluster.context.as_deref(), place)
+}
+
+/// The way that a kubeconfig leads, by one of its contexts or its current one; `place` names the fields in faults.
+///
+/// # Errors
+///
+/// There is no such context.
+pub fn kubeconfig(
+    kubeconfig: Kubeconfig,
+    context: Option<&str>,
+    place: impl Fn(&'static str) -> String,
+) -> Result<Access, Fault> {
+    check(&kubeconfig, context, place)?;
+    Ok(Access::Kubeconfig { kubeconfig: Box::new(kubeconfig), context: context.map(str::to_owned) })
 }
 
 /// Whether there is such a context.

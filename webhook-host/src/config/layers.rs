@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// More than any configuration has.
-const FILE_BYTES: usize = 1024 * 1024;
+pub(super) const FILE_BYTES: usize = 1024 * 1024;
 
 /// The fields of the file that are paths; `*` stands for any name.
 const PATHS: [&[&str]; 8] = [

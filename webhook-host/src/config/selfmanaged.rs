@@ -1,11 +1,12 @@
 //! A CA that the host keeps itself, in a cluster: where it is, who is to trust it, and how long what takes.
 
-use super::Fault;
-use super::layers::Layers;
+use super::layers::{FILE_BYTES, Layers};
 use super::units::Span;
+use super::{Fault, read};
 use ordinance_certs::{Lifetime, Schedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Duration;
 
 /// A leaf is to be renewed, and its CA rotated, in its life; less would come to nothing.
@@ -65,6 +66,16 @@ pub struct SelfManaged {
     pub webhooks: Vec<String>,
     /// How long what takes.
     pub schedule: Schedule,
+}
+
+/// What a configuration file says of it.
+///
+/// # Errors
+///
+/// The file can't be read, or is no configuration.
+pub fn self_managed(path: &Path) -> Result<SelfManagedFile, Fault> {
+    let text = read::text(path, FILE_BYTES)?;
+    Ok(Layers::of_file(path, &text)?.config()?.certificate.self_managed)
 }
 
 // === impl SelfManagedFile ===

@@ -1,5 +1,6 @@
 //! The real binary, as people and scripts use it: what it prints, where, and how it exits.
 
+mod certs;
 mod check;
 mod ci;
 mod cluster;
