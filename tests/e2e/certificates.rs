@@ -1,6 +1,9 @@
 //! A CA of Ordinance's own: made at the first start, rotated while objects are created, and trusted again whoever edits or
 //! deletes what trusts it.
 
+mod by_hand;
+mod killed;
+
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
@@ -34,6 +37,9 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::alone("certificates::a_bundle_that_somebody_overwrites_is_repaired", clobbered),
         Scenario::alone("certificates::configurations_that_come_back_are_trusted_again", deleted),
         Scenario::alone("certificates::an_upgrade_by_helm_loosens_nothing", upgrade),
+        Scenario::alone("certificates::the_manifest_applied_again_loosens_for_a_moment", again),
+        Scenario::alone("certificates::the_command_shows_verifies_and_rotates", by_hand::command),
+        Scenario::alone("certificates::a_leader_killed_in_a_rotation_costs_no_request", killed::leader),
     ]
 }
 
@@ -47,9 +53,25 @@ async fn first_start(workshop: &Workshop) -> Result<()> {
     let _ordinance = Ordinance::stand(&cluster, installation.clone()).await?;
     ensure!(begun.elapsed() < SOON, "two replicas took {:?} to be ready", begun.elapsed());
     closed(access).await?;
-    is_refused(access).await?;
-    access.kubectl().apply(&installation.manifest.whole()).await?.ok()?;
-    closed(access).await.context("after the manifest was applied again")
+    is_refused(access).await
+}
+
+/// Whoever leads takes notice of what `kubectl apply` has written, and writes what was meant.
+async fn again(workshop: &Workshop) -> Result<()> {
+    let cluster = workshop.cluster(&Options::default()).await?;
+    let _ordinance = installed(workshop, &cluster, &json!({}), 2).await?;
+    let (access, manifest) = (cluster.access(), workshop.installation()?.manifest);
+    let (before, trusted) = (generation(access).await?, bundles(access).await?);
+    let begun = Instant::now();
+    access.kubectl().apply(&manifest.whole()).await?.ok()?;
+    closed(access).await?;
+    ensure!(begun.elapsed() < SOON, "the repair took {:?}", begun.elapsed());
+    let twice: Vec<i64> = before.iter().map(|generation| generation + 2).collect();
+    let after = generation(access).await?;
+    ensure!(after == twice, "loosened and repaired would be {twice:?}, and not {after:?}");
+    ensure!(bundles(access).await? == trusted, "the manifest took bundles away");
+    create(access, "first", "/srv/www").await?;
+    is_refused(access).await
 }
 
 async fn rotation(workshop: &Workshop) -> Result<()> {
@@ -243,9 +265,11 @@ async fn intended(access: &Access) -> Result<BTreeMap<String, Value>> {
     Ok(intended)
 }
 
-async fn generation(access: &Access) -> Result<Vec<Value>> {
+/// How often the webhooks of each configuration were written.
+async fn generation(access: &Access) -> Result<Vec<i64>> {
     let configurations = configurations(access).await?;
-    Ok(configurations.iter().map(|found| found["metadata"]["generation"].clone()).collect())
+    let generation = |found: &Value| found["metadata"]["generation"].as_i64().context("no generation");
+    configurations.iter().map(generation).collect()
 }
 
 /// Every `caBundle` as PEM.

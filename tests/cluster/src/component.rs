@@ -51,6 +51,12 @@ impl Component {
         Ok(())
     }
 
+    /// Its process id; none while it does not run.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Whether it was started, and neither killed nor asked to end since.
     #[must_use]
     pub fn is_started(&self) -> bool {
