@@ -74,7 +74,10 @@ pub struct Mismatch;
 
 /// A moment, printed for people in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(i64);
+pub struct Moment(SystemTime);
+
+/// The last second of the year 9999, after which nothing can be written down.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 // === impl Pair ===
 
@@ -215,14 +218,13 @@ fn describe(error: &PemError) -> String {
 
 impl From<SystemTime> for Moment {
     fn from(time: SystemTime) -> Self {
-        let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Self(i64::try_from(seconds).unwrap_or(i64::MAX))
+        Self(time.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST))
     }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = ASN1Time::from_timestamp(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{}", time.to_datetime())
+        let text = humantime::format_rfc3339_seconds(self.0).to_string();
+        write!(f, "{} UTC", text.trim_end_matches('Z').replace('T', " "))
     }
 }
