@@ -13,7 +13,7 @@ use crate::rotation::{Asked, Haste, Phase, Rotation, RotationError, Schedule, Si
 use crate::store::{Version, Written};
 use crate::trust::{Refusal, accepts};
 use crate::watched::{Unreadable, read_file};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -137,6 +137,11 @@ pub enum FolderError {
         /// What was asked for.
         wanted: String,
     },
+    /// Nobody can be called so.
+    #[error(
+        "--dns-name: {0:?} is neither a DNS name nor an address; give e.g. ordinance.ordinance-system.svc"
+    )]
+    Name(String),
     /// There is nothing to sign for.
     #[error("--dns-name: there is no name in it; give DNS names and IP addresses")]
     Nameless,
@@ -356,6 +361,9 @@ impl Kept {
         let names = normal(&wish.names);
         if names.is_empty() {
             return Err(FolderError::Nameless);
+        }
+        if let Some(name) = names.iter().find(|name| ServerName::try_from(name.as_str()).is_err()) {
+            return Err(FolderError::Name(name.clone()));
         }
         let mut rotation = Rotation::new(names, schedule(wish, &Data::new(), wait)?);
         let begun = rotation.step(&Sight { now, stored: Ok(None), shown: &[] })?;

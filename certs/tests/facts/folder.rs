@@ -235,6 +235,9 @@ fn other_names_want_another_directory() {
     let told = "signs for localhost, ordinance.system.svc, not for localhost, ::1; give the same names, or another directory";
     assert!(said.ends_with(told), "{said}");
     assert!(matches!(Scene::new().try_issue(&["", " "]), Err(FolderError::Nameless)));
+    for name in ["no name", "*.svc", "a..b", "\u{1b}"] {
+        assert!(matches!(Scene::new().try_issue(&[name]), Err(FolderError::Name(_))), "{name}");
+    }
 }
 
 #[test]
