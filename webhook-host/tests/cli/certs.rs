@@ -167,7 +167,7 @@ fn what_can_not_be_read_or_asked_is_exit_2_with_a_way_out() {
         (&["show", "--dir", "nowhere"], "error: nowhere: No such file or directory"),
         (&["rotate", "--dir", "nowhere"], "error: nowhere: holds no CA; "),
         (&["issue", "--dir", "tls", "--lifetime", "1000y"], "error: --lifetime: "),
-        (&["issue", "--dir", "tls", "--dns-name", "no name"], "error: "),
+        (&["issue", "--dir", "tls", "--dns-name", "no name"], "error: --dns-name: \"no name\" is neither"),
         (&["show", "--connect", &closed], &format!("error: {closed}: Connection refused")),
         (&["show", "--kubeconfig", "nowhere"], "error: --kubeconfig: "),
     ] {
@@ -186,6 +186,7 @@ fn bad_usage_of_certs_exits_with_64() {
         (&["certs", "show", "--connect", "localhost"], "write e.g. 127.0.0.1:8443"),
         (&["certs", "show", "--secret", "ordinance-ca"], "names no Secret"),
         (&["certs", "show", "--at", "tomorrow"], "is no moment"),
+        (&["certs", "rotate", "--dir", "a", "--wait", "1000y"], "give at most 7days"),
         (&["certs", "rotate", "--trusted"], "--trusted is about a directory"),
         (&["certs", "rotate", "--dir", "a", "--secret", "a/b"], "--dir and --secret are two CAs"),
     ] {

@@ -41,7 +41,7 @@ pub(super) struct RotateArgs {
     #[arg(long, env = "ORDINANCE_FORCE", hide_env = true, value_parser = BoolishValueParser::new())]
     force: bool,
     /// How long clients may go on with a caBundle that was replaced [default: 5m]
-    #[arg(long, value_name = "TIME", env = "ORDINANCE_WAIT", hide_env = true, value_parser = Span::parse)]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_WAIT", hide_env = true, value_parser = wait)]
     wait: Option<Duration>,
     /// How to tell what was done
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
@@ -49,6 +49,9 @@ pub(super) struct RotateArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
 }
+
+/// No API server goes on with what it has read for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// For scripts.
 #[derive(Serialize)]
@@ -179,6 +182,18 @@ impl Ways {
             ),
         }
     }
+}
+
+/// As clap wants it.
+fn wait(text: &str) -> Result<Duration, String> {
+    let wait = Span::parse(text)?;
+    if wait > LONGEST_WAIT {
+        return Err(format!(
+            "`{text}` is too long; give at most {}",
+            humantime::format_duration(LONGEST_WAIT)
+        ));
+    }
+    Ok(wait)
 }
 
 fn rest(until: SystemTime, now: SystemTime) -> String {
