@@ -58,6 +58,10 @@ pub fn amend(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let objects: Vec<Manifest> = ordinance_manifests::read(&text, "default").into_iter().flatten().collect();
     let wanted: Vec<Wanted> = objects.iter().map(additions).collect();
+    for (object, wanted) in objects.iter().zip(&wanted) {
+        // What can't be shown is said, and nothing else happens.
+        let _ = ordinance_amend::splices(&text, object, &wanted.changes);
+    }
     let Ok(amended) = ordinance_amend::amend(&text, &wanted) else { return };
     let after: Vec<Manifest> =
         ordinance_manifests::read(&amended.text, "default").into_iter().flatten().collect();

@@ -27,7 +27,7 @@ struct List {
 
 /// What is seen of a style.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     unit: Option<usize>,
     list: Option<List>,
 }
@@ -36,10 +36,7 @@ struct Seen {
 pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
     let near = || std::iter::once(id).chain(tree.ancestors(id));
     let seen = near().fold(Seen::default(), |seen, id| seen.or_else(|| Seen::at(tree, id)));
-    let seen = match seen {
-        Seen { unit: Some(_), list: Some(_) } => seen,
-        _ => tree.nodes().fold(seen, |seen, (id, _)| seen.or_else(|| Seen::at(tree, id))),
-    };
+    let seen = seen.or_else(|| *tree.seen.get_or_init(|| Seen::anywhere(tree)));
     let unit = seen.unit.unwrap_or(2);
     let has_quoted_keys =
         near().find(|id| tree.node(*id).is_mapping()).is_some_and(|id| tree.has_quoted_keys(id));
@@ -59,6 +56,11 @@ impl Seen {
         }
         let other = other();
         Self { unit: self.unit.or(other.unit), list: self.list.or(other.list) }
+    }
+
+    /// What is seen first in the text.
+    fn anywhere(tree: &Tree<'_>) -> Self {
+        tree.ids().fold(Self::default(), |seen, id| seen.or_else(|| Self::at(tree, id)))
     }
 
     /// What a mapping shows by the blocks in it.
@@ -143,7 +145,7 @@ fn after_dashes(tree: &Tree<'_>, at: usize) -> Option<usize> {
 }
 
 fn unclear(tree: &Tree<'_>, id: Id) -> Reason {
-    Reason::Layout { line: lines::number(tree.text, tree.node(id).span.start) }
+    Reason::Layout { line: tree.line(tree.node(id).span.start) }
 }
 
 /// Adds members at the end of a mapping.
@@ -208,7 +210,7 @@ fn insert(
     let text = tree.text;
     let begins_line = at > 0 && text[..at].ends_with('\n');
     if !begins_line && !is_rest_of_line(tree, at) {
-        return Err(Reason::Layout { line: lines::number(text, at) });
+        return Err(Reason::Layout { line: tree.line(at) });
     }
     let mut next = if begins_line { at } else { lines::next(text, at) };
     while comments.is_some_and(|column| is_comment(text, next, column)) {

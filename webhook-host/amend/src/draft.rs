@@ -21,8 +21,8 @@ pub(crate) struct Draft<'t, 'a> {
     pub(crate) members: BTreeMap<Id, Vec<(String, Value)>>,
     /// The elements of lists that get new ones.
     pub(crate) slots: BTreeMap<Id, Vec<Slot>>,
-    /// What was inserted into lists, for each way to them.
-    insertions: BTreeMap<Id, Vec<(Way, Inserted)>>,
+    /// What was inserted into lists.
+    insertions: BTreeMap<Id, Insertions>,
     /// The objects that change something which is written for several places, and what.
     pub(crate) repeated: BTreeMap<usize, String>,
     /// Whether the steps that were followed last lead to such a place.
@@ -36,11 +36,19 @@ pub(crate) enum Slot {
     New(Value),
 }
 
-/// Elements in their order, each with its place.
-type Inserted = Vec<(usize, Value)>;
+/// What was inserted into a list, to which several ways may lead.
+#[derive(Debug, Default)]
+struct Insertions {
+    /// The way that was followed first; by the others the same is inserted, or nothing.
+    leader: Option<Way>,
+    /// Each element with its place, in the order in which they were inserted.
+    elements: Vec<(usize, Value)>,
+    /// How many of them, by the way to the list.
+    done: BTreeMap<Way, usize>,
+}
 
 /// A way to what an anchor writes for several places.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Way {
     object: usize,
     /// A JSON pointer.
@@ -247,20 +255,18 @@ impl<'t, 'a> Draft<'t, 'a> {
         value: &Value,
     ) -> Result<(), Reason> {
         let way = self.way(object, change);
-        let length = self.tree.items(id).len() + self.inserted(id, &way).map_or(0, Vec::len);
-        let index = index(step, length).ok_or_else(|| change.unexpected("a longer list"))?;
-        let ways = self.insertions.entry(id).or_default();
-        let place = ways.iter().position(|(other, _)| *other == way).unwrap_or(ways.len());
-        if place == ways.len() {
-            ways.push((way, Vec::new()));
-        }
-        ways[place].1.push((index, value.clone()));
-        let done = ways[place].1.len();
-        if place > 0 {
-            let is_alike = ways[0].1.get(done - 1) == ways[place].1.last();
+        let insertions = self.insertions.entry(id).or_default();
+        let leads = *insertions.leader.get_or_insert_with(|| way.clone()) == way;
+        let done = insertions.done.entry(way).or_default();
+        let element = index(step, self.tree.items(id).len() + *done).map(|index| (index, value.clone()));
+        let element = element.ok_or_else(|| change.unexpected("a longer list"))?;
+        *done += 1;
+        if !leads {
+            let is_alike = insertions.elements.get(*done - 1) == Some(&element);
             return is_alike.then_some(()).ok_or_else(|| Reason::Repeated { field: field(change.path()) });
         }
-        self.slots_mut(id).insert(index, Slot::New(value.clone()));
+        insertions.elements.push(element.clone());
+        self.slots_mut(id).insert(element.0, Slot::New(element.1));
         Ok(())
     }
 
@@ -270,11 +276,6 @@ impl<'t, 'a> Draft<'t, 'a> {
             (true, Some((path, _))) => Way { object, path: path.to_owned() },
             _ => Way::default(),
         }
-    }
-
-    /// What was inserted into a list that was reached in one way.
-    fn inserted(&self, id: Id, way: &Way) -> Option<&Inserted> {
-        self.insertions.get(&id)?.iter().find(|(other, _)| other == way).map(|(_, inserted)| inserted)
     }
 
     fn slots_mut(&mut self, id: Id) -> &mut Vec<Slot> {

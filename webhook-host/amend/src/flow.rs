@@ -4,7 +4,7 @@ use crate::lines;
 use crate::reason::Reason;
 use crate::scalar::{Quotes, text_as, written};
 use crate::splice::Splice;
-use crate::tree::{Id, Kind, Tree};
+use crate::tree::{Id, Tree};
 use serde_json::Value;
 
 /// How a collection is written between its brackets.
@@ -18,6 +18,9 @@ pub(crate) struct Style {
     /// Inside of the braces of a mapping.
     pad: &'static str,
 }
+
+/// How many parts of a collection are looked at for how it is written.
+const NEAR: usize = 32;
 
 /// A new member or element.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +44,7 @@ pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
     let near = || {
         let chain = std::iter::once(id).chain(tree.ancestors(id));
         chain
-            .flat_map(|id| std::iter::once(id).chain(children(tree, id)))
+            .flat_map(|id| std::iter::once(id).chain(children(tree, id).take(NEAR)))
             .filter(|id| tree.node(*id).is_flow())
     };
     let mapping = near().find(|id| !tree.entries(*id).is_empty());
@@ -55,23 +58,19 @@ pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
     }
 }
 
-/// The values of a mapping, the elements of a list.
-fn children(tree: &Tree<'_>, id: Id) -> Vec<Id> {
-    match &tree.node(id).kind {
-        Kind::Mapping { entries, .. } => entries.iter().map(|(_, value)| *value).collect(),
-        Kind::Sequence { items, .. } => items.clone(),
-        _ => Vec::new(),
-    }
+/// What a collection consists of: each member from its key to its value, each element.
+fn parts<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = (Id, Id)> + 't {
+    tree.entries(id).iter().copied().chain(tree.items(id).iter().map(|item| (*item, *item)))
 }
 
-/// Where each child begins and ends; a member begins with its key.
-fn extents(tree: &Tree<'_>, id: Id) -> Vec<(usize, usize)> {
-    let extent = |first: Id, last: Id| (tree.node(first).start, tree.node(last).end);
-    match &tree.node(id).kind {
-        Kind::Mapping { entries, .. } => entries.iter().map(|(key, value)| extent(*key, *value)).collect(),
-        Kind::Sequence { items, .. } => items.iter().map(|item| extent(*item, *item)).collect(),
-        _ => Vec::new(),
-    }
+/// The values of a mapping, the elements of a list.
+fn children<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = Id> + 't {
+    parts(tree, id).map(|(_, value)| value)
+}
+
+/// Where each part begins and ends.
+fn extents<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = (usize, usize)> + 't {
+    parts(tree, id).map(|(first, last)| (tree.node(first).start, tree.node(last).end))
 }
 
 /// What is between the first key that has a value and that value.
@@ -86,8 +85,8 @@ fn colon(tree: &Tree<'_>, id: Id) -> Option<String> {
 
 /// What is between two children in one line.
 fn comma(tree: &Tree<'_>, id: Id) -> Option<String> {
-    let extents = extents(tree, id);
-    let mut between = extents.windows(2).filter_map(|pair| tree.text.get(pair[0].1..pair[1].0));
+    let pairs = extents(tree, id).zip(extents(tree, id).skip(1)).take(NEAR);
+    let mut between = pairs.filter_map(|((_, end), (next, _))| tree.text.get(end..next));
     between.find(|between| between.bytes().all(|byte| matches!(byte, b',' | b' '))).map(str::to_owned)
 }
 
@@ -103,20 +102,18 @@ pub(crate) fn append(
     place: usize,
     added: &[Added<'_>],
 ) -> Result<Vec<Splice>, Reason> {
-    let extents = extents(tree, id);
+    let mut extents = extents(tree, id).skip(place.saturating_sub(1));
     let style = style(tree, id);
-    match place.checked_sub(1).and_then(|before| extents.get(before)) {
-        Some(before) => Ok(style.after(tree, id, *before, extents.get(place).map(|next| next.0), added)),
-        None => match extents.first() {
-            Some(first) => Ok(vec![style.before(tree, id, first.0, added)]),
-            None => style.fill(tree, id, added),
-        },
+    match (extents.next(), place) {
+        (Some(first), 0) => Ok(vec![style.before(tree, id, first.0, added)]),
+        (Some(before), _) => Ok(style.after(tree, id, before, extents.next().map(|next| next.0), added)),
+        (None, _) => style.fill(tree, id, added),
     }
 }
 
 /// Whether the children of a collection are on lines of their own.
 fn is_broken(tree: &Tree<'_>, id: Id) -> bool {
-    let first = extents(tree, id).first().map(|first| first.0);
+    let first = extents(tree, id).next().map(|first| first.0);
     first.is_some_and(|first| !lines::is_one(&tree.text[tree.node(id).span.start..first]))
 }
 
@@ -247,7 +244,7 @@ impl Style {
         let inside = node.span.end..node.end - 1;
         let text = &tree.text[inside.clone()];
         if !text.trim().is_empty() {
-            return Err(Reason::Layout { line: lines::number(tree.text, node.span.start) });
+            return Err(Reason::Layout { line: tree.line(node.span.start) });
         }
         let broken = self.as_around(tree, id);
         let texts = self.texts(tree, id, broken.as_ref(), added);
@@ -266,7 +263,7 @@ impl Style {
     /// How an empty collection is to be broken: in JSON as the one that it is in.
     fn as_around(&self, tree: &Tree<'_>, id: Id) -> Option<Broken> {
         let parent = tree.node(id).parent.filter(|parent| tree.is_json && is_broken(tree, *parent))?;
-        let first = extents(tree, parent).first()?.0;
+        let first = extents(tree, parent).next()?.0;
         let around = broken(tree, parent, first)?;
         let outer = line_indentation(tree.text, tree.node(id).span.start);
         Some(Broken { indentation: format!("{outer}{}", around.unit), ..around })
@@ -275,11 +272,10 @@ impl Style {
 
 /// Whether what is added to a collection is spread over lines: as the collections in it, else as itself in JSON.
 fn spreads(tree: &Tree<'_>, id: Id) -> bool {
-    let inner: Vec<Id> =
-        children(tree, id).into_iter().filter(|child| !children(tree, *child).is_empty()).collect();
-    match inner.is_empty() {
-        true => tree.is_json,
-        false => inner.into_iter().any(|child| is_broken(tree, child)),
+    let mut inner = children(tree, id).filter(|child| children(tree, *child).next().is_some()).peekable();
+    match inner.peek() {
+        Some(_) => inner.any(|child| is_broken(tree, child)),
+        None => tree.is_json,
     }
 }
 

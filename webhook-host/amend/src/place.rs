@@ -11,12 +11,13 @@ use crate::tree::{Id, Kind, Tree};
 use granit_parser::ScalarStyle;
 use serde_json::Value;
 
-/// The splices of all changes. What is deeper in the text comes first: of two additions at one place it belongs there.
+/// The splices of all changes in the order of the text; of two additions at one place what is deeper comes first.
 pub(crate) fn splices(tree: &Tree<'_>, draft: &Draft<'_, '_>) -> Result<Vec<Splice>, Reason> {
     let mut splices = Vec::new();
     for id in draft.changed().into_iter().rev() {
         splices.append(&mut of_node(tree, draft, id)?);
     }
+    splices.sort_by_key(|splice| splice.at.start);
     Ok(splices)
 }
 
@@ -140,7 +141,7 @@ fn rename(tree: &Tree<'_>, key: Id, name: &str) -> Splice {
 /// Puts a value where a single one is, or where none is written.
 fn replace(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
     let node = tree.node(id);
-    let unclear = || Reason::Layout { line: lines::number(tree.text, node.start) };
+    let unclear = || Reason::Layout { line: tree.line(node.start) };
     let is_collection = written(value, Quotes::Needed).is_none();
     if is_collection
         && node.is_null()

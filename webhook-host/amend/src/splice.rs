@@ -4,9 +4,11 @@ use std::ops::Range;
 
 /// A part of a text and what takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Splice {
-    pub(crate) at: Range<usize>,
-    pub(crate) text: String,
+pub struct Splice {
+    /// In bytes; empty where nothing is taken away.
+    pub at: Range<usize>,
+    /// What stands there then.
+    pub text: String,
 }
 
 // === impl Splice ===
@@ -21,9 +23,8 @@ impl Splice {
     }
 }
 
-/// The text with all replacements; none if two of them overlap. Of several at one position the first comes first.
-pub(crate) fn apply(text: &str, mut splices: Vec<Splice>) -> Option<String> {
-    splices.sort_by_key(|splice| splice.at.start);
+/// The text with all replacements, which are in the order of the text; none if two of them overlap.
+pub(crate) fn apply(text: &str, splices: Vec<Splice>) -> Option<String> {
     let mut applied =
         String::with_capacity(text.len() + splices.iter().map(|splice| splice.text.len()).sum::<usize>());
     let mut done = 0;
@@ -42,7 +43,7 @@ mod tests {
 
     #[test]
     fn applies_what_does_not_overlap() {
-        let splices = vec![Splice::replace(2..3, "C"), Splice::insert(1, "x"), Splice::insert(1, "y")];
+        let splices = vec![Splice::insert(1, "x"), Splice::insert(1, "y"), Splice::replace(2..3, "C")];
         assert_eq!(apply("abcd", splices).as_deref(), Some("axybCd"));
         assert_eq!(apply("abcd", vec![Splice::replace(0..2, ""), Splice::replace(1..3, "")]), None);
     }

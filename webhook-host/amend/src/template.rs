@@ -1,6 +1,5 @@
 //! Templates for Helm: text that means something else once it is rendered.
 
-use crate::lines;
 use crate::reason::Reason;
 use crate::tree::{Kind, Node, Tree};
 use granit_parser::ScalarStyle;
@@ -16,7 +15,7 @@ pub(crate) fn refuse(tree: &Tree<'_>, document: usize) -> Result<(), Reason> {
     let comment = comments.next().map(|range| range.start);
     let node = tree.document(document).iter().find(|node| is_action(tree, node)).map(|node| node.span.start);
     match comment.or(node) {
-        Some(at) => Err(Reason::Template { line: lines::number(tree.text, at) }),
+        Some(at) => Err(Reason::Template { line: tree.line(at) }),
         None => Ok(()),
     }
 }
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     fn refuses(text: &str) -> Option<usize> {
-        match refuse(&Tree::parse(text).expect("readable"), 0) {
+        match refuse(&Tree::parse(text, 1).expect("readable"), 0) {
             Err(Reason::Template { line }) => Some(line),
             _ => None,
         }

@@ -3,11 +3,13 @@
 //! Documents of YAML or JSON, one after the other, in one arena: parents before children, in the order of the text. An
 //! alias is a node of its own that names its target, so each node is written in one place.
 
+use crate::block::Seen;
 use crate::lines;
 use crate::reason::Reason;
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle};
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -24,6 +26,19 @@ pub(crate) struct Tree<'a> {
     pub(crate) roots: Vec<Id>,
     /// Where comments are, and before the end of which document.
     comments: Vec<(usize, Range<usize>)>,
+    /// The line of its beginning, from 1.
+    first_line: usize,
+    /// What blocks show anywhere in the text, once somebody asks.
+    pub(crate) seen: OnceCell<Seen>,
+}
+
+/// Where an object stands by itself: the lines that it is in, and what follows it there.
+#[derive(Clone, Debug)]
+pub(crate) struct Own<'a> {
+    pub(crate) text: &'a str,
+    /// What is parsed of them.
+    pub(crate) part: Range<usize>,
+    pub(crate) is_json: bool,
 }
 
 /// One node.
@@ -47,33 +62,65 @@ pub(crate) struct Node<'a> {
 /// What a node is.
 #[derive(Debug)]
 pub(crate) enum Kind<'a> {
-    Scalar { value: Cow<'a, str>, style: ScalarStyle },
-    Mapping { style: StructureStyle, entries: Vec<(Id, Id)> },
-    Sequence { style: StructureStyle, items: Vec<Id> },
+    Scalar {
+        value: Cow<'a, str>,
+        style: ScalarStyle,
+    },
+    Mapping {
+        style: StructureStyle,
+        entries: Vec<(Id, Id)>,
+    },
+    Sequence {
+        style: StructureStyle,
+        items: Vec<Id>,
+    },
+    /// Of another node; of itself, if what it stands for is not there.
     Alias(Id),
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often nodes were looked at, which is most of the work.
+    pub(crate) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 // === impl Tree ===
 
 impl<'a> Tree<'a> {
-    /// The nodes of a text, which has no byte order mark.
-    pub(crate) fn parse(text: &'a str) -> Result<Self, Reason> {
+    /// The nodes of a text, which has no byte order mark, and begins in this line.
+    pub(crate) fn parse(text: &'a str, first_line: usize) -> Result<Self, Reason> {
         let values = json_values(text);
-        let mut builder = Builder::new(text, values.is_some());
+        let is_json = values.is_some();
         let whole = || std::iter::once(0..text.len()).collect();
-        for part in values.unwrap_or_else(whole) {
-            builder.read(part).map_err(|error| Reason::Unreadable(error.to_string()))?;
-        }
-        Ok(builder.tree)
+        Builder::new(text, is_json, first_line).read(values.unwrap_or_else(whole), options())
+    }
+
+    /// The nodes of an object by itself. What aliases in it stand for may be outside of it.
+    pub(crate) fn parse_own(own: Own<'a>, first_line: usize) -> Result<Self, Reason> {
+        let mut options = options();
+        options.emit_unresolved_aliases = true;
+        Builder::new(own.text, own.is_json, first_line).read(vec![own.part], options)
+    }
+
+    /// The mapping that begins at a position.
+    pub(crate) fn mapping_at(&self, start: usize) -> Option<Id> {
+        self.nodes.iter().position(|node| node.is_mapping() && node.span.start == start)
+    }
+
+    /// The number of a position's line.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.first_line - 1 + lines::number(self.text, at)
     }
 
     pub(crate) fn node(&self, id: Id) -> &Node<'a> {
+        #[cfg(test)]
+        LOOKS.with(|looks| looks.set(looks.get() + 1));
         &self.nodes[id]
     }
 
-    /// All nodes with their places.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = (Id, &Node<'a>)> {
-        self.nodes.iter().enumerate()
+    /// All nodes, in the order of the text.
+    pub(crate) fn ids(&self) -> Range<Id> {
+        0..self.nodes.len()
     }
 
     /// The nodes of one document.
@@ -187,6 +234,14 @@ impl Node<'_> {
     }
 }
 
+/// How a text is parsed.
+fn options() -> Options {
+    granit_parser::options! {
+        emit_anchor_events: true,
+        max_buffered_comment_events: usize::MAX,
+    }
+}
+
 /// Where the values of a text of JSON are; none if it is not JSON.
 fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
     if !text.trim_start().starts_with('{') {
@@ -216,16 +271,27 @@ struct Builder<'a> {
 // === impl Builder ===
 
 impl<'a> Builder<'a> {
-    fn new(text: &'a str, is_json: bool) -> Self {
-        let tree = Tree { text, is_json, nodes: Vec::new(), roots: Vec::new(), comments: Vec::new() };
+    fn new(text: &'a str, is_json: bool, first_line: usize) -> Self {
+        let tree = Tree {
+            text,
+            is_json,
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            comments: Vec::new(),
+            first_line,
+            seen: OnceCell::new(),
+        };
         Self { tree, open: Vec::new(), anchors: HashMap::new(), base: 0 }
     }
 
-    fn read(&mut self, part: Range<usize>) -> Result<(), ScanError> {
-        let options = granit_parser::options! {
-            emit_anchor_events: true,
-            max_buffered_comment_events: usize::MAX,
-        };
+    fn read(mut self, parts: Vec<Range<usize>>, options: Options) -> Result<Tree<'a>, Reason> {
+        for part in parts {
+            self.read_part(part, options.clone()).map_err(|error| Reason::Unreadable(error.to_string()))?;
+        }
+        Ok(self.tree)
+    }
+
+    fn read_part(&mut self, part: Range<usize>, options: Options) -> Result<(), ScanError> {
         self.base = part.start;
         self.anchors.clear();
         for event in Parser::new_from_str_with_options(&self.tree.text[part], options) {
@@ -245,6 +311,9 @@ impl<'a> Builder<'a> {
                 self.begin_at_header(id);
             }
             Event::Alias(anchor) => self.alias(anchor, span),
+            Event::UnresolvedAlias(_) => {
+                self.add(Kind::Alias(self.tree.nodes.len()), span, 0);
+            }
             Event::MappingStart(style, anchor, _) => {
                 self.open(Kind::Mapping { style, entries: Vec::new() }, span, anchor);
             }
@@ -393,7 +462,7 @@ mod tests {
     use super::*;
 
     fn written<'a>(text: &'a str, path: &[&str]) -> &'a str {
-        let tree = Tree::parse(text).expect("readable");
+        let tree = Tree::parse(text, 1).expect("readable");
         let mut id = tree.roots[0];
         for step in path {
             id = match step.parse::<usize>() {
@@ -416,7 +485,7 @@ mod tests {
     #[test]
     fn a_value_that_is_not_written_ends_at_the_colon() {
         let text = "a: # none\nb: {c: , d}\ne:\n  -\n";
-        let tree = Tree::parse(text).expect("readable");
+        let tree = Tree::parse(text, 1).expect("readable");
         let end = |id: Id| &text[..tree.node(id).end];
         assert_eq!(end(tree.member(tree.roots[0], "a").expect("a")), "a:");
         let b = tree.member(tree.roots[0], "b").expect("b");
@@ -429,7 +498,7 @@ mod tests {
     #[test]
     fn values_of_json_are_documents() {
         let text = "{\"a\":\t{\"b\\/\":1}}\r\n\r\n {\"c\": [ ]}";
-        let tree = Tree::parse(text).expect("readable");
+        let tree = Tree::parse(text, 1).expect("readable");
         assert!(tree.is_json);
         let written: Vec<_> =
             tree.roots.iter().map(|root| &text[tree.node(*root).span.start..tree.node(*root).end]).collect();
@@ -439,7 +508,7 @@ mod tests {
 
     #[test]
     fn an_alias_marks_what_it_repeats() {
-        let tree = Tree::parse("a: &x {}\nb: *x\nc: &y {}\n").expect("readable");
+        let tree = Tree::parse("a: &x {}\nb: *x\nc: &y {}\n", 1).expect("readable");
         let member = |key| tree.member(tree.roots[0], key).expect("a member");
         assert!(tree.node(member("a")).is_repeated);
         assert!(!tree.node(member("c")).is_repeated);

@@ -15,6 +15,7 @@ pub use depth::exceeds;
 pub use kind::{cluster_scoped, parse, plural};
 pub use region::{Region, region};
 pub use sources::{FILE_BYTES, Source, Unopened, sources};
+pub use yaml::{Piece, documents};
 
 use ordinance_contract::Scope;
 use std::ops::Range;

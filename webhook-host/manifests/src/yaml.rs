@@ -15,14 +15,21 @@ use rayon::prelude::*;
 /// From this size on it pays to read a piece by itself.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// A part of a text that begins with a document.
+/// A part of a text that begins with a document, and can be read by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece<'t> {
-    pub(crate) text: &'t str,
+pub struct Piece<'t> {
+    /// Its own text.
+    pub text: &'t str,
     /// Where it begins, in bytes.
-    pub(crate) offset: usize,
+    pub offset: usize,
     /// The line of its beginning, from 1.
-    pub(crate) line: u64,
+    pub line: u64,
+}
+
+/// The smallest pieces of a text, which follow one another without a gap: one for each document that is marked, unless
+/// the text may have directives.
+pub fn documents(text: &str) -> Vec<Piece<'_>> {
+    pieces(text, 1)
 }
 
 pub(crate) fn read(text: &str, namespace: &str, wanted: Wanted<'_>) -> Found {
@@ -108,6 +115,16 @@ mod tests {
         );
         assert_eq!(texts("---\na\n---\n"), [("---\na\n", 1), ("---\n", 3)]);
         assert_eq!(texts("é: é\n---\né: é"), [("é: é\n", 1), ("---\né: é", 2)]);
+    }
+
+    #[test]
+    fn each_marked_document_is_a_piece() {
+        let text = "\u{feff}a: 1\n---\n---\r\nb: |\n ---\n c\n... # end\nd: 1\n";
+        let pieces = documents(text);
+        let texts: Vec<&str> = pieces.iter().map(|piece| piece.text).collect();
+        assert_eq!(texts, ["\u{feff}a: 1\n", "---\n", "---\r\nb: |\n ---\n c\n... # end\nd: 1\n"]);
+        assert_eq!((pieces[2].offset, pieces[2].line), (text.len() - texts[2].len(), 3));
+        assert_eq!(documents(""), [Piece { text: "", offset: 0, line: 1 }]);
     }
 
     #[test]
