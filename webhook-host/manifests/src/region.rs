@@ -2,7 +2,7 @@
 
 use crate::Manifest;
 use crate::yaml::{Cursor, Piece, options};
-use granit_parser::{Event, Span, StructureStyle};
+use granit_parser::{Event, Span};
 use serde_json::Value;
 use std::ops::Range;
 
@@ -19,8 +19,6 @@ pub struct Region {
     pub end_line: u64,
     /// The column after its last character, from 1.
     pub end_column: u64,
-    /// Where its value begins, in bytes: after the key, if it has one.
-    pub value: usize,
     /// Whether it is the field itself, and not just a part of the way to it.
     pub is_whole: bool,
 }
@@ -36,8 +34,6 @@ enum Step {
 struct Way {
     /// From the key of the last step to the end of its value.
     bytes: Range<usize>,
-    /// Where its value begins.
-    value: usize,
     is_whole: bool,
 }
 
@@ -56,17 +52,17 @@ pub fn region(text: &str, object: &Manifest, field: &str) -> Region {
     let slice = text.get(object.bytes.clone()).unwrap_or_default();
     // As far from the left as it is in the text, or its first line would not go with the others.
     let padded = " ".repeat(column) + slice;
-    let whole = Way { bytes: column..padded.len(), value: column, is_whole: false };
+    let whole = Way { bytes: column..padded.len(), is_whole: false };
     let way = if field.is_empty() { None } else { Walk::new(&padded).way(&steps(&object.json, field)) };
     let way = way.unwrap_or(whole);
     let found = padded.get(way.bytes.clone()).unwrap_or_default();
     let shown = if way.is_whole { found } else { found.lines().next().unwrap_or_default() }.trim_end();
     let back = |offset: usize| object.bytes.start + offset.saturating_sub(column);
-    around(text, object, back(way.bytes.start), shown.len(), back(way.value), way.is_whole)
+    around(text, object, back(way.bytes.start), shown.len(), way.is_whole)
 }
 
 /// Lines and columns of a place at or after the beginning of an object.
-fn around(text: &str, object: &Manifest, from: usize, len: usize, value: usize, is_whole: bool) -> Region {
+fn around(text: &str, object: &Manifest, from: usize, len: usize, is_whole: bool) -> Region {
     let lines = |range: Range<usize>| {
         text.get(range).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() as u64
     };
@@ -78,7 +74,6 @@ fn around(text: &str, object: &Manifest, from: usize, len: usize, value: usize, 
         end_line: line + lines(bytes.clone()),
         end_column: 1 + characters(text, bytes.end) as u64,
         bytes,
-        value,
         is_whole,
     }
 }
@@ -165,7 +160,7 @@ impl<'t> Walk<'t> {
     fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Way> {
         let Some((step, rest)) = steps.split_first() else {
             let end = self.skip(&event, &span)?;
-            return Some(Way { bytes: from..end, value: self.begins(&event, &span), is_whole: true });
+            return Some(Way { bytes: from..end, is_whole: true });
         };
         let inner = match (step, &event) {
             (Step::Member(name), Event::MappingStart(..)) => self.member(name)?,
@@ -174,7 +169,7 @@ impl<'t> Walk<'t> {
         };
         match inner {
             Some((node, from)) => self.descend(node, from, rest),
-            None => Some(Way { bytes: from..self.cursor.text().len(), value: start(&span), is_whole: false }),
+            None => Some(Way { bytes: from..self.cursor.text().len(), is_whole: false }),
         }
     }
 
@@ -207,20 +202,6 @@ impl<'t> Walk<'t> {
         let node = self.next()?;
         let from = start(&node.1);
         Some((!matches!(node.0, Event::SequenceEnd)).then_some((node, from)))
-    }
-
-    /// Where a value begins: a list with its first dash, which the parser leaves out if it is not indented.
-    fn begins(&self, event: &Event<'t>, span: &Span) -> usize {
-        let start = start(span);
-        let before = self.cursor.text().get(..start).unwrap_or_default();
-        match event {
-            Event::SequenceStart(StructureStyle::Block, ..)
-                if !self.cursor.text().get(start..).unwrap_or_default().starts_with('-') =>
-            {
-                before.trim_end().strip_suffix('-').map_or(start, str::len)
-            }
-            _ => start,
-        }
     }
 
     /// Goes to the end of a value that has begun; where that is.
@@ -295,22 +276,6 @@ mod tests {
         let text = "{\"kind\": \"List\", \"items\": [\n\t{\"kind\": \"Pod\", \"apiVersion\": \"v1\",\n\t\t\"a\": {\"b\": [1, 2]}}]}";
         assert_eq!(shown(text, "a.b[1]"), ("2".to_owned(), (3, 18), (3, 19)));
         assert_eq!(shown(text, "a"), ("\"a\": {\"b\": [1, 2]}".to_owned(), (3, 3), (3, 21)));
-    }
-
-    #[test]
-    fn a_list_begins_with_its_first_dash_however_it_is_indented() {
-        for indent in ["", "  "] {
-            for dash in ["- ", "-  ", "-\n    "] {
-                let text = format!("kind: Pod\napiVersion: v1\nlist:\n{indent}{dash}a: 1\n");
-                let object = &read(&text, "default")[0].clone().expect("an object");
-                let region = region(&text, object, "list");
-                assert_eq!(
-                    text.get(region.value..),
-                    text.find('-').and_then(|dash| text.get(dash..)),
-                    "{text}"
-                );
-            }
-        }
     }
 
     #[test]

@@ -4,13 +4,11 @@
 //! [`sarif()`] and [`junit()`] are for scripts, code scanning and continuous integration. What the words mean is the
 //! policy's alone.
 
-mod additions;
 mod json;
 mod junit;
 mod sarif;
 mod text;
 
-pub use additions::additions;
 pub use json::json;
 pub use junit::junit;
 pub use sarif::sarif;

@@ -1,8 +1,8 @@
 //! For people: the offending lines with what is wrong with them, as a compiler shows it, and what to do below.
 
-use crate::additions::{Addition, additions};
 use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use ordinance_amend::{Change, Splice, splices};
 use std::ops::Range;
 
 /// How it looks.
@@ -171,7 +171,7 @@ fn found<'r>(
     }
 }
 
-/// What the patch adds, in its place.
+/// What the patch adds, in its place and as it would be written there.
 fn fix<'r>(judgement: &'r Judgement<'_>) -> Option<Group<'r>> {
     if !judgement.is_patched() {
         return None;
@@ -183,25 +183,43 @@ fn fix<'r>(judgement: &'r Judgement<'_>) -> Option<Group<'r>> {
         });
         return Some(title.elements(lines));
     };
-    let start = additions.iter().map(|addition| addition.bytes.start).min()?;
-    let end = additions.iter().map(|addition| addition.bytes.end).max()?;
+    let start = additions.first()?.at.start;
+    let end = additions.iter().map(|addition| addition.at.end).max()?;
     let before = judgement.text.get(judgement.object.bytes.start..start).unwrap_or_default();
     let line = judgement.object.line + before.matches('\n').count() as u64;
     let window = Window::around(judgement.text, &(start..end), line);
-    let patches = merged(additions)
-        .into_iter()
-        .map(|addition| Patch::new(window.within(&addition.bytes), addition.text));
+    let patches =
+        additions.into_iter().map(|addition| Patch::new(window.within(&addition.at), addition.text));
     let patches: Vec<Patch<'_>> = patches.collect();
     Some(title.element(window.snippet(plain(judgement.file)).patches(patches)))
 }
 
+/// What a judgement's patch changes in the text, if all of it can be shown.
+fn additions(judgement: &Judgement<'_>) -> Option<Vec<Splice>> {
+    let changes = Change::of_patch(&judgement.patch.clone().into()).ok()?;
+    let splices = splices(judgement.text, judgement.object, &changes).ok()?;
+    Some(merged(splices.into_iter().map(|splice| behind(judgement.text, splice)).collect()))
+}
+
+/// Lines that are added before one are shown behind the one before it.
+fn behind(text: &str, splice: Splice) -> Splice {
+    let before = text.get(..splice.at.start).unwrap_or_default();
+    let (Some(line), true, Some(before)) =
+        (splice.text.strip_suffix('\n'), splice.at.is_empty(), before.strip_suffix('\n'))
+    else {
+        return splice;
+    };
+    let end = before.trim_end_matches('\r').len();
+    Splice { at: end..end, text: format!("\n{line}").replace('\r', "") }
+}
+
 /// Additions at one place as one.
-fn merged(additions: Vec<Addition>) -> Vec<Addition> {
-    let mut merged: Vec<Addition> = Vec::new();
+fn merged(additions: Vec<Splice>) -> Vec<Splice> {
+    let mut merged: Vec<Splice> = Vec::new();
     for addition in additions {
-        match merged.iter_mut().find(|other| other.bytes == addition.bytes) {
-            Some(other) => other.text.push_str(&addition.text),
-            None => merged.push(addition),
+        match merged.last_mut() {
+            Some(last) if last.at == addition.at => last.text.push_str(&addition.text),
+            _ => merged.push(addition),
         }
     }
     merged
