@@ -1,6 +1,6 @@
 //! A CA and a certificate of it in a directory, for a server that reads files: made, renewed and rotated by whoever asks.
 //!
-//! Nobody here knows what clients trust: that everybody has the bundle of the directory is somebody's word. All files
+//! What clients trust is not known here: whoever asks says whom they were seen to trust, or gives his word. All files
 //! change at once, over what was read, so that key, certificate and bundle are always of one generation.
 
 use crate::authority::{AuthorityError, BACKDATED, Issued, Lifetime};
@@ -67,6 +67,17 @@ pub enum Done {
     Leaf(Reason),
     /// Files that were missing or edited were put back, or how long what takes has changed.
     Files,
+}
+
+/// What is known of those who are to trust the bundle of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trusting {
+    /// Nothing.
+    Unknown,
+    /// That all do, by somebody's word.
+    Word,
+    /// Whom each trusts.
+    Seen(Vec<Bundle>),
 }
 
 /// Why a certificate was signed.
@@ -239,15 +250,14 @@ impl Folder {
         })
     }
 
-    /// Takes the next step of the rotation. `trusted` is somebody's word that all clients have the bundle of the
-    /// directory.
+    /// Takes the next step of the rotation.
     ///
     /// # Errors
     ///
     /// Why that can't be; then everything is as it was.
     pub fn rotate(
         &self,
-        trusted: bool,
+        trusting: &Trusting,
         haste: Haste,
         wait: Duration,
         now: SystemTime,
@@ -255,7 +265,7 @@ impl Folder {
         self.change(|folder, data| {
             let kept = folder.kept(data, &Wish::default(), wait)?;
             let mut kept = kept.ok_or_else(|| FolderError::Empty(folder.path.clone()))?;
-            let asked = kept.ask(trusted, haste, now)?;
+            let asked = kept.ask(trusting, haste, now)?;
             let changes = matches!(asked, Asked::Step(..));
             if changes {
                 kept.renewed(now)?;
@@ -402,11 +412,15 @@ impl Kept {
         next_step.into_iter().chain(end).any(|due| due <= now)
     }
 
-    /// The next step; what was confirmed once stays so, as nobody can see otherwise.
-    fn ask(&mut self, trusted: bool, haste: Haste, now: SystemTime) -> Result<Asked, AuthorityError> {
+    fn ask(&mut self, trusting: &Trusting, haste: Haste, now: SystemTime) -> Result<Asked, AuthorityError> {
         let nobody = [Bundle::new()];
-        let is_trusted = trusted || self.record.phase() != Phase::Confirm;
-        let asked = self.next(if is_trusted { &[] } else { &nobody }, haste, now)?;
+        let shown = match trusting {
+            Trusting::Seen(shown) => shown.as_slice(),
+            // What was confirmed once stays so where nobody can see it.
+            Trusting::Unknown if self.record.phase() == Phase::Confirm => &nobody,
+            Trusting::Unknown | Trusting::Word => &[],
+        };
+        let asked = self.next(shown, haste, now)?;
         if let Asked::Step(_, record) = &asked {
             self.record = (**record).clone();
         }

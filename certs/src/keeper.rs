@@ -172,7 +172,7 @@ enum Step {
 }
 
 /// What each webhook trusts.
-fn shown(configurations: &[Configuration]) -> Vec<Bundle> {
+pub fn shown(configurations: &[Configuration]) -> Vec<Bundle> {
     let webhooks = configurations.iter().flat_map(|configuration| &configuration.webhooks);
     webhooks.map(|webhook| Bundle::read(&webhook.bundle)).collect()
 }

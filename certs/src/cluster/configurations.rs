@@ -189,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn a_webhook_is_called_by_its_service_or_by_the_host_of_its_url() {
+        let host = |config: Value| serde_json::from_value::<ClientConfig>(config).unwrap().host();
+        let service = json!({ "service": { "name": "ordinance", "namespace": "storage", "port": 443 } });
+        assert_eq!(host(service).as_deref(), Some("ordinance.storage.svc"));
+        assert_eq!(
+            host(json!({ "url": "https://nas.example.com:8443/validate" })).as_deref(),
+            Some("nas.example.com")
+        );
+        assert_eq!(host(json!({ "url": "https://[::1]:8443/validate" })).as_deref(), Some("::1"));
+        assert_eq!(host(json!({ "url": "no url" })), None);
+        assert_eq!(host(json!({})), None);
+    }
+
+    #[test]
     fn an_annotation_that_makes_no_sense_says_nothing() {
         for annotation in ["", "Fail", r#"{"a.ordinance.dev": "Maybe"}"#] {
             let found = configuration(Kind::Validating, "own", &object(annotation)).unwrap();

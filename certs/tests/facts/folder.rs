@@ -5,7 +5,7 @@ use crate::signer::{HOUR, Signer};
 use ordinance_certs::inspect::{Inspection, Material, When};
 use ordinance_certs::{
     Asked, Bundle, Done, Files, Folder, FolderError, Haste, Outcome, Phase, Reason, Record, Reload, Step,
-    Wish, server_config,
+    Trusting, Wish, server_config,
 };
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -46,7 +46,11 @@ impl Scene {
     }
 
     fn rotate(&self, trusted: bool, haste: Haste) -> Asked {
-        self.folder.rotate(trusted, haste, WAIT, self.now).unwrap().done
+        self.rotate_seeing(&if trusted { Trusting::Word } else { Trusting::Unknown }, haste)
+    }
+
+    fn rotate_seeing(&self, trusting: &Trusting, haste: Haste) -> Asked {
+        self.folder.rotate(trusting, haste, WAIT, self.now).unwrap().done
     }
 
     fn steps(&self, trusted: bool, haste: Haste) -> Option<Step> {
@@ -162,6 +166,23 @@ fn a_rotation_goes_by_steps_and_the_bundle_never_loses_what_is_served() {
     scene.now += 90 * DAY + Duration::from_secs(1);
     assert_eq!(scene.steps(false, Haste::Safely), Some(Step::Shrink));
     assert!(!scene.text("ca.crt").contains(first.trim()) && scene.is_trusted_by(&scene.text("ca.crt")));
+}
+
+#[test]
+fn whoever_sees_what_clients_trust_need_not_be_believed() {
+    let mut scene = Scene::issued();
+    let first = Bundle::read(scene.text("ca.crt").as_bytes());
+    scene.rotate(false, Haste::Safely);
+    let both = Bundle::read(scene.text("ca.crt").as_bytes());
+    let seeing = |scene: &Scene, bundles: &[&Bundle]| {
+        let seen = bundles.iter().map(|&bundle| bundle.clone()).collect();
+        scene.rotate_seeing(&Trusting::Seen(seen), Haste::Safely)
+    };
+    assert_eq!(seeing(&scene, &[&both, &first]), Asked::Untrusted);
+    assert!(matches!(seeing(&scene, &[&both, &both]), Asked::Step(Step::Confirm, _)));
+    scene.now += WAIT + Duration::from_secs(1);
+    assert_eq!(seeing(&scene, &[&both, &first]), Asked::Untrusted, "it shrank meanwhile");
+    assert!(matches!(seeing(&scene, &[&both]), Asked::Step(Step::Switch, _)));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::handshake::{Client, common_name};
 use crate::signer::{Dates, HOUR, Pem, Signer};
 use ordinance_certs::inspect::{Finding, Inspection, Material, Paint, When, left, presented};
 use ordinance_certs::{
-    Authority, Bundle, Configuration, Files, Folder, Haste, Kind, Lifetime, Record, Schedule, Webhook, Wish,
-    server_config,
+    Authority, Bundle, Configuration, Files, Folder, Haste, Kind, Lifetime, Record, Schedule, Trusting,
+    Webhook, Wish, server_config,
 };
 use rustls::ServerConnection;
 use std::io::{self, Read, Write};
@@ -209,7 +209,7 @@ fn directory(steps: usize) -> (tempfile::TempDir, Inspection) {
     let wish = Wish { names: vec![NAME.to_owned(), "localhost".to_owned()], ..Wish::default() };
     folder.issue(&wish, WAIT, SystemTime::now()).unwrap();
     for _ in 0..steps {
-        folder.rotate(true, Haste::AtOnce, WAIT, SystemTime::now()).unwrap();
+        folder.rotate(&Trusting::Word, Haste::AtOnce, WAIT, SystemTime::now()).unwrap();
     }
     let mut found = Inspection::default();
     found.store("tls", |name| format!("tls/{name}"), &folder.found().unwrap(), Schedule::default());

@@ -189,6 +189,7 @@ fn bad_usage_of_certs_exits_with_64() {
         (&["certs", "rotate", "--dir", "a", "--wait", "1000y"], "give at most 7days"),
         (&["certs", "rotate", "--trusted"], "--trusted is about a directory"),
         (&["certs", "rotate", "--dir", "a", "--secret", "a/b"], "--dir and --secret are two CAs"),
+        (&["certs", "rotate", "--dir", "a", "--webhook", "b", "--trusted"], "--trusted is not needed"),
     ] {
         let ended = run(arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{arguments:?}");
@@ -284,6 +285,23 @@ fn a_cluster_s_secret_is_compared_with_what_each_webhook_trusts() {
     assert_eq!(shown["trusts"][0]["authorities"], json!([]));
     assert_eq!(shown["rotations"][0]["nextStep"], "Publish");
     assert_eq!(shown["authorities"][0]["place"], "Secret storage/guard-ca: current.crt");
+}
+
+#[test]
+fn a_directory_s_ca_signs_only_once_webhooks_were_seen_to_trust_it() {
+    let api = ApiServer::start().unwrap();
+    let files = issued(&[]);
+    write(files.path(), "kubeconfig", &api.kubeconfig());
+    let first = read(&files, "tls/ca.crt");
+    assert_eq!(told(&files, &["certs", "rotate", "--dir", "tls"]).0, 0);
+    let arguments = ["certs", "rotate", "--dir", "tls", "--webhook", "guard", "--kubeconfig", "kubeconfig"];
+    scripted(&api, &files, &first);
+    let (code, text) = told(&files, &arguments);
+    assert_eq!((code, text.starts_with("tls: not yet: somebody does not trust")), (1, true), "{text}");
+    scripted(&api, &files, &read(&files, "tls/ca.crt"));
+    let (code, text) = told(&files, &arguments);
+    assert_eq!((code, text.starts_with("tls: everybody trusts the next CA")), (0, true), "{text}");
+    assert_eq!(api.asked("guard-ca"), [], "the cluster's own CA is none of this one's business");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use kube::Client;
 use kube::config::Kubeconfig;
 use ordinance_certs::cluster::{Configurations, SecretStore};
 use ordinance_certs::inspect::Inspection;
-use ordinance_certs::{Schedule, Store as _, Webhooks as _};
+use ordinance_certs::{Configuration, Schedule, Store as _, Webhooks as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +66,11 @@ impl ClusterArgs {
     /// Whether the cluster is asked for by name.
     pub(super) fn is_named(&self) -> bool {
         self.secret.is_some() || self.webhook.iter().any(|name| !name.is_empty())
+    }
+
+    /// Whether a Secret is.
+    pub(super) const fn names_secret(&self) -> bool {
+        self.secret.is_some()
     }
 
     /// Finds the way; nothing is asked yet.
@@ -147,6 +152,11 @@ impl SecretName {
 // === impl Cluster ===
 
 impl Cluster {
+    /// The webhook configurations that there are.
+    pub(super) async fn found(&self) -> Result<Vec<Configuration>> {
+        self.configurations.read().await.context("webhook configurations")
+    }
+
     /// Takes in what is stored, and who trusts whom.
     pub(super) async fn inspect(&self, inspection: &mut Inspection) -> Result<()> {
         let (place, webhooks) = (&self.place, &self.webhooks);
@@ -157,7 +167,7 @@ impl Cluster {
         } else {
             inspection.store(place, |entry| format!("{place}: {entry}"), &stored.data, self.schedule);
         }
-        let found = self.configurations.read().await.context("webhook configurations")?;
+        let found = self.found().await?;
         for name in webhooks.iter().filter(|name| !found.iter().any(|found| found.name == **name)) {
             let remedy = "so nothing is asked; install it, or name others by --webhook";
             inspection.trouble("webhook configurations", format!("there is none called {name}, {remedy}"));

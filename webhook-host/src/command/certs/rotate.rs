@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use ordinance_certs::inspect::{TRUSTED, left};
-use ordinance_certs::{Asked, Folder, Haste, Moment, Schedule, Step, ask};
+use ordinance_certs::{Asked, Folder, Haste, Moment, Schedule, Step, Trusting, ask, shown};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -21,11 +21,13 @@ Examples:
   ordinance certs rotate --secret storage/guard-ca
   ordinance certs rotate --dir tls
   ordinance certs rotate --dir tls --trusted
+  ordinance certs rotate --dir tls --webhook ordinance --kubeconfig ~/.kube/config
   ordinance certs rotate --force
 
 The steps: a next CA is published, which signs nothing yet; everybody is seen to trust it; after a wait it signs; once no
 certificate of the former one can be in use, that is trusted no more. In a cluster the first step is enough: the replica
-that has the Lease takes the others in their time. In a directory --trusted is your word that ca.crt is in every caBundle.
+that has the Lease takes the others in their time. In a directory --trusted is your word that ca.crt is in every caBundle;
+with --webhook that is looked at in the cluster.
 
 --force takes a step that is not safe yet, e.g. for a key that somebody has stolen: requests may fail meanwhile.
 
@@ -69,7 +71,7 @@ struct Told {
 pub(super) fn run(args: &RotateArgs, common: CommonArgs) -> Result<Exit> {
     let now = SystemTime::now();
     let told = match &args.dir {
-        Some(dir) => args.in_directory(dir, now)?,
+        Some(dir) => args.in_directory(dir, &block_on(args.trusting())?, now)?,
         None => block_on(args.in_cluster(now))?,
     };
     let exit = if told.step.is_some() { Exit::Fine } else { Exit::Refused };
@@ -88,7 +90,10 @@ impl RotateArgs {
     /// Why this can't be run.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         match &self.dir {
-            Some(_) if self.cluster.is_named() => Some("--dir and --secret are two CAs; give one"),
+            Some(_) if self.cluster.names_secret() => Some("--dir and --secret are two CAs; give one"),
+            Some(_) if self.trusted && self.cluster.is_named() => {
+                Some("--webhook says where to look, so that --trusted is not needed; give one")
+            }
             None if self.trusted => {
                 Some("--trusted is about a directory; in a cluster everybody can be asked")
             }
@@ -100,15 +105,26 @@ impl RotateArgs {
         if self.force { Haste::AtOnce } else { Haste::Safely }
     }
 
-    fn in_directory(&self, dir: &Path, now: SystemTime) -> Result<Told> {
+    /// What is known of those who are to trust a directory's CA.
+    async fn trusting(&self) -> Result<Trusting> {
+        if self.trusted || !self.cluster.is_named() {
+            return Ok(if self.trusted { Trusting::Word } else { Trusting::Unknown });
+        }
+        let found = self.cluster.open().await?.found().await?;
+        Ok(Trusting::Seen(shown(&found)))
+    }
+
+    fn in_directory(&self, dir: &Path, trusting: &Trusting, now: SystemTime) -> Result<Told> {
         let wait = self.wait.unwrap_or(Schedule::default().wait);
-        let asked = Folder::new(dir).rotate(self.trusted, self.haste(), wait, now)?.done;
+        let asked = Folder::new(dir).rotate(trusting, self.haste(), wait, now)?.done;
         let bundle = dir.join(TRUSTED).display().to_string();
         let again = format!("ordinance certs rotate --dir {}", dir.display());
         let ways = Ways {
-            publish: format!("put {bundle} into every caBundle, then: {again} --trusted"),
+            publish: format!("put {bundle} into every caBundle, then: {again} --trusted, or --webhook NAME"),
             confirm: format!("it signs after the wait: {again}"),
-            untrusted: format!("put {bundle} into every caBundle, then add --trusted"),
+            untrusted: format!(
+                "put {bundle} into every caBundle, then add --trusted, or --webhook NAME to have a look"
+            ),
         };
         Ok(ways.told(dir.display().to_string(), &asked, now))
     }
