@@ -1,12 +1,14 @@
 //! The fuzzers' functions for the host on bounded input: any bytes, and recorded reviews with faults in them.
 
 use ordinance::config::Layers;
+use ordinance_certs::{Authority, Bundle, Lifetime};
 use ordinance_tests::input;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 /// The bodies of the recorded reviews.
 static BODIES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -15,6 +17,21 @@ static BODIES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let paths = entries.map(|entry| entry.expect("an entry").path());
     let bodies = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     bodies.map(|path| fs::read(path).expect("a review")).collect()
+});
+
+/// A certificate, the CA that signed it, and its key.
+static PEM: LazyLock<String> = LazyLock::new(|| {
+    let now = SystemTime::now();
+    let names = ["localhost".to_owned(), "::1".to_owned()];
+    let authority = Authority::new(&names, now, Lifetime::days(3)).expect("a CA");
+    let leaf = authority.sign(now, now + Lifetime::days(1).0).expect("a certificate");
+    leaf.certificate + &authority.pem() + &leaf.key
+});
+
+/// The bytes of that certificate.
+static DER: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let bundle = Bundle::read(PEM.as_bytes());
+    bundle.certificates().first().map(|certificate| certificate.to_vec()).unwrap_or_default()
 });
 
 /// A configuration with something of everything.
@@ -47,6 +64,22 @@ proptest! {
     fn nothing_panics_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         input::envelope(&bytes);
         input::config(&bytes);
+        input::certificates(&bytes);
+    }
+
+    #[test]
+    fn nothing_panics_on_faulty_certificates(
+        from in any::<Index>(),
+        length in 0..6_usize,
+        fault in prop::collection::vec(any::<u8>(), 0..6),
+    ) {
+        for whole in [PEM.as_bytes(), DER.as_slice()] {
+            let from = from.index(whole.len());
+            let to = whole.len().min(from + length);
+            let mut faulty = whole.to_vec();
+            drop(faulty.splice(from..to, fault.iter().copied()));
+            input::certificates(&faulty);
+        }
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use ordinance::config::Layers;
 use ordinance::judge::Failure;
 use ordinance::review::{Answer, Answering, OnError, Review, uid_of_prefix};
+use ordinance_certs::inspect::{CERTIFICATE, Inspection, KEY, Material, Paint, TRUSTED, When};
+use ordinance_certs::{Bundle, Record, Schedule};
 use ordinance_contract::{Phase, Verdict};
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Nesting of JSON, as in the server.
 const DEPTH: usize = 128;
@@ -21,6 +25,28 @@ pub fn config(bytes: &[u8]) {
     let printed = layers.print(&config);
     let again = Layers::of_file(path, &printed).and_then(|layers| layers.config());
     assert_eq!(again, Ok(config), "{text}\n{printed}");
+}
+
+/// A file, or an entry of a store, with certificates and keys: what is in it is told and judged, or it is said to be none.
+pub fn certificates(bytes: &[u8]) {
+    let encoded = Bundle::from(vec![CertificateDer::from(bytes.to_vec())]).pem();
+    for text in [bytes, encoded.as_bytes()] {
+        let mut inspection = Inspection::default();
+        if let Ok(material) = Material::read("tls.crt".to_owned(), text) {
+            inspection.files(vec![material], &[]);
+        }
+        let names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
+        let data = names.map(|name| (name.to_owned(), text.to_vec())).collect();
+        inspection.store("Secret", str::to_owned, &data, Schedule::default());
+        let when = When { at: UNIX_EPOCH, within: Duration::MAX };
+        let told = inspection.text(when, Paint::Plain);
+        assert!(
+            inspection.findings(when).iter().all(|finding| told.contains(&finding.to_string())),
+            "{told}"
+        );
+        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+        assert!(serde_json::to_string(&inspection.document(when)).is_ok());
+    }
 }
 
 /// The body of a review: whatever can be read is answered under its own uid.
