@@ -107,6 +107,7 @@ fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
             kind: request.kind.to_string(),
             json: object.to_string(),
             line: 1,
+            column: 1,
             bytes: 0..0,
         });
     }

@@ -25,7 +25,7 @@ pub(crate) fn parts(text: &str) -> Option<Vec<Part<'_>>> {
     }
     let values: Vec<&RawValue> =
         serde_json::Deserializer::from_str(json).into_iter().collect::<Result<_, _>>().ok()?;
-    let mut places = Places { text, offset: 0, line: 1, begins: 0 };
+    let mut places = Places { text, offset: text.len() - json.len(), line: 1, column: 1 };
     Some(values.into_iter().map(|value| places.part(value)).collect())
 }
 
@@ -34,8 +34,7 @@ struct Places<'t> {
     text: &'t str,
     offset: usize,
     line: u64,
-    /// Where that line begins.
-    begins: usize,
+    column: u64,
 }
 
 // === impl Places ===
@@ -44,7 +43,7 @@ impl<'t> Places<'t> {
     fn part(&mut self, value: &'t RawValue) -> Part<'t> {
         let json = value.get();
         self.go_to(json.as_ptr().addr().saturating_sub(self.text.as_ptr().addr()));
-        let (line, column, start) = (self.line, self.column(), self.offset);
+        let (line, column, start) = (self.line, self.column, self.offset);
         let members: Option<Members<'t>> = serde_json::from_str(json).ok();
         let text = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
         let kind: Option<String> = text(members.as_ref().and_then(|members| members.kind));
@@ -63,14 +62,14 @@ impl<'t> Places<'t> {
     }
 
     fn go_to(&mut self, offset: usize) {
-        for (position, _) in self.text.get(self.offset..offset).unwrap_or_default().match_indices('\n') {
-            self.line += 1;
-            self.begins = self.offset + position + 1;
+        let passed = self.text.get(self.offset..offset).unwrap_or_default();
+        let line = passed.rfind('\n').map(|end| passed.split_at(end + 1));
+        let (lines, line) = line.unwrap_or(("", passed));
+        if !lines.is_empty() {
+            self.line += lines.matches('\n').count() as u64;
+            self.column = 1;
         }
+        self.column += line.chars().count() as u64;
         self.offset = offset;
-    }
-
-    fn column(&self) -> u64 {
-        1 + self.text.get(self.begins..self.offset).unwrap_or_default().chars().count() as u64
     }
 }

@@ -135,7 +135,8 @@ impl Part<'_> {
         let api_version = head.api_version.or_else(|| self.api_version.clone());
         let api_version = api_version.ok_or_else(|| missing("apiVersion"))?;
         let scope = scope(&api_version, &kind, head.metadata.unwrap_or_default(), namespace);
-        Ok(Manifest { scope, kind, json: self.json.into_owned(), line: self.line, bytes: self.bytes })
+        let Self { json, line, column, bytes, .. } = self;
+        Ok(Manifest { scope, kind, json: json.into_owned(), line, column, bytes })
     }
 
     fn fault(&self, message: String) -> Unreadable {

@@ -29,8 +29,10 @@ pub struct Manifest {
     pub kind: String,
     /// The object as JSON.
     pub json: String,
-    /// Where it begins, from 1.
+    /// The line in which it begins, from 1.
     pub line: u64,
+    /// Where it begins in that, from 1, in characters.
+    pub column: u64,
     /// Where it is in the text: from its first key to the end of its last value. Empty if it stands in none.
     pub bytes: Range<usize>,
 }

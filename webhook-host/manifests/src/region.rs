@@ -48,41 +48,32 @@ struct Walk<'t> {
 ///
 /// Costs a pass over the object.
 pub fn region(text: &str, object: &Manifest, field: &str) -> Region {
-    let column = characters(text, object.bytes.start);
     let slice = text.get(object.bytes.clone()).unwrap_or_default();
-    // As far from the left as it is in the text, or its first line would not go with the others.
-    let padded = " ".repeat(column) + slice;
-    let whole = Way { bytes: column..padded.len(), is_whole: false };
+    // As far from the left as it is in the text, or its first line would not go with the others; in brackets it may.
+    let indent = if slice.starts_with('{') { 0 } else { usize::try_from(object.column).unwrap_or(1) - 1 };
+    let padded = " ".repeat(indent) + slice;
+    let whole = Way { bytes: indent..padded.len(), is_whole: false };
     let way = if field.is_empty() { None } else { Walk::new(&padded).way(&steps(&object.json, field)) };
     let way = way.unwrap_or(whole);
     let found = padded.get(way.bytes.clone()).unwrap_or_default();
     let shown = if way.is_whole { found } else { found.lines().next().unwrap_or_default() }.trim_end();
-    let back = |offset: usize| object.bytes.start + offset.saturating_sub(column);
-    around(text, object, back(way.bytes.start), shown.len(), way.is_whole)
+    let start = object.bytes.start + way.bytes.start.saturating_sub(indent);
+    let (line, column) = place(text, object, start);
+    let (end_line, end_column) = place(text, object, start + shown.len());
+    let is_whole = way.is_whole;
+    Region { bytes: start..start + shown.len(), line, column, end_line, end_column, is_whole }
 }
 
-/// Lines and columns of a place at or after the beginning of an object.
-fn around(text: &str, object: &Manifest, from: usize, len: usize, is_whole: bool) -> Region {
-    let lines = |range: Range<usize>| {
-        text.get(range).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count() as u64
-    };
-    let bytes = from..from + len;
-    let line = object.line + lines(object.bytes.start..from);
-    Region {
-        line,
-        column: 1 + characters(text, bytes.start) as u64,
-        end_line: line + lines(bytes.clone()),
-        end_column: 1 + characters(text, bytes.end) as u64,
-        bytes,
-        is_whole,
+/// Line and column of a place in an object.
+fn place(text: &str, object: &Manifest, at: usize) -> (u64, u64) {
+    let before = text.get(object.bytes.start..at).unwrap_or_default();
+    match before.rsplit_once('\n') {
+        Some((lines, line)) => {
+            let lines = 1 + lines.matches('\n').count() as u64;
+            (object.line + lines, 1 + line.chars().count() as u64)
+        }
+        None => (object.line, object.column + before.chars().count() as u64),
     }
-}
-
-/// Characters before a place in its line; a byte order mark is none.
-fn characters(text: &str, offset: usize) -> usize {
-    let before = text.get(..offset).unwrap_or_default();
-    let line = before.rsplit_once('\n').map_or(before, |(_, line)| line);
-    line.trim_start_matches('\u{feff}').chars().count()
 }
 
 /// The steps of a field; of an element that is named by a member of it, its position in the object.
@@ -276,6 +267,21 @@ mod tests {
         let text = "{\"kind\": \"List\", \"items\": [\n\t{\"kind\": \"Pod\", \"apiVersion\": \"v1\",\n\t\t\"a\": {\"b\": [1, 2]}}]}";
         assert_eq!(shown(text, "a.b[1]"), ("2".to_owned(), (3, 18), (3, 19)));
         assert_eq!(shown(text, "a"), ("\"a\": {\"b\": [1, 2]}".to_owned(), (3, 3), (3, 21)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_character() {
+        for text in
+            ["\u{feff}kind: Pod\napiVersion: v1", "\u{feff}{\"kind\": \"Pod\", \"apiVersion\": \"v1\"}"]
+        {
+            assert_eq!(shown(text, "").1, (1, 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_columns_of_objects_that_follow_in_a_line() {
+        let text = "{\"kind\":\"List\",\"é\":1,\"items\":[{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"ü\":1,\"x\":2}]}";
+        assert_eq!(shown(text, "x"), ("\"x\":2".to_owned(), (1, 69), (1, 74)));
     }
 
     #[test]

@@ -33,6 +33,7 @@ fn reads_an_object_with_its_keys_in_their_order() {
             kind: "StatefulSet".to_owned(),
             json: r#"{"kind":"StatefulSet","apiVersion":"apps/v1","metadata":{"namespace":"shop","name":"web"},"spec":{"b":1,"a":0.5}}"#.to_owned(),
             line: 2,
+            column: 1,
             bytes: 8..text.len() - 1,
         }]
     );

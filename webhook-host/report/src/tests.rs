@@ -93,6 +93,29 @@ fn text_shows_the_lines_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn a_line_that_nobody_can_read_is_named_and_not_shown() {
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "x": "é".repeat(5000)});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [set, set]}).to_string();
+    let objects: Vec<Manifest> = ordinance_manifests::read(&list, "shop").into_iter().flatten().collect();
+    let warned = |object| Judgement {
+        text: &list,
+        warnings: vec!["careful. Take care".to_owned()],
+        patch: vec![json!({"op": "add", "path": "/spec", "value": {"a": 1}})],
+        ..fine("l.json", object)
+    };
+    let judgements = objects.iter().map(warned).collect();
+    let trouble =
+        Trouble { file: "l.json", text: &list, line: 1, column: 7000, message: "a fault".to_owned() };
+    let report = Report { judgements, troubles: vec![trouble], ..Report::default() };
+    let told = text(&report, Look::default());
+    assert!(told.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{told}");
+    let named = "warning: careful\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
+    assert!(told.contains(named), "{told}");
+    assert!(told.contains("\n = /spec: {\"a\":1}\n"), "{told}");
+    assert!(told.len() < 2000, "{}", told.len());
+}
+
+#[test]
 fn quiet_text_says_only_what_is_wrong_and_verbose_text_also_what_is_fine() {
     let objects = objects();
     let quiet = text(&report(&objects), Look { verbosity: Verbosity::Quiet, ..Look::default() });

@@ -29,6 +29,12 @@ pub enum Verbosity {
 /// Lines of a region that are shown; of a longer one the first.
 const LINES: usize = 8;
 
+/// Bytes of a line in which additions are shown: it is shown whole.
+const PATCHED_LINE: usize = 400;
+
+/// Bytes of a line that is shown, before and behind what it is shown for: those that are longer nobody can read.
+const LINE: usize = 2048;
+
 /// The whole report.
 pub fn text(report: &Report<'_>, look: Look) -> String {
     let drawing = Drawing {
@@ -93,15 +99,16 @@ impl Drawing {
     }
 
     fn trouble(&self, trouble: &Trouble<'_>, out: &mut String) {
-        let file = plain(trouble.file);
         let title = Level::ERROR.primary_title(&trouble.message);
         let Some(window) = Window::of_line(trouble.text, trouble.line) else {
-            return self.draw(&[title.element(origin(trouble, file))], out);
+            let origin = origin(trouble.file, trouble.line, trouble.column);
+            return self.draw(&[title.element(origin)], out);
         };
         let column = usize::try_from(trouble.column).unwrap_or(1).saturating_sub(1);
         let at = window.text.char_indices().nth(column).map_or(window.text.trim_end().len(), |(at, _)| at);
         let length = window.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let snippet = window.snippet(file).annotation(AnnotationKind::Primary.span(at..at + length));
+        let snippet =
+            window.snippet(plain(trouble.file)).annotation(AnnotationKind::Primary.span(at..at + length));
         self.draw(&[title.element(snippet)], out);
     }
 
@@ -140,12 +147,12 @@ impl Drawing {
     }
 }
 
-/// The place of what has no text; a file of which nothing could be read has no lines either.
-fn origin<'t>(trouble: &Trouble<'_>, file: String) -> Origin<'t> {
+/// A place whose line is not shown; a file of which nothing could be read has no lines either.
+fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
-    match (trouble.line, trouble.column) {
-        (1, 1) => Origin::path(file),
-        (line, column) => Origin::path(file).line(number(line)).char_column(number(column)),
+    match (line, column) {
+        (1, 1) => Origin::path(plain(file)),
+        (line, column) => Origin::path(plain(file)).line(number(line)).char_column(number(column)),
     }
 }
 
@@ -158,17 +165,30 @@ fn found<'r>(
 ) -> Group<'r> {
     let (fact, remedy) = fact_and_remedy(message);
     let region = judgement.region(field);
-    let window = Window::around(judgement.text, &region.bytes, region.line);
-    let end = window.text.split_inclusive('\n').take(LINES).map(str::len).sum::<usize>();
-    let bytes = window.within(&region.bytes);
-    let span = bytes.start..bytes.end.min(window.text.get(..end).unwrap_or_default().trim_end().len());
-    let annotation: Annotation<'_> = AnnotationKind::Primary.span(span).label(judgement.title());
-    let group =
-        level.primary_title(fact).element(window.snippet(plain(judgement.file)).annotation(annotation));
+    let group = level.primary_title(fact);
+    let group = match Window::around(judgement.text, &region.bytes, region.line) {
+        Some(window) => group.element(pointed(judgement, &window, &region.bytes)),
+        None => group
+            .element(origin(judgement.file, region.line, region.column))
+            .element(Level::NOTE.message(judgement.title())),
+    };
     match remedy {
         Some(remedy) => group.element(Level::HELP.message(remedy)),
         None => group,
     }
+}
+
+/// The lines of a region, with the object whose it is.
+fn pointed<'r>(
+    judgement: &'r Judgement<'_>,
+    window: &Window<'r>,
+    bytes: &Range<usize>,
+) -> Snippet<'r, Annotation<'r>> {
+    let end = window.text.split_inclusive('\n').take(LINES).map(str::len).sum::<usize>();
+    let bytes = window.within(bytes);
+    let span = bytes.start..bytes.end.min(window.text.get(..end).unwrap_or_default().trim_end().len());
+    let annotation = AnnotationKind::Primary.span(span).label(judgement.title());
+    window.snippet(plain(judgement.file)).annotation(annotation)
 }
 
 /// What the patch adds, in its place and as it would be written there.
@@ -177,21 +197,33 @@ fn fix<'r>(judgement: &'r Judgement<'_>) -> Option<Group<'r>> {
         return None;
     }
     let title = Level::HELP.secondary_title("at admission it becomes");
-    let Some(additions) = additions(judgement) else {
-        let lines = judgement.patch.iter().map(|operation| {
-            Level::NOTE.no_name().message(format!("{}: {}", operation["path"], operation["value"]))
-        });
-        return Some(title.elements(lines));
-    };
+    if let Some(patched) = additions(judgement).and_then(|additions| patched(judgement, additions)) {
+        return Some(title.element(patched));
+    }
+    let operations = judgement.patch.iter().map(|operation| {
+        let path = operation["path"].as_str().unwrap_or_default();
+        Level::NOTE.no_name().message(format!("{path}: {}", operation["value"]))
+    });
+    Some(title.elements(operations))
+}
+
+/// The lines that additions go to, with them; none if the lines can't be shown.
+fn patched<'r>(judgement: &'r Judgement<'_>, additions: Vec<Splice>) -> Option<Snippet<'r, Patch<'r>>> {
     let start = additions.first()?.at.start;
     let end = additions.iter().map(|addition| addition.at.end).max()?;
     let before = judgement.text.get(judgement.object.bytes.start..start).unwrap_or_default();
     let line = judgement.object.line + before.matches('\n').count() as u64;
-    let window = Window::around(judgement.text, &(start..end), line);
-    let patches =
-        additions.into_iter().map(|addition| Patch::new(window.within(&addition.at), addition.text));
-    let patches: Vec<Patch<'_>> = patches.collect();
-    Some(title.element(window.snippet(plain(judgement.file)).patches(patches)))
+    let window = Window::around(judgement.text, &(start..end), line)?;
+    let is_short = |addition: &Splice| {
+        let line = Window::around(judgement.text, &addition.at, 0);
+        line.is_some_and(|line| line.text.len() <= PATCHED_LINE)
+    };
+    if !additions.iter().all(is_short) {
+        return None;
+    }
+    let patch = |Splice { at, text }| Patch::new(window.within(&at), text);
+    let patches: Vec<Patch<'_>> = additions.into_iter().map(patch).collect();
+    Some(window.snippet(plain(judgement.file)).patches(patches))
 }
 
 /// What a judgement's patch changes in the text, if all of it can be shown.
@@ -233,21 +265,19 @@ fn plain(file: &str) -> String {
 // === impl Window ===
 
 impl<'t> Window<'t> {
-    /// The lines that a region is in.
-    fn around(text: &'t str, bytes: &Range<usize>, line: u64) -> Self {
-        let before = text.get(..bytes.start).unwrap_or_default();
-        let offset = before.rfind('\n').map_or(0, |end| end + 1);
-        let after = text.get(bytes.end..).unwrap_or_default();
-        let end = after.find('\n').map_or(text.len(), |end| bytes.end + end);
+    /// The lines that a region is in, unless they are too long.
+    fn around(text: &'t str, bytes: &Range<usize>, line: u64) -> Option<Self> {
+        let offset = line_start(text, bytes.start)?;
+        let end = line_end(text, bytes.end)?;
         let line = usize::try_from(line).unwrap_or(1);
-        Self { text: text.get(offset..end).unwrap_or_default(), offset, line }
+        Some(Self { text: text.get(offset..end)?, offset, line })
     }
 
-    /// One line, if it is there.
+    /// One line, if it is there and not too long.
     fn of_line(text: &'t str, line: u64) -> Option<Self> {
         let number = usize::try_from(line).ok()?;
         let line = text.split('\n').nth(number.checked_sub(1)?).filter(|_| !text.is_empty())?;
-        Some(Self { text: line, offset: 0, line: number })
+        (line.len() <= LINE).then_some(Self { text: line, offset: 0, line: number })
     }
 
     fn within(&self, bytes: &Range<usize>) -> Range<usize> {
@@ -258,4 +288,20 @@ impl<'t> Window<'t> {
     fn snippet<T: Clone>(&self, file: String) -> Snippet<'t, T> {
         Snippet::source(self.text).line_start(self.line).path(file)
     }
+}
+
+/// Where the line of a position begins, if that is near.
+fn line_start(text: &str, at: usize) -> Option<usize> {
+    let from = at.saturating_sub(LINE);
+    let before = text.as_bytes().get(from..at)?;
+    let end = before.iter().rposition(|byte| *byte == b'\n');
+    end.map(|end| from + end + 1).or_else(|| (from == 0).then_some(0))
+}
+
+/// Where the line of a position ends, if that is near.
+fn line_end(text: &str, at: usize) -> Option<usize> {
+    let after = text.as_bytes().get(at..)?;
+    let near = &after[..after.len().min(LINE)];
+    let end = near.iter().position(|byte| *byte == b'\n');
+    end.map(|end| at + end).or_else(|| (near.len() == after.len()).then_some(text.len()))
 }
