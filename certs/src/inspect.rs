@@ -285,7 +285,9 @@ impl Inspection {
             let chains = self.leaves.iter().filter_map(|leaf| leaf.chain.first());
             let authorities = self.authorities.iter().map(|known| &known.certificate);
             let certificates: Vec<_> = chains.chain(authorities).collect();
-            if !certificates.is_empty() && !certificates.iter().any(|certificate| key.is_of(certificate)) {
+            if certificates.is_empty() {
+                self.trouble(place, "is a private key alone; give its certificate, too".to_owned());
+            } else if !certificates.iter().any(|certificate| key.is_of(certificate)) {
                 let remedy = "give the two files that were made together";
                 self.trouble(place, format!("is the key of none of the certificates given; {remedy}"));
             }

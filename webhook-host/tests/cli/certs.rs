@@ -139,6 +139,7 @@ fn what_is_wrong_is_one_line_each_and_exit_1() {
         (&["tls.crt", "tls.key", "--at", "2100-01-01T00:00:00Z"][..], "tls.crt: expired on "),
         (&["tls.crt", "--within", "100d"], "tls.crt: expires on "),
         (&["tls.crt", "tls.key", "--at", "2020-01-01T00:00:00Z"], "tls.crt: is not valid before "),
+        (&["tls.key"], "tls.key: is a private key alone; give its certificate, too\n"),
         (&["tls.crt", "other.tls.key"], "other.tls.key: is the key of none of the certificates given; "),
         (&["tls.crt", "--ca", "other.ca.crt"], "tls.crt: is not trusted by other.ca.crt: it is signed by "),
         (&["tls.crt", "--dns-name", "other.svc"], "tls.crt: is not for other.svc, but for "),
@@ -321,7 +322,9 @@ fn what_a_cluster_lacks_is_found_and_what_it_does_not_tell_is_an_error() {
     for command in ["show", "verify"] {
         let refused = asked(command, 403);
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
-        assert!(refused.stderr.starts_with("error: Secret ordinance-system/ordinance-ca: "), "{refused:?}");
+        let told = "error: Secret ordinance-system/ordinance-ca: scripted: 403; give --kubeconfig FILE or --context \
+                    NAME of who may ask\n";
+        assert_eq!(refused.stderr, told);
     }
 }
 
@@ -329,7 +332,25 @@ fn what_a_cluster_lacks_is_found_and_what_it_does_not_tell_is_an_error() {
 fn a_cluster_without_a_ca_is_said_and_not_written_to() {
     let api = ApiServer::start().unwrap();
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
-    let ended = run_in(files.path(), &["certs", "rotate", "--kubeconfig", "kubeconfig"]);
+    for name in ["ordinance", "ordinance", "ordinance-ca"] {
+        api.script(name, Verb::List, Answer::Status(404));
+    }
+    let ended = run_in(files.path(), &["certs", "rotate", "--force", "--kubeconfig", "kubeconfig"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
-    assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    let told = "error: Secret ordinance-system/ordinance-ca: holds no CA; ";
+    assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+    assert_eq!((api.asked("ordinance").len(), api.asked("ordinance-ca").len()), (2, 1));
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_said_in_one_line() {
+    let nowhere = ApiServer::start().unwrap().kubeconfig();
+    let files = directory(&[("kubeconfig", &nowhere)]);
+    for command in ["show", "verify", "rotate"] {
+        let ended = run_in(files.path(), &["certs", command, "--kubeconfig", "kubeconfig"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+        let told =
+            "Connection refused (os error 111); give --kubeconfig FILE or --context NAME of who may ask\n";
+        assert!(ended.stderr.ends_with(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+    }
 }

@@ -122,8 +122,8 @@ impl ClusterArgs {
             None => SelfManagedFile::default(),
         };
         if let Some(SecretName { namespace, name }) = &self.secret {
-            if self.config.is_none() {
-                file.service = name.strip_suffix(SUFFIX).unwrap_or(name).to_owned();
+            if let (None, Some(service)) = (&self.config, name.strip_suffix(SUFFIX)) {
+                file.service = service.to_owned();
             }
             file.namespace = Some(namespace.clone());
             file.secret = Some(name.clone());
@@ -154,13 +154,13 @@ impl SecretName {
 impl Cluster {
     /// The webhook configurations that there are.
     pub(super) async fn found(&self) -> Result<Vec<Configuration>> {
-        self.configurations.read().await.context("webhook configurations")
+        self.configurations.read().await.map_err(|error| unanswered("webhook configurations", error))
     }
 
     /// Takes in what is stored, and who trusts whom.
     pub(super) async fn inspect(&self, inspection: &mut Inspection) -> Result<()> {
         let (place, webhooks) = (&self.place, &self.webhooks);
-        let stored = self.store.read().await.with_context(|| place.clone())?;
+        let stored = self.store.read().await.map_err(|error| unanswered(place, error))?;
         if stored.data.is_empty() {
             let remedy = "a replica with --cert self-managed fills it at its first start";
             inspection.trouble(place, format!("holds nothing; {remedy}"));
@@ -175,6 +175,20 @@ impl Cluster {
         inspection.configurations(&found);
         Ok(())
     }
+}
+
+/// What the API server said, or why it said nothing; an error that is not of its making stays as it is.
+pub(super) fn unanswered(place: &str, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    let Some(asked) = error.chain().find_map(|cause| cause.downcast_ref::<kube::Error>()) else {
+        return error;
+    };
+    let message = match asked {
+        kube::Error::Api(status) => status.message.clone(),
+        _ => error.root_cause().to_string(),
+    };
+    Fault::new(place, format_args!("{message}; give --kubeconfig FILE or --context NAME of who may ask"))
+        .into()
 }
 
 /// Runs what speaks to a cluster to its end.
@@ -208,6 +222,7 @@ mod tests {
             managed(&["--secret", "storage/guard-ca", "--webhook", "one,two"]).webhooks,
             ["one", "two"]
         );
+        assert_eq!(managed(&["--secret", "storage/tls"]).webhooks, ["ordinance"]);
         assert_eq!(managed(&[]).webhooks, ["ordinance"]);
     }
 

@@ -1,6 +1,6 @@
 //! `ordinance certs rotate`: the next step of a rotation, now, where that is safe.
 
-use super::cluster::{Cluster, ClusterArgs, block_on};
+use super::cluster::{Cluster, ClusterArgs, block_on, unanswered};
 use super::{CommonArgs, Exit, Output, json};
 use crate::command::print;
 use crate::config::units::Span;
@@ -132,7 +132,8 @@ impl RotateArgs {
     async fn in_cluster(&self, now: SystemTime) -> Result<Told> {
         let Cluster { store, configurations, mut schedule, place, .. } = self.cluster.open().await?;
         schedule.wait = self.wait.unwrap_or(schedule.wait);
-        let asked = ask(&store, &configurations, schedule, self.haste(), now).await?;
+        let asked = ask(&store, &configurations, schedule, self.haste(), now).await;
+        let asked = asked.map_err(|error| unanswered(&place, error))?;
         let remedy = "a replica with --cert self-managed makes one at its first start";
         let asked = asked.with_context(|| format!("{place}: holds no CA; {remedy}"))?;
         let ways = Ways {
