@@ -1,4 +1,5 @@
-//! `ordinance check`: ten thousand manifests, and one, with the start of the process; against the YAML parser alone.
+//! `ordinance check`: ten thousand manifests, and one, with the start of the process; against the YAML parser alone. And
+//! `--diff`, where each set gets something, against `check`, and from one file against many.
 
 use crate::Effort;
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,10 @@ const FILES: usize = 100;
 /// Sets of a file; for each there are two volumes and two others.
 const SETS: usize = 20;
 
+/// What is measured.
+const CHECK: &[&str] = &["check", "--output", "json"];
+const DIFF: &[&str] = &["check", "--diff"];
+
 /// How often a process is asked how much memory it has had.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -28,22 +33,36 @@ struct Run {
     peak: f64,
 }
 
+/// How the sets of the manifests keep their files.
+#[derive(Clone, Copy)]
+enum Storage {
+    /// In a claim each ordinal's own.
+    Own,
+    /// In one claim for all ordinals: each set is to be patched.
+    Shared,
+}
+
 /// Measures `check`.
 pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
+    judging(figures, effort, ordinance)?;
+    fixing(figures, effort, ordinance)
+}
+
+fn judging(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let files = written(directory.path())?;
+    let files = written(directory.path(), Storage::Own)?;
     let one = directory.path().join("one.yaml");
-    fs::write(&one, set(0) + "---\n" + &volume(0))?;
+    fs::write(&one, set(0, Storage::Own) + "---\n" + &volume(0))?;
     let (mut all, mut single, mut ratios, mut peaks, mut parsing) =
         <(Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     for _ in 0..effort.rounds {
         let parser = parsed(&files)?;
-        let many = run(ordinance, directory.path())?;
+        let many = run(ordinance, CHECK, directory.path())?;
         parsing.push(parser.as_secs_f64() * 1e3);
         ratios.push(many.time.as_secs_f64() / parser.as_secs_f64());
         all.push(many.time.as_secs_f64() * 1e3);
         peaks.push(many.peak);
-        single.push(run(ordinance, &one)?.time.as_secs_f64() * 1e3);
+        single.push(run(ordinance, CHECK, &one)?.time.as_secs_f64() * 1e3);
     }
     let mut add = |name, unit, goal, rounds: &[f64]| {
         figures.add(Figure::measured(name, unit, Better::Lower, goal, rounds));
@@ -53,6 +72,32 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
     add("check, 10 000 manifests, the parser alone", "ms", None, &parsing);
     add("check, 10 000 manifests, to the parser alone", "ratio", Some(1.5), &ratios);
     add("check, one file, with the start of the process", "ms", Some(30.0), &single);
+    Ok(())
+}
+
+fn fixing(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
+    let (directory, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let files = written(directory.path(), Storage::Shared)?;
+    let together = files.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    let one = other.path().join("one.yaml");
+    fs::write(&one, together.join("---\n"))?;
+    let (mut all, mut to_check, mut peaks, mut to_many) = <(Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
+    for _ in 0..effort.rounds {
+        let check = run(ordinance, CHECK, directory.path())?;
+        let many = run(ordinance, DIFF, directory.path())?;
+        let one = run(ordinance, DIFF, &one)?;
+        all.push(many.time.as_secs_f64() * 1e3);
+        to_check.push(many.time.as_secs_f64() / check.time.as_secs_f64());
+        peaks.push(many.peak.max(one.peak));
+        to_many.push(one.time.as_secs_f64() / many.time.as_secs_f64());
+    }
+    let mut add = |name, unit, goal, rounds: &[f64]| {
+        figures.add(Figure::measured(name, unit, Better::Lower, goal, rounds));
+    };
+    add("check --diff, 10 000 manifests", "ms", None, &all);
+    add("check --diff, 10 000 manifests, to check", "ratio", Some(3.0), &to_check);
+    add("check --diff, 10 000 manifests, peak memory", "MB", Some(300.0), &peaks);
+    add("check --diff, one file to a hundred", "ratio", Some(2.0), &to_many);
     Ok(())
 }
 
@@ -69,10 +114,10 @@ fn parsed(files: &[PathBuf]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn run(ordinance: &Path, what: &Path) -> Result<Run> {
+fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
     let start = Instant::now();
     let mut command = Command::new(ordinance);
-    let command = command.args(["check", "--output", "json"]).arg(what).stdin(Stdio::null());
+    let command = command.args(arguments).arg(what).stdin(Stdio::null());
     let mut process =
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("ordinance check")?;
     let mut peak = 0.0;
@@ -98,11 +143,11 @@ fn peak(process: &Child) -> Option<f64> {
 }
 
 /// Some 30 MB of manifests in a directory.
-fn written(directory: &Path) -> Result<Vec<PathBuf>> {
+fn written(directory: &Path, storage: Storage) -> Result<Vec<PathBuf>> {
     let write = |file: usize| {
         let documents = (file * SETS..(file + 1) * SETS).flat_map(|number| {
             let (first, second) = (2 * number, 2 * number + 1);
-            [set(number), volume(first), config(first), volume(second), config(second)]
+            [set(number, storage), volume(first), config(first), volume(second), config(second)]
         });
         let path = directory.join(format!("{file:03}.yaml"));
         fs::write(&path, documents.collect::<Vec<_>>().join("---\n"))?;
@@ -111,8 +156,15 @@ fn written(directory: &Path) -> Result<Vec<PathBuf>> {
     (0..FILES).map(write).collect()
 }
 
-/// A set with a claim template that is isolated.
-fn set(number: usize) -> String {
+/// A set with a volume for its files.
+fn set(number: usize, storage: Storage) -> String {
+    let data = match storage {
+        Storage::Own => {
+            "  volumeClaimTemplates:\n  - metadata:\n      name: data\n    spec:\n      accessModes: [ReadWriteMany]\n      \
+             resources:\n        requests:\n          storage: 10Gi\n"
+        }
+        Storage::Shared => "      - name: data\n        persistentVolumeClaim:\n          claimName: data\n",
+    };
     let mut variables = String::new();
     for variable in 0..25 {
         // Writing to a text can't fail.
@@ -129,8 +181,7 @@ fn set(number: usize) -> String {
          registry.example.com/web:1.2.{number}\n        env:\n{variables}        ports:\n        - containerPort: 8080\n        \
          resources:\n          requests:\n            cpu: 100m\n            memory: 128Mi\n        volumeMounts:\n        - name: \
          data\n          mountPath: /data\n        - name: config\n          mountPath: /etc/web\n      volumes:\n      - name: \
-         config\n        configMap:\n          name: config-{number}\n  volumeClaimTemplates:\n  - metadata:\n      name: data\n    \
-         spec:\n      accessModes: [ReadWriteMany]\n      resources:\n        requests:\n          storage: 10Gi\n",
+         config\n        configMap:\n          name: config-{number}\n{data}",
         number % 50
     )
 }
