@@ -18,6 +18,7 @@ use anyhow::{Result, bail};
 use ordinance_amend::{Wanted, amend};
 use ordinance_manifests::Manifest;
 use ordinance_report::{Judgement, Report, text};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use written::Written;
 
@@ -38,18 +39,20 @@ pub(super) fn run(
     for _ in 0..ROUNDS {
         let judged = policy.anew(state)?;
         let report = Judging::new(&judged, &Limits::default(), &progress).report(&input)?;
-        let Amended { texts, left } = Amended::of(&input, &report);
-        if texts.is_empty() {
+        let (texts, left): (Vec<_>, Vec<_>) =
+            amended(&input, &report).into_iter().map(|Amended { text, left }| (text, left)).unzip();
+        if texts.iter().all(Option::is_none) {
             drop(progress);
             let written = if args.diff {
                 Written::shown(&input, &before, common)
             } else {
                 Written::saved(&input, &before)
             };
-            return finish(args, common, &report, &left, &written?);
+            return finish(args, common, &report, &left.concat(), &written?);
         }
         drop(report);
-        for (position, text) in texts {
+        for (position, text) in texts.into_iter().enumerate() {
+            let Some(text) = text else { continue };
             let old = input.replace(position, text, &args.namespace, &policy.judge);
             old.map(|old| before.entry(position).or_insert(old));
         }
@@ -83,39 +86,49 @@ fn finish(
     Ok(if written.failed.is_empty() { exit(report) } else { Exit::Unjudged })
 }
 
-/// What can be written, and what is left as it is, with its reason.
+/// What can be written of a file, and what is left as it is, with its reason.
 #[derive(Default)]
 struct Amended {
-    texts: Texts,
+    /// The file's new text, if there is one.
+    text: Option<String>,
     left: Vec<String>,
+}
+
+/// What can be written of every file in its order; they are amended side by side.
+fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
+    let mut rest = &report.judgements[..];
+    let files = input.files.iter().map(|file| {
+        let (own, later) = rest.split_at(file.objects.len());
+        rest = later;
+        (file, own)
+    });
+    let files: Vec<(&File, &[Judgement<'_>])> = files.collect();
+    files.into_par_iter().map(|(file, judgements)| Amended::of(file, judgements)).collect()
 }
 
 // === impl Amended ===
 
 impl Amended {
-    fn of(input: &Input, report: &Report<'_>) -> Self {
+    fn of(file: &File, judgements: &[Judgement<'_>]) -> Self {
         let mut amended = Self::default();
-        let mut judgements = report.judgements.iter();
-        for (position, file) in input.files.iter().enumerate() {
-            let judgements: Vec<_> = judgements.by_ref().take(file.objects.len()).collect();
-            let text = amended.file(file, &judgements);
-            amended.texts.extend(text.map(|text| (position, text)));
+        let wanted: Vec<Wanted> =
+            judgements.iter().filter_map(|judgement| amended.wanted(judgement)).collect();
+        if !wanted.is_empty() {
+            amended.write(file, judgements, &wanted);
         }
         amended
     }
 
-    /// A file's new text, if there is one.
-    fn file(&mut self, file: &File, judgements: &[&Judgement<'_>]) -> Option<String> {
-        let wanted: Vec<Wanted> = judgements.iter().filter_map(|judgement| self.wanted(judgement)).collect();
-        if wanted.is_empty() {
-            return None;
-        }
-        let amended = amend(&file.text, &wanted).map_err(|reason| self.leave(&file.name, reason)).ok()?;
-        for left in amended.left {
+    fn write(&mut self, file: &File, judgements: &[Judgement<'_>], wanted: &[Wanted]) {
+        let written = match amend(&file.text, wanted) {
+            Ok(written) => written,
+            Err(reason) => return self.leave(&file.name, reason),
+        };
+        for left in written.left {
             let object = judgements.iter().find(|judgement| judgement.object.bytes.start == left.start);
-            self.leave(&object.map_or_else(|| file.name.clone(), |object| place(object)), left.reason);
+            self.leave(&object.map_or_else(|| file.name.clone(), place), left.reason);
         }
-        (amended.text != file.text).then_some(amended.text)
+        self.text = Some(written.text).filter(|text| *text != file.text);
     }
 
     /// What is to be written of an object; of one that exists already, nothing.
