@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal that is not dumb, unless NO_COLOR is set.
     #[default]
     Auto,
     /// Always.
@@ -93,11 +93,16 @@ impl Color {
 
     fn on(self, stream: &impl IsTerminal) -> bool {
         match self {
-            Self::Auto => stream.is_terminal() && !asks_for_none(std::env::var_os("NO_COLOR")),
+            Self::Auto => is_steered(stream) && !asks_for_none(std::env::var_os("NO_COLOR")),
             Self::Always => true,
             Self::Never => false,
         }
     }
+}
+
+/// Whether it is a terminal that can do more than to take one character after the other.
+pub(super) fn is_steered(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// See <https://no-color.org>: set and not empty.

@@ -14,4 +14,6 @@ mod map;
 mod review;
 mod run;
 mod serve;
+#[cfg(unix)]
+mod terminal;
 mod usage;

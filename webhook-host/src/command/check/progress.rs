@@ -1,6 +1,7 @@
 //! How far it is, on a terminal, when it takes longer than a second.
 
-use std::io::{self, IsTerminal, Write};
+use crate::command::output::is_steered;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -31,7 +32,7 @@ impl Progress {
     /// Counts from now on; what it counts is told if stderr is a terminal.
     pub(super) fn start(is_told: bool) -> Self {
         let counts = Arc::new(Counts::default());
-        let teller = if is_told && io::stderr().is_terminal() { teller(Arc::clone(&counts)) } else { None };
+        let teller = if is_told && is_steered(&io::stderr()) { teller(Arc::clone(&counts)) } else { None };
         Self { counts, teller }
     }
 
