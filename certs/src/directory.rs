@@ -87,6 +87,17 @@ impl Directory {
         Ok(Written::Done)
     }
 
+    /// Whether each of these files can be reached beside the version; who was stopped before that left some out.
+    pub fn is_whole(&self, data: &Data) -> bool {
+        data.keys().all(|name| is_ours(&self.0.join(name)))
+    }
+
+    /// Whether something that is none of its files has the name of one.
+    pub fn is_taken(&self, name: &str) -> bool {
+        let path = self.0.join(name);
+        path.symlink_metadata().is_ok() && !is_ours(&path)
+    }
+
     /// The name of the version that is there.
     fn version(&self) -> io::Result<Option<String>> {
         match fs::read_link(self.0.join(DATA)) {
@@ -131,13 +142,17 @@ impl Directory {
         }
         for entry in fs::read_dir(&self.0)? {
             let path = entry?.path();
-            let is_ours = fs::read_link(&path).is_ok_and(|target| target.starts_with(DATA));
-            if is_ours && !path.exists() {
+            if is_ours(&path) && !path.exists() {
                 fs::remove_file(path)?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether it is a link through the version that is there.
+fn is_ours(path: &Path) -> bool {
+    fs::read_link(path).is_ok_and(|target| target.starts_with(DATA))
 }
 
 /// Keys are for their owner.

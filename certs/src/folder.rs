@@ -242,7 +242,8 @@ impl Folder {
             };
             done.extend(kept.due_steps(now)?.into_iter().map(Done::Step));
             done.extend(kept.renewed(now)?.map(Done::Leaf));
-            if done.is_empty() && kept.data() != *data {
+            let is_whole = kept.data() == *data && folder.directory.is_whole(data);
+            if done.is_empty() && !is_whole {
                 done.push(Done::Files);
             }
             let changes = !done.is_empty();
@@ -281,9 +282,7 @@ impl Folder {
     ) -> Result<Outcome<T>, FolderError> {
         for _ in 0..ATTEMPTS {
             let stored = self.directory.load().map_err(|source| self.io(source))?;
-            if stored.version == Version::Absent {
-                self.refuse_foreign()?;
-            }
+            self.refuse_foreign()?;
             let (kept, done, changes) = decide(self, &stored.data)?;
             let written = match changes {
                 true => {
@@ -300,11 +299,9 @@ impl Folder {
 
     /// Files of somebody else would stay, beside what the directory is then said to hold.
     fn refuse_foreign(&self) -> Result<(), FolderError> {
-        let names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
-        let mut paths = names.map(|name| self.directory.path(name));
-        paths
-            .find(|path| path.symlink_metadata().is_ok())
-            .map_or(Ok(()), |path| Err(FolderError::Foreign(path)))
+        let mut names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
+        let taken = names.find(|name| self.directory.is_taken(name));
+        taken.map_or(Ok(()), |name| Err(FolderError::Foreign(self.directory.path(name))))
     }
 
     /// What the directory holds; none if there is no CA yet.

@@ -236,6 +236,20 @@ fn what_somebody_broke_is_mended_or_said_and_never_lost() {
 }
 
 #[test]
+fn whoever_was_stopped_while_he_wrote_is_followed_by_one_who_completes_it() {
+    let scene = Scene::issued();
+    let served = scene.text("tls.crt");
+    for name in ["tls.crt", "ca.crt"] {
+        std::fs::remove_file(scene.path(name)).unwrap();
+    }
+    std::fs::create_dir(scene.path("..v2")).unwrap();
+    std::fs::write(scene.path("..v2/tls.key"), "half").unwrap();
+    std::os::unix::fs::symlink("..v2", scene.path("..data_tmp")).unwrap();
+    assert_eq!(scene.issue().done, [Done::Files]);
+    assert_eq!((scene.text("tls.crt"), scene.issue().done), (served, vec![]));
+}
+
+#[test]
 fn files_of_somebody_else_are_not_written_over() {
     let scene = Scene::new();
     std::fs::create_dir(scene.path("")).unwrap();
@@ -246,6 +260,10 @@ fn files_of_somebody_else_are_not_written_over() {
         "{said}"
     );
     assert_eq!(scene.text("tls.crt"), "mine");
+    let later = Scene::issued();
+    std::fs::remove_file(later.path("tls.crt")).unwrap();
+    std::fs::write(later.path("tls.crt"), "mine").unwrap();
+    assert!(matches!(later.try_issue(&[]), Err(FolderError::Foreign(_))));
 }
 
 #[test]
