@@ -5,7 +5,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
+};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -19,9 +21,14 @@ pub enum PresentedError {
     /// It can't be asked by this name.
     #[error("{0:?} is neither a DNS name nor an address")]
     Name(String),
+    /// It presented another's certificate.
+    #[error(
+        "has not the key of the certificate that it presents; give it the two files that were made together"
+    )]
+    Key,
     /// The handshake came to nothing.
     #[error("{0}; is this the port of a TLS server?")]
-    Handshake(#[from] io::Error),
+    Handshake(io::Error),
     /// The handshake can't be begun.
     #[error(transparent)]
     Tls(#[from] Error),
@@ -40,10 +47,17 @@ pub fn presented(mut stream: impl Read + Write, name: &str) -> Result<Presented,
     let server = ServerName::try_from(name.to_owned()).map_err(|_| PresentedError::Name(name.to_owned()))?;
     let mut client = ClientConnection::new(Arc::new(config()?), server)?;
     while client.is_handshaking() {
-        client.complete_io(&mut stream)?;
+        client.complete_io(&mut stream).map_err(failed)?;
     }
     let certificates = client.peer_certificates().unwrap_or_default();
     Ok(Presented(certificates.iter().map(|certificate| certificate.clone().into_owned()).collect()))
+}
+
+fn failed(error: io::Error) -> PresentedError {
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(Error::InvalidCertificate(CertificateError::BadSignature)) => PresentedError::Key,
+        _ => PresentedError::Handshake(error),
+    }
 }
 
 fn config() -> Result<ClientConfig, Error> {

@@ -4,10 +4,14 @@ use crate::handshake::{Client, common_name};
 use crate::signer::{Dates, HOUR, Pem, Signer};
 use ordinance_certs::inspect::{Finding, Inspection, Material, Paint, When, left, presented};
 use ordinance_certs::{
-    Authority, Bundle, Configuration, Files, Folder, Haste, Kind, Lifetime, Record, Schedule, Trusting,
-    Webhook, Wish, server_config,
+    Authority, Bundle, Configuration, Files, Folder, Haste, Kind, Lifetime, Record, Retired, Schedule,
+    Trusting, Webhook, Wish, server_config,
 };
-use rustls::ServerConnection;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -192,6 +196,69 @@ fn a_next_ca_has_to_be_trusted_only_once_it_was_seen_to_be() {
 }
 
 #[test]
+fn a_former_ca_has_to_be_trusted_until_it_is_out_of_the_record() {
+    let (former, current) = (record(), record());
+    let until = SystemTime::now() + HOUR;
+    let draining = Record { previous: Some(Retired { bundle: former.bundle(), until }), ..current.clone() };
+    assert_eq!(said(&cluster(&draining, &draining.bundle(), NAME), now()), [""; 0]);
+    let shrunk = said(&cluster(&draining, &current.bundle(), NAME), now());
+    assert!(
+        matches!(&shrunk[..], [only] if only.contains("the previous CA of Secret a/b: previous.crt")),
+        "{shrunk:?}"
+    );
+}
+
+#[test]
+fn a_store_s_key_that_is_another_certificate_s_is_said() {
+    let ca = Signer::new("ca");
+    let (one, other) = (ca.leaf("one"), ca.leaf("other"));
+    let data = [("tls.crt", one.certificate), ("tls.key", other.key), ("ca.crt", ca.ca)];
+    let mut found = Inspection::default();
+    let data = data.map(|(name, pem)| (name.to_owned(), pem.into_bytes())).into();
+    found.store("tls", |name| format!("tls/{name}"), &data, Schedule::default());
+    let told = "tls/tls.key: is not the key of tls/tls.crt; put the two files there that were made together";
+    assert_eq!(said(&found, now()), [told]);
+    assert_eq!(serde_json::to_value(found.document(now())).unwrap()["certificates"][0]["keyMatches"], false);
+}
+
+#[test]
+fn a_ca_that_counts_no_more_is_said_and_whoever_trusts_it() {
+    let ca = Signer::expired("ca");
+    let told = said(&files(&[("tls.crt", &ca.leaf("leaf").certificate), ("ca.crt", &ca.ca)]), now());
+    let [leaf, authority] = &told[..] else { panic!("{told:?}") };
+    assert!(leaf.starts_with("tls.crt: is not trusted by the CA given: the CA that signed it, "), "{leaf}");
+    assert!(leaf.contains(", is not in date; ") && authority.starts_with("ca.crt: expired on "), "{told:?}");
+}
+
+#[test]
+fn a_store_without_its_key_or_with_junk_for_a_certificate_is_said() {
+    let ca = Signer::new("ca");
+    let store = |certificate: &str, key: &str| {
+        let data = [("tls.crt", certificate), ("tls.key", key), ("ca.crt", &ca.ca)];
+        let data = data.map(|(name, pem)| (name.to_owned(), pem.as_bytes().to_vec())).into();
+        let mut found = Inspection::default();
+        found.store("tls", |name| format!("tls/{name}"), &data, Schedule::default());
+        said(&found, now())
+    };
+    let Pem { certificate, key } = ca.leaf("leaf");
+    let junk = "holds neither a PEM certificate nor a private key; ";
+    assert!(store("junk", &key)[0].starts_with(&format!("tls/tls.crt: {junk}")));
+    assert!(store(&certificate, "junk")[0].starts_with(&format!("tls/tls.key: {junk}")));
+    assert!(store(&key, &key)[0].starts_with("tls/tls.crt: holds no PEM certificate; "));
+    assert!(store(&certificate, &certificate)[0].starts_with("tls/tls.key: holds no PEM private key; "));
+    let untrusted = [("tls.crt", certificate.as_str()), ("tls.key", &key), ("ca.crt", "")];
+    let data = untrusted.map(|(name, pem)| (name.to_owned(), pem.as_bytes().to_vec())).into();
+    let mut nobody = Inspection::default();
+    nobody.store("tls", str::to_owned, &data, Schedule::default());
+    let told = "ca.crt: trusts nobody: there is no certificate in it; put the CA there";
+    assert_eq!(said(&nobody, now()), [told]);
+    let mut empty = Inspection::default();
+    empty.store("tls", str::to_owned, &Default::default(), Schedule::default());
+    let told = "tls: holds no certificate; `ordinance certs issue` makes one in a directory";
+    assert_eq!(said(&empty, now()), [told]);
+}
+
+#[test]
 fn a_record_that_is_broken_is_said_and_the_rest_is_looked_at() {
     let mut data = record().data();
     data.insert("current.key".to_owned(), b"junk".to_vec());
@@ -300,6 +367,30 @@ fn what_a_server_presents_is_seen_though_nobody_trusts_it() {
     assert!(told[0].starts_with("127.0.0.1:8443: is not trusted by ca.crt: "), "{told:?}");
     let ca = std::fs::read_to_string(path("ca.crt")).unwrap();
     assert_eq!(Client::trusting(&ca).connect(&config).unwrap().common_name, NAME);
+}
+
+#[test]
+fn a_server_without_the_key_of_what_it_presents_is_said() {
+    /// Presents one's certificate and signs by another's key.
+    #[derive(Debug)]
+    struct Stolen(Arc<CertifiedKey>);
+    impl ResolvesServerCert for Stolen {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+    let ca = Signer::new("ca");
+    let chain = Bundle::read(ca.leaf("one").certificate.as_bytes()).certificates().to_vec();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(ca.leaf("other").key.as_bytes()).unwrap();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let stolen = Stolen(Arc::new(CertifiedKey::new(chain, key)));
+    let config = builder.with_no_client_auth().with_cert_resolver(Arc::new(stolen));
+    let server = Served(ServerConnection::new(Arc::new(config)).unwrap());
+    let told = presented(server, "localhost").unwrap_err().to_string();
+    assert!(told.starts_with("has not the key of the certificate that it presents; "), "{told}");
 }
 
 #[test]

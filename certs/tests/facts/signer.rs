@@ -28,7 +28,17 @@ pub const HOUR: Duration = Duration::from_secs(3600);
 
 impl Signer {
     pub fn new(name: &str) -> Self {
+        Self::of(CertificateParams::default(), name)
+    }
+
+    /// One that counts no more.
+    pub fn expired(name: &str) -> Self {
         let mut params = CertificateParams::default();
+        params.not_after = (SystemTime::now() - HOUR).into();
+        Self::of(params, name)
+    }
+
+    fn of(mut params: CertificateParams, name: &str) -> Self {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
