@@ -6,6 +6,7 @@ mod certs;
 mod check;
 mod component;
 mod generate;
+mod given;
 mod map;
 mod output;
 mod policies;

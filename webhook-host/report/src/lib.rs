@@ -122,6 +122,11 @@ impl Judgement<'_> {
         }
     }
 
+    /// Its file and line for people.
+    pub fn place(&self) -> String {
+        format!("{}:{}", plain(self.file), self.object.line)
+    }
+
     /// Kind, namespace and name for people.
     pub fn title(&self) -> String {
         let (kind, name) = (&self.object.kind, &self.name);
@@ -154,6 +159,23 @@ impl Judgement<'_> {
             _ => own(field),
         }
     }
+}
+
+// === impl Trouble ===
+
+impl Trouble<'_> {
+    /// Its file, line and column for people; a file of which nothing could be read has no lines.
+    pub fn place(&self) -> String {
+        match (self.line, self.column, self.text) {
+            (1, 1, "") => plain(self.file),
+            (line, column, _) => format!("{}:{line}:{column}", plain(self.file)),
+        }
+    }
+}
+
+/// A name without what could steer a terminal.
+fn plain(file: &str) -> String {
+    file.replace(char::is_control, "\u{fffd}")
 }
 
 /// A message's fact and, if it goes on, what can be done.

@@ -1,6 +1,6 @@
 //! For people: the offending lines with what is wrong with them, as a compiler shows it, and what to do below.
 
-use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy};
+use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy, plain};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{Change, Splice, splices};
 use std::ops::Range;
@@ -132,17 +132,15 @@ impl Drawing {
         let groups: Vec<Group<'_>> = match (last, fix) {
             (Some(last), fix) => [last].into_iter().chain(fix).collect(),
             (None, Some(fix)) => vec![title(), fix],
-            (None, None) => Vec::new(),
+            (None, None) => return self.fine(judgement, out),
         };
-        if !groups.is_empty() {
-            self.draw(&groups, out);
-        } else if self.verbosity == Verbosity::Verbose && judgement.allowed {
-            out.push_str(&format!(
-                "ok: {} ({}:{})\n\n",
-                judgement.title(),
-                plain(judgement.file),
-                judgement.object.line
-            ));
+        self.draw(&groups, out);
+    }
+
+    /// What nothing else is said of.
+    fn fine(&self, judgement: &Judgement<'_>, out: &mut String) {
+        if self.verbosity == Verbosity::Verbose && judgement.allowed {
+            out.push_str(&format!("ok: {} ({})\n\n", judgement.title(), judgement.place()));
         }
     }
 }
@@ -255,11 +253,6 @@ fn merged(additions: Vec<Splice>) -> Vec<Splice> {
         }
     }
     merged
-}
-
-/// A name without what could steer a terminal.
-fn plain(file: &str) -> String {
-    file.replace(char::is_control, "\u{fffd}")
 }
 
 // === impl Window ===

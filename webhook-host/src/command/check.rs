@@ -9,9 +9,9 @@ mod input;
 mod judging;
 mod progress;
 
-use super::policies::{self, Judged};
-use super::{CommonArgs, Exit, PolicyArgs, print};
-use crate::config::existing;
+use super::given::GivenArgs;
+use super::policies::Judged;
+use super::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::builder::BoolishValueParser;
@@ -20,8 +20,6 @@ use input::Input;
 use judging::Judging;
 use ordinance_report::{Look, Report, Verbosity, json, junit, sarif, text};
 use progress::Progress;
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 
 /// Judge manifests as a cluster would that they are applied to
 #[derive(Debug, Args)]
@@ -36,19 +34,17 @@ Examples:
   ordinance check --fix deploy/
   helm template shop ./chart | ordinance check --fix - | kubectl apply -f -
 
-Each object is judged as one that is created, in the order given; objects of kinds that the policy does not know are
-counted and passed over. Directories are searched for *.yaml, *.yml and *.json.
+Each object is judged as one that is created, in the order given; objects of kinds that the
+policy does not know are counted and passed over. Directories are searched for *.yaml, *.yml and
+*.json.
 
---fix writes what the cluster would add at admission, and the expression that a message proposes for a fixed sub-path;
-every other byte stays. What is piped in goes to stdout, and what is told of it to stderr. An object with metadata.uid
-exists already: of it nothing is written, but how to migrate it is told. With --fix and --diff the exit code is that of
-what remains.
+--fix writes what the cluster would add at admission, and the expression that a message proposes
+for a fixed sub-path; every other byte stays. What is piped in goes to stdout, and what is told
+of it to stderr. An object with metadata.uid exists already: of it nothing is written, but how
+to migrate it is told. With --fix and --diff the exit code is that of what remains.
 
 Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
 pub(super) struct CheckArgs {
-    /// Files, directories, or `-` for stdin, which is read if nothing is given
-    #[arg(value_name = "FILE|DIR")]
-    paths: Vec<PathBuf>,
     /// How to tell what was found
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: Output,
@@ -58,17 +54,8 @@ pub(super) struct CheckArgs {
     /// Show what --fix would write, as a unified diff, and write nothing
     #[arg(long, env = "ORDINANCE_DIFF", hide_env = true, value_parser = BoolishValueParser::new())]
     diff: bool,
-    /// Where objects are that name no namespace
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "default",
-        env = "ORDINANCE_NAMESPACE",
-        hide_env = true
-    )]
-    namespace: String,
     #[command(flatten)]
-    policy: PolicyArgs,
+    given: GivenArgs,
 }
 
 /// How to tell what was found.
@@ -86,14 +73,12 @@ enum Output {
 }
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
-    let limits = Limits::default();
-    let state = existing(&args.policy.state, &args.namespace)?;
-    let judged = policies::over(&args.policy, &limits, &state)?;
+    let (state, judged) = args.given.judged()?;
     if args.fix || args.diff {
-        let (progress, input) = read(&args.paths, &args.namespace, &judged, common);
+        let (progress, input) = read(&args.given, &judged, common);
         return fix::run(args, common, (&judged, &state), (progress, input));
     }
-    reported(&args.paths, &args.namespace, &judged, common, |report| {
+    reported(&args.given, &judged, common, |report| {
         print(told(report, args.output, common).as_bytes())?;
         Ok(exit(report))
     })
@@ -101,22 +86,27 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
 
 /// Reads and judges what is named, and goes on with what was found.
 pub(super) fn reported<T>(
-    paths: &[PathBuf],
-    namespace: &str,
+    given: &GivenArgs,
     judged: &Judged,
     common: CommonArgs,
     go_on: impl FnOnce(&Report<'_>) -> Result<T>,
 ) -> Result<T> {
-    let (progress, input) = read(paths, namespace, judged, common);
+    let (progress, input) = read(given, judged, common);
     let report = Judging::new(judged, &Limits::default(), &progress).report(&input)?;
     drop(progress);
     go_on(&report)
 }
 
-fn read(paths: &[PathBuf], namespace: &str, judged: &Judged, common: CommonArgs) -> (Progress, Input) {
+fn read(given: &GivenArgs, judged: &Judged, common: CommonArgs) -> (Progress, Input) {
     judged.tell_left_out();
-    let progress = Progress::start(!common.quiet);
-    let input = Input::read(paths, namespace, &judged.judge, &progress);
+    let mut progress = Progress::start(!common.quiet);
+    let input = Input::read(&given.paths, &given.namespace, &judged.judge, &progress);
+    if input.is_empty() && !common.quiet {
+        progress.end();
+        output::note(
+            "there is no object in what was given; of directories *.yaml, *.yml and *.json are read",
+        );
+    }
     (progress, input)
 }
 
@@ -141,19 +131,13 @@ pub(super) fn exit(report: &Report<'_>) -> Exit {
     }
 }
 
-/// Why nothing can be read where nothing is named: stdin is a terminal.
-pub(super) fn nothing_given(paths: &[PathBuf]) -> Option<&'static str> {
-    (paths.is_empty() && io::stdin().is_terminal())
-        .then_some("nothing to read; give files or directories, or - for stdin")
-}
-
 // === impl CheckArgs ===
 
 impl CheckArgs {
     /// Why this can't be run.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        if let Some(nothing) = nothing_given(&self.paths) {
-            return Some(nothing);
+        if let Some(why) = self.given.conflict() {
+            return Some(why);
         }
         match (self.output, self.takes_stdout()) {
             (Output::Text, _) | (_, false) => None,
@@ -164,8 +148,7 @@ impl CheckArgs {
 
     /// Whether stdout is for a text, so that nothing else may be written there.
     fn takes_stdout(&self) -> bool {
-        let reads_stdin = self.paths.is_empty() || self.paths.iter().any(|path| path.as_os_str() == "-");
-        self.diff || self.fix && reads_stdin
+        self.diff || self.fix && self.given.reads_stdin()
     }
 }
 

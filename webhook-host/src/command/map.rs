@@ -2,19 +2,17 @@
 //!
 //! Everything given is judged as `ordinance check` does; afterwards is what the patches make of it.
 
-use super::policies::{self, Judged};
-use super::{Color, CommonArgs, Exit, PolicyArgs, check, output, print};
-use crate::config::existing;
-use crate::limits::Limits;
+use super::given::GivenArgs;
+use super::policies::Judged;
+use super::{Color, CommonArgs, Exit, check, output, print};
 use anyhow::{Error, Result, anyhow};
 use clap::{Args, ValueEnum};
 use ordinance_case::applied;
 use ordinance_contract::Scope;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Look, Map, Object, Refused};
-use ordinance_report::{Judgement, Report, Trouble};
+use ordinance_report::{Judgement, Report};
 use std::io;
-use std::path::PathBuf;
 
 /// The codes of an object that is not let in, and of one without a verdict.
 const REFUSED: u16 = 403;
@@ -37,9 +35,6 @@ volume by claimRef, volumeName or name, else to the one that it is expected to g
 
 Exit codes: 0 nothing refused, 1 something refused, 2 something could not be read or judged.")]
 pub(super) struct MapArgs {
-    /// Files, directories, or `-` for stdin, which is read if nothing is given
-    #[arg(value_name = "FILE|DIR")]
-    paths: Vec<PathBuf>,
     /// How to draw it
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: Output,
@@ -50,17 +45,8 @@ pub(super) struct MapArgs {
     /// Columns of text; without it those of the terminal, or 80
     #[arg(long, value_name = "COLUMNS", env = "ORDINANCE_WIDTH", hide_env = true)]
     width: Option<u16>,
-    /// Where objects are that name no namespace
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "default",
-        env = "ORDINANCE_NAMESPACE",
-        hide_env = true
-    )]
-    namespace: String,
     #[command(flatten)]
-    policy: PolicyArgs,
+    given: GivenArgs,
 }
 
 /// How a map is drawn.
@@ -76,9 +62,8 @@ enum Output {
 }
 
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
-    let state = existing(&args.policy.state, &args.namespace)?;
-    let judged = policies::over(&args.policy, &Limits::default(), &state)?;
-    check::reported(&args.paths, &args.namespace, &judged, common, |report| {
+    let (state, judged) = args.given.judged()?;
+    check::reported(&args.given, &judged, common, |report| {
         complain(report, common.color);
         let map = map(&state, report, &judged)?;
         print(&drawn(&map, args, common.color)?)?;
@@ -88,12 +73,11 @@ pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
 
 /// Says what could not be read or judged.
 fn complain(report: &Report<'_>, color: Color) {
-    for Trouble { file, line, column, message, .. } in &report.troubles {
-        output::error(color, &anyhow!("{file}:{line}:{column}: {message}"));
+    for trouble in &report.troubles {
+        output::error(color, &anyhow!("{}: {}", trouble.place(), trouble.message));
     }
     for judgement in report.judgements.iter().filter(|judgement| judgement.code == UNJUDGED) {
-        let Judgement { file, object, message, .. } = judgement;
-        output::error(color, &anyhow!("{file}:{}: {message}", object.line));
+        output::error(color, &anyhow!("{}: {}", judgement.place(), judgement.message));
     }
 }
 
@@ -149,6 +133,6 @@ fn is_utf8() -> bool {
 impl MapArgs {
     /// Why this can't be run.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        check::nothing_given(&self.paths)
+        self.given.conflict()
     }
 }

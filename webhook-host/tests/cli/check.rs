@@ -1,7 +1,7 @@
 //! `ordinance check`: manifests judged as one cluster.
 
 use crate::files::{directory, volume, write};
-use crate::run::{Ended, ordinance, run, run_in, run_with_input};
+use crate::run::{Ended, end, ordinance, run, run_in, run_with_input};
 use serde_json::{Value, json};
 use std::process::Stdio;
 
@@ -215,6 +215,51 @@ fn nothing_to_judge_is_fine() {
     let ended = run_in(empty.path(), &["check", "."]);
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "0 objects judged, nothing denied\n"));
     assert_eq!(run_with_input(&["check"], "").code, 0);
+}
+
+#[test]
+fn input_without_any_object_is_said_unless_quietly() {
+    let files = directory(&[("notes.txt", "a: b")]);
+    let note =
+        "warning: there is no object in what was given; of directories *.yaml, *.yml and *.json are read\n";
+    for arguments in
+        [&["check", "."][..], &["map", "."], &["check", "--fix", "."], &["check", "--output=json", "."]]
+    {
+        let ended = run_in(files.path(), arguments);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, note), "{arguments:?}");
+    }
+    assert_eq!(run_in(files.path(), &["check", "-q", "."]).stderr, "");
+    assert_eq!(run_with_input(&["check"], "kind: Pod\napiVersion: v1\n").stderr, "");
+}
+
+#[test]
+fn stdin_is_for_one_thing() {
+    for arguments in [
+        &["check", "--state", "-"][..],
+        &["check", "--state=-", "a.yaml", "-"],
+        &["map", "--state", "-", "-"],
+    ] {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{arguments:?}");
+        assert!(ended.stderr.contains("stdin can be read once"), "{}", ended.stderr);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_may_have_a_name_that_is_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let files = directory(&[]);
+    let name = OsStr::from_bytes(b"v\xff\x1b.json");
+    std::fs::write(files.path().join(name), volume("a", "/x").to_string()).unwrap();
+    let ended = end(ordinance(&["check", "-v"]).arg(name).current_dir(files.path()));
+    assert!(
+        ended.stdout.starts_with("ok: PersistentVolume a (v\u{fffd}\u{fffd}.json:1)\n"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 #[test]

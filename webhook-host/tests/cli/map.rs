@@ -113,3 +113,12 @@ fn bad_usage_is_said() {
     assert_eq!(run(&["map", "--output", "png"]).code, 64);
     assert_eq!(run(&["map", "missing.yaml", "--settings", "-"]).code, 64);
 }
+
+#[test]
+fn what_can_not_be_opened_has_no_lines() {
+    let files = directory(&[("broken.yaml", "a: b: c\n")]);
+    let ended = run_in(files.path(), &["map", "gone.yaml", "broken.yaml"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.starts_with("error: gone.yaml: No such file"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\nerror: broken.yaml:1:5: "), "{}", ended.stderr);
+}

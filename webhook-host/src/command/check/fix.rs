@@ -53,7 +53,7 @@ pub(super) fn run(
         drop(report);
         for (position, text) in texts.into_iter().enumerate() {
             let Some(text) = text else { continue };
-            let old = input.replace(position, text, &args.namespace, &policy.judge);
+            let old = input.replace(position, text, &args.given.namespace, &policy.judge);
             old.map(|old| before.entry(position).or_insert(old));
         }
         progress.found(input.objects().count());
@@ -126,20 +126,20 @@ impl Amended {
         };
         for left in written.left {
             let object = judgements.iter().find(|judgement| judgement.object.bytes.start == left.start);
-            self.leave(&object.map_or_else(|| file.name.clone(), place), left.reason);
+            self.leave(&object.map_or_else(|| file.name.clone(), titled), left.reason);
         }
         self.text = Some(written.text).filter(|text| *text != file.text);
     }
 
     /// What is to be written of an object; of one that exists already, nothing.
     fn wanted(&mut self, judgement: &Judgement<'_>) -> Option<Wanted> {
-        let changes = changes::of(judgement).map_err(|reason| self.leave(&place(judgement), reason)).ok()?;
+        let changes = changes::of(judgement).map_err(|reason| self.leave(&titled(judgement), reason)).ok()?;
         if changes.is_empty() {
             return None;
         }
         match migration::steps(judgement.object, &changes) {
             Some(steps) => {
-                self.left.push(format!("note: {}: {steps}", place(judgement)));
+                self.left.push(format!("note: {}: {steps}", titled(judgement)));
                 None
             }
             None => Some(Wanted { start: judgement.object.bytes.start, changes }),
@@ -151,6 +151,6 @@ impl Amended {
     }
 }
 
-fn place(judgement: &Judgement<'_>) -> String {
-    format!("{}:{}: {}", judgement.file, judgement.object.line, judgement.title())
+fn titled(judgement: &Judgement<'_>) -> String {
+    format!("{}: {}", judgement.place(), judgement.title())
 }

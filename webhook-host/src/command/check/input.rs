@@ -89,6 +89,13 @@ impl Input {
         self.files.iter().flat_map(File::troubles).collect()
     }
 
+    /// Whether there is nothing to tell of anything.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_empty =
+            |file: &File| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
+        self.files.iter().all(is_empty)
+    }
+
     /// Objects of kinds that the policy does not know.
     pub(super) fn skipped(&self) -> u64 {
         self.files.iter().map(|file| file.skipped).sum()

@@ -36,6 +36,15 @@ impl Progress {
         Self { counts, teller }
     }
 
+    /// Tells nothing more, and clears what it told.
+    pub(super) fn end(&mut self) {
+        if let Some((stop, thread)) = self.teller.take() {
+            drop(stop);
+            // It has nothing that could panic, and nobody to tell if it did.
+            let _ = thread.join();
+        }
+    }
+
     /// So many objects more are to be judged.
     pub(super) fn found(&self, objects: usize) {
         self.counts.found.fetch_add(objects, Ordering::Relaxed);
@@ -85,10 +94,6 @@ impl Counts {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.teller.take() {
-            drop(stop);
-            // It has nothing that could panic, and nobody to tell if it did.
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
