@@ -54,8 +54,15 @@ fn beginning(text: &str, start: usize) -> usize {
 }
 
 /// Where the lines behind an object end that are empty or comments.
-fn end(text: &str, end: usize) -> usize {
-    let lines = text[end..].split_inclusive('\n');
-    let is_blank = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    end + lines.take_while(is_blank).map(str::len).sum::<usize>()
+fn end(text: &str, mut end: usize) -> usize {
+    while is_blank(&text[end..]) {
+        end = text[end..].find('\n').map_or(text.len(), |feed| end + feed + 1);
+    }
+    end
+}
+
+/// Whether the first line of a text, of which there has to be one, is empty or a comment.
+fn is_blank(text: &str) -> bool {
+    let rest = text.trim_start_matches([' ', '\t', '\r']);
+    rest.starts_with(['\n', '#']) || rest.is_empty() && !text.is_empty()
 }

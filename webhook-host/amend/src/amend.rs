@@ -250,7 +250,7 @@ impl<'a> Attempt<'a> {
             let contradictions: BTreeMap<usize, Reason> =
                 drafted.filter_map(|(object, drafted)| Some((object, drafted.err()?))).collect();
             if contradictions.is_empty() {
-                let text = apply(self.tree.text, place::splices(&self.tree, &draft)?);
+                let text = apply(self.tree.text.all, place::splices(&self.tree, &draft)?);
                 let text = format!("{}{}", self.mark, text.ok_or(Reason::Unverified)?);
                 return Ok(Written { text, repeated: draft.repeated });
             }

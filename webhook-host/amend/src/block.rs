@@ -1,6 +1,6 @@
 //! Additions to collections in block style: lines of their own, indented as those around them.
 
-use crate::lines;
+use crate::lines::Text;
 use crate::reason::Reason;
 use crate::scalar::{Quotes, text_as, written};
 use crate::splice::Splice;
@@ -87,7 +87,7 @@ fn first_key(tree: &Tree<'_>, id: Id) -> Option<usize> {
 
 /// The column of a position that only blanks are before in its line.
 fn line_column(tree: &Tree<'_>, at: usize) -> Option<usize> {
-    let before = lines::indentation(tree.text, at)?;
+    let before = tree.text.indentation(at)?;
     before.bytes().all(|byte| byte == b' ').then_some(before.len())
 }
 
@@ -95,7 +95,7 @@ fn line_column(tree: &Tree<'_>, at: usize) -> Option<usize> {
 fn dash(tree: &Tree<'_>, id: Id) -> Option<(usize, usize)> {
     let in_line = tree.items(id).iter().find_map(|item| {
         let start = tree.node(*item).start;
-        let dash = lines::start(tree.text, start) + dash_in(lines::before(tree.text, start))?;
+        let dash = tree.text.start(start) + dash_in(tree.text.before(start))?;
         Some((dash, (start - dash).max(2)))
     });
     in_line.or_else(|| Some((first_dash(tree, id)?, 2)))
@@ -104,9 +104,9 @@ fn dash(tree: &Tree<'_>, id: Id) -> Option<(usize, usize)> {
 /// Where the first dash of a block list is.
 fn first_dash(tree: &Tree<'_>, id: Id) -> Option<usize> {
     let start = tree.node(*tree.items(id).first()?).start;
-    match dash_in(lines::before(tree.text, start)) {
-        Some(dash) => Some(lines::start(tree.text, start) + dash),
-        None => dash_above(tree.text, start),
+    match dash_in(tree.text.before(start)) {
+        Some(dash) => Some(tree.text.start(start) + dash),
+        None => dash_above(&tree.text, start),
     }
 }
 
@@ -116,9 +116,9 @@ fn dash_in(line: &str) -> Option<usize> {
 }
 
 /// The dash in the line before, or before comments.
-fn dash_above(text: &str, start: usize) -> Option<usize> {
-    let above = text[..lines::start(text, start)].trim_end();
-    let line = lines::start(text, above.len());
+fn dash_above(text: &Text<'_>, start: usize) -> Option<usize> {
+    let above = text[..text.start(start)].trim_end();
+    let line = text.start(above.len());
     let code = match above[line..].trim_start().starts_with('#') {
         true => return dash_above(text, line),
         false => above[line..].split(" #").next()?,
@@ -132,7 +132,7 @@ fn column(tree: &Tree<'_>, id: Id) -> Option<usize> {
         return after_dashes(tree, dash(tree, id)?.0);
     }
     let keys = || tree.entries(id).iter().map(|(key, _)| tree.node(*key).start);
-    let indented = keys().find(|start| lines::indentation(tree.text, *start).is_some());
+    let indented = keys().find(|start| tree.text.indentation(*start).is_some());
     match indented {
         Some(start) => line_column(tree, start),
         None => after_dashes(tree, keys().next()?),
@@ -140,7 +140,7 @@ fn column(tree: &Tree<'_>, id: Id) -> Option<usize> {
 }
 
 fn after_dashes(tree: &Tree<'_>, at: usize) -> Option<usize> {
-    let before = lines::before(tree.text, at);
+    let before = tree.text.before(at);
     before.bytes().all(|byte| matches!(byte, b' ' | b'-')).then_some(before.len())
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn below(tree: &Tree<'_>, (mapping, end): (Id, usize), value: &Value)
 fn before_first(tree: &Tree<'_>, id: Id, column: usize, written: &[String]) -> Result<Splice, Reason> {
     let first = first_dash(tree, id).ok_or_else(|| unclear(tree, id))?;
     let indentation = " ".repeat(column);
-    let line = format!("{}{indentation}", lines::ending(tree.text, first));
+    let line = format!("{}{indentation}", tree.text.ending(first));
     let rest: Vec<&str> = written.iter().filter_map(|line| line.get(column..)).collect();
     Ok(Splice::insert(first, rest.join(&line) + &line))
 }
@@ -207,16 +207,16 @@ fn insert(
     comments: Option<usize>,
     written: Vec<String>,
 ) -> Result<Splice, Reason> {
-    let text = tree.text;
+    let text = &tree.text;
     let begins_line = at > 0 && text[..at].ends_with('\n');
     if !begins_line && !is_rest_of_line(tree, at) {
         return Err(Reason::Layout { line: tree.line(at) });
     }
-    let mut next = if begins_line { at } else { lines::next(text, at) };
+    let mut next = if begins_line { at } else { text.next(at) };
     while comments.is_some_and(|column| is_comment(text, next, column)) {
-        next = lines::next(text, next);
+        next = text.next(next);
     }
-    let ending = lines::ending(text, at.min(text.len()));
+    let ending = text.ending(at.min(text.len()));
     let is_end = next == text.len() && !text.ends_with('\n');
     let lines = written.iter().flat_map(|line| if is_end { [ending, line] } else { [line, ending] });
     Ok(Splice::insert(next, lines.collect::<String>()))
@@ -224,13 +224,13 @@ fn insert(
 
 /// Whether nothing but a comment follows in the line.
 fn is_rest_of_line(tree: &Tree<'_>, at: usize) -> bool {
-    let rest = tree.text[at..lines::end(tree.text, at)].trim_start();
+    let rest = tree.text[at..tree.text.end(at)].trim_start();
     rest.is_empty() || rest.starts_with('#')
 }
 
 /// Whether a line is a comment and begins in this column or right of it.
-fn is_comment(text: &str, at: usize, column: usize) -> bool {
-    let line = &text[at..lines::end(text, at)];
+fn is_comment(text: &Text<'_>, at: usize, column: usize) -> bool {
+    let line = &text[at..text.end(at)];
     let indentation = line.len() - line.trim_start_matches(' ').len();
     line[indentation..].starts_with('#') && indentation >= column
 }

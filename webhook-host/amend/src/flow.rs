@@ -1,6 +1,6 @@
 //! Additions to collections in flow style, JSON among them: behind a comma, on lines of their own where the others are.
 
-use crate::lines;
+use crate::lines::{self, Text};
 use crate::reason::Reason;
 use crate::scalar::{Quotes, text_as, written};
 use crate::splice::Splice;
@@ -119,19 +119,19 @@ fn is_broken(tree: &Tree<'_>, id: Id) -> bool {
 
 /// How the lines of a collection are broken, if a child is the first of its line.
 fn broken(tree: &Tree<'_>, id: Id, child: usize) -> Option<Broken> {
-    let indentation = lines::indentation(tree.text, child)?;
-    let outer = line_indentation(tree.text, tree.node(id).span.start);
+    let indentation = tree.text.indentation(child)?;
+    let outer = line_indentation(&tree.text, tree.node(id).span.start);
     let unit = indentation.strip_prefix(outer).filter(|unit| !unit.is_empty()).unwrap_or("  ");
     Some(Broken {
-        ending: lines::ending(tree.text, tree.node(id).span.start),
+        ending: tree.text.ending(tree.node(id).span.start),
         indentation: indentation.to_owned(),
         unit: unit.to_owned(),
     })
 }
 
 /// The blanks at the beginning of a position's line.
-fn line_indentation(text: &str, at: usize) -> &str {
-    let line = &text[lines::start(text, at)..at];
+fn line_indentation<'t>(text: &Text<'t>, at: usize) -> &'t str {
+    let line = text.before(at);
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
@@ -206,7 +206,7 @@ impl Style {
         };
         let separator = format!(",{}{}", broken.ending, broken.indentation);
         let follows = next.unwrap_or(tree.node(id).end - 1);
-        match Tail::of(tree.text, end, follows) {
+        match Tail::of(&tree.text, end, follows) {
             Tail::Comma(at) => vec![Splice::insert(
                 at,
                 format!("{}{}{},", broken.ending, broken.indentation, texts.join(&separator)),
@@ -250,7 +250,7 @@ impl Style {
         let texts = self.texts(tree, id, broken.as_ref(), added);
         let filled = match &broken {
             Some(broken) => {
-                let outer = line_indentation(tree.text, node.span.start);
+                let outer = line_indentation(&tree.text, node.span.start);
                 let line = format!("{}{}", broken.ending, broken.indentation);
                 format!("{line}{}{}{outer}", texts.join(&format!(",{line}")), broken.ending)
             }
@@ -265,7 +265,7 @@ impl Style {
         let parent = tree.node(id).parent.filter(|parent| tree.is_json && is_broken(tree, *parent))?;
         let first = extents(tree, parent).next()?.0;
         let around = broken(tree, parent, first)?;
-        let outer = line_indentation(tree.text, tree.node(id).span.start);
+        let outer = line_indentation(&tree.text, tree.node(id).span.start);
         Some(Broken { indentation: format!("{outer}{}", around.unit), ..around })
     }
 }
@@ -292,8 +292,8 @@ enum Tail {
 // === impl Tail ===
 
 impl Tail {
-    fn of(text: &str, end: usize, follows: usize) -> Self {
-        let line_end = lines::end(text, end);
+    fn of(text: &Text<'_>, end: usize, follows: usize) -> Self {
+        let line_end = text.end(end);
         if line_end >= follows {
             return Self::Same;
         }

@@ -1,46 +1,86 @@
 //! Lines of a text, by the offsets of bytes in it.
 
-/// Where the line of a position begins.
-pub(crate) fn start(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |end| end + 1)
+use std::ops::Deref;
+
+/// A text that knows where its lines begin, so that none is searched for, however long they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Text<'t> {
+    pub(crate) all: &'t str,
+    /// Where its line feeds are.
+    feeds: Vec<usize>,
 }
 
-/// Where the line of a position ends: at its line feed, with the carriage return before it, or at the end of the text.
-pub(crate) fn end(text: &str, at: usize) -> usize {
-    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    match text[at..end].ends_with('\r') {
-        true => end - 1,
-        false => end,
+// === impl Text ===
+
+impl<'t> Text<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { all: text, feeds: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    /// How many line feeds are before a position.
+    fn feeds_before(&self, at: usize) -> usize {
+        self.feeds.partition_point(|feed| *feed < at)
+    }
+
+    /// The first line feed at or behind a position.
+    fn feed(&self, at: usize) -> Option<usize> {
+        self.feeds.get(self.feeds_before(at)).copied()
+    }
+
+    /// The last line feed before a position.
+    fn feed_before(&self, at: usize) -> Option<usize> {
+        self.feeds.get(self.feeds_before(at).checked_sub(1)?).copied()
+    }
+
+    /// Where the line of a position begins.
+    pub(crate) fn start(&self, at: usize) -> usize {
+        self.feed_before(at).map_or(0, |feed| feed + 1)
+    }
+
+    /// Where the line of a position ends: at its line feed, with the carriage return before it, or at the end of the text.
+    pub(crate) fn end(&self, at: usize) -> usize {
+        let end = self.feed(at).unwrap_or(self.all.len());
+        match self.all[at..end].ends_with('\r') {
+            true => end - 1,
+            false => end,
+        }
+    }
+
+    /// Where the next line begins.
+    pub(crate) fn next(&self, at: usize) -> usize {
+        self.feed(at).map_or(self.all.len(), |feed| feed + 1)
+    }
+
+    /// What is before a position in its line.
+    pub(crate) fn before(&self, at: usize) -> &'t str {
+        &self.all[self.start(at)..at]
+    }
+
+    /// What is before a position in its line, if that is nothing but blanks.
+    pub(crate) fn indentation(&self, at: usize) -> Option<&'t str> {
+        let before = self.before(at);
+        before.bytes().all(|byte| matches!(byte, b' ' | b'\t')).then_some(before)
+    }
+
+    /// The number of a position's line, from 1.
+    pub(crate) fn number(&self, at: usize) -> usize {
+        1 + self.feeds_before(at)
+    }
+
+    /// How lines end at a position: as its own line, or as the one before it if it is the last.
+    pub(crate) fn ending(&self, at: usize) -> &'static str {
+        match self.feed(at).or_else(|| self.feed_before(at)) {
+            Some(feed) if self.all[..feed].ends_with('\r') => "\r\n",
+            _ => "\n",
+        }
     }
 }
 
-/// Where the next line begins.
-pub(crate) fn next(text: &str, at: usize) -> usize {
-    text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
-}
+impl Deref for Text<'_> {
+    type Target = str;
 
-/// What is before a position in its line.
-pub(crate) fn before(text: &str, at: usize) -> &str {
-    &text[start(text, at)..at]
-}
-
-/// What is before a position in its line, if that is nothing but blanks.
-pub(crate) fn indentation(text: &str, at: usize) -> Option<&str> {
-    let before = before(text, at);
-    before.bytes().all(|byte| matches!(byte, b' ' | b'\t')).then_some(before)
-}
-
-/// The number of a position's line, from 1.
-pub(crate) fn number(text: &str, at: usize) -> usize {
-    1 + text[..at].bytes().filter(|byte| *byte == b'\n').count()
-}
-
-/// How lines end at a position: as its own line, or as the one before it if it is the last.
-pub(crate) fn ending(text: &str, at: usize) -> &'static str {
-    let feed = text[at..].find('\n').map(|feed| at + feed).or_else(|| text[..at].rfind('\n'));
-    match feed {
-        Some(feed) if text[..feed].ends_with('\r') => "\r\n",
-        _ => "\n",
+    fn deref(&self) -> &str {
+        self.all
     }
 }
 
@@ -55,10 +95,11 @@ mod tests {
 
     #[test]
     fn a_line_ends_before_its_carriage_return() {
-        let text = "a: 1\r\n  b\nc";
-        assert_eq!((start(text, 2), end(text, 2), next(text, 2)), (0, 4, 6));
-        assert_eq!((ending(text, 2), ending(text, 8), ending(text, 11)), ("\r\n", "\n", "\n"));
-        assert_eq!((indentation(text, 8), indentation(text, 3)), (Some("  "), None));
-        assert_eq!((number(text, 0), number(text, 11)), (1, 3));
+        let text = Text::new("a: 1\r\n  b\nc");
+        assert_eq!((text.start(2), text.end(2), text.next(2)), (0, 4, 6));
+        assert_eq!((text.ending(2), text.ending(8), text.ending(11)), ("\r\n", "\n", "\n"));
+        assert_eq!((text.indentation(8), text.indentation(3)), (Some("  "), None));
+        assert_eq!((text.number(0), text.number(11)), (1, 3));
+        assert_eq!((text.start(5), text.start(6), text.end(11), text.next(11)), (0, 6, 11, 11));
     }
 }

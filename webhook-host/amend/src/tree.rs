@@ -4,7 +4,7 @@
 //! alias is a node of its own that names its target, so each node is written in one place.
 
 use crate::block::Seen;
-use crate::lines;
+use crate::lines::Text;
 use crate::reason::Reason;
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle};
 use serde::de::IgnoredAny;
@@ -19,7 +19,7 @@ pub(crate) type Id = usize;
 /// All nodes of a text.
 #[derive(Debug)]
 pub(crate) struct Tree<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) text: Text<'a>,
     pub(crate) is_json: bool,
     nodes: Vec<Node<'a>>,
     /// The root of each document, also of an empty one.
@@ -109,7 +109,7 @@ impl<'a> Tree<'a> {
 
     /// The number of a position's line.
     pub(crate) fn line(&self, at: usize) -> usize {
-        self.first_line - 1 + lines::number(self.text, at)
+        self.first_line - 1 + self.text.number(at)
     }
 
     pub(crate) fn node(&self, id: Id) -> &Node<'a> {
@@ -273,7 +273,7 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(text: &'a str, is_json: bool, first_line: usize) -> Self {
         let tree = Tree {
-            text,
+            text: Text::new(text),
             is_json,
             nodes: Vec::new(),
             roots: Vec::new(),
@@ -294,7 +294,7 @@ impl<'a> Builder<'a> {
     fn read_part(&mut self, part: Range<usize>, options: Options) -> Result<(), ScanError> {
         self.base = part.start;
         self.anchors.clear();
-        for event in Parser::new_from_str_with_options(&self.tree.text[part], options) {
+        for event in Parser::new_from_str_with_options(&self.tree.text.all[part], options) {
             let (event, span) = event?;
             self.take(event, &span);
         }
@@ -412,7 +412,7 @@ impl<'a> Builder<'a> {
         };
         let before = self.tree.text[..node.span.start].trim_end().len();
         let key = self.tree.entry_of(id).map_or(0, |(_, (key, _))| self.tree.node(key).end);
-        let from = lines::start(self.tree.text, before).max(key);
+        let from = self.tree.text.start(before).max(key);
         let Some(header) = self.tree.text[from..before].find(['|', '>']) else { return };
         let node = &mut self.tree.nodes[id];
         node.span.start = from + header;
