@@ -42,8 +42,8 @@ struct Pool<'a> {
     by_name: HashMap<&'a str, usize>,
     /// Those that name a claim, by the claim.
     reserved: HashMap<(&'a str, &'a str), Vec<usize>>,
-    /// Those that nobody has, the smallest first, by their class.
-    free: HashMap<&'a str, Vec<usize>>,
+    /// Those that nobody has with their sizes, the smallest first, by their class.
+    free: HashMap<&'a str, Vec<(f64, usize)>>,
 }
 
 /// What a claim wants of the labels of its volume.
@@ -121,7 +121,10 @@ impl<'a> Pool<'a> {
 
     /// The first free volume that fits.
     fn fitting(&self, claim: &Claim<'a>) -> Option<usize> {
-        let mut candidates = self.free.get(&*claim.spec.storage_class_name)?.iter().copied();
+        let free = self.free.get(&*claim.spec.storage_class_name)?;
+        let wanted = claim.spec.wanted();
+        let candidates = &free[free.partition_point(|(size, _)| *size < wanted)..];
+        let mut candidates = candidates.iter().map(|(_, index)| *index);
         candidates.find(|index| !self.is_given(*index) && self.volumes[*index].fits(claim.spec))
     }
 }
@@ -136,15 +139,15 @@ fn reserved<'a>(volumes: &'a [Volume<'a>]) -> HashMap<(&'a str, &'a str), Vec<us
     reserved
 }
 
-fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<usize>> {
-    let mut free: Vec<(usize, &Volume<'a>)> =
-        volumes.iter().enumerate().filter(|(_, volume)| volume.is_free()).collect();
-    free.sort_by(|(_, one), (_, other)| {
-        one.size().total_cmp(&other.size()).then_with(|| one.object.scope.name.cmp(&other.object.scope.name))
-    });
-    let mut by_class: HashMap<_, Vec<usize>> = HashMap::new();
+fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
+    let free = volumes.iter().enumerate().filter(|(_, volume)| volume.is_free());
+    let mut by_class: HashMap<_, Vec<(f64, usize)>> = HashMap::new();
     for (index, volume) in free {
-        by_class.entry(&*volume.view.spec.storage_class_name).or_default().push(index);
+        by_class.entry(&*volume.view.spec.storage_class_name).or_default().push((volume.size(), index));
+    }
+    let name = |index: usize| &volumes[index].object.scope.name;
+    for free in by_class.values_mut() {
+        free.sort_by(|one, other| one.0.total_cmp(&other.0).then_with(|| name(one.1).cmp(name(other.1))));
     }
     by_class
 }
@@ -155,6 +158,15 @@ impl Claim<'_> {
     /// Whether the control plane looks for a volume of this claim.
     fn is_open(&self) -> bool {
         self.spec.volume_name.is_empty()
+    }
+}
+
+// === impl ClaimSpec ===
+
+impl ClaimSpec<'_> {
+    /// Bytes.
+    fn wanted(&self) -> f64 {
+        amount(&self.resources.requests).unwrap_or(0.0)
     }
 }
 
@@ -192,10 +204,9 @@ impl<'a> Volume<'a> {
     /// Whether it has what a claim of its class asks for.
     fn fits(&self, claim: &ClaimSpec<'_>) -> bool {
         let spec = &self.view.spec;
-        let wanted = amount(&claim.resources.requests).unwrap_or(0.0);
         mode(&claim.volume_mode) == mode(&spec.volume_mode)
             && claim.access_modes.iter().all(|mode| spec.access_modes.contains(mode))
-            && amount(&spec.capacity).is_some_and(|capacity| capacity >= wanted)
+            && amount(&spec.capacity).is_some_and(|capacity| capacity >= claim.wanted())
             && claim.data_source.is_none()
             && claim.data_source_ref.is_none()
             && claim.selector.is_none_or(|selector| self.is_selected(selector))
