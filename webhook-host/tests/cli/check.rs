@@ -358,6 +358,25 @@ fn odd_input_has_defined_answers() {
 }
 
 #[test]
+fn a_list_in_one_line_is_told_in_few_words() {
+    let set: Value = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "spec": {
+        "replicas": 2, "x": "x".repeat(5000),
+        "template": {"spec": {"containers": [{"name": "a", "volumeMounts": [{"name": "d", "mountPath": "/d"}]}],
+            "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}]}}}});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": vec![set; 100]}).to_string();
+    let ended = run_with_input(&["check"], &list);
+    assert_eq!(ended.code, 0);
+    assert!(ended.stdout.len() < list.len() / 2, "{}", ended.stdout.len());
+    assert!(
+        ended.stdout.contains("volumeMounts/0/subPathExpr: \"$(ORDINANCE_POD_NAME)\""),
+        "{}",
+        ended.stdout
+    );
+    let fixed = run_with_input(&["check", "--fix"], &list);
+    assert_eq!(fixed.stdout.matches(r#""subPathExpr":"$(ORDINANCE_POD_NAME)""#).count(), 100);
+}
+
+#[test]
 fn faults_beyond_the_first_fifty_of_a_file_are_counted() {
     let (code, told) = checked(&"---\nnonsense\n".repeat(200));
     let errors = told["errors"].as_array().unwrap();
