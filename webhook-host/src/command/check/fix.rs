@@ -39,20 +39,19 @@ pub(super) fn run(
     for _ in 0..ROUNDS {
         let judged = policy.anew(state)?;
         let report = Judging::new(&judged, &Limits::default(), &progress).report(&input)?;
-        let (texts, left): (Vec<_>, Vec<_>) =
-            amended(&input, &report).into_iter().map(|Amended { text, left }| (text, left)).unzip();
-        if texts.iter().all(Option::is_none) {
+        let amended = amended(&input, &report);
+        if amended.iter().all(|file| file.text.is_none()) {
             drop(progress);
-            let written = if args.diff {
-                Written::shown(&input, &before, common)
-            } else {
-                Written::saved(&input, &before)
+            let left: Vec<String> = amended.into_iter().flat_map(|file| file.left).collect();
+            let written = match args.diff {
+                true => Written::shown(&input, &before, common)?,
+                false => Written::saved(&input, &before)?,
             };
-            return finish(args, common, &report, &left.concat(), &written?);
+            return finish(args, common, &report, &left, &written);
         }
         drop(report);
-        for (position, text) in texts.into_iter().enumerate() {
-            let Some(text) = text else { continue };
+        let texts = amended.into_iter().map(|file| file.text).enumerate();
+        for (position, text) in texts.filter_map(|(position, text)| Some((position, text?))) {
             let old = input.replace(position, text, &args.given.namespace, &policy.judge);
             old.map(|old| before.entry(position).or_insert(old));
         }
@@ -125,7 +124,9 @@ impl Amended {
             Err(reason) => return self.leave(&file.name, reason),
         };
         for left in written.left {
-            let object = judgements.iter().find(|judgement| judgement.object.bytes.start == left.start);
+            let object =
+                judgements.binary_search_by_key(&left.start, |judgement| judgement.object.bytes.start);
+            let object = object.ok().and_then(|place| judgements.get(place));
             self.leave(&object.map_or_else(|| file.name.clone(), titled), left.reason);
         }
         self.text = Some(written.text).filter(|text| *text != file.text);
