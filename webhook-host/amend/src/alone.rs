@@ -1,7 +1,7 @@
 //! What is to be added to one object, for showing it: that part of the text is parsed and no more.
 //!
 //! It is placed and written as [`amend()`](crate::amend()) does, and not verified. What an anchor writes for others too is
-//! shown as if it were for this object alone.
+//! shown as if it were for this object alone; how a list of objects is indented is not seen from within.
 
 use crate::amend::MARK;
 use crate::change::Change;

@@ -1,6 +1,6 @@
 //! Any values, in any layout, with any additions: the new text says what it should, and no line changes that need not.
 
-use ordinance_amend::{Amended, Change, Wanted, amend};
+use ordinance_amend::{Amended, Change, Wanted, amend, splices};
 use ordinance_manifests::Manifest;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -386,6 +386,31 @@ proptest! {
             prop_assert!(needless <= 3 * rewrites + 1, "{:?}\n{}\n{}", lost, text, new);
         }
         prop_assert!(lost.len() <= 4 * number, "{:?}\n{}\n{}", lost, text, new);
+    }
+
+    #[test]
+    fn what_is_shown_of_an_object_is_what_is_written_if_nothing_else_is(
+        objects in prop::collection::vec(object(), 1..4),
+        added in prop::collection::vec(value(), 1..4),
+        layout in layout(),
+        seed: u64,
+        in_list: bool,
+    ) {
+        let text = Writer::new(seed, layout).text(&documents(&objects, in_list));
+        for (object, manifest) in objects.iter().zip(manifests(&text)) {
+            let (changes, _) = changes(object, &mut Dice(seed ^ 1), &added);
+            let shown = splices(&text, &manifest, &changes).expect("it stands by itself");
+            let shown = shown.iter().rev().fold(text.clone(), |mut text, splice| {
+                text.replace_range(splice.at.clone(), &splice.text);
+                text
+            });
+            let written = amend(&text, &[Wanted { start: manifest.bytes.start, changes }]).expect("readable");
+            match in_list {
+                // How the list around it is indented is not seen.
+                true => prop_assert_eq!(read(&shown), read(&written.text), "{}", text),
+                false => prop_assert_eq!(shown, written.text, "{}", text),
+            }
+        }
     }
 
     #[test]
