@@ -53,6 +53,20 @@ pub enum FilesError {
     },
 }
 
+// === impl FilesError ===
+
+impl FilesError {
+    /// Whether this file is at fault; of two that do not belong together, the key.
+    pub fn blames(&self, file: &Path) -> bool {
+        match self {
+            Self::Unreadable(unreadable) => unreadable.path() == file,
+            Self::Chain { path, .. } | Self::Key { path, .. } | Self::Mismatch { key: path, .. } => {
+                path == file
+            }
+        }
+    }
+}
+
 // === impl Files ===
 
 impl Files {

@@ -67,6 +67,11 @@ impl Unreadable {
     pub(crate) fn place(&self) -> &str {
         self.path.to_str().unwrap_or_default()
     }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 // === impl Watched ===

@@ -10,6 +10,7 @@ use crate::cluster::Access;
 use crate::limits::Limits;
 use ordinance_certs::{ClientCa, Files};
 use ordinance_manifests::Manifest;
+use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -112,7 +113,7 @@ fn certificate(
     now: SystemTime,
 ) -> Result<Certificate, Fault> {
     match file.source.or_else(|| implied(file, cluster)) {
-        Some(CertificateSource::SelfSigned) => Ok(Certificate::SelfSigned(names(file))),
+        Some(CertificateSource::SelfSigned) => names(file, layers).map(Certificate::SelfSigned),
         Some(CertificateSource::Files) => files(file, layers, now).map(Certificate::Files),
         Some(CertificateSource::SelfManaged) if cluster.is_some() => {
             file.self_managed.check(layers).map(Certificate::SelfManaged)
@@ -138,10 +139,15 @@ fn implied(file: &CertificateFile, cluster: Option<&Access>) -> Option<Certifica
     }
 }
 
-fn names(file: &CertificateFile) -> Vec<String> {
-    let mut names: Vec<String> = LOOPBACK.map(str::to_owned).to_vec();
-    names.extend(file.names.iter().cloned());
-    names
+fn names(file: &CertificateFile, layers: &Layers) -> Result<Vec<String>, Fault> {
+    let is_name = |name: &&String| ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok();
+    if let Some(name) = file.names.iter().find(|name| !is_name(name)) {
+        return Err(Fault::new(
+            layers.place(&["certificate", "names"]),
+            format_args!("{name:?} is neither a DNS name nor an IP address; give e.g. ordinance.example.com"),
+        ));
+    }
+    Ok(LOOPBACK.map(str::to_owned).into_iter().chain(file.names.iter().cloned()).collect())
 }
 
 fn files(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Files, Fault> {
@@ -155,8 +161,10 @@ fn files(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Fil
     };
     let certificate = path(&file.cert_file, "certFile", "--tls-cert")?;
     let key = path(&file.key_file, "keyFile", "--tls-key")?;
-    Files::open(&certificate, &key, now)
-        .map_err(|error| Fault::new(layers.place(&["certificate", "certFile"]), error))
+    Files::open(&certificate, &key, now).map_err(|error| {
+        let field = if error.blames(&certificate) { "certFile" } else { "keyFile" };
+        Fault::new(layers.place(&["certificate", field]), error)
+    })
 }
 
 fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, Fault> {

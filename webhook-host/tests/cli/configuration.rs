@@ -36,26 +36,54 @@ fn key_files_must_be_readable_whole_and_belong_together() {
     let ((certificate, key), (_, other)) = (pair(), pair());
     let files =
         directory(&[("tls.crt", &certificate), ("tls.key", &key), ("other.key", &other), ("empty", "")]);
-    for (certificate, key, why) in [
+    for (flag, certificate, key, why) in [
         (
+            "--tls-cert",
             "none.crt",
             "tls.key",
             "none.crt: No such file or directory (os error 2); give a file that this process may read",
         ),
         (
+            "--tls-key",
+            "tls.crt",
+            "none.key",
+            "none.key: No such file or directory (os error 2); give a file that this process may read",
+        ),
+        (
+            "--tls-key",
             "tls.crt",
             "other.key",
             "other.key: is not the key of tls.crt; give the two files that were made together",
         ),
         (
+            "--tls-cert",
             "empty",
             "tls.key",
             "empty: holds no PEM certificate; put the server's certificate there, then the ones that signed it",
         ),
-        ("tls.crt", "empty", "empty: holds no PEM private key; put the certificate's key there, unencrypted"),
+        (
+            "--tls-key",
+            "tls.crt",
+            "empty",
+            "empty: holds no PEM private key; put the certificate's key there, unencrypted",
+        ),
     ] {
         let line = refused(files.path(), &["--tls-cert", certificate, "--tls-key", key]);
-        assert_eq!(line, format!("--tls-cert: {why}"));
+        assert_eq!(line, format!("{flag}: {why}"));
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_is_for_names_and_addresses() {
+    let empty = directory(&[]);
+    for name in ["a b", "-", "*.", "https://a.example.com", "a.example.com:443"] {
+        let line = refused(empty.path(), &["--self-signed", "--tls-name", name]);
+        assert_eq!(
+            line,
+            format!(
+                "--tls-name: {name:?} is neither a DNS name nor an IP address; give e.g. ordinance.example.com"
+            )
+        );
     }
 }
 
