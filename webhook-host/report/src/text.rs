@@ -3,6 +3,7 @@
 use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy, plain};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{Change, Splice, splices};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// How it looks.
@@ -45,9 +46,7 @@ pub fn text(report: &Report<'_>, look: Look) -> String {
     for trouble in &report.troubles {
         drawing.trouble(trouble, &mut out);
     }
-    for judgement in &report.judgements {
-        drawing.judgement(judgement, &mut out);
-    }
+    out.extend(drawing.judgements(&report.judgements));
     if look.verbosity > Verbosity::Quiet {
         out.push_str(&summary(report.summary(), report.troubles.len()));
     }
@@ -110,6 +109,16 @@ impl Drawing {
         let snippet =
             window.snippet(plain(trouble.file)).annotation(AnnotationKind::Primary.span(at..at + length));
         self.draw(&[title.element(snippet)], out);
+    }
+
+    /// Each by itself, side by side: to find its lines, its manifest is read once more.
+    fn judgements(&self, judgements: &[Judgement<'_>]) -> Vec<String> {
+        let shown = |judgement| {
+            let mut out = String::new();
+            self.judgement(judgement, &mut out);
+            out
+        };
+        judgements.par_iter().map(shown).collect()
     }
 
     fn judgement(&self, judgement: &Judgement<'_>, out: &mut String) {
