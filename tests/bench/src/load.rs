@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -87,20 +86,31 @@ async fn ask_until(mut client: Client, end: Instant) -> Result<u32> {
     Ok(answered)
 }
 
-/// Latencies in microseconds when requests come at a fixed rate, whether or not earlier ones are answered; each is
-/// counted from the moment at which it was due.
-pub async fn open_loop(target: &Target, rate: f64, time: Duration) -> Result<Histogram<u64>> {
+/// What requests took that came at a fixed rate, whether or not earlier ones were answered; each is counted from the moment
+/// at which it was due.
+pub struct Latencies(Vec<Answered>);
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Answered {
+    due: Instant,
+    took: Duration,
+}
+
+/// Asks at a fixed rate.
+pub async fn open_loop(target: &Target, rate: f64, time: Duration) -> Result<Latencies> {
     let clients = connect_all(target).await?;
     let due = Arc::new(Mutex::new(schedule(rate, time)));
     let mut asking = JoinSet::new();
     for client in clients {
         asking.spawn(ask_when_due(client, Arc::clone(&due)));
     }
-    let mut all = Histogram::new(3)?;
-    while let Some(histogram) = asking.join_next().await {
-        all.add(histogram??)?;
+    let mut all = Vec::new();
+    while let Some(answered) = asking.join_next().await {
+        all.append(&mut answered??);
     }
-    Ok(all)
+    all.sort_unstable_by_key(|answered| answered.due);
+    Ok(Latencies(all))
 }
 
 /// Says when each request is due, at that moment: from a thread of its own, since the runtime's timer has a grain of a
@@ -121,13 +131,13 @@ fn schedule(rate: f64, time: Duration) -> UnboundedReceiver<Instant> {
 async fn ask_when_due(
     mut client: Client,
     schedule: Arc<Mutex<UnboundedReceiver<Instant>>>,
-) -> Result<Histogram<u64>> {
-    let mut histogram = Histogram::new(3)?;
+) -> Result<Vec<Answered>> {
+    let mut answered = Vec::new();
     loop {
         let next = schedule.lock().await.recv().await;
-        let Some(due) = next else { return Ok(histogram) };
+        let Some(due) = next else { return Ok(answered) };
         client.ask().await?;
-        histogram.record(u64::try_from(due.elapsed().as_micros())?)?;
+        answered.push(Answered { due, took: due.elapsed() });
     }
 }
 
@@ -137,4 +147,28 @@ async fn connect_all(target: &Target) -> Result<Vec<Client>> {
         clients.push(Client::connect(target).await.context("can't connect")?);
     }
     Ok(clients)
+}
+
+// === impl Latencies ===
+
+impl Latencies {
+    /// The p99 of all, in milliseconds.
+    pub fn p99(&self) -> f64 {
+        p99(&self.0)
+    }
+
+    /// The p99 of each window of that length, in milliseconds.
+    pub fn p99_of_windows(&self, length: Duration) -> Vec<f64> {
+        let Some(first) = self.0.first() else { return Vec::new() };
+        let window = |answered: &Answered| (answered.due - first.due).as_nanos() / length.as_nanos();
+        self.0.chunk_by(|one, next| window(one) == window(next)).map(p99).collect()
+    }
+}
+
+/// The smallest time that 99 of 100 do not exceed.
+fn p99(answered: &[Answered]) -> f64 {
+    let mut times: Vec<Duration> = answered.iter().map(|answered| answered.took).collect();
+    times.sort_unstable();
+    let rank = (times.len() * 99).div_ceil(100).saturating_sub(1);
+    times.get(rank).map_or(f64::NAN, |time| 1e3 * time.as_secs_f64())
 }
