@@ -228,6 +228,13 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_its_manual_page() {
+        let definition = definition();
+        let commands: Vec<&str> = definition.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(commands, generate::COMMANDS);
+    }
+
+    #[test]
     fn every_flag_has_its_variable() {
         for command in all(&definition()) {
             for flag in command.get_arguments().filter(|argument| !argument.is_positional()) {

@@ -5,6 +5,10 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::Shell;
 
+/// Every command that has a manual page: clap can't be asked for them while they are defined.
+pub(super) const COMMANDS: [&str; 10] =
+    ["check", "serve", "review", "map", "certs", "schema", "version", "component", "completions", "man"];
+
 /// Print completions for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -25,7 +29,7 @@ Examples:
   ordinance man serve > ordinance-serve.1")]
 pub(super) struct ManArgs {
     /// The command; without it the page of the whole
-    #[arg(value_parser = ["check", "serve", "review", "certs", "schema", "version", "component", "completions", "man"])]
+    #[arg(value_parser = COMMANDS)]
     command: Option<String>,
 }
 

@@ -4,8 +4,8 @@ use crate::files::directory;
 use crate::run::{end, ordinance, run, run_in};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 9] =
-    ["check", "serve", "review", "certs", "schema", "version", "component", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["check", "serve", "review", "map", "certs", "schema", "version", "component", "completions", "man"];
 
 #[test]
 fn every_command_helps_with_examples_on_stdout() {
