@@ -8,6 +8,7 @@ use bytes::Bytes;
 use ordinance_figures::{Better, Figure, Figures, median};
 use std::path::Path;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 
 /// A StatefulSet of 6.3 KiB, created by kubectl, with a claim by name and an inline export: it gets patched.
 pub const REVIEW: &[u8] = include_bytes!("../../reviews/019-mutate-create-statefulsets-shop.json");
@@ -124,7 +125,8 @@ impl Rounds {
     }
 
     async fn open_loop(&mut self, target: &Target, rate: f64, time: Duration) -> Result<()> {
-        let latencies = load::open_loop(target, rate, time).await?;
+        let target = target.clone();
+        let latencies = spawn_blocking(move || load::open_loop(&target, rate, time)).await??;
         self.p99.push(median(&latencies.p99_of_windows(WINDOW)));
         self.p99_of_all.push(latencies.p99());
         Ok(())
