@@ -3,6 +3,7 @@
 use crate::reason::{Reason, field};
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use json_patch::{AddOperation, PatchOperation};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// The changes of one object.
@@ -43,10 +44,11 @@ impl Change {
     /// # Errors
     ///
     /// If it does anything else than `add`, or is no JSON Patch.
-    pub fn of_patch(patch: &Value) -> Result<Vec<Self>, Reason> {
-        let operations: Vec<PatchOperation> =
-            serde_json::from_value(patch.clone()).map_err(|error| Reason::Operation(error.to_string()))?;
-        operations.into_iter().map(Self::of_operation).collect()
+    pub fn of_patch(patch: &[Value]) -> Result<Vec<Self>, Reason> {
+        let operation = |operation: &Value| {
+            PatchOperation::deserialize(operation).map_err(|error| Reason::Operation(error.to_string()))
+        };
+        patch.iter().map(|value| operation(value).and_then(Self::of_operation)).collect()
     }
 
     fn of_operation(operation: PatchOperation) -> Result<Self, Reason> {

@@ -40,7 +40,7 @@ fn patched(mut each: impl FnMut(&str, &Manifest, Vec<Change>)) {
         for result in expected["results"].as_array().expect("results") {
             let line = result["line"].as_u64();
             let object = objects.iter().find(|object| Some(object.line) == line).expect("its object");
-            let changes = Change::of_patch(&result["patch"]).expect("a patch");
+            let changes = Change::of_patch(result["patch"].as_array().expect("a patch")).expect("a patch");
             if !changes.is_empty() {
                 each(&text, object, changes);
             }

@@ -235,7 +235,7 @@ fn patched<'r>(judgement: &'r Judgement<'_>, additions: Vec<Splice>) -> Option<S
 
 /// What a judgement's patch changes in the text, if all of it can be shown.
 fn additions(judgement: &Judgement<'_>) -> Option<Vec<Splice>> {
-    let changes = Change::of_patch(&judgement.patch.clone().into()).ok()?;
+    let changes = Change::of_patch(&judgement.patch).ok()?;
     let splices = splices(judgement.text, judgement.object, &changes).ok()?;
     Some(merged(splices.into_iter().map(|splice| behind(judgement.text, splice)).collect()))
 }

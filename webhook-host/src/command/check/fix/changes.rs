@@ -7,7 +7,6 @@
 use ordinance_amend::{Change, Reason};
 use ordinance_contract::Cause;
 use ordinance_report::Judgement;
-use serde_json::Value;
 
 /// The members that a proposal takes the place of, and the one that it is.
 const FIXED: &str = "subPath";
@@ -16,7 +15,7 @@ const EXPRESSION: &str = "subPathExpr";
 /// What is to be written of an object.
 pub(super) fn of(judgement: &Judgement<'_>) -> Result<Vec<Change>, Reason> {
     if judgement.allowed {
-        return Change::of_patch(&Value::Array(judgement.patch.clone()));
+        return Change::of_patch(&judgement.patch);
     }
     Ok(judgement.causes.iter().filter_map(proposed).collect())
 }
