@@ -222,9 +222,15 @@ impl From<SystemTime> for Moment {
     }
 }
 
+impl Moment {
+    /// For other programs, as RFC 3339 has it, in UTC and to the second.
+    pub fn rfc3339(self) -> String {
+        humantime::format_rfc3339_seconds(self.0).to_string()
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = humantime::format_rfc3339_seconds(self.0).to_string();
-        write!(f, "{} UTC", text.trim_end_matches('Z').replace('T', " "))
+        write!(f, "{} UTC", self.rfc3339().trim_end_matches('Z').replace('T', " "))
     }
 }

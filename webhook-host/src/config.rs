@@ -15,6 +15,7 @@ mod state;
 pub mod units;
 
 pub use args::ServeArgs;
+pub(crate) use args::named;
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,

@@ -1,6 +1,7 @@
 //! An inspection for other programs: `docs/certificates.md` says what the fields are.
 
 use super::{Ca, Course, Described, Finding, Inspection, Leaf, Proof, Trust, When};
+use crate::pair::Moment;
 use crate::rotation::{Phase, Step};
 use serde::Serialize;
 use std::time::SystemTime;
@@ -92,9 +93,8 @@ impl Inspection {
     }
 }
 
-/// In UTC, to the second, as certificates have it.
 fn written(moment: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(moment).to_string()
+    Moment::from(moment).rfc3339()
 }
 
 impl From<&Ca> for Authority {

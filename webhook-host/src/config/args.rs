@@ -224,8 +224,12 @@ fn some<T>(list: &Vec<T>) -> Option<&Vec<T>> {
 }
 
 /// Names that were given; an empty variable gives none.
+pub(crate) fn named(list: &[String]) -> impl Iterator<Item = &String> {
+    list.iter().filter(|name| !name.is_empty())
+}
+
 fn names(list: &[String]) -> Option<Vec<&String>> {
-    let names: Vec<&String> = list.iter().filter(|name| !name.is_empty()).collect();
+    let names: Vec<&String> = named(list).collect();
     (!names.is_empty()).then_some(names)
 }
 

@@ -1,7 +1,7 @@
 //! The Secret and the webhook configurations of a cluster, and the way to them.
 
 use crate::cluster::Access;
-use crate::config::{Fault, SelfManaged, SelfManagedFile, kubeconfig, self_managed};
+use crate::config::{Fault, SelfManaged, SelfManagedFile, kubeconfig, named, self_managed};
 use anyhow::{Context, Result};
 use clap::Args;
 use kube::Client;
@@ -65,7 +65,7 @@ pub(super) struct Cluster {
 impl ClusterArgs {
     /// Whether the cluster is asked for by name.
     pub(super) fn is_named(&self) -> bool {
-        self.secret.is_some() || self.webhook.iter().any(|name| !name.is_empty())
+        self.secret.is_some() || named(&self.webhook).next().is_some()
     }
 
     /// Whether a Secret is.
@@ -128,7 +128,7 @@ impl ClusterArgs {
             file.namespace = Some(namespace.clone());
             file.secret = Some(name.clone());
         }
-        let named: Vec<String> = self.webhook.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let named: Vec<String> = named(&self.webhook).cloned().collect();
         if !named.is_empty() {
             file.webhooks = Some(named);
         }

@@ -2,6 +2,7 @@
 
 use super::{CommonArgs, Exit, Output, json};
 use crate::command::print;
+use crate::config::named;
 use crate::config::units::Span;
 use anyhow::Result;
 use base64::Engine as _;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// What a certificate is for if nobody says: the Service as it is installed, and this machine.
-const NAMES: &str = "ordinance.ordinance-system.svc,localhost,127.0.0.1,::1";
+const NAMES: [&str; 4] = ["ordinance.ordinance-system.svc", "localhost", "127.0.0.1", "::1"];
 
 /// Make a CA and a certificate of it as files, or renew what is due
 #[derive(Debug, Args)]
@@ -107,9 +108,9 @@ fn text(dir: &Path, outcome: &Outcome<Vec<Done>>) -> String {
 impl IssueArgs {
     /// Names have a default only where there is no CA yet.
     fn wish(&self, folder: &Folder) -> Result<Wish> {
-        let mut names: Vec<String> = self.dns_name.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let mut names: Vec<String> = named(&self.dns_name).cloned().collect();
         if names.is_empty() && !folder.has_authority()? {
-            names.extend(NAMES.split(',').map(str::to_owned));
+            names.extend(NAMES.map(str::to_owned));
         }
         Ok(Wish { names, leaf: self.lifetime, authority: self.authority_lifetime })
     }
@@ -119,7 +120,7 @@ impl IssueArgs {
 
 impl Told {
     fn new(dir: &Path, outcome: &Outcome<Vec<Done>>) -> Self {
-        let written = |moment| humantime::format_rfc3339_seconds(moment).to_string();
+        let written = |moment| Moment::from(moment).rfc3339();
         Self {
             done: outcome.done.iter().map(ToString::to_string).collect(),
             names: outcome.names.clone(),

@@ -164,7 +164,7 @@ impl Ways {
             Asked::Untrusted => (None, None),
             Asked::Bundles(until) | Asked::Leaves(until) => (None, Some(*until)),
         };
-        let safe_at = safe_at.map(|moment| humantime::format_rfc3339_seconds(moment).to_string());
+        let safe_at = safe_at.map(|moment| Moment::from(moment).rfc3339());
         Told { place, step, safe_at, message: self.message(asked, now) }
     }
 

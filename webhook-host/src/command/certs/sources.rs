@@ -2,7 +2,7 @@
 
 use super::Output;
 use super::cluster::{ClusterArgs, block_on};
-use crate::config::Fault;
+use crate::config::{Fault, named};
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::{Inspection, Material, MaterialError, presented};
@@ -102,9 +102,8 @@ impl SourceArgs {
         Ok(inspection)
     }
 
-    /// Names that were given; an empty variable gives none.
     fn names(&self) -> Vec<String> {
-        self.dns_name.iter().filter(|name| !name.is_empty()).cloned().collect()
+        named(&self.dns_name).cloned().collect()
     }
 }
 
