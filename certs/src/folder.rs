@@ -204,7 +204,7 @@ impl Folder {
             return Ok(stored.data);
         }
         let mut data = Data::new();
-        for name in [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES) {
+        for name in entries() {
             let path = self.directory.path(name);
             if path.exists() {
                 let bytes = read_file(&path).map_err(|source| Unreadable::new(&path, source))?;
@@ -291,7 +291,7 @@ impl Folder {
                 false => Written::Done,
             };
             if written == Written::Done {
-                return kept.outcome(done);
+                return Ok(kept.outcome(done));
             }
         }
         Err(FolderError::Contended(self.path.clone()))
@@ -299,8 +299,7 @@ impl Folder {
 
     /// Files of somebody else would stay, beside what the directory is then said to hold.
     fn refuse_foreign(&self) -> Result<(), FolderError> {
-        let mut names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
-        let taken = names.find(|name| self.directory.is_taken(name));
+        let taken = entries().find(|name| self.directory.is_taken(name));
         taken.map_or(Ok(()), |name| Err(FolderError::Foreign(self.directory.path(name))))
     }
 
@@ -326,6 +325,11 @@ impl Folder {
     fn io(&self, source: io::Error) -> FolderError {
         FolderError::Io { path: self.path.clone(), source }
     }
+}
+
+/// The files of a CA and of its certificate.
+fn entries() -> impl Iterator<Item = &'static str> {
+    [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES)
 }
 
 /// How long what takes: as is said now, or was said before.
@@ -405,8 +409,7 @@ impl Kept {
 
     fn is_due(&self, now: SystemTime) -> bool {
         let next_step = self.record.next_step(self.rotation.schedule());
-        let end = self.record.current.validity().map(|current| current.not_after);
-        next_step.into_iter().chain(end).any(|due| due <= now)
+        next_step.into_iter().chain(self.end()).any(|due| due <= now)
     }
 
     fn ask(&mut self, trusting: &Trusting, haste: Haste, now: SystemTime) -> Result<Asked, AuthorityError> {
@@ -467,16 +470,16 @@ impl Kept {
         self.record.current.validity().map(|current| current.not_after)
     }
 
-    fn outcome<T>(&self, done: T) -> Result<Outcome<T>, FolderError> {
+    fn outcome<T>(&self, done: T) -> Outcome<T> {
         let leaf = self.leaf.as_ref().and_then(Issued::validity);
-        Ok(Outcome {
+        Outcome {
             done,
             phase: self.record.phase(),
             next_step: self.record.next_step(self.rotation.schedule()),
             renewal: leaf.map_or(SystemTime::UNIX_EPOCH, due),
             bundle: self.record.bundle().pem(),
             names: self.rotation.names().to_vec(),
-        })
+        }
     }
 }
 

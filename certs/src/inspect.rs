@@ -19,7 +19,7 @@ pub use text::{Paint, left};
 
 use crate::bundle::Bundle;
 use crate::pair::{Key, parse};
-use crate::record::{Data, Record};
+use crate::record::{CURRENT, Data, NEXT, PREVIOUS, Record};
 use crate::rotation::{Phase, Schedule};
 use crate::webhooks::Configuration;
 use rustls::pki_types::CertificateDer;
@@ -151,7 +151,8 @@ impl Inspection {
                 self.authority(place.clone(), Role::Given, certificate);
             }
             if is_served {
-                let proof = proof(&chain, &keys);
+                let is_proved = keys.iter().any(|(_, key)| proves(key, &chain));
+                let proof = if is_proved { Proof::Own } else { Proof::Unseen };
                 self.leaf(place, chain, proof, names.to_vec());
             }
         }
@@ -212,9 +213,9 @@ impl Inspection {
         let coming = record.next.as_ref().map(|next| Bundle::read(next.issued.certificate.as_bytes()));
         let retired = record.previous.as_ref().map(|previous| previous.bundle.clone());
         for (name, role, bundle) in [
-            ("current.crt", Role::Current, Some(record.signing())),
-            ("next.crt", Role::Next, coming),
-            ("previous.crt", Role::Previous, retired),
+            (CURRENT.certificate, Role::Current, Some(record.signing())),
+            (NEXT.certificate, Role::Next, coming),
+            (PREVIOUS, Role::Previous, retired),
         ] {
             for certificate in bundle.iter().flat_map(Bundle::certificates) {
                 self.authority(entry(name), role, certificate);
@@ -238,21 +239,17 @@ impl Inspection {
             Err(error) => return self.trouble(error.place(), error.problem()),
         };
         let key = data.get(KEY).map(|pem| Material::read(entry(KEY), pem));
-        let keys: Vec<(String, Key)> = match key {
-            Some(Ok(Material { place, key: Some(key), .. })) => vec![(place, key)],
-            Some(Ok(_)) => {
-                self.trouble(&entry(KEY), crate::KeyError::Missing.to_string());
-                Vec::new()
+        let proof = match key {
+            Some(Ok(Material { key: Some(key), .. })) if proves(&key, &chain) => Proof::Own,
+            Some(Ok(Material { place, key: Some(_), .. })) => Proof::Foreign(place),
+            Some(Ok(Material { place, key: None, .. })) => {
+                self.trouble(&place, crate::KeyError::Missing.to_string());
+                Proof::Unseen
             }
             Some(Err(error)) => {
                 self.trouble(error.place(), error.problem());
-                Vec::new()
+                Proof::Unseen
             }
-            None => Vec::new(),
-        };
-        let proof = match keys.first() {
-            Some((place, _)) if !proves(&keys, &chain) => Proof::Foreign(place.clone()),
-            Some(_) => Proof::Own,
             None => Proof::Unseen,
         };
         self.leaf(entry(CERTIFICATE), chain, proof, names.to_vec());
@@ -295,13 +292,9 @@ impl Inspection {
     }
 }
 
-/// Whether one of the keys is that of the first certificate.
-fn proves(keys: &[(String, Key)], chain: &[CertificateDer<'_>]) -> bool {
-    chain.first().is_some_and(|first| keys.iter().any(|(_, key)| key.is_of(first)))
-}
-
-fn proof(chain: &[CertificateDer<'_>], keys: &[(String, Key)]) -> Proof {
-    if proves(keys, chain) { Proof::Own } else { Proof::Unseen }
+/// Whether a key is that of the first certificate.
+fn proves(key: &Key, chain: &[CertificateDer<'_>]) -> bool {
+    chain.first().is_some_and(|first| key.is_of(first))
 }
 
 /// Whether a certificate can sign others.

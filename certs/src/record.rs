@@ -63,18 +63,18 @@ pub enum Unusable {
 }
 
 const GENERATION: &str = "generation";
-const CURRENT: Stem = Stem { name: "current", certificate: "current.crt", key: "current.key" };
-const NEXT: Stem = Stem { name: "next", certificate: "next.crt", key: "next.key" };
+pub(crate) const CURRENT: Stem = Stem { name: "current", certificate: "current.crt", key: "current.key" };
+pub(crate) const NEXT: Stem = Stem { name: "next", certificate: "next.crt", key: "next.key" };
 const CONFIRMED: &str = "confirmed-at";
 const NEXT_CONFIRMED: &str = "next-confirmed-at";
-const PREVIOUS: &str = "previous.crt";
+pub(crate) const PREVIOUS: &str = "previous.crt";
 const PREVIOUS_UNTIL: &str = "previous-until";
 
 /// The entries of a CA.
 #[derive(Clone, Copy)]
-struct Stem {
+pub(crate) struct Stem {
     name: &'static str,
-    certificate: &'static str,
+    pub(crate) certificate: &'static str,
     key: &'static str,
 }
 

@@ -63,11 +63,6 @@ impl Unreadable {
         Self { path: path.to_owned(), source }
     }
 
-    /// Which.
-    pub(crate) fn place(&self) -> &str {
-        self.path.to_str().unwrap_or_default()
-    }
-
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path

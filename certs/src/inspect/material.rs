@@ -108,7 +108,7 @@ impl MaterialError {
     /// Where it is.
     pub fn place(&self) -> &str {
         match self {
-            Self::Unreadable(unreadable) => unreadable.place(),
+            Self::Unreadable(unreadable) => unreadable.path().to_str().unwrap_or_default(),
             Self::Chain { place, .. } | Self::Key { place, .. } | Self::Neither { place } => place,
         }
     }
