@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_properties::input::manifests(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ordinance_testkit::input::manifests(bytes));

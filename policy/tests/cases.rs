@@ -1,4 +1,4 @@
-//! Every case of `tests/cases`, and every recorded review, answered by the policy as a plain library.
+//! Every case of `tests/data/cases`, and every recorded review, answered by the policy as a plain library.
 //!
 //! `CASE=part-of-a-path` runs some of them; `BLESS=1` writes the answers into the files.
 
@@ -6,23 +6,23 @@
 
 use libtest_mimic::{Arguments, Trial};
 use ordinance_case::{Bless, Indexed, check_file, check_recorded, files, recordings};
-use ordinance_properties::Native;
+use ordinance_testkit::Native;
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests");
+const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
 
 fn main() -> ExitCode {
     let cases = Path::new(TESTS).join("cases");
     let chosen = env::var("CASE").unwrap_or_default();
-    let files = files(&cases).expect("tests/cases can be read");
+    let files = files(&cases).expect("tests/data/cases can be read");
     let mut trials: Vec<Trial> = files
         .into_iter()
         .map(|file| (name(&cases, &file), file))
         .map(|(name, file)| trial(name, move || check_file(&file, &Indexed(Native), blessing())))
         .collect();
-    for reviews in recordings(&Path::new(TESTS).join("reviews")).expect("tests/reviews can be read") {
+    for reviews in recordings(&Path::new(TESTS).join("reviews")).expect("tests/data/reviews can be read") {
         let name = name(Path::new(TESTS), &reviews);
         trials.push(trial(name, move || check_recorded(&reviews, &Indexed(Native), blessing())));
     }

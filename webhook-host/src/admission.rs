@@ -11,13 +11,14 @@ mod stored;
 
 pub use following::Sighting;
 
-use crate::engine::{Opened, Policy};
-use crate::judge::{Failure, Judge, Place};
+use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use following::Following;
 use memory::{Admitted, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
+use ordinance_engine::{Failure, Place};
+use ordinance_engine::{Opened, Policy};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -279,7 +280,9 @@ impl Admission {
     ) -> Result<(), Failure> {
         self.room(memory.pending(), memory.is_pending(scope), memory.pending_segments())?;
         let scope = scope.clone().into_owned();
-        memory.admit(Admitted { scope, origin: Origin::from(request), keys, until: following.until() })?;
+        memory
+            .admit(Admitted { scope, origin: Origin::from(request), keys, until: following.until() })
+            .map_err(too_deep)?;
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }
@@ -287,7 +290,7 @@ impl Admission {
     /// Keeps it for good.
     fn remember(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
         self.room(index.len(), index.contains(scope), index.segments())?;
-        index.insert(scope.clone().into_owned(), keys)?;
+        index.insert(scope.clone().into_owned(), keys).map_err(too_deep)?;
         self.metrics.show(index, 0);
         Ok(())
     }
@@ -300,7 +303,7 @@ impl Admission {
     }
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
-        index.overlaps(keys, except, self.holdings).map_err(Failure::from)
+        index.overlaps(keys, except, self.holdings).map_err(too_many)
     }
 
     // A memory that a panic left half changed must not admit anybody.
@@ -325,16 +328,10 @@ impl Judge for Admission {
     }
 }
 
-// === impl Failure ===
-
-impl From<TooMany> for Failure {
-    fn from(error: TooMany) -> Self {
-        Self::Holdings { limit: error.limit }
-    }
+fn too_many(error: TooMany) -> Failure {
+    Failure::Holdings { limit: error.limit }
 }
 
-impl From<TooDeep> for Failure {
-    fn from(error: TooDeep) -> Self {
-        Self::Nonsense(error.to_string())
-    }
+fn too_deep(error: TooDeep) -> Failure {
+    Failure::Nonsense(error.to_string())
 }

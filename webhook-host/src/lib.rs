@@ -7,8 +7,6 @@ pub mod clock;
 pub mod cluster;
 pub mod command;
 pub mod config;
-pub mod engine;
-mod json;
 pub mod judge;
 pub mod limits;
 pub mod logs;

@@ -1,6 +1,7 @@
 //! Every cap of the host, in one place: what an operator can set, with its default and the reason for it.
 
 use crate::config::units::{Bytes, Span};
+use ordinance_engine::{EngineLimits, Room};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -115,6 +116,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let EngineLimits { room, output, time } = EngineLimits::default();
         Self {
             handshake_time: Duration::from_secs(5),
             handshakes: 64,
@@ -137,13 +139,13 @@ impl Default for Limits {
             deadline: Duration::from_secs(10),
             shortest_deadline: Duration::from_millis(300),
             deadline_margin: Duration::from_millis(1_100),
-            policy_memory: 64 * 1024 * 1024,
-            policy_table: 10_000,
-            policy_stack: 512 * 1024,
-            policy_output: 1024 * 1024,
+            policy_memory: room.memory,
+            policy_table: room.table,
+            policy_stack: room.stack,
+            policy_output: output,
             answer_bytes: 2 * 1024 * 1024,
-            policy_instances: 64,
-            policy_time: Duration::from_secs(1),
+            policy_instances: room.instances,
+            policy_time: time,
             holdings: 256,
             remembered_objects: 100_000,
             index_staleness: Duration::from_secs(120),
@@ -157,6 +159,20 @@ impl Default for Limits {
 // === impl Limits ===
 
 impl Limits {
+    /// What the engine may use.
+    pub fn engine(&self) -> EngineLimits {
+        EngineLimits {
+            room: Room {
+                instances: self.policy_instances,
+                memory: self.policy_memory,
+                table: self.policy_table,
+                stack: self.policy_stack,
+            },
+            output: self.policy_output,
+            time: self.policy_time,
+        }
+    }
+
     /// Whether a server can run within these.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 //!
 //! Whoever counts on the way of a request holds the counter itself: no look-up by label happens there.
 
-use crate::judge::Failure;
 use ordinance_certs::Validity;
 use ordinance_contract::Operation;
+use ordinance_engine::Failure;
 use ordinance_index::Index;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;

@@ -117,7 +117,7 @@ impl<'a> Review<'a> {
     /// Why the body can't be answered by a review.
     pub fn parse(body: &'a [u8], depth: usize) -> Result<Self, BadReview> {
         let text = str::from_utf8(body).map_err(|_| BadReview::Encoding)?;
-        if ordinance_manifests::exceeds(body, depth) {
+        if ordinance_json::exceeds(body, depth) {
             return Err(BadReview::Depth { limit: depth });
         }
         let envelope: Envelope<'a> = serde_json::from_str(text).map_err(|error| shape(&error))?;

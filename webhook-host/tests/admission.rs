@@ -1,16 +1,17 @@
 //! What the host remembers of what it admitted, with the built-in policy and PersistentVolumes.
 
 use ordinance::admission::{Admission, LeftOut};
-use ordinance::engine::{Engine, Policy};
-use ordinance::judge::{Failure, Judge};
+use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use ordinance_engine::Failure;
+use ordinance_engine::{Engine, Policy};
 use serde_json::json;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 fn admission(limits: &Limits) -> Admission {
-    let engine = Engine::new(limits).expect("an engine");
+    let engine = Engine::new(limits.engine()).expect("an engine");
     let policy = Policy::built_in(&engine, "").expect("the built-in policy");
     Admission::new(policy, limits)
 }

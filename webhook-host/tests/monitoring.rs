@@ -1,8 +1,8 @@
 //! Alerts, the dashboard and the pages ask for metrics that the host has, by labels and values that these have.
 
-use ordinance::judge::Failure;
 use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, StatusLabels, VerdictLabel};
 use ordinance_contract::Operation;
+use ordinance_engine::Failure;
 use ordinance_index::Index;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,10 +5,10 @@
 mod harness;
 
 use harness::{Host, Policy, UID, head, review};
-use ordinance::judge::Failure;
 use ordinance::limits::Limits;
 use ordinance::logs;
 use ordinance_contract::Verdict;
+use ordinance_engine::Failure;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};

@@ -2,7 +2,7 @@
 
 use crate::build;
 use anyhow::{Context, Result, anyhow};
-use ordinance_properties::corpus::seeds;
+use ordinance_testkit::corpus::seeds;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};

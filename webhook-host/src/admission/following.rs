@@ -4,8 +4,8 @@ use super::memory::Memory;
 use super::{Admission, LeftOut};
 use crate::clock::Clock;
 use crate::cluster::Freshness;
-use crate::judge::Failure;
 use ordinance_contract::{Key, Scope, Watch};
+use ordinance_engine::Failure;
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::{Duration, Instant};
 

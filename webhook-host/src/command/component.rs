@@ -17,6 +17,6 @@ pub(super) fn run(_: &ComponentArgs) -> Result<Exit> {
     if io::stdout().is_terminal() {
         bail!("a component is nothing for a terminal; give it a file: ordinance component > storage.wasm");
     }
-    print(ordinance_builtin::COMPONENT)?;
+    print(ordinance_engine::builtin::COMPONENT)?;
     Ok(Exit::Fine)
 }

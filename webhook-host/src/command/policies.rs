@@ -5,12 +5,12 @@ use crate::admission::{Admission, LeftOut};
 use crate::clock::Clock;
 use crate::cluster::{self, Freshness};
 use crate::config::{Fault, NAMESPACE, PolicyConfig, existing, settings};
-use crate::engine::{self, Engine, LoadError, Policy};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_contract::Problem;
+use ordinance_engine::{self as engine, Engine, LoadError, Policy};
 use ordinance_manifests::Manifest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -95,7 +95,7 @@ fn named(config: &PolicyConfig, policy: Policy, limits: &Limits, metrics: &Metri
 }
 
 fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
-    let engine = Engine::new(limits)?;
+    let engine = Engine::new(limits.engine())?;
     policies.iter().map(|config| Ok(load(&engine, config)?)).collect()
 }
 
@@ -111,24 +111,24 @@ pub(super) fn over(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Re
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
         ..PolicyConfig::of(args.policy.as_deref())
     };
-    let policy = load(&Engine::new(limits)?, &config)?;
+    let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();
     judged(name, Admission::new(policy, limits), config.on_error, state)
 }
 
 /// What may stand in a policy's settings.
 pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
-    let policy = load(&Engine::new(&Limits::default())?, &PolicyConfig::of(component))?;
+    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     serde_json::from_str(&policy.description().settings_schema)
         .with_context(|| format!("policy {}: its schema of settings is not JSON", policy.description().name))
 }
 
 /// Name, version and digest.
 pub(super) fn identity(component: Option<&Path>) -> Result<Identity> {
-    let policy = load(&Engine::new(&Limits::default())?, &PolicyConfig::of(component))?;
+    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     let digest = match component {
         Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
-        None => Sha256::digest(ordinance_builtin::COMPONENT),
+        None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     let description = policy.description();
     Ok(Identity {

@@ -25,7 +25,7 @@ pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
         policy.name,
         policy.version,
         policy.digest,
-        crate::engine::Engine::wasmtime_version(),
+        ordinance_engine::Engine::wasmtime_version(),
     );
     print(text.as_bytes())?;
     Ok(Exit::Fine)

@@ -1,11 +1,11 @@
 //! The answer to a review: what the API server reads, built in one buffer.
 
 use super::{API_VERSION, KIND, Review, text::one_line};
-use crate::judge::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use ordinance_contract::{Annotation, Cause, Phase, Verdict};
+use ordinance_engine::Failure;
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The uid of a review that is too large to be read: it stands near the beginning.
 
-use crate::json;
+use ordinance_json as json;
 use serde_json::Deserializer;
 
 /// The uid, if it stands in the prefix.

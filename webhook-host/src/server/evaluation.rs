@@ -1,11 +1,11 @@
 //! One evaluation: from a body to an answer, without waiting for anything.
 
 use super::routes::Route;
-use crate::judge::Failure;
 use crate::limits::Limits;
 use crate::review::{Answer, Answering, BadReview, Review};
 use bytes::Bytes;
 use ordinance_contract::{Operation, Phase, Verdict};
+use ordinance_engine::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

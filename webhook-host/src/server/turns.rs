@@ -3,8 +3,8 @@
 //! Trusted policies run in the connection's own task. All others run on a pool of threads of its own, so that guests
 //! which use up their time never hold up accepts, handshakes or the trusted ones.
 
-use crate::judge::Place;
 use crate::limits::Limits;
+use ordinance_engine::Place;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::host::{Host, argument, client};
 use crate::run::{Ended, end, ordinance, run, run_in, run_with_input};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ordinance_apiserver::{Answer, ApiServer, Verb};
+use ordinance_testkit::apiserver::{Answer, ApiServer, Verb};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use crate::files::{creation, directory, volume};
 use crate::host::{Host, argument};
 use crate::run::{run, run_in};
-use ordinance_apiserver::{ApiServer, Verb};
+use ordinance_testkit::apiserver::{ApiServer, Verb};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;

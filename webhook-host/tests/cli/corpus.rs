@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus")
 }
 
 fn corpus() -> Vec<Piece> {

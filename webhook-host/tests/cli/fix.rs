@@ -142,7 +142,7 @@ fn what_exists_is_read_once_and_counts_until_nothing_more_is_written() {
 fn a_policy_is_loaded_once() {
     let files = directory(&[("web.yaml", SET)]);
     let arguments = ["check", "--fix", "--policy", "/dev/stdin", "web.yaml"];
-    let ended = run_in_with_input(files.path(), &arguments, ordinance_builtin::COMPONENT);
+    let ended = run_in_with_input(files.path(), &arguments, ordinance_engine::builtin::COMPONENT);
     assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
 }
 
@@ -296,7 +296,7 @@ fn only_adds(before: &str, after: &str) -> bool {
 #[test]
 fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() {
     let files = directory(&[]);
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/statefulset-create");
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/cases/statefulset-create");
     let mut before = Vec::new();
     for case in below(&cases) {
         let Some(object) = object(&fs::read_to_string(&case).unwrap()) else { continue };
@@ -333,7 +333,7 @@ fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() 
 
 #[test]
 fn after_the_corpus_is_fixed_there_is_nothing_more_to_write_and_what_is_left_is_said() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus");
     let mut said = Vec::new();
     for path in below(&corpus).into_iter().filter(|path| !path.is_dir() && !path.ends_with("README.md")) {
         let name = path.file_name().unwrap().to_str().unwrap();

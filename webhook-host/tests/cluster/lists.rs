@@ -1,7 +1,7 @@
 //! Lists: in pages, refused, broken off, too late; and when the index counts as current.
 
 use crate::scene::{CLAIMS, SETS, Scene, VOLUMES, api, named, numbered};
-use ordinance_apiserver::{Answer, Verb};
+use ordinance_testkit::apiserver::{Answer, Verb};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]

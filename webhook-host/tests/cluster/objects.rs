@@ -2,7 +2,7 @@
 
 use crate::logs::{self, PANICS};
 use crate::scene::{Scene, VOLUMES, api, named, numbered, unreadable};
-use ordinance_apiserver::Verb;
+use ordinance_testkit::apiserver::Verb;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_whose_keys_fail_is_left_out_of_a_list_with_a_metric_and_a_log_line() {

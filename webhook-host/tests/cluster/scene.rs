@@ -7,11 +7,11 @@ use kube::config::Kubeconfig;
 use ordinance::admission::Admission;
 use ordinance::clock::Clock;
 use ordinance::cluster::{self, Access, Cluster, Freshness};
-use ordinance::engine::{Engine, Policy};
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::Route;
-use ordinance_apiserver::ApiServer;
+use ordinance_engine::{Engine, Policy};
+use ordinance_testkit::apiserver::ApiServer;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -176,7 +176,7 @@ pub fn unreadable(name: &str) -> Value {
 impl Parts {
     fn new(clock: Clock, metrics: &Metrics) -> Self {
         let limits = Limits::default();
-        let policy = Policy::built_in(&Engine::new(&limits).unwrap(), "").unwrap();
+        let policy = Policy::built_in(&Engine::new(limits.engine()).unwrap(), "").unwrap();
         let watches = cluster::watches(&policy.description().watches);
         let freshness = Freshness::new(watches, limits.index_staleness, clock.clone(), metrics);
         let freshness = Arc::new(freshness);

@@ -1,7 +1,7 @@
 //! Watches: broken, ended, too old, refused, senseless; and what two replicas see of each other.
 
 use crate::scene::{Scene, VOLUMES, named, numbered};
-use ordinance_apiserver::{Answer, Asked, Verb};
+use ordinance_testkit::apiserver::{Answer, Asked, Verb};
 use std::sync::Arc;
 
 fn watches(asked: &[Asked]) -> Vec<&Asked> {

@@ -1,11 +1,11 @@
 //! What is answered to reviews, and to what is none.
 
 use crate::harness::{Client, Host, Policy, UID, allow, head, request, review};
-use ordinance::judge::Failure;
 use ordinance::limits::Limits;
 use ordinance::review::OnError;
 use ordinance::server::Route;
 use ordinance_contract::{Annotation, Cause, Operation, Phase, Verdict};
+use ordinance_engine::Failure;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -1,11 +1,12 @@
 //! A server on a free port, and clients that speak to it byte by byte.
 
-use ordinance::judge::{Failure, Judge, Place};
+use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
 use ordinance_certs::{Authority, Lifetime, Served, server_config};
 use ordinance_contract::{Request, Verdict};
+use ordinance_engine::{Failure, Place};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};

@@ -1,9 +1,9 @@
 //! Clients that do not keep to the limits.
 
 use crate::harness::{Host, Policy, Reply, UID, allow, head, request, review};
-use ordinance::judge::Failure;
 use ordinance::limits::Limits;
 use ordinance_contract::Verdict;
+use ordinance_engine::Failure;
 use serde_json::json;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};

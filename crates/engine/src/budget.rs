@@ -1,0 +1,111 @@
+//! What one evaluation may use, and which failure it is to use more.
+//!
+//! Failures are told apart by the types of wasmtime's errors, never by their texts.
+
+use super::ticker::TICK;
+use crate::{EngineLimits, Failure};
+use std::str::Utf8Error;
+use std::time::{Duration, Instant};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+
+/// The limits of every evaluation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    memory: usize,
+    table: usize,
+    stack: usize,
+    output: usize,
+    time: Duration,
+}
+
+/// The limits of one evaluation that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spending {
+    budget: Budget,
+    /// What the budget or the deadline leaves.
+    time: Duration,
+}
+
+// === impl Budget ===
+
+impl Budget {
+    pub(super) const fn new(limits: EngineLimits) -> Self {
+        let EngineLimits { room, output, time } = limits;
+        Self { memory: room.memory, table: room.table, stack: room.stack, output, time }
+    }
+
+    /// Begins an evaluation that ends at the deadline at the latest.
+    pub(super) fn spend(self, deadline: Instant) -> Result<Spending, Failure> {
+        let time = self.time.min(deadline.saturating_duration_since(Instant::now()));
+        let spending = Spending { budget: self, time };
+        if time.is_zero() { Err(spending.out_of_time()) } else { Ok(spending) }
+    }
+
+    /// Begins an evaluation without a deadline of its own.
+    pub(super) fn spend_all(self) -> Spending {
+        Spending { budget: self, time: self.time }
+    }
+}
+
+// === impl Spending ===
+
+impl Spending {
+    /// A store that enforces the limits from now on.
+    pub(super) fn store(self, engine: &wasmtime::Engine) -> Store<Self> {
+        let mut store = Store::new(engine, self);
+        store.limiter(|spending| spending);
+        store.set_hostcall_fuel(self.budget.output);
+        store.set_epoch_deadline(ticks(self.time));
+        store
+    }
+
+    /// Which failure an error of wasmtime is.
+    pub(super) fn failure(self, error: &wasmtime::Error) -> Failure {
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        if let Some(trap) = error.downcast_ref::<Trap>() {
+            return self.trap(*trap);
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Failure::Busy;
+        }
+        if error.is::<&'static str>() || error.is::<String>() || error.is::<Utf8Error>() {
+            return Failure::Nonsense(error.root_cause().to_string());
+        }
+        // The only error without a public type: the answer used up what may cross from the guest to the host.
+        Failure::Output { limit: self.budget.output }
+    }
+
+    fn trap(self, trap: Trap) -> Failure {
+        match trap {
+            Trap::Interrupt => self.out_of_time(),
+            Trap::StackOverflow => Failure::Stack { limit: self.budget.stack },
+            other => Failure::Trap(other.to_string()),
+        }
+    }
+
+    fn out_of_time(self) -> Failure {
+        Failure::Time { limit_ms: u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
+
+/// A guest that wants more than it may have is ended at once: told of a failed growth, it would only abort without a
+/// reason.
+impl ResourceLimiter for Spending {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let limit = self.budget.memory;
+        if desired > limit { Err(Failure::Memory { limit }.into()) } else { Ok(true) }
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let limit = self.budget.table;
+        if desired > limit { Err(Failure::Table { limit }.into()) } else { Ok(true) }
+    }
+}
+
+/// Ticks that cover the time: one more, since the first may come at once.
+fn ticks(time: Duration) -> u64 {
+    let whole = time.as_micros().div_ceil(TICK.as_micros());
+    u64::try_from(whole).unwrap_or(u64::MAX - 1).saturating_add(1)
+}

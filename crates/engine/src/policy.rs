@@ -1,0 +1,198 @@
+//! A policy that was loaded: the questions of the contract, each put to a fresh instance.
+
+use super::Engine;
+use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
+use super::budget::{Budget, Spending};
+use super::unmanaged::without_managed_fields;
+use crate::{Failure, Place};
+use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Scope, Verdict};
+use serde::de::IgnoredAny;
+use std::time::Instant;
+use wasmtime::Store;
+
+/// A component and its settings, ready to be asked.
+pub struct Policy {
+    pub(super) engine: Engine,
+    pub(super) guest: PolicyPre<Spending>,
+    pub(super) description: Description,
+    pub(super) settings: String,
+    pub(super) place: Place,
+}
+
+/// What [`Policy::open`] says.
+pub enum Opened {
+    /// Nobody else matters.
+    Decided(Verdict),
+    /// The verdict depends on who else holds or uses these keys.
+    Asks(Vec<Key>, Inquiry),
+}
+
+/// A request that a guest has read, and which waits for the holdings that overlap its keys.
+pub struct Inquiry {
+    call: Call,
+    phase: Phase,
+}
+
+/// A fresh instance.
+pub(super) struct Call {
+    store: Store<Spending>,
+    guest: Guest,
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// What the policy says of itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The settings in force, as JSON; empty for the defaults.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// Where reviews run: the built-in policy is trusted to end.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whether the host has to remember objects like this one.
+    pub fn watches(&self, scope: &Scope<'_>) -> bool {
+        scope.subresource.is_empty() && self.declares(&scope.group, &scope.version, &scope.resource)
+    }
+
+    /// Whether the policy declared that it wants to know of such objects.
+    pub fn declares(&self, group: &str, version: &str, resource: &str) -> bool {
+        let wanted = (group, version, resource);
+        let declared = &self.description.watches;
+        declared.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
+    }
+
+    /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.
+    ///
+    /// # Errors
+    ///
+    /// Why the policy gave no answer.
+    pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
+        let mut call = self.call(self.engine.budget.spend_all())?;
+        let object = without_managed_fields(object);
+        call.ask(|rules, store| rules.call_keys(store, scope.into(), &object, &self.settings))
+            .map(|answer| answer.map(all))
+    }
+
+    /// The verdict on a request, given everything that overlaps its keys.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn review(
+        &self,
+        request: &Request<'_>,
+        holdings: &[Holding],
+        deadline: Instant,
+    ) -> Result<Verdict, Failure> {
+        let mut call = self.call(self.engine.budget.spend(deadline)?)?;
+        match call.review(request, &self.settings, Some(holdings))? {
+            rules::Outcome::Decided(verdict) => checked(verdict, request.phase),
+            rules::Outcome::Needs(_) => {
+                Err(Failure::Nonsense("it asked for holdings that it had been given".to_owned()))
+            }
+        }
+    }
+
+    /// Lets a fresh instance read a request, and decide it if nobody else matters.
+    ///
+    /// # Errors
+    ///
+    /// Why there is neither a verdict nor a question.
+    pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened, Failure> {
+        let mut call = self.call(self.engine.budget.spend(deadline)?)?;
+        Ok(match call.review(request, &self.settings, None)? {
+            rules::Outcome::Decided(verdict) => Opened::Decided(checked(verdict, request.phase)?),
+            rules::Outcome::Needs(keys) => Opened::Asks(all(keys), Inquiry { call, phase: request.phase }),
+        })
+    }
+
+    fn call(&self, spending: Spending) -> Result<Call, Failure> {
+        let mut store = spending.store(&self.engine.wasm);
+        let guest = self.guest.instantiate(&mut store).map_err(|error| spending.failure(&error))?;
+        Ok(Call { store, guest })
+    }
+}
+
+// === impl Inquiry ===
+
+impl Inquiry {
+    /// The verdict, given everything that overlaps the keys.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
+        let holdings = Holdings::from(holdings);
+        let verdict = self.call.ask(|rules, store| rules.call_resume(store, &holdings.lowered()))?;
+        checked(verdict, self.phase)
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// A fresh instance for questions that are asked while a policy is loaded.
+    pub(super) fn new(
+        engine: &wasmtime::Engine,
+        budget: Budget,
+        guest: &PolicyPre<Spending>,
+    ) -> wasmtime::Result<Self> {
+        let mut store = budget.spend_all().store(engine);
+        let guest = guest.instantiate(&mut store)?;
+        Ok(Self { store, guest })
+    }
+
+    pub(super) fn describe(&mut self) -> Result<Description, Failure> {
+        self.ask(|rules, store| rules.call_describe(store)).map(Into::into)
+    }
+
+    pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Failure> {
+        self.ask(|rules, store| rules.call_check_settings(store, settings)).map(|answer| answer.map_err(all))
+    }
+
+    fn review(
+        &mut self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<rules::Outcome, Failure> {
+        let holdings = holdings.map(Holdings::from);
+        let lowered = holdings.as_ref().map(Holdings::lowered);
+        let [object, old_object] = [&request.object, &request.old_object]
+            .map(|object| object.as_deref().map(without_managed_fields));
+        let request =
+            rules::Request { object: object.as_deref(), old_object: old_object.as_deref(), ..request.into() };
+        self.ask(|rules, store| rules.call_review(store, request, settings, lowered.as_deref()))
+    }
+
+    fn ask<A>(
+        &mut self,
+        question: impl FnOnce(&rules::Guest, &mut Store<Spending>) -> wasmtime::Result<A>,
+    ) -> Result<A, Failure> {
+        let answer = question(self.guest.ordinance_policy_rules(), &mut self.store);
+        answer.map_err(|error| self.store.data().failure(&error))
+    }
+}
+
+/// A patch has to be an array, and to be wanted: checked before anything is remembered on the strength of the verdict.
+fn checked(verdict: rules::Verdict, phase: Phase) -> Result<Verdict, Failure> {
+    let mut verdict = Verdict::from(verdict);
+    let Some(patch) = &verdict.patch else { return Ok(verdict) };
+    if phase == Phase::Validate {
+        return Err(Failure::Nonsense("a patch, though it was asked to validate".to_owned()));
+    }
+    let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch)
+        .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))?;
+    if operations.is_empty() {
+        verdict.patch = None;
+    }
+    Ok(verdict)
+}

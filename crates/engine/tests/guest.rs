@@ -1,0 +1,40 @@
+//! Policies for tests: a core module in text, made a component.
+
+use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, Room};
+use std::io::Write;
+use tempfile::NamedTempFile;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A policy that behaves except for what is filled in.
+const TEMPLATE: &str = include_str!("guest.wat");
+
+/// The default limits, with room for this many instances.
+pub fn limits(instances: u32) -> EngineLimits {
+    let limits = EngineLimits::default();
+    EngineLimits { room: Room { instances, ..limits.room }, ..limits }
+}
+
+/// A component whose `review` runs these instructions before it allows, in a module with these additions.
+pub fn component(review: &str, more: &str) -> Vec<u8> {
+    let text = TEMPLATE.replace("(;REVIEW;)", review).replace("(;MORE;)", more);
+    let mut module = wat::parse_str(text).expect("the text is a module");
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("policy.wit", ordinance_contract::WIT).expect("the contract");
+    let world = resolve.select_world(&[package], Some("policy")).expect("its world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("room for a section");
+    let mut encoder = ComponentEncoder::default().module(&module).expect("the module fits the world");
+    encoder.encode().expect("a component")
+}
+
+/// What loading these bytes from a file comes to.
+pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Policy, LoadError> {
+    let mut file = NamedTempFile::new().expect("a file");
+    file.write_all(bytes).expect("room on the disk");
+    Policy::load(engine, file.path(), "")
+}
+
+/// A policy whose `review` runs these instructions before it allows.
+pub fn policy(engine: &Engine, review: &str, more: &str) -> Policy {
+    load(engine, &component(review, more)).expect("a policy that can be loaded")
+}

@@ -1,0 +1,31 @@
+//! JSON Patch (RFC 6902), applied to the text of an object.
+
+use serde_json::Value;
+
+/// The object with the patch applied, as the API server would.
+///
+/// # Errors
+///
+/// That the patch is none, or does not fit.
+pub fn applied(object: &str, patch: &[Value]) -> Result<String, String> {
+    if patch.is_empty() {
+        return Ok(object.to_owned());
+    }
+    let mut object: Value = serde_json::from_str(object).map_err(|error| error.to_string())?;
+    let patch: json_patch::Patch = serde_json::from_value(Value::from(patch))
+        .map_err(|error| format!("answered with a patch that is none: {error}"))?;
+    json_patch::patch(&mut object, &patch)
+        .map_err(|error| format!("answered with a patch that does not fit the object: {error}"))?;
+    Ok(object.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fails_on_a_patch_that_does_not_fit() {
+        let patch = [serde_json::json!({"op": "add", "path": "/a/b", "value": 1})];
+        assert!(applied("{}", &patch).is_err_and(|error| error.contains("does not fit")));
+    }
+}

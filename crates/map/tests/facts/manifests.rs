@@ -1,0 +1,53 @@
+//! From manifests to a map, as the command goes: every set is created under the mutating review.
+
+use ordinance_case::{Build as _, Indexed, Policy as _};
+use ordinance_contract::{Operation, Phase, Request, Scope};
+use ordinance_json::applied;
+use ordinance_manifests::{Manifest, read};
+use ordinance_map::{Map, Object, Refused};
+use ordinance_testkit::Native;
+
+/// The map of everything that a text describes.
+pub fn map(text: &str) -> Map {
+    let manifests: Result<Vec<Manifest>, _> = read(text, "default").into_iter().collect();
+    let manifests = manifests.expect("manifests");
+    let mut refused = Vec::new();
+    let objects: Vec<Object<'_>> = manifests
+        .iter()
+        .map(|manifest| {
+            let others: Vec<Manifest> =
+                manifests.iter().filter(|other| !other.scope.same_object(&manifest.scope)).cloned().collect();
+            Object { after: created(manifest, &others, &mut refused).into(), ..object(manifest) }
+        })
+        .collect();
+    let keys = |scope: &Scope<'_>, object: &str| Native.keys(scope, object, "");
+    Map { refused, ..Map::of(&objects, &keys) }
+}
+
+fn object(manifest: &Manifest) -> Object<'_> {
+    Object::new(manifest.scope.borrowed(), &*manifest.json)
+}
+
+/// A set as the mutating review leaves it.
+fn created(manifest: &Manifest, others: &[Manifest], refused: &mut Vec<Refused>) -> String {
+    if manifest.kind != "StatefulSet" {
+        return manifest.json.clone();
+    }
+    let request = Request {
+        operation: Operation::Create,
+        phase: Phase::Mutate,
+        scope: manifest.scope.borrowed(),
+        kind: (&*manifest.kind).into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some((&*manifest.json).into()),
+        old_object: None,
+    };
+    let verdict = Indexed(Native).verdict("", others, &request).expect("a verdict");
+    if !verdict.allowed {
+        refused.push(Refused { object: manifest.scope.clone(), message: verdict.message });
+    }
+    let patch: Vec<serde_json::Value> =
+        verdict.patch.map(|patch| serde_json::from_str(&patch).expect("a patch")).unwrap_or_default();
+    applied(&manifest.json, &patch).expect("a patch that fits")
+}

@@ -1,0 +1,65 @@
+//! The same server without a policy: what the policy is measured against.
+
+use anyhow::{Context, Result};
+use ordinance::judge::Judge;
+use ordinance::limits::Limits;
+use ordinance::metrics::Metrics;
+use ordinance::server::{Readiness, Route, Routes, Server, stop};
+use ordinance_certs::{Files, server_config};
+use ordinance_contract::{Request, Verdict};
+use ordinance_engine::{Failure, Place};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::net::TcpListener;
+
+/// Where to serve, and as whom.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long)]
+    listen: SocketAddr,
+    #[arg(long)]
+    tls_cert: PathBuf,
+    #[arg(long)]
+    tls_key: PathBuf,
+}
+
+/// Allows everything.
+#[derive(Debug)]
+struct AllowAll;
+
+impl Judge for AllowAll {
+    fn judge(&self, _request: &Request<'_>, _deadline: Instant) -> Result<Verdict, Failure> {
+        Ok(Verdict::allow())
+    }
+
+    fn place(&self) -> Place {
+        Place::Inline
+    }
+}
+
+/// Serves until it is killed.
+pub fn serve(arguments: &Arguments) -> Result<ExitCode> {
+    let limits = Arc::new(Limits::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(arguments.listen).await.context("can't listen")?;
+        let (_stopper, stop) = stop();
+        server(arguments, limits)?.run(listener, stop).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn server(arguments: &Arguments, limits: Arc<Limits>) -> Result<Server> {
+    let files = Files::open(&arguments.tls_cert, &arguments.tls_key, SystemTime::now())?;
+    let metrics = Arc::new(Metrics::new());
+    Ok(Server {
+        tls: Arc::new(server_config(files.served(), None)?),
+        routes: Routes::new([Route::new("storage", Arc::new(AllowAll), &metrics)]),
+        limits,
+        metrics,
+        readiness: Readiness::new(),
+    })
+}

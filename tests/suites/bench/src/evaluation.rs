@@ -1,0 +1,125 @@
+//! One evaluation: in Wasm with a fresh instance, against the same policy called natively, on as many threads.
+
+use crate::Effort;
+use anyhow::{Context, Result};
+use ordinance::limits::Limits;
+use ordinance::review::Review;
+use ordinance_contract::{Phase, Request};
+use ordinance_engine::{Engine, Opened, Policy};
+use ordinance_policy::Settings;
+use ordinance_testkit::figures::{Better, Figure, Figures};
+use serde_json::Value;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+/// The size of the larger review.
+const LARGE: usize = 100 * 1024;
+
+/// How long one way is measured in one round.
+const TIME: Duration = Duration::from_millis(400);
+
+/// What is measured: a size, threads, and the goal as a ratio to the native call.
+struct Point {
+    name: &'static str,
+    threads: usize,
+    goal: Option<f64>,
+}
+
+/// Measures evaluations.
+pub fn measure(figures: &mut Figures, effort: Effort) -> Result<()> {
+    let limits = Limits::default();
+    let policy = Policy::built_in(&Engine::new(limits.engine())?, "")?;
+    let small = crate::server::REVIEW.to_vec();
+    let large = enlarged(&small)?;
+    let point = |name, threads, goal| Point { name, threads, goal };
+    for (body, points) in [
+        (&small, [point("6 KiB, one thread", 1, None), point("6 KiB, two threads", 2, Some(3.0))]),
+        (&large, [point("100 KiB, one thread", 1, None), point("100 KiB, two threads", 2, Some(2.2))]),
+    ] {
+        let review = Review::parse(body, limits.json_depth)?;
+        let request = review.request(Phase::Mutate);
+        for point in &points {
+            compare(figures, effort, point, &request, &policy);
+        }
+    }
+    Ok(())
+}
+
+/// The two ways in turn.
+fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Request<'_>, policy: &Policy) {
+    let settings = Settings::default();
+    let (mut wasm, mut native) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        native.push(time(point.threads, || in_process(request, &settings)));
+        wasm.push(time(point.threads, || in_wasm(request, policy)));
+    }
+    let ratios: Vec<f64> = wasm.iter().zip(&native).map(|(wasm, native)| wasm / native).collect();
+    let mut add = |what: &str, unit, goal, rounds: &[f64]| {
+        figures.add(Figure::measured(
+            &format!("evaluation, {}, {what}", point.name),
+            unit,
+            Better::Lower,
+            goal,
+            rounds,
+        ));
+    };
+    add("native", "us", None, &native);
+    add("Wasm", "us", None, &wasm);
+    add("Wasm / native", "ratio", point.goal, &ratios);
+}
+
+fn in_process(request: &Request<'_>, settings: &Settings) {
+    black_box(ordinance_policy::review(request, settings, &[]));
+}
+
+/// As the host does it: a question, and an answer to the same instance.
+fn in_wasm(request: &Request<'_>, policy: &Policy) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    if let Ok(Opened::Asks(keys, inquiry)) = policy.open(request, deadline) {
+        black_box(keys);
+        let _ = black_box(inquiry.resume(&[]));
+    }
+}
+
+/// Microseconds per call and thread, when that many threads call at once.
+fn time(threads: usize, call: impl Fn() + Sync) -> f64 {
+    let barrier = Barrier::new(threads);
+    let one = || {
+        barrier.wait();
+        calls_within(TIME, &call)
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let times = running.into_iter().filter_map(|thread| thread.join().ok());
+        times.sum::<f64>() / f64::from(u32::try_from(threads).unwrap_or(1))
+    })
+}
+
+fn calls_within(time: Duration, call: impl Fn()) -> f64 {
+    let start = Instant::now();
+    let mut calls = 0_u32;
+    while start.elapsed() < time {
+        call();
+        calls += 1;
+    }
+    1e6 * start.elapsed().as_secs_f64() / f64::from(calls)
+}
+
+/// The same review with the set's containers many times over.
+fn enlarged(body: &[u8]) -> Result<Vec<u8>> {
+    let mut review: Value = serde_json::from_slice(body)?;
+    let pod = "/request/object/spec/template/spec/containers";
+    let containers =
+        review.pointer_mut(pod).and_then(Value::as_array_mut).context("the review has no containers")?;
+    let (models, mut size) = (containers.clone(), body.len());
+    for number in 0.. {
+        let Some(mut copy) = models.get(number % models.len()).cloned().filter(|_| size < LARGE) else {
+            break;
+        };
+        copy["name"] = format!("copy-{number}").into();
+        size += copy.to_string().len();
+        containers.push(copy);
+    }
+    Ok(serde_json::to_vec(&review)?)
+}

@@ -1,0 +1,74 @@
+//! The policy as the component that the host embeds, run by the host's engine.
+
+use ordinance::limits::Limits;
+use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
+use ordinance_engine::{Engine, Opened, Policy};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// More than any review takes, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The embedded component.
+pub struct ComponentBuild {
+    engine: Engine,
+    /// By their settings.
+    policies: Mutex<HashMap<String, Arc<Policy>>>,
+}
+
+// === impl ComponentBuild ===
+
+impl ComponentBuild {
+    /// Room for its instances.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no engine.
+    pub fn new() -> Result<Self, String> {
+        let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
+        let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
+        Ok(Self { engine, policies: Mutex::default() })
+    }
+
+    fn policy(&self, settings: &str) -> Result<Arc<Policy>, String> {
+        let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = policies.get(settings) {
+            return Ok(Arc::clone(policy));
+        }
+        let policy = Policy::built_in(&self.engine, settings).map_err(|error| error.to_string())?;
+        let policy = Arc::new(policy);
+        policies.insert(settings.to_owned(), Arc::clone(&policy));
+        Ok(policy)
+    }
+}
+
+impl ordinance_case::Policy for ComponentBuild {
+    fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
+        self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
+    }
+
+    /// Asked with holdings it is asked in both ways, at once and in two steps, and must answer alike.
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        let policy = self.policy(settings)?;
+        let deadline = Instant::now() + PATIENCE;
+        let opened = policy.open(request, deadline).map_err(|failure| failure.to_string())?;
+        let verdict = match (opened, holdings) {
+            (Opened::Decided(verdict), _) => verdict,
+            (Opened::Asks(keys, _), None) => return Ok(Outcome::Needs(keys)),
+            (Opened::Asks(_, inquiry), Some(holdings)) => {
+                inquiry.resume(holdings).map_err(|failure| failure.to_string())?
+            }
+        };
+        let at_once = policy.review(request, holdings.unwrap_or_default(), deadline);
+        match at_once.map_err(|failure| failure.to_string())? {
+            same if same == verdict => Ok(Outcome::Decided(verdict)),
+            other => Err(format!("in two steps it says {verdict:?}, at once {other:?}")),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The policy as the server asks it: the component, behind the host's own memory of who holds what.
+
+use ordinance::admission::Admission;
+use ordinance::judge::Judge;
+use ordinance::limits::Limits;
+use ordinance_case::Build;
+use ordinance_contract::{Request, Verdict};
+use ordinance_engine::{Engine, Policy};
+use ordinance_manifests::Manifest;
+use std::time::{Duration, Instant};
+
+/// More than any review takes, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server's judge.
+pub struct HostBuild {
+    engine: Engine,
+    limits: Limits,
+}
+
+// === impl HostBuild ===
+
+impl HostBuild {
+    /// Room for its instances.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no engine.
+    pub fn new() -> Result<Self, String> {
+        let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
+        let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
+        Ok(Self { engine, limits })
+    }
+}
+
+impl Build for HostBuild {
+    fn verdict(&self, settings: &str, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
+        let policy = Policy::built_in(&self.engine, settings).map_err(|error| error.to_string())?;
+        let admission = Admission::new(policy, &self.limits);
+        let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
+        admission
+            .fill(objects)
+            .and_then(|_left_out| admission.judge(request, Instant::now() + PATIENCE))
+            .map_err(|failure| failure.to_string())
+    }
+}

@@ -1,0 +1,81 @@
+//! A function of bytes for what the host reads from whoever reaches it: none may panic.
+
+use ordinance::config::Layers;
+use ordinance::review::{Answer, Answering, OnError, Review, uid_of_prefix};
+use ordinance_certs::inspect::{CERTIFICATE, Inspection, KEY, Material, Paint, TRUSTED, When};
+use ordinance_certs::{Bundle, Record, Schedule};
+use ordinance_contract::{Phase, Verdict};
+use ordinance_engine::Failure;
+use rustls::pki_types::CertificateDer;
+use serde_json::Value;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Nesting of JSON, as in the server.
+const DEPTH: usize = 128;
+
+/// Bytes of an answer, as in the server.
+const ANSWER: usize = 2 * 1024 * 1024;
+
+/// A configuration: what is printed of one can be given back and means the same.
+pub fn config(bytes: &[u8]) {
+    let (path, text) = (Path::new("o.yaml"), String::from_utf8_lossy(bytes));
+    let Ok(layers) = Layers::of_file(path, &text) else { return };
+    let Ok(config) = layers.config() else { return };
+    let printed = layers.print(&config);
+    let again = Layers::of_file(path, &printed).and_then(|layers| layers.config());
+    assert_eq!(again, Ok(config), "{text}\n{printed}");
+}
+
+/// A file, or an entry of a store, with certificates and keys: what is in it is told and judged, or it is said to be none.
+pub fn certificates(bytes: &[u8]) {
+    let encoded = Bundle::from(vec![CertificateDer::from(bytes.to_vec())]).pem();
+    for text in [bytes, encoded.as_bytes()] {
+        let mut inspection = Inspection::default();
+        if let Ok(material) = Material::read("tls.crt".to_owned(), text) {
+            inspection.files(vec![material], &[]);
+        }
+        let names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
+        let data = names.map(|name| (name.to_owned(), text.to_vec())).collect();
+        inspection.store("Secret", str::to_owned, &data, Schedule::default());
+        let when = When { at: UNIX_EPOCH, within: Duration::MAX };
+        let told = inspection.text(when, Paint::Plain);
+        assert!(
+            inspection.findings(when).iter().all(|finding| told.contains(&finding.to_string())),
+            "{told}"
+        );
+        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+        assert!(serde_json::to_string(&inspection.document(when)).is_ok());
+    }
+}
+
+/// The body of a review: whatever can be read is answered under its own uid.
+pub fn envelope(bytes: &[u8]) {
+    let _uid = uid_of_prefix(bytes);
+    for outcome in [Ok(Verdict::allow()), Err(Failure::Trap("x".to_owned()))] {
+        let Ok(review) = Review::parse(bytes, DEPTH) else { return };
+        let uid = review.uid().to_owned();
+        let request = review.request(Phase::Validate);
+        let objects = [&request.object, &request.old_object];
+        assert!(
+            objects
+                .into_iter()
+                .flatten()
+                .all(|object| serde_json::from_str::<&serde_json::value::RawValue>(object).is_ok())
+        );
+        assert_eq!(answered_uid(&review_answer(review, outcome)), Some(uid));
+    }
+}
+
+fn review_answer(review: Review<'_>, outcome: Result<Verdict, Failure>) -> Vec<u8> {
+    let by = Answering { policy: "storage", phase: Phase::Validate, on_error: OnError::Deny, limit: ANSWER };
+    match review.answer(&by, outcome) {
+        Answer::Verdict { body, .. } | Answer::Failed { body, .. } => body,
+        Answer::Deferred { .. } | Answer::Unavailable => Vec::new(),
+    }
+}
+
+fn answered_uid(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    answer.pointer("/response/uid")?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,312 @@
+//! The server: a thread of its own, what it stores, what it was told to answer, and the streams that are open.
+
+use super::answer::{Answer, Gate, status};
+use super::asked::{Asked, Verb};
+use super::body::{Stream, Writer, broken, stream, whole};
+use super::store::{Change, Store, event};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// How long a client may take to do what is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; dropping it ends it, with all its connections.
+#[derive(Debug)]
+pub struct ApiServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    store: Store,
+    scripts: HashMap<(String, Verb), VecDeque<Answer>>,
+    asked: Vec<Asked>,
+    watches: Vec<Watch>,
+}
+
+/// An open stream.
+#[derive(Debug)]
+struct Watch {
+    resource: String,
+    metadata_only: bool,
+    writer: Writer,
+}
+
+// === impl ApiServer ===
+
+impl ApiServer {
+    /// Serves on a free port of the loopback from now on.
+    ///
+    /// # Errors
+    ///
+    /// The system has no resources for it.
+    pub fn start() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let shared = Arc::new(Shared::default());
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("api-server".to_owned()).spawn(move || {
+            let serving = async { accept(TcpListener::from_std(listener)?, served).await };
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = serving => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// How to get here, as a kubeconfig.
+    pub fn kubeconfig(&self) -> String {
+        let server = format!("http://{}", self.address);
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "here",
+            "clusters": [{"name": "here", "cluster": {"server": server}}],
+            "users": [{"name": "somebody", "user": {}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "somebody"}}],
+        })
+        .to_string()
+    }
+
+    /// Stores an object, and tells the watches.
+    pub fn put(&self, resource: &str, object: Value) {
+        let mut state = self.shared.state();
+        let change = state.store.put(resource, object);
+        state.tell(&change);
+    }
+
+    /// Removes an object without a namespace, and tells the watches.
+    pub fn delete(&self, resource: &str, name: &str) {
+        let mut state = self.shared.state();
+        if let Some(change) = state.store.delete(resource, name) {
+            state.tell(&change);
+        }
+    }
+
+    /// Stores what need not be an object; it is in lists only.
+    pub fn put_text(&self, resource: &str, key: &str, text: &str) {
+        self.shared.state().store.put_text(resource, key, text);
+    }
+
+    /// Forgets what has changed so far: who wants to go on from before has to list again.
+    pub fn compact(&self) {
+        self.shared.state().store.compact();
+    }
+
+    /// The next of such requests gets this, after those that were scripted before.
+    pub fn script(&self, resource: &str, verb: Verb, answer: Answer) {
+        self.shared.state().scripts.entry((resource.to_owned(), verb)).or_default().push_back(answer);
+    }
+
+    /// The next of such requests waits until the gate is dropped.
+    #[must_use]
+    pub fn hold(&self, resource: &str, verb: Verb) -> Gate {
+        let (answer, gate) = Answer::late();
+        self.script(resource, verb, answer);
+        gate
+    }
+
+    /// Sends the watches of a resource a text as it is.
+    pub fn say(&self, resource: &str, text: &str) {
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.say(text.to_owned()));
+    }
+
+    /// Tells them that they have missed nothing.
+    pub fn bookmark(&self, resource: &str) {
+        let line = self.shared.state().store.bookmark();
+        self.say(resource, &line);
+    }
+
+    /// Tells them of a failure with this code.
+    pub fn fail(&self, resource: &str, code: u16) {
+        self.say(resource, &event("ERROR", &status(code).to_string()));
+    }
+
+    /// Ends them as the API server does after their time.
+    pub fn end(&self, resource: &str) {
+        self.shared.state().watches.retain(|watch| watch.resource != resource);
+    }
+
+    /// Breaks their connections.
+    pub fn tear(&self, resource: &str) {
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.tear());
+        self.end(resource);
+    }
+
+    /// All requests for a resource so far.
+    pub fn asked(&self, resource: &str) -> Vec<Asked> {
+        self.shared.state().of(resource)
+    }
+
+    /// Returns, with all requests for a resource, once so many of this kind came.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come.
+    pub fn await_asked(&self, resource: &str, verb: Verb, count: usize) -> Vec<Asked> {
+        self.shared.wait(|state| {
+            let asked = state.of(resource);
+            (asked.iter().filter(|asked| asked.verb == verb).count() >= count).then_some(asked)
+        })
+    }
+
+    /// Returns once a resource is watched.
+    ///
+    /// # Panics
+    ///
+    /// If it never is.
+    pub fn await_watch(&self, resource: &str) {
+        self.shared
+            .wait(|state| state.watches_of(resource).any(|watch| watch.writer.is_read()).then_some(()));
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported there.
+            let _ = thread.join();
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
+        let mut seen = None;
+        let unseen = |state: &mut State| {
+            seen = look(state);
+            seen.is_none()
+        };
+        let waited = self.changed.wait_timeout_while(self.state(), PATIENCE, unseen);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        seen.unwrap_or_else(|| panic!("waited in vain; so far: {:#?}", state.asked))
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Stream> {
+        let asked = Asked::new(request.uri(), request.headers());
+        let scripted = self.note(&asked);
+        match scripted {
+            Some(Answer::Status(code)) => json_body(code, whole(status(code).to_string())),
+            Some(Answer::Text(text)) => json_body(200, whole(text)),
+            Some(Answer::Broken(text)) => json_body(200, broken(text)),
+            Some(Answer::Late(opened)) => {
+                // Its end is the signal.
+                let _ = opened.await;
+                self.right(&asked)
+            }
+            None => self.right(&asked),
+        }
+    }
+
+    /// Takes note of a request, and takes what was scripted for it.
+    fn note(&self, asked: &Asked) -> Option<Answer> {
+        let mut state = self.state();
+        state.asked.push(asked.clone());
+        let script = state.scripts.get_mut(&(asked.resource.clone(), asked.verb));
+        let answer = script.and_then(VecDeque::pop_front);
+        self.changed.notify_all();
+        answer
+    }
+
+    /// What the API server would say.
+    fn right(&self, asked: &Asked) -> Response<Stream> {
+        let mut state = self.state();
+        let body = match asked.verb {
+            Verb::List => whole(state.store.page(asked)),
+            Verb::Watch => state.watch(asked),
+        };
+        self.changed.notify_all();
+        json_body(200, body)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn of(&self, resource: &str) -> Vec<Asked> {
+        self.asked.iter().filter(|asked| asked.resource == resource).cloned().collect()
+    }
+
+    fn watches_of(&self, resource: &str) -> impl Iterator<Item = &Watch> {
+        self.watches.iter().filter(move |watch| watch.resource == resource)
+    }
+
+    /// A stream that begins with what has happened since.
+    fn watch(&mut self, asked: &Asked) -> Stream {
+        let lines = match self.store.since(asked) {
+            Ok(lines) => lines,
+            Err(too_late) => return whole(too_late),
+        };
+        let (writer, body) = stream();
+        lines.into_iter().for_each(|line| writer.say(line));
+        let watch = Watch { resource: asked.resource.clone(), metadata_only: asked.metadata_only, writer };
+        self.watches.push(watch);
+        body
+    }
+
+    fn tell(&mut self, change: &Change) {
+        self.watches.retain(|watch| watch.writer.is_read());
+        for watch in self.watches_of(&change.resource) {
+            watch.writer.say(change.line(watch.metadata_only));
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+    let mut connections = JoinSet::new();
+    loop {
+        let (socket, _) = listener.accept().await?;
+        connections.spawn(serve(socket, Arc::clone(&shared)));
+    }
+}
+
+async fn serve(socket: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(|request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(shared.answer(request).await) }
+    });
+    // Whatever ends it concerns the client alone.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+}
+
+fn json_body(code: u16, body: Stream) -> Response<Stream> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

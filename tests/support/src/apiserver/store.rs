@@ -1,0 +1,166 @@
+//! What is stored, with a version for each change, and the changes since the last compaction.
+
+use super::answer::status;
+use super::asked::Asked;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// All resources.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    version: u64,
+    compacted: u64,
+    resources: BTreeMap<String, BTreeMap<String, Stored>>,
+    changes: Vec<Change>,
+}
+
+/// An object's text.
+#[derive(Clone, Debug)]
+struct Stored(Arc<str>);
+
+/// What a watch is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) resource: String,
+    version: u64,
+    kind: &'static str,
+    object: Stored,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Stores an object under its version, in place of one of its name and namespace.
+    pub(crate) fn put(&mut self, resource: &str, mut object: Value) -> Change {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let stored = Stored::from(&object);
+        let objects = self.resources.entry(resource.to_owned()).or_default();
+        let kind = match objects.insert(key(&object), stored.clone()) {
+            Some(_) => "MODIFIED",
+            None => "ADDED",
+        };
+        self.record(resource, kind, stored)
+    }
+
+    /// Removes an object; none if it is not there.
+    pub(crate) fn delete(&mut self, resource: &str, name: &str) -> Option<Change> {
+        let Stored(text) = self.resources.get_mut(resource)?.remove(name)?;
+        let mut object: Value = serde_json::from_str(&text).ok()?;
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        Some(self.record(resource, "DELETED", Stored::from(&object)))
+    }
+
+    /// Stores a text that need not be an object; no watch is told.
+    pub(crate) fn put_text(&mut self, resource: &str, key: &str, text: &str) {
+        let objects = self.resources.entry(resource.to_owned()).or_default();
+        objects.insert(key.to_owned(), Stored(text.into()));
+    }
+
+    /// Forgets the changes so far.
+    pub(crate) fn compact(&mut self) {
+        self.compacted = self.version;
+        self.changes.clear();
+    }
+
+    /// A page. A later one is of what is stored by then, and tells the version of the first.
+    pub(crate) fn page(&self, asked: &Asked) -> String {
+        let (version, after) = self.place(asked);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let nothing = BTreeMap::new();
+        let objects = self.resources.get(&asked.resource).unwrap_or(&nothing);
+        let mut rest = objects.range::<str, _>((start, Bound::Unbounded)).peekable();
+        let (mut items, mut last) = (String::new(), "");
+        for (key, stored) in rest.by_ref().take(asked.limit.unwrap_or(usize::MAX)) {
+            let comma = if items.is_empty() { "" } else { "," };
+            let _ = write!(items, "{comma}{}", stored.form(asked.metadata_only));
+            last = key;
+        }
+        let token = if rest.peek().is_some() { format!("{version}_{last}") } else { String::new() };
+        let metadata = json!({"resourceVersion": version.to_string(), "continue": token});
+        format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{metadata},"items":[{items}]}}"#)
+    }
+
+    /// What a watch is told at once; or, if that is not known any more, that it is too late.
+    pub(crate) fn since(&self, asked: &Asked) -> Result<Vec<String>, String> {
+        let version = asked.version.unwrap_or(self.version);
+        if version < self.compacted {
+            return Err(event("ERROR", &status(410).to_string()));
+        }
+        let later = |change: &&Change| change.resource == asked.resource && change.version > version;
+        Ok(self.changes.iter().filter(later).map(|change| change.line(asked.metadata_only)).collect())
+    }
+
+    /// What tells a watch that it has missed nothing.
+    pub(crate) fn bookmark(&self) -> String {
+        let version = self.version.to_string();
+        let object =
+            json!({"kind": "Bookmark", "apiVersion": "v1", "metadata": {"resourceVersion": version}});
+        event("BOOKMARK", &object.to_string())
+    }
+
+    /// From the token: the version of the first page, and the last key of the page before.
+    fn place<'a>(&self, asked: &'a Asked) -> (u64, Option<&'a str>) {
+        let token = asked.token.as_deref().and_then(|token| token.split_once('_'));
+        let Some((version, key)) = token else { return (self.version, None) };
+        (version.parse().unwrap_or(self.version), Some(key))
+    }
+
+    fn record(&mut self, resource: &str, kind: &'static str, object: Stored) -> Change {
+        let change = Change { resource: resource.to_owned(), version: self.version, kind, object };
+        self.changes.push(change.clone());
+        change
+    }
+}
+
+/// By which an object is known among those of its resource.
+fn key(object: &Value) -> String {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    match text("namespace") {
+        "" => text("name").to_owned(),
+        namespace => format!("{namespace}.{}", text("name")),
+    }
+}
+
+/// A line of a watch.
+pub(crate) fn event(kind: &str, object: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
+}
+
+// === impl Stored ===
+
+impl From<&Value> for Stored {
+    fn from(object: &Value) -> Self {
+        Self(object.to_string().into())
+    }
+}
+
+impl Stored {
+    /// Metadata alone is what is rarely asked for, so it is made then.
+    fn form(&self, metadata_only: bool) -> Cow<'_, str> {
+        if !metadata_only {
+            return Cow::Borrowed(&self.0);
+        }
+        let object: Value = serde_json::from_str(&self.0).unwrap_or_default();
+        Cow::Owned(partial(&object).to_string())
+    }
+}
+
+fn partial(object: &Value) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"],
+    })
+}
+
+// === impl Change ===
+
+impl Change {
+    pub(crate) fn line(&self, metadata_only: bool) -> String {
+        event(self.kind, &self.object.form(metadata_only))
+    }
+}

@@ -1,0 +1,173 @@
+//! What every verdict must be, whatever was asked.
+//!
+//! A law that is broken is said in one line, with the part of the verdict that breaks it.
+
+use ordinance_contract::{Phase, Request, Verdict};
+use ordinance_json::applied;
+use serde_json::Value;
+
+/// The most characters of a warning, and of a value in the audit log.
+const WARNING_CHARS: usize = 240;
+
+/// The most warnings of a verdict.
+const WARNINGS: usize = 10;
+
+/// The most characters of a key in the audit log.
+const AUDIT_KEY_CHARS: usize = 63;
+
+/// A verdict is said in a form that the API server passes on uncut: one line each, a message and causes with a refusal
+/// and only then, a patch with a yes and only while mutating.
+///
+/// # Errors
+///
+/// What is not so.
+pub fn well_said(request: &Request<'_>, verdict: &Verdict) -> Result<(), String> {
+    let lines = verdict.causes.iter().map(|cause| &cause.message).chain(&verdict.warnings);
+    if let Some(line) = lines.chain([&verdict.message]).find(|line| line.contains(char::is_control)) {
+        return Err(format!("more than a line: {line:?}"));
+    }
+    if verdict.allowed != verdict.message.is_empty() || verdict.allowed != verdict.causes.is_empty() {
+        return Err(format!("allowed: {}, with the message {:?}", verdict.allowed, verdict.message));
+    }
+    if verdict.warnings.len() > WARNINGS {
+        return Err(format!("{} warnings", verdict.warnings.len()));
+    }
+    if let Some(long) = verdict.warnings.iter().find(|warning| warning.chars().count() > WARNING_CHARS) {
+        return Err(format!("a warning of {} characters: {long}", long.chars().count()));
+    }
+    if let Some(note) = verdict.audit.iter().find(|note| !audit_key(&note.key)) {
+        return Err(format!("an audit annotation named {:?}", note.key));
+    }
+    if verdict.patch.is_some() && (!verdict.allowed || request.phase == Phase::Validate) {
+        return Err("a patch without a yes, or while validating".to_owned());
+    }
+    Ok(())
+}
+
+fn audit_key(key: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=AUDIT_KEY_CHARS).contains(&key.len()) && key.bytes().all(known)
+}
+
+/// A patch only adds, to parents that are there, and everything that the user wrote is still there and where it was.
+///
+/// # Errors
+///
+/// What is not so.
+pub fn only_adds(object: &str, patch: &str) -> Result<(), String> {
+    let Ok(object) = serde_json::from_str::<Value>(object) else {
+        // The policy skips what it need not read, e.g. a number that no `Value` can hold.
+        return Ok(());
+    };
+    let operations: Vec<Value> = serde_json::from_str(patch).map_err(|error| format!("{error}: {patch}"))?;
+    if operations.is_empty() {
+        return Err("an empty patch".to_owned());
+    }
+    for operation in &operations {
+        adds_to_a_parent(&object, operation)?;
+    }
+    let patched = applied(&object.to_string(), &operations)?;
+    let patched: Value = serde_json::from_str(&patched).map_err(|error| error.to_string())?;
+    if keeps(&object, &patched) { Ok(()) } else { Err(format!("the user's fields are changed by {patch}")) }
+}
+
+fn adds_to_a_parent(object: &Value, operation: &Value) -> Result<(), String> {
+    let path = operation.get("path").and_then(Value::as_str).unwrap_or_default();
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent));
+    let there = parent.is_some_and(|parent| parent.is_object() || parent.is_array());
+    if operation.get("op").and_then(Value::as_str) == Some("add") && there {
+        return Ok(());
+    }
+    Err(format!("not an addition to a parent that is there: {operation}"))
+}
+
+/// Whether all of `old` is in `new` at the same place; `null` counts as absent, and an empty `subPathExpr` as unset.
+fn keeps(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Null, _) => true,
+        (Value::Object(old), Value::Object(new)) => old.iter().all(|(name, value)| {
+            is_unset(name, value) || new.get(name).is_some_and(|kept| keeps(value, kept))
+        }),
+        (Value::Array(old), Value::Array(new)) => {
+            old.len() <= new.len() && old.iter().zip(new).all(|(old, new)| keeps(old, new))
+        }
+        (old, new) => old == new,
+    }
+}
+
+fn is_unset(name: &str, value: &Value) -> bool {
+    value.is_null() || name == "subPathExpr" && value == ""
+}
+
+/// After an allowed mutating call nothing is left to do: asked again, the policy has no patch, and it validates.
+///
+/// # Errors
+///
+/// What is not so, or why there was no verdict.
+pub fn settles(
+    request: &Request<'_>,
+    verdict: &Verdict,
+    ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,
+) -> Result<(), String> {
+    let (Phase::Mutate, true, Some(object)) = (request.phase, verdict.allowed, &request.object) else {
+        return Ok(());
+    };
+    let patch = verdict.patch.as_deref().map(serde_json::from_str::<Vec<Value>>).transpose();
+    let object = match patch.map_err(|error| error.to_string())? {
+        Some(patch) if serde_json::from_str::<Value>(object).is_ok() => applied(object, &patch)?,
+        Some(_) => return Ok(()),
+        None => object.to_string(),
+    };
+    let mut again = Request { object: Some(object.into()), ..request.clone() };
+    if let Some(patch) = ask(&again)?.patch {
+        return Err(format!("asked again, it still patches: {patch}"));
+    }
+    again.phase = Phase::Validate;
+    let validated = ask(&again)?;
+    if validated.allowed { Ok(()) } else { Err(format!("mutated, but refused: {}", validated.message)) }
+}
+
+/// All laws at once.
+///
+/// # Errors
+///
+/// The first that is broken.
+pub fn lawful(
+    request: &Request<'_>,
+    ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,
+) -> Result<Verdict, String> {
+    let verdict = ask(request)?;
+    well_said(request, &verdict)?;
+    if let (Some(object), Some(patch)) = (&request.object, &verdict.patch) {
+        only_adds(object, patch)?;
+    }
+    settles(request, &verdict, ask)?;
+    Ok(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBJECT: &str = r#"{"a": [{"b": 1}], "n": null}"#;
+
+    #[test]
+    fn an_addition_to_what_is_there_is_lawful() {
+        let patch = r#"[{"op":"add","path":"/a/0/c","value":2},{"op":"add","path":"/a/-","value":{}},{"op":"add","path":"/n","value":[]}]"#;
+        assert_eq!(only_adds(OBJECT, patch), Ok(()));
+    }
+
+    #[test]
+    fn a_patch_that_rewrites_moves_or_makes_parents_is_not() {
+        for operation in [
+            r#"{"op":"add","path":"/a/0/b","value":2}"#,
+            r#"{"op":"add","path":"/a/0","value":{}}"#,
+            r#"{"op":"add","path":"/x/y","value":{}}"#,
+            r#"{"op":"add","path":"","value":{}}"#,
+            r#"{"op":"replace","path":"/a/0/b","value":1}"#,
+            r#"{"op":"remove","path":"/n"}"#,
+        ] {
+            assert!(only_adds(OBJECT, &format!("[{operation}]")).is_err(), "{operation}");
+        }
+    }
+}
