@@ -13,6 +13,9 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use std::fmt;
 
+/// The plural of claims.
+const RESOURCE: &str = "persistentvolumeclaims";
+
 /// The mark.
 const SUB_PATH: &str = "ordinance.dev/sub-path";
 
@@ -70,9 +73,20 @@ pub(crate) fn prefix(template: &str, set: &str) -> String {
     format!("{template}-{set}")
 }
 
+/// The claim of this name.
+pub(crate) fn scope<'a>(namespace: &'a str, name: &'a str) -> Scope<'a> {
+    Scope {
+        version: "v1".into(),
+        resource: RESOURCE.into(),
+        namespace: namespace.into(),
+        name: name.into(),
+        ..Scope::default()
+    }
+}
+
 /// Whether an object is a claim.
 pub(crate) fn is_claim(scope: &Scope<'_>) -> bool {
-    scope.group.is_empty() && scope.resource == "persistentvolumeclaims"
+    scope.group.is_empty() && scope.resource == RESOURCE
 }
 
 fn is_ordinal(text: &str) -> bool {

@@ -1,156 +1,178 @@
 //! What the rules found in one object, and the verdict that follows from it.
 //!
-//! Rules say `deny` and `warn`; how a mode, the length limits of the API server and the number of warnings change that
-//! is decided here, once.
+//! A rule reports a [`Report`]: which rule, how serious, at which field, the fact, the remedy. `mode: Warn` turns every
+//! denial into a warning here, once. Text is made of findings by the host.
 
+use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode};
-use ordinance_contract::{Annotation, Cause, Verdict};
+use ordinance_contract::{
+    Annotation, Finding, Fix, MESSAGE_CHARS, Scope, Severity, Verdict, WARNING_CHARS, one_line,
+};
 
-/// A warning's length in characters; the API server cuts longer ones once all together exceed 4 KiB.
-pub(crate) const WARNING_CHARS: usize = 240;
-
-/// How many warnings an answer carries; the last of them says how many more there were.
-const WARNINGS: usize = 10;
-
-/// A refusal's length in characters.
-const MESSAGE_CHARS: usize = 2_000;
-
-/// Everything found, in the order in which it was found.
+/// Everything found so far, in order.
 #[derive(Debug)]
 pub(crate) struct Findings {
     mode: Mode,
-    causes: Vec<Cause>,
-    warnings: Vec<String>,
+    findings: Vec<Finding>,
     audit: Vec<Annotation>,
+}
+
+/// A finding that is not yet reported.
+#[derive(Clone, Debug)]
+#[must_use]
+pub(crate) struct Report {
+    rule: StorageRule,
+    severity: Severity,
+    field: String,
+    fact: String,
+    remedy: String,
+    related: Vec<Scope<'static>>,
+    fixes: Vec<Fix>,
+}
+
+// === impl StorageRule ===
+
+impl StorageRule {
+    /// A denial, at a field.
+    pub(crate) fn deny(self, field: impl Into<String>, fact: impl Into<String>) -> Report {
+        self.report(Severity::Deny, field.into(), fact.into())
+    }
+
+    /// A warning, at a field; an empty field is the whole object.
+    pub(crate) fn warn(self, field: impl Into<String>, fact: impl Into<String>) -> Report {
+        self.report(Severity::Warn, field.into(), fact.into())
+    }
+
+    /// A denial or a warning, as a setting chooses.
+    pub(crate) fn deny_or_warn(
+        self,
+        outcome: DenyOrWarn,
+        field: impl Into<String>,
+        fact: impl Into<String>,
+    ) -> Report {
+        match outcome {
+            DenyOrWarn::Deny => self.deny(field, fact),
+            DenyOrWarn::Warn => self.warn(field, fact),
+        }
+    }
+
+    /// Characters of a fact that fit into one warning with this rule's id.
+    pub(crate) fn room(self) -> usize {
+        WARNING_CHARS - self.id().len() - " []".len()
+    }
+
+    fn report(self, severity: Severity, field: String, fact: String) -> Report {
+        Report {
+            rule: self,
+            severity,
+            field,
+            fact,
+            remedy: String::new(),
+            related: Vec::new(),
+            fixes: Vec::new(),
+        }
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    /// Says what to do about it.
+    pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: remedy.into(), ..self }
+    }
+
+    /// Names another object that the finding is about.
+    pub(crate) fn related(mut self, object: &Scope<'_>) -> Self {
+        self.related.push(object.clone().into_owned());
+        self
+    }
+
+    /// Offers a change that resolves it; a better one comes first.
+    pub(crate) fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fixes.extend(fix);
+        self
+    }
+
+    /// The same as a warning, without a change to apply.
+    pub(crate) fn as_warning(self, remedy: &str) -> Self {
+        Self { severity: Severity::Warn, remedy: remedy.to_owned(), fixes: Vec::new(), ..self }
+    }
+
+    fn into_finding(self) -> Finding {
+        Finding {
+            rule: self.rule.id().to_owned(),
+            severity: self.severity,
+            field: self.field,
+            fact: bounded(self.fact),
+            remedy: bounded(self.remedy),
+            related: self.related,
+            fixes: self.fixes,
+        }
+    }
 }
 
 // === impl Findings ===
 
 impl Findings {
-    /// None yet.
+    /// Nothing found yet.
     pub(crate) const fn new(mode: Mode) -> Self {
-        Self { mode, causes: Vec::new(), warnings: Vec::new(), audit: Vec::new() }
+        Self { mode, findings: Vec::new(), audit: Vec::new() }
     }
 
-    /// Something that is refused, said once, however often it is found; a warning under `mode: Warn`.
-    pub(crate) fn deny(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        match self.mode {
-            Mode::Enforce => {
-                let cause = Cause { field: field.into(), message: one_line(message, MESSAGE_CHARS) };
-                if !self.causes.contains(&cause) {
-                    self.causes.push(cause);
-                }
-            }
-            Mode::Warn => self.warn(message),
+    /// Adds a finding once, however often it is reported. A warning counts as the same at any field.
+    pub(crate) fn add(&mut self, report: Report) {
+        let mut finding = report.into_finding();
+        if self.mode == Mode::Warn && finding.severity == Severity::Deny {
+            finding.severity = Severity::Warn;
+        }
+        let is_same = |other: &Finding| {
+            other.severity == finding.severity
+                && other.fact == finding.fact
+                && other.remedy == finding.remedy
+                && (other.field == finding.field || finding.severity != Severity::Deny)
+        };
+        if !self.findings.iter().any(is_same) {
+            self.findings.push(finding);
         }
     }
 
-    /// Something that is refused, and how to get to yes.
-    pub(crate) fn deny_with(&mut self, field: impl Into<String>, fact: &str, remedy: &str) {
-        match self.mode {
-            Mode::Enforce => self.deny(field, format!("{fact}. {remedy}")),
-            Mode::Warn => self.warn_with(fact, remedy),
-        }
-    }
-
-    /// Something that the user should know, and what to do about it: a warning of its own where both are too long for
-    /// one.
-    pub(crate) fn warn_with(&mut self, fact: &str, remedy: &str) {
-        let both = format!("{fact}. {remedy}");
-        if remedy.is_empty() {
-            self.warn(fact);
-        } else if both.chars().count() <= WARNING_CHARS {
-            self.warn(both);
-        } else {
-            self.warn(fact);
-            self.warn(remedy);
-        }
-    }
-
-    /// Refuses or warns, as a setting says.
-    pub(crate) fn deny_or_warn_with(
-        &mut self,
-        outcome: DenyOrWarn,
-        field: impl Into<String>,
-        fact: &str,
-        remedy: &str,
-    ) {
-        match outcome {
-            DenyOrWarn::Deny => self.deny_with(field, fact, remedy),
-            DenyOrWarn::Warn => self.warn_with(fact, remedy),
-        }
-    }
-
-    /// Something that the user should know; said once, however often it is found.
-    pub(crate) fn warn(&mut self, message: impl Into<String>) {
-        let message = one_line(message, WARNING_CHARS);
-        if !self.warnings.contains(&message) {
-            self.warnings.push(message);
-        }
-    }
-
-    /// Something for the audit log; a later value of the same key is appended.
+    /// Adds an entry for the audit log; a later value of the same key is appended.
     pub(crate) fn audit(&mut self, key: &str, value: impl Into<String>) {
-        let value = one_line(value, WARNING_CHARS);
-        match self.audit.iter_mut().find(|note| note.key == key) {
-            Some(note) => {
-                note.value.push_str("; ");
-                note.value.push_str(&value);
+        let value = one_line(&value.into(), WARNING_CHARS).into_owned();
+        match self.audit.iter_mut().find(|entry| entry.key == key) {
+            Some(entry) => {
+                entry.value.push_str("; ");
+                entry.value.push_str(&value);
             }
             None => self.audit.push(Annotation { key: key.to_owned(), value }),
         }
     }
 
-    /// Whether nothing was refused.
-    pub(crate) fn allowed(&self) -> bool {
-        self.causes.is_empty()
+    /// Returns true if nothing is denied.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Deny)
     }
 
-    /// The verdict; a patch goes only with a yes.
-    pub(crate) fn into_verdict(self, patch: Option<String>) -> Verdict {
-        let allowed = self.allowed();
-        Verdict {
-            allowed,
-            message: one_line(summary(&self.causes), MESSAGE_CHARS),
-            causes: self.causes,
-            warnings: capped(self.warnings),
-            patch: patch.filter(|_| allowed),
-            audit: self.audit,
+    /// Puts the object's title in front of the first denial: that is where a message begins.
+    pub(crate) fn name_first_denial(&mut self, title: &str) {
+        if let Some(first) = self.findings.iter_mut().find(|finding| finding.severity == Severity::Deny) {
+            first.fact = format!("{title}: {}", first.fact);
         }
     }
-}
 
-/// All causes in one line, the first first.
-fn summary(causes: &[Cause]) -> String {
-    causes.iter().map(|cause| cause.message.as_str()).collect::<Vec<_>>().join("; also: ")
-}
-
-/// At most [`WARNINGS`], the last of them with the number of the others.
-fn capped(mut warnings: Vec<String>) -> Vec<String> {
-    let rest = warnings.len().saturating_sub(WARNINGS);
-    if rest > 0 {
-        warnings.truncate(WARNINGS - 1);
-        warnings.push(format!("and {} more warnings", rest + 1));
+    /// The verdict; a denied request gets no patch. Denials come first.
+    pub(crate) fn into_verdict(mut self, patch: Option<String>) -> Verdict {
+        let patch = patch.filter(|_| self.is_allowed());
+        self.findings.sort_by_key(|finding| finding.severity);
+        Verdict { findings: self.findings, patch, migration: Vec::new(), audit: self.audit }
     }
-    warnings
 }
 
-/// The text without line breaks and other control characters, cut at a number of characters.
-pub(crate) fn one_line(text: impl Into<String>, chars: usize) -> String {
-    let text = text.into();
-    if is_short_line(&text, chars) {
-        return text;
+/// The text as one line that is not longer than a message may be.
+fn bounded(text: String) -> String {
+    match one_line(&text, MESSAGE_CHARS) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(line) => line,
     }
-    let mut line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars + 1).collect();
-    if line.chars().count() > chars {
-        line = line.chars().take(chars - 1).collect();
-        line.push('…');
-    }
-    line
-}
-
-/// Whether nothing has to be done, found out by bytes: true of almost every message.
-fn is_short_line(text: &str, chars: usize) -> bool {
-    text.len() <= chars && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -21,6 +21,8 @@ mod export;
 mod findings;
 mod json;
 mod persistent_volume;
+mod reviews;
+mod rules;
 mod settings;
 mod statefulset;
 mod storage_class;
@@ -28,7 +30,12 @@ mod storage_class;
 pub use settings::Settings;
 
 use findings::Findings;
-use ordinance_contract::{Description, Holding, Key, Operation, Problem, Request, Scope, Verdict, Watch};
+use ordinance_contract::{
+    Description, Holding, Key, Operation, Problem, Request, Scope, Verdict, WARNING_CHARS, Watch, one_line,
+    without_position,
+};
+use rules::StorageRule;
+use settings::Mode;
 
 /// A request that was read once and waits for the holdings that overlap its keys.
 pub struct Inquiry<'a> {
@@ -52,22 +59,25 @@ trait Subject {
     fn verdict(&self, holdings: &[Holding]) -> Verdict;
 }
 
-/// The name and version of the policy, what it watches, and the schema of its settings.
+/// Describes the policy: name and version, what it watches and reviews, its rules, and the schema of its settings.
 pub fn describe() -> Description {
-    let watch = |group: &str, resource: &str, metadata_only| Watch {
+    let watch = |group: &str, resource: &str| Watch {
         group: group.to_owned(),
         version: "v1".to_owned(),
         resource: resource.to_owned(),
-        metadata_only,
+        metadata_only: false,
+        precedes: false,
     };
     Description {
         name: "storage".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         watches: vec![
-            watch("", "persistentvolumes", false),
-            watch("apps", "statefulsets", false),
-            watch("", "persistentvolumeclaims", true),
+            watch("", "persistentvolumes"),
+            watch("apps", "statefulsets"),
+            Watch { metadata_only: true, precedes: true, ..watch("", "persistentvolumeclaims") },
         ],
+        reviews: reviews::all(),
+        rules: rules::all(),
         settings_schema: settings::SCHEMA.to_owned(),
     }
 }
@@ -170,18 +180,23 @@ fn subject<'a>(
 /// An object that can't be read is none that the API server would store: it passes, and says that nobody looked.
 fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(settings.mode);
-    findings.warn(format!("Ordinance did not look at this: {}", unreadable(&request.scope, error)));
-    findings.audit("unreadable", fault(error));
+    let fact = format!("Ordinance did not look at this: {}", unreadable(&request.scope, error));
+    findings.add(StorageRule::UnreadableObject.warn("", fact));
+    findings.audit("unreadable", without_position(&error.to_string()));
     findings.into_verdict(None)
 }
 
 /// Why an object can't be read, in one line.
 fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
-    findings::one_line(format!("{} {:?} can't be read: {}", scope.resource, scope.name, fault(error)), 240)
+    let reason = error.to_string();
+    let line = format!("{} {:?} can't be read: {}", scope.resource, scope.name, without_position(&reason));
+    one_line(&line, WARNING_CHARS).into_owned()
 }
 
-/// What is wrong, without the place: the text is that of the API server, not the one that the user wrote.
-fn fault(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    said.rsplit_once(" at line ").map_or(said.clone(), |(fault, _)| fault.to_owned())
+/// Denies a request because the settings cannot be used. A host checks settings first, so only a caller by hand sees it.
+pub fn unusable_settings(error: &serde_json::Error) -> Verdict {
+    let mut findings = Findings::new(Mode::Enforce);
+    let fact = format!("the settings of the policy can't be used: {error}");
+    findings.add(StorageRule::InvalidSettings.deny("", fact));
+    findings.into_verdict(None)
 }

@@ -11,7 +11,8 @@ mod volume;
 
 use crate::Subject;
 use crate::export::{self, Export};
-use crate::findings::Findings;
+use crate::findings::{Findings, Report};
+use crate::rules::StorageRule;
 use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
 use message::{Other, Telling};
@@ -89,7 +90,7 @@ impl Subject for Creation<'_> {
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
         if let Some(path) = &self.volume.unknown {
-            findings.warn(unknown(&self.volume, path));
+            findings.add(unresolved(&self.volume, path));
         }
         let found = found(&self.volume, holdings, &self.settings.exports);
         each_told(&self.volume, &found, &mut findings, |findings, one| self.tell(findings, one, &found));
@@ -102,16 +103,18 @@ impl Creation<'_> {
     fn tell(&self, findings: &mut Findings, found: &Found<'_>, all: &[Found<'_>]) {
         let sharing = sharing(&self.volume, found, all);
         let telling = found.telling(&self.volume, &sharing, &self.settings.exports);
+        let warning = || found.warning(&self.volume, &telling);
         match found.outcome {
             Outcome::Silent => {}
-            Outcome::Meant => findings.warn(telling.fact()),
+            Outcome::Meant => findings.add(warning()),
             Outcome::Deny | Outcome::Warn if self.is_spared() => {
-                findings.warn_with(&telling.fact(), &spared(found, &telling));
+                findings.add(warning().remedy(spared(found, &telling)));
                 findings.audit("provisioned-overlap", record(&telling));
             }
-            Outcome::Warn => findings.warn_with(&telling.fact(), &telling.remedy()),
+            Outcome::Warn => findings.add(warning().remedy(telling.remedy())),
             Outcome::Deny => {
-                findings.deny_with(found.field(&self.volume), &telling.fact(), &telling.remedy());
+                let report = found.line.rule().deny(found.field(&self.volume), telling.fact());
+                findings.add(report.remedy(telling.remedy()).related(&found.theirs.holding.holder));
             }
         }
     }
@@ -145,13 +148,13 @@ impl Subject for Change<'_> {
         };
         let exports = &self.settings.exports;
         if let Some(path) = self.volume.unknown.as_ref().filter(|_| self.volume.unknown != old.unknown) {
-            findings.warn(unknown(&self.volume, path));
+            findings.add(unresolved(&self.volume, path));
         }
         let mut found = found(&self.volume, holdings, exports);
         found.retain(|found| found.outcome > Outcome::Meant && found.is_worse_than(old, exports));
         each_told(&self.volume, &found, &mut findings, |findings, found| {
             let telling = found.telling(&self.volume, "", exports);
-            findings.warn_with(&telling.fact(), &told_by_update(&telling));
+            findings.add(found.warning(&self.volume, &telling).remedy(told_by_update(&telling)));
         });
         findings.into_verdict(None)
     }
@@ -179,6 +182,11 @@ impl<'a> Found<'a> {
         let strictness = |line: Line| (line.outcome(settings), line == Line::Recycle);
         let before = judged(old, &self.theirs).map(|(_, line)| strictness(line));
         before.is_none_or(|before| strictness(self.line) > before)
+    }
+
+    fn warning(&self, volume: &Volume, telling: &Telling<'_>) -> Report {
+        let report = self.line.rule().warn(self.field(volume), telling.fact());
+        report.related(&self.theirs.holding.holder)
     }
 
     /// The field of the volume that is at fault.
@@ -286,10 +294,10 @@ fn each_told(
     for one in found.iter().take(TOLD) {
         tell(findings, one);
     }
+    let Some(next) = found.get(TOLD) else { return };
     let rest: u64 = found.iter().skip(TOLD).map(|found| u64::from(found.theirs.holding.count)).sum();
-    if rest > 0 {
-        findings.warn(format!("{} overlaps {rest} more objects", volume.title));
-    }
+    let fact = format!("{} overlaps {rest} more objects", volume.title);
+    findings.add(next.line.rule().warn(next.field(volume), fact).related(&next.theirs.holding.holder));
 }
 
 /// What to do about a provisioned volume.
@@ -313,12 +321,13 @@ fn record(telling: &Telling<'_>) -> String {
     }
 }
 
-fn unknown(volume: &Volume, path: &str) -> String {
+fn unresolved(volume: &Volume, path: &str) -> Report {
     let path = export::cut(path, UNKNOWN_CHARS);
-    format!(
+    let fact = format!(
         "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
         volume.title
-    )
+    );
+    StorageRule::UnresolvedExport.warn(&volume.field, fact)
 }
 
 /// The warning of a StatefulSet's inline volume whose export a PersistentVolume or another set has, too; none if the
@@ -335,7 +344,7 @@ pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordinance_contract::{Phase, Stance};
+    use ordinance_contract::{Finding, Phase, Severity, Stance};
     use serde_json::{Value, json};
 
     fn scope(name: &str) -> Scope<'static> {
@@ -382,18 +391,26 @@ mod tests {
     }
 
     #[test]
-    fn the_second_volume_on_an_export_is_refused_in_one_line() {
+    fn denies_the_second_volume_on_an_export() {
         let settings = Settings::default();
         let first = holdings("pv", &volume("pv", "10.0.0.5", "/srv/www"), &settings);
         let verdict = created("pv2", &volume("pv2", "10.0.0.5", "/srv/www"), &settings, &first);
-        assert!(!verdict.allowed);
         assert_eq!(
-            verdict.message,
-            "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on one \
-             directory overwrite each other's files. Give pv2 a directory of its own, e.g. /srv/www-pv2, or annotate \
-             it ordinance.dev/shared-with: pv"
+            verdict.findings,
+            [Finding {
+                rule: "shared-export".to_owned(),
+                severity: Severity::Deny,
+                field: "spec.nfs.path".to_owned(),
+                fact: "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on \
+                       one directory overwrite each other's files"
+                    .to_owned(),
+                remedy: "Give pv2 a directory of its own, e.g. /srv/www-pv2, or annotate it ordinance.dev/shared-with: \
+                         pv"
+                    .to_owned(),
+                related: vec![scope("pv")],
+                fixes: Vec::new(),
+            }]
         );
-        assert_eq!(verdict.causes.first().map(|cause| cause.field.as_str()), Some("spec.nfs.path"));
     }
 
     #[test]
@@ -402,6 +419,11 @@ mod tests {
         let object = volume("pv", "10.0.0.5", "/srv/www");
         let own = holdings("pv", &object, &settings);
         assert_eq!(created("pv", &object, &settings, &own), Verdict::allow());
+    }
+
+    /// The finding's fact and remedy, as a host would join them.
+    fn texts(verdict: &Verdict) -> Vec<String> {
+        verdict.findings.iter().map(|finding| format!("{}. {}", finding.fact, finding.remedy)).collect()
     }
 
     fn inline_holding(path: &[&str]) -> Holding {
@@ -427,7 +449,7 @@ mod tests {
         let settings = Settings::default();
         let said = |path: &[&str]| {
             let object = volume("pv", "nas", "/srv/www");
-            created("pv", &object, &settings, &[inline_holding(path)]).warnings
+            texts(&created("pv", &object, &settings, &[inline_holding(path)]))
         };
         assert_eq!(
             said(&["srv", "www"]),
@@ -553,7 +575,7 @@ mod tests {
         let settings = Settings { exports, ..Settings::default() };
         let places = ["/a/common/x", "/a/root/x", "/a/other/x"];
         let allowed =
-            |object: &Value, holdings: &[Holding]| created("outer", object, &settings, holdings).allowed;
+            |object: &Value, holdings: &[Holding]| created("outer", object, &settings, holdings).is_allowed();
         for outer in ["/", "/a"].into_iter().flat_map(|path| variants("outer", path)) {
             for (one, other) in places.iter().flat_map(|one| places.iter().map(move |other| (one, other))) {
                 for (first, second) in variants("a", one).iter().zip(variants("b", other)) {
@@ -580,7 +602,7 @@ mod tests {
         inner.iter_mut().for_each(|holding| holding.count = 42);
         let verdict = created("outer", &volume("outer", "nas", "/"), &settings, &inner);
         assert_eq!(
-            verdict.warnings,
+            texts(&verdict),
             [
                 "PersistentVolume \"outer\" (nfs://nas/) contains PersistentVolume \"a\" (/a) and 41 more and can overwrite the files in it. Give outer a directory of its own, e.g. /outer, or annotate each of them ordinance.dev/shared-with: outer"
             ]

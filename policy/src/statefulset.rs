@@ -8,9 +8,11 @@
 mod create;
 mod env;
 mod expression;
+mod fix;
 mod growth;
 mod keys;
 mod mark;
+mod migration;
 mod optout;
 mod overlap;
 mod patch;
@@ -94,6 +96,14 @@ struct NotCompared<'a> {
     settings: &'a Settings,
 }
 
+/// Whether the object under review is stored already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existence {
+    New,
+    /// The verdict tells how to migrate it.
+    Stored,
+}
+
 /// The pod templates of a change.
 enum Pods<'a> {
     /// Nothing that matters changes.
@@ -113,6 +123,11 @@ impl Creation<'_> {
 
     fn opt_out(&self) -> OptOut<'_> {
         OptOut::of(&self.set.metadata.annotations)
+    }
+
+    /// An object gets its uid when it is stored: offline, people pass stored objects as new ones.
+    fn existence(&self) -> Existence {
+        if self.set.metadata.uid.is_empty() { Existence::New } else { Existence::Stored }
     }
 }
 
@@ -140,7 +155,7 @@ impl Subject for Creation<'_> {
             judge_new(unit, &mut review);
         }
         overlap::warn_of_twins(&units, &[], &opt_out, &mut review);
-        concluded(review, self.request.phase, pod, &sites, &units)
+        concluded(review, self.request.phase, pod, &sites, &units, self.existence())
     }
 }
 
@@ -223,7 +238,7 @@ impl<'a> Change<'a> {
         });
         let before: Vec<&Unit<'_>> = before.collect();
         judge_growth(self.growth(), before.into_iter(), &mut review);
-        concluded(review, self.request.phase, pod, &sites, &units)
+        concluded(review, self.request.phase, pod, &sites, &units, Existence::New)
     }
 }
 
@@ -300,9 +315,14 @@ fn concluded<'a>(
     pod: &Pod<'_>,
     sites: &'a [Site<'a>],
     units: &[Unit<'_>],
+    existence: Existence,
 ) -> Verdict {
-    if !review.findings.allowed() {
-        return review.into_verdict(None);
+    let migration = match (existence, phase) {
+        (Existence::Stored, Phase::Mutate) => migration::steps(&review),
+        _ => Vec::new(),
+    };
+    if !review.findings.is_allowed() {
+        return Verdict { migration, ..review.into_verdict(None) };
     }
     if phase == Phase::Validate {
         told::refuse_due(sites, &mut review);
@@ -310,7 +330,7 @@ fn concluded<'a>(
     }
     told::tell(pod, sites, units, &mut review);
     let patch = review.draft.to_json(sites);
-    review.into_verdict(patch)
+    Verdict { migration, ..review.into_verdict(patch) }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::Subject;
 use crate::export::{cut, joined, segments};
 use crate::findings::Findings;
 use crate::json::{self, Text};
+use crate::rules::StorageRule;
 use crate::settings::{ClassOutcome, Settings};
 use ordinance_contract::{Holding, Key, Operation, Request, Verdict};
 use serde::Deserialize;
@@ -123,8 +124,8 @@ impl Subject for Review<'_> {
             for fault in self.class.faults() {
                 self.tell(&mut findings, &fault);
             }
-            if let Some(doubt) = self.class.doubt() {
-                findings.warn(format!("{} {doubt}", self.title()));
+            if let Some((field, doubt)) = self.class.doubt() {
+                findings.add(StorageRule::AmbiguousClass.warn(field, format!("{} {doubt}", self.title())));
             }
         }
         findings.into_verdict(None)
@@ -137,13 +138,11 @@ impl Review<'_> {
         let loss = "volumes of this class overwrite each other's files";
         if self.settings.storage_classes == ClassOutcome::Deny && !self.class.keeps_files() {
             let fact = format!("{fact}: {loss}, and a deleted claim deletes those of the others");
-            findings.deny_with(
-                fault.field.clone(),
-                &fact,
-                &format!("{}, or set reclaimPolicy: Retain", fault.remedy),
-            );
+            let remedy = format!("{}, or set reclaimPolicy: Retain", fault.remedy);
+            findings.add(StorageRule::CollapsingClass.deny(&fault.field, fact).remedy(remedy));
         } else {
-            findings.warn_with(&format!("{fact}: {loss}"), &fault.remedy);
+            let report = StorageRule::CollapsingClass.warn(&fault.field, format!("{fact}: {loss}"));
+            findings.add(report.remedy(&fault.remedy));
         }
     }
 
@@ -247,17 +246,18 @@ impl<'a> Class<'a> {
         })
     }
 
-    /// Something worth knowing that is no fault.
-    fn doubt(&self) -> Option<String> {
+    /// Something worth knowing that is no fault, with its field.
+    fn doubt(&self) -> Option<(String, String)> {
         if self.provisioner() == Provisioner::Efs && self.not_unique().is_none() {
             return None;
         }
         let ((key, value), variables) = self.pattern()?;
         (spread(value, variables) == Spread::Ambiguous).then(|| {
             let value = cut(value, VALUE_CHARS);
-            format!(
+            let doubt = format!(
                 "has {key} {value:?}, in which a-b and c give the same directory as a and b-c: separate them by a slash"
-            )
+            );
+            (format!("parameters.{key}"), doubt)
         })
     }
 

@@ -1,15 +1,25 @@
 //! The contract between host and policy as plain Rust types, the mirror of `policy.wit` beside it.
 //!
-//! Every item means what the item of the same name in `policy.wit` means; it is documented there. The JSON form of
-//! these types (camelCase) is that of the npm package. Nothing here knows what a policy is about.
+//! Every item means what the item of the same name in `policy.wit` means, and is documented there. In JSON the types have
+//! camelCase members, as in the npm package. Nothing here knows what a policy is about.
+
+mod text;
+
+pub use text::{ANNOTATION_KEY_BYTES, MESSAGE_CHARS, WARNING_CHARS, WARNINGS, one_line, without_position};
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The text of `policy.wit`, for whoever makes or checks a component.
+/// The text of `policy.wit`.
 pub const WIT: &str = include_str!("../policy.wit");
 
-/// What a policy says of itself.
+/// The package of [`WIT`], without a version.
+pub const PACKAGE: &str = "ordinance:policy";
+
+/// The version of the contract.
+pub const VERSION: &str = "0.2.0";
+
+/// The policy's identity, and what the host must know to call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
@@ -17,9 +27,13 @@ pub struct Description {
     pub name: String,
     /// A semantic version.
     pub version: String,
-    /// The kinds whose stored objects the host runs through `keys`.
+    /// The kinds whose stored objects the host passes to `keys` and indexes.
     pub watches: Vec<Watch>,
-    /// The JSON Schema of the settings.
+    /// The requests that the policy reviews.
+    pub reviews: Vec<ReviewScope>,
+    /// Every rule that a finding may name.
+    pub rules: Vec<Rule>,
+    /// The JSON Schema (2020-12) of the settings.
     pub settings_schema: String,
 }
 
@@ -33,21 +47,98 @@ pub struct Watch {
     pub version: String,
     /// The plural, lower case.
     pub resource: String,
-    /// Whether `metadata` is all that `keys` reads.
+    /// True if `keys` reads nothing but `metadata`.
     pub metadata_only: bool,
+    /// True if objects of this kind exist before the objects that refer to them.
+    pub precedes: bool,
+}
+
+/// A set of requests that the policy reviews.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewScope {
+    /// A DNS label, unique per phase: the webhook's name is made of it.
+    pub name: String,
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// e.g. `v1`.
+    pub version: String,
+    /// The plural, lower case.
+    pub resource: String,
+    /// e.g. `scale`; empty for the object itself.
+    pub subresource: String,
+    /// True if objects of this kind have a namespace.
+    pub namespaced: bool,
+    /// Never empty.
+    pub operations: Vec<Operation>,
+    /// Never empty.
+    pub phases: Vec<Phase>,
+    /// What the API server should do with a request if the host does not answer.
+    pub failure_policy: FailurePolicy,
+    /// CEL expressions that are all true of a request that the policy must see.
+    pub match_conditions: Vec<MatchCondition>,
+}
+
+/// What happens to a request if the webhook does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FailurePolicy {
+    /// The API server rejects it.
+    Fail,
+    /// The API server admits it.
+    Ignore,
+}
+
+/// An entry of a webhook's `matchConditions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchCondition {
+    /// A qualified name.
+    pub name: String,
+    /// CEL, over `object`, `oldObject` and `request`.
+    pub expression: String,
+}
+
+/// A rule of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// A kebab-case name that never changes, e.g. `shared-export`.
+    pub id: String,
+    /// One line that says what the rule finds.
+    pub title: String,
+    /// The severity under default settings.
+    pub severity: Severity,
+    /// The setting that changes the severity; empty if none does.
+    pub setting: String,
+    /// The annotations that silence the rule for one object.
+    pub annotations: Vec<String>,
+    /// Markdown: what happens to the files, a bad and a good manifest, and how to pass.
+    pub explanation: String,
+}
+
+/// How serious a finding is, most serious first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// The request is denied.
+    Deny,
+    /// The request is admitted with a warning.
+    Warn,
+    /// Reported by offline tools and metrics only.
+    Note,
 }
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// The setting's path; empty for the document.
+    /// The path of the setting; empty for the whole document.
     pub field: String,
-    /// One line: what is wrong, and what may stand there.
+    /// One line: what is wrong, and which values are valid.
     pub message: String,
 }
 
-/// Which object a question is about.
+/// The object that a question is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scope<'a> {
@@ -63,81 +154,81 @@ pub struct Scope<'a> {
     /// e.g. `scale`; empty for the object itself.
     #[serde(borrow)]
     pub subresource: Cow<'a, str>,
-    /// Empty for an object without a namespace.
+    /// Empty for a cluster-scoped object.
     #[serde(borrow)]
     pub namespace: Cow<'a, str>,
-    /// Empty while the API server has not generated it.
+    /// Empty until the API server has generated it.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
 }
 
-/// What an object does with a key.
+/// How an object relates to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stance {
-    /// Has it for itself: indexed, shown to others, reserved at admission.
+    /// The object owns the key: indexed, shown to others, reserved at admission.
     Holds,
-    /// Takes part in it: indexed and shown to others, never reserved.
+    /// The object shares the key: indexed and shown to others, never reserved.
     Uses,
-    /// Only asks who holds or uses it.
+    /// The object only asks who holds or uses the key.
     Looks,
 }
 
-/// A place in a named tree, and what an object does with it.
+/// A place in a named tree, and how an object relates to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Key {
     /// The tree.
     pub realm: String,
-    /// The way from the root, by whole segments.
+    /// The segments from the root; empty for the root itself.
     pub path: Vec<String>,
-    /// What the object does with it.
+    /// How the object relates to the place.
     pub stance: Stance,
-    /// All that could change a verdict on somebody else's overlap.
+    /// Everything about the object that can change the verdict on an overlapping object.
     #[serde(default)]
     pub note: String,
 }
 
-/// Another object's key that overlaps one of this object's.
+/// A key of another object that overlaps a key of this one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Holding {
     /// The tree.
     pub realm: String,
-    /// The way from the root.
+    /// The segments from the root.
     pub path: Vec<String>,
     /// [`Stance::Holds`] or [`Stance::Uses`].
     pub stance: Stance,
     /// The note of the key.
     pub note: String,
-    /// The object; of a group the first by name.
+    /// The other object; of several, the first by name.
     #[serde(deserialize_with = "owned_scope")]
     pub holder: Scope<'static>,
-    /// How many objects this entry stands for.
+    /// The number of objects that this entry stands for.
     pub count: u32,
 }
 
 /// The operation under review.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Operation {
-    /// A new object.
+    /// The object is new.
     Create,
-    /// A change of a stored one.
+    /// A stored object changes.
     Update,
-    /// A removal.
+    /// A stored object is removed.
     Delete,
-    /// A connection to a subresource such as `exec`.
+    /// A client connects to a subresource such as `exec`.
     Connect,
 }
 
-/// Which webhook asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Which webhook is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// A patch may be given.
+    /// The policy may return a patch.
     Mutate,
-    /// A patch that is still due is a refusal.
+    /// The policy denies what still lacks its patch.
     Validate,
 }
 
@@ -147,15 +238,15 @@ pub enum Phase {
 pub struct Request<'a> {
     /// What happens to the object.
     pub operation: Operation,
-    /// Which webhook asks.
+    /// Which webhook is called.
     pub phase: Phase,
-    /// Which object.
+    /// The object.
     #[serde(borrow)]
     pub scope: Scope<'a>,
-    /// The object's kind.
+    /// The kind of the object, e.g. `StatefulSet` or `Scale`.
     #[serde(borrow, default)]
     pub kind: Cow<'a, str>,
-    /// Whether nothing will be stored.
+    /// True if nothing will be stored.
     #[serde(default)]
     pub dry_run: bool,
     /// `userInfo` as JSON; empty if there is none.
@@ -169,62 +260,85 @@ pub struct Request<'a> {
     pub old_object: Option<Cow<'a, str>>,
 }
 
-/// One reason of a refusal.
+/// The result of one rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cause {
-    /// The field at fault.
+pub struct Finding {
+    /// The id of a [`Rule`].
+    pub rule: String,
+    /// How serious it is.
+    pub severity: Severity,
+    /// The field at fault; empty for the whole object.
+    #[serde(default)]
     pub field: String,
-    /// One line.
-    pub message: String,
+    /// What is wrong, in one line without a full stop.
+    pub fact: String,
+    /// What to do about it, in one line without a full stop; empty if there is nothing to do.
+    #[serde(default)]
+    pub remedy: String,
+    /// The other objects that the finding is about.
+    #[serde(default, deserialize_with = "owned_scopes")]
+    pub related: Vec<Scope<'static>>,
+    /// Alternative changes that resolve the finding, the best one first.
+    #[serde(default)]
+    pub fixes: Vec<Fix>,
 }
 
-/// A note for the API server's audit log.
+/// A change of the user's object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fix {
+    /// One line.
+    pub title: String,
+    /// A JSON Patch (RFC 6902) as JSON text, for the object as it was sent.
+    pub patch: String,
+}
+
+/// An entry of the API server's audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Annotation {
-    /// At most 63 of `[A-Za-z0-9._-]`.
+    /// 1 to 63 characters of `[A-Za-z0-9._-]`.
     pub key: String,
     /// Free text, one line.
     pub value: String,
 }
 
 /// The answer to a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// Whether the request may pass.
-    pub allowed: bool,
-    /// One line, said only with a refusal.
+    /// In order of importance.
     #[serde(default)]
-    pub message: String,
-    /// The same as structure.
-    #[serde(default)]
-    pub causes: Vec<Cause>,
-    /// One line each.
-    #[serde(default)]
-    pub warnings: Vec<String>,
+    pub findings: Vec<Finding>,
     /// A JSON Patch (RFC 6902) as JSON text.
     #[serde(default)]
     pub patch: Option<String>,
-    /// Notes for the audit log.
+    /// How to change an object that is stored already without hiding files, one step per line.
+    #[serde(default)]
+    pub migration: Vec<String>,
+    /// Entries for the audit log.
     #[serde(default)]
     pub audit: Vec<Annotation>,
 }
 
-/// What `review` says.
+/// The result of `review`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The verdict.
     Decided(Verdict),
-    /// The verdict depends on who else holds or uses these.
+    /// The verdict depends on the objects that hold or use these keys.
     Needs(Vec<Key>),
 }
 
 /// A holding outlives the text that it is read from.
 fn owned_scope<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scope<'static>, D::Error> {
     Ok(Scope::deserialize(deserializer)?.into_owned())
+}
+
+fn owned_scopes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Scope<'static>>, D::Error> {
+    Ok(Vec::<Scope<'_>>::deserialize(deserializer)?.into_iter().map(Scope::into_owned).collect())
 }
 
 // === impl Scope ===
@@ -242,7 +356,7 @@ impl Scope<'_> {
         }
     }
 
-    /// The same scope without a copy of its texts.
+    /// The same scope, without copying its texts.
     pub fn borrowed(&self) -> Scope<'_> {
         Scope {
             group: Cow::Borrowed(&self.group),
@@ -254,8 +368,8 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether both name one object; the version of the API does not matter. A subresource such as a Scale is an object
-    /// of its own: a review of it is shown what the stored object of its name holds.
+    /// Returns true if both name one object. The API version does not count. A subresource such as a Scale is another
+    /// object than the one it belongs to, so its review is shown what the stored object holds.
     pub fn same_object(&self, other: &Scope<'_>) -> bool {
         self.group == other.group
             && self.resource == other.resource
@@ -268,15 +382,27 @@ impl Scope<'_> {
 // === impl Verdict ===
 
 impl Verdict {
-    /// A yes without a word.
+    /// Admits the request without a finding.
     pub const fn allow() -> Self {
-        Self {
-            allowed: true,
-            message: String::new(),
-            causes: Vec::new(),
-            warnings: Vec::new(),
-            patch: None,
-            audit: Vec::new(),
-        }
+        Self { findings: Vec::new(), patch: None, migration: Vec::new(), audit: Vec::new() }
+    }
+
+    /// Returns true if no finding denies the request.
+    pub fn is_allowed(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Deny)
+    }
+}
+
+// === impl ReviewScope ===
+
+impl ReviewScope {
+    /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not count.
+    pub fn covers(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
+        self.group == scope.group
+            && self.version == scope.version
+            && self.resource == scope.resource
+            && self.subresource == scope.subresource
+            && self.operations.contains(&operation)
+            && self.phases.contains(&phase)
     }
 }

@@ -45,7 +45,8 @@ fn indented(yaml: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Answer;
+    use crate::format::{Answer, ExpectedFinding};
+    use ordinance_contract::Severity;
     use serde_json::json;
 
     const KEPT: &str = "# a comment\nwhy:   it is so\nrequest: # and another\n  phases: [mutate]\n  object: {apiVersion: v1, kind: Pod}\n";
@@ -53,9 +54,16 @@ mod tests {
     fn answers(message: &str) -> Expect {
         let answer = Answer {
             allowed: true,
-            message: message.to_owned(),
-            causes: Vec::new(),
-            warnings: vec!["a: # \"b\" 'c' $(D) no".to_owned(), format!("{}end ", "word ".repeat(60))],
+            findings: vec![ExpectedFinding {
+                rule: "a-rule".to_owned(),
+                severity: Severity::Warn,
+                field: String::new(),
+                fact: format!("a: # \"b\" 'c' $(D) no{message}"),
+                remedy: format!("{}end ", "word ".repeat(60)),
+                related: vec!["things/n/a".to_owned()],
+                fixes: Vec::new(),
+            }],
+            migration: Vec::new(),
             patch: vec![json!({"op": "add", "path": "/spec/env/-", "value": {"value": "off", "name": "1"}})],
             audit: Vec::new(),
         };

@@ -3,7 +3,8 @@
 //! The objects are created in their order, each by the mutating and then the validating review; what is let in exists for
 //! those after it, and claims exist from the start.
 
-use ordinance_contract::{Cause, Operation, Phase, Request, Verdict};
+use crate::format::{ExpectedFinding, ExpectedFix, reference};
+use ordinance_contract::{Finding, Operation, Phase, Request, Severity, Verdict};
 use ordinance_json::applied;
 use ordinance_manifests::{Manifest, read_wanted};
 use serde::Deserialize;
@@ -20,25 +21,47 @@ pub struct Piece {
     pub expected: PathBuf,
 }
 
-/// What became of an object.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Told {
-    /// Whether it was let in.
+/// The result of checking one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// True if both reviews admit it.
     pub allowed: bool,
-    /// Why not.
-    pub message: String,
-    /// The same, field by field.
-    pub causes: Vec<Cause>,
-    /// Of both reviews, each once.
-    pub warnings: Vec<String>,
-    /// Of the mutating review.
+    /// The findings of both reviews, each once.
+    pub findings: Vec<ExpectedFinding>,
+    /// The patch of the mutating review.
     pub patch: Vec<Value>,
 }
 
-/// The part of what `check` says that every build says.
+/// The part of the JSON of `check` that every build must agree on.
 #[derive(Deserialize)]
 struct Expected {
-    results: Vec<Told>,
+    results: Vec<ExpectedResult>,
+}
+
+#[derive(Deserialize)]
+struct ExpectedResult {
+    allowed: bool,
+    findings: Vec<ReportedFinding>,
+    patch: Vec<Value>,
+}
+
+/// A finding as the report has it: with its line, and with related objects as records.
+#[derive(Deserialize)]
+struct ReportedFinding {
+    rule: String,
+    severity: Severity,
+    field: String,
+    fact: String,
+    remedy: String,
+    related: Vec<RelatedObject>,
+    fixes: Vec<ExpectedFix>,
+}
+
+#[derive(Deserialize)]
+struct RelatedObject {
+    resource: String,
+    namespace: String,
+    name: String,
 }
 
 /// Asks a build for a verdict, given what exists.
@@ -76,14 +99,15 @@ impl Piece {
             |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
         let expected: Expected =
             serde_json::from_str(&read(&self.expected)?).map_err(|error| error.to_string())?;
-        let told = play(&read(&self.path)?, ask)?;
-        if told.len() != expected.results.len() {
-            return Err(format!("{} objects were judged, not {}", told.len(), expected.results.len()));
+        let expected: Vec<Checked> = expected.results.into_iter().map(Checked::from).collect();
+        let checked = play(&read(&self.path)?, ask)?;
+        if checked.len() != expected.len() {
+            return Err(format!("{} objects were judged, not {}", checked.len(), expected.len()));
         }
-        let mut pairs = told.iter().zip(&expected.results).enumerate();
-        match pairs.find(|(_, (told, expected))| told != expected) {
-            Some((position, (told, expected))) => {
-                Err(format!("object {position}: expected {expected:#?}, answered {told:#?}"))
+        let mut pairs = checked.iter().zip(&expected).enumerate();
+        match pairs.find(|(_, (checked, expected))| checked != expected) {
+            Some((position, (checked, expected))) => {
+                Err(format!("object {position}: expected {expected:#?}, answered {checked:#?}"))
             }
             None => Ok(()),
         }
@@ -100,7 +124,7 @@ fn is_known(api_version: &str, kind: &str) -> bool {
     )
 }
 
-fn play(text: &str, ask: Ask<'_>) -> Result<Vec<Told>, String> {
+fn play(text: &str, ask: Ask<'_>) -> Result<Vec<Checked>, String> {
     let objects: Vec<Manifest> = read_wanted(text, "default", &is_known)
         .objects
         .into_iter()
@@ -111,7 +135,7 @@ fn play(text: &str, ask: Ask<'_>) -> Result<Vec<Told>, String> {
     objects.iter().map(|object| create(object, &mut state, ask)).collect()
 }
 
-fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<Told, String> {
+fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<Checked, String> {
     let mut request = Request {
         operation: Operation::Create,
         phase: Phase::Mutate,
@@ -123,8 +147,8 @@ fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<
         old_object: None,
     };
     let mutated = ask(state, &request)?;
-    if !mutated.allowed {
-        return Ok(Told::new(mutated, Vec::new(), Vec::new()));
+    if !mutated.is_allowed() {
+        return Checked::new(mutated, Vec::new(), Vec::new());
     }
     let patch: Vec<Value> = match &mutated.patch {
         Some(patch) => serde_json::from_str(patch).map_err(|error| error.to_string())?,
@@ -134,22 +158,49 @@ fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<
     request.object = Some((&*patched).into());
     request.phase = Phase::Validate;
     let validated = ask(state, &request)?;
-    if validated.allowed {
+    if validated.is_allowed() {
         state.retain(|other| other.scope != object.scope);
         state.push(Manifest { json: patched, ..object.clone() });
     }
-    Ok(Told::new(validated, mutated.warnings, patch))
+    Checked::new(validated, mutated.findings, patch)
 }
 
-// === impl Told ===
+// === impl RelatedObject ===
 
-impl Told {
-    fn new(verdict: Verdict, mut warnings: Vec<String>, patch: Vec<Value>) -> Self {
-        for warning in verdict.warnings {
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
+impl RelatedObject {
+    fn reference(&self) -> String {
+        reference(&self.resource, &self.namespace, &self.name)
+    }
+}
+
+// === impl Checked ===
+
+impl Checked {
+    /// The second verdict, after the findings of the first.
+    fn new(verdict: Verdict, mut findings: Vec<Finding>, patch: Vec<Value>) -> Result<Self, String> {
+        let allowed = verdict.is_allowed();
+        for finding in verdict.findings {
+            if !findings.contains(&finding) {
+                findings.push(finding);
             }
         }
-        Self { allowed: verdict.allowed, message: verdict.message, causes: verdict.causes, warnings, patch }
+        let findings = findings.into_iter().map(ExpectedFinding::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { allowed, findings, patch })
+    }
+}
+
+impl From<ExpectedResult> for Checked {
+    fn from(result: ExpectedResult) -> Self {
+        let finding = |finding: ReportedFinding| ExpectedFinding {
+            rule: finding.rule,
+            severity: finding.severity,
+            field: finding.field,
+            fact: finding.fact,
+            remedy: finding.remedy,
+            related: finding.related.iter().map(RelatedObject::reference).collect(),
+            fixes: finding.fixes,
+        };
+        let findings = result.findings.into_iter().map(finding).collect();
+        Self { allowed: result.allowed, findings, patch: result.patch }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::json::Json;
 use crate::yaml;
-use ordinance_contract::{Annotation, Cause, Operation, Phase, Request, Scope, Verdict};
+use ordinance_contract::{Annotation, Finding, Fix, Operation, Phase, Request, Scope, Severity, Verdict};
 use ordinance_manifests::{Manifest, Unreadable, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,41 +41,64 @@ pub struct Expect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Answer {
-    /// Whether the request may pass.
+    /// True if no finding denies the request.
     pub allowed: bool,
-    /// One line, only with a refusal.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub message: String,
-    /// The same as structure.
+    /// Everything that the rules found, denials first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub causes: Vec<Reason>,
-    /// One line each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub findings: Vec<ExpectedFinding>,
     /// The JSON Patch, as a list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub patch: Vec<Value>,
-    /// Notes for the audit log.
+    /// How to change an object that is stored already, one step per item.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub audit: Vec<Note>,
+    pub migration: Vec<String>,
+    /// Entries for the audit log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit: Vec<ExpectedAnnotation>,
 }
 
-/// One reason of a refusal.
+/// The result of one rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    /// The field at fault.
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectedFinding {
+    /// The id of the rule, e.g. `shared-export`.
+    pub rule: String,
+    /// `deny`, `warn` or `note`.
+    #[schemars(with = "SeverityName")]
+    pub severity: Severity,
+    /// The field at fault; left out for the whole object.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// One line.
-    pub message: String,
+    /// What is wrong.
+    pub fact: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remedy: String,
+    /// The other objects, as `resource/name` or `resource/namespace/name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<String>,
+    /// Changes that resolve it, the best one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<ExpectedFix>,
 }
 
-/// A note for the audit log.
+/// A change of the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Note {
-    /// At most 63 of `[A-Za-z0-9._-]`.
+pub struct ExpectedFix {
+    /// One line.
+    pub title: String,
+    /// The JSON Patch, as a list.
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    pub patch: Vec<Value>,
+}
+
+/// An entry for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedAnnotation {
+    /// 1 to 63 characters of `[A-Za-z0-9._-]`.
     pub key: String,
     /// Free text, one line.
     pub value: String,
@@ -153,6 +176,16 @@ enum OperationName {
     Update,
     Delete,
     Connect,
+}
+
+/// The values of [`Severity`].
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SeverityName {
+    Deny,
+    Warn,
+    Note,
 }
 
 /// What [`Phase`] may say.
@@ -293,25 +326,59 @@ impl Asked {
 impl TryFrom<Verdict> for Answer {
     type Error = String;
 
-    /// The same, the patch read.
+    /// The same verdict, with its patches read.
     fn try_from(verdict: Verdict) -> Result<Self, String> {
-        let patch = match verdict.patch.as_deref().map(serde_json::from_str::<Vec<Value>>) {
-            None => Vec::new(),
-            Some(Ok(patch)) if !patch.is_empty() => patch,
-            Some(Ok(_)) => return Err("answered with an empty patch instead of none".to_owned()),
-            Some(Err(error)) => return Err(format!("answered with a patch that is none: {error}")),
-        };
-        let reason = |Cause { field, message }| Reason { field, message };
-        let note = |Annotation { key, value }| Note { key, value };
+        let allowed = verdict.is_allowed();
+        let annotation = |Annotation { key, value }| ExpectedAnnotation { key, value };
         Ok(Self {
-            allowed: verdict.allowed,
-            message: verdict.message,
-            causes: verdict.causes.into_iter().map(reason).collect(),
-            warnings: verdict.warnings,
-            patch,
-            audit: verdict.audit.into_iter().map(note).collect(),
+            allowed,
+            findings: verdict
+                .findings
+                .into_iter()
+                .map(ExpectedFinding::try_from)
+                .collect::<Result<_, _>>()?,
+            patch: verdict.patch.as_deref().map(operations).transpose()?.unwrap_or_default(),
+            migration: verdict.migration,
+            audit: verdict.audit.into_iter().map(annotation).collect(),
         })
     }
+}
+
+// === impl ExpectedFinding ===
+
+impl TryFrom<Finding> for ExpectedFinding {
+    type Error = String;
+
+    fn try_from(finding: Finding) -> Result<Self, String> {
+        let fix = |Fix { title, patch }| Ok(ExpectedFix { title, patch: operations(&patch)? });
+        Ok(Self {
+            rule: finding.rule,
+            severity: finding.severity,
+            field: finding.field,
+            fact: finding.fact,
+            remedy: finding.remedy,
+            related: finding
+                .related
+                .iter()
+                .map(|scope| reference(&scope.resource, &scope.namespace, &scope.name))
+                .collect(),
+            fixes: finding.fixes.into_iter().map(fix).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+/// Reads a JSON Patch that is not empty.
+fn operations(patch: &str) -> Result<Vec<Value>, String> {
+    match serde_json::from_str::<Vec<Value>>(patch) {
+        Ok(operations) if !operations.is_empty() => Ok(operations),
+        Ok(_) => Err("answered with an empty patch instead of none".to_owned()),
+        Err(error) => Err(format!("answered with a patch that is none: {error}")),
+    }
+}
+
+/// An object as `resource/name` or `resource/namespace/name`.
+pub(crate) fn reference(resource: &str, namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { format!("{resource}/{name}") } else { format!("{resource}/{namespace}/{name}") }
 }
 
 #[cfg(test)]

@@ -15,6 +15,6 @@ mod yaml;
 
 pub use bless::bless;
 pub use file::{Bless, check_file, files};
-pub use format::{Answer, Case, Expect, schema};
+pub use format::{Answer, Case, Expect, ExpectedAnnotation, ExpectedFinding, ExpectedFix, schema};
 pub use recorded::{Recorded, check_recorded, recorded, recordings};
 pub use run::{Build, Indexed, Policy, run};

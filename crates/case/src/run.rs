@@ -101,7 +101,7 @@ impl<P: Policy> Indexed<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordinance_contract::{Annotation, Stance};
+    use ordinance_contract::{Annotation, Finding, Severity, Stance};
 
     /// Lets one object a name, adds a label while mutating, and says in its audit what it was told.
     struct OneAName;
@@ -133,7 +133,7 @@ mod tests {
             let patch = r#"[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]"#;
             let object = request.object.clone().unwrap_or_default().into_owned();
             Ok(Outcome::Decided(Verdict {
-                allowed: holders.is_empty(),
+                findings: if holders.is_empty() { Vec::new() } else { vec![denial()] },
                 patch: (request.phase == Phase::Mutate).then(|| patch.to_owned()),
                 audit: vec![
                     Annotation { key: "holders".to_owned(), value: holders.join(" ") },
@@ -141,6 +141,18 @@ mod tests {
                 ],
                 ..Verdict::allow()
             }))
+        }
+    }
+
+    fn denial() -> Finding {
+        Finding {
+            rule: "one-a-name".to_owned(),
+            severity: Severity::Deny,
+            field: String::new(),
+            fact: "the name is taken".to_owned(),
+            remedy: String::new(),
+            related: Vec::new(),
+            fixes: Vec::new(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::rules;
 use ordinance_contract::{
-    Annotation, Cause, Description, Holding, Key, Operation, Phase, Problem, Request, Scope, Stance, Verdict,
-    Watch,
+    Annotation, Description, FailurePolicy, Finding, Fix, Holding, Key, MatchCondition, Operation, Phase,
+    Problem, Request, ReviewScope, Rule, Scope, Severity, Stance, Verdict, Watch,
 };
 
 /// Converts every element.
@@ -115,6 +115,7 @@ impl From<Watch> for rules::Watch {
             version: watch.version,
             resource: watch.resource,
             metadata_only: watch.metadata_only,
+            precedes: watch.precedes,
         }
     }
 }
@@ -125,14 +126,118 @@ impl From<Description> for rules::Description {
             name: description.name,
             version: description.version,
             watches: all(description.watches),
+            reviews: all(description.reviews),
+            rules: all(description.rules),
             settings_schema: description.settings_schema,
         }
     }
 }
 
-impl From<Cause> for rules::Cause {
-    fn from(cause: Cause) -> Self {
-        Self { field: cause.field, message: cause.message }
+impl From<ReviewScope> for rules::ReviewScope {
+    fn from(scope: ReviewScope) -> Self {
+        Self {
+            name: scope.name,
+            group: scope.group,
+            version: scope.version,
+            resource: scope.resource,
+            subresource: scope.subresource,
+            namespaced: scope.namespaced,
+            operations: all(scope.operations),
+            phases: all(scope.phases),
+            failure_policy: scope.failure_policy.into(),
+            match_conditions: all(scope.match_conditions),
+        }
+    }
+}
+
+impl From<Operation> for rules::Operation {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Create => Self::Create,
+            Operation::Update => Self::Update,
+            Operation::Delete => Self::Delete,
+            Operation::Connect => Self::Connect,
+        }
+    }
+}
+
+impl From<Phase> for rules::Phase {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Mutate => Self::Mutate,
+            Phase::Validate => Self::Validate,
+        }
+    }
+}
+
+impl From<FailurePolicy> for rules::FailurePolicy {
+    fn from(policy: FailurePolicy) -> Self {
+        match policy {
+            FailurePolicy::Fail => Self::Fail,
+            FailurePolicy::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl From<MatchCondition> for rules::MatchCondition {
+    fn from(condition: MatchCondition) -> Self {
+        Self { name: condition.name, expression: condition.expression }
+    }
+}
+
+impl From<Rule> for rules::Rule {
+    fn from(rule: Rule) -> Self {
+        Self {
+            id: rule.id,
+            title: rule.title,
+            severity: rule.severity.into(),
+            setting: rule.setting,
+            annotations: rule.annotations,
+            explanation: rule.explanation,
+        }
+    }
+}
+
+impl From<Severity> for rules::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Deny => Self::Deny,
+            Severity::Warn => Self::Warn,
+            Severity::Note => Self::Note,
+        }
+    }
+}
+
+impl From<Scope<'static>> for rules::Scope {
+    fn from(scope: Scope<'static>) -> Self {
+        Self {
+            group: scope.group.into_owned(),
+            version: scope.version.into_owned(),
+            resource: scope.resource.into_owned(),
+            subresource: scope.subresource.into_owned(),
+            namespace: scope.namespace.into_owned(),
+            name: scope.name.into_owned(),
+        }
+    }
+}
+
+impl From<Finding> for rules::Finding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            rule: finding.rule,
+            severity: finding.severity.into(),
+            field: finding.field,
+            fact: finding.fact,
+            remedy: finding.remedy,
+            related: all(finding.related),
+            fixes: all(finding.fixes),
+        }
+    }
+}
+
+impl From<Fix> for rules::Fix {
+    fn from(fix: Fix) -> Self {
+        Self { title: fix.title, patch: fix.patch }
     }
 }
 
@@ -145,11 +250,9 @@ impl From<Annotation> for rules::Annotation {
 impl From<Verdict> for rules::Verdict {
     fn from(verdict: Verdict) -> Self {
         Self {
-            allowed: verdict.allowed,
-            message: verdict.message,
-            causes: all(verdict.causes),
-            warnings: all(verdict.warnings),
+            findings: all(verdict.findings),
             patch: verdict.patch,
+            migration: verdict.migration,
             audit: all(verdict.audit),
         }
     }

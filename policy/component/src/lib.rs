@@ -8,18 +8,21 @@
 mod bump;
 mod crossing;
 
-use ordinance_contract::{Holding, Request, Scope, Verdict};
+use ordinance_contract::{Holding, Request, Scope};
 use ordinance_policy::{Inquiry, Opened, Settings};
 use std::cell::Cell;
 
 use bindings::exports::ordinance::policy::rules;
 
-#[expect(unsafe_code, reason = "generated; the words are in policy.wit")]
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit/policy.wit", world: "policy" });
+#[expect(unsafe_code, reason = "generated from policy.wit")]
+#[rustfmt::skip]
+mod bindings;
 
-    use super::Storage;
-    export!(Storage);
+#[expect(unsafe_code, reason = "the exported functions")]
+mod exports {
+    use super::{Storage, bindings};
+
+    bindings::export!(Storage with_types_in bindings);
 }
 
 #[cfg(target_family = "wasm")]
@@ -56,7 +59,7 @@ impl rules::Guest for Storage {
     ) -> rules::Outcome {
         let settings: &'static Settings = match Settings::parse(&settings) {
             Ok(settings) => Box::leak(Box::new(settings)),
-            Err(error) => return rules::Outcome::Decided(unusable(&error.to_string()).into()),
+            Err(error) => return rules::Outcome::Decided(ordinance_policy::unusable_settings(&error).into()),
         };
         let request: &'static Request<'static> = Box::leak(Box::new(request.into()));
         match (ordinance_policy::open(request, settings), holdings) {
@@ -80,13 +83,4 @@ impl rules::Guest for Storage {
 fn answer(inquiry: &Inquiry<'_>, holdings: Vec<rules::Holding>) -> rules::Verdict {
     let holdings: Vec<Holding> = crossing::all(holdings);
     inquiry.verdict(&holdings).into()
-}
-
-/// A host checks settings before it uses them; whoever calls by hand reads what is wrong with theirs.
-fn unusable(error: &str) -> Verdict {
-    Verdict {
-        allowed: false,
-        message: format!("the settings of the policy can't be used: {error}"),
-        ..Verdict::allow()
-    }
 }

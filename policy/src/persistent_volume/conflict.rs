@@ -1,6 +1,7 @@
 //! Who conflicts: the table of rules for two PersistentVolumes that overlap, first line first.
 
 use super::note::{Access, Note, State};
+use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Exports, Nested};
 
 /// How two places lie to each other.
@@ -159,6 +160,18 @@ impl<'a> Pair<'a> {
 // === impl Line ===
 
 impl Line {
+    /// The rule that reports it.
+    pub(super) fn rule(self) -> StorageRule {
+        match self {
+            Self::SharedPath | Self::SharedWith | Self::TakesOver => StorageRule::IntendedSharing,
+            Self::Recycle => StorageRule::RecycleShared,
+            Self::EqualReader | Self::Equal | Self::ReadOnly => StorageRule::SharedExport,
+            Self::NestedReader | Self::Nested | Self::ByDesign => StorageRule::NestedExport,
+            Self::Inline => StorageRule::InlineExport,
+            Self::SameHandle => StorageRule::DuplicateHandle,
+        }
+    }
+
     /// What follows from it under the settings.
     pub(super) fn outcome(self, settings: &Exports) -> Outcome {
         match self {

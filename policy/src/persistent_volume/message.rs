@@ -4,7 +4,6 @@ use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
 use super::volume::Volume;
 use crate::export::{self, Export};
-use crate::findings::WARNING_CHARS;
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 
@@ -58,7 +57,7 @@ impl Telling<'_> {
     pub(super) fn fact(&self) -> String {
         let (relation, because, consequence) = (self.relation(), self.because(), self.consequence());
         let fact = format!("{relation}{because}{consequence}{}", self.state());
-        if fact.chars().count() <= WARNING_CHARS {
+        if fact.chars().count() <= self.line.rule().room() {
             return fact;
         }
         format!("{relation}{consequence}{}{because}", self.state())

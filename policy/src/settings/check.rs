@@ -255,7 +255,7 @@ fn article(kind: &str) -> &str {
 
 /// A value in a message, cut.
 fn shown(value: &Value) -> String {
-    crate::findings::one_line(value.to_string(), 60)
+    ordinance_contract::one_line(&value.to_string(), 60).into_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! alike. Through a claim template replicas meet only by accident: it is isolated too, but never refused for that.
 
 use super::env::{Class, Declaration, Ours};
+use super::fix;
 use super::mark::{self, Data};
 use super::patch::Because;
 use super::pod::{Kind, Mounted, Unit};
@@ -12,6 +13,7 @@ use super::review::Review;
 use super::survey::{Survey, proposal, written};
 use super::view::Part;
 use super::volumes::Source;
+use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use std::borrow::Cow;
 
@@ -73,9 +75,11 @@ fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &m
             unit.titled(),
             written(mounted)
         );
-        review
-            .findings
-            .warn_with(&fact, &format!("subPathExpr: {} keeps them apart", proposal(unit, mounted)));
+        let report = StorageRule::FixedSubPath
+            .warn(mounted.part_field(), fact)
+            .remedy(format!("subPathExpr: {} keeps them apart", proposal(unit, mounted)))
+            .fix(fix::replace_sub_path(mounted, &proposal(unit, mounted)));
+        review.findings.add(report);
     }
 }
 
@@ -84,7 +88,8 @@ fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
     let Some(sibling) = survey.one_expression() else { return refuse_mixture(unit, survey, review) };
     if let Some(reason) = review.reason_to_leave() {
         let fact = format!("{} has mounts with and without {}; {reason}", unit.titled(), written(&sibling));
-        return review.findings.warn_with(&fact, "Write it on all of them");
+        let report = StorageRule::MixedSubPaths.warn(unit.field(), fact).remedy("Write it on all of them");
+        return review.findings.add(report);
     }
     let before = review.draft.clone();
     let because = Because::Siblings;
@@ -113,10 +118,9 @@ fn refuse_another_place(
         &*mounted.site.container.name
     );
     review.refuse_sharing(
-        DenyOrWarn::Deny,
-        mounted.field(),
-        &fact,
-        "Write a subPathExpr on every mount of it",
+        StorageRule::MixedSubPaths
+            .deny(mounted.field(), fact)
+            .remedy("Write a subPathExpr on every mount of it"),
     );
 }
 
@@ -167,14 +171,18 @@ fn refuse_mixture(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
         unit.titled(),
         &*bare.site.container.name
     );
-    review.refuse_sharing(DenyOrWarn::Deny, bare.field(), &fact, "Write a subPathExpr on every mount of it");
+    review.refuse_sharing(
+        StorageRule::MixedSubPaths
+            .deny(bare.field(), fact)
+            .remedy("Write a subPathExpr on every mount of it"),
+    );
 }
 
 fn warn_of_mixture(unit: &Unit<'_>, review: &mut Review<'_>) {
     let fact = format!("{} is left as it is: its mounts differ, and some have no sub-path", unit.titled());
     let own = unit.default_expression();
     let remedy = format!("Write subPathExpr: {own} on all of them to keep the replicas apart");
-    review.findings.warn_with(&fact, &remedy);
+    review.findings.add(StorageRule::MixedSubPaths.warn(unit.field(), fact).remedy(remedy));
 }
 
 /// Mounts with neither field on a volume that all replicas share.
@@ -184,11 +192,12 @@ fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
     match review.settings.isolation.named_volumes {
         NamedVolumes::Isolate if is_whole => isolate(unit, survey, review),
         NamedVolumes::Deny => {
-            let remedy = unit.ways_out(&review.set);
-            review.refuse_sharing(DenyOrWarn::Deny, first.field(), &shares(unit), &remedy);
+            let report = StorageRule::UnisolatedMount.deny(first.field(), shares(unit));
+            review.refuse_sharing(report.remedy(unit.ways_out(&review.set)));
         }
         NamedVolumes::Isolate | NamedVolumes::Warn => {
-            review.findings.warn_with(&shares(unit), &unit.ways_out(&review.set));
+            let report = StorageRule::UnisolatedMount.warn(first.field(), shares(unit));
+            review.findings.add(report.remedy(unit.ways_out(&review.set)));
         }
     }
 }
@@ -196,9 +205,9 @@ fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
 /// Gives every mount of a volume a directory for each ordinal.
 fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     if let Some(reason) = review.reason_to_leave() {
-        return review
-            .findings
-            .warn_with(&format!("{}; {reason}", shares(unit)), &unit.ways_out(&review.set));
+        let fact = format!("{}; {reason}", shares(unit));
+        let report = StorageRule::UnisolatedMount.warn(unit.field(), fact);
+        return review.findings.add(report.remedy(unit.ways_out(&review.set)));
     }
     let expression = unit.default_expression();
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
@@ -245,10 +254,14 @@ fn refuse_alike(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
             unit.titled(),
             written(mounted)
         );
-        let remedy =
-            format!("Write subPathExpr: {} instead, or {}", proposal(unit, mounted), unit.share_on_purpose());
-        let outcome = review.settings.isolation.fixed_sub_path;
-        review.refuse_sharing(outcome, mounted.part_field(), &fact, &remedy);
+        let expression = proposal(unit, mounted);
+        let remedy = format!("Write subPathExpr: {expression} instead, or {}", unit.share_on_purpose());
+        let report = StorageRule::FixedSubPath
+            .deny_or_warn(review.settings.isolation.fixed_sub_path, mounted.part_field(), fact)
+            .remedy(remedy)
+            .fix(fix::replace_sub_path(mounted, &expression));
+        review.proposals.push((mounted.field(), expression));
+        review.refuse_sharing(report);
     }
 }
 
@@ -261,7 +274,8 @@ fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
         NamedVolumes::Deny => DenyOrWarn::Deny,
         NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
     };
-    review.refuse_sharing(outcome, device.clone(), &fact, &remedy);
+    let report = StorageRule::SharedDevice.deny_or_warn(outcome, device.clone(), fact).remedy(remedy);
+    review.refuse_sharing(report);
 }
 
 /// Whether two replicas would write the same files, once everything is added that is to be added.
@@ -289,7 +303,7 @@ fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
         };
         format!("To allow it, write subPathExpr: {expression} now, or {}", unit.share_on_purpose())
     };
-    review.findings.warn_with(&fact, &remedy);
+    review.findings.add(StorageRule::ScaleBeyondOne.warn(unit.field(), fact).remedy(remedy));
 }
 
 /// A claim template whose volumes come with files in them.
@@ -300,7 +314,7 @@ fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
     );
     let own = unit.default_expression();
     let remedy = format!("For directories of their own write subPathExpr: {own} on its mounts");
-    review.findings.warn_with(&fact, &remedy);
+    review.findings.add(StorageRule::PrefilledTemplate.warn(unit.field(), fact).remedy(remedy));
 }
 
 /// A disk that several nodes would attach.
@@ -312,6 +326,8 @@ fn warn_of_disk(unit: &Unit<'_>, review: &mut Review<'_>) {
             unit.titled(),
             review.set.replicas
         );
-        review.findings.warn_with(&fact, "Use a claim template");
+        review
+            .findings
+            .add(StorageRule::SingleNodeDisk.warn(unit.field(), fact).remedy("Use a claim template"));
     }
 }

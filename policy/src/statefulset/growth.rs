@@ -4,7 +4,11 @@ use super::create::has_shared_writers;
 use super::pod::Unit;
 use super::review::Review;
 use crate::findings::Findings;
+use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;
+
+/// The field at fault.
+const REPLICAS: &str = "spec.replicas";
 
 /// A change of the number of replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +41,17 @@ impl Growth {
                 volume.name
             );
             match self {
-                Self::FromOne => refuse(volume, &fact, outcome, findings),
-                Self::Restart => findings.warn_with(
-                    &format!(
-                        "all replicas share volume {:?}: they overwrite each other's files",
-                        volume.name
-                    ),
-                    "Nothing is refused, since a start from 0 is a restart",
+                Self::FromOne => refuse(volume, fact, outcome, findings),
+                Self::Restart => findings.add(
+                    StorageRule::ScaleBeyondOne
+                        .warn(
+                            REPLICAS,
+                            format!(
+                                "all replicas share volume {:?}: they overwrite each other's files",
+                                volume.name
+                            ),
+                        )
+                        .remedy("Nothing is refused, since a start from 0 is a restart"),
                 ),
                 Self::None => {}
             }
@@ -59,7 +67,7 @@ pub(super) struct Shared<'a> {
     pub(super) expression: Option<&'a str>,
 }
 
-fn refuse(volume: &Shared<'_>, fact: &str, outcome: DenyOrWarn, findings: &mut Findings) {
+fn refuse(volume: &Shared<'_>, fact: String, outcome: DenyOrWarn, findings: &mut Findings) {
     let share =
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match volume.expression {
@@ -69,7 +77,7 @@ fn refuse(volume: &Shared<'_>, fact: &str, outcome: DenyOrWarn, findings: &mut F
         ),
         None => format!("A block device has no sub-paths: use a claim template, or {share}"),
     };
-    findings.deny_or_warn_with(outcome, "spec.replicas", fact, &remedy);
+    findings.add(StorageRule::ScaleBeyondOne.deny_or_warn(outcome, REPLICAS, fact).remedy(remedy));
 }
 
 /// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.

@@ -12,6 +12,8 @@ use super::review::Review;
 use super::survey::{Survey, written};
 use super::view::Part;
 use crate::claim;
+use crate::findings::Report;
+use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 use std::borrow::Cow;
 
@@ -160,17 +162,19 @@ fn leave_at_root(
     review: &mut Review<'_>,
 ) {
     if let Some(mark) = mark.filter(|mark| *mark != ".") {
-        review.findings.warn(format!(
+        let fact = format!(
             "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal nor \
              \".\": it counts as \".\""
-        ));
+        );
+        review.findings.add(mark_warning(unit.field(), fact, claim, review.set.namespace));
     }
     if !survey.bare.is_empty() {
         let fact =
             format!("{} is left as it is: the files of claim {claim:?} are at its root", unit.titled());
+        let report = mark_warning(unit.field(), fact, claim, review.set.namespace);
         review
             .findings
-            .warn_with(&fact, "If they lie elsewhere, annotate the claims: ordinance.dev/sub-path");
+            .add(report.remedy("If they lie elsewhere, annotate the claims: ordinance.dev/sub-path"));
     }
     if mark.is_some() {
         warn_of_others(unit, survey, claim, None, review);
@@ -211,11 +215,11 @@ fn refuse_undeclared(
         unit.titled(),
         &*mounted.site.container.name
     );
-    review.findings.deny_with(
-        format!("{}.env", mounted.site.field()),
-        &fact,
-        &format!("Declare {name} in env as it was, e.g. from metadata.name"),
-    );
+    let report = StorageRule::UndeclaredVariable
+        .deny(format!("{}.env", mounted.site.field()), fact)
+        .remedy(format!("Declare {name} in env as it was, e.g. from metadata.name"))
+        .related(&claim::scope(review.set.namespace, claim));
+    review.findings.add(report);
 }
 
 fn refuse_torn(unit: &Unit<'_>, survey: &Survey<'_>, one: &str, other: &str, review: &mut Review<'_>) {
@@ -227,10 +231,13 @@ fn refuse_torn(unit: &Unit<'_>, survey: &Survey<'_>, one: &str, other: &str, rev
         "Annotate both alike: ordinance.dev/sub-path: {} if each has a directory of its own, else \".\" for the root",
         unit.default_expression()
     );
-    match survey.bare.first() {
-        Some(bare) => review.findings.deny_with(bare.field(), &fact, &remedy),
-        None => review.findings.warn_with(&fact, &remedy),
-    }
+    let report = match survey.bare.first() {
+        Some(bare) => StorageRule::ConflictingMarks.deny(bare.field(), fact),
+        None => StorageRule::ConflictingMarks.warn(unit.field(), fact),
+    };
+    let namespace = review.set.namespace;
+    let report = report.related(&claim::scope(namespace, one)).related(&claim::scope(namespace, other));
+    review.findings.add(report.remedy(remedy));
 }
 
 /// Warns of what the user wrote where a claim says something else.
@@ -248,12 +255,18 @@ fn warn_of_others(
     let apart = survey.apart.iter().map(|(mounted, _)| mounted);
     if let Some(mounted) = apart.chain(&survey.unproved).chain(&survey.alike).find(differs) {
         let place = mark.map_or("at its root".to_owned(), |mark| format!("in {mark:?}"));
-        review.findings.warn(format!(
+        let fact = format!(
             "{} is mounted at {}, but claim {claim:?} says that its files are {place}: what is there is not seen",
             unit.titled(),
             written(mounted)
-        ));
+        );
+        review.findings.add(mark_warning(mounted.part_field(), fact, claim, review.set.namespace));
     }
+}
+
+/// A warning about what a claim's mark says.
+fn mark_warning(field: String, fact: String, claim: &str, namespace: &str) -> Report {
+    StorageRule::ClaimMark.warn(field, fact).related(&claim::scope(namespace, claim))
 }
 
 /// What others may know of a claim template's mounts: their one expression, if it takes our two names alone.

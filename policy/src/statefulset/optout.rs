@@ -3,10 +3,14 @@
 //! A value or a name that is not known opts out of nothing: a typo must not disable a guard in silence.
 
 use super::view::Annotations;
-use crate::findings::Findings;
+use crate::findings::{Findings, Report};
+use crate::rules::StorageRule;
 
 /// The only value of `ordinance.dev/isolation`.
 const DISABLED: &str = "disabled";
+
+/// The field of the annotations.
+const ANNOTATIONS: &str = "metadata.annotations";
 
 /// What a set wants left alone.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,9 +46,10 @@ impl<'a> OptOut<'a> {
     /// Tells what is not understood, and records what is left alone.
     pub(super) fn tell(&self, names: &[&str], findings: &mut Findings) {
         if let Some(value) = self.isolation.filter(|value| *value != DISABLED) {
-            findings.warn(format!(
+            let fact = format!(
                 "annotation ordinance.dev/isolation: {value:?} opts out of nothing: the only value is {DISABLED}"
-            ));
+            );
+            findings.add(StorageRule::UnknownOptOut.warn(ANNOTATIONS, fact));
         }
         if self.is_whole() {
             findings.audit("isolation", DISABLED);
@@ -53,10 +58,11 @@ impl<'a> OptOut<'a> {
             if names.contains(name) {
                 findings.audit("shared-volumes", *name);
             } else {
-                findings.warn(format!(
+                let fact = format!(
                     "annotation ordinance.dev/shared-volumes names {name:?}, which is neither a volume nor a claim template \
                      of the set: it opts out of nothing"
-                ));
+                );
+                findings.add(StorageRule::UnknownOptOut.warn(ANNOTATIONS, fact));
             }
         }
     }
@@ -64,14 +70,14 @@ impl<'a> OptOut<'a> {
     /// Tells what a change of the annotations does.
     pub(super) fn tell_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         match (old.is_whole(), self.is_whole()) {
-            (false, true) => findings.warn(
+            (false, true) => findings.add(changed(
                 "ordinance.dev/isolation: disabled from now on puts nothing back and refuses nothing in this set; no \
                  files move by it",
-            ),
-            (true, false) => findings.warn(
+            )),
+            (true, false) => findings.add(changed(
                 "ordinance.dev/isolation: disabled is gone: new volumes are isolated and growth is judged again; what is \
                  shared now stays shared until you write a subPathExpr",
-            ),
+            )),
             _ => {}
         }
         self.tell_names(old, names, findings);
@@ -80,15 +86,19 @@ impl<'a> OptOut<'a> {
     fn tell_names(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         let is_new = |name: &&&str| names.contains(name) && !old.volumes.contains(name);
         for name in self.volumes.iter().filter(is_new) {
-            findings.warn(format!(
+            findings.add(changed(format!(
                 "ordinance.dev/shared-volumes: {name}: nothing of it is put back or refused from now on; no files move by it"
-            ));
+            )));
         }
         for name in old.volumes.iter().filter(|name| !self.volumes.contains(name)) {
-            findings.warn(format!(
+            findings.add(changed(format!(
                 "ordinance.dev/shared-volumes no longer names {name}: it is judged again; what is shared now stays shared \
                  until you write a subPathExpr"
-            ));
+            )));
         }
     }
+}
+
+fn changed(fact: impl Into<String>) -> Report {
+    StorageRule::ChangedOptOut.warn(ANNOTATIONS, fact)
 }

@@ -4,6 +4,7 @@ use super::optout::OptOut;
 use super::pod::{Kind, Unit};
 use super::review::Review;
 use crate::persistent_volume;
+use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 
 /// Two volumes of one claim.
@@ -29,7 +30,8 @@ pub(super) fn warn_of_twins(
         let fact = format!(
             "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004)"
         );
-        review.findings.warn_with(&fact, "Mount one volume at both places");
+        let report = StorageRule::DuplicateClaim.warn("spec.template.spec.volumes", fact);
+        review.findings.add(report.remedy("Mount one volume at both places"));
     }
 }
 
@@ -40,8 +42,8 @@ pub(super) fn warn_of_volumes(unit: &Unit<'_>, review: &mut Review<'_>) {
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
     let owner = review.set.title();
     for holding in review.holdings.iter().filter(is_volume) {
-        if let Some(warning) = persistent_volume::inline_overlap(&owner, &export, holding) {
-            review.findings.warn(warning);
+        if let Some(fact) = persistent_volume::inline_overlap(&owner, &export, holding) {
+            review.findings.add(StorageRule::InlineExport.warn(unit.field(), fact).related(&holding.holder));
         }
     }
 }

@@ -91,6 +91,11 @@ impl<'a> Draft<'a> {
         self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mounted.mount))
     }
 
+    /// The mounts that get an expression.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = (&Mounted<'a>, &str)> {
+        self.expressions.iter().map(|(mounted, expression)| (mounted, &**expression))
+    }
+
     /// The volumes that get an expression.
     pub(super) fn told(&self) -> &[Told<'a>] {
         &self.told

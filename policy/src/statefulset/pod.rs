@@ -24,6 +24,8 @@ pub(super) struct Site<'a> {
 #[derive(Debug)]
 pub(super) struct Unit<'a> {
     pub(super) name: &'a str,
+    /// Its place in the list that declares it: the pod's `volumes`, or the set's `volumeClaimTemplates`.
+    pub(super) index: usize,
     pub(super) kind: Kind<'a>,
     pub(super) mounts: Vec<Mounted<'a>>,
     /// The field of the first container that uses it as a block device.
@@ -88,17 +90,17 @@ impl<'a> Unit<'a> {
         templates: &'a [ClaimTemplate<'a>],
         sites: &'a [Site<'a>],
     ) -> Vec<Self> {
-        let unit = |name, kind| Self { name, kind, mounts: Vec::new(), device: None };
-        let named = templates.iter().filter(|template| !template.name().is_empty());
+        let unit = |index, name, kind| Self { name, index, kind, mounts: Vec::new(), device: None };
+        let named = templates.iter().enumerate().filter(|(_, template)| !template.name().is_empty());
         let mut units: Vec<Self> =
-            named.map(|template| unit(template.name(), Kind::Template(template))).collect();
+            named.map(|(index, template)| unit(index, template.name(), Kind::Template(template))).collect();
         let mut by_name: Vec<(&str, usize)> = Vec::new();
         index(&units, &mut by_name);
         let is_some =
-            |volume: &&Volume<'_>| !volume.name.is_empty() && !matches!(volume.source, Source::Other);
-        for volume in pod.volumes.iter().filter(is_some) {
+            |volume: &Volume<'_>| !volume.name.is_empty() && !matches!(volume.source, Source::Other);
+        for (index, volume) in pod.volumes.iter().enumerate().filter(|(_, volume)| is_some(volume)) {
             if find(&by_name, &volume.name).is_none() {
-                units.push(unit(&volume.name, Kind::Named(&volume.source)));
+                units.push(unit(index, &volume.name, Kind::Named(&volume.source)));
             }
         }
         index(&units, &mut by_name);
@@ -198,6 +200,13 @@ impl<'a> Mounted<'a> {
         self.resolved_with(added).is_some_and(|resolved| {
             matches!(resolved.class(), Class::PerOrdinal | Class::Unstable | Class::Unproved)
         })
+    }
+
+    /// Where it is, as a JSON pointer.
+    pub(super) fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        self.point(&mut pointer);
+        pointer
     }
 
     /// Writes where it is, as a JSON pointer.

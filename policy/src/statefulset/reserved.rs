@@ -5,7 +5,7 @@ use super::optout::OptOut;
 use super::pod::{Site, Unit};
 use super::review::Review;
 use super::view::{EnvVar, Part};
-use crate::settings::DenyOrWarn;
+use crate::rules::StorageRule;
 
 /// An expression may take the reserved names without declaring them.
 pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
@@ -29,7 +29,8 @@ fn warn_undeclared(site: &Site<'_>, ours: Ours, review: &mut Review<'_>) {
         &*site.container.name,
         ours.name()
     );
-    review.findings.warn_with(&fact, &format!("Declare it from {}", ours.field_path()));
+    let report = StorageRule::UndeclaredVariable.warn(format!("{}.env", site.field()), fact);
+    review.findings.add(report.remedy(format!("Declare it from {}", ours.field_path())));
 }
 
 /// The reserved names mean the pod's, unless they meant something else before.
@@ -69,5 +70,6 @@ fn refuse_one(site: &Site<'_>, index: usize, variable: &EnvVar<'_>, review: &mut
         &*site.container.name, &*variable.name
     );
     let remedy = "Remove it: Ordinance declares it where it is needed; for your own use take another name";
-    review.refuse_sharing(DenyOrWarn::Deny, format!("{}.env[{index}]", site.field()), &fact, remedy);
+    let field = format!("{}.env[{index}]", site.field());
+    review.refuse_sharing(StorageRule::ReservedVariable.deny(field, fact).remedy(remedy));
 }

@@ -3,8 +3,8 @@
 use super::patch::Draft;
 use super::pod::{Site, Unit};
 use super::view::Metadata;
-use crate::findings::Findings;
-use crate::settings::{DenyOrWarn, Mode, Settings, SingleReplica};
+use crate::findings::{Findings, Report};
+use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
 
 /// What the rules know of the set, and what they found.
@@ -15,6 +15,8 @@ pub(super) struct Review<'a> {
     pub(super) holdings: &'a [Holding],
     pub(super) findings: Findings,
     pub(super) draft: Draft<'a>,
+    /// Expressions that denials propose, each with the field of its mount.
+    pub(super) proposals: Vec<(String, String)>,
 }
 
 /// The set as a whole.
@@ -41,7 +43,8 @@ impl<'a> Review<'a> {
         holdings: &'a [Holding],
         sites: &[Site<'a>],
     ) -> Self {
-        Self { settings, set, holdings, findings: Findings::new(settings.mode), draft: Draft::new(sites) }
+        let (findings, draft) = (Findings::new(settings.mode), Draft::new(sites));
+        Self { settings, set, holdings, findings, draft, proposals: Vec::new() }
     }
 
     /// Whether named volumes are judged as shared: at two replicas, or as a setting says.
@@ -50,18 +53,16 @@ impl<'a> Review<'a> {
     }
 
     /// Refuses something because replicas would overwrite each other's files; a restore puts back what was.
-    pub(super) fn refuse_sharing(&mut self, outcome: DenyOrWarn, field: String, fact: &str, remedy: &str) {
-        if self.set.restore.is_some() {
-            return self.findings.warn_with(fact, "It is left as the backup has it");
-        }
-        self.findings.deny_or_warn_with(outcome, field, fact, remedy);
+    pub(super) fn refuse_sharing(&mut self, report: Report) {
+        let is_restored = self.set.restore.is_some();
+        let report = if is_restored { report.as_warning("It is left as the backup has it") } else { report };
+        self.findings.add(report);
     }
 
     /// The verdict, which says whose it is.
-    pub(super) fn into_verdict(self, patch: Option<String>) -> Verdict {
-        let title = self.set.title();
-        let verdict = self.findings.into_verdict(patch);
-        titled(verdict, &title)
+    pub(super) fn into_verdict(mut self, patch: Option<String>) -> Verdict {
+        self.findings.name_first_denial(&self.set.title());
+        self.findings.into_verdict(patch)
     }
 
     /// Why nothing may be put into the pod template that nobody had there; none if it may.
@@ -113,16 +114,14 @@ impl Unit<'_> {
         format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", self.name)
     }
 
+    /// Where it is declared, as messages write it.
+    pub(super) fn field(&self) -> String {
+        let list = if self.is_named() { "spec.template.spec.volumes" } else { "spec.volumeClaimTemplates" };
+        format!("{list}[{}]", self.index)
+    }
+
     /// What messages call it, with its name.
     pub(super) fn titled(&self) -> String {
         format!("{} {:?}", self.noun(), self.name)
     }
-}
-
-/// A refusal begins with the object that is refused.
-pub(super) fn titled(mut verdict: Verdict, title: &str) -> Verdict {
-    if !verdict.allowed {
-        verdict.message = format!("{title}: {}", verdict.message);
-    }
-    verdict
 }

@@ -3,7 +3,6 @@
 //! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
 
 use super::growth::{Growth, Shared};
-use super::review::titled;
 use crate::Subject;
 use crate::findings::Findings;
 use crate::json;
@@ -122,7 +121,8 @@ impl Subject for Scaling<'_> {
             let outcome = self.settings.isolation.growth;
             Growth::of(old, self.new).judge(&shared, outcome, &mut findings);
         }
-        titled(findings.into_verdict(None), &format!("StatefulSet {:?}", &*self.scope.name))
+        findings.name_first_denial(&format!("StatefulSet {:?}", &*self.scope.name));
+        findings.into_verdict(None)
     }
 }
 

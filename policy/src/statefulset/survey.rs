@@ -5,6 +5,7 @@ use super::expression::escaped;
 use super::pod::{Mounted, Unit};
 use super::review::Review;
 use super::view::Part;
+use crate::rules::StorageRule;
 
 /// The mounts of a volume, by what they show.
 #[derive(Default)]
@@ -106,7 +107,8 @@ impl<'a> Survey<'a> {
                     &*mounted.site.container.name,
                     unit.titled()
                 );
-                review.findings.warn_with(&fact, "Remove the other");
+                let report = StorageRule::DuplicateVariable.warn(mounted.part_field(), fact);
+                review.findings.add(report.remedy("Remove the other"));
             }
         }
     }
@@ -119,7 +121,8 @@ pub(super) fn refuse_both(unit: &Unit<'_>, mounted: &Mounted<'_>, keep: &str, re
         &*mounted.site.container.name,
         unit.titled()
     );
-    review.findings.deny_with(mounted.part_field(), &fact, &format!("Keep one, e.g. subPathExpr: {keep}"));
+    let report = StorageRule::ConflictingSubPaths.deny(mounted.part_field(), fact);
+    review.findings.add(report.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
 }
 
 /// A variable that is missing or empty stops the container.
@@ -139,7 +142,8 @@ pub(super) fn refuse_missing(
          for {name})",
         unit.titled()
     );
-    review.findings.deny_with(mounted.part_field(), &fact, &remedy_for(name));
+    let report = StorageRule::UndeclaredVariable.deny(mounted.part_field(), fact);
+    review.findings.add(report.remedy(remedy_for(name)));
 }
 
 fn remedy_for(name: &str) -> String {
@@ -159,7 +163,7 @@ fn warn_unstable(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>
         written(mounted)
     );
     let remedy = format!("Write subPathExpr: {}", unit.default_expression());
-    review.findings.warn_with(&fact, &remedy);
+    review.findings.add(StorageRule::UnstableSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
 pub(super) fn warn_unproved(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>) {
@@ -169,7 +173,7 @@ pub(super) fn warn_unproved(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut
         written(mounted)
     );
     let remedy = format!("subPathExpr: {} would be certain", unit.default_expression());
-    review.findings.warn_with(&fact, &remedy);
+    review.findings.add(StorageRule::UnprovenSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
 /// The field of a mount that says which part of the volume it shows, as it is written.

@@ -6,6 +6,8 @@ use super::patch::{Because, Told};
 use super::pod::{Site, Unit};
 use super::review::Review;
 use super::view::Pod;
+use crate::claim;
+use crate::rules::StorageRule;
 
 /// Tells every volume that the mutating call patches, and what that means for the pod.
 pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>], review: &mut Review<'a>) {
@@ -13,13 +15,26 @@ pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>],
     for told in &told {
         let purpose =
             format!("To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}", told.volume);
-        review.findings.warn_with(&where_now(told), &purpose);
+        let field = format!("{}.subPathExpr", told.first.field());
+        review.findings.add(told.because.rule().warn(field, where_now(told)).remedy(purpose));
     }
     tell_of_variables(sites, review);
     if !told.is_empty() {
         tell_of_roots(&told, review);
         tell_of_owner(pod, review);
         tell_of_propagation(units, review);
+    }
+}
+
+impl Because {
+    /// The rule that gives a volume its expression.
+    fn rule(self) -> StorageRule {
+        match self {
+            Self::Shared => StorageRule::UnisolatedMount,
+            Self::Siblings => StorageRule::MixedSubPaths,
+            Self::Before => StorageRule::LostSubPath,
+            Self::Mark => StorageRule::ClaimMark,
+        }
     }
 }
 
@@ -49,30 +64,33 @@ fn tell_of_variables<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
     let lost: Vec<(&Site<'_>, String)> =
         review.draft.only_declared(sites).map(|site| (site, review.draft.copied(site).join(", "))).collect();
     for (site, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
-        review.findings.warn(format!(
+        let fact = format!(
             "container {:?} gets {names} back in its env: a subPathExpr takes it, and the files are where it leads",
             &*site.container.name
-        ));
+        );
+        review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", site.field()), fact));
     }
 }
 
 /// Files that are there already are out of sight.
 fn tell_of_roots(told: &[Told<'_>], review: &mut Review<'_>) {
-    let mut claims: Vec<String> = told
+    let mut claims: Vec<&str> = told
         .iter()
         .filter(|told| matches!(told.because, Because::Shared | Because::Siblings))
         .filter_map(|told| told.claim)
         .filter(|claim| mark::known_claim(claim, review).is_some())
-        .map(|claim| format!("{claim:?}"))
         .collect();
     claims.dedup();
-    if !claims.is_empty() {
-        let fact =
-            format!("files at the root of the existing claim {} are no longer seen", claims.join(", "));
-        let example = first_ordinal(review.set.name);
-        let remedy = format!("Move each ordinal's into its directory, e.g. {example}");
-        review.findings.warn_with(&fact, &remedy);
+    if claims.is_empty() {
+        return;
     }
+    let names: Vec<String> = claims.iter().map(|claim| format!("{claim:?}")).collect();
+    let fact = format!("files at the root of the existing claim {} are no longer seen", names.join(", "));
+    let remedy = format!("Move each ordinal's into its directory, e.g. {}", first_ordinal(review.set.name));
+    let report = StorageRule::HiddenFiles.warn("spec.template.spec.volumes", fact).remedy(remedy);
+    let namespace = review.set.namespace;
+    let related = claims.iter().fold(report, |report, name| report.related(&claim::scope(namespace, name)));
+    review.findings.add(related);
 }
 
 fn first_ordinal(set: &str) -> String {
@@ -90,10 +108,11 @@ fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
         })
     };
     if let Some(field) = pods.or_else(containers) {
-        review.findings.warn(format!(
+        let fact = format!(
             "the kubelet makes each replica's directory as root, and by {field} the pod is not root: make the directories \
              beforehand, or chown them in an init container that runs as root"
-        ));
+        );
+        review.findings.add(StorageRule::RootOwnedDirectory.warn(field, fact));
     }
 }
 
@@ -104,12 +123,14 @@ fn tell_of_propagation(units: &[Unit<'_>], review: &mut Review<'_>) {
         .filter(|(_, mounted)| review.draft.expresses(mounted))
         .collect();
     for (unit, mounted) in bidirectional {
-        review.findings.warn(format!(
+        let fact = format!(
             "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
              from now on, not the whole volume",
             unit.titled(),
             &*mounted.site.container.name
-        ));
+        );
+        let field = format!("{}.mountPropagation", mounted.field());
+        review.findings.add(StorageRule::BidirectionalMount.warn(field, fact));
     }
 }
 
@@ -123,7 +144,8 @@ pub(super) fn refuse_due<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
             told.expression,
             policy()
         );
-        review.findings.deny_with(format!("{}.subPathExpr", told.first.field()), &fact, TRY_AGAIN);
+        let field = format!("{}.subPathExpr", told.first.field());
+        review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
     let undeclared: Vec<&Site<'_>> = review.draft.only_declared(sites).collect();
     for site in undeclared {
@@ -135,7 +157,8 @@ pub(super) fn refuse_due<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
             names.join(" and "),
             policy()
         );
-        review.findings.deny_with(format!("{}.env", site.field()), &fact, TRY_AGAIN);
+        let field = format!("{}.env", site.field());
+        review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
 }
 

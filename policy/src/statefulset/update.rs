@@ -11,6 +11,7 @@ use super::review::Review;
 use super::survey::{Survey, refuse_both, refuse_missing, written};
 use super::view::Part;
 use super::volumes::Source;
+use crate::rules::StorageRule;
 
 /// A volume as it was mounted before the update.
 struct Before<'a> {
@@ -44,14 +45,15 @@ pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'
         may_be_another && !mounted.is_isolated() && !before.stays(mounted)
     };
     if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
-        review.findings.warn(format!(
+        let fact = format!(
             "{} lost its {} in container {:?}, and is opted out, so it is not put back: the files stay there, and pods see \
              {}",
             unit.titled(),
             written(old),
             &*mounted.site.container.name,
             written(mounted)
-        ));
+        );
+        review.findings.add(StorageRule::LostSubPath.warn(mounted.part_field(), fact));
     }
 }
 
@@ -183,7 +185,8 @@ fn refuse_unresolved(unit: &Unit<'_>, mounted: &Mounted<'_>, donor: &Mounted<'_>
         "Declare in its env what the expression takes, as container {:?} had it before",
         &*donor.site.container.name
     );
-    review.findings.deny_with(format!("{}.env", mounted.site.field()), &fact, &remedy);
+    let field = format!("{}.env", mounted.site.field());
+    review.findings.add(StorageRule::LostSubPath.deny(field, fact).remedy(remedy));
 }
 
 /// A mount with an expression: as it was, or another one.
@@ -247,7 +250,7 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
             "Write subPathExpr: {expression} alone to stay with the files, or another with the pod's name"
         )
     };
-    review.findings.deny_with(mounted.part_field(), &fact, &remedy);
+    review.findings.add(StorageRule::LostSubPath.deny(mounted.part_field(), fact).remedy(remedy));
 }
 
 /// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.
@@ -320,9 +323,8 @@ fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>,
         written(mounted),
         &*mounted.site.container.name
     );
-    review
-        .findings
-        .warn_with(&fact, &format!("Files of {} that were written so far stay {before}", unit.titled()));
+    let remedy = format!("Files of {} that were written so far stay {before}", unit.titled());
+    review.findings.add(StorageRule::MovedSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
 /// A changed template of a set that shares a volume: nothing is moved, nothing is hidden.
@@ -332,8 +334,7 @@ fn tell_shared(unit: &Unit<'_>, review: &mut Review<'_>) {
     } else {
         format!("{} is not isolated: two of its volumes may be one directory", unit.titled())
     };
-    review.findings.warn_with(
-        &fact,
-        "An update moves no files: to isolate it, move each ordinal's files into its directory and write a subPathExpr",
-    );
+    let remedy = "An update moves no files: to isolate it, move each ordinal's files into its directory and write a \
+                  subPathExpr";
+    review.findings.add(StorageRule::UnisolatedMount.warn(unit.field(), fact).remedy(remedy));
 }

@@ -30,6 +30,9 @@ pub(super) struct Metadata<'a> {
     pub(super) name: Text<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub(super) generate_name: Text<'a>,
+    /// Empty until the object is stored.
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    pub(super) uid: Text<'a>,
     #[serde(borrow, deserialize_with = "json::object")]
     pub(super) annotations: Annotations<'a>,
     #[serde(borrow, deserialize_with = "json::object")]

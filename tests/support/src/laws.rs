@@ -2,51 +2,60 @@
 //!
 //! A law that is broken is said in one line, with the part of the verdict that breaks it.
 
-use ordinance_contract::{Phase, Request, Verdict};
+use ordinance_contract::{ANNOTATION_KEY_BYTES, Finding, MESSAGE_CHARS, Phase, Request, Severity, Verdict};
 use ordinance_json::applied;
 use serde_json::Value;
 
-/// The most characters of a warning, and of a value in the audit log.
-const WARNING_CHARS: usize = 240;
-
-/// The most warnings of a verdict.
-const WARNINGS: usize = 10;
-
-/// The most characters of a key in the audit log.
-const AUDIT_KEY_CHARS: usize = 63;
-
-/// A verdict is said in a form that the API server passes on uncut: one line each, a message and causes with a refusal
-/// and only then, a patch with a yes and only while mutating.
+/// Checks the form of a verdict: facts and remedies are single lines without a full stop, rules are kebab-case ids,
+/// denials come first, every fix applies to the object, and only an admitted request has a patch, in the phase `mutate`.
 ///
 /// # Errors
 ///
-/// What is not so.
-pub fn well_said(request: &Request<'_>, verdict: &Verdict) -> Result<(), String> {
-    let lines = verdict.causes.iter().map(|cause| &cause.message).chain(&verdict.warnings);
-    if let Some(line) = lines.chain([&verdict.message]).find(|line| line.contains(char::is_control)) {
-        return Err(format!("more than a line: {line:?}"));
+/// The part that breaks the law.
+pub fn well_formed(request: &Request<'_>, verdict: &Verdict) -> Result<(), String> {
+    for finding in &verdict.findings {
+        well_formed_finding(request, finding)
+            .map_err(|error| format!("{}: {error}: {finding:?}", finding.rule))?;
     }
-    if verdict.allowed != verdict.message.is_empty() || verdict.allowed != verdict.causes.is_empty() {
-        return Err(format!("allowed: {}, with the message {:?}", verdict.allowed, verdict.message));
+    if !verdict.findings.is_sorted_by_key(|finding| finding.severity) {
+        return Err("denials do not come first".to_owned());
     }
-    if verdict.warnings.len() > WARNINGS {
-        return Err(format!("{} warnings", verdict.warnings.len()));
+    if let Some(annotation) = verdict.audit.iter().find(|annotation| !is_audit_key(&annotation.key)) {
+        return Err(format!("an audit annotation named {:?}", annotation.key));
     }
-    if let Some(long) = verdict.warnings.iter().find(|warning| warning.chars().count() > WARNING_CHARS) {
-        return Err(format!("a warning of {} characters: {long}", long.chars().count()));
-    }
-    if let Some(note) = verdict.audit.iter().find(|note| !audit_key(&note.key)) {
-        return Err(format!("an audit annotation named {:?}", note.key));
-    }
-    if verdict.patch.is_some() && (!verdict.allowed || request.phase == Phase::Validate) {
-        return Err("a patch without a yes, or while validating".to_owned());
+    if verdict.patch.is_some() && (!verdict.is_allowed() || request.phase == Phase::Validate) {
+        return Err("a patch of a denied request, or while validating".to_owned());
     }
     Ok(())
 }
 
-fn audit_key(key: &str) -> bool {
+fn well_formed_finding(request: &Request<'_>, finding: &Finding) -> Result<(), String> {
+    if !is_rule_id(&finding.rule) {
+        return Err("the rule's id is not in kebab case".to_owned());
+    }
+    if finding.fact.is_empty() {
+        return Err("there is no fact".to_owned());
+    }
+    for text in [&finding.fact, &finding.remedy, &finding.field] {
+        let is_long = text.chars().count() > MESSAGE_CHARS;
+        if is_long || text.contains(char::is_control) || text.ends_with('.') || text.trim() != text {
+            return Err(format!("not one line without a full stop: {text:?}"));
+        }
+    }
+    for fix in &finding.fixes {
+        let patch: Vec<Value> = serde_json::from_str(&fix.patch).map_err(|error| error.to_string())?;
+        applied(request.object.as_deref().unwrap_or_default(), &patch)?;
+    }
+    Ok(())
+}
+
+fn is_rule_id(id: &str) -> bool {
+    id.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+}
+
+fn is_audit_key(key: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=AUDIT_KEY_CHARS).contains(&key.len()) && key.bytes().all(known)
+    (1..=ANNOTATION_KEY_BYTES).contains(&key.len()) && key.bytes().all(known)
 }
 
 /// A patch only adds, to parents that are there, and everything that the user wrote is still there and where it was.
@@ -109,7 +118,7 @@ pub fn settles(
     verdict: &Verdict,
     ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,
 ) -> Result<(), String> {
-    let (Phase::Mutate, true, Some(object)) = (request.phase, verdict.allowed, &request.object) else {
+    let (Phase::Mutate, true, Some(object)) = (request.phase, verdict.is_allowed(), &request.object) else {
         return Ok(());
     };
     let patch = verdict.patch.as_deref().map(serde_json::from_str::<Vec<Value>>).transpose();
@@ -124,7 +133,10 @@ pub fn settles(
     }
     again.phase = Phase::Validate;
     let validated = ask(&again)?;
-    if validated.allowed { Ok(()) } else { Err(format!("mutated, but refused: {}", validated.message)) }
+    match validated.findings.iter().find(|finding| finding.severity == Severity::Deny) {
+        None => Ok(()),
+        Some(denial) => Err(format!("mutated, but denied: {denial:?}")),
+    }
 }
 
 /// All laws at once.
@@ -137,7 +149,7 @@ pub fn lawful(
     ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,
 ) -> Result<Verdict, String> {
     let verdict = ask(request)?;
-    well_said(request, &verdict)?;
+    well_formed(request, &verdict)?;
     if let (Some(object), Some(patch)) = (&request.object, &verdict.patch) {
         only_adds(object, patch)?;
     }

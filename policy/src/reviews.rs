@@ -1,0 +1,189 @@
+//! The requests that the policy reviews, as a webhook configuration states them.
+//!
+//! A match condition must be true of every request on which the policy would say anything; whatever it filters out, the
+//! policy would allow without a finding (a test holds the conditions against every case). None may fail on an object that
+//! the API server stores, so every optional field is tested with `has` first. On CREATE there is no `oldObject`.
+
+use ordinance_contract::{FailurePolicy, MatchCondition, Operation, Phase, ReviewScope};
+
+use FailurePolicy::{Fail, Ignore};
+use Operation::{Create, Update};
+use Phase::{Mutate, Validate};
+
+const NOT_DELETED: (&str, &str) = ("is-not-being-deleted", "!has(object.metadata.deletionTimestamp)");
+
+const SHARED_VOLUMES: (&str, &str) = (
+    "has-volumes-that-replicas-can-share",
+    "has(object.spec.volumeClaimTemplates) && size(object.spec.volumeClaimTemplates) > 0 || \
+     has(object.spec.template.spec.volumes) && object.spec.template.spec.volumes.exists(v, \
+     has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile) || \
+     has(v.csi) || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || \
+     has(v.gcePersistentDisk) || has(v.iscsi) || has(v.photonPersistentDisk) || has(v.portworxVolume) || has(v.rbd) || \
+     has(v.scaleIO) || has(v.storageos) || has(v.vsphereVolume)) || \
+     has(object.metadata.annotations) && object.metadata.annotations.exists(k, k.startsWith(\"ordinance.dev/\"))",
+);
+
+/// The API server increments `metadata.generation` with every change of the spec, but after the mutating call.
+const CHANGED_SPEC: &str = "object.metadata.generation != oldObject.metadata.generation";
+
+const PROVISIONED: &str = "has(OBJECT.metadata.annotations) && \
+     \"pv.kubernetes.io/provisioned-by\" in OBJECT.metadata.annotations && \
+     OBJECT.metadata.annotations[\"pv.kubernetes.io/provisioned-by\"] != \"\" && \
+     has(OBJECT.spec.claimRef) && has(OBJECT.spec.claimRef.uid) && OBJECT.spec.claimRef.uid != \"\"";
+
+/// Every CSI driver matters, since two volumes of one handle are one.
+const ON_A_DIRECTORY: (&str, &str) = (
+    "can-be-on-a-directory-of-another",
+    "has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)",
+);
+
+/// Only a claim of an ordinal gets a mark, and only one that has none.
+const UNMARKED_CLAIM: [(&str, &str); 2] = [
+    ("is-an-ordinals", "has(object.metadata.name) && object.metadata.name.matches(\"^.+-[0-9]+$\")"),
+    (
+        "has-no-mark",
+        "!(has(object.metadata.annotations) && 'ordinance.dev/sub-path' in object.metadata.annotations)",
+    ),
+];
+
+/// The name of the condition on StatefulSets.
+const CHANGES_MOUNTS: &str = "changes-what-replicas-mount";
+
+/// All of them, under default settings.
+pub(crate) fn all() -> Vec<ReviewScope> {
+    let sets = [NOT_DELETED, SHARED_VOLUMES];
+    vec![
+        ReviewScope {
+            match_conditions: conditions(&sets, (CHANGES_MOUNTS, &changed_set(&template_or_growth()))),
+            ..scope("statefulsets", "apps", "statefulsets", &[Create, Update], Mutate, Ignore)
+        },
+        ReviewScope {
+            match_conditions: [NOT_DELETED].iter().chain(&UNMARKED_CLAIM).map(condition).collect(),
+            ..scope("claims", "", "persistentvolumeclaims", &[Create, Update], Mutate, Ignore)
+        },
+        ReviewScope {
+            match_conditions: conditions(
+                &sets,
+                (CHANGES_MOUNTS, &changed_set(&format!("{CHANGED_SPEC} && ({})", template_or_growth()))),
+            ),
+            ..scope("statefulsets", "apps", "statefulsets", &[Create, Update], Validate, Fail)
+        },
+        ReviewScope {
+            subresource: "scale".to_owned(),
+            match_conditions: conditions(&[], ("grows-beyond-one-replica", &grows("0"))),
+            ..scope("scale", "apps", "statefulsets", &[Update], Validate, Fail)
+        },
+        volumes("volumes", ("is-not-provisioned", &format!("!({})", provisioned("object"))), Fail),
+        // Some provisioners answer a rejected volume by deleting its directory, which may be another one's.
+        volumes("provisioned-volumes", ("is-provisioned", &provisioned("object")), Ignore),
+        ReviewScope {
+            namespaced: false,
+            match_conditions: conditions(
+                &[NOT_DELETED, ON_A_DIRECTORY],
+                ("changes-how-it-is-shared", &changed_volume()),
+            ),
+            ..scope("volume-updates", "", "persistentvolumes", &[Update], Validate, Ignore)
+        },
+        ReviewScope {
+            namespaced: false,
+            match_conditions: conditions(&[], ("has-parameters", "has(object.parameters)")),
+            ..scope("storageclasses", "storage.k8s.io", "storageclasses", &[Create], Validate, Ignore)
+        },
+    ]
+}
+
+fn volumes(name: &str, last: (&str, &str), failure_policy: FailurePolicy) -> ReviewScope {
+    ReviewScope {
+        namespaced: false,
+        match_conditions: conditions(&[ON_A_DIRECTORY], last),
+        ..scope(name, "", "persistentvolumes", &[Create], Validate, failure_policy)
+    }
+}
+
+fn scope(
+    name: &str,
+    group: &str,
+    resource: &str,
+    operations: &[Operation],
+    phase: Phase,
+    failure_policy: FailurePolicy,
+) -> ReviewScope {
+    ReviewScope {
+        name: name.to_owned(),
+        group: group.to_owned(),
+        version: "v1".to_owned(),
+        resource: resource.to_owned(),
+        subresource: String::new(),
+        namespaced: true,
+        operations: operations.to_vec(),
+        phases: vec![phase],
+        failure_policy,
+        match_conditions: Vec::new(),
+    }
+}
+
+fn condition((name, expression): &(&str, &str)) -> MatchCondition {
+    MatchCondition { name: (*name).to_owned(), expression: (*expression).to_owned() }
+}
+
+fn conditions(first: &[(&str, &str)], last: (&str, &str)) -> Vec<MatchCondition> {
+    first.iter().chain([&last]).map(condition).collect()
+}
+
+/// A StatefulSet is new, one of its annotations of ours changes, or what is given happens.
+fn changed_set(changed: &str) -> String {
+    let annotations = changed_annotations(&["ordinance.dev/isolation", "ordinance.dev/shared-volumes"]);
+    format!("request.operation == \"CREATE\" || {annotations} || {changed}")
+}
+
+fn template_or_growth() -> String {
+    format!("object.spec.template != oldObject.spec.template || {}", grows("1"))
+}
+
+/// From one replica or none to more. `absent` is what a missing number means.
+fn grows(absent: &str) -> String {
+    let replicas = |object: &str| {
+        format!("(has({object}.spec) && has({object}.spec.replicas) ? {object}.spec.replicas : {absent})")
+    };
+    format!("{} > 1 && {} <= 1", replicas("object"), replicas("oldObject"))
+}
+
+/// One of these annotations is added, changed or removed.
+fn changed_annotations(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    let value = |object: &str| {
+        format!(
+            "(has({object}.metadata.annotations) && k in {object}.metadata.annotations ? \
+             {object}.metadata.annotations[k] : null)"
+        )
+    };
+    format!("[{}].exists(k, {} != {})", names.join(", "), value("object"), value("oldObject"))
+}
+
+/// A field of the spec is added, changed or removed.
+fn changed_field(field: &str) -> String {
+    let value = |object: &str| format!("(has({object}.spec.{field}) ? {object}.spec.{field} : null)");
+    format!("{} != {}", value("object"), value("oldObject"))
+}
+
+/// The binder writes `claimRef`, which only completes the names in the sub-directory of a CSI volume.
+fn changed_volume() -> String {
+    let annotations = changed_annotations(&[
+        "ordinance.dev/shared-with",
+        "ordinance.dev/takes-over",
+        "volume.beta.kubernetes.io/mount-options",
+    ]);
+    let fields =
+        ["mountOptions", "accessModes", "persistentVolumeReclaimPolicy"].map(changed_field).join(" || ");
+    format!(
+        "{annotations} || {fields} || \
+         has(object.spec.csi) && has(object.spec.claimRef) && !has(oldObject.spec.claimRef) || \
+         {} && !({})",
+        provisioned("oldObject"),
+        provisioned("object")
+    )
+}
+
+fn provisioned(object: &str) -> String {
+    PROVISIONED.replace("OBJECT", object)
+}

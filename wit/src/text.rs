@@ -1,0 +1,74 @@
+//! Text for the API server's clients: one line, not too long.
+
+use std::borrow::Cow;
+
+/// Characters of a warning. The API server truncates longer ones once all warnings of a response exceed 4 KiB
+/// (`maxTotalWarningLength` of `staging/src/k8s.io/apiserver/pkg/endpoints/filters/warning.go`).
+pub const WARNING_CHARS: usize = 240;
+
+/// Warnings of one response; the last one counts the rest.
+pub const WARNINGS: usize = 10;
+
+/// Characters of the message of a denial: about a screenful.
+pub const MESSAGE_CHARS: usize = 2_000;
+
+/// Bytes of the key of an audit annotation, without the webhook's name that the API server puts in front.
+pub const ANNOTATION_KEY_BYTES: usize = 63;
+
+/// Returns the text as one line of at most `chars` characters; `…` marks what was cut off.
+///
+/// Line breaks and other control characters become spaces. Text that is fine already is borrowed.
+pub fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
+    if text.len() <= chars && is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.trim();
+    let clean = if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, " "))
+    } else {
+        Cow::Borrowed(text)
+    };
+    if clean.len() <= chars || clean.chars().count() <= chars {
+        clean
+    } else {
+        Cow::Owned(cut(&clean, chars))
+    }
+}
+
+/// Returns an error message of a serde parser without its position (` at line 1 column 7`), which is of no use where the
+/// text is not the one that the user wrote.
+pub fn without_position(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(reason, _)| reason)
+}
+
+/// Returns true if nothing has to be done. Compares bytes, since almost every text is plain.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim_ascii().len() == text.len()
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borrows_a_short_line() {
+        assert!(matches!(one_line("fine", 4), Cow::Borrowed("fine")));
+    }
+
+    #[test]
+    fn replaces_line_breaks_by_spaces_and_cuts_by_characters() {
+        assert_eq!(one_line("a\r\nb\u{1b}[0m\n", 80), "a  b [0m");
+        assert_eq!(one_line("äöüß", 4), "äöüß");
+        assert_eq!(one_line("äöüßx", 4), "äöü…");
+    }
+
+    #[test]
+    fn removes_the_position_of_a_parser_error() {
+        assert_eq!(without_position("expected value at line 1 column 7"), "expected value");
+        assert_eq!(without_position("expected value"), "expected value");
+    }
+}
