@@ -173,7 +173,7 @@ impl Admission {
         decision: Decision,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        if decision.verdict.allowed && self.concerns(request) {
+        if decision.verdict.is_allowed() && self.concerns(request) {
             self.admit(request, decision, deadline)
         } else {
             Ok(decision.verdict)
@@ -229,7 +229,7 @@ impl Admission {
         mut basis: Basis,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        while verdict.allowed {
+        while verdict.is_allowed() {
             let mut memory = self.write()?;
             let now = self.overlaps(memory.index(), &basis.keys, &request.scope)?;
             if now == basis.holdings {

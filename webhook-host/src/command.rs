@@ -5,6 +5,7 @@
 mod certs;
 mod check;
 mod component;
+mod explain;
 mod generate;
 mod given;
 mod map;
@@ -14,6 +15,7 @@ mod review;
 mod schema;
 mod serve;
 mod version;
+mod webhooks;
 
 pub use output::{Color, print};
 
@@ -69,7 +71,9 @@ enum Command {
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
     Map(map::MapArgs),
+    Explain(explain::ExplainArgs),
     Certs(Box<certs::CertsArgs>),
+    Webhooks(webhooks::WebhooksArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Component(component::ComponentArgs),
@@ -151,6 +155,8 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
         Command::Map(args) => map::run(args, common),
+        Command::Explain(args) => explain::run(args),
+        Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),

@@ -5,19 +5,19 @@
 
 mod answer;
 mod prefix;
-mod text;
 
 pub use answer::{Answer, Answering, OnError};
-pub(crate) use answer::{explain, refusal, worded};
-pub(crate) use text::one_line;
+pub(crate) use answer::{explain, refusal};
 
-use ordinance_contract::{Operation, Phase, Request, Scope};
+use ordinance_contract::{Operation, Phase, Request, Scope, one_line};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The version that is spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
+/// Characters of a reason for a bad request.
+const REASON_CHARS: usize = 240;
 /// The kind of both request and answer.
 pub const KIND: &str = "AdmissionReview";
 
@@ -205,7 +205,7 @@ fn borrowed(text: &str) -> Cow<'_, str> {
 }
 
 fn shape(error: &serde_json::Error) -> BadReview {
-    BadReview::Shape(text::one_line(&error.to_string(), text::REASON_CHARS).into_owned())
+    BadReview::Shape(one_line(&error.to_string(), REASON_CHARS).into_owned())
 }
 
 #[cfg(test)]

@@ -393,6 +393,19 @@ impl Verdict {
     }
 }
 
+// === impl Severity ===
+
+impl Severity {
+    /// The severity in one word: `deny`, `warn` or `note`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Warn => "warn",
+            Self::Note => "note",
+        }
+    }
+}
+
 // === impl ReviewScope ===
 
 impl ReviewScope {

@@ -132,6 +132,82 @@ impl From<rules::Watch> for contract::Watch {
             version: watch.version,
             resource: watch.resource,
             metadata_only: watch.metadata_only,
+            precedes: watch.precedes,
+        }
+    }
+}
+
+impl From<rules::ReviewScope> for contract::ReviewScope {
+    fn from(scope: rules::ReviewScope) -> Self {
+        Self {
+            name: scope.name,
+            group: scope.group,
+            version: scope.version,
+            resource: scope.resource,
+            subresource: scope.subresource,
+            namespaced: scope.namespaced,
+            operations: all(scope.operations),
+            phases: all(scope.phases),
+            failure_policy: scope.failure_policy.into(),
+            match_conditions: all(scope.match_conditions),
+        }
+    }
+}
+
+impl From<rules::Operation> for contract::Operation {
+    fn from(operation: rules::Operation) -> Self {
+        match operation {
+            rules::Operation::Create => Self::Create,
+            rules::Operation::Update => Self::Update,
+            rules::Operation::Delete => Self::Delete,
+            rules::Operation::Connect => Self::Connect,
+        }
+    }
+}
+
+impl From<rules::Phase> for contract::Phase {
+    fn from(phase: rules::Phase) -> Self {
+        match phase {
+            rules::Phase::Mutate => Self::Mutate,
+            rules::Phase::Validate => Self::Validate,
+        }
+    }
+}
+
+impl From<rules::FailurePolicy> for contract::FailurePolicy {
+    fn from(policy: rules::FailurePolicy) -> Self {
+        match policy {
+            rules::FailurePolicy::Fail => Self::Fail,
+            rules::FailurePolicy::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl From<rules::MatchCondition> for contract::MatchCondition {
+    fn from(condition: rules::MatchCondition) -> Self {
+        Self { name: condition.name, expression: condition.expression }
+    }
+}
+
+impl From<rules::Rule> for contract::Rule {
+    fn from(rule: rules::Rule) -> Self {
+        Self {
+            id: rule.id,
+            title: rule.title,
+            severity: rule.severity.into(),
+            setting: rule.setting,
+            annotations: rule.annotations,
+            explanation: rule.explanation,
+        }
+    }
+}
+
+impl From<rules::Severity> for contract::Severity {
+    fn from(severity: rules::Severity) -> Self {
+        match severity {
+            rules::Severity::Deny => Self::Deny,
+            rules::Severity::Warn => Self::Warn,
+            rules::Severity::Note => Self::Note,
         }
     }
 }
@@ -142,14 +218,43 @@ impl From<rules::Description> for contract::Description {
             name: description.name,
             version: description.version,
             watches: all(description.watches),
+            reviews: all(description.reviews),
+            rules: all(description.rules),
             settings_schema: description.settings_schema,
         }
     }
 }
 
-impl From<rules::Cause> for contract::Cause {
-    fn from(cause: rules::Cause) -> Self {
-        Self { field: cause.field, message: cause.message }
+impl From<rules::ScopeResult> for contract::Scope<'static> {
+    fn from(scope: rules::ScopeResult) -> Self {
+        Self {
+            group: scope.group.into(),
+            version: scope.version.into(),
+            resource: scope.resource.into(),
+            subresource: scope.subresource.into(),
+            namespace: scope.namespace.into(),
+            name: scope.name.into(),
+        }
+    }
+}
+
+impl From<rules::Finding> for contract::Finding {
+    fn from(finding: rules::Finding) -> Self {
+        Self {
+            rule: finding.rule,
+            severity: finding.severity.into(),
+            field: finding.field,
+            fact: finding.fact,
+            remedy: finding.remedy,
+            related: all(finding.related),
+            fixes: all(finding.fixes),
+        }
+    }
+}
+
+impl From<rules::Fix> for contract::Fix {
+    fn from(fix: rules::Fix) -> Self {
+        Self { title: fix.title, patch: fix.patch }
     }
 }
 
@@ -162,11 +267,9 @@ impl From<rules::Annotation> for contract::Annotation {
 impl From<rules::Verdict> for contract::Verdict {
     fn from(verdict: rules::Verdict) -> Self {
         Self {
-            allowed: verdict.allowed,
-            message: verdict.message,
-            causes: all(verdict.causes),
-            warnings: verdict.warnings,
+            findings: all(verdict.findings),
             patch: verdict.patch,
+            migration: verdict.migration,
             audit: all(verdict.audit),
         }
     }

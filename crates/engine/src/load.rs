@@ -8,7 +8,7 @@ use super::bindings::PolicyPre;
 use super::budget::Spending;
 use super::policy::{Call, Policy};
 use crate::{Failure, Place};
-use ordinance_contract::{Description, Problem};
+use ordinance_contract::{Description, PACKAGE, Problem, ReviewScope, VERSION};
 use std::fmt;
 use std::path::Path;
 use wasmtime::component::{Component, Linker};
@@ -37,8 +37,14 @@ pub enum Fault {
     #[error("has imports, and a policy may have none: {}", .0.join(", "))]
     Imports(Vec<String>),
     /// It does not export the contract.
-    #[error("does not implement the world `policy` of ordinance:policy@0.1.0: {0}")]
+    #[error("does not implement the world `policy` of {PACKAGE}@{VERSION}: {0}")]
     World(String),
+    /// It implements another version of the contract.
+    #[error("implements {PACKAGE}@{found}, but this host needs {PACKAGE}@{VERSION}: build it with the contract of this release")]
+    Version {
+        /// The version that the component exports.
+        found: String,
+    },
     /// It did not say who it is.
     #[error("could not be run: it {0}")]
     Run(#[from] Failure),
@@ -113,8 +119,18 @@ fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<Spending>,
     if !imports.is_empty() {
         return Err(Fault::Imports(imports));
     }
+    if let Some(found) = ty.exports(&engine.wasm).find_map(|(name, _)| other_version(name)) {
+        return Err(Fault::Version { found });
+    }
     let instance = Linker::new(&engine.wasm).instantiate_pre(component);
     instance.and_then(PolicyPre::new).map_err(|error| Fault::World(line(&error)))
+}
+
+/// The version of the contract that an export belongs to, if it is not this host's.
+fn other_version(export: &str) -> Option<String> {
+    let (package, version) = export.split_once('@')?;
+    let (package, _interface) = package.split_once('/')?;
+    (package == PACKAGE && version != VERSION).then(|| version.to_owned())
 }
 
 /// An instance; the types of the exports are compared with the contract's when one is made.
@@ -128,13 +144,28 @@ fn fresh(engine: &Engine, guest: &PolicyPre<Spending>) -> Result<Call, Fault> {
 }
 
 fn check_description(description: &Description) -> Result<(), Fault> {
+    let fault = |text: String| Err(Fault::Description(text));
     if !is_label(&description.name) {
-        return Err(Fault::Description(format!("the name {:?}, which is no DNS label", description.name)));
+        return fault(format!("the name {:?}, which is no DNS label", description.name));
     }
-    match description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty()) {
-        Some(watch) => Err(Fault::Description(format!("a watch without resource or version: {watch:?}"))),
+    if let Some(watch) = description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty()) {
+        return fault(format!("a watch without resource or version: {watch:?}"));
+    }
+    if let Some(scope) = description.reviews.iter().find(|scope| !is_complete(scope)) {
+        return fault(format!("a review scope without name, resource, version, operation or phase: {scope:?}"));
+    }
+    match description.rules.iter().find(|rule| !is_label(&rule.id)) {
+        Some(rule) => fault(format!("a rule of the id {:?}, which is not in kebab case", rule.id)),
         None => Ok(()),
     }
+}
+
+fn is_complete(scope: &ReviewScope) -> bool {
+    is_label(&scope.name)
+        && !scope.resource.is_empty()
+        && !scope.version.is_empty()
+        && !scope.operations.is_empty()
+        && !scope.phases.is_empty()
 }
 
 /// Whether a name can stand in a path: a DNS label (RFC 1123).

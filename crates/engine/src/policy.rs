@@ -5,7 +5,9 @@ use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
 use super::budget::{Budget, Spending};
 use super::unmanaged::without_managed_fields;
 use crate::{Failure, Place};
-use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Scope, Verdict};
+use ordinance_contract::{
+    Description, Holding, Key, Operation, Phase, Problem, Request, Rule, Scope, Verdict, Watch,
+};
 use serde::de::IgnoredAny;
 use std::time::Instant;
 use wasmtime::Store;
@@ -20,17 +22,18 @@ pub struct Policy {
 }
 
 /// What [`Policy::open`] says.
-pub enum Opened {
+pub enum Opened<'p> {
     /// Nobody else matters.
     Decided(Verdict),
     /// The verdict depends on who else holds or uses these keys.
-    Asks(Vec<Key>, Inquiry),
+    Asks(Vec<Key>, Inquiry<'p>),
 }
 
 /// A request that a guest has read, and which waits for the holdings that overlap its keys.
-pub struct Inquiry {
+pub struct Inquiry<'p> {
     call: Call,
     phase: Phase,
+    rules: &'p [Rule],
 }
 
 /// A fresh instance.
@@ -59,14 +62,43 @@ impl Policy {
 
     /// Whether the host has to remember objects like this one.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
-        scope.subresource.is_empty() && self.declares(&scope.group, &scope.version, &scope.resource)
+        scope.subresource.is_empty() && self.watch(scope).is_some()
     }
 
-    /// Whether the policy declared that it wants to know of such objects.
-    pub fn declares(&self, group: &str, version: &str, resource: &str) -> bool {
-        let wanted = (group, version, resource);
-        let declared = &self.description.watches;
-        declared.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
+    /// Returns true if the policy watches a kind, or reviews new objects of it.
+    pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
+        let scope = Scope {
+            group: group.into(),
+            version: version.into(),
+            resource: resource.into(),
+            ..Scope::default()
+        };
+        self.watch(&scope).is_some()
+            || [Phase::Mutate, Phase::Validate]
+                .into_iter()
+                .any(|phase| self.reviews(&scope, Operation::Create, phase))
+    }
+
+    /// Returns true if objects like this one exist before the objects that refer to them.
+    pub fn precedes(&self, scope: &Scope<'_>) -> bool {
+        self.watch(scope).is_some_and(|watch| watch.precedes)
+    }
+
+    /// Returns true if the policy reviews such requests. Match conditions do not count.
+    pub fn reviews(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
+        self.description.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
+    }
+
+    /// Returns true if this is the policy that is embedded in the binary.
+    pub fn is_built_in(&self) -> bool {
+        // Only the embedded policy is trusted to end by itself.
+        self.place == Place::Inline
+    }
+
+    fn watch(&self, scope: &Scope<'_>) -> Option<&Watch> {
+        let wanted = (&*scope.group, &*scope.version, &*scope.resource);
+        let watches = &self.description.watches;
+        watches.iter().find(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
     }
 
     /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.
@@ -94,7 +126,7 @@ impl Policy {
     ) -> Result<Verdict, Failure> {
         let mut call = self.call(self.engine.budget.spend(deadline)?)?;
         match call.review(request, &self.settings, Some(holdings))? {
-            rules::Outcome::Decided(verdict) => checked(verdict, request.phase),
+            rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
             rules::Outcome::Needs(_) => {
                 Err(Failure::Nonsense("it asked for holdings that it had been given".to_owned()))
             }
@@ -106,12 +138,16 @@ impl Policy {
     /// # Errors
     ///
     /// Why there is neither a verdict nor a question.
-    pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened, Failure> {
+    pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened<'_>, Failure> {
         let mut call = self.call(self.engine.budget.spend(deadline)?)?;
         Ok(match call.review(request, &self.settings, None)? {
-            rules::Outcome::Decided(verdict) => Opened::Decided(checked(verdict, request.phase)?),
-            rules::Outcome::Needs(keys) => Opened::Asks(all(keys), Inquiry { call, phase: request.phase }),
+            rules::Outcome::Decided(verdict) => Opened::Decided(checked(verdict, request.phase, &self.description.rules)?),
+            rules::Outcome::Needs(keys) => Opened::Asks(all(keys), self.inquiry(call, request.phase)),
         })
+    }
+
+    fn inquiry(&self, call: Call, phase: Phase) -> Inquiry<'_> {
+        Inquiry { call, phase, rules: &self.description.rules }
     }
 
     fn call(&self, spending: Spending) -> Result<Call, Failure> {
@@ -123,7 +159,7 @@ impl Policy {
 
 // === impl Inquiry ===
 
-impl Inquiry {
+impl Inquiry<'_> {
     /// The verdict, given everything that overlaps the keys.
     ///
     /// # Errors
@@ -132,7 +168,7 @@ impl Inquiry {
     pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
         let holdings = Holdings::from(holdings);
         let verdict = self.call.ask(|rules, store| rules.call_resume(store, &holdings.lowered()))?;
-        checked(verdict, self.phase)
+        checked(verdict, self.phase, self.rules)
     }
 }
 
@@ -182,17 +218,31 @@ impl Call {
     }
 }
 
-/// A patch has to be an array, and to be wanted: checked before anything is remembered on the strength of the verdict.
-fn checked(verdict: rules::Verdict, phase: Phase) -> Result<Verdict, Failure> {
+/// Checks a verdict before anything is indexed on the strength of it: patches are arrays and wanted, findings name rules
+/// that the policy describes.
+fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
+    for finding in &verdict.findings {
+        if !rules.iter().any(|rule| rule.id == finding.rule) {
+            let reason = format!("a finding of the rule {:?}, which it does not describe", finding.rule);
+            return Err(Failure::Nonsense(reason));
+        }
+        for fix in &finding.fixes {
+            operations(&fix.patch)?;
+        }
+    }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
         return Err(Failure::Nonsense("a patch, though it was asked to validate".to_owned()));
     }
-    let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch)
-        .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))?;
-    if operations.is_empty() {
+    if operations(patch)? == 0 {
         verdict.patch = None;
     }
     Ok(verdict)
+}
+
+/// The number of operations of a JSON Patch.
+fn operations(patch: &str) -> Result<usize, Failure> {
+    let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch);
+    operations.map(|list| list.len()).map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))
 }

@@ -1,70 +1,117 @@
-//! For scripts.
+//! The report as JSON, for scripts.
 
-use crate::{Judgement, Report, Summary, Trouble};
-use ordinance_contract::Cause;
+use crate::{Cause, CheckedObject, ReadError, Report, Summary};
+use ordinance_contract::{Finding, Fix, Scope, Severity};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Serialize)]
-struct Whole<'r> {
-    results: Vec<Row<'r>>,
-    errors: &'r [Trouble<'r>],
+struct Document<'r> {
+    results: Vec<ResultRow<'r>>,
+    errors: &'r [ReadError<'r>],
     summary: Summary,
 }
 
 #[derive(Serialize)]
-struct Row<'r> {
+struct ResultRow<'r> {
     file: &'r str,
     line: u64,
-    object: Object<'r>,
+    object: ObjectRow<'r>,
     allowed: bool,
     code: u16,
     message: &'r str,
     causes: &'r [Cause],
     warnings: &'r [String],
+    findings: Vec<FindingRow<'r>>,
     patch: &'r [Value],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Object<'r> {
+struct ObjectRow<'r> {
     api_version: String,
     kind: &'r str,
     namespace: &'r str,
     name: &'r str,
 }
 
-/// The report as one line of JSON.
-pub fn json(report: &Report<'_>) -> String {
-    let whole = Whole {
-        results: report.judgements.iter().map(Row::from).collect(),
-        errors: &report.troubles,
-        summary: report.summary(),
-    };
-    // Strings and lists of strings, written to memory: there is nothing that can fail.
-    serde_json::to_string(&whole).unwrap_or_default() + "\n"
+#[derive(Serialize)]
+struct FindingRow<'r> {
+    rule: &'r str,
+    severity: Severity,
+    line: u64,
+    field: &'r str,
+    fact: &'r str,
+    remedy: &'r str,
+    related: &'r [Scope<'static>],
+    fixes: Vec<FixRow<'r>>,
 }
 
-// === impl Row ===
+#[derive(Serialize)]
+struct FixRow<'r> {
+    title: &'r str,
+    patch: Option<&'r RawValue>,
+}
 
-impl<'r> From<&'r Judgement<'_>> for Row<'r> {
-    fn from(judgement: &'r Judgement<'_>) -> Self {
-        let object = Object {
-            api_version: judgement.api_version(),
-            kind: &judgement.object.kind,
-            namespace: &judgement.object.scope.namespace,
-            name: &judgement.name,
+/// Returns the report as one line of JSON.
+pub fn json(report: &Report<'_>) -> String {
+    let document = Document {
+        results: report.objects.iter().map(ResultRow::from).collect(),
+        errors: &report.errors,
+        summary: report.summary(),
+    };
+    // Strings and lists of strings, written to memory: nothing can fail.
+    serde_json::to_string(&document).unwrap_or_default() + "\n"
+}
+
+// === impl ResultRow ===
+
+impl<'r> From<&'r CheckedObject<'_>> for ResultRow<'r> {
+    fn from(checked: &'r CheckedObject<'_>) -> Self {
+        let object = ObjectRow {
+            api_version: checked.api_version(),
+            kind: &checked.object.kind,
+            namespace: &checked.object.scope.namespace,
+            name: &checked.name,
         };
         Self {
-            file: judgement.file,
-            line: judgement.object.line,
+            file: checked.file,
+            line: checked.object.line,
             object,
-            allowed: judgement.allowed,
-            code: judgement.code,
-            message: &judgement.message,
-            causes: &judgement.causes,
-            warnings: &judgement.warnings,
-            patch: &judgement.patch,
+            allowed: checked.is_admitted(),
+            code: checked.outcome.code(),
+            message: &checked.message.message,
+            causes: &checked.message.causes,
+            warnings: &checked.message.warnings,
+            findings: checked.findings.iter().map(|finding| FindingRow::of(checked, finding)).collect(),
+            patch: &checked.patch,
         }
+    }
+}
+
+// === impl FindingRow ===
+
+impl<'r> FindingRow<'r> {
+    fn of(checked: &CheckedObject<'_>, finding: &'r Finding) -> Self {
+        Self {
+            rule: &finding.rule,
+            severity: finding.severity,
+            line: checked.region(&finding.field).line,
+            field: &finding.field,
+            fact: &finding.fact,
+            remedy: &finding.remedy,
+            related: &finding.related,
+            fixes: finding.fixes.iter().map(FixRow::from).collect(),
+        }
+    }
+}
+
+// === impl FixRow ===
+
+impl<'r> From<&'r Fix> for FixRow<'r> {
+    fn from(fix: &'r Fix) -> Self {
+        // The engine has checked that it is JSON.
+        Self { title: &fix.title, patch: serde_json::from_str(&fix.patch).ok() }
     }
 }

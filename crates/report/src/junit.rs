@@ -1,6 +1,6 @@
 //! For continuous integration: a test suite for each file, a test case for each object.
 
-use crate::{Judgement, Report, Trouble};
+use crate::{CheckedObject, Outcome, ReadError, Report};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
@@ -9,8 +9,8 @@ use std::io;
 #[derive(Default)]
 struct Suite<'r> {
     file: &'r str,
-    judgements: Vec<&'r Judgement<'r>>,
-    troubles: Vec<&'r Trouble<'r>>,
+    objects: Vec<&'r CheckedObject<'r>>,
+    errors: Vec<&'r ReadError<'r>>,
 }
 
 /// The report as JUnit's XML.
@@ -32,13 +32,13 @@ fn suites<'r>(report: &'r Report<'_>) -> Vec<Suite<'r>> {
             suites.len() - 1
         })
     };
-    for trouble in &report.troubles {
-        let at = position(trouble.file, &mut suites);
-        suites[at].troubles.push(trouble);
+    for error in &report.errors {
+        let at = position(error.file, &mut suites);
+        suites[at].errors.push(error);
     }
-    for judgement in &report.judgements {
-        let at = position(judgement.file, &mut suites);
-        suites[at].judgements.push(judgement);
+    for object in &report.objects {
+        let at = position(object.file, &mut suites);
+        suites[at].objects.push(object);
     }
     suites
 }
@@ -46,7 +46,7 @@ fn suites<'r>(report: &'r Report<'_>) -> Vec<Suite<'r>> {
 fn whole(writer: &mut Writer<Vec<u8>>, suites: &[Suite<'_>]) -> io::Result<()> {
     let tests: usize = suites.iter().map(Suite::tests).sum();
     let failures: usize = suites.iter().map(Suite::failures).sum();
-    let errors: usize = suites.iter().map(Suite::errors).sum();
+    let errors: usize = suites.iter().map(Suite::failed).sum();
     let counts = [
         ("name", "ordinance".to_owned()),
         ("tests", tests.to_string()),
@@ -72,15 +72,19 @@ fn clean(text: &str) -> String {
 
 impl Suite<'_> {
     fn tests(&self) -> usize {
-        self.judgements.len() + self.troubles.len()
+        self.objects.len() + self.errors.len()
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        self.objects.iter().filter(|object| object.outcome == outcome).count()
     }
 
     fn failures(&self) -> usize {
-        self.judgements.iter().filter(|judgement| judgement.code == 403).count()
+        self.count(Outcome::Denied)
     }
 
-    fn errors(&self) -> usize {
-        self.troubles.len() + self.judgements.iter().filter(|judgement| judgement.code == 500).count()
+    fn failed(&self) -> usize {
+        self.errors.len() + self.count(Outcome::Failed)
     }
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
@@ -88,52 +92,52 @@ impl Suite<'_> {
             ("name", clean(self.file)),
             ("tests", self.tests().to_string()),
             ("failures", self.failures().to_string()),
-            ("errors", self.errors().to_string()),
+            ("errors", self.failed().to_string()),
         ];
         let element = writer.create_element("testsuite").with_attributes(attributes(&counts));
         element.write_inner_content(|writer| {
-            self.troubles.iter().try_for_each(|trouble| unreadable(trouble, writer))?;
-            self.judgements.iter().try_for_each(|judgement| case(judgement, writer))
+            self.errors.iter().try_for_each(|error| unreadable(error, writer))?;
+            self.objects.iter().try_for_each(|object| case(object, writer))
         })?;
         Ok(())
     }
 }
 
-fn unreadable(trouble: &Trouble<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
-    let place = format!("{}:{}", trouble.line, trouble.column);
-    let names = [("name", place), ("classname", clean(trouble.file)), ("line", trouble.line.to_string())];
+fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    let place = format!("{}:{}", error.line, error.column);
+    let names = [("name", place), ("classname", clean(error.file)), ("line", error.line.to_string())];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));
     case.write_inner_content(|writer| {
-        told(
+        write_reason(
             writer,
             "error",
             "unreadable",
-            &trouble.message,
-            &format!("{}:{}:{}", trouble.file, trouble.line, trouble.column),
+            &error.message,
+            &format!("{}:{}:{}", error.file, error.line, error.column),
         )
     })?;
     Ok(())
 }
 
-fn case(judgement: &Judgement<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
+fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
     let names = [
-        ("name", clean(&judgement.title())),
-        ("classname", clean(judgement.file)),
-        ("line", judgement.object.line.to_string()),
+        ("name", clean(&checked.title())),
+        ("classname", clean(checked.file)),
+        ("line", checked.object.line.to_string()),
     ];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));
-    if judgement.allowed && judgement.warnings.is_empty() {
+    if checked.is_admitted() && checked.message.warnings.is_empty() {
         case.write_empty()?;
         return Ok(());
     }
     case.write_inner_content(|writer| {
-        if !judgement.allowed {
-            let (element, kind) =
-                if judgement.code == 500 { ("error", "unjudged") } else { ("failure", "denied") };
-            told(writer, element, kind, &judgement.message, &places(judgement))?;
+        match checked.outcome {
+            Outcome::Admitted => {}
+            Outcome::Denied => write_reason(writer, "failure", "denied", &checked.message.message, &places(checked))?,
+            Outcome::Failed => write_reason(writer, "error", "unjudged", &checked.message.message, &places(checked))?,
         }
-        if !judgement.warnings.is_empty() {
-            let text = clean(&judgement.warnings.join("\n"));
+        if !checked.message.warnings.is_empty() {
+            let text = clean(&checked.message.warnings.join("\n"));
             writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
         }
         Ok(())
@@ -141,16 +145,20 @@ fn case(judgement: &Judgement<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<(
     Ok(())
 }
 
-/// Each reason with its place, a line each.
-fn places(judgement: &Judgement<'_>) -> String {
-    let place = |(field, message): (&str, &str)| {
-        let region = judgement.region(field);
-        format!("{}:{}:{}: {message}", judgement.file, region.line, region.column)
+/// Every reason with its place, one per line.
+fn places(checked: &CheckedObject<'_>) -> String {
+    let place = |field: &str, message: &str| {
+        let region = checked.region(field);
+        format!("{}:{}:{}: {message}", checked.file, region.line, region.column)
     };
-    judgement.refusals().into_iter().map(place).collect::<Vec<_>>().join("\n")
+    let causes = &checked.message.causes;
+    if causes.is_empty() {
+        return place("", &checked.message.message);
+    }
+    causes.iter().map(|cause| place(&cause.field, &cause.message)).collect::<Vec<_>>().join("\n")
 }
 
-fn told(
+fn write_reason(
     writer: &mut Writer<Vec<u8>>,
     element: &str,
     kind: &str,

@@ -1,71 +1,86 @@
-//! What was found in manifests, told to people and to other programs.
+//! Findings as text, for people and for programs.
 //!
-//! A [`Report`] borrows the texts that it is about: [`text()`] shows their lines as a compiler would, [`json()`],
-//! [`sarif()`] and [`junit()`] are for scripts, code scanning and continuous integration. What the words mean is the
-//! policy's alone.
+//! [`Message`] is what the API server's client reads. A [`Report`] covers whole manifests and borrows their text: [`text()`]
+//! shows the lines at fault as a compiler does, [`json()`], [`sarif()`] and [`junit()`] are for scripts, code scanning and
+//! continuous integration. The meaning of a finding is the policy's alone; nothing here reads its text.
 
 mod json;
 mod junit;
+mod message;
 mod sarif;
 mod text;
 
 pub use json::json;
 pub use junit::junit;
+pub use message::{Cause, Message};
 pub use sarif::sarif;
-pub use text::{Look, Verbosity, text};
+pub use text::{Style, Verbosity, text};
 
-use ordinance_contract::Cause;
+use ordinance_contract::{Finding, Rule, Severity};
 use ordinance_manifests::{Manifest, Region, region};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Everything that was found.
+/// The result of checking manifests.
 #[derive(Debug, Default)]
 pub struct Report<'a> {
-    /// Every object that was judged, in the order of the input.
-    pub judgements: Vec<Judgement<'a>>,
-    /// What could not be read.
-    pub troubles: Vec<Trouble<'a>>,
-    /// Objects of kinds that the policy does not know.
+    /// Every object that was reviewed, in the order of the input.
+    pub objects: Vec<CheckedObject<'a>>,
+    /// The texts that could not be read.
+    pub errors: Vec<ReadError<'a>>,
+    /// The number of objects of kinds that the policy does not review.
     pub skipped: u64,
     /// The policy's name.
     pub policy: String,
     /// The policy's version.
     pub version: String,
+    /// The policy's rules.
+    pub rules: Vec<Rule>,
+    /// The page that explains the rules, each under its id; `None` for a policy without such a page.
+    pub rules_page: Option<&'static str>,
 }
 
-/// What became of an object.
+/// The result of checking one object.
 #[derive(Debug)]
-pub struct Judgement<'a> {
-    /// The file that it is in, by the name that it was given by.
+pub struct CheckedObject<'a> {
+    /// The name of the object's file, as it was given.
     pub file: &'a str,
-    /// The file's text.
+    /// The text of the file.
     pub text: &'a str,
     /// The object.
     pub object: &'a Manifest,
-    /// Its name; of one that is still to be generated what it will begin with, and `*`.
+    /// The object's name. If the API server will generate it: its prefix and `*`.
     pub name: Cow<'a, str>,
-    /// Whether it is let in.
-    pub allowed: bool,
-    /// As an admission webhook would say it: 200, 403, or 500 where there is no verdict.
-    pub code: u16,
-    /// Why it is not let in, in one line.
-    pub message: String,
-    /// The same, field by field.
-    pub causes: Vec<Cause>,
-    /// One line each.
-    pub warnings: Vec<String>,
-    /// What the mutating review would change: operations of JSON Patch.
+    /// The result, as an admission webhook would return it.
+    pub outcome: Outcome,
+    /// The text of the findings, or why there is no verdict.
+    pub message: Message,
+    /// The findings of both reviews, denials first.
+    pub findings: Vec<Finding>,
+    /// The patch of the mutating review: operations of JSON Patch.
     pub patch: Vec<Value>,
+    /// How to change the object if it is stored already, one step per item.
+    pub migration: Vec<String>,
 }
 
-/// A text that can't be read, or a part of it.
+/// The outcome of an admission review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Code 200.
+    Admitted,
+    /// Code 403.
+    Denied,
+    /// Code 500: the policy gave no verdict.
+    Failed,
+}
+
+/// A text that cannot be read, or a part of it.
 #[derive(Debug, Serialize)]
-pub struct Trouble<'a> {
-    /// The file.
+pub struct ReadError<'a> {
+    /// The name of the file.
     pub file: &'a str,
-    /// Its text, as far as there is one.
+    /// The text of the file, if any of it could be read.
     #[serde(skip)]
     pub text: &'a str,
     /// From 1.
@@ -76,42 +91,74 @@ pub struct Trouble<'a> {
     pub message: String,
 }
 
-/// How many.
+/// The numbers of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Objects that were judged.
+    /// Objects that were reviewed.
     pub objects: u64,
-    /// Objects of kinds that the policy does not know.
+    /// Objects of kinds that the policy does not review.
     pub skipped: u64,
-    /// Objects that are not let in.
+    /// Objects that are not admitted.
     pub denied: u64,
     /// Objects with a warning.
     pub warned: u64,
-    /// Objects that are changed.
+    /// Objects that the mutating review changes.
     pub patched: u64,
 }
 
 // === impl Report ===
 
 impl Report<'_> {
-    /// How many of each.
+    /// Counts the objects.
     pub fn summary(&self) -> Summary {
-        let count = |holds: fn(&Judgement<'_>) -> bool| {
-            self.judgements.iter().filter(|judgement| holds(judgement)).count() as u64
+        let count = |holds: fn(&CheckedObject<'_>) -> bool| {
+            self.objects.iter().filter(|object| holds(object)).count() as u64
         };
         Summary {
-            objects: self.judgements.len() as u64,
+            objects: self.objects.len() as u64,
             skipped: self.skipped,
-            denied: count(|judgement| !judgement.allowed),
-            warned: count(|judgement| !judgement.warnings.is_empty()),
-            patched: count(|judgement| judgement.is_patched()),
+            denied: count(|object| !object.is_admitted()),
+            warned: count(|object| !object.message.warnings.is_empty()),
+            patched: count(|object| object.is_patched()),
         }
     }
 }
 
-// === impl Judgement ===
+// === impl Outcome ===
 
-impl Judgement<'_> {
+impl Outcome {
+    /// The HTTP status code that an admission webhook puts into its response.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Admitted => 200,
+            Self::Denied => 403,
+            Self::Failed => 500,
+        }
+    }
+}
+
+// === impl CheckedObject ===
+
+impl CheckedObject<'_> {
+    /// Returns true if the cluster would admit the object.
+    pub fn is_admitted(&self) -> bool {
+        self.outcome == Outcome::Admitted
+    }
+
+    /// The object's file and line, for people.
+    pub fn place(&self) -> String {
+        format!("{}:{}", printable(self.file), self.object.line)
+    }
+
+    /// The object's kind, namespace and name, for people.
+    pub fn title(&self) -> String {
+        let (kind, name) = (&self.object.kind, &self.name);
+        match &*self.object.scope.namespace {
+            "" => format!("{kind} {name}"),
+            namespace => format!("{kind} {namespace}/{name}"),
+        }
+    }
+
     /// e.g. `apps/v1`.
     fn api_version(&self) -> String {
         let scope = &self.object.scope;
@@ -122,36 +169,15 @@ impl Judgement<'_> {
         }
     }
 
-    /// Its file and line for people.
-    pub fn place(&self) -> String {
-        format!("{}:{}", plain(self.file), self.object.line)
-    }
-
-    /// Kind, namespace and name for people.
-    pub fn title(&self) -> String {
-        let (kind, name) = (&self.object.kind, &self.name);
-        match &*self.object.scope.namespace {
-            "" => format!("{kind} {name}"),
-            namespace => format!("{kind} {namespace}/{name}"),
-        }
-    }
-
     fn is_patched(&self) -> bool {
         !self.patch.is_empty()
     }
 
-    /// Why it is not let in, each with its field: where there are no causes the message, of the whole object.
-    fn refusals(&self) -> Vec<(&str, &str)> {
-        if self.allowed {
-            return Vec::new();
-        }
-        if self.causes.is_empty() {
-            return vec![("", &self.message)];
-        }
-        self.causes.iter().map(|cause| (&*cause.field, &*cause.message)).collect()
+    fn findings_of(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.severity == severity)
     }
 
-    /// Where a field is; of the object itself where its name is.
+    /// The region of a field. The whole object is represented by its name.
     fn region(&self, field: &str) -> Region {
         let own = |field| region(self.text, self.object, field);
         match field {
@@ -161,34 +187,21 @@ impl Judgement<'_> {
     }
 }
 
-// === impl Trouble ===
+// === impl ReadError ===
 
-impl Trouble<'_> {
-    /// Its file, line and column for people; a file of which nothing could be read has no lines.
+impl ReadError<'_> {
+    /// The file, line and column, for people. A file that could not be read at all has no lines.
     pub fn place(&self) -> String {
         match (self.line, self.column, self.text) {
-            (1, 1, "") => plain(self.file),
-            (line, column, _) => format!("{}:{line}:{column}", plain(self.file)),
+            (1, 1, "") => printable(self.file),
+            (line, column, _) => format!("{}:{line}:{column}", printable(self.file)),
         }
     }
 }
 
-/// A name without what could steer a terminal.
-fn plain(file: &str) -> String {
+/// Replaces the characters of a file name that would control a terminal.
+fn printable(file: &str) -> String {
     file.replace(char::is_control, "\u{fffd}")
-}
-
-/// A message's fact and, if it goes on, what can be done.
-fn fact_and_remedy(message: &str) -> (&str, Option<&str>) {
-    let mut ends = message.match_indices(". ").map(|(position, _)| position);
-    let is_end = |position: &usize| {
-        let before = message.get(..*position).unwrap_or_default();
-        !before.ends_with("e.g") && !before.ends_with("i.e")
-    };
-    match ends.find(is_end) {
-        Some(end) => (message.get(..end).unwrap_or(message), message.get(end + 2..)),
-        None => (message, None),
-    }
 }
 
 #[cfg(test)]

@@ -1,142 +1,157 @@
-//! For code scanning: SARIF 2.1.0, as GitHub takes it.
+//! The report as SARIF 2.1.0, for code scanning.
 //!
-//! A rule is what became of an object of one kind. A result's fingerprint is made of what was found and of which object,
-//! not of where it stands, so that it stays the same while lines move.
+//! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the object
+//! and the text, not of the position, so it stays the same while lines move.
 
-use crate::{Judgement, Report, Trouble};
+use crate::{CheckedObject, Outcome, ReadError, Report};
+use ordinance_amend::{Change, Splice, splices};
+use ordinance_contract::{Finding, Fix, Rule, Severity};
 use ordinance_manifests::Region;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-/// Where the rules are explained.
-const HELP: &str = "https://github.com/ordinance-dev/ordinance#readme";
+/// The page of the project.
+const PROJECT: &str = "https://github.com/ordinance-dev/ordinance#readme";
 
-/// What may stand in a path of a URI.
+/// Characters that stay as they are in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a result says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Denied,
-    Unjudged,
-    Warned,
-    Unreadable,
-}
+/// The rule of a text that cannot be read; the slash keeps it apart from a policy's own rules.
+const UNREADABLE: &str = "ordinance/unreadable";
+/// The rule of an object on which the policy gives no verdict.
+const NO_VERDICT: &str = "ordinance/no-verdict";
 
-/// The rules that results refer to.
-#[derive(Default)]
-struct Rules<'r> {
-    /// By outcome and kind.
-    positions: BTreeMap<(Outcome, &'r str), usize>,
-    rules: Vec<Value>,
-    /// How often a fingerprint occurred.
+/// The results, and what they refer to.
+struct Log<'r> {
+    report: &'r Report<'r>,
+    /// The positions of the rules in the log, by id.
+    rules: HashMap<&'r str, usize>,
+    /// The number of results with the same fingerprint so far.
     seen: HashMap<String, u32>,
+    results: Vec<Value>,
 }
 
-/// The report as a SARIF log.
+/// The parts of a result.
+struct ResultParts<'a> {
+    rule: &'a str,
+    severity: Severity,
+    message: &'a str,
+    /// What the fingerprint is made of, beside the rule.
+    identity: &'a [&'a str],
+    location: Value,
+}
+
+/// Returns the report as a SARIF log.
 pub fn sarif(report: &Report<'_>) -> String {
-    let mut rules = Rules::default();
-    let mut results = Vec::new();
-    for trouble in &report.troubles {
-        results.push(rules.trouble(trouble, &report.policy));
-    }
-    for judgement in &report.judgements {
-        rules.judgement(judgement, &report.policy, &mut results);
-    }
+    let mut log = Log::new(report);
+    report.errors.iter().for_each(|error| log.add_error(error));
+    report.objects.iter().for_each(|object| log.add_object(object));
+    let rules: Vec<Value> = report
+        .rules
+        .iter()
+        .map(|rule| described(rule, report.rules_page))
+        .chain([unreadable_rule(), no_verdict_rule()])
+        .collect();
     let driver = json!({
         "name": "ordinance",
         "semanticVersion": report.version,
-        "informationUri": HELP,
-        "rules": rules.rules,
+        "informationUri": PROJECT,
+        "rules": rules,
     });
-    let log = json!({
+    let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": { "driver": driver },
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "The directory that ordinance ran in." } } },
-            "results": results,
+            "results": log.results,
         }],
     });
-    log.to_string() + "\n"
+    document.to_string() + "\n"
 }
 
-// === impl Rules ===
+// === impl Log ===
 
-impl<'r> Rules<'r> {
-    fn judgement(&mut self, judgement: &'r Judgement<'_>, policy: &str, results: &mut Vec<Value>) {
-        let refused = if judgement.code == 500 { Outcome::Unjudged } else { Outcome::Denied };
-        let refusals = judgement.refusals().into_iter().map(|(field, message)| (refused, field, message));
-        let warnings = judgement.warnings.iter().map(|warning| (Outcome::Warned, "", &**warning));
-        for (outcome, field, message) in refusals.chain(warnings) {
-            results.push(self.finding(judgement, policy, outcome, field, message));
+impl<'r> Log<'r> {
+    fn new(report: &'r Report<'_>) -> Self {
+        let own = report.rules.iter().map(|rule| &*rule.id);
+        let rules = own.chain([UNREADABLE, NO_VERDICT]).enumerate().map(|(at, id)| (id, at)).collect();
+        Self { report, rules, seen: HashMap::new(), results: Vec::new() }
+    }
+
+    fn add_error(&mut self, error: &ReadError<'_>) {
+        let region = json!({ "startLine": error.line, "startColumn": error.column });
+        let result = self.result(&ResultParts {
+            rule: UNREADABLE,
+            severity: Severity::Deny,
+            message: &error.message,
+            identity: &[error.file, &error.message],
+            location: location(error.file, &region),
+        });
+        self.results.push(result);
+    }
+
+    fn add_object(&mut self, checked: &CheckedObject<'_>) {
+        if checked.outcome == Outcome::Failed {
+            let result = self.of_object(checked, NO_VERDICT, Severity::Deny, "", &checked.message.message);
+            self.results.push(result);
+        }
+        for finding in &checked.findings {
+            self.add_finding(checked, finding);
         }
     }
 
-    fn finding(
+    fn add_finding(&mut self, checked: &CheckedObject<'_>, finding: &Finding) {
+        let message = match &*finding.remedy {
+            "" => finding.fact.clone(),
+            remedy => format!("{}. {remedy}", finding.fact),
+        };
+        let mut result = self.of_object(checked, &finding.rule, finding.severity, &finding.field, &message);
+        let fixes: Vec<Value> = finding.fixes.iter().filter_map(|fix| fixed(checked, fix)).collect();
+        if !fixes.is_empty() {
+            result["fixes"] = Value::from(fixes);
+        }
+        self.results.push(result);
+    }
+
+    fn of_object(
         &mut self,
-        judgement: &'r Judgement<'_>,
-        policy: &str,
-        outcome: Outcome,
+        checked: &CheckedObject<'_>,
+        rule: &str,
+        severity: Severity,
         field: &str,
         message: &str,
     ) -> Value {
-        let rule = self.rule(outcome, &judgement.object.kind, policy);
-        let title = judgement.title();
-        let identity = [&judgement.api_version(), &title, field, message];
-        let region = region(&judgement.region(field));
-        let mut result = self.result(&rule, outcome, message, &identity, location(judgement.file, &region));
+        let title = checked.title();
+        let mut result = self.result(&ResultParts {
+            rule,
+            severity,
+            message,
+            identity: &[&checked.api_version(), &title, field, message],
+            location: location(checked.file, &region(&checked.region(field))),
+        });
         result["locations"][0]["logicalLocations"] =
             json!([{ "fullyQualifiedName": title, "kind": "resource" }]);
         result
     }
 
-    fn trouble(&mut self, trouble: &Trouble<'_>, policy: &str) -> Value {
-        let rule = self.rule(Outcome::Unreadable, "", policy);
-        let region = json!({ "startLine": trouble.line, "startColumn": trouble.column });
-        let identity = [trouble.file, &trouble.message];
-        self.result(&rule, Outcome::Unreadable, &trouble.message, &identity, location(trouble.file, &region))
-    }
-
-    fn result(
-        &mut self,
-        rule: &str,
-        outcome: Outcome,
-        message: &str,
-        identity: &[&str],
-        location: Value,
-    ) -> Value {
-        let position = self.rules.iter().position(|known| known["id"] == rule);
+    fn result(&mut self, parts: &ResultParts<'_>) -> Value {
         json!({
-            "ruleId": rule,
-            "ruleIndex": position,
-            "level": outcome.level(),
-            "message": { "text": message },
-            "locations": [location],
-            "partialFingerprints": self.fingerprints(rule, identity),
+            "ruleId": parts.rule,
+            "ruleIndex": self.rules.get(parts.rule),
+            "level": level(parts.severity),
+            "message": { "text": parts.message },
+            "locations": [parts.location],
+            "partialFingerprints": self.fingerprints(parts),
         })
     }
 
-    /// The identifier of a rule, which is listed from now on.
-    fn rule(&mut self, outcome: Outcome, kind: &'r str, policy: &str) -> String {
-        let id = if kind.is_empty() {
-            format!("{policy}/{}", outcome.word())
-        } else {
-            format!("{policy}/{}/{}", kind.to_lowercase(), outcome.word())
-        };
-        let next = self.rules.len();
-        if *self.positions.entry((outcome, kind)).or_insert(next) == next {
-            self.rules.push(described(&id, outcome, kind));
-        }
-        id
-    }
-
-    fn fingerprints(&mut self, rule: &str, identity: &[&str]) -> Value {
+    fn fingerprints(&mut self, parts: &ResultParts<'_>) -> Value {
         let mut digest = Sha256::new();
-        for part in [rule].iter().chain(identity) {
+        for part in [&*self.report.policy, parts.rule].iter().chain(parts.identity) {
             digest.update(part);
             digest.update([0]);
         }
@@ -144,22 +159,44 @@ impl<'r> Rules<'r> {
         let hash = digest.get(..32).unwrap_or_default();
         let count = self.seen.entry(hash.to_owned()).or_insert(0);
         *count += 1;
-        // The only one of which GitHub takes notice is the first.
+        // GitHub reads the first one only.
         json!({ "primaryLocationLineHash": format!("{hash}:{count}"), "ordinance/v1": format!("{hash}:{count}") })
     }
 }
 
-fn described(id: &str, outcome: Outcome, kind: &str) -> Value {
-    let (short, help) = outcome.description(kind);
+fn described(rule: &Rule, page: Option<&str>) -> Value {
+    let mut described = descriptor(&rule.id, &rule.title, &rule.explanation, rule.severity);
+    if let Some(page) = page {
+        described["helpUri"] = Value::from(format!("{page}#{}", rule.id));
+    }
+    described
+}
+
+fn unreadable_rule() -> Value {
+    let help = "The text could not be checked. Render templates first, e.g. by `helm template`.";
+    descriptor(UNREADABLE, "A text that is no Kubernetes object", help, Severity::Deny)
+}
+
+fn no_verdict_rule() -> Value {
+    let help = "The policy ran into a limit or failed. A cluster would deny the object with code 500. The message names the \
+                limit and its setting.";
+    descriptor(NO_VERDICT, "An object on which the policy gives no verdict", help, Severity::Deny)
+}
+
+fn descriptor(id: &str, title: &str, help: &str, severity: Severity) -> Value {
     json!({
         "id": id,
-        "name": id.split('/').map(capitalized).collect::<String>(),
-        "shortDescription": { "text": short },
-        "fullDescription": { "text": format!("{short}. {help}") },
+        "name": id.split(['/', '-']).map(capitalized).collect::<String>(),
+        "shortDescription": { "text": title },
+        "fullDescription": { "text": title },
         "help": { "text": help, "markdown": help },
-        "helpUri": HELP,
-        "defaultConfiguration": { "level": outcome.level() },
-        "properties": { "tags": ["kubernetes", "storage"], "precision": "high", "problem.severity": outcome.severity() },
+        "helpUri": PROJECT,
+        "defaultConfiguration": { "level": level(severity) },
+        "properties": {
+            "tags": ["kubernetes", "storage"],
+            "precision": "high",
+            "problem.severity": problem_severity(severity),
+        },
     })
 }
 
@@ -168,11 +205,56 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Deny => "error",
+        Severity::Warn => "warning",
+        Severity::Note => "note",
+    }
+}
+
+/// The severity in the words of GitHub's code scanning.
+const fn problem_severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Deny => "error",
+        Severity::Warn => "warning",
+        Severity::Note => "recommendation",
+    }
+}
+
+/// A fix as replacements in the object's file. `None` if the file cannot be edited that way.
+fn fixed(checked: &CheckedObject<'_>, fix: &Fix) -> Option<Value> {
+    let patch: Vec<Value> = serde_json::from_str(&fix.patch).ok()?;
+    let changes = Change::of_patch(&patch).ok()?;
+    let splices = splices(checked.text, checked.object, &changes).ok()?;
+    let replacements: Vec<Value> = splices.iter().map(|splice| replacement(checked.text, splice)).collect();
+    let changes = json!([{ "artifactLocation": artifact(checked.file), "replacements": replacements }]);
+    Some(json!({ "description": { "text": fix.title }, "artifactChanges": changes }))
+}
+
+fn replacement(text: &str, splice: &Splice) -> Value {
+    let (line, column) = position(text, splice.at.start);
+    let (end_line, end_column) = position(text, splice.at.end);
+    json!({
+        "deletedRegion": {
+            "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column,
+        },
+        "insertedContent": { "text": splice.text },
+    })
+}
+
+/// Line and column of a byte, both from 1, the column in characters.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
 fn location(file: &str, region: &Value) -> Value {
     json!({ "physicalLocation": { "artifactLocation": artifact(file), "region": region } })
 }
 
-/// A file as a URI: relative to where the command ran, unless it is absolute.
+/// A file as a URI: relative to the working directory, unless it is absolute.
 fn artifact(file: &str) -> Value {
     let relative = file.strip_prefix("./").unwrap_or(file);
     let encoded = utf8_percent_encode(if relative == "-" { "stdin" } else { relative }, PATH);
@@ -189,50 +271,4 @@ fn region(region: &Region) -> Value {
         "endLine": region.end_line,
         "endColumn": region.end_column,
     })
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Denied => "denied",
-            Self::Unjudged => "unjudged",
-            Self::Warned => "warned",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    const fn level(self) -> &'static str {
-        if matches!(self, Self::Warned) { "warning" } else { "error" }
-    }
-
-    /// In the words of code scanning.
-    const fn severity(self) -> &'static str {
-        if matches!(self, Self::Warned) { "warning" } else { "error" }
-    }
-
-    /// What it means, and what to do about it.
-    fn description(self, kind: &str) -> (String, &'static str) {
-        match self {
-            Self::Denied => (
-                format!("A {kind} that the cluster would refuse"),
-                "The admission webhook denies this object with this message: it would let files be overwritten. The \
-                 message names the other object where there is one, and how to get to yes.",
-            ),
-            Self::Unjudged => (
-                format!("A {kind} on which there is no verdict"),
-                "The policy ran out of what it may use, or failed; in a cluster the object would be refused with code \
-                 500. The message names the limit and the setting.",
-            ),
-            Self::Warned => (
-                format!("A {kind} that the cluster would take with a warning"),
-                "The admission webhook lets this object in and says this to whoever applies it.",
-            ),
-            Self::Unreadable => (
-                "Text that is no Kubernetes object".to_owned(),
-                "It could not be judged. Templates have to be rendered first, e.g. by `helm template`.",
-            ),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What each form of a report says.
 
 use super::*;
+use ordinance_contract::Fix;
 use serde_json::json;
 
 const TEXT: &str = "# two volumes\napiVersion: v1\nkind: PersistentVolume\nmetadata:\n  name: pv2\nspec:\n  nfs:\n    server: 10.0.0.5\n    path: /srv/www\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  template:\n    spec:\n      containers:\n      - name: web\n        volumeMounts:\n        - name: data\n          mountPath: /data\n        - {name: more, mountPath: /more}\n";
@@ -9,29 +10,68 @@ fn objects() -> Vec<Manifest> {
     ordinance_manifests::read(TEXT, "default").into_iter().collect::<Result<_, _>>().expect("readable")
 }
 
+fn finding(rule: &str, severity: Severity, field: &str, fact: &str, remedy: &str) -> Finding {
+    Finding {
+        rule: rule.to_owned(),
+        severity,
+        field: field.to_owned(),
+        fact: fact.to_owned(),
+        remedy: remedy.to_owned(),
+        related: Vec::new(),
+        fixes: Vec::new(),
+    }
+}
+
+fn rule(id: &str, severity: Severity) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        title: "A title".to_owned(),
+        severity,
+        setting: String::new(),
+        annotations: Vec::new(),
+        explanation: "An **explanation**.".to_owned(),
+    }
+}
+
 fn report(objects: &[Manifest]) -> Report<'_> {
     let fact = "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on one directory overwrite each other's files";
-    let message = format!("{fact}. Give pv2 a directory of its own, e.g. /srv/www-pv2");
     let env =
         json!({"name": "ORDINANCE_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
     let container = "/spec/template/spec/containers/0";
-    let denied = Judgement {
-        allowed: false,
-        code: 403,
-        message: message.clone(),
-        causes: vec![Cause { field: "spec.nfs.path".to_owned(), message }],
-        ..fine("v.yaml", &objects[0])
+    let shared = Finding {
+        fixes: vec![Fix {
+            title: "Move it".to_owned(),
+            patch: r#"[{"op":"add","path":"/spec/nfs/readOnly","value":true}]"#.to_owned(),
+        }],
+        ..finding(
+            "shared-export",
+            Severity::Deny,
+            "spec.nfs.path",
+            fact,
+            "Give pv2 a directory of its own, e.g. /srv/www-pv2",
+        )
     };
-    let patched = Judgement {
-        warnings: vec!["volume \"data\": each replica's files are elsewhere from now on".to_owned()],
+    let denied = CheckedObject {
+        outcome: Outcome::Denied,
+        patch: Vec::new(),
+        ..with_findings(vec![shared], "v.yaml", &objects[0])
+    };
+    let warning = finding(
+        "unisolated-mount",
+        Severity::Warn,
+        "spec.template.spec.containers[0].volumeMounts[0].subPathExpr",
+        "volume \"data\": each replica's files are elsewhere from now on",
+        "",
+    );
+    let patched = CheckedObject {
         patch: vec![
             json!({"op": "add", "path": format!("{container}/env"), "value": [env]}),
             json!({"op": "add", "path": format!("{container}/volumeMounts/0/subPathExpr"), "value": "$(ORDINANCE_POD_NAME)"}),
             json!({"op": "add", "path": format!("{container}/volumeMounts/1/subPathExpr"), "value": "$(ORDINANCE_POD_NAME)"}),
         ],
-        ..fine("v.yaml", &objects[1])
+        ..with_findings(vec![warning], "v.yaml", &objects[1])
     };
-    let trouble = Trouble {
+    let error = ReadError {
         file: "b <&>\u{1b}.yaml",
         text: "a: 1\n  b: 2\n",
         line: 2,
@@ -39,26 +79,31 @@ fn report(objects: &[Manifest]) -> Report<'_> {
         message: "mapping values are not allowed in this context".to_owned(),
     };
     Report {
-        judgements: vec![denied, patched],
-        troubles: vec![trouble],
+        objects: vec![denied, patched],
+        errors: vec![error],
         skipped: 3,
         policy: "storage".to_owned(),
         version: "0.1.0".to_owned(),
+        rules: vec![rule("shared-export", Severity::Deny), rule("unisolated-mount", Severity::Warn)],
+        rules_page: Some("https://example.com/rules.md"),
     }
 }
 
-fn fine<'a>(file: &'a str, object: &'a Manifest) -> Judgement<'a> {
-    Judgement {
+fn fine<'a>(file: &'a str, object: &'a Manifest) -> CheckedObject<'a> {
+    with_findings(Vec::new(), file, object)
+}
+
+fn with_findings<'a>(findings: Vec<Finding>, file: &'a str, object: &'a Manifest) -> CheckedObject<'a> {
+    CheckedObject {
         file,
         text: TEXT,
         object,
         name: (&*object.scope.name).into(),
-        allowed: true,
-        code: 200,
-        message: String::new(),
-        causes: Vec::new(),
-        warnings: Vec::new(),
+        outcome: Outcome::Admitted,
+        message: Message::of(&findings),
+        findings,
         patch: Vec::new(),
+        migration: Vec::new(),
     }
 }
 
@@ -83,12 +128,16 @@ fn json_has_every_object_with_its_place() {
     );
     assert_eq!((&told["results"][0]["line"], &told["results"][1]["line"]), (&json!(2), &json!(11)));
     assert_eq!(told["errors"][0]["column"], 4);
+    let finding = &told["results"][0]["findings"][0];
+    assert_eq!((&finding["rule"], &finding["severity"], &finding["line"]), (&json!("shared-export"), &json!("deny"), &json!(9)));
+    assert_eq!(finding["fixes"][0]["patch"][0]["path"], "/spec/nfs/readOnly");
+    assert_eq!(told["results"][0]["message"], told["results"][0]["causes"][0]["message"]);
 }
 
 #[test]
 fn text_shows_the_lines_what_is_wrong_and_what_to_do() {
     let objects = objects();
-    let told = text(&report(&objects), Look::default());
+    let told = text(&report(&objects), Style::default());
     same(&told, "report.txt", include_str!("testdata/report.txt"));
 }
 
@@ -97,19 +146,19 @@ fn a_line_that_nobody_can_read_is_named_and_not_shown() {
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "x": "é".repeat(5000)});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [set, set]}).to_string();
     let objects: Vec<Manifest> = ordinance_manifests::read(&list, "shop").into_iter().flatten().collect();
-    let warned = |object| Judgement {
+    let careful = || vec![finding("a-rule", Severity::Warn, "", "careful", "Take care")];
+    let warned = |object| CheckedObject {
         text: &list,
-        warnings: vec!["careful. Take care".to_owned()],
         patch: vec![json!({"op": "add", "path": "/spec", "value": {"a": 1}})],
-        ..fine("l.json", object)
+        ..with_findings(careful(), "l.json", object)
     };
-    let judgements = objects.iter().map(warned).collect();
-    let trouble =
-        Trouble { file: "l.json", text: &list, line: 1, column: 7000, message: "a fault".to_owned() };
-    let report = Report { judgements, troubles: vec![trouble], ..Report::default() };
-    let told = text(&report, Look::default());
+    let error =
+        ReadError { file: "l.json", text: &list, line: 1, column: 7000, message: "a fault".to_owned() };
+    let report =
+        Report { objects: objects.iter().map(warned).collect(), errors: vec![error], ..Report::default() };
+    let told = text(&report, Style::default());
     assert!(told.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{told}");
-    let named = "warning: careful\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
+    let named = "warning: careful [a-rule]\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
     assert!(told.contains(named), "{told}");
     assert!(told.contains("\n = /spec: {\"a\":1}\n"), "{told}");
     assert!(told.len() < 2000, "{}", told.len());
@@ -118,18 +167,18 @@ fn a_line_that_nobody_can_read_is_named_and_not_shown() {
 #[test]
 fn quiet_text_says_only_what_is_wrong_and_verbose_text_also_what_is_fine() {
     let objects = objects();
-    let quiet = text(&report(&objects), Look { verbosity: Verbosity::Quiet, ..Look::default() });
+    let quiet = text(&report(&objects), Style { verbosity: Verbosity::Quiet, ..Style::default() });
     assert!(!quiet.contains("warning") && !quiet.contains("judged") && quiet.contains("error: "), "{quiet}");
-    let fine = Report { judgements: vec![fine("v.yaml", &objects[1])], ..Report::default() };
-    let verbose = text(&fine, Look { verbosity: Verbosity::Verbose, ..Look::default() });
+    let fine = Report { objects: vec![fine("v.yaml", &objects[1])], ..Report::default() };
+    let verbose = text(&fine, Style { verbosity: Verbosity::Verbose, ..Style::default() });
     assert_eq!(verbose, "ok: StatefulSet shop/web (v.yaml:11)\n\n1 object judged, nothing denied\n");
 }
 
 #[test]
 fn colours_are_there_when_they_are_wanted() {
     let objects = objects();
-    let coloured = text(&report(&objects), Look { is_coloured: true, ..Look::default() });
-    assert!(coloured.contains("\u{1b}[") && !text(&report(&objects), Look::default()).contains('\u{1b}'));
+    let coloured = text(&report(&objects), Style { is_coloured: true, ..Style::default() });
+    assert!(coloured.contains("\u{1b}[") && !text(&report(&objects), Style::default()).contains('\u{1b}'));
 }
 
 #[test]
@@ -151,12 +200,19 @@ fn sarif_points_at_fields_and_names_rules() {
     let log: Value = serde_json::from_str(&sarif(&report(&objects))).expect("JSON");
     let run = &log["runs"][0];
     let denied = &run["results"][1];
-    assert_eq!(denied["ruleId"], "storage/persistentvolume/denied");
+    assert_eq!(denied["ruleId"], "shared-export");
     let rule = &run["tool"]["driver"]["rules"][denied["ruleIndex"].as_u64().expect("a position") as usize];
     assert_eq!(rule["id"], denied["ruleId"]);
+    assert_eq!(rule["help"]["markdown"], "An **explanation**.");
+    assert_eq!(rule["helpUri"], "https://example.com/rules.md#shared-export");
     let place = &denied["locations"][0]["physicalLocation"];
     assert_eq!(place["region"], json!({"startLine": 9, "startColumn": 5, "endLine": 9, "endColumn": 19}));
     assert_eq!(place["artifactLocation"], json!({"uri": "v.yaml", "uriBaseId": "%SRCROOT%"}));
+    let fix = &denied["fixes"][0];
+    assert_eq!(fix["description"]["text"], "Move it");
+    let replacement = &fix["artifactChanges"][0]["replacements"][0];
+    assert_eq!(replacement["insertedContent"]["text"], "    readOnly: true\n");
+    assert_eq!(replacement["deletedRegion"]["startLine"], 10);
     let strange = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
     assert_eq!(strange, "b%20%3C%26%3E%1B.yaml");
 }
@@ -166,7 +222,7 @@ fn fingerprints_stay_while_lines_move_and_differ_between_results() {
     let fingerprints = |text: &str| -> Vec<Value> {
         let moved: Vec<Manifest> = ordinance_manifests::read(text, "default").into_iter().flatten().collect();
         let mut report = report(&moved);
-        report.judgements.iter_mut().for_each(|judgement| judgement.text = "");
+        report.objects.iter_mut().for_each(|object| object.text = "");
         let log: Value = serde_json::from_str(&sarif(&report)).expect("JSON");
         let results = log["runs"][0]["results"].as_array().expect("results").clone();
         results.into_iter().map(|result| result["partialFingerprints"].clone()).collect()
@@ -181,10 +237,4 @@ fn junit_has_a_suite_for_each_file_and_a_case_for_each_object() {
     let objects = objects();
     let told = junit(&report(&objects));
     same(&told, "report.xml", include_str!("testdata/report.xml"));
-}
-
-#[test]
-fn a_message_ends_where_its_remedy_begins() {
-    assert_eq!(fact_and_remedy("a: b. Do c, e.g. d. Or e"), ("a: b", Some("Do c, e.g. d. Or e")));
-    assert_eq!(fact_and_remedy("a, e.g. b"), ("a, e.g. b", None));
 }

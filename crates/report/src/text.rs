@@ -1,60 +1,62 @@
-//! For people: the offending lines with what is wrong with them, as a compiler shows it, and what to do below.
+//! The report for people: the lines at fault as a compiler shows them, and what to do.
 
-use crate::{Judgement, Report, Summary, Trouble, fact_and_remedy, plain};
+use crate::{CheckedObject, Outcome, ReadError, Report, Summary, printable};
+use ordinance_contract::{Finding, Severity};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{Change, Splice, splices};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 
-/// How it looks.
+/// The style of a text report.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
-    /// Whether it is coloured.
+pub struct Style {
+    /// True for ANSI colours.
     pub is_coloured: bool,
-    /// How much is said.
+    /// How much the report says.
     pub verbosity: Verbosity,
 }
 
-/// How much is said.
+/// How much a report says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Only what is wrong.
+    /// Denials and errors only.
     Quiet,
-    /// Also warnings and what is changed, and how many there were.
+    /// Also warnings, changes, and a summary.
     #[default]
     Normal,
-    /// Also what is fine.
+    /// Also notes, and the objects without findings.
     Verbose,
 }
 
-/// Lines of a region that are shown; of a longer one the first.
+/// Lines shown of a region; a longer region is cut.
 const LINES: usize = 8;
 
-/// Bytes of a line in which additions are shown: it is shown whole.
+/// Bytes of a line in which additions are shown, since such a line is shown whole.
 const PATCHED_LINE: usize = 400;
 
-/// Bytes of a line that is shown, before and behind what it is shown for: those that are longer nobody can read.
+/// Bytes of a line before and after the region that is shown; longer lines are named but not shown.
 const LINE: usize = 2048;
 
-/// The whole report.
-pub fn text(report: &Report<'_>, look: Look) -> String {
+/// Returns the report as text.
+pub fn text(report: &Report<'_>, style: Style) -> String {
     let drawing = Drawing {
-        renderer: if look.is_coloured { Renderer::styled() } else { Renderer::plain() },
-        verbosity: look.verbosity,
+        renderer: if style.is_coloured { Renderer::styled() } else { Renderer::printable() },
+        verbosity: style.verbosity,
     };
     let mut out = String::new();
-    for trouble in &report.troubles {
-        drawing.trouble(trouble, &mut out);
+    for error in &report.errors {
+        drawing.error(error, &mut out);
     }
-    out.extend(drawing.judgements(&report.judgements));
-    if look.verbosity > Verbosity::Quiet {
-        out.push_str(&summary(report.summary(), report.troubles.len()));
+    out.extend(drawing.objects(&report.objects));
+    if style.verbosity > Verbosity::Quiet {
+        out.push_str(&summary(report.summary(), report.errors.len()));
     }
     out
 }
 
-/// The last line.
-fn summary(summary: Summary, troubles: usize) -> String {
+/// The last line of the report.
+fn summary(summary: Summary, errors: usize) -> String {
     let Summary { objects, skipped, denied, warned, patched } = summary;
     let mut parts = vec![format!("{} judged", counted(objects, "object"))];
     let more = [
@@ -62,10 +64,10 @@ fn summary(summary: Summary, troubles: usize) -> String {
         (warned, "with warnings"),
         (patched, "changed at admission"),
         (skipped, "of other kinds passed over"),
-        (troubles as u64, "unreadable"),
+        (errors as u64, "unreadable"),
     ];
     parts.extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    if denied == 0 && troubles == 0 {
+    if denied == 0 && errors == 0 {
         parts.insert(1, "nothing denied".to_owned());
     }
     parts.join(", ") + "\n"
@@ -80,12 +82,12 @@ struct Drawing {
     verbosity: Verbosity,
 }
 
-/// Whole lines of a text.
+/// A range of whole lines of a text.
 struct Window<'t> {
     text: &'t str,
-    /// Where it begins, in bytes.
+    /// The offset of its first byte in the whole text.
     offset: usize,
-    /// Its first line, from 1.
+    /// The number of its first line, from 1.
     line: usize,
 }
 
@@ -97,132 +99,149 @@ impl Drawing {
         out.push_str("\n\n");
     }
 
-    fn trouble(&self, trouble: &Trouble<'_>, out: &mut String) {
-        let title = Level::ERROR.primary_title(&trouble.message);
-        let Some(window) = Window::of_line(trouble.text, trouble.line) else {
-            let origin = origin(trouble.file, trouble.line, trouble.column);
+    fn error(&self, error: &ReadError<'_>, out: &mut String) {
+        let title = Level::ERROR.primary_title(&error.message);
+        let Some(window) = Window::of_line(error.text, error.line) else {
+            let origin = origin(error.file, error.line, error.column);
             return self.draw(&[title.element(origin)], out);
         };
-        let column = usize::try_from(trouble.column).unwrap_or(1).saturating_sub(1);
+        let column = usize::try_from(error.column).unwrap_or(1).saturating_sub(1);
         let at = window.text.char_indices().nth(column).map_or(window.text.trim_end().len(), |(at, _)| at);
         let length = window.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         let snippet =
-            window.snippet(plain(trouble.file)).annotation(AnnotationKind::Primary.span(at..at + length));
+            window.snippet(printable(error.file)).annotation(AnnotationKind::Primary.span(at..at + length));
         self.draw(&[title.element(snippet)], out);
     }
 
-    /// Each by itself, side by side: to find its lines, its manifest is read once more.
-    fn judgements(&self, judgements: &[Judgement<'_>]) -> Vec<String> {
-        let shown = |judgement| {
+    /// Draws the objects in parallel: to find its lines, the manifest of each is read again.
+    fn objects(&self, objects: &[CheckedObject<'_>]) -> Vec<String> {
+        let shown = |checked| {
             let mut out = String::new();
-            self.judgement(judgement, &mut out);
+            self.object(checked, &mut out);
             out
         };
-        judgements.par_iter().map(shown).collect()
+        objects.par_iter().map(shown).collect()
     }
 
-    fn judgement(&self, judgement: &Judgement<'_>, out: &mut String) {
-        for (field, message) in judgement.refusals() {
-            self.draw(&[found(judgement, Level::ERROR, field, message)], out);
+    fn object(&self, checked: &CheckedObject<'_>, out: &mut String) {
+        if checked.outcome == Outcome::Failed {
+            self.draw(&[group(checked, Level::ERROR, "", &checked.message.message, "")], out);
         }
-        if self.verbosity == Verbosity::Quiet {
-            return;
+        for finding in checked.findings_of(Severity::Deny) {
+            self.draw(&[found(checked, Level::ERROR, finding)], out);
         }
-        let fix = fix(judgement);
-        let (last, others) = match judgement.warnings.split_last() {
-            Some((last, others)) => (Some(last), others),
-            None => (None, &[][..]),
-        };
-        for warning in others {
-            self.draw(&[found(judgement, Level::WARNING, "", warning)], out);
+        if self.verbosity > Verbosity::Quiet {
+            self.remarks(checked, out);
         }
-        let last = last.map(|warning| found(judgement, Level::WARNING, "", warning));
-        let title = || found(judgement, Level::NOTE, "", "is changed at admission");
-        let groups: Vec<Group<'_>> = match (last, fix) {
-            (Some(last), fix) => [last].into_iter().chain(fix).collect(),
-            (None, Some(fix)) => vec![title(), fix],
-            (None, None) => return self.fine(judgement, out),
-        };
-        self.draw(&groups, out);
     }
 
-    /// What nothing else is said of.
-    fn fine(&self, judgement: &Judgement<'_>, out: &mut String) {
-        if self.verbosity == Verbosity::Verbose && judgement.allowed {
-            out.push_str(&format!("ok: {} ({})\n\n", judgement.title(), judgement.place()));
+    /// Draws warnings and notes; the change at admission belongs to the last one.
+    fn remarks(&self, checked: &CheckedObject<'_>, out: &mut String) {
+        let is_verbose = self.verbosity == Verbosity::Verbose;
+        let notes = checked.findings_of(Severity::Note).filter(|_| is_verbose);
+        let remarks = checked
+            .findings_of(Severity::Warn)
+            .map(|finding| found(checked, Level::WARNING, finding))
+            .chain(notes.map(|finding| found(checked, Level::NOTE, finding)));
+        let mut remarks: Vec<Group<'_>> = remarks.collect();
+        let fix = fix(checked);
+        let Some(last) = remarks.pop() else {
+            return match fix {
+                Some(fix) => {
+                    let title = group(checked, Level::NOTE, "", "is changed at admission", "");
+                    self.draw(&[title, fix], out);
+                }
+                None => self.without_findings(checked, out),
+            };
+        };
+        for remark in remarks {
+            self.draw(&[remark], out);
+        }
+        self.draw(&[last].into_iter().chain(fix).collect::<Vec<_>>(), out);
+    }
+
+    fn without_findings(&self, checked: &CheckedObject<'_>, out: &mut String) {
+        if self.verbosity == Verbosity::Verbose && checked.is_admitted() {
+            out.push_str(&format!("ok: {} ({})\n\n", checked.title(), checked.place()));
         }
     }
 }
 
-/// A place whose line is not shown; a file of which nothing could be read has no lines either.
+/// A place whose line is not shown. A file that could not be read at all has no lines.
 fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     match (line, column) {
-        (1, 1) => Origin::path(plain(file)),
-        (line, column) => Origin::path(plain(file)).line(number(line)).char_column(number(column)),
+        (1, 1) => Origin::path(printable(file)),
+        (line, column) => Origin::path(printable(file)).line(number(line)).char_column(number(column)),
     }
 }
 
 /// A finding at its field.
-fn found<'r>(
-    judgement: &'r Judgement<'_>,
+fn found<'r>(checked: &'r CheckedObject<'_>, level: Level<'static>, finding: &'r Finding) -> Group<'r> {
+    let title = format!("{} [{}]", finding.fact, finding.rule);
+    group(checked, level, &finding.field, title, &finding.remedy)
+}
+
+/// A text at a field, with what to do about it.
+fn group<'r>(
+    checked: &'r CheckedObject<'_>,
     level: Level<'static>,
     field: &str,
-    message: &'r str,
+    title: impl Into<Cow<'r, str>>,
+    remedy: &'r str,
 ) -> Group<'r> {
-    let (fact, remedy) = fact_and_remedy(message);
-    let region = judgement.region(field);
-    let group = level.primary_title(fact);
-    let group = match Window::around(judgement.text, &region.bytes, region.line) {
-        Some(window) => group.element(pointed(judgement, &window, &region.bytes)),
+    let region = checked.region(field);
+    let group = level.primary_title(title);
+    let group = match Window::around(checked.text, &region.bytes, region.line) {
+        Some(window) => group.element(pointed(checked, &window, &region.bytes)),
         None => group
-            .element(origin(judgement.file, region.line, region.column))
-            .element(Level::NOTE.message(judgement.title())),
+            .element(origin(checked.file, region.line, region.column))
+            .element(Level::NOTE.message(checked.title())),
     };
     match remedy {
-        Some(remedy) => group.element(Level::HELP.message(remedy)),
-        None => group,
+        "" => group,
+        remedy => group.element(Level::HELP.message(remedy)),
     }
 }
 
-/// The lines of a region, with the object whose it is.
+/// The lines of a region, labelled with the object.
 fn pointed<'r>(
-    judgement: &'r Judgement<'_>,
+    checked: &'r CheckedObject<'_>,
     window: &Window<'r>,
     bytes: &Range<usize>,
 ) -> Snippet<'r, Annotation<'r>> {
     let end = window.text.split_inclusive('\n').take(LINES).map(str::len).sum::<usize>();
     let bytes = window.within(bytes);
     let span = bytes.start..bytes.end.min(window.text.get(..end).unwrap_or_default().trim_end().len());
-    let annotation = AnnotationKind::Primary.span(span).label(judgement.title());
-    window.snippet(plain(judgement.file)).annotation(annotation)
+    let annotation = AnnotationKind::Primary.span(span).label(checked.title());
+    window.snippet(printable(checked.file)).annotation(annotation)
 }
 
-/// What the patch adds, in its place and as it would be written there.
-fn fix<'r>(judgement: &'r Judgement<'_>) -> Option<Group<'r>> {
-    if !judgement.is_patched() {
+/// The additions of the patch, each in its place and as it would be written there.
+fn fix<'r>(checked: &'r CheckedObject<'_>) -> Option<Group<'r>> {
+    if !checked.is_patched() {
         return None;
     }
     let title = Level::HELP.secondary_title("at admission it becomes");
-    if let Some(patched) = additions(judgement).and_then(|additions| patched(judgement, additions)) {
+    if let Some(patched) = additions(checked).and_then(|additions| patched(checked, additions)) {
         return Some(title.element(patched));
     }
-    let operations = judgement.patch.iter().map(|operation| {
+    let operations = checked.patch.iter().map(|operation| {
         let path = operation["path"].as_str().unwrap_or_default();
         Level::NOTE.no_name().message(format!("{path}: {}", operation["value"]))
     });
     Some(title.elements(operations))
 }
 
-/// The lines that additions go to, with them; none if the lines can't be shown.
-fn patched<'r>(judgement: &'r Judgement<'_>, additions: Vec<Splice>) -> Option<Snippet<'r, Patch<'r>>> {
+/// The lines that additions go to, with the additions; `None` if the lines cannot be shown.
+fn patched<'r>(checked: &'r CheckedObject<'_>, additions: Vec<Splice>) -> Option<Snippet<'r, Patch<'r>>> {
     let start = additions.first()?.at.start;
     let end = additions.iter().map(|addition| addition.at.end).max()?;
-    let before = judgement.text.get(judgement.object.bytes.start..start).unwrap_or_default();
-    let line = judgement.object.line + before.matches('\n').count() as u64;
-    let window = Window::around(judgement.text, &(start..end), line)?;
+    let before = checked.text.get(checked.object.bytes.start..start).unwrap_or_default();
+    let line = checked.object.line + before.matches('\n').count() as u64;
+    let window = Window::around(checked.text, &(start..end), line)?;
     let is_short = |addition: &Splice| {
-        let line = Window::around(judgement.text, &addition.at, 0);
+        let line = Window::around(checked.text, &addition.at, 0);
         line.is_some_and(|line| line.text.len() <= PATCHED_LINE)
     };
     if !additions.iter().all(is_short) {
@@ -230,17 +249,17 @@ fn patched<'r>(judgement: &'r Judgement<'_>, additions: Vec<Splice>) -> Option<S
     }
     let patch = |Splice { at, text }| Patch::new(window.within(&at), text);
     let patches: Vec<Patch<'_>> = additions.into_iter().map(patch).collect();
-    Some(window.snippet(plain(judgement.file)).patches(patches))
+    Some(window.snippet(printable(checked.file)).patches(patches))
 }
 
-/// What a judgement's patch changes in the text, if all of it can be shown.
-fn additions(judgement: &Judgement<'_>) -> Option<Vec<Splice>> {
-    let changes = Change::of_patch(&judgement.patch).ok()?;
-    let splices = splices(judgement.text, judgement.object, &changes).ok()?;
-    Some(merged(splices.into_iter().map(|splice| behind(judgement.text, splice)).collect()))
+/// The changes of the patch in the text, if all of them can be shown.
+fn additions(checked: &CheckedObject<'_>) -> Option<Vec<Splice>> {
+    let changes = Change::of_patch(&checked.patch).ok()?;
+    let splices = splices(checked.text, checked.object, &changes).ok()?;
+    Some(merged(splices.into_iter().map(|splice| behind(checked.text, splice)).collect()))
 }
 
-/// Lines that are added before one are shown behind the one before it.
+/// Moves an addition before a line to the end of the line before it, where it is easier to read.
 fn behind(text: &str, splice: Splice) -> Splice {
     let before = text.get(..splice.at.start).unwrap_or_default();
     let (Some(line), true, Some(before)) =
@@ -252,7 +271,7 @@ fn behind(text: &str, splice: Splice) -> Splice {
     Splice { at: end..end, text: format!("\n{line}").replace('\r', "") }
 }
 
-/// Additions at one place as one.
+/// Joins additions at the same place.
 fn merged(additions: Vec<Splice>) -> Vec<Splice> {
     let mut merged: Vec<Splice> = Vec::new();
     for addition in additions {
@@ -267,7 +286,7 @@ fn merged(additions: Vec<Splice>) -> Vec<Splice> {
 // === impl Window ===
 
 impl<'t> Window<'t> {
-    /// The lines that a region is in, unless they are too long.
+    /// The lines that contain a region, unless they are too long.
     fn around(text: &'t str, bytes: &Range<usize>, line: u64) -> Option<Self> {
         let offset = line_start(text, bytes.start)?;
         let end = line_end(text, bytes.end)?;
@@ -275,7 +294,7 @@ impl<'t> Window<'t> {
         Some(Self { text: text.get(offset..end)?, offset, line })
     }
 
-    /// One line, if it is there and not too long.
+    /// One line, if it exists and is not too long.
     fn of_line(text: &'t str, line: u64) -> Option<Self> {
         let number = usize::try_from(line).ok()?;
         let line = text.split('\n').nth(number.checked_sub(1)?).filter(|_| !text.is_empty())?;
@@ -292,7 +311,7 @@ impl<'t> Window<'t> {
     }
 }
 
-/// Where the line of a position begins, if that is near.
+/// The start of the line at a position, if it is near.
 fn line_start(text: &str, at: usize) -> Option<usize> {
     let from = at.saturating_sub(LINE);
     let before = text.as_bytes().get(from..at)?;
@@ -300,7 +319,7 @@ fn line_start(text: &str, at: usize) -> Option<usize> {
     end.map(|end| from + end + 1).or_else(|| (from == 0).then_some(0))
 }
 
-/// Where the line of a position ends, if that is near.
+/// The end of the line at a position, if it is near.
 fn line_end(text: &str, at: usize) -> Option<usize> {
     let after = text.as_bytes().get(at..)?;
     let near = &after[..after.len().min(LINE)];

@@ -2,7 +2,7 @@
 //!
 //! Errors are told apart by their types and statuses, never by their texts.
 
-use crate::review::one_line;
+use ordinance_contract::one_line;
 use kube::runtime::watcher;
 use std::error::Error;
 use std::fmt;

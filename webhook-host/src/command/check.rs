@@ -1,8 +1,8 @@
-//! `ordinance check`: manifests judged as one cluster, before anything reaches one.
+//! `ordinance check`: reviews manifests as one cluster, before they reach a real one.
 //!
-//! Each object is a CREATE, in the order of the input: the mutating review, and of what that makes the validating one,
-//! both by the server's own judge. What is let in holds its keys for those after it; claims are there from the start.
-//! What is to be added to them can be written where they are kept.
+//! Each object is a CREATE, in the order of the input: the mutating review, then the validating review of the patched
+//! object, both by the server's own code. An admitted object is indexed for those after it. `--fix` writes patches and
+//! fixes into the files.
 
 mod fix;
 mod input;
@@ -18,10 +18,10 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use input::Input;
 use judging::Judging;
-use ordinance_report::{Look, Report, Verbosity, json, junit, sarif, text};
+use ordinance_report::{Outcome, Report, Style, Verbosity, json, junit, sarif, text};
 use progress::Progress;
 
-/// Judge manifests as a cluster would that they are applied to
+/// Check manifests as the webhooks would
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,21 +34,20 @@ Examples:
   ordinance check --fix deploy/
   helm template shop ./chart | ordinance check --fix - | kubectl apply -f -
 
-Each object is judged as one that is created, in the order given; objects of kinds that the
-policy does not know are counted and passed over. Directories are searched for *.yaml, *.yml and
-*.json.
+Each object is reviewed as a new one, in the order given. Objects of kinds that the policy does
+not review are counted and skipped. Directories are searched for *.yaml, *.yml and *.json.
 
---fix writes what the cluster would add at admission, and the expression that a message proposes
-for a fixed sub-path; every other byte stays. What is piped in goes to stdout, and what is told
-of it to stderr. An object with metadata.uid exists already: of it nothing is written, but how
-to migrate it is told. With --fix and --diff the exit code is that of what remains.
+--fix writes the patch of each admitted object, and the first fix of each denial; every other
+byte stays. Input from stdin is written to stdout, and the report to stderr. An object with
+metadata.uid is stored already: --fix does not change it, but prints how to migrate it. With
+--fix and --diff the exit code is that of the remaining findings.
 
 Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
 pub(super) struct CheckArgs {
-    /// How to tell what was found
+    /// The format of the report
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: Output,
-    /// Write what is to be added into the files
+    /// Write patches and fixes into the files
     #[arg(long, env = "ORDINANCE_FIX", hide_env = true, value_parser = BoolishValueParser::new())]
     fix: bool,
     /// Show what --fix would write, as a unified diff, and write nothing
@@ -58,17 +57,17 @@ pub(super) struct CheckArgs {
     given: GivenArgs,
 }
 
-/// How to tell what was found.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Output {
-    /// The lines in question, what is wrong with them and what to do
+    /// The lines at fault, what is wrong and what to do
     #[default]
     Text,
     /// For scripts: one object with results, errors and a summary
     Json,
     /// For code scanning: SARIF 2.1.0
     Sarif,
-    /// For continuous integration: a suite for each file, a case for each object
+    /// For continuous integration: a suite per file, a case per object
     Junit,
 }
 
@@ -84,7 +83,7 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
     })
 }
 
-/// Reads and judges what is named, and goes on with what was found.
+/// Reads and reviews the input, and passes the report on.
 pub(super) fn reported<T>(
     given: &GivenArgs,
     judged: &Judged,
@@ -104,7 +103,7 @@ fn read(given: &GivenArgs, judged: &Judged, common: CommonArgs) -> (Progress, In
     if input.is_empty() && !common.quiet {
         progress.end();
         output::note(
-            "there is no object in what was given; of directories *.yaml, *.yml and *.json are read",
+            "the input contains no object; in directories, *.yaml, *.yml and *.json are read",
         );
     }
     (progress, input)
@@ -112,19 +111,19 @@ fn read(given: &GivenArgs, judged: &Judged, common: CommonArgs) -> (Progress, In
 
 fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
     match output {
-        Output::Text => text(report, common.look(common.color.on_stdout())),
+        Output::Text => text(report, common.style(common.color.on_stdout())),
         Output::Json => json(report),
         Output::Sarif => sarif(report),
         Output::Junit => junit(report),
     }
 }
 
-/// How a run ends that found this.
+/// The exit code of a report.
 pub(super) fn exit(report: &Report<'_>) -> Exit {
-    let is_unjudged = report.judgements.iter().any(|judgement| judgement.code == 500);
-    if is_unjudged || !report.troubles.is_empty() {
+    let is_unjudged = report.objects.iter().any(|object| object.outcome == Outcome::Failed);
+    if is_unjudged || !report.errors.is_empty() {
         Exit::Unjudged
-    } else if report.judgements.iter().all(|judgement| judgement.allowed) {
+    } else if report.objects.iter().all(|object| object.is_admitted()) {
         Exit::Fine
     } else {
         Exit::Refused
@@ -134,7 +133,7 @@ pub(super) fn exit(report: &Report<'_>) -> Exit {
 // === impl CheckArgs ===
 
 impl CheckArgs {
-    /// Why this can't be run.
+    /// Returns why these arguments cannot be combined.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         if let Some(why) = self.given.conflict() {
             return Some(why);
@@ -146,7 +145,7 @@ impl CheckArgs {
         }
     }
 
-    /// Whether stdout is for a text, so that nothing else may be written there.
+    /// Returns true if stdout is reserved for manifests or a diff.
     fn takes_stdout(&self) -> bool {
         self.diff || self.fix && self.given.reads_stdin()
     }
@@ -155,13 +154,13 @@ impl CheckArgs {
 // === impl CommonArgs ===
 
 impl CommonArgs {
-    /// How a report looks.
-    fn look(self, is_coloured: bool) -> Look {
+    /// The style of a text report.
+    fn style(self, is_coloured: bool) -> Style {
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        Look { is_coloured, verbosity }
+        Style { is_coloured, verbosity }
     }
 }

@@ -6,8 +6,20 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// Every command that has a manual page: clap can't be asked for them while they are defined.
-pub(super) const COMMANDS: [&str; 10] =
-    ["check", "serve", "review", "map", "certs", "schema", "version", "component", "completions", "man"];
+pub(super) const COMMANDS: [&str; 12] = [
+    "check",
+    "serve",
+    "review",
+    "map",
+    "explain",
+    "certs",
+    "webhooks",
+    "schema",
+    "version",
+    "component",
+    "completions",
+    "man",
+];
 
 /// Print completions for a shell
 #[derive(Debug, Args)]

@@ -11,12 +11,8 @@ use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Look, Map, Object, Refused};
-use ordinance_report::{Judgement, Report};
+use ordinance_report::{CheckedObject, Outcome, Report};
 use std::io;
-
-/// The codes of an object that is not let in, and of one without a verdict.
-const REFUSED: u16 = 403;
-const UNJUDGED: u16 = 500;
 
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
@@ -73,35 +69,35 @@ pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
 
 /// Says what could not be read or judged.
 fn complain(report: &Report<'_>, color: Color) {
-    for trouble in &report.troubles {
-        output::error(color, &anyhow!("{}: {}", trouble.place(), trouble.message));
+    for error in &report.errors {
+        output::error(color, &anyhow!("{}: {}", error.place(), error.message));
     }
-    for judgement in report.judgements.iter().filter(|judgement| judgement.code == UNJUDGED) {
-        output::error(color, &anyhow!("{}: {}", judgement.place(), judgement.message));
+    for checked in report.objects.iter().filter(|checked| checked.outcome == Outcome::Failed) {
+        output::error(color, &anyhow!("{}: {}", checked.place(), checked.message.message));
     }
 }
 
 /// What is there before and after.
 fn map(state: &[Manifest], report: &Report<'_>, judged: &Judged) -> Result<Map> {
     let existing = state.iter().map(|object| Ok(Object::new(object.scope.borrowed(), &*object.json)));
-    let given = report.judgements.iter().map(patched);
+    let given = report.objects.iter().map(patched);
     let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
     let policy = judged.judge.policy();
     let keys = |scope: &Scope<'_>, object: &str| {
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
-    let refused = report.judgements.iter().filter(|judgement| judgement.code == REFUSED).map(refused);
+    let refused = report.objects.iter().filter(|checked| checked.outcome == Outcome::Denied).map(refused);
     Ok(Map { refused: refused.collect(), ..Map::of(&objects, &keys) })
 }
 
-fn patched<'r>(judgement: &'r Judgement<'_>) -> Result<Object<'r>> {
-    let object = judgement.object;
-    let after = applied(&object.json, &judgement.patch).map_err(Error::msg)?;
+fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<Object<'r>> {
+    let object = checked.object;
+    let after = applied(&object.json, &checked.patch).map_err(Error::msg)?;
     Ok(Object { after: after.into(), ..Object::new(object.scope.borrowed(), &*object.json) })
 }
 
-fn refused(judgement: &Judgement<'_>) -> Refused {
-    Refused { object: judgement.object.scope.clone(), message: judgement.message.clone() }
+fn refused(checked: &CheckedObject<'_>) -> Refused {
+    Refused { object: checked.object.scope.clone(), message: checked.message.message.clone() }
 }
 
 /// The map in the wanted shape.

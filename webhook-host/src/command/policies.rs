@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
-use ordinance_contract::Problem;
+use ordinance_contract::{Description, Problem};
 use ordinance_engine::{self as engine, Engine, LoadError, Policy};
 use ordinance_manifests::Manifest;
 use serde_json::Value;
@@ -121,6 +121,12 @@ pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     serde_json::from_str(&policy.description().settings_schema)
         .with_context(|| format!("policy {}: its schema of settings is not JSON", policy.description().name))
+}
+
+/// The description of a policy.
+pub(super) fn description(component: Option<&Path>) -> Result<Description> {
+    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
+    Ok(policy.description().clone())
 }
 
 /// Name, version and digest.

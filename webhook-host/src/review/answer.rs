@@ -1,27 +1,24 @@
 //! The answer to a review: what the API server reads, built in one buffer.
 
-use super::{API_VERSION, KIND, Review, text::one_line};
+use super::{API_VERSION, KIND, Review};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
-use ordinance_contract::{Annotation, Cause, Phase, Verdict};
+use ordinance_contract::{
+    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Severity, Verdict, WARNING_CHARS, one_line,
+};
 use ordinance_engine::Failure;
+use ordinance_report::{Cause, Message};
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Characters of a warning. The API server cuts longer ones once all together exceed 4 KiB.
-const WARNING_CHARS: usize = 240;
-/// Warnings of one answer.
-const WARNINGS: usize = 10;
-/// Bytes of an audit annotation's key.
-const ANNOTATION_KEY: usize = 63;
+/// The audit annotation that lists severity and rule of every finding.
+const FINDINGS: &str = "findings";
 /// Bytes that most answers have without their patch: a few warnings.
 const BODY: usize = 1024;
-/// Characters of a message; a screenful, which the reader of kubectl sees whole.
-const MESSAGE_CHARS: usize = 2_000;
 
 /// In whose name, and how, a review is answered.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +94,17 @@ struct Response<'a> {
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "warnings")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'a [String],
-    #[serde(skip_serializing_if = "no_annotation", serialize_with = "annotations")]
-    audit_annotations: &'a [Annotation],
+    #[serde(skip_serializing_if = "AuditAnnotations::is_empty")]
+    audit_annotations: AuditAnnotations<'a>,
+}
+
+/// The policy's annotations, and one that lists the findings.
+#[derive(Clone, Copy, Default)]
+struct AuditAnnotations<'a> {
+    own: &'a [Annotation],
+    findings: &'a [Finding],
 }
 
 #[derive(Serialize)]
@@ -131,22 +135,24 @@ impl Review<'_> {
     }
 
     fn verdict(&self, by: &Answering<'_>, verdict: &Verdict) -> Result<Answer, Failure> {
-        // Checked where it came in; a refusal changes nothing.
-        let patch = verdict.patch.as_deref().filter(|_| verdict.allowed);
+        let allowed = verdict.is_allowed();
+        let text = Message::of(&verdict.findings);
+        // The engine has checked it; a denial changes nothing.
+        let patch = verdict.patch.as_deref().filter(|_| allowed);
         let response = Response {
             uid: self.uid(),
-            allowed: verdict.allowed,
-            status: (!verdict.allowed).then(|| Status::refused(by.policy, verdict)),
+            allowed,
+            status: (!allowed).then(|| Status::denied(&text)),
             patch_type: patch.map(|_| "JSONPatch"),
             patch: patch.and_then(encoded),
-            warnings: &verdict.warnings,
-            audit_annotations: &verdict.audit,
+            warnings: &text.warnings,
+            audit_annotations: AuditAnnotations { own: &verdict.audit, findings: &verdict.findings },
         };
         let body = response.into_body();
         if body.len() > by.limit {
             return Err(Failure::Answer { limit: by.limit });
         }
-        Ok(Answer::Verdict { allowed: verdict.allowed, patched: patch.is_some(), body })
+        Ok(Answer::Verdict { allowed, patched: patch.is_some(), body })
     }
 
     fn failed(&self, by: &Answering<'_>, failure: Failure) -> Answer {
@@ -178,24 +184,6 @@ pub(crate) fn explain(policy: &str, failure: &Failure) -> String {
     one_line(&line, MESSAGE_CHARS).into_owned()
 }
 
-/// Why something is refused, in one line.
-fn refused<'a>(policy: &str, message: &'a str) -> Cow<'a, str> {
-    let message = one_line(message, MESSAGE_CHARS);
-    if message.is_empty() { Cow::Owned(format!("policy {policy:?} gave no reason")) } else { message }
-}
-
-/// The words of a verdict as an answer would have them.
-pub(crate) fn worded(policy: &str, verdict: Verdict) -> Verdict {
-    let line = |text: &str, chars| one_line(text, chars).into_owned();
-    let message =
-        if verdict.allowed { String::new() } else { refused(policy, &verdict.message).into_owned() };
-    let causes = verdict.causes.into_iter();
-    let causes =
-        causes.map(|cause| Cause { message: line(&cause.message, MESSAGE_CHARS), ..cause }).collect();
-    let warnings = shown(&verdict.warnings).map(Cow::into_owned).collect();
-    Verdict { message, causes, warnings, patch: verdict.patch.filter(|_| verdict.allowed), ..verdict }
-}
-
 /// A patch in base64 as a JSON string, which needs no search for what to escape.
 fn encoded(patch: &str) -> Option<Box<RawValue>> {
     let mut text = String::with_capacity(2 + patch.len().div_ceil(3) * 4);
@@ -222,44 +210,53 @@ impl Response<'_> {
 
 impl<'a> Status<'a> {
     /// kubectl says "denied the request" only if both code and reason are these.
-    fn refused(policy: &str, verdict: &'a Verdict) -> Self {
+    fn denied(text: &'a Message) -> Self {
         Self {
             code: 403,
             reason: "Forbidden",
-            message: refused(policy, &verdict.message),
-            details: (!verdict.causes.is_empty()).then_some(Details { causes: &verdict.causes }),
+            message: Cow::Borrowed(&text.message),
+            details: Some(Details { causes: &text.causes }),
         }
     }
 }
 
-fn warnings<S: Serializer>(warnings: &&[String], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(shown(warnings))
-}
+// === impl AuditAnnotations ===
 
-/// The warnings that are said; the last of them may say how many there are besides.
-fn shown(warnings: &[String]) -> impl Iterator<Item = Cow<'_, str>> {
-    let shown = if warnings.len() > WARNINGS { WARNINGS - 1 } else { warnings.len() };
-    let more = warnings.len() - shown;
-    let last = (more > 0).then(|| Cow::Owned(format!("and {more} more warnings")));
-    warnings.iter().take(shown).map(|warning| one_line(warning, WARNING_CHARS)).chain(last)
-}
-
-fn annotations<S: Serializer>(annotations: &&[Annotation], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(None)?;
-    for annotation in annotations.iter().filter(|annotation| is_key(&annotation.key)) {
-        map.serialize_entry(&annotation.key, &one_line(&annotation.value, MESSAGE_CHARS))?;
+impl AuditAnnotations<'_> {
+    fn is_empty(&self) -> bool {
+        self.findings.is_empty() && !self.own.iter().any(|annotation| is_key(&annotation.key))
     }
-    map.end()
 }
 
-fn no_annotation(annotations: &&[Annotation]) -> bool {
-    !annotations.iter().any(|annotation| is_key(&annotation.key))
+impl Serialize for AuditAnnotations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for annotation in self.own.iter().filter(|annotation| is_key(&annotation.key)) {
+            map.serialize_entry(&annotation.key, &one_line(&annotation.value, MESSAGE_CHARS))?;
+        }
+        if !self.findings.is_empty() {
+            map.serialize_entry(FINDINGS, &one_line(&listed(self.findings), WARNING_CHARS))?;
+        }
+        map.end()
+    }
+}
+
+/// Severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
+fn listed(findings: &[Finding]) -> String {
+    let mut pairs: Vec<(Severity, &str)> =
+        findings.iter().map(|finding| (finding.severity, &*finding.rule)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let words: Vec<String> =
+        pairs.iter().map(|(severity, rule)| format!("{} {rule}", severity.word())).collect();
+    words.join(", ")
 }
 
 /// Whether the API server takes this after the webhook's name and a `/`.
 fn is_key(key: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=ANNOTATION_KEY).contains(&key.len())
+    key != FINDINGS
+        && (1..=ANNOTATION_KEY_BYTES).contains(&key.len())
         && key.bytes().all(inner)
         && key.starts_with(|c: char| c.is_ascii_alphanumeric())
         && key.ends_with(|c: char| c.is_ascii_alphanumeric())
@@ -269,13 +266,13 @@ fn causes<S: Serializer>(causes: &&[Cause], serializer: S) -> Result<S::Ok, S::E
     #[derive(Serialize)]
     struct Line<'a> {
         reason: &'static str,
-        message: Cow<'a, str>,
+        message: &'a str,
         #[serde(skip_serializing_if = "str::is_empty")]
         field: &'a str,
     }
     serializer.collect_seq(causes.iter().map(|cause| Line {
         reason: "FieldValueForbidden",
-        message: one_line(&cause.message, MESSAGE_CHARS),
+        message: &cause.message,
         field: &cause.field,
     }))
 }

@@ -83,7 +83,7 @@ impl Evaluation {
 /// names are foreign text.
 fn log(by: &Answering<'_>, review: &Review<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
     let (allowed, failure) = match outcome {
-        Ok(verdict) => (verdict.allowed, None),
+        Ok(verdict) => (verdict.is_allowed(), None),
         Err(failure) => (false, Some(failure.cause())),
     };
     let (uid, operation) = (review.uid(), review.operation());

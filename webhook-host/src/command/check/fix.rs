@@ -1,7 +1,7 @@
-//! `--fix` and `--diff`: what the reviews would add, written where people keep it.
+//! `--fix` and `--diff`: writes patches and fixes into manifests, or shows what would be written.
 //!
-//! What is written is judged again as a whole, since it may change what is said of other objects, until nothing more is
-//! to be written. Nothing reaches a file before that. What remains is told as without a fix.
+//! After each round everything is reviewed again, since a change may affect other objects, until there is nothing more to
+//! write. Files are written only then. The remaining findings are reported as without `--fix`.
 
 mod changes;
 mod migration;
@@ -17,18 +17,18 @@ use crate::limits::Limits;
 use anyhow::{Result, bail};
 use ordinance_amend::{Wanted, amend};
 use ordinance_manifests::Manifest;
-use ordinance_report::{Judgement, Report, text};
+use ordinance_report::{CheckedObject, Report, text};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use written::Written;
 
-/// How often all is judged again: a sub-path, then its variables, then the claims that are marked after them, and some.
+/// Rounds of reviews: a sub-path, then its variables, then the marks of its claims, and some more.
 const ROUNDS: usize = 8;
 
-/// Texts of files, by the file's position in the input.
+/// The texts of files, by the position of the file in the input.
 type Texts = BTreeMap<usize, String>;
 
-/// Judges, writes or shows what is to be added, and tells what remains.
+/// Reviews the input, writes or shows the changes, and reports the remaining findings.
 pub(super) fn run(
     args: &CheckArgs,
     common: CommonArgs,
@@ -57,10 +57,11 @@ pub(super) fn run(
         }
         progress.found(input.objects().count());
     }
-    bail!("nothing is written: after {ROUNDS} times the policy still finds something to add to what it added")
+    bail!("nothing is written: after {ROUNDS} rounds the policy still changes what it changed before")
 }
 
-/// Tells what remains, what was written and what is left: on stdout, unless that is for a text or for scripts.
+/// Reports the remaining findings, the files written and the objects left: on stdout, unless stdout is reserved for manifests
+/// or for scripts.
 fn finish(
     args: &CheckArgs,
     common: CommonArgs,
@@ -73,7 +74,7 @@ fn finish(
         notes.extend(written.summary());
     }
     if args.takes_stdout() {
-        output::aside(&(text(report, common.look(common.color.on_stderr())) + &notes));
+        output::aside(&(text(report, common.style(common.color.on_stderr())) + &notes));
     } else {
         let (result, aside) = match args.output {
             super::Output::Text => (told(report, args.output, common) + &notes, String::new()),
@@ -85,73 +86,73 @@ fn finish(
     Ok(if written.failed.is_empty() { exit(report) } else { Exit::Unjudged })
 }
 
-/// What can be written of a file, and what is left as it is, with its reason.
+/// The new text of a file, and the objects that stay as they are.
 #[derive(Default)]
 struct Amended {
-    /// The file's new text, if there is one.
+    /// `None` if nothing changes.
     text: Option<String>,
     left: Vec<String>,
 }
 
-/// What can be written of every file in its order; they are amended side by side.
+/// The new text of every file, in order. Files are edited in parallel.
 fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
-    let mut rest = &report.judgements[..];
+    let mut rest = &report.objects[..];
     let files = input.files.iter().map(|file| {
         let (own, later) = rest.split_at(file.objects.len());
         rest = later;
         (file, own)
     });
-    let files: Vec<(&File, &[Judgement<'_>])> = files.collect();
-    files.into_par_iter().map(|(file, judgements)| Amended::of(file, judgements)).collect()
+    let files: Vec<(&File, &[CheckedObject<'_>])> = files.collect();
+    files.into_par_iter().map(|(file, objects)| Amended::of(file, objects)).collect()
 }
 
 // === impl Amended ===
 
 impl Amended {
-    fn of(file: &File, judgements: &[Judgement<'_>]) -> Self {
+    fn of(file: &File, objects: &[CheckedObject<'_>]) -> Self {
         let mut amended = Self::default();
         let wanted: Vec<Wanted> =
-            judgements.iter().filter_map(|judgement| amended.wanted(judgement)).collect();
+            objects.iter().filter_map(|checked| amended.wanted(checked)).collect();
         if !wanted.is_empty() {
-            amended.write(file, judgements, &wanted);
+            amended.write(file, objects, &wanted);
         }
         amended
     }
 
-    fn write(&mut self, file: &File, judgements: &[Judgement<'_>], wanted: &[Wanted]) {
+    fn write(&mut self, file: &File, objects: &[CheckedObject<'_>], wanted: &[Wanted]) {
         let written = match amend(&file.text, wanted) {
             Ok(written) => written,
-            Err(reason) => return self.leave(&file.name, reason),
+            Err(reason) => return self.leave(&file.name, &reason.to_string()),
         };
         for left in written.left {
             let object =
-                judgements.binary_search_by_key(&left.start, |judgement| judgement.object.bytes.start);
-            let object = object.ok().and_then(|place| judgements.get(place));
-            self.leave(&object.map_or_else(|| file.name.clone(), titled), left.reason);
+                objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
+            let object = object.ok().and_then(|place| objects.get(place));
+            self.leave(&object.map_or_else(|| file.name.clone(), titled), &left.reason.to_string());
         }
         self.text = Some(written.text).filter(|text| *text != file.text);
     }
 
-    /// What is to be written of an object; of one that exists already, nothing.
-    fn wanted(&mut self, judgement: &Judgement<'_>) -> Option<Wanted> {
-        let changes = changes::of(judgement).map_err(|reason| self.leave(&titled(judgement), reason)).ok()?;
+    /// The changes of an object; none of an object that is stored already.
+    fn wanted(&mut self, checked: &CheckedObject<'_>) -> Option<Wanted> {
+        let changes = changes::of(checked).map_err(|reason| self.leave(&titled(checked), &reason)).ok()?;
         if changes.is_empty() {
             return None;
         }
-        match migration::steps(judgement.object, &changes) {
-            Some(steps) => {
-                self.left.push(format!("note: {}: {steps}", titled(judgement)));
+        match migration::note(checked) {
+            Some(note) => {
+                self.left.push(format!("note: {}: {note}", titled(checked)));
                 None
             }
-            None => Some(Wanted { start: judgement.object.bytes.start, changes }),
+            None => Some(Wanted { start: checked.object.bytes.start, changes }),
         }
     }
 
-    fn leave(&mut self, what: &str, reason: ordinance_amend::Reason) {
+    fn leave(&mut self, what: &str, reason: &str) {
         self.left.push(format!("note: {what}: left as it is: {reason}"));
     }
 }
 
-fn titled(judgement: &Judgement<'_>) -> String {
-    format!("{}: {}", judgement.place(), judgement.title())
+fn titled(checked: &CheckedObject<'_>) -> String {
+    format!("{}: {}", checked.place(), checked.title())
 }

@@ -1,9 +1,9 @@
-//! What is checked: files read side by side, kept in the order in which they were given.
+//! The input of `check`: files, read in parallel and kept in the order in which they were given.
 
 use super::progress::Progress;
 use crate::admission::Admission;
 use ordinance_manifests::{Found, Manifest, Source, Unopened, Unreadable, plural, read_wanted, sources};
-use ordinance_report::Trouble;
+use ordinance_report::ReadError;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,26 +11,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes of all files together.
 const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Faults of one file that are told.
+/// Errors reported per file.
 const FAULTS: usize = 50;
 
-/// A kind that holds nothing, so that no policy watches it, and is judged all the same: by group and resource.
-const UNWATCHED: (&str, &str) = ("storage.k8s.io", "storageclasses");
-
-/// All files in their order.
+/// All files, in order.
 pub(super) struct Input {
     pub(super) files: Vec<File>,
 }
 
-/// A file, as far as it could be read.
+/// A file, as far as it can be read.
 pub(super) struct File {
-    /// By what it was given.
+    /// The name that it was given by.
     pub(super) name: String,
-    /// None if it could not be opened.
+    /// `None` if it could not be opened.
     pub(super) source: Option<Source>,
-    /// Empty if nothing in a file is of interest.
+    /// Empty if the file contains nothing to report.
     pub(super) text: String,
-    /// Its objects in their order.
+    /// Its objects, in order.
     pub(super) objects: Vec<Manifest>,
     skipped: u64,
     unreadable: Vec<Unreadable>,
@@ -39,7 +36,7 @@ pub(super) struct File {
 // === impl Input ===
 
 impl Input {
-    /// Reads everything; what can't be read is kept as trouble.
+    /// Reads all files; what cannot be read is kept as an error.
     pub(super) fn read(
         paths: &[PathBuf],
         namespace: &str,
@@ -58,7 +55,7 @@ impl Input {
         Self { files: sources.into_par_iter().map(read).collect() }
     }
 
-    /// Takes another text for a file, and gives back the one that it had.
+    /// Replaces the text of a file and returns the old one.
     pub(super) fn replace(
         &mut self,
         position: usize,
@@ -74,39 +71,38 @@ impl Input {
         Some(std::mem::replace(file, new).text)
     }
 
-    /// What is piped in, if it is read.
+    /// The file that stands for stdin, if stdin is read.
     pub(super) fn stdin(&self) -> Option<&File> {
         self.files.iter().find(|file| file.source == Some(Source::Stdin))
     }
 
-    /// Every object with its file, in the order of the input.
+    /// All objects with their files, in the order of the input.
     pub(super) fn objects(&self) -> impl Iterator<Item = (&File, &Manifest)> {
         self.files.iter().flat_map(|file| file.objects.iter().map(move |object| (file, object)))
     }
 
-    /// What could not be read.
-    pub(super) fn troubles(&self) -> Vec<Trouble<'_>> {
-        self.files.iter().flat_map(File::troubles).collect()
+    /// Everything that could not be read.
+    pub(super) fn errors(&self) -> Vec<ReadError<'_>> {
+        self.files.iter().flat_map(File::errors).collect()
     }
 
-    /// Whether there is nothing to tell of anything.
+    /// Returns true if the input contains no object and no error.
     pub(super) fn is_empty(&self) -> bool {
         let is_empty =
             |file: &File| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
         self.files.iter().all(is_empty)
     }
 
-    /// Objects of kinds that the policy does not know.
+    /// The number of objects of kinds that the policy does not review.
     pub(super) fn skipped(&self) -> u64 {
         self.files.iter().map(|file| file.skipped).sum()
     }
 }
 
-/// Whether the policy has something to say on objects of a kind.
+/// Returns true if the policy watches or reviews objects of a kind.
 fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let resource = plural(kind);
-    (group, &*resource) == UNWATCHED || admission.policy().declares(group, version, &resource)
+    admission.policy().concerns(group, version, &plural(kind))
 }
 
 // === impl File ===
@@ -140,16 +136,16 @@ impl File {
         Self { name, source, text, objects, skipped: found.passed, unreadable }
     }
 
-    /// Keeps what can be told, and no text of which nothing is told; what was piped in may have to be given back.
+    /// Bounds the errors, and drops a text that no report needs. The text of stdin may have to be written back.
     fn cut_off(&mut self) {
         if let Some(more) = self.unreadable.len().checked_sub(FAULTS).filter(|more| *more > 0) {
             let Some(next) = self.unreadable.get(FAULTS).cloned() else { return };
             self.unreadable.truncate(FAULTS);
             self.unreadable
-                .push(Unreadable { message: format!("and {more} more faults from here on"), ..next });
+                .push(Unreadable { message: format!("and {more} more errors from here on"), ..next });
         }
-        let is_told = !self.objects.is_empty() || !self.unreadable.is_empty();
-        if !is_told && self.source != Some(Source::Stdin) {
+        let is_needed = !self.objects.is_empty() || !self.unreadable.is_empty();
+        if !is_needed && self.source != Some(Source::Stdin) {
             self.text = String::new();
         }
     }
@@ -160,8 +156,8 @@ impl File {
         Self { unreadable: vec![Unreadable { line, column, message }], ..file }
     }
 
-    fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {
-        self.unreadable.iter().map(|error| Trouble {
+    fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
+        self.unreadable.iter().map(|error| ReadError {
             file: &self.name,
             text: &self.text,
             line: error.line,

@@ -1,70 +1,76 @@
-//! The judging: what the webhooks would say to each object, in the order of the input.
+//! Reviews manifests as the webhooks would, in the order of the input.
 //!
-//! Objects are rehearsed side by side, on what is remembered at that time, and concluded one after the other: where
-//! somebody came in between whom a verdict depends on, the object is judged again. So the result is that of judging one
-//! after the other, and most of the work is not.
+//! Objects are decided in parallel, on what is indexed at that time, and concluded one after the other: if an object that a
+//! decision depends on was concluded in between, it is decided again. So the result is the same as that of reviewing one
+//! object after the other, and most of the work runs in parallel.
 
 use super::input::{File, Input};
 use super::progress::Progress;
 use crate::admission::{Admission, Decision};
 use crate::command::policies::Judged;
 use crate::limits::Limits;
-use crate::review::{explain, worded};
+use crate::review::explain;
 use anyhow::{Context as _, Result};
-use ordinance_contract::{Operation, Phase, Request, Verdict};
+use ordinance_contract::{Finding, Operation, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_report::{Judgement, Report};
+use ordinance_report::{CheckedObject, Message, Outcome, Report};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Claims: group and resource.
-const CLAIMS: (&str, &str) = ("", "persistentvolumeclaims");
+/// Objects that are decided together: enough for all cores, and few enough that little changes until they are concluded.
+const BATCH: usize = 256;
 
-/// Objects that are rehearsed together: enough to share out, and few enough that little changes until they are concluded.
-const TOGETHER: usize = 256;
+/// The page that explains the rules of the built-in policy.
+const RULES_PAGE: &str = "https://github.com/ordinance-dev/ordinance/blob/main/docs/rules.md";
 
-/// A policy with its memory, which fills while it judges.
+/// A policy whose index grows with every object that it admits.
 pub(super) struct Judging<'p> {
     policy: &'p str,
     version: &'p str,
+    rules: &'p [Rule],
+    rules_page: Option<&'static str>,
     admission: &'p Admission,
     deadline: Duration,
     progress: &'p Progress,
 }
 
-/// An object with its file and its place among all.
-type Placed<'i> = (usize, (&'i File, &'i Manifest));
+/// An object with its file and its position in the input.
+type Positioned<'i> = (usize, (&'i File, &'i Manifest));
 
-/// Both reviews of an object, decided and not concluded.
-struct Rehearsal<'i> {
-    mutating: Request<'i>,
-    mutated: Decision,
+/// Both reviews of an object, decided but not concluded.
+struct Draft<'i> {
+    /// `None` if the policy has no mutating webhook for the object.
+    mutating: Option<(Request<'i>, Decision)>,
     patch: Vec<Value>,
-    /// None if the mutating review refuses.
+    /// `None` if the mutating review denies the object.
     validating: Option<(Request<'i>, Decision)>,
 }
 
-/// What both reviews of an object said.
-struct Said {
-    verdict: Verdict,
+/// The result of both reviews of an object.
+#[derive(Default)]
+struct Reviewed {
+    outcome: Option<Outcome>,
+    message: Message,
+    findings: Vec<Finding>,
     patch: Vec<Value>,
+    migration: Vec<String>,
 }
 
-/// What a name is generated of.
+/// The part of an object that a name is generated from.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Named {
-    metadata: Option<Generated>,
+struct Unnamed {
+    metadata: Option<UnnamedMetadata>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Generated {
+struct UnnamedMetadata {
     generate_name: Option<String>,
 }
 
@@ -72,122 +78,117 @@ struct Generated {
 
 impl<'p> Judging<'p> {
     pub(super) fn new(judged: &'p Judged, limits: &Limits, progress: &'p Progress) -> Self {
-        let description = judged.judge.policy().description();
+        let policy = judged.judge.policy();
+        let description = policy.description();
         Self {
             policy: &judged.name,
             version: &description.version,
+            rules: &description.rules,
+            rules_page: policy.is_built_in().then_some(RULES_PAGE),
             admission: &judged.judge,
             deadline: limits.deadline,
             progress,
         }
     }
 
-    /// Judges everything in its order.
+    /// Reviews every object, in order.
     ///
     /// # Errors
     ///
-    /// There is no room for all claims.
+    /// The index has no room for the objects that precede the others.
     pub(super) fn report<'i>(&self, input: &'i Input) -> Result<Report<'i>> {
-        self.store_claims(input)?;
-        let objects: Vec<Placed<'i>> = input.objects().enumerate().collect();
-        let judgements = objects.chunks(TOGETHER).flat_map(|together| self.judgements(together)).collect();
+        self.index_preceding(input)?;
+        let objects: Vec<Positioned<'i>> = input.objects().enumerate().collect();
         Ok(Report {
-            judgements,
-            troubles: input.troubles(),
+            objects: objects.chunks(BATCH).flat_map(|batch| self.checked(batch)).collect(),
+            errors: input.errors(),
             skipped: input.skipped(),
             policy: self.policy.to_owned(),
             version: self.version.to_owned(),
+            rules: self.rules.to_vec(),
+            rules_page: self.rules_page,
         })
     }
 
-    fn judgements<'i>(&self, objects: &[Placed<'i>]) -> Vec<Judgement<'i>> {
-        let rehearse = |(position, (_, object)): &Placed<'i>| self.rehearsed(object, *position);
-        let rehearsals: Vec<Result<Rehearsal<'i>, Failure>> = objects.par_iter().map(rehearse).collect();
-        let concluded = objects.iter().zip(rehearsals).map(|((position, (file, object)), rehearsal)| {
+    fn checked<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
+        let draft = |(position, (_, object)): &Positioned<'i>| self.drafted(object, *position);
+        let drafts: Vec<Result<Draft<'i>, Failure>> = batch.par_iter().map(draft).collect();
+        let concluded = batch.iter().zip(drafts).map(|((position, (file, object)), draft)| {
             self.progress.judged();
-            self.judgement(file, object, self.said(object, *position, rehearsal))
+            self.checked_object(file, object, self.concluded(object, *position, draft))
         });
         concluded.collect()
     }
 
-    /// Claims are there before whatever uses them.
-    fn store_claims(&self, input: &Input) -> Result<()> {
-        let claims = input.objects().map(|(_, object)| object);
-        let claims = claims.filter(|object| (&*object.scope.group, &*object.scope.resource) == CLAIMS);
-        let claims = claims.map(|claim| (claim.scope.clone(), claim.json.as_str()));
-        // One that the policy can't read is told as what it is when it is judged.
-        self.admission.fill(claims).map(drop).context("the claims can't be remembered")
+    /// Indexes the kinds that exist before the objects that refer to them.
+    fn index_preceding(&self, input: &Input) -> Result<()> {
+        let preceding = input.objects().map(|(_, object)| object);
+        let preceding = preceding.filter(|object| self.admission.policy().precedes(&object.scope));
+        let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
+        // An object that the policy cannot read is reported when it is reviewed.
+        self.admission.fill(preceding).map(drop).context("the claims can't be remembered")
     }
 
-    fn judgement<'i>(
+    fn checked_object<'i>(
         &self,
         file: &'i File,
         object: &'i Manifest,
-        said: Result<Said, Failure>,
-    ) -> Judgement<'i> {
-        let base = Judgement {
+        reviewed: Result<Reviewed, Failure>,
+    ) -> CheckedObject<'i> {
+        let reviewed = reviewed.unwrap_or_else(|failure| Reviewed {
+            message: Message { message: explain(self.policy, &failure), ..Message::default() },
+            ..Reviewed::default()
+        });
+        CheckedObject {
             file: &file.name,
             text: &file.text,
             object,
             name: shown_name(object),
-            allowed: false,
-            code: 500,
-            message: String::new(),
-            causes: Vec::new(),
-            warnings: Vec::new(),
-            patch: Vec::new(),
-        };
-        match said {
-            Ok(Said { verdict, patch }) => Judgement {
-                allowed: verdict.allowed,
-                code: if verdict.allowed { 200 } else { 403 },
-                message: verdict.message,
-                causes: verdict.causes,
-                warnings: verdict.warnings,
-                patch,
-                ..base
-            },
-            Err(failure) => Judgement { message: explain(self.policy, &failure), ..base },
+            outcome: reviewed.outcome.unwrap_or(Outcome::Failed),
+            message: reviewed.message,
+            findings: reviewed.findings,
+            patch: reviewed.patch,
+            migration: reviewed.migration,
         }
     }
 
-    /// Concludes a rehearsal, if it still stands; else there is another, which nobody can come in between.
-    fn said<'i>(
+    /// Concludes a draft if it still stands, and otherwise decides again.
+    fn concluded<'i>(
         &self,
         object: &'i Manifest,
         position: usize,
-        rehearsal: Result<Rehearsal<'i>, Failure>,
-    ) -> Result<Said, Failure> {
-        let rehearsal = match rehearsal {
-            Ok(rehearsal) if self.stands(&rehearsal)? => rehearsal,
-            _ => self.rehearsed(object, position)?,
+        draft: Result<Draft<'i>, Failure>,
+    ) -> Result<Reviewed, Failure> {
+        let draft = match draft {
+            Ok(draft) if self.stands(&draft)? => draft,
+            _ => self.drafted(object, position)?,
         };
-        let Rehearsal { mutated, patch, validating, .. } = rehearsal;
-        let mutated = worded(self.policy, mutated.verdict);
-        let Some((request, decision)) = validating else {
-            return Ok(Said { verdict: mutated, patch });
-        };
-        let validated = self.admission.conclude(&request, decision, self.deadline())?;
-        Ok(Said { verdict: with_warnings(worded(self.policy, validated), mutated.warnings), patch })
+        let Draft { mutating, patch, validating } = draft;
+        let mutated = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
+        let reviewed = Reviewed::new(mutated, patch);
+        let Some((request, decision)) = validating else { return Ok(reviewed) };
+        Ok(reviewed.then(self.admission.conclude(&request, decision, self.deadline())?))
     }
 
-    fn stands(&self, rehearsal: &Rehearsal<'_>) -> Result<bool, Failure> {
-        let Rehearsal { mutating, mutated, validating, .. } = rehearsal;
-        Ok(self.admission.stands(mutating, mutated)?
-            && match validating {
-                Some((request, decision)) => self.admission.stands(request, decision)?,
-                None => true,
-            })
-    }
-
-    /// The mutating review, and of what that makes the validating one.
-    fn rehearsed<'i>(&self, object: &'i Manifest, position: usize) -> Result<Rehearsal<'i>, Failure> {
-        let mutating = creation(object);
-        let mutated = self.admission.decide(&mutating, self.deadline())?;
-        if !mutated.verdict.allowed {
-            return Ok(Rehearsal { mutating, mutated, patch: Vec::new(), validating: None });
+    fn stands(&self, draft: &Draft<'_>) -> Result<bool, Failure> {
+        for (request, decision) in [&draft.mutating, &draft.validating].into_iter().flatten() {
+            if !self.admission.stands(request, decision)? {
+                return Ok(false);
+            }
         }
-        let patch = operations(&mutated.verdict)?;
+        Ok(true)
+    }
+
+    /// Decides the mutating review, and the validating review of the patched object.
+    fn drafted<'i>(&self, object: &'i Manifest, position: usize) -> Result<Draft<'i>, Failure> {
+        let mutating = self.mutated(object)?;
+        let patch = match &mutating {
+            Some((_, decision)) if !decision.verdict.is_allowed() => {
+                return Ok(Draft { mutating, patch: Vec::new(), validating: None });
+            }
+            Some((_, decision)) => operations(&decision.verdict)?,
+            None => Vec::new(),
+        };
         let mut request = Request { phase: Phase::Validate, ..creation(object) };
         if !patch.is_empty() {
             request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
@@ -196,12 +197,58 @@ impl<'p> Judging<'p> {
             request.scope.name = generated_name(object, position).into();
         }
         let validated = self.admission.decide(&request, self.deadline())?;
-        Ok(Rehearsal { mutating, mutated, patch, validating: Some((request, validated)) })
+        Ok(Draft { mutating, patch, validating: Some((request, validated)) })
+    }
+
+    /// Decides the mutating review, if the policy has one for the object.
+    fn mutated<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+        if !self.admission.policy().reviews(&object.scope, Operation::Create, Phase::Mutate) {
+            return Ok(None);
+        }
+        let request = creation(object);
+        let decision = self.admission.decide(&request, self.deadline())?;
+        Ok(Some((request, decision)))
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.deadline
     }
+}
+
+// === impl Reviewed ===
+
+impl Reviewed {
+    /// The result of the mutating review.
+    fn new(verdict: Verdict, patch: Vec<Value>) -> Self {
+        Self {
+            outcome: Some(outcome(&verdict)),
+            message: Message::of(&verdict.findings),
+            findings: verdict.findings,
+            patch,
+            migration: verdict.migration,
+        }
+    }
+
+    /// Adds the validating review: its outcome, and the warnings and findings that are new.
+    fn then(mut self, verdict: Verdict) -> Self {
+        let mut message = Message::of(&verdict.findings);
+        message.warnings = merged(self.message.warnings, message.warnings);
+        let outcome = outcome(&verdict);
+        self.findings = merged(self.findings, verdict.findings);
+        self.findings.sort_by_key(|finding| finding.severity);
+        Self { outcome: Some(outcome), message, ..self }
+    }
+}
+
+fn outcome(verdict: &Verdict) -> Outcome {
+    if verdict.is_allowed() { Outcome::Admitted } else { Outcome::Denied }
+}
+
+/// The first list, followed by the elements of the second that it does not contain.
+fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
+    let new: Vec<T> = second.into_iter().filter(|element| !first.contains(element)).collect();
+    first.extend(new);
+    first
 }
 
 fn creation(object: &Manifest) -> Request<'_> {
@@ -219,21 +266,13 @@ fn creation(object: &Manifest) -> Request<'_> {
 
 fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
     let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
-    serde_json::from_str(patch).map_err(|error| Failure::Nonsense(format!("a patch that is none: {error}")))
+    serde_json::from_str(patch).map_err(|error| Failure::Nonsense(format!("an invalid patch: {error}")))
 }
 
-/// A verdict that begins with the warnings of the one before, each once.
-fn with_warnings(verdict: Verdict, mut warnings: Vec<String>) -> Verdict {
-    let more: Vec<String> =
-        verdict.warnings.into_iter().filter(|warning| !warnings.contains(warning)).collect();
-    warnings.extend(more);
-    Verdict { warnings, ..verdict }
-}
-
-/// What the API server would make a name of.
+/// The prefix of the name that the API server will generate.
 fn name_prefix(object: &Manifest) -> String {
-    let named = serde_json::from_str::<Named>(&object.json).unwrap_or_default();
-    named.metadata.unwrap_or_default().generate_name.unwrap_or_default()
+    let unnamed = serde_json::from_str::<Unnamed>(&object.json).unwrap_or_default();
+    unnamed.metadata.unwrap_or_default().generate_name.unwrap_or_default()
 }
 
 fn shown_name(object: &Manifest) -> Cow<'_, str> {
@@ -243,7 +282,7 @@ fn shown_name(object: &Manifest) -> Cow<'_, str> {
     }
 }
 
-/// A name as the API server generates one, but the same in every run.
+/// A name like those that the API server generates, but the same in every run.
 fn generated_name(object: &Manifest, position: usize) -> String {
     format!("{}{position:05}", name_prefix(object))
 }

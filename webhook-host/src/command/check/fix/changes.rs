@@ -1,92 +1,92 @@
-//! From a judgement to what is to be written: the patch of what is let in, of what is not the expressions that its causes
-//! propose.
-//!
-//! A proposal is in the message, as people read it: the contract of a policy has no other place for it. What a policy
-//! words otherwise is no proposal, and stays for people.
+//! The changes that `--fix` writes: the patch of an admitted object, and the first fix of each denial.
 
-use ordinance_amend::{Change, Reason};
-use ordinance_contract::Cause;
-use ordinance_report::Judgement;
+use ordinance_amend::Change;
+use ordinance_contract::{Finding, Severity};
+use ordinance_json::applied;
+use ordinance_report::CheckedObject;
+use serde_json::Value;
 
-/// The members that a proposal takes the place of, and the one that it is.
-const FIXED: &str = "subPath";
-const EXPRESSION: &str = "subPathExpr";
-
-/// What is to be written of an object.
-pub(super) fn of(judgement: &Judgement<'_>) -> Result<Vec<Change>, Reason> {
-    if judgement.allowed {
-        return Change::of_patch(&judgement.patch);
-    }
-    Ok(judgement.causes.iter().filter_map(proposed).collect())
+/// Returns the changes of an object.
+///
+/// # Errors
+///
+/// One line: a patch cannot be written into the text, or a fix does not apply to the object.
+pub(super) fn of(checked: &CheckedObject<'_>) -> Result<Vec<Change>, String> {
+    let operations = if checked.is_admitted() { checked.patch.clone() } else { fixes(checked)? };
+    Change::of_patch(&operations).map_err(|reason| reason.to_string())
 }
 
-/// The expression that a cause proposes instead of a sub-path.
-fn proposed(cause: &Cause) -> Option<Change> {
-    let (_, proposal) = cause.message.split_once(". Write subPathExpr: ")?;
-    let (expression, _) = proposal.split_once(" instead, or ")?;
-    let path = pointer(&cause.field)?;
-    let (_, member) = path.rsplit_once('/')?;
-    [FIXED, EXPRESSION].contains(&member).then(|| Change::Rewrite {
-        path: path.clone(),
-        key: EXPRESSION.to_owned(),
-        value: expression.to_owned(),
-    })
+/// The operations of the first fix of each denial. They are meant for the object as it was sent, so all of them apply to it
+/// at once.
+fn fixes(checked: &CheckedObject<'_>) -> Result<Vec<Value>, String> {
+    let denials = checked.findings.iter().filter(|finding| finding.severity == Severity::Deny);
+    let mut operations = Vec::new();
+    for finding in denials {
+        operations.extend(first_fix(checked, finding)?);
+    }
+    Ok(operations)
 }
 
-/// A field such as `spec.containers[0].name` as a JSON pointer.
-fn pointer(field: &str) -> Option<String> {
-    let mut pointer = String::new();
-    for step in field.split('.') {
-        let (name, indices) = step.split_once('[').unwrap_or((step, ""));
-        pointer.extend(["/", name]);
-        for index in indices.split_terminator(']').map(|index| index.trim_start_matches('[')) {
-            pointer.extend(["/", &index.parse::<usize>().ok()?.to_string()]);
-        }
+fn first_fix(checked: &CheckedObject<'_>, finding: &Finding) -> Result<Vec<Value>, String> {
+    let Some(fix) = finding.fixes.first() else { return Ok(Vec::new()) };
+    let operations: Vec<Value> = serde_json::from_str(&fix.patch)
+        .map_err(|error| format!("the fix of rule {} is not a JSON Patch: {error}", finding.rule))?;
+    match applied(&checked.object.json, &operations) {
+        Ok(_) => Ok(operations),
+        Err(error) => Err(format!("the fix of rule {} does not apply: {error}", finding.rule)),
     }
-    Some(pointer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ordinance_contract::Fix;
+    use ordinance_manifests::Manifest;
+    use ordinance_report::{Message, Outcome};
 
-    fn cause(field: &str, message: &str) -> Cause {
-        Cause { field: field.to_owned(), message: message.to_owned() }
+    const TEXT: &str = "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 1}\n";
+
+    fn objects() -> Vec<Manifest> {
+        ordinance_manifests::read(TEXT, "default").into_iter().flatten().collect()
     }
 
-    const FIELD: &str = "spec.template.spec.containers[0].volumeMounts[12].subPath";
-
-    #[test]
-    fn a_proposal_for_a_sub_path_is_a_rewrite() {
-        let said = "all replicas mount volume \"d\" at the same subPath \"x y\": they overwrite each other's files. Write \
-                    subPathExpr: $(ORDINANCE_POD_NAME)/x y instead, or annotate the set";
-        let rewrite = |path: &str| {
-            Some(Change::Rewrite {
-                path: path.to_owned(),
-                key: "subPathExpr".to_owned(),
-                value: "$(ORDINANCE_POD_NAME)/x y".to_owned(),
-            })
+    fn denied<'a>(object: &'a Manifest, severity: Severity, patch: &str) -> CheckedObject<'a> {
+        let fix = Fix { title: "Do it".to_owned(), patch: patch.to_owned() };
+        let finding = Finding {
+            rule: "a-rule".to_owned(),
+            severity,
+            field: String::new(),
+            fact: "a fact".to_owned(),
+            remedy: String::new(),
+            related: Vec::new(),
+            fixes: vec![fix],
         };
-        let mount = "/spec/template/spec/containers/0/volumeMounts/12";
-        assert_eq!(proposed(&cause(FIELD, said)), rewrite(&format!("{mount}/subPath")));
-        assert_eq!(proposed(&cause(&format!("{FIELD}Expr"), said)), rewrite(&format!("{mount}/subPathExpr")));
+        CheckedObject {
+            file: "a.yaml",
+            text: TEXT,
+            object,
+            name: "a".into(),
+            outcome: Outcome::Denied,
+            message: Message::default(),
+            findings: vec![finding],
+            patch: Vec::new(),
+            migration: Vec::new(),
+        }
     }
 
     #[test]
-    fn what_else_a_cause_says_is_for_people() {
-        for (field, said) in [
-            (FIELD, "they exclude each other. Keep one, e.g. subPathExpr: $(X)"),
-            (
-                "spec.template.spec.containers[0].volumeMounts[0]",
-                "shared. Write subPathExpr: $(X) instead, or not",
-            ),
-            (
-                "spec.template.spec.containers[name=a].volumeMounts[0].subPath",
-                "so. Write subPathExpr: a instead, or b",
-            ),
-            (FIELD, "shared. Write subPathExpr: $(X)"),
-        ] {
-            assert_eq!(proposed(&cause(field, said)), None, "{field}: {said}");
-        }
+    fn the_fix_of_a_denial_is_written_and_that_of_a_warning_is_not() {
+        let objects = objects();
+        let patch = r#"[{"op":"add","path":"/spec/color","value":"red"}]"#;
+        assert_eq!(of(&denied(&objects[0], Severity::Deny, patch)).map(|changes| changes.len()), Ok(1));
+        assert_eq!(of(&denied(&objects[0], Severity::Warn, patch)).map(|changes| changes.len()), Ok(0));
+    }
+
+    #[test]
+    fn a_fix_that_does_not_apply_is_named() {
+        let objects = objects();
+        let error = of(&denied(&objects[0], Severity::Deny, r#"[{"op":"remove","path":"/spec/none"}]"#));
+        let error = error.expect_err("there is no such field");
+        assert!(error.starts_with("the fix of rule a-rule does not apply: "), "{error}");
     }
 }
