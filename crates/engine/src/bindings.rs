@@ -13,7 +13,7 @@ pub(super) use exports::ordinance::policy::rules;
 
 // === into the guest ===
 
-impl<'a> From<&'a contract::Scope<'_>> for rules::Scope<'a> {
+impl<'a> From<&'a contract::Scope<'_>> for rules::ScopeParam<'a> {
     fn from(scope: &'a contract::Scope<'_>) -> Self {
         Self {
             group: &scope.group,
