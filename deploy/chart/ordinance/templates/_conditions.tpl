@@ -1,7 +1,7 @@
 {{/*
-What of a request can matter, in CEL. Whatever a condition skips, the policy would let pass without a word: a test holds
-each of them against every case. None may fail on an object that the API server stores, so every optional field is
-asked for first. On CREATE there is no oldObject.
+CEL conditions that select the requests which the policy can patch, refuse or warn of. The policy would admit every other
+request without a finding; a test compares each condition with every case. No condition may fail on an object that the API
+server stores, so each one tests optional fields with has() first. On CREATE there is no oldObject.
 */}}
 
 {{- define "ordinance.conditions.statefulSets" -}}
@@ -30,13 +30,13 @@ object.spec.template != oldObject.spec.template
     || {{ include "ordinance.conditions.grows" 1 }}
 {{- end }}
 
-{{/* From one replica or none to more; the argument is what an absent number means. */}}
+{{/* Scaling from one replica or none to more. The argument is the number of replicas if the field is absent. */}}
 {{- define "ordinance.conditions.grows" -}}
 (has(object.spec) && has(object.spec.replicas) ? object.spec.replicas : {{ . }}) > 1
     && (has(oldObject.spec) && has(oldObject.spec.replicas) ? oldObject.spec.replicas : {{ . }}) <= 1
 {{- end }}
 
-{{/* One of these annotations was added, changed or removed. */}}
+{{/* One of the given annotations was added, changed or removed. */}}
 {{- define "ordinance.conditions.annotations" -}}
 {{ toJson . | replace "," ", " }}.exists(k,
     (has(object.metadata.annotations) && k in object.metadata.annotations
@@ -45,7 +45,7 @@ object.spec.template != oldObject.spec.template
     ? oldObject.metadata.annotations[k] : null))
 {{- end }}
 
-{{/* A field of the spec was added, changed or removed. */}}
+{{/* The given field of the spec was added, changed or removed. */}}
 {{- define "ordinance.conditions.field" -}}
 (has(object.spec.{{ . }}) ? object.spec.{{ . }} : null)
     != (has(oldObject.spec.{{ . }}) ? oldObject.spec.{{ . }} : null)
@@ -57,7 +57,7 @@ object.spec.template != oldObject.spec.template
     {{ include "ordinance.conditions.grows" 0 }}
 {{- end }}
 
-{{/* Only an ordinal's claim gets a mark, and only one that has none. */}}
+{{/* Ordinance annotates only claims whose name ends in an ordinal, and only those without the annotation. */}}
 {{- define "ordinance.conditions.claims" -}}
 - name: is-not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
@@ -67,20 +67,20 @@ object.spec.template != oldObject.spec.template
   expression: "!(has(object.metadata.annotations) && 'ordinance.dev/sub-path' in object.metadata.annotations)"
 {{- end }}
 
-{{/* Every CSI driver matters, since two volumes of one handle are one. */}}
+{{/* Every CSI driver is included, because two volumes with one handle are the same storage. */}}
 {{- define "ordinance.conditions.volumes" -}}
 - name: can-be-on-a-directory-of-another
   expression: has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)
 {{- end }}
 
-{{/* Of object or oldObject; as the policy has it, a restored volume, whose claim has no uid, is one made by hand. */}}
+{{/* The argument is object or oldObject. A restored volume, whose claimRef has no uid, counts as static, as in the policy. */}}
 {{- define "ordinance.conditions.isProvisioned" -}}
 has({{ . }}.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in {{ . }}.metadata.annotations
     && {{ . }}.metadata.annotations["pv.kubernetes.io/provisioned-by"] != ""
     && has({{ . }}.spec.claimRef) && has({{ . }}.spec.claimRef.uid) && {{ . }}.spec.claimRef.uid != ""
 {{- end }}
 
-{{/* The binder writes claimRef, which only fills in the names of a CSI volume's sub-directory. */}}
+{{/* The binder writes claimRef. It matters only for a CSI volume, whose sub-directory can contain the claim's names. */}}
 {{- define "ordinance.conditions.volumeUpdates" -}}
 - name: is-not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"

@@ -1,4 +1,4 @@
-{{/* The file that --config names. */}}
+{{/* The configuration file, passed by --config. */}}
 {{- define "ordinance.config" -}}
 listen: {{ printf "%s:8443" .Values.listenAddress | quote }}
 adminListen: {{ printf "%s:8080" .Values.listenAddress | quote }}

@@ -1,11 +1,11 @@
-{{/* The name of everything. */}}
+{{/* The name of every object. */}}
 {{- define "ordinance.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name }}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
 {{- .Values.fullnameOverride | default $full | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What selects the pods; never changes, since a Deployment's selector can't. */}}
+{{/* The labels that select the pods. They never change, because the selector of a Deployment is immutable. */}}
 {{- define "ordinance.selector" -}}
 app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -25,12 +25,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "ordinance.fullname" .) "default") }}
 {{- end }}
 
-{{/* The Secret that keeps the CA of a self-managed certificate. */}}
+{{/* The Secret with the self-managed CA. */}}
 {{- define "ordinance.caSecret" -}}
 {{- include "ordinance.fullname" . }}-ca
 {{- end }}
 
-{{/* The Secret with a serving certificate from elsewhere. */}}
+{{/* The Secret with the serving certificate, for the modes secret and cert-manager. */}}
 {{- define "ordinance.tlsSecret" -}}
 {{- .Values.certificates.secret.name | default (printf "%s-tls" (include "ordinance.fullname" .)) }}
 {{- end }}

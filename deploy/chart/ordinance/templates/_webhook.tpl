@@ -1,6 +1,6 @@
 {{/*
-One webhook. Of: root, name, phase (mutate or validate), values (its own), failurePolicy (its default), group, resources,
-operations, conditions (YAML), isNamespaced.
+One webhook. Arguments: root, name, phase (mutate or validate), values (those of this webhook), failurePolicy (the default),
+group, resources, operations, conditions (YAML), isNamespaced.
 */}}
 {{- define "ordinance.webhook" -}}
 - name: {{ .name }}.{{ .phase }}.ordinance.dev
@@ -53,8 +53,8 @@ operations, conditions (YAML), isNamespaced.
 {{- end }}
 
 {{/*
-What becomes of a request that nobody answers. With a self-managed CA it is Ignore until a replica is ready, which then
-makes it what is intended; an upgrade leaves it so.
+The failure policy of a webhook. With a self-managed CA it is Ignore until a replica is ready, which then sets the intended
+policy. An upgrade keeps the policy that the cluster has.
 */}}
 {{- define "ordinance.failurePolicy" -}}
 {{- $policy := .values.failurePolicy | default .failurePolicy }}
@@ -72,7 +72,7 @@ makes it what is intended; an upgrade leaves it so.
 {{- $policy }}
 {{- end }}
 
-{{/* What the API server trusts, in base64; empty if Ordinance or cert-manager writes it, or if nobody said. */}}
+{{/* The CA that the API server trusts, in base64. Empty if Ordinance or cert-manager writes it, or if it is not known. */}}
 {{- define "ordinance.caBundle" -}}
 {{- with .Values.certificates }}
 {{- if eq .mode "secret" }}
@@ -82,7 +82,7 @@ makes it what is intended; an upgrade leaves it so.
 {{- end }}
 {{- end }}
 
-{{/* Of both configurations. Of: root, webhooks (the name of their template). */}}
+{{/* The metadata of both configurations. Arguments: root, webhooks (the name of the template that renders them). */}}
 {{- define "ordinance.webhook.metadata" -}}
 name: {{ include "ordinance.fullname" .root }}
 labels:
@@ -98,7 +98,7 @@ annotations:
 {{- $_ := set $policies .name .failurePolicy }}
 {{- end }}
 annotations:
-  # What the failure policies become once a replica is ready.
+  # The failure policies that a replica sets once it is ready.
   ordinance.dev/failure-policies: {{ toJson $policies | quote }}
 {{- end }}
 {{- end }}
