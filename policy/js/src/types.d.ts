@@ -6,6 +6,10 @@ export interface Description {
   version: string;
   /** The kinds whose stored objects a host passes to `keys` and indexes. */
   watches: Watch[];
+  /** The requests that the policy reviews. */
+  reviews: ReviewScope[];
+  /** Every rule that a finding may name. */
+  rules: Rule[];
   /** The JSON Schema (2020-12) of the settings, as JSON text. */
   settingsSchema: string;
 }
@@ -20,7 +24,68 @@ export interface Watch {
   resource: string;
   /** True if `keys` reads nothing but `metadata`. */
   metadataOnly: boolean;
+  /** True if objects of this kind exist before the objects that refer to them. Offline, index all of them first. */
+  precedes: boolean;
 }
+
+/** A set of requests that the policy reviews. */
+export interface ReviewScope {
+  /** A DNS label, unique per phase: the webhook's name is made of it, e.g. `statefulsets`. */
+  name: string;
+  /** The API group; empty for the core group. */
+  group: string;
+  /** E.g. `v1`. */
+  version: string;
+  /** The plural, lower case, e.g. `statefulsets`. */
+  resource: string;
+  /** E.g. `scale`; empty for the object itself. */
+  subresource: string;
+  /** True if objects of this kind have a namespace. */
+  namespaced: boolean;
+  /** Never empty. */
+  operations: Operation[];
+  /** Never empty. */
+  phases: Phase[];
+  failurePolicy: FailurePolicy;
+  /**
+   * The API server calls the webhook only if all of them are true. The policy would allow every other request without a
+   * finding.
+   */
+  matchConditions: MatchCondition[];
+}
+
+/** What the API server does with a request if the webhook does not answer: rejects it (`Fail`) or admits it (`Ignore`). */
+export type FailurePolicy = "Fail" | "Ignore";
+
+/** An entry of a webhook's `matchConditions`. */
+export interface MatchCondition {
+  /** A qualified name, e.g. `is-not-being-deleted`. */
+  name: string;
+  /** CEL, over `object`, `oldObject` and `request`. */
+  expression: string;
+}
+
+/** A rule of the policy. */
+export interface Rule {
+  /** A kebab-case name that never changes, e.g. `shared-export`. */
+  id: string;
+  /** One line that says what the rule finds. */
+  title: string;
+  /** The severity under default settings. */
+  severity: Severity;
+  /** The setting that changes the severity, e.g. `exports.equal`; empty if none does. */
+  setting: string;
+  /** The annotations that silence the rule for one object. */
+  annotations: string[];
+  /** Markdown: what happens to the files, a bad and a good manifest, and how to pass. */
+  explanation: string;
+}
+
+/**
+ * How serious a finding is: the request is denied (`deny`), or admitted with a warning (`warn`); a `note` is for offline tools
+ * and metrics, and never shown to the API server's client.
+ */
+export type Severity = "deny" | "warn" | "note";
 
 /** A setting that cannot be used. */
 export interface Problem {
@@ -79,11 +144,16 @@ export interface Holding {
   count: number;
 }
 
+/** The operation under review. */
+export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+
+/** Which webhook is called. In `mutate` the policy may return a patch; in `validate` it denies what still lacks the patch. */
+export type Phase = "mutate" | "validate";
+
 /** An admission request. */
 export interface Request {
-  operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
-  /** In `mutate` the policy may return a patch; in `validate` it denies what still lacks the patch. */
-  phase: "mutate" | "validate";
+  operation: Operation;
+  phase: Phase;
   scope: Scope;
   /** The kind of the object, e.g. `StatefulSet` or `Scale`. */
   kind?: string;
@@ -97,11 +167,29 @@ export interface Request {
   oldObject?: string | null;
 }
 
-/** A field at fault. */
-export interface Cause {
-  /** The path of the field, e.g. `spec.nfs.path`. */
+/** The result of one rule. */
+export interface Finding {
+  /** The id of a rule in `Description.rules`. */
+  rule: string;
+  severity: Severity;
+  /** The field at fault, e.g. `spec.nfs.path`; empty for the whole object. */
   field: string;
-  message: string;
+  /** What is wrong, in one line without a full stop. Names the object, and the other object if there is one. */
+  fact: string;
+  /** What to do about it, an imperative in one line without a full stop; empty if there is nothing to do. */
+  remedy: string;
+  /** The other objects that the finding is about. */
+  related: Scope[];
+  /** Alternative changes of the user's object that resolve the finding, the best one first. */
+  fixes: Fix[];
+}
+
+/** A change of the user's object. */
+export interface Fix {
+  /** One line, e.g. `Write subPathExpr: $(ORDINANCE_POD_NAME)/data`. */
+  title: string;
+  /** A JSON Patch (RFC 6902) as JSON text, for the object as it was sent. */
+  patch: string;
 }
 
 /** An entry of the API server's audit log. */
@@ -111,17 +199,17 @@ export interface Annotation {
   value: string;
 }
 
-/** The answer to a request. */
+/** The answer to a request. The request is admitted unless the severity of a finding is `deny`. */
 export interface Verdict {
-  allowed: boolean;
-  /** One line that says what is wrong and how to resolve it; empty if the request is allowed. */
-  message: string;
-  /** The reasons of the message, by field. */
-  causes: Cause[];
-  /** One line each. */
-  warnings: string[];
+  /** In order of importance. */
+  findings: Finding[];
   /** A JSON Patch (RFC 6902) as JSON text; null if nothing changes, if the request is denied, or in the phase `validate`. */
   patch: string | null;
+  /**
+   * If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line. Empty if
+   * nothing would change, and for an object that is new.
+   */
+  migration: string[];
   audit: Annotation[];
 }
 

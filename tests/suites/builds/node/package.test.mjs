@@ -23,10 +23,12 @@ const volume = (name, path) => ({
 const creation = (volume) => ({ operation: "CREATE", phase: "validate", kind: "PersistentVolume", ...volume });
 
 test("describes the policy", () => {
-  const { name, version, watches, settingsSchema } = policy.describe();
+  const { name, version, watches, reviews, rules, settingsSchema } = policy.describe();
   assert.equal(name, "storage");
   assert.equal(version, requireInPackage("@ordinance/policy/package.json").version);
   assert.ok(watches.some((watch) => watch.resource === "persistentvolumes" && !watch.metadataOnly));
+  assert.ok(reviews.some((scope) => scope.resource === "statefulsets" && scope.phases.includes("mutate")));
+  assert.equal(rules.find((rule) => rule.id === "shared-export").severity, "deny");
   assert.ok(Object.keys(JSON.parse(settingsSchema).properties).includes("isolation"));
 });
 
@@ -44,11 +46,14 @@ test("returns the keys that the verdict depends on, and decides with holdings", 
 
   const { needs } = policy.review(creation(second));
   assert.deepEqual(needs[0].path, key.path);
-  assert.equal(policy.review(creation(second), undefined, []).decided.allowed, true);
+  assert.deepEqual(policy.review(creation(second), undefined, []).decided.findings, []);
 
   const { decided } = policy.review(creation(second), null, [{ ...key, holder: first.scope, count: 1 }]);
-  assert.equal(decided.allowed, false);
-  assert.match(decided.message, /^PersistentVolume "pv2" shares nfs:\/\/10\.0\.0\.5\/srv\/www with .*"pv"/);
+  const [finding] = decided.findings;
+  assert.equal(finding.rule, "shared-export");
+  assert.equal(finding.severity, "deny");
+  assert.equal(finding.field, "spec.nfs.path");
+  assert.match(finding.fact, /^PersistentVolume "pv2" shares nfs:\/\/10\.0\.0\.5\/srv\/www with .*"pv"/);
   assert.equal(decided.patch, null);
 });
 
@@ -64,7 +69,7 @@ test("throws an error for input that it cannot read, and stays usable", () => {
   assert.throws(() => policy.review({}), /missing field/);
   assert.throws(() => policy.review(creation(volume("pv", "/")), { mode: 1 }, []), Error);
   assert.throws(() => policy.keys(volume("pv", "/").scope, "{"), Error);
-  assert.equal(policy.review(creation(volume("pv", "/")), {}, []).decided.allowed, true);
+  assert.deepEqual(policy.review(creation(volume("pv", "/")), {}, []).decided.findings, []);
 });
 
 test("Node imports the same functions as an ES module", async () => {

@@ -149,9 +149,9 @@ function assertPatch(line) {
 }
 
 function assertSharedExport(line) {
-  assert.match(line, /^false PersistentVolume "copy" shares nfs:\/\/nas\.example\.com\/srv\/www with .*"www"/);
+  assert.match(line, /^deny \(shared-export\): PersistentVolume "copy" shares nfs:\/\/nas\.example\.com\/srv\/www with .*"www"/);
 }
 
 function assertSharedSubPath(line) {
-  assert.match(line, /^false StatefulSet "web": .*volume "data".*subPath "www"/);
+  assert.match(line, /^deny \(fixed-sub-path\): .*volume "data".*subPath "www"/);
 }
