@@ -1,4 +1,4 @@
-//! The npm package of the policy: wasm-bindgen's output for Node, bundlers and pages, beside one another.
+//! `cargo xtask npm`: builds the npm package of the policy with wasm-bindgen, for Node, bundlers and browsers.
 
 use crate::build;
 use anyhow::{Context, Result, bail};
@@ -8,23 +8,34 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// The package that is compiled.
-const PACKAGE: &str = "ordinance-policy-js";
+/// The crate that wasm-bindgen reads.
+const CRATE: &str = "ordinance-policy-js";
 
-/// The name of the modules in the package.
+/// The file stem of the generated scripts and modules.
 const STEM: &str = "ordinance_policy";
 
-/// The version in the manifest's source.
-const UNVERSIONED: &str = "0.0.0";
+/// The version in `policy/js/npm/package.json`, replaced by the version of the workspace.
+const PLACEHOLDER_VERSION: &str = "0.0.0";
 
-/// What cargo says of an artifact that it made.
+/// A compiler artifact in cargo's JSON messages.
 #[derive(Deserialize)]
-struct Message {
+struct Artifact {
     #[serde(default)]
     filenames: Vec<PathBuf>,
 }
 
-/// `cargo xtask npm`: builds the package and says where it is.
+/// A directory of the package, and the module loader that its script is written for.
+#[derive(Clone, Copy)]
+enum Loader {
+    /// `require` and `import` in Node.
+    Node,
+    /// `import` of the WebAssembly module, resolved by a bundler.
+    Bundler,
+    /// `fetch` of the WebAssembly module, in a page without a bundler.
+    Web,
+}
+
+/// Builds the package and prints its directory.
 pub fn run() -> Result<ExitCode> {
     anstream::println!("{}", build()?.display());
     Ok(ExitCode::SUCCESS)
@@ -33,62 +44,82 @@ pub fn run() -> Result<ExitCode> {
 /// Builds the package and returns its directory.
 pub fn build() -> Result<PathBuf> {
     build::wasm_target()?;
-    let module = module()?;
+    let module = compile()?;
     let source = crate::root().join("policy/js/npm");
     let package = crate::root().join("policy/js/pkg");
-    for target in [Target::Node, Target::Bundler, Target::Web] {
-        target.generate(&module, &package)?;
+    for loader in [Loader::Node, Loader::Bundler, Loader::Web] {
+        loader.generate(&module, &package)?;
     }
-    fs::copy(source.join("README.md"), package.join("README.md"))?;
-    // Inside the package, which is of modules, Node's part is CommonJS: it can be imported and required.
-    fs::write(package.join("node/package.json"), "{\"type\": \"commonjs\"}\n")?;
-    manifest(&source.join("package.json"), &package.join("package.json"))?;
+    copy(&source.join("README.md"), &package.join("README.md"))?;
+    // The package is of type `module`, but wasm-bindgen writes CommonJS for Node, where both `require` and `import` load it.
+    write(&package.join("node/package.json"), "{\"type\": \"commonjs\"}\n")?;
+    write_manifest(&source.join("package.json"), &package.join("package.json"))?;
     Ok(package)
 }
 
-/// The manifest with the workspace's version, and all else as it is: the order of `exports` has a meaning.
-fn manifest(source: &Path, target: &Path) -> Result<()> {
+/// Copies the manifest and sets its version. The rest stays as text, since the order of the conditions in `exports` matters.
+fn write_manifest(source: &Path, target: &Path) -> Result<()> {
     let text = fs::read_to_string(source).with_context(|| format!("can't read {}", source.display()))?;
-    let versioned = text.replacen(UNVERSIONED, env!("CARGO_PKG_VERSION"), 1);
-    fs::write(target, versioned).with_context(|| format!("can't write {}", target.display()))
+    write(target, &text.replacen(PLACEHOLDER_VERSION, env!("CARGO_PKG_VERSION"), 1))
 }
 
-/// Compiles the policy and returns the path of the module.
-fn module() -> Result<PathBuf> {
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+}
+
+fn copy(source: &Path, target: &Path) -> Result<()> {
+    fs::copy(source, target).with_context(|| format!("can't copy {}", source.display()))?;
+    Ok(())
+}
+
+/// Compiles the policy and returns the path of the WebAssembly module.
+fn compile() -> Result<PathBuf> {
     let mut cargo = build::cargo();
-    cargo.args(["build", "--package", PACKAGE, "--profile", "component", "--target", build::WASM]);
+    cargo.args(["build", "--package", CRATE, "--profile", "component", "--target", build::WASM]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("can't start cargo")?;
     if !output.status.success() {
-        bail!("{PACKAGE} could not be built");
+        bail!("cargo can't build {CRATE}");
     }
-    let files = output
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Message>(line).ok().map(|message| message.filenames));
-    let module = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
-    files.flatten().find(module).with_context(|| format!("cargo names no module of {PACKAGE}"))
+    wasm_module(&output.stdout)
+        .with_context(|| format!("cargo's messages name no WebAssembly module of {CRATE}"))
 }
 
-/// Who loads the module.
-#[derive(Clone, Copy)]
-enum Target {
-    Node,
-    Bundler,
-    Web,
+/// Returns the first WebAssembly module that cargo's messages name.
+fn wasm_module(messages: &[u8]) -> Option<PathBuf> {
+    let lines = messages.split(|byte| *byte == b'\n');
+    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
+    let mut files = artifacts.flat_map(|artifact| artifact.filenames);
+    files.find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
-// === impl Target ===
+// === impl Loader ===
 
-impl Target {
+impl Loader {
+    /// Writes the script, the types and the WebAssembly module to the loader's directory in the package.
     fn generate(self, module: &Path, package: &Path) -> Result<()> {
+        let directory = self.directory();
         let mut bindgen = Bindgen::new();
         bindgen.input_path(module).out_name(STEM).typescript(true);
-        let directory = match self {
-            Self::Node => bindgen.nodejs(true).map(|_| "node"),
-            Self::Bundler => bindgen.bundler(true).map(|_| "bundler"),
-            Self::Web => bindgen.web(true).map(|_| "web"),
-        }?;
-        bindgen.generate(package.join(directory)).with_context(|| format!("wasm-bindgen, for {directory}"))
+        self.configure(&mut bindgen)
+            .and_then(|bindgen| bindgen.generate(package.join(directory)))
+            .with_context(|| format!("wasm-bindgen can't generate {directory}"))
+    }
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Bundler => "bundler",
+            Self::Web => "web",
+        }
+    }
+
+    fn configure(self, bindgen: &mut Bindgen) -> Result<&mut Bindgen> {
+        match self {
+            Self::Node => bindgen.nodejs(true),
+            Self::Bundler => bindgen.bundler(true),
+            // `init()` without an argument then loads the module from beside the script; wasm-bindgen's default is to fail.
+            Self::Web => Ok(bindgen.web(true)?.omit_default_module_path(false)),
+        }
     }
 }

@@ -1,21 +1,22 @@
-// Answers questions about the policy's npm package: a line of JSON in, a line of JSON out.
+// Calls the policy's npm package for the Rust tests: reads a call per line from standard input, and writes its result as a
+// line to standard output.
 //
-// The first argument is the package's directory. {"keys": [scope, object, settings]} and
-// {"review": [request, settings, holdings]} are answered by {"ok": …} or {"error": "one line"}.
+// The first argument is the directory of the package. A call is {"keys": [scope, object, settings]} or
+// {"review": [request, settings, holdings]}, a result is {"ok": …} or {"error": "one line"}.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const inside = createRequire(join(process.argv[2], "package.json"));
-const policy = inside("@ordinance/policy");
+const requireInPackage = createRequire(join(process.argv[2], "package.json"));
+const policy = requireInPackage("@ordinance/policy");
 
-const answer = ({ keys, review }) => (keys ? policy.keys(...keys) : policy.review(...review));
+const call = ({ keys, review }) => (keys ? policy.keys(...keys) : policy.review(...review));
 
 for await (const line of createInterface({ input: process.stdin })) {
   let reply;
   try {
-    reply = { ok: answer(JSON.parse(line)) };
+    reply = { ok: call(JSON.parse(line)) };
   } catch (error) {
     reply = { error: error.message };
   }
