@@ -90,7 +90,7 @@ fn follow(
     let heard = MapResponseLayer::new(listening(Arc::clone(watched)));
     let client = ClientBuilder::try_from(config.clone())?.with_layer(&heard).build();
     let Watch { group, version, resource: plural, .. } = watched.watch();
-    let wants = |admission: &&Arc<Admission>| admission.policy().declares(group, version, plural);
+    let wants = |admission: &&Arc<Admission>| admission.policy().watches_kind(group, version, plural);
     let interested = admissions.iter().filter(wants).cloned().collect();
     let resource = resource(watched.watch());
     if watched.watch().metadata_only {

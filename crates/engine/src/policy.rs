@@ -62,7 +62,14 @@ impl Policy {
 
     /// Whether the host has to remember objects like this one.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
-        scope.subresource.is_empty() && self.watch(scope).is_some()
+        scope.subresource.is_empty() && self.watches_kind(&scope.group, &scope.version, &scope.resource)
+    }
+
+    /// Returns true if the policy watches a kind.
+    pub fn watches_kind(&self, group: &str, version: &str, resource: &str) -> bool {
+        let wanted = (group, version, resource);
+        let watches = &self.description.watches;
+        watches.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
     }
 
     /// Returns true if the policy watches a kind, or reviews new objects of it.
@@ -73,7 +80,7 @@ impl Policy {
             resource: resource.into(),
             ..Scope::default()
         };
-        self.watch(&scope).is_some()
+        self.watches_kind(group, version, resource)
             || [Phase::Mutate, Phase::Validate]
                 .into_iter()
                 .any(|phase| self.reviews(&scope, Operation::Create, phase))
@@ -81,7 +88,8 @@ impl Policy {
 
     /// Returns true if objects like this one exist before the objects that refer to them.
     pub fn precedes(&self, scope: &Scope<'_>) -> bool {
-        self.watch(scope).is_some_and(|watch| watch.precedes)
+        let is_kind = |watch: &Watch| watch.group == scope.group && watch.resource == scope.resource;
+        self.description.watches.iter().any(|watch| is_kind(watch) && watch.precedes)
     }
 
     /// Returns true if the policy reviews such requests. Match conditions do not count.
@@ -93,12 +101,6 @@ impl Policy {
     pub fn is_built_in(&self) -> bool {
         // Only the embedded policy is trusted to end by itself.
         self.place == Place::Inline
-    }
-
-    fn watch(&self, scope: &Scope<'_>) -> Option<&Watch> {
-        let wanted = (&*scope.group, &*scope.version, &*scope.resource);
-        let watches = &self.description.watches;
-        watches.iter().find(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
     }
 
     /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.

@@ -12,6 +12,16 @@ fn store(address: u32, number: u32) -> String {
     format!("(i32.store (i32.const {address}) (i32.const {number}))")
 }
 
+/// Instructions that return this part of memory as the patch.
+fn patch(address: u32, bytes: u32) -> String {
+    store(268, 1) + &store(272, address) + &store(276, bytes)
+}
+
+/// Instructions that return findings.
+fn findings(address: u32, count: u32) -> String {
+    store(260, address) + &store(264, count)
+}
+
 fn engine() -> Engine {
     Engine::new(limits(2)).expect("an engine")
 }
@@ -107,34 +117,34 @@ fn a_trap_is_told_as_one() {
 #[test]
 fn an_answer_larger_than_the_limit_is_refused() {
     let limit = limits(1).output;
-    let message = store(264, 0) + &store(268, 2 << 20);
-    assert_eq!(outcome(&message, ""), Err(Failure::Output { limit }));
+    let patch = patch(0, 2 << 20);
+    assert_eq!(outcome(&patch, ""), Err(Failure::Output { limit }));
 }
 
 #[test]
 fn an_answer_that_names_one_text_many_times_is_as_large_as_all_of_them() {
     let limit = limits(1).output;
-    // A list of 100 000 warnings, all of them empty texts at address 0.
-    let warnings = store(280, 131_072) + &store(284, 100_000);
-    assert_eq!(outcome(&warnings, ""), Err(Failure::Output { limit }));
+    // A list of 100 000 steps of a migration, all of them empty texts at address 0.
+    let migration = store(280, 131_072) + &store(284, 100_000);
+    assert_eq!(outcome(&migration, ""), Err(Failure::Output { limit }));
 }
 
 #[test]
 fn a_patch_that_is_no_array_is_nonsense() {
-    let patch = store(288, 1) + &store(292, 1024) + &store(296, 8);
+    let patch = patch(1024, 8);
     let outcome = outcome(&patch, r#"(data (i32.const 1024) "{\"op\":1}")"#);
     assert_eq!(outcome, Err(Failure::Nonsense("a patch that is not a JSON array".to_owned())));
 }
 
 #[test]
 fn a_patch_that_changes_nothing_is_none() {
-    let patch = store(288, 1) + &store(292, 1024) + &store(296, 2);
+    let patch = patch(1024, 2);
     assert_eq!(outcome(&patch, r#"(data (i32.const 1024) "[]")"#), Ok(Verdict::allow()));
 }
 
 #[test]
 fn a_patch_in_a_validating_review_is_nonsense() {
-    let patch = store(288, 1) + &store(292, 1024) + &store(296, 2);
+    let patch = patch(1024, 2);
     let policy = guest::policy(&engine(), &patch, r#"(data (i32.const 1024) "[]")"#);
     let validate = Request { phase: Phase::Validate, ..request() };
     let outcome = policy.review(&validate, &[], in_a_minute());
@@ -142,16 +152,42 @@ fn a_patch_in_a_validating_review_is_nonsense() {
 }
 
 #[test]
+fn a_finding_that_denies_is_a_denial() {
+    let verdict = outcome(&findings(768, 1), "").expect("a verdict");
+    assert!(!verdict.is_allowed());
+    assert_eq!(verdict.findings[0].rule, "a-rule");
+}
+
+#[test]
+fn a_finding_of_a_rule_that_the_policy_does_not_describe_is_named() {
+    let unknown = store(772, 5) + &findings(768, 1);
+    let reason = "a finding of the rule \"a-rul\", which it does not describe".to_owned();
+    assert_eq!(outcome(&unknown, ""), Err(Failure::Nonsense(reason)));
+}
+
+#[test]
+fn ten_thousand_findings_are_an_answer_larger_than_the_limit() {
+    let fill = "(local $at i32) (local.set $at (i32.const 1048576))
+        (loop
+            (memory.copy (local.get $at) (i32.const 768) (i32.const 52))
+            (local.set $at (i32.add (local.get $at) (i32.const 52)))
+            (br_if 0 (i32.lt_u (local.get $at) (i32.const 1568576))))";
+    let limit = limits(1).output;
+    let review = fill.to_owned() + &findings(1_048_576, 10_000);
+    assert_eq!(outcome(&review, ""), Err(Failure::Output { limit }));
+    let few = fill.to_owned() + &findings(1_048_576, 1_000);
+    assert_eq!(outcome(&few, "").map(|verdict| verdict.findings.len()), Ok(1_000));
+}
+
+#[test]
 fn a_text_that_is_not_utf8_is_nonsense() {
-    let message = store(264, 1024) + &store(268, 1);
-    let outcome = outcome(&message, r#"(data (i32.const 1024) "\ff")"#);
+    let outcome = outcome(&patch(1024, 1), r#"(data (i32.const 1024) "\ff")"#);
     assert!(matches!(outcome, Err(Failure::Nonsense(_))), "{outcome:?}");
 }
 
 #[test]
 fn a_text_outside_of_memory_is_nonsense() {
-    let message = store(264, 64 << 20) + &store(268, 1);
-    assert!(matches!(outcome(&message, ""), Err(Failure::Nonsense(_))));
+    assert!(matches!(outcome(&patch(64 << 20, 1), ""), Err(Failure::Nonsense(_))));
 }
 
 #[test]
@@ -167,17 +203,18 @@ fn to_ask_for_holdings_that_were_given_is_nonsense() {
 
 #[test]
 fn a_guest_that_counts_its_calls_always_says_1() {
-    // It refuses with the number of its calls as message, kept where a global and the memory would survive.
+    // It denies with the number of its calls as the fact, kept where a global and the memory would survive.
     let count = "
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
         (i32.store8 (i32.const 2048) (i32.add (i32.load8_u (i32.const 2048)) (i32.const 1)))
         (i32.store8 (i32.const 1024) (i32.add (global.get $calls) (i32.const 48)))
         (i32.store8 (i32.const 1025) (i32.add (i32.load8_u (i32.const 2048)) (i32.const 48)))";
-    let refusal = store(260, 0) + &store(264, 1024) + &store(268, 2);
+    let denial = store(788, 1024) + &store(792, 2) + &findings(768, 1);
     let policy =
-        guest::policy(&engine(), &(count.to_owned() + &refusal), "(global $calls (mut i32) (i32.const 0))");
+        guest::policy(&engine(), &(count.to_owned() + &denial), "(global $calls (mut i32) (i32.const 0))");
     for _ in 0..5 {
-        assert_eq!(reviewed(&policy).map(|verdict| verdict.message), Ok("11".to_owned()));
+        let facts = reviewed(&policy).map(|verdict| verdict.findings.into_iter().map(|f| f.fact).collect());
+        assert_eq!(facts, Ok(vec!["11".to_owned()]));
     }
 }
 

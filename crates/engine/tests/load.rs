@@ -48,9 +48,24 @@ fn a_component_of_other_types_is_refused() {
             (instance $rules
                 (export "describe" (func $f)) (export "check-settings" (func $f)) (export "keys" (func $f))
                 (export "review" (func $f)) (export "resume" (func $f)))
-            (export "ordinance:policy/rules@0.1.0" (instance $rules)))"#,
+            (export "ordinance:policy/rules@0.2.0" (instance $rules)))"#,
     );
     assert!(matches!(&fault, Fault::World(_)), "{fault}");
+}
+
+#[test]
+fn a_component_of_another_contract_version_is_refused_with_both_versions() {
+    let fault = fault(
+        r#"(component
+            (core module $m (func (export "f")))
+            (core instance $i (instantiate $m))
+            (func $f (canon lift (core func $i "f")))
+            (instance $rules (export "describe" (func $f)))
+            (export "ordinance:policy/rules@0.1.0" (instance $rules)))"#,
+    );
+    assert!(matches!(&fault, Fault::Version { found } if found == "0.1.0"), "{fault}");
+    let line = fault.to_string();
+    assert!(line.contains("ordinance:policy@0.1.0") && line.contains("ordinance:policy@0.2.0"), "{line}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ const LINE: usize = 2048;
 /// Returns the report as text.
 pub fn text(report: &Report<'_>, style: Style) -> String {
     let drawing = Drawing {
-        renderer: if style.is_coloured { Renderer::styled() } else { Renderer::printable() },
+        renderer: if style.is_coloured { Renderer::styled() } else { Renderer::plain() },
         verbosity: style.verbosity,
     };
     let mut out = String::new();
