@@ -2,12 +2,12 @@
 
 use crate::access::Access;
 use crate::addresses::Addresses;
+use crate::authority::Authority;
+use crate::control_plane::{ControlPlane, PlaneConfig};
+use crate::fake_kubelet::FakeKubelet;
 use crate::helm::Helm;
-use crate::keys::Authority;
 use crate::kubeconfig::Kubeconfig;
-use crate::plane::{Ground, Plane};
-use crate::pods::Player;
-use crate::site::Site;
+use crate::workspace::Workspace;
 use anyhow::Result;
 use ordinance_tools::{Tool, Tools};
 
@@ -21,29 +21,29 @@ pub struct Options {
     /// Flags for the controllers beside the usual ones.
     pub controllers: Vec<String>,
     /// What becomes of pods.
-    pub pods: Pods,
+    pub pods: PodMode,
 }
 
 /// What becomes of pods, on a control plane without a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pods {
+pub enum PodMode {
     /// Each is said to run and to be ready as soon as its claims are bound. Nothing runs.
     #[default]
-    Pretend,
+    Fake,
     /// They are left alone, as for a node that runs them.
-    Leave,
+    Node,
 }
 
 /// A control plane, which ends with this value.
 pub struct Cluster {
-    _player: Option<Player>,
-    plane: Plane,
+    _fake_kubelet: Option<FakeKubelet>,
+    control_plane: ControlPlane,
     access: Access,
     kubeconfig: Kubeconfig,
     authority: Authority,
     _addresses: Addresses,
     tools: Tools,
-    site: Site,
+    workspace: Workspace,
 }
 
 // === impl Cluster ===
@@ -55,13 +55,28 @@ impl Cluster {
     ///
     /// Which part did not start, with the end of its log.
     pub async fn start(tools: &Tools, options: &Options) -> Result<Self> {
-        let (site, addresses) = (Site::new()?, Addresses::claim()?);
+        let (workspace, addresses) = (Workspace::new()?, Addresses::claim()?);
         let authority = Authority::new("ordinance-cluster")?;
-        let ground = Ground { site: &site, tools, addresses: &addresses, authority: &authority, options };
-        let (plane, access, kubeconfig) = Plane::start(&ground).await?;
-        let player = (options.pods == Pods::Pretend).then(|| Player::start(access.client()));
+        let config = PlaneConfig {
+            workspace: &workspace,
+            tools,
+            addresses: &addresses,
+            authority: &authority,
+            options,
+        };
+        let (control_plane, access, kubeconfig) = ControlPlane::start(&config).await?;
+        let fake_kubelet = (options.pods == PodMode::Fake).then(|| FakeKubelet::start(access.client()));
         let tools = tools.clone();
-        Ok(Self { _player: player, plane, access, kubeconfig, authority, _addresses: addresses, tools, site })
+        Ok(Self {
+            _fake_kubelet: fake_kubelet,
+            control_plane,
+            access,
+            kubeconfig,
+            authority,
+            _addresses: addresses,
+            tools,
+            workspace,
+        })
     }
 
     /// Ways to talk to it.
@@ -83,8 +98,8 @@ impl Cluster {
     }
 
     /// The parts, to stop and start them.
-    pub fn plane(&mut self) -> &mut Plane {
-        &mut self.plane
+    pub fn control_plane(&mut self) -> &mut ControlPlane {
+        &mut self.control_plane
     }
 
     /// Helm's client for it, if it is among the programs.
@@ -102,11 +117,11 @@ impl Cluster {
     /// The folder of its files, logs among them.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
-        self.site.folder()
+        self.workspace.folder()
     }
 
     /// The ground for other processes that end with the cluster.
-    pub(crate) fn site(&self) -> &Site {
-        &self.site
+    pub(crate) fn workspace(&self) -> &Workspace {
+        &self.workspace
     }
 }

@@ -1,6 +1,6 @@
 //! Helm's client, as an operator calls it.
 
-use crate::program::{Call, Ran, client};
+use crate::client_command::{ClientCommand, CommandOutput, client_command};
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ pub struct Helm {
 }
 
 /// A call of Helm's client, or of what calls it.
-pub(crate) fn homes(call: Call, kubeconfig: &Path) -> Call {
+pub(crate) fn homes(command: ClientCommand, kubeconfig: &Path) -> ClientCommand {
     let home = kubeconfig.with_extension("helm");
-    HOMES.into_iter().fold(call, |call, name| call.env(name, &home))
+    HOMES.into_iter().fold(command, |command, name| command.env(name, &home))
 }
 
 // === impl Helm ===
@@ -35,8 +35,11 @@ impl Helm {
     /// # Errors
     ///
     /// That it can't be started, or did not end within two minutes.
-    pub async fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
-        homes(client(&self.program, &self.kubeconfig), &self.kubeconfig).call(arguments, "").await
+    pub async fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<CommandOutput> {
+        homes(client_command(&self.program, &self.kubeconfig), &self.kubeconfig).run(arguments, "").await
     }
 
     /// Calls it with arguments in one line, and returns what it printed.

@@ -1,6 +1,6 @@
 //! A small HTTPS server, for what stands beside Ordinance or in front of it.
 
-use crate::keys::Pair;
+use crate::authority::PemPair;
 use anyhow::{Context, Error, Result};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -38,7 +38,7 @@ impl Https {
     /// # Errors
     ///
     /// Why it can't listen there, or what is wrong with the certificate.
-    pub async fn bind(address: SocketAddr, pair: &Pair, answer: impl Answer) -> Result<Self> {
+    pub async fn bind(address: SocketAddr, pair: &PemPair, answer: impl Answer) -> Result<Self> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
         let (address, acceptor) = (listener.local_addr()?, TlsAcceptor::from(Arc::new(config(pair)?)));
@@ -58,7 +58,7 @@ impl Drop for Https {
     }
 }
 
-fn config(pair: &Pair) -> Result<ServerConfig> {
+fn config(pair: &PemPair) -> Result<ServerConfig> {
     let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

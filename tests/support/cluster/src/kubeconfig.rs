@@ -1,6 +1,6 @@
 //! Kubeconfig files: where an API server is, and as whom to ask it.
 
-use crate::keys::Pair;
+use crate::authority::PemPair;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,7 +40,7 @@ impl Kubeconfig {
 
     /// The file's text, for whoever has a client certificate.
     #[must_use]
-    pub fn with_pair(&self, pair: &Pair) -> String {
+    pub fn with_pair(&self, pair: &PemPair) -> String {
         self.text(client_certificate(pair))
     }
 
@@ -63,11 +63,11 @@ impl Kubeconfig {
 }
 
 /// The certificate that the API server shows to webhooks behind a Service.
-pub fn for_webhooks(pair: &Pair) -> String {
+pub fn for_webhooks(pair: &PemPair) -> String {
     config(json!([{ "name": "*.svc", "user": client_certificate(pair) }]), json!([]))
 }
 
-fn client_certificate(pair: &Pair) -> Value {
+fn client_certificate(pair: &PemPair) -> Value {
     json!({
         "client-certificate-data": STANDARD.encode(&pair.certificate),
         "client-key-data": STANDARD.encode(&pair.key),

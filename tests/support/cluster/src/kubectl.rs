@@ -1,6 +1,6 @@
 //! kubectl, as a person calls it.
 
-use crate::program::{Ran, client};
+use crate::client_command::{CommandOutput, client_command};
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,11 @@ impl Kubectl {
     /// # Errors
     ///
     /// That it can't be started, or did not end within two minutes.
-    pub async fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
-        self.feed(arguments, "").await
+    pub async fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<CommandOutput> {
+        self.run_with_input(arguments, "").await
     }
 
     /// Calls it with something on its standard input.
@@ -35,12 +38,12 @@ impl Kubectl {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub async fn feed<A: AsRef<OsStr>>(
+    pub async fn run_with_input<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
         input: &str,
-    ) -> Result<Ran> {
-        client(&self.program, &self.kubeconfig).call(arguments, input).await
+    ) -> Result<CommandOutput> {
+        client_command(&self.program, &self.kubeconfig).run(arguments, input).await
     }
 
     /// Calls it with arguments in one line, and returns what it printed.
@@ -57,7 +60,7 @@ impl Kubectl {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub async fn apply(&self, manifests: &str) -> Result<Ran> {
-        self.feed(["apply", "--filename=-"], manifests).await
+    pub async fn apply(&self, manifests: &str) -> Result<CommandOutput> {
+        self.run_with_input(["apply", "--filename=-"], manifests).await
     }
 }

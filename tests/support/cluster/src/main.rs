@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use ordinance_cluster::Attention;
+use ordinance_cluster::StopCondition;
 use std::path::PathBuf;
 
 /// Runs a control plane with Ordinance behind it until SIGTERM.
@@ -22,6 +22,6 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let attention = if arguments.attended { Attention::UntilInputEnds } else { Attention::None };
-    ordinance_cluster::supervise(&arguments.binary, &arguments.folder, attention).await
+    let condition = if arguments.attended { StopCondition::InputEnds } else { StopCondition::Signal };
+    ordinance_cluster::supervise(&arguments.binary, &arguments.folder, condition).await
 }

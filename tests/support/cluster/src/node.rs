@@ -1,23 +1,23 @@
 //! A real node beside the control plane: a kubelet, a scheduler and containerd, whose pods really run.
 //!
-//! It lives in namespaces of its own, and so does the control plane that it is a node of: an [`Enclosure`] makes them and
+//! It lives in namespaces of its own, and so does the control plane that it is a node of: an [`LinuxNamespaces`] makes them and
 //! runs this program again inside. There it is a cluster like any other, whose pods have addresses that exist only there.
 //!
-//! [`Enclosure`]: enclosure::Enclosure
+//! [`LinuxNamespaces`]: namespaces::LinuxNamespaces
 
 pub(crate) mod cgroups;
-pub(crate) mod enclosure;
-pub(crate) mod first;
+pub(crate) mod configuration;
 pub(crate) mod image;
-pub(crate) mod settings;
+pub(crate) mod init;
+pub(crate) mod namespaces;
 
-use crate::cluster::{Cluster, Options, Pods};
-use crate::component::Component;
+use crate::cluster::{Cluster, Options, PodMode};
+use crate::managed_process::ManagedProcess;
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
-use enclosure::Inside;
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
+use namespaces::NodeContext;
 use ordinance_tools::Tool;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -43,9 +43,9 @@ const READY: Duration = Duration::from_secs(90);
 /// A node, which ends with this value.
 #[derive(Debug)]
 pub struct Node {
-    kubelet: Component,
-    _scheduler: Component,
-    containerd: Component,
+    kubelet: ManagedProcess,
+    _scheduler: ManagedProcess,
+    containerd: ManagedProcess,
 }
 
 // === impl Node ===
@@ -56,7 +56,7 @@ impl Node {
     pub fn options() -> Options {
         // The node's name is none that anybody resolves.
         let by_address = "--kubelet-preferred-address-types=InternalIP".to_owned();
-        Options { pods: Pods::Leave, api_server: vec![by_address], ..Options::default() }
+        Options { pods: PodMode::Node, api_server: vec![by_address], ..Options::default() }
     }
 
     /// Starts a node of a cluster, both in an enclosure, and waits until it is ready.
@@ -65,7 +65,7 @@ impl Node {
     ///
     /// Which part did not start, with the end of its log.
     pub async fn start(cluster: &Cluster) -> Result<Self> {
-        let inside = Inside::here().context("a node runs in an enclosure only")?;
+        let inside = NodeContext::from_env().context("a node runs in an namespaces only")?;
         let mut containerd = containerd(cluster)?;
         images(cluster, &mut containerd).await?;
         // Else the Node authorizer, a few milliseconds behind, refuses a pod's claim now and then: 8 s lost.
@@ -118,18 +118,20 @@ fn is_ready(node: &core::Node) -> bool {
 
 // === The node's parts ===
 
-fn containerd(cluster: &Cluster) -> Result<Component> {
+fn containerd(cluster: &Cluster) -> Result<ManagedProcess> {
     let plugins = [Tool::HostLocal, Tool::Loopback, Tool::Ptp].map(|plugin| cluster.tools().path(plugin));
     let plugins: BTreeSet<&Path> = plugins.into_iter().filter_map(Path::parent).collect();
-    cluster.site().write("cni/10-pods.conflist", &settings::pod_network())?;
-    let file = cluster.site().write("containerd.toml", &settings::containerd(&plugins, cluster.folder()))?;
+    cluster.workspace().write("cni/10-pods.conflist", &configuration::pod_network())?;
+    let file = cluster
+        .workspace()
+        .write("containerd.toml", &configuration::containerd(&plugins, cluster.folder()))?;
     let mut containerd = Command::new(cluster.tools().path(Tool::Containerd));
     containerd.arg("--config").arg(file).env("PATH", cluster.tools().search_path());
-    Component::start("containerd", containerd, cluster.site())
+    ManagedProcess::start("containerd", containerd, cluster.workspace())
 }
 
 /// Hands containerd the images that pods are made of: no registry is asked.
-async fn images(cluster: &Cluster, containerd: &mut Component) -> Result<()> {
+async fn images(cluster: &Cluster, containerd: &mut ManagedProcess) -> Result<()> {
     let archive = cluster.folder().join("images.tar");
     image::archive(cluster.tools().path(Tool::Busybox), &archive)?;
     until("containerd", READY, async || {
@@ -148,31 +150,31 @@ async fn images(cluster: &Cluster, containerd: &mut Component) -> Result<()> {
 
 fn ctr(cluster: &Cluster) -> Command {
     let mut ctr = Command::new(cluster.tools().path(Tool::Ctr));
-    ctr.args(["--address", settings::SOCKET]);
+    ctr.args(["--address", configuration::SOCKET]);
     ctr.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     ctr
 }
 
-fn scheduler(cluster: &Cluster) -> Result<Component> {
+fn scheduler(cluster: &Cluster) -> Result<ManagedProcess> {
     let kubeconfig = kubeconfig(cluster, "system:kube-scheduler", None)?;
     let mut scheduler = Command::new(cluster.tools().path(Tool::Scheduler));
     scheduler.arg("--kubeconfig").arg(kubeconfig).args(["--leader-elect=false", "--secure-port=0"]);
-    Component::start("kube-scheduler", scheduler, cluster.site())
+    ManagedProcess::start("kube-scheduler", scheduler, cluster.workspace())
 }
 
-fn kubelet(cluster: &Cluster, inside: &Inside) -> Result<Component> {
+fn kubelet(cluster: &Cluster, inside: &NodeContext) -> Result<ManagedProcess> {
     let kubeconfig = kubeconfig(cluster, &format!("system:node:{NAME}"), Some("system:nodes"))?;
-    let file = cluster.site().write("kubelet.json", &settings::kubelet(inside.cgroup()))?;
+    let file = cluster.workspace().write("kubelet.json", &configuration::kubelet(inside.cgroup()))?;
     let mut kubelet = Command::new(cluster.tools().path(Tool::Kubelet));
     kubelet.arg("--kubeconfig").arg(kubeconfig).arg("--config").arg(file);
     kubelet.arg(format!("--hostname-override={NAME}")).arg(format!("--node-ip={ADDRESS}"));
     kubelet.arg("--cert-dir").arg(cluster.folder().join("kubelet"));
-    Component::start("kubelet", kubelet, cluster.site())
+    ManagedProcess::start("kubelet", kubelet, cluster.workspace())
 }
 
 /// A kubeconfig file for a part of the node.
 fn kubeconfig(cluster: &Cluster, user: &str, group: Option<&str>) -> Result<PathBuf> {
     let pair = cluster.authority().client(user, group)?;
     let name = user.rsplit(':').next().unwrap_or(user);
-    cluster.site().write(&format!("{name}.kubeconfig"), &cluster.kubeconfig().with_pair(&pair))
+    cluster.workspace().write(&format!("{name}.kubeconfig"), &cluster.kubeconfig().with_pair(&pair))
 }

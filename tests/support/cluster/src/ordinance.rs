@@ -1,13 +1,13 @@
 //! Ordinance as it is installed: its manifest, some replicas behind the Service's address, and the webhooks.
 
 use crate::access::Access;
+use crate::authority::PemPair;
 use crate::cluster::Cluster;
 use crate::container;
-use crate::keys::Pair;
 use crate::manifest::{Manifest, Service};
 use crate::recording::Recording;
 use crate::replica::Replica;
-use crate::splitter::Splitter;
+use crate::service_proxy::ServiceProxy;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
@@ -34,7 +34,7 @@ pub struct Installation {
     /// How many processes there are.
     pub replicas: usize,
     /// What they are started with.
-    pub start: Start,
+    pub start: StartMode,
     /// Flags for `ordinance serve` beside those.
     pub arguments: Vec<String>,
     /// Where every review is kept that a replica is sent.
@@ -43,7 +43,7 @@ pub struct Installation {
 
 /// What replicas are started with, beside a kubeconfig with the rights of the Deployment's service account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
+pub enum StartMode {
     /// A certificate for the Service, as flags.
     #[default]
     Certificate,
@@ -55,7 +55,7 @@ pub enum Start {
 
 /// Replicas behind a Service. They end with this value or with the cluster; the webhooks stay configured.
 pub struct Ordinance {
-    splitter: Splitter,
+    service_proxy: ServiceProxy,
     replicas: Vec<Replica>,
     installation: Installation,
     arguments: Vec<String>,
@@ -73,7 +73,7 @@ impl Installation {
     /// What is wrong with the manifest.
     pub fn new(binary: &Path) -> Result<Self> {
         let manifest = Manifest::read(Path::new(MANIFEST))?;
-        let (binary, start) = (binary.to_path_buf(), Start::default());
+        let (binary, start) = (binary.to_path_buf(), StartMode::default());
         Ok(Self { binary, manifest, replicas: 1, start, arguments: Vec::new(), recording: None })
     }
 }
@@ -89,7 +89,7 @@ impl Ordinance {
     pub async fn install(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let kubectl = cluster.access().kubectl();
         kubectl.apply(&installation.manifest.without_webhooks()).await?.ok()?;
-        let ordinance = Self::stand(cluster, installation).await?;
+        let ordinance = Self::start(cluster, installation).await?;
         ordinance.configure(cluster.access()).await?;
         Ok(ordinance)
     }
@@ -99,11 +99,11 @@ impl Ordinance {
     /// # Errors
     ///
     /// What of the manifest is not there, or why a replica did not become ready.
-    pub async fn stand(cluster: &Cluster, installation: Installation) -> Result<Self> {
+    pub async fn start(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let service = installation.manifest.service()?;
         let address = SocketAddr::new(cluster_ip(cluster.access(), &service).await?, service.port);
         let mut ordinance = Self {
-            splitter: Splitter::bind(address).await?,
+            service_proxy: ServiceProxy::bind(address).await?,
             replicas: Vec::new(),
             arguments: arguments(cluster, &installation).await?,
             started: 0,
@@ -120,7 +120,7 @@ impl Ordinance {
     ///
     /// # Errors
     ///
-    /// As [`stand`](Self::stand), or that a replica did not end.
+    /// As [`start`](Self::start), or that a replica did not end.
     pub async fn roll_out(&mut self, cluster: &Cluster, manifest: Manifest) -> Result<()> {
         self.installation.manifest = manifest;
         self.arguments = arguments(cluster, &self.installation).await?;
@@ -147,11 +147,11 @@ impl Ordinance {
     /// That it stayed ready, or did not end.
     pub async fn retire(&mut self, index: usize) -> Result<()> {
         if let Some(replica) = self.replicas.get_mut(index) {
-            replica.component().ask_to_end()?;
+            replica.process().ask_to_end()?;
             replica.unready().await?;
         }
         match self.remove(index) {
-            Some(mut replica) => replica.component().ended().await,
+            Some(mut replica) => replica.process().ended().await,
             None => Ok(()),
         }
     }
@@ -172,7 +172,7 @@ impl Ordinance {
     ///
     /// That it did not become ready, with the end of its log.
     pub async fn add(&mut self, cluster: &Cluster) -> Result<()> {
-        self.start(cluster, &self.arguments.clone()).await
+        self.start_replica(cluster, &self.arguments.clone()).await
     }
 
     /// The same with one that reaches the API server by another address.
@@ -180,21 +180,21 @@ impl Ordinance {
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub async fn add_by(&mut self, cluster: &Cluster, address: SocketAddr) -> Result<()> {
+    pub async fn add_through(&mut self, cluster: &Cluster, address: SocketAddr) -> Result<()> {
         let (manifest, kubeconfig) = (&self.installation.manifest, cluster.kubeconfig().by(address));
         let token = token(cluster.access(), manifest).await?;
-        let file = cluster.site().write("ordinance-by.kubeconfig", &kubeconfig.with_token(&token))?;
+        let file = cluster.workspace().write("ordinance-by.kubeconfig", &kubeconfig.with_token(&token))?;
         let mut arguments = self.arguments.clone();
         arguments.retain(|argument| !argument.starts_with(KUBECONFIG));
         arguments.push(format!("{KUBECONFIG}{}", file.display()));
-        self.start(cluster, &arguments).await
+        self.start_replica(cluster, &arguments).await
     }
 
-    async fn start(&mut self, cluster: &Cluster, arguments: &[String]) -> Result<()> {
+    async fn start_replica(&mut self, cluster: &Cluster, arguments: &[String]) -> Result<()> {
         let name = format!("ordinance-{}", self.started);
         self.started += 1;
         let binary = &self.installation.binary;
-        let mut replica = Replica::start(&name, binary, arguments, cluster.site()).await?;
+        let mut replica = Replica::start(&name, binary, arguments, cluster.workspace()).await?;
         if let Some(recording) = &self.installation.recording {
             let pair = pair(cluster, &self.installation.manifest.service()?)?;
             replica.record(Arc::clone(recording), &pair).await?;
@@ -219,12 +219,12 @@ impl Ordinance {
     /// Where the API server calls it.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.splitter.address()
+        self.service_proxy.address()
     }
 
     /// Kills every replica at once, as if no node were left.
     pub fn stop(&mut self) {
-        self.replicas.iter_mut().for_each(|replica| replica.component().kill());
+        self.replicas.iter_mut().for_each(|replica| replica.process().kill());
     }
 
     /// Starts again the replicas that were stopped.
@@ -242,7 +242,7 @@ impl Ordinance {
 
     /// Sends connections to the replicas that there are now, on the ports that they have now.
     pub fn publish(&self) {
-        self.splitter.set(self.replicas.iter().map(Replica::https).collect());
+        self.service_proxy.set_endpoints(self.replicas.iter().map(Replica::https).collect());
     }
 }
 
@@ -250,9 +250,9 @@ impl Ordinance {
 async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec<String>> {
     let service = installation.manifest.service()?;
     let mut arguments = match installation.start {
-        Start::Certificate => certificate(cluster, &service)?,
-        Start::Bare => Vec::new(),
-        Start::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
+        StartMode::Certificate => certificate(cluster, &service)?,
+        StartMode::Bare => Vec::new(),
+        StartMode::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
     };
     arguments.extend(account(cluster, &installation.manifest).await?);
     arguments.extend(installation.arguments.iter().cloned());
@@ -260,7 +260,7 @@ async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec
 }
 
 /// A certificate for the Service's name.
-fn pair(cluster: &Cluster, service: &Service) -> Result<Pair> {
+fn pair(cluster: &Cluster, service: &Service) -> Result<PemPair> {
     let name = format!("{}.{}.svc", service.name, service.namespace);
     cluster.authority().server(&name, std::slice::from_ref(&name))
 }
@@ -268,15 +268,15 @@ fn pair(cluster: &Cluster, service: &Service) -> Result<Pair> {
 /// A certificate for the Service's name, as flags.
 fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
     let pair = pair(cluster, service)?;
-    let certificate = cluster.site().write("ordinance.crt", &pair.certificate)?;
-    let key = cluster.site().write("ordinance.key", &pair.key)?;
+    let certificate = cluster.workspace().write("ordinance.crt", &pair.certificate)?;
+    let key = cluster.workspace().write("ordinance.key", &pair.key)?;
     Ok(vec![format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())])
 }
 
 /// What the Deployment's service account may read, as flags.
 async fn account(cluster: &Cluster, manifest: &Manifest) -> Result<[String; 1]> {
     let token = token(cluster.access(), manifest).await?;
-    let file = cluster.site().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
+    let file = cluster.workspace().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
     Ok([format!("{KUBECONFIG}{}", file.display())])
 }
 

@@ -1,7 +1,7 @@
 //! Stands before a replica of Ordinance and keeps every review that it is sent.
 
+use crate::authority::PemPair;
 use crate::https::{Answer, Https};
-use crate::keys::Pair;
 use crate::recording::Recording;
 use anyhow::{Context, Result};
 use http::{HeaderName, Request, Response, header};
@@ -32,7 +32,7 @@ struct Relay {
 
 impl Recorder {
     /// Before a replica that listens on an address.
-    pub async fn start(recording: Arc<Recording>, pair: &Pair, replica: SocketAddr) -> Result<Self> {
+    pub async fn start(recording: Arc<Recording>, pair: &PemPair, replica: SocketAddr) -> Result<Self> {
         let replica = Arc::new(RwLock::new(replica));
         let relay = Relay { recording, replica: Arc::clone(&replica) };
         Ok(Self { https: Https::bind("127.0.0.1:0".parse()?, pair, relay).await?, replica })
@@ -44,7 +44,7 @@ impl Recorder {
     }
 
     /// The replica listens elsewhere now.
-    pub fn set(&self, replica: SocketAddr) {
+    pub fn set_replica(&self, replica: SocketAddr) {
         *self.replica.write().unwrap_or_else(PoisonError::into_inner) = replica;
     }
 }
@@ -52,7 +52,7 @@ impl Recorder {
 impl Answer for Relay {
     async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let path = request.uri().path_and_query().context("a request without a path")?.to_string();
-        self.recording.keep(&path, request.body())?;
+        self.recording.store(&path, request.body())?;
         let replica = *self.replica.read().unwrap_or_else(PoisonError::into_inner);
         let asked = Request::post(path).header(header::CONTENT_TYPE, "application/json");
         let asked = asked.body(Body::from(request.into_body().to_vec()))?;

@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Recording {
     folder: PathBuf,
-    kept: Mutex<Kept>,
+    state: Mutex<RecordingState>,
 }
 
 /// What is known of the reviews before.
 #[derive(Debug)]
-struct Kept {
+struct RecordingState {
     count: usize,
     redaction: Redaction,
 }
@@ -31,8 +31,8 @@ impl Recording {
     pub fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let count = std::fs::read_dir(folder)?.count();
-        let kept = Mutex::new(Kept { count, redaction: Redaction::of_this_machine() });
-        Ok(Self { folder: folder.to_path_buf(), kept })
+        let state = Mutex::new(RecordingState { count, redaction: Redaction::of_this_machine() });
+        Ok(Self { folder: folder.to_path_buf(), state })
     }
 
     /// Keeps a body, redacted, under a name that says which webhook it came to, and what it is about.
@@ -40,11 +40,11 @@ impl Recording {
     /// # Errors
     ///
     /// That it is no review, or can't be redacted or written.
-    pub fn keep(&self, path: &str, body: &[u8]) -> Result<()> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = kept.redaction.redact(std::str::from_utf8(body)?)?;
-        kept.count += 1;
-        let name = format!("{:04}-{}", kept.count, name(path, &serde_json::from_str(&text)?));
+    pub fn store(&self, path: &str, body: &[u8]) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = state.redaction.redact(std::str::from_utf8(body)?)?;
+        state.count += 1;
+        let name = format!("{:04}-{}", state.count, name(path, &serde_json::from_str(&text)?));
         let file = self.folder.join(name);
         std::fs::write(&file, text).with_context(|| file.display().to_string())
     }
@@ -90,7 +90,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let body = br#"{"request":{"uid":"1","operation":"CREATE","resource":{"resource":"persistentvolumes"},"name":"a"}}"#;
         for _ in 0..2 {
-            Recording::open(folder.path())?.keep("/validate/storage", body)?;
+            Recording::open(folder.path())?.store("/validate/storage", body)?;
         }
         let mut names: Vec<String> = std::fs::read_dir(folder.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

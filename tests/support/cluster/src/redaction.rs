@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 /// In place of a person, a group of theirs, and what says which credential they came with.
-const SOMEBODY: &str = "somebody";
+const USER: &str = "somebody";
 
 /// In place of a loopback address, or one of this machine's: for documentation (RFC 5737).
-const NOWHERE: &str = "192.0.2.1";
+const ADDRESS: &str = "192.0.2.1";
 
 /// In place of this machine's name.
 const MACHINE: &str = "machine";
@@ -29,7 +29,7 @@ pub(crate) struct Redaction {
 impl Redaction {
     pub fn of_this_machine() -> Self {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let address = address().map(|address| (address.to_string(), NOWHERE));
+        let address = address().map(|address| (address.to_string(), ADDRESS));
         // A name such as `web` would be taken out of objects, too.
         let name = Some((name, MACHINE)).filter(|(name, _)| name.len() > 6);
         Self { uids: BTreeMap::new(), machine: name.into_iter().chain(address).collect() }
@@ -39,7 +39,7 @@ impl Redaction {
     pub fn redact(&mut self, text: &str) -> Result<String> {
         let review: Value = serde_json::from_str(text)?;
         let mut replaced: Vec<(String, String)> = Vec::new();
-        self.uids_of(&review, &mut replaced);
+        self.collect_uids(&review, &mut replaced);
         credentials(&review["request"]["userInfo"], &mut replaced);
         replaced.retain(|(old, new)| old != new);
         let mut text = text.to_owned();
@@ -58,47 +58,46 @@ impl Redaction {
     }
 
     /// Every uid, wherever it is.
-    fn uids_of(&mut self, value: &Value, replaced: &mut Vec<(String, String)>) {
+    fn collect_uids(&mut self, value: &Value, replaced: &mut Vec<(String, String)>) {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
                     match value.as_str().filter(|uid| name == "uid" && !uid.is_empty()) {
-                        Some(uid) => replaced.push((quoted(uid), quoted(&self.stand_in(uid)))),
-                        None => self.uids_of(value, replaced),
+                        Some(uid) => replaced.push((quoted(uid), quoted(&self.replacement(uid)))),
+                        None => self.collect_uids(value, replaced),
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.uids_of(item, replaced)),
+            Value::Array(items) => items.iter().for_each(|item| self.collect_uids(item, replaced)),
             _ => {}
         }
     }
 
     /// What stands for a uid, in its form.
-    fn stand_in(&mut self, uid: &str) -> String {
+    fn replacement(&mut self, uid: &str) -> String {
         let next = self.uids.len() + 1;
         // A uid that was redacted already is what it stands for.
-        let is_one = uid.starts_with(STAND_IN);
-        let fresh = || if is_one { uid.to_owned() } else { format!("{STAND_IN}{next:012}") };
+        let is_one = uid.starts_with(UID_PREFIX);
+        let fresh = || if is_one { uid.to_owned() } else { format!("{UID_PREFIX}{next:012}") };
         self.uids.entry(uid.to_owned()).or_insert_with(fresh).clone()
     }
 }
 
 /// How a uid begins that stands for another.
-const STAND_IN: &str = "00000000-0000-4000-8000-";
+const UID_PREFIX: &str = "00000000-0000-4000-8000-";
 
 /// A person's name and groups, and all else that is known of the credential. What Kubernetes names stays.
 fn credentials(user: &Value, replaced: &mut Vec<(String, String)>) {
-    let name = user["username"].as_str().filter(|name| is_a_persons(name));
-    replaced.extend(name.map(|name| (member("username", name), member("username", SOMEBODY))));
+    let name = user["username"].as_str().filter(|name| is_personal(name));
+    replaced.extend(name.map(|name| (member("username", name), member("username", USER))));
     let groups = user["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    replaced
-        .extend(groups.filter(|group| is_a_persons(group)).map(|group| (quoted(group), quoted(SOMEBODY))));
+    replaced.extend(groups.filter(|group| is_personal(group)).map(|group| (quoted(group), quoted(USER))));
     let extra = user["extra"].as_object().into_iter().flat_map(|extra| extra.values());
     let extra = extra.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    replaced.extend(extra.map(|value| (quoted(value), quoted(SOMEBODY))));
+    replaced.extend(extra.map(|value| (quoted(value), quoted(USER))));
 }
 
-fn is_a_persons(name: &str) -> bool {
+fn is_personal(name: &str) -> bool {
     !name.starts_with("system:")
 }
 
@@ -122,7 +121,7 @@ fn without_loopback(text: &str) -> String {
         let begins = !before.ends_with(|letter: char| letter.is_ascii_digit() || letter == '.');
         let is_one = begins && word.parse::<Ipv4Addr>().is_ok();
         clean.push_str(before);
-        clean.push_str(if is_one { NOWHERE } else { word });
+        clean.push_str(if is_one { ADDRESS } else { word });
         rest = after;
     }
     clean + rest
@@ -131,7 +130,7 @@ fn without_loopback(text: &str) -> String {
 /// The address that this machine would be seen by, if it has a network; nothing is sent.
 fn address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect((NOWHERE, 9)).ok()?;
+    socket.connect((ADDRESS, 9)).ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }

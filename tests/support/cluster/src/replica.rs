@@ -1,11 +1,11 @@
 //! One process of Ordinance.
 
-use crate::component::Component;
-use crate::keys::Pair;
+use crate::authority::PemPair;
+use crate::managed_process::ManagedProcess;
 use crate::recorder::Recorder;
 use crate::recording::Recording;
-use crate::site::Site;
 use crate::wait::until;
+use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use http::Request;
 use kube::{Client, Config};
@@ -22,7 +22,7 @@ const READY: Duration = Duration::from_secs(60);
 /// A process `ordinance serve`, which ends with this value.
 #[derive(Debug)]
 pub struct Replica {
-    component: Component,
+    process: ManagedProcess,
     ready_file: PathBuf,
     ready: Ready,
     recorder: Option<Recorder>,
@@ -39,19 +39,24 @@ struct Ready {
 
 impl Replica {
     /// Starts it on free ports of 127.0.0.1 and waits until it is ready.
-    pub(crate) async fn start(name: &str, binary: &Path, arguments: &[String], site: &Site) -> Result<Self> {
-        let ready_file = site.path(&format!("{name}.ready.json"));
+    pub(crate) async fn start(
+        name: &str,
+        binary: &Path,
+        arguments: &[String],
+        workspace: &Workspace,
+    ) -> Result<Self> {
+        let ready_file = workspace.path(&format!("{name}.ready.json"));
         let mut command = Command::new(binary);
         command.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
         command.arg("--ready-file").arg(&ready_file).args(arguments);
         own_environment(&mut command);
-        let mut component = Component::start(name, command, site)?;
-        let ready = ready(&mut component, &ready_file).await?;
-        Ok(Self { component, ready_file, ready, recorder: None })
+        let mut process = ManagedProcess::start(name, command, workspace)?;
+        let ready = ready(&mut process, &ready_file).await?;
+        Ok(Self { process, ready_file, ready, recorder: None })
     }
 
     /// Keeps what it is sent from now on, behind a listener with a certificate for the Service.
-    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &Pair) -> Result<()> {
+    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &PemPair) -> Result<()> {
         self.recorder = Some(Recorder::start(recording, pair, self.ready.https).await?);
         Ok(())
     }
@@ -92,8 +97,8 @@ impl Replica {
     }
 
     /// The process, to kill it, end it, and read its log.
-    pub fn component(&mut self) -> &mut Component {
-        &mut self.component
+    pub fn process(&mut self) -> &mut ManagedProcess {
+        &mut self.process
     }
 
     /// Starts it again if it was stopped, on other ports, and waits until it is ready.
@@ -102,14 +107,14 @@ impl Replica {
     ///
     /// That it ended or was not ready within a minute, with the end of its log.
     pub async fn resume(&mut self) -> Result<()> {
-        if self.component.is_started() {
+        if self.process.is_started() {
             return Ok(());
         }
         let _ = std::fs::remove_file(&self.ready_file);
-        self.component.resume()?;
-        self.ready = ready(&mut self.component, &self.ready_file).await?;
+        self.process.resume()?;
+        self.ready = ready(&mut self.process, &self.ready_file).await?;
         if let Some(recorder) = &self.recorder {
-            recorder.set(self.ready.https);
+            recorder.set_replica(self.ready.https);
         }
         Ok(())
     }
@@ -123,12 +128,12 @@ fn own_environment(command: &mut Command) {
     }
 }
 
-async fn ready(component: &mut Component, file: &Path) -> Result<Ready> {
+async fn ready(process: &mut ManagedProcess, file: &Path) -> Result<Ready> {
     let ready = until("Ordinance to be ready", READY, async || {
-        component.check()?;
+        process.check()?;
         let text = std::fs::read_to_string(file).ok();
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     });
     let ready = ready.await;
-    ready.with_context(|| format!("Ordinance's log ends so:\n{}", component.tail()))
+    ready.with_context(|| format!("Ordinance's log ends so:\n{}", process.tail()))
 }

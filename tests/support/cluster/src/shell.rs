@@ -1,8 +1,8 @@
 //! bash, as a person types into it, with the programs of a cluster on the path.
 
+use crate::client_command::{CommandOutput, client_command};
 use crate::cluster::Cluster;
 use crate::helm::homes;
-use crate::program::{Ran, client};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +26,10 @@ impl<'a> Shell<'a> {
     /// # Errors
     ///
     /// That it can't be run, or did not end within two minutes.
-    pub async fn run(&self, script: &str) -> Result<Ran> {
+    pub async fn run(&self, script: &str) -> Result<CommandOutput> {
         let kubeconfig = self.cluster.access().kubeconfig();
-        let bash = client(Path::new("bash"), kubeconfig).inside(&self.folder);
+        let bash = client_command(Path::new("bash"), kubeconfig).in_folder(&self.folder);
         let bash = bash.env("PATH", self.cluster.tools().search_path());
-        homes(bash, kubeconfig).call(["-euo", "pipefail", "-c", script], "").await
+        homes(bash, kubeconfig).run(["-euo", "pipefail", "-c", script], "").await
     }
 }

@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 
 /// Whether somebody waits for the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
+pub enum StopCondition {
     /// Nobody does: it is in the background.
-    None,
+    Signal,
     /// Somebody holds the other end of its standard input, and is gone when that ends.
-    UntilInputEnds,
+    InputEnds,
 }
 
 /// Starts a cluster with Ordinance, writes where it is into `state.json` of a folder, and runs it until SIGTERM or
@@ -26,10 +26,10 @@ pub enum Attention {
 /// # Errors
 ///
 /// That another one runs, or what did not start, with the end of its log.
-pub async fn supervise(binary: &Path, folder: &Path, attention: Attention) -> Result<()> {
+pub async fn supervise(binary: &Path, folder: &Path, condition: StopCondition) -> Result<()> {
     let _lock = lock(&folder.join("lock"))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let alone = alone(attention);
+    let input_end = input_end(condition);
     let tools = ordinance_tools::find(&Tool::CONTROL_PLANE, &mut |line| eprintln!("{line}"))?;
     let cluster = Cluster::start(&tools, &Options::default()).await?;
     let ordinance = Ordinance::install(&cluster, Installation::new(binary)?).await?;
@@ -37,15 +37,15 @@ pub async fn supervise(binary: &Path, folder: &Path, attention: Attention) -> Re
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = alone => {}
+        () = input_end => {}
     }
     Ok(std::fs::remove_file(folder.join("state.json"))?)
 }
 
 /// Ends when nobody attends the cluster any more. The thread that looks ends with the process.
-fn alone(attention: Attention) -> impl Future<Output = ()> {
+fn input_end(condition: StopCondition) -> impl Future<Output = ()> {
     let (ended, end) = oneshot::channel::<()>();
-    if attention == Attention::UntilInputEnds {
+    if condition == StopCondition::InputEnds {
         std::thread::spawn(move || {
             let _ended = ended;
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

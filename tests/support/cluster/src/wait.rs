@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often one looks.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Looks again and again until there is something to see, and returns it.
 ///
@@ -15,14 +15,14 @@ const LOOK: Duration = Duration::from_millis(50);
 pub async fn until<T>(
     what: &str,
     limit: Duration,
-    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+    mut poll: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let end = Instant::now() + limit;
     while Instant::now() < end {
-        if let Some(seen) = look().await.with_context(|| format!("while waiting for {what}"))? {
-            return Ok(seen);
+        if let Some(value) = poll().await.with_context(|| format!("while waiting for {what}"))? {
+            return Ok(value);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     bail!("waited {} s in vain for {what}", limit.as_secs())
 }

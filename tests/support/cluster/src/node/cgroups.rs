@@ -1,7 +1,7 @@
 //! Control groups for a kubelet's pods, which are gone when they are dropped, or when this process ends.
 //!
 //! They are the one thing of a node that does not end with its namespaces. A shell waits for the end of its standard input,
-//! as in [`group`](crate::group), and removes what is left of them as soon as nothing runs in them.
+//! as in [`group`](crate::process_group), and removes what is left of them as soon as nothing runs in them.
 
 use anyhow::{Context, Result, ensure};
 use std::os::unix::process::CommandExt;

@@ -1,6 +1,6 @@
 //! Images made of one static busybox: no registry is needed.
 
-use super::settings::PAUSE;
+use super::configuration::PAUSE;
 use anyhow::Result;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
