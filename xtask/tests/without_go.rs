@@ -16,7 +16,7 @@ fn lacks(arguments: &[&str], programs: &str) {
     let said = String::from_utf8(ended.stderr).expect("text");
     assert_eq!(ended.status.code(), Some(2), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with(&format!("error: {programs} can't be had: ")), "{said}");
+    assert!(said.starts_with(&format!("error: {programs} not found: ")), "{said}");
     assert!(said.contains("KUBEBUILDER_ASSETS") && said.contains("install Go"), "{said}");
 }
 

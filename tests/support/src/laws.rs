@@ -1,26 +1,26 @@
-//! What every verdict must be, whatever was asked.
+//! Laws that hold for every verdict on any request.
 //!
-//! A law that is broken is said in one line, with the part of the verdict that breaks it.
+//! A broken law is described in one line, with the part of the verdict that breaks it.
 
 use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_json::applied;
 use serde_json::Value;
 
-/// The most characters of a warning, and of a value in the audit log.
+/// The maximal number of characters in a warning, and in a value of the audit log.
 const WARNING_CHARS: usize = 240;
 
-/// The most warnings of a verdict.
+/// The maximal number of warnings in a verdict.
 const WARNINGS: usize = 10;
 
-/// The most characters of a key in the audit log.
+/// The maximal number of characters in a key of the audit log.
 const AUDIT_KEY_CHARS: usize = 63;
 
-/// A verdict is said in a form that the API server passes on uncut: one line each, a message and causes with a refusal
-/// and only then, a patch with a yes and only while mutating.
+/// The API server passes the verdict on unchanged: each text is one line, a message and causes come with a refusal and
+/// only with it, and a patch comes with an allowed mutation and only with it.
 ///
 /// # Errors
 ///
-/// What is not so.
+/// Returns the broken part of the law.
 pub fn well_said(request: &Request<'_>, verdict: &Verdict) -> Result<(), String> {
     let lines = verdict.causes.iter().map(|cause| &cause.message).chain(&verdict.warnings);
     if let Some(line) = lines.chain([&verdict.message]).find(|line| line.contains(char::is_control)) {
@@ -49,11 +49,11 @@ fn audit_key(key: &str) -> bool {
     (1..=AUDIT_KEY_CHARS).contains(&key.len()) && key.bytes().all(known)
 }
 
-/// A patch only adds, to parents that are there, and everything that the user wrote is still there and where it was.
+/// A patch only adds, and only to existing parents. Everything that the user wrote stays where it was.
 ///
 /// # Errors
 ///
-/// What is not so.
+/// Returns the broken part of the law.
 pub fn only_adds(object: &str, patch: &str) -> Result<(), String> {
     let Ok(object) = serde_json::from_str::<Value>(object) else {
         // The policy skips what it need not read, e.g. a number that no `Value` can hold.
@@ -81,7 +81,8 @@ fn adds_to_a_parent(object: &Value, operation: &Value) -> Result<(), String> {
     Err(format!("not an addition to a parent that is there: {operation}"))
 }
 
-/// Whether all of `old` is in `new` at the same place; `null` counts as absent, and an empty `subPathExpr` as unset.
+/// Whether `new` contains all of `old` at the same places. `null` counts as absent, and an empty `subPathExpr` as
+/// unset.
 fn keeps(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Null, _) => true,
@@ -99,11 +100,11 @@ fn is_unset(name: &str, value: &Value) -> bool {
     value.is_null() || name == "subPathExpr" && value == ""
 }
 
-/// After an allowed mutating call nothing is left to do: asked again, the policy has no patch, and it validates.
+/// An allowed mutation is complete: a second mutating call has no patch, and validation allows the result.
 ///
 /// # Errors
 ///
-/// What is not so, or why there was no verdict.
+/// Returns the broken part of the law, or the reason why there was no verdict.
 pub fn settles(
     request: &Request<'_>,
     verdict: &Verdict,
@@ -127,11 +128,11 @@ pub fn settles(
     if validated.allowed { Ok(()) } else { Err(format!("mutated, but refused: {}", validated.message)) }
 }
 
-/// All laws at once.
+/// Checks all laws.
 ///
 /// # Errors
 ///
-/// The first that is broken.
+/// Returns the first broken law.
 pub fn lawful(
     request: &Request<'_>,
     ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,

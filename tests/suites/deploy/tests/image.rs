@@ -1,4 +1,4 @@
-//! The image's recipe, held against what the chart and the workspace say. Nothing is built: that needs a registry.
+//! The image's recipe, compared with the chart and the workspace. No image is built: that needs a registry.
 
 use ordinance_deploy::{folder, manifest, only};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn file(name: &str) -> PathBuf {
     folder().join("image").join(name)
 }
 
-/// An instruction: its word, and what follows, with the lines that it goes on in.
+/// An instruction: its keyword, and its arguments with continuation lines joined.
 type Instruction = (String, String);
 
 fn instructions() -> Vec<Instruction> {
@@ -21,7 +21,7 @@ fn instructions() -> Vec<Instruction> {
     parts.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
 }
 
-/// The instructions of each image, from its `FROM` on.
+/// Returns the instructions of each build stage, starting with its `FROM`.
 fn stages() -> Vec<Vec<Instruction>> {
     let mut stages: Vec<Vec<Instruction>> = Vec::new();
     for instruction in instructions() {
@@ -33,7 +33,7 @@ fn stages() -> Vec<Vec<Instruction>> {
     stages
 }
 
-/// What the image that is run says by a word.
+/// Returns the arguments of a keyword in the final stage.
 fn says(word: &str) -> Vec<String> {
     let last = stages().pop().expect("an image");
     last.into_iter().filter(|(name, _)| name == word).map(|(_, rest)| rest).collect()

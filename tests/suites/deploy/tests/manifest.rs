@@ -1,4 +1,4 @@
-//! What the parts of the manifest say of each other, and of the policy.
+//! Consistency of the manifest's parts with each other and with the policy.
 
 use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn container() -> Value {
     the("Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
 }
 
-/// The values of a member in a list, in their order.
+/// Returns the values of a member in a list, in order.
 fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a Value> {
     list.as_array().into_iter().flatten().map(|item| &item[member]).collect()
 }

@@ -1,4 +1,4 @@
-//! The chart's values: documented, checked by a schema, and as the policy has them.
+//! The chart's values: all are documented, covered by the schema, and equal to the policy's defaults.
 
 use ordinance_deploy::folder;
 use serde_json::{Map, Value};
@@ -21,8 +21,8 @@ fn settings_schema() -> Value {
     serde_json::from_str(&ordinance_policy::describe().settings_schema).expect("the schema is JSON")
 }
 
-/// Every value by its path, down to what is no map, or an empty one. Of a webhook, whose fields are always the same, only
-/// the timeout.
+/// Collects every value with its path. Empty maps count as values. Webhooks all have the same fields, so only their
+/// timeout is collected.
 fn paths(values: &Value, prefix: &str, found: &mut Vec<(String, Value)>) {
     for (name, value) in values.as_object().unwrap_or(&Map::new()) {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -59,7 +59,7 @@ fn the_defaults_and_the_sets_of_values_are_as_the_schema_has_them() {
     for entry in fs::read_dir(folder().join("chart/ordinance/ci")).expect("the folder can be read") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         let mut values = yaml(&format!("ci/{name}"));
-        // As Helm does: null takes a default away.
+        // Helm removes a default whose value is null.
         if let Some(context) = values.get_mut("podSecurityContext").and_then(Value::as_object_mut) {
             context.retain(|_, value| !value.is_null());
         }

@@ -1,4 +1,4 @@
-//! Where clusters come from.
+//! The clusters that scenarios run on.
 
 use anyhow::{Context, Result};
 use ordinance_cluster::{Access, Cluster, Installation, LinuxNamespaces, Options, Ordinance, Recording};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
-/// The environment's name for the program under test.
+/// The environment variable that names the program under test.
 const BINARY: &str = "ORDINANCE_BINARY";
 
-/// The environment's name for the kubeconfig of a cluster that exists already.
+/// The environment variable that names the kubeconfig of an existing cluster.
 const KUBECONFIG: &str = "ORDINANCE_E2E_KUBECONFIG";
 
-/// The environment's name for the folder where every review is kept.
+/// The environment variable that names the folder for recorded reviews.
 const RECORD: &str = "ORDINANCE_E2E_RECORD";
 
-/// Makes clusters for scenarios, and has the one that they share.
+/// Starts clusters for scenarios, and owns the one that they share.
 pub struct TestClusters {
     tools: Tools,
     existing: Option<PathBuf>,
@@ -25,11 +25,11 @@ pub struct TestClusters {
     known_node_obstacle: OnceCell<Option<String>>,
 }
 
-/// The cluster that scenarios share.
+/// The shared cluster.
 enum Shared {
-    /// One of this process.
+    /// A cluster that this process started.
     Own { _ordinance: Box<Ordinance>, cluster: Box<Cluster> },
-    /// One that exists already.
+    /// A cluster that existed before.
     Existing(Access),
 }
 
@@ -40,7 +40,7 @@ impl TestClusters {
     ///
     /// # Errors
     ///
-    /// Which can't be had, and why.
+    /// Returns an error if a program can neither be found nor built.
     pub fn open() -> Result<Self> {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
         let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
@@ -50,23 +50,23 @@ impl TestClusters {
         Ok(Self { tools, existing, recording, shared: OnceCell::new(), known_node_obstacle: OnceCell::new() })
     }
 
-    /// The programs.
+    /// The control plane's programs, kubectl and Helm.
     #[must_use]
     pub fn tools(&self) -> &Tools {
         &self.tools
     }
 
-    /// Whether scenarios may have a cluster of their own.
+    /// Whether scenarios may start clusters of their own; `false` on an existing cluster.
     #[must_use]
     pub fn makes_clusters(&self) -> bool {
         self.existing.is_none()
     }
 
-    /// Gets what a node needs beside a control plane, minutes the first time, and returns what this machine lacks for one.
+    /// Finds or builds the additional programs of a node, and returns the reason if this machine can't run one.
     ///
     /// # Errors
     ///
-    /// What could not be built.
+    /// Returns an error if a program could not be built.
     pub async fn node_obstacle(&self) -> Result<Option<&str>> {
         let obstacle = self.known_node_obstacle.get_or_try_init(async || match LinuxNamespaces::obstacle() {
             None => missing_for_nodes(),
@@ -75,38 +75,38 @@ impl TestClusters {
         Ok(obstacle.await?.as_deref())
     }
 
-    /// What this machine lacks for a node, if one was tried.
+    /// Why this machine can't run a node; `None` if it can, or if no scenario needed one so far.
     #[must_use]
     pub fn known_node_obstacle(&self) -> Option<&str> {
         self.known_node_obstacle.get()?.as_deref()
     }
 
-    /// How Ordinance is installed, unless a scenario wants it otherwise.
+    /// How Ordinance is installed by default.
     ///
     /// # Errors
     ///
-    /// That the program under test is not named, or what is wrong with the manifest.
+    /// Returns an error if the environment does not name the program under test, or if the manifest is invalid.
     pub fn installation(&self) -> Result<Installation> {
         let binary = std::env::var_os(BINARY)
-            .with_context(|| format!("{BINARY} names no program: run `cargo xtask e2e`"))?;
+            .with_context(|| format!("{BINARY} is not set: run `cargo xtask e2e`"))?;
         let recording = self.recording.clone();
         Ok(Installation { recording, ..Installation::new(Path::new(&binary))? })
     }
 
-    /// A cluster of a scenario's own, without Ordinance.
+    /// Starts a cluster without Ordinance.
     ///
     /// # Errors
     ///
-    /// Which part did not start, with the end of its log.
+    /// Returns an error with the end of a log if a part did not start.
     pub async fn cluster(&self, options: &Options) -> Result<Cluster> {
         Cluster::start(&self.tools, options).await
     }
 
-    /// A cluster of a scenario's own, with so many replicas of Ordinance.
+    /// Starts a cluster with `replicas` replicas of Ordinance.
     ///
     /// # Errors
     ///
-    /// Which part did not start, with the end of its log.
+    /// Returns an error with the end of a log if a part did not start.
     pub async fn installed(&self, replicas: usize) -> Result<(Cluster, Ordinance)> {
         let cluster = self.cluster(&Options::default()).await?;
         let installation = Installation { replicas, ..self.installation()? };
@@ -114,11 +114,11 @@ impl TestClusters {
         Ok((cluster, ordinance))
     }
 
-    /// The cluster that scenarios share, with Ordinance. Whoever is first waits until it is there.
+    /// Returns the shared cluster, with Ordinance. The first caller starts it, and the others wait.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Returns an error if it could not be started or reached.
     pub async fn shared(&self) -> Result<&Access> {
         let shared = self.shared.get_or_try_init(async || match &self.existing {
             Some(kubeconfig) => self.existing(kubeconfig).await,
@@ -144,7 +144,7 @@ fn find(wanted: &[Tool]) -> Result<Tools, Error> {
     ordinance_tools::find(wanted, &mut |line| eprintln!("{line}"))
 }
 
-/// What nobody can build or fetch here; what fails to build is an error.
+/// Returns the reason if a node's programs can't be built or fetched on this machine. A failed build is an error.
 fn missing_for_nodes() -> Result<Option<String>> {
     match find(&Tool::NODE) {
         Ok(_) => Ok(None),

@@ -1,48 +1,48 @@
-//! A webhook of a scenario's own, beside Ordinance.
+//! A second admission webhook, to test how Ordinance works together with others.
 
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
-use ordinance_cluster::{Answer, Cluster, Https};
+use ordinance_cluster::{Cluster, Https, Respond};
 use serde_json::{Value, json};
 
-/// What the webhook says to a request.
+/// The answer to an admission request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WebhookAnswer {
-    /// Nothing.
+    /// Allows the request without a patch.
     Allow,
-    /// Change it so.
+    /// Allows the request with a JSON patch.
     Patch(Value),
-    /// No.
+    /// Refuses the request.
     Deny,
 }
 
-/// A webhook that the API server calls. It ends with this value.
+/// A running webhook that the API server calls. Dropping it stops the server.
 pub struct ExtraWebhook {
     https: Https,
     authority: String,
 }
 
-/// What decides.
+/// Makes a [`Respond`] of a function.
 struct Decide<F>(F);
 
 // === impl ExtraWebhook ===
 
 impl ExtraWebhook {
-    /// Listens on a loopback address, and decides on `request` of each review.
+    /// Listens on a loopback address, and answers the `request` of each review with `decide`.
     ///
     /// # Errors
     ///
-    /// Why it can't listen.
+    /// Returns an error if it can't listen.
     pub async fn start(cluster: &Cluster, decide: fn(&Value) -> WebhookAnswer) -> Result<Self> {
         let pair = cluster.authority().server("beside", &["127.0.0.1".to_owned()])?;
         let https = Https::bind("127.0.0.1:0".parse()?, &pair, Decide(decide)).await?;
         Ok(Self { https, authority: cluster.authority().certificate().to_owned() })
     }
 
-    /// A configuration that has it asked about some resources, in one webhook.
+    /// Returns a webhook configuration of one webhook for the resources of `rule`. `more` adds fields to the webhook.
     #[must_use]
     pub fn configuration(&self, kind: &str, name: &str, rule: &Value, more: &Value) -> Value {
         let mut webhook = json!({
@@ -67,8 +67,8 @@ impl ExtraWebhook {
     }
 }
 
-impl Answer for Decide<fn(&Value) -> WebhookAnswer> {
-    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+impl Respond for Decide<fn(&Value) -> WebhookAnswer> {
+    async fn respond(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let review: Value = serde_json::from_slice(request.body())?;
         let asked = review.get("request").context("a review without a request")?;
         let mut response = json!({ "uid": asked["uid"], "allowed": true });

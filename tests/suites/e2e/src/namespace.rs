@@ -1,4 +1,4 @@
-//! A namespace of a scenario's own, and what is often asked of it.
+//! A Kubernetes namespace for one scenario, and the steps that scenarios share.
 
 use crate::clusters::TestClusters;
 use anyhow::{Context, Result};
@@ -10,28 +10,28 @@ use ordinance_cluster::{Access, CommandOutput, Kubectl, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long controllers may take for a step.
+/// How long controllers may take for one step.
 pub const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where a scenario is played.
+/// A namespace on the shared cluster.
 pub struct TestNamespace {
     access: Access,
     namespace: String,
 }
 
-/// What shows whether a StatefulSet is rolled out anew.
+/// What changes when a StatefulSet is rolled out again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// Counts changes of the specification.
+    /// `metadata.generation`, which counts the changes of the specification.
     pub generation: i64,
-    /// The revision of the template that pods are to have.
+    /// `status.updateRevision`, the revision of the template that the pods should have.
     pub template: String,
 }
 
 // === impl TestNamespace ===
 
 impl TestNamespace {
-    /// Makes a namespace.
+    /// Creates a namespace with a generated name.
     pub(crate) async fn create(clusters: &TestClusters) -> Result<Self> {
         let access = clusters.shared().await?.clone();
         let namespaces: Api<Namespace> = Api::all(access.client());
@@ -40,7 +40,7 @@ impl TestNamespace {
         Ok(Self { access, namespace })
     }
 
-    /// Removes what the scenario left; on a cluster of the suite's own that happens with the cluster.
+    /// Deletes the scenario's objects on an existing cluster. A cluster of this process is deleted as a whole.
     pub(crate) async fn clean_up(&self, clusters: &TestClusters) -> Result<()> {
         if clusters.makes_clusters() {
             return Ok(());
@@ -51,44 +51,45 @@ impl TestNamespace {
         kubectl.ok(&owned).await.map(|_| ())
     }
 
-    /// The namespace. Objects of the cluster begin their names with it, and have the label `e2e` with it.
+    /// The name of the namespace. Cluster-wide objects of the scenario have names with this prefix, and it as label
+    /// `e2e`.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// Ways to talk to the cluster.
+    /// Access to the cluster as an administrator.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// A client.
+    /// A Kubernetes client.
     #[must_use]
     pub fn client(&self) -> Client {
         self.access.client()
     }
 
-    /// kubectl for all namespaces.
+    /// kubectl without a namespace.
     #[must_use]
     pub fn cluster(&self) -> &Kubectl {
         self.access.kubectl()
     }
 
-    /// kubectl in the namespace, with arguments in one line.
+    /// Runs kubectl in the namespace, with arguments that are separated by spaces, and returns its output.
     ///
     /// # Errors
     ///
-    /// That it failed, and what it said.
+    /// Returns an error with kubectl's output if it failed.
     pub async fn kubectl(&self, line: &str) -> Result<String> {
         self.cluster().ok(&format!("--namespace={} {line}", self.namespace)).await
     }
 
-    /// kubectl in the namespace, with something on its standard input; it may fail.
+    /// Runs kubectl in the namespace with a standard input. The command may fail.
     ///
     /// # Errors
     ///
-    /// That it can't be run.
+    /// Returns an error if kubectl can't be run.
     pub async fn run_with_input(&self, line: &str, input: &str) -> Result<CommandOutput> {
         let namespace = format!("--namespace={}", self.namespace);
         self.cluster()
@@ -96,16 +97,17 @@ impl TestNamespace {
             .await
     }
 
-    /// `kubectl apply` in the namespace.
+    /// Runs `kubectl apply` in the namespace.
     ///
     /// # Errors
     ///
-    /// That it failed, and what it said.
+    /// Returns an error with kubectl's output if it failed.
     pub async fn apply(&self, manifests: &str) -> Result<String> {
         self.run_with_input("apply --filename=-", manifests).await?.ok()
     }
 
-    /// The manifest of a PersistentVolume on a server of the scenario's own, which nobody calls.
+    /// Returns the manifest of a PersistentVolume. Its NFS server exists in no scenario but this one, and is never
+    /// contacted.
     #[must_use]
     pub fn volume(&self, name: &str, path: &str) -> String {
         let namespace = &self.namespace;
@@ -116,11 +118,11 @@ impl TestNamespace {
         volume.to_string()
     }
 
-    /// Makes volumes with a directory each, of the class that is named as the namespace.
+    /// Creates volumes with one directory each. Their storage class has the name of the namespace.
     ///
     /// # Errors
     ///
-    /// That one was refused, and why.
+    /// Returns an error if one is refused.
     pub async fn volumes(&self, count: usize) -> Result<()> {
         for index in 0..count {
             self.apply(&self.volume(&format!("pv-{index}"), &format!("/srv/{index}"))).await?;
@@ -128,21 +130,21 @@ impl TestNamespace {
         Ok(())
     }
 
-    /// A StatefulSet as it is stored.
+    /// Returns the stored StatefulSet.
     ///
     /// # Errors
     ///
-    /// That there is none.
+    /// Returns an error if there is none.
     pub async fn set_of(&self, name: &str) -> Result<StatefulSet> {
         let sets: Api<StatefulSet> = Api::namespaced(self.client(), &self.namespace);
         sets.get(name).await.with_context(|| format!("StatefulSet {name}"))
     }
 
-    /// The revision of a StatefulSet, once its controller has seen what is stored.
+    /// Waits until the controller has observed the stored StatefulSet, and returns its revision.
     ///
     /// # Errors
     ///
-    /// That the controller did not see it in time.
+    /// Returns an error if the controller takes too long.
     pub async fn revision(&self, name: &str) -> Result<Revision> {
         until(&format!("the controller to see {name}"), STEP_TIMEOUT, async || {
             Ok(revision(&self.set_of(name).await?))
@@ -150,18 +152,18 @@ impl TestNamespace {
         .await
     }
 
-    /// Waits until all pods of a StatefulSet have its last revision and are ready.
+    /// Waits until all pods of a StatefulSet have its latest revision and are ready.
     ///
     /// # Errors
     ///
-    /// That they are not, in time.
+    /// Returns an error if they take too long.
     pub async fn rolled_out(&self, name: &str) -> Result<()> {
         let line = format!("rollout status statefulset/{name} --timeout={}s", STEP_TIMEOUT.as_secs());
         self.kubectl(&line).await.map(|_| ())
     }
 }
 
-/// The manifest of a PersistentVolume on an export, which nobody calls.
+/// Returns the manifest of a PersistentVolume on an NFS export. No pod mounts it, so the server need not exist.
 #[must_use]
 pub fn nfs_volume(name: &str, server: &str, path: &str) -> Value {
     json!({
@@ -177,7 +179,7 @@ pub fn nfs_volume(name: &str, server: &str, path: &str) -> Value {
     })
 }
 
-/// The manifest of a StatefulSet whose replicas share an export that nobody calls.
+/// Returns the manifest of a StatefulSet whose replicas share an NFS export. No node runs its pods.
 #[must_use]
 pub fn nfs_set(namespace: &str, name: &str, replicas: u32) -> Value {
     json!({
@@ -207,23 +209,23 @@ pub fn nfs_set(namespace: &str, name: &str, replicas: u32) -> Value {
     })
 }
 
-/// `kubectl apply` of one object.
+/// Runs `kubectl apply` with one object.
 ///
 /// # Errors
 ///
-/// That it failed, and what it said.
+/// Returns an error with kubectl's output if it failed.
 pub async fn apply(kubectl: &Kubectl, object: &Value) -> Result<()> {
     kubectl.apply(&object.to_string()).await?.ok().map(|_| ())
 }
 
-/// Kinds of cert-manager and the Prometheus Operator, which the chart makes objects of.
+/// Custom resource definitions of cert-manager and the Prometheus Operator, for objects of the chart.
 const FOREIGN: &str = include_str!("foreign-kinds.yaml");
 
-/// Makes the API server know the kinds of other operators that the chart makes objects of.
+/// Installs the custom resource definitions of other operators that the chart needs.
 ///
 /// # Errors
 ///
-/// What kubectl said.
+/// Returns an error with kubectl's output if it failed.
 pub async fn foreign_kinds(kubectl: &Kubectl) -> Result<()> {
     kubectl.apply(FOREIGN).await?.ok()?;
     kubectl.ok("wait crd --all --for=condition=Established --timeout=60s").await.map(|_| ())

@@ -1,4 +1,4 @@
-//! Scenarios whose pods really run: a cluster with a node, in namespaces of their own.
+//! A cluster whose pods really run: a control plane and a node in Linux namespaces of their own.
 
 use crate::clusters::TestClusters;
 use crate::namespace::STEP_TIMEOUT;
@@ -9,25 +9,25 @@ use ordinance_cluster::{Cluster, Kubectl, LinuxNamespaces, Node, Ordinance, unti
 use ordinance_tools::Tool;
 use std::time::{Duration, Instant};
 
-/// The environment's name for the scenario that is played inside.
+/// The environment variable that names the scenario to run inside the Linux namespaces.
 const SCENARIO: &str = "ORDINANCE_E2E_INSIDE";
 
-/// How long a page may take to come.
+/// The timeout of one HTTP request.
 const PAGE: Duration = Duration::from_secs(2);
 
-/// The scenario that this process is inside for, if it is inside.
+/// The scenario that this process must run; `None` outside the Linux namespaces.
 pub(crate) fn inner_scenario() -> Option<String> {
     std::env::var(SCENARIO).ok()
 }
 
-/// Has a scenario played in namespaces of its own, by this program run again.
+/// Runs a scenario in new Linux namespaces, by starting this program again.
 pub(crate) async fn run_in_namespaces(name: &str) -> Result<()> {
     let status = LinuxNamespaces::new()?.run((SCENARIO, name)).await?;
     ensure!(status.success(), "the scenario failed in its Linux namespaces ({status}); see its output above");
     Ok(())
 }
 
-/// A cluster with a node that runs pods.
+/// A control plane with a node that runs pods.
 pub struct NodeCluster<'a> {
     cluster: Cluster,
     node: Node,
@@ -39,7 +39,7 @@ pub struct NodeCluster<'a> {
 // === impl NodeCluster ===
 
 impl<'a> NodeCluster<'a> {
-    /// Plays a scenario on a cluster with a node, without Ordinance at first.
+    /// Starts the cluster, without Ordinance at first, and runs a scenario on it.
     pub(crate) async fn run(
         scenario: &str,
         clusters: &'a TestClusters,
@@ -64,24 +64,24 @@ impl<'a> NodeCluster<'a> {
         Ok(started)
     }
 
-    /// Says how long it took since the last time.
+    /// Logs what has been done, and the time since the previous call.
     pub fn log_elapsed(&mut self, what: &str) {
         eprintln!("{}: {:.1} s: {what}", self.scenario, self.last_step.elapsed().as_secs_f64());
         self.last_step = Instant::now();
     }
 
-    /// Installs Ordinance: from now on the API server asks it.
+    /// Installs Ordinance. From then on the API server calls its webhooks.
     ///
     /// # Errors
     ///
-    /// What did not start, and why.
+    /// Returns an error if a part does not start.
     pub async fn install(&mut self) -> Result<Ordinance> {
         let ordinance = Ordinance::install(&self.cluster, self.clusters.installation()?).await?;
         self.log_elapsed("Ordinance installed");
         Ok(ordinance)
     }
 
-    /// The cluster.
+    /// The control plane.
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
@@ -93,17 +93,18 @@ impl<'a> NodeCluster<'a> {
         &self.node
     }
 
-    /// kubectl for all namespaces.
+    /// kubectl without a namespace.
     #[must_use]
     pub fn kubectl(&self) -> &Kubectl {
         self.cluster.access().kubectl()
     }
 
-    /// A page, by its path, that a pod of the namespace `default` serves, once it does. Its address exists inside only.
+    /// Returns the page that a pod of the namespace `default` serves at `path`, as soon as it does. Pod addresses exist
+    /// only inside the Linux namespaces.
     ///
     /// # Errors
     ///
-    /// That there is no page in time.
+    /// Returns an error if the pod serves no page in time.
     pub async fn page(&self, pod: &str, path: &str) -> Result<String> {
         let pods: Api<Pod> = Api::default_namespaced(self.cluster.access().client());
         until(&format!("the page of {pod}"), STEP_TIMEOUT, async || {
@@ -117,7 +118,7 @@ impl<'a> NodeCluster<'a> {
         .await
     }
 
-    /// For whoever reads that a scenario failed.
+    /// Logs the objects, the events and the node's logs of a failed scenario.
     async fn log_state(&self) -> Result<()> {
         for line in ["get pods,persistentvolumeclaims,persistentvolumes -A -o wide", "get events -A"] {
             let said = self.kubectl().ok(line).await.context("the state of the cluster")?;

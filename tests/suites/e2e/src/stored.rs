@@ -1,4 +1,4 @@
-//! What is stored, in a few words each, so that whole lists are compared.
+//! Short descriptions of stored objects, so that scenarios can compare whole lists.
 
 use crate::namespace::TestNamespace;
 use anyhow::{Context, Result};
@@ -6,18 +6,18 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Container, EnvVar, PersistentVolumeClaim, Pod, PodSpec, VolumeMount};
 use kube::Api;
 
-/// Where a pod's files lie.
+/// The place of a pod's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// The pod.
+    /// The pod's name.
     pub pod: String,
-    /// The PersistentVolume.
+    /// The name of the PersistentVolume.
     pub volume: String,
-    /// The folder in it; empty for its root.
+    /// The folder in the volume; empty for its root.
     pub folder: String,
 }
 
-/// A set's mounts, as `container:path=sub-path`; an expression is meant by the sub-path.
+/// Returns the mounts of a set as `container:path=sub-path`, where the sub-path is an expression if there is one.
 #[must_use]
 pub fn mounts(set: &StatefulSet) -> Vec<String> {
     let text = |container: &Container, mount: &VolumeMount| {
@@ -30,7 +30,7 @@ pub fn mounts(set: &StatefulSet) -> Vec<String> {
     containers(set).flat_map(mounts).collect()
 }
 
-/// The variables of a set's containers, as `name=value`, or `name=path` of a field.
+/// Returns the variables of a set's containers as `name=value`, or as `name=path` for a field reference.
 #[must_use]
 pub fn variables(set: &StatefulSet) -> Vec<String> {
     let text = |variable: &EnvVar| {
@@ -46,12 +46,12 @@ fn containers(set: &StatefulSet) -> impl Iterator<Item = &Container> {
 }
 
 impl TestNamespace {
-    /// Where a pod's claims have their files: the volumes that they are bound to, and what the mounts' sub-paths come
-    /// out as.
+    /// Returns the places of a pod's claims: the volumes that they are bound to, and the expanded sub-paths of the
+    /// mounts.
     ///
     /// # Errors
     ///
-    /// That the pod or a claim is not there, or a claim not bound.
+    /// Returns an error if the pod or a claim does not exist, or if a claim is not bound.
     pub async fn placements(&self, namespace: &str, pod: &str) -> Result<Vec<Placement>> {
         let pods: Api<Pod> = Api::namespaced(self.client(), namespace);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client(), namespace);
@@ -66,7 +66,7 @@ impl TestNamespace {
     }
 }
 
-/// The claims that a pod mounts, each with the folder that the mount shows.
+/// Returns the claims that a pod mounts, each with the folder that the mount shows.
 fn claimed(spec: &PodSpec, pod: &str) -> Vec<(String, String)> {
     let mounts = spec.containers.iter().flat_map(|container| container.volume_mounts.iter().flatten());
     let claim = |mount: &VolumeMount| {

@@ -1,4 +1,4 @@
-//! Keys and certificates of a cluster, made anew for each.
+//! The keys and certificates of a cluster, generated for each one.
 
 use anyhow::Result;
 use rcgen::{
@@ -6,30 +6,30 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-/// An authority that signs for servers and clients.
+/// A CA that signs certificates of servers and clients.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
-/// A certificate with its key, both as PEM.
+/// A certificate with its private key, both as PEM.
 #[derive(Debug)]
 pub struct PemPair {
-    /// The certificate.
+    /// The certificate, as PEM.
     pub certificate: String,
-    /// The private key.
+    /// The private key, as PEM.
     pub key: String,
 }
 
 // === impl Authority ===
 
 impl Authority {
-    /// An authority with a name of its own.
+    /// Generates a self-signed CA with a common name.
     ///
     /// # Errors
     ///
-    /// Why there is no key or certificate.
+    /// Returns an error if the key or the certificate can't be generated.
     pub fn new(name: &str) -> Result<Self> {
         let mut params = named(name, None);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,17 +39,17 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
-    /// Its certificate, as PEM.
+    /// The CA's certificate, as PEM.
     #[must_use]
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// A server's pair, for DNS names and IP addresses.
+    /// Issues a server certificate for DNS names and IP addresses.
     ///
     /// # Errors
     ///
-    /// Why there is none: a name that can't be in a certificate.
+    /// Returns an error if a name can't be in a certificate.
     pub fn server(&self, name: &str, alternatives: &[String]) -> Result<PemPair> {
         let names = CertificateParams::new(alternatives)?.subject_alt_names;
         let mut params = named(name, None);
@@ -58,11 +58,11 @@ impl Authority {
         self.sign(params)
     }
 
-    /// A client's pair, for a user and, if there is one, a group.
+    /// Issues a client certificate for a user and optionally a group.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// Returns an error if the certificate can't be generated.
     pub fn client(&self, user: &str, group: Option<&str>) -> Result<PemPair> {
         let mut params = named(user, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -78,7 +78,7 @@ impl Authority {
     }
 }
 
-/// The key that signs the tokens of service accounts: the private and the public half.
+/// Generates the key that signs the tokens of service accounts, and returns the private and the public half as PEM.
 pub fn service_accounts() -> Result<(String, String)> {
     let key = KeyPair::generate()?;
     Ok((key.serialize_pem(), key.public_key_pem()))

@@ -1,4 +1,4 @@
-//! A program that talks to a cluster, called as a person calls it.
+//! Calls of programs that talk to a cluster, such as kubectl, Helm and bash.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
@@ -9,24 +9,24 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// No call takes longer: those that wait for something have limits of their own.
+/// The time that a call may take. Calls that wait for an event have shorter limits of their own.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a call did.
+/// The result of a call.
 #[derive(Clone, Debug)]
 pub struct CommandOutput {
-    /// Whether it exited with 0.
+    /// Whether the exit code was 0.
     pub success: bool,
-    /// What it printed.
+    /// The standard output.
     pub stdout: String,
-    /// Its errors and warnings.
+    /// The standard error: errors and warnings.
     pub stderr: String,
 }
 
-/// A call that is about to be made.
+/// A call that has not been made yet.
 pub(crate) struct ClientCommand(Command);
 
-/// A call of a program, which reads a kubeconfig and keeps what it learns beside it.
+/// Prepares a call of a program that reads a kubeconfig. Its cache is a folder next to that file.
 pub(crate) fn client_command(program: &Path, kubeconfig: &Path) -> ClientCommand {
     let mut command = Command::new(program);
     command.env("KUBECONFIG", kubeconfig).env("KUBECACHEDIR", kubeconfig.with_extension("cache"));
@@ -36,23 +36,23 @@ pub(crate) fn client_command(program: &Path, kubeconfig: &Path) -> ClientCommand
 // === impl ClientCommand ===
 
 impl ClientCommand {
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
     }
 
-    /// Makes it in a folder.
+    /// Sets the working folder.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
         self
     }
 
-    /// Makes it, with something on its standard input, and returns what it said, whether it failed or not.
+    /// Runs the program with a standard input, and returns its output, whether or not it fails.
     ///
     /// # Errors
     ///
-    /// That it can't be started, or did not end within two minutes.
+    /// Returns an error if it can't be started, or does not end within two minutes.
     pub async fn run<A: AsRef<OsStr>>(
         mut self,
         arguments: impl IntoIterator<Item = A>,
@@ -63,7 +63,7 @@ impl ClientCommand {
         self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.0.spawn().with_context(|| format!("can't start {program}"))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // A call that does not read its input closes it.
+            // A program that does not read its input closes it.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
         let ended = timeout(LIMIT, child.wait_with_output()).await;
@@ -80,11 +80,11 @@ impl ClientCommand {
 // === impl CommandOutput ===
 
 impl CommandOutput {
-    /// What it printed.
+    /// Returns the standard output of a successful call.
     ///
     /// # Errors
     ///
-    /// That it failed, and what it said.
+    /// Returns an error with the whole output if the call failed.
     pub fn ok(self) -> Result<String> {
         if !self.success {
             bail!("failed: {}{}", self.stderr, self.stdout);
@@ -92,14 +92,14 @@ impl CommandOutput {
         Ok(self.stdout)
     }
 
-    /// What it said of its failure.
+    /// Returns the standard error of a failed call.
     ///
     /// # Errors
     ///
-    /// That it did not fail, and what it printed.
+    /// Returns an error with the whole output if the call succeeded.
     pub fn refusal(self) -> Result<String> {
         if self.success {
-            bail!("was expected to fail, and did not: {}{}", self.stdout, self.stderr);
+            bail!("succeeded unexpectedly: {}{}", self.stdout, self.stderr);
         }
         Ok(self.stderr)
     }

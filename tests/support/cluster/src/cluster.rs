@@ -1,4 +1,4 @@
-//! A control plane that runs until it is dropped.
+//! A running control plane and everything that belongs to it.
 
 use crate::access::Access;
 use crate::addresses::Addresses;
@@ -11,30 +11,30 @@ use crate::workspace::Workspace;
 use anyhow::Result;
 use ordinance_tools::{Tool, Tools};
 
-/// How to start a cluster.
+/// Options of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The common name of the certificate that the API server shows to webhooks; none without.
+    /// The common name of the client certificate that the API server shows to webhooks, or `None` for no certificate.
     pub webhook_client: Option<String>,
-    /// Flags for the API server beside the usual ones.
+    /// Additional flags of the API server.
     pub api_server: Vec<String>,
-    /// Flags for the controllers beside the usual ones.
+    /// Additional flags of the controller manager.
     pub controllers: Vec<String>,
-    /// What becomes of pods.
+    /// How pods become ready.
     pub pods: PodMode,
 }
 
-/// What becomes of pods, on a control plane without a node.
+/// How pods become ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PodMode {
-    /// Each is said to run and to be ready as soon as its claims are bound. Nothing runs.
+    /// Without a node: a pod is reported ready as soon as its claims are bound. Nothing runs.
     #[default]
     Fake,
-    /// They are left alone, as for a node that runs them.
+    /// With a node that runs them.
     Node,
 }
 
-/// A control plane, which ends with this value.
+/// A control plane. Dropping it ends its processes and removes its files.
 pub struct Cluster {
     _fake_kubelet: Option<FakeKubelet>,
     control_plane: ControlPlane,
@@ -49,11 +49,11 @@ pub struct Cluster {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Starts a control plane and waits until it is ready: about 4 s.
+    /// Starts a control plane and waits until it is ready, which takes about 4 s.
     ///
     /// # Errors
     ///
-    /// Which part did not start, with the end of its log.
+    /// Returns an error with the end of a log if a part did not start.
     pub async fn start(tools: &Tools, options: &Options) -> Result<Self> {
         let (workspace, addresses) = (Workspace::new()?, Addresses::claim()?);
         let authority = Authority::new("ordinance-cluster")?;
@@ -79,48 +79,48 @@ impl Cluster {
         })
     }
 
-    /// Ways to talk to it.
+    /// Access as an administrator.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Where the API server is, to talk to it as somebody else.
+    /// The address and the CA of the API server, for kubeconfigs of other users.
     #[must_use]
     pub fn kubeconfig(&self) -> &Kubeconfig {
         &self.kubeconfig
     }
 
-    /// The authority that the API server and its clients trust.
+    /// The CA that the API server and its clients trust.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The parts, to stop and start them.
+    /// The processes of the control plane, to stop and start them.
     pub fn control_plane(&mut self) -> &mut ControlPlane {
         &mut self.control_plane
     }
 
-    /// Helm's client for it, if it is among the programs.
+    /// Helm for this cluster, if it is among the programs.
     #[must_use]
     pub fn helm(&self) -> Helm {
         Helm::new(self.tools.path(Tool::Helm), self.access.kubeconfig())
     }
 
-    /// The programs.
+    /// The programs that the cluster was started with.
     #[must_use]
     pub fn tools(&self) -> &Tools {
         &self.tools
     }
 
-    /// The folder of its files, logs among them.
+    /// The folder of the cluster's files and logs.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
         self.workspace.folder()
     }
 
-    /// The ground for other processes that end with the cluster.
+    /// The folder and the process group, for other processes that end with the cluster.
     pub(crate) fn workspace(&self) -> &Workspace {
         &self.workspace
     }

@@ -1,5 +1,5 @@
-//! The Deployment's container on this machine: its arguments, and the files that it mounts below a folder instead of
-//! below the root.
+//! Runs the Deployment's container as a process on this machine: returns its arguments, and writes the files that it
+//! mounts into the workspace.
 
 use crate::cluster::Cluster;
 use crate::workspace::Workspace;
@@ -9,13 +9,13 @@ use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret, Volume};
 use kube::{Api, Client};
 use std::collections::BTreeMap;
 
-/// A folder of the container, and what is in it.
+/// A mounted folder and its files.
 struct MountedFolder {
     path: String,
     files: BTreeMap<String, String>,
 }
 
-/// The arguments of the Deployment's only container after `serve`.
+/// Returns the arguments after `serve` of the Deployment's only container.
 pub async fn arguments(cluster: &Cluster, deployment: &Deployment) -> Result<Vec<String>> {
     let pod = deployment.spec.template.spec.as_ref().context("a Deployment without pods")?;
     let namespace = deployment.metadata.namespace.as_deref().context("a Deployment without a namespace")?;
@@ -27,7 +27,7 @@ pub async fn arguments(cluster: &Cluster, deployment: &Deployment) -> Result<Vec
     Ok(rest.iter().map(|argument| relocate(cluster.workspace(), &mounted, argument)).collect())
 }
 
-/// What the pod's first container mounts.
+/// Returns the folders that the pod's first container mounts.
 async fn mounted(client: Client, namespace: &str, pod: &PodSpec) -> Result<Vec<MountedFolder>> {
     let mut mounted = Vec::new();
     let container = pod.containers.first().context("a pod without containers")?;
@@ -39,7 +39,7 @@ async fn mounted(client: Client, namespace: &str, pod: &PodSpec) -> Result<Vec<M
     Ok(mounted)
 }
 
-/// The files of a volume.
+/// Returns the files of a ConfigMap or Secret volume.
 async fn files(client: Client, namespace: &str, volume: &Volume) -> Result<BTreeMap<String, String>> {
     if let Some(name) = volume.config_map.as_ref().map(|source| &source.name) {
         let maps: Api<ConfigMap> = Api::namespaced(client, namespace);
@@ -63,7 +63,7 @@ fn write(workspace: &Workspace, mounted: &[MountedFolder]) -> Result<()> {
     Ok(())
 }
 
-/// A text with the folders of the container below that of the site.
+/// Replaces the container's mount paths in a text by their folders in the workspace.
 fn relocate(workspace: &Workspace, mounted: &[MountedFolder], text: &str) -> String {
     mounted.iter().fold(text.to_owned(), |text, MountedFolder { path, .. }| {
         text.replace(path.as_str(), &workspace.path(path.trim_start_matches('/')).display().to_string())

@@ -1,4 +1,4 @@
-//! etcd, kube-apiserver and kube-controller-manager.
+//! The processes of a control plane: etcd, kube-apiserver and kube-controller-manager.
 
 use crate::access::Access;
 use crate::addresses::Addresses;
@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long the API server may take to become ready: 2 s on an idle machine.
+/// How long the API server may take to become ready. It takes 2 s on an idle machine.
 const READY: Duration = Duration::from_secs(90);
 
-/// A part that can be stopped and started again.
+/// A process of the control plane that can be stopped and started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlPlanePart {
-    /// The store.
+    /// The store of the API server.
     Etcd,
     /// The API server.
     ApiServer,
-    /// The controllers: of StatefulSets, claims, garbage, namespaces.
+    /// The controllers: of StatefulSets, claims, garbage collection and namespaces.
     Controllers,
 }
 
@@ -39,7 +39,7 @@ pub struct ControlPlane {
     etcd: ManagedProcess,
 }
 
-/// What the parts are made from.
+/// The inputs of a control plane's command lines.
 pub(crate) struct PlaneConfig<'a> {
     pub workspace: &'a Workspace,
     pub tools: &'a Tools,
@@ -51,7 +51,7 @@ pub(crate) struct PlaneConfig<'a> {
 // === impl ControlPlane ===
 
 impl ControlPlane {
-    /// Starts all parts and waits until the API server is ready; also returns a way to talk to it.
+    /// Starts all parts and waits until the API server is ready. Also returns access to it.
     pub(crate) async fn start(config: &PlaneConfig<'_>) -> Result<(Self, Access, Kubeconfig)> {
         let (store, server) = (config.addresses.free()?, config.addresses.free()?);
         let kubeconfig = Kubeconfig::new(format!("https://{server}"), config.authority.certificate());
@@ -77,17 +77,17 @@ impl ControlPlane {
         }
     }
 
-    /// Waits until the API server is ready, as after it was started again.
+    /// Waits until the API server is ready, e.g. after a restart.
     ///
     /// # Errors
     ///
-    /// That it is not within 90 s, or which part ended, with the end of its log.
+    /// Returns an error with the end of a log if that takes longer than 90 s, or if a part ends.
     pub async fn ready(&mut self, access: &Access) -> Result<()> {
         ready(access, &mut [&mut self.etcd, &mut self.api_server, &mut self.controllers]).await
     }
 }
 
-/// Waits for `/readyz`, as long as all of some parts run.
+/// Waits until `/readyz` reports `ok`. Fails as soon as one of the parts ends.
 async fn ready(access: &Access, parts: &mut [&mut ManagedProcess]) -> Result<()> {
     let client = access.client();
     until("the API server's /readyz", READY, async || {
@@ -102,7 +102,7 @@ async fn ready(access: &Access, parts: &mut [&mut ManagedProcess]) -> Result<()>
 // === impl PlaneConfig ===
 
 impl PlaneConfig<'_> {
-    /// A kubeconfig file for a user.
+    /// Writes a kubeconfig for a user.
     fn kubeconfig(&self, kubeconfig: &Kubeconfig, user: &str, group: Option<&str>) -> Result<PathBuf> {
         let pair = self.authority.client(user, group)?;
         let name = user.rsplit(':').next().unwrap_or(user);
@@ -142,7 +142,7 @@ impl PlaneConfig<'_> {
         Ok(server)
     }
 
-    /// The API server's certificate, and the authority of its clients.
+    /// Returns the flags of the API server's certificate and of the CA that its clients' certificates are signed by.
     fn serving(&self) -> Result<[String; 3]> {
         let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1"];
         let addresses = [self.addresses.plane().to_string(), self.addresses.kubernetes().to_string()];
@@ -156,7 +156,7 @@ impl PlaneConfig<'_> {
         ])
     }
 
-    /// The certificate that the API server shows to webhooks, if it shall show one.
+    /// Returns the flag that makes the API server show a client certificate to webhooks, if the options name one.
     fn webhooks(&self) -> Result<Option<String>> {
         let Some(name) = &self.options.webhook_client else { return Ok(None) };
         let kubeconfig = for_webhooks(&self.authority.client(name, None)?);
@@ -173,13 +173,13 @@ impl PlaneConfig<'_> {
             .arg(flag("--root-ca-file", authority.display()));
         controllers.arg(flag("--service-account-private-key-file", tokens.display()));
         controllers.args(["--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"]);
-        // A claim that waited for its volume is looked at again after this time: 15 s without.
+        // How soon the controller retries a claim that waits for its volume; the default is 15 s.
         controllers.arg("--pvclaimbinder-sync-period=1s").args(&self.options.controllers);
         Ok(controllers)
     }
 }
 
-/// The API server's admission configuration: which kubeconfig the webhooks' plugins use.
+/// Returns the API server's admission configuration: the kubeconfig that the webhook plugins use.
 fn admission(kubeconfig: &Path) -> Value {
     let plugin = |name| {
         json!({ "name": name, "configuration": {

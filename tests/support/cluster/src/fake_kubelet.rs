@@ -1,7 +1,7 @@
-//! Plays the kubelet without running anything: a pod is ready as soon as its claims are bound.
+//! A kubelet that runs nothing: it reports a pod ready as soon as the pod's claims are bound.
 //!
-//! The controllers then go on as on a real cluster: pods of a StatefulSet come one after the other. A pod without a node
-//! is gone as soon as it is deleted.
+//! The controllers then behave as on a real cluster: they create the pods of a StatefulSet one after the other. A
+//! deleted pod without a node disappears at once.
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Container, PersistentVolumeClaim, Pod};
@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// When a pod whose claims are not bound is looked at again.
+/// How soon a pod is tried again whose claims are not bound yet.
 const REQUEUE_DELAY: Duration = Duration::from_millis(200);
 
-/// A task that ends with this value.
+/// The task that updates the pods. Dropping the value stops it.
 pub struct FakeKubelet {
     task: JoinHandle<()>,
 }
@@ -25,7 +25,7 @@ pub struct FakeKubelet {
 // === impl FakeKubelet ===
 
 impl FakeKubelet {
-    /// Begins to update_status.
+    /// Starts the task.
     pub fn start(client: Client) -> Self {
         let pods = Controller::new(Api::<Pod>::all(client.clone()), watcher::Config::default());
         let updates = pods.run(update_status, |_, _, _| Action::requeue(REQUEUE_DELAY), Arc::new(client));
@@ -39,7 +39,7 @@ impl Drop for FakeKubelet {
     }
 }
 
-/// Makes a pod ready, or looks again later.
+/// Reports a pod ready if its claims are bound, or tries again later.
 async fn update_status(pod: Arc<Pod>, client: Arc<Client>) -> Result<Action, kube::Error> {
     if pod.metadata.deletion_timestamp.is_some() || is_running(&pod) {
         return Ok(Action::await_change());
@@ -58,7 +58,7 @@ async fn update_status(pod: Arc<Pod>, client: Arc<Client>) -> Result<Action, kub
     Ok(Action::await_change())
 }
 
-/// What a kubelet says of a container that runs.
+/// Returns the status of a running container.
 fn running_status(container: &Container) -> Value {
     json!({
         "name": container.name,

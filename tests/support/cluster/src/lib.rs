@@ -1,8 +1,8 @@
 //! A real control plane on loopback addresses: etcd, kube-apiserver and kube-controller-manager, with Ordinance behind
-//! a Service of it, as an operator installs it.
+//! a Service, installed as an operator installs it.
 //!
-//! Everything ends with the process that started it, however that ends. Nothing listens beyond the loopback interface,
-//! and several clusters can run at the same time.
+//! Everything ends with the process that started it, even if that process is killed. Nothing listens outside the
+//! loopback interface, and several clusters can run at the same time.
 
 mod access;
 mod addresses;
@@ -37,7 +37,7 @@ pub use client_command::CommandOutput;
 pub use cluster::{Cluster, Options, PodMode};
 pub use control_plane::{ControlPlane, ControlPlanePart};
 pub use helm::Helm;
-pub use https::{Answer, Https};
+pub use https::{Https, Respond};
 pub use kubeconfig::Kubeconfig;
 pub use kubectl::Kubectl;
 pub use managed_process::ManagedProcess;

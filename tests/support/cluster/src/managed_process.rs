@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Lines of a log that are shown when a process failed.
+/// The number of log lines to show when a process fails.
 const TAIL: usize = 25;
 
-/// How long a process may take to end when it is asked to.
+/// How long a process may take to end after SIGTERM.
 const END: Duration = Duration::from_secs(40);
 
-/// A process that can be stopped and started again; it ends with this value.
+/// A process that can be stopped and started again. Dropping the value kills it.
 #[derive(Debug)]
 pub struct ManagedProcess {
     name: String,
@@ -27,7 +27,7 @@ pub struct ManagedProcess {
 // === impl ManagedProcess ===
 
 impl ManagedProcess {
-    /// Starts a process whose output goes to a log in the site's folder.
+    /// Starts a process whose output goes to a log in the workspace.
     pub(crate) fn start(name: &str, mut command: Command, workspace: &Workspace) -> Result<Self> {
         let log = workspace.path(&format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log)?;
@@ -38,11 +38,11 @@ impl ManagedProcess {
         Ok(process)
     }
 
-    /// Starts it again.
+    /// Starts the process again if it was stopped.
     ///
     /// # Errors
     ///
-    /// Why it can't be started.
+    /// Returns an error if it can't be started.
     pub fn resume(&mut self) -> Result<()> {
         if self.child.is_none() {
             let child = self.command.spawn().with_context(|| format!("can't start {}", self.name))?;
@@ -51,19 +51,19 @@ impl ManagedProcess {
         Ok(())
     }
 
-    /// Its process id; none while it does not run.
+    /// The process id; `None` while the process does not run.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Whether it was started, and neither killed nor asked to end since.
+    /// Whether the process was started, and has neither been killed nor waited for since.
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.child.is_some()
     }
 
-    /// Kills it at once.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -71,39 +71,39 @@ impl ManagedProcess {
         }
     }
 
-    /// Asks it to end, by SIGTERM, and waits until it did.
+    /// Sends SIGTERM and waits for the end of the process.
     ///
     /// # Errors
     ///
-    /// As [`ended`](Self::ended).
+    /// Returns the same errors as [`ended`](Self::ended).
     pub async fn terminate(&mut self) -> Result<()> {
         self.ask_to_end()?;
         self.ended().await
     }
 
-    /// Asks it to end, by SIGTERM.
+    /// Sends SIGTERM.
     ///
     /// # Errors
     ///
-    /// Why the signal can't be sent.
+    /// Returns an error if the signal can't be sent.
     pub fn ask_to_end(&self) -> Result<()> {
         self.signal(Signal::TERM)
     }
 
-    /// Stops it in the middle of what it does, without an end: it holds its sockets, and answers nobody.
+    /// Suspends the process with SIGSTOP: it keeps its sockets, and answers no request.
     ///
     /// # Errors
     ///
-    /// Why the signal can't be sent.
+    /// Returns an error if the signal can't be sent.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// Lets it go on.
+    /// Resumes a suspended process with SIGCONT.
     ///
     /// # Errors
     ///
-    /// Why the signal can't be sent.
+    /// Returns an error if the signal can't be sent.
     pub fn thaw(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
@@ -115,11 +115,11 @@ impl ManagedProcess {
         }
     }
 
-    /// Waits until it ended.
+    /// Waits for the end of the process.
     ///
     /// # Errors
     ///
-    /// That it did not within 40 s; it is killed then.
+    /// Returns an error after 40 s. The process is killed then.
     pub async fn ended(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let ended = until(&format!("{} to end", self.name), END, async || Ok(child.try_wait()?)).await;
@@ -130,20 +130,20 @@ impl ManagedProcess {
         ended.map(|_| ())
     }
 
-    /// Whether it runs.
+    /// Checks that the process still runs.
     ///
     /// # Errors
     ///
-    /// That it ended by itself, and the last lines of its log.
+    /// Returns an error with the end of the log if the process has ended by itself.
     pub fn check(&mut self) -> Result<()> {
         let ended = self.child.as_mut().map(Child::try_wait).transpose()?.flatten();
         match ended {
-            Some(status) => bail!("{} ended with {status}; its log ends so:\n{}", self.name, self.tail()),
+            Some(status) => bail!("{} ended with {status}; the end of its log:\n{}", self.name, self.tail()),
             None => Ok(()),
         }
     }
 
-    /// The last lines of its log.
+    /// The last lines of the log.
     #[must_use]
     pub fn tail(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
@@ -152,7 +152,7 @@ impl ManagedProcess {
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    /// Its log.
+    /// The path of the log.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log

@@ -1,17 +1,17 @@
-//! A process group that ends with this process, however it ends.
+//! A process group that ends with this process, even if this process is killed.
 //!
-//! A shell waits for the end of its standard input, whose other end only this process holds, and then kills the group
-//! and removes the folder. A signal tied to the parent would be tied to the thread that started the child.
+//! A shell waits for the end of its standard input, whose other end only this process holds. Then it kills the group
+//! and removes the folder. `PR_SET_PDEATHSIG` would not do: it fires when the thread ends that started the child.
 
 use anyhow::{Context, Result};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// `$1` is the group, `$2` the folder. Not all shells' `kill` takes `-KILL` before `--`.
+/// `$1` is the group, `$2` the folder. Not every shell's `kill` accepts `-KILL` before `--`.
 const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2""#;
 
-/// The group, and the shell that ends it.
+/// The leader of the group, and the shell that ends the group.
 #[derive(Debug)]
 pub struct ProcessGroup {
     leader: Child,
@@ -21,7 +21,7 @@ pub struct ProcessGroup {
 // === impl ProcessGroup ===
 
 impl ProcessGroup {
-    /// A group whose members use a folder.
+    /// Starts a group whose members use a folder.
     pub fn new(folder: &Path) -> Result<Self> {
         let mut leader = Command::new("sleep");
         leader
@@ -38,7 +38,7 @@ impl ProcessGroup {
         Ok(Self { leader, guard })
     }
 
-    /// Makes a command's process a member.
+    /// Adds the process of a command to the group.
     pub fn join(&self, command: &mut Command) {
         command.process_group(i32::try_from(self.leader.id()).unwrap_or(0));
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_and_folder_end_with_it() -> Result<()> {
+    fn dropping_it_kills_the_members_and_removes_the_folder() -> Result<()> {
         let folder = tempfile::tempdir()?.keep();
         let group = ProcessGroup::new(&folder)?;
         let mut member = Command::new("sleep");

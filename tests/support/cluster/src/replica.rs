@@ -16,10 +16,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long it may take to become ready.
+/// How long a replica may take to become ready.
 const READY: Duration = Duration::from_secs(60);
 
-/// A process `ordinance serve`, which ends with this value.
+/// An `ordinance serve` process. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Replica {
     process: ManagedProcess,
@@ -28,7 +28,7 @@ pub struct Replica {
     recorder: Option<Recorder>,
 }
 
-/// What it writes once it is ready.
+/// The content of the ready file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Ready {
     https: SocketAddr,
@@ -38,7 +38,7 @@ struct Ready {
 // === impl Replica ===
 
 impl Replica {
-    /// Starts it on free ports of 127.0.0.1 and waits until it is ready.
+    /// Starts the process on free ports of 127.0.0.1 and waits until it is ready.
     pub(crate) async fn start(
         name: &str,
         binary: &Path,
@@ -55,57 +55,57 @@ impl Replica {
         Ok(Self { process, ready_file, ready, recorder: None })
     }
 
-    /// Keeps what it is sent from now on, behind a listener with a certificate for the Service.
+    /// Records every review from now on, with a proxy that has a certificate for the Service.
     pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &PemPair) -> Result<()> {
         self.recorder = Some(Recorder::start(recording, pair, self.ready.https).await?);
         Ok(())
     }
 
-    /// Where the API server's calls go.
+    /// The address for calls of the API server.
     #[must_use]
     pub fn https(&self) -> SocketAddr {
         self.recorder.as_ref().map_or(self.ready.https, Recorder::address)
     }
 
-    /// Where health and metrics are.
+    /// The address of the health checks and metrics.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
         self.ready.admin
     }
 
-    /// What the admin listener says to a GET, e.g. of `/metrics`.
+    /// Sends a GET to the admin listener, e.g. for `/metrics`, and returns the body.
     ///
     /// # Errors
     ///
-    /// That it can't be asked, or says anything but 200.
+    /// Returns an error if it can't be reached, or answers with a status other than 200.
     pub async fn ask(&self, path: &str) -> Result<String> {
         let mut config = Config::new(format!("http://{}", self.admin()).parse()?);
-        // What it says now, be it 503.
+        // The current answer counts, even if it is 503.
         config.default_retry = false;
         let client = Client::try_from(config)?;
         Ok(client.request_text(Request::get(path).body(Vec::new())?).await?)
     }
 
-    /// Waits until `/readyz` no longer says that it is ready.
+    /// Waits until `/readyz` reports that the replica is not ready.
     ///
     /// # Errors
     ///
-    /// That it still does after a minute.
+    /// Returns an error if it still is after a minute.
     pub async fn unready(&self) -> Result<()> {
         until("Ordinance to be unready", READY, async || Ok(self.ask("/readyz").await.err().map(|_| ())))
             .await
     }
 
-    /// The process, to kill it, end it, and read its log.
+    /// The process, to kill it, stop it, or read its log.
     pub fn process(&mut self) -> &mut ManagedProcess {
         &mut self.process
     }
 
-    /// Starts it again if it was stopped, on other ports, and waits until it is ready.
+    /// Starts the process again if it was stopped, on new ports, and waits until it is ready.
     ///
     /// # Errors
     ///
-    /// That it ended or was not ready within a minute, with the end of its log.
+    /// Returns an error with the end of the log if it ends, or is not ready within a minute.
     pub async fn resume(&mut self) -> Result<()> {
         if self.process.is_started() {
             return Ok(());
@@ -120,7 +120,7 @@ impl Replica {
     }
 }
 
-/// What the caller's environment says of Ordinance is not meant for this process.
+/// Removes the caller's `ORDINANCE_` variables, which would configure this process.
 fn own_environment(command: &mut Command) {
     let names = std::env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| name.to_string_lossy().starts_with("ORDINANCE_")) {
@@ -135,5 +135,5 @@ async fn ready(process: &mut ManagedProcess, file: &Path) -> Result<Ready> {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     });
     let ready = ready.await;
-    ready.with_context(|| format!("Ordinance's log ends so:\n{}", process.tail()))
+    ready.with_context(|| format!("the end of Ordinance's log:\n{}", process.tail()))
 }

@@ -1,4 +1,4 @@
-//! What a kube-proxy does: a connection to a Service's address goes on to one of its endpoints.
+//! A TCP proxy in the place of a kube-proxy: it forwards connections to a Service's address to one of the endpoints.
 
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
@@ -7,8 +7,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// A listener in front of endpoints, chosen in turn, a connection each. It ends with this value, and so do the
-/// connections.
+/// A listener in front of endpoints. It chooses them in turn for each connection. Dropping it closes the connections
+/// too.
 #[derive(Debug)]
 pub struct ServiceProxy {
     address: SocketAddr,
@@ -19,11 +19,11 @@ pub struct ServiceProxy {
 // === impl ServiceProxy ===
 
 impl ServiceProxy {
-    /// Listens on an address, with no endpoint yet: connections are closed at once.
+    /// Listens on an address without endpoints: connections are closed at once.
     ///
     /// # Errors
     ///
-    /// Why it can't listen there.
+    /// Returns an error if it can't listen there.
     pub async fn bind(address: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("can't listen on {address}; below port 1024 that needs root, or net.ipv4.ip_unprivileged_port_start=0")
@@ -33,13 +33,13 @@ impl ServiceProxy {
         Ok(Self { address, endpoints, task })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Sends new connections to other endpoints from now on. Those that exist stay where they are.
+    /// Replaces the endpoints for new connections. Existing connections stay.
     pub fn set_endpoints(&self, endpoints: Vec<SocketAddr>) {
         *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints;
     }
@@ -69,7 +69,7 @@ fn choose(endpoints: &RwLock<Vec<SocketAddr>>, turn: usize) -> Option<SocketAddr
 
 async fn join(mut client: TcpStream, endpoint: SocketAddr) {
     if let Ok(mut server) = TcpStream::connect(endpoint).await {
-        // Either side may reset the connection: that is passed on by closing the other.
+        // Either side may reset the connection. Closing the other side passes that on.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// Where a server listens that says one word to each connection.
+    /// Starts a server that sends one word to each connection, and returns its address.
     async fn says(word: &'static str) -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

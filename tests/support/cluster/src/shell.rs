@@ -1,4 +1,4 @@
-//! bash, as a person types into it, with the programs of a cluster on the path.
+//! Scripts in bash, with the programs of a cluster on the PATH.
 
 use crate::client_command::{CommandOutput, client_command};
 use crate::cluster::Cluster;
@@ -6,7 +6,7 @@ use crate::helm::homes;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// A shell in a folder.
+/// bash in a folder.
 pub struct Shell<'a> {
     cluster: &'a Cluster,
     folder: PathBuf,
@@ -15,17 +15,17 @@ pub struct Shell<'a> {
 // === impl Shell ===
 
 impl<'a> Shell<'a> {
-    /// For a cluster.
+    /// Returns a shell for a cluster.
     #[must_use]
     pub fn new(cluster: &'a Cluster, folder: &Path) -> Self {
         Self { cluster, folder: folder.to_path_buf() }
     }
 
-    /// Runs a script up to the first command that fails, and returns what it said.
+    /// Runs a script up to the first command that fails, and returns its output.
     ///
     /// # Errors
     ///
-    /// That it can't be run, or did not end within two minutes.
+    /// Returns an error if bash can't be run, or does not end within two minutes.
     pub async fn run(&self, script: &str) -> Result<CommandOutput> {
         let kubeconfig = self.cluster.access().kubeconfig();
         let bash = client_command(Path::new("bash"), kubeconfig).in_folder(&self.folder);

@@ -1,17 +1,17 @@
-//! Waiting for what a cluster does in its own time, within bounds.
+//! Bounded waiting for a condition of the cluster.
 
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often one looks.
+/// The pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks again and again until there is something to see, and returns it.
+/// Polls until `poll` returns a value, and returns it.
 ///
 /// # Errors
 ///
-/// What went wrong while looking, or that nothing was to be seen within the time: both name what was waited for.
+/// Returns the error of `poll`, or an error once `limit` has passed. Both name `what`.
 pub async fn until<T>(
     what: &str,
     limit: Duration,
@@ -24,5 +24,5 @@ pub async fn until<T>(
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
-    bail!("waited {} s in vain for {what}", limit.as_secs())
+    bail!("timed out after {} s waiting for {what}", limit.as_secs())
 }

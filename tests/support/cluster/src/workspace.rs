@@ -1,4 +1,4 @@
-//! What the parts of a cluster have in common: a folder for their files, and one end.
+//! The folder and the process group that the parts of a cluster share.
 
 use crate::process_group::ProcessGroup;
 use anyhow::Result;
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder that is removed, and processes that end, with this value or with this process.
+/// A folder, and a group of processes that use it. When this value is dropped or this process ends, the processes are
+/// killed and the folder is removed.
 #[derive(Debug)]
 pub struct Workspace {
     group: ProcessGroup,
@@ -16,18 +17,18 @@ pub struct Workspace {
 // === impl Workspace ===
 
 impl Workspace {
-    /// A new folder, for whoever starts this.
+    /// Creates an empty folder and a process group.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("ordinance-cluster-").tempdir()?;
         Ok(Self { group: ProcessGroup::new(folder.path())?, folder })
     }
 
-    /// A path in the folder.
+    /// Returns the path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes a file and returns its path.
+    /// Writes a file in the folder and returns its path.
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.path(name);
         if let Some(folder) = path.parent() {
@@ -37,12 +38,12 @@ impl Workspace {
         Ok(path)
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Makes a command's process end with this value.
+    /// Adds the process of a command to the group.
     pub fn join(&self, command: &mut Command) {
         self.group.join(command);
     }

@@ -1,4 +1,4 @@
-//! The body of an answer: whole, or a stream that others write to, which may end or break.
+//! Bodies of answers: complete ones, and streams that the server writes to, ends or breaks.
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -7,18 +7,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What happens next to a stream.
+/// A part of a stream.
 #[derive(Debug)]
 enum Next {
     Text(Bytes),
     Break,
 }
 
-/// The end of a stream that is written to; dropping it ends the body.
+/// The sending end of a stream. Dropping it ends the body.
 #[derive(Debug)]
 pub(crate) struct Writer(UnboundedSender<Next>);
 
-/// A body.
+/// A body that is sent as its parts arrive.
 #[derive(Debug)]
 pub(crate) struct Stream {
     parts: UnboundedReceiver<Next>,
@@ -30,14 +30,14 @@ pub(crate) fn stream() -> (Writer, Stream) {
     (Writer(sender), Stream { parts, breaks: false })
 }
 
-/// A body that is there at once.
+/// Returns a complete body.
 pub(crate) fn whole(text: String) -> Stream {
     let (writer, body) = stream();
     writer.say(text);
     body
 }
 
-/// One that breaks after this.
+/// Returns a body that breaks after a text.
 pub(crate) fn broken(text: String) -> Stream {
     let (writer, body) = stream();
     writer.say(text);
@@ -48,12 +48,12 @@ pub(crate) fn broken(text: String) -> Stream {
 // === impl Writer ===
 
 impl Writer {
-    /// Without effect if the client is gone.
+    /// Writes a text. Has no effect if the client is gone.
     pub(crate) fn say(&self, text: String) {
         let _ = self.0.send(Next::Text(text.into()));
     }
 
-    /// The connection breaks once the client was sent all that was said.
+    /// Breaks the connection after everything written so far was sent.
     pub(crate) fn tear(&self) {
         let _ = self.0.send(Next::Break);
     }
@@ -80,7 +80,7 @@ impl Body for Stream {
         match ready!(self.parts.poll_recv(context)) {
             Some(Next::Text(text)) => Poll::Ready(Some(Ok(Frame::data(text)))),
             Some(Next::Break) => {
-                // What is written is sent only while there is nothing more to write.
+                // hyper flushes written data only while the body is pending.
                 self.breaks = true;
                 context.waker().wake_by_ref();
                 Poll::Pending

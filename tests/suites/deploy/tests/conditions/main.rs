@@ -1,4 +1,5 @@
-//! Which requests the API server sends: all that matter, and of the rest none that an outage must not stop.
+//! The match conditions: the API server sends every relevant request, and no irrelevant one that an outage must not
+//! block.
 
 mod stored;
 
@@ -14,7 +15,7 @@ fn webhooks() -> Vec<Webhook> {
     Webhook::all(&manifest().expect("the manifest can be read")).expect("every condition parses")
 }
 
-/// The names of the webhooks that a request is sent to.
+/// Returns the names of the webhooks that receive a request.
 fn sent<'a>(webhooks: &'a [Webhook], request: &Request<'_>) -> Vec<&'a str> {
     let is_sent = |webhook: &&Webhook| {
         webhook.phase == request.phase && webhook.is_sent(request).expect("no condition fails")
@@ -27,7 +28,7 @@ fn what_is_not_sent_would_have_passed_without_a_word() {
     let (webhooks, policy) = (webhooks(), Indexed(Native));
     let mut sent_ones = 0;
     for sample in samples().expect("the cases can be read") {
-        // The conditions name the drivers of the settings; the manifest has the default ones.
+        // The conditions name the drivers of the settings. The manifest has the default ones.
         let Some(request) =
             stored::as_sent(&sample.request).filter(|_| !sample.settings.contains("CsiDrivers"))
         else {
@@ -41,7 +42,7 @@ fn what_is_not_sent_would_have_passed_without_a_word() {
             }
             let mut verdict = policy.verdict(&sample.settings, &sample.state, &request).expect("a verdict");
             if phase == Phase::Mutate && verdict.patch.is_none() {
-                // Whatever else it says, the validating call says, too.
+                // The validating call repeats every other part of the verdict.
                 verdict = Verdict::allow();
             }
             assert_eq!(verdict, Verdict::allow(), "{}, {phase:?}", sample.name);
@@ -62,9 +63,9 @@ fn a_request_is_sent_to_one_webhook_of_a_configuration_at_most() {
     }
 }
 
-/// Of the recorded reviews, those that are sent. Not sent are mutating calls about what is only validated, a class without
-/// parameters, scaling that does not begin to share, updates that change nothing that replicas mount, the binder's, and
-/// what is being deleted.
+/// The recorded reviews that are sent. The others are mutating calls about kinds that are only validated, a class
+/// without parameters, scaling that does not start sharing, updates that change nothing that replicas mount, updates by
+/// the volume binder, and objects that are being deleted.
 const SENT: [&str; 19] = [
     "004-validate-create-persistentvolumes-pv",
     "006-validate-create-persistentvolumes-pv2",
@@ -116,7 +117,7 @@ fn whoever_may_refuse_fails_closed_and_all_others_open() {
 
 // === what an outage must not stop ===
 
-/// Whether a request passes while nobody answers.
+/// Whether a request passes while no webhook answers.
 fn passes_an_outage(request: &Request<'_>) -> bool {
     let webhooks = webhooks();
     let fails = |webhook: &&Webhook| webhook.failure_policy == FailurePolicy::Fail;
@@ -148,7 +149,7 @@ fn request(group: &str, resource: &str, object: &Value, old: Option<&Value>) -> 
     }
 }
 
-/// An object with another value at a JSON pointer, whose last member may be new.
+/// Returns an object with another value at a JSON pointer, whose last member may be new.
 fn with(object: &Value, pointer: &str, value: Value) -> Value {
     let mut changed = object.clone();
     let (parent, member) = pointer.rsplit_once('/').expect("a pointer");
@@ -174,7 +175,7 @@ fn volume() -> Value {
 }
 
 fn scale(replicas: u32) -> Value {
-    // As the API server writes it: none is left out.
+    // The API server omits a replica count of 0.
     if replicas == 0 { json!({"spec": {}}) } else { json!({"spec": {"replicas": replicas}}) }
 }
 

@@ -1,4 +1,4 @@
-//! Who may call: with a CA for clients, the API server and nobody else.
+//! Client certificates: with `--client-ca` Ordinance answers the API server and no other client.
 
 use anyhow::{Result, bail, ensure};
 use http::Request;
@@ -8,19 +8,26 @@ use kube::{Client, Config};
 use ordinance_cluster::{Cluster, Installation, Options, Ordinance, PemPair, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, nfs_set, nfs_volume};
 
-/// Whom the API server says that it is.
+/// The common name of the API server's client certificate.
 const API_SERVER: &str = "kube-apiserver";
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
-        Scenario::with_own_clusters("callers::accepts_the_api_server_by_its_certificate", known),
-        Scenario::with_own_clusters("callers::refuses_an_api_server_without_a_certificate", unknown),
+        Scenario::with_own_clusters("callers::accepts_the_api_server_by_its_certificate", with_certificate),
+        Scenario::with_own_clusters(
+            "callers::refuses_an_api_server_without_a_certificate",
+            without_certificate,
+        ),
     ]
 }
 
-/// A cluster with Ordinance that answers the API server alone, which shows a certificate or none.
-async fn guarded(clusters: &TestClusters, webhook_client: Option<&str>) -> Result<(Cluster, Ordinance)> {
+/// Starts a cluster with an Ordinance that accepts only the API server. The API server has a client certificate if
+/// `webhook_client` names it.
+async fn with_client_ca(
+    clusters: &TestClusters,
+    webhook_client: Option<&str>,
+) -> Result<(Cluster, Ordinance)> {
     let options = Options { webhook_client: webhook_client.map(str::to_owned), ..Options::default() };
     let cluster = clusters.cluster(&options).await?;
     let authority = cluster.folder().join("clients.crt");
@@ -32,8 +39,8 @@ async fn guarded(clusters: &TestClusters, webhook_client: Option<&str>) -> Resul
     Ok((cluster, ordinance))
 }
 
-async fn known(clusters: &TestClusters) -> Result<()> {
-    let (cluster, ordinance) = guarded(clusters, Some(API_SERVER)).await?;
+async fn with_certificate(clusters: &TestClusters) -> Result<()> {
+    let (cluster, ordinance) = with_client_ca(clusters, Some(API_SERVER)).await?;
     let kubectl = cluster.access().kubectl();
     let set = nfs_set("default", "web", 2).to_string();
     until("the set to be isolated", STEP_TIMEOUT, async || {
@@ -48,16 +55,18 @@ async fn known(clusters: &TestClusters) -> Result<()> {
     let authority = cluster.authority();
     ensure!(
         status(&cluster, &ordinance, Some(authority.client(API_SERVER, None)?)).await? == 400,
-        "no answer"
+        "the API server got no answer"
     );
     for stranger in [None, Some(authority.client("admin", Some("system:masters"))?)] {
-        let Err(_) = status(&cluster, &ordinance, stranger).await else { bail!("a stranger was answered") };
+        let Err(_) = status(&cluster, &ordinance, stranger).await else {
+            bail!("an unknown client was answered")
+        };
     }
     Ok(())
 }
 
-async fn unknown(clusters: &TestClusters) -> Result<()> {
-    let (cluster, _ordinance) = guarded(clusters, None).await?;
+async fn without_certificate(clusters: &TestClusters) -> Result<()> {
+    let (cluster, _ordinance) = with_client_ca(clusters, None).await?;
     let set = nfs_set("default", "web", 2).to_string();
     let refusal = until("the set to be refused", STEP_TIMEOUT, async || {
         let create = "create --dry-run=server --filename=-".split(' ');
@@ -68,7 +77,7 @@ async fn unknown(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// The status of the answer to a caller who sends no review.
+/// Sends a request that is no review, and returns the HTTP status.
 async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<PemPair>) -> Result<u16> {
     let there = cluster.kubeconfig().by(ordinance.address());
     let text = caller.map_or_else(|| there.with_token("none"), |pair| there.with_pair(&pair));

@@ -1,5 +1,5 @@
-//! A CA of Ordinance's own: made at the first start, rotated while objects are created, and trusted again whoever edits or
-//! deletes what trusts it.
+//! The self-managed CA: created at the first start, rotated while objects are created, and restored in webhook
+//! configurations that another client edits or deletes.
 
 mod command;
 mod killed;
@@ -17,19 +17,19 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long a first start, and the repair of what somebody edited, may take.
+/// How long a first start, or the repair of an edited configuration, may take.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The folder `deploy` of this checkout.
+/// The folder `deploy` of the checkout.
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy");
 
-/// How often the CA is rotated under load.
+/// The number of CA rotations under load.
 const ROTATIONS: usize = 2;
 
 /// The pause between two objects of the load.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_own_clusters(
@@ -37,12 +37,12 @@ pub fn scenarios() -> Vec<Scenario> {
             first_start,
         ),
         Scenario::with_own_clusters("certificates::rotates_the_ca_while_objects_are_created", rotation),
-        Scenario::with_own_clusters("certificates::repairs_an_overwritten_bundle", clobbered),
-        Scenario::with_own_clusters("certificates::repairs_recreated_webhook_configurations", deleted),
+        Scenario::with_own_clusters("certificates::repairs_an_overwritten_bundle", overwritten),
+        Scenario::with_own_clusters("certificates::repairs_recreated_webhook_configurations", recreated),
         Scenario::with_own_clusters("certificates::helm_upgrade_keeps_the_failure_policies", upgrade),
         Scenario::with_own_clusters(
             "certificates::restores_failure_policies_after_the_manifest_is_applied_again",
-            again,
+            applied_again,
         ),
         Scenario::with_own_clusters(
             "certificates::certs_command_shows_verifies_and_rotates",
@@ -60,29 +60,34 @@ async fn first_start(clusters: &TestClusters) -> Result<()> {
     let access = cluster.access();
     let installation = installation(clusters, &cluster, &json!({}), 2)?;
     access.kubectl().apply(&installation.manifest.whole()).await?.ok()?;
-    create(access, "first", "/srv/www").await.context("nobody answers, and everything passes")?;
+    create(access, "first", "/srv/www")
+        .await
+        .context("without a webhook that answers, creations must succeed")?;
     let begun = Instant::now();
     let _ordinance = Ordinance::start(&cluster, installation.clone()).await?;
     ensure!(begun.elapsed() < REPAIR_TIMEOUT, "two replicas took {:?} to be ready", begun.elapsed());
-    closed(access).await?;
+    fail_closed(access).await?;
     is_refused(access).await
 }
 
-/// Whoever leads takes notice of what `kubectl apply` has written, and writes what was meant.
-async fn again(clusters: &TestClusters) -> Result<()> {
+/// The leader notices what `kubectl apply` has written, and restores the intended failure policies.
+async fn applied_again(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let _ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let (access, manifest) = (cluster.access(), clusters.installation()?.manifest);
     let (before, trusted) = (generation(access).await?, bundles(access).await?);
     let begun = Instant::now();
     access.kubectl().apply(&manifest.whole()).await?.ok()?;
-    closed(access).await?;
+    fail_closed(access).await?;
     ensure!(begun.elapsed() < REPAIR_TIMEOUT, "the repair took {:?}", begun.elapsed());
-    // Of the mutating webhooks the manifest says what is meant: they are not written at all.
+    // The manifest sets the intended policies of the mutating webhooks, so they are not written at all.
     let [mutating, validating] = before;
     let (after, twice) = (generation(access).await?, [mutating, validating + 2]);
-    ensure!(after == twice, "loosened and repaired would be {twice:?}, and not {after:?}");
-    ensure!(bundles(access).await? == trusted, "the manifest took bundles away");
+    ensure!(
+        after == twice,
+        "expected the generations {twice:?} after one change and one repair, found {after:?}"
+    );
+    ensure!(bundles(access).await? == trusted, "the manifest removed bundles");
     create(access, "first", "/srv/www").await?;
     is_refused(access).await
 }
@@ -95,7 +100,7 @@ async fn rotation(clusters: &TestClusters) -> Result<()> {
         (cluster.access(), vec![authority(cluster.access()).await?], 0);
     let end = Instant::now() + STEP_TIMEOUT * 3;
     while authorities.len() <= ROTATIONS {
-        ensure!(Instant::now() < end, "{} rotations in {STEP_TIMEOUT:?} thrice", authorities.len() - 1);
+        ensure!(Instant::now() < end, "{} rotations in three times {STEP_TIMEOUT:?}", authorities.len() - 1);
         for _ in 0..10 {
             let created = dry_run(access, "load", &format!("/srv/{asked}")).await;
             created.with_context(|| format!("object {asked}, after {} rotations", authorities.len() - 1))?;
@@ -110,14 +115,14 @@ async fn rotation(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-async fn clobbered(clusters: &TestClusters) -> Result<()> {
+async fn overwritten(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     for _ in 0..3 {
         overwrite(access, cluster.authority().certificate()).await?;
         let begun = Instant::now();
-        until("the bundles to be whole", STEP_TIMEOUT, async || {
+        until("the repair of the bundles", STEP_TIMEOUT, async || {
             are_ready(&mut ordinance).await?;
             let trusted = authority(access).await?;
             Ok((bundles(access).await?.iter().all(|bundle| *bundle == trusted)).then_some(()))
@@ -129,26 +134,26 @@ async fn clobbered(clusters: &TestClusters) -> Result<()> {
     is_refused(access).await
 }
 
-async fn deleted(clusters: &TestClusters) -> Result<()> {
+async fn recreated(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     create(access, "first", "/srv/www").await?;
     let delete = "delete validatingwebhookconfigurations,mutatingwebhookconfigurations ordinance";
     access.kubectl().ok(delete).await?;
-    until("the API server to ask nobody", STEP_TIMEOUT, async || {
+    until("the API server to call no webhook", STEP_TIMEOUT, async || {
         Ok(dry_run(access, "second", "/srv/www").await.ok())
     })
     .await?;
     are_ready(&mut ordinance).await?;
     let webhooks = clusters.installation()?.manifest.own_webhooks();
     access.kubectl().apply(&webhooks).await?.ok()?;
-    closed(access).await?;
+    fail_closed(access).await?;
     are_ready(&mut ordinance).await?;
     is_refused(access).await
 }
 
-/// No webhook of the configurations is written by an upgrade whose values did not change.
+/// An upgrade with unchanged values writes no webhook of the configurations.
 async fn upgrade(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let access = cluster.access();
@@ -157,7 +162,7 @@ async fn upgrade(clusters: &TestClusters) -> Result<()> {
     cluster.helm().ok(&format!("install {flags}")).await?;
     let installation = Installation { start: StartMode::Container, ..clusters.installation()? };
     let _ordinance = Ordinance::start(&cluster, installation).await?;
-    closed(access).await?;
+    fail_closed(access).await?;
     let before = generation(access).await?;
     cluster.helm().ok(&format!("upgrade {flags}")).await?;
     ensure!(generation(access).await? == before, "the upgrade wrote webhooks");
@@ -165,7 +170,7 @@ async fn upgrade(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// Everything of the manifest as it stands, and replicas that keep the CA themselves; returns once they may refuse.
+/// Applies the whole manifest and starts replicas with a self-managed CA. Returns as soon as the webhooks fail closed.
 async fn installed(
     clusters: &TestClusters,
     cluster: &Cluster,
@@ -175,7 +180,7 @@ async fn installed(
     let installation = installation(clusters, cluster, times, replicas)?;
     cluster.access().kubectl().apply(&installation.manifest.whole()).await?.ok()?;
     let ordinance = Ordinance::start(cluster, installation).await?;
-    closed(cluster.access()).await?;
+    fail_closed(cluster.access()).await?;
     Ok(ordinance)
 }
 
@@ -211,16 +216,16 @@ async fn volume(access: &Access, params: &PostParams, name: &str, path: &str) ->
     Ok(())
 }
 
-/// A second volume on the directory of the first, which the cluster has.
+/// Checks that a second volume on the directory of the stored volume `first` is refused.
 async fn is_refused(access: &Access) -> Result<()> {
-    let refusal = dry_run(access, "second", "/srv/www").await.err().context("it was let in")?;
+    let refusal = dry_run(access, "second", "/srv/www").await.err().context("the volume was accepted")?;
     ensure!(format!("{refusal:#}").contains("with PersistentVolume \"first\""), "{refusal:#}");
     Ok(())
 }
 
-/// Until every failure policy is what is intended, and every bundle trusts the CA.
-async fn closed(access: &Access) -> Result<()> {
-    until("failure policies to be what is intended", REPAIR_TIMEOUT, async || {
+/// Waits until every failure policy is the intended one, and every bundle contains the CA.
+async fn fail_closed(access: &Access) -> Result<()> {
+    until("the intended failure policies", REPAIR_TIMEOUT, async || {
         let trusted = authority(access).await?;
         let is_trusted = bundles(access).await?.iter().all(|bundle| bundle.contains(&trusted));
         Ok((is_trusted && policies(access).await? == intended(access).await?).then_some(()))
@@ -244,7 +249,7 @@ async fn validating(access: &Access) -> Result<ValidatingWebhookConfiguration> {
     Ok(Api::all(access.client()).get("ordinance").await?)
 }
 
-/// Both configurations as JSON, which has the same fields of either.
+/// Returns both configurations as JSON: the used fields of both kinds are the same.
 async fn configurations(access: &Access) -> Result<[Value; 2]> {
     let (mutating, validating) = (mutating(access).await?, validating(access).await?);
     Ok([serde_json::to_value(mutating)?, serde_json::to_value(validating)?])
@@ -256,7 +261,7 @@ async fn webhooks(access: &Access) -> Result<Vec<Value>> {
     Ok(webhooks.cloned().collect())
 }
 
-/// The failure policies by the names of the webhooks.
+/// Returns the failure policies by the names of the webhooks.
 async fn policies(access: &Access) -> Result<BTreeMap<String, Value>> {
     let name = |webhook: &Value| webhook["name"].as_str().unwrap_or_default().to_owned();
     Ok(webhooks(access)
@@ -266,25 +271,26 @@ async fn policies(access: &Access) -> Result<BTreeMap<String, Value>> {
         .collect())
 }
 
-/// What the configurations say that the failure policies become.
+/// Returns the failure policies that the annotations of the configurations announce.
 async fn intended(access: &Access) -> Result<BTreeMap<String, Value>> {
     let mut intended = BTreeMap::new();
     for configuration in configurations(access).await? {
         let text = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
-        let policies: BTreeMap<String, Value> =
-            serde_json::from_str(text.as_str().context("a configuration without an intent")?)?;
+        let policies: BTreeMap<String, Value> = serde_json::from_str(
+            text.as_str().context("a configuration without intended failure policies")?,
+        )?;
         intended.extend(policies);
     }
     Ok(intended)
 }
 
-/// How often the webhooks of either configuration were written.
+/// Returns how often the webhooks of each configuration were written.
 async fn generation(access: &Access) -> Result<[i64; 2]> {
     let configurations = configurations(access).await?;
     Ok(configurations.map(|found| found["metadata"]["generation"].as_i64().unwrap_or_default()))
 }
 
-/// Every `caBundle` as PEM.
+/// Returns every `caBundle` as PEM.
 async fn bundles(access: &Access) -> Result<Vec<String>> {
     let (mutating, validating) = (mutating(access).await?, validating(access).await?);
     let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| webhook.client_config);
@@ -293,7 +299,7 @@ async fn bundles(access: &Access) -> Result<Vec<String>> {
     Ok(bundle.map(String::from_utf8).collect::<Result<_, _>>()?)
 }
 
-/// The CA that signs, as PEM; empty before there is one.
+/// Returns the CA that signs, as PEM; empty before the first one exists.
 async fn authority(access: &Access) -> Result<String> {
     let secrets: Api<Secret> = Api::namespaced(access.client(), "ordinance-system");
     let data = secrets.get("ordinance-ca").await?.data.unwrap_or_default();
@@ -301,7 +307,7 @@ async fn authority(access: &Access) -> Result<String> {
     Ok(String::from_utf8(current)?)
 }
 
-/// Somebody else makes every bundle his own.
+/// Replaces every bundle of the validating webhooks, as another client might.
 async fn overwrite(access: &Access, bundle: &str) -> Result<()> {
     let api: Api<ValidatingWebhookConfiguration> = Api::all(access.client());
     let mut configuration = validating(access).await?;

@@ -1,6 +1,6 @@
-//! What Kubernetes' own conformance tests ask of webhooks, as far as it is about whoever answers: failing closed, the
-//! order among others that mutate, defaults after mutation, time limits, match conditions, the contract `v1`, and that
-//! the configuration itself stays in its owner's hands.
+//! The parts of Kubernetes' own webhook conformance tests that concern the called server: failing closed, the order
+//! among other mutating webhooks, defaults after mutation, timeouts, match conditions, the contract `v1`, and that
+//! webhooks can't block changes of their own configuration.
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
@@ -19,21 +19,21 @@ use ordinance_e2e::{
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_own_clusters("conformance::refuses_without_a_valid_answer", fails_closed),
         Scenario::with_own_clusters(
             "conformance::a_hanging_host_costs_no_more_than_the_webhook_timeout",
-            hangs,
+            hanging_host,
         ),
         Scenario::with_own_clusters(
             "conformance::isolates_what_another_webhook_adds_before_or_after",
-            others_add,
+            other_webhook_adds,
         ),
         Scenario::with_own_clusters(
             "conformance::refuses_a_set_whose_isolation_another_webhook_removed",
-            others_undo,
+            other_webhook_removes,
         ),
         Scenario::with_own_clusters(
             "conformance::match_conditions_skip_irrelevant_requests",
@@ -64,23 +64,23 @@ async fn fails_closed(clusters: &TestClusters) -> Result<()> {
     ] {
         let name = "volumes.validate.ordinance.dev";
         change(kubectl, name, &json!({ "clientConfig": broken })).await?;
-        until("the volume to be refused for want of an answer", STEP_TIMEOUT, async || {
+        until("the volume to be refused without an answer", STEP_TIMEOUT, async || {
             let ran = dry_run(kubectl, &volume("other")).await?;
             Ok(ran.stderr.contains("failed calling webhook \"volumes.validate.ordinance.dev\"").then_some(()))
         })
         .await?;
         change(kubectl, name, &json!({ "clientConfig": mended })).await?;
-        passes(kubectl, &volume("other")).await?;
+        accepts(kubectl, &volume("other")).await?;
     }
     Ok(())
 }
 
 // === Time limits ===
 
-/// As given to the webhook, in seconds; the chart says 5.
+/// `timeoutSeconds` of the webhook; the chart's default is 5.
 const TIMEOUT: u64 = 1;
 
-async fn hangs(clusters: &TestClusters) -> Result<()> {
+async fn hanging_host(clusters: &TestClusters) -> Result<()> {
     let (cluster, mut ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     change(kubectl, "volumes.validate.ordinance.dev", &json!({ "timeoutSeconds": TIMEOUT })).await?;
@@ -89,7 +89,7 @@ async fn hangs(clusters: &TestClusters) -> Result<()> {
     let mut marked = volume("before");
     marked["spec"]["mountOptions"] = json!(["ro"]);
     each(&mut ordinance, |replica| replica.freeze())?;
-    until("the API server to know of the time", STEP_TIMEOUT, async || {
+    until("the API server to use the new timeout", STEP_TIMEOUT, async || {
         let asked = Instant::now();
         let refusal = dry_run(kubectl, &volume("other")).await?.refusal()?;
         ensure!(refusal.contains("timeout=1s") || refusal.contains("timeout=5s"), "{refusal}");
@@ -97,15 +97,15 @@ async fn hangs(clusters: &TestClusters) -> Result<()> {
         Ok((refusal.contains("timeout=1s") && in_time).then_some(()))
     })
     .await?;
-    // Whoever may not refuse holds nothing up.
+    // A webhook with `failurePolicy: Ignore` blocks nothing.
     apply(kubectl, &marked).await?;
     each(&mut ordinance, |replica| replica.thaw())?;
-    passes(kubectl, &volume("other")).await
+    accepts(kubectl, &volume("other")).await
 }
 
 // === Others that mutate ===
 
-/// Adds a container that mounts what the first one mounts, as injectors of sidecars do.
+/// Adds a container with the first container's mount, as sidecar injectors do.
 fn inject(request: &Value) -> WebhookAnswer {
     let containers = &request["object"]["spec"]["template"]["spec"]["containers"];
     if containers.as_array().is_none_or(|containers| containers.len() > 1) {
@@ -121,8 +121,8 @@ fn inject(request: &Value) -> WebhookAnswer {
     )
 }
 
-/// Takes the sub-path of the first mount away, as tools do that write whole objects.
-fn undo(request: &Value) -> WebhookAnswer {
+/// Removes the sub-path of the first mount, as tools do that write whole objects.
+fn remove_sub_path(request: &Value) -> WebhookAnswer {
     let mount = "/spec/template/spec/containers/0/volumeMounts/0";
     match request["object"].pointer(mount).map(|mount| &mount["subPathExpr"]) {
         Some(Value::String(_)) => {
@@ -132,8 +132,8 @@ fn undo(request: &Value) -> WebhookAnswer {
     }
 }
 
-/// The API server calls mutating webhooks by the names of their configurations.
-async fn others_add(clusters: &TestClusters) -> Result<()> {
+/// The API server calls mutating webhooks in the order of their configurations' names.
+async fn other_webhook_adds(clusters: &TestClusters) -> Result<()> {
     let (cluster, _ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     let extra = ExtraWebhook::start(&cluster, inject).await?;
@@ -158,10 +158,10 @@ async fn others_add(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-async fn others_undo(clusters: &TestClusters) -> Result<()> {
+async fn other_webhook_removes(clusters: &TestClusters) -> Result<()> {
     let (cluster, _ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
-    let extra = ExtraWebhook::start(&cluster, undo).await?;
+    let extra = ExtraWebhook::start(&cluster, remove_sub_path).await?;
     let policy = |policy: &str| {
         let more = json!({ "reinvocationPolicy": policy });
         extra.configuration("MutatingWebhookConfiguration", "undo", &sets(), &more)
@@ -172,10 +172,12 @@ async fn others_undo(clusters: &TestClusters) -> Result<()> {
     })
     .await?;
     ensure!(refusal.contains("lacks subPathExpr") && refusal.contains("should have added"), "{refusal}");
-    // Asked once, it has its say before Ordinance is asked again.
+    // With `Never` the other webhook runs once, before the API server calls Ordinance again.
     apply(kubectl, &policy("Never")).await?;
-    until("the set to be let in", STEP_TIMEOUT, async || Ok(dry_run(kubectl, &set("web")).await?.ok().ok()))
-        .await?;
+    until("the set to be accepted", STEP_TIMEOUT, async || {
+        Ok(dry_run(kubectl, &set("web")).await?.ok().ok())
+    })
+    .await?;
     apply(kubectl, &set("web")).await?;
     let mounts = mounts(&stored(&cluster, "web").await?);
     ensure!(mounts == [format!("main:/data={OWN}")], "{mounts:?}");
@@ -189,7 +191,7 @@ async fn match_conditions(clusters: &TestClusters) -> Result<()> {
     let kubectl = cluster.access().kubectl();
     apply(kubectl, &set("web")).await?;
     apply(kubectl, &volume("before")).await?;
-    let before = asked(&mut ordinance).await?;
+    let before = answered_reviews(&mut ordinance).await?;
     let mut alone = set("alone");
     alone["spec"]["template"]["spec"]["volumes"] = json!([{ "name": "data", "emptyDir": {} }]);
     apply(kubectl, &alone).await?;
@@ -201,16 +203,20 @@ async fn match_conditions(clusters: &TestClusters) -> Result<()> {
     ] {
         kubectl.ok(line).await?;
     }
-    let without = asked(&mut ordinance).await?;
-    ensure!(without == before, "asked {} times about what can't matter", without - before);
+    let without = answered_reviews(&mut ordinance).await?;
+    ensure!(without == before, "the API server sent {} irrelevant requests", without - before);
     kubectl.ok("scale statefulset web --replicas=3").await?;
-    passes(kubectl, &volume("other")).await?;
-    let with = asked(&mut ordinance).await?;
-    ensure!(with == before + 2, "asked {} times about a growth and a volume", with - before);
+    accepts(kubectl, &volume("other")).await?;
+    let with = answered_reviews(&mut ordinance).await?;
+    ensure!(
+        with == before + 2,
+        "the API server sent {} requests about a scale-up and a volume",
+        with - before
+    );
     skipped_on_request(kubectl, &cluster).await
 }
 
-/// An operator's own condition counts beside those of the chart.
+/// A match condition that an operator adds applies in addition to those of the chart.
 async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> {
     let expression = "!(has(object.metadata.labels) && 'skip-me' in object.metadata.labels)";
     let condition = json!({ "matchConditions": [{ "name": "is-not-skipped", "expression": expression }] });
@@ -219,7 +225,7 @@ async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> 
     }
     let mut skipped = set("skipped");
     skipped["metadata"]["labels"] = json!({ "skip-me": "" });
-    until("the set to be passed over", STEP_TIMEOUT, async || {
+    until("the set to be skipped", STEP_TIMEOUT, async || {
         let ran = dry_run(kubectl, &skipped).await?;
         Ok((ran.success && !ran.stdout.contains("subPathExpr")).then_some(()))
     })
@@ -230,8 +236,8 @@ async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> 
     Ok(())
 }
 
-/// How many reviews all replicas have answered.
-async fn asked(ordinance: &mut Ordinance) -> Result<u64> {
+/// Returns how many reviews the replicas have answered.
+async fn answered_reviews(ordinance: &mut Ordinance) -> Result<u64> {
     let mut asked = 0;
     for replica in ordinance.replicas() {
         let metrics = replica.ask("/metrics").await?;
@@ -259,7 +265,7 @@ async fn contract(clusters: &TestClusters) -> Result<()> {
     let created = kubectl.apply(&set("web").to_string()).await?;
     ensure!(created.stderr.contains("Warning: volume \"data\""), "{}", created.stderr);
     defaults_after_mutation(&stored(&cluster, "web").await?)?;
-    refused_as_the_api_has_it(&cluster).await?;
+    refusal_has_code_and_reason(&cluster).await?;
     let mut alone = set("alone");
     alone["metadata"]["annotations"] = json!({ "ordinance.dev/isolation": "disabled" });
     apply(kubectl, &alone).await?;
@@ -282,7 +288,7 @@ fn audit_policy() -> Value {
     })
 }
 
-/// What a webhook adds is completed as if a user had written it.
+/// Checks that the API server sets defaults in the fields that a webhook added.
 fn defaults_after_mutation(set: &StatefulSet) -> Result<()> {
     let containers = set.spec.template.spec.iter().flat_map(|pod| &pod.containers);
     let fields = containers.flat_map(|container| container.env.iter().flatten());
@@ -293,8 +299,8 @@ fn defaults_after_mutation(set: &StatefulSet) -> Result<()> {
     Ok(())
 }
 
-/// A refusal comes to a client with the code and the reason that the answer has.
-async fn refused_as_the_api_has_it(cluster: &Cluster) -> Result<()> {
+/// Checks that a client sees the code and the reason of the verdict.
+async fn refusal_has_code_and_reason(cluster: &Cluster) -> Result<()> {
     apply(cluster.access().kubectl(), &volume("before")).await?;
     let volumes: Api<PersistentVolume> = Api::all(cluster.access().client());
     let mut second = volume("second");
@@ -353,22 +359,22 @@ fn label(request: &Value) -> WebhookAnswer {
 
 // === What the scenarios share ===
 
-/// Any that is small; nothing runs.
+/// A small image; no pod runs.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
-/// The sub-path of a mount that is isolated.
+/// The sub-path of an isolated mount.
 const OWN: &str = "$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)";
 
 fn set(name: &str) -> Value {
     nfs_set("default", name, 2)
 }
 
-/// A volume with a directory of its own.
+/// Returns a volume with a directory of its own.
 fn volume(name: &str) -> Value {
     nfs_volume(name, "nas.example.com", &format!("/srv/volumes/{name}"))
 }
 
-/// StatefulSets that are created.
+/// The rule for creations of StatefulSets.
 fn sets() -> Value {
     rule("apps", "statefulsets", &["CREATE"])
 }
@@ -377,7 +383,7 @@ fn rule(group: &str, resource: &str, operations: &[&str]) -> Value {
     json!({ "apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": operations })
 }
 
-/// Changes one of Ordinance's webhooks.
+/// Changes fields of one of Ordinance's webhooks.
 async fn change(kubectl: &Kubectl, webhook: &str, fields: &Value) -> Result<()> {
     let kind = if webhook.contains(".mutate.") { "mutating" } else { "validating" };
     let mut change = fields.clone();
@@ -392,12 +398,12 @@ async fn dry_run(kubectl: &Kubectl, object: &Value) -> Result<CommandOutput> {
     kubectl.run_with_input(create, &object.to_string()).await
 }
 
-/// Waits until an object would be let in.
-async fn passes(kubectl: &Kubectl, object: &Value) -> Result<()> {
-    let passes = until("the object to be let in", STEP_TIMEOUT, async || {
+/// Waits until the API server would accept an object.
+async fn accepts(kubectl: &Kubectl, object: &Value) -> Result<()> {
+    let accepts = until("the object to be accepted", STEP_TIMEOUT, async || {
         Ok(dry_run(kubectl, object).await?.ok().ok())
     });
-    passes.await.map(|_| ())
+    accepts.await.map(|_| ())
 }
 
 async fn stored(cluster: &Cluster, name: &str) -> Result<StatefulSet> {

@@ -1,4 +1,4 @@
-//! The chart by Helm's client: installed, upgraded, rolled back and uninstalled, and what is left then.
+//! The chart with Helm's client: install, upgrade, rollback and uninstall, and that uninstalling leaves nothing behind.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -9,19 +9,19 @@ use ordinance_cluster::{
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, foreign_kinds, mounts, nfs_volume};
 use std::path::PathBuf;
 
-/// The folder `deploy` of this checkout.
+/// The folder `deploy` of the checkout.
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy");
 
-/// What a user applies while Ordinance is there, and again when it is gone.
-const USED: [&str; 4] = ["service.yaml", "web.yaml", "pv-repaired.yaml", "pv2-repaired.yaml"];
+/// The manifests that a user applies while Ordinance is installed, and again after it was removed.
+const MANIFESTS: [&str; 4] = ["service.yaml", "web.yaml", "pv-repaired.yaml", "pv2-repaired.yaml"];
 
-/// Where the release is.
+/// The name and the namespace of the release.
 const RELEASE: &str = "ordinance --namespace=ordinance-system";
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
-        Scenario::with_own_clusters("helm::installs_upgrades_rolls_back_and_uninstalls_cleanly", life),
+        Scenario::with_own_clusters("helm::installs_upgrades_rolls_back_and_uninstalls_cleanly", life_cycle),
         Scenario::with_own_clusters(
             "helm::the_api_server_accepts_the_chart_with_every_set_of_values",
             values,
@@ -29,7 +29,7 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// No field that the API server does not know, and no condition that it does not compile.
+/// The API server knows every field of the chart and compiles every match condition.
 async fn values(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let (kubectl, helm) = (cluster.access().kubectl(), cluster.helm());
@@ -49,15 +49,15 @@ async fn values(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-async fn life(clusters: &TestClusters) -> Result<()> {
+async fn life_cycle(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&Options::default()).await?;
     let (access, release) = (cluster.access(), Release::new(&cluster)?);
     access.kubectl().ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
-    release.set("install", "Warn").await?;
-    let mut ordinance = stand(clusters, &cluster, &release).await?;
+    release.deploy("install", "Warn").await?;
+    let mut ordinance = start_replicas(clusters, &cluster, &release).await?;
     create(access, "first", &[]).await?.ok()?;
     warned(access).await?;
-    release.set("upgrade", "Enforce").await?;
+    release.deploy("upgrade", "Enforce").await?;
     ordinance.roll_out(&cluster, release.manifest().await?).await?;
     refused(access).await?;
     for (revision, refuses) in [(1, false), (2, true)] {
@@ -65,16 +65,16 @@ async fn life(clusters: &TestClusters) -> Result<()> {
         ordinance.roll_out(&cluster, release.manifest().await?).await?;
         if refuses { refused(access).await? } else { warned(access).await? }
     }
-    use_it(access).await?;
+    apply_manifests(access).await?;
     let manifest = release.text().await?;
     release.helm.ok(&format!("uninstall {RELEASE} --wait")).await?;
     drop(ordinance);
     nothing_is_left(access, &manifest).await?;
-    use_it(access).await
+    apply_manifests(access).await
 }
 
-/// Two replicas, as the container of the release's Deployment would run.
-async fn stand(clusters: &TestClusters, cluster: &Cluster, release: &Release) -> Result<Ordinance> {
+/// Starts two replicas, with the arguments of the release's Deployment.
+async fn start_replicas(clusters: &TestClusters, cluster: &Cluster, release: &Release) -> Result<Ordinance> {
     let manifest = release.manifest().await?;
     let installation = clusters.installation()?;
     let installation = Installation { manifest, replicas: 2, start: StartMode::Container, ..installation };
@@ -86,9 +86,9 @@ async fn create(access: &Access, name: &str, flags: &[&str]) -> Result<CommandOu
     access.kubectl().run_with_input(["create", "--filename=-"].iter().chain(flags), &volume).await
 }
 
-/// A second volume on the directory is let in, with a word about it.
+/// Checks that a second volume on the directory is accepted with a warning.
 async fn warned(access: &Access) -> Result<()> {
-    until("the second volume to be warned of", STEP_TIMEOUT, async || {
+    until("a warning about the second volume", STEP_TIMEOUT, async || {
         let ran = create(access, "second", &["--dry-run=server"]).await?;
         Ok((ran.success && ran.stderr.contains("shares nfs://nas.example.com/srv/www")).then_some(()))
     })
@@ -101,9 +101,9 @@ async fn refused(access: &Access) -> Result<()> {
     Ok(())
 }
 
-/// Applies what a user applies; the set has its directories, whoever applied it and when.
-async fn use_it(access: &Access) -> Result<()> {
-    for file in USED {
+/// Applies the user's manifests, and checks that the set keeps its isolation.
+async fn apply_manifests(access: &Access) -> Result<()> {
+    for file in MANIFESTS {
         access.kubectl().ok(&format!("apply --filename={DEPLOY}/examples/founding-story/{file}")).await?;
     }
     access.kubectl().ok("rollout status statefulset/web --timeout=60s").await?;
@@ -127,7 +127,7 @@ async fn nothing_is_left(access: &Access, manifest: &str) -> Result<()> {
     .await
 }
 
-/// The chart, with a certificate that the API server trusts.
+/// A release of the chart with a certificate that the API server trusts.
 struct Release {
     helm: Helm,
     values: PathBuf,
@@ -145,7 +145,7 @@ impl Release {
                 "caBundle": cluster.authority().certificate(),
                 "secret": { "cert": pair.certificate, "key": pair.key },
             },
-            // A replica that ends goes on answering for this time: 15 s without.
+            // A replica that is being stopped still answers for this time; the default is 15 s.
             "limits": { "drainDelay": "1s" },
         });
         let path = cluster.folder().join("values.json");
@@ -153,14 +153,14 @@ impl Release {
         Ok(Self { helm: cluster.helm(), values: path })
     }
 
-    /// Installs or upgrades it, with a mode of the policy.
-    async fn set(&self, verb: &str, mode: &str) -> Result<()> {
+    /// Installs or upgrades the release with a mode of the policy.
+    async fn deploy(&self, verb: &str, mode: &str) -> Result<()> {
         let values = self.values.display();
         let flags = format!("--values={values} --set=policy.mode={mode} --wait");
         self.helm.ok(&format!("{verb} {RELEASE} {DEPLOY}/chart/ordinance {flags}")).await.map(|_| ())
     }
 
-    /// What it has applied.
+    /// Returns the manifests that the release has applied.
     async fn text(&self) -> Result<String> {
         self.helm.ok(&format!("get manifest {RELEASE}")).await
     }

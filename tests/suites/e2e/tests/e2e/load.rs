@@ -1,4 +1,4 @@
-//! Creates and updates that go on until they are told to end; each must come out as if nothing happened meanwhile.
+//! A load of creates and updates that runs until it is stopped. Every request must succeed.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
-/// Clients at once.
+/// The number of concurrent clients.
 const CLIENTS: usize = 4;
 
-/// Clients that do not stop. They end with this value.
+/// Clients that send requests without a pause. Dropping the value stops them.
 pub struct Load {
     end: Arc<AtomicBool>,
     clients: JoinSet<Result<usize>>,
@@ -23,20 +23,20 @@ pub struct Load {
 // === impl Load ===
 
 impl Load {
-    /// Begins.
+    /// Starts the clients.
     pub fn start(client: &Client) -> Self {
         let (end, mut clients) = (Arc::<AtomicBool>::default(), JoinSet::new());
         for number in 0..CLIENTS {
-            clients.spawn(go_on(client.clone(), number, Arc::clone(&end)));
+            clients.spawn(send_requests(client.clone(), number, Arc::clone(&end)));
         }
         Self { end, clients }
     }
 
-    /// Ends it, and returns how many requests there were.
+    /// Stops the clients, and returns the number of requests.
     ///
     /// # Errors
     ///
-    /// The first that failed.
+    /// Returns the first error of a client.
     pub async fn finish(mut self) -> Result<usize> {
         self.end.store(true, Ordering::Relaxed);
         let mut requests = 0;
@@ -47,7 +47,7 @@ impl Load {
     }
 }
 
-async fn go_on(client: Client, number: usize, end: Arc<AtomicBool>) -> Result<usize> {
+async fn send_requests(client: Client, number: usize, end: Arc<AtomicBool>) -> Result<usize> {
     let mut requests = 0;
     for round in 0.. {
         if end.load(Ordering::Relaxed) {
@@ -60,7 +60,7 @@ async fn go_on(client: Client, number: usize, end: Arc<AtomicBool>) -> Result<us
     Ok(requests)
 }
 
-/// Makes a volume, and changes what it says of its mounts. Both are asked about.
+/// Creates a volume and changes its mount options. The API server asks Ordinance about both.
 async fn volume(client: &Client, name: &str) -> Result<usize> {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let volume = nfs_volume(name, "nas.example.com", &format!("/srv/{name}"));
@@ -70,7 +70,7 @@ async fn volume(client: &Client, name: &str) -> Result<usize> {
     Ok(2)
 }
 
-/// Makes a set and changes its template, both of which both webhooks are asked about, and deletes it.
+/// Creates a set, changes its template and deletes it. The API server calls both webhooks for the first two.
 async fn set(client: &Client, name: &str) -> Result<usize> {
     let sets: Api<StatefulSet> = Api::namespaced(client.clone(), "default");
     let set =

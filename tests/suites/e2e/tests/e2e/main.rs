@@ -1,4 +1,5 @@
-//! Ordinance on a real API server. `cargo xtask e2e [FILTER]` runs this with all that it needs.
+//! Scenarios with Ordinance behind a real API server. `cargo xtask e2e [FILTER]` finds or builds the programs and runs
+//! them.
 
 mod callers;
 mod certificates;

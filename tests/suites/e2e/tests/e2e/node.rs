@@ -1,4 +1,4 @@
-//! PodMode that really run: what they write, and what their pages say.
+//! Pods that really run: the files that they write, and the pages that they serve.
 
 mod killed;
 mod kinds;
@@ -9,10 +9,10 @@ use anyhow::{Result, ensure};
 use ordinance_e2e::{NodeCluster, Scenario};
 use serde_json::{Value, json};
 
-/// Where a container of the pages' image has what it serves.
+/// The folder that a container of the test image serves.
 const PAGES: &str = "/usr/share/nginx/html";
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::on_node("node::each_ordinal_keeps_its_own_page", story::founding_story),
@@ -22,23 +22,23 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// The pages of both replicas of a set, once both have written theirs.
+/// Returns the pages of both replicas of a set, after both have written theirs.
 async fn pages(cluster: &NodeCluster<'_>, set: &str) -> Result<[String; 2]> {
     let [first, last] = [format!("{set}-0"), format!("{set}-1")];
-    // Who serves has written: what is read after both do is what is left.
+    // A replica serves only after it has written. So once both serve, a second read shows what is left.
     cluster.page(&first, "").await?;
     cluster.page(&last, "").await?;
     Ok([cluster.page(&first, "").await?, cluster.page(&last, "").await?])
 }
 
-/// Each replica's page says its own name.
+/// Checks that the page of each replica has its own name.
 async fn own_pages(cluster: &NodeCluster<'_>, set: &str) -> Result<()> {
     let pages = pages(cluster, set).await?;
     ensure!(pages == [format!("{set}-0\n"), format!("{set}-1\n")], "{pages:?}");
     Ok(())
 }
 
-/// A set of two replicas, started together, which write and serve their pages.
+/// Returns a set of two replicas that start together, and write and serve their pages.
 fn set(name: &str, volumes: Value, templates: Value) -> Value {
     json!({
         "apiVersion": "apps/v1",

@@ -1,4 +1,4 @@
-//! The commands of `docs/operations.md`, typed as they stand there.
+//! The commands of `docs/operations.md`, run as they are printed there.
 
 use anyhow::{Context, Result, ensure};
 use ordinance_cluster::{Cluster, Options, Shell};
@@ -6,10 +6,10 @@ use ordinance_e2e::{Scenario, TestClusters, foreign_kinds};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
-/// The page.
+/// The text of the page.
 const PAGE: &str = include_str!("../../../../../docs/operations.md");
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_own_clusters("operations::every_installation_command_installs", installs),
@@ -17,7 +17,7 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Commands of the page that belong together.
+/// A block of commands on the page.
 struct Block {
     section: String,
     script: String,
@@ -49,7 +49,7 @@ async fn others(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// The blocks of the page, each with the heading that it is under.
+/// Returns the blocks of the page, each with its section heading.
 fn blocks() -> Vec<Block> {
     let (mut blocks, mut section, mut lines) = (Vec::new(), "", PAGE.lines());
     while let Some(line) = lines.next() {
@@ -64,7 +64,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// What is typed: what follows a prompt, with the lines that it goes on in.
+/// Returns the commands of a block: the lines after a prompt, with their continuation lines.
 fn script(block: &[&str]) -> String {
     let mut typed = Vec::new();
     let mut continues = false;
@@ -84,7 +84,7 @@ impl Block {
     }
 }
 
-/// A cluster, and a folder with all that the page takes for granted.
+/// A cluster, and a folder with the files that the page refers to.
 struct PageCluster {
     cluster: Cluster,
     folder: TempDir,
@@ -112,7 +112,7 @@ impl PageCluster {
         ran.ok().with_context(|| block.script.clone()).map(|_| ())
     }
 
-    /// Whether both configurations are there, or neither.
+    /// Checks that both webhook configurations exist, or neither.
     async fn is_installed(&self, expected: bool) -> Result<()> {
         let line = "get mutatingwebhookconfigurations,validatingwebhookconfigurations --output=name";
         let found = self.cluster.access().kubectl().ok(line).await?;

@@ -1,4 +1,4 @@
-//! Ordinance is down: what would overwrite files waits, everything else goes on.
+//! An outage of Ordinance: creations that could overwrite files are refused, and everything else works.
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -8,7 +8,7 @@ use ordinance_cluster::{Cluster, Kubectl, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, mounts, nfs_set, nfs_volume};
 use serde_json::{Value, json};
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_own_clusters("outage::blocks_new_sets_and_volumes_and_nothing_else", outage),
@@ -25,9 +25,9 @@ async fn outage(clusters: &TestClusters) -> Result<()> {
     kubectl.ok("rollout status statefulset/web --namespace=shop --timeout=60s").await?;
     apply(kubectl, &nfs_volume("before", "nas.example.com", "/srv/before")).await?;
     ordinance.stop();
-    waits(kubectl, &nfs_set("shop", "other", 2)).await?;
-    waits(kubectl, &nfs_volume("during", "nas.example.com", "/srv/during")).await?;
-    binding_goes_on(&cluster).await?;
+    is_refused(kubectl, &nfs_set("shop", "other", 2)).await?;
+    is_refused(kubectl, &nfs_volume("during", "nas.example.com", "/srv/during")).await?;
+    binding_works(&cluster).await?;
     kubectl.ok("scale statefulset/web --namespace=shop --replicas=1").await?;
     kubectl.ok("label statefulset/web --namespace=shop seen=yes").await?;
     kubectl.ok("delete persistentvolume before --wait=false").await?;
@@ -44,15 +44,15 @@ async fn break_glass(clusters: &TestClusters) -> Result<()> {
     let (cluster, mut ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     ordinance.stop();
-    waits(kubectl, &nfs_set("default", "web", 2)).await?;
+    is_refused(kubectl, &nfs_set("default", "web", 2)).await?;
     kubectl.ok("delete validatingwebhookconfigurations,mutatingwebhookconfigurations --all").await?;
-    until("the API server to ask nobody", STEP_TIMEOUT, async || {
+    until("the API server to call no webhook", STEP_TIMEOUT, async || {
         Ok(kubectl.apply(&nfs_set("default", "web", 2).to_string()).await?.ok().ok())
     })
     .await?;
     ordinance.resume().await?;
     ordinance.configure(cluster.access()).await?;
-    until("the API server to ask again", STEP_TIMEOUT, async || {
+    until("the API server to call the webhooks again", STEP_TIMEOUT, async || {
         apply(kubectl, &nfs_set("default", "late", 2)).await?;
         let isolated = is_isolated(&cluster, "default", "late").await;
         kubectl.ok("delete statefulset late").await?;
@@ -71,8 +71,8 @@ async fn system_namespaces(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// A claim finds its volume without a webhook that answers.
-async fn binding_goes_on(cluster: &Cluster) -> Result<()> {
+/// Checks that a claim is bound while no webhook answers.
+async fn binding_works(cluster: &Cluster) -> Result<()> {
     let claim = json!({
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -95,8 +95,8 @@ async fn binding_goes_on(cluster: &Cluster) -> Result<()> {
     .await
 }
 
-/// Whether an object is refused for want of an answer.
-async fn waits(kubectl: &Kubectl, object: &Value) -> Result<()> {
+/// Checks that the API server refuses an object because no webhook answers.
+async fn is_refused(kubectl: &Kubectl, object: &Value) -> Result<()> {
     let refusal = kubectl.apply(&object.to_string()).await?.refusal()?;
     ensure!(refusal.contains("failed calling webhook"), "{refusal}");
     Ok(())

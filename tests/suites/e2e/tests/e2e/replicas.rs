@@ -1,5 +1,5 @@
-//! Several replicas behind one Service: what one admitted, and what happened while nobody looked, the others learn from
-//! their watches.
+//! Several replicas behind one Service. Each learns from its watches what another replica admitted, and what happened
+//! while it was down.
 
 use crate::load::Load;
 use anyhow::{Result, ensure};
@@ -9,18 +9,21 @@ use ordinance_cluster::{
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, nfs_set, nfs_volume};
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_own_clusters("replicas::knows_existing_objects_after_a_restart", restart),
-        Scenario::with_own_clusters("replicas::learns_what_another_replica_admitted", others),
-        Scenario::with_own_clusters("replicas::forgets_a_deleted_volume", gone),
-        Scenario::with_own_clusters("replicas::watches_again_after_an_api_server_restart", api_server),
+        Scenario::with_own_clusters("replicas::learns_what_another_replica_admitted", learns_from_watches),
+        Scenario::with_own_clusters("replicas::forgets_a_deleted_volume", deleted),
+        Scenario::with_own_clusters(
+            "replicas::watches_again_after_an_api_server_restart",
+            api_server_restart,
+        ),
         Scenario::with_own_clusters(
             "replicas::a_rolling_restart_under_load_loses_no_request",
             restart_under_load,
         ),
-        Scenario::with_own_clusters("replicas::refuses_while_its_watches_are_silent", blind),
+        Scenario::with_own_clusters("replicas::refuses_while_its_watches_are_silent", silent_watches),
     ]
 }
 
@@ -32,8 +35,9 @@ async fn restart(clusters: &TestClusters) -> Result<()> {
     refused(cluster.access(), "second", "/srv/www", "first").await
 }
 
-/// Whichever of three admitted a volume, the one that stays has only its watch to know it by.
-async fn others(clusters: &TestClusters) -> Result<()> {
+/// In each of three rounds two replicas are killed after a volume was created. The third knows the volume at least from
+/// its watch.
+async fn learns_from_watches(clusters: &TestClusters) -> Result<()> {
     let (cluster, mut ordinance) = clusters.installed(3).await?;
     for stays in 0..3 {
         let (name, path) = (format!("pv-{stays}"), format!("/srv/{stays}"));
@@ -47,23 +51,23 @@ async fn others(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-async fn gone(clusters: &TestClusters) -> Result<()> {
+async fn deleted(clusters: &TestClusters) -> Result<()> {
     let (cluster, _ordinance) = clusters.installed(2).await?;
     create(cluster.access(), "first", "/srv/www").await?;
     refused(cluster.access(), "second", "/srv/www", "first").await?;
     cluster.access().kubectl().ok("delete persistentvolume first").await?;
-    until("the second volume to be let in", STEP_TIMEOUT, async || {
+    until("the second volume to be accepted", STEP_TIMEOUT, async || {
         Ok(dry_run(cluster.access(), "second", "/srv/www").await?.ok().ok())
     })
     .await
     .map(|_| ())
 }
 
-async fn api_server(clusters: &TestClusters) -> Result<()> {
+async fn api_server_restart(clusters: &TestClusters) -> Result<()> {
     let (mut cluster, _ordinance) = clusters.installed(1).await?;
     create(cluster.access(), "first", "/srv/www").await?;
     let access = cluster.access().clone();
-    // Controllers that lose the API server while they start end by themselves; on a node they would be started again.
+    // Controllers end if they lose the API server while they start. On a node the kubelet would restart them.
     cluster.control_plane().part(ControlPlanePart::Controllers).kill();
     cluster.control_plane().part(ControlPlanePart::ApiServer).kill();
     cluster.control_plane().part(ControlPlanePart::ApiServer).resume()?;
@@ -78,7 +82,7 @@ async fn api_server(clusters: &TestClusters) -> Result<()> {
     .map(|_| ())
 }
 
-/// As a Deployment restarts them, one after the other, while creates and updates go on.
+/// Restarts the replicas one after the other, as a Deployment does, while the load goes on.
 async fn restart_under_load(clusters: &TestClusters) -> Result<()> {
     let mut cluster = clusters.cluster(&Options::default()).await?;
     let installation = Installation {
@@ -87,7 +91,7 @@ async fn restart_under_load(clusters: &TestClusters) -> Result<()> {
         ..clusters.installation()?
     };
     let mut ordinance = Ordinance::install(&cluster, installation).await?;
-    until("the API server to ask", STEP_TIMEOUT, async || {
+    until("the API server to call the webhooks", STEP_TIMEOUT, async || {
         let set = nfs_set("default", "probe", 2).to_string();
         let ran = cluster
             .access()
@@ -96,13 +100,13 @@ async fn restart_under_load(clusters: &TestClusters) -> Result<()> {
         Ok(ran.await?.stdout.contains("subPathExpr").then_some(()))
     })
     .await?;
-    // They would make thousands of pods.
+    // The controllers would create thousands of pods.
     cluster.control_plane().part(ControlPlanePart::Controllers).kill();
     let load = Load::start(&cluster.access().client());
     ordinance.restart(&cluster).await?;
     ordinance.restart(&cluster).await?;
     let requests = load.finish().await?;
-    ensure!(requests > 100, "only {requests} requests went on meanwhile");
+    ensure!(requests > 100, "only {requests} requests were sent meanwhile");
     let metrics = cluster.access().client().request_text(Request::get("/metrics").body(Vec::new())?).await?;
     let lost = metrics.lines().filter(|line| line.contains(".ordinance.dev\"") && is_lost(line));
     let lost: Vec<&str> = lost.collect();
@@ -110,15 +114,15 @@ async fn restart_under_load(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// Whether a metric of the API server says that a webhook gave no answer.
+/// Whether a metric of the API server counts a webhook call without an answer.
 fn is_lost(metric: &str) -> bool {
     let refused = metric.starts_with("apiserver_admission_webhook_rejection_count{")
         && !metric.contains("error_type=\"no_error\"");
     refused || metric.starts_with("apiserver_admission_webhook_fail_open_count{")
 }
 
-/// A replica whose connection to the API server is cut, and comes back.
-async fn blind(clusters: &TestClusters) -> Result<()> {
+/// A replica that loses its connection to the API server, and gets it back.
+async fn silent_watches(clusters: &TestClusters) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("ordinance.json");
     std::fs::write(&config, r#"{"limits": {"indexStaleness": "4s"}}"#)?;
@@ -133,16 +137,17 @@ async fn blind(clusters: &TestClusters) -> Result<()> {
     create(cluster.access(), "before", "/srv/before").await?;
     drop(proxy);
     ordinance.replicas()[2].unready().await?;
-    // Nobody took it out of the Service yet: what it can't decide, another decides.
+    // The replica is still behind the Service. The API server asks again, and another replica decides.
     create(cluster.access(), "after", "/srv/after").await?;
     for _ in 0..4 {
         refused(cluster.access(), "second", "/srv/after", "after").await?;
     }
-    let proxy =
-        until("the address to be free", STEP_TIMEOUT, async || Ok(ServiceProxy::bind(address).await.ok()))
-            .await?;
+    let proxy = until("the proxy's address to be free", STEP_TIMEOUT, async || {
+        Ok(ServiceProxy::bind(address).await.ok())
+    })
+    .await?;
     proxy.set_endpoints(vec![server]);
-    until("it to be ready again", STEP_TIMEOUT, async || {
+    until("the replica to be ready again", STEP_TIMEOUT, async || {
         Ok(ordinance.replicas()[2].ask("/readyz").await.ok())
     })
     .await?;
@@ -162,7 +167,7 @@ async fn dry_run(access: &Access, name: &str, path: &str) -> Result<CommandOutpu
     access.kubectl().run_with_input("create --dry-run=server --filename=-".split(' '), &volume).await
 }
 
-/// As a dry run, so that one that is let in by mistake leaves nothing behind.
+/// Checks that a volume is refused. A dry run stores nothing even if the volume is admitted by mistake.
 async fn refused(access: &Access, name: &str, path: &str, by: &str) -> Result<()> {
     let refusal = dry_run(access, name, path).await?.refusal()?;
     ensure!(refusal.contains(&format!("with PersistentVolume {by:?}")), "{refusal}");

@@ -1,4 +1,4 @@
-//! The founding story, by kubectl, with the manifests of `deploy/examples/founding-story` as they are.
+//! The founding story with kubectl and the unchanged manifests of `deploy/examples/founding-story`.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -7,20 +7,20 @@ use kube::{Api, ResourceExt};
 use ordinance_cluster::{CommandOutput, until};
 use ordinance_e2e::{Placement, STEP_TIMEOUT, Scenario, TestNamespace, mounts, variables};
 
-/// Where the manifests are.
+/// The folder of the manifests.
 pub const STORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/examples/founding-story");
 
-/// Where the manifests put the set.
+/// The namespace that the manifests use.
 const NAMESPACE: &str = "default";
 
-/// The expression of its mount.
+/// The sub-path expression of the set's mount.
 const POD_NAME: &str = "$(ORDINANCE_POD_NAME)";
 
-/// What kubectl says of the second volume, in one line.
+/// The message that kubectl shows for the second volume, in one line.
 pub const REFUSAL: &str = "denied the request: PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \
                        \"pv\": two volumes on one directory overwrite each other's files.";
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![Scenario::in_shared_cluster("story::each_ordinal_returns_to_its_own_files", founding_story)]
 }
@@ -34,7 +34,7 @@ async fn founding_story(test: &TestNamespace) -> Result<()> {
     deleted_pods_come_back_to_their_places(test, &placements).await?;
     a_set_created_again_finds_its_places(test, &placements).await?;
     orphans_are_adopted_in_their_places(test, &placements).await?;
-    leave(test).await
+    delete_objects(test).await
 }
 
 async fn the_second_volume_is_refused(test: &TestNamespace) -> Result<()> {
@@ -80,7 +80,7 @@ async fn deleted_pods_come_back_to_their_places(
     test.cluster().ok("delete pods web-0 web-1").await?;
     rolled_out(test).await?;
     ensure!(uids(test).await?.iter().all(|uid| !before.contains(uid)), "the pods are the same");
-    stay(test, placements).await
+    places_are_kept(test, placements).await
 }
 
 async fn a_set_created_again_finds_its_places(test: &TestNamespace, placements: &[Placement]) -> Result<()> {
@@ -88,7 +88,7 @@ async fn a_set_created_again_finds_its_places(test: &TestNamespace, placements: 
     ensure!(pods(test).get_opt("web-0").await?.is_none(), "web-0 outlived its set");
     create(test, "web.yaml").await?.ok()?;
     rolled_out(test).await?;
-    stay(test, placements).await
+    places_are_kept(test, placements).await
 }
 
 async fn orphans_are_adopted_in_their_places(test: &TestNamespace, placements: &[Placement]) -> Result<()> {
@@ -96,12 +96,12 @@ async fn orphans_are_adopted_in_their_places(test: &TestNamespace, placements: &
     test.cluster().ok("delete statefulset web --cascade=orphan").await?;
     create(test, "web.yaml").await?.ok()?;
     rolled_out(test).await?;
-    ensure!(uids(test).await? == before, "the pods are others");
-    stay(test, placements).await
+    ensure!(uids(test).await? == before, "the pods are not the same");
+    places_are_kept(test, placements).await
 }
 
-/// Others may play in the namespace afterwards.
-async fn leave(test: &TestNamespace) -> Result<()> {
+/// Deletes the objects of the story, so that other scenarios can use the namespace.
+async fn delete_objects(test: &TestNamespace) -> Result<()> {
     test.cluster().ok("delete statefulset/web service/nginx").await?;
     test.cluster().ok("delete persistentvolumeclaims web-pvc-web-0 web-pvc-web-1").await?;
     test.cluster().ok("delete persistentvolumes pv pv2").await.map(|_| ())
@@ -121,7 +121,7 @@ async fn rolled_out(test: &TestNamespace) -> Result<()> {
     test.cluster().ok("rollout status statefulset/web --timeout=60s").await.map(|_| ())
 }
 
-/// A pod, once its controller made it.
+/// Waits until the controller has created a pod, and returns it.
 async fn pod(test: &TestNamespace, name: &str) -> Result<Pod> {
     until(name, STEP_TIMEOUT, async || Ok(pods(test).get_opt(name).await?)).await
 }
@@ -135,12 +135,12 @@ async fn placements(test: &TestNamespace) -> Result<Vec<Placement>> {
     Ok([test.placements(NAMESPACE, "web-0").await?, test.placements(NAMESPACE, "web-1").await?].concat())
 }
 
-/// The set still says the same, and each pod is where it was.
-async fn stay(test: &TestNamespace, placements: &[Placement]) -> Result<()> {
+/// Checks that the set is still isolated, and that each pod has kept its place.
+async fn places_are_kept(test: &TestNamespace, placements: &[Placement]) -> Result<()> {
     let set = sets(test).get("web").await?;
     ensure!(mounts(&set) == [format!("nginx:/usr/share/nginx/html={POD_NAME}")], "{:?}", mounts(&set));
     let now = self::placements(test).await?;
-    ensure!(now == placements, "{now:?}, and it was {placements:?}");
+    ensure!(now == placements, "{now:?} instead of {placements:?}");
     Ok(())
 }
 

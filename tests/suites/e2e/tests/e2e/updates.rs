@@ -1,4 +1,4 @@
-//! A set that is isolated stays so by whichever way it is changed, and is not rolled out anew where nothing changed.
+//! An isolated set stays isolated through every kind of update, and no update rolls it out again without a change.
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use ordinance_e2e::{Revision, Scenario, TestNamespace, mounts, variables};
 use serde_json::json;
 
-/// All of this file.
+/// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::in_shared_cluster("updates::client_side_apply_again_changes_nothing", applied_again),
@@ -132,23 +132,23 @@ async fn last_variable_removed(test: &TestNamespace) -> Result<()> {
     test.apply(&manifest(test, "")).await?;
     let set = test.set_of("web").await?;
     ensure!(mounts(&set) == [ISOLATED], "{:?}", mounts(&set));
-    ensure!(variables(&set) == [OURS], "{:?}", variables(&set));
+    ensure!(variables(&set) == [OWN_VARIABLE], "{:?}", variables(&set));
     Ok(())
 }
 
 // === What the scenarios share ===
 
-/// What each of its pods is told to show.
+/// A variable of the user's own.
 const GREETING: &str = "env: [{name: GREETING, value: hello}]";
 
-/// Any that is small, for clusters that run it.
+/// A small image, for clusters with nodes.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
-/// The only mount of the set.
+/// The only mount of the set, isolated.
 const ISOLATED: &str = "web:/data=$(ORDINANCE_POD_NAME)";
 
-/// The variable that the mount takes.
-const OURS: &str = "ORDINANCE_POD_NAME=metadata.name";
+/// The variable that the sub-path refers to.
+const OWN_VARIABLE: &str = "ORDINANCE_POD_NAME=metadata.name";
 
 fn manifest(test: &TestNamespace, env: &str) -> String {
     let namespace = test.namespace();
@@ -187,23 +187,23 @@ async fn isolated_set(test: &TestNamespace) -> Result<Revision> {
 async fn isolated(test: &TestNamespace) -> Result<()> {
     let set = test.set_of("web").await?;
     ensure!(mounts(&set) == [ISOLATED], "{:?}", mounts(&set));
-    ensure!(variables(&set) == ["GREETING=hello", OURS], "{:?}", variables(&set));
+    ensure!(variables(&set) == ["GREETING=hello", OWN_VARIABLE], "{:?}", variables(&set));
     Ok(())
 }
 
 async fn unchanged(test: &TestNamespace, before: &Revision) -> Result<()> {
     isolated(test).await?;
     let now = test.revision("web").await?;
-    ensure!(now == *before, "{now:?}, and it was {before:?}");
+    ensure!(now == *before, "{now:?} instead of {before:?}");
     Ok(())
 }
 
-/// Changed so many times, and never the template.
+/// Checks that the set was changed `changes` times, and its template never.
 async fn same_template(test: &TestNamespace, before: &Revision, changes: i64) -> Result<()> {
     isolated(test).await?;
     let now = test.revision("web").await?;
     let expected = Revision { generation: before.generation + changes, template: before.template.clone() };
-    ensure!(now == expected, "{now:?}, and it was {before:?}");
+    ensure!(now == expected, "{now:?} instead of {before:?}");
     Ok(())
 }
 

@@ -1,19 +1,20 @@
-//! How containerd, the pods' network and the kubelet are set up.
+//! The configuration files of containerd, the pod network and the kubelet.
 
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Where containerd listens.
+/// The socket that containerd listens on.
 pub const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// The image of the process that holds a pod's namespaces.
 pub const PAUSE: &str = "localhost/pause:1";
 
-/// containerd's settings, given where the network's plugins are, and a folder with the network's settings below it.
+/// Returns containerd's configuration, given the folders of the network plugins, and the folder whose subfolder `cni`
+/// has the network's configuration.
 pub fn containerd(plugins: &BTreeSet<&Path>, folder: &Path) -> String {
-    // A container is run with the score that its parent has: to lower it takes a right that may be missing. A profile of
-    // AppArmor would be loaded for the whole machine.
+    // A container keeps its parent's OOM score: lowering it needs a capability that may be missing. An AppArmor profile
+    // would be loaded for the whole machine.
     format!(
         r#"version = 3
 root = "/var/lib/containerd"
@@ -36,13 +37,13 @@ SystemdCgroup = false
 bin_dirs = {plugins}
 conf_dir = "{folder}/cni"
 "#,
-        // A TOML array is a JSON array.
+        // A TOML array of strings is a JSON array.
         plugins = json!(plugins),
         folder = folder.display(),
     )
 }
 
-/// A pair of interfaces for each pod, with an address that the node reaches and nobody else.
+/// Returns the pod network: a veth pair for each pod, with an address that only the node can reach.
 pub fn pod_network() -> String {
     json!({ "cniVersion": "1.0.0", "name": "pods", "plugins": [{
         "type": "ptp",
@@ -57,9 +58,9 @@ pub fn pod_network() -> String {
     .to_string()
 }
 
-/// The kubelet's settings, given the control group below which its pods are.
+/// Returns the kubelet's configuration, given the control group of its pods.
 pub fn kubelet(cgroup: &str) -> String {
-    // Nobody but the API server can reach it: it need not ask who calls.
+    // Only the API server can reach the kubelet, so it needs no authentication.
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -80,7 +81,7 @@ pub fn kubelet(cgroup: &str) -> String {
         "nodeStatusReportFrequency": "10s",
         "nodeStatusUpdateFrequency": "2s",
         "resolvConf": "",
-        // A pod that could not start is tried again after this time.
+        // How soon a pod that could not start is tried again.
         "syncFrequency": "1s",
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
     })

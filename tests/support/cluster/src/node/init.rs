@@ -1,5 +1,4 @@
-//! The first process in an enclosure: it makes the machine look like a node, runs the program proper, and takes care of
-//! orphans.
+//! Process 1 in new Linux namespaces: it makes them look like a node, runs this program in them, and reaps orphans.
 
 use super::namespaces::NodeContext;
 use super::{ADDRESS, EXPORTS, FOLDER, NAME};
@@ -10,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What the kubelet would change for the whole machine: it is shown the values that it wants.
+/// Kernel settings that the kubelet would change for the whole machine. It sees these values instead.
 const KERNEL: [(&str, &str); 6] = [
     ("vm/overcommit_memory", "1"),
     ("vm/panic_on_oom", "0"),
@@ -20,20 +19,20 @@ const KERNEL: [(&str, &str); 6] = [
     ("kernel/keys/root_maxbytes", "25000000"),
 ];
 
-/// Folders in which kubelet and containerd have fixed paths, beside what others have there.
+/// Folders in which kubelet and containerd write to fixed paths, next to files of other programs.
 const OVERLAID: [&str; 2] = ["/var/lib", "/var/log"];
 
-/// Folders of kubelet and containerd that can't lie on an overlay.
+/// Folders of kubelet and containerd that can't be on an overlay.
 const PRIVATE: [&str; 2] = ["/var/lib/kubelet", "/var/lib/containerd"];
 
-/// Stands in for the `mount.nfs` of nfs-utils, which mount(8) calls for the kubelet's nfs plugin: it shows a directory that
-/// plays the export. No NFS is spoken.
+/// Replaces `mount.nfs` of nfs-utils, which mount(8) calls for the kubelet's NFS plugin: it mounts the directory that
+/// stands for the export. No NFS traffic is needed.
 const MOUNT_NFS: &str = r#"#!/bin/sh
 exec mount --bind "@EXPORTS@/${1%%:*}${1#*:}" "$2"
 "#;
 
-/// If this process is the first in an enclosure: prepares it, runs the program once more, and returns how that ended.
-/// To be called before anything else.
+/// If this process is process 1 in [`LinuxNamespaces`](super::namespaces::LinuxNamespaces): prepares them, runs this
+/// program once more, and returns its exit code. Call it first in `main`.
 #[must_use]
 pub fn run_as_init() -> Option<ExitCode> {
     let context = NodeContext::from_env().filter(|_| std::process::id() == 1)?;
@@ -43,7 +42,7 @@ pub fn run_as_init() -> Option<ExitCode> {
     }))
 }
 
-/// Runs the program, and reaps whatever loses its parent, until the program ends.
+/// Runs this program and reaps orphans until the program ends.
 fn run_program() -> Result<ExitCode> {
     let mut program = Command::new(std::env::current_exe()?);
     program.env("TMPDIR", FOLDER);
@@ -83,19 +82,19 @@ fn mount<const N: usize>(arguments: [&str; N]) -> Result<()> {
     run(Command::new("mount").args(arguments))
 }
 
-/// An empty folder that nobody else sees.
+/// Mounts an empty folder that only these namespaces see.
 fn mount_tmpfs(folder: &str) -> Result<()> {
     mount(["-t", "tmpfs", "-o", "mode=755", "none", folder])
 }
 
-/// What is in a folder stays to be seen, and what is written there stays inside.
+/// Keeps the content of a folder visible, and makes writes visible only in these namespaces.
 fn mount_overlay(folder: &str) -> Result<()> {
     let (upper, work) = (node_folder(&format!("upper{folder}"))?, node_folder(&format!("work{folder}"))?);
     let options = format!("lowerdir={folder},upperdir={},workdir={}", upper.display(), work.display());
     mount(["-t", "overlay", "-o", &options, "none", folder])
 }
 
-/// mount(8) looks for its helpers in `/sbin` only.
+/// Puts `mount.nfs` into `/sbin`, the only folder where mount(8) looks for its helpers.
 fn install_mount_helper() -> Result<()> {
     let exports = node_folder(EXPORTS)?;
     let helpers = node_folder("sbin")?;
@@ -116,10 +115,10 @@ fn cover_kernel_settings() -> Result<()> {
     Ok(())
 }
 
-/// The part of the tree that is this node's, and all that can be divided in it.
+/// Mounts the part of the control group tree that belongs to this node, and enables all its controllers.
 fn mount_cgroups() -> Result<()> {
     let root = Path::new("/sys/fs/cgroup");
-    // The same kind can't be mounted over the whole tree.
+    // A cgroup2 mount can't be mounted over another one.
     run(Command::new("umount").arg("--lazy").arg(root))?;
     mount(["-t", "cgroup2", "none", &root.to_string_lossy()])?;
     let controllers = std::fs::read_to_string(root.join("cgroup.controllers"))?;
@@ -129,7 +128,7 @@ fn mount_cgroups() -> Result<()> {
     Ok(())
 }
 
-/// A folder for files of the node.
+/// Creates a folder for files of the node.
 fn node_folder(name: &str) -> Result<PathBuf> {
     let folder = Path::new(FOLDER).join(name);
     std::fs::create_dir_all(&folder)?;
@@ -138,7 +137,7 @@ fn node_folder(name: &str) -> Result<PathBuf> {
 
 // === Network ===
 
-/// The loopback interface has the node's own address too. What is sent to nobody here ends there.
+/// Gives the loopback interface the node's address, and routes packets for unknown addresses to it, where they end.
 fn set_up_network() -> Result<()> {
     let tools = ordinance_tools::find(&[Tool::Busybox], &mut |_| ())?;
     let lines: [&[&str]; 4] = [
@@ -150,7 +149,7 @@ fn set_up_network() -> Result<()> {
     lines.iter().try_for_each(|line| run(Command::new(tools.path(Tool::Busybox)).args(*line)))
 }
 
-/// Fails with what a command said.
+/// Runs a command, and returns its standard error as the error if it fails.
 fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim_end());

@@ -1,4 +1,4 @@
-//! `ordinance certs` on a running installation, as a person calls it.
+//! `ordinance certs` on a running installation.
 
 use super::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
 use anyhow::{Context, Result, ensure};
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The name that the API server calls.
+/// The DNS name that the API server calls.
 const NAME: &str = "ordinance.ordinance-system.svc";
 
-/// The program, and the cluster that it looks into.
+/// The program, with the kubeconfig that it uses.
 pub struct Certs {
     binary: PathBuf,
     kubeconfig: PathBuf,
 }
 
-/// How a call ended.
+/// The exit code and the output of a command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ExitedCommand {
     pub code: Option<i32>,
     pub stdout: String,
 }
@@ -31,34 +31,34 @@ impl Certs {
         Ok(Self { binary: clusters.installation()?.binary, kubeconfig: access.kubeconfig().to_owned() })
     }
 
-    /// `ordinance certs` with these words.
-    pub fn run(&self, line: &str) -> Result<Ended> {
+    /// Runs `ordinance certs` with arguments that are separated by spaces.
+    pub fn run(&self, line: &str) -> Result<ExitedCommand> {
         let mut command = Command::new(&self.binary);
         command.arg("certs").args(line.split_whitespace()).arg("--kubeconfig").arg(&self.kubeconfig);
         let output = command.stdin(Stdio::null()).output()?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(stderr.is_empty(), "ordinance certs {line}: {stderr}");
-        Ok(Ended { code: output.status.code(), stdout: String::from_utf8(output.stdout)? })
+        Ok(ExitedCommand { code: output.status.code(), stdout: String::from_utf8(output.stdout)? })
     }
 
-    /// What is there now.
+    /// Returns the output of `show` as JSON.
     pub fn show(&self) -> Result<Value> {
         let shown = self.run("show --output json")?;
         serde_json::from_str(&shown.stdout).with_context(|| format!("{shown:?}"))
     }
 
-    /// Where the rotation is.
+    /// Returns the phase of the rotation.
     pub fn phase(&self) -> Result<String> {
         let shown = self.show()?;
         Ok(shown["rotations"][0]["phase"].as_str().with_context(|| format!("{shown:#}"))?.to_owned())
     }
 
-    /// The step that is taken.
+    /// Runs `rotate`, and returns the step that it took, or null.
     pub fn rotate(&self, flags: &str) -> Result<Value> {
         let ended = self.run(&format!("rotate --output json {flags}"))?;
-        let told: Value = serde_json::from_str(&ended.stdout).with_context(|| format!("{ended:?}"))?;
-        ensure!((ended.code == Some(0)) == told["step"].is_string(), "{ended:?}");
-        Ok(told["step"].clone())
+        let report: Value = serde_json::from_str(&ended.stdout).with_context(|| format!("{ended:?}"))?;
+        ensure!((ended.code == Some(0)) == report["step"].is_string(), "{ended:?}");
+        Ok(report["step"].clone())
     }
 
     fn verified(&self, flags: &str) -> Result<()> {
@@ -81,7 +81,7 @@ pub async fn command(clusters: &TestClusters) -> Result<()> {
     ensure!(certs.rotate("")? == Value::Null, "the former CA is still needed");
     served(&certs, &mut ordinance)?;
     ensure!(certs.rotate("--force")? == "Shrink");
-    until("the former CA to be trusted no more", REPAIR_TIMEOUT, async || {
+    until("the removal of the former CA", REPAIR_TIMEOUT, async || {
         dry_run(access, "load", "/srv/load").await?;
         let one = bundles(access).await?.iter().all(|bundle| bundle.matches("BEGIN").count() == 1);
         Ok(one.then_some(()))
@@ -97,12 +97,12 @@ pub async fn command(clusters: &TestClusters) -> Result<()> {
     Ok(())
 }
 
-/// Every webhook is shown with whom it trusts.
+/// Checks that `show` lists every webhook with the CAs that it trusts.
 async fn shows(certs: &Certs, access: &Access) -> Result<()> {
     let shown = certs.show()?;
     let (trusts, current) = (&shown["trusts"], &shown["authorities"][0]);
     ensure!(current["role"] == "current" && current["names"] == json!([NAME]), "{shown:#}");
-    let trusts = trusts.as_array().context("nobody trusts anybody")?;
+    let trusts = trusts.as_array().context("`show` lists no webhooks")?;
     ensure!(trusts.len() == bundles(access).await?.len(), "{shown:#}");
     for trust in trusts {
         ensure!(trust["authorities"][0]["sha256"] == current["sha256"], "{trust:#}");
@@ -114,7 +114,7 @@ async fn shows(certs: &Certs, access: &Access) -> Result<()> {
     Ok(())
 }
 
-/// What each replica serves is what every webhook trusts.
+/// Checks that every webhook trusts the certificate of each replica.
 fn served(certs: &Certs, ordinance: &mut Ordinance) -> Result<()> {
     for replica in ordinance.replicas().iter() {
         certs.verified(&format!("--connect {} --dns-name {NAME} --webhook ordinance", replica.https()))?;
@@ -122,9 +122,9 @@ fn served(certs: &Certs, ordinance: &mut Ordinance) -> Result<()> {
     Ok(())
 }
 
-/// The replica that has the Lease goes on, nothing is ever wrong, and no object is refused.
+/// Waits until the leader has switched to the next CA. Meanwhile `verify` finds nothing, and no object is refused.
 async fn drained(certs: &Certs, access: &Access) -> Result<()> {
-    until("the next CA to sign", STEP_TIMEOUT, async || {
+    until("the switch to the next CA", STEP_TIMEOUT, async || {
         dry_run(access, "load", "/srv/load").await?;
         certs.verified("")?;
         Ok((certs.phase()? == "Drain").then_some(()))

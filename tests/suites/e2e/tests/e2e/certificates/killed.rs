@@ -1,4 +1,4 @@
-//! The replica that rotates the CA is killed in the middle of it, and another one goes on.
+//! A rotation of the CA whose leader is killed: another replica finishes it.
 
 use super::command::Certs;
 use super::{PAUSE, are_ready, authority, dry_run, installed};
@@ -22,29 +22,29 @@ pub async fn leader(clusters: &TestClusters) -> Result<()> {
         kill(&mut ordinance, access).await.with_context(|| format!("in {phase}"))?;
     }
     load_until(access, &certs, "Steady").await?;
-    ensure!(authority(access).await? != first, "nobody finished the rotation");
+    ensure!(authority(access).await? != first, "no replica finished the rotation");
     ensure!(ordinance.replicas().len() == 1);
     are_ready(&mut ordinance).await
 }
 
-/// Creates objects, each of which must be let in, until the rotation is in a phase.
+/// Creates objects, all of which must be accepted, until the rotation reaches a phase.
 async fn load_until(access: &Access, certs: &Certs, phase: &str) -> Result<()> {
     let end = Instant::now() + STEP_TIMEOUT;
     while certs.phase()? != phase {
-        ensure!(Instant::now() < end, "{phase} never came");
+        ensure!(Instant::now() < end, "the rotation did not reach {phase}");
         dry_run(access, "load", "/srv/load").await.with_context(|| format!("an object, before {phase}"))?;
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }
 
-/// Takes the replica that has the Lease out of the Service, which requests are none of this story, and kills it.
+/// Removes the leader from the Service, since its lost requests are not under test here, and kills it.
 async fn kill(ordinance: &mut Ordinance, access: &Access) -> Result<()> {
     let holder = holder(access).await?;
     let pid = holder.split('_').nth(1).and_then(|pid| pid.parse().ok());
     ensure!(pid.is_some(), "{holder} names no process");
     let mut pids = ordinance.replicas().iter_mut().map(|replica| replica.process().pid());
-    let index = pids.position(|found| found == pid).with_context(|| format!("{holder} is no replica"))?;
+    let index = pids.position(|found| found == pid).with_context(|| format!("{holder} is not a replica"))?;
     let mut leader = ordinance.remove(index).context("no such replica")?;
     leader.process().kill();
     Ok(())
@@ -53,5 +53,5 @@ async fn kill(ordinance: &mut Ordinance, access: &Access) -> Result<()> {
 async fn holder(access: &Access) -> Result<String> {
     let leases: Api<Lease> = Api::namespaced(access.client(), "ordinance-system");
     let spec = leases.get("ordinance").await?.spec.context("an empty Lease")?;
-    spec.holder_identity.context("nobody has the Lease")
+    spec.holder_identity.context("no replica holds the Lease")
 }

@@ -1,4 +1,4 @@
-//! A run that is killed: what it started ends with it, and the machine is as it was.
+//! A run of the suite that is killed: its processes end, and the machine is left as it was.
 
 use anyhow::{Context, Result, ensure};
 use ordinance_cluster::until;
@@ -7,30 +7,30 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The scenario that is killed, and what it says once pods run.
+/// The scenario to kill, and the line that it logs once its pods run.
 const VICTIM: [&str; 2] = ["node::each_ordinal_keeps_its_own_page", "one replica overwrote the other"];
 
-/// The environment's name for the folder for temporary files, by which everything that the run starts can be told.
+/// The environment variable that marks the run and everything that it starts, with the path of a temporary folder.
 const MARK: &str = "E2E_RUN";
 
-/// Kills a run whose pods run, and looks for what is left.
+/// Kills a run whose pods run, and checks what is left.
 pub async fn killed() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("ordinance-killed-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let told = told(&folder).await;
+    let outcome = kill_a_run(&folder).await;
     std::fs::remove_dir_all(&folder)?;
-    told
+    outcome
 }
 
-async fn told(folder: &Path) -> Result<()> {
+async fn kill_a_run(folder: &Path) -> Result<()> {
     let mut run = run(folder)?;
-    let said = pods_run(&mut run);
+    let log = pods_run(&mut run);
     let (processes, groups) = (processes(folder)?, groups(run.id())?);
     run.kill()?;
     run.wait()?;
-    said?;
+    log?;
     ensure!(processes.len() > 10 && !groups.is_empty(), "{} processes, {groups:?}", processes.len());
-    until("everything to be gone", STEP_TIMEOUT, async || {
+    until("everything to be removed", STEP_TIMEOUT, async || {
         let left = (self::processes(folder)?, self::groups(run.id())?, folder.read_dir()?.count());
         Ok((left == (Vec::new(), Vec::new(), 0)).then_some(()))
     })
@@ -40,7 +40,7 @@ async fn told(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// This program, with one scenario.
+/// Starts this program with one scenario.
 fn run(folder: &Path) -> Result<Child> {
     let mut run = Command::new(std::env::current_exe()?);
     run.args(["--exact", VICTIM[0]]).env("TMPDIR", folder).env(MARK, folder);
@@ -48,27 +48,27 @@ fn run(folder: &Path) -> Result<Child> {
     run.spawn().context("can't start the suite once more")
 }
 
-/// Reads what a run says until pods run.
+/// Reads the log of a run until its pods run.
 fn pods_run(run: &mut Child) -> Result<()> {
-    let said = run.stderr.take().context("a run that says nothing")?;
-    let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+    let log = run.stderr.take().context("a run without standard error")?;
+    let mut lines = BufReader::new(log).lines().map_while(Result::ok);
     lines.find(|line| line.contains(VICTIM[1])).context("the run ended before a pod ran")?;
     Ok(())
 }
 
-/// The processes that have the folder in their environment, and so do their children.
+/// Returns the processes with the folder in their environment, which child processes inherit.
 fn processes(folder: &Path) -> Result<Vec<PathBuf>> {
     let folder = folder.to_string_lossy();
     let entries = Path::new("/proc").read_dir()?.flatten().map(|entry| entry.path());
     let has = |path: &PathBuf| {
-        // One that ends meanwhile has none.
+        // A process that has just ended has no environment.
         let environment = std::fs::read(path.join("environ")).unwrap_or_default();
         String::from_utf8_lossy(&environment).contains(&*folder)
     };
     Ok(entries.filter(has).collect())
 }
 
-/// The control groups of a run.
+/// Returns the control groups of a run.
 fn groups(run: u32) -> Result<Vec<PathBuf>> {
     let root = Path::new("/sys/fs/cgroup");
     let mut folders: Vec<PathBuf> = root.read_dir()?.flatten().map(|entry| entry.path()).collect();

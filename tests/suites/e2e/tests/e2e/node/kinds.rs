@@ -1,5 +1,5 @@
-//! Replicas that share storage in other ways than by two `nfs:` volumes: `local` volumes on one directory, a claim by
-//! name, an inline volume.
+//! Replicas that share storage other than through two `nfs:` volumes: `local` volumes on one directory, a claim by
+//! name, and an inline volume.
 
 use super::{own_pages, pages, set};
 use anyhow::{Result, ensure};
@@ -7,11 +7,11 @@ use ordinance_cluster::NODE;
 use ordinance_e2e::{NodeCluster, nfs_volume};
 use serde_json::{Value, json};
 
-/// A set for each way.
+/// The names of the sets, one for each kind of storage.
 const SETS: [&str; 3] = ["local", "named", "inline"];
 
-/// Without Ordinance every page of a set says the same name, with it each its own pod's, also after the pods and the set
-/// were deleted.
+/// Without Ordinance both pages of each set have the same name. With it each page has its own pod's name, also after
+/// the pods and the sets were deleted.
 pub async fn kinds(cluster: &mut NodeCluster<'_>) -> Result<()> {
     volumes(cluster).await?;
     sets(cluster).await?;
@@ -20,21 +20,21 @@ pub async fn kinds(cluster: &mut NodeCluster<'_>) -> Result<()> {
         ensure!(pages[0] == pages[1], "{name}: {pages:?}");
     }
     cluster.log_elapsed("without Ordinance one replica overwrote the other, in three ways");
-    gone(cluster).await?;
-    // Claims of a template that exist already say where their files lie: those of `local` at the root.
+    delete_sets(cluster).await?;
+    // Existing claims of a template determine where their files lie: those of `local` at the root.
     cluster.kubectl().ok("delete persistentvolumeclaims www-local-0 www-local-1").await?;
-    free(cluster).await?;
+    release_volumes(cluster).await?;
     let _ordinance = cluster.install().await?;
     sets(cluster).await?;
-    own(cluster, "each page its own, in three ways").await?;
+    pages_are_separate(cluster, "each page its own, in three ways").await?;
     cluster.kubectl().ok("delete pods --all").await?;
-    own(cluster, "pods deleted").await?;
-    gone(cluster).await?;
+    pages_are_separate(cluster, "pods deleted").await?;
+    delete_sets(cluster).await?;
     sets(cluster).await?;
-    own(cluster, "the sets deleted and created again").await
+    pages_are_separate(cluster, "the sets deleted and created again").await
 }
 
-async fn own(cluster: &mut NodeCluster<'_>, what: &str) -> Result<()> {
+async fn pages_are_separate(cluster: &mut NodeCluster<'_>, what: &str) -> Result<()> {
     for name in SETS {
         let line = format!("rollout status statefulset/{name} --timeout=90s");
         cluster.kubectl().ok(&line).await?;
@@ -71,7 +71,7 @@ async fn sets(cluster: &NodeCluster<'_>) -> Result<()> {
     apply(cluster, objects.to_vec()).await
 }
 
-/// Two `local` volumes on one directory, and one for the claim.
+/// Creates two `local` volumes on one directory, and a volume for the claim by name.
 async fn volumes(cluster: &NodeCluster<'_>) -> Result<()> {
     let path = cluster.node().export("local", "pages", 0o755)?;
     cluster.node().export("nas.example.com", "/srv/inline", 0o755)?;
@@ -92,8 +92,8 @@ async fn volumes(cluster: &NodeCluster<'_>) -> Result<()> {
     apply(cluster, vec![local("local-0"), local("local-1"), named.clone()]).await
 }
 
-/// The volumes may be bound anew.
-async fn free(cluster: &NodeCluster<'_>) -> Result<()> {
+/// Removes the volumes' claim references, so that they can be bound again.
+async fn release_volumes(cluster: &NodeCluster<'_>) -> Result<()> {
     for volume in ["local-0", "local-1"] {
         let patch = r#"--patch={"spec":{"claimRef":null}}"#;
         cluster.kubectl().run(["patch", "persistentvolume", volume, patch]).await?.ok()?;
@@ -101,7 +101,7 @@ async fn free(cluster: &NodeCluster<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn gone(cluster: &NodeCluster<'_>) -> Result<()> {
+async fn delete_sets(cluster: &NodeCluster<'_>) -> Result<()> {
     cluster.kubectl().ok("delete statefulsets --all --cascade=foreground").await.map(|_| ())
 }
 

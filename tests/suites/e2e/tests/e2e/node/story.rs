@@ -1,5 +1,5 @@
-//! The founding story with real writes: the manifests of `deploy/examples/founding-story` as they are, before Ordinance
-//! and with it.
+//! The founding story with real writes: the unchanged manifests of `deploy/examples/founding-story`, first without
+//! Ordinance and then with it.
 
 use super::{PAGES, own_pages, pages};
 use crate::story::{REFUSAL, STORY};
@@ -8,7 +8,7 @@ use ordinance_cluster::CommandOutput;
 use ordinance_e2e::NodeCluster;
 use std::path::Path;
 
-/// Two volumes on one directory: what is lost without Ordinance, and what is not with it.
+/// Two volumes on one directory: without Ordinance a file is lost, with it none is.
 pub async fn founding_story(cluster: &mut NodeCluster<'_>) -> Result<()> {
     let export = cluster.node().export("10.0.0.5", "/srv/www", 0o755)?;
     before(cluster).await?;
@@ -16,7 +16,7 @@ pub async fn founding_story(cluster: &mut NodeCluster<'_>) -> Result<()> {
     the_second_volume_is_refused(cluster).await?;
     shared_on_purpose(cluster).await?;
     create(cluster, "web.yaml").await?.ok()?;
-    keep(cluster, &export).await?;
+    write_more(cluster, &export).await?;
     cluster.log_elapsed("the set isolated on one directory, and each page its own");
     cluster.kubectl().ok("delete pods web-0 web-1").await?;
     kept(cluster).await?;
@@ -28,7 +28,7 @@ pub async fn founding_story(cluster: &mut NodeCluster<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Every page says the same name.
+/// Shows the loss: both pages have the same name.
 async fn before(cluster: &mut NodeCluster<'_>) -> Result<()> {
     for file in ["pv.yaml", "pv2-mistake.yaml", "service.yaml", "web.yaml"] {
         create(cluster, file).await?.ok()?;
@@ -51,7 +51,7 @@ async fn the_second_volume_is_refused(cluster: &NodeCluster<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The same two volumes, now with an annotation that says that it is meant.
+/// Creates the second volume with an annotation that declares the sharing.
 async fn shared_on_purpose(cluster: &NodeCluster<'_>) -> Result<()> {
     let line = format!(
         "annotate --local --filename={STORY}/pv2-mistake.yaml --output=yaml ordinance.dev/shared-with=pv"
@@ -60,8 +60,8 @@ async fn shared_on_purpose(cluster: &NodeCluster<'_>) -> Result<()> {
     cluster.kubectl().run_with_input(["create", "--filename=-"], &annotated).await?.ok().map(|_| ())
 }
 
-/// Has each replica write something more, which nobody writes again.
-async fn keep(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
+/// Has each replica write one more file, which is never written again.
+async fn write_more(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
     rolled_out(cluster).await?;
     own_pages(cluster, "web").await?;
     for pod in ["web-0", "web-1"] {
@@ -74,7 +74,7 @@ async fn keep(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
     kept(cluster).await
 }
 
-/// Each replica finds what it wrote.
+/// Checks that each replica finds the file that it wrote.
 async fn kept(cluster: &NodeCluster<'_>) -> Result<()> {
     rolled_out(cluster).await?;
     own_pages(cluster, "web").await?;

@@ -1,5 +1,5 @@
-//! PodMode that are not root: the kubelet makes the ordinals' directories as root, with the mode of the volume's root. Each
-//! way to prepare an export that `docs/operations.md` names lets them write.
+//! Pods that do not run as root. The kubelet creates the ordinals' directories as root, with the mode of the volume's
+//! root. Each way of preparing an export that `docs/operations.md` names lets the pods write.
 
 use super::{own_pages, set};
 use anyhow::{Result, ensure};
@@ -12,18 +12,18 @@ use std::path::Path;
 /// The user that the pods run as.
 const USER: u32 = 65_534;
 
-/// The group that their files are to have, where the volume's root has it.
+/// The group that owns the volume's root, and so the pods' files.
 const GROUP: u32 = 4_000;
 
-/// On a closed export they can't write until the directories are made for them; on an open one, and on one of their
-/// group, they can.
+/// On a closed export the pods can't write until directories exist that their user owns. On an open export, and on one
+/// of their group, they can.
 pub async fn users(cluster: &mut NodeCluster<'_>) -> Result<()> {
     let _ordinance = cluster.install().await?;
     let exports = cluster.node().export("nas.example.com", "/", 0o755)?;
     for (name, mode) in [("open", 0o1777), ("closed", 0o755), ("group", 0o2775)] {
         let export = cluster.node().export("nas.example.com", name, mode)?;
         chown(&export, None, (name == "group").then_some(GROUP))?;
-        // A change of the group may clear the bit that hands it on.
+        // Changing the group may clear the set-group-ID bit, so the mode is set again.
         cluster.node().export("nas.example.com", name, mode)?;
         apply(cluster, &set_of(name)).await?;
     }
@@ -42,7 +42,7 @@ pub async fn users(cluster: &mut NodeCluster<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The pod says that it may not, and its directory is root's and empty.
+/// Checks that the pod reports a permission error, and that its directory is root's and empty.
 async fn nothing_is_written(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
     until("a pod that may not write to say so", STEP_TIMEOUT, async || {
         let said = cluster.kubectl().run(["logs", "closed-1"]).await?;
