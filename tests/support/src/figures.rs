@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_said_with_its_goal_and_whether_that_is_reached() {
+    fn a_line_shows_the_goal_and_whether_it_is_reached() {
         let lines = [
             Figure::measured("start", "ms", Better::Lower, Some(20.0), &[17.25]).line(),
             Figure::exact("failed", "", Better::Lower, 0.0, 3.0).line(),
             Figure::measured("rate", "1/s", Better::Higher, None, &[1234.5]).line(),
         ];
-        let said =
+        let expected =
             ["start: 17.2 ms (goal ≤ 20.0): holds", "failed: 3.00 (goal ≤ 0.00): MISSED", "rate: 1234 1/s"];
-        assert_eq!(lines, said);
+        assert_eq!(lines, expected);
     }
 }

@@ -193,7 +193,7 @@ fn volume(number: usize) -> String {
     for note in 0..24 {
         let _ = writeln!(
             annotations,
-            "    example.com/note-{note}: \"what somebody wrote of volume {number} as note {note}, at some length\""
+            "    example.com/note-{note}: \"note {note} about volume {number}, which an operator wrote at some length\""
         );
     }
     format!(

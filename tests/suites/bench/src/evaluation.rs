@@ -22,7 +22,7 @@ const LARGE: usize = 100 * 1024;
 const TIME: Duration = Duration::from_millis(400);
 
 /// A measured combination of review size and threads, with its goal as a ratio to the native call.
-struct Point {
+struct EvaluationSetup {
     name: &'static str,
     threads: usize,
     goal: Option<f64>,
@@ -33,15 +33,15 @@ pub fn measure(figures: &mut Figures, effort: Effort) -> Result<()> {
     let (limits, policy) = (Limits::default(), policy()?);
     let small = crate::server::REVIEW.to_vec();
     let large = enlarged(&small)?;
-    let point = |name, threads, goal| Point { name, threads, goal };
-    for (body, points) in [
-        (&small, [point("6 KiB, one thread", 1, None), point("6 KiB, two threads", 2, Some(3.0))]),
-        (&large, [point("100 KiB, one thread", 1, None), point("100 KiB, two threads", 2, Some(2.2))]),
+    let setup = |name, threads, goal| EvaluationSetup { name, threads, goal };
+    for (body, setups) in [
+        (&small, [setup("6 KiB, one thread", 1, None), setup("6 KiB, two threads", 2, Some(3.0))]),
+        (&large, [setup("100 KiB, one thread", 1, None), setup("100 KiB, two threads", 2, Some(2.2))]),
     ] {
         let review = Review::parse(body, limits.json_depth)?;
         let request = review.request(Phase::Mutate);
-        for point in &points {
-            compare(figures, effort, point, &request, &policy);
+        for setup in &setups {
+            compare(figures, effort, setup, &request, &policy);
         }
     }
     Ok(())
@@ -79,17 +79,23 @@ fn policy() -> Result<Policy> {
 }
 
 /// Measures the native call and the evaluation in Wasm in turn.
-fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Request<'_>, policy: &Policy) {
+fn compare(
+    figures: &mut Figures,
+    effort: Effort,
+    setup: &EvaluationSetup,
+    request: &Request<'_>,
+    policy: &Policy,
+) {
     let settings = Settings::default();
     let (mut wasm, mut native) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        native.push(time(point.threads, || in_process(request, &settings)));
-        wasm.push(time(point.threads, || in_wasm(request, policy)));
+        native.push(time(setup.threads, || in_process(request, &settings)));
+        wasm.push(time(setup.threads, || in_wasm(request, policy)));
     }
     let ratios: Vec<f64> = wasm.iter().zip(&native).map(|(wasm, native)| wasm / native).collect();
     let mut add = |what: &str, unit, goal, rounds: &[f64]| {
         figures.add(Figure::measured(
-            &format!("evaluation, {}, {what}", point.name),
+            &format!("evaluation, {}, {what}", setup.name),
             unit,
             Better::Lower,
             goal,
@@ -98,7 +104,7 @@ fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Reque
     };
     add("native", "us", None, &native);
     add("Wasm", "us", None, &wasm);
-    add("Wasm / native", "ratio", point.goal, &ratios);
+    add("Wasm / native", "ratio", setup.goal, &ratios);
 }
 
 fn in_process(request: &Request<'_>, settings: &Settings) {

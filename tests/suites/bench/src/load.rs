@@ -89,11 +89,11 @@ async fn ask_until(mut client: Client, end: Instant) -> Result<u32> {
 
 /// The latencies of requests that are sent at a fixed rate, whether or not earlier ones were answered. Each counts from
 /// the moment at which the request was due.
-pub struct Latencies(Vec<Answered>);
+pub struct Latencies(Vec<TimedRequest>);
 
 /// A request and its latency.
 #[derive(Clone, Copy)]
-struct Answered {
+struct TimedRequest {
     due: Instant,
     took: Duration,
 }
@@ -139,13 +139,13 @@ fn schedule(rate: f64, time: Duration) -> UnboundedReceiver<Instant> {
 async fn ask_when_due(
     mut client: Client,
     schedule: Arc<Mutex<UnboundedReceiver<Instant>>>,
-) -> Result<Vec<Answered>> {
+) -> Result<Vec<TimedRequest>> {
     let mut answered = Vec::new();
     loop {
         let next = schedule.lock().await.recv().await;
         let Some(due) = next else { return Ok(answered) };
         client.ask().await?;
-        answered.push(Answered { due, took: due.elapsed() });
+        answered.push(TimedRequest { due, took: due.elapsed() });
     }
 }
 
@@ -168,13 +168,13 @@ impl Latencies {
     /// Returns the p99 of each window of that length, in milliseconds.
     pub fn p99_of_windows(&self, length: Duration) -> Vec<f64> {
         let Some(first) = self.0.first() else { return Vec::new() };
-        let window = |answered: &Answered| (answered.due - first.due).as_nanos() / length.as_nanos();
+        let window = |answered: &TimedRequest| (answered.due - first.due).as_nanos() / length.as_nanos();
         self.0.chunk_by(|one, next| window(one) == window(next)).map(p99).collect()
     }
 }
 
 /// Returns the smallest time that 99 of 100 requests do not exceed, in milliseconds.
-fn p99(answered: &[Answered]) -> f64 {
+fn p99(answered: &[TimedRequest]) -> f64 {
     let mut times: Vec<Duration> = answered.iter().map(|answered| answered.took).collect();
     times.sort_unstable();
     let rank = (times.len() * 99).div_ceil(100).saturating_sub(1);

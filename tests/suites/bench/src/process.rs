@@ -21,7 +21,7 @@ const SYNC: Duration = Duration::from_secs(120);
 const RETRY: Duration = Duration::from_micros(200);
 
 /// The interval between two checks of the ready file. A sync takes seconds.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The certificate of all servers, and a TLS client configuration that trusts it.
 pub struct Identity {
@@ -107,7 +107,7 @@ impl Server {
         while !ready_file.exists() {
             server.is_running()?;
             ensure!(start.elapsed() < SYNC, "the server was not ready within {} s", SYNC.as_secs());
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         server.first_verdict = start.elapsed();
         Ok(server)

@@ -51,7 +51,7 @@ limits:
 "##;
 
 #[test]
-fn a_configuration_without_a_fault_is_printed_and_given_back() {
+fn a_valid_configuration_survives_printing_and_parsing() {
     let layers = Layers::of_file(Path::new("o.yaml"), CONFIG).expect("it can be read");
     assert!(layers.config().is_ok());
     input::config(CONFIG.as_bytes());

@@ -23,7 +23,7 @@ fn mutating(sample: &Sample) -> Request<'static> {
 }
 
 #[test]
-fn every_verdict_is_lawful_and_every_patch_leaves_nothing_to_do() {
+fn every_verdict_is_lawful_and_every_patch_is_complete() {
     let broken: Vec<String> = SAMPLES
         .iter()
         .filter_map(|sample| {
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_field_that_nobody_knows_changes_no_verdict_and_stays(sample in request(), fields in fields()) {
+    fn an_unknown_field_changes_no_verdict_and_is_kept(sample in request(), fields in fields()) {
         unknown_fields_survive(sample, &fields)?;
     }
 

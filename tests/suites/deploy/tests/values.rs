@@ -51,7 +51,7 @@ fn the_chart_has_the_version_of_the_program() {
 }
 
 #[test]
-fn the_defaults_and_the_sets_of_values_are_as_the_schema_has_them() {
+fn the_defaults_and_all_sets_of_values_match_the_schema() {
     let schema = schema();
     jsonschema::draft202012::meta::validate(&schema).expect("the schema is one");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
@@ -80,7 +80,7 @@ fn an_unknown_value_is_refused() {
 }
 
 #[test]
-fn the_settings_are_those_of_the_policy() {
+fn the_schema_has_the_settings_of_the_policy() {
     let (ours, theirs) = (schema(), settings_schema());
     assert_eq!(ours["properties"]["policy"]["properties"], theirs["properties"]);
     assert_eq!(ours["properties"]["policy"]["additionalProperties"], false);
@@ -102,7 +102,7 @@ fn the_default_settings_are_those_of_the_policy() {
 }
 
 #[test]
-fn the_table_of_the_readme_has_every_value_with_its_default() {
+fn the_readme_lists_every_value_with_its_default() {
     let readme = file("README.md");
     let rows: Vec<Vec<&str>> = readme
         .lines()

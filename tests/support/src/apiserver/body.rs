@@ -9,39 +9,39 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A part of a stream.
 #[derive(Debug)]
-enum Next {
+enum StreamPart {
     Text(Bytes),
     Break,
 }
 
 /// The sending end of a stream. Dropping it ends the body.
 #[derive(Debug)]
-pub(crate) struct Writer(UnboundedSender<Next>);
+pub(crate) struct Writer(UnboundedSender<StreamPart>);
 
 /// A body that is sent as its parts arrive.
 #[derive(Debug)]
-pub(crate) struct Stream {
-    parts: UnboundedReceiver<Next>,
+pub(crate) struct ResponseBody {
+    parts: UnboundedReceiver<StreamPart>,
     breaks: bool,
 }
 
-pub(crate) fn stream() -> (Writer, Stream) {
+pub(crate) fn stream() -> (Writer, ResponseBody) {
     let (sender, parts) = unbounded_channel();
-    (Writer(sender), Stream { parts, breaks: false })
+    (Writer(sender), ResponseBody { parts, breaks: false })
 }
 
 /// Returns a complete body.
-pub(crate) fn whole(text: String) -> Stream {
+pub(crate) fn whole(text: String) -> ResponseBody {
     let (writer, body) = stream();
-    writer.say(text);
+    writer.write(text);
     body
 }
 
 /// Returns a body that breaks after a text.
-pub(crate) fn broken(text: String) -> Stream {
+pub(crate) fn broken(text: String) -> ResponseBody {
     let (writer, body) = stream();
-    writer.say(text);
-    writer.tear();
+    writer.write(text);
+    writer.abort();
     body
 }
 
@@ -49,13 +49,13 @@ pub(crate) fn broken(text: String) -> Stream {
 
 impl Writer {
     /// Writes a text. Has no effect if the client is gone.
-    pub(crate) fn say(&self, text: String) {
-        let _ = self.0.send(Next::Text(text.into()));
+    pub(crate) fn write(&self, text: String) {
+        let _ = self.0.send(StreamPart::Text(text.into()));
     }
 
     /// Breaks the connection after everything written so far was sent.
-    pub(crate) fn tear(&self) {
-        let _ = self.0.send(Next::Break);
+    pub(crate) fn abort(&self) {
+        let _ = self.0.send(StreamPart::Break);
     }
 
     /// Whether the client still reads.
@@ -64,9 +64,9 @@ impl Writer {
     }
 }
 
-// === impl Stream ===
+// === impl ResponseBody ===
 
-impl Body for Stream {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -78,8 +78,8 @@ impl Body for Stream {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
         }
         match ready!(self.parts.poll_recv(context)) {
-            Some(Next::Text(text)) => Poll::Ready(Some(Ok(Frame::data(text)))),
-            Some(Next::Break) => {
+            Some(StreamPart::Text(text)) => Poll::Ready(Some(Ok(Frame::data(text)))),
+            Some(StreamPart::Break) => {
                 // hyper flushes written data only while the body is pending.
                 self.breaks = true;
                 context.waker().wake_by_ref();

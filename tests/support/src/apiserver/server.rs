@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Gate, status};
 use super::asked::{Asked, Verb};
-use super::body::{Stream, Writer, broken, stream, whole};
+use super::body::{ResponseBody, Writer, broken, stream, whole};
 use super::store::{Change, Store, event};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// How long a test waits for a request.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping it stops it and closes its connections.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl ApiServer {
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "here",
             "clusters": [{"name": "here", "cluster": {"server": server}}],
-            "users": [{"name": "somebody", "user": {}}],
-            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "somebody"}}],
+            "users": [{"name": "test", "user": {}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "test"}}],
         })
         .to_string()
     }
@@ -100,14 +100,14 @@ impl ApiServer {
     pub fn put(&self, resource: &str, object: Value) {
         let mut state = self.shared.state();
         let change = state.store.put(resource, object);
-        state.tell(&change);
+        state.send(&change);
     }
 
     /// Deletes an object without a namespace, and sends the change to the watches.
     pub fn delete(&self, resource: &str, name: &str) {
         let mut state = self.shared.state();
         if let Some(change) = state.store.delete(resource, name) {
-            state.tell(&change);
+            state.send(&change);
         }
     }
 
@@ -136,7 +136,7 @@ impl ApiServer {
 
     /// Sends a text to the watches of a resource as it is.
     pub fn say(&self, resource: &str, text: &str) {
-        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.say(text.to_owned()));
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.write(text.to_owned()));
     }
 
     /// Sends a bookmark to the watches of a resource: they have missed nothing.
@@ -157,7 +157,7 @@ impl ApiServer {
 
     /// Breaks the connections of the watches of a resource.
     pub fn tear(&self, resource: &str) {
-        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.tear());
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.abort());
         self.end(resource);
     }
 
@@ -212,14 +212,14 @@ impl Shared {
             seen = look(state);
             seen.is_none()
         };
-        let waited = self.changed.wait_timeout_while(self.state(), PATIENCE, unseen);
+        let waited = self.changed.wait_timeout_while(self.state(), TIMEOUT, unseen);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        seen.unwrap_or_else(|| panic!("waited in vain; so far: {:#?}", state.asked))
+        seen.unwrap_or_else(|| panic!("timed out waiting for a request; received so far: {:#?}", state.asked))
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Stream> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let asked = Asked::new(request.uri(), request.headers());
-        let scripted = self.note(&asked);
+        let scripted = self.record(&asked);
         match scripted {
             Some(Answer::Status(code)) => json_body(code, whole(status(code).to_string())),
             Some(Answer::Text(text)) => json_body(200, whole(text)),
@@ -227,14 +227,14 @@ impl Shared {
             Some(Answer::Late(opened)) => {
                 // The gate sends nothing: dropping it is the signal.
                 let _ = opened.await;
-                self.right(&asked)
+                self.regular_answer(&asked)
             }
-            None => self.right(&asked),
+            None => self.regular_answer(&asked),
         }
     }
 
     /// Records a request, and takes the answer that was scripted for it.
-    fn note(&self, asked: &Asked) -> Option<Answer> {
+    fn record(&self, asked: &Asked) -> Option<Answer> {
         let mut state = self.state();
         state.asked.push(asked.clone());
         let script = state.scripts.get_mut(&(asked.resource.clone(), asked.verb));
@@ -244,7 +244,7 @@ impl Shared {
     }
 
     /// Returns the answer of a real API server.
-    fn right(&self, asked: &Asked) -> Response<Stream> {
+    fn regular_answer(&self, asked: &Asked) -> Response<ResponseBody> {
         let mut state = self.state();
         let body = match asked.verb {
             Verb::List => whole(state.store.page(asked)),
@@ -267,22 +267,22 @@ impl State {
     }
 
     /// Returns a stream that starts with the changes since the requested version.
-    fn watch(&mut self, asked: &Asked) -> Stream {
+    fn watch(&mut self, asked: &Asked) -> ResponseBody {
         let lines = match self.store.since(asked) {
             Ok(lines) => lines,
             Err(too_late) => return whole(too_late),
         };
         let (writer, body) = stream();
-        lines.into_iter().for_each(|line| writer.say(line));
+        lines.into_iter().for_each(|line| writer.write(line));
         let watch = Watch { resource: asked.resource.clone(), metadata_only: asked.metadata_only, writer };
         self.watches.push(watch);
         body
     }
 
-    fn tell(&mut self, change: &Change) {
+    fn send(&mut self, change: &Change) {
         self.watches.retain(|watch| watch.writer.is_read());
         for watch in self.watches_of(&change.resource) {
-            watch.writer.say(change.line(watch.metadata_only));
+            watch.writer.write(change.line(watch.metadata_only));
         }
     }
 }
@@ -304,7 +304,7 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-fn json_body(code: u16, body: Stream) -> Response<Stream> {
+fn json_body(code: u16, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -24,7 +24,7 @@ fn sent<'a>(webhooks: &'a [Webhook], request: &Request<'_>) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_is_not_sent_would_have_passed_without_a_word() {
+fn requests_that_are_not_sent_would_pass_silently() {
     let (webhooks, policy) = (webhooks(), Indexed(Native));
     let mut sent_ones = 0;
     for sample in samples().expect("the cases can be read") {
@@ -52,7 +52,7 @@ fn what_is_not_sent_would_have_passed_without_a_word() {
 }
 
 #[test]
-fn a_request_is_sent_to_one_webhook_of_a_configuration_at_most() {
+fn each_request_reaches_at_most_one_webhook_of_a_configuration() {
     let webhooks = webhooks();
     for sample in samples().expect("the cases can be read") {
         let Some(request) = stored::as_sent(&sample.request) else { continue };
@@ -89,7 +89,7 @@ const SENT: [&str; 19] = [
 ];
 
 #[test]
-fn of_the_recorded_reviews_those_are_sent_that_can_matter() {
+fn sends_the_relevant_recorded_reviews() {
     let webhooks = webhooks();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/reviews");
     let reviews = recorded(&directory).expect("the reviews can be read");
@@ -99,7 +99,7 @@ fn of_the_recorded_reviews_those_are_sent_that_can_matter() {
 }
 
 #[test]
-fn whoever_may_refuse_fails_closed_and_all_others_open() {
+fn webhooks_that_may_refuse_fail_closed_and_all_others_open() {
     let policies: Vec<(String, FailurePolicy)> =
         webhooks().into_iter().map(|webhook| (webhook.name, webhook.failure_policy)).collect();
     let expected = [
@@ -180,7 +180,7 @@ fn scale(replicas: u32) -> Value {
 }
 
 #[test]
-fn an_outage_stops_new_sets_new_volumes_and_the_beginning_of_sharing() {
+fn an_outage_blocks_new_sets_new_volumes_and_new_sharing() {
     assert!(!passes_an_outage(&request("apps", "statefulsets", &set(), None)));
     assert!(!passes_an_outage(&request("", "persistentvolumes", &volume(), None)));
     assert!(!passes_an_outage(&request("apps", "statefulsets/scale", &scale(2), Some(&scale(1)))));
@@ -190,7 +190,7 @@ fn an_outage_stops_new_sets_new_volumes_and_the_beginning_of_sharing() {
 }
 
 #[test]
-fn an_outage_does_not_stop_scaling_down_or_further() {
+fn an_outage_does_not_block_other_scaling() {
     for (old, new) in [(3, 1), (3, 0), (1, 0), (1, 1), (2, 5)] {
         let request = request("apps", "statefulsets/scale", &scale(new), Some(&scale(old)));
         assert!(passes_an_outage(&request), "{old} to {new}");
@@ -201,7 +201,7 @@ fn an_outage_does_not_stop_scaling_down_or_further() {
 }
 
 #[test]
-fn an_outage_does_not_stop_metadata_finalizers_and_deletion() {
+fn an_outage_does_not_block_metadata_finalizers_and_deletion() {
     let relabelled = with(&set(), "/metadata/labels", json!({"a": "b"}));
     let released = with(&set(), "/metadata/finalizers", json!([]));
     let orphaned = with(&set(), "/metadata/ownerReferences", json!([]));
@@ -217,7 +217,7 @@ fn an_outage_does_not_stop_metadata_finalizers_and_deletion() {
 }
 
 #[test]
-fn an_outage_does_not_stop_binding_release_and_provisioning() {
+fn an_outage_does_not_block_binding_release_and_provisioning() {
     let claim = json!({"namespace": "default", "name": "data-web-0", "uid": "1"});
     let bound = with(&volume(), "/spec/claimRef", claim);
     assert!(passes_an_outage(&request("", "persistentvolumes", &bound, Some(&volume()))));
@@ -231,14 +231,14 @@ fn an_outage_does_not_stop_binding_release_and_provisioning() {
 }
 
 #[test]
-fn the_binder_waits_for_nobody() {
+fn the_volume_binder_calls_no_webhook() {
     let claim = json!({"namespace": "default", "name": "data-web-0", "uid": "1"});
     let bound = with(&volume(), "/spec/claimRef", claim);
     assert_eq!(sent(&webhooks(), &request("", "persistentvolumes", &bound, Some(&volume()))), [""; 0]);
 }
 
 #[test]
-fn a_restored_volume_is_judged_as_one_made_by_hand() {
+fn a_restored_volume_is_treated_as_a_manual_one() {
     let restored = with(
         &with(&volume(), "/spec/claimRef", json!({"namespace": "default", "name": "data-web-0"})),
         "/metadata/annotations",
