@@ -1,4 +1,4 @@
-//! Manifests that are added to.
+//! Manifests to amend.
 
 #![no_main]
 

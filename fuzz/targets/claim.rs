@@ -1,4 +1,4 @@
-//! A claim, its old object, and another one.
+//! A claim, its old object, and another claim.
 
 #![no_main]
 

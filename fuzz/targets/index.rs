@@ -1,4 +1,4 @@
-//! Steps of an index.
+//! Changes of an index.
 
 #![no_main]
 

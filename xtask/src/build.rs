@@ -1,45 +1,47 @@
-//! Cargo, called for a purpose: the Wasm target, and the binary `ordinance`.
+//! Calls of cargo: the Wasm target, the binaries of the workspace, and this program with more features.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 /// The target that the policy is compiled to.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// How variables begin that cargo sets for a program that it runs.
-const OURS: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+/// Prefixes of the variables that cargo sets for a program that it runs.
+const CARGO_PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// Which of cargo's profiles to build with.
+/// A cargo profile of the workspace.
 #[derive(Clone, Copy)]
 pub enum Profile {
-    /// Quick to build.
+    /// Builds fast.
     Dev,
-    /// Quick to run.
+    /// Runs fast, and links in seconds.
     Release,
+    /// What the image contains: fat LTO and one codegen unit.
+    Dist,
 }
 
-/// What cargo says of an artifact that it made.
+/// A message of cargo about an artifact that it built.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
 }
 
-/// The cargo that runs this program, without what it says of this program: build scripts that look at these variables
-/// would run anew whenever the caller is another.
+/// Returns the cargo that runs this program, to be called at the root of the checkout.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(crate::root());
+    // Build scripts that read the variables of this program's package would run again for every other caller.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OURS.iter().any(|ours| name.starts_with(ours))) {
+        if name.to_str().is_some_and(|name| CARGO_PREFIXES.iter().any(|prefix| name.starts_with(prefix))) {
             cargo.env_remove(name);
         }
     }
     cargo
 }
 
-/// Runs a command and fails if it does.
+/// Runs a command, and fails if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("can't start {command:?}"))?;
     if !status.success() {
@@ -48,7 +50,29 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that the Wasm target is installed: asks rustup for it where it is missing.
+/// Runs a command and returns its exit code; 2 if a signal ended it.
+pub fn exit_code(command: &mut Command) -> Result<ExitCode> {
+    let status = command.status().with_context(|| format!("can't start {command:?}"))?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
+}
+
+/// Returns this program, built with one of its optional features.
+///
+/// The dependencies of `npm` and `fuzz` are optional: `cargo xtask demo` is the first command that a newcomer runs, and
+/// without them it compiles about 80 crates less. A command that needs such a dependency runs this program again.
+pub fn with_feature(feature: &str) -> Command {
+    let mut xtask = cargo();
+    xtask.args(["run", "--quiet", "--package", "xtask", "--features", feature, "--"]);
+    xtask
+}
+
+/// Runs the same command line with an optional feature, and returns the exit code.
+#[cfg(not(all(feature = "fuzz", feature = "npm")))]
+pub fn rerun_with(feature: &str) -> Result<ExitCode> {
+    exit_code(with_feature(feature).args(std::env::args_os().skip(1)))
+}
+
+/// Installs the Wasm target with rustup if it is missing.
 pub fn wasm_target() -> Result<()> {
     if has_wasm_target() {
         return Ok(());
@@ -64,13 +88,11 @@ fn has_wasm_target() -> bool {
     rustc.is_ok_and(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// Builds a binary and returns its path.
+/// Builds the binary of a package and returns its path.
 pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--package", package, "--message-format", "json-render-diagnostics"]);
-    if matches!(profile, Profile::Release) {
-        build.arg("--release");
-    }
+    build.args(["build", "--package", package, "--profile", profile.name()]);
+    build.args(["--message-format", "json-render-diagnostics"]);
     let output = build.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("can't start cargo")?;
     if !output.status.success() {
         bail!("{package} could not be built");
@@ -78,8 +100,20 @@ pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
     executable(&output.stdout).with_context(|| format!("cargo names no binary of {package}"))
 }
 
-/// The last executable that cargo's messages name.
+/// Returns the last executable that cargo's messages name.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     let lines = messages.split(|byte| *byte == b'\n');
     lines.rev().find_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable)
+}
+
+// === impl Profile ===
+
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
 }

@@ -1,8 +1,7 @@
 //! `cargo xtask cluster up|down`: a real control plane with Ordinance behind it, in the background, to try things by
 //! hand.
 //!
-//! What runs is known by a lock that its supervisor holds, so a process number that the system gave to somebody else is
-//! never taken for it.
+//! The supervisor of the cluster holds a lock as long as it runs. So a reused process id is never mistaken for it.
 
 use crate::build::{self, Profile};
 use crate::e2e;
@@ -19,63 +18,63 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long it may take to come up: some seconds, usually.
+/// How long the cluster may take to start; usually some seconds.
 const UP: Duration = Duration::from_secs(120);
 
-/// How long it may take to end.
+/// How long the cluster may take to stop.
 const DOWN: Duration = Duration::from_secs(30);
 
-/// What to do.
+/// What to do with the cluster.
 #[derive(clap::Subcommand)]
 pub enum Action {
-    /// Start a control plane with Ordinance and both webhooks, and say how to reach it.
+    /// Start a control plane with Ordinance and both webhooks, and print how to reach it.
     Up {
-        /// The program to run; built from this checkout without.
+        /// The program to run; by default it is built from this checkout.
         #[arg(long, value_name = "FILE", env = "ORDINANCE_BINARY")]
         binary: Option<PathBuf>,
     },
-    /// End it, and remove all that it stored.
+    /// Stop the cluster, and remove its files.
     Down,
 }
 
-/// What runs, as its supervisor tells it.
+/// The state file that the supervisor writes.
 #[derive(Deserialize)]
-pub struct State {
+pub struct ClusterState {
     pid: i32,
     /// The administrator's kubeconfig.
     pub kubeconfig: PathBuf,
-    /// The program that fits it.
+    /// The kubectl that fits the cluster.
     pub kubectl: PathBuf,
-    /// Where the API server calls Ordinance.
+    /// The address that the API server calls.
     pub ordinance: SocketAddr,
     folder: PathBuf,
 }
 
-/// Does it.
+/// Starts or stops the cluster.
 pub fn run(action: &Action) -> Result<ExitCode> {
     match action {
         Action::Up { binary } => {
             let (state, word) = match running()? {
-                Some(state) => (state, "is up already"),
-                None => (up(binary.as_deref())?, "is up"),
+                Some(state) => (state, "is already running"),
+                None => (up(binary.as_deref())?, "is running"),
             };
-            tell(&state, word);
+            print_help(&state, word);
         }
-        Action::Down if down()? => anstream::println!("The cluster is down."),
-        Action::Down => anstream::println!("No cluster was up."),
+        Action::Down if down()? => anstream::println!("Stopped the cluster."),
+        Action::Down => anstream::println!("No cluster was running."),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts it, and returns what runs.
-fn up(binary: Option<&Path>) -> Result<State> {
+/// Starts the cluster and returns its state.
+fn up(binary: Option<&Path>) -> Result<ClusterState> {
     let (binary, folder) = (e2e::binary(binary)?, folder()?);
     let mut supervisor = supervisor(&binary, &folder)?;
     supervisor.process_group(0).stdin(Stdio::null());
     wait_up(&mut supervisor.spawn().context("can't start the cluster's supervisor")?, &folder)
 }
 
-/// Who starts a cluster and runs it, with its log in the folder.
+/// Returns the command of a supervisor, which starts a cluster and runs it, with its log in the folder.
 fn supervisor(binary: &Path, folder: &Path) -> Result<Command> {
     e2e::tools(&Tool::CONTROL_PLANE)?;
     let mut supervisor = Command::new(build::binary("ordinance-cluster", Profile::Dev)?);
@@ -85,17 +84,17 @@ fn supervisor(binary: &Path, folder: &Path) -> Result<Command> {
     Ok(supervisor)
 }
 
-/// A cluster beside the one in the background, which ends with this value or with this process.
-pub struct Guest {
-    /// What runs.
-    pub state: State,
+/// A second cluster next to the one in the background. It stops when this value is dropped or this process ends.
+pub struct TemporaryCluster {
+    /// Its addresses and files.
+    pub state: ClusterState,
     supervisor: Child,
     _folder: TempDir,
 }
 
-// === impl Guest ===
+// === impl TemporaryCluster ===
 
-impl Guest {
+impl TemporaryCluster {
     /// Starts it with a program.
     pub fn up(binary: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -107,29 +106,29 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for TemporaryCluster {
     fn drop(&mut self) {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
     }
 }
 
-/// Looks at what it writes, and never at its lock, which it could not take meanwhile.
-fn wait_up(supervisor: &mut Child, folder: &Path) -> Result<State> {
+/// Polls the state file. It must not touch the lock, which the supervisor could not take meanwhile.
+fn wait_up(supervisor: &mut Child, folder: &Path) -> Result<ClusterState> {
     let up = until(UP, || {
         if let Some(status) = supervisor.try_wait()? {
-            let said = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            bail!("the cluster did not come up ({status}): {}", said.trim_end());
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            bail!("the cluster did not start ({status}): {}", log.trim_end());
         }
         state(folder)
     })?;
     if up.is_none() {
         let _ = supervisor.kill();
     }
-    up.with_context(|| format!("the cluster did not come up within {} s", UP.as_secs()))
+    up.with_context(|| format!("the cluster did not start within {} s", UP.as_secs()))
 }
 
-/// Ends what runs; whether anything did.
+/// Stops the cluster, and returns whether one was running.
 fn down() -> Result<bool> {
     let Some(state) = running()? else { return Ok(false) };
     let pid = Pid::from_raw(state.pid).context("the cluster's state names no process")?;
@@ -139,8 +138,8 @@ fn down() -> Result<bool> {
     down.with_context(|| format!("process {} did not end within {} s", state.pid, DOWN.as_secs()))
 }
 
-/// What runs, if anything does; what is about to come up is waited for.
-fn running() -> Result<Option<State>> {
+/// Returns the state of the running cluster, if there is one. Waits for one that is still starting.
+fn running() -> Result<Option<ClusterState>> {
     let folder = folder()?;
     let seen = until(UP, || {
         if !locked(&folder)? {
@@ -149,10 +148,10 @@ fn running() -> Result<Option<State>> {
         }
         Ok(state(&folder)?.map(Some))
     })?;
-    seen.with_context(|| format!("a cluster was begun, and did not come up within {} s", UP.as_secs()))
+    seen.with_context(|| format!("a cluster was started, and did not become ready within {} s", UP.as_secs()))
 }
 
-fn state(folder: &Path) -> Result<Option<State>> {
+fn state(folder: &Path) -> Result<Option<ClusterState>> {
     let state = std::fs::read_to_string(folder.join("state.json")).ok();
     Ok(state.map(|state| serde_json::from_str(&state)).transpose()?)
 }
@@ -162,15 +161,15 @@ fn locked(folder: &Path) -> Result<bool> {
     Ok(ordinance_tools::try_lock(&folder.join("lock"))?.is_none())
 }
 
-/// Outside the tree: it is about this machine.
+/// The folder is outside the checkout, because there is one cluster for each user and not for each checkout.
 fn folder() -> Result<PathBuf> {
     let folder = ordinance_tools::folder()?.join("cluster");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     Ok(folder)
 }
 
-/// How to reach it, and what to try.
-fn tell(state: &State, word: &str) {
+/// Prints how to reach the cluster, and what to try.
+fn print_help(state: &ClusterState, word: &str) {
     let bin = state.kubectl.parent().unwrap_or(Path::new("."));
     anstream::println!(
         "A cluster {word}, with Ordinance at https://{} behind both webhooks.\n",
@@ -185,6 +184,6 @@ fn tell(state: &State, word: &str) {
         "    kubectl create -f web.yaml                       # each ordinal gets a directory"
     );
     anstream::println!("    kubectl get statefulset web -o yaml\n");
-    anstream::println!("No node runs pods: they are said to be ready as soon as their claims are bound.");
-    anstream::println!("Logs are in {}. End it: cargo xtask cluster down", state.folder.display());
+    anstream::println!("No node runs the pods: they are reported ready as soon as their claims are bound.");
+    anstream::println!("Logs are in {}. Stop it: cargo xtask cluster down", state.folder.display());
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask demo`: the founding story, told by a real host over TLS.
+//! `cargo xtask demo`: the founding story on a real host over TLS.
 //!
-//! The manifests are those of `deploy/examples/founding-story`; each is sent as the API server would send it, first to
+//! The manifests are those of `deploy/examples/founding-story`. Each is sent as the API server would send it, first to
 //! the mutating and then to the validating webhook. With `--cluster` kubectl sends them to a real API server.
 
 mod host;
@@ -10,29 +10,29 @@ mod show;
 use crate::build::{self, Profile};
 use crate::drawing;
 use anyhow::{Context, Result, bail};
-use host::Host;
+use host::HostProcess;
 use serde_json::Value;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
-/// Where the manifests are.
+/// The folder of the manifests, from the root of the checkout.
 pub const STORY: &str = "deploy/examples/founding-story";
 
-/// What goes wrong without Ordinance.
+/// The problem that the story shows.
 const TITLE: &str = "Two replicas, two NFS volumes made by hand, one directory";
 
-/// How to tell the story.
+/// How to show the story.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// With kubectl, on a real API server with real controllers; Go builds these once, which takes some minutes.
+    /// Use kubectl and a real API server with real controllers. Go builds them once, which takes some minutes.
     #[arg(long)]
     cluster: bool,
-    /// The program to run; built from this checkout without.
+    /// The program to run; by default it is built from this checkout.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_BINARY")]
     binary: Option<PathBuf>,
 }
 
-/// Tells the story.
+/// Shows the story.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let binary = match &arguments.binary {
         Some(binary) => absolute(binary).context("the program to run")?,
@@ -49,14 +49,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// By requests such as the API server sends.
+/// Shows the story with admission reviews, without an API server.
 fn requests(binary: &Path) -> Result<()> {
-    let host = Host::start(binary)?;
-    let who = format!(
+    let host = HostProcess::start(binary)?;
+    let source = format!(
         "Ordinance listens on {}; every line below is its answer to an AdmissionReview.",
         host.address()
     );
-    show::title(TITLE, &who);
+    show::title(TITLE, &source);
     mistake(&host)?;
     isolation(&host)?;
     repair(&host)?;
@@ -65,8 +65,8 @@ fn requests(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The second volume on a directory is refused.
-fn mistake(host: &Host) -> Result<()> {
+/// Shows that the second volume on a directory is refused.
+fn mistake(host: &HostProcess) -> Result<()> {
     show::chapter(1, "Both PersistentVolumes name one directory: the second is refused");
     for file in ["pv.yaml", "pv2-mistake.yaml"] {
         let object = manifest(file)?;
@@ -75,8 +75,8 @@ fn mistake(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// The StatefulSet's mount gets a directory for each ordinal.
-fn isolation(host: &Host) -> Result<()> {
+/// Shows that the StatefulSet's mount gets a directory for each ordinal.
+fn isolation(host: &HostProcess) -> Result<()> {
     show::chapter(2, "Each replica of the StatefulSet gets a directory of its own, even on a shared volume");
     let object = manifest("web.yaml")?;
     let answer = host.create(&object)?;
@@ -84,10 +84,10 @@ fn isolation(host: &Host) -> Result<()> {
     show::difference(&object, &answer.applied_to(&object)?)
 }
 
-/// With a directory for each volume both pass.
-fn repair(host: &Host) -> Result<()> {
+/// Shows that both volumes are accepted with a directory each.
+fn repair(host: &HostProcess) -> Result<()> {
     show::chapter(3, "The repair, a directory for each volume: both are accepted");
-    show::note("PersistentVolume \"pv\" is deleted, and made again with a directory of its own.");
+    show::note("PersistentVolume \"pv\" is deleted, and created again with a directory of its own.");
     host.delete(&manifest("pv.yaml")?)?;
     for file in ["pv-repaired.yaml", "pv2-repaired.yaml"] {
         let object = manifest(file)?;
@@ -96,7 +96,7 @@ fn repair(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// Who writes where, before and after.
+/// Shows which ordinal writes where, before and after.
 fn map(chapter: u8, ordinance: &Path) -> Result<()> {
     show::chapter(chapter, "The map: which ordinal writes where, as the mistake stands and with Ordinance");
     let status = drawing::map(ordinance).status().context("can't start ordinance map")?;
@@ -106,7 +106,7 @@ fn map(chapter: u8, ordinance: &Path) -> Result<()> {
     }
 }
 
-/// One manifest of the story.
+/// Reads a manifest of the story.
 fn manifest(file: &str) -> Result<Value> {
     let text = std::fs::read_to_string(crate::root().join(STORY).join(file))?;
     Ok(serde_saphyr::from_str(&text)?)

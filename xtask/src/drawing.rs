@@ -1,6 +1,6 @@
 //! `cargo xtask drawing`: draws the founding story's map into `docs/founding-story.svg`, which the README shows.
 //!
-//! With `--check` nothing is written: the file must be what would be written. `cargo xtask papers` checks it, too.
+//! With `--check` it writes nothing and compares the file. `cargo xtask papers` does that too.
 
 use crate::build::{self, Profile};
 use anyhow::{Context, Result, bail};
@@ -8,18 +8,18 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// The manifests that are drawn: two replicas, and two volumes on one directory.
+/// The drawn manifests: two replicas, and two volumes on one directory.
 const STORY: [&str; 3] = ["pv.yaml", "pv2-mistake.yaml", "web.yaml"];
 
-/// What to do about the drawing.
+/// Whether to write or to check the drawing.
 #[derive(Args)]
 pub struct Arguments {
-    /// Write nothing; fail if the drawing is not that of the manifests.
+    /// Write nothing; fail if the drawing is not up to date.
     #[arg(long)]
     check: bool,
 }
 
-/// Writes the drawing, or checks it.
+/// Writes or checks the drawing.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     build::wasm_target()?;
     let ordinance = build::binary("ordinance", Profile::Dev)?;
@@ -33,16 +33,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if the drawing is not that of the manifests.
+/// Fails if the drawing is not up to date.
 pub fn check(ordinance: &Path) -> Result<()> {
     let path = path();
     if std::fs::read(&path).ok() != Some(drawing(ordinance)?) {
-        bail!("{} is not that of the manifests; run: cargo xtask drawing", path.display());
+        bail!("{} is out of date; run: cargo xtask drawing", path.display());
     }
     Ok(())
 }
 
-/// `ordinance map` of the founding story. It exits with 1, since a volume is refused.
+/// Returns `ordinance map` of the founding story. Its exit code is 1 because a volume is refused.
 pub fn map(ordinance: &Path) -> Command {
     let mut map = Command::new(ordinance);
     map.arg("map").args(STORY).current_dir(crate::root().join(crate::demo::STORY)).stdin(Stdio::null());
@@ -53,7 +53,7 @@ fn path() -> PathBuf {
     crate::root().join("docs/founding-story.svg")
 }
 
-/// The drawing as it should be.
+/// Returns the current drawing.
 fn drawing(ordinance: &Path) -> Result<Vec<u8>> {
     let output = map(ordinance)
         .args(["--output", "svg"])

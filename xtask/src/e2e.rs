@@ -1,4 +1,4 @@
-//! `cargo xtask e2e`: Ordinance behind a real API server.
+//! `cargo xtask e2e`: the end-to-end scenarios, with Ordinance behind a real API server.
 
 use crate::build::{self, Profile};
 use anyhow::{Context, Result, ensure};
@@ -6,23 +6,23 @@ use ordinance_tools::Tool;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, ExitCode};
 
-/// What to run, and where.
+/// The scenarios to run, and the cluster.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only scenarios whose names contain this.
+    /// Run only scenarios whose names contain this text.
     filter: Option<String>,
-    /// Run on a cluster that exists already, with Ordinance installed; what stops parts of a cluster is passed over.
+    /// Run on an existing cluster with Ordinance installed; skip scenarios that stop parts of a cluster.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Keep every review that Ordinance is sent, redacted, in a new folder; scenarios are played one after the other.
+    /// Store every review that Ordinance receives, redacted, in a new folder. Scenarios then run one after the other.
     #[arg(long, value_name = "DIR", conflicts_with = "kubeconfig")]
     record: Option<PathBuf>,
-    /// The program under test; built from this checkout without.
+    /// The program under test; by default it is built from this checkout.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_BINARY")]
     binary: Option<PathBuf>,
 }
 
-/// Finds or builds all that is needed, and runs the scenarios.
+/// Finds or builds the programs, and runs the scenarios.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut suite = suite(arguments)?;
     match &arguments.kubeconfig {
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The suite as cargo runs it.
+/// Returns the call of cargo that runs the suite.
 fn suite(arguments: &Arguments) -> Result<Command> {
     let mut suite = build::cargo();
     suite
@@ -54,12 +54,12 @@ fn suite(arguments: &Arguments) -> Result<Command> {
     Ok(suite)
 }
 
-/// Finds programs, or builds them, with progress.
+/// Finds or builds programs, and prints the progress.
 pub fn tools(wanted: &[Tool]) -> Result<ordinance_tools::Tools> {
     Ok(ordinance_tools::find(wanted, &mut |line| anstream::eprintln!("{line}"))?)
 }
 
-/// The program under test: in release mode, since a development build of the engine is slow.
+/// Returns the program under test. It is built in release mode: compiling a policy takes long in a development build.
 pub fn binary(given: Option<&Path>) -> Result<PathBuf> {
     let Some(given) = given else {
         build::wasm_target()?;

@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask demo` shows what Ordinance does, `cargo xtask test` runs every test.
 //!
-//! Each command is a module; this file only parses and dispatches.
+//! Each command is a module; this file only parses the command line and calls the command.
 
 mod bench;
 mod build;
@@ -10,6 +10,7 @@ mod drawing;
 mod e2e;
 mod fuzz;
 mod manifest;
+#[cfg(feature = "npm")]
 mod npm;
 mod papers;
 mod prove;
@@ -30,27 +31,27 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play the founding story against a real TLS host on a loopback port, or with kubectl on a real API server.
+    /// Show the founding story on a real TLS server on a loopback port, or with kubectl on a real API server.
     Demo(demo::Arguments),
-    /// Run every test: natively, as a component, in Node, and over real sockets.
+    /// Run every test: native, as a component, in Node, and over real sockets.
     Test,
-    /// Run Ordinance behind a real API server, with kubectl and real controllers.
+    /// Run the end-to-end scenarios: Ordinance behind a real API server, with kubectl and real controllers.
     E2e(e2e::Arguments),
-    /// A real control plane with Ordinance behind it, to try things by hand.
+    /// Start or stop a real control plane with Ordinance behind it, to try things by hand.
     #[command(subcommand)]
     Cluster(cluster::Action),
-    /// Measure speed and memory, and compare them with the goals and with the kept baseline.
+    /// Measure speed and memory, and compare the figures with the goals and with the stored baseline.
     Bench(bench::Arguments),
-    /// Try for long what must never happen.
+    /// Run long trials of properties that must always hold.
     #[command(subcommand)]
     Prove(prove::Subject),
-    /// Feed one parser of foreign input with whatever breaks it, for some seconds.
+    /// Fuzz one parser of foreign input for some seconds.
     Fuzz(fuzz::Arguments),
     /// Draw the founding story's map into `docs/founding-story.svg`.
     Drawing(drawing::Arguments),
     /// Render the chart into `deploy/ordinance.yaml`.
     Manifest(manifest::Arguments),
-    /// Build the npm package of the policy, into `policy/js/pkg`.
+    /// Build the npm package of the policy into `policy/js/pkg`.
     Npm,
     /// Run every command that README and docs show, and check the drawing.
     Papers,
@@ -67,7 +68,10 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Drawing(arguments) => drawing::run(&arguments),
         Command::Manifest(arguments) => manifest::run(&arguments),
+        #[cfg(feature = "npm")]
         Command::Npm => npm::run(),
+        #[cfg(not(feature = "npm"))]
+        Command::Npm => build::rerun_with("npm"),
         Command::Papers => papers::run(),
     };
     match outcome {
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask manifest`: renders the chart with its default values into `deploy/ordinance.yaml`.
 //!
-//! What only Helm's own bookkeeping needs is left out, and the namespace is put in front. With `--check` nothing is
-//! written: the file must be what would be written, and the chart must hold together with each set of values in `ci/`.
+//! Labels and comments that only Helm needs are removed, and the namespace is added at the top. With `--check` it
+//! writes nothing: it compares the file, and lints and renders the chart with each set of values in `ci/`.
 
 use crate::build;
 use anyhow::{Context, Result, bail};
@@ -10,18 +10,18 @@ use ordinance_tools::Tool;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// Where the manifest installs everything, as `deploy/namespace.yaml` says.
+/// The namespace of the manifest, as in `deploy/namespace.yaml`.
 const NAMESPACE: &str = "ordinance-system";
 
-/// What to do about the manifest.
+/// Whether to write or to check the manifest.
 #[derive(Args)]
 pub struct Arguments {
-    /// Write nothing; fail if the manifest is not that of the chart, or the chart does not hold together.
+    /// Write nothing; fail if the manifest is not up to date, or if the chart is invalid with a set of values.
     #[arg(long)]
     check: bool,
 }
 
-/// Writes the manifest, or checks it.
+/// Writes or checks the manifest.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let helm = Helm::find()?;
     let manifest = manifest(&helm)?;
@@ -31,14 +31,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if std::fs::read_to_string(&path).ok().as_deref() != Some(&*manifest) {
-        bail!("{} is not that of the chart; run: cargo xtask manifest", path.display());
+        bail!("{} is out of date; run: cargo xtask manifest", path.display());
     }
     let sets = helm.check_values()?;
-    anstream::println!("the manifest is that of the chart, which holds together with {sets} sets of values");
+    anstream::println!("the manifest is up to date, and the chart is valid with {sets} sets of values");
     Ok(ExitCode::SUCCESS)
 }
 
-/// The manifest as it should be.
+/// Returns the current manifest.
 fn manifest(helm: &Helm) -> Result<String> {
     let namespace = std::fs::read_to_string(crate::root().join("deploy/namespace.yaml"))
         .context("can't read deploy/namespace.yaml")?;
@@ -58,7 +58,7 @@ fn is_bookkeeping(line: &str) -> bool {
         .any(|start| line.starts_with(start))
 }
 
-/// Helm's client, and the chart.
+/// The Helm program and the chart.
 struct Helm {
     program: PathBuf,
     chart: PathBuf,
@@ -79,7 +79,7 @@ impl Helm {
         helm
     }
 
-    /// The rendered chart, with a file of values.
+    /// Renders the chart, with a file of values if there is one.
     fn template(&self, values: Option<&Path>) -> Result<String> {
         let mut helm = self.command("template");
         helm.arg("ordinance").arg(&self.chart).args(["--namespace", NAMESPACE]);
@@ -91,7 +91,7 @@ impl Helm {
         String::from_utf8(output.stdout).context("helm did not print text")
     }
 
-    /// Lints and renders the chart with each set of values, and counts them.
+    /// Lints and renders the chart with each set of values, and returns their number.
     fn check_values(&self) -> Result<usize> {
         let mut sets = 0;
         for entry in std::fs::read_dir(self.chart.join("ci")).context("the chart has no ci/")? {

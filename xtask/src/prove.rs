@@ -1,28 +1,27 @@
-//! `cargo xtask prove`: long trials of what must never happen.
+//! `cargo xtask prove`: long trials of properties that must always hold.
 
 use crate::build::{self, Profile};
 use anyhow::Result;
 use std::process::{Command, ExitCode};
 
-/// What is proven.
+/// The property to try.
 #[derive(clap::Subcommand)]
 pub enum Subject {
-    /// Rotations of certificates fail no request, and wrong ones would.
+    /// Rotations of certificates fail no request, and faulty rotations do.
     Certificates(Rest),
 }
 
-/// Everything is handed on to the program that proves it.
+/// The command line, which is passed to the trial program unchanged.
 #[derive(clap::Args)]
 pub struct Rest {
-    /// Flags of the proof, e.g. `--trials 30 --seed 2`; `--help` lists them.
+    /// Flags of the trial program, e.g. `--trials 30 --seed 2`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
-/// Builds the proof for speed and runs it.
+/// Builds the trial program in release mode, runs it, and returns its exit code.
 pub fn run(subject: &Subject) -> Result<ExitCode> {
     let Subject::Certificates(Rest { rest }) = subject;
-    let proof = build::binary("ordinance-rotation", Profile::Release)?;
-    let status = Command::new(proof).args(rest).current_dir(crate::root()).status()?;
-    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(2)).unwrap_or(2)))
+    let trials = build::binary("ordinance-rotation", Profile::Release)?;
+    build::exit_code(Command::new(trials).args(rest).current_dir(crate::root()))
 }

@@ -1,19 +1,19 @@
-//! Waiting for another process, within bounds.
+//! Bounded waiting for another process.
 
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
-/// How often one looks.
-const LOOK: Duration = Duration::from_millis(10);
+/// The pause between two polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Looks again and again until there is something to see; none if that took too long.
-pub fn until<T>(limit: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
+/// Polls until `poll` returns a value; returns `None` once `limit` has passed.
+pub fn until<T>(limit: Duration, mut poll: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
     let end = Instant::now() + limit;
     while Instant::now() < end {
-        if let Some(seen) = look()? {
-            return Ok(Some(seen));
+        if let Some(value) = poll()? {
+            return Ok(Some(value));
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
     Ok(None)
 }

@@ -1,8 +1,8 @@
-//! Where there is neither Go nor what it would build, commands that need a control plane say so, in one line.
+//! Without Go and without built programs, commands that need a control plane print one line that says so.
 
 use std::process::{Command, Output};
 
-/// Runs a command of the project with nothing on the path, and nothing that was built before.
+/// Runs an xtask command with an empty PATH and an empty cache.
 fn run(arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().expect("a folder");
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -10,36 +10,36 @@ fn run(arguments: &[&str]) -> Output {
     xtask.output().expect("it starts")
 }
 
-/// The programs that a command can't have.
-fn lacks(arguments: &[&str], programs: &str) {
+/// Checks that a command names the missing programs.
+fn reports_missing(arguments: &[&str], programs: &str) {
     let ended = run(arguments);
-    let said = String::from_utf8(ended.stderr).expect("text");
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with(&format!("error: {programs} can't be had: ")), "{said}");
-    assert!(said.contains("KUBEBUILDER_ASSETS") && said.contains("install Go"), "{said}");
+    let stderr = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with(&format!("error: {programs} not found: ")), "{stderr}");
+    assert!(stderr.contains("KUBEBUILDER_ASSETS") && stderr.contains("install Go"), "{stderr}");
 }
 
 #[test]
-fn scenarios_are_not_passed_over_in_silence() {
-    lacks(&["e2e"], "etcd, kube-apiserver, kube-controller-manager, kubectl, helm");
+fn the_suite_does_not_skip_its_scenarios_silently() {
+    reports_missing(&["e2e"], "etcd, kube-apiserver, kube-controller-manager, kubectl, helm");
 }
 
 #[test]
-fn a_cluster_that_exists_needs_kubectl_alone() {
-    lacks(&["e2e", "--kubeconfig", "kubeconfig"], "kubectl");
+fn an_existing_cluster_needs_only_kubectl() {
+    reports_missing(&["e2e", "--kubeconfig", "kubeconfig"], "kubectl");
 }
 
 #[test]
-fn the_manifest_is_not_taken_for_checked() {
-    lacks(&["manifest", "--check"], "helm");
+fn the_manifest_check_fails_without_helm() {
+    reports_missing(&["manifest", "--check"], "helm");
 }
 
 #[test]
-fn no_cluster_comes_up() {
+fn no_cluster_starts() {
     let binary = std::env::current_exe().expect("a program");
     let binary = binary.to_str().expect("a path in UTF-8");
     for arguments in [["cluster", "up", "--binary", binary], ["demo", "--cluster", "--binary", binary]] {
-        lacks(&arguments, "etcd, kube-apiserver, kube-controller-manager, kubectl");
+        reports_missing(&arguments, "etcd, kube-apiserver, kube-controller-manager, kubectl");
     }
 }

@@ -1,7 +1,8 @@
-//! A small API server for clients that list and watch: pages, continue tokens, versions, bookmarks, metadata alone.
+//! A small API server for clients that list and watch: pages, continue tokens, resource versions, bookmarks, and lists
+//! of metadata only.
 //!
-//! It does as it should until it is told otherwise: each answer of a list or a watch can be scripted, and each stream cut.
-//! It says what it was asked, so that nobody has to wait for a time. Plain HTTP on loopback; it knows no users.
+//! It behaves like the real one unless a test scripts an answer or breaks a stream. It records the requests, so that
+//! tests wait for a request and not for a time. It speaks plain HTTP on loopback and has no users.
 
 mod answer;
 mod asked;

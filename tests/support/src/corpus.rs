@@ -1,4 +1,4 @@
-//! Requests to try things on: those of the cases and the recorded ones.
+//! Sample requests: those of the cases and of the recorded reviews.
 
 use ordinance_case::{Case, files, recorded, recordings};
 use ordinance_contract::Request;
@@ -6,25 +6,25 @@ use ordinance_manifests::Manifest;
 use std::fs;
 use std::path::Path;
 
-/// A request in its surroundings.
+/// A request with its settings and the existing objects.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// The case's path, or the review's name.
+    /// The path of the case, or the name of the review.
     pub name: String,
     /// The policy's settings as JSON; empty for the defaults.
     pub settings: String,
-    /// What exists already.
+    /// The existing objects.
     pub state: Vec<Manifest>,
-    /// The request.
+    /// The admission request.
     pub request: Request<'static>,
 }
 
-/// Texts to begin with, for whatever takes bytes: each object with its old one, settings, whole cases
-/// and whole reviews.
+/// Returns the first inputs for functions of bytes: objects with their old ones, settings, whole cases and whole
+/// reviews.
 ///
 /// # Errors
 ///
-/// As [`samples`].
+/// Returns the same errors as [`samples`].
 pub fn seeds() -> Result<Vec<Vec<u8>>, String> {
     let cases = files(&Path::new(TESTS).join("cases")).map_err(|error| error.to_string())?;
     let reviews = files(&Path::new(TESTS).join("reviews")).map_err(|error| error.to_string())?;
@@ -39,14 +39,14 @@ pub fn seeds() -> Result<Vec<Vec<u8>>, String> {
     Ok(seeds)
 }
 
-/// The directory of the tests.
+/// The folder of the test data.
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data");
 
-/// The requests of all cases and all recorded reviews.
+/// Returns the requests of all cases and all recorded reviews.
 ///
 /// # Errors
 ///
-/// A file that can't be read, or is no case or review.
+/// Returns an error if a file can't be read, or is no case or review.
 pub fn samples() -> Result<Vec<Sample>, String> {
     let directory = Path::new(TESTS).join("cases");
     let files = files(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;

@@ -1,39 +1,39 @@
-//! Requests about objects that are not quite right.
+//! Distorted objects in requests.
 
 use ordinance_contract::Request;
 use serde_json::Value;
 
-/// What is done to one node of an object.
+/// A change of one node of an object.
 #[derive(Clone, Debug)]
 pub enum Distortion {
-    /// Another value takes its place.
+    /// Replaces the node by another value.
     Replace(Value),
-    /// It is gone; of a list the last element goes.
+    /// Removes the node from its object. From a list it removes the last element.
     Remove,
-    /// If it is in a list, that has everything twice.
+    /// Appends a copy of all elements to the list that contains the node.
     Double,
 }
 
-/// The objects of a request.
+/// The object and the old object of a request.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    /// The object.
+    /// The new object.
     pub object: Value,
-    /// The stored one.
+    /// The stored object.
     pub old: Option<Value>,
 }
 
 // === impl Objects ===
 
 impl Objects {
-    /// Those of a request, if it has an object.
+    /// Returns the objects of a request, or `None` if it has no new object.
     pub fn of(request: &Request<'_>) -> Option<Self> {
         let parsed = |text: &str| serde_json::from_str(text).ok();
         let object = request.object.as_deref().and_then(parsed)?;
         Some(Self { object, old: request.old_object.as_deref().and_then(parsed) })
     }
 
-    /// The same request about these.
+    /// Returns the request with these objects.
     pub fn request(&self, request: &Request<'static>) -> Request<'static> {
         Request {
             object: Some(self.object.to_string().into()),
@@ -42,7 +42,8 @@ impl Objects {
         }
     }
 
-    /// Distorts the object, or the old one if there is one, at the `place`th of its nodes (counted round and round).
+    /// Distorts a node of the object, or of the old object if `in_old` is set and there is one. `place` counts the
+    /// nodes, modulo their number.
     pub fn distort(&mut self, in_old: bool, place: usize, distortion: &Distortion) {
         match &mut self.old {
             Some(old) if in_old => distort(old, place, distortion),
@@ -66,7 +67,7 @@ fn distort(root: &mut Value, place: usize, distortion: &Distortion) {
     }
 }
 
-/// The JSON pointers of all nodes of which `wanted` is true, the root's last.
+/// Returns the JSON pointers of all nodes for which `wanted` holds. The root comes last.
 pub fn pointers(value: &Value, wanted: fn(&Value) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     collect(value, String::new(), wanted, &mut found);

@@ -1,52 +1,53 @@
-//! Figures with their goals, for programs that measure: each is said as soon as it is known, and all together hold or not.
+//! Measured figures and their goals: each figure is printed to stderr as soon as it is known, and a run holds if all
+//! goals are reached.
 //!
-//! What varies from run to run may miss its goal by a little; what is counted may not.
+//! A measured figure may miss its goal by the tolerance. An exact one may not.
 
 use serde::Serialize;
 
-/// How far a measured figure may miss its goal: a round's noise.
+/// How far a measured figure may miss its goal, as a fraction: the noise of a round.
 const TOLERANCE: f64 = 0.05;
 
-/// Which way is better.
+/// The better direction of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
-    /// More is better.
+    /// A larger value is better.
     Higher,
-    /// Less is better.
+    /// A smaller value is better.
     Lower,
 }
 
-/// One value.
+/// A figure of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// What it is of.
+    /// What was measured, e.g. `exec to first verdict`.
     pub name: String,
-    /// How much; of several rounds the median.
+    /// The value; the median if there are several rounds.
     pub value: f64,
     /// The smallest and the largest round.
     pub spread: [f64; 2],
-    /// `ratio`, `s`, `ms`, `us`, `MB` or `1/s`; empty for a number.
+    /// `ratio`, `s`, `ms`, `us`, `MB` or `1/s`; empty for a count.
     pub unit: &'static str,
-    /// What it must reach; a figure without a goal is there to be read.
+    /// The value to reach. A figure without a goal is informative.
     pub goal: Option<f64>,
-    /// Which way is better.
+    /// The better direction.
     pub better: Better,
-    /// Whether the goal is reached.
+    /// Whether the goal is reached; true without a goal.
     pub holds: bool,
 }
 
-/// All figures of one run.
+/// All figures of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// In the order in which they were known.
+    /// The figures in the order of their measurement.
     pub figures: Vec<Figure>,
 }
 
 // === impl Figure ===
 
 impl Figure {
-    /// The median of some rounds, held against a goal that it may miss by 5 %.
+    /// Returns the median of some rounds. It may miss its goal by [`TOLERANCE`].
     pub fn measured(
         name: &str,
         unit: &'static str,
@@ -60,14 +61,14 @@ impl Figure {
         Self { name, value, spread: [min(rounds), max(rounds)], unit, goal, better, holds }
     }
 
-    /// One value, held against a goal that it may not miss.
+    /// Returns a single value that may not miss its goal.
     pub fn exact(name: &str, unit: &'static str, better: Better, goal: f64, value: f64) -> Self {
         let name = name.to_owned();
         let holds = better.reaches(value, goal, 0.0);
         Self { name, value, spread: [value; 2], unit, goal: Some(goal), better, holds }
     }
 
-    /// The change against a kept value, in parts: 0.1 is ten per cent better.
+    /// Returns the improvement over a stored value, as a fraction: 0.1 is ten per cent better.
     pub fn gain(&self, kept: f64) -> f64 {
         match self.better {
             Better::Higher => self.value / kept - 1.0,
@@ -75,7 +76,7 @@ impl Figure {
         }
     }
 
-    /// The goal with its sign, e.g. `≤ 2000`; empty if there is none.
+    /// Returns the goal with its sign, e.g. `≤ 2000`; empty if there is none.
     pub fn goal(&self) -> String {
         let sign = match self.better {
             Better::Higher => "≥",
@@ -84,7 +85,7 @@ impl Figure {
         self.goal.map_or_else(String::new, |goal| format!("{sign} {}", number(goal)))
     }
 
-    /// The figure in a line.
+    /// Returns the figure as one line.
     fn line(&self) -> String {
         let Self { name, value, unit, .. } = self;
         let value = format!("{name}: {} {unit}", number(*value));
@@ -110,7 +111,7 @@ impl Better {
 // === impl Figures ===
 
 impl Figures {
-    /// Adds a figure, and says it on stderr while the others are still to be known.
+    /// Adds a figure and prints it to stderr.
     pub fn add(&mut self, figure: Figure) {
         anstream::eprintln!("  {}", figure.line());
         self.figures.push(figure);
@@ -122,7 +123,7 @@ impl Figures {
     }
 }
 
-/// Three significant digits.
+/// Formats a value with three significant digits.
 pub fn number(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
@@ -131,7 +132,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// The median of some values; of none, not a number.
+/// Returns the median of some values; NaN if there are none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -178,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_said_with_its_goal_and_whether_that_is_reached() {
+    fn a_line_shows_the_goal_and_whether_it_is_reached() {
         let lines = [
             Figure::measured("start", "ms", Better::Lower, Some(20.0), &[17.25]).line(),
             Figure::exact("failed", "", Better::Lower, 0.0, 3.0).line(),
             Figure::measured("rate", "1/s", Better::Higher, None, &[1234.5]).line(),
         ];
-        let said =
+        let expected =
             ["start: 17.2 ms (goal ≤ 20.0): holds", "failed: 3.00 (goal ≤ 0.00): MISSED", "rate: 1234 1/s"];
-        assert_eq!(lines, said);
+        assert_eq!(lines, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! A function of bytes for every parser of foreign input: none may panic, and every law must hold.
 //!
-//! Where several texts are wanted the bytes are split at the record separator, U+001E.
+//! A function that needs several texts splits the bytes at the record separator, U+001E.
 
 use crate::laws::lawful;
 use ordinance_amend::{Change, Wanted};
@@ -12,38 +12,39 @@ use ordinance_policy::{Settings, check_settings, keys, review};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A StatefulSet, its old object, and one that exists.
+/// Reviews a StatefulSet. The bytes are the object, its old object, and an existing one.
 pub fn stateful_set(bytes: &[u8]) {
     judge(&STATEFUL_SET, bytes);
 }
 
-/// A claim, its old object, and one that exists.
+/// Reviews a claim. The bytes are the object, its old object, and an existing one.
 pub fn claim(bytes: &[u8]) {
     judge(&CLAIM, bytes);
 }
 
-/// A PersistentVolume, its old object, and one that exists.
+/// Reviews a PersistentVolume. The bytes are the object, its old object, and an existing one.
 pub fn persistent_volume(bytes: &[u8]) {
     judge(&PERSISTENT_VOLUME, bytes);
 }
 
-/// A StorageClass, its old object, and one that exists.
+/// Reviews a StorageClass. The bytes are the object, its old object, and an existing one.
 pub fn storage_class(bytes: &[u8]) {
     judge(&STORAGE_CLASS, bytes);
 }
 
-/// A Scale, its old object, and one that exists.
+/// Reviews a Scale. The bytes are the object, its old object, and an existing one.
 pub fn scale(bytes: &[u8]) {
     judge(&SCALE, bytes);
 }
 
-/// Settings: what has no problems can be read. (What can be read may still name no server, and have one.)
+/// Checks settings: what `check_settings` accepts can be parsed. The reverse does not hold: parsed settings may have an
+/// invalid server name.
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     assert!(check_settings(&text).is_err() || Settings::parse(&text).is_ok(), "{text}");
 }
 
-/// Manifests and cases.
+/// Parses manifests, and parses a case.
 pub fn manifests(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for manifest in ordinance_manifests::read(&text, "default").into_iter().flatten() {
@@ -52,14 +53,14 @@ pub fn manifests(bytes: &[u8]) {
     let _either = Case::parse(&text);
 }
 
-/// Manifests that get something in every collection: what is not left has it, what is left is what it was, and a second
-/// time there is nothing to do.
+/// Adds a member to every mapping of some manifests. Amended objects have it, skipped ones are unchanged, and a second
+/// run changes nothing.
 pub fn amend(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let objects: Vec<Manifest> = ordinance_manifests::read(&text, "default").into_iter().flatten().collect();
     let wanted: Vec<Wanted> = objects.iter().map(additions).collect();
     for (object, wanted) in objects.iter().zip(&wanted) {
-        // What can't be shown is said, and nothing else happens.
+        // Only panics are of interest here: an object that can't be shown is an error.
         let _ = ordinance_amend::splices(&text, object, &wanted.changes);
     }
     let Ok(amended) = ordinance_amend::amend(&text, &wanted) else { return };
@@ -85,10 +86,10 @@ pub fn amend(bytes: &[u8]) {
     assert_eq!(second.as_deref(), Ok(&*amended.text), "{text}");
 }
 
-/// What the objects of [`amend`] get.
+/// The member that [`amend`] adds.
 const ADDED: &str = "added by ordinance";
 
-/// A member for each mapping of an object.
+/// Returns the additions to an object: one for each mapping.
 fn additions(object: &Manifest) -> Wanted {
     let mut paths = vec![String::new()];
     if let Ok(value) = serde_json::from_str(&object.json) {
@@ -98,7 +99,7 @@ fn additions(object: &Manifest) -> Wanted {
     Wanted { start: object.bytes.start, changes: paths.into_iter().map(change).collect() }
 }
 
-/// The pointers to the mappings in a value.
+/// Collects the pointers to the mappings in a value.
 fn mappings(value: &Value, pointer: &str, found: &mut Vec<String>) {
     let members = value.as_object().into_iter().flatten();
     let members = members.map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value));
@@ -113,7 +114,8 @@ fn mappings(value: &Value, pointer: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Steps of an index, three bytes each: however it came about, it answers as one that only saw what is left.
+/// Changes an index, three bytes a step. Then it must answer like an index that was built from the remaining objects
+/// alone.
 pub fn index(bytes: &[u8]) {
     let mut stepped = Index::default();
     let mut left = BTreeMap::<&str, Vec<Key>>::new();
@@ -137,12 +139,12 @@ pub fn index(bytes: &[u8]) {
     }
 }
 
-/// One of eight names.
+/// Returns one of eight names.
 fn name(byte: u8) -> &'static str {
     ["a", "b", "c", "d", "e", "f", "g", "h"][usize::from(byte % 8)]
 }
 
-/// A path of up to three segments, each one of four; one of two realms and notes, and of the stances.
+/// Returns a key: a path of up to three segments out of four, one of two realms, one of two notes, and a stance.
 fn key(path: u8, rest: u8) -> Key {
     let segments = (0..rest % 4).map(|place| ((path >> (2 * place)) & 3).to_string());
     let stances = [Stance::Holds, Stance::Uses, Stance::Looks];
@@ -232,7 +234,7 @@ fn judge(kind: &Kind, bytes: &[u8]) {
     }
 }
 
-/// What another object of the kind holds or uses.
+/// Returns what another object of the kind holds or uses.
 fn holdings(kind: &Kind, keys: Vec<Key>) -> Vec<Holding> {
     let held = keys.into_iter().filter(|key| key.stance != Stance::Looks);
     held.map(|key| Holding {

@@ -1,6 +1,6 @@
-//! What every verdict must be, whatever was asked.
+//! Laws that hold for every verdict on any request.
 //!
-//! A law that is broken is said in one line, with the part of the verdict that breaks it.
+//! A broken law is described in one line, with the part of the verdict that breaks it.
 
 use ordinance_contract::{ANNOTATION_KEY_BYTES, Finding, MESSAGE_CHARS, Phase, Request, Severity, Verdict};
 use ordinance_json::applied;
@@ -58,11 +58,11 @@ fn is_audit_key(key: &str) -> bool {
     (1..=ANNOTATION_KEY_BYTES).contains(&key.len()) && key.bytes().all(known)
 }
 
-/// A patch only adds, to parents that are there, and everything that the user wrote is still there and where it was.
+/// A patch only adds, and only to existing parents. Everything that the user wrote stays where it was.
 ///
 /// # Errors
 ///
-/// What is not so.
+/// Returns the broken part of the law.
 pub fn only_adds(object: &str, patch: &str) -> Result<(), String> {
     let Ok(object) = serde_json::from_str::<Value>(object) else {
         // The policy skips what it need not read, e.g. a number that no `Value` can hold.
@@ -90,7 +90,8 @@ fn adds_to_a_parent(object: &Value, operation: &Value) -> Result<(), String> {
     Err(format!("not an addition to a parent that is there: {operation}"))
 }
 
-/// Whether all of `old` is in `new` at the same place; `null` counts as absent, and an empty `subPathExpr` as unset.
+/// Whether `new` contains all of `old` at the same places. `null` counts as absent, and an empty `subPathExpr` as
+/// unset.
 fn keeps(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Null, _) => true,
@@ -108,11 +109,11 @@ fn is_unset(name: &str, value: &Value) -> bool {
     value.is_null() || name == "subPathExpr" && value == ""
 }
 
-/// After an allowed mutating call nothing is left to do: asked again, the policy has no patch, and it validates.
+/// An allowed mutation is complete: a second mutating call has no patch, and validation allows the result.
 ///
 /// # Errors
 ///
-/// What is not so, or why there was no verdict.
+/// Returns the broken part of the law, or the reason why there was no verdict.
 pub fn settles(
     request: &Request<'_>,
     verdict: &Verdict,
@@ -139,11 +140,11 @@ pub fn settles(
     }
 }
 
-/// All laws at once.
+/// Checks all laws.
 ///
 /// # Errors
 ///
-/// The first that is broken.
+/// Returns the first broken law.
 pub fn lawful(
     request: &Request<'_>,
     ask: &dyn Fn(&Request<'_>) -> Result<Verdict, String>,

@@ -1,9 +1,8 @@
-//! What the suites share: a small API server, figures and their goals, requests to try things on, and what must hold for
-//! every verdict.
+//! The test kit of the suites: a small API server, figures and their goals, sample requests, and the laws of verdicts.
 //!
-//! [`laws`] judges verdicts, [`corpus`] has requests to try them on, [`distortion`] spoils them. With the feature `policy`
-//! [`input`] has a function of bytes for every parser of foreign input, which property tests and fuzzers call, and
-//! [`Native`] is the policy as a plain library.
+//! [`laws`] checks verdicts, [`corpus`] has sample requests, and [`distortion`] distorts them. With the feature
+//! `policy`, [`input`] has a function of bytes for every parser of foreign input, which property tests and fuzz targets
+//! call, and [`Native`] is the policy as a plain library.
 
 pub mod apiserver;
 pub mod corpus;

@@ -4,7 +4,7 @@ use ordinance_case::Policy;
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
 use ordinance_policy::{Opened, Settings};
 
-/// The policy as a plain library.
+/// Calls the policy's functions directly.
 #[derive(Clone, Copy, Debug)]
 pub struct Native;
 

@@ -1,4 +1,4 @@
-//! A running host, and a client that asks it what the API server would ask.
+//! A running host, and a client that sends the requests of an API server.
 
 use crate::wait::until;
 use anyhow::{Context, Result, bail};
@@ -13,14 +13,14 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 /// How long the host may take to become ready.
 const START: Duration = Duration::from_secs(30);
 
-/// A host that runs until this value is dropped.
-pub struct Host {
+/// A host process. Dropping it kills the process.
+pub struct HostProcess {
     process: Child,
     ready: Ready,
     client: ureq::Agent,
 }
 
-/// What the host writes once it is ready.
+/// The content of the host's ready file.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Ready {
@@ -28,21 +28,21 @@ struct Ready {
     ca_bundle: String,
 }
 
-/// What both webhooks said of one object.
-pub struct Answer {
+/// The combined answer of both webhooks on one object.
+pub struct ReviewAnswer {
     /// Whether both allowed it.
     pub allowed: bool,
-    /// The reason of a refusal.
+    /// The message of a refusal.
     pub message: String,
-    /// What kubectl would print.
+    /// The warnings that kubectl would print.
     pub warnings: Vec<String>,
     /// The mutating webhook's patch.
     pub patch: Option<Value>,
 }
 
-// === impl Host ===
+// === impl HostProcess ===
 
-impl Host {
+impl HostProcess {
     /// Starts the host on free loopback ports and waits until it is ready.
     pub fn start(ordinance: &Path) -> Result<Self> {
         let directory = tempfile::tempdir()?;
@@ -60,35 +60,35 @@ impl Host {
         Ok(Self { process, ready, client })
     }
 
-    /// Where it listens.
+    /// Returns the host's URL.
     pub fn address(&self) -> String {
         format!("https://{}", self.ready.https)
     }
 
-    /// Asks whether an object may be created, as the API server does: mutate, apply the patch, validate.
-    pub fn create(&self, object: &Value) -> Result<Answer> {
+    /// Sends the creation of an object as the API server does: mutate, apply the patch, validate.
+    pub fn create(&self, object: &Value) -> Result<ReviewAnswer> {
         let mutated = self.ask("mutate", &review("CREATE", Some(object), None))?;
         if !mutated.allowed {
             return Ok(mutated);
         }
         let patched = mutated.applied_to(object)?;
         let validated = self.ask("validate", &review("CREATE", Some(&patched), None))?;
-        Ok(Answer { patch: mutated.patch, ..validated.with(mutated.warnings) })
+        Ok(ReviewAnswer { patch: mutated.patch, ..validated.with(mutated.warnings) })
     }
 
-    /// Asks whether an object may be deleted.
-    pub fn delete(&self, object: &Value) -> Result<Answer> {
+    /// Sends the deletion of an object.
+    pub fn delete(&self, object: &Value) -> Result<ReviewAnswer> {
         self.ask("validate", &review("DELETE", None, Some(object)))
     }
 
-    fn ask(&self, phase: &str, review: &Value) -> Result<Answer> {
+    fn ask(&self, phase: &str, review: &Value) -> Result<ReviewAnswer> {
         let url = format!("https://{}/{phase}/storage?timeout=5s", self.ready.https);
         let mut response = self.client.post(url).content_type("application/json").send(review.to_string())?;
-        Answer::read(&serde_json::from_str(&response.body_mut().read_to_string()?)?)
+        ReviewAnswer::read(&serde_json::from_str(&response.body_mut().read_to_string()?)?)
     }
 }
 
-impl Drop for Host {
+impl Drop for HostProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -109,14 +109,14 @@ fn ready(process: &mut Child, file: &Path) -> Result<Ready> {
     ready.with_context(|| format!("the host was not ready within {} s", START.as_secs()))
 }
 
-/// A client that trusts the host's own authority and nothing else.
+/// Returns a client that trusts only the host's own CA.
 fn client(ready: &Ready) -> Result<ureq::Agent> {
     let authority = Certificate::from_pem(ready.ca_bundle.as_bytes())?;
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build();
     Ok(ureq::Agent::config_builder().tls_config(tls).http_status_as_error(false).build().into())
 }
 
-/// An AdmissionReview such as the API server sends.
+/// Returns an AdmissionReview such as the API server sends.
 fn review(operation: &str, object: Option<&Value>, old: Option<&Value>) -> Value {
     let subject = object.or(old).unwrap_or(&Value::Null);
     let (group, version) = group_version(subject);
@@ -144,9 +144,9 @@ fn group_version(object: &Value) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
 
-// === impl Answer ===
+// === impl ReviewAnswer ===
 
-impl Answer {
+impl ReviewAnswer {
     fn read(review: &Value) -> Result<Self> {
         let response = &review["response"];
         let warnings = response["warnings"].as_array().into_iter().flatten();
@@ -158,7 +158,7 @@ impl Answer {
         })
     }
 
-    /// The object as the API server would go on with it.
+    /// Returns the object with the patch applied, as the API server continues with it.
     pub fn applied_to(&self, object: &Value) -> Result<Value> {
         let mut patched = object.clone();
         if let Some(patch) = &self.patch {
@@ -167,7 +167,7 @@ impl Answer {
         Ok(patched)
     }
 
-    /// The same with an earlier answer's warnings before its own, each said once.
+    /// Puts an earlier answer's warnings in front, each of them once.
     fn with(mut self, earlier: Vec<String>) -> Self {
         self.warnings.retain(|warning| !earlier.contains(warning));
         self.warnings.splice(0..0, earlier);

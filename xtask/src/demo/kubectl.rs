@@ -1,7 +1,7 @@
-//! The story by kubectl, on a real API server with real controllers.
+//! The story with kubectl, on a real API server with real controllers.
 
 use super::{STORY, TITLE, manifest, show};
-use crate::cluster::Guest;
+use crate::cluster::TemporaryCluster;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -10,22 +10,24 @@ use std::process::{Command, Output, Stdio};
 /// The pods of the story.
 const PODS: [&str; 2] = ["web-0", "web-1"];
 
-/// kubectl, for the cluster of the story.
+/// kubectl for the cluster of the story.
 struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
 }
 
-/// Where a pod's files lie: its name, and the directory.
-type Place = (String, String);
+/// The name of a pod, and the directory of its files.
+type PodDirectory = (String, String);
 
-/// Tells the story on a cluster that ends with it.
+/// Shows the story on a cluster that is removed afterwards.
 pub fn run(binary: &Path) -> Result<()> {
-    let guest = Guest::up(binary)?;
-    let state = &guest.state;
-    let who =
-        format!("A real API server asks Ordinance at https://{}; kubectl tells the rest.", state.ordinance);
-    show::title(TITLE, &who);
+    let cluster = TemporaryCluster::up(binary)?;
+    let state = &cluster.state;
+    let source = format!(
+        "A real API server asks Ordinance at https://{}; kubectl shows its answers.",
+        state.ordinance
+    );
+    show::title(TITLE, &source);
     let kubectl = Kubectl { program: state.kubectl.clone(), kubeconfig: state.kubeconfig.clone() };
     mistake(&kubectl)?;
     isolation(&kubectl)?;
@@ -36,33 +38,33 @@ pub fn run(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The second volume on a directory is refused.
+/// Shows that the second volume on a directory is refused.
 fn mistake(kubectl: &Kubectl) -> Result<()> {
     show::chapter(1, "Both PersistentVolumes name one directory: the second is refused");
-    kubectl.tell("create --filename pv.yaml")?;
+    kubectl.succeed("create --filename pv.yaml")?;
     let refusal = kubectl.shown("create --filename pv2-mistake.yaml")?;
     ensure!(!refusal.status.success(), "the second volume was not refused");
-    kubectl.tell("delete persistentvolume pv")
+    kubectl.succeed("delete persistentvolume pv")
 }
 
-/// The StatefulSet's mount gets a directory for each ordinal.
+/// Shows that the StatefulSet's mount gets a directory for each ordinal.
 fn isolation(kubectl: &Kubectl) -> Result<()> {
     show::chapter(2, "Each replica of the StatefulSet gets a directory of its own, even on a shared volume");
-    kubectl.tell("create --filename service.yaml --filename web.yaml")?;
+    kubectl.succeed("create --filename service.yaml --filename web.yaml")?;
     let stored = kubectl.object("statefulset web")?;
     show::difference(&mounted(&manifest("web.yaml")?), &mounted(&stored))
 }
 
-/// With a directory for each volume both pass, and the pods come one after the other.
-fn repair(kubectl: &Kubectl) -> Result<Vec<Place>> {
+/// Shows that both volumes are accepted with a directory each, and that the pods start in order.
+fn repair(kubectl: &Kubectl) -> Result<Vec<PodDirectory>> {
     show::chapter(
         3,
         "The repair, a directory for each volume: both are accepted, and the pods start in order",
     );
     for (file, pod) in ["pv-repaired.yaml", "pv2-repaired.yaml"].iter().zip(PODS) {
-        kubectl.tell(&format!("create --filename {file}"))?;
-        kubectl.quietly(&format!("wait --for=create pod/{pod} --timeout=60s"))?;
-        kubectl.tell(&format!("wait --for=condition=Ready pod/{pod} --timeout=60s"))?;
+        kubectl.succeed(&format!("create --filename {file}"))?;
+        kubectl.output(&format!("wait --for=create pod/{pod} --timeout=60s"))?;
+        kubectl.succeed(&format!("wait --for=condition=Ready pod/{pod} --timeout=60s"))?;
     }
     kubectl.table("get statefulsets,pods,persistentvolumeclaims")?;
     show::gap();
@@ -72,14 +74,14 @@ fn repair(kubectl: &Kubectl) -> Result<Vec<Place>> {
     Ok(places)
 }
 
-/// Whatever happens later, each ordinal finds its files.
-fn return_home(kubectl: &Kubectl, places: &[Place]) -> Result<()> {
+/// Shows that each ordinal finds its files again after its pod or the set was deleted.
+fn return_home(kubectl: &Kubectl, places: &[PodDirectory]) -> Result<()> {
     show::chapter(4, "The pods are deleted, then the whole set: each replica comes back to its own files");
-    kubectl.tell("delete pods web-0 web-1")?;
-    kubectl.quietly("rollout status statefulset/web --timeout=60s")?;
-    kubectl.tell("delete statefulset web --cascade=foreground")?;
-    kubectl.tell("create --filename web.yaml")?;
-    kubectl.quietly("rollout status statefulset/web --timeout=60s")?;
+    kubectl.succeed("delete pods web-0 web-1")?;
+    kubectl.output("rollout status statefulset/web --timeout=60s")?;
+    kubectl.succeed("delete statefulset web --cascade=foreground")?;
+    kubectl.succeed("create --filename web.yaml")?;
+    kubectl.output("rollout status statefulset/web --timeout=60s")?;
     kubectl.table("get pods")?;
     let now = kubectl.places()?;
     ensure!(now == places, "the pods are elsewhere: {now:?}");
@@ -87,11 +89,11 @@ fn return_home(kubectl: &Kubectl, places: &[Place]) -> Result<()> {
     show::note("Where each replica writes, as before:");
     show::places(&now);
     show::gap();
-    show::note("No node runs here: pods are said to be ready as soon as their claims are bound.");
+    show::note("No node runs here: pods are output to be ready as soon as their claims are bound.");
     Ok(())
 }
 
-/// Of a set's containers, by name, what matters here, and no default of the API server.
+/// Returns the mounts and variables of a set's containers by name, without the API server's defaults.
 fn mounted(set: &Value) -> Value {
     let containers = set["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
     let named = |container: &Value| {
@@ -126,42 +128,42 @@ impl Kubectl {
         command
     }
 
-    /// Calls it in the folder of the story, and shows the call and what it said.
+    /// Runs kubectl in the folder of the story, and shows the command and its output.
     fn shown(&self, line: &str) -> Result<Output> {
-        let said = self.command(line).output().context("can't start kubectl")?;
-        show::call(line, &said);
-        Ok(said)
+        let output = self.command(line).output().context("can't start kubectl")?;
+        show::call(line, &output);
+        Ok(output)
     }
 
-    /// The same, of a call that must not fail.
-    fn tell(&self, line: &str) -> Result<()> {
-        let said = self.shown(line)?;
-        ensure!(said.status.success(), "kubectl {line}: {}", said.status);
+    /// Runs and shows a command that must succeed.
+    fn succeed(&self, line: &str) -> Result<()> {
+        let output = self.shown(line)?;
+        ensure!(output.status.success(), "kubectl {line}: {}", output.status);
         Ok(())
     }
 
-    /// What it prints, without a word of it.
-    fn quietly(&self, line: &str) -> Result<Vec<u8>> {
-        let said = self.command(line).stderr(Stdio::inherit()).output().context("can't start kubectl")?;
-        ensure!(said.status.success(), "kubectl {line}: {}", said.status);
-        Ok(said.stdout)
+    /// Runs a command without showing it, and returns its standard output.
+    fn output(&self, line: &str) -> Result<Vec<u8>> {
+        let output = self.command(line).stderr(Stdio::inherit()).output().context("can't start kubectl")?;
+        ensure!(output.status.success(), "kubectl {line}: {}", output.status);
+        Ok(output.stdout)
     }
 
-    /// What it prints, as it prints it.
+    /// Runs a command and shows its standard output as a table.
     fn table(&self, line: &str) -> Result<()> {
-        show::table(line, &self.quietly(line)?);
+        show::table(line, &self.output(line)?);
         Ok(())
     }
 
     fn object(&self, which: &str) -> Result<Value> {
-        Ok(serde_json::from_slice(&self.quietly(&format!("get {which} --output=json"))?)?)
+        Ok(serde_json::from_slice(&self.output(&format!("get {which} --output=json"))?)?)
     }
 
-    fn places(&self) -> Result<Vec<Place>> {
+    fn places(&self) -> Result<Vec<PodDirectory>> {
         PODS.iter().map(|pod| self.place(pod)).collect()
     }
 
-    fn place(&self, pod: &str) -> Result<Place> {
+    fn place(&self, pod: &str) -> Result<PodDirectory> {
         let spec = &self.object(&format!("pod {pod}"))?["spec"];
         let claim = spec["volumes"].as_array().into_iter().flatten();
         let claim = claim.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str()).next();

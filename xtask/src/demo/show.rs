@@ -1,6 +1,6 @@
-//! How the story looks in a terminal; without colours where there is none, or under `NO_COLOR`.
+//! The terminal output of the story. It has no colours outside of a terminal or under `NO_COLOR`.
 
-use super::host::Answer;
+use super::host::ReviewAnswer;
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
@@ -14,26 +14,26 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Lines around a change in a diff.
+/// The number of unchanged lines around a change in a diff.
 const CONTEXT: usize = 3;
 
-/// The story's title, and who tells it.
-pub fn title(text: &str, who: &str) {
-    println!("\n{BOLD}{text}{BOLD:#}\n{DIM}{who}{DIM:#}");
+/// Prints the story's title, and what gives the answers.
+pub fn title(text: &str, source: &str) {
+    println!("\n{BOLD}{text}{BOLD:#}\n{DIM}{source}{DIM:#}");
 }
 
-/// A chapter's heading.
+/// Prints a chapter's heading.
 pub fn chapter(number: u8, text: &str) {
     println!("\n{BOLD}{number}. {text}{BOLD:#}\n");
 }
 
-/// A word between the answers.
+/// Prints a remark between the answers.
 pub fn note(text: &str) {
     println!("   {DIM}{text}{DIM:#}");
 }
 
-/// What was asked, and the answer in a line or a few.
-pub fn answer(object: &Value, answer: &Answer) {
+/// Prints the object of a request, and the answer.
+pub fn answer(object: &Value, answer: &ReviewAnswer) {
     let (style, mark, word) =
         if answer.allowed { (GREEN, "✔", "accepted") } else { (RED, "✘", "refused") };
     println!("   {style}{mark} {word:<8}{style:#}  {}", describe(object));
@@ -45,7 +45,7 @@ pub fn answer(object: &Value, answer: &Answer) {
     }
 }
 
-/// What was added to a manifest, as a diff.
+/// Prints the additions to a manifest as a diff.
 pub fn difference(before: &Value, after: &Value) -> Result<()> {
     let (before, after) = (serde_saphyr::to_string(before)?, serde_saphyr::to_string(after)?);
     let diff = TextDiff::from_lines(&before, &after);
@@ -67,19 +67,19 @@ fn line(tag: ChangeTag, text: &str) {
     println!("   {style}{sign} {}{style:#}", text.trim_end());
 }
 
-/// A call of kubectl, and what came of it.
-pub fn call(line: &str, said: &Output) {
+/// Prints a kubectl command and its output.
+pub fn call(line: &str, output: &Output) {
     println!("   {BOLD}$ kubectl {line}{BOLD:#}");
-    for line in String::from_utf8_lossy(&said.stderr).lines() {
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
         let (style, mark) = if line.starts_with("Warning: ") { (YELLOW, " ") } else { (RED, "✘") };
         println!("   {style}{mark} {line}{style:#}");
     }
-    for line in String::from_utf8_lossy(&said.stdout).lines() {
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
         println!("   {GREEN}✔{GREEN:#} {line}");
     }
 }
 
-/// A table that kubectl printed.
+/// Prints a kubectl command and a table of its output.
 pub fn table(line: &str, text: &[u8]) {
     println!("   {BOLD}$ kubectl {line}{BOLD:#}");
     for line in String::from_utf8_lossy(text).lines() {
@@ -87,24 +87,24 @@ pub fn table(line: &str, text: &[u8]) {
     }
 }
 
-/// A line without anything.
+/// Prints an empty line.
 pub fn gap() {
     println!();
 }
 
-/// Where each pod's files lie.
+/// Prints the directory of each pod's files.
 pub fn places(places: &[(String, String)]) {
     for (pod, place) in places {
         println!("   {GREEN}✔{GREEN:#} {BOLD}{pod}{BOLD:#}  {place}");
     }
 }
 
-/// Where to go from here.
+/// Prints what to read next.
 pub fn closing() {
     println!("\n{DIM}The manifests: {}. The rules and settings: README.md.{DIM:#}\n", super::STORY);
 }
 
-/// An object in a few words: kind, name, and the export that a volume names.
+/// Describes an object in a few words: kind, name, and the export that a volume names.
 fn describe(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or_default();
     let name = object["metadata"]["name"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The same server without a policy: what the policy is measured against.
+//! The server without a policy, as a reference for the cost of the policy.
 
 use anyhow::{Context, Result};
 use ordinance::judge::Judge;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio::net::TcpListener;
 
-/// Where to serve, and as whom.
+/// The address and the certificate of the server.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[arg(long)]
@@ -26,7 +26,7 @@ pub struct Arguments {
     tls_key: PathBuf,
 }
 
-/// Allows everything.
+/// A judge that allows everything.
 #[derive(Debug)]
 struct AllowAll;
 
@@ -40,7 +40,7 @@ impl Judge for AllowAll {
     }
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub fn serve(arguments: &Arguments) -> Result<ExitCode> {
     let limits = Arc::new(Limits::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

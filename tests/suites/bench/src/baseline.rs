@@ -1,21 +1,21 @@
-//! The figures that were kept, to show what a change made better or worse.
+//! The stored figures, to show what a change improved or worsened.
 
 use anyhow::{Context, Result};
 use ordinance_testkit::figures::Figures;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How much worse than the baseline a figure may be before the run fails: machines differ, and rounds are noisy.
+/// The change of a figure that fails the run. It is large because machines differ and rounds are noisy.
 const REGRESSION: f64 = -0.20;
 
-/// Figures by name.
+/// The stored values by the names of the figures.
 #[derive(Debug, Default)]
 pub struct Baseline(BTreeMap<String, f64>);
 
 // === impl Baseline ===
 
 impl Baseline {
-    /// Reads a baseline; one that does not exist is empty.
+    /// Reads a baseline. A missing file is an empty baseline.
     pub fn read(file: &Path) -> Result<Self> {
         if !file.exists() {
             return Ok(Self::default());
@@ -26,7 +26,7 @@ impl Baseline {
         Ok(Self(kept))
     }
 
-    /// Keeps the figures of a run.
+    /// Stores the figures of a run as the baseline.
     pub fn write(figures: &Figures, file: &Path) -> Result<()> {
         let kept: BTreeMap<_, _> =
             figures.figures.iter().map(|figure| (&figure.name, figure.value)).collect();
@@ -34,12 +34,13 @@ impl Baseline {
         Ok(())
     }
 
-    /// The kept value of a figure.
+    /// Returns the stored value of a figure.
     pub fn value(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
     }
 
-    /// The figures that are a regression. Only those that mean the same on every machine are held against it: ratios.
+    /// Returns the names of the figures that are a regression. Only ratios are compared: they mean the same on every
+    /// machine.
     pub fn regressions<'f>(&self, figures: &'f Figures) -> Vec<&'f str> {
         let ratios = figures.figures.iter().filter(|figure| figure.unit == "ratio");
         let worse = ratios

@@ -1,5 +1,6 @@
-//! `ordinance check`: ten thousand manifests, and one, with the start of the process; against the YAML parser alone. And
-//! `--diff`, where each set gets something, against `check`, and from one file against many.
+//! `ordinance check` on ten thousand manifests and on one file, including the start of the process, compared with the
+//! YAML parser alone. And `--diff`, which changes every set, compared with `check`, and for one file compared with
+//! many.
 
 use crate::Effort;
 use anyhow::{Context, Result, bail};
@@ -13,36 +14,36 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Files, each with a hundred manifests: twenty sets, forty volumes, and forty objects of other kinds.
+/// The number of files. Each has a hundred manifests: twenty sets, forty volumes, and forty objects of other kinds.
 const FILES: usize = 100;
 
-/// Sets of a file; for each there are two volumes and two others.
+/// The number of sets in a file. For each there are two volumes and two objects of other kinds.
 const SETS: usize = 20;
 
-/// What is measured.
+/// The measured commands.
 const CHECK: &[&str] = &["check", "--output", "json"];
 const DIFF: &[&str] = &["check", "--diff"];
 
-/// How often a process is asked how much memory it has had.
+/// The interval between two reads of the peak memory.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What a run took.
+/// The result of a run.
 struct Run {
     time: Duration,
-    /// MB (10^6 bytes).
+    /// The peak memory in MB (10^6 bytes).
     peak: f64,
 }
 
-/// How the sets of the manifests keep their files.
+/// Where the sets of the manifests store their files.
 #[derive(Clone, Copy)]
 enum Storage {
-    /// In a claim each ordinal's own.
+    /// In one claim for each ordinal.
     Own,
-    /// In one claim for all ordinals: each set is to be patched.
+    /// In one claim for all ordinals, so that each set gets a patch.
     Shared,
 }
 
-/// Measures `check`.
+/// Measures `check` and `check --diff`.
 pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     judging(figures, effort, ordinance)?;
     fixing(figures, effort, ordinance)
@@ -101,7 +102,7 @@ fn fixing(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()>
     Ok(())
 }
 
-/// Reads the files, and lets the parser go through them; in one thread.
+/// Reads and parses the files in one thread, and returns the time.
 fn parsed(files: &[PathBuf]) -> Result<Duration> {
     let start = Instant::now();
     for file in files {
@@ -134,7 +135,7 @@ fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
     Ok(Run { time: start.elapsed(), peak })
 }
 
-/// The most that a process has had resident, as `VmHWM` says; none once it has ended.
+/// Returns the peak resident memory of a process (`VmHWM`), or `None` once it has ended.
 fn peak(process: &Child) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -142,7 +143,7 @@ fn peak(process: &Child) -> Option<f64> {
     Some(kib * 1024.0 / 1e6)
 }
 
-/// Some 30 MB of manifests in a directory.
+/// Writes about 30 MB of manifests into a directory.
 fn written(directory: &Path, storage: Storage) -> Result<Vec<PathBuf>> {
     let write = |file: usize| {
         let documents = (file * SETS..(file + 1) * SETS).flat_map(|number| {
@@ -156,7 +157,7 @@ fn written(directory: &Path, storage: Storage) -> Result<Vec<PathBuf>> {
     (0..FILES).map(write).collect()
 }
 
-/// A set with a volume for its files.
+/// Returns a set with storage for its files.
 fn set(number: usize, storage: Storage) -> String {
     let data = match storage {
         Storage::Own => {
@@ -167,7 +168,7 @@ fn set(number: usize, storage: Storage) -> String {
     };
     let mut variables = String::new();
     for variable in 0..25 {
-        // Writing to a text can't fail.
+        // Writing to a `String` can't fail.
         let _ = write!(
             variables,
             "        - name: SETTING_{variable}\n          value: \"value {variable} of {number}\"\n"
@@ -186,13 +187,13 @@ fn set(number: usize, storage: Storage) -> String {
     )
 }
 
-/// A volume with an export of its own, and many annotations.
+/// Returns a volume with an export of its own and many annotations.
 fn volume(number: usize) -> String {
     let mut annotations = String::new();
     for note in 0..24 {
         let _ = writeln!(
             annotations,
-            "    example.com/note-{note}: \"what somebody wrote of volume {number} as note {note}, at some length\""
+            "    example.com/note-{note}: \"note {note} about volume {number}, which an operator wrote at some length\""
         );
     }
     format!(
@@ -204,7 +205,7 @@ fn volume(number: usize) -> String {
     )
 }
 
-/// An object of another kind.
+/// Returns an object of another kind.
 fn config(number: usize) -> String {
     let mut lines = String::new();
     for line in 0..42 {

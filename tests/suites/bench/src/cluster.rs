@@ -1,4 +1,4 @@
-//! A large cluster: what a verdict costs when many volumes are known, and how soon and in how much memory they are.
+//! A large cluster: the cost of a verdict when many volumes are known, and the time and memory of the initial sync.
 
 use crate::Effort;
 use crate::process::{Identity, Server};
@@ -16,30 +16,30 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A volume that is created, by a validating review: it is admitted, and held from then on.
+/// The validating review of a created volume, which is admitted and then remembered.
 const CREATION: &[u8] = include_bytes!("../../../data/reviews/004-validate-create-persistentvolumes-pv.json");
 
-/// A volume as it is stored once it is bound, 2.2 KiB.
+/// A stored volume of 2.2 KiB that is bound to a claim.
 const BOUND: &[u8] = include_bytes!("../../../data/reviews/010-validate-update-persistentvolumes-pv.json");
 
-/// The plural.
+/// The plural name of the resource.
 const VOLUMES: &str = "persistentvolumes";
 
-/// A small cluster and a large one.
+/// The number of volumes in a small and in a large cluster.
 const FEW: usize = 10;
 const MANY: usize = 100_000;
 
 /// How long verdicts are measured in one round.
 const TIME: Duration = Duration::from_millis(400);
 
-/// Measures both.
+/// Measures verdicts and the sync.
 pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     verdicts(figures, effort)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(sync(figures, effort, ordinance))
 }
 
-/// The validating review of a volume, with few and with many others on its export, in turn.
+/// Measures the validating review of a volume among few and among many others on its export, in turn.
 fn verdicts(figures: &mut Figures, effort: Effort) -> Result<()> {
     let (small, large) = (knowing(FEW)?, knowing(MANY)?);
     let review = Review::parse(CREATION, Limits::default().json_depth)?;
@@ -65,7 +65,7 @@ fn verdicts(figures: &mut Figures, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// Microseconds for a verdict that admits the volume.
+/// Returns the microseconds of a verdict that admits the volume.
 fn time(admission: &Admission, request: &Request<'_>) -> Result<f64> {
     let (start, mut verdicts) = (Instant::now(), 0_u32);
     while start.elapsed() < TIME {
@@ -76,7 +76,7 @@ fn time(admission: &Admission, request: &Request<'_>) -> Result<f64> {
     Ok(1e6 * start.elapsed().as_secs_f64() / f64::from(verdicts))
 }
 
-/// The built-in policy, with so many volumes.
+/// Returns the built-in policy with `count` known volumes.
 fn knowing(count: usize) -> Result<Admission> {
     let limits = Limits { remembered_objects: 2 * MANY, ..Limits::default() };
     let admission = Admission::new(Policy::built_in(&Engine::new(limits.engine())?, "")?, &limits);
@@ -90,7 +90,8 @@ fn knowing(count: usize) -> Result<Admission> {
     Ok(admission)
 }
 
-/// From `exec` to ready, through the real client; and the memory that many volumes take more than few.
+/// Measures the time from `exec` to ready with the real client, and the memory of many volumes in addition to that of
+/// few.
 async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     let (identity, small, large) = (Identity::new()?, serving(FEW)?, serving(MANY)?);
     let (mut times, mut memory) = (Vec::new(), Vec::new());
@@ -111,7 +112,7 @@ async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result
     Ok(())
 }
 
-/// An API server that has so many volumes.
+/// Starts an API server with `count` volumes.
 fn serving(count: usize) -> Result<ApiServer> {
     let api = ApiServer::start()?;
     volumes(count)?.for_each(|volume| api.put(VOLUMES, volume));
@@ -126,7 +127,7 @@ async fn follow(ordinance: &Path, identity: &Identity, api: &ApiServer) -> Resul
     Server::follow(ordinance, identity, &kubeconfig).await
 }
 
-/// Volumes as a provisioner makes them, each with a directory of its own on one export.
+/// Returns volumes as a provisioner makes them: each has a directory of its own on one export.
 fn volumes(count: usize) -> Result<impl Iterator<Item = Value>> {
     let mut review: Value = serde_json::from_slice(BOUND)?;
     let bound = review.pointer_mut("/request/object").context("the review has no object")?.take();

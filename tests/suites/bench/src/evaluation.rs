@@ -1,7 +1,7 @@
-//! One evaluation: in Wasm with a fresh instance, against the same policy called natively, on as many threads.
+//! One evaluation: in Wasm with a fresh instance, compared with the same policy called natively on as many threads.
 
 use crate::Effort;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ordinance::limits::Limits;
 use ordinance::review::Review;
 use ordinance_contract::{Phase, Request};
@@ -10,17 +10,19 @@ use ordinance_policy::Settings;
 use ordinance_testkit::figures::{Better, Figure, Figures};
 use serde_json::Value;
 use std::hint::black_box;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// The size of the larger review.
+/// The size of the larger review, in bytes.
 const LARGE: usize = 100 * 1024;
 
-/// How long one way is measured in one round.
+/// How long one way of evaluating is measured in one round.
 const TIME: Duration = Duration::from_millis(400);
 
-/// What is measured: a size, threads, and the goal as a ratio to the native call.
-struct Point {
+/// A measured combination of review size and threads, with its goal as a ratio to the native call.
+struct EvaluationSetup {
     name: &'static str,
     threads: usize,
     goal: Option<f64>,
@@ -28,36 +30,72 @@ struct Point {
 
 /// Measures evaluations.
 pub fn measure(figures: &mut Figures, effort: Effort) -> Result<()> {
-    let limits = Limits::default();
-    let policy = Policy::built_in(&Engine::new(limits.engine())?, "")?;
+    let (limits, policy) = (Limits::default(), policy()?);
     let small = crate::server::REVIEW.to_vec();
     let large = enlarged(&small)?;
-    let point = |name, threads, goal| Point { name, threads, goal };
-    for (body, points) in [
-        (&small, [point("6 KiB, one thread", 1, None), point("6 KiB, two threads", 2, Some(3.0))]),
-        (&large, [point("100 KiB, one thread", 1, None), point("100 KiB, two threads", 2, Some(2.2))]),
+    let setup = |name, threads, goal| EvaluationSetup { name, threads, goal };
+    for (body, setups) in [
+        (&small, [setup("6 KiB, one thread", 1, None), setup("6 KiB, two threads", 2, Some(3.0))]),
+        (&large, [setup("100 KiB, one thread", 1, None), setup("100 KiB, two threads", 2, Some(2.2))]),
     ] {
         let review = Review::parse(body, limits.json_depth)?;
         let request = review.request(Phase::Mutate);
-        for point in &points {
-            compare(figures, effort, point, &request, &policy);
+        for setup in &setups {
+            compare(figures, effort, setup, &request, &policy);
         }
     }
     Ok(())
 }
 
-/// The two ways in turn.
-fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Request<'_>, policy: &Policy) {
+/// Measures this program against the one of the profile `release`, in turn, on the smaller review and one thread.
+pub fn compare_with_release(figures: &mut Figures, effort: Effort, release: &Path) -> Result<()> {
+    let (mut ratios, policy) = (Vec::new(), policy()?);
+    for _ in 0..effort.rounds {
+        let output =
+            Command::new(release).arg("evaluation").output().context("can't start the release build")?;
+        ensure!(output.status.success(), "the release build failed: {}", output.status);
+        let slow: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
+        ratios.push(once(&policy)? / slow);
+    }
+    let name = "evaluation, 6 KiB, one thread, Wasm, dist / release";
+    figures.add(Figure::measured(name, "ratio", Better::Lower, None, &ratios));
+    Ok(())
+}
+
+/// Prints the microseconds of an evaluation of the smaller review, measured once on one thread.
+pub fn print() -> Result<ExitCode> {
+    println!("{}", once(&policy()?)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn once(policy: &Policy) -> Result<f64> {
+    let review = Review::parse(crate::server::REVIEW, Limits::default().json_depth)?;
+    let request = review.request(Phase::Mutate);
+    Ok(time(1, || in_wasm(&request, policy)))
+}
+
+fn policy() -> Result<Policy> {
+    Ok(Policy::built_in(&Engine::new(Limits::default().engine())?, "")?)
+}
+
+/// Measures the native call and the evaluation in Wasm in turn.
+fn compare(
+    figures: &mut Figures,
+    effort: Effort,
+    setup: &EvaluationSetup,
+    request: &Request<'_>,
+    policy: &Policy,
+) {
     let settings = Settings::default();
     let (mut wasm, mut native) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        native.push(time(point.threads, || in_process(request, &settings)));
-        wasm.push(time(point.threads, || in_wasm(request, policy)));
+        native.push(time(setup.threads, || in_process(request, &settings)));
+        wasm.push(time(setup.threads, || in_wasm(request, policy)));
     }
     let ratios: Vec<f64> = wasm.iter().zip(&native).map(|(wasm, native)| wasm / native).collect();
     let mut add = |what: &str, unit, goal, rounds: &[f64]| {
         figures.add(Figure::measured(
-            &format!("evaluation, {}, {what}", point.name),
+            &format!("evaluation, {}, {what}", setup.name),
             unit,
             Better::Lower,
             goal,
@@ -66,14 +104,14 @@ fn compare(figures: &mut Figures, effort: Effort, point: &Point, request: &Reque
     };
     add("native", "us", None, &native);
     add("Wasm", "us", None, &wasm);
-    add("Wasm / native", "ratio", point.goal, &ratios);
+    add("Wasm / native", "ratio", setup.goal, &ratios);
 }
 
 fn in_process(request: &Request<'_>, settings: &Settings) {
     black_box(ordinance_policy::review(request, settings, &[]));
 }
 
-/// As the host does it: a question, and an answer to the same instance.
+/// Evaluates as the host does: opens a review, and resumes the same instance with the holdings, here none.
 fn in_wasm(request: &Request<'_>, policy: &Policy) {
     let deadline = Instant::now() + Duration::from_secs(1);
     if let Ok(Opened::Asks(keys, inquiry)) = policy.open(request, deadline) {
@@ -82,7 +120,7 @@ fn in_wasm(request: &Request<'_>, policy: &Policy) {
     }
 }
 
-/// Microseconds per call and thread, when that many threads call at once.
+/// Returns the microseconds per call and thread while that many threads call at once.
 fn time(threads: usize, call: impl Fn() + Sync) -> f64 {
     let barrier = Barrier::new(threads);
     let one = || {
@@ -106,7 +144,7 @@ fn calls_within(time: Duration, call: impl Fn()) -> f64 {
     1e6 * start.elapsed().as_secs_f64() / f64::from(calls)
 }
 
-/// The same review with the set's containers many times over.
+/// Returns the review with copies of the set's containers, until it has [`LARGE`] bytes.
 fn enlarged(body: &[u8]) -> Result<Vec<u8>> {
     let mut review: Value = serde_json::from_slice(body)?;
     let pod = "/request/object/spec/template/spec/containers";

@@ -1,4 +1,4 @@
-//! A load generator: TLS 1.3, HTTP/1.1 keep-alive, as the API server speaks, on connections of its own.
+//! A load generator: HTTP/1.1 keep-alive over TLS 1.3 like the API server, on connections of its own.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -17,15 +17,15 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-/// Connections at once.
+/// The number of connections.
 pub const CONNECTIONS: usize = 32;
 
-/// Which server, and what it is asked.
+/// A server, and the request to send.
 #[derive(Clone)]
 pub struct Target {
-    /// Where it listens.
+    /// The server's address.
     pub address: SocketAddr,
-    /// Whom to trust.
+    /// The TLS configuration of the client, which trusts the server's certificate.
     pub tls: Arc<rustls::ClientConfig>,
     /// The body of every request.
     pub body: Bytes,
@@ -40,7 +40,7 @@ pub struct Client {
 // === impl Client ===
 
 impl Client {
-    /// Connects and shakes hands.
+    /// Connects, including the TLS handshake.
     pub async fn connect(target: &Target) -> Result<Self> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
@@ -51,7 +51,7 @@ impl Client {
         Ok(Self { sender, body: target.body.clone() })
     }
 
-    /// Sends the review once, and reads the answer.
+    /// Sends the review once, and returns the answer.
     pub async fn ask(&mut self) -> Result<Bytes> {
         let request = Request::post("/mutate/storage?timeout=10s")
             .header("host", "localhost")
@@ -64,7 +64,7 @@ impl Client {
     }
 }
 
-/// Requests a second that a server answers when every connection asks again at once.
+/// Returns the requests per second that a server answers when every connection sends its next request at once.
 pub async fn closed_loop(target: &Target, time: Duration) -> Result<f64> {
     let mut clients = JoinSet::new();
     let start = Instant::now();
@@ -87,18 +87,18 @@ async fn ask_until(mut client: Client, end: Instant) -> Result<u32> {
     Ok(answered)
 }
 
-/// What requests took that came at a fixed rate, whether or not earlier ones were answered; each is counted from the moment
-/// at which it was due.
-pub struct Latencies(Vec<Answered>);
+/// The latencies of requests that are sent at a fixed rate, whether or not earlier ones were answered. Each counts from
+/// the moment at which the request was due.
+pub struct Latencies(Vec<TimedRequest>);
 
-/// One of them.
+/// A request and its latency.
 #[derive(Clone, Copy)]
-struct Answered {
+struct TimedRequest {
     due: Instant,
     took: Duration,
 }
 
-/// Asks at a fixed rate: from one thread, so that the server finds a core when it needs one.
+/// Sends requests at a fixed rate. It uses one thread, so that a core is free for the server.
 pub fn open_loop(target: &Target, rate: f64, time: Duration) -> Result<Latencies> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask_all(target, rate, time))
 }
@@ -118,13 +118,13 @@ async fn ask_all(target: &Target, rate: f64, time: Duration) -> Result<Latencies
     Ok(Latencies(all))
 }
 
-/// Says when each request is due, at that moment: from a thread of its own, since the runtime's timer has a grain of a
-/// millisecond, and woken as exactly as the kernel can. If this thread is woken late, as on a busy machine, the time that it
-/// lost is not the server's, and what it missed is not sent in one burst afterwards, which no steady rate has.
+/// Sends the due time of each request at that moment. It uses a thread of its own because tokio's timer has a
+/// resolution of a millisecond. If the kernel wakes the thread late, as on a busy machine, the lost time is not the
+/// server's, and the missed requests are left out: a burst would not be a steady rate.
 fn schedule(rate: f64, time: Duration) -> UnboundedReceiver<Instant> {
     let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
-        // At worst it is as inexact as any thread: 50 microseconds.
+        // If this fails, the timer is as inexact as in any thread: 50 microseconds.
         let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
         let (start, step) = (Instant::now(), Duration::from_secs_f64(1.0 / rate));
         let mut due = start;
@@ -139,13 +139,13 @@ fn schedule(rate: f64, time: Duration) -> UnboundedReceiver<Instant> {
 async fn ask_when_due(
     mut client: Client,
     schedule: Arc<Mutex<UnboundedReceiver<Instant>>>,
-) -> Result<Vec<Answered>> {
+) -> Result<Vec<TimedRequest>> {
     let mut answered = Vec::new();
     loop {
         let next = schedule.lock().await.recv().await;
         let Some(due) = next else { return Ok(answered) };
         client.ask().await?;
-        answered.push(Answered { due, took: due.elapsed() });
+        answered.push(TimedRequest { due, took: due.elapsed() });
     }
 }
 
@@ -160,21 +160,21 @@ async fn connect_all(target: &Target) -> Result<Vec<Client>> {
 // === impl Latencies ===
 
 impl Latencies {
-    /// The p99 of all, in milliseconds.
+    /// Returns the p99 of all requests, in milliseconds.
     pub fn p99(&self) -> f64 {
         p99(&self.0)
     }
 
-    /// The p99 of each window of that length, in milliseconds.
+    /// Returns the p99 of each window of that length, in milliseconds.
     pub fn p99_of_windows(&self, length: Duration) -> Vec<f64> {
         let Some(first) = self.0.first() else { return Vec::new() };
-        let window = |answered: &Answered| (answered.due - first.due).as_nanos() / length.as_nanos();
+        let window = |answered: &TimedRequest| (answered.due - first.due).as_nanos() / length.as_nanos();
         self.0.chunk_by(|one, next| window(one) == window(next)).map(p99).collect()
     }
 }
 
-/// The smallest time that 99 of 100 do not exceed.
-fn p99(answered: &[Answered]) -> f64 {
+/// Returns the smallest time that 99 of 100 requests do not exceed, in milliseconds.
+fn p99(answered: &[TimedRequest]) -> f64 {
     let mut times: Vec<Duration> = answered.iter().map(|answered| answered.took).collect();
     times.sort_unstable();
     let rank = (times.len() * 99).div_ceil(100).saturating_sub(1);

@@ -1,6 +1,6 @@
-//! Measures the host against its goals, in one run: every ratio is between two things measured in turn.
+//! Measures the host against its goals in one run: every ratio compares two things that are measured in turn.
 //!
-//! `cargo xtask bench` builds it and the binary `ordinance` for speed and runs it.
+//! `cargo xtask bench` builds this program and the binary `ordinance` with the profile of the image and runs it.
 
 mod allow_all;
 mod baseline;
@@ -20,49 +20,56 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Where the baseline is kept.
+/// The stored baseline, from the root of the checkout.
 const BASELINE: &str = "docs/performance-baseline.json";
 
-/// Measure speed and memory, and compare them with the goals and with the kept baseline.
+/// Measure speed and memory, and compare the figures with the goals and with the stored baseline.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Arguments {
     #[command(subcommand)]
-    server: Option<Program>,
+    part: Option<Part>,
     /// The binary to measure.
-    #[arg(long, value_name = "FILE", default_value = "target/release/ordinance")]
+    #[arg(long, value_name = "FILE", default_value = "target/dist/ordinance")]
     ordinance: PathBuf,
-    /// How to print the figures.
+    /// This program, built with the profile `release`, to compare an evaluation with.
+    #[arg(long, value_name = "FILE", hide = true)]
+    release_bench: Option<PathBuf>,
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
-    /// Rounds; each figure is their median.
+    /// The number of rounds; each figure is their median.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Seconds that a server is loaded for in each round.
+    /// How long each server is under load in each round, in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Keep the figures as the new baseline.
+    /// Store the figures as the new baseline.
     #[arg(long)]
     keep: bool,
 }
 
+/// A part of the benchmark that runs in a process of its own.
 #[derive(Subcommand)]
-enum Program {
-    /// Serve without a policy: allow everything. For measuring only.
+enum Part {
+    /// Serve without a policy: allow everything.
     #[command(hide = true)]
     AllowAll(allow_all::Arguments),
+    /// Print the time of one evaluation, in microseconds.
+    #[command(hide = true)]
+    Evaluation,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Output {
-    /// A table.
+    /// A Markdown table.
     #[default]
     Text,
-    /// For scripts.
+    /// JSON, for scripts.
     Json,
 }
 
-/// How much is measured.
+/// The number of rounds, and how long each server is under load in a round.
 #[derive(Clone, Copy)]
 struct Effort {
     rounds: usize,
@@ -71,8 +78,9 @@ struct Effort {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    match &arguments.server {
-        Some(Program::AllowAll(server)) => allow_all::serve(server),
+    match &arguments.part {
+        Some(Part::AllowAll(server)) => allow_all::serve(server),
+        Some(Part::Evaluation) => evaluation::print(),
         None => measure(&arguments),
     }
 }
@@ -81,13 +89,16 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let effort = Effort { rounds: arguments.rounds, time: Duration::from_secs(arguments.seconds) };
     let mut figures = Figures::default();
     evaluation::measure(&mut figures, effort)?;
+    if let Some(release) = &arguments.release_bench {
+        evaluation::compare_with_release(&mut figures, effort, release)?;
+    }
     server::measure(&mut figures, effort, &arguments.ordinance)?;
     cluster::measure(&mut figures, effort, &arguments.ordinance)?;
     check::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)
 }
 
-/// Prints the figures; exits 1 when a goal does not hold, or a figure is a regression.
+/// Prints the figures, and returns exit code 1 if one misses its goal or is worse than the baseline allows.
 fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
     let baseline = Baseline::read(Path::new(BASELINE))?;
     match arguments.output {
@@ -101,7 +112,7 @@ fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
     let regressions = baseline.regressions(figures);
     for name in &regressions {
         eprintln!(
-            "regression: {name}; if it is meant, keep the new figures with --keep and say why in the change"
+            "regression: {name}; if it is intended, store the new figures with --keep and say why in the commit"
         );
     }
     Ok(exit(figures.hold() && regressions.is_empty()))

@@ -1,4 +1,4 @@
-//! A server in a process of its own, and what the kernel says of it.
+//! Servers in processes of their own, and their memory and CPU time.
 
 use crate::load::{Client, Target};
 use anyhow::{Context, Result, bail, ensure};
@@ -11,52 +11,52 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer for the first time.
+/// How long a server may take until its first answer.
 const START: Duration = Duration::from_secs(10);
 
-/// How long one may take to learn what a large cluster has.
+/// How long a server may take to read a large cluster.
 const SYNC: Duration = Duration::from_secs(120);
 
-/// How soon a refused connection is tried again: well below what is measured.
+/// The pause before a refused connection is tried again: far below the measured times.
 const RETRY: Duration = Duration::from_micros(200);
 
-/// How often is looked whether a server is ready, which takes seconds.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval between two checks of the ready file. A sync takes seconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A key pair that all servers serve, and a client that trusts it.
+/// The certificate of all servers, and a TLS client configuration that trusts it.
 pub struct Identity {
     directory: tempfile::TempDir,
     tls: Arc<rustls::ClientConfig>,
 }
 
-/// A server that runs until this value is dropped.
+/// A server process. Dropping it kills the process.
 pub struct Server {
     process: Child,
-    /// How to ask it.
+    /// The address and the requests for this server.
     pub target: Target,
-    /// From `exec` to the first verdict, or to the moment at which it says that it can give one.
+    /// The time from `exec` to the first verdict, or to the ready file.
     pub first_verdict: Duration,
 }
 
-/// Which server to start.
+/// A kind of server.
 pub enum Program<'a> {
     /// `ordinance serve` with the built-in policy.
     Ordinance(&'a Path),
-    /// The same that follows the cluster of a kubeconfig, and tells with a file that it is ready.
+    /// `ordinance serve` that watches the cluster of a kubeconfig, and writes a file when it is ready.
     Following {
         /// The binary.
         ordinance: &'a Path,
         kubeconfig: &'a Path,
         ready_file: &'a Path,
     },
-    /// The same server without a policy: it allows everything. For measuring only.
+    /// This program as a server that allows everything.
     AllowAll,
 }
 
 // === impl Identity ===
 
 impl Identity {
-    /// Makes a key pair for `localhost`.
+    /// Generates a certificate for `localhost`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -65,18 +65,18 @@ impl Identity {
         Ok(Self { directory, tls: Arc::new(trusting(made.cert.der())?) })
     }
 
-    /// The certificate chain.
+    /// The path of the certificate.
     pub fn certificate(&self) -> PathBuf {
         self.directory.path().join("tls.crt")
     }
 
-    /// The key.
+    /// The path of the private key.
     pub fn key(&self) -> PathBuf {
         self.directory.path().join("tls.key")
     }
 }
 
-/// A client that trusts one certificate.
+/// Returns a client configuration that trusts one certificate.
 fn trusting(certificate: &CertificateDer<'static>) -> Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate.clone())?;
@@ -98,7 +98,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts one that follows a cluster, and waits until it is ready.
+    /// Starts a server that watches a cluster, and waits until it is ready.
     pub async fn follow(ordinance: &Path, identity: &Identity, kubeconfig: &Path) -> Result<Self> {
         let ready_file = kubeconfig.with_extension("ready");
         let program = Program::Following { ordinance, kubeconfig, ready_file: &ready_file };
@@ -107,7 +107,7 @@ impl Server {
         while !ready_file.exists() {
             server.is_running()?;
             ensure!(start.elapsed() < SYNC, "the server was not ready within {} s", SYNC.as_secs());
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         server.first_verdict = start.elapsed();
         Ok(server)
@@ -140,7 +140,7 @@ impl Server {
         bail!("the server did not answer within {} s", START.as_secs())
     }
 
-    /// Resident memory in MB (10^6 bytes), as `VmRSS` says.
+    /// Returns the resident memory in MB (10^6 bytes), from `VmRSS`.
     pub fn resident(&self) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
@@ -148,7 +148,7 @@ impl Server {
         Ok(kib * 1024.0 / 1e6)
     }
 
-    /// CPU time that the process has used.
+    /// Returns the CPU time that the process has used.
     pub fn cpu(&self) -> Result<Duration> {
         let mut total = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {

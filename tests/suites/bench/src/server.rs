@@ -1,4 +1,4 @@
-//! Whole servers: throughput, latency, start and memory, each against the same server without a policy.
+//! Whole servers: throughput, latency, start and memory, compared with the same server without a policy.
 
 use crate::Effort;
 use crate::load::{self, Target};
@@ -10,14 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
-/// A StatefulSet of 6.3 KiB, created by kubectl, with a claim by name and an inline export: it gets patched.
+/// A StatefulSet of 6.3 KiB, created by kubectl, with a claim by name and an inline export. It gets a patch.
 pub const REVIEW: &[u8] = include_bytes!("../../../data/reviews/019-mutate-create-statefulsets-shop.json");
 
-/// How long the requests come in of which a p99 is taken; a round's is the median of its windows. A machine that others
-/// share stops for milliseconds some times a second, which would be all that the p99 of a whole round shows.
+/// The length of a window of requests. A round's p99 is the median over its windows, because a shared machine stops for
+/// milliseconds several times a second, and these stops would dominate the p99 of a whole round.
 const WINDOW: Duration = Duration::from_millis(50);
 
-/// What one kind of server did in each round.
+/// The measurements of one kind of server, by round.
 #[derive(Default)]
 struct Rounds {
     rate: Vec<f64>,
@@ -42,7 +42,7 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
     })
 }
 
-/// From `exec` to the first verdict over TLS.
+/// Measures the time from `exec` to the first verdict over TLS.
 async fn start(figures: &mut Figures, effort: Effort, ordinance: &Path, identity: &Identity) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..effort.rounds {
@@ -65,7 +65,7 @@ fn memory(figures: &mut Figures, idle: f64, loaded: f64) {
     ));
 }
 
-/// Throughput and latency, the two servers in turn.
+/// Measures throughput and latency of the two servers in turn.
 async fn load(figures: &mut Figures, effort: Effort, ours: &Server, bare: &Server) -> Result<()> {
     let (mut us, mut them) = (Rounds::default(), Rounds::default());
     for server in [ours, bare] {
@@ -107,7 +107,7 @@ fn compare(figures: &mut Figures, us: &Rounds, them: &Rounds) {
     add("p99 of a whole round, storage policy", "ms", Lower, None, &us.p99_of_all);
 }
 
-/// Round by round.
+/// Returns the ratio of each round.
 fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
     ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
 }

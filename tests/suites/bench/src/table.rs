@@ -1,10 +1,10 @@
-//! How all figures are shown: as a table for people, with what changed since the baseline was kept.
+//! A Markdown table of all figures, with the changes against the baseline.
 
 use crate::baseline::Baseline;
 use comfy_table::{CellAlignment, Table, presets};
 use ordinance_testkit::figures::{Figure, Figures, number};
 
-/// As a Markdown table, with the change against a baseline where one is kept.
+/// Returns the table. A figure that the baseline lacks is `new`.
 pub fn table(figures: &Figures, baseline: &Baseline) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);

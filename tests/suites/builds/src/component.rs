@@ -1,4 +1,4 @@
-//! The policy as the component that the host embeds, run by the host's engine.
+//! The component that the host embeds, run by the host's engine.
 
 use ordinance::limits::Limits;
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
@@ -7,24 +7,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// More than any review takes, on a machine that does other things too.
+/// Longer than any review takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The embedded component.
 pub struct ComponentBuild {
     engine: Engine,
-    /// By their settings.
+    /// The policies by their settings.
     policies: Mutex<HashMap<String, Arc<Policy>>>,
 }
 
 // === impl ComponentBuild ===
 
 impl ComponentBuild {
-    /// Room for its instances.
+    /// Creates an engine with room for the instances of all threads.
     ///
     /// # Errors
     ///
-    /// Why there is no engine.
+    /// Returns an error if there is no engine.
     pub fn new() -> Result<Self, String> {
         let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
         let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
@@ -48,7 +48,7 @@ impl ordinance_case::Policy for ComponentBuild {
         self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
     }
 
-    /// Asked with holdings it is asked in both ways, at once and in two steps, and must answer alike.
+    /// With holdings it asks in both ways, at once and in two steps, and both must answer alike.
     fn review(
         &self,
         request: &Request<'_>,

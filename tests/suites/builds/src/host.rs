@@ -1,4 +1,4 @@
-//! The policy as the server asks it: the component, behind the host's own memory of who holds what.
+//! The component behind the host's own index of who holds which key, as the server calls it.
 
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;
@@ -9,7 +9,7 @@ use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
 use std::time::{Duration, Instant};
 
-/// More than any review takes, on a machine that does other things too.
+/// Longer than any review takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server's judge.
@@ -21,11 +21,11 @@ pub struct HostBuild {
 // === impl HostBuild ===
 
 impl HostBuild {
-    /// Room for its instances.
+    /// Creates an engine with room for the instances of all threads.
     ///
     /// # Errors
     ///
-    /// Why there is no engine.
+    /// Returns an error if there is no engine.
     pub fn new() -> Result<Self, String> {
         let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
         let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;

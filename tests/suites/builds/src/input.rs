@@ -1,4 +1,4 @@
-//! A function of bytes for what the host reads from whoever reaches it: none may panic.
+//! A function of bytes for each parser of the host's foreign input: none may panic.
 
 use ordinance::config::Layers;
 use ordinance::review::{Answer, Answering, OnError, Review, uid_of_prefix};
@@ -11,13 +11,13 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Nesting of JSON, as in the server.
+/// The maximal nesting of JSON, as in the server.
 const DEPTH: usize = 128;
 
-/// Bytes of an answer, as in the server.
+/// The maximal number of bytes in an answer, as in the server.
 const ANSWER: usize = 2 * 1024 * 1024;
 
-/// A configuration: what is printed of one can be given back and means the same.
+/// Parses a configuration. Printing it and parsing that again yields the same configuration.
 pub fn config(bytes: &[u8]) {
     let (path, text) = (Path::new("o.yaml"), String::from_utf8_lossy(bytes));
     let Ok(layers) = Layers::of_file(path, &text) else { return };
@@ -27,7 +27,7 @@ pub fn config(bytes: &[u8]) {
     assert_eq!(again, Ok(config), "{text}\n{printed}");
 }
 
-/// A file, or an entry of a store, with certificates and keys: what is in it is told and judged, or it is said to be none.
+/// Reads a file, or an entry of a Secret, with certificates and keys, and inspects them if there are any.
 pub fn certificates(bytes: &[u8]) {
     let encoded = Bundle::from(vec![CertificateDer::from(bytes.to_vec())]).pem();
     for text in [bytes, encoded.as_bytes()] {
@@ -49,7 +49,7 @@ pub fn certificates(bytes: &[u8]) {
     }
 }
 
-/// The body of a review: whatever can be read is answered under its own uid.
+/// Reads the body of a review. Every review that can be read is answered with its own uid.
 pub fn envelope(bytes: &[u8]) {
     let _uid = uid_of_prefix(bytes);
     for outcome in [Ok(Verdict::allow()), Err(Failure::Trap("x".to_owned()))] {

@@ -1,8 +1,8 @@
-//! The policy in all its builds: a plain library, the component in the host's engine, and the npm package in Node; and
-//! the component once more behind the host's own memory.
+//! All builds of the policy: a plain library, the component in the host's engine, the npm package in Node, and the
+//! component behind the host's own index.
 //!
-//! Each answers cases by itself, and all must answer alike. [`input`] has what fuzzers feed to the host. What runs the
-//! host over real sockets is beside its own code.
+//! Each build answers cases on its own, and all must answer alike. [`input`] has the functions that fuzz targets of the
+//! host call. Tests of the host over real sockets are in the host's own package.
 
 mod component;
 mod host;
@@ -16,14 +16,14 @@ pub use node::{NodeBuild, package};
 use ordinance_case::{Build, Indexed};
 use ordinance_testkit::Native;
 
-/// A build by its name.
+/// A build with its name.
 pub type Named = (&'static str, Box<dyn Build + Send + Sync>);
 
-/// All builds.
+/// Returns all builds.
 ///
 /// # Errors
 ///
-/// What is missing to run one of them.
+/// Returns an error if a build can't run, e.g. without Node.
 pub fn builds() -> Result<Vec<Named>, String> {
     Ok(vec![
         ("library", Box::new(Indexed(Native))),

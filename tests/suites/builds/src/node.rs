@@ -1,4 +1,4 @@
-//! The policy as the npm package, in a Node that `node/driver.mjs` runs.
+//! The npm package, in a Node process that runs `node/driver.mjs`.
 
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
 use serde::Deserialize;
@@ -13,13 +13,13 @@ use std::{fs, io};
 
 const SUITE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A Node with the package, asked a question at a time.
+/// A Node process with the package. It answers one question at a time.
 pub struct NodeBuild {
     node: Child,
     pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
 }
 
-/// A line of the driver.
+/// A line of the driver's output.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Reply {
@@ -27,11 +27,11 @@ enum Reply {
     Error(String),
 }
 
-/// The directory of the package that `cargo xtask npm` builds.
+/// Returns the directory of the package that `cargo xtask npm` builds.
 ///
 /// # Errors
 ///
-/// It is not there, or older than the policy.
+/// Returns an error if the package is missing, or older than the policy.
 pub fn package() -> Result<PathBuf, String> {
     let policy = Path::new(SUITE).join("../../../policy");
     let package = policy.join("js/pkg");
@@ -48,7 +48,7 @@ fn modified(path: &Path) -> io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// When anything below a directory was last written.
+/// Returns the time of the last change below a directory.
 fn newest(directory: &Path) -> io::Result<SystemTime> {
     let mut newest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(directory)? {
@@ -61,11 +61,11 @@ fn newest(directory: &Path) -> io::Result<SystemTime> {
 // === impl NodeBuild ===
 
 impl NodeBuild {
-    /// Starts a Node; it ends with this.
+    /// Starts a Node process. Dropping the value stops it.
     ///
     /// # Errors
     ///
-    /// There is no Node, or no package.
+    /// Returns an error if Node or the package is missing.
     pub fn start() -> Result<Self, String> {
         let mut command = Command::new("node");
         command.arg(Path::new(SUITE).join("node/driver.mjs")).arg(package()?);
@@ -110,13 +110,13 @@ impl ordinance_case::Policy for NodeBuild {
 
 impl Drop for NodeBuild {
     fn drop(&mut self) {
-        // Its input ends, and with it the driver.
+        // The driver ends with its standard input.
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(self.node.wait());
     }
 }
 
-/// Settings as a value; null for the defaults.
+/// Parses settings; null stands for the defaults.
 fn parsed(settings: &str) -> Result<Value, String> {
     if settings.is_empty() {
         return Ok(Value::Null);

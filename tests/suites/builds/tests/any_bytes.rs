@@ -1,4 +1,4 @@
-//! The fuzzers' functions for the host on bounded input: any bytes, and recorded reviews with faults in them.
+//! The fuzz functions of the host on bounded input: arbitrary bytes, and recorded reviews with faults.
 
 use ordinance::config::Layers;
 use ordinance_certs::{Authority, Bundle, Lifetime};
@@ -28,13 +28,13 @@ static PEM: LazyLock<String> = LazyLock::new(|| {
     leaf.certificate + &authority.pem() + &leaf.key
 });
 
-/// The bytes of that certificate.
+/// The DER bytes of that certificate.
 static DER: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let bundle = Bundle::read(PEM.as_bytes());
     bundle.certificates().first().map(|certificate| certificate.to_vec()).unwrap_or_default()
 });
 
-/// A configuration with something of everything.
+/// A configuration that uses every section.
 const CONFIG: &str = r##"
 listen: "[::1]:8443"
 certificate: {source: files, certFile: tls.crt, keyFile: /tls/tls.key, names: [a.b, "*"], allowedNames: [], reloadInterval: 1m 5s}
@@ -51,7 +51,7 @@ limits:
 "##;
 
 #[test]
-fn a_configuration_without_a_fault_is_printed_and_given_back() {
+fn a_valid_configuration_survives_printing_and_parsing() {
     let layers = Layers::of_file(Path::new("o.yaml"), CONFIG).expect("it can be read");
     assert!(layers.config().is_ok());
     input::config(CONFIG.as_bytes());

@@ -1,6 +1,7 @@
-//! Every case and every recorded review, answered by all builds of the policy as the files say.
+//! Every case and every recorded review: all builds of the policy must give the expected answers.
 //!
-//! `CASE=part-of-a-path` runs some of them. What is expected is written by the library's run: see `tests/data/cases/README.md`.
+//! `CASE=part-of-a-path` selects some of them. `cargo test -p ordinance-policy` writes the expected answers: see
+//! `tests/data/cases/README.md`.
 
 use libtest_mimic::{Arguments, Trial};
 use ordinance_case::{Bless, Build, check_file, check_recorded, files, recordings};
@@ -35,7 +36,7 @@ fn name(directory: &Path, file: &Path) -> String {
     file.strip_prefix(directory).unwrap_or(file).display().to_string()
 }
 
-/// One check by all builds.
+/// Returns a trial that runs one check with all builds.
 fn trial(
     builds: &Builds,
     name: String,

@@ -1,6 +1,6 @@
-//! The corpus of whole manifests, judged by all builds of the policy as `ordinance check` judges it.
+//! The corpus of whole manifests: all builds of the policy must judge it like `ordinance check`.
 //!
-//! What is expected is what `check` says: the tests of the command line write it, see `corpus/README.md`.
+//! The tests of the command line write the expected answers: see `corpus/README.md`.
 
 use libtest_mimic::{Arguments, Trial};
 use ordinance_case::corpus::{Piece, pieces};

@@ -1,4 +1,4 @@
-//! All builds answer alike, also where no case says what.
+//! All builds answer alike, also to requests without an expected answer.
 
 use ordinance_case::Build;
 use ordinance_testkit::corpus::{Sample, samples};

@@ -1,4 +1,4 @@
-//! The invariants of verdicts, on every request of the cases and recordings: as it is, with fields that nobody knows, and
+//! The invariants of verdicts on every request of the cases and recordings: unchanged, with unknown fields, and
 //! distorted.
 
 use ordinance_case::{Build, Indexed};
@@ -23,7 +23,7 @@ fn mutating(sample: &Sample) -> Request<'static> {
 }
 
 #[test]
-fn every_verdict_is_lawful_and_every_patch_leaves_nothing_to_do() {
+fn every_verdict_is_lawful_and_every_patch_is_complete() {
     let broken: Vec<String> = SAMPLES
         .iter()
         .filter_map(|sample| {
@@ -34,14 +34,14 @@ fn every_verdict_is_lawful_and_every_patch_leaves_nothing_to_do() {
     assert_eq!(broken, Vec::<String>::new());
 }
 
-/// One of the requests, with an object in it.
+/// Returns one of the requests that have an object.
 fn request() -> impl Strategy<Value = &'static Sample> {
     any::<Index>()
         .prop_map(|index| index.get(&SAMPLES))
         .prop_filter("an object", |sample| sample.request.object.is_some())
 }
 
-/// A value that no rule asks for.
+/// Returns a value that no rule reads.
 fn stray() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -53,14 +53,14 @@ fn stray() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Whether an object is a map of texts, in which everything is known.
+/// Whether an object is a map of strings, in which every key has a meaning.
 fn is_texts(pointer: &str) -> bool {
     const MAPS: [&str; 6] =
         ["annotations", "labels", "matchLabels", "nodeSelector", "parameters", "volumeAttributes"];
     MAPS.iter().any(|map| pointer.ends_with(&format!("/{map}")))
 }
 
-/// Whether a patch may copy what is there, as it is, with fields that nobody knows: where a variable comes from.
+/// Whether a patch may copy the object as it is, with unknown fields: the source of a variable.
 fn is_copied(pointer: &str) -> bool {
     pointer.contains("/valueFrom")
 }
@@ -79,7 +79,7 @@ fn grow(objects: &mut Objects, place: &Index, name: &str, value: &Value) {
     }
 }
 
-/// Fields of the future: a place, a name, and a value.
+/// Returns unknown fields: a place, a name, and a value.
 fn fields() -> impl Strategy<Value = Vec<(Index, String, Value)>> {
     prop::collection::vec((any::<Index>(), "x[A-Z][a-z]{2,6}", stray()), 1..6)
 }
@@ -119,7 +119,7 @@ fn distorted_verdicts_are_lawful(
     Ok(())
 }
 
-/// Other settings under which the laws hold as well.
+/// Returns other settings under which the laws must hold too.
 fn settings() -> impl Strategy<Value = String> {
     let one = |values: &'static [&'static str]| prop::sample::select(values);
     (
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_field_that_nobody_knows_changes_no_verdict_and_stays(sample in request(), fields in fields()) {
+    fn an_unknown_field_changes_no_verdict_and_is_kept(sample in request(), fields in fields()) {
         unknown_fields_survive(sample, &fields)?;
     }
 

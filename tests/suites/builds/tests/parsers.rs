@@ -1,4 +1,4 @@
-//! The fuzzers' functions on bounded input: any bytes, and the texts of the cases and recordings with faults in them.
+//! The fuzz functions on bounded input: arbitrary bytes, and the texts of the cases and recordings with faults.
 
 use ordinance_testkit::corpus::seeds;
 use ordinance_testkit::input;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::sync::LazyLock;
 
-/// Everything that takes bytes.
+/// All functions of bytes.
 const INPUTS: [fn(&[u8]); 9] = [
     input::stateful_set,
     input::scale,
@@ -25,7 +25,7 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     seeds
 });
 
-/// What happens to a text at a place.
+/// A fault at a place of a text.
 #[derive(Clone, Debug)]
 enum Fault {
     Cut,

@@ -1,7 +1,7 @@
-//! What `deploy/` says, read as the API server reads it.
+//! Reads `deploy/` as the API server reads it.
 //!
-//! [`objects`] are the objects of a manifest, [`check`] holds one against its Kubernetes type, and [`Webhook`] says which
-//! requests the API server would send.
+//! [`objects`] returns the objects of a manifest, [`check`] compares one with its Kubernetes type, and [`Webhook`]
+//! decides which requests the API server would send.
 
 mod typed;
 mod webhook;
@@ -13,28 +13,28 @@ use ordinance_manifests::{Manifest, read};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The folder `deploy` of this checkout.
+/// The folder `deploy` of the checkout.
 #[must_use]
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../deploy")
 }
 
-/// The objects of `deploy/ordinance.yaml`.
+/// Returns the objects of `deploy/ordinance.yaml`.
 ///
 /// # Errors
 ///
-/// If it can't be read.
+/// Returns an error if the file can't be read or parsed.
 pub fn manifest() -> Result<Vec<Value>, String> {
     let path = folder().join("ordinance.yaml");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     objects(&text)
 }
 
-/// The objects of a text.
+/// Returns the objects of a text.
 ///
 /// # Errors
 ///
-/// The first that can't be read.
+/// Returns the first error of the parser.
 pub fn objects(text: &str) -> Result<Vec<Value>, String> {
     let object = |object: Manifest| serde_json::from_str(&object.json);
     read(text, "default")
@@ -43,11 +43,11 @@ pub fn objects(text: &str) -> Result<Vec<Value>, String> {
         .collect()
 }
 
-/// The only object of a kind.
+/// Returns the only object of a kind.
 ///
 /// # Errors
 ///
-/// If there is none, or more than one.
+/// Returns an error if there is none, or more than one.
 pub fn only<'a>(objects: &'a [Value], kind: &str) -> Result<&'a Value, String> {
     let mut found = objects.iter().filter(|object| object["kind"] == kind);
     match (found.next(), found.next()) {

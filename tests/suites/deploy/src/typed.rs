@@ -1,4 +1,4 @@
-//! Objects held against their Kubernetes types: no field that the API server does not know, none of another type.
+//! Objects compared with their Kubernetes types: every field is known to the API server, and has the right type.
 
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Kinds that operators install themselves: of these only the kind is known here.
+/// Custom resources of other operators. Only their kinds are checked.
 const FOREIGN: [(&str, &str); 4] = [
     ("cert-manager.io/v1", "Certificate"),
     ("cert-manager.io/v1", "Issuer"),
@@ -22,11 +22,12 @@ const FOREIGN: [(&str, &str); 4] = [
     ("monitoring.coreos.com/v1", "ServiceMonitor"),
 ];
 
-/// Holds an object against its type.
+/// Compares an object with its Kubernetes type.
 ///
 /// # Errors
 ///
-/// The field that its type has not, or has otherwise; or that the kind is none that the chart should make.
+/// Returns the first field that the type lacks or that has another type, or an error if the chart should not create
+/// this kind.
 pub fn check(object: &Value) -> Result<(), String> {
     let (version, kind) = (text(object, "apiVersion"), text(object, "kind"));
     match (version, kind) {
@@ -61,7 +62,7 @@ fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object[field].as_str().unwrap_or_default()
 }
 
-/// Reads an object as its type, and looks for what got lost on the way.
+/// Deserializes an object as its type and serializes it again, and finds the field that was lost.
 fn known<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), String> {
     let typed: T = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
     let known = serde_json::to_value(typed).map_err(|error| error.to_string())?;
@@ -71,7 +72,7 @@ fn known<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), String> 
     }
 }
 
-/// The first place that is in `written` and not in `known`.
+/// Returns the first path that is in `written` and not in `known`.
 fn lost(written: &Value, known: &Value, path: &str) -> Option<String> {
     match (written, known) {
         (Value::Object(written), Value::Object(known)) => written.iter().find_map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! Webhook configurations as the API server reads them: which requests it sends, and which it keeps to itself.
+//! Webhook configurations as the API server evaluates them: which requests it sends.
 
 use cel::objects::{Key, Map};
 use cel::{Context, Program};
@@ -10,26 +10,26 @@ use std::sync::Arc;
 
 /// A webhook of a configuration.
 pub struct Webhook {
-    /// e.g. `statefulsets.validate.ordinance.dev`.
+    /// Its name, e.g. `statefulsets.validate.ordinance.dev`.
     pub name: String,
-    /// Which of the two calls it makes.
+    /// Mutating or validating.
     pub phase: Phase,
-    /// What becomes of a request that nobody answers, as it is installed.
+    /// The failure policy in the installed manifest.
     pub installed_policy: FailurePolicy,
-    /// The same once a replica is ready.
+    /// The failure policy as soon as a replica is ready.
     pub failure_policy: FailurePolicy,
-    /// The path that is called.
+    /// The called path, e.g. `/validate/storage`.
     pub path: String,
     rules: Vec<Rule>,
     conditions: Vec<Condition>,
 }
 
-/// What becomes of a request that nobody answers.
+/// What the API server does with a request if the webhook does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum FailurePolicy {
-    /// It is refused.
+    /// It refuses the request.
     Fail,
-    /// It passes.
+    /// It lets the request pass.
     Ignore,
 }
 
@@ -77,11 +77,11 @@ struct Expression {
 // === impl Webhook ===
 
 impl Webhook {
-    /// The webhooks of all configurations among some objects.
+    /// Returns the webhooks of all configurations among some objects.
     ///
     /// # Errors
     ///
-    /// What can't be read, or an expression that does not parse.
+    /// Returns an error if a configuration is invalid, or if a match condition can't be parsed.
     pub fn all(objects: &[Value]) -> Result<Vec<Self>, String> {
         let mut webhooks = Vec::new();
         for object in objects {
@@ -118,12 +118,12 @@ impl Webhook {
         })
     }
 
-    /// Whether the API server would send a request: a rule is about it, and every condition holds. Selectors are not
-    /// looked at.
+    /// Whether the API server would send a request: a rule matches, and every match condition holds. Selectors are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// A condition that fails, or is neither true nor false.
+    /// Returns an error if a condition fails, or returns no boolean.
     pub fn is_sent(&self, request: &Request<'_>) -> Result<bool, String> {
         if !self.rules.iter().any(|rule| rule.is_about(request)) {
             return Ok(false);
@@ -141,7 +141,7 @@ impl Webhook {
     }
 }
 
-/// What a configuration's annotation says that failure policies become.
+/// Returns the failure policies that a configuration's annotation announces.
 fn intended(configuration: &Value) -> Result<HashMap<String, FailurePolicy>, String> {
     let annotation = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
     let Some(text) = annotation.as_str() else { return Ok(HashMap::new()) };
@@ -164,7 +164,7 @@ impl Rule {
     }
 }
 
-/// The variables of a condition.
+/// Returns the variables of a match condition.
 fn context(request: &Request<'_>) -> Result<Context<'static, 'static>, String> {
     let parsed = |text: Option<&str>| match text {
         Some(text) => serde_json::from_str(text).map_err(|error| error.to_string()),
@@ -188,7 +188,7 @@ fn context(request: &Request<'_>) -> Result<Context<'static, 'static>, String> {
     Ok(context)
 }
 
-/// JSON as the API server hands it to an expression: whole numbers are signed.
+/// Converts JSON as the API server does for an expression: integers are signed.
 fn converted(value: &Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,

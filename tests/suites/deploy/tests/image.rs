@@ -1,4 +1,4 @@
-//! The image's recipe, held against what the chart and the workspace say. Nothing is built: that needs a registry.
+//! The image's recipe, compared with the chart and the workspace. No image is built: that needs a registry.
 
 use ordinance_deploy::{folder, manifest, only};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn file(name: &str) -> PathBuf {
     folder().join("image").join(name)
 }
 
-/// An instruction: its word, and what follows, with the lines that it goes on in.
+/// An instruction: its keyword, and its arguments with continuation lines joined.
 type Instruction = (String, String);
 
 fn instructions() -> Vec<Instruction> {
@@ -21,7 +21,7 @@ fn instructions() -> Vec<Instruction> {
     parts.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
 }
 
-/// The instructions of each image, from its `FROM` on.
+/// Returns the instructions of each build stage, starting with its `FROM`.
 fn stages() -> Vec<Vec<Instruction>> {
     let mut stages: Vec<Vec<Instruction>> = Vec::new();
     for instruction in instructions() {
@@ -33,7 +33,7 @@ fn stages() -> Vec<Vec<Instruction>> {
     stages
 }
 
-/// What the image that is run says by a word.
+/// Returns the arguments of a keyword in the final stage.
 fn says(word: &str) -> Vec<String> {
     let last = stages().pop().expect("an image");
     last.into_iter().filter(|(name, _)| name == word).map(|(_, rest)| rest).collect()
@@ -45,7 +45,7 @@ fn pod() -> Value {
 }
 
 #[test]
-fn the_user_is_the_one_of_the_pods() {
+fn the_user_is_that_of_the_pods() {
     let context = &pod()["securityContext"];
     assert_eq!(says("USER"), [format!("{}:{}", context["runAsUser"], context["runAsGroup"])]);
 }
@@ -84,7 +84,7 @@ fn the_program_is_built_for_the_glibc_that_it_runs_with() {
 }
 
 #[test]
-fn what_it_is_built_from_is_in_the_checkout() {
+fn the_sources_of_the_image_are_in_the_checkout() {
     let root = folder().join("..");
     let build = instructions().into_iter().find(|(word, _)| word == "RUN").expect("something is built").1;
     let script = build.split(' ').next().expect("a program");
@@ -93,7 +93,7 @@ fn what_it_is_built_from_is_in_the_checkout() {
 }
 
 #[test]
-fn no_architecture_is_built_that_there_is_no_image_for() {
+fn refuses_an_architecture_without_an_image() {
     let ended = Command::new(file("build")).args(["riscv64", "/nowhere"]).output().expect("sh runs it");
     let said = String::from_utf8(ended.stderr).expect("text");
     assert_eq!(ended.status.code(), Some(64), "{said}");
@@ -101,11 +101,18 @@ fn no_architecture_is_built_that_there_is_no_image_for() {
 }
 
 #[test]
-fn the_title_and_the_licence_are_those_of_the_workspace() {
+fn the_labels_match_the_chart_and_the_workspace() {
     let labels = says("LABEL").join(" ");
     assert!(labels.contains(&format!("licenses=\"{}\"", env!("CARGO_PKG_LICENSE"))), "{labels}");
     let chart =
         fs::read_to_string(folder().join("chart/ordinance/Chart.yaml")).expect("the chart can be read");
     let chart: Value = serde_saphyr::from_str(&chart).expect("it is YAML");
     assert!(labels.contains(chart["description"].as_str().expect("a text")), "{labels}");
+}
+
+#[test]
+fn the_program_is_built_with_the_profile_that_the_benchmark_measures() {
+    let script = fs::read_to_string(file("build")).expect("the script can be read");
+    assert!(script.contains("cargo build --locked --profile dist "), "{script}");
+    assert!(script.contains("/dist/ordinance\" \"$file\""), "{script}");
 }

@@ -1,4 +1,4 @@
-//! What the parts of the manifest say of each other, and of the policy.
+//! Consistency of the manifest's parts with each other and with the policy.
 
 use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
 use serde_json::{Value, json};
@@ -16,20 +16,20 @@ fn container() -> Value {
     the("Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
 }
 
-/// The values of a member in a list, in their order.
+/// Returns the values of a member in a list, in order.
 fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a Value> {
     list.as_array().into_iter().flatten().map(|item| &item[member]).collect()
 }
 
 #[test]
-fn every_object_is_as_its_type_has_it() {
+fn every_object_matches_its_type() {
     for object in all() {
         check(&object).expect("the API server would take it");
     }
 }
 
 #[test]
-fn the_namespace_comes_first_and_has_everything_that_is_in_one() {
+fn the_namespace_comes_first_and_contains_every_namespaced_object() {
     let all = all();
     assert_eq!(all[0]["kind"], "Namespace");
     let elsewhere = |object: &&Value| {
@@ -56,7 +56,7 @@ fn every_selector_selects_the_pods() {
 }
 
 #[test]
-fn every_port_that_is_named_is_one_of_the_container() {
+fn every_named_port_exists_in_the_container() {
     let container = container();
     let ports: BTreeSet<&str> =
         each(&container["ports"], "name").into_iter().filter_map(Value::as_str).collect();
@@ -86,7 +86,7 @@ fn the_webhooks_call_the_service_by_its_port() {
 }
 
 #[test]
-fn the_webhooks_do_as_they_say() {
+fn the_webhooks_declare_side_effects_reinvocation_and_version() {
     for (kind, side_effects, reinvocation) in [
         ("MutatingWebhookConfiguration", "None", json!("IfNeeded")),
         ("ValidatingWebhookConfiguration", "NoneOnDryRun", Value::Null),
@@ -100,7 +100,7 @@ fn the_webhooks_do_as_they_say() {
 }
 
 #[test]
-fn own_and_system_namespaces_are_left_alone() {
+fn exempts_its_own_and_system_namespaces() {
     let own = the("Deployment")["metadata"]["namespace"].clone();
     let excluded = json!([{
         "key": "kubernetes.io/metadata.name",
@@ -117,14 +117,14 @@ fn own_and_system_namespaces_are_left_alone() {
 }
 
 #[test]
-fn what_is_mounted_is_there() {
+fn every_mounted_object_exists() {
     let pod = the("Deployment")["spec"]["template"]["spec"].clone();
     assert_eq!(each(&container()["volumeMounts"], "name"), each(&pod["volumes"], "name"));
     assert_eq!(pod["volumes"][0]["configMap"]["name"], the("ConfigMap")["metadata"]["name"]);
 }
 
 #[test]
-fn the_pods_may_read_what_the_policy_watches_and_nothing_else() {
+fn the_pods_may_read_the_watched_objects_and_nothing_else() {
     let watched: BTreeSet<(String, String)> =
         ordinance_policy::describe().watches.into_iter().map(|watch| (watch.group, watch.resource)).collect();
     let mut allowed = BTreeSet::new();
@@ -142,7 +142,7 @@ fn the_pods_may_read_what_the_policy_watches_and_nothing_else() {
 }
 
 #[test]
-fn the_pods_may_write_what_keeps_and_what_trusts_their_ca_and_nothing_else() {
+fn the_pods_may_write_their_ca_and_its_bundles_and_nothing_else() {
     let named = |rule: &Value| {
         assert_eq!(rule["verbs"], json!(["get", "patch"]));
         (rule["resources"].clone(), rule["resourceNames"].clone())
@@ -162,7 +162,7 @@ fn the_pods_may_write_what_keeps_and_what_trusts_their_ca_and_nothing_else() {
 }
 
 #[test]
-fn the_ca_is_for_the_service_and_kept_where_the_pods_may_write() {
+fn the_ca_is_for_the_service_and_in_a_writable_secret() {
     let text = the("ConfigMap")["data"]["ordinance.yaml"].as_str().expect("text").to_owned();
     let config: Value = serde_saphyr::from_str(&text).expect("it is YAML");
     let managed = &config["certificate"]["selfManaged"];
@@ -179,14 +179,14 @@ fn the_ca_is_for_the_service_and_kept_where_the_pods_may_write() {
 }
 
 #[test]
-fn nothing_is_refused_for_want_of_an_answer_before_a_replica_is_ready() {
+fn nothing_fails_closed_before_a_replica_is_ready() {
     for webhook in Webhook::all(&all()).expect("they can be read") {
         assert_eq!(webhook.installed_policy, FailurePolicy::Ignore, "{}", webhook.name);
     }
 }
 
 #[test]
-fn the_rights_are_those_of_the_pods() {
+fn the_role_bindings_name_the_service_account_of_the_pods() {
     let account = the("ServiceAccount");
     for (binding, role) in [("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")] {
         let binding = the(binding);
@@ -213,7 +213,7 @@ fn the_pods_are_restricted() {
 }
 
 #[test]
-fn no_rollout_and_no_drain_takes_the_last_replica() {
+fn rollouts_and_drains_keep_a_replica() {
     let deployment = the("Deployment");
     assert_eq!(deployment["spec"]["replicas"], 2);
     assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"], json!({"maxSurge": 1, "maxUnavailable": 0}));
@@ -221,7 +221,7 @@ fn no_rollout_and_no_drain_takes_the_last_replica() {
 }
 
 #[test]
-fn the_drivers_are_those_of_the_settings() {
+fn the_conditions_name_the_drivers_of_the_settings() {
     let schema: Value =
         serde_json::from_str(&ordinance_policy::describe().settings_schema).expect("the schema is JSON");
     let drivers: Vec<String> = serde_json::from_value(
@@ -235,7 +235,7 @@ fn the_drivers_are_those_of_the_settings() {
 }
 
 #[test]
-fn a_condition_that_does_not_parse_is_told() {
+fn reports_a_condition_that_does_not_parse() {
     let text =
         std::fs::read_to_string(ordinance_deploy::folder().join("ordinance.yaml")).expect("it can be read");
     let broken =

@@ -32,7 +32,7 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 }
 
 #[test]
-fn every_alert_says_how_bad_it_is_and_what_it_is() {
+fn every_alert_has_a_severity_and_a_description() {
     for alert in alerts() {
         assert!(["critical", "warning"].contains(&&*alert.severity), "{alert:?}");
         assert!(alert.r#for.ends_with('m') || alert.r#for.ends_with('h'), "{alert:?}");

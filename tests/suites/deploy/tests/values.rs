@@ -1,4 +1,4 @@
-//! The chart's values: documented, checked by a schema, and as the policy has them.
+//! The chart's values: all are documented, covered by the schema, and equal to the policy's defaults.
 
 use ordinance_deploy::folder;
 use serde_json::{Map, Value};
@@ -21,8 +21,8 @@ fn settings_schema() -> Value {
     serde_json::from_str(&ordinance_policy::describe().settings_schema).expect("the schema is JSON")
 }
 
-/// Every value by its path, down to what is no map, or an empty one. Of a webhook, whose fields are always the same, only
-/// the timeout.
+/// Collects every value with its path. Empty maps count as values. Webhooks all have the same fields, so only their
+/// timeout is collected.
 fn paths(values: &Value, prefix: &str, found: &mut Vec<(String, Value)>) {
     for (name, value) in values.as_object().unwrap_or(&Map::new()) {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -51,7 +51,7 @@ fn the_chart_has_the_version_of_the_program() {
 }
 
 #[test]
-fn the_defaults_and_the_sets_of_values_are_as_the_schema_has_them() {
+fn the_defaults_and_all_sets_of_values_match_the_schema() {
     let schema = schema();
     jsonschema::draft202012::meta::validate(&schema).expect("the schema is one");
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
@@ -59,7 +59,7 @@ fn the_defaults_and_the_sets_of_values_are_as_the_schema_has_them() {
     for entry in fs::read_dir(folder().join("chart/ordinance/ci")).expect("the folder can be read") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         let mut values = yaml(&format!("ci/{name}"));
-        // As Helm does: null takes a default away.
+        // Helm removes a default whose value is null.
         if let Some(context) = values.get_mut("podSecurityContext").and_then(Value::as_object_mut) {
             context.retain(|_, value| !value.is_null());
         }
@@ -80,7 +80,7 @@ fn an_unknown_value_is_refused() {
 }
 
 #[test]
-fn the_settings_are_those_of_the_policy() {
+fn the_schema_has_the_settings_of_the_policy() {
     let (ours, theirs) = (schema(), settings_schema());
     assert_eq!(ours["properties"]["policy"]["properties"], theirs["properties"]);
     assert_eq!(ours["properties"]["policy"]["additionalProperties"], false);
@@ -102,7 +102,7 @@ fn the_default_settings_are_those_of_the_policy() {
 }
 
 #[test]
-fn the_table_of_the_readme_has_every_value_with_its_default() {
+fn the_readme_lists_every_value_with_its_default() {
     let readme = file("README.md");
     let rows: Vec<Vec<&str>> = readme
         .lines()

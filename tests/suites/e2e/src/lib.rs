@@ -1,18 +1,18 @@
-//! What the end-to-end scenarios are played with: a cluster that they share, or one of their own.
+//! The harness of the end-to-end scenarios: the cluster that they share, clusters of their own, and a cluster with a node.
 //!
-//! `ORDINANCE_BINARY` names the program under test. With `ORDINANCE_E2E_KUBECONFIG` the scenarios are played on a cluster
-//! that exists already, with Ordinance installed; those that need one of their own are passed over, and that is said.
+//! `ORDINANCE_BINARY` names the program under test. With `ORDINANCE_E2E_KUBECONFIG` the scenarios run on an existing
+//! cluster with Ordinance installed; scenarios that need a cluster of their own are skipped and counted.
 
-mod beside;
-mod node;
-mod read;
-mod run;
-mod stage;
-mod workshop;
+mod clusters;
+mod extra_webhook;
+mod namespace;
+mod node_cluster;
+mod scenario;
+mod stored;
 
-pub use beside::{Beside, Word};
-pub use node::NodeStage;
-pub use read::{Place, mounts, variables};
-pub use run::{Scenario, run};
-pub use stage::{PATIENCE, Revision, Stage, apply, foreign_kinds, nfs_set, nfs_volume};
-pub use workshop::Workshop;
+pub use clusters::TestClusters;
+pub use extra_webhook::{ExtraWebhook, WebhookAnswer};
+pub use namespace::{Revision, STEP_TIMEOUT, TestNamespace, apply, foreign_kinds, nfs_set, nfs_volume};
+pub use node_cluster::NodeCluster;
+pub use scenario::{Scenario, run};
+pub use stored::{Placement, mounts, variables};

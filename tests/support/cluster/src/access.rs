@@ -1,4 +1,4 @@
-//! Ways to talk to a cluster, one that runs here or one that exists already.
+//! Access to a cluster that runs here, or to an existing one.
 
 use crate::kubectl::Kubectl;
 use anyhow::{Context, Result};
@@ -6,7 +6,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::path::{Path, PathBuf};
 
-/// kubectl and a client, with an administrator's rights.
+/// kubectl and a Kubernetes client with an administrator's rights.
 #[derive(Clone)]
 pub struct Access {
     kubeconfig: PathBuf,
@@ -17,13 +17,13 @@ pub struct Access {
 // === impl Access ===
 
 impl Access {
-    /// By a kubeconfig; nothing is asked yet.
+    /// Reads a kubeconfig. Sends no request yet.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file.
+    /// Returns an error if the file is invalid.
     pub async fn new(kubeconfig: &Path, kubectl: &Path) -> Result<Self> {
-        // Whoever links several crypto providers must have chosen one; a second choice changes nothing.
+        // A program that links several crypto providers must choose one. A second choice has no effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let file = Kubeconfig::read_from(kubeconfig).with_context(|| kubeconfig.display().to_string())?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
@@ -34,7 +34,7 @@ impl Access {
         })
     }
 
-    /// The file.
+    /// The path of the kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig

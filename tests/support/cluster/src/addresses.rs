@@ -1,25 +1,25 @@
 //! Loopback addresses that no other cluster on this machine uses.
 //!
-//! The cluster IP of a Service is a loopback address, so that the API server reaches what is bound to it without a
+//! The cluster IP of a Service is a loopback address, so that the API server reaches the process behind it without a
 //! kube-proxy.
 
 use anyhow::{Result, bail};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// The first address of 127.96.0.0/12, which is cut into blocks.
+/// The first address of 127.96.0.0/12, which is divided into blocks.
 const FIRST: u32 = u32::from_be_bytes([127, 96, 0, 0]);
 
-/// Addresses of a block: the lower half for Services, the upper one for the control plane.
+/// The number of addresses in a block: the lower half for Services, the upper half for the control plane.
 const BLOCK: u32 = 512;
 
-/// Blocks there are.
+/// The number of blocks.
 const BLOCKS: u32 = (1 << 20) / BLOCK;
 
-/// Who listens here, on the last address of a block, has the block.
+/// The port that claims a block: a process owns the block if it listens on this port of the block's last address.
 const CLAIM: u16 = 20_201;
 
-/// A block, for as long as this value lives.
+/// A block of addresses. Dropping the value frees it.
 #[derive(Debug)]
 pub struct Addresses {
     first: u32,
@@ -29,7 +29,7 @@ pub struct Addresses {
 // === impl Addresses ===
 
 impl Addresses {
-    /// Takes the first block that is free.
+    /// Claims the first free block.
     pub fn claim() -> Result<Self> {
         for block in 0..BLOCKS {
             let first = FIRST + block * BLOCK;
@@ -44,7 +44,7 @@ impl Addresses {
         bail!("port {CLAIM} is in use on every address of 127.96.0.0/12")
     }
 
-    /// Where cluster IPs come from.
+    /// The range of the cluster IPs, in CIDR notation.
     pub fn services(&self) -> String {
         format!("{}/24", Ipv4Addr::from(self.first))
     }
@@ -54,12 +54,13 @@ impl Addresses {
         Ipv4Addr::from(self.first + 1)
     }
 
-    /// Where the control plane listens.
+    /// The address that the control plane listens on.
     pub fn plane(&self) -> Ipv4Addr {
         Ipv4Addr::from(self.first + BLOCK / 2 + 1)
     }
 
-    /// An address of the control plane with a free port: nobody else binds to the address, so it stays free.
+    /// Returns an address of the control plane with a free port. No other process binds to the address, so the port
+    /// stays free.
     pub fn free(&self) -> Result<SocketAddr> {
         Ok(TcpListener::bind((self.plane(), 0))?.local_addr()?)
     }

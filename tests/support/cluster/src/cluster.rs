@@ -1,112 +1,127 @@
-//! A control plane that runs until it is dropped.
+//! A running control plane and everything that belongs to it.
 
 use crate::access::Access;
 use crate::addresses::Addresses;
+use crate::authority::Authority;
+use crate::control_plane::{ControlPlane, PlaneConfig};
+use crate::fake_kubelet::FakeKubelet;
 use crate::helm::Helm;
-use crate::keys::Authority;
 use crate::kubeconfig::Kubeconfig;
-use crate::plane::{Ground, Plane};
-use crate::pods::Player;
-use crate::site::Site;
+use crate::workspace::Workspace;
 use anyhow::Result;
 use ordinance_tools::{Tool, Tools};
 
-/// How to start a cluster.
+/// Options of a cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The common name of the certificate that the API server shows to webhooks; none without.
+    /// The common name of the client certificate that the API server shows to webhooks, or `None` for no certificate.
     pub webhook_client: Option<String>,
-    /// Flags for the API server beside the usual ones.
+    /// Additional flags of the API server.
     pub api_server: Vec<String>,
-    /// Flags for the controllers beside the usual ones.
+    /// Additional flags of the controller manager.
     pub controllers: Vec<String>,
-    /// What becomes of pods.
-    pub pods: Pods,
+    /// How pods become ready.
+    pub pods: PodMode,
 }
 
-/// What becomes of pods, on a control plane without a node.
+/// How pods become ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pods {
-    /// Each is said to run and to be ready as soon as its claims are bound. Nothing runs.
+pub enum PodMode {
+    /// Without a node: a pod is reported ready as soon as its claims are bound. Nothing runs.
     #[default]
-    Pretend,
-    /// They are left alone, as for a node that runs them.
-    Leave,
+    Fake,
+    /// With a node that runs them.
+    Node,
 }
 
-/// A control plane, which ends with this value.
+/// A control plane. Dropping it ends its processes and removes its files.
 pub struct Cluster {
-    _player: Option<Player>,
-    plane: Plane,
+    _fake_kubelet: Option<FakeKubelet>,
+    control_plane: ControlPlane,
     access: Access,
     kubeconfig: Kubeconfig,
     authority: Authority,
     _addresses: Addresses,
     tools: Tools,
-    site: Site,
+    workspace: Workspace,
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// Starts a control plane and waits until it is ready: about 4 s.
+    /// Starts a control plane and waits until it is ready, which takes about 4 s.
     ///
     /// # Errors
     ///
-    /// Which part did not start, with the end of its log.
+    /// Returns an error with the end of a log if a part did not start.
     pub async fn start(tools: &Tools, options: &Options) -> Result<Self> {
-        let (site, addresses) = (Site::new()?, Addresses::claim()?);
+        let (workspace, addresses) = (Workspace::new()?, Addresses::claim()?);
         let authority = Authority::new("ordinance-cluster")?;
-        let ground = Ground { site: &site, tools, addresses: &addresses, authority: &authority, options };
-        let (plane, access, kubeconfig) = Plane::start(&ground).await?;
-        let player = (options.pods == Pods::Pretend).then(|| Player::start(access.client()));
+        let config = PlaneConfig {
+            workspace: &workspace,
+            tools,
+            addresses: &addresses,
+            authority: &authority,
+            options,
+        };
+        let (control_plane, access, kubeconfig) = ControlPlane::start(&config).await?;
+        let fake_kubelet = (options.pods == PodMode::Fake).then(|| FakeKubelet::start(access.client()));
         let tools = tools.clone();
-        Ok(Self { _player: player, plane, access, kubeconfig, authority, _addresses: addresses, tools, site })
+        Ok(Self {
+            _fake_kubelet: fake_kubelet,
+            control_plane,
+            access,
+            kubeconfig,
+            authority,
+            _addresses: addresses,
+            tools,
+            workspace,
+        })
     }
 
-    /// Ways to talk to it.
+    /// Access as an administrator.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Where the API server is, to talk to it as somebody else.
+    /// The address and the CA of the API server, for kubeconfigs of other users.
     #[must_use]
     pub fn kubeconfig(&self) -> &Kubeconfig {
         &self.kubeconfig
     }
 
-    /// The authority that the API server and its clients trust.
+    /// The CA that the API server and its clients trust.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The parts, to stop and start them.
-    pub fn plane(&mut self) -> &mut Plane {
-        &mut self.plane
+    /// The processes of the control plane, to stop and start them.
+    pub fn control_plane(&mut self) -> &mut ControlPlane {
+        &mut self.control_plane
     }
 
-    /// Helm's client for it, if it is among the programs.
+    /// Helm for this cluster, if it is among the programs.
     #[must_use]
     pub fn helm(&self) -> Helm {
         Helm::new(self.tools.path(Tool::Helm), self.access.kubeconfig())
     }
 
-    /// The programs.
+    /// The programs that the cluster was started with.
     #[must_use]
     pub fn tools(&self) -> &Tools {
         &self.tools
     }
 
-    /// The folder of its files, logs among them.
+    /// The folder of the cluster's files and logs.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
-        self.site.folder()
+        self.workspace.folder()
     }
 
-    /// The ground for other processes that end with the cluster.
-    pub(crate) fn site(&self) -> &Site {
-        &self.site
+    /// The folder and the process group, for other processes that end with the cluster.
+    pub(crate) fn workspace(&self) -> &Workspace {
+        &self.workspace
     }
 }

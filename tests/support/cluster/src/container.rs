@@ -1,45 +1,45 @@
-//! The Deployment's container on this machine: its arguments, and the files that it mounts below a folder instead of
-//! below the root.
+//! Runs the Deployment's container as a process on this machine: returns its arguments, and writes the files that it
+//! mounts into the workspace.
 
 use crate::cluster::Cluster;
-use crate::site::Site;
+use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PodSpec, Secret, Volume};
 use kube::{Api, Client};
 use std::collections::BTreeMap;
 
-/// A folder of the container, and what is in it.
-struct Mounted {
+/// A mounted folder and its files.
+struct MountedFolder {
     path: String,
     files: BTreeMap<String, String>,
 }
 
-/// The arguments of the Deployment's only container after `serve`.
+/// Returns the arguments after `serve` of the Deployment's only container.
 pub async fn arguments(cluster: &Cluster, deployment: &Deployment) -> Result<Vec<String>> {
     let pod = deployment.spec.template.spec.as_ref().context("a Deployment without pods")?;
     let namespace = deployment.metadata.namespace.as_deref().context("a Deployment without a namespace")?;
     let mounted = mounted(cluster.access().client(), namespace, pod).await?;
-    write(cluster.site(), &mounted)?;
+    write(cluster.workspace(), &mounted)?;
     let arguments = pod.containers.first().and_then(|container| container.args.as_deref());
     let (first, rest) = arguments.and_then(<[_]>::split_first).context("a container without arguments")?;
     ensure!(first == "serve", "the container does not serve: {first}");
-    Ok(rest.iter().map(|argument| below(cluster.site(), &mounted, argument)).collect())
+    Ok(rest.iter().map(|argument| relocate(cluster.workspace(), &mounted, argument)).collect())
 }
 
-/// What the pod's first container mounts.
-async fn mounted(client: Client, namespace: &str, pod: &PodSpec) -> Result<Vec<Mounted>> {
+/// Returns the folders that the pod's first container mounts.
+async fn mounted(client: Client, namespace: &str, pod: &PodSpec) -> Result<Vec<MountedFolder>> {
     let mut mounted = Vec::new();
     let container = pod.containers.first().context("a pod without containers")?;
     for mount in container.volume_mounts.iter().flatten() {
         let volume = pod.volumes.iter().flatten().find(|volume| volume.name == mount.name);
         let files = files(client.clone(), namespace, volume.context("a mount without a volume")?).await?;
-        mounted.push(Mounted { path: mount.mount_path.clone(), files });
+        mounted.push(MountedFolder { path: mount.mount_path.clone(), files });
     }
     Ok(mounted)
 }
 
-/// The files of a volume.
+/// Returns the files of a ConfigMap or Secret volume.
 async fn files(client: Client, namespace: &str, volume: &Volume) -> Result<BTreeMap<String, String>> {
     if let Some(name) = volume.config_map.as_ref().map(|source| &source.name) {
         let maps: Api<ConfigMap> = Api::namespaced(client, namespace);
@@ -53,19 +53,19 @@ async fn files(client: Client, namespace: &str, volume: &Volume) -> Result<BTree
     data.into_iter().map(|(file, text)| Ok((file, String::from_utf8(text.0)?))).collect()
 }
 
-fn write(site: &Site, mounted: &[Mounted]) -> Result<()> {
-    for Mounted { path, files } in mounted {
+fn write(workspace: &Workspace, mounted: &[MountedFolder]) -> Result<()> {
+    for MountedFolder { path, files } in mounted {
         for (file, text) in files {
             let path = format!("{}/{file}", path.trim_start_matches('/'));
-            site.write(&path, &below(site, mounted, text))?;
+            workspace.write(&path, &relocate(workspace, mounted, text))?;
         }
     }
     Ok(())
 }
 
-/// A text with the folders of the container below that of the site.
-fn below(site: &Site, mounted: &[Mounted], text: &str) -> String {
-    mounted.iter().fold(text.to_owned(), |text, Mounted { path, .. }| {
-        text.replace(path.as_str(), &site.path(path.trim_start_matches('/')).display().to_string())
+/// Replaces the container's mount paths in a text by their folders in the workspace.
+fn relocate(workspace: &Workspace, mounted: &[MountedFolder], text: &str) -> String {
+    mounted.iter().fold(text.to_owned(), |text, MountedFolder { path, .. }| {
+        text.replace(path.as_str(), &workspace.path(path.trim_start_matches('/')).display().to_string())
     })
 }

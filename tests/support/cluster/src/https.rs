@@ -1,6 +1,6 @@
-//! A small HTTPS server, for what stands beside Ordinance or in front of it.
+//! A small HTTPS server for webhooks and proxies of the tests.
 
-use crate::keys::Pair;
+use crate::authority::PemPair;
 use anyhow::{Context, Error, Result};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -17,35 +17,35 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// A listener that answers whole requests. It ends with this value, and so do its connections.
+/// A listener that answers whole requests. Dropping it closes its connections too.
 #[derive(Debug)]
 pub struct Https {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-/// Gives the answer to a request.
-pub trait Answer: Send + Sync + 'static {
-    /// The answer; at an error the connection is closed without one.
-    fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>>> + Send;
+/// Answers requests.
+pub trait Respond: Send + Sync + 'static {
+    /// Returns the response. On an error the server closes the connection without a response.
+    fn respond(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>>> + Send;
 }
 
 // === impl Https ===
 
 impl Https {
-    /// Listens on an address, with a certificate.
+    /// Listens on an address with a certificate.
     ///
     /// # Errors
     ///
-    /// Why it can't listen there, or what is wrong with the certificate.
-    pub async fn bind(address: SocketAddr, pair: &Pair, answer: impl Answer) -> Result<Self> {
+    /// Returns an error if it can't listen there, or if the certificate is invalid.
+    pub async fn bind(address: SocketAddr, pair: &PemPair, service: impl Respond) -> Result<Self> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
         let (address, acceptor) = (listener.local_addr()?, TlsAcceptor::from(Arc::new(config(pair)?)));
-        Ok(Self { address, task: tokio::spawn(accept(listener, acceptor, Arc::new(answer))) })
+        Ok(Self { address, task: tokio::spawn(accept(listener, acceptor, Arc::new(service))) })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -58,7 +58,7 @@ impl Drop for Https {
     }
 }
 
-fn config(pair: &Pair) -> Result<ServerConfig> {
+fn config(pair: &PemPair) -> Result<ServerConfig> {
     let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -66,23 +66,23 @@ fn config(pair: &Pair) -> Result<ServerConfig> {
     Ok(config.with_no_client_auth().with_single_cert(vec![certificate], key)?)
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, answer: Arc<impl Answer>) {
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, service: Arc<impl Respond>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        connections.spawn(connection(stream, acceptor.clone(), Arc::clone(&answer)));
+        connections.spawn(connection(stream, acceptor.clone(), Arc::clone(&service)));
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, answer: Arc<impl Answer>) {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, service: Arc<impl Respond>) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let service =
-        service_fn(async |request| Ok::<_, Error>(respond(request, &*answer).await?.map(Full::new)));
-    // A client may leave at any time.
+        service_fn(async |request| Ok::<_, Error>(buffered(request, &*service).await?.map(Full::new)));
+    // A client may close the connection at any time.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn respond(request: Request<Incoming>, answer: &impl Answer) -> Result<Response<Bytes>> {
+async fn buffered(request: Request<Incoming>, service: &impl Respond) -> Result<Response<Bytes>> {
     let (head, body) = request.into_parts();
-    answer.answer(Request::from_parts(head, body.collect().await?.to_bytes())).await
+    service.respond(Request::from_parts(head, body.collect().await?.to_bytes())).await
 }

@@ -1,13 +1,13 @@
-//! Kubeconfig files: where an API server is, and as whom to ask it.
+//! Kubeconfig files: the address of an API server, and the credentials to use.
 
-use crate::keys::Pair;
+use crate::authority::PemPair;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// Where an API server is.
+/// The URL and the CA of an API server.
 #[derive(Clone, Debug)]
 pub struct Kubeconfig {
     server: String,
@@ -17,34 +17,34 @@ pub struct Kubeconfig {
 // === impl Kubeconfig ===
 
 impl Kubeconfig {
-    /// For a server, by its URL, whose certificate an authority signed.
+    /// Describes a server by its URL and by the CA that signed its certificate.
     #[must_use]
     pub fn new(server: String, authority: &str) -> Self {
         Self { server, authority: authority.to_owned() }
     }
 
-    /// The same API server by another address, which leads there.
+    /// The same API server at another address, e.g. of a proxy.
     #[must_use]
     pub fn by(&self, address: SocketAddr) -> Self {
         Self::new(format!("https://{address}"), &self.authority)
     }
 
-    /// Its address.
+    /// The server's address.
     ///
     /// # Errors
     ///
-    /// That it is named otherwise.
+    /// Returns an error if the URL has a host name instead of an address.
     pub fn address(&self) -> Result<SocketAddr> {
         Ok(self.server.trim_start_matches("https://").parse()?)
     }
 
-    /// The file's text, for whoever has a client certificate.
+    /// Returns the file's text for a client certificate.
     #[must_use]
-    pub fn with_pair(&self, pair: &Pair) -> String {
+    pub fn with_pair(&self, pair: &PemPair) -> String {
         self.text(client_certificate(pair))
     }
 
-    /// The file's text, for a service account's token.
+    /// Returns the file's text for a service account's token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> String {
         self.text(json!({ "token": token }))
@@ -62,19 +62,19 @@ impl Kubeconfig {
     }
 }
 
-/// The certificate that the API server shows to webhooks behind a Service.
-pub fn for_webhooks(pair: &Pair) -> String {
+/// Returns the kubeconfig of the client certificate that the API server shows to webhooks behind a Service.
+pub fn for_webhooks(pair: &PemPair) -> String {
     config(json!([{ "name": "*.svc", "user": client_certificate(pair) }]), json!([]))
 }
 
-fn client_certificate(pair: &Pair) -> Value {
+fn client_certificate(pair: &PemPair) -> Value {
     json!({
         "client-certificate-data": STANDARD.encode(&pair.certificate),
         "client-key-data": STANDARD.encode(&pair.key),
     })
 }
 
-/// JSON, which is YAML too.
+/// Returns a kubeconfig as JSON, which is also YAML.
 fn config(users: Value, clusters: Value) -> String {
     json!({
         "apiVersion": "v1",

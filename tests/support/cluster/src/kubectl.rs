@@ -1,11 +1,11 @@
-//! kubectl, as a person calls it.
+//! Calls of kubectl, as a user makes them.
 
-use crate::program::{Ran, client};
+use crate::client_command::{CommandOutput, client_command};
 use anyhow::{Context, Result};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The program, and the cluster that it talks to.
+/// The kubectl program, with the kubeconfig that it uses.
 #[derive(Clone, Debug)]
 pub struct Kubectl {
     program: PathBuf,
@@ -15,49 +15,52 @@ pub struct Kubectl {
 // === impl Kubectl ===
 
 impl Kubectl {
-    /// A program that talks to one cluster.
+    /// Returns kubectl for one cluster.
     #[must_use]
     pub fn new(program: &Path, kubeconfig: &Path) -> Self {
         Self { program: program.to_path_buf(), kubeconfig: kubeconfig.to_path_buf() }
     }
 
-    /// Calls it, and returns what it said, whether it failed or not.
+    /// Runs kubectl and returns its output, whether or not it fails.
     ///
     /// # Errors
     ///
-    /// That it can't be started, or did not end within two minutes.
-    pub async fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Ran> {
-        self.feed(arguments, "").await
+    /// Returns an error if kubectl can't be started, or does not end within two minutes.
+    pub async fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<CommandOutput> {
+        self.run_with_input(arguments, "").await
     }
 
-    /// Calls it with something on its standard input.
+    /// Runs kubectl with a standard input.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
-    pub async fn feed<A: AsRef<OsStr>>(
+    /// Returns the same errors as [`run`](Self::run).
+    pub async fn run_with_input<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
         input: &str,
-    ) -> Result<Ran> {
-        client(&self.program, &self.kubeconfig).call(arguments, input).await
+    ) -> Result<CommandOutput> {
+        client_command(&self.program, &self.kubeconfig).run(arguments, input).await
     }
 
-    /// Calls it with arguments in one line, and returns what it printed.
+    /// Runs kubectl with arguments that are separated by spaces, and returns its standard output.
     ///
     /// # Errors
     ///
-    /// That it failed, and what it said.
+    /// Returns an error with kubectl's output if it failed.
     pub async fn ok(&self, line: &str) -> Result<String> {
         self.run(line.split_whitespace()).await?.ok().with_context(|| format!("kubectl {line}"))
     }
 
-    /// `kubectl apply` of manifests.
+    /// Runs `kubectl apply` with manifests.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
-    pub async fn apply(&self, manifests: &str) -> Result<Ran> {
-        self.feed(["apply", "--filename=-"], manifests).await
+    /// Returns the same errors as [`run`](Self::run).
+    pub async fn apply(&self, manifests: &str) -> Result<CommandOutput> {
+        self.run_with_input(["apply", "--filename=-"], manifests).await
     }
 }

@@ -1,55 +1,55 @@
 //! A real control plane on loopback addresses: etcd, kube-apiserver and kube-controller-manager, with Ordinance behind
-//! a Service of it, as an operator installs it.
+//! a Service, installed as an operator installs it.
 //!
-//! Everything ends with the process that started it, however that ends. Nothing listens beyond the loopback interface,
-//! and several clusters can run at the same time.
+//! Everything ends with the process that started it, even if that process is killed. Nothing listens outside the
+//! loopback interface, and several clusters can run at the same time.
 
 mod access;
 mod addresses;
+mod authority;
+mod client_command;
 mod cluster;
-mod component;
 mod container;
-mod group;
+mod control_plane;
+mod fake_kubelet;
 mod helm;
 mod https;
-mod keys;
 mod kubeconfig;
 mod kubectl;
+mod managed_process;
 mod manifest;
 mod node;
 mod ordinance;
-mod plane;
-mod pods;
-mod program;
+mod process_group;
 mod recorder;
 mod recording;
 mod redaction;
 mod replica;
+mod service_proxy;
 mod shell;
-mod site;
-mod splitter;
 mod supervisor;
 mod wait;
+mod workspace;
 
 pub use access::Access;
-pub use cluster::{Cluster, Options, Pods};
-pub use component::Component;
+pub use authority::{Authority, PemPair};
+pub use client_command::CommandOutput;
+pub use cluster::{Cluster, Options, PodMode};
+pub use control_plane::{ControlPlane, ControlPlanePart};
 pub use helm::Helm;
-pub use https::{Answer, Https};
-pub use keys::{Authority, Pair};
+pub use https::{Https, Respond};
 pub use kubeconfig::Kubeconfig;
 pub use kubectl::Kubectl;
+pub use managed_process::ManagedProcess;
 pub use manifest::Manifest;
-pub use node::enclosure::Enclosure;
-pub use node::first::first;
+pub use node::init::run_as_init;
+pub use node::namespaces::LinuxNamespaces;
 pub use node::{NAME as NODE, Node};
-pub use ordinance::{Installation, Ordinance, Start};
+pub use ordinance::{Installation, Ordinance, StartMode};
 pub use ordinance_tools::{Tool, Tools};
-pub use plane::{Part, Plane};
-pub use program::Ran;
 pub use recording::Recording;
 pub use replica::Replica;
+pub use service_proxy::ServiceProxy;
 pub use shell::Shell;
-pub use splitter::Splitter;
-pub use supervisor::{Attention, supervise};
+pub use supervisor::{StopCondition, supervise};
 pub use wait::until;

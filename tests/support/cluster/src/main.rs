@@ -1,20 +1,20 @@
-//! A cluster in the background. `cargo xtask cluster up` starts this, and `down` ends it.
+//! A cluster in the background: `cargo xtask cluster up` starts this program, and `down` stops it.
 
 use anyhow::Result;
 use clap::Parser;
-use ordinance_cluster::Attention;
+use ordinance_cluster::StopCondition;
 use std::path::PathBuf;
 
-/// Runs a control plane with Ordinance behind it until SIGTERM.
+/// Run a control plane with Ordinance behind it until SIGTERM.
 #[derive(Parser)]
 struct Arguments {
-    /// The program `ordinance`.
+    /// The `ordinance` program.
     #[arg(long)]
     binary: PathBuf,
-    /// Where to write what it is and where.
+    /// The folder for the state file and the lock.
     #[arg(long)]
     folder: PathBuf,
-    /// End with standard input, too.
+    /// Stop at the end of standard input, too.
     #[arg(long)]
     attended: bool,
 }
@@ -22,6 +22,6 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let attention = if arguments.attended { Attention::UntilInputEnds } else { Attention::None };
-    ordinance_cluster::supervise(&arguments.binary, &arguments.folder, attention).await
+    let condition = if arguments.attended { StopCondition::InputEnds } else { StopCondition::Signal };
+    ordinance_cluster::supervise(&arguments.binary, &arguments.folder, condition).await
 }

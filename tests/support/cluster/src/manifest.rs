@@ -1,4 +1,5 @@
-//! The manifest that an operator applies, taken apart: the webhook configurations need an authority to trust.
+//! The manifest that an operator applies, split into its parts: webhook configurations need a CA bundle before they are
+//! applied.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -8,20 +9,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Objects, as `kubectl apply --filename` would send them.
+/// The objects that `kubectl apply --filename` would send.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     objects: Vec<Value>,
 }
 
-/// The Service that the webhook configurations name.
+/// The Service that the webhook configurations refer to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Its namespace.
+    /// Its namespace, e.g. `ordinance-system`.
     pub namespace: String,
-    /// Its name.
+    /// Its name, e.g. `ordinance`.
     pub name: String,
-    /// The port that the API server calls.
+    /// The port that the API server calls; 443 by default.
     pub port: u16,
 }
 
@@ -32,56 +33,56 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Returns an error if the file can't be read or parsed.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
-    /// Reads YAML documents.
+    /// Parses YAML documents.
     ///
     /// # Errors
     ///
-    /// What is wrong with them.
+    /// Returns an error if they are invalid.
     pub fn parse(text: &str) -> Result<Self> {
         let objects: Vec<Value> = serde_saphyr::from_multiple(text)?;
         Ok(Self { objects: objects.into_iter().filter(Value::is_object).collect() })
     }
 
-    /// Everything, as one `List`.
+    /// Returns all objects as one `List`.
     #[must_use]
     pub fn whole(&self) -> String {
         list(self.objects.clone())
     }
 
-    /// The webhook configurations, as one `List`, as they stand.
+    /// Returns the unchanged webhook configurations as one `List`.
     #[must_use]
     pub fn own_webhooks(&self) -> String {
         list(self.objects.iter().filter(|object| configures_webhooks(object)).cloned().collect())
     }
 
-    /// All but the webhook configurations, as one `List`.
+    /// Returns all objects but the webhook configurations as one `List`.
     #[must_use]
     pub fn without_webhooks(&self) -> String {
         list(self.objects.iter().filter(|object| !configures_webhooks(object)).cloned().collect())
     }
 
-    /// The webhook configurations, as one `List`, as they are with a certificate of somebody else's: the authority is filled
-    /// in, and failure policies are what they are meant to become.
+    /// Returns the webhook configurations as one `List`, as they are with an external certificate: with a CA bundle,
+    /// and with the intended failure policies.
     #[must_use]
     pub fn webhooks(&self, authority: &str) -> String {
         let configurations = self.objects.iter().filter(|object| configures_webhooks(object));
         list(configurations.map(|configuration| trusting(configuration, authority)).collect())
     }
 
-    /// The Service that the webhooks are behind.
+    /// Returns the Service of the webhooks.
     ///
     /// # Errors
     ///
-    /// That no webhook names one.
+    /// Returns an error if the manifest has no webhook with a Service.
     pub fn service(&self) -> Result<Service> {
         let configuration = self.objects.iter().find(|object| configures_webhooks(object));
-        let configuration = configuration.context("the manifest configures no webhook")?;
+        let configuration = configuration.context("the manifest has no webhook configuration")?;
         let service = &configuration["webhooks"][0]["clientConfig"]["service"];
         Ok(Service {
             namespace: service["namespace"].as_str().context("a webhook without a Service")?.to_owned(),
@@ -90,11 +91,11 @@ impl Manifest {
         })
     }
 
-    /// The Deployment of the replicas.
+    /// Returns the Deployment of the replicas.
     ///
     /// # Errors
     ///
-    /// That there is none, or what is wrong with it.
+    /// Returns an error if it is missing or invalid.
     pub fn deployment(&self) -> Result<Deployment> {
         let deployment = self.objects.iter().find(|object| object["kind"] == "Deployment");
         Ok(Deployment::deserialize(deployment.context("the manifest has no Deployment")?)?)
@@ -119,7 +120,7 @@ fn trusting(configuration: &Value, authority: &str) -> Value {
     configuration
 }
 
-/// Takes away what says what failure policies become, and returns it.
+/// Removes the annotation with the intended failure policies, and returns it as JSON.
 fn intended(configuration: &mut Value) -> Value {
     let annotations = configuration.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
     let intended = annotations.and_then(|annotations| annotations.remove("ordinance.dev/failure-policies"));
@@ -150,7 +151,7 @@ webhooks:
 ";
 
     #[test]
-    fn only_the_authority_is_filled_in() -> Result<()> {
+    fn adds_only_the_ca_bundle() -> Result<()> {
         let webhooks: Value = serde_json::from_str(&Manifest::parse(MANIFEST)?.webhooks("pem"))?;
         let client = &webhooks["items"][0]["webhooks"][0]["clientConfig"];
         let service =
@@ -160,7 +161,7 @@ webhooks:
     }
 
     #[test]
-    fn the_service_is_the_one_that_the_webhooks_name() -> Result<()> {
+    fn finds_the_service_of_the_webhooks() -> Result<()> {
         let service = Manifest::parse(MANIFEST)?.service()?;
         let named = |name: &str| name.to_owned();
         let expected = Service { namespace: named("ordinance-system"), name: named("ordinance"), port: 443 };

@@ -1,23 +1,23 @@
-//! A real node beside the control plane: a kubelet, a scheduler and containerd, whose pods really run.
+//! A real node for the control plane: a kubelet, a scheduler and containerd, whose pods really run.
 //!
-//! It lives in namespaces of its own, and so does the control plane that it is a node of: an [`Enclosure`] makes them and
-//! runs this program again inside. There it is a cluster like any other, whose pods have addresses that exist only there.
+//! The node and its control plane live in Linux namespaces of their own: [`LinuxNamespaces`] makes them and runs this
+//! program again inside. There it is a cluster like any other, and the addresses of its pods exist only there.
 //!
-//! [`Enclosure`]: enclosure::Enclosure
+//! [`LinuxNamespaces`]: namespaces::LinuxNamespaces
 
 pub(crate) mod cgroups;
-pub(crate) mod enclosure;
-pub(crate) mod first;
+pub(crate) mod configuration;
 pub(crate) mod image;
-pub(crate) mod settings;
+pub(crate) mod init;
+pub(crate) mod namespaces;
 
-use crate::cluster::{Cluster, Options, Pods};
-use crate::component::Component;
+use crate::cluster::{Cluster, Options, PodMode};
+use crate::managed_process::ManagedProcess;
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
-use enclosure::Inside;
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
+use namespaces::NodeContext;
 use ordinance_tools::Tool;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -28,47 +28,49 @@ use std::time::Duration;
 /// The node's name.
 pub const NAME: &str = "node-a";
 
-/// The node's address: the kubelet takes no loopback address.
+/// The node's address. The kubelet accepts no loopback address.
 pub(crate) const ADDRESS: &str = "10.99.0.1";
 
-/// Where the node has its files: seen inside only, and short, since a socket's path may not be long.
+/// The folder of the node's files. It exists only inside the namespaces, and is short because a socket's path must be
+/// short.
 pub(crate) const FOLDER: &str = "/run/ordinance";
 
-/// The folder in it of the directories that play what servers export.
+/// The subfolder with the directories that stand for NFS exports.
 pub(crate) const EXPORTS: &str = "exports";
 
-/// How long the node may take to become ready: 4 s on an idle machine.
+/// How long the node may take to become ready. It takes 4 s on an idle machine.
 const READY: Duration = Duration::from_secs(90);
 
-/// A node, which ends with this value.
+/// A running node. Dropping it kills its processes.
 #[derive(Debug)]
 pub struct Node {
-    kubelet: Component,
-    _scheduler: Component,
-    containerd: Component,
+    kubelet: ManagedProcess,
+    _scheduler: ManagedProcess,
+    containerd: ManagedProcess,
 }
 
 // === impl Node ===
 
 impl Node {
-    /// How a control plane with a node is started.
+    /// Returns the options of a control plane with a node.
     #[must_use]
     pub fn options() -> Options {
-        // The node's name is none that anybody resolves.
+        // No DNS server knows the node's name.
         let by_address = "--kubelet-preferred-address-types=InternalIP".to_owned();
-        Options { pods: Pods::Leave, api_server: vec![by_address], ..Options::default() }
+        Options { pods: PodMode::Node, api_server: vec![by_address], ..Options::default() }
     }
 
-    /// Starts a node of a cluster, both in an enclosure, and waits until it is ready.
+    /// Starts the node of a cluster and waits until it is ready. Both must be inside [`LinuxNamespaces`].
     ///
     /// # Errors
     ///
-    /// Which part did not start, with the end of its log.
+    /// Returns an error with the end of a log if a part did not start.
     pub async fn start(cluster: &Cluster) -> Result<Self> {
-        let inside = Inside::here().context("a node runs in an enclosure only")?;
+        let inside = NodeContext::from_env().context("a node runs only inside LinuxNamespaces")?;
         let mut containerd = containerd(cluster)?;
         images(cluster, &mut containerd).await?;
-        // Else the Node authorizer, a few milliseconds behind, refuses a pod's claim now and then: 8 s lost.
+        // Without it the Node authorizer, whose view lags by some milliseconds, sometimes refuses a pod's claim, which
+        // costs 8 s.
         let allow = "create clusterrolebinding nodes --clusterrole=system:node --group=system:nodes";
         cluster.access().kubectl().ok(allow).await?;
         let scheduler = scheduler(cluster)?;
@@ -78,11 +80,11 @@ impl Node {
         Ok(node)
     }
 
-    /// A directory that plays what a server exports at a path, with a mode; made if it is not there.
+    /// Creates the directory that stands for an export of a server, if it does not exist, and sets its mode.
     ///
     /// # Errors
     ///
-    /// Why it can't be made.
+    /// Returns an error if it can't be created.
     pub fn export(&self, server: &str, path: &str, mode: u32) -> Result<PathBuf> {
         let folder = Path::new(FOLDER).join(EXPORTS).join(server).join(path.trim_start_matches('/'));
         std::fs::create_dir_all(&folder)?;
@@ -90,7 +92,7 @@ impl Node {
         Ok(folder)
     }
 
-    /// The last lines of what kubelet and containerd said.
+    /// The last log lines of kubelet and containerd.
     #[must_use]
     pub fn tail(&self) -> String {
         format!("kubelet:\n{}\ncontainerd:\n{}", self.kubelet.tail(), self.containerd.tail())
@@ -102,12 +104,12 @@ impl Node {
         let ready = until("the node to be ready", READY, async || {
             self.kubelet.check()?;
             self.containerd.check()?;
-            // Without the account of their namespace pods are refused.
+            // Pods are refused until their namespace has its service account.
             let account = accounts.get_opt("default").await?;
             Ok(nodes.get_opt(NAME).await?.filter(is_ready).and(account))
         });
         let ready = ready.await.map(|_| ());
-        ready.with_context(|| format!("the logs end so, {}", self.tail()))
+        ready.with_context(|| format!("the end of the logs, {}", self.tail()))
     }
 }
 
@@ -118,18 +120,20 @@ fn is_ready(node: &core::Node) -> bool {
 
 // === The node's parts ===
 
-fn containerd(cluster: &Cluster) -> Result<Component> {
+fn containerd(cluster: &Cluster) -> Result<ManagedProcess> {
     let plugins = [Tool::HostLocal, Tool::Loopback, Tool::Ptp].map(|plugin| cluster.tools().path(plugin));
     let plugins: BTreeSet<&Path> = plugins.into_iter().filter_map(Path::parent).collect();
-    cluster.site().write("cni/10-pods.conflist", &settings::pod_network())?;
-    let file = cluster.site().write("containerd.toml", &settings::containerd(&plugins, cluster.folder()))?;
+    cluster.workspace().write("cni/10-pods.conflist", &configuration::pod_network())?;
+    let file = cluster
+        .workspace()
+        .write("containerd.toml", &configuration::containerd(&plugins, cluster.folder()))?;
     let mut containerd = Command::new(cluster.tools().path(Tool::Containerd));
     containerd.arg("--config").arg(file).env("PATH", cluster.tools().search_path());
-    Component::start("containerd", containerd, cluster.site())
+    ManagedProcess::start("containerd", containerd, cluster.workspace())
 }
 
-/// Hands containerd the images that pods are made of: no registry is asked.
-async fn images(cluster: &Cluster, containerd: &mut Component) -> Result<()> {
+/// Imports the images of the test pods into containerd, so that no registry is needed.
+async fn images(cluster: &Cluster, containerd: &mut ManagedProcess) -> Result<()> {
     let archive = cluster.folder().join("images.tar");
     image::archive(cluster.tools().path(Tool::Busybox), &archive)?;
     until("containerd", READY, async || {
@@ -140,7 +144,7 @@ async fn images(cluster: &Cluster, containerd: &mut Component) -> Result<()> {
     let import = ctr(cluster).args(["--namespace=k8s.io", "images", "import"]).arg(archive).status()?;
     ensure!(
         import.success(),
-        "ctr can't import the images; containerd's log ends so:\n{}",
+        "ctr can't import the images; the end of containerd's log:\n{}",
         containerd.tail()
     );
     Ok(())
@@ -148,31 +152,31 @@ async fn images(cluster: &Cluster, containerd: &mut Component) -> Result<()> {
 
 fn ctr(cluster: &Cluster) -> Command {
     let mut ctr = Command::new(cluster.tools().path(Tool::Ctr));
-    ctr.args(["--address", settings::SOCKET]);
+    ctr.args(["--address", configuration::SOCKET]);
     ctr.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     ctr
 }
 
-fn scheduler(cluster: &Cluster) -> Result<Component> {
+fn scheduler(cluster: &Cluster) -> Result<ManagedProcess> {
     let kubeconfig = kubeconfig(cluster, "system:kube-scheduler", None)?;
     let mut scheduler = Command::new(cluster.tools().path(Tool::Scheduler));
     scheduler.arg("--kubeconfig").arg(kubeconfig).args(["--leader-elect=false", "--secure-port=0"]);
-    Component::start("kube-scheduler", scheduler, cluster.site())
+    ManagedProcess::start("kube-scheduler", scheduler, cluster.workspace())
 }
 
-fn kubelet(cluster: &Cluster, inside: &Inside) -> Result<Component> {
+fn kubelet(cluster: &Cluster, inside: &NodeContext) -> Result<ManagedProcess> {
     let kubeconfig = kubeconfig(cluster, &format!("system:node:{NAME}"), Some("system:nodes"))?;
-    let file = cluster.site().write("kubelet.json", &settings::kubelet(inside.cgroup()))?;
+    let file = cluster.workspace().write("kubelet.json", &configuration::kubelet(inside.cgroup()))?;
     let mut kubelet = Command::new(cluster.tools().path(Tool::Kubelet));
     kubelet.arg("--kubeconfig").arg(kubeconfig).arg("--config").arg(file);
     kubelet.arg(format!("--hostname-override={NAME}")).arg(format!("--node-ip={ADDRESS}"));
     kubelet.arg("--cert-dir").arg(cluster.folder().join("kubelet"));
-    Component::start("kubelet", kubelet, cluster.site())
+    ManagedProcess::start("kubelet", kubelet, cluster.workspace())
 }
 
-/// A kubeconfig file for a part of the node.
+/// Writes a kubeconfig for a part of the node.
 fn kubeconfig(cluster: &Cluster, user: &str, group: Option<&str>) -> Result<PathBuf> {
     let pair = cluster.authority().client(user, group)?;
     let name = user.rsplit(':').next().unwrap_or(user);
-    cluster.site().write(&format!("{name}.kubeconfig"), &cluster.kubeconfig().with_pair(&pair))
+    cluster.workspace().write(&format!("{name}.kubeconfig"), &cluster.kubeconfig().with_pair(&pair))
 }

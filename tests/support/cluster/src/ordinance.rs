@@ -1,13 +1,13 @@
-//! Ordinance as it is installed: its manifest, some replicas behind the Service's address, and the webhooks.
+//! An installed Ordinance: its manifest, replicas behind the Service's address, and the webhooks.
 
 use crate::access::Access;
+use crate::authority::PemPair;
 use crate::cluster::Cluster;
 use crate::container;
-use crate::keys::Pair;
 use crate::manifest::{Manifest, Service};
 use crate::recording::Recording;
 use crate::replica::Replica;
-use crate::splitter::Splitter;
+use crate::service_proxy::ServiceProxy;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
@@ -15,47 +15,48 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The manifest of a checkout.
+/// The manifest of the checkout.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/ordinance.yaml");
 
-/// How long the service account's token lasts: longer than anybody keeps a cluster up. In a pod it would be renewed.
+/// The lifetime of the service account's token: longer than any cluster of a test or a person. In a pod the kubelet
+/// would renew it.
 const TOKEN: &str = "8760h";
 
-/// The flag that names whose rights a replica has.
+/// The flag for a replica's kubeconfig, which determines its rights.
 const KUBECONFIG: &str = "--kubeconfig=";
 
-/// How to install it.
+/// Options of an installation.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// The program `ordinance`.
+    /// The `ordinance` program.
     pub binary: PathBuf,
-    /// What is applied.
+    /// The manifest to apply.
     pub manifest: Manifest,
-    /// How many processes there are.
+    /// The number of processes.
     pub replicas: usize,
-    /// What they are started with.
-    pub start: Start,
-    /// Flags for `ordinance serve` beside those.
+    /// The flags that each process is started with.
+    pub start: StartMode,
+    /// Additional flags of `ordinance serve`.
     pub arguments: Vec<String>,
-    /// Where every review is kept that a replica is sent.
+    /// Where to store every review that a replica receives, if anywhere.
     pub recording: Option<Arc<Recording>>,
 }
 
-/// What replicas are started with, beside a kubeconfig with the rights of the Deployment's service account.
+/// The flags of a replica, in addition to a kubeconfig with the rights of the Deployment's service account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
-    /// A certificate for the Service, as flags.
+pub enum StartMode {
+    /// A certificate for the Service.
     #[default]
     Certificate,
     /// The arguments of the Deployment's container, with the files that it mounts.
     Container,
-    /// Nothing more: the certificate is said by other arguments.
+    /// No more flags: the additional flags say which certificate to use.
     Bare,
 }
 
-/// Replicas behind a Service. They end with this value or with the cluster; the webhooks stay configured.
+/// Replicas behind a Service. They end when this value or the cluster is dropped; the webhook configurations stay.
 pub struct Ordinance {
-    splitter: Splitter,
+    service_proxy: ServiceProxy,
     replicas: Vec<Replica>,
     installation: Installation,
     arguments: Vec<String>,
@@ -66,14 +67,14 @@ pub struct Ordinance {
 // === impl Installation ===
 
 impl Installation {
-    /// One replica of a program, by the checkout's own manifest.
+    /// Returns the options for one replica of a program and the checkout's own manifest.
     ///
     /// # Errors
     ///
-    /// What is wrong with the manifest.
+    /// Returns an error if the manifest is invalid.
     pub fn new(binary: &Path) -> Result<Self> {
         let manifest = Manifest::read(Path::new(MANIFEST))?;
-        let (binary, start) = (binary.to_path_buf(), Start::default());
+        let (binary, start) = (binary.to_path_buf(), StartMode::default());
         Ok(Self { binary, manifest, replicas: 1, start, arguments: Vec::new(), recording: None })
     }
 }
@@ -81,29 +82,29 @@ impl Installation {
 // === impl Ordinance ===
 
 impl Ordinance {
-    /// Applies the manifest, starts the replicas, and configures the webhooks once they are ready.
+    /// Applies the manifest, starts the replicas, and configures the webhooks as soon as they are ready.
     ///
     /// # Errors
     ///
-    /// Which of these failed, and why.
+    /// Returns an error if one of these steps fails.
     pub async fn install(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let kubectl = cluster.access().kubectl();
         kubectl.apply(&installation.manifest.without_webhooks()).await?.ok()?;
-        let ordinance = Self::stand(cluster, installation).await?;
+        let ordinance = Self::start(cluster, installation).await?;
         ordinance.configure(cluster.access()).await?;
         Ok(ordinance)
     }
 
-    /// Starts the replicas behind the Service of a manifest that somebody applied.
+    /// Starts the replicas behind the Service of a manifest that was applied before.
     ///
     /// # Errors
     ///
-    /// What of the manifest is not there, or why a replica did not become ready.
-    pub async fn stand(cluster: &Cluster, installation: Installation) -> Result<Self> {
+    /// Returns an error if an object of the manifest is missing, or if a replica did not become ready.
+    pub async fn start(cluster: &Cluster, installation: Installation) -> Result<Self> {
         let service = installation.manifest.service()?;
         let address = SocketAddr::new(cluster_ip(cluster.access(), &service).await?, service.port);
         let mut ordinance = Self {
-            splitter: Splitter::bind(address).await?,
+            service_proxy: ServiceProxy::bind(address).await?,
             replicas: Vec::new(),
             arguments: arguments(cluster, &installation).await?,
             started: 0,
@@ -116,22 +117,23 @@ impl Ordinance {
         Ok(ordinance)
     }
 
-    /// Goes over to a manifest that somebody applied, as a Deployment does: a replica is ready before another ends.
+    /// Switches to a manifest that was applied before, as a Deployment does: a new replica becomes ready before an old
+    /// one ends.
     ///
     /// # Errors
     ///
-    /// As [`stand`](Self::stand), or that a replica did not end.
+    /// Returns the same errors as [`start`](Self::start), and an error if a replica does not end.
     pub async fn roll_out(&mut self, cluster: &Cluster, manifest: Manifest) -> Result<()> {
         self.installation.manifest = manifest;
         self.arguments = arguments(cluster, &self.installation).await?;
         self.restart(cluster).await
     }
 
-    /// Replaces each replica by another, as `kubectl rollout restart` of a Deployment does.
+    /// Replaces every replica by a new one, as `kubectl rollout restart` of a Deployment does.
     ///
     /// # Errors
     ///
-    /// That a replica did not become ready, or did not end.
+    /// Returns an error if a replica does not become ready, or does not end.
     pub async fn restart(&mut self, cluster: &Cluster) -> Result<()> {
         for _ in 0..self.replicas.len() {
             self.add(cluster).await?;
@@ -140,61 +142,62 @@ impl Ordinance {
         Ok(())
     }
 
-    /// Asks a replica to end, takes it out of the Service once it says that it is not ready, and waits for its end.
+    /// Sends SIGTERM to a replica, removes it from the Service as soon as it reports that it is unready, and waits for
+    /// its end.
     ///
     /// # Errors
     ///
-    /// That it stayed ready, or did not end.
+    /// Returns an error if it stays ready or does not end.
     pub async fn retire(&mut self, index: usize) -> Result<()> {
         if let Some(replica) = self.replicas.get_mut(index) {
-            replica.component().ask_to_end()?;
+            replica.process().ask_to_end()?;
             replica.unready().await?;
         }
         match self.remove(index) {
-            Some(mut replica) => replica.component().ended().await,
+            Some(mut replica) => replica.process().ended().await,
             None => Ok(()),
         }
     }
 
-    /// Configures the webhooks, also if somebody deleted the configurations.
+    /// Applies the webhook configurations, which creates them again if they were deleted.
     ///
     /// # Errors
     ///
-    /// What kubectl said.
+    /// Returns an error with kubectl's output if it failed.
     pub async fn configure(&self, access: &Access) -> Result<()> {
         let webhooks = self.installation.manifest.webhooks(&self.authority);
         access.kubectl().apply(&webhooks).await?.ok().map(|_| ())
     }
 
-    /// Starts one more replica, and sends it its share of the connections once it is ready.
+    /// Starts one more replica, and adds it to the Service as soon as it is ready.
     ///
     /// # Errors
     ///
-    /// That it did not become ready, with the end of its log.
+    /// Returns an error with the end of the log if it did not become ready.
     pub async fn add(&mut self, cluster: &Cluster) -> Result<()> {
-        self.start(cluster, &self.arguments.clone()).await
+        self.start_replica(cluster, &self.arguments.clone()).await
     }
 
-    /// The same with one that reaches the API server by another address.
+    /// Starts one more replica that reaches the API server at another address, e.g. of a proxy.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
-    pub async fn add_by(&mut self, cluster: &Cluster, address: SocketAddr) -> Result<()> {
+    /// Returns the same errors as [`add`](Self::add).
+    pub async fn add_through(&mut self, cluster: &Cluster, address: SocketAddr) -> Result<()> {
         let (manifest, kubeconfig) = (&self.installation.manifest, cluster.kubeconfig().by(address));
         let token = token(cluster.access(), manifest).await?;
-        let file = cluster.site().write("ordinance-by.kubeconfig", &kubeconfig.with_token(&token))?;
+        let file = cluster.workspace().write("ordinance-by.kubeconfig", &kubeconfig.with_token(&token))?;
         let mut arguments = self.arguments.clone();
         arguments.retain(|argument| !argument.starts_with(KUBECONFIG));
         arguments.push(format!("{KUBECONFIG}{}", file.display()));
-        self.start(cluster, &arguments).await
+        self.start_replica(cluster, &arguments).await
     }
 
-    async fn start(&mut self, cluster: &Cluster, arguments: &[String]) -> Result<()> {
+    async fn start_replica(&mut self, cluster: &Cluster, arguments: &[String]) -> Result<()> {
         let name = format!("ordinance-{}", self.started);
         self.started += 1;
         let binary = &self.installation.binary;
-        let mut replica = Replica::start(&name, binary, arguments, cluster.site()).await?;
+        let mut replica = Replica::start(&name, binary, arguments, cluster.workspace()).await?;
         if let Some(recording) = &self.installation.recording {
             let pair = pair(cluster, &self.installation.manifest.service()?)?;
             replica.record(Arc::clone(recording), &pair).await?;
@@ -204,7 +207,7 @@ impl Ordinance {
         Ok(())
     }
 
-    /// Takes a replica out of the Service, and hands it over; connections that it has stay.
+    /// Removes a replica from the Service and returns it. Its open connections stay.
     pub fn remove(&mut self, index: usize) -> Option<Replica> {
         let replica = (index < self.replicas.len()).then(|| self.replicas.remove(index));
         self.publish();
@@ -216,22 +219,22 @@ impl Ordinance {
         &mut self.replicas
     }
 
-    /// Where the API server calls it.
+    /// The address that the API server calls.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.splitter.address()
+        self.service_proxy.address()
     }
 
-    /// Kills every replica at once, as if no node were left.
+    /// Kills all replicas at once, as if all nodes were lost.
     pub fn stop(&mut self) {
-        self.replicas.iter_mut().for_each(|replica| replica.component().kill());
+        self.replicas.iter_mut().for_each(|replica| replica.process().kill());
     }
 
-    /// Starts again the replicas that were stopped.
+    /// Starts the killed replicas again.
     ///
     /// # Errors
     ///
-    /// That one did not become ready, with the end of its log.
+    /// Returns an error with the end of the log if one did not become ready.
     pub async fn resume(&mut self) -> Result<()> {
         for replica in &mut self.replicas {
             replica.resume().await?;
@@ -240,47 +243,47 @@ impl Ordinance {
         Ok(())
     }
 
-    /// Sends connections to the replicas that there are now, on the ports that they have now.
+    /// Updates the Service with the current replicas and their current ports.
     pub fn publish(&self) {
-        self.splitter.set(self.replicas.iter().map(Replica::https).collect());
+        self.service_proxy.set_endpoints(self.replicas.iter().map(Replica::https).collect());
     }
 }
 
-/// What a replica is started with.
+/// Returns the flags of a replica.
 async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec<String>> {
     let service = installation.manifest.service()?;
     let mut arguments = match installation.start {
-        Start::Certificate => certificate(cluster, &service)?,
-        Start::Bare => Vec::new(),
-        Start::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
+        StartMode::Certificate => certificate(cluster, &service)?,
+        StartMode::Bare => Vec::new(),
+        StartMode::Container => container::arguments(cluster, &installation.manifest.deployment()?).await?,
     };
     arguments.extend(account(cluster, &installation.manifest).await?);
     arguments.extend(installation.arguments.iter().cloned());
     Ok(arguments)
 }
 
-/// A certificate for the Service's name.
-fn pair(cluster: &Cluster, service: &Service) -> Result<Pair> {
+/// Issues a certificate for the Service's name.
+fn pair(cluster: &Cluster, service: &Service) -> Result<PemPair> {
     let name = format!("{}.{}.svc", service.name, service.namespace);
     cluster.authority().server(&name, std::slice::from_ref(&name))
 }
 
-/// A certificate for the Service's name, as flags.
+/// Issues a certificate for the Service's name, and returns the flags that name its files.
 fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
     let pair = pair(cluster, service)?;
-    let certificate = cluster.site().write("ordinance.crt", &pair.certificate)?;
-    let key = cluster.site().write("ordinance.key", &pair.key)?;
+    let certificate = cluster.workspace().write("ordinance.crt", &pair.certificate)?;
+    let key = cluster.workspace().write("ordinance.key", &pair.key)?;
     Ok(vec![format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())])
 }
 
-/// What the Deployment's service account may read, as flags.
+/// Returns the flag for a kubeconfig with the rights of the Deployment's service account.
 async fn account(cluster: &Cluster, manifest: &Manifest) -> Result<[String; 1]> {
     let token = token(cluster.access(), manifest).await?;
-    let file = cluster.site().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
+    let file = cluster.workspace().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
     Ok([format!("{KUBECONFIG}{}", file.display())])
 }
 
-/// A token of the Deployment's service account.
+/// Creates a token of the Deployment's service account.
 async fn token(access: &Access, manifest: &Manifest) -> Result<String> {
     let namespace = manifest.service()?.namespace;
     let pod = manifest.deployment()?.spec.template.spec;

@@ -1,7 +1,7 @@
-//! Stands before a replica of Ordinance and keeps every review that it is sent.
+//! A proxy in front of a replica of Ordinance that records every review.
 
-use crate::https::{Answer, Https};
-use crate::keys::Pair;
+use crate::authority::PemPair;
+use crate::https::{Https, Respond};
 use crate::recording::Recording;
 use anyhow::{Context, Result};
 use http::{HeaderName, Request, Response, header};
@@ -12,17 +12,17 @@ use kube::{Client, Config};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What of an answer's head is passed on: the rest is about one connection.
+/// The response headers to pass on. All others concern a single connection.
 const HEAD: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONNECTION, header::RETRY_AFTER];
 
-/// A listener with the replica's certificate. It ends with this value.
+/// A listener with the replica's certificate. Dropping it stops the proxy.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     https: Https,
     replica: Arc<RwLock<SocketAddr>>,
 }
 
-/// Passes a request on.
+/// Records a request and forwards it.
 struct Relay {
     recording: Arc<Recording>,
     replica: Arc<RwLock<SocketAddr>>,
@@ -31,28 +31,28 @@ struct Relay {
 // === impl Recorder ===
 
 impl Recorder {
-    /// Before a replica that listens on an address.
-    pub async fn start(recording: Arc<Recording>, pair: &Pair, replica: SocketAddr) -> Result<Self> {
+    /// Starts a proxy for the replica at an address.
+    pub async fn start(recording: Arc<Recording>, pair: &PemPair, replica: SocketAddr) -> Result<Self> {
         let replica = Arc::new(RwLock::new(replica));
         let relay = Relay { recording, replica: Arc::clone(&replica) };
         Ok(Self { https: Https::bind("127.0.0.1:0".parse()?, pair, relay).await?, replica })
     }
 
-    /// Where it listens.
+    /// The address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.https.address()
     }
 
-    /// The replica listens elsewhere now.
-    pub fn set(&self, replica: SocketAddr) {
+    /// Sets the replica's new address after a restart.
+    pub fn set_replica(&self, replica: SocketAddr) {
         *self.replica.write().unwrap_or_else(PoisonError::into_inner) = replica;
     }
 }
 
-impl Answer for Relay {
-    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+impl Respond for Relay {
+    async fn respond(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let path = request.uri().path_and_query().context("a request without a path")?.to_string();
-        self.recording.keep(&path, request.body())?;
+        self.recording.store(&path, request.body())?;
         let replica = *self.replica.read().unwrap_or_else(PoisonError::into_inner);
         let asked = Request::post(path).header(header::CONTENT_TYPE, "application/json");
         let asked = asked.body(Body::from(request.into_body().to_vec()))?;
@@ -67,7 +67,7 @@ impl Answer for Relay {
     }
 }
 
-/// A client that takes whatever certificate it is shown: both ends are of this process's making.
+/// Returns a client that accepts any certificate: this process controls both ends.
 fn client(replica: SocketAddr) -> Result<Client> {
     let mut config = Config::new(format!("https://{replica}").parse()?);
     config.accept_invalid_certs = true;

@@ -1,4 +1,4 @@
-//! A folder of admission reviews as they came, but for what is of one machine and one run.
+//! A folder of received admission reviews, without the details of one machine and one run.
 
 use crate::redaction::Redaction;
 use anyhow::{Context, Result};
@@ -6,16 +6,16 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Where reviews are kept, in the order in which they came.
+/// Stores reviews in the order in which they arrive.
 #[derive(Debug)]
 pub struct Recording {
     folder: PathBuf,
-    kept: Mutex<Kept>,
+    state: Mutex<RecordingState>,
 }
 
-/// What is known of the reviews before.
+/// The number of stored reviews, and the replacements made so far.
 #[derive(Debug)]
-struct Kept {
+struct RecordingState {
     count: usize,
     redaction: Redaction,
 }
@@ -23,34 +23,34 @@ struct Kept {
 // === impl Recording ===
 
 impl Recording {
-    /// Goes on in a folder, which is made if it is not there.
+    /// Opens a folder, which is created if it does not exist, and continues its numbering.
     ///
     /// # Errors
     ///
-    /// Why it can't be made or read.
+    /// Returns an error if the folder can't be created or read.
     pub fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let count = std::fs::read_dir(folder)?.count();
-        let kept = Mutex::new(Kept { count, redaction: Redaction::of_this_machine() });
-        Ok(Self { folder: folder.to_path_buf(), kept })
+        let state = Mutex::new(RecordingState { count, redaction: Redaction::of_this_machine() });
+        Ok(Self { folder: folder.to_path_buf(), state })
     }
 
-    /// Keeps a body, redacted, under a name that says which webhook it came to, and what it is about.
+    /// Stores a body, redacted, in a file whose name has the webhook's path and the subject of the review.
     ///
     /// # Errors
     ///
-    /// That it is no review, or can't be redacted or written.
-    pub fn keep(&self, path: &str, body: &[u8]) -> Result<()> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = kept.redaction.redact(std::str::from_utf8(body)?)?;
-        kept.count += 1;
-        let name = format!("{:04}-{}", kept.count, name(path, &serde_json::from_str(&text)?));
+    /// Returns an error if the body is no review, or can't be redacted or written.
+    pub fn store(&self, path: &str, body: &[u8]) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = state.redaction.redact(std::str::from_utf8(body)?)?;
+        state.count += 1;
+        let name = format!("{:04}-{}", state.count, name(path, &serde_json::from_str(&text)?));
         let file = self.folder.join(name);
         std::fs::write(&file, text).with_context(|| file.display().to_string())
     }
 }
 
-/// The name of a review's file, as in `tests/reviews`, without its number.
+/// Returns the name of a review's file, as in `tests/data/reviews`, without its number.
 fn name(path: &str, review: &Value) -> String {
     let request = &review["request"];
     let word = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
@@ -73,7 +73,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_review_is_named_after_what_it_is_about() {
+    fn a_file_name_describes_the_review() {
         let review = json!({ "request": {
             "operation": "UPDATE",
             "resource": { "group": "apps", "version": "v1", "resource": "statefulsets" },
@@ -86,11 +86,11 @@ mod tests {
     }
 
     #[test]
-    fn reviews_are_numbered_on_from_those_that_are_there() -> Result<()> {
+    fn continues_the_numbering_of_a_folder() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let body = br#"{"request":{"uid":"1","operation":"CREATE","resource":{"resource":"persistentvolumes"},"name":"a"}}"#;
         for _ in 0..2 {
-            Recording::open(folder.path())?.keep("/validate/storage", body)?;
+            Recording::open(folder.path())?.store("/validate/storage", body)?;
         }
         let mut names: Vec<String> = std::fs::read_dir(folder.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

@@ -1,26 +1,26 @@
-//! Takes out of a review what is of one machine and one run: uids, who asked and by which credential, and addresses.
+//! Removes from a review the details of one machine and one run: uids, users with their credentials, and addresses.
 //!
-//! All else stays byte for byte, so it is done in the text, and what was to go is looked for again afterwards.
+//! Everything else stays byte for byte, so the text itself is edited, and searched again afterwards.
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
-/// In place of a person, a group of theirs, and what says which credential they came with.
-const SOMEBODY: &str = "somebody";
+/// Replaces a person's name and groups, and the ids of credentials.
+const USER: &str = "somebody";
 
-/// In place of a loopback address, or one of this machine's: for documentation (RFC 5737).
-const NOWHERE: &str = "192.0.2.1";
+/// Replaces loopback addresses and those of this machine. It is reserved for documentation (RFC 5737).
+const ADDRESS: &str = "192.0.2.1";
 
-/// In place of this machine's name.
+/// Replaces the name of this machine.
 const MACHINE: &str = "machine";
 
-/// What was redacted so far: a uid is always replaced by the same.
+/// The replacements so far: a uid always gets the same one.
 #[derive(Debug)]
 pub(crate) struct Redaction {
     uids: BTreeMap<String, String>,
-    /// What names this machine, and its replacement.
+    /// The names and addresses of this machine, with their replacements.
     machine: Vec<(String, &'static str)>,
 }
 
@@ -29,17 +29,17 @@ pub(crate) struct Redaction {
 impl Redaction {
     pub fn of_this_machine() -> Self {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let address = address().map(|address| (address.to_string(), NOWHERE));
-        // A name such as `web` would be taken out of objects, too.
+        let address = address().map(|address| (address.to_string(), ADDRESS));
+        // A short machine name such as `web` would be replaced in objects, too.
         let name = Some((name, MACHINE)).filter(|(name, _)| name.len() > 6);
         Self { uids: BTreeMap::new(), machine: name.into_iter().chain(address).collect() }
     }
 
-    /// The text of a review without what is of one machine and one run.
+    /// Returns the text of a review without the details of one machine and one run.
     pub fn redact(&mut self, text: &str) -> Result<String> {
         let review: Value = serde_json::from_str(text)?;
         let mut replaced: Vec<(String, String)> = Vec::new();
-        self.uids_of(&review, &mut replaced);
+        self.collect_uids(&review, &mut replaced);
         credentials(&review["request"]["userInfo"], &mut replaced);
         replaced.retain(|(old, new)| old != new);
         let mut text = text.to_owned();
@@ -57,52 +57,51 @@ impl Redaction {
         Ok(text)
     }
 
-    /// Every uid, wherever it is.
-    fn uids_of(&mut self, value: &Value, replaced: &mut Vec<(String, String)>) {
+    /// Collects every uid in a value, with its replacement.
+    fn collect_uids(&mut self, value: &Value, replaced: &mut Vec<(String, String)>) {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
                     match value.as_str().filter(|uid| name == "uid" && !uid.is_empty()) {
-                        Some(uid) => replaced.push((quoted(uid), quoted(&self.stand_in(uid)))),
-                        None => self.uids_of(value, replaced),
+                        Some(uid) => replaced.push((quoted(uid), quoted(&self.replacement(uid)))),
+                        None => self.collect_uids(value, replaced),
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.uids_of(item, replaced)),
+            Value::Array(items) => items.iter().for_each(|item| self.collect_uids(item, replaced)),
             _ => {}
         }
     }
 
-    /// What stands for a uid, in its form.
-    fn stand_in(&mut self, uid: &str) -> String {
+    /// Returns the replacement of a uid, which has the same form.
+    fn replacement(&mut self, uid: &str) -> String {
         let next = self.uids.len() + 1;
-        // A uid that was redacted already is what it stands for.
-        let is_one = uid.starts_with(STAND_IN);
-        let fresh = || if is_one { uid.to_owned() } else { format!("{STAND_IN}{next:012}") };
+        // A replacement is replaced by itself, so that redacting twice changes nothing.
+        let is_one = uid.starts_with(UID_PREFIX);
+        let fresh = || if is_one { uid.to_owned() } else { format!("{UID_PREFIX}{next:012}") };
         self.uids.entry(uid.to_owned()).or_insert_with(fresh).clone()
     }
 }
 
-/// How a uid begins that stands for another.
-const STAND_IN: &str = "00000000-0000-4000-8000-";
+/// The prefix of the replacements of uids.
+const UID_PREFIX: &str = "00000000-0000-4000-8000-";
 
-/// A person's name and groups, and all else that is known of the credential. What Kubernetes names stays.
+/// Collects a person's name, groups and credential ids. Names of Kubernetes itself (`system:`) stay.
 fn credentials(user: &Value, replaced: &mut Vec<(String, String)>) {
-    let name = user["username"].as_str().filter(|name| is_a_persons(name));
-    replaced.extend(name.map(|name| (member("username", name), member("username", SOMEBODY))));
+    let name = user["username"].as_str().filter(|name| is_personal(name));
+    replaced.extend(name.map(|name| (member("username", name), member("username", USER))));
     let groups = user["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    replaced
-        .extend(groups.filter(|group| is_a_persons(group)).map(|group| (quoted(group), quoted(SOMEBODY))));
+    replaced.extend(groups.filter(|group| is_personal(group)).map(|group| (quoted(group), quoted(USER))));
     let extra = user["extra"].as_object().into_iter().flat_map(|extra| extra.values());
     let extra = extra.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    replaced.extend(extra.map(|value| (quoted(value), quoted(SOMEBODY))));
+    replaced.extend(extra.map(|value| (quoted(value), quoted(USER))));
 }
 
-fn is_a_persons(name: &str) -> bool {
+fn is_personal(name: &str) -> bool {
     !name.starts_with("system:")
 }
 
-/// A text as the API server writes it.
+/// Returns a text as a JSON string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
@@ -111,7 +110,7 @@ fn member(name: &str, value: &str) -> String {
     format!("{}:{}", quoted(name), quoted(value))
 }
 
-/// The text with another address for each of loopback.
+/// Returns the text with every loopback address replaced.
 fn without_loopback(text: &str) -> String {
     let mut rest = text;
     let mut clean = String::with_capacity(text.len());
@@ -122,16 +121,16 @@ fn without_loopback(text: &str) -> String {
         let begins = !before.ends_with(|letter: char| letter.is_ascii_digit() || letter == '.');
         let is_one = begins && word.parse::<Ipv4Addr>().is_ok();
         clean.push_str(before);
-        clean.push_str(if is_one { NOWHERE } else { word });
+        clean.push_str(if is_one { ADDRESS } else { word });
         rest = after;
     }
     clean + rest
 }
 
-/// The address that this machine would be seen by, if it has a network; nothing is sent.
+/// Returns the address that this machine would send from, if it has a network. No packet is sent.
 fn address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect((NOWHERE, 9)).ok()?;
+    socket.connect((ADDRESS, 9)).ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_of_one_run_is_replaced() -> Result<()> {
+    fn replaces_only_the_details_of_one_run() -> Result<()> {
         let redacted = redaction().redact(REVIEW)?;
         let expected = r#"{"kind":"AdmissionReview","request":{"uid":"00000000-0000-4000-8000-000000000004","name":"admin","userInfo":{"username":"somebody","uid":"00000000-0000-4000-8000-000000000005","groups":["somebody","system:authenticated"],"extra":{"authentication.kubernetes.io/credential-id":["somebody"]}},"object":{"metadata":{"uid":"00000000-0000-4000-8000-000000000002","ownerReferences":[{"uid":"00000000-0000-4000-8000-000000000001"}],"annotations":{"at":"https://192.0.2.1:6443","version":"1.127.0"}}}}}"#;
         let numbered = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "0");
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uid_is_always_replaced_by_the_same() -> Result<()> {
+    fn replaces_a_uid_always_in_the_same_way() -> Result<()> {
         let mut redaction = redaction();
         let first = redaction.redact(REVIEW)?;
         assert_eq!(redaction.redact(REVIEW)?, first);
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_is_not_named() -> Result<()> {
+    fn replaces_the_machine_name() -> Result<()> {
         let redacted = redaction().redact(r#"{"request":{"name":"builder-7.local"}}"#)?;
         assert_eq!(redacted, r#"{"request":{"name":"machine.local"}}"#);
         Ok(())

@@ -1,11 +1,11 @@
 //! One process of Ordinance.
 
-use crate::component::Component;
-use crate::keys::Pair;
+use crate::authority::PemPair;
+use crate::managed_process::ManagedProcess;
 use crate::recorder::Recorder;
 use crate::recording::Recording;
-use crate::site::Site;
 use crate::wait::until;
+use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use http::Request;
 use kube::{Client, Config};
@@ -16,19 +16,19 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long it may take to become ready.
+/// How long a replica may take to become ready.
 const READY: Duration = Duration::from_secs(60);
 
-/// A process `ordinance serve`, which ends with this value.
+/// An `ordinance serve` process. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Replica {
-    component: Component,
+    process: ManagedProcess,
     ready_file: PathBuf,
     ready: Ready,
     recorder: Option<Recorder>,
 }
 
-/// What it writes once it is ready.
+/// The content of the ready file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Ready {
     https: SocketAddr,
@@ -38,84 +38,89 @@ struct Ready {
 // === impl Replica ===
 
 impl Replica {
-    /// Starts it on free ports of 127.0.0.1 and waits until it is ready.
-    pub(crate) async fn start(name: &str, binary: &Path, arguments: &[String], site: &Site) -> Result<Self> {
-        let ready_file = site.path(&format!("{name}.ready.json"));
+    /// Starts the process on free ports of 127.0.0.1 and waits until it is ready.
+    pub(crate) async fn start(
+        name: &str,
+        binary: &Path,
+        arguments: &[String],
+        workspace: &Workspace,
+    ) -> Result<Self> {
+        let ready_file = workspace.path(&format!("{name}.ready.json"));
         let mut command = Command::new(binary);
         command.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
         command.arg("--ready-file").arg(&ready_file).args(arguments);
         own_environment(&mut command);
-        let mut component = Component::start(name, command, site)?;
-        let ready = ready(&mut component, &ready_file).await?;
-        Ok(Self { component, ready_file, ready, recorder: None })
+        let mut process = ManagedProcess::start(name, command, workspace)?;
+        let ready = ready(&mut process, &ready_file).await?;
+        Ok(Self { process, ready_file, ready, recorder: None })
     }
 
-    /// Keeps what it is sent from now on, behind a listener with a certificate for the Service.
-    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &Pair) -> Result<()> {
+    /// Records every review from now on, with a proxy that has a certificate for the Service.
+    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &PemPair) -> Result<()> {
         self.recorder = Some(Recorder::start(recording, pair, self.ready.https).await?);
         Ok(())
     }
 
-    /// Where the API server's calls go.
+    /// The address for calls of the API server.
     #[must_use]
     pub fn https(&self) -> SocketAddr {
         self.recorder.as_ref().map_or(self.ready.https, Recorder::address)
     }
 
-    /// Where health and metrics are.
+    /// The address of the health checks and metrics.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
         self.ready.admin
     }
 
-    /// What the admin listener says to a GET, e.g. of `/metrics`.
+    /// Sends a GET to the admin listener, e.g. for `/metrics`, and returns the body.
     ///
     /// # Errors
     ///
-    /// That it can't be asked, or says anything but 200.
+    /// Returns an error if it can't be reached, or answers with a status other than 200.
     pub async fn ask(&self, path: &str) -> Result<String> {
         let mut config = Config::new(format!("http://{}", self.admin()).parse()?);
-        // What it says now, be it 503.
+        // The current answer counts, even if it is 503.
         config.default_retry = false;
         let client = Client::try_from(config)?;
         Ok(client.request_text(Request::get(path).body(Vec::new())?).await?)
     }
 
-    /// Waits until `/readyz` no longer says that it is ready.
+    /// Waits until `/readyz` reports that the replica is not ready.
     ///
     /// # Errors
     ///
-    /// That it still does after a minute.
+    /// Returns an error if it still is after a minute.
     pub async fn unready(&self) -> Result<()> {
         until("Ordinance to be unready", READY, async || Ok(self.ask("/readyz").await.err().map(|_| ())))
             .await
     }
 
-    /// The process, to kill it, end it, and read its log.
-    pub fn component(&mut self) -> &mut Component {
-        &mut self.component
+    /// The process, to kill it, stop it, or read its log.
+    pub fn process(&mut self) -> &mut ManagedProcess {
+        &mut self.process
     }
 
-    /// Starts it again if it was stopped, on other ports, and waits until it is ready.
+    /// Starts the process again if it was stopped, on new ports, and waits until it is ready.
     ///
     /// # Errors
     ///
-    /// That it ended or was not ready within a minute, with the end of its log.
+    /// Returns an error with the end of the log if it ends, or is not ready within a minute.
     pub async fn resume(&mut self) -> Result<()> {
-        if self.component.is_started() {
+        if self.process.is_started() {
             return Ok(());
         }
         let _ = std::fs::remove_file(&self.ready_file);
-        self.component.resume()?;
-        self.ready = ready(&mut self.component, &self.ready_file).await?;
+        self.process.resume()?;
+        self.ready = ready(&mut self.process, &self.ready_file).await?;
         if let Some(recorder) = &self.recorder {
-            recorder.set(self.ready.https);
+            recorder.set_replica(self.ready.https);
         }
         Ok(())
     }
 }
 
-/// What the caller's environment says of Ordinance is not meant for this process.
+/// Removes the caller's `ORDINANCE_` variables, which would configure this process.
 fn own_environment(command: &mut Command) {
     let names = std::env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| name.to_string_lossy().starts_with("ORDINANCE_")) {
@@ -123,12 +128,12 @@ fn own_environment(command: &mut Command) {
     }
 }
 
-async fn ready(component: &mut Component, file: &Path) -> Result<Ready> {
+async fn ready(process: &mut ManagedProcess, file: &Path) -> Result<Ready> {
     let ready = until("Ordinance to be ready", READY, async || {
-        component.check()?;
+        process.check()?;
         let text = std::fs::read_to_string(file).ok();
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     });
     let ready = ready.await;
-    ready.with_context(|| format!("Ordinance's log ends so:\n{}", component.tail()))
+    ready.with_context(|| format!("the end of Ordinance's log:\n{}", process.tail()))
 }

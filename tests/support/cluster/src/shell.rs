@@ -1,12 +1,12 @@
-//! bash, as a person types into it, with the programs of a cluster on the path.
+//! Scripts in bash, with the programs of a cluster on the PATH.
 
+use crate::client_command::{CommandOutput, client_command};
 use crate::cluster::Cluster;
 use crate::helm::homes;
-use crate::program::{Ran, client};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// A shell in a folder.
+/// bash in a folder.
 pub struct Shell<'a> {
     cluster: &'a Cluster,
     folder: PathBuf,
@@ -15,21 +15,21 @@ pub struct Shell<'a> {
 // === impl Shell ===
 
 impl<'a> Shell<'a> {
-    /// For a cluster.
+    /// Returns a shell for a cluster.
     #[must_use]
     pub fn new(cluster: &'a Cluster, folder: &Path) -> Self {
         Self { cluster, folder: folder.to_path_buf() }
     }
 
-    /// Runs a script up to the first command that fails, and returns what it said.
+    /// Runs a script up to the first command that fails, and returns its output.
     ///
     /// # Errors
     ///
-    /// That it can't be run, or did not end within two minutes.
-    pub async fn run(&self, script: &str) -> Result<Ran> {
+    /// Returns an error if bash can't be run, or does not end within two minutes.
+    pub async fn run(&self, script: &str) -> Result<CommandOutput> {
         let kubeconfig = self.cluster.access().kubeconfig();
-        let bash = client(Path::new("bash"), kubeconfig).inside(&self.folder);
+        let bash = client_command(Path::new("bash"), kubeconfig).in_folder(&self.folder);
         let bash = bash.env("PATH", self.cluster.tools().search_path());
-        homes(bash, kubeconfig).call(["-euo", "pipefail", "-c", script], "").await
+        homes(bash, kubeconfig).run(["-euo", "pipefail", "-c", script], "").await
     }
 }

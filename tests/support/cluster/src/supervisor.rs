@@ -1,4 +1,4 @@
-//! A cluster in the background, for a person: it runs until it is asked to end.
+//! A cluster in the background, which runs until it is stopped.
 
 use crate::cluster::{Cluster, Options};
 use crate::ordinance::{Installation, Ordinance};
@@ -11,25 +11,25 @@ use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Whether somebody waits for the cluster.
+/// What stops the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
-    /// Nobody does: it is in the background.
-    None,
-    /// Somebody holds the other end of its standard input, and is gone when that ends.
-    UntilInputEnds,
+pub enum StopCondition {
+    /// Only a signal: SIGTERM or SIGINT.
+    Signal,
+    /// A signal, or the end of standard input: the caller holds the other end, and closes it when it ends.
+    InputEnds,
 }
 
-/// Starts a cluster with Ordinance, writes where it is into `state.json` of a folder, and runs it until SIGTERM or
-/// SIGINT, or until nobody attends it any more. The file `lock` of the folder is locked as long as it runs.
+/// Starts a cluster with Ordinance, writes its addresses into `state.json` of the folder, and runs it until the stop
+/// condition holds. The file `lock` of the folder is locked as long as the cluster runs.
 ///
 /// # Errors
 ///
-/// That another one runs, or what did not start, with the end of its log.
-pub async fn supervise(binary: &Path, folder: &Path, attention: Attention) -> Result<()> {
+/// Returns an error if another cluster runs in the folder, or with the end of a log if a part did not start.
+pub async fn supervise(binary: &Path, folder: &Path, condition: StopCondition) -> Result<()> {
     let _lock = lock(&folder.join("lock"))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let alone = alone(attention);
+    let input_end = input_end(condition);
     let tools = ordinance_tools::find(&Tool::CONTROL_PLANE, &mut |line| eprintln!("{line}"))?;
     let cluster = Cluster::start(&tools, &Options::default()).await?;
     let ordinance = Ordinance::install(&cluster, Installation::new(binary)?).await?;
@@ -37,15 +37,15 @@ pub async fn supervise(binary: &Path, folder: &Path, attention: Attention) -> Re
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = alone => {}
+        () = input_end => {}
     }
     Ok(std::fs::remove_file(folder.join("state.json"))?)
 }
 
-/// Ends when nobody attends the cluster any more. The thread that looks ends with the process.
-fn alone(attention: Attention) -> impl Future<Output = ()> {
+/// Resolves at the end of standard input, if that is a stop condition. The reading thread ends with the process.
+fn input_end(condition: StopCondition) -> impl Future<Output = ()> {
     let (ended, end) = oneshot::channel::<()>();
-    if attention == Attention::UntilInputEnds {
+    if condition == StopCondition::InputEnds {
         std::thread::spawn(move || {
             let _ended = ended;
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
@@ -57,10 +57,10 @@ fn alone(attention: Attention) -> impl Future<Output = ()> {
 
 fn lock(path: &Path) -> Result<File> {
     let lock = ordinance_tools::try_lock(path).with_context(|| path.display().to_string())?;
-    lock.context("a cluster is up already")
+    lock.context("a cluster is already running")
 }
 
-/// Whoever sees the file sees all of it.
+/// Writes the state in one step, so that readers see all of it or nothing.
 fn publish(cluster: &Cluster, ordinance: &Ordinance, path: &Path) -> Result<()> {
     let state = json!({
         "pid": std::process::id(),

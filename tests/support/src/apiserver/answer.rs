@@ -1,36 +1,36 @@
-//! Answers that are given in place of the right one, once each.
+//! Scripted answers, each of which replaces one regular answer.
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-/// What one request gets.
+/// The answer to one request.
 #[derive(Debug)]
 pub enum Answer {
-    /// A failure with this code.
+    /// A `Status` with this HTTP code.
     Status(u16),
-    /// 200, and this text.
+    /// HTTP 200 with this body.
     Text(String),
-    /// 200, and this text, after which the connection breaks.
+    /// HTTP 200 with this body, after which the connection breaks.
     Broken(String),
-    /// The right one, but not before the gate is open.
+    /// The regular answer, but only after the gate has opened.
     Late(oneshot::Receiver<()>),
 }
 
-/// Keeps an answer back until it is dropped.
+/// Delays an answer until the value is dropped.
 #[derive(Debug)]
 pub struct Gate(#[expect(dead_code, reason = "its end is the signal")] oneshot::Sender<()>);
 
 // === impl Answer ===
 
 impl Answer {
-    /// An answer that waits, and what it waits for.
+    /// Returns a delayed answer and its gate.
     pub fn late() -> (Self, Gate) {
         let (open, opened) = oneshot::channel();
         (Self::Late(opened), Gate(open))
     }
 }
 
-/// A failure as the API server writes it.
+/// Returns a failure as the API server writes it.
 pub(crate) fn status(code: u16) -> Value {
     json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",

@@ -1,34 +1,34 @@
-//! What a client asks for, as far as lists and watches go.
+//! The requests of a client for lists and watches.
 
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, Uri};
 
-/// The content type by which a client asks for metadata alone.
+/// The part of the Accept header that asks for metadata only.
 const METADATA: &str = "as=PartialObjectMetadata";
 
-/// What is done with a resource.
+/// The verb of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// A page of what there is.
+    /// A page of the stored objects.
     List,
-    /// What happens from a version on.
+    /// The events after a resource version.
     Watch,
 }
 
-/// A request.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// The plural.
+    /// The plural name, e.g. `persistentvolumes`.
     pub resource: String,
-    /// What is done with it.
+    /// List or watch.
     pub verb: Verb,
-    /// From which version on; none for the newest.
+    /// The `resourceVersion`; `None` for the newest.
     pub version: Option<u64>,
-    /// How many objects at most.
+    /// The maximal number of objects in the page.
     pub limit: Option<usize>,
-    /// After which page.
+    /// The continue token of the previous page.
     pub token: Option<String>,
-    /// Whether metadata is all that is asked for.
+    /// Whether the client asks for metadata only.
     pub metadata_only: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The body of an answer: whole, or a stream that others write to, which may end or break.
+//! Bodies of answers: complete ones, and streams that the server writes to, ends or breaks.
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -7,55 +7,55 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What happens next to a stream.
+/// A part of a stream.
 #[derive(Debug)]
-enum Next {
+enum StreamPart {
     Text(Bytes),
     Break,
 }
 
-/// The end of a stream that is written to; dropping it ends the body.
+/// The sending end of a stream. Dropping it ends the body.
 #[derive(Debug)]
-pub(crate) struct Writer(UnboundedSender<Next>);
+pub(crate) struct Writer(UnboundedSender<StreamPart>);
 
-/// A body.
+/// A body that is sent as its parts arrive.
 #[derive(Debug)]
-pub(crate) struct Stream {
-    parts: UnboundedReceiver<Next>,
+pub(crate) struct ResponseBody {
+    parts: UnboundedReceiver<StreamPart>,
     breaks: bool,
 }
 
-pub(crate) fn stream() -> (Writer, Stream) {
+pub(crate) fn stream() -> (Writer, ResponseBody) {
     let (sender, parts) = unbounded_channel();
-    (Writer(sender), Stream { parts, breaks: false })
+    (Writer(sender), ResponseBody { parts, breaks: false })
 }
 
-/// A body that is there at once.
-pub(crate) fn whole(text: String) -> Stream {
+/// Returns a complete body.
+pub(crate) fn whole(text: String) -> ResponseBody {
     let (writer, body) = stream();
-    writer.say(text);
+    writer.write(text);
     body
 }
 
-/// One that breaks after this.
-pub(crate) fn broken(text: String) -> Stream {
+/// Returns a body that breaks after a text.
+pub(crate) fn broken(text: String) -> ResponseBody {
     let (writer, body) = stream();
-    writer.say(text);
-    writer.tear();
+    writer.write(text);
+    writer.abort();
     body
 }
 
 // === impl Writer ===
 
 impl Writer {
-    /// Without effect if the client is gone.
-    pub(crate) fn say(&self, text: String) {
-        let _ = self.0.send(Next::Text(text.into()));
+    /// Writes a text. Has no effect if the client is gone.
+    pub(crate) fn write(&self, text: String) {
+        let _ = self.0.send(StreamPart::Text(text.into()));
     }
 
-    /// The connection breaks once the client was sent all that was said.
-    pub(crate) fn tear(&self) {
-        let _ = self.0.send(Next::Break);
+    /// Breaks the connection after everything written so far was sent.
+    pub(crate) fn abort(&self) {
+        let _ = self.0.send(StreamPart::Break);
     }
 
     /// Whether the client still reads.
@@ -64,9 +64,9 @@ impl Writer {
     }
 }
 
-// === impl Stream ===
+// === impl ResponseBody ===
 
-impl Body for Stream {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -78,9 +78,9 @@ impl Body for Stream {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
         }
         match ready!(self.parts.poll_recv(context)) {
-            Some(Next::Text(text)) => Poll::Ready(Some(Ok(Frame::data(text)))),
-            Some(Next::Break) => {
-                // What is written is sent only while there is nothing more to write.
+            Some(StreamPart::Text(text)) => Poll::Ready(Some(Ok(Frame::data(text)))),
+            Some(StreamPart::Break) => {
+                // hyper flushes written data only while the body is pending.
                 self.breaks = true;
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -1,8 +1,8 @@
-//! The server: a thread of its own, what it stores, what it was told to answer, and the streams that are open.
+//! The server's thread, with the stored objects, the scripted answers and the open watches.
 
 use super::answer::{Answer, Gate, status};
 use super::asked::{Asked, Verb};
-use super::body::{Stream, Writer, broken, stream, whole};
+use super::body::{ResponseBody, Writer, broken, stream, whole};
 use super::store::{Change, Store, event};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -22,10 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// How long a client may take to do what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits for a request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server; dropping it ends it, with all its connections.
+/// A running server. Dropping it stops it and closes its connections.
 #[derive(Debug)]
 pub struct ApiServer {
     address: SocketAddr,
@@ -48,7 +48,7 @@ struct State {
     watches: Vec<Watch>,
 }
 
-/// An open stream.
+/// An open watch stream.
 #[derive(Debug)]
 struct Watch {
     resource: String,
@@ -59,11 +59,11 @@ struct Watch {
 // === impl ApiServer ===
 
 impl ApiServer {
-    /// Serves on a free port of the loopback from now on.
+    /// Starts a server on a free loopback port.
     ///
     /// # Errors
     ///
-    /// The system has no resources for it.
+    /// Returns an error if the system has no resources for it.
     pub fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -84,49 +84,49 @@ impl ApiServer {
         Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// How to get here, as a kubeconfig.
+    /// Returns a kubeconfig for this server.
     pub fn kubeconfig(&self) -> String {
         let server = format!("http://{}", self.address);
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "here",
             "clusters": [{"name": "here", "cluster": {"server": server}}],
-            "users": [{"name": "somebody", "user": {}}],
-            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "somebody"}}],
+            "users": [{"name": "test", "user": {}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "test"}}],
         })
         .to_string()
     }
 
-    /// Stores an object, and tells the watches.
+    /// Stores an object, and sends the change to the watches.
     pub fn put(&self, resource: &str, object: Value) {
         let mut state = self.shared.state();
         let change = state.store.put(resource, object);
-        state.tell(&change);
+        state.send(&change);
     }
 
-    /// Removes an object without a namespace, and tells the watches.
+    /// Deletes an object without a namespace, and sends the change to the watches.
     pub fn delete(&self, resource: &str, name: &str) {
         let mut state = self.shared.state();
         if let Some(change) = state.store.delete(resource, name) {
-            state.tell(&change);
+            state.send(&change);
         }
     }
 
-    /// Stores what need not be an object; it is in lists only.
+    /// Stores a text that need not be an object. It appears only in lists.
     pub fn put_text(&self, resource: &str, key: &str, text: &str) {
         self.shared.state().store.put_text(resource, key, text);
     }
 
-    /// Forgets what has changed so far: who wants to go on from before has to list again.
+    /// Forgets all changes so far. A client that continues from an older version must list again.
     pub fn compact(&self) {
         self.shared.state().store.compact();
     }
 
-    /// The next of such requests gets this, after those that were scripted before.
+    /// Scripts the answer to the next request with this resource and verb, after the answers scripted before.
     pub fn script(&self, resource: &str, verb: Verb, answer: Answer) {
         self.shared.state().scripts.entry((resource.to_owned(), verb)).or_default().push_back(answer);
     }
 
-    /// The next of such requests waits until the gate is dropped.
+    /// Delays the next request with this resource and verb until the gate is dropped.
     #[must_use]
     pub fn hold(&self, resource: &str, verb: Verb) -> Gate {
         let (answer, gate) = Answer::late();
@@ -134,43 +134,43 @@ impl ApiServer {
         gate
     }
 
-    /// Sends the watches of a resource a text as it is.
+    /// Sends a text to the watches of a resource as it is.
     pub fn say(&self, resource: &str, text: &str) {
-        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.say(text.to_owned()));
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.write(text.to_owned()));
     }
 
-    /// Tells them that they have missed nothing.
+    /// Sends a bookmark to the watches of a resource: they have missed nothing.
     pub fn bookmark(&self, resource: &str) {
         let line = self.shared.state().store.bookmark();
         self.say(resource, &line);
     }
 
-    /// Tells them of a failure with this code.
+    /// Sends an error with this code to the watches of a resource.
     pub fn fail(&self, resource: &str, code: u16) {
         self.say(resource, &event("ERROR", &status(code).to_string()));
     }
 
-    /// Ends them as the API server does after their time.
+    /// Ends the watches of a resource, as the API server does after their timeout.
     pub fn end(&self, resource: &str) {
         self.shared.state().watches.retain(|watch| watch.resource != resource);
     }
 
-    /// Breaks their connections.
+    /// Breaks the connections of the watches of a resource.
     pub fn tear(&self, resource: &str) {
-        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.tear());
+        self.shared.state().watches_of(resource).for_each(|watch| watch.writer.abort());
         self.end(resource);
     }
 
-    /// All requests for a resource so far.
+    /// Returns all requests for a resource so far.
     pub fn asked(&self, resource: &str) -> Vec<Asked> {
         self.shared.state().of(resource)
     }
 
-    /// Returns, with all requests for a resource, once so many of this kind came.
+    /// Waits for `count` requests with this resource and verb, and returns all requests for the resource.
     ///
     /// # Panics
     ///
-    /// If they do not come.
+    /// Panics if they do not arrive in time.
     pub fn await_asked(&self, resource: &str, verb: Verb, count: usize) -> Vec<Asked> {
         self.shared.wait(|state| {
             let asked = state.of(resource);
@@ -178,11 +178,11 @@ impl ApiServer {
         })
     }
 
-    /// Returns once a resource is watched.
+    /// Waits until a resource is watched.
     ///
     /// # Panics
     ///
-    /// If it never is.
+    /// Panics if it is not watched in time.
     pub fn await_watch(&self, resource: &str) {
         self.shared
             .wait(|state| state.watches_of(resource).any(|watch| watch.writer.is_read()).then_some(()));
@@ -193,7 +193,7 @@ impl Drop for ApiServer {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported there.
+            // The thread has already reported its panic.
             let _ = thread.join();
         }
     }
@@ -212,29 +212,29 @@ impl Shared {
             seen = look(state);
             seen.is_none()
         };
-        let waited = self.changed.wait_timeout_while(self.state(), PATIENCE, unseen);
+        let waited = self.changed.wait_timeout_while(self.state(), TIMEOUT, unseen);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        seen.unwrap_or_else(|| panic!("waited in vain; so far: {:#?}", state.asked))
+        seen.unwrap_or_else(|| panic!("timed out waiting for a request; received so far: {:#?}", state.asked))
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Stream> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let asked = Asked::new(request.uri(), request.headers());
-        let scripted = self.note(&asked);
+        let scripted = self.record(&asked);
         match scripted {
             Some(Answer::Status(code)) => json_body(code, whole(status(code).to_string())),
             Some(Answer::Text(text)) => json_body(200, whole(text)),
             Some(Answer::Broken(text)) => json_body(200, broken(text)),
             Some(Answer::Late(opened)) => {
-                // Its end is the signal.
+                // The gate sends nothing: dropping it is the signal.
                 let _ = opened.await;
-                self.right(&asked)
+                self.regular_answer(&asked)
             }
-            None => self.right(&asked),
+            None => self.regular_answer(&asked),
         }
     }
 
-    /// Takes note of a request, and takes what was scripted for it.
-    fn note(&self, asked: &Asked) -> Option<Answer> {
+    /// Records a request, and takes the answer that was scripted for it.
+    fn record(&self, asked: &Asked) -> Option<Answer> {
         let mut state = self.state();
         state.asked.push(asked.clone());
         let script = state.scripts.get_mut(&(asked.resource.clone(), asked.verb));
@@ -243,8 +243,8 @@ impl Shared {
         answer
     }
 
-    /// What the API server would say.
-    fn right(&self, asked: &Asked) -> Response<Stream> {
+    /// Returns the answer of a real API server.
+    fn regular_answer(&self, asked: &Asked) -> Response<ResponseBody> {
         let mut state = self.state();
         let body = match asked.verb {
             Verb::List => whole(state.store.page(asked)),
@@ -266,23 +266,23 @@ impl State {
         self.watches.iter().filter(move |watch| watch.resource == resource)
     }
 
-    /// A stream that begins with what has happened since.
-    fn watch(&mut self, asked: &Asked) -> Stream {
+    /// Returns a stream that starts with the changes since the requested version.
+    fn watch(&mut self, asked: &Asked) -> ResponseBody {
         let lines = match self.store.since(asked) {
             Ok(lines) => lines,
             Err(too_late) => return whole(too_late),
         };
         let (writer, body) = stream();
-        lines.into_iter().for_each(|line| writer.say(line));
+        lines.into_iter().for_each(|line| writer.write(line));
         let watch = Watch { resource: asked.resource.clone(), metadata_only: asked.metadata_only, writer };
         self.watches.push(watch);
         body
     }
 
-    fn tell(&mut self, change: &Change) {
+    fn send(&mut self, change: &Change) {
         self.watches.retain(|watch| watch.writer.is_read());
         for watch in self.watches_of(&change.resource) {
-            watch.writer.say(change.line(watch.metadata_only));
+            watch.writer.write(change.line(watch.metadata_only));
         }
     }
 }
@@ -300,11 +300,11 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.answer(request).await) }
     });
-    // Whatever ends it concerns the client alone.
+    // An error concerns only the client of this connection.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-fn json_body(code: u16, body: Stream) -> Response<Stream> {
+fn json_body(code: u16, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! What is stored, with a version for each change, and the changes since the last compaction.
+//! The stored objects with a version for each change, and the changes since the last compaction.
 
 use super::answer::status;
 use super::asked::Asked;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// All resources.
+/// The objects of all resources.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     version: u64,
@@ -18,11 +18,11 @@ pub(crate) struct Store {
     changes: Vec<Change>,
 }
 
-/// An object's text.
+/// The JSON text of an object.
 #[derive(Clone, Debug)]
 struct Stored(Arc<str>);
 
-/// What a watch is told.
+/// A change, as watches receive it.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) resource: String,
@@ -34,7 +34,7 @@ pub(crate) struct Change {
 // === impl Store ===
 
 impl Store {
-    /// Stores an object under its version, in place of one of its name and namespace.
+    /// Stores an object with a new version. It replaces the one with the same name and namespace.
     pub(crate) fn put(&mut self, resource: &str, mut object: Value) -> Change {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
@@ -47,7 +47,7 @@ impl Store {
         self.record(resource, kind, stored)
     }
 
-    /// Removes an object; none if it is not there.
+    /// Deletes an object, or returns `None` if there is none.
     pub(crate) fn delete(&mut self, resource: &str, name: &str) -> Option<Change> {
         let Stored(text) = self.resources.get_mut(resource)?.remove(name)?;
         let mut object: Value = serde_json::from_str(&text).ok()?;
@@ -56,7 +56,7 @@ impl Store {
         Some(self.record(resource, "DELETED", Stored::from(&object)))
     }
 
-    /// Stores a text that need not be an object; no watch is told.
+    /// Stores a text that need not be an object. Watches receive nothing.
     pub(crate) fn put_text(&mut self, resource: &str, key: &str, text: &str) {
         let objects = self.resources.entry(resource.to_owned()).or_default();
         objects.insert(key.to_owned(), Stored(text.into()));
@@ -68,7 +68,7 @@ impl Store {
         self.changes.clear();
     }
 
-    /// A page. A later one is of what is stored by then, and tells the version of the first.
+    /// Returns a page of the current objects. Later pages of a list report the version of its first page.
     pub(crate) fn page(&self, asked: &Asked) -> String {
         let (version, after) = self.place(asked);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -86,7 +86,7 @@ impl Store {
         format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{metadata},"items":[{items}]}}"#)
     }
 
-    /// What a watch is told at once; or, if that is not known any more, that it is too late.
+    /// Returns the events that a new watch receives at once, or an error event if its version was compacted.
     pub(crate) fn since(&self, asked: &Asked) -> Result<Vec<String>, String> {
         let version = asked.version.unwrap_or(self.version);
         if version < self.compacted {
@@ -96,7 +96,7 @@ impl Store {
         Ok(self.changes.iter().filter(later).map(|change| change.line(asked.metadata_only)).collect())
     }
 
-    /// What tells a watch that it has missed nothing.
+    /// Returns a bookmark event with the current version.
     pub(crate) fn bookmark(&self) -> String {
         let version = self.version.to_string();
         let object =
@@ -104,7 +104,7 @@ impl Store {
         event("BOOKMARK", &object.to_string())
     }
 
-    /// From the token: the version of the first page, and the last key of the page before.
+    /// Parses the continue token: the version of the first page, and the last key of the previous page.
     fn place<'a>(&self, asked: &'a Asked) -> (u64, Option<&'a str>) {
         let token = asked.token.as_deref().and_then(|token| token.split_once('_'));
         let Some((version, key)) = token else { return (self.version, None) };
@@ -118,7 +118,7 @@ impl Store {
     }
 }
 
-/// By which an object is known among those of its resource.
+/// Returns the key of an object among those of its resource.
 fn key(object: &Value) -> String {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     match text("namespace") {
@@ -127,7 +127,7 @@ fn key(object: &Value) -> String {
     }
 }
 
-/// A line of a watch.
+/// Returns a line of a watch stream.
 pub(crate) fn event(kind: &str, object: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
 }
@@ -141,7 +141,7 @@ impl From<&Value> for Stored {
 }
 
 impl Stored {
-    /// Metadata alone is what is rarely asked for, so it is made then.
+    /// Clients rarely ask for metadata only, so it is extracted on demand.
     fn form(&self, metadata_only: bool) -> Cow<'_, str> {
         if !metadata_only {
             return Cow::Borrowed(&self.0);

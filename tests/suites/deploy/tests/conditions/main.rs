@@ -1,4 +1,5 @@
-//! Which requests the API server sends: all that matter, and of the rest none that an outage must not stop.
+//! The match conditions: the API server sends every relevant request, and no irrelevant one that an outage must not
+//! block.
 
 mod stored;
 
@@ -14,7 +15,7 @@ fn webhooks() -> Vec<Webhook> {
     Webhook::all(&manifest().expect("the manifest can be read")).expect("every condition parses")
 }
 
-/// The names of the webhooks that a request is sent to.
+/// Returns the names of the webhooks that receive a request.
 fn sent<'a>(webhooks: &'a [Webhook], request: &Request<'_>) -> Vec<&'a str> {
     let is_sent = |webhook: &&Webhook| {
         webhook.phase == request.phase && webhook.is_sent(request).expect("no condition fails")
@@ -23,11 +24,11 @@ fn sent<'a>(webhooks: &'a [Webhook], request: &Request<'_>) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_is_not_sent_would_have_passed_without_a_word() {
+fn requests_that_are_not_sent_would_pass_silently() {
     let (webhooks, policy) = (webhooks(), Indexed(Native));
     let mut sent_ones = 0;
     for sample in samples().expect("the cases can be read") {
-        // The conditions name the drivers of the settings; the manifest has the default ones.
+        // The conditions name the drivers of the settings. The manifest has the default ones.
         let Some(request) =
             stored::as_sent(&sample.request).filter(|_| !sample.settings.contains("CsiDrivers"))
         else {
@@ -41,7 +42,7 @@ fn what_is_not_sent_would_have_passed_without_a_word() {
             }
             let mut verdict = policy.verdict(&sample.settings, &sample.state, &request).expect("a verdict");
             if phase == Phase::Mutate && verdict.patch.is_none() {
-                // Whatever else it says, the validating call says, too.
+                // The validating call repeats every other part of the verdict.
                 verdict = Verdict::allow();
             }
             assert_eq!(verdict, Verdict::allow(), "{}, {phase:?}", sample.name);
@@ -51,7 +52,7 @@ fn what_is_not_sent_would_have_passed_without_a_word() {
 }
 
 #[test]
-fn a_request_is_sent_to_one_webhook_of_a_configuration_at_most() {
+fn each_request_reaches_at_most_one_webhook_of_a_configuration() {
     let webhooks = webhooks();
     for sample in samples().expect("the cases can be read") {
         let Some(request) = stored::as_sent(&sample.request) else { continue };
@@ -62,9 +63,9 @@ fn a_request_is_sent_to_one_webhook_of_a_configuration_at_most() {
     }
 }
 
-/// Of the recorded reviews, those that are sent. Not sent are mutating calls about what is only validated, a class without
-/// parameters, scaling that does not begin to share, updates that change nothing that replicas mount, the binder's, and
-/// what is being deleted.
+/// The recorded reviews that are sent. The others are mutating calls about kinds that are only validated, a class
+/// without parameters, scaling that does not start sharing, updates that change nothing that replicas mount, updates by
+/// the volume binder, and objects that are being deleted.
 const SENT: [&str; 19] = [
     "004-validate-create-persistentvolumes-pv",
     "006-validate-create-persistentvolumes-pv2",
@@ -88,7 +89,7 @@ const SENT: [&str; 19] = [
 ];
 
 #[test]
-fn of_the_recorded_reviews_those_are_sent_that_can_matter() {
+fn sends_the_relevant_recorded_reviews() {
     let webhooks = webhooks();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/reviews");
     let reviews = recorded(&directory).expect("the reviews can be read");
@@ -98,7 +99,7 @@ fn of_the_recorded_reviews_those_are_sent_that_can_matter() {
 }
 
 #[test]
-fn whoever_may_refuse_fails_closed_and_all_others_open() {
+fn webhooks_that_may_refuse_fail_closed_and_all_others_open() {
     let policies: Vec<(String, FailurePolicy)> =
         webhooks().into_iter().map(|webhook| (webhook.name, webhook.failure_policy)).collect();
     let expected = [
@@ -116,7 +117,7 @@ fn whoever_may_refuse_fails_closed_and_all_others_open() {
 
 // === what an outage must not stop ===
 
-/// Whether a request passes while nobody answers.
+/// Whether a request passes while no webhook answers.
 fn passes_an_outage(request: &Request<'_>) -> bool {
     let webhooks = webhooks();
     let fails = |webhook: &&Webhook| webhook.failure_policy == FailurePolicy::Fail;
@@ -148,7 +149,7 @@ fn request(group: &str, resource: &str, object: &Value, old: Option<&Value>) -> 
     }
 }
 
-/// An object with another value at a JSON pointer, whose last member may be new.
+/// Returns an object with another value at a JSON pointer, whose last member may be new.
 fn with(object: &Value, pointer: &str, value: Value) -> Value {
     let mut changed = object.clone();
     let (parent, member) = pointer.rsplit_once('/').expect("a pointer");
@@ -174,12 +175,12 @@ fn volume() -> Value {
 }
 
 fn scale(replicas: u32) -> Value {
-    // As the API server writes it: none is left out.
+    // The API server omits a replica count of 0.
     if replicas == 0 { json!({"spec": {}}) } else { json!({"spec": {"replicas": replicas}}) }
 }
 
 #[test]
-fn an_outage_stops_new_sets_new_volumes_and_the_beginning_of_sharing() {
+fn an_outage_blocks_new_sets_new_volumes_and_new_sharing() {
     assert!(!passes_an_outage(&request("apps", "statefulsets", &set(), None)));
     assert!(!passes_an_outage(&request("", "persistentvolumes", &volume(), None)));
     assert!(!passes_an_outage(&request("apps", "statefulsets/scale", &scale(2), Some(&scale(1)))));
@@ -189,7 +190,7 @@ fn an_outage_stops_new_sets_new_volumes_and_the_beginning_of_sharing() {
 }
 
 #[test]
-fn an_outage_does_not_stop_scaling_down_or_further() {
+fn an_outage_does_not_block_other_scaling() {
     for (old, new) in [(3, 1), (3, 0), (1, 0), (1, 1), (2, 5)] {
         let request = request("apps", "statefulsets/scale", &scale(new), Some(&scale(old)));
         assert!(passes_an_outage(&request), "{old} to {new}");
@@ -200,7 +201,7 @@ fn an_outage_does_not_stop_scaling_down_or_further() {
 }
 
 #[test]
-fn an_outage_does_not_stop_metadata_finalizers_and_deletion() {
+fn an_outage_does_not_block_metadata_finalizers_and_deletion() {
     let relabelled = with(&set(), "/metadata/labels", json!({"a": "b"}));
     let released = with(&set(), "/metadata/finalizers", json!([]));
     let orphaned = with(&set(), "/metadata/ownerReferences", json!([]));
@@ -216,7 +217,7 @@ fn an_outage_does_not_stop_metadata_finalizers_and_deletion() {
 }
 
 #[test]
-fn an_outage_does_not_stop_binding_release_and_provisioning() {
+fn an_outage_does_not_block_binding_release_and_provisioning() {
     let claim = json!({"namespace": "default", "name": "data-web-0", "uid": "1"});
     let bound = with(&volume(), "/spec/claimRef", claim);
     assert!(passes_an_outage(&request("", "persistentvolumes", &bound, Some(&volume()))));
@@ -230,14 +231,14 @@ fn an_outage_does_not_stop_binding_release_and_provisioning() {
 }
 
 #[test]
-fn the_binder_waits_for_nobody() {
+fn the_volume_binder_calls_no_webhook() {
     let claim = json!({"namespace": "default", "name": "data-web-0", "uid": "1"});
     let bound = with(&volume(), "/spec/claimRef", claim);
     assert_eq!(sent(&webhooks(), &request("", "persistentvolumes", &bound, Some(&volume()))), [""; 0]);
 }
 
 #[test]
-fn a_restored_volume_is_judged_as_one_made_by_hand() {
+fn a_restored_volume_is_treated_as_a_manual_one() {
     let restored = with(
         &with(&volume(), "/spec/claimRef", json!({"namespace": "default", "name": "data-web-0"})),
         "/metadata/annotations",

@@ -1,4 +1,4 @@
-//! Requests as the API server would send them: objects read as their types, and the generation counted.
+//! Requests as the API server sends them: objects pass through their types, and generations are counted.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::autoscaling::v1::Scale;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The request with what the API server would have read; none if it would have refused the object, or sent the old one.
+/// Returns the request as the API server would send it; `None` if it would refuse the object or the old one.
 pub fn as_sent(request: &Request<'static>) -> Option<Request<'static>> {
     let read = |text: &Option<std::borrow::Cow<'_, str>>| match text {
         Some(text) => typed(&request.scope.resource, &request.scope.subresource, text).map(Some),
@@ -39,13 +39,13 @@ fn typed(resource: &str, subresource: &str, text: &str) -> Option<Value> {
     }
 }
 
-/// The object without what its type has not.
+/// Returns the object without the fields that its type lacks.
 fn through<T: DeserializeOwned + Serialize>(text: &str) -> Option<Value> {
     let object: T = serde_json::from_str(text).ok()?;
     serde_json::to_value(object).ok().filter(has_template)
 }
 
-/// Of a set, the API server always writes the pod template, be it empty.
+/// The API server always writes a set's pod template, even an empty one.
 fn has_template(object: &Value) -> bool {
     object["kind"] != "StatefulSet" || object.pointer("/spec/template/spec").is_some()
 }

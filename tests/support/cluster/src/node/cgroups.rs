@@ -1,7 +1,8 @@
-//! Control groups for a kubelet's pods, which are gone when they are dropped, or when this process ends.
+//! Control groups for the pods of a kubelet. They are removed when the value is dropped, or when this process ends.
 //!
-//! They are the one thing of a node that does not end with its namespaces. A shell waits for the end of its standard input,
-//! as in [`group`](crate::group), and removes what is left of them as soon as nothing runs in them.
+//! Control groups are the only part of a node that does not end with its namespaces. A shell waits for the end of its
+//! standard input, as in [`process_group`](crate::process_group), and removes them as soon as no process is left in
+//! them.
 
 use anyhow::{Context, Result, ensure};
 use std::os::unix::process::CommandExt;
@@ -9,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Where the kernel shows control groups.
+/// The kernel's mount point of control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// What the kubelet and containers limit.
+/// The controllers that the kubelet and the containers need.
 const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
 
-/// Each of its arguments is a group with groups below it. It gives up after a minute.
+/// Each argument is a group that may contain groups. The shell gives up after a minute.
 const GUARD: &str = r#"read -r _; left=600
 for group; do
     while [ -d "$group" ] && [ $left -gt 0 ]; do
@@ -23,10 +24,10 @@ for group; do
     done
 done"#;
 
-/// Makes the names of the groups of one process differ.
+/// A counter that makes the groups of one process unique.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// A group of the same name in each hierarchy.
+/// One group of the same name in each hierarchy.
 #[derive(Debug)]
 pub struct Cgroups {
     name: String,
@@ -34,23 +35,23 @@ pub struct Cgroups {
     guard: Child,
 }
 
-/// How the kernel groups processes on this machine.
+/// The hierarchies of control groups on this machine.
 #[derive(Debug)]
 enum Hierarchies {
-    /// By each controller on its own (version 1), below these folders.
-    Several(Vec<PathBuf>),
-    /// By all in one tree (version 2).
-    One,
+    /// Version 1: one hierarchy for each controller, mounted at these folders.
+    Version1(Vec<PathBuf>),
+    /// Version 2: one tree for all controllers.
+    Version2,
 }
 
 // === impl Cgroups ===
 
 impl Cgroups {
-    /// New groups.
+    /// Creates the groups.
     ///
     /// # Errors
     ///
-    /// Why they can't be made.
+    /// Returns an error if they can't be created.
     pub fn new() -> Result<Self> {
         let name = format!("ordinance-node-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let hierarchies = Hierarchies::of_this_machine()?;
@@ -65,17 +66,18 @@ impl Cgroups {
         Ok(groups)
     }
 
-    /// What the kubelet calls the group that its pods are below.
+    /// The kubelet's name of the group that contains its pods.
     pub fn root_of_pods(&self) -> String {
         match self.hierarchies {
-            Hierarchies::Several(_) => format!("/{}", self.name),
-            Hierarchies::One => "/pods".to_owned(),
+            Hierarchies::Version1(_) => format!("/{}", self.name),
+            Hierarchies::Version2 => "/pods".to_owned(),
         }
     }
 
-    /// The group that the processes of the node must be in, if the kernel shall show them only what is below it.
-    pub fn to_enter(&self) -> Option<PathBuf> {
-        matches!(self.hierarchies, Hierarchies::One).then(|| Path::new(ROOT).join(&self.name))
+    /// The group that the node's processes must enter so that the kernel shows them only what is below it; `None` under
+    /// version 1.
+    pub fn group_to_enter(&self) -> Option<PathBuf> {
+        matches!(self.hierarchies, Hierarchies::Version2).then(|| Path::new(ROOT).join(&self.name))
     }
 }
 
@@ -92,13 +94,16 @@ impl Hierarchies {
     fn of_this_machine() -> Result<Self> {
         let root = Path::new(ROOT);
         if let Ok(controllers) = std::fs::read_to_string(root.join("cgroup.subtree_control")) {
-            let handed_on: Vec<&str> = controllers.split_whitespace().collect();
-            let all = CONTROLLERS.iter().all(|controller| handed_on.contains(controller));
-            ensure!(all, "of the controllers {CONTROLLERS:?} {ROOT} hands on only {handed_on:?}");
-            return Ok(Self::One);
+            let enabled: Vec<&str> = controllers.split_whitespace().collect();
+            let all = CONTROLLERS.iter().all(|controller| enabled.contains(controller));
+            ensure!(
+                all,
+                "{ROOT} must enable the controllers {CONTROLLERS:?} for its children, and enables only {enabled:?}"
+            );
+            return Ok(Self::Version2);
         }
         let entries = root.read_dir().context(ROOT)?.flatten();
-        // Several controllers in one hierarchy are links to it.
+        // Controllers that share a hierarchy are links to it.
         let mut roots: Vec<PathBuf> = entries
             .filter_map(|entry| entry.path().canonicalize().ok())
             .filter(|path| path.is_dir())
@@ -106,13 +111,13 @@ impl Hierarchies {
         roots.sort();
         roots.dedup();
         ensure!(!roots.is_empty(), "no control groups are mounted below {ROOT}");
-        Ok(Self::Several(roots))
+        Ok(Self::Version1(roots))
     }
 
     fn roots(&self) -> Vec<PathBuf> {
         match self {
-            Self::Several(roots) => roots.clone(),
-            Self::One => vec![PathBuf::from(ROOT)],
+            Self::Version1(roots) => roots.clone(),
+            Self::Version2 => vec![PathBuf::from(ROOT)],
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Images made of one static busybox: no registry is needed.
+//! Container images made of one static busybox, so that no registry is needed.
 
-use super::settings::PAUSE;
+use super::configuration::PAUSE;
 use anyhow::Result;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -8,24 +8,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tar::{Builder, EntryType, Header};
 
-/// What stands in for the image of `deploy/examples/founding-story`: each container writes its host name into the page
-/// that it serves, and listens only then.
+/// Replaces the image of `deploy/examples/founding-story`: a container writes its host name into the page, and only
+/// then serves it.
 const PAGES: &str = "docker.io/library/nginx:1.27";
 
-/// What a container of it runs, whatever the user.
+/// The command of its containers. It works for any user.
 const WRITE_AND_SERVE: &str =
     "hostname > /usr/share/nginx/html/index.html && exec httpd -f -p 80 -h /usr/share/nginx/html";
 
-/// The programs of busybox that are in it.
+/// The busybox programs in the image.
 const PROGRAMS: [&str; 8] = ["sh", "cat", "hostname", "httpd", "id", "ls", "sleep", "stat"];
 
 const FOLDERS: [&str; 9] =
     ["bin", "dev", "etc", "proc", "sys", "usr", "usr/share", "usr/share/nginx", "usr/share/nginx/html"];
 
-/// Blobs by digest.
+/// Blobs by their SHA-256 digest.
 type Blobs = BTreeMap<String, Vec<u8>>;
 
-/// Writes both images into an archive in OCI's image layout.
+/// Writes both images into an archive in the OCI image layout.
 pub fn archive(busybox: &Path, output: &Path) -> Result<()> {
     let layer = layer(&std::fs::read(busybox)?)?;
     let mut blobs = Blobs::new();
@@ -44,7 +44,7 @@ pub fn archive(busybox: &Path, output: &Path) -> Result<()> {
     Ok(archive.into_inner()?.sync_all()?)
 }
 
-/// The filesystem.
+/// Returns the file system of the images as a tar archive.
 fn layer(busybox: &[u8]) -> Result<Vec<u8>> {
     let mut layer = Builder::new(Vec::new());
     for folder in FOLDERS {
@@ -77,14 +77,14 @@ fn entry(
     append(&mut header)
 }
 
-/// Adds what an image consists of, and returns its entry in the index.
+/// Adds the blobs of an image, and returns its entry in the index.
 fn image(name: &str, entrypoint: &[&str], layer: &[u8], blobs: &mut Blobs) -> Value {
     let layer = blob(layer.to_vec(), "application/vnd.oci.image.layer.v1.tar", blobs);
     let platform = json!({ "architecture": architecture(), "os": "linux" });
     let config = json!({
         "architecture": architecture(),
         "os": "linux",
-        // Nothing in them listens to other signals as process 1, and nothing needs to be put in order.
+        // As process 1 the programs ignore other signals, and they have nothing to clean up.
         "config": { "Env": ["PATH=/bin"], "Entrypoint": entrypoint, "StopSignal": "SIGKILL" },
         "rootfs": { "type": "layers", "diff_ids": [layer["digest"]] },
     });
@@ -97,7 +97,7 @@ fn image(name: &str, entrypoint: &[&str], layer: &[u8], blobs: &mut Blobs) -> Va
     described
 }
 
-/// Adds a blob, and returns what says where it is.
+/// Adds a blob and returns its descriptor.
 fn blob(content: Vec<u8>, kind: &str, blobs: &mut Blobs) -> Value {
     let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
     let described = json!({ "mediaType": kind, "digest": format!("sha256:{digest}"), "size": content.len() });
@@ -105,7 +105,7 @@ fn blob(content: Vec<u8>, kind: &str, blobs: &mut Blobs) -> Value {
     described
 }
 
-/// This machine's, as Go names it.
+/// Returns this machine's architecture, as Go names it.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -1,4 +1,4 @@
-//! Go, called to build one program.
+//! Builds of one program with Go.
 
 use crate::recipe::{Module, Source};
 use crate::{Error, Tool};
@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a build that takes long says how far it is.
-const SAY: Duration = Duration::from_secs(20);
+/// The interval between two progress lines of a long build.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How many lines of Go's are shown if it fails.
+/// The number of Go's output lines to show if a build fails.
 const TAIL: usize = 20;
 
-/// Fails if there is something to build and no Go.
-pub(crate) fn needs_go(unbuilt: &[Tool]) -> Result<(), Error> {
+/// Returns an error if a program must be built and Go is missing.
+pub(crate) fn require_go(unbuilt: &[Tool]) -> Result<(), Error> {
     let go = || Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let built = unbuilt.iter().filter(|tool| matches!(tool.source(), Source::Module(_)));
     let names: Vec<&str> = built.map(|tool| tool.name()).collect();
@@ -39,14 +39,14 @@ pub(crate) fn program(
     let last = go.stderr.take().map(|stderr| follow(stderr, begin, say)).unwrap_or_default();
     match go.wait() {
         Ok(status) if status.success() => {
-            say(&format!("  {} is built, in {} s", tool.name(), begin.elapsed().as_secs()));
+            say(&format!("  built {} in {} s", tool.name(), begin.elapsed().as_secs()));
             Ok(())
         }
         _ => Err(Error::Build { tool: tool.name(), output: last }),
     }
 }
 
-/// `go build`, without what depends on this machine.
+/// Returns a reproducible `go build`: its result does not depend on this machine.
 fn command(tool: Tool, module: Module, output: &Path) -> Result<Command, Error> {
     let folder = module.folder();
     let path = folder.join("go.mod");
@@ -59,13 +59,13 @@ fn command(tool: Tool, module: Module, output: &Path) -> Result<Command, Error> 
     Ok(go)
 }
 
-/// Counts the packages that Go names as it compiles them, and returns its last lines.
+/// Counts the packages that Go names as it compiles them, reports progress, and returns the last lines.
 fn follow(stderr: impl Read, begin: Instant, say: &mut dyn FnMut(&str)) -> String {
     let (mut packages, mut said) = (0_u32, begin);
     let mut last = VecDeque::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         packages += 1;
-        if said.elapsed() > SAY {
+        if said.elapsed() > PROGRESS_INTERVAL {
             said = Instant::now();
             say(&format!("  {packages} packages compiled in {} s, at {line}", begin.elapsed().as_secs()));
         }

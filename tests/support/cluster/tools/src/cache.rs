@@ -1,6 +1,6 @@
-//! Where programs are kept: a folder for each state of a module's `go.sum`, and one for those of packages.
+//! The cache of programs: one folder for each content of a module's `go.sum`, and one for programs from packages.
 //!
-//! A program appears by a rename, and only one process builds in a folder at a time.
+//! A program appears with a rename, and only one process builds in a folder at a time.
 
 use crate::recipe::Source;
 use crate::{Error, Tool, build, package};
@@ -9,10 +9,10 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Bytes of the hash that name a folder.
-const NAME: usize = 8;
+/// The number of hash bytes in a folder's name.
+const HASH_BYTES: usize = 8;
 
-/// Programs built or fetched before.
+/// The programs that were built or fetched before.
 pub(crate) struct Cache {
     root: PathBuf,
 }
@@ -20,12 +20,12 @@ pub(crate) struct Cache {
 // === impl Cache ===
 
 impl Cache {
-    /// The cache of this user.
+    /// Opens the cache of the current user.
     pub(crate) fn open() -> Result<Self, Error> {
         Ok(Self { root: folder()?.join("tools") })
     }
 
-    /// Where a program is once it is built.
+    /// The path of a program in the cache, whether or not it exists.
     pub(crate) fn path(&self, tool: Tool) -> Result<PathBuf, Error> {
         Ok(self.folder(tool.source())?.join("bin").join(tool.name()))
     }
@@ -34,11 +34,12 @@ impl Cache {
         let Source::Module(module) = source else { return Ok(self.root.join("packages")) };
         let sums = module.folder().join("go.sum");
         let sums = std::fs::read(&sums).map_err(|error| Error::File { path: sums, error })?;
-        let name: String = Sha256::digest(sums).iter().take(NAME).map(|byte| format!("{byte:02x}")).collect();
+        let name: String =
+            Sha256::digest(sums).iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(self.root.join(name))
     }
 
-    /// Builds or fetches a program, unless another process did meanwhile, and returns its path.
+    /// Builds or fetches a program, unless another process has done so meanwhile, and returns its path.
     pub(crate) fn build(&self, tool: Tool, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
         let (folder, path) = (self.folder(tool.source())?, self.path(tool)?);
         let made = std::fs::create_dir_all(folder.join("bin"));
@@ -56,11 +57,11 @@ impl Cache {
     }
 }
 
-/// Where this project keeps what it may lose: `ordinance` below `XDG_CACHE_HOME` or `~/.cache`.
+/// The project's cache folder: `ordinance` below `XDG_CACHE_HOME` or `~/.cache`.
 ///
 /// # Errors
 ///
-/// That the environment names no such place.
+/// Returns an error if the environment names neither.
 pub fn folder() -> Result<PathBuf, Error> {
     let named = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
     let home = || {
@@ -69,23 +70,24 @@ pub fn folder() -> Result<PathBuf, Error> {
     named.or_else(home).map(|cache| cache.join("ordinance")).ok_or(Error::NoCache)
 }
 
-/// A lock that is given back when it is dropped, or when this process ends.
+/// Waits for a lock. It is released when the file is dropped, or when this process ends.
 fn lock(path: &Path, say: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let failed = |error| Error::File { path: path.to_path_buf(), error };
     if let Some(file) = try_lock(path).map_err(failed)? {
         return Ok(file);
     }
-    say("  another process builds there: waiting for it");
+    say("  waiting for another process that builds there");
     let file = File::create(path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)
 }
 
-/// A lock that is given back when it is dropped, or when this process ends; none while another has it.
+/// Takes a lock, which is released when the file is dropped, or when this process ends. Returns `None` while another
+/// process holds it.
 ///
 /// # Errors
 ///
-/// That the file can't be made or locked.
+/// Returns an error if the file can't be created or locked.
 pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
     let file = File::create(path)?;
     match file.try_lock() {

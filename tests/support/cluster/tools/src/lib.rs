@@ -1,9 +1,9 @@
-//! The programs of a control plane, a node, and Helm's client: found, or built once from their Go modules.
+//! The programs of a control plane, a node, and Helm: found, or built once from their Go modules.
 //!
-//! A program is looked for in `ORDINANCE_TOOLS` and `KUBEBUILDER_ASSETS`, then among those built before. What is found
-//! nowhere is built into a cache outside the tree, `ordinance/tools/<hash of go.sum>/bin` below `XDG_CACHE_HOME` or
-//! `~/.cache`; two programs are taken out of Debian's packages, which are not installed. The modules beside this code have
-//! no code of their own: they say which versions.
+//! [`find`] searches the folders in `ORDINANCE_TOOLS` and `KUBEBUILDER_ASSETS`, then the cache outside the checkout:
+//! `ordinance/tools/<hash of go.sum>/bin` below `XDG_CACHE_HOME` or `~/.cache`. It builds what is missing into that cache.
+//! Two programs come from Debian's packages, which are not installed. The Go modules in this package contain no code: they
+//! pin the versions.
 
 mod build;
 mod cache;
@@ -18,65 +18,66 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Folders to look in first: people who have these programs don't want to wait.
+/// Environment variables with the folders to search first.
 const FOLDERS: [&str; 2] = ["ORDINANCE_TOOLS", "KUBEBUILDER_ASSETS"];
 
-/// Where programs are.
+/// The paths of the programs.
 #[derive(Clone, Debug)]
 pub struct Tools {
     paths: BTreeMap<Tool, PathBuf>,
 }
 
-/// Why a program can't be had.
+/// Why a program is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It would have to be built, and there is nothing to build it with.
+    /// The program must be built, and Go is missing.
     #[error(
-        "{missing} can't be had: neither ORDINANCE_TOOLS nor KUBEBUILDER_ASSETS names a folder with them, and there is \
-         no Go to build them with; install Go 1.26 or newer"
+        "{missing} not found: set ORDINANCE_TOOLS or KUBEBUILDER_ASSETS to a folder that has them, or install Go 1.26 or \
+         newer to build them"
     )]
     NoGo {
-        /// The programs, by name.
+        /// The programs, separated by commas.
         missing: String,
     },
-    /// Go could not build it.
+    /// Go failed.
     #[error("{tool} could not be built: {output}")]
     Build {
-        /// The program's name.
+        /// The program.
         tool: &'static str,
-        /// What Go said last.
+        /// The last lines of Go's output.
         output: String,
     },
-    /// It is in a package that can't be fetched.
+    /// The program's package can't be fetched.
     #[error(
-        "{tool} can't be had: ORDINANCE_TOOLS names no folder with it, and apt can't fetch the package {package}: {output}"
+        "{tool} not found: set ORDINANCE_TOOLS to a folder that has it, or let apt fetch the package {package}, which failed: {output}"
     )]
     Package {
-        /// The program's name.
+        /// The program.
         tool: &'static str,
-        /// The package's name.
+        /// The Debian package.
         package: &'static str,
-        /// What was said of it.
+        /// The last error line.
         output: String,
     },
-    /// There is no folder for the cache.
-    #[error("neither XDG_CACHE_HOME nor HOME is set: there is no place to keep what is built")]
+    /// The environment names no cache folder.
+    #[error("there is no folder for built programs: set XDG_CACHE_HOME or HOME")]
     NoCache,
     /// The cache can't be read or written.
     #[error("{path}: {error}")]
     File {
-        /// What was to be read or written.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it can't.
+        /// The error of the operating system.
         error: std::io::Error,
     },
 }
 
-/// Finds programs, and builds or fetches those that are found nowhere: minutes the first time. `say` gets lines of progress.
+/// Finds programs, and builds or fetches the missing ones, which takes minutes the first time. Passes lines of progress
+/// to `say`.
 ///
 /// # Errors
 ///
-/// Which program can't be had, and why.
+/// Returns an error that names the programs that are not available.
 pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> {
     let mut tools = Tools { paths: BTreeMap::new() };
     let missing = tools.take_from(&folders(), wanted);
@@ -85,7 +86,7 @@ pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> 
     }
     let cache = Cache::open()?;
     let unbuilt = tools.take_built(&cache, &missing)?;
-    build::needs_go(&unbuilt)?;
+    build::require_go(&unbuilt)?;
     for (index, tool) in unbuilt.iter().enumerate() {
         say(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
         tools.paths.insert(*tool, cache.build(*tool, say)?);
@@ -93,7 +94,7 @@ pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> 
     Ok(tools)
 }
 
-/// The folders that the environment names.
+/// Returns the folders that the environment names.
 fn folders() -> Vec<PathBuf> {
     FOLDERS.iter().filter_map(std::env::var_os).map(PathBuf::from).collect()
 }
@@ -101,13 +102,13 @@ fn folders() -> Vec<PathBuf> {
 // === impl Tools ===
 
 impl Tools {
-    /// Where a program is; its bare name if it was not asked for.
+    /// The path of a program, or its bare name if [`find`] was not called for it.
     #[must_use]
     pub fn path(&self, tool: Tool) -> &Path {
         self.paths.get(&tool).map_or(Path::new(tool.name()), PathBuf::as_path)
     }
 
-    /// The folders of all programs, for `PATH`, before what is in `PATH` already.
+    /// A value for `PATH`: the folders of all programs, followed by the inherited ones.
     #[must_use]
     pub fn search_path(&self) -> OsString {
         let mut folders: Vec<PathBuf> =
@@ -119,7 +120,7 @@ impl Tools {
         std::env::join_paths(folders).unwrap_or(inherited)
     }
 
-    /// Takes what folders have, and returns what none has.
+    /// Takes programs from folders, and returns those that are in none of them.
     fn take_from(&mut self, folders: &[PathBuf], wanted: &[Tool]) -> Vec<Tool> {
         let mut missing = Vec::new();
         for tool in wanted {
@@ -133,7 +134,7 @@ impl Tools {
         missing
     }
 
-    /// Takes what was built before, and returns what was not.
+    /// Takes programs from the cache, and returns those that it lacks.
     fn take_built(&mut self, cache: &Cache, wanted: &[Tool]) -> Result<Vec<Tool>, Error> {
         let mut missing = Vec::new();
         for tool in wanted {
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_folder_has_is_taken_from_it() {
+    fn finds_a_program_in_a_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("etcd"), "").expect("written");
         let mut tools = Tools { paths: BTreeMap::new() };
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_folder_wins() {
+    fn prefers_the_first_folder() {
         let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
         for folder in &folders {
             std::fs::write(folder.path().join("helm"), "").expect("written");

@@ -1,14 +1,14 @@
-//! Programs out of packages of Debian, or of what descends from it: fetched and unpacked, never installed.
+//! Programs from packages of Debian and its derivatives: the packages are downloaded and unpacked, never installed.
 
 use crate::{Error, Tool};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Where a package may have a program.
+/// The folders of a package that may contain the program.
 const FOLDERS: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
-/// Fetches a package, and copies its program into a file. `cache` is a folder for apt's lists.
+/// Downloads a package and copies its program into a file. `cache` is a folder for apt's package lists.
 pub(crate) fn program(package: &'static str, tool: Tool, cache: &Path, output: &Path) -> Result<(), Error> {
     let failed = |output| Error::Package { tool: tool.name(), package, output };
     let folder = TempDir::new_in(cache).map_err(|error| failed(error.to_string()))?;
@@ -16,17 +16,17 @@ pub(crate) fn program(package: &'static str, tool: Tool, cache: &Path, output: &
     unpack(tool, folder.path(), output).map_err(failed)
 }
 
-/// By the machine's lists of packages, or by lists of our own if it has none.
+/// Downloads a package with the machine's package lists, or with lists in the cache if that fails.
 fn fetch(package: &str, folder: &Path, cache: &Path) -> Result<(), String> {
-    let by_our_own = |_| {
+    let with_own_lists = |_| {
         let lists = own_lists(cache).map_err(|error| error.to_string())?;
         run(apt(folder).args(&lists).arg("update"))?;
         run(apt(folder).args(&lists).args(["download", package]))
     };
-    run(apt(folder).args(["download", package])).or_else(by_our_own)
+    run(apt(folder).args(["download", package])).or_else(with_own_lists)
 }
 
-/// Options of apt, by which it leaves the machine's lists alone.
+/// Returns options that make apt use package lists in the cache, and leave those of the machine alone.
 fn own_lists(cache: &Path) -> std::io::Result<[String; 2]> {
     for folder in ["lists/partial", "apt/archives/partial"] {
         std::fs::create_dir_all(cache.join(folder))?;
@@ -37,7 +37,7 @@ fn own_lists(cache: &Path) -> std::io::Result<[String; 2]> {
 
 fn apt(folder: &Path) -> Command {
     let mut apt = Command::new("apt-get");
-    // As root it would fetch as another user, who may not write here.
+    // As root, apt downloads as another user, which may not write here.
     apt.current_dir(folder).args(["--quiet", "--option=APT::Sandbox::User=root"]);
     apt
 }
@@ -54,13 +54,13 @@ fn unpack(tool: Tool, folder: &Path, output: &Path) -> Result<(), String> {
     std::fs::copy(program, output).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// Fails with the last line that a command said.
+/// Runs a command, and returns the last line of its standard error if it fails.
 fn run(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
-    if ran.status.success() {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&ran.stderr);
-    Err(said.lines().last().unwrap_or(&program).to_owned())
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(stderr.lines().last().unwrap_or(&program).to_owned())
 }

@@ -1,8 +1,8 @@
-//! What is built from which module, and how.
+//! The programs, and the module or package that each comes from.
 
 use std::path::{Path, PathBuf};
 
-/// A program.
+/// A program of a control plane or a node, or Helm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "named after the programs themselves")]
 pub enum Tool {
@@ -23,16 +23,16 @@ pub enum Tool {
     Helm,
 }
 
-/// Where a program comes from.
+/// The origin of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// It is built from a Go module.
     Module(Module),
-    /// It is in a package of Debian and of what descends from it.
+    /// It is in a package of Debian and its derivatives.
     Package(&'static str),
 }
 
-/// A Go module with the versions of some programs.
+/// A Go module that pins the versions of some programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Module {
     Kubernetes,
@@ -43,15 +43,15 @@ pub(crate) enum Module {
 // === impl Tool ===
 
 impl Tool {
-    /// A control plane, and what talks to it.
+    /// The programs of a control plane, and kubectl.
     pub const CONTROL_PLANE: [Self; 4] =
         [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl];
 
-    /// What the end-to-end suite takes, but for a node.
+    /// The programs that the end-to-end suite needs without a node.
     pub const SUITE: [Self; 5] =
         [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Kubectl, Self::Helm];
 
-    /// What a node needs beside a control plane: a scheduler, and what runs pods.
+    /// The additional programs of a node: a scheduler, and everything that runs pods.
     pub const NODE: [Self; 10] = [
         Self::Scheduler,
         Self::Kubelet,
@@ -65,7 +65,7 @@ impl Tool {
         Self::Busybox,
     ];
 
-    /// The name of its file.
+    /// The file name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Tool {
         }
     }
 
-    /// Where it comes from. runc is Debian's, since it needs C to be built with all that containers are started with.
+    /// The origin. runc is Debian's because building it needs a C toolchain.
     pub(crate) fn source(self) -> Source {
         match self {
             Self::Runc => Source::Package("runc"),
@@ -103,12 +103,12 @@ impl Tool {
 // === impl Module ===
 
 impl Module {
-    /// Where its `go.mod` is.
+    /// The folder with the module's `go.mod`.
     pub(crate) fn folder(self) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(self.name())
     }
 
-    /// A program's package in it, as Go names it.
+    /// Returns the Go package of a program.
     pub(crate) fn package(self, tool: Tool) -> String {
         let name = tool.name();
         match (self, tool) {
@@ -131,7 +131,7 @@ impl Module {
         }
     }
 
-    /// What only filesystems that no test uses would need.
+    /// Build tags that leave out file systems which no test uses.
     pub(crate) fn tags(self) -> &'static str {
         match self {
             Self::Containerd => "no_btrfs no_devmapper no_zfs no_aufs",
@@ -139,7 +139,7 @@ impl Module {
         }
     }
 
-    /// Flags of the linker: no debugging tables, and the version that a program says it has.
+    /// Linker flags: no debug information, and the version that the program reports.
     pub(crate) fn linker_flags(self, go_mod: &str) -> String {
         let stamp = match self {
             Self::Kubernetes => required(go_mod, "k8s.io/kubernetes").map(kubernetes_stamp),
@@ -150,13 +150,13 @@ impl Module {
     }
 }
 
-/// The version of a module in the text of a `go.mod`.
+/// Returns the version of a module in the text of a `go.mod`.
 fn required<'a>(go_mod: &'a str, module: &str) -> Option<&'a str> {
     let mut words = go_mod.lines().map(str::split_whitespace);
     words.find_map(|mut line| (line.next() == Some(module)).then(|| line.next()).flatten())
 }
 
-/// Without it the server calls itself `v0.0.0-master+$Format:%H$`, and `kubectl version` fails.
+/// Without it the server reports the version `v0.0.0-master+$Format:%H$`, and `kubectl version` fails.
 fn kubernetes_stamp(version: &str) -> String {
     let mut numbers = version.trim_start_matches('v').split('.');
     let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_tool_is_one_of_its_module() {
+    fn go_mod_lists_every_program_of_its_module() {
         for tool in Tool::CONTROL_PLANE.into_iter().chain(Tool::NODE).chain([Tool::Helm]) {
             let Source::Module(module) = tool.source() else { continue };
             let go_mod = std::fs::read_to_string(module.folder().join("go.mod")).expect("go.mod");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_modules() {
+    fn stamps_the_version_of_the_module() {
         let go_mod = "require (\n\tk8s.io/api v0.9.0 // indirect\n\tk8s.io/kubernetes v1.37.2\n)\n";
         let flags = Module::Kubernetes.linker_flags(go_mod);
         assert!(flags.contains("component-base/version.gitVersion=v1.37.2 "), "{flags}");

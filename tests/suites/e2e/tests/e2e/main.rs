@@ -1,0 +1,32 @@
+//! Scenarios with Ordinance behind a real API server. `cargo xtask e2e [FILTER]` finds or builds the programs and runs
+//! them.
+
+mod callers;
+mod certificates;
+mod conformance;
+mod helm;
+mod load;
+mod node;
+mod operations;
+mod outage;
+mod replicas;
+mod story;
+mod updates;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let all = [
+        story::scenarios(),
+        updates::scenarios(),
+        replicas::scenarios(),
+        outage::scenarios(),
+        helm::scenarios(),
+        node::scenarios(),
+        conformance::scenarios(),
+        operations::scenarios(),
+        callers::scenarios(),
+        certificates::scenarios(),
+    ];
+    ordinance_e2e::run(all.into_iter().flatten().collect())
+}
