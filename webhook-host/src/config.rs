@@ -12,7 +12,6 @@ mod read;
 mod selfmanaged;
 mod serve;
 mod state;
-pub mod units;
 
 pub use args::ServeArgs;
 pub(crate) use args::named;

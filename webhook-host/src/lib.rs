@@ -13,3 +13,4 @@ pub mod logs;
 pub mod metrics;
 pub mod review;
 pub mod server;
+pub mod units;

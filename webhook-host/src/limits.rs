@@ -1,6 +1,6 @@
 //! Every cap of the host, in one place: what an operator can set, with its default and the reason for it.
 
-use crate::config::units::{Bytes, Span};
+use crate::units::{Bytes, Span};
 use ordinance_engine::{EngineLimits, Room};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

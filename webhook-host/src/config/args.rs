@@ -2,7 +2,7 @@
 
 use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
 use super::layers::{Given, Source};
-use super::units::Span;
+use crate::units::Span;
 use crate::command::PolicyArgs;
 use crate::review::OnError;
 use clap::builder::BoolishValueParser;

@@ -2,7 +2,7 @@
 
 use super::policy::UNNAMED;
 use super::selfmanaged::SelfManagedFile;
-use super::units::Span;
+use crate::units::Span;
 use crate::limits::Limits;
 use crate::review::OnError;
 use clap::ValueEnum;
