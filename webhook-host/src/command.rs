@@ -17,12 +17,10 @@ mod version;
 
 pub use output::{Color, print};
 
-use crate::config::ServeArgs;
-use clap::builder::{PathBufValueParser, TypedValueParser as _};
+use crate::config::{PolicyArgs, ServeArgs};
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Keeps the replicas of a StatefulSet out of each other's files.
@@ -77,21 +75,6 @@ enum Command {
     Man(generate::ManArgs),
 }
 
-/// Which policy runs, with which settings, over what.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Policy")]
-pub struct PolicyArgs {
-    /// A policy as a Wasm component; without it the built-in `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    pub policy: Option<PathBuf>,
-    /// The policy's settings, YAML or JSON
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
-    #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
-    pub settings: Option<PathBuf>,
-    /// Manifests of what exists already: YAML, JSON, Lists; may be repeated
-    #[arg(long, value_name = "FILE|DIR", env = "ORDINANCE_STATE", hide_env = true)]
-    pub state: Vec<PathBuf>,
-}
 
 /// A command line that was understood.
 #[derive(Debug)]
@@ -117,10 +100,6 @@ pub enum Exit {
     Usage,
 }
 
-/// Stdin is for what is judged.
-fn no_stdin(path: PathBuf) -> Result<PathBuf, &'static str> {
-    if path.as_os_str() == "-" { Err("settings are not read from stdin; give a file") } else { Ok(path) }
-}
 
 /// The whole command line as clap knows it.
 pub fn definition() -> clap::Command {

@@ -13,7 +13,7 @@ mod selfmanaged;
 mod serve;
 mod state;
 
-pub use args::ServeArgs;
+pub use args::{PolicyArgs, ServeArgs};
 pub(crate) use args::named;
 pub use cluster::kubeconfig;
 pub use file::{

@@ -1,6 +1,5 @@
 //! Where log lines go: stderr, as text for people or JSON for machines.
 
-use crate::command::{Color, CommonArgs};
 use crate::config::{LogFile, LogFormat, LogLevel};
 use std::io;
 use tracing::level_filters::LevelFilter;
@@ -10,10 +9,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
 /// Starts logging for the rest of the process. Only a binary may do so, once.
-pub fn start(log: LogFile, color: Color) {
+pub fn start(log: LogFile, is_coloured: bool) {
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = match log.format {
-        LogFormat::Text => lines.with_ansi(color.on_stderr()).boxed(),
+        LogFormat::Text => lines.with_ansi(is_coloured).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).boxed(),
     };
     // A second call changes nothing; there is none.
@@ -45,19 +44,4 @@ fn filter(level: LogLevel) -> Targets {
         // It quotes whole answers, and says each failure that the watches say too.
         .with_target("kube_client", LevelFilter::OFF)
         .with_target("kube_runtime", LevelFilter::OFF)
-}
-
-// === impl LogLevel ===
-
-impl LogLevel {
-    /// The level after `-q` or `-v`, where none was named.
-    #[must_use]
-    pub const fn adjusted(self, common: CommonArgs) -> Self {
-        match (common.quiet, common.verbose) {
-            (true, _) => Self::Error,
-            (false, 0) => self,
-            (false, 1) => Self::Debug,
-            (false, _) => Self::Trace,
-        }
-    }
 }

@@ -44,7 +44,7 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
     let file = layers.config()?;
     let mut log = file.log;
     log.level = level(log.level, &layers, common);
-    logs::start(log, common.color);
+    logs::start(log, common.color.on_stderr());
     logs::quote_no_panic();
     let host = Host::prepare(ServeConfig::check(&file, &layers, SystemTime::now())?, layers)?;
     if args.print_config {
@@ -58,7 +58,17 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
 fn level(named: LogLevel, layers: &Layers, common: CommonArgs) -> LogLevel {
     match layers.source(&["log", "level"]) {
         Source::Flag(_) | Source::Environment(_) => named,
-        Source::File(_) | Source::Default => named.adjusted(common),
+        Source::File(_) | Source::Default => adjusted(named, common),
+    }
+}
+
+/// The level after `-q` or `-v`.
+const fn adjusted(level: LogLevel, common: CommonArgs) -> LogLevel {
+    match (common.quiet, common.verbose) {
+        (true, _) => LogLevel::Error,
+        (false, 0) => level,
+        (false, 1) => LogLevel::Debug,
+        (false, _) => LogLevel::Trace,
     }
 }
 

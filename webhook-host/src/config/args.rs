@@ -2,10 +2,9 @@
 
 use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
 use super::layers::{Given, Source};
-use crate::units::Span;
-use crate::command::PolicyArgs;
 use crate::review::OnError;
-use clap::builder::BoolishValueParser;
+use crate::units::Span;
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser as _};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use std::net::SocketAddr;
@@ -59,6 +58,22 @@ pub struct ServeArgs {
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// The policy of the flags, its settings, and the objects that exist already.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Policy")]
+pub struct PolicyArgs {
+    /// A policy as a Wasm component; without it the built-in `storage`
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
+    /// The policy's settings, YAML or JSON
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
+    #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
+    pub settings: Option<PathBuf>,
+    /// Manifests of what exists already: YAML, JSON, Lists; may be repeated
+    #[arg(long, value_name = "FILE|DIR", env = "ORDINANCE_STATE", hide_env = true)]
+    pub state: Vec<PathBuf>,
 }
 
 /// Which cluster to watch. In a pod with a service account it is the pod's own.
@@ -212,6 +227,11 @@ impl CertificateArgs {
         let interval = self.reload_interval.map(span);
         given.add("reload_interval", &["certificate", "reloadInterval"], interval.as_ref());
     }
+}
+
+/// Stdin is for what is judged.
+fn no_stdin(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.as_os_str() == "-" { Err("settings are not read from stdin; give a file") } else { Ok(path) }
 }
 
 /// A duration as it stands in the file.
