@@ -9,7 +9,7 @@ mod following;
 mod memory;
 mod stored;
 
-pub use following::Sighting;
+pub use following::{Freshness, Sighting};
 
 use crate::judge::Judge;
 use crate::limits::Limits;

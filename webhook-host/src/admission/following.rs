@@ -3,9 +3,9 @@
 use super::memory::Memory;
 use super::{Admission, LeftOut};
 use crate::clock::Clock;
-use crate::cluster::Freshness;
 use ordinance_contract::{Key, Scope, Watch};
 use ordinance_engine::Failure;
+use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,16 @@ const AT_ONCE: usize = 50;
 const PATIENCE: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What admission needs to know of the watches that fill its memory.
+pub trait Freshness: fmt::Debug + Send + Sync {
+    /// Returns whether the memory holds what the API server has stored, apart from the delay of a watch.
+    fn is_current(&self) -> bool;
+}
+
 /// How a memory follows.
 #[derive(Debug)]
 pub(super) struct Following {
-    pub(super) freshness: Arc<Freshness>,
+    pub(super) freshness: Arc<dyn Freshness>,
     pub(super) clock: Clock,
     /// How long an admitted object counts that no watch brings.
     pub(super) pending_time: Duration,
@@ -53,7 +59,7 @@ impl Admission {
     /// Remembers what a cluster has stored, instead of what it admitted itself: judges only while that is current, and
     /// keeps what it admits until a watch brings it, by this clock.
     #[must_use]
-    pub fn following(mut self, freshness: Arc<Freshness>, clock: Clock, pending_time: Duration) -> Self {
+    pub fn following(mut self, freshness: Arc<dyn Freshness>, clock: Clock, pending_time: Duration) -> Self {
         self.following = Some(Following { freshness, clock, pending_time });
         self
     }

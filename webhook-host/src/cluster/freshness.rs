@@ -1,6 +1,7 @@
 //! How current the index is: what each watch was last heard of, and what it waits for.
 
 use super::trouble::Trouble;
+use crate::admission;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, WatchMetrics};
 use ordinance_contract::Watch;
@@ -57,11 +58,6 @@ impl Freshness {
         Self { watches: watches.into_iter().map(watched).collect(), staleness, clock, changed }
     }
 
-    /// Whether the index holds what the API server has, but for the delay of the watches.
-    pub fn is_current(&self) -> bool {
-        let now = self.clock.now();
-        self.watches.iter().all(|watched| watched.age(now).is_some_and(|age| age <= self.staleness))
-    }
 
     /// What it waits for, in one line; none if it is current.
     pub fn waits_for(&self) -> Option<String> {
@@ -84,6 +80,13 @@ impl Freshness {
 
     pub(super) fn watches(&self) -> &[Arc<Watched>] {
         &self.watches
+    }
+}
+
+impl admission::Freshness for Freshness {
+    fn is_current(&self) -> bool {
+        let now = self.clock.now();
+        self.watches.iter().all(|watched| watched.age(now).is_some_and(|age| age <= self.staleness))
     }
 }
 

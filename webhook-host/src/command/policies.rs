@@ -80,7 +80,7 @@ pub(super) fn following(
     let freshness = Arc::new(Freshness::new(watches, limits.index_staleness, clock.clone(), metrics));
     let place = |(config, policy): (&PolicyConfig, Policy)| {
         let (name, admission) = named(config, policy, limits, metrics);
-        let admission = admission.following(Arc::clone(&freshness), clock.clone(), limits.pending_time);
+        let admission = admission.following(freshness.clone(), clock.clone(), limits.pending_time);
         judged(name, admission, config.on_error, &[])
     };
     let judged = policies.iter().zip(loaded).map(place).collect::<Result<_>>()?;

@@ -4,7 +4,7 @@ use crate::files::{creation, volume};
 use crate::harness::{Host, Reply};
 use crate::logs;
 use kube::config::Kubeconfig;
-use ordinance::admission::Admission;
+use ordinance::admission::{Admission, Freshness as _};
 use ordinance::clock::Clock;
 use ordinance::cluster::{self, Access, Cluster, Freshness};
 use ordinance::limits::Limits;
@@ -181,7 +181,7 @@ impl Parts {
         let freshness = Freshness::new(watches, limits.index_staleness, clock.clone(), metrics);
         let freshness = Arc::new(freshness);
         let admission = Admission::new(policy, &limits).shown_by(metrics.index("storage")).following(
-            Arc::clone(&freshness),
+            freshness.clone(),
             clock,
             limits.pending_time,
         );

@@ -1,6 +1,7 @@
 //! An index that was not heard of for too long is not asked.
 
 use crate::scene::{CLAIMS, SETS, Scene, VOLUMES, named, numbered};
+use ordinance::admission::Freshness as _;
 use ordinance::limits::Limits;
 use std::time::Duration;
 
