@@ -75,7 +75,6 @@ enum Command {
     Man(generate::ManArgs),
 }
 
-
 /// A command line that was understood.
 #[derive(Debug)]
 pub struct Invocation {
@@ -99,7 +98,6 @@ pub enum Exit {
     /// The command line could not be understood.
     Usage,
 }
-
 
 /// The whole command line as clap knows it.
 pub fn definition() -> clap::Command {

@@ -13,8 +13,8 @@ mod selfmanaged;
 mod serve;
 mod state;
 
-pub use args::{PolicyArgs, ServeArgs};
 pub(crate) use args::named;
+pub use args::{PolicyArgs, ServeArgs};
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,

@@ -1,6 +1,6 @@
 //! Alerts, the dashboard and the pages ask for metrics that the host has, by labels and values that these have.
 
-use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, StatusLabels, VerdictLabel};
+use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
 use ordinance_contract::Operation;
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -38,10 +38,10 @@ fn series() -> Series {
         metrics.reloaded(Reloaded::Certificate, outcome);
     }
     let watch = metrics.watch("persistentvolumes");
-    watch.synced(Duration::ZERO);
-    watch.lists("start");
+    watch.list_finished(Duration::ZERO);
+    watch.list_started("start");
     watch.failed("list", "http");
-    metrics.rejected.get_or_create(&StatusLabels { code: 400 }).inc();
+    metrics.rejected(400);
     read(&metrics.text())
 }
 

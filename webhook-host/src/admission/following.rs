@@ -133,7 +133,7 @@ impl Admission {
     fn forget(&self, now: Instant) -> Result<(), Failure> {
         let mut memory = self.write()?;
         let forgotten = memory.forget(now);
-        self.metrics.forgot(forgotten);
+        self.metrics.expired(forgotten);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }

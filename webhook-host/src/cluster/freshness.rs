@@ -58,7 +58,6 @@ impl Freshness {
         Self { watches: watches.into_iter().map(watched).collect(), staleness, clock, changed }
     }
 
-
     /// What it waits for, in one line; none if it is current.
     pub fn waits_for(&self) -> Option<String> {
         let now = self.clock.now();
@@ -114,7 +113,7 @@ impl Watched {
         }
         let time = self.clock.now().saturating_duration_since(self.origin).as_millis();
         let before = self.heard.swap(u64::try_from(time).unwrap_or(u64::MAX - 1) + 1, Ordering::AcqRel);
-        self.metrics.heard();
+        self.metrics.responded();
         if self.trouble().take().is_some() || before == 0 {
             tracing::info!(resource = self.watch.resource, "watching");
             self.changed.notify_one();

@@ -83,7 +83,7 @@ impl<const METADATA: bool> Follower<METADATA> {
     async fn begin(&mut self) -> Result<(), Lost> {
         self.flush().await?;
         self.watched.listing();
-        self.watched.metrics.lists(self.reason);
+        self.watched.metrics.list_started(self.reason);
         self.round += 1;
         self.began = Instant::now();
         Ok(())
@@ -98,7 +98,7 @@ impl<const METADATA: bool> Follower<METADATA> {
         self.backoff.reset();
         self.reason = "failed";
         let time = self.began.elapsed();
-        self.watched.metrics.synced(time);
+        self.watched.metrics.list_finished(time);
         tracing::info!(resource = self.watched.watch().resource, ?time, "listed");
         Ok(())
     }

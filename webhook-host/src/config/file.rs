@@ -2,9 +2,9 @@
 
 use super::policy::UNNAMED;
 use super::selfmanaged::SelfManagedFile;
-use crate::units::Span;
 use crate::limits::Limits;
 use crate::review::OnError;
+use crate::units::Span;
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,8 +1,8 @@
 //! A CA that the host keeps itself, in a cluster: where it is, who is to trust it, and how long what takes.
 
 use super::layers::{FILE_BYTES, Layers};
-use crate::units::Span;
 use super::{Fault, read};
+use crate::units::Span;
 use ordinance_certs::{Lifetime, Schedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

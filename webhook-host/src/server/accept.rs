@@ -48,7 +48,7 @@ async fn in_order(listener: TcpListener, shared: Arc<Shared>, readiness: Readine
 
 impl Connections {
     fn new(shared: Arc<Shared>, stop: Stop) -> Self {
-        let slots = Slots::new(&shared.limits, shared.metrics.connections.clone());
+        let slots = Slots::new(&shared.limits, shared.metrics.connections.open.clone());
         Self { shared, slots, tasks: JoinSet::new(), stop }
     }
 
@@ -59,7 +59,7 @@ impl Connections {
                 Ok((socket, peer)) => self.serve(socket, peer),
                 Err(error) if concerns_one(&error) => {}
                 Err(error) => {
-                    self.shared.metrics.accepts_failed.inc();
+                    self.shared.metrics.connections.accepts_failed.inc();
                     tracing::warn!(%error, "can't accept for now");
                     sleep(self.shared.limits.accept_pause).await;
                 }
@@ -81,7 +81,7 @@ impl Connections {
     /// Serves a connection in a task of its own, or closes it as one too many.
     fn serve(&mut self, socket: TcpStream, peer: SocketAddr) {
         let Some(slot) = self.slots.take(peer.ip()) else {
-            self.shared.metrics.connections_refused.inc();
+            self.shared.metrics.connections.refused.inc();
             return;
         };
         let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());

@@ -29,7 +29,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stop: Stop) {
     match handshake(socket, &shared).await {
         Some(stream) => requests(stream, &shared, stop).await,
-        None => drop(shared.metrics.handshakes_failed.inc()),
+        None => drop(shared.metrics.connections.handshakes_failed.inc()),
     }
 }
 

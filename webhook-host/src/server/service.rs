@@ -7,7 +7,7 @@ use super::routes::{Route, Routes};
 use super::turns::Turns;
 use super::{Server, Stop, deadline};
 use crate::limits::Limits;
-use crate::metrics::{Metrics, ShedReason, StatusLabels, VerdictLabel};
+use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, Answer, BadReview};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -87,8 +87,7 @@ impl Service {
             Err(refused) => reply::closing(refused.reply()),
         };
         if reply.status() != StatusCode::OK {
-            let labels = StatusLabels { code: reply.status().as_u16() };
-            self.metrics.rejected.get_or_create(&labels).inc();
+            self.metrics.rejected(reply.status().as_u16());
         }
         if self.stop.is_draining() { reply::closing(reply) } else { reply }
     }
