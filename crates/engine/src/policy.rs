@@ -1,4 +1,4 @@
-//! A policy that was loaded: the questions of the contract, each put to a fresh instance.
+//! A loaded policy: each function of the contract is called on a fresh instance.
 
 use super::Engine;
 use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use std::time::Instant;
 use wasmtime::Store;
 
-/// A component and its settings, ready to be asked.
+/// A loaded component with its settings.
 pub struct Policy {
     pub(super) engine: Engine,
     pub(super) guest: PolicyPre<Spending>,
@@ -19,15 +19,15 @@ pub struct Policy {
     pub(super) place: Place,
 }
 
-/// What [`Policy::open`] says.
+/// The result of [`Policy::open`].
 pub enum Opened {
-    /// Nobody else matters.
+    /// The verdict depends on no other object.
     Decided(Verdict),
-    /// The verdict depends on who else holds or uses these keys.
+    /// The verdict depends on the objects that hold or use keys which overlap these.
     Asks(Vec<Key>, Inquiry),
 }
 
-/// A request that a guest has read, and which waits for the holdings that overlap its keys.
+/// A request that a guest has read and can decide once it gets the overlapping holdings.
 pub struct Inquiry {
     call: Call,
     phase: Phase,
@@ -42,38 +42,38 @@ pub(super) struct Call {
 // === impl Policy ===
 
 impl Policy {
-    /// What the policy says of itself.
+    /// Returns the policy's description of itself.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// The settings in force, as JSON; empty for the defaults.
+    /// Returns the settings as JSON; empty for the defaults.
     pub fn settings(&self) -> &str {
         &self.settings
     }
 
-    /// Where reviews run: the built-in policy is trusted to end.
+    /// Returns where reviews run: inline for the built-in policy, on the pool for any other.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Whether the host has to remember objects like this one.
+    /// Returns whether the host must index objects of this scope. A subresource is not indexed.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
         scope.subresource.is_empty() && self.declares(&scope.group, &scope.version, &scope.resource)
     }
 
-    /// Whether the policy declared that it wants to know of such objects.
+    /// Returns whether the policy declares a watch of this resource.
     pub fn declares(&self, group: &str, version: &str, resource: &str) -> bool {
         let wanted = (group, version, resource);
         let declared = &self.description.watches;
         declared.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
     }
 
-    /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.
+    /// Returns the keys of a stored object, or in one line why the policy can't read it.
     ///
     /// # Errors
     ///
-    /// Why the policy gave no answer.
+    /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
         let mut call = self.call(self.engine.budget.spend_all())?;
         let object = without_managed_fields(object);
@@ -81,11 +81,11 @@ impl Policy {
             .map(|answer| answer.map(all))
     }
 
-    /// The verdict on a request, given everything that overlaps its keys.
+    /// Returns the verdict on a request, given all holdings that overlap its keys.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is no verdict.
     pub fn review(
         &self,
         request: &Request<'_>,
@@ -96,16 +96,16 @@ impl Policy {
         match call.review(request, &self.settings, Some(holdings))? {
             rules::Outcome::Decided(verdict) => checked(verdict, request.phase),
             rules::Outcome::Needs(_) => {
-                Err(Failure::Nonsense("it asked for holdings that it had been given".to_owned()))
+                Err(Failure::Nonsense("it asked for holdings that it had received".to_owned()))
             }
         }
     }
 
-    /// Lets a fresh instance read a request, and decide it if nobody else matters.
+    /// Lets a fresh instance read a request, and decide it if the verdict depends on no other object.
     ///
     /// # Errors
     ///
-    /// Why there is neither a verdict nor a question.
+    /// The reason why there is neither a verdict nor a list of keys.
     pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened, Failure> {
         let mut call = self.call(self.engine.budget.spend(deadline)?)?;
         Ok(match call.review(request, &self.settings, None)? {
@@ -124,11 +124,11 @@ impl Policy {
 // === impl Inquiry ===
 
 impl Inquiry {
-    /// The verdict, given everything that overlaps the keys.
+    /// Returns the verdict, given all holdings that overlap the keys.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is no verdict.
     pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
         let holdings = Holdings::from(holdings);
         let verdict = self.call.ask(|rules, store| rules.call_resume(store, &holdings.lowered()))?;
@@ -139,7 +139,7 @@ impl Inquiry {
 // === impl Call ===
 
 impl Call {
-    /// A fresh instance for questions that are asked while a policy is loaded.
+    /// Returns a fresh instance for the calls of loading, which have no deadline.
     pub(super) fn new(
         engine: &wasmtime::Engine,
         budget: Budget,
@@ -182,12 +182,13 @@ impl Call {
     }
 }
 
-/// A patch has to be an array, and to be wanted: checked before anything is remembered on the strength of the verdict.
+/// Refuses a patch that is not an array, or that answers a validating review. Must run before the verdict's object enters
+/// the index.
 fn checked(verdict: rules::Verdict, phase: Phase) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
-        return Err(Failure::Nonsense("a patch, though it was asked to validate".to_owned()));
+        return Err(Failure::Nonsense("a patch in answer to a validating review".to_owned()));
     }
     let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch)
         .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))?;

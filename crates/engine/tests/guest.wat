@@ -1,5 +1,5 @@
-;; A policy in which a test fills in what `review` and `resume` do. Its answers stand in memory from the start:
-;;   64 the description, 128 "fine, nothing", 256 the outcome `decided` that allows, 260 the verdict in it.
+;; A valid policy. Tests replace the placeholder in `review` and add functions and data. Memory initially contains the
+;; answers: at 64 the description, at 128 an empty success, at 256 the outcome `decided` that allows, at 260 its verdict.
 (module
   (memory (export "memory") 64)
   (data (i32.const 16) "hostile1.0.0{}")

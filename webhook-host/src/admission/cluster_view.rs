@@ -1,7 +1,7 @@
-//! A memory that follows a cluster: what is stored there, as its watches bring it.
+//! Keeps the index in step with the objects that a cluster stores, as watches report them.
 
 use super::memory::Memory;
-use super::{Admission, LeftOut};
+use super::{Admission, UnreadableObject};
 use crate::clock::Clock;
 use ordinance_contract::{Key, Scope, Watch};
 use ordinance_engine::Failure;
@@ -9,46 +9,46 @@ use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-/// Objects that enter the memory under one lock: requests wait for it.
-const AT_ONCE: usize = 50;
+/// Objects that enter the index under one lock. Requests wait for that lock.
+const BATCH: usize = 50;
 
-/// How often, and after which pause, an instance is asked for.
-const PATIENCE: u32 = 1_000;
+/// Attempts to get a free instance, and the pause between them: 10 s in all.
+const ATTEMPTS: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What admission needs to know of the watches that fill its memory.
+/// What admission needs to know of the watches that fill its index.
 pub trait Freshness: fmt::Debug + Send + Sync {
-    /// Returns whether the memory holds what the API server has stored, apart from the delay of a watch.
+    /// Returns whether the index holds what the API server stores, apart from the delay of a watch.
     fn is_current(&self) -> bool;
 }
 
-/// How a memory follows.
+/// The cluster as admission sees it.
 #[derive(Debug)]
-pub(super) struct Following {
-    pub(super) freshness: Arc<dyn Freshness>,
-    pub(super) clock: Clock,
-    /// How long an admitted object counts that no watch brings.
-    pub(super) pending_time: Duration,
+pub(super) struct ClusterView {
+    freshness: Arc<dyn Freshness>,
+    clock: Clock,
+    /// How long an admitted object counts that no watch reports.
+    pending_time: Duration,
 }
 
-/// A stored object, as a watch brought it.
+/// A stored object, as a list or a watch reports it.
 #[derive(Clone, Debug)]
-pub struct Sighting<'a> {
-    /// The object; without a name if it could not be read at all.
+pub struct ObservedObject<'a> {
+    /// The object's resource, namespace and name; the name is empty if the object has none.
     pub scope: Scope<'static>,
-    /// Its uid.
+    /// The object's uid.
     pub uid: &'a str,
-    /// Its version, if it is a number.
+    /// The object's resource version, if it is a number.
     pub version: Option<u64>,
-    /// Its JSON.
+    /// The object as JSON.
     pub json: &'a str,
 }
 
-// === impl Following ===
+// === impl ClusterView ===
 
-impl Following {
-    /// When an object that is admitted now is forgotten.
-    pub(super) fn until(&self) -> Instant {
+impl ClusterView {
+    /// Returns when an object that is admitted now stops counting.
+    pub(super) fn expiry(&self) -> Instant {
         self.clock.now() + self.pending_time
     }
 }
@@ -56,57 +56,63 @@ impl Following {
 // === impl Admission ===
 
 impl Admission {
-    /// Remembers what a cluster has stored, instead of what it admitted itself: judges only while that is current, and
-    /// keeps what it admits until a watch brings it, by this clock.
+    /// Takes the index from a cluster: requests are decided only while `freshness` is current, and an admitted object
+    /// counts for `pending_time` by `clock`, or until a watch reports it.
     #[must_use]
-    pub fn following(mut self, freshness: Arc<dyn Freshness>, clock: Clock, pending_time: Duration) -> Self {
-        self.following = Some(Following { freshness, clock, pending_time });
+    pub fn with_cluster(
+        mut self,
+        freshness: Arc<dyn Freshness>,
+        clock: Clock,
+        pending_time: Duration,
+    ) -> Self {
+        self.cluster = Some(ClusterView { freshness, clock, pending_time });
         self
     }
 
-    /// Takes note of objects that are stored, in a list of this round or since. Runs the policy for each of them. What it
-    /// can't read is left out, counted and logged.
+    /// Enters stored objects, reported by the list of this round or by the watch after it. Runs the policy once per
+    /// object. Objects that the policy can't read are left out, counted and logged.
     ///
     /// # Errors
     ///
-    /// The memory can't be written any more: it can't be read either, so nobody is admitted.
-    pub fn see<'a>(
+    /// [`Failure::NotReady`] after a panic under the index's lock; from then on no request is admitted.
+    pub fn observe<'a>(
         &self,
-        sightings: impl IntoIterator<Item = Sighting<'a>>,
+        objects: impl IntoIterator<Item = ObservedObject<'a>>,
         round: u32,
     ) -> Result<(), Failure> {
-        let mut left_out = Vec::new();
-        let mut sightings = sightings.into_iter().peekable();
-        while sightings.peek().is_some() {
-            let some: Vec<_> =
-                sightings.by_ref().take(AT_ONCE).map(|sighting| self.read_keys(sighting)).collect();
+        let mut unreadable = Vec::new();
+        let mut objects = objects.into_iter().peekable();
+        while objects.peek().is_some() {
+            // The policy runs before the lock is taken.
+            let batch: Vec<_> =
+                objects.by_ref().take(BATCH).map(|object| (self.keys_of(&object), object)).collect();
             let mut memory = self.write()?;
-            for (sighting, keys) in some {
-                left_out.extend(enter(&mut memory, &sighting, keys, round));
+            for (keys, object) in batch {
+                unreadable.extend(enter(&mut memory, &object, keys, round));
             }
             self.metrics.show(memory.index(), memory.pending());
         }
-        self.tell_left_out(&left_out);
+        self.report_unreadable(&unreadable);
         Ok(())
     }
 
-    /// Takes note of an object that is gone.
+    /// Removes an object that a watch reports as deleted.
     ///
     /// # Errors
     ///
-    /// As [`Admission::see`].
-    pub fn lose(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
+    /// As [`Admission::observe`].
+    pub fn remove(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
         let mut memory = self.write()?;
-        memory.lose(object, uid);
+        memory.remove(object, uid);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }
 
-    /// Takes note of the end of a list: objects of this resource that were not seen in this round are gone.
+    /// Removes the objects of a resource that the complete list of this round did not contain.
     ///
     /// # Errors
     ///
-    /// As [`Admission::see`].
+    /// As [`Admission::observe`].
     pub fn sweep(&self, watch: &Watch, round: u32) -> Result<(), Failure> {
         let mut memory = self.write()?;
         memory.sweep(watch, round);
@@ -114,42 +120,41 @@ impl Admission {
         Ok(())
     }
 
-    /// The memory, if it is current; without a cluster it always is.
+    /// Returns the memory if it is current. Without a cluster it always is.
     pub(super) fn current(&self) -> Result<RwLockReadGuard<'_, Memory>, Failure> {
-        let Some(following) = &self.following else { return self.read() };
-        if !following.freshness.is_current() {
+        let Some(cluster) = &self.cluster else { return self.read() };
+        if !cluster.freshness.is_current() {
             return Err(Failure::NotReady);
         }
-        let now = following.clock.now();
+        let now = cluster.clock.now();
         let memory = self.read()?;
-        if !memory.is_due(now) {
+        if !memory.has_expired(now) {
             return Ok(memory);
         }
         drop(memory);
-        self.forget(now)?;
+        self.expire(now)?;
         self.read()
     }
 
-    fn forget(&self, now: Instant) -> Result<(), Failure> {
+    fn expire(&self, now: Instant) -> Result<(), Failure> {
         let mut memory = self.write()?;
-        let forgotten = memory.forget(now);
-        self.metrics.expired(forgotten);
+        let expired = memory.expire(now);
+        self.metrics.expired(expired);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }
 
-    fn read_keys<'a>(&self, sighting: Sighting<'a>) -> (Sighting<'a>, Result<Vec<Key>, String>) {
-        if sighting.scope.name.is_empty() {
-            return (sighting, Err("it has no name".to_owned()));
+    fn keys_of(&self, object: &ObservedObject<'_>) -> Result<Vec<Key>, String> {
+        if object.scope.name.is_empty() {
+            return Err("it has no name".to_owned());
         }
-        let keys = self.ask_for_keys(&sighting).unwrap_or_else(|failure| Err(failure.to_string()));
-        (sighting, keys)
+        self.keys_when_free(object).unwrap_or_else(|failure| Err(failure.to_string()))
     }
 
-    /// Requests go first: while they take every instance, this waits.
-    fn ask_for_keys(&self, sighting: &Sighting<'_>) -> Result<Result<Vec<Key>, String>, Failure> {
-        for _ in 0..PATIENCE {
-            match self.policy.keys(&sighting.scope, sighting.json) {
+    /// Asks the policy for keys, and waits while requests use every instance.
+    fn keys_when_free(&self, object: &ObservedObject<'_>) -> Result<Result<Vec<Key>, String>, Failure> {
+        for _ in 0..ATTEMPTS {
+            match self.policy.keys(&object.scope, object.json) {
                 Err(Failure::Busy) => std::thread::sleep(PAUSE),
                 answer => return answer,
             }
@@ -157,20 +162,20 @@ impl Admission {
         Err(Failure::Busy)
     }
 
-    /// Each is counted, but not each is logged: a list may have thousands. Why could quote an object, so it is kept for
-    /// those who look for it.
-    fn tell_left_out(&self, left_out: &[LeftOut]) {
-        for LeftOut { object, reason } in left_out {
+    /// Counts each object, but warns only once: a list may contain thousands. A reason may quote the object, so it is
+    /// logged at debug level only.
+    fn report_unreadable(&self, unreadable: &[UnreadableObject]) {
+        for UnreadableObject { object, reason } in unreadable {
             self.metrics.unreadable(&object.resource);
             tracing::debug!(policy = self.name(), ?object, reason, "left out of the index");
         }
-        let Some(LeftOut { object, .. }) = left_out.first() else { return };
+        let Some(UnreadableObject { object, .. }) = unreadable.first() else { return };
         tracing::warn!(
             policy = self.name(),
             resource = ?object.resource,
             namespace = ?object.namespace,
             name = ?object.name,
-            others = left_out.len() - 1,
+            others = unreadable.len() - 1,
             "left out of the index: the policy can't read it"
         );
     }
@@ -180,18 +185,19 @@ impl Admission {
     }
 }
 
-/// Enters an object, or says why it is left out; what was known of it before is gone in any case.
+/// Enters an object, or returns why it is left out. A previous state of the object is removed in both cases.
 fn enter(
     memory: &mut Memory,
-    sighting: &Sighting<'_>,
+    object: &ObservedObject<'_>,
     keys: Result<Vec<Key>, String>,
     round: u32,
-) -> Option<LeftOut> {
-    let Sighting { scope, uid, version, .. } = sighting;
-    let entered = keys
-        .and_then(|keys| memory.see(scope, uid, *version, keys, round).map_err(|error| error.to_string()));
+) -> Option<UnreadableObject> {
+    let ObservedObject { scope, uid, version, .. } = object;
+    let entered = keys.and_then(|keys| {
+        memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
+    });
     let reason = entered.err()?;
-    // The update that made it unreadable may have been admitted here.
-    let _ = memory.see(scope, uid, *version, Vec::new(), round);
-    Some(LeftOut { object: scope.clone(), reason })
+    // This process may have admitted the update that made the object unreadable.
+    let _ = memory.observe(scope, uid, *version, Vec::new(), round);
+    Some(UnreadableObject { object: scope.clone(), reason })
 }

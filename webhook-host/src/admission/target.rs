@@ -1,36 +1,36 @@
-//! Which stored object a request is about, which state of it, and whether it is the last that is heard of it.
+//! The object that a request changes, and the stored state that the change is based on.
 
 use ordinance_contract::{Operation, Request, Scope};
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The object that a request changes.
-pub(super) struct Stored<'a> {
-    /// With its name: a deletion of a whole collection names its objects in `oldObject` alone.
+pub(super) struct TargetObject<'a> {
+    /// The scope with the object's name. A deletion of a collection names its objects only in `oldObject`.
     pub(super) scope: Scope<'a>,
-    /// Whether this update takes the last finalizer of an object that is being deleted: the API server removes it then,
-    /// and nobody is asked again.
-    pub(super) is_last: bool,
+    /// Whether this update removes the last finalizer of an object that is being deleted. The API server then removes the
+    /// object without another admission request.
+    pub(super) is_last_update: bool,
 }
 
-/// From which state of an object an admitted one comes.
+/// The stored state that an admitted change is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
-    /// The object's uid; empty if it is not told.
+pub(super) struct BaseState {
+    /// The object's uid; empty if the request does not contain it.
     uid: String,
-    /// On an update, the version that is updated.
+    /// The resource version that an update replaces; `None` for a creation.
     version: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
-struct Object<'a> {
+struct PartialObject<'a> {
     #[serde(borrow, default)]
-    metadata: Option<Metadata<'a>>,
+    metadata: Option<PartialMetadata<'a>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
+struct PartialMetadata<'a> {
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -43,28 +43,28 @@ struct Metadata<'a> {
     finalizers: Option<Vec<Cow<'a, str>>>,
 }
 
-// === impl Stored ===
+// === impl TargetObject ===
 
-impl<'a> From<&'a Request<'_>> for Stored<'a> {
+impl<'a> From<&'a Request<'_>> for TargetObject<'a> {
     fn from(request: &'a Request<'_>) -> Self {
-        // Only a creation with its name tells nothing more: objects are large, and reading one takes time.
-        let is_told = request.operation == Operation::Create && !request.scope.name.is_empty();
+        // Objects are large and slow to parse, and a creation with a name needs nothing from the object.
+        let is_complete = request.operation == Operation::Create && !request.scope.name.is_empty();
         let object = request.object.as_deref().or(request.old_object.as_deref());
-        let metadata = metadata(object.filter(|_| !is_told));
+        let metadata = metadata(object.filter(|_| !is_complete));
         let mut scope = request.scope.borrowed();
         if scope.name.is_empty() {
             scope.name = metadata.name.unwrap_or_default();
         }
-        let is_last = request.operation == Operation::Update
+        let is_last_update = request.operation == Operation::Update
             && metadata.deletion_timestamp.is_some()
             && metadata.finalizers.is_none_or(|finalizers| finalizers.is_empty());
-        Self { scope, is_last }
+        Self { scope, is_last_update }
     }
 }
 
-// === impl Origin ===
+// === impl BaseState ===
 
-impl From<&Request<'_>> for Origin {
+impl From<&Request<'_>> for BaseState {
     fn from(request: &Request<'_>) -> Self {
         let uid = metadata(request.object.as_deref()).uid.unwrap_or_default().into_owned();
         let version = metadata(request.old_object.as_deref()).resource_version;
@@ -72,23 +72,23 @@ impl From<&Request<'_>> for Origin {
     }
 }
 
-impl Origin {
-    /// Whether an object is the same one: its name may have been given again.
-    pub(super) fn is_of(&self, uid: &str) -> bool {
+impl BaseState {
+    /// Returns whether a stored object is the same one, and not a later one with the same name.
+    pub(super) fn has_uid(&self, uid: &str) -> bool {
         !self.uid.is_empty() && self.uid == uid
     }
 
-    /// Whether a stored state of the same object is the one that was admitted, or one that it can't follow any more. Where
-    /// versions can't be compared, nobody knows.
-    pub(super) fn is_settled_by(&self, uid: &str, version: Option<u64>) -> bool {
+    /// Returns whether a stored state of the same object is the admitted one or a later one. Returns `false` if the
+    /// versions can't be compared.
+    pub(super) fn is_superseded_by(&self, uid: &str, version: Option<u64>) -> bool {
         let is_later = self.version.is_none_or(|base| version.is_some_and(|version| version > base));
-        self.is_of(uid) && is_later
+        self.has_uid(uid) && is_later
     }
 }
 
-/// What the API server itself keeps of an object; nothing if it can't be read.
-fn metadata(object: Option<&str>) -> Metadata<'_> {
-    let object = object.and_then(|json| serde_json::from_str::<Object<'_>>(json).ok());
+/// Returns an object's metadata, or empty metadata if the object can't be read.
+fn metadata(object: Option<&str>) -> PartialMetadata<'_> {
+    let object = object.and_then(|json| serde_json::from_str::<PartialObject<'_>>(json).ok());
     object.and_then(|object| object.metadata).unwrap_or_default()
 }
 
@@ -96,21 +96,21 @@ fn metadata(object: Option<&str>) -> Metadata<'_> {
 mod tests {
     use super::*;
 
-    fn origin(uid: &str, version: Option<u64>) -> Origin {
-        Origin { uid: uid.to_owned(), version }
+    fn base(uid: &str, version: Option<u64>) -> BaseState {
+        BaseState { uid: uid.to_owned(), version }
     }
 
     #[test]
-    fn a_creation_is_settled_by_its_object_and_not_by_a_former_one_of_its_name() {
-        assert!(origin("u2", None).is_settled_by("u2", Some(1)));
-        assert!(!origin("u2", None).is_settled_by("u1", Some(9)));
-        assert!(!origin("", None).is_settled_by("", Some(9)));
+    fn a_created_object_supersedes_its_creation_and_an_earlier_one_with_the_same_name_does_not() {
+        assert!(base("u2", None).is_superseded_by("u2", Some(1)));
+        assert!(!base("u2", None).is_superseded_by("u1", Some(9)));
+        assert!(!base("", None).is_superseded_by("", Some(9)));
     }
 
     #[test]
-    fn an_update_is_settled_by_a_later_version_alone() {
-        assert!(origin("u", Some(7)).is_settled_by("u", Some(8)));
-        assert!(!origin("u", Some(7)).is_settled_by("u", Some(7)));
-        assert!(!origin("u", Some(7)).is_settled_by("u", None));
+    fn only_a_later_version_supersedes_an_update() {
+        assert!(base("u", Some(7)).is_superseded_by("u", Some(8)));
+        assert!(!base("u", Some(7)).is_superseded_by("u", Some(7)));
+        assert!(!base("u", Some(7)).is_superseded_by("u", None));
     }
 }

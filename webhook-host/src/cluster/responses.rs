@@ -1,9 +1,9 @@
-//! When the API server was last heard of on a watch: each part of a good response counts, bookmarks too.
+//! Records when the API server last responded on a watch. Every part of a successful response counts.
 //!
-//! The watcher keeps bookmarks and reconnections to itself, and they are what says that a quiet watch is alive. So it is
-//! seen below it, at the client.
+//! The watcher of `kube` reports neither bookmarks nor reconnections, and on a quiet watch nothing else shows that the
+//! connection is alive. So the client records them, below the watcher.
 
-use super::freshness::Watched;
+use super::watch_set::WatchState;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -11,19 +11,19 @@ use hyper::Response;
 use hyper::body::{Body, Frame};
 use std::sync::Arc;
 
-/// Tells a watch of what comes, and passes it on.
-pub(super) fn listening<B>(
-    watched: Arc<Watched>,
+/// Returns a function that records the head and each frame of a successful response, and passes the response on.
+pub(super) fn recording<B>(
+    state: Arc<WatchState>,
 ) -> impl Fn(Response<B>) -> Response<UnsyncBoxBody<Bytes, B::Error>> + Clone
 where
     B: Body<Data = Bytes> + Send + 'static,
 {
     move |response| {
-        let watched = response.status().is_success().then(|| Arc::clone(&watched));
-        hear(watched.as_deref());
+        let state = response.status().is_success().then(|| Arc::clone(&state));
+        record(state.as_deref());
         response.map(|body| {
             let each = move |frame: Frame<Bytes>| {
-                hear(watched.as_deref());
+                record(state.as_deref());
                 frame
             };
             body.map_frame(each).boxed_unsync()
@@ -31,8 +31,8 @@ where
     }
 }
 
-fn hear(watched: Option<&Watched>) {
-    if let Some(watched) = watched {
-        watched.heard();
+fn record(state: Option<&WatchState>) {
+    if let Some(state) = state {
+        state.responded();
     }
 }

@@ -1,76 +1,83 @@
-//! What keeps a watch from getting on, in one line: resource, verb, why, and the way out.
+//! Errors of lists and watches, by verb and cause, in one line with the way out.
 //!
-//! Errors are told apart by their types and statuses, never by their texts.
+//! An error is classified by its type and status, never by its text.
 
 use crate::review::one_line;
 use kube::runtime::watcher;
 use std::error::Error;
 use std::fmt;
 
-/// Characters of what the API server, or the network, said.
-const SAID_CHARS: usize = 500;
+/// The most characters of a foreign error message.
+const DETAIL_CHARS: usize = 500;
 
-/// A failed attempt.
+/// A failed list or watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct WatchError {
     resource: String,
     verb: Verb,
-    pub(super) cause: Cause,
-    /// What the API server, or the network, said.
-    said: String,
+    pub(super) cause: WatchErrorCause,
+    /// The message of the API server, or of the network error.
+    detail: String,
 }
 
-/// What was attempted.
+/// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     List,
     Watch,
-    /// Bring what came into the memories.
+    /// Entering the received objects into the indexes.
     Read,
 }
 
-/// Why it failed.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// 403.
+pub(super) enum WatchErrorCause {
+    /// Status 403.
     Forbidden,
-    /// 401.
+    /// Status 401.
     Unauthorized,
-    /// 404: the API server does not know the resource.
+    /// Status 404: the API server does not serve the resource.
     Unknown,
-    /// 410: the version from which to go on is too old.
+    /// Status 410: the API server no longer has the resource version from which the watch continues.
     Expired,
     /// Any other status.
     Status,
-    /// No answer, or one that broke off.
+    /// No response, or an incomplete one.
     Unreachable,
-    /// An answer that can't be read.
+    /// An invalid response.
     Garbage,
-    /// A fault of this process.
+    /// A panic in this process.
     Panic,
 }
 
-// === impl Trouble ===
+// === impl WatchError ===
 
-impl Trouble {
+impl WatchError {
     pub(super) fn new(resource: &str, error: &watcher::Error) -> Self {
-        use watcher::Error::{
-            InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,
+        use watcher::Error as Kind;
+        let (verb, cause, detail) = match error {
+            Kind::InitialListFailed(error) => (Verb::List, cause(error), message(error)),
+            Kind::WatchStartFailed(error) | Kind::WatchFailed(error) => {
+                (Verb::Watch, cause(error), message(error))
+            }
+            Kind::WatchError(status) => (Verb::Watch, cause_of_status(status.code), status.to_string()),
+            Kind::NoResourceVersion => (Verb::Watch, WatchErrorCause::Garbage, error.to_string()),
         };
-        let (verb, cause, said) = match error {
-            InitialListFailed(error) => (Verb::List, cause(error), chain(error)),
-            WatchStartFailed(error) | WatchFailed(error) => (Verb::Watch, cause(error), chain(error)),
-            WatchError(status) => (Verb::Watch, of_status(status.code), status.to_string()),
-            NoResourceVersion => (Verb::Watch, Cause::Garbage, error.to_string()),
-        };
-        Self { resource: resource.to_owned(), verb, cause, said: one_line(&said, SAID_CHARS).into_owned() }
+        let detail = one_line(&detail, DETAIL_CHARS).into_owned();
+        Self { resource: resource.to_owned(), verb, cause, detail }
     }
 
-    /// What came could not be brought into every memory.
-    pub(super) fn of_a_panic(resource: &str) -> Self {
-        Self { resource: resource.to_owned(), verb: Verb::Read, cause: Cause::Panic, said: String::new() }
+    /// Returns the error of objects that did not reach every index.
+    pub(super) fn panic(resource: &str) -> Self {
+        Self {
+            resource: resource.to_owned(),
+            verb: Verb::Read,
+            cause: WatchErrorCause::Panic,
+            detail: String::new(),
+        }
     }
 
+    /// Returns the verb as a metric label.
     pub(super) const fn verb(&self) -> &'static str {
         match self.verb {
             Verb::List => "list",
@@ -80,33 +87,35 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for WatchError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (verb, resource) = (self.verb(), &self.resource);
         write!(formatter, "can't {verb} {resource}: ")?;
         match self.cause {
-            Cause::Forbidden => write!(formatter, "forbidden; let this user list and watch {resource}"),
-            Cause::Unauthorized => {
+            WatchErrorCause::Forbidden => {
+                write!(formatter, "forbidden; let this user list and watch {resource}")
+            }
+            WatchErrorCause::Unauthorized => {
                 write!(formatter, "the API server does not accept this user's credentials")
             }
-            Cause::Unknown => write!(formatter, "the API server does not know them"),
-            Cause::Expired => write!(formatter, "too much has changed since; listing again"),
-            Cause::Garbage => write!(formatter, "the answer makes no sense; listing again"),
-            Cause::Panic => write!(formatter, "this process is at fault; listing again"),
-            Cause::Unreachable => {
-                write!(formatter, "the API server can't be reached; check its address, and network policies")
+            WatchErrorCause::Unknown => write!(formatter, "the API server does not serve this resource"),
+            WatchErrorCause::Expired => write!(formatter, "the resource version is too old; listing again"),
+            WatchErrorCause::Garbage => write!(formatter, "the response is invalid; listing again"),
+            WatchErrorCause::Panic => write!(formatter, "an internal error occurred; listing again"),
+            WatchErrorCause::Unreachable => {
+                write!(formatter, "the API server is unreachable; check its address and the network policies")
             }
-            Cause::Status => write!(formatter, "the API server can't answer now"),
+            WatchErrorCause::Status => write!(formatter, "the API server returned an error"),
         }?;
-        let is_all = matches!(self.cause, Cause::Garbage | Cause::Panic);
-        if is_all { Ok(()) } else { write!(formatter, " ({})", self.said) }
+        let is_complete = matches!(self.cause, WatchErrorCause::Garbage | WatchErrorCause::Panic);
+        if is_complete { Ok(()) } else { write!(formatter, " ({})", self.detail) }
     }
 }
 
-// === impl Cause ===
+// === impl WatchErrorCause ===
 
-impl Cause {
-    /// One word for metrics.
+impl WatchErrorCause {
+    /// Returns the cause as a metric label.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Forbidden => "forbidden",
@@ -121,42 +130,42 @@ impl Cause {
     }
 }
 
-fn cause(error: &kube::Error) -> Cause {
+fn cause(error: &kube::Error) -> WatchErrorCause {
     match error {
-        kube::Error::Api(status) => of_status(status.code),
-        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Cause::Garbage,
-        kube::Error::Auth(_) => Cause::Unauthorized,
-        _ => Cause::Unreachable,
+        kube::Error::Api(status) => cause_of_status(status.code),
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => WatchErrorCause::Garbage,
+        kube::Error::Auth(_) => WatchErrorCause::Unauthorized,
+        _ => WatchErrorCause::Unreachable,
     }
 }
 
-const fn of_status(code: u16) -> Cause {
+const fn cause_of_status(code: u16) -> WatchErrorCause {
     match code {
-        // Any object is a status without a code to the client, an event of an unknown type too.
-        0 => Cause::Garbage,
-        401 => Cause::Unauthorized,
-        403 => Cause::Forbidden,
-        404 => Cause::Unknown,
-        410 => Cause::Expired,
-        _ => Cause::Status,
+        // `kube` parses any JSON object as a status without a code, and so also an event of an unknown type.
+        0 => WatchErrorCause::Garbage,
+        401 => WatchErrorCause::Unauthorized,
+        403 => WatchErrorCause::Forbidden,
+        404 => WatchErrorCause::Unknown,
+        410 => WatchErrorCause::Expired,
+        _ => WatchErrorCause::Status,
     }
 }
 
-/// An error of the API server by its message, any other with what it comes from.
-fn chain(error: &kube::Error) -> String {
+/// Returns the message of an API server's error, or any other error with its sources.
+fn message(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return status.message.clone();
     }
-    let mut said = error.to_string();
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let text = error.to_string();
-        // Most texts have those of their sources in them.
-        if !said.contains(&text) {
-            said.push_str(": ");
-            said.push_str(&text);
+        // Most messages already contain those of their sources.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
         }
         source = error.source();
     }
-    said
+    message
 }

@@ -1,7 +1,7 @@
-//! How current the index is: what each watch was last heard of, and what it waits for.
+//! How current the watches are, and what the server waits for.
 
-use super::trouble::Trouble;
-use crate::admission;
+use super::watch_error::WatchError;
+use crate::admission::Freshness;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, WatchMetrics};
 use ordinance_contract::Watch;
@@ -10,158 +10,161 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// The longest time after which a watch is asked for anew: what clients of Kubernetes take at most.
+/// The longest duration of one watch request: the most that Kubernetes clients ask for.
 const LONGEST_WATCH: Duration = Duration::from_secs(290);
 
-/// How current all watches are.
+/// The watches of a cluster, each with its state.
 #[derive(Debug)]
-pub struct Freshness {
-    watches: Vec<Arc<Watched>>,
+pub struct WatchSet {
+    states: Vec<Arc<WatchState>>,
     staleness: Duration,
     clock: Clock,
     changed: Arc<Notify>,
 }
 
-/// One watch as the others need to know it.
+/// The state of one watch, shared by its reflector and its readers.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchState {
     watch: Watch,
     clock: Clock,
     origin: Instant,
-    /// Milliseconds from the origin, and one; 0 while the watch has never been current.
-    heard: AtomicU64,
-    /// Until a list is whole nothing that is heard makes the index more current.
-    listing: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    /// Milliseconds from the origin to the last response, plus one; 0 if the watch was never current.
+    last_response: AtomicU64,
+    /// While a list is incomplete, no response makes the index more current.
+    is_listing: AtomicBool,
+    error: Mutex<Option<WatchError>>,
     changed: Arc<Notify>,
     pub(super) metrics: WatchMetrics,
 }
 
-// === impl Freshness ===
+// === impl WatchSet ===
 
-impl Freshness {
-    /// Of watches that have not begun. Without an event, a bookmark or a new connection for `staleness`, one is stale.
+impl WatchSet {
+    /// Returns the states of watches that have not started. A watch is stale after `staleness` without an event, a
+    /// bookmark or a new connection.
     pub fn new(watches: Vec<Watch>, staleness: Duration, clock: Clock, metrics: &Metrics) -> Self {
         let changed = Arc::new(Notify::new());
-        let watched = |watch: Watch| {
-            Arc::new(Watched {
+        let state = |watch: Watch| {
+            Arc::new(WatchState {
                 clock: clock.clone(),
                 origin: clock.now(),
-                heard: AtomicU64::new(0),
-                listing: AtomicBool::new(true),
-                trouble: Mutex::default(),
+                last_response: AtomicU64::new(0),
+                is_listing: AtomicBool::new(true),
+                error: Mutex::default(),
                 changed: Arc::clone(&changed),
                 metrics: metrics.watch(&watch.resource),
                 watch,
             })
         };
-        Self { watches: watches.into_iter().map(watched).collect(), staleness, clock, changed }
+        Self { states: watches.into_iter().map(state).collect(), staleness, clock, changed }
     }
 
-    /// What it waits for, in one line; none if it is current.
-    pub fn waits_for(&self) -> Option<String> {
+    /// Returns in one line which watches are not current, or `None` if all are.
+    pub fn waiting_for(&self) -> Option<String> {
         let now = self.clock.now();
-        let waiting = |watched: &Arc<Watched>| watched.waits_for(now, self.staleness);
-        let lines: Vec<String> = self.watches.iter().filter_map(waiting).collect();
+        let waiting = |state: &Arc<WatchState>| state.waiting_for(now, self.staleness);
+        let lines: Vec<String> = self.states.iter().filter_map(waiting).collect();
         (!lines.is_empty()).then(|| lines.join("; "))
     }
 
-    /// Returns when a watch has begun, or begun anew, to be current, or when something was lost. Staleness comes without a
-    /// change.
+    /// Waits until a watch becomes current or its state is lost. A watch that becomes stale wakes no caller.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// How long one request of a watch may last: a connection that died in silence is noticed before the index is stale.
-    pub(super) fn watch_time(&self) -> Duration {
+    /// Returns the duration of one watch request. It is short enough to notice a dead connection before the index is
+    /// stale.
+    pub(super) fn watch_timeout(&self) -> Duration {
         (self.staleness / 2).clamp(Duration::from_secs(1), LONGEST_WATCH)
     }
 
-    pub(super) fn watches(&self) -> &[Arc<Watched>] {
-        &self.watches
+    pub(super) fn states(&self) -> &[Arc<WatchState>] {
+        &self.states
     }
 }
 
-impl admission::Freshness for Freshness {
+impl Freshness for WatchSet {
     fn is_current(&self) -> bool {
         let now = self.clock.now();
-        self.watches.iter().all(|watched| watched.age(now).is_some_and(|age| age <= self.staleness))
+        self.states.iter().all(|state| state.is_current(now, self.staleness))
     }
 }
 
-// === impl Watched ===
+// === impl WatchState ===
 
-impl Watched {
+impl WatchState {
     pub(super) fn watch(&self) -> &Watch {
         &self.watch
     }
 
-    /// A list begins.
-    pub(super) fn listing(&self) {
-        self.listing.store(true, Ordering::Release);
+    pub(super) fn list_started(&self) {
+        self.is_listing.store(true, Ordering::Release);
     }
 
-    /// The list is whole.
-    pub(super) fn listed(&self) {
-        self.listing.store(false, Ordering::Release);
+    pub(super) fn list_finished(&self) {
+        self.is_listing.store(false, Ordering::Release);
     }
 
-    /// The API server said something.
-    pub(super) fn heard(&self) {
-        if self.listing.load(Ordering::Acquire) {
+    /// Records that the API server sent something.
+    pub(super) fn responded(&self) {
+        if self.is_listing.load(Ordering::Acquire) {
             return;
         }
         let time = self.clock.now().saturating_duration_since(self.origin).as_millis();
-        let before = self.heard.swap(u64::try_from(time).unwrap_or(u64::MAX - 1) + 1, Ordering::AcqRel);
+        let value = u64::try_from(time).unwrap_or(u64::MAX - 1) + 1;
+        let before = self.last_response.swap(value, Ordering::AcqRel);
         self.metrics.responded();
-        if self.trouble().take().is_some() || before == 0 {
+        if self.error().take().is_some() || before == 0 {
             tracing::info!(resource = self.watch.resource, "watching");
             self.changed.notify_one();
         }
     }
 
-    /// Something may be missing from the index: it is not current until it was listed again.
-    pub(super) fn lost(&self, trouble: Trouble) {
-        self.listing();
-        self.heard.store(0, Ordering::Release);
-        self.stumbled(trouble);
+    /// Records that the index may lack objects. The watch is current again only after the next complete list.
+    pub(super) fn lost(&self, error: WatchError) {
+        self.list_started();
+        self.last_response.store(0, Ordering::Release);
+        self.failed(error);
         self.changed.notify_one();
     }
 
-    /// An attempt failed. The same trouble is told at length once.
-    pub(super) fn stumbled(&self, trouble: Trouble) {
-        self.metrics.failed(trouble.verb(), trouble.cause.as_str());
-        let mut known = self.trouble();
-        if known.as_ref() == Some(&trouble) {
-            tracing::debug!("{trouble}");
+    /// Records a failed attempt. A repeated error is logged at debug level.
+    pub(super) fn failed(&self, error: WatchError) {
+        self.metrics.failed(error.verb(), error.cause.as_str());
+        let mut known = self.error();
+        if known.as_ref() == Some(&error) {
+            tracing::debug!("{error}");
         } else {
-            tracing::warn!("{trouble}");
+            tracing::warn!("{error}");
         }
-        *known = Some(trouble);
+        *known = Some(error);
     }
 
-    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn error(&self) -> MutexGuard<'_, Option<WatchError>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long it has been silent; none while it has never been current.
-    fn age(&self, now: Instant) -> Option<Duration> {
-        let heard = self.heard.load(Ordering::Acquire).checked_sub(1)?;
-        Some(now.saturating_duration_since(self.origin + Duration::from_millis(heard)))
+    /// Returns the time since the last response, or `None` if the watch was never current.
+    fn silence(&self, now: Instant) -> Option<Duration> {
+        let last = self.last_response.load(Ordering::Acquire).checked_sub(1)?;
+        Some(now.saturating_duration_since(self.origin + Duration::from_millis(last)))
     }
 
-    fn waits_for(&self, now: Instant, staleness: Duration) -> Option<String> {
-        let age = self.age(now);
-        if age.is_some_and(|age| age <= staleness) {
+    fn is_current(&self, now: Instant, staleness: Duration) -> bool {
+        self.silence(now).is_some_and(|silence| silence <= staleness)
+    }
+
+    fn waiting_for(&self, now: Instant, staleness: Duration) -> Option<String> {
+        if self.is_current(now, staleness) {
             return None;
         }
         let resource = &self.watch.resource;
-        let state = age.map_or_else(
+        let state = self.silence(now).map_or_else(
             || format!("{resource} are not listed yet"),
-            |age| format!("{resource} were last heard of {} s ago", age.as_secs()),
+            |silence| format!("the watch of {resource} has been silent for {} s", silence.as_secs()),
         );
-        Some(match &*self.trouble() {
-            Some(trouble) => format!("{state}: {trouble}"),
+        Some(match &*self.error() {
+            Some(error) => format!("{state}: {error}"),
             None => state,
         })
     }

@@ -7,7 +7,7 @@
 use super::input::{File, Input};
 use super::progress::Progress;
 use crate::admission::{Admission, Decision};
-use crate::command::policies::Judged;
+use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
 use crate::review::{explain, worded};
 use anyhow::{Context as _, Result};
@@ -71,7 +71,7 @@ struct Generated {
 // === impl Judging ===
 
 impl<'p> Judging<'p> {
-    pub(super) fn new(judged: &'p Judged, limits: &Limits, progress: &'p Progress) -> Self {
+    pub(super) fn new(judged: &'p ServedPolicy, limits: &Limits, progress: &'p Progress) -> Self {
         let description = judged.judge.policy().description();
         Self {
             policy: &judged.name,
