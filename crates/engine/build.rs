@@ -1,7 +1,7 @@
-//! Builds the policy for WebAssembly, makes a component of it, and compiles that ahead.
+//! Builds the policy for WebAssembly, makes it a component, and compiles the component ahead.
 //!
-//! So a plain `cargo build` of the host embeds the policy of the same tree. The inner cargo has a target directory of its
-//! own, since the outer one holds the lock of the other.
+//! So a plain `cargo build` of the host embeds the policy of the same source tree. The inner cargo uses a target directory
+//! of its own, because the outer cargo holds the lock of the main one.
 
 use config::{Room, config};
 use std::error::Error;
@@ -15,13 +15,13 @@ use wit_component::ComponentEncoder;
 #[path = "src/config.rs"]
 mod config;
 
-/// What the policy is compiled to.
+/// The target of the policy.
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// The package that is built.
+/// The policy's package.
 const PACKAGE: &str = "ordinance-policy-component";
 
-/// What the outer cargo, or a tool around it, sets for its own compiler alone.
+/// Variables that the outer cargo, or a tool around it, sets for its own compiler only.
 const NOT_INHERITED: [&str; 8] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
@@ -33,7 +33,7 @@ const NOT_INHERITED: [&str; 8] = [
     "RUSTC_WRAPPER",
 ];
 
-/// All that the component is made from, seen from the root of the workspace; `policy/js` is left out.
+/// The sources of the component, relative to the root of the workspace. `policy/js` is not part of it.
 const SOURCES: [&str; 7] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -51,7 +51,7 @@ fn main() {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    // Asked for at run time: checkouts that share a target directory share this program, too.
+    // Read at run time, because checkouts that share a target directory share this program.
     let root = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../..");
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
@@ -66,7 +66,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Fails with the command that helps if rustc has no standard library for the target.
+/// Fails if rustc has no standard library for the target, and names the command that installs it.
 fn require_target() -> Result<(), Box<dyn Error>> {
     let answer =
         Command::new(variable("RUSTC")?).args(["--print", "target-libdir", "--target", WASM]).output()?;
@@ -78,13 +78,13 @@ fn require_target() -> Result<(), Box<dyn Error>> {
         .into())
 }
 
-/// Where the inner cargo builds: beside the outer cargo's profiles, since they all have the same component in common.
+/// Returns where the inner cargo builds: beside the outer cargo's profiles, which share the component.
 fn inner_target(out: &Path) -> &Path {
     // `out` is `<target>/<profile>/build/<package>-<hash>/out`.
     out.ancestors().nth(4).unwrap_or(out)
 }
 
-/// Builds the component's module, and says where it is.
+/// Builds the component's module, and returns its path.
 fn build_module(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(variable("CARGO")?);
     for name in NOT_INHERITED {
@@ -107,13 +107,13 @@ fn build_module(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
         .arg(target)
         .status()?;
     if !status.success() {
-        return Err(format!("building {PACKAGE} for {WASM} failed: the lines above say why").into());
+        return Err(format!("building {PACKAGE} for {WASM} failed; see the lines above").into());
     }
     let module = PACKAGE.replace('-', "_") + ".wasm";
     Ok(target.join(WASM).join("component").join(module))
 }
 
-/// Compiles a component for the baseline of the target, so that it runs on every machine of that kind.
+/// Compiles a component for the baseline of the target, so that it runs on every processor of the target.
 fn compile(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let target = variable("TARGET")?;
     let target = target.to_str().ok_or("the name of the target is not text")?;
@@ -121,7 +121,7 @@ fn compile(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(engine.precompile_component(component)?)
 }
 
-/// The version that the lock file pins; the crate itself does not tell it.
+/// Returns the version of wasmtime in the lock file. The crate has no public constant for it.
 fn wasmtime_version(root: &Path) -> Result<String, Box<dyn Error>> {
     let lock = fs::read_to_string(root.join("Cargo.lock"))?;
     let mut lines = lock.lines().skip_while(|line| *line != "name = \"wasmtime\"");

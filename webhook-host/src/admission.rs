@@ -1,62 +1,62 @@
-//! A policy with its memory of who holds what: the judge that the server asks.
+//! Decides admission requests with a policy and an index of the keys that other objects hold.
 //!
-//! An object of a watched kind holds its keys from the moment that it is admitted — by the validating review, and not as a
-//! dry run. Without a cluster it does until its deletion is admitted; with one, until a watch brings what is stored, and
-//! from then on what is stored counts. Two requests that overlap are never both admitted on the same memory: what an
-//! admission was decided on is looked up again under the lock that it is remembered under.
+//! An admitted object of a watched kind holds its keys from its validating review on, unless that is a dry run. Without a
+//! cluster it holds them until its deletion is admitted. With a cluster it holds them until a watch reports the object;
+//! from then on the stored object counts. Before an admission enters the index, the overlapping holdings are looked up
+//! again under the same lock, so this process never admits two conflicting objects on the same state.
 
-mod following;
+mod cluster_view;
 mod memory;
-mod stored;
+mod target;
 
-pub use following::Sighting;
+pub use cluster_view::{Freshness, ObservedObject};
 
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
-use following::Following;
-use memory::{Admitted, Memory};
+use cluster_view::ClusterView;
+use memory::{AdmittedObject, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Failure, Place};
 use ordinance_engine::{Opened, Policy};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
-use stored::{Origin, Stored};
+use target::{BaseState, TargetObject};
 
-/// Segments of keys for which there is room, for each object that may be remembered. A deep key takes more memory.
+/// Key segments reserved for each object that may be remembered. This caps the memory that deep keys take.
 const SEGMENTS_PER_OBJECT: usize = 8;
 
-/// A policy and what it remembers.
+/// A policy and its index.
 pub struct Admission {
     policy: Arc<Policy>,
     memory: RwLock<Memory>,
-    /// None without a cluster.
-    following: Option<Following>,
-    holdings: usize,
-    objects: usize,
+    /// `None` without a cluster.
+    cluster: Option<ClusterView>,
+    holdings_limit: usize,
+    objects_limit: usize,
     metrics: IndexMetrics,
 }
 
-/// An object that is not remembered, though its kind is watched: the policy can't read it.
+/// An object of a watched kind that is not in the index because the policy can't read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// The object.
+pub struct UnreadableObject {
+    /// The object's resource, namespace and name.
     pub object: Scope<'static>,
-    /// Why, in one line.
+    /// The policy's reason, in one line. It may quote the object.
     pub reason: String,
 }
 
-/// A verdict, and what it was decided on.
+/// A verdict with the holdings that it depends on.
 #[derive(Debug)]
 pub struct Decision {
-    /// The verdict.
+    /// The policy's verdict.
     pub verdict: Verdict,
-    /// None if nobody else mattered.
+    /// `None` if the verdict depends on no other object.
     basis: Option<Basis>,
 }
 
-/// The keys that were asked for, and who overlapped them.
+/// The keys of a request, and the holdings that overlapped them at the time of its decision.
 #[derive(Debug)]
 struct Basis {
     keys: Vec<Key>,
@@ -66,81 +66,82 @@ struct Basis {
 // === impl Admission ===
 
 impl Admission {
-    /// A policy that remembers nothing yet.
+    /// Returns the policy with an empty index.
     pub fn new(policy: impl Into<Arc<Policy>>, limits: &Limits) -> Self {
         Self {
             policy: policy.into(),
             memory: RwLock::default(),
-            following: None,
-            holdings: limits.holdings,
-            objects: limits.remembered_objects,
+            cluster: None,
+            holdings_limit: limits.holdings,
+            objects_limit: limits.remembered_objects,
             metrics: IndexMetrics::default(),
         }
     }
 
-    /// The same policy, which remembers nothing yet, and shows nothing by any gauge.
+    /// Returns the same policy with an empty index, without a cluster and without registered metrics.
     #[must_use]
-    pub fn anew(&self) -> Self {
+    pub fn with_empty_memory(&self) -> Self {
         Self {
             policy: Arc::clone(&self.policy),
             memory: RwLock::default(),
-            following: None,
-            holdings: self.holdings,
-            objects: self.objects,
+            cluster: None,
+            holdings_limit: self.holdings_limit,
+            objects_limit: self.objects_limit,
             metrics: IndexMetrics::default(),
         }
     }
 
-    /// Shows the size of its memory by these gauges from now on.
+    /// Shows the size of the index in these metrics.
     #[must_use]
-    pub fn shown_by(mut self, metrics: IndexMetrics) -> Self {
+    pub fn with_metrics(mut self, metrics: IndexMetrics) -> Self {
         self.metrics = metrics;
         self
     }
 
-    /// The policy.
+    /// Returns the policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// How many objects hold or use something.
+    /// Returns the number of objects in the index.
     pub fn remembered(&self) -> usize {
         self.memory.read().map_or(0, |memory| memory.index().len())
     }
 
-    /// Remembers objects that exist already, each as JSON; kinds that the policy does not watch are passed over.
+    /// Adds objects that exist already, each as JSON, and skips kinds that the policy does not watch.
     ///
-    /// Objects that the policy can't read are left out, and returned.
+    /// Returns the objects that the policy can't read; they are not in the index.
     ///
     /// # Errors
     ///
-    /// There is no room for all of them.
+    /// [`Failure::Full`] if the index has no room for all objects.
     pub fn fill<'a>(
         &self,
         objects: impl IntoIterator<Item = (Scope<'a>, &'a str)>,
-    ) -> Result<Vec<LeftOut>, Failure> {
-        let mut left_out = Vec::new();
+    ) -> Result<Vec<UnreadableObject>, Failure> {
+        let mut unreadable = Vec::new();
         for (scope, object) in objects {
             if !self.policy.watches(&scope) {
                 continue;
             }
             match self.policy.keys(&scope, object) {
-                Ok(Ok(keys)) => self.remember(self.write()?.index_mut(), &scope, keys)?,
-                Ok(Err(reason)) => left_out.push(LeftOut { object: scope.into_owned(), reason }),
+                Ok(Ok(keys)) => self.insert(self.write()?.index_mut(), &scope, keys)?,
+                Ok(Err(reason)) => unreadable.push(UnreadableObject { object: scope.into_owned(), reason }),
                 Err(failure) => {
-                    left_out.push(LeftOut { object: scope.into_owned(), reason: failure.to_string() });
+                    let reason = failure.to_string();
+                    unreadable.push(UnreadableObject { object: scope.into_owned(), reason });
                 }
             }
         }
-        Ok(left_out)
+        Ok(unreadable)
     }
 
-    /// Decides on what is remembered now, and remembers nothing: several requests can be decided side by side, and
-    /// [concluded](Self::conclude) one after the other as far as their decisions still [stand](Self::stands).
+    /// Decides a request against the current index and changes nothing. A caller can decide several requests in parallel
+    /// and [conclude](Self::conclude) them one after the other, as long as their decisions still [stand](Self::stands).
     ///
     /// # Errors
     ///
-    /// Why there is no verdict.
+    /// The reason why the policy gave no verdict.
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
         match self.policy.open(request, deadline)? {
             Opened::Decided(verdict) => Ok(Decision { verdict, basis: None }),
@@ -152,65 +153,65 @@ impl Admission {
         }
     }
 
-    /// Whether it would be decided in the same way now: nobody came or went whom it depends on.
+    /// Returns whether the holdings that a decision depends on are unchanged.
     ///
     /// # Errors
     ///
-    /// Too many overlap by now.
+    /// [`Failure::Holdings`] if too many holdings overlap now, [`Failure::NotReady`] if the index is stale.
     pub fn stands(&self, request: &Request<'_>, decision: &Decision) -> Result<bool, Failure> {
         let Some(Basis { keys, holdings }) = &decision.basis else { return Ok(true) };
         Ok(self.overlaps(self.current()?.index(), keys, &request.scope)? == *holdings)
     }
 
-    /// Takes note of what was decided, if it lets an object in.
+    /// Enters an allowed object into the index, and returns the verdict. Reviews again if the holdings changed.
     ///
     /// # Errors
     ///
-    /// There is no room to remember it.
+    /// [`Failure::Full`] if the index has no room for the object, or the reason why a second review gave no verdict.
     pub fn conclude(
         &self,
         request: &Request<'_>,
         decision: Decision,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        if decision.verdict.is_allowed() && self.concerns(request) {
+        if decision.verdict.is_allowed() && self.changes_index(request) {
             self.admit(request, decision, deadline)
         } else {
             Ok(decision.verdict)
         }
     }
 
-    /// Whether an admission changes what exists.
-    fn concerns(&self, request: &Request<'_>) -> bool {
+    fn changes_index(&self, request: &Request<'_>) -> bool {
         request.phase == Phase::Validate && !request.dry_run && self.policy.watches(&request.scope)
     }
 
-    /// Takes note of an object that was allowed.
     fn admit(
         &self,
         request: &Request<'_>,
         decision: Decision,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        let stored = Stored::from(request);
-        if request.operation == Operation::Delete || stored.is_last {
-            self.release(&stored.scope)?;
+        let target = TargetObject::from(request);
+        if request.operation == Operation::Delete || target.is_last_update {
+            self.release(&target.scope)?;
             return Ok(decision.verdict);
         }
         match (decision.basis, request.object.as_deref()) {
-            (Some(basis), _) => self.hold(request, &stored.scope, decision.verdict, basis, deadline),
+            (Some(basis), _) => {
+                self.admit_on_basis(request, &target.scope, decision.verdict, basis, deadline)
+            }
             (None, Some(object)) => {
-                self.hold_alone(request, &stored.scope, object)?;
+                self.admit_without_basis(request, &target.scope, object)?;
                 Ok(decision.verdict)
             }
             (None, None) => Ok(decision.verdict),
         }
     }
 
-    /// Forgets an object whose end was admitted. In a cluster that is told by a watch once it has come: until then the
-    /// object may stay, for its finalizers or because somebody else refuses.
+    /// Removes an object whose deletion is admitted. With a cluster only a watch removes it: a finalizer may keep the
+    /// object, and another admission plugin may still refuse its deletion.
     fn release(&self, scope: &Scope<'_>) -> Result<(), Failure> {
-        if self.following.is_none() {
+        if self.cluster.is_none() {
             let mut memory = self.write()?;
             memory.index_mut().remove(scope);
             self.metrics.show(memory.index(), 0);
@@ -218,10 +219,10 @@ impl Admission {
         Ok(())
     }
 
-    /// Remembers keys if the verdict stands on what is remembered now; judges again until it does.
+    /// Enters the keys if the overlapping holdings are unchanged; otherwise reviews again and retries.
     ///
-    /// Whenever somebody comes in between, somebody was admitted: so of all that wait one gets on.
-    fn hold(
+    /// The holdings change only when another request is admitted, so at least one contender makes progress.
+    fn admit_on_basis(
         &self,
         request: &Request<'_>,
         scope: &Scope<'_>,
@@ -231,82 +232,96 @@ impl Admission {
     ) -> Result<Verdict, Failure> {
         while verdict.is_allowed() {
             let mut memory = self.write()?;
-            let now = self.overlaps(memory.index(), &basis.keys, &request.scope)?;
-            if now == basis.holdings {
-                self.keep(&mut memory, request, scope, basis.keys)?;
+            let holdings = self.overlaps(memory.index(), &basis.keys, &request.scope)?;
+            if holdings == basis.holdings {
+                self.enter(&mut memory, request, scope, basis.keys)?;
                 break;
             }
             drop(memory);
-            verdict = self.policy.review(request, &now, deadline)?;
-            basis.holdings = now;
+            verdict = self.policy.review(request, &holdings, deadline)?;
+            basis.holdings = holdings;
         }
         Ok(verdict)
     }
 
-    /// Remembers the keys of an object that was allowed whoever else is there.
-    fn hold_alone(&self, request: &Request<'_>, scope: &Scope<'_>, object: &str) -> Result<(), Failure> {
+    /// Enters the keys of an object whose verdict depends on no other object.
+    fn admit_without_basis(
+        &self,
+        request: &Request<'_>,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<(), Failure> {
         match self.policy.keys(scope, object)? {
-            Ok(keys) => self.keep(&mut *self.write()?, request, scope, keys),
-            // Why could quote the object, and nothing of that is logged.
+            Ok(keys) => self.enter(&mut *self.write()?, request, scope, keys),
+            // The reason may quote the object, and the log must not.
             Err(_) => {
                 let name = &self.policy.description().name;
-                tracing::warn!(policy = name, resource = ?scope.resource, name = ?scope.name, "not remembered");
+                tracing::warn!(
+                    policy = name,
+                    resource = ?scope.resource,
+                    name = ?scope.name,
+                    "left out of the index: the policy can't read the admitted object"
+                );
                 Ok(())
             }
         }
     }
 
-    fn keep(
+    fn enter(
         &self,
         memory: &mut Memory,
         request: &Request<'_>,
         scope: &Scope<'_>,
         keys: Vec<Key>,
     ) -> Result<(), Failure> {
-        match &self.following {
-            Some(following) => self.await_sight(memory, following, request, scope, keys),
-            None => self.remember(memory.index_mut(), scope, keys),
+        match &self.cluster {
+            Some(cluster) => self.insert_pending(memory, cluster, request, scope, keys),
+            None => self.insert(memory.index_mut(), scope, keys),
         }
     }
 
-    /// Keeps what was admitted until a watch brings it.
-    fn await_sight(
+    /// Inserts an admitted object until a watch reports it.
+    fn insert_pending(
         &self,
         memory: &mut Memory,
-        following: &Following,
+        cluster: &ClusterView,
         request: &Request<'_>,
         scope: &Scope<'_>,
         keys: Vec<Key>,
     ) -> Result<(), Failure> {
-        self.room(memory.pending(), memory.is_pending(scope), memory.pending_segments())?;
-        let scope = scope.clone().into_owned();
+        self.check_room(memory.pending(), memory.is_pending(scope), memory.pending_segments())?;
         memory
-            .admit(Admitted { scope, origin: Origin::from(request), keys, until: following.until() })
+            .admit(AdmittedObject {
+                scope: scope.clone().into_owned(),
+                base: BaseState::from(request),
+                keys,
+                expires_at: cluster.expiry(),
+            })
             .map_err(too_deep)?;
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }
 
-    /// Keeps it for good.
-    fn remember(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
-        self.room(index.len(), index.contains(scope), index.segments())?;
+    /// Inserts an object until it is removed.
+    fn insert(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
+        self.check_room(index.len(), index.contains(scope), index.segments())?;
         index.insert(scope.clone().into_owned(), keys).map_err(too_deep)?;
         self.metrics.show(index, 0);
         Ok(())
     }
 
-    /// Whether there is room for one more object, or for one that is known.
-    fn room(&self, objects: usize, is_known: bool, segments: usize) -> Result<(), Failure> {
-        let full = objects >= self.objects && !is_known
-            || segments >= self.objects.saturating_mul(SEGMENTS_PER_OBJECT);
-        if full { Err(Failure::Full { limit: self.objects }) } else { Ok(()) }
+    /// Fails without room for one more object. A known object needs no room of its own.
+    fn check_room(&self, objects: usize, is_known: bool, segments: usize) -> Result<(), Failure> {
+        let is_full = objects >= self.objects_limit && !is_known
+            || segments >= self.objects_limit.saturating_mul(SEGMENTS_PER_OBJECT);
+        if is_full { Err(Failure::Full { limit: self.objects_limit }) } else { Ok(()) }
     }
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
-        index.overlaps(keys, except, self.holdings).map_err(too_many)
+        index.overlaps(keys, except, self.holdings_limit).map_err(too_many)
     }
 
-    // A memory that a panic left half changed must not admit anybody.
+    // A panic under the lock may have left the memory half changed. A poisoned memory must admit no object.
 
     fn read(&self) -> Result<RwLockReadGuard<'_, Memory>, Failure> {
         self.memory.read().map_err(|_| Failure::NotReady)

@@ -1,28 +1,28 @@
-//! A monotonic clock as an argument: what depends on time can be tried without waiting for it.
+//! A monotonic clock as an argument, so that tests of time limits do not wait.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Says what time it is. Clones are the same clock.
+/// A monotonic clock. Clones share the same time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 
 // === impl Clock ===
 
 impl Clock {
-    /// A clock made of a function, which must never go back.
+    /// Returns a clock that reads its time from a function. The function's results must never decrease.
     pub fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The time now.
+    /// Returns the current time.
     pub fn now(&self) -> Instant {
         (self.0)()
     }
 }
 
-/// The machine's own.
+/// Returns the clock of the operating system.
 impl Default for Clock {
     fn default() -> Self {
         Self::new(Instant::now)

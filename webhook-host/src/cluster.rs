@@ -1,110 +1,111 @@
-//! The index in a cluster: watches of what the policies declare, so that it holds what the API server has stored.
+//! Lists and watches the resources that the policies declare, and keeps the policies' indexes current.
 //!
-//! [`Access`] leads to an API server, [`Cluster`] owns the watches, [`Freshness`] knows how current they are. What a watch
-//! brings goes, as the API server wrote it, through each policy's `keys` into its memory.
+//! [`Access`] names an API server, [`Cluster`] owns the watches, and [`WatchSet`] knows how current they are. Each object
+//! goes to the policies' `keys` as the JSON that the API server sent.
 
 mod access;
-mod freshness;
-mod heard;
 mod object;
-mod trouble;
-mod watch;
+mod reflector;
+mod responses;
+mod watch_error;
+mod watch_set;
 
 pub use access::{Access, AccessError};
-pub use freshness::Freshness;
+pub use watch_set::WatchSet;
 
 use crate::admission::Admission;
-use freshness::Watched;
-use heard::listening;
 use kube::Api;
 use kube::client::ClientBuilder;
 use kube::core::ApiResource;
-use object::Raw;
+use object::RawObject;
 use ordinance_contract::Watch;
+use reflector::Reflector;
+use responses::recording;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tower::util::MapResponseLayer;
-use watch::Follower;
+use watch_set::WatchState;
 
-/// How long a connection to the API server may take.
+/// How long connecting to the API server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// What comes on top of the time of a watch, which the API server ends by itself, before its connection counts as dead.
+/// The API server ends a watch after the time that the request names. After this additional time without a byte the
+/// connection counts as dead.
 const READ_MARGIN: Duration = Duration::from_secs(10);
 
-/// The watches of a cluster; dropping it ends them.
+/// The running watches of a cluster. Dropping it ends them.
 #[derive(Debug)]
 pub struct Cluster {
     _watches: JoinSet<()>,
 }
 
-/// What to watch for all policies together: metadata alone only where it is enough for each of them.
-pub fn watches<'a>(declared: impl IntoIterator<Item = &'a Watch>) -> Vec<Watch> {
-    let mut all: BTreeMap<[&str; 3], Watch> = BTreeMap::new();
+/// Returns one watch per declared resource. It asks for metadata only if that is enough for every policy.
+pub fn merged_watches<'a>(declared: impl IntoIterator<Item = &'a Watch>) -> Vec<Watch> {
+    let mut merged: BTreeMap<[&str; 3], Watch> = BTreeMap::new();
     for watch in declared {
         let known =
-            all.entry([&watch.group, &watch.version, &watch.resource]).or_insert_with(|| watch.clone());
+            merged.entry([&watch.group, &watch.version, &watch.resource]).or_insert_with(|| watch.clone());
         known.metadata_only &= watch.metadata_only;
     }
-    all.into_values().collect()
+    merged.into_values().collect()
 }
 
 // === impl Cluster ===
 
 impl Cluster {
-    /// Begins to follow, for each of these policies, what it declared; reaching the API server is tried for ever. Must run
-    /// on a runtime with time and IO.
+    /// Starts one watch per resource of the set and feeds the policies that declared the resource. Unreachable API servers
+    /// are retried forever. Must run on a tokio runtime with time and I/O.
     ///
     /// # Errors
     ///
-    /// The configuration is none that a client can be made of, e.g. for a certificate that is no PEM.
+    /// No client can be made from the configuration, for example because a certificate is not PEM.
     pub fn start(
         mut config: kube::Config,
-        freshness: &Freshness,
+        watches: &WatchSet,
         admissions: &[Arc<Admission>],
     ) -> kube::Result<Self> {
-        let time = freshness.watch_time();
+        let timeout = watches.watch_timeout();
         config.connect_timeout = Some(CONNECT_TIME);
-        config.read_timeout = Some(time + READ_MARGIN);
+        config.read_timeout = Some(timeout + READ_MARGIN);
         config.reset_reader_on_write = true;
-        // It would wait for many minutes without a word; watches try again by themselves.
+        // The client's own retry waits for minutes and logs nothing. The reflectors retry, and log each error.
         config.default_retry = false;
-        let mut watches = JoinSet::new();
-        for watched in freshness.watches() {
-            follow(&mut watches, &config, watched, admissions, time)?;
+        let mut tasks = JoinSet::new();
+        for state in watches.states() {
+            spawn_reflector(&mut tasks, &config, state, admissions, timeout)?;
         }
-        Ok(Self { _watches: watches })
+        Ok(Self { _watches: tasks })
     }
 }
 
-/// Follows one resource in a task of its own, on a connection of its own.
-fn follow(
+/// Watches one resource in a task and on a connection of its own.
+fn spawn_reflector(
     tasks: &mut JoinSet<()>,
     config: &kube::Config,
-    watched: &Arc<Watched>,
+    state: &Arc<WatchState>,
     admissions: &[Arc<Admission>],
-    time: Duration,
+    timeout: Duration,
 ) -> kube::Result<()> {
-    let heard = MapResponseLayer::new(listening(Arc::clone(watched)));
-    let client = ClientBuilder::try_from(config.clone())?.with_layer(&heard).build();
-    let Watch { group, version, resource: plural, .. } = watched.watch();
-    let wants = |admission: &&Arc<Admission>| admission.policy().watches_kind(group, version, plural);
-    let interested = admissions.iter().filter(wants).cloned().collect();
-    let resource = resource(watched.watch());
-    if watched.watch().metadata_only {
-        let api = Api::<Raw<true>>::all_with(client, &resource);
-        tasks.spawn(Follower::new(Arc::clone(watched), interested).follow(api, time));
+    let responses = MapResponseLayer::new(recording(Arc::clone(state)));
+    let client = ClientBuilder::try_from(config.clone())?.with_layer(&responses).build();
+    let Watch { group, version, resource: plural, .. } = state.watch();
+    let is_interested = |admission: &&Arc<Admission>| admission.policy().watches_kind(group, version, plural);
+    let interested = admissions.iter().filter(is_interested).cloned().collect();
+    let resource = api_resource(state.watch());
+    if state.watch().metadata_only {
+        let api = Api::<RawObject<true>>::all_with(client, &resource);
+        tasks.spawn(Reflector::new(Arc::clone(state), interested).run(api, timeout));
     } else {
-        let api = Api::<Raw<false>>::all_with(client, &resource);
-        tasks.spawn(Follower::new(Arc::clone(watched), interested).follow(api, time));
+        let api = Api::<RawObject<false>>::all_with(client, &resource);
+        tasks.spawn(Reflector::new(Arc::clone(state), interested).run(api, timeout));
     }
     Ok(())
 }
 
-/// A resource as far as its path goes; its kind stands in none.
-fn resource(watch: &Watch) -> ApiResource {
+/// Returns the resource without its kind, which no URL contains.
+fn api_resource(watch: &Watch) -> ApiResource {
     let Watch { group, version, resource, .. } = watch.clone();
     let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
     ApiResource { group, version, api_version, kind: String::new(), plural: resource }

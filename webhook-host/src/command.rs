@@ -1,6 +1,6 @@
-//! The command line: one binary, one command for each thing that people and scripts ask of it.
+//! The command line of the binary `ordinance`, with a module per command.
 //!
-//! Results go to stdout, all else to stderr. Exit codes are those of [`Exit`].
+//! Results go to stdout, everything else to stderr. [`Exit`] lists the exit codes.
 
 mod certs;
 mod check;
@@ -19,12 +19,10 @@ mod webhooks;
 
 pub use output::{Color, print};
 
-use crate::config::ServeArgs;
-use clap::builder::{PathBufValueParser, TypedValueParser as _};
+use crate::config::{PolicyArgs, ServeArgs};
 use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Keeps the replicas of a StatefulSet out of each other's files.
@@ -39,7 +37,7 @@ Examples:
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
-Exit codes: 0 nothing refused, 1 something refused, 2 could not judge, 64 bad usage.")]
+Exit codes: 0 nothing refused, 1 something refused, 2 an error occurred, 64 bad usage.")]
 pub struct Cli {
     #[command(flatten)]
     common: CommonArgs,
@@ -47,24 +45,23 @@ pub struct Cli {
     command: Command,
 }
 
-/// What every command takes.
+/// The flags of every command.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Common")]
 pub struct CommonArgs {
-    /// Whether to colour what goes to a terminal; NO_COLOR is respected
+    /// When to color the output: auto, always or never; auto respects NO_COLOR
     #[arg(long, global = true, value_enum, value_name = "WHEN", env = "ORDINANCE_COLOR", hide_env = true)]
     #[arg(default_value_t, hide_possible_values = true)]
     pub color: Color,
-    /// Say only what went wrong
+    /// Print only errors
     #[arg(short, long, global = true, env = "ORDINANCE_QUIET", hide_env = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new(), conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more; twice for everything
+    /// Print more; give it twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count, env = "ORDINANCE_VERBOSE", hide_env = true)]
     pub verbose: u8,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(Box<check::CheckArgs>),
@@ -81,64 +78,43 @@ enum Command {
     Man(generate::ManArgs),
 }
 
-/// Which policy runs, with which settings, over what.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Policy")]
-pub struct PolicyArgs {
-    /// A policy as a Wasm component; without it the built-in `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    pub policy: Option<PathBuf>,
-    /// The policy's settings, YAML or JSON
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
-    #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
-    pub settings: Option<PathBuf>,
-    /// Manifests of what exists already: YAML, JSON, Lists; may be repeated
-    #[arg(long, value_name = "FILE|DIR", env = "ORDINANCE_STATE", hide_env = true)]
-    pub state: Vec<PathBuf>,
-}
-
-/// A command line that was understood.
+/// A valid command line.
 #[derive(Debug)]
 pub struct Invocation {
     cli: Cli,
     matches: ArgMatches,
 }
 
-/// A command line that was not, or that asked for help.
+/// A command line that is invalid, or that asks for help.
 #[derive(Debug)]
 pub struct Usage(clap::Error);
 
-/// How a run ended.
+/// The exit code of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Nothing was refused.
+    /// 0: nothing was refused.
     Fine,
-    /// Something was refused.
+    /// 1: something was refused.
     Refused,
-    /// Something could not be judged.
+    /// 2: an error occurred, or something could not be checked.
     Unjudged,
-    /// The command line could not be understood.
+    /// 64: the command line is invalid.
     Usage,
 }
 
-/// Stdin is for what is judged.
-fn no_stdin(path: PathBuf) -> Result<PathBuf, &'static str> {
-    if path.as_os_str() == "-" { Err("settings are not read from stdin; give a file") } else { Ok(path) }
-}
-
-/// The whole command line as clap knows it.
+/// Returns clap's definition of the command line.
 pub fn definition() -> clap::Command {
     Cli::command()
 }
 
-/// Reads a command line; the environment counts too.
+/// Parses a command line and the environment variables of its flags.
 ///
 /// # Errors
 ///
-/// What to print instead of running: help, or what is wrong.
+/// The text to print instead of running: help, or the problem.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usage> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut definition = definition().color(Color::asked(&arguments).for_help());
+    let mut definition = definition().color(Color::requested(&arguments).for_clap());
     let matches = definition.try_get_matches_from_mut(&arguments).map_err(Usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Usage)?;
     if let Some(why) = cli.command.conflict() {
@@ -147,7 +123,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     Ok(Invocation { cli, matches })
 }
 
-/// Does what was asked; errors are one line on stderr.
+/// Runs the command. Prints an error as one line to stderr.
 pub fn run(invocation: &Invocation) -> Exit {
     let common = invocation.cli.common;
     let outcome = match &invocation.cli.command {
@@ -173,7 +149,7 @@ pub fn run(invocation: &Invocation) -> Exit {
 // === impl Command ===
 
 impl Command {
-    /// Why its arguments do not go together.
+    /// Returns why the arguments can't be combined.
     fn conflict(&self) -> Option<&'static str> {
         match self {
             Self::Check(args) => args.conflict(),
@@ -188,7 +164,7 @@ impl Command {
 // === impl Invocation ===
 
 impl Invocation {
-    /// The matches of the command that was named.
+    /// Returns the matches of the command.
     fn own_matches(&self) -> &ArgMatches {
         self.matches.subcommand().map_or(&self.matches, |(_, matches)| matches)
     }
@@ -197,9 +173,9 @@ impl Invocation {
 // === impl Usage ===
 
 impl Usage {
-    /// Prints it where it belongs: help to stdout, errors to stderr.
+    /// Prints help to stdout, or the problem to stderr.
     pub fn print(&self) -> Exit {
-        // Who closed the pipe does not want to read on.
+        // Printing fails if the reader closed the pipe, and then there is nothing left to do.
         let _ = self.0.print();
         if self.0.use_stderr() { Exit::Usage } else { Exit::Fine }
     }
@@ -223,25 +199,25 @@ impl From<Exit> for ExitCode {
 mod tests {
     use super::*;
 
-    /// Every command, and every command of one.
+    /// Returns all commands and their subcommands.
     fn all(command: &clap::Command) -> Vec<clap::Command> {
         command.get_subcommands().flat_map(|own| [vec![own.clone()], all(own)].concat()).collect()
     }
 
     #[test]
-    fn the_definition_holds_together() {
+    fn clap_accepts_the_definition() {
         definition().debug_assert();
     }
 
     #[test]
-    fn every_command_has_its_manual_page() {
+    fn every_command_has_a_manual_page() {
         let definition = definition();
         let commands: Vec<&str> = definition.get_subcommands().map(clap::Command::get_name).collect();
         assert_eq!(commands, generate::COMMANDS);
     }
 
     #[test]
-    fn every_flag_has_its_variable() {
+    fn every_flag_has_an_environment_variable() {
         for command in all(&definition()) {
             for flag in command.get_arguments().filter(|argument| !argument.is_positional()) {
                 let long = flag.get_long().expect("every flag has a long form");

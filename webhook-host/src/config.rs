@@ -1,7 +1,7 @@
-//! The configuration of `ordinance serve`: arguments first plain, then checked, then used.
+//! The configuration of `ordinance serve`, from the command line to a checked value.
 //!
-//! [`ServeArgs`] are what was typed. [`Layers`] put flags over the environment over the file over the defaults and
-//! remember which of them counted. [`ServeConfig`] is the outcome, checked: every file read, nothing bound yet.
+//! [`ServeArgs`] are the parsed flags and environment variables. [`Layers`] merge them with the file and the defaults, and
+//! keep the source of each value. [`ServeConfig`] is the checked result: every file is read, no socket is bound.
 
 mod args;
 mod cluster;
@@ -12,10 +12,9 @@ mod read;
 mod selfmanaged;
 mod serve;
 mod state;
-pub mod units;
 
-pub use args::ServeArgs;
 pub(crate) use args::named;
+pub use args::{PolicyArgs, ServeArgs};
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
@@ -29,7 +28,7 @@ pub use state::{NAMESPACE, existing};
 use std::fmt;
 use std::path::Path;
 
-/// What is wrong with something that was given, and the way out: one line that begins with the place.
+/// An error in the configuration, in one line: the place, the problem, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct Fault {
@@ -40,18 +39,18 @@ pub struct Fault {
 // === impl Fault ===
 
 impl Fault {
-    /// A fault at a flag, a field of a file, or a file.
+    /// Returns a fault at a flag, an environment variable, a field of a file, or a file.
     pub fn new(place: impl fmt::Display, message: impl fmt::Display) -> Self {
         let message = message.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         Self { place: place.to_string(), message }
     }
 
-    /// A fault of a file.
+    /// Returns a fault of a whole file.
     pub fn of_file(path: &Path, message: impl fmt::Display) -> Self {
         Self::new(path.display(), message)
     }
 
-    /// The same fault, found on the way that this place began.
+    /// Returns the fault with the place that led to it in front, such as the flag that names the faulty file.
     #[must_use]
     pub fn within(self, place: impl fmt::Display) -> Self {
         Self { place: format!("{place}: {}", self.place), ..self }

@@ -1,18 +1,18 @@
-//! Who answers an admission request: the seam between the server and the policies.
+//! The seam between the server, which speaks HTTP, and the policies, which decide.
 
 use ordinance_contract::{Request, Verdict};
 use ordinance_engine::{Failure, Place};
 use std::time::Instant;
 
-/// Answers admission requests. The server knows nothing else of a policy.
+/// Decides admission requests. The server knows a policy only by this trait.
 pub trait Judge: Send + Sync {
-    /// The verdict on one request, reached before the deadline.
+    /// Returns the verdict on one request before the deadline.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is no verdict.
     fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure>;
 
-    /// Where the server calls [`Judge::judge`].
+    /// Returns where the server calls [`Judge::judge`]: in the connection's task or on the pool.
     fn place(&self) -> Place;
 }

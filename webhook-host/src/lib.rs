@@ -1,6 +1,8 @@
 //! Keeps the replicas of a StatefulSet out of each other's files: a TLS webhook host for Wasm policies.
 //!
-//! Bytes become a review, a request, a verdict, an answer, and bytes again: a module an arrow.
+//! A request is handled in layers: bytes, review, request, verdict, answer, bytes. Modules depend on each other in one
+//! direction only: `command` on `config`, `server` and `cluster`; these on `admission`, `judge` and `review`; and all of
+//! them on `limits`, `metrics`, `clock` and `units`.
 
 pub mod admission;
 pub mod clock;
@@ -13,3 +15,4 @@ pub mod logs;
 pub mod metrics;
 pub mod review;
 pub mod server;
+pub mod units;

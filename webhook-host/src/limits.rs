@@ -1,115 +1,117 @@
-//! Every cap of the host, in one place: what an operator can set, with its default and the reason for it.
+//! All limits of the host with their defaults. An operator can set each of them.
 
-use crate::config::units::{Bytes, Span};
+use crate::units::{Bytes, Span};
 use ordinance_engine::{EngineLimits, Room};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// For how long the API server goes on with a request, `--request-timeout` by default: what it admitted in that time may
-/// still be stored.
+/// How long the API server may work on a request: the default of its `--request-timeout`. It may store an admitted object
+/// until then.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
 
-/// The longest of all times.
+/// The largest value of every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// All caps of one process.
+/// All limits of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// How long a TLS handshake may take.
+    /// Duration of a TLS handshake, including its wait for a turn.
     #[serde(with = "Span")]
     pub handshake_time: Duration,
-    /// Handshakes at once; each runs in a task of its own.
+    /// Concurrent handshakes.
     pub handshakes: usize,
-    /// From a request's first byte to the end of its head.
+    /// Time from the first byte of a request's head to its end.
     #[serde(with = "Span")]
     pub head_time: Duration,
-    /// How long an idle keep-alive connection is kept; longer than the 90 s for which the API server keeps it, since
-    /// that never sends a POST again.
+    /// How long an idle connection stays open. Keep it above the 90 s for which the API server keeps idle connections: it
+    /// does not retry a POST on a connection that the server closes.
     #[serde(with = "Span")]
     pub idle_time: Duration,
-    /// Bytes of a request's head.
+    /// Size of a request's head.
     #[serde(with = "Bytes")]
     pub head_bytes: usize,
-    /// Fields of a request's head.
+    /// Number of header fields of a request.
     pub head_fields: usize,
-    /// Bytes of a body: an object of 3 MiB, the old object, and the envelope.
+    /// Size of a request's body. The default has room for an object of 3 MiB, the old object, and the envelope.
     #[serde(with = "Bytes")]
     pub body_bytes: usize,
-    /// How long a body may take.
+    /// Time to receive a body.
     #[serde(with = "Span")]
     pub body_time: Duration,
-    /// Bytes a second that a body must arrive with after its first second.
+    /// Lowest rate of a body in bytes per second, after its first second.
     #[serde(with = "Bytes")]
     pub body_rate: usize,
-    /// Nesting of JSON.
+    /// Nesting depth of a body's JSON.
     pub json_depth: usize,
-    /// Connections at once.
+    /// Concurrent connections.
     pub connections: usize,
-    /// Connections at once from one address.
+    /// Concurrent connections from one address.
     pub connections_per_address: usize,
-    /// How long the server waits before it accepts again, when the process has no file descriptor left.
+    /// How long the server waits before the next accept when the process has no free file descriptor.
     #[serde(with = "Span")]
     pub accept_pause: Duration,
-    /// Bytes of all bodies larger than [`Limits::inline_bytes`] that are held at once.
+    /// Total size of all bodies in memory that are larger than `inlineBytes`.
     #[serde(with = "Bytes")]
     pub bodies_bytes: usize,
-    /// How long a client may take nothing of an answer.
+    /// How long a client may read nothing of a response.
     #[serde(with = "Span")]
     pub answer_time: Duration,
-    /// Evaluations at once, of each of the two kinds: those in a connection's own task, and those on the pool, which
-    /// has as many threads. The number of cores.
+    /// Concurrent evaluations, counted separately for connection tasks and for the pool, which has as many threads. The
+    /// default is the number of cores.
     pub evaluations: usize,
-    /// How long a request waits for a turn to be evaluated.
+    /// How long a request waits for its evaluation to start.
     #[serde(with = "Span")]
     pub queue_time: Duration,
-    /// Bodies larger than this are evaluated on the pool of threads, never inline.
+    /// Largest body that is evaluated in the connection's task. Larger ones are evaluated on the pool.
     #[serde(with = "Bytes")]
     pub inline_bytes: usize,
-    /// The deadline of a request without `?timeout=`.
+    /// Deadline of a request without `?timeout=`.
     #[serde(with = "Span")]
     pub deadline: Duration,
-    /// The shortest deadline that `?timeout=` leads to.
+    /// Shortest deadline of a request with `?timeout=`.
     #[serde(with = "Span")]
     pub shortest_deadline: Duration,
-    /// What is taken off `?timeout=`, which is rounded up to seconds, to answer before the caller gives up.
+    /// Subtracted from `?timeout=`, so that the response arrives before the API server gives up. The API server rounds
+    /// `?timeout=` up to whole seconds.
     #[serde(with = "Span")]
     pub deadline_margin: Duration,
-    /// Bytes of a policy's linear memory.
+    /// Size of a policy's linear memory.
     #[serde(with = "Bytes")]
     pub policy_memory: usize,
     /// Elements of a policy's table.
     pub policy_table: usize,
-    /// Bytes of a policy's stack.
+    /// Size of a policy's stack.
     #[serde(with = "Bytes")]
     pub policy_stack: usize,
-    /// Bytes of a policy's answer.
+    /// Size of a policy's answer.
     #[serde(with = "Bytes")]
     pub policy_output: usize,
-    /// Bytes of an AdmissionReview that is sent back.
+    /// Size of the AdmissionReview that is returned.
     #[serde(with = "Bytes")]
     pub answer_bytes: usize,
-    /// Instances of policies at once, in the whole process.
+    /// Concurrent policy instances in the process.
     pub policy_instances: u32,
-    /// How long one evaluation may take.
+    /// Duration of one evaluation.
     #[serde(with = "Span")]
     pub policy_time: Duration,
-    /// Holdings that are handed to one evaluation.
+    /// Holdings passed to one evaluation.
     pub holdings: usize,
-    /// Objects that are remembered without a cluster; with one, those admitted that no watch has brought yet.
+    /// Objects in the index without a cluster; with a cluster, admitted objects that no watch has reported yet.
     pub remembered_objects: usize,
-    /// How long the index counts as current after a watch was last heard of; a silent one is asked anew after half of it.
+    /// How long the index counts as current after the last response on a watch. A silent watch is renewed after half of
+    /// this time.
     #[serde(with = "Span")]
     pub index_staleness: Duration,
-    /// How long an admitted object counts that no watch brings: longer than the API server's 60 s for a request, after
-    /// which it is not stored any more.
+    /// How long an admitted object counts that no watch reports. At least the 60 s of an API server's request, after which
+    /// the object is not stored any more.
     #[serde(with = "Span")]
     pub pending_time: Duration,
-    /// How long the server goes on accepting after SIGTERM.
+    /// How long the server keeps accepting connections after SIGTERM.
     #[serde(with = "Span")]
     pub drain_delay: Duration,
-    /// How long it then waits for requests under way.
+    /// How long the server then waits for requests in progress.
     #[serde(with = "Span")]
     pub drain_time: Duration,
 }
@@ -159,7 +161,7 @@ impl Default for Limits {
 // === impl Limits ===
 
 impl Limits {
-    /// What the engine may use.
+    /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
             room: Room {
@@ -173,11 +175,11 @@ impl Limits {
         }
     }
 
-    /// Whether a server can run within these.
+    /// Checks that a server can run with these limits.
     ///
     /// # Errors
     ///
-    /// The first field that is too small, by its name in the configuration, and what may stand there.
+    /// The first invalid field, by its name in the configuration, with its valid range.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         self.check_smallest()?;
         self.check_largest()?;
@@ -185,7 +187,7 @@ impl Limits {
         self.check_longest()
     }
 
-    /// With less than these nothing can be served.
+    /// Refuses values with which the server can't answer any request.
     fn check_smallest(&self) -> Result<(), (&'static str, String)> {
         let smallest = [
             ("handshakes", self.handshakes, 1),
@@ -213,7 +215,7 @@ impl Limits {
         }
     }
 
-    /// More than these no machine has: memory is taken for each at the start.
+    /// Refuses values that no machine can satisfy. The server reserves memory for each of them at start.
     fn check_largest(&self) -> Result<(), (&'static str, String)> {
         let largest = [
             ("evaluations", self.evaluations, 1_024),
@@ -228,7 +230,7 @@ impl Limits {
         }
     }
 
-    /// Nothing can be done in no time.
+    /// Refuses durations of zero where work takes time.
     fn check_shortest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
@@ -242,7 +244,7 @@ impl Limits {
             ("indexStaleness", self.index_staleness),
         ];
         if let Some((field, _)) = times.iter().find(|(_, time)| time.is_zero()) {
-            return Err((field, "nothing can be done in no time; give e.g. 5s".to_owned()));
+            return Err((field, "must be longer than zero; give e.g. 5s".to_owned()));
         }
         self.check_pending()
     }
@@ -251,12 +253,15 @@ impl Limits {
         if self.pending_time >= REQUEST_TIME {
             return Ok(());
         }
-        let fault = "the API server may store an object for 60 s after it was admitted, and it must count that long; \
-                     give at least 60s";
-        Err(("pendingTime", fault.to_owned()))
+        let seconds = REQUEST_TIME.as_secs();
+        let fault = format!(
+            "the API server may store an object up to {seconds} s after its admission, and the object must count \
+             until then; give at least {seconds}s"
+        );
+        Err(("pendingTime", fault))
     }
 
-    /// A moment that is too far ahead can't be reckoned with, and nobody waits for it.
+    /// Refuses durations that would overflow an [`Instant`](std::time::Instant) of some platform.
     fn check_longest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
@@ -276,7 +281,7 @@ impl Limits {
             ("drainTime", self.drain_time),
         ];
         match times.iter().find(|(_, time)| *time > LONGEST) {
-            Some((field, _)) => Err((field, "longer than a day; give e.g. 5s".to_owned())),
+            Some((field, _)) => Err((field, "must be at most a day; give e.g. 5s".to_owned())),
             None => Ok(()),
         }
     }
@@ -287,25 +292,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_can_be_used() {
+    fn accepts_the_defaults() {
         assert_eq!(Limits::default().check(), Ok(()));
     }
 
     #[test]
-    fn a_time_longer_than_a_day_is_refused_by_its_name() {
+    fn refuses_a_duration_longer_than_a_day() {
         let limits = Limits { deadline: LONGEST + Duration::from_secs(1), ..Limits::default() };
-        assert_eq!(limits.check(), Err(("deadline", "longer than a day; give e.g. 5s".to_owned())));
+        assert_eq!(limits.check(), Err(("deadline", "must be at most a day; give e.g. 5s".to_owned())));
     }
 
     #[test]
-    fn what_was_admitted_must_not_be_forgotten_while_the_api_server_may_store_it() {
+    fn refuses_a_pending_time_shorter_than_a_request_of_the_api_server() {
         let of = |seconds| Limits { pending_time: Duration::from_secs(seconds), ..Limits::default() }.check();
         assert_eq!(of(60), Ok(()));
         assert_eq!(of(59).map_err(|(field, _)| field), Err("pendingTime"));
     }
 
     #[test]
-    fn memory_that_no_component_can_address_is_refused() {
+    fn refuses_more_memory_than_a_component_can_address() {
         let limits = Limits { policy_memory: 900 << 30, ..Limits::default() };
         assert_eq!(limits.check().map_err(|(field, _)| field), Err("policyMemory"));
     }

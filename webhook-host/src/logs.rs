@@ -1,6 +1,5 @@
-//! Where log lines go: stderr, as text for people or JSON for machines.
+//! Writes the log to stderr, as text for people or as JSON for programs.
 
-use crate::command::{Color, CommonArgs};
 use crate::config::{LogFile, LogFormat, LogLevel};
 use std::io;
 use tracing::level_filters::LevelFilter;
@@ -9,27 +8,27 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Starts logging for the rest of the process. Only a binary may do so, once.
-pub fn start(log: LogFile, color: Color) {
+/// Installs the process-wide log. Only a binary may call this, and only once.
+pub fn start(log: LogFile, is_coloured: bool) {
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = match log.format {
-        LogFormat::Text => lines.with_ansi(color.on_stderr()).boxed(),
+        LogFormat::Text => lines.with_ansi(is_coloured).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).boxed(),
     };
-    // A second call changes nothing; there is none.
+    // This fails only on a second call, and then the first log stays.
     let _ = registry().with(lines.with_filter(filter(log.level))).try_init();
 }
 
-/// Lets a panic say only where it happened: what it says could quote an object. Only a binary may do so, since the hook
-/// is the process's.
-pub fn quote_no_panic() {
+/// Makes panics log only their source location, because a panic's message may quote an object. Only a binary may call
+/// this, because it replaces the process-wide panic hook.
+pub fn hide_panic_messages() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");
     }));
 }
 
-/// Libraries are heard only from warnings on, or when everything is wanted.
+/// Libraries log only warnings and errors, unless the level is `trace`.
 fn filter(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -42,22 +41,7 @@ fn filter(level: LogLevel) -> Targets {
     Targets::new()
         .with_default(others)
         .with_target("ordinance", own)
-        // It quotes whole answers, and says each failure that the watches say too.
+        // These crates log whole responses, and errors that the watches log too.
         .with_target("kube_client", LevelFilter::OFF)
         .with_target("kube_runtime", LevelFilter::OFF)
-}
-
-// === impl LogLevel ===
-
-impl LogLevel {
-    /// The level after `-q` or `-v`, where none was named.
-    #[must_use]
-    pub const fn adjusted(self, common: CommonArgs) -> Self {
-        match (common.quiet, common.verbose) {
-            (true, _) => Self::Error,
-            (false, 0) => self,
-            (false, 1) => Self::Debug,
-            (false, _) => Self::Trace,
-        }
-    }
 }

@@ -1,7 +1,7 @@
-//! The TLS server that the API server asks for verdicts: HTTP/1.1, every limit of [`Limits`], and an orderly stop.
+//! The TLS server that answers the API server: HTTP/1.1, every limit of [`Limits`], and a graceful shutdown.
 //!
-//! [`Server::run`] takes its listener and its orders to stop as arguments; [`Admin`] is the second listener. The
-//! server never closes a connection on which a request may be on its way, as the API server sends none again.
+//! [`Server::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The server
+//! never closes a connection on which a request may be in flight, because the API server does not retry a POST.
 
 mod accept;
 mod admin;
@@ -9,6 +9,7 @@ mod body;
 mod connection;
 mod deadline;
 mod evaluation;
+mod permits;
 mod readiness;
 mod reply;
 mod routes;
@@ -16,7 +17,6 @@ mod service;
 mod slots;
 mod stop;
 mod stream;
-mod turns;
 
 pub use admin::Admin;
 pub use readiness::{Readiness, State};
@@ -33,23 +33,23 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-/// What a server serves, and within which limits.
+/// The parts of a server that is not running yet.
 #[derive(Debug)]
 pub struct Server {
-    /// How handshakes go; certificates change inside it.
+    /// The TLS configuration, which resolves the current certificate for each handshake.
     pub tls: Arc<ServerConfig>,
-    /// The policies.
+    /// The served policies.
     pub routes: Routes,
-    /// The caps.
+    /// The limits of connections, requests and evaluations.
     pub limits: Arc<Limits>,
-    /// Where everything is counted.
+    /// The metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// Turned to stopping by the server; to ready by the caller, who knows when that is.
+    /// The state for `/readyz`. The caller sets it to ready, the server to stopping.
     pub readiness: Readiness,
 }
 
-/// What all connections share.
-struct Shared {
+/// The state that all connections share.
+struct SharedState {
     tls: TlsAcceptor,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
@@ -60,11 +60,11 @@ struct Shared {
 // === impl Server ===
 
 impl Server {
-    /// Serves until it has stopped as ordered: at an order to stop in order it turns unready, goes on for
-    /// [`Limits::drain_delay`] with answers that end their connection, accepts no more, closes what is idle, and
-    /// waits at most [`Limits::drain_time`] for the rest. An order to stop at once drops everything.
+    /// Serves until it is stopped. A graceful stop sets the state to stopping, keeps serving for [`Limits::drain_delay`]
+    /// with responses that close their connection, stops accepting, closes idle connections, and waits at most
+    /// [`Limits::drain_time`] for the rest. An immediate stop drops all connections.
     ///
-    /// Must run on a runtime of several threads with time and IO, one thread for each of [`Limits::evaluations`].
+    /// Must run on a multi-threaded tokio runtime with time and I/O, with [`Limits::evaluations`] worker threads.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Server {
         let service = Service::new(&self, stop.clone())?;
         let Self { tls, limits, metrics, readiness, .. } = self;
         let handshakes = Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared { tls: tls.into(), limits, metrics, handshakes, service });
+        let shared = Arc::new(SharedState { tls: tls.into(), limits, metrics, handshakes, service });
         accept::run(listener, shared, readiness, stop).await;
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! What the host remembers of what it admitted, with the built-in policy and PersistentVolumes.
+//! The index of admitted objects, with the built-in policy and PersistentVolumes.
 
-use ordinance::admission::{Admission, LeftOut};
+use ordinance::admission::{Admission, UnreadableObject};
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
@@ -32,7 +32,7 @@ fn scope(name: &str) -> Scope<'static> {
     }
 }
 
-/// A validating review of a creation.
+/// Returns a validating review of a creation.
 fn create(name: &str, path: &str) -> Request<'static> {
     Request {
         operation: Operation::Create,
@@ -69,14 +69,14 @@ fn an_admitted_object_holds_its_keys() {
 }
 
 #[test]
-fn an_object_does_not_stand_in_its_own_way() {
+fn an_object_does_not_conflict_with_itself() {
     let admission = admission(&Limits::default());
     assert!(allows(&admission, &create("pv", "/srv/www")));
     assert!(allows(&admission, &create("pv", "/srv/www")));
 }
 
 #[test]
-fn only_a_validating_review_in_earnest_is_remembered() {
+fn mutating_reviews_and_dry_runs_are_not_remembered() {
     let admission = admission(&Limits::default());
     assert!(allows(&admission, &Request { phase: Phase::Mutate, ..create("pv", "/srv/www") }));
     assert!(allows(&admission, &Request { dry_run: true, ..create("pv", "/srv/www") }));
@@ -84,7 +84,7 @@ fn only_a_validating_review_in_earnest_is_remembered() {
 }
 
 #[test]
-fn a_deleted_object_holds_nothing() {
+fn a_deleted_object_loses_its_keys() {
     let admission = admission(&Limits::default());
     assert!(allows(&admission, &create("pv", "/srv/www")));
     assert!(allows(&admission, &Request { dry_run: true, ..delete("pv") }));
@@ -94,7 +94,7 @@ fn a_deleted_object_holds_nothing() {
 }
 
 #[test]
-fn a_deletion_without_a_name_is_of_the_old_object() {
+fn a_deletion_without_a_name_takes_it_from_the_old_object() {
     let admission = admission(&Limits::default());
     assert!(allows(&admission, &create("pv", "/srv/www")));
     assert!(allows(&admission, &Request { scope: scope(""), ..delete("pv") }));
@@ -102,7 +102,7 @@ fn a_deletion_without_a_name_is_of_the_old_object() {
 }
 
 #[test]
-fn the_update_that_takes_the_last_finalizer_is_the_end_of_an_object() {
+fn removing_the_last_finalizer_of_a_deleted_object_frees_its_keys() {
     let admission = admission(&Limits::default());
     assert!(allows(&admission, &create("pv", "/srv/www")));
     let mut going = volume("pv", "/srv/www");
@@ -123,28 +123,29 @@ fn the_update_that_takes_the_last_finalizer_is_the_end_of_an_object() {
 }
 
 #[test]
-fn an_object_for_which_there_is_no_room_is_not_admitted() {
+fn refuses_an_object_without_room_in_the_index() {
     let admission = admission(&Limits { remembered_objects: 1, ..Limits::default() });
     assert!(allows(&admission, &create("pv", "/srv/a")));
     assert_eq!(judge(&admission, &create("pv2", "/srv/b")), Err(Failure::Full { limit: 1 }));
-    assert!(allows(&admission, &create("pv", "/srv/a")), "there is room for what is remembered already");
+    assert!(allows(&admission, &create("pv", "/srv/a")), "a remembered object needs no room");
 }
 
 #[test]
-fn what_exists_already_is_remembered_as_far_as_it_can_be_read() {
+fn fill_remembers_readable_objects_and_returns_the_others() {
     let admission = admission(&Limits::default());
     let existing = volume("pv", "/srv/www").to_string();
     let node = Scope { resource: "nodes".into(), ..scope("node") };
     let objects = [(scope("pv"), existing.as_str()), (scope("broken"), "{"), (node, "{}")];
-    let left_out = admission.fill(objects).expect("there is room");
-    let objects: Vec<Scope<'static>> = left_out.into_iter().map(|LeftOut { object, .. }| object).collect();
+    let unreadable = admission.fill(objects).expect("there is room");
+    let objects: Vec<Scope<'static>> =
+        unreadable.into_iter().map(|UnreadableObject { object, .. }| object).collect();
     assert_eq!(objects, [scope("broken")]);
     assert_eq!(admission.remembered(), 1);
     assert!(!allows(&admission, &create("pv2", "/srv/www")));
 }
 
 #[test]
-fn of_objects_that_come_at_once_and_overlap_one_is_admitted() {
+fn admits_exactly_one_of_concurrent_overlapping_objects() {
     const ROUNDS: usize = 100;
     const RACERS: usize = 4;
     let admission = admission(&Limits::default());

@@ -1,4 +1,4 @@
-//! The operators' page on limits says what the code does.
+//! The page on limits lists the fields and defaults of the code.
 
 use ordinance::limits::Limits;
 
@@ -14,7 +14,7 @@ fn the_page_names_every_limit_with_its_default() {
     assert_eq!(rows, fields);
 }
 
-/// A field as it is printed, its name as in the configuration.
+/// Returns a field of the debug output, with its name in the configuration.
 fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
     let mut words = name.split('_');
@@ -23,7 +23,7 @@ fn field(line: &str) -> Option<(String, String)> {
     Some((name, value.to_owned()))
 }
 
-/// A row of the page, its default as the code would print it.
+/// Returns a row of the page, with its default as debug output.
 fn row(line: &str) -> Option<(String, String)> {
     let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
     let (default, _) = rest.split_once(" | ")?;

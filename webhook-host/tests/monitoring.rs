@@ -1,6 +1,6 @@
-//! Alerts, the dashboard and the pages ask for metrics that the host has, by labels and values that these have.
+//! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
-use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, StatusLabels, VerdictLabel};
+use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
 use ordinance_contract::Operation;
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -11,16 +11,16 @@ use std::time::Duration;
 const ALERTS: &str = include_str!("../../deploy/chart/ordinance/files/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../deploy/chart/ordinance/files/dashboard.json");
 
-/// Pages that name metrics in their text.
+/// Pages that name metrics.
 const PAGES: [&str; 2] = [include_str!("../../docs/runbooks.md"), include_str!("../../docs/operations.md")];
 
-/// Labels that whoever scrapes adds to every series.
+/// Labels that Prometheus adds to every series.
 const ADDED: [&str; 2] = ["namespace", "pod"];
 
 /// The values of each label of each series.
 type Series = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// Every series that the host can have.
+/// Returns every series of the host.
 fn series() -> Series {
     let metrics = Metrics::new();
     let route = metrics.route("storage");
@@ -38,10 +38,10 @@ fn series() -> Series {
         metrics.reloaded(Reloaded::Certificate, outcome);
     }
     let watch = metrics.watch("persistentvolumes");
-    watch.synced(Duration::ZERO);
-    watch.lists("start");
+    watch.list_finished(Duration::ZERO);
+    watch.list_started("start");
     watch.failed("list", "http");
-    metrics.rejected.get_or_create(&StatusLabels { code: 400 }).inc();
+    metrics.rejected(400);
     read(&metrics.text())
 }
 
@@ -58,7 +58,7 @@ fn read(text: &str) -> Series {
     series
 }
 
-/// `label="value"`, as many as there are; no value here has a comma.
+/// Returns all pairs of `label="value"`. No value contains a comma.
 fn matchers(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(',').filter_map(|matcher| {
         let (label, value) = matcher.split_once('=')?;
@@ -70,8 +70,8 @@ fn is_of_a_name(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-/// The series that an expression asks for, each with its matchers.
-fn asked(expression: &str) -> Vec<(&str, &str)> {
+/// Returns the series of an expression, each with its matchers.
+fn selectors(expression: &str) -> Vec<(&str, &str)> {
     let starts = expression.match_indices("ordinance_").map(|(at, _)| &expression[at..]);
     let parts =
         starts.map(|rest| rest.split_at(rest.find(|letter| !is_of_a_name(letter)).unwrap_or(rest.len())));
@@ -82,7 +82,7 @@ fn braces(text: &str) -> Option<&str> {
     Some(text.strip_prefix('{')?.split_once('}')?.0)
 }
 
-/// What sums are taken by.
+/// Returns the labels of all `by` clauses.
 fn groupings(expression: &str) -> Vec<&str> {
     let lists = expression.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
     lists.flat_map(|(list, _)| list.split(',').map(str::trim)).collect()
@@ -100,29 +100,29 @@ fn panels() -> Vec<String> {
     targets.map(|target| target["expr"].as_str().expect("an expression").to_owned()).collect()
 }
 
-/// Expressions that are about the host's own series.
+/// Returns the expressions with series of the host.
 fn expressions() -> Vec<String> {
     let all = alerts().into_iter().chain(panels());
     all.filter(|expression| expression.contains("ordinance_")).collect()
 }
 
 #[test]
-fn every_series_that_is_asked_for_is_one_of_the_host() {
+fn expressions_use_only_series_of_the_host() {
     let (series, mut count) = (series(), 0);
     for expression in expressions() {
-        for (name, _) in asked(&expression) {
+        for (name, _) in selectors(&expression) {
             assert!(series.contains_key(name), "{name} in {expression}");
             count += 1;
         }
     }
-    assert!(count > 25, "only {count} were looked at");
+    assert!(count > 25, "only {count} series were checked");
 }
 
 #[test]
-fn every_matcher_can_match() {
+fn matchers_use_only_existing_label_values() {
     let series = series();
     for expression in expressions() {
-        for (name, labels) in asked(&expression) {
+        for (name, labels) in selectors(&expression) {
             for (label, value) in matchers(labels).filter(|(label, _)| !ADDED.contains(label)) {
                 let values = series[name].get(label);
                 assert!(
@@ -135,21 +135,21 @@ fn every_matcher_can_match() {
 }
 
 #[test]
-fn sums_are_taken_by_labels_that_are_there() {
+fn sums_group_only_by_existing_labels() {
     let series = series();
     for expression in expressions() {
         for label in groupings(&expression).into_iter().filter(|label| !ADDED.contains(label)) {
-            let mut asked = asked(&expression).into_iter();
-            assert!(asked.any(|(name, _)| series[name].contains_key(label)), "{label} in {expression}");
+            let mut selectors = selectors(&expression).into_iter();
+            assert!(selectors.any(|(name, _)| series[name].contains_key(label)), "{label} in {expression}");
         }
     }
 }
 
 #[test]
-fn the_pages_name_no_metric_that_is_not_there() {
+fn pages_name_only_metrics_of_the_host() {
     let series = series();
     for page in PAGES {
-        for (name, _) in asked(page) {
+        for (name, _) in selectors(page) {
             assert!(series.contains_key(name), "{name}");
         }
     }

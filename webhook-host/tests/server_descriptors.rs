@@ -1,5 +1,5 @@
-//! A process that has no file descriptor left: the server waits and goes on. In a process of its own, as the limit is
-//! the process's.
+//! A process without free file descriptors: the server waits and continues. This test needs a process of its own, because
+//! the limit is process-wide.
 
 #[path = "server/harness.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the server")]
@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn a_server_out_of_descriptors_accepts_again_once_there_are_some() {
+async fn accepts_again_once_a_descriptor_is_free() {
     let limits = Limits { accept_pause: Duration::from_millis(5), ..Limits::default() };
     let host = Host::start(limits, allow()).await;
     rlimit::setrlimit(rlimit::Resource::NOFILE, 64, 64).unwrap();
     let mut files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-    // One for the client's end, none for the server's.
+    // This frees one descriptor, for the client's side of the connection but not for the server's.
     files.pop();
     let waiting = TcpStream::connect(host.address).await.unwrap();
     assert!(File::open("/dev/null").is_err());

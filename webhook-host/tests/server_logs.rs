@@ -1,4 +1,5 @@
-//! What is logged, and what never is. In a process of its own, as the log is the process's.
+//! The log contains names but no content of objects. This test needs a process of its own, because the log is
+//! process-wide.
 
 #[path = "server/harness.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the server")]
@@ -15,19 +16,19 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Keeps every event of this project as a line of text.
+/// Records every event as a line of text.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String)>>>);
+struct RecordedLog(Arc<Mutex<Vec<(Level, String)>>>);
 
-struct Line(String);
+struct LogLine(String);
 
-impl Visit for Line {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.0 += &format!(" {field}={value:?}");
     }
 }
 
-impl Subscriber for Log {
+impl Subscriber for RecordedLog {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -41,7 +42,7 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
+        let mut line = LogLine(String::new());
         event.record(&mut line);
         self.0.lock().unwrap().push((*event.metadata().level(), line.0));
     }
@@ -51,7 +52,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &span::Id) {}
 }
 
-impl Log {
+impl RecordedLog {
     fn lines(&self, level: Level) -> Vec<String> {
         let all = self.0.lock().unwrap();
         all.iter().filter(|(found, _)| *found == level).map(|(_, line)| line.clone()).collect()
@@ -59,8 +60,8 @@ impl Log {
 }
 
 #[tokio::test]
-async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
-    let log = Log::default();
+async fn logs_denials_by_name_and_no_content_of_objects() {
+    let log = RecordedLog::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
     let judge = Policy::inline(|request, _| {
         if request.object.as_deref().is_some_and(|object| object.contains("trap")) {
@@ -77,7 +78,7 @@ async fn denials_are_logged_by_name_and_nothing_of_an_object_is() {
     let named = review(object).replace(r#""name":"web""#, r#""name":"web\nINFO forged""#);
     host.post("/mutate/test", &named).await.response();
     host.post("/mutate/test", &review(r#"{"data":"s3cret trap"}"#)).await.response();
-    logs::quote_no_panic();
+    logs::hide_panic_messages();
     host.post("/mutate/test", &review(r#"{"data":"s3cret panic"}"#)).await.response();
     drop(std::panic::take_hook());
     for bad in [&review(object)[1..], r#"{"s3cret":"#, &"s3cret".repeat(1_000)] {

@@ -1,6 +1,6 @@
-//! What one evaluation may use, and which failure it is to use more.
+//! The resources that one evaluation may use, and the failure that exceeding each of them is.
 //!
-//! Failures are told apart by the types of wasmtime's errors, never by their texts.
+//! A failure is classified by the type of wasmtime's error, never by its text.
 
 use super::ticker::TICK;
 use crate::{EngineLimits, Failure};
@@ -18,11 +18,11 @@ pub(super) struct Budget {
     time: Duration,
 }
 
-/// The limits of one evaluation that has begun.
+/// The limits of one evaluation in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spending {
     budget: Budget,
-    /// What the budget or the deadline leaves.
+    /// The budget's time, or the time until the deadline if that is shorter.
     time: Duration,
 }
 
@@ -34,14 +34,14 @@ impl Budget {
         Self { memory: room.memory, table: room.table, stack: room.stack, output, time }
     }
 
-    /// Begins an evaluation that ends at the deadline at the latest.
+    /// Starts an evaluation that must end before the deadline.
     pub(super) fn spend(self, deadline: Instant) -> Result<Spending, Failure> {
         let time = self.time.min(deadline.saturating_duration_since(Instant::now()));
         let spending = Spending { budget: self, time };
         if time.is_zero() { Err(spending.out_of_time()) } else { Ok(spending) }
     }
 
-    /// Begins an evaluation without a deadline of its own.
+    /// Starts an evaluation without a deadline of its own.
     pub(super) fn spend_all(self) -> Spending {
         Spending { budget: self, time: self.time }
     }
@@ -50,7 +50,7 @@ impl Budget {
 // === impl Spending ===
 
 impl Spending {
-    /// A store that enforces the limits from now on.
+    /// Returns a store that enforces the limits from now on.
     pub(super) fn store(self, engine: &wasmtime::Engine) -> Store<Self> {
         let mut store = Store::new(engine, self);
         store.limiter(|spending| spending);
@@ -59,7 +59,7 @@ impl Spending {
         store
     }
 
-    /// Which failure an error of wasmtime is.
+    /// Classifies an error of wasmtime.
     pub(super) fn failure(self, error: &wasmtime::Error) -> Failure {
         if let Some(failure) = error.downcast_ref::<Failure>() {
             return failure.clone();
@@ -73,7 +73,7 @@ impl Spending {
         if error.is::<&'static str>() || error.is::<String>() || error.is::<Utf8Error>() {
             return Failure::Nonsense(error.root_cause().to_string());
         }
-        // The only error without a public type: the answer used up what may cross from the guest to the host.
+        // The only error without a public type: the answer exceeds the fuel for copying from the guest to the host.
         Failure::Output { limit: self.budget.output }
     }
 
@@ -90,8 +90,7 @@ impl Spending {
     }
 }
 
-/// A guest that wants more than it may have is ended at once: told of a failed growth, it would only abort without a
-/// reason.
+/// Ends a guest that exceeds a limit at once. If the growth merely failed, the guest would abort without a reason.
 impl ResourceLimiter for Spending {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.budget.memory;
@@ -104,7 +103,7 @@ impl ResourceLimiter for Spending {
     }
 }
 
-/// Ticks that cover the time: one more, since the first may come at once.
+/// Returns the ticks that cover a duration, plus one because the first tick may follow at once.
 fn ticks(time: Duration) -> u64 {
     let whole = time.as_micros().div_ceil(TICK.as_micros());
     u64::try_from(whole).unwrap_or(u64::MAX - 1).saturating_add(1)

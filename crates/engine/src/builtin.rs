@@ -1,13 +1,13 @@
 //! The built-in policy, compiled ahead and embedded.
 //!
-//! The build script makes both from the crate `ordinance-policy-component`. A compiled artefact is machine code: it is
-//! embedded and never read from outside.
+//! The build script makes both artefacts from the crate `ordinance-policy-component`. The compiled one is machine code, so
+//! it is embedded and never read from a file.
 
 /// The policy as a WebAssembly component.
 pub const COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/storage.wasm"));
 
-/// The same, compiled for the baseline of this target by [`config`](crate::config()).
+/// The component compiled for the baseline of this target, with [`config`](crate::config()).
 pub const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/storage.cwasm"));
 
-/// The version of wasmtime that compiled it, and that runs it.
+/// The version of wasmtime that compiles and runs the policy.
 pub const WASMTIME: &str = env!("ORDINANCE_WASMTIME");

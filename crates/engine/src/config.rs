@@ -1,21 +1,21 @@
 //! One configuration of the Wasm engine, for compiling ahead and for running.
 //!
-//! Most settings are part of the compiled code: an artefact made under others is refused when it is loaded. So both the
-//! build script that compiles the built-in policy ahead and the process that runs it call [`config`].
+//! The engine refuses to load an artefact that was compiled with other settings. So the build script that compiles the
+//! built-in policy and the process that runs it both call [`config`].
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result};
 
-/// Pages of an instance's memory that keep their frames from one review to the next, in bytes: what a review of 100 KiB
-/// touches. Resetting them costs a copy; giving them back costs a system call under a lock of the whole process.
+/// Bytes of an instance's memory that stay resident between reviews: what a review of 100 KiB touches. Resetting them
+/// costs a copy; returning them to the system costs a system call under a process-wide lock.
 const KEEP_RESIDENT: usize = 1024 * 1024;
 
-/// The same for tables: a table of the built-in policy is a few hundred elements.
+/// Bytes of an instance's table that stay resident. The built-in policy's table has a few hundred elements.
 const TABLE_KEEP_RESIDENT: usize = 16 * 1024;
 
-/// How much room the process has for instances.
+/// The instances of the process, and the size of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Instances at once.
+    /// Concurrent instances.
     pub instances: u32,
     /// Bytes of an instance's linear memory.
     pub memory: usize,
@@ -25,11 +25,11 @@ pub struct Room {
     pub stack: usize,
 }
 
-/// The configuration for this machine, or, when compiling ahead, for the baseline of a target triple.
+/// Returns the configuration for this machine, or for the baseline of a target triple when compiling ahead.
 ///
 /// # Errors
 ///
-/// The target is none that Cranelift compiles for.
+/// Cranelift does not compile for the target.
 pub fn config(room: &Room, target: Option<&str>) -> Result<Config> {
     let mut config = Config::new();
     if let Some(target) = target {
@@ -47,7 +47,7 @@ pub fn config(room: &Room, target: Option<&str>) -> Result<Config> {
     Ok(config)
 }
 
-/// Components of what rustc emits by default, and nothing else.
+/// Enables components, and the core features that rustc uses by default.
 fn features(config: &mut Config) {
     config
         .wasm_component_model(true)
@@ -62,7 +62,7 @@ fn features(config: &mut Config) {
         .wasm_extended_const(false);
 }
 
-/// Slots that are made once and used again: a fresh instance costs no system call.
+/// Returns a pool of slots that are allocated once and reused, so that a new instance costs no system call.
 fn pool(room: &Room) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(room.instances)
@@ -83,7 +83,7 @@ fn pool(room: &Room) -> PoolingAllocationConfig {
 // === impl Room ===
 
 impl Default for Room {
-    /// Room for one small instance: enough for a compiler, which makes none.
+    /// Returns one instance of the default size. A compiler creates no instance.
     fn default() -> Self {
         Self { instances: 1, memory: 64 * 1024 * 1024, table: 10_000, stack: 512 * 1024 }
     }

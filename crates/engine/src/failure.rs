@@ -1,21 +1,21 @@
-//! Why a policy gave no verdict.
+//! The reasons for which a policy gives no verdict.
 
-/// Why a policy gave no verdict.
+/// Why a policy gave no verdict. The text follows the policy's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The evaluation took longer than it may.
+    /// The evaluation exceeded its time limit.
     #[error("ran longer than {limit_ms} ms")]
     Time {
         /// The limit in milliseconds.
         limit_ms: u64,
     },
-    /// The guest wanted more memory than it may have.
+    /// The guest exceeded its memory limit.
     #[error("needed more than {limit} bytes of memory")]
     Memory {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The guest wanted a larger table than it may have.
+    /// The guest exceeded its table limit.
     #[error("needed a table of more than {limit} elements")]
     Table {
         /// The limit in elements.
@@ -27,43 +27,43 @@ pub enum Failure {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The answer is larger than it may be.
+    /// The answer exceeds its limit.
     #[error("answered with more than {limit} bytes")]
     Output {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The AdmissionReview that says the verdict is larger than it may be.
-    #[error("answered with what makes a review of more than {limit} bytes")]
+    /// The AdmissionReview made from the verdict exceeds its limit.
+    #[error("gave a verdict whose AdmissionReview is larger than {limit} bytes")]
     Answer {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The guest trapped, e.g. by a panic.
+    /// The guest trapped, for example by a panic.
     #[error("trapped: {0}")]
     Trap(String),
-    /// The answer makes no sense, e.g. a patch that is not JSON.
-    #[error("answered nonsense: {0}")]
+    /// The response is invalid, for example a patch that is not JSON.
+    #[error("returned an invalid response: {0}")]
     Nonsense(String),
-    /// More holdings overlap than may be handed to one evaluation.
+    /// More holdings overlap than one evaluation may receive.
     #[error("more than {limit} different holdings overlap this object's keys")]
     Holdings {
         /// The limit.
         limit: usize,
     },
-    /// The host itself panicked while it judged.
-    #[error("made the host panic; this is a fault of Ordinance")]
+    /// The host panicked during the evaluation.
+    #[error("made the host panic; this is a bug in Ordinance")]
     Panic,
-    /// The host remembers what it admitted, with a cluster until a watch brings it, and has no room for another object.
-    #[error("has {limit} objects to remember already, and no room for another")]
+    /// The index has no room for another object; with a cluster, for another admitted object that no watch has reported.
+    #[error("already remembers {limit} objects and has no room for another")]
     Full {
         /// The limit in objects.
         limit: usize,
     },
-    /// Every instance is at work, or others keep changing what overlaps this object; asking again later may help.
+    /// Every instance is busy, or concurrent requests keep changing the overlapping holdings. A retry may succeed.
     #[error("is busy")]
     Busy,
-    /// The index cannot answer now; asking again later may help.
+    /// The index is not current. A retry may succeed.
     #[error("the index is not ready")]
     NotReady,
 }
@@ -71,7 +71,7 @@ pub enum Failure {
 // === impl Failure ===
 
 impl Failure {
-    /// One word for metrics.
+    /// Returns the cause as a metric label.
     pub const fn cause(&self) -> &'static str {
         match self {
             Self::Time { .. } => "time",
@@ -90,7 +90,7 @@ impl Failure {
         }
     }
 
-    /// The limit that an operator can raise, as a path into the configuration file.
+    /// Returns the limit that an operator can raise, as a path into the configuration file.
     pub const fn setting(&self) -> Option<&'static str> {
         match self {
             Self::Time { .. } => Some("limits.policyTime"),

@@ -1,7 +1,7 @@
-//! Runs policies: a fresh instance of a pre-linked component for every review, within limits.
+//! Runs policies: each review gets a fresh instance of a pre-linked component, within limits.
 //!
-//! An [`Engine`] is the process's room for instances, a [`Policy`] a component in it with its settings. Nothing survives
-//! a review: the instance is thrown away, and with it all that the guest wrote.
+//! An [`Engine`] owns the process's slots for instances. A [`Policy`] is a component with its settings. Nothing survives a
+//! review: the instance is dropped, and everything that the guest wrote with it.
 
 mod bindings;
 mod budget;
@@ -16,7 +16,7 @@ mod unmanaged;
 
 pub use config::{Room, config};
 pub use failure::Failure;
-pub use load::{Fault, LoadError};
+pub use load::{LoadError, LoadErrorKind, is_label};
 pub use place::Place;
 pub use policy::{Inquiry, Opened, Policy};
 
@@ -25,18 +25,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use ticker::Ticker;
 
-/// What evaluations may use, of the whole process and each by itself.
+/// The resources of all evaluations together, and of each one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineLimits {
-    /// The instances of the process, and the memory, table and stack of each.
+    /// The instances of the process, with the memory, table and stack of each.
     pub room: Room,
-    /// Bytes of one answer.
+    /// Size of one answer, in bytes.
     pub output: usize,
-    /// How long one evaluation may take.
+    /// Duration of one evaluation.
     pub time: Duration,
 }
 
-/// The process's room for instances. Clones share it.
+/// The process's slots for instances. Clones share them.
 #[derive(Clone)]
 pub struct Engine {
     wasm: wasmtime::Engine,
@@ -44,7 +44,7 @@ pub struct Engine {
     _ticker: Arc<Ticker>,
 }
 
-/// Why there is no engine on this machine.
+/// Why the engine can't start on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("the Wasm engine can't start with these limits: {0}")]
 pub struct EngineError(String);
@@ -52,10 +52,10 @@ pub struct EngineError(String);
 // === impl EngineLimits ===
 
 impl Default for EngineLimits {
-    /// 64 instances of 64 MiB, answers of 1 MiB, one second.
+    /// Returns 64 instances of the default size, answers of 1 MiB, and one second.
     fn default() -> Self {
         Self {
-            room: Room { instances: 64, memory: 64 * 1024 * 1024, table: 10_000, stack: 512 * 1024 },
+            room: Room { instances: 64, ..Room::default() },
             output: 1024 * 1024,
             time: Duration::from_secs(1),
         }
@@ -65,11 +65,11 @@ impl Default for EngineLimits {
 // === impl Engine ===
 
 impl Engine {
-    /// Reserves address space for the instances, and starts the thread that ends those which run too long.
+    /// Reserves address space for the instances, and starts the thread that enforces time limits.
     ///
     /// # Errors
     ///
-    /// The machine can't give as much address space, or no thread.
+    /// The machine lacks the address space or the thread.
     pub fn new(limits: EngineLimits) -> Result<Self, EngineError> {
         let wasm = config(&limits.room, None)
             .and_then(|config| wasmtime::Engine::new(&config))
@@ -78,7 +78,7 @@ impl Engine {
         Ok(Self { wasm, budget: Budget::new(limits), _ticker: Arc::new(ticker) })
     }
 
-    /// The version of wasmtime within.
+    /// Returns the version of wasmtime.
     pub const fn wasmtime_version() -> &'static str {
         builtin::WASMTIME
     }

@@ -1,7 +1,7 @@
-//! From a file, or the embedded artefact, to a policy that is ready; and what can be wrong with it.
+//! Loads a policy from a file or from the embedded artefact, and checks it.
 //!
-//! A component that an operator supplies is compiled here. Compiled artefacts are machine code: only the embedded one is
-//! ever loaded.
+//! An operator's component is compiled at load time. Compiled artefacts are machine code, so only the embedded one is
+//! loaded.
 
 use super::Engine;
 use super::bindings::PolicyPre;
@@ -15,43 +15,43 @@ use wasmtime::component::{Component, Linker};
 
 /// Why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("policy {policy}: {fault}")]
+#[error("policy {policy}: {kind}")]
 pub struct LoadError {
     /// The policy's file, or `storage (built in)`.
     pub policy: String,
-    /// What is wrong with it.
+    /// The reason.
     #[source]
-    pub fault: Fault,
+    pub kind: LoadErrorKind,
 }
 
-/// What is wrong with a policy.
+/// The reason why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum LoadErrorKind {
     /// The file can't be read.
     #[error("can't be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// It is no component that this engine compiles.
+    /// This engine can't compile the component.
     #[error("is not a WebAssembly component that can be used here: {0}")]
     NotAComponent(String),
-    /// It wants something of the host.
+    /// The component has imports.
     #[error("has imports, and a policy may have none: {}", .0.join(", "))]
     Imports(Vec<String>),
-    /// It does not export the contract.
+    /// The component does not export the contract.
     #[error("does not implement the world `policy` of {PACKAGE}@{VERSION}: {0}")]
     World(String),
-    /// It implements another version of the contract.
+    /// The component implements another version of the contract.
     #[error("implements {PACKAGE}@{found}, but this host needs {PACKAGE}@{VERSION}: build it with the contract of this release")]
     Version {
         /// The version that the component exports.
         found: String,
     },
-    /// It did not say who it is.
+    /// The component failed while it was loaded.
     #[error("could not be run: it {0}")]
     Run(#[from] Failure),
-    /// It says something of itself that can't be.
+    /// The component's description is invalid.
     #[error("describes itself with {0}")]
     Description(String),
-    /// The settings can't be used with it.
+    /// The policy refuses its settings.
     #[error("can't use its settings: {}", Lines(.0))]
     Settings(Vec<Problem>),
 }
@@ -62,68 +62,73 @@ struct Lines<'a>(&'a [Problem]);
 // === impl Policy ===
 
 impl Policy {
-    /// The built-in policy with these settings (JSON; empty for the defaults), from the embedded artefact.
+    /// Loads the built-in policy from the embedded artefact, with settings in JSON; empty settings are the defaults.
     ///
     /// # Errors
     ///
-    /// The settings can't be used, or the processor is older than the baseline of the target.
+    /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         built_in(engine)
             .and_then(|component| ready(engine, &component, settings, Place::Inline))
-            .map_err(|fault| LoadError { policy: "storage (built in)".to_owned(), fault })
+            .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
-    /// A component from a file, compiled now, with these settings (JSON; empty for the defaults).
+    /// Compiles a component from a file, and loads it with settings in JSON; empty settings are the defaults.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file or the settings.
+    /// The file or the settings can't be used.
     pub fn load(engine: &Engine, file: &Path, settings: &str) -> Result<Self, LoadError> {
         std::fs::read(file)
-            .map_err(Fault::from)
+            .map_err(LoadErrorKind::from)
             .and_then(|bytes| compiled(engine, &bytes))
             .and_then(|component| ready(engine, &component, settings, Place::Pool))
-            .map_err(|fault| LoadError { policy: file.display().to_string(), fault })
+            .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
     }
 }
 
-fn built_in(engine: &Engine) -> Result<Component, Fault> {
+fn built_in(engine: &Engine) -> Result<Component, LoadErrorKind> {
     #[expect(
         unsafe_code,
-        reason = "the artefact was made by this crate's own build, by the same configuration"
+        reason = "the artefact is made by this crate's own build script, with the same configuration"
     )]
     let component = unsafe { Component::deserialize(&engine.wasm, crate::builtin::COMPILED) };
     component.map_err(not_a_component)
 }
 
-fn compiled(engine: &Engine, bytes: &[u8]) -> Result<Component, Fault> {
+fn compiled(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadErrorKind> {
     Component::from_binary(&engine.wasm, bytes).map_err(not_a_component)
 }
 
-fn not_a_component(error: wasmtime::Error) -> Fault {
-    Fault::NotAComponent(line(&error))
+fn not_a_component(error: wasmtime::Error) -> LoadErrorKind {
+    LoadErrorKind::NotAComponent(line(&error))
 }
 
-/// Checks all that can be checked before the first review.
-fn ready(engine: &Engine, component: &Component, settings: &str, place: Place) -> Result<Policy, Fault> {
+/// Checks the component, its description and its settings.
+fn ready(
+    engine: &Engine,
+    component: &Component,
+    settings: &str,
+    place: Place,
+) -> Result<Policy, LoadErrorKind> {
     let guest = linked(engine, component)?;
     let description = fresh(engine, &guest)?.describe()?;
     check_description(&description)?;
-    fresh(engine, &guest)?.check_settings(settings)?.map_err(Fault::Settings)?;
+    fresh(engine, &guest)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
     Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), place })
 }
 
-fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<Spending>, Fault> {
+fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<Spending>, LoadErrorKind> {
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(&engine.wasm).map(|(name, _)| name.to_owned()).collect();
     if !imports.is_empty() {
-        return Err(Fault::Imports(imports));
+        return Err(LoadErrorKind::Imports(imports));
     }
     if let Some(found) = ty.exports(&engine.wasm).find_map(|(name, _)| other_version(name)) {
-        return Err(Fault::Version { found });
+        return Err(LoadErrorKind::Version { found });
     }
     let instance = Linker::new(&engine.wasm).instantiate_pre(component);
-    instance.and_then(PolicyPre::new).map_err(|error| Fault::World(line(&error)))
+    instance.and_then(PolicyPre::new).map_err(|error| LoadErrorKind::World(line(&error)))
 }
 
 /// The version of the contract that an export belongs to, if it is not this host's.
@@ -133,20 +138,20 @@ fn other_version(export: &str) -> Option<String> {
     (package == PACKAGE && version != VERSION).then(|| version.to_owned())
 }
 
-/// An instance; the types of the exports are compared with the contract's when one is made.
-fn fresh(engine: &Engine, guest: &PolicyPre<Spending>) -> Result<Call, Fault> {
+/// Returns a new instance. Instantiation compares the types of the exports with the contract.
+fn fresh(engine: &Engine, guest: &PolicyPre<Spending>) -> Result<Call, LoadErrorKind> {
     Call::new(&engine.wasm, engine.budget, guest).map_err(|error| {
         match engine.budget.spend_all().failure(&error) {
-            Failure::Nonsense(_) => Fault::World(line(&error)),
-            failure => Fault::Run(failure),
+            Failure::Nonsense(_) => LoadErrorKind::World(line(&error)),
+            failure => LoadErrorKind::Run(failure),
         }
     })
 }
 
-fn check_description(description: &Description) -> Result<(), Fault> {
-    let fault = |text: String| Err(Fault::Description(text));
+fn check_description(description: &Description) -> Result<(), LoadErrorKind> {
+    let fault = |text: String| Err(LoadErrorKind::Description(text));
     if !is_label(&description.name) {
-        return fault(format!("the name {:?}, which is no DNS label", description.name));
+        return fault(format!("the name {:?}, which is not a DNS label", description.name));
     }
     if let Some(watch) = description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty()) {
         return fault(format!("a watch without resource or version: {watch:?}"));
@@ -168,8 +173,8 @@ fn is_complete(scope: &ReviewScope) -> bool {
         && !scope.phases.is_empty()
 }
 
-/// Whether a name can stand in a path: a DNS label (RFC 1123).
-fn is_label(name: &str) -> bool {
+/// Returns whether a name can be part of a webhook's path: whether it is a DNS label (RFC 1123).
+pub fn is_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&name.len())
         && name.bytes().all(inner)
@@ -177,7 +182,7 @@ fn is_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// An error with its causes in one line.
+/// Returns an error with its causes, in one line.
 fn line(error: &wasmtime::Error) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! A policy that was loaded: the questions of the contract, each put to a fresh instance.
+//! A loaded policy: each function of the contract is called on a fresh instance.
 
 use super::Engine;
 use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use std::time::Instant;
 use wasmtime::Store;
 
-/// A component and its settings, ready to be asked.
+/// A loaded component with its settings.
 pub struct Policy {
     pub(super) engine: Engine,
     pub(super) guest: PolicyPre<Spending>,
@@ -21,15 +21,15 @@ pub struct Policy {
     pub(super) place: Place,
 }
 
-/// What [`Policy::open`] says.
+/// The result of [`Policy::open`].
 pub enum Opened<'p> {
-    /// Nobody else matters.
+    /// The verdict depends on no other object.
     Decided(Verdict),
-    /// The verdict depends on who else holds or uses these keys.
+    /// The verdict depends on the objects that hold or use keys which overlap these.
     Asks(Vec<Key>, Inquiry<'p>),
 }
 
-/// A request that a guest has read, and which waits for the holdings that overlap its keys.
+/// A request that a guest has read and can decide once it gets the overlapping holdings.
 pub struct Inquiry<'p> {
     call: Call,
     phase: Phase,
@@ -45,27 +45,27 @@ pub(super) struct Call {
 // === impl Policy ===
 
 impl Policy {
-    /// What the policy says of itself.
+    /// Returns the policy's description of itself.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// The settings in force, as JSON; empty for the defaults.
+    /// Returns the settings as JSON; empty for the defaults.
     pub fn settings(&self) -> &str {
         &self.settings
     }
 
-    /// Where reviews run: the built-in policy is trusted to end.
+    /// Returns where reviews run: inline for the built-in policy, on the pool for any other.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Whether the host has to remember objects like this one.
+    /// Returns whether the host must index objects of this scope. A subresource is not indexed.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
         scope.subresource.is_empty() && self.watches_kind(&scope.group, &scope.version, &scope.resource)
     }
 
-    /// Returns true if the policy watches a kind.
+    /// Returns whether the policy watches a kind.
     pub fn watches_kind(&self, group: &str, version: &str, resource: &str) -> bool {
         let wanted = (group, version, resource);
         let watches = &self.description.watches;
@@ -103,11 +103,11 @@ impl Policy {
         self.place == Place::Inline
     }
 
-    /// The keys that a stored object holds, uses or looks at; or, in one line, why the policy can't read it.
+    /// Returns the keys of a stored object, or in one line why the policy can't read it.
     ///
     /// # Errors
     ///
-    /// Why the policy gave no answer.
+    /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
         let mut call = self.call(self.engine.budget.spend_all())?;
         let object = without_managed_fields(object);
@@ -115,11 +115,11 @@ impl Policy {
             .map(|answer| answer.map(all))
     }
 
-    /// The verdict on a request, given everything that overlaps its keys.
+    /// Returns the verdict on a request, given all holdings that overlap its keys.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is no verdict.
     pub fn review(
         &self,
         request: &Request<'_>,
@@ -130,16 +130,16 @@ impl Policy {
         match call.review(request, &self.settings, Some(holdings))? {
             rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
             rules::Outcome::Needs(_) => {
-                Err(Failure::Nonsense("it asked for holdings that it had been given".to_owned()))
+                Err(Failure::Nonsense("it asked for holdings that it had received".to_owned()))
             }
         }
     }
 
-    /// Lets a fresh instance read a request, and decide it if nobody else matters.
+    /// Lets a fresh instance read a request, and decide it if the verdict depends on no other object.
     ///
     /// # Errors
     ///
-    /// Why there is neither a verdict nor a question.
+    /// The reason why there is neither a verdict nor a list of keys.
     pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened<'_>, Failure> {
         let mut call = self.call(self.engine.budget.spend(deadline)?)?;
         Ok(match call.review(request, &self.settings, None)? {
@@ -162,11 +162,11 @@ impl Policy {
 // === impl Inquiry ===
 
 impl Inquiry<'_> {
-    /// The verdict, given everything that overlaps the keys.
+    /// Returns the verdict, given all holdings that overlap the keys.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is no verdict.
     pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
         let holdings = Holdings::from(holdings);
         let verdict = self.call.ask(|rules, store| rules.call_resume(store, &holdings.lowered()))?;
@@ -177,7 +177,7 @@ impl Inquiry<'_> {
 // === impl Call ===
 
 impl Call {
-    /// A fresh instance for questions that are asked while a policy is loaded.
+    /// Returns a fresh instance for the calls of loading, which have no deadline.
     pub(super) fn new(
         engine: &wasmtime::Engine,
         budget: Budget,
@@ -220,8 +220,8 @@ impl Call {
     }
 }
 
-/// Checks a verdict before anything is indexed on the strength of it: patches are arrays and wanted, findings name rules
-/// that the policy describes.
+/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run before
+/// the verdict's object enters the index.
 fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
     for finding in &verdict.findings {
@@ -235,7 +235,7 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
-        return Err(Failure::Nonsense("a patch, though it was asked to validate".to_owned()));
+        return Err(Failure::Nonsense("a patch in answer to a validating review".to_owned()));
     }
     if operations(patch)? == 0 {
         verdict.patch = None;

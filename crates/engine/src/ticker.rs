@@ -1,4 +1,4 @@
-//! The thread that moves the engine's epoch, and with it ends evaluations that take too long.
+//! The thread that advances the engine's epoch, so that evaluations end at their deadline.
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -6,10 +6,10 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use wasmtime::Engine;
 
-/// The time between two ticks: how exact a deadline is.
+/// The time between two ticks, and so the precision of deadlines.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
-/// The thread; it ends when this is dropped.
+/// The ticking thread. Dropping it ends the thread.
 pub(super) struct Ticker {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -33,7 +33,7 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // It has nothing that could panic, and nobody to tell if it did.
+            // The thread does not panic, and a panic could not be reported here.
             let _ = thread.join();
         }
     }

@@ -1,17 +1,17 @@
-//! What of an object crosses into a guest: all but `metadata.managedFields`.
+//! Removes `metadata.managedFields` from objects before they cross into a guest.
 //!
-//! Who set which field is often more than half of an object's text, and no rule asks for it; to pass over it costs native
-//! code a fraction of what it costs a guest.
+//! The managed fields are often more than half of an object's text, and no rule reads them. Native code skips them at a
+//! fraction of the cost of a guest.
 
 use ordinance_json as json;
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// What takes the place of the list.
+/// Replaces the list of managed fields.
 const NONE: &str = "[]";
 
-/// An object's JSON with an empty `metadata.managedFields`; borrowed as it is if it has none.
+/// Returns an object's JSON with an empty `metadata.managedFields`. Borrows an object without that field.
 pub(super) fn without_managed_fields(json: &str) -> Cow<'_, str> {
     match json::at::<&RawValue>(Deserializer::from_str(json), &["metadata", "managedFields"]) {
         Some(list) => without(json, list.get()),
@@ -19,7 +19,7 @@ pub(super) fn without_managed_fields(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text with another in the place of a part of it.
+/// Returns the text with [`NONE`] in the place of a part of it.
 fn without<'a>(text: &'a str, part: &str) -> Cow<'a, str> {
     let start = part.as_ptr().addr() - text.as_ptr().addr();
     let (before, after) = (text.get(..start), text.get(start + part.len()..));
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_keeps_all_but_its_managed_fields() {
+    fn empties_only_the_managed_fields_of_the_metadata() {
         let object = r#"{ "kind":"A", "metadata" : {"managedFields": [ {"fieldsV1":{"f:a":{}}} ],"name":"ä"},"spec":{"managedFields":[1]}} "#;
         let expected =
             r#"{ "kind":"A", "metadata" : {"managedFields": [],"name":"ä"},"spec":{"managedFields":[1]}} "#;
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_them_is_borrowed() {
+    fn borrows_an_object_without_managed_fields() {
         for object in [
             r#"{"metadata":{"name":"a"}}"#,
             r#"{"metadata":null}"#,

@@ -1,4 +1,4 @@
-//! What the built-in policy is made of, as invariants: it wants nothing of the host, and the host nothing of it.
+//! Invariants of the built-in policy: it imports nothing from the host, and the host does not link it.
 
 use ordinance_engine::{Engine, EngineLimits, Policy, Room, config};
 use std::process::Command;
@@ -7,7 +7,7 @@ use wasmtime::{Store, Trap};
 use wit_component::DecodedWasm;
 
 #[test]
-fn says_who_it_is() {
+fn describes_itself_as_storage() {
     let engine = Engine::new(EngineLimits::default()).expect("an engine");
     let policy = Policy::built_in(&engine, "").expect("the built-in policy");
     assert_eq!(policy.description().name, "storage");
@@ -24,7 +24,7 @@ fn has_no_imports() {
 }
 
 #[test]
-fn traps_when_it_is_to_resume_what_it_never_read() {
+fn traps_on_resume_without_a_review() {
     let engine =
         wasmtime::Engine::new(&config(&Room::default(), None).expect("a configuration")).expect("an engine");
     #[expect(unsafe_code, reason = "the artefact is the one of this build")]

@@ -1,4 +1,4 @@
-//! Policies for tests: a core module in text, made a component.
+//! Policies for tests: components made from a core module in text.
 
 use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, Room};
 use std::io::Write;
@@ -6,16 +6,16 @@ use tempfile::NamedTempFile;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A policy that behaves except for what is filled in.
+/// A valid policy with placeholders.
 const TEMPLATE: &str = include_str!("guest.wat");
 
-/// The default limits, with room for this many instances.
+/// Returns the default limits with this number of instances.
 pub fn limits(instances: u32) -> EngineLimits {
     let limits = EngineLimits::default();
     EngineLimits { room: Room { instances, ..limits.room }, ..limits }
 }
 
-/// A component whose `review` runs these instructions before it allows, in a module with these additions.
+/// Returns a component whose `review` runs these instructions before it allows. `more` is added to the module.
 pub fn component(review: &str, more: &str) -> Vec<u8> {
     let text = TEMPLATE.replace("(;REVIEW;)", review).replace("(;MORE;)", more);
     let mut module = wat::parse_str(text).expect("the text is a module");
@@ -27,14 +27,14 @@ pub fn component(review: &str, more: &str) -> Vec<u8> {
     encoder.encode().expect("a component")
 }
 
-/// What loading these bytes from a file comes to.
+/// Loads these bytes from a file.
 pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Policy, LoadError> {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(bytes).expect("room on the disk");
     Policy::load(engine, file.path(), "")
 }
 
-/// A policy whose `review` runs these instructions before it allows.
+/// Returns a policy whose `review` runs these instructions before it allows.
 pub fn policy(engine: &Engine, review: &str, more: &str) -> Policy {
     load(engine, &component(review, more)).expect("a policy that can be loaded")
 }

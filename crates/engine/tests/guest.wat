@@ -1,5 +1,5 @@
-;; A policy whose `review` and `resume` are supplied by a test. Its results are in memory from the start, in the layout of
-;; the canonical ABI:
+;; A valid policy. Tests replace the placeholder in `review` and add functions and data. Memory initially contains the
+;; answers, in the layout of the canonical ABI:
 ;;   64   the description, with one rule
 ;;   128  the empty result of `check-settings` and `keys`
 ;;   256  the outcome `decided`; at 260 its verdict: findings 260, patch 268, migration 280, audit 288

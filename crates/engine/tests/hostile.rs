@@ -1,4 +1,4 @@
-//! Guests that want to do harm: each review of theirs fails for its own reason, and nothing else suffers.
+//! Hostile guests: each review fails with its own failure, and nothing else is affected.
 
 mod guest;
 
@@ -7,7 +7,7 @@ use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Engine, EngineLimits, Failure, Opened, Policy};
 use std::time::{Duration, Instant};
 
-/// Instructions that put a number into memory.
+/// Returns instructions that store a number in memory.
 fn store(address: u32, number: u32) -> String {
     format!("(i32.store (i32.const {address}) (i32.const {number}))")
 }
@@ -47,18 +47,18 @@ fn reviewed(policy: &Policy) -> Result<Verdict, Failure> {
     policy.review(&request(), &[], in_a_minute())
 }
 
-/// What a review by such a guest comes to.
+/// Returns the result of a review by a guest with this `review`.
 fn outcome(review: &str, more: &str) -> Result<Verdict, Failure> {
     reviewed(&guest::policy(&engine(), review, more))
 }
 
 #[test]
-fn a_guest_that_behaves_is_heard() {
+fn returns_the_verdict_of_a_valid_guest() {
     assert_eq!(outcome("", ""), Ok(Verdict::allow()));
 }
 
 #[test]
-fn an_endless_loop_is_ended_at_the_limit() {
+fn ends_an_endless_loop_at_the_time_limit() {
     let engine =
         Engine::new(EngineLimits { time: Duration::from_millis(40), ..limits(2) }).expect("an engine");
     let policy = guest::policy(&engine, "(loop (br 0))", "");
@@ -66,7 +66,7 @@ fn an_endless_loop_is_ended_at_the_limit() {
 }
 
 #[test]
-fn an_endless_loop_is_ended_at_the_deadline() {
+fn ends_an_endless_loop_at_the_deadline() {
     let policy = guest::policy(&engine(), "(loop (br 0))", "");
     let start = Instant::now();
     let outcome = policy.review(&request(), &[], start + Duration::from_millis(50));
@@ -75,75 +75,75 @@ fn an_endless_loop_is_ended_at_the_deadline() {
 }
 
 #[test]
-fn a_deadline_that_is_over_asks_nobody() {
+fn does_not_call_the_guest_after_the_deadline() {
     let policy = guest::policy(&engine(), "", "");
     let outcome = policy.review(&request(), &[], Instant::now());
     assert_eq!(outcome, Err(Failure::Time { limit_ms: 0 }));
 }
 
 #[test]
-fn a_guest_gets_no_more_memory_than_the_limit() {
+fn ends_a_guest_that_exceeds_its_memory() {
     let limit = limits(1).room.memory;
     let grow = "(loop (drop (memory.grow (i32.const 16))) (br 0))";
     assert_eq!(outcome(grow, ""), Err(Failure::Memory { limit }));
 }
 
 #[test]
-fn a_table_does_not_grow_beyond_the_limit() {
+fn ends_a_guest_that_exceeds_its_table() {
     let limit = limits(1).room.table;
     let grow = "(loop (drop (table.grow $t (ref.null func) (i32.const 100))) (br 0))";
     assert_eq!(outcome(grow, "(table $t 1 funcref)"), Err(Failure::Table { limit }));
 }
 
 #[test]
-fn a_guest_has_no_larger_table_than_the_limit() {
+fn refuses_to_load_a_guest_with_a_table_over_the_limit() {
     let more = "(table 10001 funcref)";
     let error = guest::load(&engine(), &guest::component("", more)).err().expect("no policy").to_string();
     assert!(error.contains("table"), "{error}");
 }
 
 #[test]
-fn endless_recursion_ends_at_the_stack() {
+fn ends_endless_recursion_at_the_stack_limit() {
     let limit = limits(1).room.stack;
     assert_eq!(outcome("(call $deeper)", "(func $deeper (call $deeper))"), Err(Failure::Stack { limit }));
 }
 
 #[test]
-fn a_trap_is_told_as_one() {
-    let told = "wasm trap: wasm `unreachable` instruction executed".to_owned();
-    assert_eq!(outcome("unreachable", ""), Err(Failure::Trap(told)));
+fn reports_a_trap_with_its_message() {
+    let message = "wasm trap: wasm `unreachable` instruction executed".to_owned();
+    assert_eq!(outcome("unreachable", ""), Err(Failure::Trap(message)));
 }
 
 #[test]
-fn an_answer_larger_than_the_limit_is_refused() {
+fn refuses_an_answer_over_the_limit() {
     let limit = limits(1).output;
     let patch = patch(0, 2 << 20);
     assert_eq!(outcome(&patch, ""), Err(Failure::Output { limit }));
 }
 
 #[test]
-fn an_answer_that_names_one_text_many_times_is_as_large_as_all_of_them() {
+fn counts_a_text_each_time_that_an_answer_refers_to_it() {
     let limit = limits(1).output;
-    // A list of 100 000 steps of a migration, all of them empty texts at address 0.
+    // A list of 100 000 steps of a migration, each an empty text at address 0.
     let migration = store(280, 131_072) + &store(284, 100_000);
     assert_eq!(outcome(&migration, ""), Err(Failure::Output { limit }));
 }
 
 #[test]
-fn a_patch_that_is_no_array_is_nonsense() {
+fn refuses_a_patch_that_is_not_an_array() {
     let patch = patch(1024, 8);
     let outcome = outcome(&patch, r#"(data (i32.const 1024) "{\"op\":1}")"#);
     assert_eq!(outcome, Err(Failure::Nonsense("a patch that is not a JSON array".to_owned())));
 }
 
 #[test]
-fn a_patch_that_changes_nothing_is_none() {
+fn drops_an_empty_patch() {
     let patch = patch(1024, 2);
     assert_eq!(outcome(&patch, r#"(data (i32.const 1024) "[]")"#), Ok(Verdict::allow()));
 }
 
 #[test]
-fn a_patch_in_a_validating_review_is_nonsense() {
+fn refuses_a_patch_in_answer_to_a_validating_review() {
     let patch = patch(1024, 2);
     let policy = guest::policy(&engine(), &patch, r#"(data (i32.const 1024) "[]")"#);
     let validate = Request { phase: Phase::Validate, ..request() };
@@ -152,21 +152,21 @@ fn a_patch_in_a_validating_review_is_nonsense() {
 }
 
 #[test]
-fn a_finding_that_denies_is_a_denial() {
+fn denies_by_a_finding_of_severity_deny() {
     let verdict = outcome(&findings(768, 1), "").expect("a verdict");
     assert!(!verdict.is_allowed());
     assert_eq!(verdict.findings[0].rule, "a-rule");
 }
 
 #[test]
-fn a_finding_of_a_rule_that_the_policy_does_not_describe_is_named() {
+fn refuses_a_finding_of_an_undescribed_rule() {
     let unknown = store(772, 5) + &findings(768, 1);
     let reason = "a finding of the rule \"a-rul\", which it does not describe".to_owned();
     assert_eq!(outcome(&unknown, ""), Err(Failure::Nonsense(reason)));
 }
 
 #[test]
-fn ten_thousand_findings_are_an_answer_larger_than_the_limit() {
+fn refuses_ten_thousand_findings_as_too_large_an_answer() {
     let fill = "(local $at i32) (local.set $at (i32.const 1048576))
         (loop
             (memory.copy (local.get $at) (i32.const 768) (i32.const 52))
@@ -180,30 +180,30 @@ fn ten_thousand_findings_are_an_answer_larger_than_the_limit() {
 }
 
 #[test]
-fn a_text_that_is_not_utf8_is_nonsense() {
+fn refuses_a_text_that_is_not_utf8() {
     let outcome = outcome(&patch(1024, 1), r#"(data (i32.const 1024) "\ff")"#);
     assert!(matches!(outcome, Err(Failure::Nonsense(_))), "{outcome:?}");
 }
 
 #[test]
-fn a_text_outside_of_memory_is_nonsense() {
+fn refuses_a_text_outside_of_the_memory() {
     assert!(matches!(outcome(&patch(64 << 20, 1), ""), Err(Failure::Nonsense(_))));
 }
 
 #[test]
-fn an_answer_of_no_known_kind_is_nonsense() {
+fn refuses_an_answer_of_an_unknown_kind() {
     assert!(matches!(outcome(&store(256, 7), ""), Err(Failure::Nonsense(_))));
 }
 
 #[test]
-fn to_ask_for_holdings_that_were_given_is_nonsense() {
+fn refuses_a_request_for_holdings_that_the_guest_received() {
     let needs_nothing = store(256, 1) + &store(260, 0);
     assert!(matches!(outcome(&needs_nothing, ""), Err(Failure::Nonsense(_))));
 }
 
 #[test]
-fn a_guest_that_counts_its_calls_always_says_1() {
-    // It denies with the number of its calls as the fact, kept where a global and the memory would survive.
+fn keeps_no_state_from_one_review_to_the_next() {
+    // The guest counts its calls in a global and in memory, and denies with both counts as its fact.
     let count = "
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
         (i32.store8 (i32.const 2048) (i32.add (i32.load8_u (i32.const 2048)) (i32.const 1)))
@@ -219,7 +219,7 @@ fn a_guest_that_counts_its_calls_always_says_1() {
 }
 
 #[test]
-fn an_instance_that_is_kept_from_ending_leaves_others_to_be_told_to_come_again() {
+fn is_busy_while_every_instance_waits_for_holdings() {
     let engine = Engine::new(limits(1)).expect("an engine");
     let policy = guest::policy(&engine, &(store(256, 1) + &store(260, 0)), "");
     let open = || policy.open(&request(), in_a_minute());
@@ -231,14 +231,14 @@ fn an_instance_that_is_kept_from_ending_leaves_others_to_be_told_to_come_again()
 }
 
 #[test]
-fn failures_give_their_instances_back() {
+fn releases_the_instance_after_a_failure() {
     let engine = engine();
     let trap = guest::policy(&engine, "unreachable", "");
     let grow = guest::policy(&engine, "(loop (drop (memory.grow (i32.const 16))) (br 0))", "");
-    let behaves = guest::policy(&engine, "", "");
+    let valid = guest::policy(&engine, "", "");
     for _ in 0..20 {
         assert!(matches!(reviewed(&trap), Err(Failure::Trap(_))));
         assert!(matches!(reviewed(&grow), Err(Failure::Memory { .. })));
-        assert_eq!(reviewed(&behaves), Ok(Verdict::allow()));
+        assert_eq!(reviewed(&valid), Ok(Verdict::allow()));
     }
 }

@@ -1,19 +1,19 @@
-//! Which components are taken as policies, and what is said of those that are not.
+//! Which components load as policies, and the errors of those that do not.
 
 mod guest;
 
 use guest::limits;
-use ordinance_engine::{Engine, EngineLimits, Fault, LoadError, Policy, Room};
+use ordinance_engine::{Engine, EngineLimits, LoadError, LoadErrorKind, Policy, Room};
 use std::path::Path;
 
 fn engine() -> Engine {
     Engine::new(limits(2)).expect("an engine")
 }
 
-/// What is wrong with a component in text.
-fn fault(text: &str) -> Fault {
+/// Returns why a component in text can't be loaded.
+fn load_error_kind(text: &str) -> LoadErrorKind {
     let bytes = wat::parse_str(text).expect("the text is WebAssembly");
-    refusal(&bytes).fault
+    refusal(&bytes).kind
 }
 
 fn refusal(bytes: &[u8]) -> LoadError {
@@ -21,26 +21,26 @@ fn refusal(bytes: &[u8]) -> LoadError {
 }
 
 #[test]
-fn a_component_from_a_file_is_a_policy() {
+fn loads_a_component_from_a_file() {
     let policy = guest::policy(&engine(), "", "");
     assert_eq!(policy.description().name, "hostile");
 }
 
 #[test]
-fn imports_are_refused_by_name() {
-    let fault = fault(r#"(component (import "wasi:clocks/now" (func)) (import "fetch" (func)))"#);
-    assert!(matches!(fault, Fault::Imports(names) if names == ["wasi:clocks/now", "fetch"]));
+fn refuses_imports_and_names_them() {
+    let kind = load_error_kind(r#"(component (import "wasi:clocks/now" (func)) (import "fetch" (func)))"#);
+    assert!(matches!(kind, LoadErrorKind::Imports(names) if names == ["wasi:clocks/now", "fetch"]));
 }
 
 #[test]
-fn a_component_of_another_world_is_refused() {
-    let fault = fault("(component)");
-    assert!(matches!(&fault, Fault::World(_)), "{fault}");
+fn refuses_a_component_of_another_world() {
+    let kind = load_error_kind("(component)");
+    assert!(matches!(&kind, LoadErrorKind::World(_)), "{kind}");
 }
 
 #[test]
-fn a_component_of_other_types_is_refused() {
-    let fault = fault(
+fn refuses_a_component_with_other_types() {
+    let kind = load_error_kind(
         r#"(component
             (core module $m (func (export "f")))
             (core instance $i (instantiate $m))
@@ -50,12 +50,12 @@ fn a_component_of_other_types_is_refused() {
                 (export "review" (func $f)) (export "resume" (func $f)))
             (export "ordinance:policy/rules@0.2.0" (instance $rules)))"#,
     );
-    assert!(matches!(&fault, Fault::World(_)), "{fault}");
+    assert!(matches!(&kind, LoadErrorKind::World(_)), "{kind}");
 }
 
 #[test]
-fn a_component_of_another_contract_version_is_refused_with_both_versions() {
-    let fault = fault(
+fn refuses_a_component_of_another_contract_version_and_names_both() {
+    let kind = load_error_kind(
         r#"(component
             (core module $m (func (export "f")))
             (core instance $i (instantiate $m))
@@ -63,25 +63,25 @@ fn a_component_of_another_contract_version_is_refused_with_both_versions() {
             (instance $rules (export "describe" (func $f)))
             (export "ordinance:policy/rules@0.1.0" (instance $rules)))"#,
     );
-    assert!(matches!(&fault, Fault::Version { found } if found == "0.1.0"), "{fault}");
-    let line = fault.to_string();
+    assert!(matches!(&kind, LoadErrorKind::Version { found } if found == "0.1.0"), "{kind}");
+    let line = kind.to_string();
     assert!(line.contains("ordinance:policy@0.1.0") && line.contains("ordinance:policy@0.2.0"), "{line}");
 }
 
 #[test]
-fn a_core_module_is_refused() {
-    let fault = fault("(module)");
-    assert!(matches!(&fault, Fault::NotAComponent(_)), "{fault}");
+fn refuses_a_core_module() {
+    let kind = load_error_kind("(module)");
+    assert!(matches!(&kind, LoadErrorKind::NotAComponent(_)), "{kind}");
 }
 
 #[test]
-fn compiled_code_is_refused() {
+fn refuses_compiled_code() {
     let refusal = refusal(ordinance_engine::builtin::COMPILED);
-    assert!(matches!(refusal.fault, Fault::NotAComponent(_)), "{refusal}");
+    assert!(matches!(refusal.kind, LoadErrorKind::NotAComponent(_)), "{refusal}");
 }
 
 #[test]
-fn more_memory_from_the_start_than_the_limit_is_refused() {
+fn refuses_an_initial_memory_over_the_limit() {
     let component = guest::component("", "").to_vec();
     let engine = Engine::new(EngineLimits { room: Room { memory: 1 << 20, ..limits(1).room }, ..limits(1) });
     let refusal = guest::load(&engine.expect("an engine"), &component).err().expect("it is too large");
@@ -89,13 +89,13 @@ fn more_memory_from_the_start_than_the_limit_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn names_a_missing_file() {
     let refusal = Policy::load(&engine(), Path::new("no/such.wasm"), "").err().expect("there is none");
     assert!(refusal.to_string().starts_with("policy no/such.wasm: can't be read: "), "{refusal}");
 }
 
 #[test]
-fn a_refusal_is_one_line() {
+fn reports_each_error_in_one_line() {
     for text in ["(module)", "(component)", r#"(component (import "fetch" (func)))"#] {
         let refusal = refusal(&wat::parse_str(text).expect("WebAssembly")).to_string();
         assert!(!refusal.contains('\n'), "{refusal}");
@@ -103,9 +103,9 @@ fn a_refusal_is_one_line() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_told_by_field() {
+fn names_the_field_of_invalid_settings() {
     let refusal = Policy::built_in(&engine(), r#"{"mode":"Never"}"#).err().expect("there is no such mode");
-    let Fault::Settings(problems) = &refusal.fault else { panic!("{refusal}") };
+    let LoadErrorKind::Settings(problems) = &refusal.kind else { panic!("{refusal}") };
     let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["mode"]);
 }

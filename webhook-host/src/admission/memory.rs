@@ -1,43 +1,43 @@
-//! Who holds what, as far as it is known here: what exists, and what was admitted and may exist soon.
+//! The index of stored objects, and the admitted objects that may be stored soon.
 //!
-//! In a cluster an admitted object is *pending* until a watch brings it: what is stored of it and what was admitted count
-//! both, as nobody knows yet which of them will last. One that no watch brings is forgotten after its time.
+//! In a cluster an admitted object is *pending* until a watch reports it. Meanwhile both its stored and its admitted state
+//! count, because either may be the one that stays. A pending object that no watch reports expires.
 
-use super::stored::Origin;
+use super::target::BaseState;
 use ordinance_contract::{Key, Scope, Watch};
 use ordinance_index::{Index, TooDeep};
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Objects by their keys, and what is pending among them.
+/// An index with its pending objects.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     index: Index,
-    pending: HashMap<Scope<'static>, Pending>,
+    pending: HashMap<Scope<'static>, PendingObject>,
     /// Segments of all pending keys.
     segments: usize,
-    /// When the first of the pending is to be forgotten, or somewhat before.
-    due: Option<Instant>,
+    /// A time at or before the first expiry of a pending object.
+    next_expiry: Option<Instant>,
 }
 
-/// An object that was admitted, and that no watch has brought yet.
+/// An admitted object that no watch has reported yet.
 #[derive(Debug)]
-struct Pending {
-    origin: Origin,
-    /// The keys that it was admitted with.
+struct PendingObject {
+    base: BaseState,
+    /// The keys of the admitted state.
     keys: Vec<Key>,
-    /// The keys of the object that is stored under its name.
+    /// The keys of the stored object with the same name.
     stored: Vec<Key>,
-    until: Instant,
+    expires_at: Instant,
 }
 
-/// An object that was admitted.
-pub(super) struct Admitted {
+/// An object that is admitted now.
+pub(super) struct AdmittedObject {
     pub(super) scope: Scope<'static>,
-    pub(super) origin: Origin,
+    pub(super) base: BaseState,
     pub(super) keys: Vec<Key>,
-    /// When it is forgotten, unless it is seen before.
-    pub(super) until: Instant,
+    /// When the object stops counting, unless a watch reports it before.
+    pub(super) expires_at: Instant,
 }
 
 // === impl Memory ===
@@ -51,7 +51,7 @@ impl Memory {
         &mut self.index
     }
 
-    /// Objects that are pending.
+    /// Returns the number of pending objects.
     pub(super) fn pending(&self) -> usize {
         self.pending.len()
     }
@@ -60,24 +60,25 @@ impl Memory {
         self.pending.contains_key(object)
     }
 
-    /// Segments of all keys of those together.
+    /// Returns the number of segments of all pending keys.
     pub(super) fn pending_segments(&self) -> usize {
         self.segments
     }
 
-    /// Counts an admitted object, beside what is stored under its name.
-    pub(super) fn admit(&mut self, admitted: Admitted) -> Result<(), TooDeep> {
-        let Admitted { scope, origin, keys, until } = admitted;
-        let stored = self.settle(&scope).map_or_else(|| self.index.keys_of(&scope), |before| before.stored);
-        self.index.insert(scope.clone(), both(&stored, &keys))?;
+    /// Adds an admitted object to the stored object with the same name.
+    pub(super) fn admit(&mut self, admitted: AdmittedObject) -> Result<(), TooDeep> {
+        let AdmittedObject { scope, base, keys, expires_at } = admitted;
+        let stored =
+            self.take_pending(&scope).map_or_else(|| self.index.keys_of(&scope), |before| before.stored);
+        self.index.insert(scope.clone(), concat(&stored, &keys))?;
         self.segments += segments(&keys);
-        self.due = Some(self.due.map_or(until, |due| due.min(until)));
-        self.pending.insert(scope, Pending { origin, keys, stored, until });
+        self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
+        self.pending.insert(scope, PendingObject { base, keys, stored, expires_at });
         Ok(())
     }
 
-    /// Takes note of an object that is stored.
-    pub(super) fn see(
+    /// Enters a stored object.
+    pub(super) fn observe(
         &mut self,
         scope: &Scope<'_>,
         uid: &str,
@@ -86,78 +87,78 @@ impl Memory {
         round: u32,
     ) -> Result<(), TooDeep> {
         let owned = scope.clone().into_owned();
-        let count = match self.pending.get_mut(&owned) {
-            Some(pending) if !pending.origin.is_settled_by(uid, version) => {
-                let together = both(&keys, &pending.keys);
+        let counted = match self.pending.get_mut(&owned) {
+            Some(pending) if !pending.base.is_superseded_by(uid, version) => {
+                let both = concat(&keys, &pending.keys);
                 pending.stored = keys;
-                together
+                both
             }
             _ => {
-                self.settle(&owned);
+                self.take_pending(&owned);
                 keys
             }
         };
-        self.index.insert_seen(owned, count, round)
+        self.index.insert_seen(owned, counted, round)
     }
 
-    /// Takes note of an object that is gone; a new one of its name may be pending.
-    pub(super) fn lose(&mut self, scope: &Scope<'_>, uid: &str) {
+    /// Removes a deleted object. A pending object with the same name and another uid stays.
+    pub(super) fn remove(&mut self, scope: &Scope<'_>, uid: &str) {
         let owned = scope.clone().into_owned();
-        if self.pending.get(&owned).is_some_and(|pending| pending.origin.is_of(uid)) {
-            self.settle(&owned);
+        if self.pending.get(&owned).is_some_and(|pending| pending.base.has_uid(uid)) {
+            self.take_pending(&owned);
         }
-        self.strip(&owned);
+        self.remove_stored(&owned);
     }
 
-    /// Takes note of a whole list: what was not seen in it is gone.
+    /// Removes the stored objects of a resource that a complete list did not contain.
     pub(super) fn sweep(&mut self, watch: &Watch, round: u32) {
-        for gone in self.index.sweep(&watch.group, &watch.resource, round) {
-            self.strip(&gone);
+        for removed in self.index.sweep(&watch.group, &watch.resource, round) {
+            self.remove_stored(&removed);
         }
     }
 
-    /// Whether something pending is to be forgotten.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due.is_some_and(|due| due <= now)
+    /// Returns whether a pending object may have expired.
+    pub(super) fn has_expired(&self, now: Instant) -> bool {
+        self.next_expiry.is_some_and(|next| next <= now)
     }
 
-    /// Forgets what no watch has brought in its time, and says how many there were.
-    pub(super) fn forget(&mut self, now: Instant) -> usize {
-        let overdue = self.pending.iter().filter(|(_, pending)| pending.until <= now);
-        let overdue: Vec<Scope<'static>> = overdue.map(|(scope, _)| scope.clone()).collect();
-        for scope in &overdue {
-            if let Some(Pending { stored, .. }) = self.settle(scope) {
-                // They were there before: no key is too deep.
+    /// Removes expired pending objects, and returns their number.
+    pub(super) fn expire(&mut self, now: Instant) -> usize {
+        let expired = self.pending.iter().filter(|(_, pending)| pending.expires_at <= now);
+        let expired: Vec<Scope<'static>> = expired.map(|(scope, _)| scope.clone()).collect();
+        for scope in &expired {
+            if let Some(PendingObject { stored, .. }) = self.take_pending(scope) {
+                // These keys were in the index before, so none of them is too deep.
                 let _ = self.index.insert(scope.clone(), stored);
             }
         }
-        self.due = self.pending.values().map(|pending| pending.until).min();
-        overdue.len()
+        self.next_expiry = self.pending.values().map(|pending| pending.expires_at).min();
+        expired.len()
     }
 
-    /// Leaves of an object what is pending.
-    fn strip(&mut self, scope: &Scope<'static>) {
+    /// Removes the stored state of an object and keeps its pending state.
+    fn remove_stored(&mut self, scope: &Scope<'static>) {
         match self.pending.get_mut(scope) {
             Some(pending) => {
                 pending.stored.clear();
                 let keys = pending.keys.clone();
                 self.index.remove(scope);
-                // They were there before: no key is too deep.
+                // These keys were in the index before, so none of them is too deep.
                 let _ = self.index.insert(scope.clone(), keys);
             }
             None => self.index.remove(scope),
         }
     }
 
-    /// Ends the wait for an object; the index is left as it is.
-    fn settle(&mut self, scope: &Scope<'static>) -> Option<Pending> {
+    /// Ends the wait for an object. Leaves the index unchanged.
+    fn take_pending(&mut self, scope: &Scope<'static>) -> Option<PendingObject> {
         let pending = self.pending.remove(scope)?;
         self.segments -= segments(&pending.keys);
         Some(pending)
     }
 }
 
-fn both(stored: &[Key], admitted: &[Key]) -> Vec<Key> {
+fn concat(stored: &[Key], admitted: &[Key]) -> Vec<Key> {
     stored.iter().chain(admitted).cloned().collect()
 }
 

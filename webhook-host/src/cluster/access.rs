@@ -1,4 +1,4 @@
-//! How to get to an API server: as a pod of its cluster, or by a kubeconfig.
+//! How to reach an API server: as a pod of its cluster, or with a kubeconfig.
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::path::Path;
@@ -6,30 +6,30 @@ use std::path::Path;
 /// Where the kubelet puts a pod's token.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// The variable that the kubelet gives to each container.
+/// The variable that the kubelet sets in each container.
 const SERVICE: &str = "KUBERNETES_SERVICE_HOST";
 
-/// A way to an API server.
+/// Where the address and the credentials of an API server come from.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// By the service account of the pod that this process runs in.
+    /// The service account of the pod that this process runs in.
     Pod,
-    /// By a kubeconfig.
+    /// A kubeconfig.
     Kubeconfig {
-        /// Its content.
+        /// The content of the kubeconfig.
         kubeconfig: Box<Kubeconfig>,
-        /// One of its contexts; none for its current one.
+        /// A context of the kubeconfig; `None` for its current context.
         context: Option<String>,
     },
 }
 
-/// Why there is no way.
+/// Why an [`Access`] gives no client configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The kubeconfig can't be used.
     #[error("{0}")]
     Kubeconfig(#[from] kube::config::KubeconfigError),
-    /// This process runs in no pod, or in one without a token.
+    /// This process does not run in a pod, or the pod has no token.
     #[error("{0}")]
     Pod(#[from] kube::config::InClusterError),
 }
@@ -37,17 +37,17 @@ pub enum AccessError {
 // === impl Access ===
 
 impl Access {
-    /// Whether this process runs in a pod that may speak to its API server.
+    /// Returns whether this process runs in a pod with a service account.
     pub fn is_pod() -> bool {
         std::env::var_os(SERVICE).is_some_and(|host| !host.is_empty()) && Path::new(TOKEN).exists()
     }
 
-    /// What a client needs: where the server is, whom to trust, who to be. Tokens and CAs of a pod are read again as they
-    /// change. A kubeconfig may run a command for its credentials.
+    /// Returns the configuration of a client: address, CA and credentials. A pod's token and CA are read again when they
+    /// change. A kubeconfig may run a command to get its credentials.
     ///
     /// # Errors
     ///
-    /// Why there is no such configuration.
+    /// The pod's files or the kubeconfig can't be used.
     pub async fn config(&self) -> Result<kube::Config, AccessError> {
         match self {
             Self::Pod => Ok(kube::Config::incluster()?),

@@ -1,4 +1,4 @@
-//! An object as the API server wrote it: never parsed into types and written again on its way into a guest.
+//! An object as the JSON that the API server sent. It reaches the policy without being parsed and serialised again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -9,36 +9,34 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// An object's own text, and the little of its metadata that a watch goes by. With `METADATA`, the API server is asked
-/// for metadata alone.
+/// An object's JSON, and the metadata that a watch needs. With `METADATA` the API server sends only metadata.
 ///
-/// Any JSON is one: what can't be read has no name, and one such object must not spoil a whole list.
+/// Every JSON value is accepted, so that one unreadable object does not fail its whole list. Such an object has no name.
 #[derive(Clone)]
-pub(super) struct Raw<const METADATA: bool> {
+pub(super) struct RawObject<const METADATA: bool> {
     metadata: ObjectMeta,
     json: Box<RawValue>,
 }
 
-/// The little.
 #[derive(Default, Deserialize)]
-struct Head {
+struct WatchedFields {
     #[serde(default)]
-    metadata: Metadata,
+    metadata: WatchedMetadata,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata {
+struct WatchedMetadata {
     name: Option<String>,
     namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
 }
 
-// === impl Raw ===
+// === impl RawObject ===
 
-impl<const METADATA: bool> Raw<METADATA> {
-    /// Which object it is, among those of a watch.
+impl<const METADATA: bool> RawObject<METADATA> {
+    /// Returns the object's scope: the resource of the watch with the object's namespace and name.
     pub(super) fn scope(&self, watch: &Watch) -> Scope<'static> {
         let text = |text: &Option<String>| Cow::Owned(text.clone().unwrap_or_default());
         Scope {
@@ -51,26 +49,26 @@ impl<const METADATA: bool> Raw<METADATA> {
         }
     }
 
-    /// Its uid; empty if it has none.
+    /// Returns the uid; empty if there is none.
     pub(super) fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    /// Its version as a number, where it is one.
+    /// Returns the resource version, if it is a number.
     pub(super) fn version(&self) -> Option<u64> {
         self.metadata.resource_version.as_deref()?.parse().ok()
     }
 
-    /// Its text.
+    /// Returns the object as the API server sent it.
     pub(super) fn json(&self) -> &str {
         self.json.get()
     }
 }
 
-impl<'de, const METADATA: bool> Deserialize<'de> for Raw<METADATA> {
+impl<'de, const METADATA: bool> Deserialize<'de> for RawObject<METADATA> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        let Head { metadata } = serde_json::from_str(json.get()).unwrap_or_default();
+        let WatchedFields { metadata } = serde_json::from_str(json.get()).unwrap_or_default();
         let metadata = ObjectMeta {
             name: metadata.name,
             namespace: metadata.namespace,
@@ -82,7 +80,7 @@ impl<'de, const METADATA: bool> Deserialize<'de> for Raw<METADATA> {
     }
 }
 
-impl<const METADATA: bool> Resource for Raw<METADATA> {
+impl<const METADATA: bool> Resource for RawObject<METADATA> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
@@ -115,10 +113,10 @@ impl<const METADATA: bool> Resource for Raw<METADATA> {
     }
 }
 
-/// Without its text: no object is ever logged whole.
-impl<const METADATA: bool> fmt::Debug for Raw<METADATA> {
+/// Omits the JSON, because logs must not contain objects.
+impl<const METADATA: bool> fmt::Debug for RawObject<METADATA> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Raw").field("name", &self.metadata.name).finish_non_exhaustive()
+        formatter.debug_struct("RawObject").field("name", &self.metadata.name).finish_non_exhaustive()
     }
 }
 
@@ -127,16 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_objects_text_stays_as_it_was_written() {
+    fn keeps_the_json_as_it_was_sent() {
         let json = r#"{ "metadata" : {"name":"pv","uid":"u","resourceVersion":"7"}, "spec":{"a":1.0} }"#;
-        let raw: Raw<false> = serde_json::from_str(json).unwrap();
+        let raw: RawObject<false> = serde_json::from_str(json).unwrap();
         assert_eq!((raw.json(), raw.uid(), raw.version()), (json, "u", Some(7)));
     }
 
     #[test]
-    fn what_is_no_object_has_no_name() {
+    fn accepts_json_without_a_name() {
         for json in ["1", "null", r#"{"metadata":[]}"#, r#"{"metadata":{"name":1}}"#] {
-            let raw: Raw<false> = serde_json::from_str(json).unwrap();
+            let raw: RawObject<false> = serde_json::from_str(json).unwrap();
             assert_eq!((raw.metadata.name, raw.json.get()), (None, json));
         }
     }

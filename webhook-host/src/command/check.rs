@@ -10,7 +10,7 @@ mod judging;
 mod progress;
 
 use super::given::GivenArgs;
-use super::policies::Judged;
+use super::policies::ServedPolicy;
 use super::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::Result;
@@ -72,7 +72,7 @@ enum Output {
 }
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
-    let (state, judged) = args.given.judged()?;
+    let (state, judged) = args.given.load()?;
     if args.fix || args.diff {
         let (progress, input) = read(&args.given, &judged, common);
         return fix::run(args, common, (&judged, &state), (progress, input));
@@ -86,7 +86,7 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
 /// Reads and reviews the input, and passes the report on.
 pub(super) fn reported<T>(
     given: &GivenArgs,
-    judged: &Judged,
+    judged: &ServedPolicy,
     common: CommonArgs,
     go_on: impl FnOnce(&Report<'_>) -> Result<T>,
 ) -> Result<T> {
@@ -96,8 +96,8 @@ pub(super) fn reported<T>(
     go_on(&report)
 }
 
-fn read(given: &GivenArgs, judged: &Judged, common: CommonArgs) -> (Progress, Input) {
-    judged.tell_left_out();
+fn read(given: &GivenArgs, judged: &ServedPolicy, common: CommonArgs) -> (Progress, Input) {
+    judged.report_unreadable();
     let mut progress = Progress::start(!common.quiet);
     let input = Input::read(&given.paths, &given.namespace, &judged.judge, &progress);
     if input.is_empty() && !common.quiet {

@@ -1,4 +1,4 @@
-//! `ordinance component`: the built-in policy as a file, for other hosts and for calls by hand.
+//! `ordinance component`: the built-in policy as a file, for other hosts and for manual calls.
 
 use super::{Exit, print};
 use anyhow::{Result, bail};
@@ -15,7 +15,7 @@ pub(super) struct ComponentArgs {}
 
 pub(super) fn run(_: &ComponentArgs) -> Result<Exit> {
     if io::stdout().is_terminal() {
-        bail!("a component is nothing for a terminal; give it a file: ordinance component > storage.wasm");
+        bail!("a component is binary; redirect it to a file: ordinance component > storage.wasm");
     }
     print(ordinance_engine::builtin::COMPONENT)?;
     Ok(Exit::Fine)

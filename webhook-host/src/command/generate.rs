@@ -1,11 +1,11 @@
-//! `ordinance completions` and `ordinance man`: made from the definition of the command line.
+//! `ordinance completions` and `ordinance man`, generated from the definition of the command line.
 
 use super::{Exit, definition, print};
 use anyhow::Result;
 use clap::Args;
 use clap_complete::Shell;
 
-/// Every command that has a manual page: clap can't be asked for them while they are defined.
+/// The commands with a manual page. The list is static, because the commands are not defined yet when clap needs it.
 pub(super) const COMMANDS: [&str; 12] = [
     "check",
     "serve",
@@ -21,7 +21,7 @@ pub(super) const COMMANDS: [&str; 12] = [
     "man",
 ];
 
-/// Print completions for a shell
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,14 +33,14 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Print the manual page, or that of one command
+/// Print the manual page of Ordinance or of one command
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ordinance man | man -l -
   ordinance man serve > ordinance-serve.1")]
 pub(super) struct ManArgs {
-    /// The command; without it the page of the whole
+    /// The command; without it the page of Ordinance
     #[arg(value_parser = COMMANDS)]
     command: Option<String>,
 }

@@ -1,8 +1,8 @@
-//! What the offline commands are given: manifests, what exists besides, and the policy that is asked.
+//! The arguments of the offline commands: manifests, existing objects, and the policy.
 
 use super::PolicyArgs;
-use super::policies::{self, Judged};
-use crate::config::existing;
+use super::policies::{self, ServedPolicy};
+use crate::config::{NAMESPACE, existing};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::Args;
@@ -10,17 +10,17 @@ use ordinance_manifests::Manifest;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-/// Manifests, and what they are judged by.
+/// The manifests to read, and the policy that checks them.
 #[derive(Debug, Args)]
 pub(super) struct GivenArgs {
-    /// Files, directories, or `-` for stdin, which is read if nothing is given
+    /// Files, directories, or `-` for stdin, which is the default
     #[arg(value_name = "FILE|DIR")]
     pub(super) paths: Vec<PathBuf>,
-    /// Where objects are that name no namespace
+    /// Namespace of objects that name none
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "default",
+        default_value = NAMESPACE,
         env = "ORDINANCE_NAMESPACE",
         hide_env = true
     )]
@@ -32,25 +32,25 @@ pub(super) struct GivenArgs {
 // === impl GivenArgs ===
 
 impl GivenArgs {
-    /// Why nothing can be read: stdin is a terminal, or has to be read twice.
+    /// Returns why the manifests can't be read: stdin is a terminal, or is named twice.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         if self.paths.is_empty() && io::stdin().is_terminal() {
             return Some("nothing to read; give files or directories, or - for stdin");
         }
         let twice = self.reads_stdin() && self.policy.state.iter().any(|path| is_stdin(path));
-        twice.then_some("stdin can be read once: as what is judged, or as --state")
+        twice.then_some("stdin can be read only once: as manifests, or as --state")
     }
 
-    /// Whether what is judged comes from stdin.
+    /// Returns whether manifests come from stdin.
     pub(super) fn reads_stdin(&self) -> bool {
         self.paths.is_empty() || self.paths.iter().any(|path| is_stdin(path))
     }
 
-    /// What exists, and the policy over it.
-    pub(super) fn judged(&self) -> Result<(Vec<Manifest>, Judged)> {
+    /// Reads the existing objects, and loads the policy with them in its index.
+    pub(super) fn load(&self) -> Result<(Vec<Manifest>, ServedPolicy)> {
         let state = existing(&self.policy.state, &self.namespace)?;
-        let judged = policies::over(&self.policy, &Limits::default(), &state)?;
-        Ok((state, judged))
+        let policy = policies::with_state(&self.policy, &Limits::default(), &state)?;
+        Ok((state, policy))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything given is judged as `ordinance check` does; afterwards is what the patches make of it.
 
 use super::given::GivenArgs;
-use super::policies::Judged;
+use super::policies::ServedPolicy;
 use super::{Color, CommonArgs, Exit, check, output, print};
 use anyhow::{Error, Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -58,7 +58,7 @@ enum Output {
 }
 
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
-    let (state, judged) = args.given.judged()?;
+    let (state, judged) = args.given.load()?;
     check::reported(&args.given, &judged, common, |report| {
         complain(report, common.color);
         let map = map(&state, report, &judged)?;
@@ -78,7 +78,7 @@ fn complain(report: &Report<'_>, color: Color) {
 }
 
 /// What is there before and after.
-fn map(state: &[Manifest], report: &Report<'_>, judged: &Judged) -> Result<Map> {
+fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result<Map> {
     let existing = state.iter().map(|object| Ok(Object::new(object.scope.borrowed(), &*object.json)));
     let given = report.objects.iter().map(patched);
     let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;

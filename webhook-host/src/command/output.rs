@@ -1,13 +1,13 @@
-//! What is written, and how: whole results to stdout, one line for an error to stderr, colours only where they are seen.
+//! Writes results to stdout and messages to stderr, with colors on terminals.
 
 use clap::ColorChoice;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-/// When to colour.
+/// When to color the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal that is not dumb, unless NO_COLOR is set.
+    /// On a terminal with escape sequences, unless NO_COLOR is set.
     #[default]
     Auto,
     /// Always.
@@ -16,11 +16,11 @@ pub enum Color {
     Never,
 }
 
-/// Writes a result to stdout. A closed pipe is no error: its reader has seen enough.
+/// Writes a result to stdout. A closed pipe is not an error: its reader wants no more.
 ///
 /// # Errors
 ///
-/// If stdout can't be written for another reason, e.g. a full disk.
+/// Writing fails for another reason, for example a full disk.
 pub fn print(result: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(result).and_then(|()| stdout.flush()) {
@@ -33,27 +33,27 @@ pub fn print(result: &[u8]) -> io::Result<()> {
 pub(super) fn error(color: Color, error: &anyhow::Error) {
     let text = format!("{error:#}").replace(['\n', '\r'], " ");
     let label = if color.on_stderr() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
-    // There is nobody left to tell.
+    // An error of stderr can't be reported anywhere.
     let _ = writeln!(io::stderr(), "{label} {text}");
 }
 
-/// Writes lines to stderr that are no results of their own, or for which stdout is no place.
+/// Writes lines to stderr that accompany a result, or for which stdout is not free.
 pub(super) fn aside(lines: &str) {
-    // There is nobody left to tell.
+    // An error of stderr can't be reported anywhere.
     let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
-/// Writes a line to stderr that is worth knowing and no error.
+/// Writes a warning to stderr, as one line.
 pub(super) fn note(text: &str) {
-    // There is nobody left to tell.
+    // An error of stderr can't be reported anywhere.
     let _ = writeln!(io::stderr(), "warning: {}", text.replace(['\n', '\r'], " "));
 }
 
 // === impl Color ===
 
 impl Color {
-    /// What the command line asks for; read before all else, since clap colours its own errors.
-    pub(super) fn asked(arguments: &[OsString]) -> Self {
+    /// Returns the value of `--color` or its variable, before clap parses the command line: clap colors its own errors.
+    pub(super) fn requested(arguments: &[OsString]) -> Self {
         let mut words = arguments.iter().filter_map(|word| word.to_str()).take_while(|&word| word != "--");
         while let Some(word) = words.next() {
             let value = match word.strip_prefix("--color") {
@@ -72,8 +72,8 @@ impl Color {
         clap::ValueEnum::from_str(word, false).ok()
     }
 
-    /// The same for clap.
-    pub(super) const fn for_help(self) -> ColorChoice {
+    /// Converts the choice for clap.
+    pub(super) const fn for_clap(self) -> ColorChoice {
         match self {
             Self::Auto => ColorChoice::Auto,
             Self::Always => ColorChoice::Always,
@@ -81,31 +81,31 @@ impl Color {
         }
     }
 
-    /// Whether what goes to stderr is coloured.
+    /// Returns whether to color stderr.
     pub fn on_stderr(self) -> bool {
         self.on(&io::stderr())
     }
 
-    /// Whether what goes to stdout is coloured.
+    /// Returns whether to color stdout.
     pub(super) fn on_stdout(self) -> bool {
         self.on(&io::stdout())
     }
 
     fn on(self, stream: &impl IsTerminal) -> bool {
         match self {
-            Self::Auto => is_steered(stream) && !asks_for_none(std::env::var_os("NO_COLOR")),
+            Self::Auto => is_steered(stream) && !forbids_color(std::env::var_os("NO_COLOR")),
             Self::Always => true,
             Self::Never => false,
         }
     }
 }
 
-/// Whether it is a terminal that can do more than to take one character after the other.
+/// Returns whether a stream is a terminal that understands escape sequences.
 pub(super) fn is_steered(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
-/// See <https://no-color.org>: set and not empty.
-fn asks_for_none(no_color: Option<OsString>) -> bool {
+/// Returns whether NO_COLOR is set and not empty, see <https://no-color.org>.
+fn forbids_color(no_color: Option<OsString>) -> bool {
     no_color.is_some_and(|value| !value.is_empty())
 }

@@ -1,96 +1,97 @@
-//! From what a command line says of a policy to one that runs: the engine's own limits, everywhere.
+//! Loads the configured policies, with the same engine limits for every command.
 
 use super::{PolicyArgs, output};
-use crate::admission::{Admission, LeftOut};
+use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
-use crate::cluster::{self, Freshness};
+use crate::cluster::{WatchSet, merged_watches};
 use crate::config::{Fault, NAMESPACE, PolicyConfig, existing, settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_contract::{Description, Problem};
-use ordinance_engine::{self as engine, Engine, LoadError, Policy};
+use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy};
 use ordinance_manifests::Manifest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Who a policy is.
-pub(super) struct Identity {
+/// The name and version of a policy.
+pub(super) struct PolicyIdentity {
     pub(super) name: String,
     pub(super) version: String,
     /// SHA-256 of the component, in hexadecimal.
     pub(super) digest: String,
 }
 
-/// A policy in its place, ready to judge.
-pub(super) struct Judged {
-    /// Its place in paths.
+/// A loaded policy with its index.
+pub(super) struct ServedPolicy {
+    /// The policy's name in URL paths.
     pub(super) name: String,
     pub(super) judge: Arc<Admission>,
-    /// What exists, but can't be read by the policy.
-    pub(super) left_out: Vec<LeftOut>,
+    /// The existing objects that the policy can't read.
+    pub(super) unreadable: Vec<UnreadableObject>,
     pub(super) on_error: OnError,
 }
 
-// === impl Judged ===
+// === impl ServedPolicy ===
 
-impl Judged {
-    /// The same policy with a memory that begins again with what exists.
-    pub(super) fn anew(&self, state: &[Manifest]) -> Result<Self> {
-        judged(self.name.clone(), self.judge.anew(), self.on_error, state)
+impl ServedPolicy {
+    /// Returns the same policy with an index of only the existing objects.
+    pub(super) fn reset(&self, state: &[Manifest]) -> Result<Self> {
+        served(self.name.clone(), self.judge.with_empty_memory(), self.on_error, state)
     }
 
-    /// Says what exists, but can't be read by the policy.
-    pub(super) fn tell_left_out(&self) {
-        for LeftOut { object, reason } in &self.left_out {
+    /// Warns of the existing objects that the policy can't read.
+    pub(super) fn report_unreadable(&self) {
+        for UnreadableObject { object, reason } in &self.unreadable {
             output::note(&format!(
-                "{} {} exists, but can't be read by the policy: {reason}",
+                "the policy can't read the existing {} {}: {reason}",
                 object.resource, object.name
             ));
         }
     }
 }
 
-/// All policies of a configuration, each with a memory of its own that begins with what exists.
+/// Loads all policies of a configuration, each with an index of the existing objects.
 pub(super) fn all(
     policies: &[PolicyConfig],
     state: &[Manifest],
     limits: &Limits,
     metrics: &Metrics,
-) -> Result<Vec<Judged>> {
-    let place = |(config, policy): (&PolicyConfig, Policy)| {
+) -> Result<Vec<ServedPolicy>> {
+    let serve = |(config, policy): (&PolicyConfig, Policy)| {
         let (name, admission) = named(config, policy, limits, metrics);
-        judged(name, admission, config.on_error, state)
+        served(name, admission, config.on_error, state)
     };
-    policies.iter().zip(loaded(policies, limits)?).map(place).collect()
+    policies.iter().zip(loaded(policies, limits)?).map(serve).collect()
 }
 
-/// All policies of a configuration, each with a memory of its own that follows a cluster; and how current they are.
-pub(super) fn following(
+/// Loads all policies of a configuration, each with an index that follows a cluster. Returns the states of the watches
+/// too, which have not started yet.
+pub(super) fn with_cluster(
     policies: &[PolicyConfig],
     limits: &Limits,
     metrics: &Metrics,
-) -> Result<(Vec<Judged>, Arc<Freshness>)> {
+) -> Result<(Vec<ServedPolicy>, Arc<WatchSet>)> {
     let loaded = loaded(policies, limits)?;
     let clock = Clock::default();
-    let watches = cluster::watches(loaded.iter().flat_map(|policy| &policy.description().watches));
-    let freshness = Arc::new(Freshness::new(watches, limits.index_staleness, clock.clone(), metrics));
-    let place = |(config, policy): (&PolicyConfig, Policy)| {
+    let watches = merged_watches(loaded.iter().flat_map(|policy| &policy.description().watches));
+    let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
+    let serve = |(config, policy): (&PolicyConfig, Policy)| {
         let (name, admission) = named(config, policy, limits, metrics);
-        let admission = admission.following(Arc::clone(&freshness), clock.clone(), limits.pending_time);
-        judged(name, admission, config.on_error, &[])
+        let admission = admission.with_cluster(watches.clone(), clock.clone(), limits.pending_time);
+        served(name, admission, config.on_error, &[])
     };
-    let judged = policies.iter().zip(loaded).map(place).collect::<Result<_>>()?;
-    Ok((judged, freshness))
+    let served = policies.iter().zip(loaded).map(serve).collect::<Result<_>>()?;
+    Ok((served, watches))
 }
 
-/// A policy's place in paths, and its memory, which metrics show under that name.
+/// Returns a policy's name in URL paths, and its admission with the metrics of that name.
 fn named(config: &PolicyConfig, policy: Policy, limits: &Limits, metrics: &Metrics) -> (String, Admission) {
     let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
-    let admission = Admission::new(policy, limits).shown_by(metrics.index(&name));
+    let admission = Admission::new(policy, limits).with_metrics(metrics.index(&name));
     (name, admission)
 }
 
@@ -99,13 +100,13 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
     policies.iter().map(|config| Ok(load(&engine, config)?)).collect()
 }
 
-/// The one policy that flags choose, over what `--state` names.
-pub(super) fn only(args: &PolicyArgs, limits: &Limits) -> Result<Judged> {
-    over(args, limits, &existing(&args.state, NAMESPACE)?)
+/// Loads the policy of the flags, with the objects of `--state` in its index.
+pub(super) fn of_flags(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
+    with_state(args, limits, &existing(&args.state, NAMESPACE)?)
 }
 
-/// The one policy that flags choose, over what exists.
-pub(super) fn over(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Result<Judged> {
+/// Loads the policy of the flags, with the existing objects in its index.
+pub(super) fn with_state(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Result<ServedPolicy> {
     let config = PolicyConfig {
         settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -113,31 +114,32 @@ pub(super) fn over(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Re
     };
     let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();
-    judged(name, Admission::new(policy, limits), config.on_error, state)
+    served(name, Admission::new(policy, limits), config.on_error, state)
 }
 
-/// What may stand in a policy's settings.
+/// Returns the JSON Schema of a policy's settings.
 pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
-    serde_json::from_str(&policy.description().settings_schema)
-        .with_context(|| format!("policy {}: its schema of settings is not JSON", policy.description().name))
+    serde_json::from_str(&policy.description().settings_schema).with_context(|| {
+        format!("policy {}: the schema of its settings is not JSON", policy.description().name)
+    })
 }
 
-/// The description of a policy.
+/// Loads a policy and returns its description.
 pub(super) fn description(component: Option<&Path>) -> Result<Description> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     Ok(policy.description().clone())
 }
 
-/// Name, version and digest.
-pub(super) fn identity(component: Option<&Path>) -> Result<Identity> {
+/// Loads a policy and returns its name, version and digest.
+pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     let digest = match component {
         Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     let description = policy.description();
-    Ok(Identity {
+    Ok(PolicyIdentity {
         name: description.name.clone(),
         version: description.version.clone(),
         digest: format!("{digest:x}"),
@@ -150,13 +152,13 @@ fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, Fault> {
         None => Policy::built_in(engine, &config.settings),
     };
     loaded.map_err(|error| match error {
-        LoadError { fault: engine::Fault::Settings(problems), .. } => unusable(config, &problems),
+        LoadError { kind: LoadErrorKind::Settings(problems), .. } => settings_fault(config, &problems),
         other => Fault::new(&config.component_place, other),
     })
 }
 
-/// All problems of settings in one line, at the place where they stand.
-fn unusable(config: &PolicyConfig, problems: &[Problem]) -> Fault {
+/// Returns all problems of a policy's settings as one fault.
+fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> Fault {
     let lines: Vec<String> = problems
         .iter()
         .map(
@@ -165,13 +167,13 @@ fn unusable(config: &PolicyConfig, problems: &[Problem]) -> Fault {
             },
         )
         .collect();
-    let way_out = "`ordinance schema settings` prints what may stand there";
+    let way_out = "`ordinance schema settings` prints the valid settings";
     Fault::new(&config.settings_place, format_args!("{}; {way_out}", lines.join("; ")))
 }
 
-/// A policy that remembers what exists.
-fn judged(name: String, admission: Admission, on_error: OnError, state: &[Manifest]) -> Result<Judged> {
+/// Enters the existing objects into the policy's index.
+fn served(name: String, admission: Admission, on_error: OnError, state: &[Manifest]) -> Result<ServedPolicy> {
     let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
-    let left_out = admission.fill(objects).context("--state")?;
-    Ok(Judged { name, judge: Arc::new(admission), left_out, on_error })
+    let unreadable = admission.fill(objects).context("--state")?;
+    Ok(ServedPolicy { name, judge: Arc::new(admission), unreadable, on_error })
 }

@@ -49,8 +49,8 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     if body.len() > limits.body_bytes {
         return too_large(&body, limits.body_bytes);
     }
-    let judge = policies::only(&args.policy, &limits)?;
-    judge.tell_left_out();
+    let judge = policies::of_flags(&args.policy, &limits)?;
+    judge.report_unreadable();
     let review = Review::parse(&body, limits.json_depth)?;
     let by = Answering {
         policy: &judge.name,

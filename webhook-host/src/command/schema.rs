@@ -1,4 +1,4 @@
-//! `ordinance schema`: what may stand in settings, in the configuration and in cases, for editors and for checks.
+//! `ordinance schema`: JSON Schemas of settings, configuration and cases, for editors and validators.
 
 use super::{Exit, policies, print};
 use crate::config;
@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Print a JSON Schema (2020-12).
+/// Print a JSON Schema (2020-12)
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -15,31 +15,31 @@ Examples:
   ordinance schema settings --policy mine.wasm
   ordinance schema config > ordinance.schema.json")]
 pub(super) struct SchemaArgs {
-    /// Of what.
+    /// The kind of document
     #[arg(value_enum, default_value_t)]
-    of: Document,
-    /// For settings: the policy whose they are; without it the built-in `storage`.
+    of: SchemaKind,
+    /// For settings: the policy's Wasm component; without it the built-in policy `storage`
     #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
     policy: Option<PathBuf>,
 }
 
-/// What a schema describes.
+/// The kind of document that a schema describes.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Document {
-    /// The settings of a policy.
+enum SchemaKind {
+    /// The settings of a policy
     #[default]
     Settings,
-    /// The file that `ordinance serve --config` reads.
+    /// The file of `ordinance serve --config`
     Config,
-    /// A case: what a policy must answer.
+    /// A test case of a policy
     Case,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
     let schema = match args.of {
-        Document::Settings => policies::settings_schema(args.policy.as_deref())?,
-        Document::Config => config::schema(),
-        Document::Case => ordinance_case::schema(),
+        SchemaKind::Settings => policies::settings_schema(args.policy.as_deref())?,
+        SchemaKind::Config => config::schema(),
+        SchemaKind::Case => ordinance_case::schema(),
     };
     print(pretty(&schema).as_bytes())?;
     Ok(Exit::Fine)

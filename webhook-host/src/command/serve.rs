@@ -1,102 +1,115 @@
-//! `ordinance serve`: from the checked configuration to sockets, and down again in order.
+//! `ordinance serve`: checks the configuration, opens the sockets, and serves until a signal.
 
 mod certificates;
-mod issuing;
+mod issuer;
 mod readiness;
-mod ready;
+mod ready_file;
 mod signals;
 
-use super::policies::{self, Judged};
+use super::policies::{self, ServedPolicy};
 use super::{CommonArgs, Exit, print};
-use crate::admission::LeftOut;
-use crate::cluster::{Access, Cluster, Freshness};
+use crate::admission::UnreadableObject;
+use crate::cluster::{Access, Cluster, WatchSet};
 use crate::config::{ConfigFile, Fault, Layers, LogLevel, ServeArgs, ServeConfig, Sockets, Source};
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::server::{Admin, Readiness, Route, Routes, Server, stop};
 use anyhow::{Context, Result};
-use certificates::{Certificates, Watched};
+use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
-use issuing::{Issuer, Issuing};
-use ready::Ready;
+use issuer::{Issuer, RunningIssuer};
+use ready_file::ReadyReport;
 use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// All that is needed to open the sockets; whatever can be wrong was found out.
-struct Host {
+/// The error of a system without free threads.
+const NO_THREADS: &str = "the system has no resources for threads";
+
+/// A server whose configuration is checked and whose policies are loaded, before its sockets are open.
+struct PreparedServer {
     sockets: Sockets,
     layers: Layers,
     tls: Arc<ServerConfig>,
     ca_bundle: String,
-    watched: Option<Watched>,
+    reloader: Option<CertificateReloader>,
     issuer: Option<Issuer>,
-    policies: Vec<Judged>,
-    cluster: Option<(Access, Arc<Freshness>)>,
+    policies: Vec<ServedPolicy>,
+    cluster: Option<(Access, Arc<WatchSet>)>,
     metrics: Arc<Metrics>,
 }
 
-/// Serves until a signal; with `--print-config` only says what it would do.
+/// Serves until a signal. With `--print-config`, only prints the effective configuration.
 pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) -> Result<Exit> {
     let layers = Layers::new(args, matches)?;
     let file = layers.config()?;
     let mut log = file.log;
     log.level = level(log.level, &layers, common);
-    logs::start(log, common.color);
-    logs::quote_no_panic();
-    let host = Host::prepare(ServeConfig::check(&file, &layers, SystemTime::now())?, layers)?;
+    logs::start(log, common.color.on_stderr());
+    logs::hide_panic_messages();
+    let server = PreparedServer::new(ServeConfig::check(&file, &layers, SystemTime::now())?, layers)?;
     if args.print_config {
-        return host.print_config(file);
+        return server.print_config(file);
     }
-    host.serve()?;
+    server.serve()?;
     Ok(Exit::Fine)
 }
 
-/// A level that was named counts before `-q` and `-v`.
+/// Returns the log level. A level from a flag or a variable overrides `-q` and `-v`.
 fn level(named: LogLevel, layers: &Layers, common: CommonArgs) -> LogLevel {
     match layers.source(&["log", "level"]) {
         Source::Flag(_) | Source::Environment(_) => named,
-        Source::File(_) | Source::Default => named.adjusted(common),
+        Source::File(_) | Source::Default => adjusted(named, common),
     }
 }
 
-/// What a policy can't read is not known to it: that must not go unseen.
-fn tell_left_out(policies: &[Judged], metrics: &Metrics) {
-    for Judged { name, left_out, .. } in policies {
+/// Returns the level that `-q` or `-v` selects.
+const fn adjusted(level: LogLevel, common: CommonArgs) -> LogLevel {
+    match (common.quiet, common.verbose) {
+        (true, _) => LogLevel::Error,
+        (false, 0) => level,
+        (false, 1) => LogLevel::Debug,
+        (false, _) => LogLevel::Trace,
+    }
+}
+
+/// Counts and logs the existing objects that a policy can't read, because their keys are not in its index.
+fn report_unreadable(policies: &[ServedPolicy], metrics: &Metrics) {
+    for ServedPolicy { name, unreadable, .. } in policies {
         let index = metrics.index(name);
-        for LeftOut { object, reason } in left_out {
+        for UnreadableObject { object, reason } in unreadable {
             index.unreadable(&object.resource);
-            tracing::warn!(policy = name, ?object, reason, "exists, but can't be read by the policy");
+            tracing::warn!(policy = name, ?object, reason, "the policy can't read an existing object");
         }
     }
 }
 
-// === impl Host ===
+// === impl PreparedServer ===
 
-impl Host {
-    /// Makes the certificate, compiles the policies and runs each once.
-    fn prepare(config: ServeConfig, layers: Layers) -> Result<Self> {
+impl PreparedServer {
+    /// Gets the certificate, compiles the policies and runs each of them once.
+    fn new(config: ServeConfig, layers: Layers) -> Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let now = SystemTime::now();
-        let Certificates { tls, ca_bundle, watched, issuer } =
+        let Certificates { tls, ca_bundle, reloader, issuer } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
         let (policies, cluster) = match config.cluster {
             None => (policies::all(&config.policies, &config.state, limits, &metrics)?, None),
             Some(access) => {
-                let (policies, freshness) = policies::following(&config.policies, limits, &metrics)?;
-                (policies, Some((access, freshness)))
+                let (policies, watches) = policies::with_cluster(&config.policies, limits, &metrics)?;
+                (policies, Some((access, watches)))
             }
         };
-        tell_left_out(&policies, &metrics);
+        report_unreadable(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,
             layers,
             tls,
             ca_bundle,
-            watched: Some(watched),
+            reloader: Some(reloader),
             issuer,
             policies,
             cluster,
@@ -114,14 +127,14 @@ impl Host {
         Ok(Exit::Fine)
     }
 
-    /// Opens the sockets and serves until it has stopped.
+    /// Opens the sockets and serves until the server has stopped.
     fn serve(self) -> Result<()> {
-        ready::forget(self.sockets.ready_file.as_deref());
+        ready_file::remove(self.sockets.ready_file.as_deref());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.sockets.limits.evaluations)
             .enable_all()
             .build()
-            .context("the system has no resources for threads")?;
+            .context(NO_THREADS)?;
         runtime.block_on(self.serve_on_runtime())
     }
 
@@ -132,67 +145,66 @@ impl Host {
         let client = self.client().await?;
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
-            .map_err(|error| self.not_bound("listen", self.sockets.listen, &error))?;
+            .map_err(|error| self.bind_fault("listen", self.sockets.listen, &error))?;
         let address = listener.local_addr()?;
         let admin = self.admin(readiness.clone())?;
         let server = tokio::spawn(self.server(readiness.clone())?.run(listener, stop));
-        let is_self_signed = self.watched.as_ref().is_some_and(Watched::is_self_signed);
+        let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
         let interval = self.sockets.reload_interval;
-        let _reloads = self.watched.take().map(|watched| watched.start(interval)).transpose()?;
-        let issuing = self.issue(client.as_ref().map(|(config, _)| config), &readiness)?;
-        let _cluster = client.map(|(config, freshness)| self.follow(config, &freshness)).transpose()?;
-        let freshness = self.cluster.as_ref().map(|(_, freshness)| &**freshness);
-        let attending = readiness::attend(freshness, issuing.as_ref(), &readiness, || {
-            let bundle = issuing.as_ref().map_or_else(|| self.ca_bundle.clone(), Issuing::bundle);
-            let ready = Ready::new(address, admin.address(), bundle);
+        let _reloads = self.reloader.take().map(|reloader| reloader.start(interval)).transpose()?;
+        let issuer = self.start_issuer(client.as_ref().map(|(config, _)| config), &readiness)?;
+        let _cluster = client.map(|(config, watches)| self.start_watches(config, &watches)).transpose()?;
+        let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
+        let updates = readiness::maintain(watches, issuer.as_ref(), &readiness, || {
+            let bundle = issuer.as_ref().map_or_else(|| self.ca_bundle.clone(), RunningIssuer::bundle);
+            let report = ReadyReport::new(address, admin.address(), bundle);
             if is_self_signed {
-                ready.tell_ca();
+                report.log_ca();
             }
-            ready.tell(self.sockets.ready_file.as_deref())
+            report.publish(self.sockets.ready_file.as_deref())
         });
         let outcome = tokio::select! {
             stopped = server => stopped
                 .context("the server panicked")
-                .and_then(|stopped| stopped.context("the system has no resources for threads")),
-            fault = attending => Err(fault.into()),
+                .and_then(|stopped| stopped.context(NO_THREADS)),
+            fault = updates => Err(fault.into()),
         };
-        if let Some(issuing) = issuing {
-            issuing.end().await;
+        if let Some(issuer) = issuer {
+            issuer.stop().await;
         }
         outcome.inspect(|()| tracing::info!("stopped"))
     }
 
-    /// Begins to keep the CA, where it is the host's own.
-    fn issue(
+    /// Starts to manage the CA, if the certificate is self-managed.
+    fn start_issuer(
         &mut self,
         config: Option<&kube::Config>,
         readiness: &Readiness,
-    ) -> Result<Option<Issuing>, Fault> {
+    ) -> Result<Option<RunningIssuer>, Fault> {
         let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
-        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.no_client(&error))
+        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_fault(&error))
     }
 
-    /// How to speak to the API server, and who keeps count of what it says; none without a cluster.
-    async fn client(&self) -> Result<Option<(kube::Config, Arc<Freshness>)>, Fault> {
-        let Some((access, freshness)) = &self.cluster else { return Ok(None) };
-        let config = access.config().await.map_err(|error| self.no_client(&error))?;
-        Ok(Some((config, Arc::clone(freshness))))
+    /// Returns the client's configuration and the watches to start, or `None` without a cluster.
+    async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, Fault> {
+        let Some((access, watches)) = &self.cluster else { return Ok(None) };
+        let config = access.config().await.map_err(|error| self.client_fault(&error))?;
+        Ok(Some((config, Arc::clone(watches))))
     }
 
-    /// Begins to watch.
-    fn follow(&self, config: kube::Config, freshness: &Freshness) -> Result<Cluster, Fault> {
+    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<Cluster, Fault> {
         let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
-        Cluster::start(config, freshness, &admissions).map_err(|error| self.no_client(&error))
+        Cluster::start(config, watches, &admissions).map_err(|error| self.client_fault(&error))
     }
 
-    fn no_client(&self, error: &dyn std::error::Error) -> Fault {
+    fn client_fault(&self, error: &dyn std::error::Error) -> Fault {
         Fault::new(self.layers.place(&["cluster", "source"]), error)
     }
 
     fn admin(&self, readiness: Readiness) -> Result<Admin> {
         let address = self.sockets.admin_listen;
         let listener =
-            TcpListener::bind(address).map_err(|error| self.not_bound("adminListen", address, &error))?;
+            TcpListener::bind(address).map_err(|error| self.bind_fault("adminListen", address, &error))?;
         Admin::start(listener, readiness, Arc::clone(&self.metrics))
             .context("the system has no resources for the admin listener")
     }
@@ -211,7 +223,7 @@ impl Host {
         })
     }
 
-    fn not_bound(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> Fault {
+    fn bind_fault(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> Fault {
         let place = self.layers.place(&[field]);
         Fault::new(place, format_args!("can't listen on {address}: {error}; give another address, or port 0"))
     }

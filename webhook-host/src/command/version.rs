@@ -1,18 +1,18 @@
-//! `ordinance version`: which host, which policy, which engine.
+//! `ordinance version`: the versions of host, policy and engine.
 
 use super::{Exit, policies, print};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Print the versions of Ordinance, of the policy and of wasmtime.
+/// Print the versions of Ordinance, of the policy and of wasmtime
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ordinance version
   ordinance version --policy mine.wasm")]
 pub(super) struct VersionArgs {
-    /// The policy; without it the built-in `storage`.
+    /// The policy's Wasm component; without it the built-in policy `storage`
     #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
     policy: Option<PathBuf>,
 }

@@ -1,18 +1,18 @@
-//! The flags of `ordinance serve`, as typed.
+//! The flags and environment variables of `ordinance serve`, before they are merged and checked.
 
 use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
-use super::layers::{Given, Source};
-use super::units::Span;
-use crate::command::PolicyArgs;
+use super::layers::{Override, Source};
+use super::policy::UNNAMED;
 use crate::review::OnError;
-use clap::builder::BoolishValueParser;
+use crate::units::Span;
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser as _};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Answer the API server's admission reviews over TLS.
+/// Answer the API server's admission reviews over TLS
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,101 +22,117 @@ Examples:
   ordinance serve --self-signed --kubeconfig ~/.kube/config --context kind-test
   ordinance serve --config ordinance.yaml --print-config
 
-A flag counts before its variable, that before the file, that before the default.
-On SIGTERM or SIGINT it stops in order, on a second one at once.")]
+A flag overrides its environment variable, which overrides the file, which overrides the default.
+The first SIGTERM or SIGINT stops the server gracefully, the second one at once.")]
 pub struct ServeArgs {
-    /// Configuration in YAML or JSON; `ordinance schema config` prints its schema.
+    /// Configuration file in YAML or JSON; `ordinance schema config` prints its schema.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_CONFIG", hide_env = true)]
     pub config: Option<PathBuf>,
-    /// Print what counts and where it came from, and stop: nothing is bound.
+    /// Print the effective configuration and the source of each value, and exit without binding sockets.
     #[arg(long, env = "ORDINANCE_PRINT_CONFIG", hide_env = true, value_parser = BoolishValueParser::new())]
     pub print_config: bool,
-    /// Where reviews are answered; port 0 picks a free one [default: 0.0.0.0:8443].
+    /// Address of the TLS listener; port 0 picks a free port [default: 0.0.0.0:8443].
     #[arg(long, value_name = "ADDR", env = "ORDINANCE_LISTEN", hide_env = true)]
     pub listen: Option<SocketAddr>,
-    /// Where /livez, /readyz and /metrics are [default: 0.0.0.0:8080].
+    /// Address of /livez, /readyz and /metrics, in plain HTTP [default: 0.0.0.0:8080].
     #[arg(long, value_name = "ADDR", env = "ORDINANCE_ADMIN_LISTEN", hide_env = true)]
     pub admin_listen: Option<SocketAddr>,
-    /// Written once ready, whole: addresses, CA and process id as JSON.
+    /// File to write atomically once ready: addresses, CA and process id as JSON.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_READY_FILE", hide_env = true)]
     pub ready_file: Option<PathBuf>,
-    /// How long to go on accepting after SIGTERM [default: 15s].
+    /// How long to keep accepting connections after SIGTERM [default: 15s].
     #[arg(long, value_name = "TIME", value_parser = Span::parse, env = "ORDINANCE_DRAIN_DELAY", hide_env = true)]
     pub drain_delay: Option<Duration>,
-    /// Which policy runs.
+    /// The policy, its settings and the existing objects.
     #[command(flatten)]
     pub policy: PolicyArgs,
-    /// Where a policy gives no verdict: deny, or defer to the webhook's failurePolicy [default: deny].
+    /// If a policy gives no verdict: deny, or defer to the webhook's failurePolicy [default: deny].
     #[arg(long, value_enum, value_name = "WAY", env = "ORDINANCE_ON_ERROR", hide_env = true)]
     #[arg(help_heading = "Policy", hide_possible_values = true)]
     pub on_error: Option<OnError>,
-    /// Which cluster is watched.
+    /// The watched cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Which certificate is served.
+    /// The served certificate and the accepted clients.
     #[command(flatten)]
     pub certificate: CertificateArgs,
-    /// What is logged.
+    /// Format and level of the log.
     #[command(flatten)]
     pub log: LogArgs,
 }
 
-/// Which cluster to watch. In a pod with a service account it is the pod's own.
+/// The policy of the flags, its settings, and the objects that exist already.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Policy")]
+pub struct PolicyArgs {
+    /// The policy's Wasm component; without it the built-in policy `storage`
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
+    /// The policy's settings in YAML or JSON
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
+    #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
+    pub settings: Option<PathBuf>,
+    /// Manifests of existing objects, in YAML or JSON, also as Lists; may be repeated
+    #[arg(long, value_name = "FILE|DIR", env = "ORDINANCE_STATE", hide_env = true)]
+    pub state: Vec<PathBuf>,
+}
+
+/// The cluster to watch. A pod with a service account watches its own cluster by default.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Watch the cluster of a kubeconfig; without it, in a pod, the pod's own.
+    /// Watch the cluster of this kubeconfig; without it, a pod watches its own cluster.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_KUBECONFIG", hide_env = true)]
     pub kubeconfig: Option<PathBuf>,
-    /// One of its contexts, in place of its current one.
+    /// Context of the kubeconfig, instead of its current one.
     #[arg(long, value_name = "NAME", env = "ORDINANCE_CONTEXT", hide_env = true)]
     pub context: Option<String>,
-    /// Watch none, in a pod either: remember what was admitted, and what --state names.
+    /// Watch no cluster, not even in a pod: index only admitted objects and those of --state.
     #[arg(long, env = "ORDINANCE_NO_CLUSTER", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_cluster: bool,
 }
 
-/// Which certificate to serve, and whom.
+/// The certificate to serve, and the clients to accept.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Certificate")]
 pub struct CertificateArgs {
-    /// Where it comes from: self-managed, files or self-signed [default in a pod: self-managed].
+    /// Source of the certificate: self-managed, files or self-signed [default in a pod: self-managed].
     #[arg(long, value_enum, value_name = "SOURCE", env = "ORDINANCE_CERT", hide_env = true)]
     #[arg(hide_possible_values = true)]
     pub cert: Option<CertificateSource>,
-    /// Make one in memory, for trying things out; short for --cert self-signed.
+    /// Generate a certificate in memory, for trying things out; short for --cert self-signed.
     #[arg(long, env = "ORDINANCE_SELF_SIGNED", hide_env = true, value_parser = BoolishValueParser::new())]
     pub self_signed: bool,
-    /// A name or address of a self-signed one, beside localhost; may be repeated.
+    /// DNS name or IP address of a self-signed certificate, besides localhost; may be repeated.
     #[arg(long, value_name = "NAME", env = "ORDINANCE_TLS_NAME", hide_env = true, value_delimiter = ',')]
     pub tls_name: Vec<String>,
-    /// A certificate with those that signed it, PEM; read again when it changes.
+    /// Certificate with its chain, PEM; reloaded when it changes.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_TLS_CERT", hide_env = true)]
     pub tls_cert: Option<PathBuf>,
-    /// Its private key, PEM.
+    /// Private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_TLS_KEY", hide_env = true)]
     pub tls_key: Option<PathBuf>,
-    /// Serve only clients with a certificate of this CA, PEM.
+    /// Accept only clients with a certificate of this CA, PEM.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_CLIENT_CA", hide_env = true)]
     pub client_ca: Option<PathBuf>,
-    /// Of those, serve only this DNS or common name; may be repeated.
+    /// Accept only clients whose certificate has this DNS or common name; may be repeated.
     #[arg(long, value_name = "NAME", env = "ORDINANCE_ALLOWED_NAME", hide_env = true, value_delimiter = ',')]
     pub allowed_name: Vec<String>,
-    /// How often to look for changed files [default: 10s].
+    /// How often to check the files for changes [default: 10s].
     #[arg(long, value_name = "TIME", value_parser = Span::parse, env = "ORDINANCE_RELOAD_INTERVAL")]
     #[arg(hide_env = true)]
     pub reload_interval: Option<Duration>,
 }
 
-/// What to log.
+/// The format and level of the log.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub struct LogArgs {
-    /// How a line looks: text or json [default: text].
+    /// Format of log lines: text or json [default: text].
     #[arg(long, value_enum, value_name = "FORMAT", env = "ORDINANCE_LOG_FORMAT", hide_env = true)]
     #[arg(hide_possible_values = true)]
     pub log_format: Option<LogFormat>,
-    /// The least important lines: error, warn, info, debug or trace [default: info].
+    /// Lowest level to log: error, warn, info, debug or trace [default: info].
     #[arg(long, value_enum, value_name = "LEVEL", env = "ORDINANCE_LOG_LEVEL", hide_env = true)]
     #[arg(hide_possible_values = true)]
     pub log_level: Option<LogLevel>,
@@ -125,7 +141,7 @@ pub struct LogArgs {
 // === impl ServeArgs ===
 
 impl ServeArgs {
-    /// What speaks against these flags together, whatever the file says.
+    /// Returns why these flags can't be combined, whatever the file contains.
     pub fn conflict(&self) -> Option<&'static str> {
         let certificate = &self.certificate;
         let files = certificate.tls_cert.is_some() || certificate.tls_key.is_some();
@@ -133,35 +149,39 @@ impl ServeArgs {
             return Some("--tls-cert and --tls-key belong together: give both");
         }
         if certificate.self_signed && files {
-            return Some("--self-signed and --tls-cert are two ways to get a certificate: give one");
+            return Some("--self-signed and --tls-cert are two sources of a certificate: give one");
         }
-        let asked = certificate.short_form();
-        if asked.is_some() && certificate.cert.is_some() && asked != certificate.cert {
-            return Some("--cert names another way than --self-signed or --tls-cert: give one");
+        let implied = certificate.implied_source();
+        if implied.is_some() && certificate.cert.is_some() && implied != certificate.cert {
+            return Some("--cert names another source than --self-signed or --tls-cert: give one");
         }
         self.cluster.conflict(&self.policy)
     }
 
-    /// Everything that was given, as fields of the file, with the flag or variable that gave it.
-    pub(super) fn given(&self, matches: &ArgMatches) -> Vec<Given> {
-        let mut given = Collector { matches, given: Vec::new() };
-        given.add("listen", &["listen"], self.listen.as_ref());
-        given.add("admin_listen", &["adminListen"], self.admin_listen.as_ref());
-        given.add("ready_file", &["readyFile"], self.ready_file.as_ref());
-        given.add("drain_delay", &["limits", "drainDelay"], self.drain_delay.map(span).as_ref());
-        given.add("on_error", &["onError"], self.on_error.as_ref());
-        self.certificate.collect(&mut given);
-        self.cluster.collect(&mut given);
-        given.add("state", &["state"], some(&self.policy.state));
-        given.add("policy", &["policies", super::policy::UNNAMED, "component"], self.policy.policy.as_ref());
-        given.add(
-            "settings",
-            &["policies", super::policy::UNNAMED, "settingsFile"],
-            self.policy.settings.as_ref(),
-        );
-        given.add("log_format", &["log", "format"], self.log.log_format.as_ref());
-        given.add("log_level", &["log", "level"], self.log.log_level.as_ref());
-        given.given
+    /// Returns the values of all given flags and variables, each with its field of the file and its source.
+    pub(super) fn overrides(&self, matches: &ArgMatches) -> Vec<Override> {
+        let mut collector = Collector { matches, overrides: Vec::new() };
+        collector.add("listen", &["listen"], self.listen.as_ref());
+        collector.add("admin_listen", &["adminListen"], self.admin_listen.as_ref());
+        collector.add("ready_file", &["readyFile"], self.ready_file.as_ref());
+        collector.add("drain_delay", &["limits", "drainDelay"], self.drain_delay.map(duration_text).as_ref());
+        collector.add("on_error", &["onError"], self.on_error.as_ref());
+        self.certificate.collect(&mut collector);
+        self.cluster.collect(&mut collector);
+        self.policy.collect(&mut collector);
+        collector.add("log_format", &["log", "format"], self.log.log_format.as_ref());
+        collector.add("log_level", &["log", "level"], self.log.log_level.as_ref());
+        collector.overrides
+    }
+}
+
+// === impl PolicyArgs ===
+
+impl PolicyArgs {
+    fn collect(&self, collector: &mut Collector<'_>) {
+        collector.add("state", &["state"], non_empty(&self.state));
+        collector.add("policy", &["policies", UNNAMED, "component"], self.policy.as_ref());
+        collector.add("settings", &["policies", UNNAMED, "settingsFile"], self.settings.as_ref());
     }
 }
 
@@ -170,28 +190,28 @@ impl ServeArgs {
 impl ClusterArgs {
     fn conflict(&self, policy: &PolicyArgs) -> Option<&'static str> {
         if self.no_cluster && self.kubeconfig.is_some() {
-            return Some("--kubeconfig names a cluster, and --no-cluster says that there is none: give one");
+            return Some("--kubeconfig names a cluster and --no-cluster turns it off: give one");
         }
         if self.kubeconfig.is_some() && !policy.state.is_empty() {
-            return Some("--kubeconfig and --state both say what exists: give one");
+            return Some("--kubeconfig and --state are two sources of existing objects: give one");
         }
         None
     }
 
-    fn collect(&self, given: &mut Collector<'_>) {
+    fn collect(&self, collector: &mut Collector<'_>) {
         let source = ["cluster", "source"];
-        given.add("no_cluster", &source, self.no_cluster.then_some(&ClusterSource::None));
-        given.add("kubeconfig", &source, self.kubeconfig.as_ref().map(|_| &ClusterSource::Kubeconfig));
-        given.add("kubeconfig", &["cluster", "kubeconfig"], self.kubeconfig.as_ref());
-        given.add("context", &["cluster", "context"], self.context.as_ref());
+        collector.add("no_cluster", &source, self.no_cluster.then_some(&ClusterSource::None));
+        collector.add("kubeconfig", &source, self.kubeconfig.as_ref().map(|_| &ClusterSource::Kubeconfig));
+        collector.add("kubeconfig", &["cluster", "kubeconfig"], self.kubeconfig.as_ref());
+        collector.add("context", &["cluster", "context"], self.context.as_ref());
     }
 }
 
 // === impl CertificateArgs ===
 
 impl CertificateArgs {
-    /// The source that a short form stands for.
-    const fn short_form(&self) -> Option<CertificateSource> {
+    /// Returns the source that `--self-signed` or `--tls-cert` implies.
+    const fn implied_source(&self) -> Option<CertificateSource> {
         match (self.self_signed, &self.tls_cert) {
             (true, _) => Some(CertificateSource::SelfSigned),
             (false, Some(_)) => Some(CertificateSource::Files),
@@ -199,31 +219,36 @@ impl CertificateArgs {
         }
     }
 
-    fn collect(&self, given: &mut Collector<'_>) {
+    fn collect(&self, collector: &mut Collector<'_>) {
         let source = ["certificate", "source"];
         let id = if self.self_signed { "self_signed" } else { "tls_cert" };
-        given.add(id, &source, self.short_form().as_ref());
-        given.add("cert", &source, self.cert.as_ref());
-        given.add("tls_cert", &["certificate", "certFile"], self.tls_cert.as_ref());
-        given.add("tls_key", &["certificate", "keyFile"], self.tls_key.as_ref());
-        given.add("tls_name", &["certificate", "names"], names(&self.tls_name).as_ref());
-        given.add("client_ca", &["certificate", "clientCa"], self.client_ca.as_ref());
-        given.add("allowed_name", &["certificate", "allowedNames"], names(&self.allowed_name).as_ref());
-        let interval = self.reload_interval.map(span);
-        given.add("reload_interval", &["certificate", "reloadInterval"], interval.as_ref());
+        collector.add(id, &source, self.implied_source().as_ref());
+        collector.add("cert", &source, self.cert.as_ref());
+        collector.add("tls_cert", &["certificate", "certFile"], self.tls_cert.as_ref());
+        collector.add("tls_key", &["certificate", "keyFile"], self.tls_key.as_ref());
+        collector.add("tls_name", &["certificate", "names"], names(&self.tls_name).as_ref());
+        collector.add("client_ca", &["certificate", "clientCa"], self.client_ca.as_ref());
+        collector.add("allowed_name", &["certificate", "allowedNames"], names(&self.allowed_name).as_ref());
+        let interval = self.reload_interval.map(duration_text);
+        collector.add("reload_interval", &["certificate", "reloadInterval"], interval.as_ref());
     }
 }
 
-/// A duration as it stands in the file.
-fn span(duration: Duration) -> String {
+/// Refuses `-`: stdin is reserved for the reviewed objects.
+fn no_stdin(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.as_os_str() == "-" { Err("settings are not read from stdin; give a file") } else { Ok(path) }
+}
+
+/// Returns a duration in the notation of the file.
+fn duration_text(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn some<T>(list: &Vec<T>) -> Option<&Vec<T>> {
+fn non_empty<T>(list: &Vec<T>) -> Option<&Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-/// Names that were given; an empty variable gives none.
+/// Returns the names of a repeatable flag. An empty environment variable contains one empty name, which is skipped.
 pub(crate) fn named(list: &[String]) -> impl Iterator<Item = &String> {
     list.iter().filter(|name| !name.is_empty())
 }
@@ -233,10 +258,10 @@ fn names(list: &[String]) -> Option<Vec<&String>> {
     (!names.is_empty()).then_some(names)
 }
 
-/// Gathers what was given.
+/// Collects the given values with their sources.
 struct Collector<'a> {
     matches: &'a ArgMatches,
-    given: Vec<Given>,
+    overrides: Vec<Override>,
 }
 
 // === impl Collector ===
@@ -250,6 +275,6 @@ impl Collector<'_> {
             _ => Source::Flag(format!("--{words}")),
         };
         let field = field.iter().map(|&word| word.to_owned()).collect();
-        self.given.push(Given { field, value, source });
+        self.overrides.push(Override { field, value, source });
     }
 }

@@ -1,4 +1,4 @@
-//! Which API server to watch: the one of the pod, the one of a kubeconfig, or none.
+//! The API server to watch: that of the pod, that of a kubeconfig, or none.
 
 use super::Fault;
 use super::file::{ClusterFile, ClusterSource, ConfigFile};
@@ -6,29 +6,30 @@ use super::layers::Layers;
 use crate::cluster::Access;
 use kube::config::Kubeconfig;
 
-/// The way to the API server; none without a cluster.
+/// Returns how to reach the API server, or `None` without a cluster.
 pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<Access>, Fault> {
     let place = |field| layers.place(&["cluster", field]);
     let access = match source(&config.cluster) {
         ClusterSource::None => None,
         ClusterSource::Pod if Access::is_pod() => Some(Access::Pod),
         ClusterSource::Pod => {
-            let fault = "this is no pod with a service account; give --kubeconfig FILE, or --no-cluster";
+            let fault =
+                "this process runs in no pod with a service account; give --kubeconfig FILE, or --no-cluster";
             return Err(Fault::new(place("source"), fault));
         }
         ClusterSource::Kubeconfig => Some(named(&config.cluster, place)?),
     };
     if config.cluster.context.is_some() && !matches!(access, Some(Access::Kubeconfig { .. })) {
-        return Err(Fault::new(place("context"), "contexts are in a kubeconfig; give --kubeconfig FILE too"));
+        return Err(Fault::new(place("context"), "a context needs a kubeconfig; give --kubeconfig FILE too"));
     }
     if access.is_some() && !config.state.is_empty() {
-        let fault = "what exists is watched in the cluster; leave it out, or give --no-cluster";
+        let fault = "existing objects come from the watched cluster; remove this, or give --no-cluster";
         return Err(Fault::new(layers.place(&["state"]), fault));
     }
     Ok(access)
 }
 
-/// What is asked for, or else found.
+/// Returns the configured source, or the default of this environment.
 pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
     match (cluster.source, &cluster.kubeconfig) {
         (Some(source), _) => source,
@@ -46,11 +47,12 @@ fn named(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Resul
     kubeconfig(read, cluster.context.as_deref(), place)
 }
 
-/// The way that a kubeconfig leads, by one of its contexts or its current one; `place` names the fields in faults.
+/// Returns the access with a kubeconfig and one of its contexts, or its current one. `place` returns the place of a field
+/// for faults.
 ///
 /// # Errors
 ///
-/// There is no such context.
+/// The kubeconfig has no such context.
 pub fn kubeconfig(
     kubeconfig: Kubeconfig,
     context: Option<&str>,
@@ -60,7 +62,6 @@ pub fn kubeconfig(
     Ok(Access::Kubeconfig { kubeconfig: Box::new(kubeconfig), context: context.map(str::to_owned) })
 }
 
-/// Whether there is such a context.
 fn check(
     kubeconfig: &Kubeconfig,
     context: Option<&str>,
@@ -73,6 +74,6 @@ fn check(
     }
     Err(Fault::new(
         place("context"),
-        format_args!("{context:?} is none of this kubeconfig's: {}", names.join(", ")),
+        format_args!("the kubeconfig has no context {context:?}; give one of: {}", names.join(", ")),
     ))
 }

@@ -1,10 +1,10 @@
-//! The configuration file: every field, with its default. `ordinance schema config` prints its JSON Schema.
+//! The configuration file with the default of every field. `ordinance schema config` prints its JSON Schema.
 
 use super::policy::UNNAMED;
 use super::selfmanaged::SelfManagedFile;
-use super::units::Span;
 use crate::limits::Limits;
 use crate::review::OnError;
+use crate::units::Span;
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,113 +14,113 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The configuration of `ordinance serve`. Paths are relative to the file's directory.
+/// The configuration of `ordinance serve`. Relative paths start at the file's directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ConfigFile {
-    /// Where admission reviews are answered, over TLS; port 0 picks a free one.
+    /// Address of the TLS listener, which answers admission reviews. Port 0 picks a free port.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// Where `/livez`, `/readyz` and `/metrics` are, in plain HTTP; port 0 picks a free one.
+    /// Address of `/livez`, `/readyz` and `/metrics`, in plain HTTP. Port 0 picks a free port.
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
-    /// The server's certificate, and which clients may connect.
+    /// The server's certificate and the accepted clients.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<CertificateFile>")]
     pub certificate: CertificateFile,
-    /// The policies by name: each answers under `/mutate/<name>` and `/validate/<name>`. Without any, the built-in one
-    /// is `storage`.
+    /// The policies by name. Each answers at `/mutate/<name>` and `/validate/<name>`. The default is the built-in policy
+    /// as `storage`.
     #[serde(deserialize_with = "policies")]
     #[schemars(with = "Option<BTreeMap<String, Option<PolicyFile>>>")]
     pub policies: BTreeMap<String, PolicyFile>,
-    /// What becomes of a request on which a policy gives no verdict, unless the policy says otherwise.
+    /// The answer to a request on which a policy gives no verdict. A policy's own `onError` overrides it.
     pub on_error: OnError,
-    /// The cluster whose objects are watched.
+    /// The watched cluster.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<ClusterFile>")]
     pub cluster: ClusterFile,
-    /// Manifests of what exists already, where there is no cluster to ask: files or directories.
+    /// Manifests of existing objects, as files or directories, for a server without a cluster.
     pub state: Vec<PathBuf>,
-    /// Written once the server is ready.
+    /// File that is written once the server is ready: addresses, CA and process id as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_file: Option<PathBuf>,
-    /// What is logged, to stderr.
+    /// The log, which goes to stderr.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<LogFile>")]
     pub log: LogFile,
-    /// Every cap of the process.
+    /// The limits of the process.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<Limits>")]
     pub limits: Limits,
 }
 
-/// The server's certificate, and which clients may connect.
+/// The server's certificate and the accepted clients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CertificateFile {
-    /// Where the certificate comes from; `files` where they are given, else `self-managed` in a pod.
+    /// Source of the certificate. The default is `files` if `certFile` is set, else `self-managed` in a pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<CertificateSource>,
-    /// The certificate and those that signed it, PEM.
+    /// Certificate with its chain, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cert_file: Option<PathBuf>,
-    /// Its private key, PEM.
+    /// Private key of the certificate, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
-    /// The DNS names and addresses of a self-signed certificate, beside `localhost`, `127.0.0.1` and `::1`.
+    /// DNS names and IP addresses of a self-signed certificate, besides `localhost`, `127.0.0.1` and `::1`.
     pub names: Vec<String>,
-    /// The CA of `self-managed`.
+    /// The CA of the source `self-managed`.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<SelfManagedFile>")]
     pub self_managed: SelfManagedFile,
-    /// CA certificates, PEM: only clients with a certificate of one of them may connect.
+    /// CA certificates, PEM. Only clients with a certificate of one of them may connect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
-    /// Of those clients, only these may: DNS names or common names. Without any, all.
+    /// DNS names or common names of the clients that may connect. If empty, every client of the CA may.
     pub allowed_names: Vec<String>,
-    /// How often the files are looked at for a change.
+    /// How often the files are checked for changes.
     #[serde(with = "Span")]
     #[schemars(with = "Span")]
     pub reload_interval: Duration,
 }
 
-/// Where a certificate comes from.
+/// The source of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum CertificateSource {
-    /// Issued and rotated by Ordinance itself, in a cluster.
+    /// Ordinance issues and rotates the certificate, in a cluster.
     SelfManaged,
-    /// Read from two files, and again when they change.
+    /// Two files, reloaded when they change.
     Files,
-    /// Made at start and never written, for trying things out.
+    /// Generated at start and kept in memory, for trying things out.
     SelfSigned,
 }
 
-/// The cluster whose objects are watched.
+/// The watched cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ClusterFile {
-    /// How to get to its API server: `kubeconfig` where one is given, else `pod` in a pod with a service account, else
-    /// `none`.
+    /// How to reach the API server. The default is `kubeconfig` if one is set, else `pod` in a pod with a service account,
+    /// else `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ClusterSource>,
-    /// A kubeconfig.
+    /// Path of a kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<PathBuf>,
-    /// One of its contexts, in place of its current one.
+    /// Context of the kubeconfig, instead of its current one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
 }
 
-/// How to get to an API server.
+/// How to reach an API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClusterSource {
-    /// There is none: what was admitted is remembered, and what `state` names.
+    /// Watch no cluster: index only admitted objects and those of `state`.
     None,
-    /// By the service account of the pod that this process runs in.
+    /// Use the service account of the pod that this process runs in.
     Pod,
-    /// By a kubeconfig.
+    /// Use a kubeconfig.
     Kubeconfig,
 }
 
@@ -128,73 +128,73 @@ pub enum ClusterSource {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PolicyFile {
-    /// A Wasm component; without it the built-in policy `storage`.
+    /// Path of a Wasm component. The default is the built-in policy `storage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<PathBuf>,
-    /// Its settings; `ordinance schema settings` prints what may stand here.
+    /// Settings of the policy; `ordinance schema settings` prints their schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Value>,
-    /// The same from a file of YAML or JSON.
+    /// Path of a file with the settings, in YAML or JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings_file: Option<PathBuf>,
-    /// What becomes of a request on which it gives no verdict.
+    /// The answer to a request on which this policy gives no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_error: Option<OnError>,
 }
 
-/// What is logged.
+/// The format and level of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogFile {
-    /// How a line looks.
+    /// Format of log lines.
     pub format: LogFormat,
-    /// The least important lines that are written.
+    /// Lowest level that is logged.
     pub level: LogLevel,
 }
 
-/// How a line of the log looks.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For machines: one object a line.
+    /// One JSON object per line, for programs.
     Json,
 }
 
-/// How important a line of the log is.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// What needs somebody.
+    /// Errors that need attention.
     Error,
-    /// What may need somebody soon.
+    /// Problems that may need attention soon.
     Warn,
     /// Denials, reloads, start and stop.
     #[default]
     Info,
-    /// One line a request.
+    /// Also one line per request.
     Debug,
-    /// Everything, also of the libraries.
+    /// Also the lines of libraries.
     Trace,
 }
 
-/// The JSON Schema of [`ConfigFile`].
+/// Returns the JSON Schema of [`ConfigFile`].
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(ConfigFile);
     schema.insert("title".to_owned(), "Configuration of ordinance serve".into());
     schema.into()
 }
 
-/// Nothing after the colon is the default.
+/// Deserialises an empty value, such as `limits:`, as the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// The same, and for each policy too.
+/// Deserialises empty policies, and an empty map of policies, as the default.
 fn policies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, PolicyFile>, D::Error> {
     let policies: BTreeMap<String, Option<PolicyFile>> = or_default(deserializer)?;
     Ok(policies.into_iter().map(|(name, policy)| (name, policy.unwrap_or_default())).collect())
@@ -220,12 +220,12 @@ impl Default for ConfigFile {
 }
 
 impl ConfigFile {
-    /// Names the source of the cluster that was found.
+    /// Sets the source of the cluster to its effective value.
     pub fn name_cluster(&mut self) {
         self.cluster.source = Some(super::cluster::source(&self.cluster));
     }
 
-    /// Gives the policy of the flags, or the built-in one where none is named, its name.
+    /// Names the policy of the flags. Without any policy, adds the built-in one under this name.
     pub fn name_policy(&mut self, name: &str) {
         if self.policies.is_empty() {
             self.policies.insert(UNNAMED.to_owned(), PolicyFile::default());
@@ -248,7 +248,7 @@ impl Default for CertificateFile {
             self_managed: SelfManagedFile::default(),
             client_ca: None,
             allowed_names: Vec::new(),
-            // A Secret volume takes a minute or so to change anyway.
+            // The kubelet updates a Secret volume only about once a minute.
             reload_interval: Duration::from_secs(10),
         }
     }

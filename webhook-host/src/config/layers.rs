@@ -1,4 +1,9 @@
-//! Flags over the environment over the file over the defaults, and where each value came from.
+//! Merges flags, environment variables, the file and the defaults, and keeps the source of each value.
+//!
+//! No crate replaces this, because `--print-config` and faults name the flag, variable or file of each value, and a fault
+//! in the file also its line. `figment` tags values with their source, but it parses YAML with the unmaintained
+//! `serde_yaml`, and the table from flags to fields in `args.rs` would stay. `config` keeps no lines. `clap-serde-derive`
+//! and `clap_config` give the file the shape of the flags, and keep no sources.
 
 use super::args::ServeArgs;
 use super::file::ConfigFile;
@@ -9,10 +14,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// More than any configuration has.
-pub(super) const FILE_BYTES: usize = 1024 * 1024;
-
-/// The fields of the file that are paths; `*` stands for any name.
+/// The fields of the file that are paths. `*` stands for any name or index.
 const PATHS: [&[&str]; 8] = [
     &["certificate", "certFile"],
     &["certificate", "keyFile"],
@@ -24,80 +26,81 @@ const PATHS: [&[&str]; 8] = [
     &["policies", "*", "settingsFile"],
 ];
 
-/// Everything that was given, one over the other.
+/// The merged values of file, environment variables and flags, with their sources.
 #[derive(Clone, Debug)]
 pub struct Layers {
     values: Value,
-    given: Vec<Given>,
+    overrides: Vec<Override>,
     file: Option<PathBuf>,
 }
 
-/// One value that a flag or a variable gave.
+/// A value of a flag or an environment variable.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
-    /// The field of the file that it stands for.
+pub(super) struct Override {
+    /// The field of the file that it overrides.
     pub(super) field: Vec<String>,
     pub(super) value: Value,
     pub(super) source: Source,
 }
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A flag.
+    /// A flag, such as `--listen`.
     Flag(String),
-    /// A variable of the environment.
+    /// An environment variable, such as `ORDINANCE_LISTEN`.
     Environment(String),
-    /// The file.
+    /// The configuration file.
     File(PathBuf),
-    /// Nobody said anything.
+    /// The default.
     Default,
 }
 
 // === impl Layers ===
 
 impl Layers {
-    /// Reads the file, if one is named, and puts what was given over it.
+    /// Reads the file that `args` name, if any, and overrides its values with those of flags and variables.
     ///
     /// # Errors
     ///
-    /// If the file can't be read, or flags contradict it.
+    /// The file can't be read, or both the file and the flags configure policies.
     pub fn new(args: &ServeArgs, matches: &ArgMatches) -> Result<Self, Fault> {
         let mut values = args.config.as_deref().map_or_else(|| Ok(object()), read_file)?;
-        let given = args.given(matches);
-        if let Some(own) = given.iter().find(|given| given.field.iter().any(|word| word == UNNAMED)) {
-            refuse_two_kinds_of_policies(&values, own)?;
+        let overrides = args.overrides(matches);
+        let names_policy = |value: &&Override| value.field.iter().any(|word| word == UNNAMED);
+        if let Some(policy) = overrides.iter().find(names_policy) {
+            refuse_policies_of_file_and_flags(&values, policy)?;
         }
-        for Given { field, value, .. } in &given {
+        for Override { field, value, .. } in &overrides {
             set(&mut values, field, value.clone());
         }
-        Ok(Self { values, given, file: args.config.clone() })
+        Ok(Self { values, overrides, file: args.config.clone() })
     }
 
-    /// The text of a file alone, as if it stood at this path.
+    /// Returns the values of a file alone. `text` is its content, and relative paths start at the directory of `path`.
     ///
     /// # Errors
     ///
-    /// If it is no configuration.
+    /// The text is not a configuration.
     pub fn of_file(path: &Path, text: &str) -> Result<Self, Fault> {
-        Ok(Self { values: read_text(path, text)?, given: Vec::new(), file: Some(path.to_owned()) })
+        Ok(Self { values: read_text(path, text)?, overrides: Vec::new(), file: Some(path.to_owned()) })
     }
 
-    /// What counts.
+    /// Returns the effective configuration.
     ///
     /// # Errors
     ///
-    /// If a value can't stand where it stands.
+    /// A value has the wrong type or range.
     pub fn config(&self) -> Result<ConfigFile, Fault> {
         serde_path_to_error::deserialize(&self.values)
             .map_err(|error| Fault::new(error.path().to_string(), error.inner()))
     }
 
-    /// Where the value of a field came from.
+    /// Returns the source of a field's value.
     pub fn source(&self, field: &[&str]) -> Source {
-        let given = self.given.iter().rev().find(|given| field.starts_with(&words(&given.field)));
-        if let Some(given) = given {
-            return given.source.clone();
+        let value = self.overrides.iter().rev().find(|value| field.starts_with(&words(&value.field)));
+        if let Some(value) = value {
+            return value.source.clone();
         }
         match (&self.file, find(&self.values, field)) {
             (Some(file), Some(_)) => Source::File(file.clone()),
@@ -105,8 +108,7 @@ impl Layers {
         }
     }
 
-    /// The place of a field, for whoever has to change it: the flag or the variable that gave it, else the field of the
-    /// file.
+    /// Returns the place at which to change a field: the flag or variable that sets it, else the field of the file.
     pub fn place(&self, field: &[&str]) -> String {
         match self.source(field) {
             Source::Flag(name) | Source::Environment(name) => name,
@@ -115,19 +117,19 @@ impl Layers {
         }
     }
 
-    /// Gives the policy of the flags its name.
+    /// Names the policy of the flags.
     pub fn name_policy(&mut self, name: &str) {
-        for word in self.given.iter_mut().flat_map(|given| &mut given.field) {
+        for word in self.overrides.iter_mut().flat_map(|value| &mut value.field) {
             if word == UNNAMED {
                 name.clone_into(word);
             }
         }
     }
 
-    /// A configuration as a file that could be given, each value with its source as a comment.
+    /// Returns a configuration as a valid configuration file, with the source of each value as a comment.
     pub fn print(&self, config: &ConfigFile) -> String {
         let mut text = String::new();
-        // A configuration is made of what JSON has.
+        // Serialising a configuration to JSON can't fail.
         let value = serde_json::to_value(config).unwrap_or_default();
         self.print_below(&value, &mut Vec::new(), &mut text);
         text
@@ -154,8 +156,8 @@ impl Layers {
     }
 }
 
-/// One place for policies at a time: where the file names some, flags can't mean any of them.
-fn refuse_two_kinds_of_policies(file: &Value, flag: &Given) -> Result<(), Fault> {
+/// Refuses flags for a policy if the file names policies: the flags don't say which of them they mean.
+fn refuse_policies_of_file_and_flags(file: &Value, flag: &Override) -> Result<(), Fault> {
     let named =
         find(file, &["policies"]).and_then(Value::as_object).is_some_and(|policies| !policies.is_empty());
     if !named {
@@ -165,17 +167,17 @@ fn refuse_two_kinds_of_policies(file: &Value, flag: &Given) -> Result<(), Fault>
     Err(Fault::new(
         &flag.source,
         format_args!(
-            "the file names its policies itself; set policies.<name>.{field} there, or leave policies out"
+            "the file names policies too; set policies.<name>.{field} there, or remove policies from the file"
         ),
     ))
 }
 
 fn read_file(path: &Path) -> Result<Value, Fault> {
-    read_text(path, &read::text(path, FILE_BYTES)?)
+    read_text(path, &read::text(path)?)
 }
 
 fn read_text(path: &Path, text: &str) -> Result<Value, Fault> {
-    // Read as what it is, so that a fault has its line and its field; what was left out shows only in the plain value.
+    // Parsing as `ConfigFile` gives faults with line and field. Parsing as a plain value shows which fields are set.
     read::yaml::<ConfigFile>(path, text)?;
     let mut values: Value = read::yaml(path, text)?;
     if values.is_null() {
@@ -188,7 +190,7 @@ fn read_text(path: &Path, text: &str) -> Result<Value, Fault> {
     Ok(values)
 }
 
-/// Paths of the file are relative to it.
+/// Makes the paths at a field relative to the file's directory.
 fn resolve(value: &mut Value, field: &[&str], directory: &Path) {
     match (field.split_first(), value) {
         (None, Value::String(path)) => *path = directory.join(&path).to_string_lossy().into_owned(),
@@ -215,7 +217,7 @@ fn find<'a>(values: &'a Value, field: &[&str]) -> Option<&'a Value> {
     field.iter().try_fold(values, |value, name| value.get(name))
 }
 
-/// Puts a value at a field; what stood in the way of it goes.
+/// Sets a field, and replaces values on its way that are not objects.
 fn set(values: &mut Value, field: &[String], value: Value) {
     let Some((name, rest)) = field.split_first() else {
         *values = value;
@@ -233,7 +235,7 @@ fn words(field: &[String]) -> Vec<&str> {
     field.iter().map(String::as_str).collect()
 }
 
-/// A value in one line of YAML: quoted only where it must be.
+/// Returns a value as one line of YAML, quoted only where necessary.
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if is_plain(text) => text.clone(),
@@ -241,7 +243,7 @@ fn scalar(value: &Value) -> String {
     }
 }
 
-/// Letters first, and nothing that YAML reads otherwise.
+/// Returns whether YAML reads a text without quotes as the same string.
 fn is_plain(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let special = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];

@@ -1,47 +1,44 @@
-//! Which policies run, with which settings: components and settings read, not yet compiled.
+//! The configured policies with their settings, read from their files but not yet compiled.
 
 use super::file::{ConfigFile, PolicyFile};
 use super::layers::Layers;
 use super::{Fault, read};
 use crate::review::OnError;
+use ordinance_engine::is_label;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The name, in layers, of the policy that flags choose: it has the name that it gives itself.
+/// The name, in [`Layers`], of the policy that flags choose. The component's own name replaces it.
 pub(super) const UNNAMED: &str = "";
-
-/// More than any settings have.
-const SETTINGS_BYTES: usize = 1024 * 1024;
 
 /// A policy to be served.
 #[derive(Clone, Debug)]
 pub struct PolicyConfig {
-    /// Its place in paths; none if it has the name that it gives itself.
+    /// Its name in URL paths; `None` for the component's own name.
     pub name: Option<String>,
-    /// The component's file; none for the built-in policy.
+    /// The component's file; `None` for the built-in policy.
     pub component: Option<PathBuf>,
-    /// Where that stands, for whoever has to change it.
+    /// The flag, variable or field that names the component, for faults.
     pub component_place: String,
     /// The settings as JSON; empty for the defaults.
     pub settings: String,
-    /// Where the settings stand, for whoever has to change them.
+    /// The flag, variable, field or file that contains the settings, for faults.
     pub settings_place: String,
-    /// What becomes of a request on which there is no verdict.
+    /// The answer to a request without a verdict.
     pub on_error: OnError,
 }
 
-/// Settings from a file of YAML or JSON, as JSON.
+/// Reads settings in YAML or JSON from a file, and returns them as JSON.
 ///
 /// # Errors
 ///
-/// If the file can't be read, or holds neither.
+/// The file can't be read, or is neither YAML nor JSON.
 pub fn settings(path: &Path) -> Result<String, Fault> {
-    let text = read::text(path, SETTINGS_BYTES)?;
-    let settings: Value = read::yaml(path, &text)?;
+    let settings: Value = read::yaml(path, &read::text(path)?)?;
     Ok(as_text(&settings))
 }
 
-/// No settings at all are the defaults.
+/// Returns settings as JSON, and an empty text for an empty file.
 fn as_text(settings: &Value) -> String {
     if settings.is_null() { String::new() } else { settings.to_string() }
 }
@@ -49,7 +46,7 @@ fn as_text(settings: &Value) -> String {
 // === impl PolicyConfig ===
 
 impl PolicyConfig {
-    /// The policy of a component, or the built-in one, with its defaults.
+    /// Returns a component's policy, or the built-in one, with default settings.
     pub fn of(component: Option<&Path>) -> Self {
         Self {
             name: None,
@@ -61,7 +58,7 @@ impl PolicyConfig {
         }
     }
 
-    /// All policies of a configuration; the built-in one if it names none.
+    /// Reads all policies of a configuration. Without any, returns the built-in one.
     pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, Fault> {
         if config.policies.is_empty() {
             return Ok(vec![Self { on_error: config.on_error, ..Self::of(None) }]);
@@ -75,7 +72,7 @@ impl PolicyConfig {
         if name != UNNAMED && !is_label(name) {
             return Err(Fault::new(
                 format_args!("policies.{name}"),
-                "is no name for a path; use at most 63 of a-z, 0-9 and -",
+                "can't be part of a URL path; use at most 63 characters of a-z, 0-9 and -",
             ));
         }
         let (settings, settings_place) = settings_of(policy, place)?;
@@ -90,14 +87,14 @@ impl PolicyConfig {
     }
 }
 
-/// Settings as JSON, and where they stand.
+/// Returns the settings as JSON, and their place.
 fn settings_of(
     policy: &PolicyFile,
     place: impl Fn(&'static str) -> String,
 ) -> Result<(String, String), Fault> {
     match (&policy.settings, &policy.settings_file) {
         (Some(_), Some(_)) => {
-            Err(Fault::new(place("settings"), "settingsFile is set too; give one of the two"))
+            Err(Fault::new(place("settings"), "settingsFile is set too; set only one of them"))
         }
         (inline, None) => Ok((inline.as_ref().map(as_text).unwrap_or_default(), place("settings"))),
         (None, Some(path)) => {
@@ -105,13 +102,4 @@ fn settings_of(
             Ok((text, path.display().to_string()))
         }
     }
-}
-
-/// A DNS label (RFC 1123).
-fn is_label(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (1..=63).contains(&name.len())
-        && name.starts_with(plain)
-        && name.ends_with(plain)
-        && name.chars().all(|c| plain(c) || c == '-')
 }

@@ -1,4 +1,4 @@
-//! Files that an operator names, read whole under a cap.
+//! Reads the files that an operator names, up to a maximum size.
 
 use super::Fault;
 use serde::Deserialize;
@@ -9,36 +9,36 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// The bytes of a file of at most that size.
-pub(super) fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| Fault::of_file(path, format_args!("{error}; {}", way_out(error.kind()))))?;
-    if bytes.len() > limit {
-        return Err(Fault::of_file(
-            path,
-            format_args!("is larger than {limit} bytes; is it the right file?"),
-        ));
-    }
-    Ok(bytes)
+/// The maximum size of a configuration or settings file; real ones have a few KiB.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Reads a text file.
+pub(super) fn text(path: &Path) -> Result<String, Fault> {
+    String::from_utf8(bytes(path)?)
+        .map_err(|_| Fault::of_file(path, "is not UTF-8 text; check that it is the right file"))
 }
 
-/// The text of a file of at most that size.
-pub(super) fn text(path: &Path, limit: usize) -> Result<String, Fault> {
-    String::from_utf8(bytes(path, limit)?)
-        .map_err(|_| Fault::of_file(path, "is not UTF-8 text; is it the right file?"))
+fn bytes(path: &Path) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| Fault::of_file(path, format_args!("{error}; {}", way_out(error.kind()))))?;
+    if bytes.len() > MAX_BYTES {
+        let message = format_args!("is larger than {MAX_BYTES} bytes; check that it is the right file");
+        return Err(Fault::of_file(path, message));
+    }
+    Ok(bytes)
 }
 
 fn way_out(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "give the path of a file that exists",
-        ErrorKind::PermissionDenied => "let this process read it",
+        ErrorKind::PermissionDenied => "grant this process read access",
         _ => "give a file that can be read",
     }
 }
 
-/// A value from YAML or JSON; a fault names file, field, line and column. A text without any value is the default.
+/// Parses YAML or JSON. An empty text is the default. A fault names file, field, line and column.
 pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, Fault> {
     let mut track = Track::new();
     let options = serde_saphyr::options! { with_snippet: false };

@@ -1,81 +1,83 @@
-//! A CA that the host keeps itself, in a cluster: where it is, who is to trust it, and how long what takes.
+//! The CA that the host manages itself in a cluster: its objects, the webhooks that trust it, and its schedule.
 
-use super::layers::{FILE_BYTES, Layers};
-use super::units::Span;
+use super::layers::Layers;
 use super::{Fault, read};
+use crate::units::Span;
 use ordinance_certs::{Lifetime, Schedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
 
-/// A leaf is to be renewed, and its CA rotated, in its life; less would come to nothing.
-const LEAVES_OF_A_CA: u32 = 3;
+/// The least lifetime of a CA, in lifetimes of its leaf certificates with their wait. A shorter CA expires before its
+/// rotation ends.
+const LEAVES_PER_CA: u32 = 3;
 
-/// Of a leaf's life, by how much clocks of replicas may be off, and at most so much.
-const SKEW: (u32, Duration) = (20, Duration::from_secs(5 * 60));
+/// The clock skew between replicas that certificates allow for: a twentieth of a leaf's lifetime, at most 5 minutes.
+const SKEW_DIVISOR: u32 = 20;
+const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// A CA that the host keeps itself, in a cluster.
+/// The CA that the host manages itself in a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SelfManagedFile {
-    /// The Service that the API server calls; certificates are for `<service>.<namespace>.svc`.
+    /// Service that the API server calls. Certificates are for `<service>.<namespace>.svc`.
     pub service: String,
-    /// Its namespace, and that of the Secret and the Lease; without it the pod's own, or that of the kubeconfig's context.
+    /// Namespace of the Service, the Secret and the Lease. The default is the pod's own, or that of the kubeconfig's
+    /// context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The Secret that keeps the CA; `<service>-ca` without.
+    /// Secret that stores the CA. The default is `<service>-ca`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// The Lease of whoever writes; `<service>` without.
+    /// Lease that elects the replica which rotates the CA. The default is `<service>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<String>,
-    /// The webhook configurations, of both kinds, that are to trust the CA; `<service>` without.
+    /// Names of the webhook configurations, of both kinds, that must trust the CA. The default is `<service>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Vec<String>>,
-    /// How long a CA counts; it is replaced after two thirds.
+    /// Lifetime of a CA. It is replaced after two thirds of it.
     #[serde(with = "Span")]
     #[schemars(with = "Span")]
     pub authority_lifetime: Duration,
-    /// How long a certificate of a replica counts; it is replaced after about two thirds.
+    /// Lifetime of a replica's certificate. It is replaced after about two thirds of it.
     #[serde(with = "Span")]
     #[schemars(with = "Span")]
     pub leaf_lifetime: Duration,
-    /// How long every configuration is to trust a new CA before it signs.
+    /// How long every webhook configuration must trust a new CA before the CA signs.
     #[serde(with = "Span")]
     #[schemars(with = "Span")]
     pub wait: Duration,
-    /// How often the Secret and the configurations are looked at.
+    /// How often the Secret and the webhook configurations are read.
     #[serde(with = "Span")]
     #[schemars(with = "Span")]
     pub look: Duration,
 }
 
-/// The same, checked and complete.
+/// The configuration of a self-managed CA with all defaults filled in.
 #[derive(Clone, Debug)]
 pub struct SelfManaged {
-    /// The Service.
+    /// Name of the Service.
     pub service: String,
-    /// Its namespace; none for that of the way to the API server.
+    /// Namespace of all objects; `None` for the default namespace of the client.
     pub namespace: Option<String>,
-    /// The Secret.
+    /// Name of the Secret.
     pub secret: String,
-    /// The Lease.
+    /// Name of the Lease.
     pub lease: String,
-    /// The webhook configurations.
+    /// Names of the webhook configurations.
     pub webhooks: Vec<String>,
-    /// How long what takes.
+    /// Lifetimes and intervals.
     pub schedule: Schedule,
 }
 
-/// What a configuration file says of it.
+/// Reads the self-managed CA's part of a configuration file.
 ///
 /// # Errors
 ///
-/// The file can't be read, or is no configuration.
+/// The file can't be read, or is not a configuration.
 pub fn self_managed(path: &Path) -> Result<SelfManagedFile, Fault> {
-    let text = read::text(path, FILE_BYTES)?;
-    Ok(Layers::of_file(path, &text)?.config()?.certificate.self_managed)
+    Ok(Layers::of_file(path, &read::text(path)?)?.config()?.certificate.self_managed)
 }
 
 // === impl SelfManagedFile ===
@@ -98,34 +100,34 @@ impl Default for SelfManagedFile {
 }
 
 impl SelfManagedFile {
-    /// Checks it.
+    /// Checks the durations and fills in the defaults.
     ///
     /// # Errors
     ///
-    /// The first value with which no rotation would come to its end.
+    /// The first duration with which a rotation can't complete.
     pub(super) fn check(&self, layers: &Layers) -> Result<SelfManaged, Fault> {
         let fault = |field, message: &str| {
             Err(Fault::new(layers.place(&["certificate", "selfManaged", field]), message))
         };
         if self.look < Duration::from_millis(100) {
-            return fault("look", "asks the API server too often; give at least 100ms");
+            return fault("look", "would ask the API server too often; give at least 100ms");
         }
         if self.leaf_lifetime < 10 * self.look || self.leaf_lifetime < Duration::from_secs(5) {
             return fault(
                 "leafLifetime",
-                "is too short to be renewed in time; give at least ten looks, and 5s",
+                "is too short to renew certificates in time; give at least ten times look, and 5s",
             );
         }
-        if self.authority_lifetime < LEAVES_OF_A_CA * (self.leaf_lifetime + self.wait) {
+        if self.authority_lifetime < LEAVES_PER_CA * (self.leaf_lifetime + self.wait) {
             return fault(
                 "authorityLifetime",
-                "is too short; give three times leafLifetime and wait together",
+                "is too short for a rotation; give at least three times the sum of leafLifetime and wait",
             );
         }
         Ok(self.complete())
     }
 
-    /// With the names that follow from others.
+    /// Fills in the names that default to the name of the Service.
     pub fn complete(&self) -> SelfManaged {
         let service = self.service.clone();
         SelfManaged {
@@ -137,7 +139,7 @@ impl SelfManagedFile {
                 authority: Lifetime(self.authority_lifetime),
                 leaf: Lifetime(self.leaf_lifetime),
                 wait: self.wait,
-                skew: SKEW.1.min(self.leaf_lifetime / SKEW.0),
+                skew: MAX_SKEW.min(self.leaf_lifetime / SKEW_DIVISOR),
                 look: self.look,
             },
             service,
@@ -148,12 +150,12 @@ impl SelfManagedFile {
 // === impl SelfManaged ===
 
 impl SelfManaged {
-    /// The namespace, where another is said only by the way to the API server.
+    /// Returns the configured namespace, or `default`.
     pub fn namespace<'a>(&'a self, default: &'a str) -> &'a str {
         self.namespace.as_deref().unwrap_or(default)
     }
 
-    /// The names that certificates are for.
+    /// Returns the DNS names of the certificates.
     pub fn names(&self, namespace: &str) -> Vec<String> {
         vec![format!("{}.{namespace}.svc", self.service)]
     }

@@ -1,4 +1,4 @@
-//! The checked configuration: every file read, every limit plausible, nothing bound.
+//! The checked configuration: every file is read and every limit is valid, but no socket is bound.
 
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::layers::Layers;
@@ -15,63 +15,66 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// The names by which a self-signed certificate can always be asked for.
+/// The names that every self-signed certificate has.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Reading two files takes less, so there is a pause.
+/// The way out if there is no certificate to serve.
+const CERTIFICATE_FLAGS: &str = "give --tls-cert FILE --tls-key FILE, or --self-signed to try things out";
+
+/// The shortest reload interval. Reading two files takes less time.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What is served, and how.
+/// The checked configuration of a server.
 #[derive(Debug)]
 pub struct ServeConfig {
     /// The server's certificate.
     pub certificate: Certificate,
-    /// Who may connect; none if everybody may.
+    /// The CA of the clients that may connect; `None` if every client may.
     pub clients: Option<ClientCa>,
-    /// The policies; at least one.
+    /// At least one policy.
     pub policies: Vec<PolicyConfig>,
-    /// The way to the API server; none without a cluster.
+    /// How to reach the API server; `None` without a cluster.
     pub cluster: Option<Access>,
-    /// What exists already, without a cluster.
+    /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
-    /// Where, and within which limits.
+    /// Addresses, intervals and limits.
     pub sockets: Sockets,
 }
 
-/// Where is served, and within which limits.
+/// The addresses of a server, and its limits.
 #[derive(Clone, Debug)]
 pub struct Sockets {
-    /// Where reviews are answered.
+    /// Address of the TLS listener.
     pub listen: SocketAddr,
-    /// Where health and metrics are.
+    /// Address of health and metrics.
     pub admin_listen: SocketAddr,
-    /// Written once ready.
+    /// File that is written once the server is ready.
     pub ready_file: Option<PathBuf>,
-    /// How often the certificate's files are looked at.
+    /// How often the certificate's files are checked for changes.
     pub reload_interval: Duration,
-    /// Every cap.
+    /// The limits of the process.
     pub limits: Limits,
 }
 
-/// Where the server's certificate comes from.
+/// The server's certificate, or how to get it.
 #[derive(Debug)]
 pub enum Certificate {
-    /// It is made at start, for these names.
+    /// Generate a certificate for these names.
     SelfSigned(Vec<String>),
-    /// It was read from files, which are looked at again.
+    /// Serve a pair of files, and reload it when they change.
     Files(Files),
-    /// It is signed by a CA that is kept in the cluster.
+    /// Issue a certificate with the CA in the cluster.
     SelfManaged(SelfManaged),
 }
 
 // === impl ServeConfig ===
 
 impl ServeConfig {
-    /// Checks what counts; files are read, certificates must be in date at `now`.
+    /// Checks the effective configuration and reads its files. Certificates must be valid at `now`.
     ///
     /// # Errors
     ///
-    /// The first fault, at the flag, variable or field that has to change.
+    /// The first fault, with the flag, variable or field to change.
     pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, Fault> {
         let limit = |(field, message)| Fault::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
@@ -101,7 +104,7 @@ fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, Fault> {
 fn reload_interval(interval: Duration, layers: &Layers) -> Result<Duration, Fault> {
     if interval < SHORTEST_INTERVAL {
         let place = layers.place(&["certificate", "reloadInterval"]);
-        return Err(Fault::new(place, "is too short to read files in; give at least 10ms"));
+        return Err(Fault::new(place, "is too short to read the files; give at least 10ms"));
     }
     Ok(interval)
 }
@@ -120,17 +123,14 @@ fn certificate(
         }
         Some(CertificateSource::SelfManaged) => Err(Fault::new(
             layers.place(&["certificate", "source"]),
-            "self-managed needs a cluster, and this server knows of none; give --tls-cert FILE --tls-key FILE, \
-             or --self-signed to try things out",
+            format_args!("self-managed needs a cluster, and none is configured; {CERTIFICATE_FLAGS}"),
         )),
-        None => Err(Fault::new(
-            "certificate",
-            "there is none to serve; give --tls-cert FILE --tls-key FILE, or --self-signed to try things out",
-        )),
+        None => Err(Fault::new("certificate", format_args!("is not configured; {CERTIFICATE_FLAGS}"))),
     }
 }
 
-/// Where the certificate comes from if that is not said. With a kubeconfig it must be: what it leads to is written to.
+/// Returns the default source of the certificate. There is none with a kubeconfig, because self-managed certificates write
+/// to the cluster.
 fn implied(file: &CertificateFile, cluster: Option<&Access>) -> Option<CertificateSource> {
     match (&file.cert_file, cluster) {
         (Some(_), _) => Some(CertificateSource::Files),
@@ -181,7 +181,7 @@ fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, 
     }
 }
 
-/// It is written by a rename, so its directory must be there.
+/// Checks that the ready file's directory exists: the file is written by a rename.
 fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>, Fault> {
     let Some(path) = path else { return Ok(None) };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -191,6 +191,6 @@ fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>,
     let place = layers.place(&["readyFile"]);
     Err(Fault::new(
         place,
-        format_args!("{}: is no place for a file; give a path in a directory that exists", path.display()),
+        format_args!("{}: can't be written; give a file path in an existing directory", path.display()),
     ))
 }

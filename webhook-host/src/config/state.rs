@@ -1,17 +1,17 @@
-//! What exists already, where there is no cluster to ask: manifests from files and directories.
+//! The existing objects of a server without a cluster, read from files and directories.
 
 use super::Fault;
 use ordinance_manifests::{Manifest, Unopened, read, sources};
 use std::path::PathBuf;
 
-/// The namespace of an object that names none, unless another is set.
+/// The default namespace of objects that name none.
 pub const NAMESPACE: &str = "default";
 
-/// All objects of these files and of the files in these directories, in the order of their names.
+/// Reads all objects of these files, and of the files in these directories in the order of their names.
 ///
 /// # Errors
 ///
-/// Where the first object is that can't be read.
+/// The place of the first object that can't be read.
 pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Fault> {
     let mut objects = Vec::new();
     for source in sources(paths) {

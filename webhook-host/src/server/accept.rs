@@ -1,7 +1,7 @@
-//! The accept loop, and the stages of the stop.
+//! The accept loop, and the phases of a shutdown.
 
 use super::slots::Slots;
-use super::{Readiness, Shared, Stop, connection};
+use super::{Readiness, SharedState, Stop, connection};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,31 +9,36 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The connections that have been accepted; dropping them ends them.
+/// The open connections. Dropping this closes them.
 struct Connections {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     slots: Arc<Slots>,
     tasks: JoinSet<()>,
     stop: Stop,
 }
 
-/// Accepts and serves until the server has stopped.
-pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>, readiness: Readiness, stop: Stop) {
-    let mut at_once = stop.clone();
+/// Accepts and serves connections until the server has stopped.
+pub(super) async fn run(listener: TcpListener, shared: Arc<SharedState>, readiness: Readiness, stop: Stop) {
+    let mut immediate = stop.clone();
     tokio::select! {
         biased;
-        () = at_once.at_once() => {}
-        () = in_order(listener, shared, readiness, stop) => {}
+        () = immediate.immediate() => {}
+        () = run_gracefully(listener, shared, readiness, stop) => {}
     }
 }
 
-async fn in_order(listener: TcpListener, shared: Arc<Shared>, readiness: Readiness, mut stop: Stop) {
+async fn run_gracefully(
+    listener: TcpListener,
+    shared: Arc<SharedState>,
+    readiness: Readiness,
+    mut stop: Stop,
+) {
     let (delay, rest) = (shared.limits.drain_delay, shared.limits.drain_time);
     let mut connections = Connections::new(shared, stop.clone());
     let drained = async {
-        stop.ordered().await;
+        stop.requested().await;
         readiness.stopping();
-        tracing::info!(?delay, "stopping: unready, and still accepting");
+        tracing::info!(?delay, "stopping: not ready, but still accepting connections");
         sleep(delay).await;
     };
     tokio::select! {
@@ -47,20 +52,20 @@ async fn in_order(listener: TcpListener, shared: Arc<Shared>, readiness: Readine
 // === impl Connections ===
 
 impl Connections {
-    fn new(shared: Arc<Shared>, stop: Stop) -> Self {
-        let slots = Slots::new(&shared.limits, shared.metrics.connections.clone());
+    fn new(shared: Arc<SharedState>, stop: Stop) -> Self {
+        let slots = Slots::new(&shared.limits, shared.metrics.connections.open.clone());
         Self { shared, slots, tasks: JoinSet::new(), stop }
     }
 
-    /// Accepts for ever.
+    /// Accepts connections forever.
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((socket, peer)) => self.serve(socket, peer),
-                Err(error) if concerns_one(&error) => {}
+                Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    self.shared.metrics.accepts_failed.inc();
-                    tracing::warn!(%error, "can't accept for now");
+                    self.shared.metrics.connections.accepts_failed.inc();
+                    tracing::warn!(%error, "can't accept connections; trying again");
                     sleep(self.shared.limits.accept_pause).await;
                 }
             }
@@ -68,7 +73,7 @@ impl Connections {
         }
     }
 
-    /// Accepts what the system already has, and closes the listener.
+    /// Accepts the connections that the kernel has queued, and closes the listener.
     fn accept_last(&mut self, listener: TcpListener) {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((socket, peer)) = listener.accept() {
@@ -78,10 +83,10 @@ impl Connections {
         }
     }
 
-    /// Serves a connection in a task of its own, or closes it as one too many.
+    /// Serves a connection in a task of its own, or closes it if a limit is reached.
     fn serve(&mut self, socket: TcpStream, peer: SocketAddr) {
         let Some(slot) = self.slots.take(peer.ip()) else {
-            self.shared.metrics.connections_refused.inc();
+            self.shared.metrics.connections.refused.inc();
             return;
         };
         let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());
@@ -91,12 +96,12 @@ impl Connections {
         });
     }
 
-    /// Closes what is idle and waits that long for the rest.
+    /// Closes idle connections and waits at most this long for the others.
     async fn finish(mut self, time: std::time::Duration) {
         self.stop.finish();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(time, all).await.is_err() {
-            tracing::warn!(open = self.tasks.len(), "stopped with connections open");
+            tracing::warn!(open = self.tasks.len(), "stopped with open connections");
         }
     }
 }
@@ -106,8 +111,8 @@ fn to_tokio(socket: std::net::TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(socket)
 }
 
-/// Whether an accept failed for the sake of the connection that it would have accepted.
-fn concerns_one(error: &io::Error) -> bool {
+/// Returns whether a failed accept concerns only the connection that it would have returned.
+fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

@@ -1,6 +1,6 @@
-//! The second listener: `/livez`, `/readyz` and `/metrics`, in plain HTTP, on a thread of its own.
+//! The second listener: `/livez`, `/readyz` and `/metrics`, in plain HTTP.
 //!
-//! So health is answered however busy the policies are. Liveness depends on nothing.
+//! It runs on a thread of its own, so that busy policies don't delay health checks. Liveness depends on no other part.
 
 use super::readiness::{Readiness, State};
 use super::reply::{self, Reply};
@@ -20,19 +20,19 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Connections at once: a kubelet and a few scrapers.
+/// Concurrent connections: those of a kubelet and a few scrapers.
 const CONNECTIONS: usize = 64;
-/// A head, or an idle connection.
+/// The time for a request's head, and for an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// How long a connection may be used.
+/// The lifetime of a connection.
 const CONNECTION_TIME: Duration = Duration::from_secs(600);
-/// The pause after an accept that failed.
+/// The pause after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// The listener's thread; dropping it ends that.
+/// The admin listener with its thread. Dropping it ends both.
 #[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
@@ -40,8 +40,8 @@ pub struct Admin {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is told.
-struct Told {
+/// The state that the listener reports.
+struct Status {
     readiness: Readiness,
     metrics: Arc<Metrics>,
 }
@@ -49,11 +49,11 @@ struct Told {
 // === impl Admin ===
 
 impl Admin {
-    /// Serves on a bound listener from now on.
+    /// Starts serving on a bound listener.
     ///
     /// # Errors
     ///
-    /// The system has no resources for the thread, or the listener is not usable.
+    /// The system has no resources for the thread, or the listener can't be used.
     pub fn start(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
@@ -63,11 +63,11 @@ impl Admin {
             tokio::net::TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
-        let told = Arc::new(Told { readiness, metrics });
+        let status = Arc::new(Status { readiness, metrics });
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, told) => {}
+                    () = accept(listener, status) => {}
                     _ = stopped => {}
                 }
             });
@@ -75,7 +75,7 @@ impl Admin {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -85,20 +85,20 @@ impl Drop for Admin {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported there.
+            // The panic hook has already reported a panic of this thread.
             let _ = thread.join();
         }
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, told: Arc<Told>) {
+async fn accept(listener: tokio::net::TcpListener, status: Arc<Status>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
-                // One too many is closed.
+                // Without a free slot the connection is closed.
                 if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-                    tokio::spawn(serve(socket, Arc::clone(&told), slot));
+                    tokio::spawn(serve(socket, Arc::clone(&status), slot));
                 }
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
@@ -106,33 +106,42 @@ async fn accept(listener: tokio::net::TcpListener, told: Arc<Told>) {
     }
 }
 
-async fn serve(socket: TcpStream, told: Arc<Told>, slot: OwnedSemaphorePermit) {
-    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &told))));
+async fn serve(socket: TcpStream, status: Arc<Status>, slot: OwnedSemaphorePermit) {
+    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &status))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .serve_connection(TokioIo::new(socket), service);
-    // Whatever ends it concerns the client alone.
+    // An error on this connection concerns only its client.
     let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
     drop(slot);
 }
 
-fn answer(request: &Request<Incoming>, told: &Told) -> Reply {
+fn answer(request: &Request<Incoming>, status: &Status) -> Reply {
     let reply = match request.uri().path() {
         "/livez" => reply::text(StatusCode::OK, "ok"),
-        "/readyz" => ready(&told.readiness),
-        "/metrics" => reply::whole(StatusCode::OK, OPEN_METRICS, told.metrics.text().into_bytes()),
-        _ => return reply::text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics"),
+        "/readyz" => ready(&status.readiness),
+        "/metrics" => reply::with_body(StatusCode::OK, OPEN_METRICS, status.metrics.text().into_bytes()),
+        _ => {
+            return reply::text(
+                StatusCode::NOT_FOUND,
+                "not found; the paths are /livez, /readyz and /metrics",
+            );
+        }
     };
-    if matches!(*request.method(), Method::GET | Method::HEAD) { reply } else { reply::only("GET") }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        reply
+    } else {
+        reply::method_not_allowed("GET")
+    }
 }
 
 fn ready(readiness: &Readiness) -> Reply {
-    let (state, waits_for) = (readiness.state(), readiness.waits_for());
+    let (state, waiting_for) = (readiness.state(), readiness.waiting_for());
     match state {
         State::Ready => reply::text(StatusCode::OK, state.as_str()),
-        State::Starting if !waits_for.is_empty() => {
-            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("waiting: {waits_for}"))
+        State::Starting if !waiting_for.is_empty() => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("waiting: {waiting_for}"))
         }
         State::Starting | State::Stopping => reply::text(StatusCode::SERVICE_UNAVAILABLE, state.as_str()),
     }

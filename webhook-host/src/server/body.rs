@@ -1,4 +1,4 @@
-//! A request's body, read whole under the limits on its size, its time and its rate.
+//! Reads a request's body into memory, within the limits on its size, time and rate.
 
 use crate::limits::Limits;
 use bytes::{Bytes, BytesMut};
@@ -9,46 +9,46 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// How far the uid of a body that is too large is looked for.
+/// The part of an oversized body that is kept to find the review's uid.
 const PREFIX: usize = 4 * 1024;
-/// The time before the rate counts.
+/// The time before the rate limit applies.
 const GRACE: Duration = Duration::from_secs(1);
-/// What a body of unknown length is first given.
+/// The initial capacity for a body of unknown length.
 const FIRST: usize = 16 * 1024;
 
-/// Reads bodies, and keeps count of what large ones hold.
+/// Reads bodies, and limits the memory of large ones.
 #[derive(Debug)]
 pub(super) struct Bodies {
     size: usize,
     time: Duration,
     rate: usize,
     small: usize,
-    /// In KiB, as a semaphore counts no further than 32 bits at a time.
+    /// In KiB, because one acquisition of a semaphore counts at most 32 bits.
     memory: Arc<Semaphore>,
 }
 
-/// A body, and the memory that it holds if it is large.
+/// A body, with its share of the memory for large bodies.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) bytes: Bytes,
     _memory: Option<OwnedSemaphorePermit>,
 }
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// It is too large; this is how it begins.
+    /// The body is too large. Contains its first bytes.
     Large(Bytes),
-    /// It took too long, or came too slowly.
+    /// The body exceeded its time limit or fell below its rate limit.
     Slow,
-    /// The client went away, or broke the protocol.
+    /// The client closed the connection or violated the protocol.
     Broken,
-    /// Large bodies hold all the memory that they may.
+    /// The memory for large bodies is used up.
     Memory,
 }
 
-/// A body on its way.
-struct Reading<'a> {
+/// A body that is being received.
+struct IncomingBody<'a> {
     bodies: &'a Bodies,
     incoming: Incoming,
     start: Instant,
@@ -69,24 +69,24 @@ impl Bodies {
         }
     }
 
-    /// Reads a body to its end. One that comes in one piece is not copied.
+    /// Reads a body to its end. A body that arrives in one piece is not copied.
     pub(super) async fn read(&self, incoming: Incoming) -> Result<Body, BodyError> {
         let length = incoming.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        let mut reading = Reading { bodies: self, incoming, start: Instant::now(), received: 0 };
+        let mut body = IncomingBody { bodies: self, incoming, start: Instant::now(), received: 0 };
         if length.is_some_and(|length| length > self.size) {
-            return Err(reading.too_large(BytesMut::new()).await);
+            return Err(body.too_large(BytesMut::new()).await);
         }
         let mut memory = self.reserve(length.unwrap_or_default())?;
-        let Some(first) = reading.next().await? else { return Ok(Body::default()) };
+        let Some(first) = body.next().await? else { return Ok(Body::default()) };
         if length == Some(first.len()) {
             return Ok(Body { bytes: first, _memory: memory });
         }
         let mut whole = BytesMut::with_capacity(length.unwrap_or(FIRST));
         whole.extend_from_slice(&first);
-        while let Some(piece) = reading.next().await? {
+        while let Some(piece) = body.next().await? {
             if whole.len() + piece.len() > self.size {
                 whole.extend_from_slice(&piece);
-                return Err(reading.too_large(whole).await);
+                return Err(body.too_large(whole).await);
             }
             if memory.is_none() && whole.len() + piece.len() > self.small {
                 memory = self.reserve(self.size)?;
@@ -96,7 +96,7 @@ impl Bodies {
         Ok(Body { bytes: whole.freeze(), _memory: memory })
     }
 
-    /// The memory for a body of that length; nothing for a small one.
+    /// Reserves memory for a body of this length, or nothing for a small one.
     fn reserve(&self, length: usize) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
         if length <= self.small {
             return Ok(None);
@@ -115,10 +115,10 @@ impl Default for Body {
     }
 }
 
-// === impl Reading ===
+// === impl IncomingBody ===
 
-impl Reading<'_> {
-    /// The next piece of data; none at the end.
+impl IncomingBody<'_> {
+    /// Returns the next piece of data, or `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let Ok(frame) = timeout_at(self.deadline(), self.incoming.frame()).await else {
@@ -127,7 +127,7 @@ impl Reading<'_> {
             match frame {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(BodyError::Broken),
-                // Trailers are passed over.
+                // Trailers are skipped.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         self.received += data.len();
@@ -138,14 +138,14 @@ impl Reading<'_> {
         }
     }
 
-    /// When the next byte must have come, given those that have.
+    /// Returns when the next byte must arrive, given the number of received bytes.
     fn deadline(&self) -> Instant {
-        let paid = Duration::from_secs_f64(self.received as f64 / self.bodies.rate as f64);
-        self.start + self.bodies.time.min(GRACE + paid)
+        let earned = Duration::from_secs_f64(self.received as f64 / self.bodies.rate as f64);
+        self.start + self.bodies.time.min(GRACE + earned)
     }
 
-    /// Reads on without keeping more than the beginning: a client that still sends does not read the answer. It is
-    /// given as much again as the limit.
+    /// Keeps the first bytes and discards the rest, up to twice the size limit. A client that is still sending would not
+    /// read the response.
     async fn too_large(&mut self, mut begun: BytesMut) -> BodyError {
         begun.truncate(PREFIX);
         while self.received <= 2 * self.bodies.size {

@@ -1,9 +1,9 @@
-//! One connection: the handshake, then its requests one after the other until it ends.
+//! One connection: the handshake, and then its requests one after the other.
 
 use super::reply::Reply;
 use super::service::Service;
-use super::stream::{Activity, Timed};
-use super::{Shared, Stop};
+use super::stream::{Activity, TimedStream};
+use super::{SharedState, Stop};
 use crate::limits::Limits;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -18,35 +18,36 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 
-/// Bytes that are read at once, at most.
+/// The smallest read buffer.
 const BUFFER: usize = 64 * 1024;
-/// At the end of a server: the time for what has arrived to be noticed.
+/// At shutdown, the time to notice bytes that have already arrived.
 const ARRIVED: Duration = Duration::from_millis(10);
-/// How long a new connection is kept for its first request: who opens one is about to use it.
+/// At shutdown, how long a new connection stays open for its first request, which its client is about to send.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stop: Stop) {
+pub(super) async fn serve(socket: TcpStream, shared: Arc<SharedState>, stop: Stop) {
     match handshake(socket, &shared).await {
         Some(stream) => requests(stream, &shared, stop).await,
-        None => drop(shared.metrics.handshakes_failed.inc()),
+        None => drop(shared.metrics.connections.handshakes_failed.inc()),
     }
 }
 
-/// The handshake; the wait for a turn counts as part of its time.
-async fn handshake(socket: TcpStream, shared: &Shared) -> Option<TlsStream<TcpStream>> {
-    // Without it the last packet of an answer waits for the client's acknowledgement. A socket that refuses is gone.
+/// Performs the handshake. Its time limit includes the wait for a permit.
+async fn handshake(socket: TcpStream, shared: &SharedState) -> Option<TlsStream<TcpStream>> {
+    // Otherwise the last packet of a response waits for the client's acknowledgement. This fails only on a closed socket.
     socket.set_nodelay(true).ok()?;
-    let shaking = async {
-        let _turn = shared.handshakes.acquire().await.ok()?;
-        shared.tls.accept(socket).await.inspect_err(|error| tracing::debug!(%error, "no TLS handshake")).ok()
+    let handshake = async {
+        let _permit = shared.handshakes.acquire().await.ok()?;
+        let accepted = shared.tls.accept(socket).await;
+        accepted.inspect_err(|error| tracing::debug!(%error, "the TLS handshake failed")).ok()
     };
-    timeout(shared.limits.handshake_time, shaking).await.ok().flatten()
+    timeout(shared.limits.handshake_time, handshake).await.ok().flatten()
 }
 
-async fn requests(stream: TlsStream<TcpStream>, shared: &Shared, mut stop: Stop) {
+async fn requests(stream: TlsStream<TcpStream>, shared: &SharedState, mut stop: Stop) {
     let activity = Activity::default();
-    let io = TokioIo::new(Timed::new(stream, activity.clone(), &shared.limits));
+    let io = TokioIo::new(TimedStream::new(stream, activity.clone(), &shared.limits));
     let service = service_fn(|request| reply(&shared.service, &activity, request));
     let mut connection = pin!(builder(&shared.limits).serve_connection(io, service));
     let fresh_until = Instant::now() + FRESH;
@@ -59,11 +60,11 @@ async fn requests(stream: TlsStream<TcpStream>, shared: &Shared, mut stop: Stop)
     };
     tokio::select! {
         biased;
-        // Whatever ended it concerns the client alone.
+        // An error on this connection concerns only its client.
         _ = connection.as_mut() => return,
         () = last_call => {}
     }
-    // One that is not idle ends by itself after its answer, which says so.
+    // A busy connection ends after its next response, which carries `Connection: close`.
     if activity.is_idle() {
         connection.as_mut().graceful_shutdown();
     }
@@ -75,9 +76,9 @@ async fn reply(
     activity: &Activity,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
-    activity.request();
+    activity.request_received();
     let reply = service.reply(request).await;
-    activity.answered();
+    activity.response_sent();
     Ok(reply)
 }
 
@@ -85,7 +86,7 @@ fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        // This is the time that a connection may be idle; the head has a time of its own in `Timed`.
+        // This limits the idle time of a connection. `TimedStream` limits the time of a head.
         .header_read_timeout(limits.idle_time)
         .max_header_size(limits.head_bytes)
         .max_buf_size(limits.head_bytes.max(BUFFER))

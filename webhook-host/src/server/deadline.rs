@@ -1,14 +1,14 @@
-//! By when a caller wants its answer: `?timeout=` as the API server writes it.
+//! The deadline of a request, from `?timeout=` as the API server writes it.
 
 use crate::limits::Limits;
 use std::time::{Duration, Instant};
 
-/// The API server lets no webhook take longer.
+/// The longest timeout that the API server accepts for a webhook.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The instant by which an evaluation must end, for a request of this query that arrived then.
+/// Returns when the evaluation of a request must end.
 ///
-/// A timeout that can't be read counts as none: the API server writes it, and no admission should fail over it.
+/// An invalid timeout is ignored: it is a fault of the API server, and should not fail an admission.
 pub(super) fn deadline(arrival: Instant, query: Option<&str>, limits: &Limits) -> Instant {
     let time = match query.and_then(timeout) {
         Some(timeout) => {
@@ -19,12 +19,12 @@ pub(super) fn deadline(arrival: Instant, query: Option<&str>, limits: &Limits) -
     arrival + time
 }
 
-/// The value of `timeout` in a query.
+/// Returns the value of `timeout` in a query.
 fn timeout(query: &str) -> Option<Duration> {
     query.split('&').find_map(|pair| pair.strip_prefix("timeout=")).and_then(go_duration)
 }
 
-/// A duration as Go prints it: numbers with units, e.g. `10s`, `1m30s`, `1.5s`, `500ms`; never negative.
+/// Parses a duration as Go prints it, such as `10s`, `1m30s`, `1.5s` or `500ms`. Refuses negative ones.
 fn go_duration(text: &str) -> Option<Duration> {
     if text.is_empty() {
         return None;
@@ -39,7 +39,7 @@ fn go_duration(text: &str) -> Option<Duration> {
     Some(total)
 }
 
-/// The first number with its unit, and what follows.
+/// Parses the first number with its unit, and returns the rest.
 fn component(text: &str) -> Option<(Duration, &str)> {
     let (number, rest) = split_where(text, |c| !c.is_ascii_digit() && c != '.');
     let (unit, rest) = split_where(rest, |c| c.is_ascii_digit() || c == '.');
@@ -47,7 +47,7 @@ fn component(text: &str) -> Option<(Duration, &str)> {
     Some((Duration::try_from_secs_f64(seconds).ok()?, rest))
 }
 
-/// The text before the first such character, and from it on.
+/// Splits a text before its first such character.
 fn split_where(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_go_prints() {
+    fn parses_durations_of_go() {
         for (text, millis) in [
             ("5s", 5_000),
             ("10s", 10_000),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_no_duration() {
+    fn refuses_other_texts() {
         for text in
             ["", "s", "5", "5 s", "-5s", "1e300h", "5sx", ".", "NaNs", "infs", "99999999999999999999h"]
         {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_leaves_a_margin_and_has_bounds() {
+    fn subtracts_the_margin_and_keeps_the_deadline_in_range() {
         let (limits, arrival) = (Limits::default(), Instant::now());
         for (query, millis) in [
             (None, 10_000),

@@ -1,4 +1,4 @@
-//! One evaluation: from a body to an answer, without waiting for anything.
+//! One evaluation: from a body to an answer, synchronously.
 
 use super::routes::Route;
 use crate::limits::Limits;
@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What an evaluation needs; owned, so that it can go to another thread.
+/// The input of an evaluation. It is owned, so that it can move to a thread of the pool.
 #[derive(Clone, Debug)]
 pub(super) struct Evaluation {
     pub(super) route: Arc<Route>,
@@ -21,12 +21,12 @@ pub(super) struct Evaluation {
     pub(super) output: usize,
 }
 
-/// What it came to.
+/// The result of an evaluation.
 #[derive(Debug)]
 pub(super) struct Evaluated {
     pub(super) answer: Answer,
     pub(super) operation: Operation,
-    /// The time in the policy.
+    /// Time that the policy took.
     pub(super) time: Duration,
 }
 
@@ -43,18 +43,18 @@ impl Evaluation {
         Self { route, phase, body, deadline, depth: limits.json_depth, output: limits.answer_bytes }
     }
 
-    /// Reads the body, asks the policy, and makes the answer.
+    /// Parses the body, asks the policy, and builds the answer.
     pub(super) fn run(&self) -> Result<Evaluated, BadReview> {
         self.decide(|review| {
             let request = review.request(self.phase);
             let judge = &self.route.judge;
-            // A judge is asked by `&`, and one that panicked is asked again: it has to stay whole by itself.
+            // A judge stays in use after a panic, so each judge must keep its own state consistent.
             catch_unwind(AssertUnwindSafe(|| judge.judge(&request, self.deadline)))
                 .unwrap_or(Err(Failure::Panic))
         })
     }
 
-    /// The answer without a verdict, for a policy that never gave one.
+    /// Builds the answer to a request whose policy did not return.
     pub(super) fn fail(&self, failure: Failure) -> Result<Evaluated, BadReview> {
         self.decide(|_| Err(failure))
     }
@@ -79,8 +79,8 @@ impl Evaluation {
     }
 }
 
-/// One line at debug for each request, and one at info for each denial: which object, not what was in it. Quoted, since
-/// names are foreign text.
+/// Logs each request at debug level and each denial at info level, with the object's name but not its content. Names are
+/// quoted, because they are untrusted text.
 fn log(by: &Answering<'_>, review: &Review<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
     let (allowed, failure) = match outcome {
         Ok(verdict) => (verdict.is_allowed(), None),

@@ -1,34 +1,34 @@
-//! Whether the server wants traffic: what `/readyz` answers.
+//! The state of the server, which `/readyz` reports.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
-/// A state of the server, as its callers need to know it.
+/// A state of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not yet able to answer, e.g. the index is not synced.
+    /// Not ready, for example because the index is not complete.
     Starting,
-    /// Wants traffic.
+    /// Ready for requests.
     Ready,
-    /// On its way down; this is final.
+    /// Shutting down. No other state follows.
     Stopping,
 }
 
-/// The state, shared by the one who knows it and the one who publishes it.
+/// The current state of the server. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<Shared>);
+pub struct Readiness(Arc<ReadinessState>);
 
 #[derive(Debug)]
-struct Shared {
+struct ReadinessState {
     state: watch::Sender<State>,
-    /// What is waited for, in one line; empty if nothing is.
-    waits_for: Mutex<String>,
+    /// What the server waits for, in one line; empty if unknown.
+    waiting_for: Mutex<String>,
 }
 
 // === impl State ===
 
 impl State {
-    /// One word.
+    /// Returns the state as one word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -41,52 +41,52 @@ impl State {
 // === impl Readiness ===
 
 impl Readiness {
-    /// Starting.
+    /// Returns the readiness of a starting server.
     pub fn new() -> Self {
         let state = watch::Sender::new(State::Starting);
-        Self(Arc::new(Shared { state, waits_for: Mutex::default() }))
+        Self(Arc::new(ReadinessState { state, waiting_for: Mutex::default() }))
     }
 
-    /// The state now.
+    /// Returns the current state.
     pub fn state(&self) -> State {
         *self.0.state.borrow()
     }
 
-    /// What is waited for, in one line; empty if nothing is, or if nobody said.
-    pub fn waits_for(&self) -> String {
-        self.told().clone()
+    /// Returns what the server waits for, in one line; empty if unknown.
+    pub fn waiting_for(&self) -> String {
+        self.waiting().clone()
     }
 
-    /// Traffic is welcome. Without effect on a server that stops.
+    /// Sets the state to ready, unless the server is stopping.
     pub fn ready(&self) {
-        self.told().clear();
+        self.waiting().clear();
         self.change(State::Ready);
     }
 
-    /// No traffic for now. Without effect on a server that stops.
+    /// Sets the state back to starting, unless the server is stopping.
     pub fn not_ready(&self) {
         self.change(State::Starting);
     }
 
-    /// No traffic until this has come. Without effect on a server that stops.
+    /// Sets the state back to starting and records what the server waits for, unless the server is stopping.
     pub fn wait_for(&self, what: String) {
-        *self.told() = what;
+        *self.waiting() = what;
         self.not_ready();
     }
 
-    /// No traffic any more.
+    /// Sets the state to stopping.
     pub fn stopping(&self) {
         self.change(State::Stopping);
     }
 
-    /// Returns once the state is this one.
+    /// Returns once the server is in this state.
     pub async fn reached(&self, state: State) {
-        // It fails only without a sender, and this holds one.
+        // This fails only after the last sender is dropped, and `self` owns one.
         let _ = self.0.state.subscribe().wait_for(|&now| now == state).await;
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, String> {
-        self.0.waits_for.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> std::sync::MutexGuard<'_, String> {
+        self.0.waiting_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, to: State) {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stopping_is_final() {
+    fn stays_in_the_state_stopping() {
         let readiness = Readiness::new();
         readiness.ready();
         assert_eq!(readiness.state(), State::Ready);

@@ -1,4 +1,4 @@
-//! Which policy answers which path: `/mutate/<policy>` and `/validate/<policy>`.
+//! Routes `/mutate/<policy>` and `/validate/<policy>` to policies.
 
 use crate::judge::Judge;
 use crate::metrics::{Metrics, RouteMetrics};
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// A policy as the server sees it.
+/// A policy with its name, its answer to failures, and its metrics.
 pub struct Route {
     pub(super) policy: String,
     pub(super) judge: Arc<dyn Judge>,
@@ -17,20 +17,20 @@ pub struct Route {
     pub(super) metrics: RouteMetrics,
 }
 
-/// The policies of a server; clones share them, and they can be replaced while it runs.
+/// The policies of a server by name. Clones share them, and they can be replaced while the server runs.
 #[derive(Clone, Debug, Default)]
 pub struct Routes(Arc<ArcSwap<HashMap<String, Arc<Route>>>>);
 
 // === impl Route ===
 
 impl Route {
-    /// A policy of this name. What becomes of a request without a verdict is a refusal.
+    /// Returns the route of a policy. A request without a verdict is denied.
     pub fn new(policy: impl Into<String>, judge: Arc<dyn Judge>, metrics: &Metrics) -> Self {
         let policy = policy.into();
         Self { metrics: metrics.route(&policy), judge, on_error: OnError::default(), policy }
     }
 
-    /// The same with another answer where there is no verdict.
+    /// Sets the answer to a request without a verdict.
     #[must_use]
     pub fn on_error(self, on_error: OnError) -> Self {
         Self { on_error, ..self }
@@ -46,20 +46,20 @@ impl fmt::Debug for Route {
 // === impl Routes ===
 
 impl Routes {
-    /// These policies; of two with one name the last.
+    /// Returns these routes. Of two with the same name, the last one counts.
     pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
         let all = Self::default();
         all.replace(routes);
         all
     }
 
-    /// Puts these policies in the place of all others. Requests under way keep theirs.
+    /// Replaces all routes. Requests in progress keep their policy.
     pub fn replace(&self, routes: impl IntoIterator<Item = Route>) {
         let by_name = routes.into_iter().map(|route| (route.policy.clone(), Arc::new(route))).collect();
         self.0.store(Arc::new(by_name));
     }
 
-    /// Which policy a path asks, and in which phase.
+    /// Returns the phase and the policy of a path.
     pub(super) fn find(&self, path: &str) -> Option<(Phase, Arc<Route>)> {
         let (phase, policy) = split(path)?;
         self.0.load().get(policy).map(|route| (phase, Arc::clone(route)))
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_a_phase_and_a_policy() {
+    fn splits_a_path_into_phase_and_policy() {
         assert_eq!(split("/mutate/storage"), Some((Phase::Mutate, "storage")));
         assert_eq!(split("/validate/a.b"), Some((Phase::Validate, "a.b")));
         for path in ["", "/", "mutate/storage", "/mutate", "/Mutate/storage", "//mutate/storage"] {

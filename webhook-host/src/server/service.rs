@@ -1,13 +1,13 @@
-//! The way of one request: route, body, turn, evaluation, reply.
+//! Handles one request: route, body, wait for a permit, evaluation, response.
 
 use super::body::{Bodies, Body, BodyError};
 use super::evaluation::{Evaluated, Evaluation};
+use super::permits::Permits;
 use super::reply::{self, Reply};
 use super::routes::{Route, Routes};
-use super::turns::Turns;
 use super::{Server, Stop, deadline};
 use crate::limits::Limits;
-use crate::metrics::{Metrics, ShedReason, StatusLabels, VerdictLabel};
+use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, Answer, BadReview};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
@@ -18,8 +18,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much longer than its deadline an evaluation on the pool is waited for, before it is given up.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long after its deadline an evaluation on the pool is abandoned.
+const POOL_GRACE: Duration = Duration::from_millis(250);
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
@@ -28,32 +28,32 @@ pub(super) struct Service {
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     bodies: Bodies,
-    turns: Turns,
+    permits: Permits,
     stop: Stop,
 }
 
-/// A request that has been let in.
-struct Admitted {
+/// A request with a valid head.
+struct AcceptedRequest {
     route: Arc<Route>,
     phase: Phase,
     arrival: Instant,
     deadline: Instant,
 }
 
-/// What about its head keeps a request out.
-enum Refused {
+/// The part of a request's head that is invalid.
+enum HeadError {
     Path,
     Method,
     ContentType,
 }
 
-// === impl Refused ===
+// === impl HeadError ===
 
-impl Refused {
+impl HeadError {
     fn reply(&self) -> Reply {
         match self {
-            Self::Path => reply::text(StatusCode::NOT_FOUND, "no policy is served here"),
-            Self::Method => reply::only("POST"),
+            Self::Path => reply::text(StatusCode::NOT_FOUND, "no policy has this path"),
+            Self::Method => reply::method_not_allowed("POST"),
             Self::ContentType => {
                 reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
             }
@@ -73,81 +73,80 @@ impl Service {
             limits: Arc::clone(&server.limits),
             metrics: Arc::clone(&server.metrics),
             bodies: Bodies::new(&server.limits),
-            turns: Turns::new(&server.limits)?,
+            permits: Permits::new(&server.limits)?,
             stop,
         })
     }
 
-    /// The reply to a request. On a server that stops it ends the connection.
+    /// Returns the response to a request. A stopping server closes the connection with it.
     pub(super) async fn reply(&self, request: Request<Incoming>) -> Reply {
-        let reply = match self.admit(&request) {
-            Ok(admitted) => self.review(admitted, request.into_body()).await,
-            Err(refused) if request.body().is_end_stream() => refused.reply(),
-            // What was not read can't be followed by another request.
-            Err(refused) => reply::closing(refused.reply()),
+        let reply = match self.accept(&request) {
+            Ok(accepted) => self.review(accepted, request.into_body()).await,
+            Err(error) if request.body().is_end_stream() => error.reply(),
+            // No other request can follow a body that was not read.
+            Err(error) => reply::closing(error.reply()),
         };
         if reply.status() != StatusCode::OK {
-            let labels = StatusLabels { code: reply.status().as_u16() };
-            self.metrics.rejected.get_or_create(&labels).inc();
+            self.metrics.rejected(reply.status().as_u16());
         }
         if self.stop.is_draining() { reply::closing(reply) } else { reply }
     }
 
-    /// What a request asks, judged by its head.
-    fn admit(&self, request: &Request<Incoming>) -> Result<Admitted, Refused> {
+    /// Checks the head of a request.
+    fn accept(&self, request: &Request<Incoming>) -> Result<AcceptedRequest, HeadError> {
         let arrival = Instant::now();
         let Some((phase, route)) = self.routes.find(request.uri().path()) else {
-            return Err(Refused::Path);
+            return Err(HeadError::Path);
         };
         if request.method() != Method::POST {
-            return Err(Refused::Method);
+            return Err(HeadError::Method);
         }
         if !is_json(request) {
-            return Err(Refused::ContentType);
+            return Err(HeadError::ContentType);
         }
         let deadline = deadline::deadline(arrival, request.uri().query(), &self.limits);
-        Ok(Admitted { route, phase, arrival, deadline })
+        Ok(AcceptedRequest { route, phase, arrival, deadline })
     }
 
-    async fn review(&self, admitted: Admitted, incoming: Incoming) -> Reply {
+    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Reply {
         match self.bodies.read(incoming).await {
-            Ok(body) => self.evaluate(admitted, body).await,
-            Err(error) => self.unread(&admitted, error),
+            Ok(body) => self.evaluate(accepted, body).await,
+            Err(error) => self.body_error(&accepted, error),
         }
     }
 
-    /// The reply to a body that could not be read.
-    fn unread(&self, admitted: &Admitted, error: BodyError) -> Reply {
+    /// Returns the response to a body that could not be read.
+    fn body_error(&self, accepted: &AcceptedRequest, error: BodyError) -> Reply {
         reply::closing(match error {
             BodyError::Large(begun) => too_large(&begun, self.limits.body_bytes),
-            BodyError::Slow => reply::text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"),
-            BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body broke off"),
+            BodyError::Slow => reply::text(StatusCode::REQUEST_TIMEOUT, "the body arrived too slowly"),
+            BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             BodyError::Memory => {
-                admitted.route.metrics.shed(ShedReason::Memory);
+                accepted.route.metrics.shed(ShedReason::Memory);
                 reply::busy("too many large bodies at once")
             }
         })
     }
 
-    async fn evaluate(&self, admitted: Admitted, body: Body) -> Reply {
-        let Admitted { route, phase, arrival, deadline } = admitted;
+    async fn evaluate(&self, accepted: AcceptedRequest, body: Body) -> Reply {
+        let AcceptedRequest { route, phase, arrival, deadline } = accepted;
         let place = self.place(&route, &body);
         let queued = Instant::now();
-        let Some(turn) = self.turns.take(place).await else {
+        let Some(permit) = self.permits.acquire(place).await else {
             route.metrics.shed(ShedReason::Queue);
-            return reply::busy("too many requests wait to be evaluated");
+            return reply::busy("too many requests are waiting for an evaluation");
         };
         route.metrics.queue.observe(queued.elapsed().as_secs_f64());
         let evaluation =
             Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
         let evaluated = match place {
             Place::Inline => {
-                wake_another();
+                wake_another_worker();
                 evaluation.run()
             }
-            Place::Pool => self.on_pool(evaluation, turn).await,
+            Place::Pool => self.on_pool(evaluation, permit).await,
         };
-        let reply = finish(&route, evaluated);
+        let reply = counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
         reply
     }
@@ -156,42 +155,43 @@ impl Service {
         if body.bytes.len() > self.limits.inline_bytes { Place::Pool } else { route.judge.place() }
     }
 
-    /// Evaluates on the pool. The turn ends with the evaluation, however long that is, the wait with the deadline.
+    /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the
+    /// evaluation ends.
     async fn on_pool(
         &self,
         evaluation: Evaluation,
-        turn: tokio::sync::OwnedSemaphorePermit,
+        permit: tokio::sync::OwnedSemaphorePermit,
     ) -> Result<Evaluated, BadReview> {
         let work = evaluation.clone();
-        let running = self.turns.spawn(move || {
+        let running = self.permits.spawn(move || {
             let evaluated = work.run();
-            drop(turn);
+            drop(permit);
             evaluated
         });
-        let until = evaluation.deadline + PATIENCE;
+        let until = evaluation.deadline + POOL_GRACE;
         match tokio::time::timeout_at(until.into(), running).await {
             Ok(Ok(evaluated)) => evaluated,
             Ok(Err(_)) => evaluation.fail(Failure::Panic),
-            Err(_) => evaluation.fail(overdue(&self.limits)),
+            Err(_) => evaluation.fail(time_failure(&self.limits)),
         }
     }
 }
 
-/// Lets another thread wait for what comes meanwhile: who evaluates does not look, and the runtime wakes a thread only for
-/// a second task that waits.
-fn wake_another() {
+/// Makes another worker thread poll I/O. A worker that runs an evaluation does not poll, and tokio wakes another worker
+/// only if a second task is queued, so this spawns two empty tasks.
+fn wake_another_worker() {
     for _ in 0..2 {
         tokio::spawn(async {});
     }
 }
 
-/// The failure of a policy that did not stop by itself.
-fn overdue(limits: &Limits) -> Failure {
+/// Returns the failure of a policy that did not end at its time limit.
+fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
 }
 
-/// The reply that an evaluation leads to, counted.
-fn finish(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
+/// Counts an evaluation, and returns its response.
+fn counted_reply(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
     let Evaluated { answer, operation, time } = match evaluated {
         Ok(evaluated) => evaluated,
         Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
@@ -211,7 +211,7 @@ fn finish(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
         }
         Answer::Unavailable => {
             route.metrics.shed(ShedReason::Unavailable);
-            reply::busy("the policy can't judge for now")
+            reply::busy("the policy is unavailable")
         }
     }
 }
@@ -232,7 +232,7 @@ fn too_large(begun: &[u8], limit: usize) -> Reply {
     }
 }
 
-/// Whether the content type is JSON, with or without parameters.
+/// Returns whether the content type is JSON, with or without parameters.
 fn is_json(request: &Request<Incoming>) -> bool {
     let Some(Ok(kind)) = request.headers().get(CONTENT_TYPE).map(|kind| kind.to_str()) else { return false };
     let essence = kind.split_once(';').map_or(kind, |(essence, _)| essence);

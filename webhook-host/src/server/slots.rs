@@ -1,4 +1,4 @@
-//! How many connections there may be, in all and from one address.
+//! Limits the number of connections, in total and per address.
 
 use crate::limits::Limits;
 use prometheus_client::metrics::gauge::Gauge;
@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The connections open now.
+/// The slots for connections.
 #[derive(Debug)]
 pub(super) struct Slots {
-    taken: Mutex<Taken>,
-    all: usize,
-    each: usize,
+    taken: Mutex<TakenSlots>,
+    total_limit: usize,
+    address_limit: usize,
     gauge: Gauge,
 }
 
-/// The place of one connection, given back on drop.
+/// The slot of one connection. Dropping it frees the slot.
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
@@ -23,8 +23,8 @@ pub(super) struct Slot {
 }
 
 #[derive(Debug, Default)]
-struct Taken {
-    all: usize,
+struct TakenSlots {
+    total: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -32,42 +32,46 @@ struct Taken {
 
 impl Slots {
     pub(super) fn new(limits: &Limits, gauge: Gauge) -> Arc<Self> {
-        let (all, each) = (limits.connections, limits.connections_per_address);
-        Arc::new(Self { taken: Mutex::default(), all, each, gauge })
+        Arc::new(Self {
+            taken: Mutex::default(),
+            total_limit: limits.connections,
+            address_limit: limits.connections_per_address,
+            gauge,
+        })
     }
 
-    /// A place for a connection from this address, if one is left.
+    /// Takes a slot for a connection from this address, or returns `None` if a limit is reached.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
-        // An IPv4 client is the same client on a socket of either family.
+        // On an IPv6 socket an IPv4 client has a mapped address.
         let address = address.to_canonical();
-        if !self.change(|taken| taken.add(address, self.all, self.each)) {
+        if !self.change(|taken| taken.add(address, self.total_limit, self.address_limit)) {
             return None;
         }
         self.gauge.inc();
         Some(Slot { slots: Arc::clone(self), address })
     }
 
-    /// Nothing panics while the counts are changed, so a poisoned lock does no harm.
-    fn change<T>(&self, change: impl FnOnce(&mut Taken) -> T) -> T {
+    /// No code panics while it changes the counts, so a poisoned lock is still valid.
+    fn change<T>(&self, change: impl FnOnce(&mut TakenSlots) -> T) -> T {
         change(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-// === impl Taken ===
+// === impl TakenSlots ===
 
-impl Taken {
-    fn add(&mut self, address: IpAddr, all: usize, each: usize) -> bool {
-        let from_there = self.by_address.get(&address).copied().unwrap_or_default();
-        if self.all >= all || from_there >= each {
+impl TakenSlots {
+    fn add(&mut self, address: IpAddr, total_limit: usize, address_limit: usize) -> bool {
+        let of_address = self.by_address.get(&address).copied().unwrap_or_default();
+        if self.total >= total_limit || of_address >= address_limit {
             return false;
         }
-        self.all += 1;
-        self.by_address.insert(address, from_there + 1);
+        self.total += 1;
+        self.by_address.insert(address, of_address + 1);
         true
     }
 
     fn remove(&mut self, address: IpAddr) {
-        self.all = self.all.saturating_sub(1);
+        self.total = self.total.saturating_sub(1);
         match self.by_address.get_mut(&address) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(self.by_address.remove(&address)),
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_can_not_take_all() {
+    fn limits_the_slots_of_one_address() {
         let slots = slots(3, 2);
         let _held = (slots.take(A), slots.take(A));
         assert!(slots.take(A).is_none());
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_dropped_is_free_again_and_leaves_no_entry() {
+    fn a_dropped_slot_is_free_and_leaves_no_entry() {
         let slots = slots(1, 1);
         drop(slots.take(A));
         assert!(slots.take(B).is_some());
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_the_address() {
+    fn counts_a_mapped_ipv4_address_as_ipv4() {
         let slots = slots(2, 1);
         let _held = slots.take(A);
         assert!(slots.take(IpAddr::V6(Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped())).is_none());

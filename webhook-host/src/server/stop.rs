@@ -1,90 +1,90 @@
-//! The order to stop, from whoever catches signals to every task of the server.
+//! The shutdown signal, from the signal handler to every task of the server.
 
 use tokio::sync::watch;
 
-/// How far the server is to go down.
+/// The phase of a server's shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    /// Serve.
+enum ShutdownPhase {
+    /// Serve requests.
     Run,
-    /// Go on serving for a while, and say in every answer that the connection ends.
+    /// Keep serving, and close each connection with its next response.
     Drain,
-    /// Close what is idle, finish what is under way.
+    /// Close idle connections, and finish requests in progress.
     Finish,
-    /// Drop everything.
-    AtOnce,
+    /// Drop all connections.
+    Immediate,
 }
 
-/// Orders a server to stop. Dropping it without an order leaves the server running.
+/// Stops a server. Dropping it leaves the server running.
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<Stage>);
+pub struct Stopper(watch::Sender<ShutdownPhase>);
 
-/// What a server listens to; clones see the same orders.
+/// The receiving side of the shutdown signal. Clones receive the same signal.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    orders: watch::Receiver<Stage>,
-    sender: watch::Sender<Stage>,
+    phase: watch::Receiver<ShutdownPhase>,
+    sender: watch::Sender<ShutdownPhase>,
 }
 
-/// A new pair.
+/// Returns both sides of a shutdown signal.
 pub fn stop() -> (Stopper, Stop) {
-    let (sender, orders) = watch::channel(Stage::Run);
-    (Stopper(sender.clone()), Stop { orders, sender })
+    let (sender, phase) = watch::channel(ShutdownPhase::Run);
+    (Stopper(sender.clone()), Stop { phase, sender })
 }
 
 // === impl Stopper ===
 
 impl Stopper {
-    /// Stop in order: unready, drain, finish. For the first SIGTERM.
+    /// Starts a graceful shutdown.
     pub fn in_order(&self) {
-        raise(&self.0, Stage::Drain);
+        advance(&self.0, ShutdownPhase::Drain);
     }
 
-    /// Stop without waiting for anything. For the second.
+    /// Starts an immediate shutdown, which drops all connections.
     pub fn at_once(&self) {
-        raise(&self.0, Stage::AtOnce);
+        advance(&self.0, ShutdownPhase::Immediate);
     }
 }
 
 // === impl Stop ===
 
 impl Stop {
-    /// Whether connections are to end after their next answer.
+    /// Returns whether each connection must close with its next response.
     pub fn is_draining(&self) -> bool {
-        *self.orders.borrow() >= Stage::Drain
+        *self.phase.borrow() >= ShutdownPhase::Drain
     }
 
-    /// Returns once the server is to stop, in whatever way.
-    pub async fn ordered(&mut self) {
-        self.reached(Stage::Drain).await;
+    /// Returns once a shutdown, graceful or immediate, has started.
+    pub async fn requested(&mut self) {
+        self.reached(ShutdownPhase::Drain).await;
     }
 
-    /// Returns once idle connections are to close.
+    /// Returns once idle connections must close.
     pub(super) async fn finishing(&mut self) {
-        self.reached(Stage::Finish).await;
+        self.reached(ShutdownPhase::Finish).await;
     }
 
-    /// Returns once everything is to be dropped.
-    pub(super) async fn at_once(&mut self) {
-        self.reached(Stage::AtOnce).await;
+    /// Returns once all connections must be dropped.
+    pub(super) async fn immediate(&mut self) {
+        self.reached(ShutdownPhase::Immediate).await;
     }
 
-    /// Tells the connections to close if they are idle.
+    /// Makes idle connections close.
     pub(super) fn finish(&self) {
-        raise(&self.sender, Stage::Finish);
+        advance(&self.sender, ShutdownPhase::Finish);
     }
 
-    async fn reached(&mut self, stage: Stage) {
-        // It fails only without a sender, and this holds one.
-        let _ = self.orders.wait_for(|&order| order >= stage).await;
+    async fn reached(&mut self, phase: ShutdownPhase) {
+        // This fails only after the last sender is dropped, and `self` owns one.
+        let _ = self.phase.wait_for(|&current| current >= phase).await;
     }
 }
 
-/// Orders only ever grow.
-fn raise(sender: &watch::Sender<Stage>, stage: Stage) {
-    sender.send_if_modified(|order| {
-        let grows = stage > *order;
-        *order = stage.max(*order);
-        grows
+/// Advances to a later phase, and never goes back.
+fn advance(sender: &watch::Sender<ShutdownPhase>, phase: ShutdownPhase) {
+    sender.send_if_modified(|current| {
+        let is_later = phase > *current;
+        *current = phase.max(*current);
+        is_later
     });
 }

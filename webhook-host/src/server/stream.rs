@@ -1,7 +1,7 @@
-//! A connection's stream with a clock on it: how long a request's head may take from its first byte, and how long
-//! a client may take nothing of an answer.
+//! A connection's stream with two time limits: on a request's head from its first byte, and on a client that does not read
+//! its response.
 //!
-//! hyper's own timeout for the head also runs while a connection is idle, and that must be long.
+//! The head timeout of hyper can't be used for the first limit: it also runs while a connection is idle, which may be long.
 
 use crate::limits::Limits;
 use std::io;
@@ -13,29 +13,29 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// What a connection is about; shared by its stream and its service.
+/// The current activity of a connection, shared by its stream and its service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<AtomicU8>);
 
-/// Nothing has come yet at all.
+/// No byte has arrived yet.
 const FRESH: u8 = 0;
-/// Nothing has come since the last answer.
+/// No byte has arrived since the last response.
 const IDLE: u8 = 1;
-/// A head has begun.
+/// A part of a head has arrived.
 const HEAD: u8 = 2;
-/// A request is being served.
+/// A request is being handled.
 const REQUEST: u8 = 3;
 
-/// The stream of a connection.
-pub(super) struct Timed<S> {
+/// A stream with time limits.
+pub(super) struct TimedStream<S> {
     inner: S,
     activity: Activity,
-    head: Timer,
-    answer: Timer,
+    head: LazyTimer,
+    response: LazyTimer,
 }
 
-/// A time limit that costs nothing until something has to be waited for.
-struct Timer {
+/// A time limit whose timer is created only when an operation has to wait.
+struct LazyTimer {
     limit: Duration,
     running: Option<Pin<Box<Sleep>>>,
 }
@@ -43,29 +43,28 @@ struct Timer {
 // === impl Activity ===
 
 impl Activity {
-    /// Whether nothing has come yet at all.
+    /// Returns whether no byte has arrived yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.0.load(Ordering::Acquire) == FRESH
     }
 
-    /// Whether nothing has come since the last answer, or at all.
+    /// Returns whether no byte has arrived since the last response, or at all.
     pub(super) fn is_idle(&self) -> bool {
         self.0.load(Ordering::Acquire) <= IDLE
     }
 
-    /// A request has its head.
-    pub(super) fn request(&self) {
+    /// Records that a request's head is complete.
+    pub(super) fn request_received(&self) {
         self.0.store(REQUEST, Ordering::Release);
     }
 
-    /// A request has its answer.
-    pub(super) fn answered(&self) {
+    /// Records that a request has its response.
+    pub(super) fn response_sent(&self) {
         self.0.store(IDLE, Ordering::Release);
     }
 
-    /// Bytes have come.
-    fn bytes(&self) {
-        // Only the connection's own task changes the activity, so two steps are safe.
+    fn bytes_received(&self) {
+        // Only the connection's own task changes the activity, so a separate load and store are safe.
         if self.is_idle() {
             self.0.store(HEAD, Ordering::Release);
         }
@@ -76,9 +75,9 @@ impl Activity {
     }
 }
 
-// === impl Timer ===
+// === impl LazyTimer ===
 
-impl Timer {
+impl LazyTimer {
     fn new(limit: Duration) -> Self {
         Self { limit, running: None }
     }
@@ -87,14 +86,14 @@ impl Timer {
         self.running = None;
     }
 
-    /// Starts the time if it does not run yet; an error once it is up.
+    /// Starts the timer if it is not running. Returns an error once the time is up.
     fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let limit = self.limit;
         let running = self.running.get_or_insert_with(|| Box::pin(sleep(limit)));
         running.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// What an operation came to, with the time running only while it waits.
+    /// Returns the result of an operation. The timer runs only while the operation is pending.
     fn guard<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_pending() {
             return self.poll(cx);
@@ -104,15 +103,16 @@ impl Timer {
     }
 }
 
-// === impl Timed ===
+// === impl TimedStream ===
 
-impl<S> Timed<S> {
+impl<S> TimedStream<S> {
     pub(super) fn new(inner: S, activity: Activity, limits: &Limits) -> Self {
-        Self { inner, activity, head: Timer::new(limits.head_time), answer: Timer::new(limits.answer_time) }
+        let (head, response) = (LazyTimer::new(limits.head_time), LazyTimer::new(limits.answer_time));
+        Self { inner, activity, head, response }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,7 +121,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.activity.bytes();
+            self.activity.bytes_received();
         }
         if !self.activity.is_head() {
             self.head.stop();
@@ -132,10 +132,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.answer.guard(cx, result)
+        self.response.guard(cx, result)
     }
 
     fn poll_write_vectored(
@@ -144,7 +144,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
-        self.answer.guard(cx, result)
+        self.response.guard(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,11 +153,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_flush(cx);
-        self.answer.guard(cx, result)
+        self.response.guard(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.answer.guard(cx, result)
+        self.response.guard(cx, result)
     }
 }

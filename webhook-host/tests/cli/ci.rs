@@ -1,4 +1,4 @@
-//! What `deploy/ci` says: its commands, run as a pre-commit hook and as a step of a workflow would run them.
+//! The commands of `deploy/ci`, run as a pre-commit hook and a workflow step run them.
 
 use crate::files::{directory, volume};
 use crate::run::ordinance;
@@ -11,7 +11,7 @@ fn parsed(name: &str) -> Value {
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A shell in a directory, with the binary on its path.
+/// Runs a script in a directory, with the binary in its PATH.
 fn shell(directory: &Path, script: &str, variables: &[(&str, &str)]) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_ordinance")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
@@ -21,7 +21,7 @@ fn shell(directory: &Path, script: &str, variables: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn the_action_fails_on_a_denial_tells_it_and_leaves_a_file_for_code_scanning() {
+fn the_action_fails_on_a_denial_prints_it_and_writes_sarif() {
     let action = parsed("action.yaml");
     let step = &action["runs"]["steps"][0];
     for (name, input) in [("PATHS", "paths"), ("ARGUMENTS", "arguments"), ("SARIF", "sarif")] {
@@ -42,7 +42,7 @@ fn the_action_fails_on_a_denial_tells_it_and_leaves_a_file_for_code_scanning() {
 }
 
 #[test]
-fn the_hook_is_given_files_and_judges_them_as_one_cluster() {
+fn the_hook_checks_its_files_as_one_cluster() {
     let hook = &parsed("pre-commit-config.yaml")["repos"][0]["hooks"][0];
     assert_eq!((&hook["language"], &hook["require_serial"]), (&"system".into(), &true.into()));
     let words: Vec<&str> = hook["entry"].as_str().unwrap().split(' ').skip(1).collect();

@@ -1,4 +1,4 @@
-//! `ordinance serve` with a cluster: what it waits for, says and refuses.
+//! `ordinance serve` with a cluster: readiness, logs and invalid configurations.
 
 use crate::files::{creation, directory, volume};
 use crate::host::{Host, argument};
@@ -8,32 +8,32 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long the server may take to do what is waited for, and how often one looks.
+/// How long a test waits for the server, and how often it checks.
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(10);
+const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A directory with a kubeconfig that leads to it, and the path of that.
+/// Creates a directory with a kubeconfig of the API server, and returns it with the kubeconfig's path.
 fn kubeconfig(api: &ApiServer) -> (TempDir, String) {
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
     let path = argument(&files.path().join("kubeconfig")).to_owned();
     (files, path)
 }
 
-/// Returns what `/readyz` says, once it has this status.
+/// Waits until `/readyz` has this status, and returns its body.
 fn until_readyz(host: &Host, status: u16) -> String {
     let end = Instant::now() + PATIENCE;
     loop {
-        let told = host.admin("/readyz");
-        if told.status == status {
-            return told.body;
+        let reply = host.admin("/readyz");
+        if reply.status == status {
+            return reply.body;
         }
-        assert!(Instant::now() < end, "waited in vain for {status}: {told:?}");
-        std::thread::sleep(LOOK);
+        assert!(Instant::now() < end, "no status {status}: {reply:?}");
+        std::thread::sleep(INTERVAL);
     }
 }
 
 #[test]
-fn a_server_is_ready_only_after_every_list() {
+fn a_server_is_ready_only_after_all_lists() {
     let api = ApiServer::start().unwrap();
     api.put("persistentvolumes", volume("pv", "/srv/www"));
     let gate = api.hold("statefulsets", Verb::List);
@@ -46,14 +46,14 @@ fn a_server_is_ready_only_after_every_list() {
 }
 
 #[test]
-fn a_server_whose_watches_are_silent_is_unready_until_they_are_heard_of_again() {
+fn a_server_is_unready_while_its_watches_are_silent() {
     let api = ApiServer::start().unwrap();
     let (files, kubeconfig) = kubeconfig(&api);
     let config = files.path().join("config.yaml");
     std::fs::write(&config, "limits: {indexStaleness: 1s}").unwrap();
     let host = Host::start(&["--kubeconfig", &kubeconfig, "--config", argument(&config)]);
     let waiting = until_readyz(&host, 503);
-    assert!(waiting.starts_with("waiting: ") && waiting.contains("were last heard of"), "{waiting}");
+    assert!(waiting.starts_with("waiting: ") && waiting.contains("has been silent for"), "{waiting}");
     for resource in ["persistentvolumes", "statefulsets", "persistentvolumeclaims"] {
         api.await_watch(resource);
         api.bookmark(resource);
@@ -62,7 +62,7 @@ fn a_server_whose_watches_are_silent_is_unready_until_they_are_heard_of_again() 
 }
 
 #[test]
-fn what_the_policy_can_not_read_in_a_cluster_is_logged_without_its_content() {
+fn logs_an_unreadable_object_without_its_content() {
     let api = ApiServer::start().unwrap();
     let mut unreadable = volume("pv-bad", "/srv");
     unreadable["spec"]["nfs"] = json!("a secret");
@@ -79,7 +79,7 @@ fn what_the_policy_can_not_read_in_a_cluster_is_logged_without_its_content() {
 }
 
 #[test]
-fn what_exists_is_watched_or_given_but_not_both() {
+fn refuses_a_cluster_together_with_state() {
     let api = ApiServer::start().unwrap();
     let (files, kubeconfig) = kubeconfig(&api);
     std::fs::write(files.path().join("config.yaml"), "state: [pv.json]").unwrap();
@@ -89,19 +89,20 @@ fn what_exists_is_watched_or_given_but_not_both() {
         let ended = run_in(files.path(), &all);
         (ended.code, ended.stderr.lines().next().unwrap_or_default().to_owned())
     };
-    let told = "error: --kubeconfig and --state both say what exists: give one";
-    assert_eq!(refused(&["--state", "pv.json"]), (64, told.to_owned()));
-    let told = "error: config.yaml: state: what exists is watched in the cluster; leave it out, or give --no-cluster";
-    assert_eq!(refused(&["--config", "config.yaml"]), (2, told.to_owned()));
+    let message = "error: --kubeconfig and --state are two sources of existing objects: give one";
+    assert_eq!(refused(&["--state", "pv.json"]), (64, message.to_owned()));
+    let message = "error: config.yaml: state: existing objects come from the watched cluster; remove this, or give \
+                   --no-cluster";
+    assert_eq!(refused(&["--config", "config.yaml"]), (2, message.to_owned()));
     assert_eq!(api.asked("persistentvolumes"), []);
 }
 
 #[test]
-fn an_admitted_object_counts_at_least_as_long_as_the_api_server_may_store_it() {
+fn refuses_a_pending_time_shorter_than_a_request_of_the_api_server() {
     let files = directory(&[("config.yaml", "limits: {pendingTime: 59s}")]);
     let path = files.path().join("config.yaml");
     let ended = run(&["serve", "--self-signed", "--config", argument(&path)]);
-    let told = "limits.pendingTime: the API server may store an object for 60 s after it was admitted, and it must \
-                count that long; give at least 60s\n";
-    assert_eq!((ended.code, ended.stderr.ends_with(told)), (2, true), "{}", ended.stderr);
+    let message = "limits.pendingTime: the API server may store an object up to 60 s after its admission, and the \
+                   object must count until then; give at least 60s\n";
+    assert_eq!((ended.code, ended.stderr.ends_with(message)), (2, true), "{}", ended.stderr);
 }

@@ -1,12 +1,12 @@
-//! Configuration that can't be: one line that names the place and the way out, exit code 2, and nothing bound.
+//! Invalid configurations: one line with the place and the way out, exit code 2, and no bound socket.
 
 use crate::files::{directory, pair, write};
 use crate::run::{Ended, end, ordinance, run_in};
 use std::net::TcpListener;
 use std::path::Path;
 
-/// The one line of stderr of a server that must not start. What it is told to listen on is taken: if it came so far as
-/// to bind, it would say that instead.
+/// Returns the line on stderr of a server that must not start. Its address is in use, so a server that tried to bind would
+/// report that instead.
 fn refused(directory: &Path, arguments: &[&str]) -> String {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -22,17 +22,17 @@ fn a_server_needs_a_certificate() {
     let empty = directory(&[]);
     assert_eq!(
         refused(empty.path(), &[]),
-        "certificate: there is none to serve; give --tls-cert FILE --tls-key FILE, or --self-signed to try things out"
+        "certificate: is not configured; give --tls-cert FILE --tls-key FILE, or --self-signed to try things out"
     );
     assert_eq!(
         refused(empty.path(), &["--cert", "self-managed"]),
-        "--cert: self-managed needs a cluster, and this server knows of none; give --tls-cert FILE --tls-key FILE, \
+        "--cert: self-managed needs a cluster, and none is configured; give --tls-cert FILE --tls-key FILE, \
          or --self-signed to try things out"
     );
 }
 
 #[test]
-fn key_files_must_be_readable_whole_and_belong_together() {
+fn certificate_files_must_be_readable_and_match() {
     let ((certificate, key), (_, other)) = (pair(), pair());
     let files =
         directory(&[("tls.crt", &certificate), ("tls.key", &key), ("other.key", &other), ("empty", "")]);
@@ -74,7 +74,7 @@ fn key_files_must_be_readable_whole_and_belong_together() {
 }
 
 #[test]
-fn a_self_signed_certificate_is_for_names_and_addresses() {
+fn refuses_tls_names_that_are_neither_dns_names_nor_addresses() {
     let empty = directory(&[]);
     for name in ["a b", "-", "*.", "https://a.example.com", "a.example.com:443"] {
         let line = refused(empty.path(), &["--self-signed", "--tls-name", name]);
@@ -99,13 +99,13 @@ fn client_authentication_needs_a_ca() {
 }
 
 #[test]
-fn a_fault_of_the_file_is_named_with_its_field_and_line() {
+fn a_fault_in_the_file_names_field_and_line() {
     for (text, begins) in [
         ("listen: nowhere", "o.yaml: listen: invalid socket address syntax"),
         ("lisen: x", "o.yaml: "),
         (
             "limits:\n  bodyBytes: 7MB\n",
-            "o.yaml: limits.bodyBytes: `7MB` is no size; write e.g. 512Ki, 64Mi or a number of bytes",
+            "o.yaml: limits.bodyBytes: `7MB` is not a size; write e.g. 512Ki, 64Mi or a number of bytes",
         ),
         (
             "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n",
@@ -118,12 +118,12 @@ fn a_fault_of_the_file_is_named_with_its_field_and_line() {
             "limits: {evaluations: 99999999999}\n",
             "o.yaml: limits.evaluations: 99999999999 is too large; give at most 1024",
         ),
-        ("limits: {deadline: 0s}\n", "o.yaml: limits.deadline: nothing can be done in no time; give e.g. 5s"),
+        ("limits: {deadline: 0s}\n", "o.yaml: limits.deadline: must be longer than zero; give e.g. 5s"),
         ("listen: [", "o.yaml: "),
-        ("policies: {Bad_Name: {}}", "policies.Bad_Name: is no name for a path"),
+        ("policies: {Bad_Name: {}}", "policies.Bad_Name: can't be part of a URL path"),
         (
             "policies: {a: {settings: {}, settingsFile: x}}",
-            "o.yaml: policies.a.settings: settingsFile is set too; give one of the two",
+            "o.yaml: policies.a.settings: settingsFile is set too; set only one of them",
         ),
         (
             "policies: {a: {settingsFile: none.yaml}}",
@@ -153,7 +153,7 @@ fn settings_are_checked_against_the_policy() {
     ]);
     let line = refused(files.path(), &["--self-signed", "--settings", "s.yaml"]);
     assert!(line.starts_with("s.yaml: isolation.growth: "), "{line}");
-    assert!(line.ends_with("; `ordinance schema settings` prints what may stand there"), "{line}");
+    assert!(line.ends_with("; `ordinance schema settings` prints the valid settings"), "{line}");
     let line = refused(files.path(), &["--self-signed", "--settings", "broken.yaml"]);
     assert!(line.starts_with("--settings: broken.yaml: "), "{line}");
     let line = refused(files.path(), &["--self-signed", "--policy", "p.wasm"]);
@@ -170,32 +170,32 @@ fn state_must_be_readable() {
 }
 
 #[test]
-fn flags_and_a_file_do_not_both_name_policies() {
+fn refuses_policies_in_both_flags_and_file() {
     let files = directory(&[("o.yaml", "policies: {a: {}}"), ("s.yaml", "{}")]);
     assert_eq!(
         refused(files.path(), &["--self-signed", "--config", "o.yaml", "--settings", "s.yaml"]),
-        "--settings: the file names its policies itself; set policies.<name>.settingsFile there, or leave policies out"
+        "--settings: the file names policies too; set policies.<name>.settingsFile there, or remove policies from the file"
     );
 }
 
 #[test]
-fn the_ready_file_needs_a_directory() {
+fn refuses_a_ready_file_in_a_missing_directory() {
     let empty = directory(&[]);
     assert_eq!(
         refused(empty.path(), &["--self-signed", "--ready-file", "none/ready.json"]),
-        "--ready-file: none/ready.json: is no place for a file; give a path in a directory that exists"
+        "--ready-file: none/ready.json: can't be written; give a file path in an existing directory"
     );
 }
 
 #[test]
-fn an_address_that_is_taken_is_named_with_its_flag() {
+fn names_the_flag_of_an_address_in_use() {
     let empty = directory(&[]);
     let line = refused(empty.path(), &["--self-signed", "-q"]);
     assert!(line.starts_with("--listen: can't listen on 127.0.0.1:"), "{line}");
     assert!(line.ends_with("give another address, or port 0"), "{line}");
 }
 
-/// What is printed for a field, with its source.
+/// Returns the printed value of a field, and its source.
 fn field<'a>(printed: &'a str, name: &str) -> (&'a str, &'a str) {
     let line = printed.lines().find(|line| line.trim_start().starts_with(&format!("{name}:"))).unwrap();
     let (value, source) = line.split_once(" # ").unwrap();
@@ -203,7 +203,7 @@ fn field<'a>(printed: &'a str, name: &str) -> (&'a str, &'a str) {
 }
 
 #[test]
-fn a_flag_counts_before_its_variable_before_the_file_before_the_default() {
+fn a_flag_overrides_its_variable_the_file_and_the_default() {
     let file = "listen: 127.0.0.1:1\nadminListen: 127.0.0.1:2\nreadyFile: ready\nlog: {format: json}\n";
     let files = directory(&[("o.yaml", file)]);
     let ended = end(ordinance(&[
@@ -232,7 +232,7 @@ fn a_flag_counts_before_its_variable_before_the_file_before_the_default() {
 }
 
 #[test]
-fn what_is_printed_can_be_given_back() {
+fn the_printed_configuration_is_valid_and_equal() {
     let files = directory(&[("s.yaml", "mode: Warn\n")]);
     let first = run_in(files.path(), &["serve", "--self-signed", "--settings", "s.yaml", "--print-config"]);
     write(files.path(), "o.yaml", &first.stdout);
@@ -246,7 +246,7 @@ fn what_is_printed_can_be_given_back() {
 }
 
 #[test]
-fn paths_of_the_file_are_relative_to_it() {
+fn paths_in_the_file_are_relative_to_its_directory() {
     let files = directory(&[]);
     std::fs::create_dir(files.path().join("etc")).unwrap();
     write(files.path(), "etc/o.yaml", "policies: {a: {settingsFile: s.yaml}}");
@@ -256,7 +256,7 @@ fn paths_of_the_file_are_relative_to_it() {
 }
 
 #[test]
-fn nothing_after_a_colon_is_the_default() {
+fn an_empty_value_is_the_default() {
     let files = directory(&[("o.yaml", "policies:\n  storage:\nlimits:\nlog:\ncertificate:\n")]);
     let ended = run_in(files.path(), &["serve", "--self-signed", "--config", "o.yaml", "--print-config"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");

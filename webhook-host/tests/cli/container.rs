@@ -1,5 +1,5 @@
-//! The container that `deploy/ordinance.yaml` makes: this binary takes its arguments and its configuration, listens where
-//! the manifest says, and is given the time that it takes to stop.
+//! The container of `deploy/ordinance.yaml`: the binary accepts its arguments and configuration, listens on the ports of
+//! the manifest, and has enough time to stop.
 
 use crate::files::{pair, write};
 use crate::run::{Ended, run};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const MANIFEST: &str = include_str!("../../../deploy/ordinance.yaml");
 
-/// The only object of a kind.
+/// Returns the manifest's only object of a kind.
 fn only(kind: &str) -> Value {
     let objects: Vec<Value> = serde_saphyr::from_multiple(MANIFEST).expect("it is YAML");
     let mut found = objects.into_iter().filter(|object| object["kind"] == kind);
@@ -21,7 +21,7 @@ fn pod() -> Value {
     only("Deployment")["spec"]["template"]["spec"].clone()
 }
 
-/// A folder that stands for the root of the container, with all that it mounts.
+/// A directory in place of the container's root, with all its mounts.
 struct Container {
     root: TempDir,
     mounts: Vec<String>,
@@ -39,7 +39,7 @@ impl Container {
         container
     }
 
-    /// Puts a pair and the configuration where they are mounted.
+    /// Writes a certificate, its key and the configuration to the mounts.
     fn fill(&self) {
         for mount in &self.mounts {
             std::fs::create_dir_all(self.below(mount)).expect("a folder");
@@ -55,7 +55,7 @@ impl Container {
         }
     }
 
-    /// A text with what is mounted below the root.
+    /// Returns a text with its mount paths moved below the root.
     fn below(&self, text: &str) -> String {
         let root = self.root.path().display();
         self.mounts
@@ -63,7 +63,7 @@ impl Container {
             .fold(text.to_owned(), |text, mount| text.replace(mount.as_str(), &format!("{root}{mount}")))
     }
 
-    /// What counts of the configuration, if the container is started in a cluster.
+    /// Returns the effective configuration of the container in a cluster.
     fn printed(&self) -> Value {
         let container = &pod()["containers"][0];
         let arguments = container["args"].as_array().expect("it has arguments").iter();
@@ -79,7 +79,7 @@ impl Container {
     }
 }
 
-/// Of a cluster that nobody asks.
+/// Returns the kubeconfig of a cluster that the test never contacts.
 fn kubeconfig() -> String {
     json!({
         "apiVersion": "v1",
@@ -93,7 +93,7 @@ fn kubeconfig() -> String {
 }
 
 #[test]
-fn the_container_listens_on_the_ports_that_it_names() {
+fn the_container_listens_on_its_declared_ports() {
     let printed = Container::new().printed();
     for (field, name) in [("listen", "https"), ("adminListen", "admin")] {
         let ports = pod()["containers"][0]["ports"].as_array().expect("it has ports").clone();
@@ -104,7 +104,7 @@ fn the_container_listens_on_the_ports_that_it_names() {
 }
 
 #[test]
-fn the_container_has_the_time_that_stopping_takes() {
+fn the_grace_period_covers_the_shutdown() {
     let (printed, grace) = (Container::new().printed(), &pod()["terminationGracePeriodSeconds"]);
     let limit = |name: &str| {
         let text = printed["limits"][name].as_str().expect("a limit");
@@ -115,7 +115,7 @@ fn the_container_has_the_time_that_stopping_takes() {
 }
 
 #[test]
-fn the_container_runs_the_policy_that_the_webhooks_name() {
+fn the_container_serves_the_policies_of_the_webhook_paths() {
     let printed = Container::new().printed();
     let policies: Vec<&String> = printed["policies"].as_object().expect("policies").keys().collect();
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {

@@ -1,11 +1,11 @@
-//! Files that the tests give to the binary.
+//! Files and objects for the tests.
 
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A directory with these files.
+/// Creates a temporary directory with these files.
 pub fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -18,7 +18,7 @@ pub fn write(directory: &Path, name: &str, text: &str) {
     std::fs::write(directory.join(name), text).unwrap();
 }
 
-/// A self-signed certificate for `localhost` and its key, PEM.
+/// Returns a self-signed certificate for `localhost` and its key, PEM.
 pub fn pair() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
@@ -26,7 +26,7 @@ pub fn pair() -> (String, String) {
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
-/// A volume on an export.
+/// Returns a PersistentVolume on an NFS export.
 pub fn volume(name: &str, path: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -40,7 +40,7 @@ pub fn volume(name: &str, path: &str) -> Value {
     })
 }
 
-/// What the API server would ask about an object that is created.
+/// Returns the AdmissionReview of a PersistentVolume's creation.
 pub fn creation(object: &Value) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",

@@ -1,4 +1,4 @@
-//! A server that runs until it is dropped. Its log says what it does, so nobody has to wait for a time.
+//! A server that runs until it is dropped. Tests wait for lines of its log instead of sleeping.
 
 use crate::run::ordinance;
 use serde::Deserialize;
@@ -8,19 +8,19 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// What the server writes once it is ready.
+/// The content of the ready file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ready {
+pub struct ReadyFile {
     pub https: String,
     pub admin: String,
     pub ca_bundle: String,
     pub pid: u32,
 }
 
-/// A response.
+/// An HTTP response.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct HttpReply {
     pub status: u16,
     pub closes: bool,
     pub body: String,
@@ -29,17 +29,17 @@ pub struct Told {
 pub struct Host {
     process: Child,
     log: Lines<BufReader<ChildStderr>>,
-    pub ready: Ready,
+    pub ready: ReadyFile,
     _directory: TempDir,
 }
 
 impl Host {
-    /// On free ports of the loopback, with a self-signed certificate.
+    /// Starts a server on free loopback ports, with a self-signed certificate.
     pub fn start(arguments: &[&str]) -> Self {
         Self::spawn(ordinance(&["serve", "--self-signed"]).args(arguments), |_| ())
     }
 
-    /// The same for one that is not ready before something is done, which is after it has logged this text.
+    /// Starts such a server, waits until its log contains this text, calls `then`, and waits until the server is ready.
     pub fn start_after(arguments: &[&str], text: &str, then: impl FnOnce()) -> Self {
         Self::spawn(ordinance(&["serve", "--self-signed"]).args(arguments), |log| {
             through(log, text);
@@ -47,7 +47,7 @@ impl Host {
         })
     }
 
-    /// The same with a certificate that the arguments give.
+    /// Starts a server with the certificate of the arguments.
     pub fn with_certificate(arguments: &[&str]) -> Self {
         Self::spawn(ordinance(&["serve"]).args(arguments), |_| ())
     }
@@ -64,7 +64,7 @@ impl Host {
         Self { process, log, ready: serde_json::from_slice(&ready).unwrap(), _directory: directory }
     }
 
-    /// Reads the log up to a line that holds a text.
+    /// Reads the log up to a line that contains this text.
     pub fn log_until(&mut self, text: &str) -> Vec<String> {
         through(&mut self.log, text)
     }
@@ -74,20 +74,20 @@ impl Host {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// The exit code, and the rest of the log.
+    /// Waits for the exit, and returns the exit code and the rest of the log.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let mut rest: Vec<String> = Vec::new();
         rest.extend(self.log.by_ref().map(Result::unwrap));
         (self.process.wait().unwrap().code(), rest.join("\n"))
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Told {
+    pub fn post(&self, path: &str, body: &str) -> HttpReply {
         let request = self.client().post(format!("https://{}{path}", self.ready.https));
-        told(request.content_type("application/json").send(body).unwrap())
+        reply(request.content_type("application/json").send(body).unwrap())
     }
 
-    pub fn admin(&self, path: &str) -> Told {
-        told(
+    pub fn admin(&self, path: &str) -> HttpReply {
+        reply(
             ureq::agent()
                 .get(format!("http://{}{path}", self.ready.admin))
                 .config()
@@ -98,23 +98,23 @@ impl Host {
         )
     }
 
-    /// A client with a connection of its own, which trusts what the server says it can be trusted by.
+    /// Returns a client with a connection of its own, which trusts the CA of the ready file.
     fn client(&self) -> ureq::Agent {
         client(&self.ready.ca_bundle)
     }
 }
 
-/// A client that trusts this CA alone.
+/// Returns a client that trusts only this CA.
 pub fn client(ca: &str) -> ureq::Agent {
     let authority = Certificate::from_pem(ca.as_bytes()).unwrap();
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build();
     ureq::Agent::config_builder().tls_config(tls).http_status_as_error(false).build().into()
 }
 
-fn told(mut response: ureq::http::Response<ureq::Body>) -> Told {
+fn reply(mut response: ureq::http::Response<ureq::Body>) -> HttpReply {
     let mut body = String::new();
     response.body_mut().as_reader().read_to_string(&mut body).unwrap();
-    Told {
+    HttpReply {
         status: response.status().as_u16(),
         closes: response.headers().get("connection").is_some_and(|value| value == "close"),
         body,
@@ -141,7 +141,7 @@ impl Drop for Host {
     }
 }
 
-/// A path as an argument.
+/// Returns a path as an argument.
 pub fn argument(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The real binary, as people and scripts use it: what it prints, where, and how it exits.
+//! The real binary: its output on stdout and stderr, and its exit codes.
 
 mod certs;
 mod check;

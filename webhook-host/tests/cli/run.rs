@@ -1,10 +1,10 @@
-//! Runs the binary to its end, with nothing of this process's environment that it would listen to.
+//! Runs the binary to its end, without the environment variables that it would read.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// How it ended.
+/// The exit code and the output of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {
     pub code: i32,
@@ -12,7 +12,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// The binary, not started yet.
+/// Returns the command with these arguments.
 pub fn ordinance(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ordinance"));
     command.args(arguments).stdin(Stdio::null());
@@ -28,7 +28,7 @@ pub fn run(arguments: &[&str]) -> Ended {
     end(&mut ordinance(arguments))
 }
 
-/// Runs it in a directory, so that messages name files as they were given.
+/// Runs the binary in a directory, so that messages contain relative paths.
 pub fn run_in(directory: &Path, arguments: &[&str]) -> Ended {
     end(ordinance(arguments).current_dir(directory))
 }
@@ -37,12 +37,12 @@ pub fn end(command: &mut Command) -> Ended {
     ended(command.output().unwrap())
 }
 
-/// Runs it with something to read.
+/// Runs the binary with this text on stdin.
 pub fn run_with_input(arguments: &[&str], input: &str) -> Ended {
     end_with_input(&mut ordinance(arguments), input.as_bytes())
 }
 
-/// The same in a directory.
+/// Runs the binary in a directory, with these bytes on stdin.
 pub fn run_in_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Ended {
     end_with_input(ordinance(arguments).current_dir(directory), input)
 }

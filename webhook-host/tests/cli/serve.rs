@@ -1,4 +1,4 @@
-//! `ordinance serve`: ready, asked, replaced and stopped.
+//! `ordinance serve`: start, requests, certificate reload and shutdown.
 
 use crate::files::{creation, directory, pair, volume, write};
 use crate::host::{Host, argument, client};
@@ -9,7 +9,7 @@ fn allowed(body: &str) -> bool {
 }
 
 #[test]
-fn the_second_volume_on_a_directory_is_refused() {
+fn refuses_a_second_volume_on_the_same_directory() {
     let host = Host::start(&[]);
     assert_eq!(host.admin("/readyz").status, 200);
     let ask = |name, path: &str| {
@@ -21,7 +21,7 @@ fn the_second_volume_on_a_directory_is_refused() {
 }
 
 #[test]
-fn state_is_known_from_the_start() {
+fn knows_the_objects_of_state_from_the_start() {
     let files = directory(&[("pv.json", &volume("pv", "/srv/www").to_string())]);
     let host = Host::start(&["--state", argument(files.path())]);
     let review = creation(&volume("pv2", "/srv/www")).to_string();
@@ -29,7 +29,7 @@ fn state_is_known_from_the_start() {
 }
 
 #[test]
-fn each_policy_has_its_path_its_settings_and_its_memory() {
+fn each_policy_has_its_own_path_settings_and_index() {
     let config = "policies:\n  strict: {}\n  lenient:\n    settings: {mode: Warn}\n";
     let files = directory(&[("o.yaml", config)]);
     let host = Host::start(&["--config", argument(&files.path().join("o.yaml"))]);
@@ -44,7 +44,7 @@ fn each_policy_has_its_path_its_settings_and_its_memory() {
 }
 
 #[test]
-fn the_size_of_each_memory_is_measured() {
+fn metrics_show_the_size_of_each_index() {
     let files = directory(&[("pv.json", &volume("pv", "/a").to_string())]);
     let host = Host::start(&["--state", argument(files.path())]);
     let shows = |objects: usize| {
@@ -59,7 +59,7 @@ fn the_size_of_each_memory_is_measured() {
 }
 
 #[test]
-fn the_ready_file_says_where_the_server_is() {
+fn the_ready_file_contains_addresses_ca_and_pid() {
     let host = Host::start(&[]);
     assert!(host.ready.https.starts_with("127.0.0.1:") && host.ready.admin.starts_with("127.0.0.1:"));
     assert!(host.ready.ca_bundle.starts_with("-----BEGIN CERTIFICATE-----\n"));
@@ -67,7 +67,7 @@ fn the_ready_file_says_where_the_server_is() {
 }
 
 #[test]
-fn a_new_certificate_is_served_without_a_restart() {
+fn serves_a_new_certificate_without_a_restart() {
     let ((first, first_key), (second, second_key)) = (pair(), pair());
     let files = directory(&[("tls.crt", &first), ("tls.key", &first_key)]);
     let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
@@ -91,7 +91,7 @@ fn a_new_certificate_is_served_without_a_restart() {
 }
 
 #[test]
-fn sigterm_stops_in_order_and_a_second_one_at_once() {
+fn a_signal_stops_gracefully_and_a_second_one_at_once() {
     for signal in ["TERM", "INT"] {
         let mut host = Host::start(&["--drain-delay", "1h"]);
         let review = creation(&volume("pv", "/a")).to_string();
@@ -110,7 +110,7 @@ fn sigterm_stops_in_order_and_a_second_one_at_once() {
 }
 
 #[test]
-fn without_a_drain_delay_sigterm_ends_the_server_by_itself() {
+fn sigterm_ends_the_server_at_once_without_a_drain_delay() {
     let host = Host::start(&["--drain-delay", "0s"]);
     host.signal("TERM");
     let (code, log) = host.ended();
@@ -119,7 +119,7 @@ fn without_a_drain_delay_sigterm_ends_the_server_by_itself() {
 }
 
 #[test]
-fn logs_are_json_if_asked_for() {
+fn logs_json_on_request() {
     let mut host = Host::start(&["--log-format", "json", "--drain-delay", "0s"]);
     host.signal("TERM");
     for line in host.log_until("stopped") {

@@ -1,4 +1,4 @@
-//! What is said on a terminal, a pseudo terminal here: how far a long run is, and nothing of it once it has ended.
+//! The output on a pseudo terminal: a long run shows its progress, and clears it at the end.
 
 use crate::files::volume;
 use crate::run::ordinance;
@@ -10,30 +10,30 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Goes to the beginning of the line and clears it.
+/// The escape sequence that clears the line.
 const CLEAR: &str = "\r\u{1b}[K";
 
-/// After that a test has failed.
+/// How long a test waits for output.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A run with stdout on a terminal, which waits for what it reads.
-struct Run {
+/// A run with stdout on a terminal and an open stdin.
+struct TerminalRun {
     process: Child,
     stdin: ChildStdin,
     screen: Receiver<String>,
     seen: String,
 }
 
-/// Where stderr goes.
+/// The destination of stderr.
 #[derive(Clone, Copy)]
 enum Stderr {
     Terminal,
     Pipe,
 }
 
-// === impl Run ===
+// === impl TerminalRun ===
 
-impl Run {
+impl TerminalRun {
     fn start(arguments: &[&str], term: &str, stderr: Stderr) -> Self {
         let Pty { controller, user } = openpty(None, None).unwrap();
         let stderr = match stderr {
@@ -47,14 +47,14 @@ impl Run {
         Self { process, stdin, screen: shown(controller.into()), seen: String::new() }
     }
 
-    /// Waits until something is seen.
+    /// Waits until the terminal shows this text.
     fn see(&mut self, wanted: &str) {
         while !self.seen.contains(wanted) {
             self.seen += &self.screen.recv_timeout(PATIENCE).unwrap();
         }
     }
 
-    /// Gives it something to read and nothing more: what was seen in the end, what stderr said elsewhere, and the exit code.
+    /// Writes the input, closes stdin, and returns what the terminal showed, the piped stderr, and the exit code.
     fn end(mut self, input: &str) -> (String, String, Option<i32>) {
         self.stdin.write_all(input.as_bytes()).unwrap();
         drop(self.stdin);
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// What a terminal shows, as it comes. Its end is an error when the last process has left it.
+/// Returns the output of a terminal as it arrives. Reading fails when the last process has closed the terminal.
 fn shown(mut controller: File) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -84,21 +84,21 @@ fn one_volume() -> String {
 }
 
 #[test]
-fn how_far_it_is_is_told_after_a_second_and_gone_before_the_report() {
-    let mut run = Run::start(&["check", "-"], "xterm", Stderr::Terminal);
+fn shows_progress_after_a_second_and_clears_it_before_the_report() {
+    let mut run = TerminalRun::start(&["check", "-"], "xterm", Stderr::Terminal);
     run.see("reading, 0 objects so far");
     run.see(&format!("so far{CLEAR}reading"));
     let (seen, _, code) = run.end(&one_volume());
-    let (told, report) = seen.rsplit_once(CLEAR).unwrap();
+    let (progress, report) = seen.rsplit_once(CLEAR).unwrap();
     assert_eq!((report, code), ("1 object judged, nothing denied\r\n", Some(0)));
     let is_progress = |line: &str| line.ends_with(" objects so far") || line.ends_with(" objects judged");
-    assert!(told.split(CLEAR).skip(1).all(is_progress), "{told:?}");
-    assert!(told.starts_with(CLEAR), "{told:?}");
+    assert!(progress.split(CLEAR).skip(1).all(is_progress), "{progress:?}");
+    assert!(progress.starts_with(CLEAR), "{progress:?}");
 }
 
 #[test]
-fn a_map_tells_how_far_it_is_and_clears_it() {
-    let mut run = Run::start(&["map", "-"], "xterm", Stderr::Terminal);
+fn a_map_shows_progress_and_clears_it() {
+    let mut run = TerminalRun::start(&["map", "-"], "xterm", Stderr::Terminal);
     run.see("reading, 0 objects so far");
     let (seen, _, code) = run.end(&one_volume());
     let (_, map) = seen.rsplit_once(CLEAR).unwrap();
@@ -106,12 +106,12 @@ fn a_map_tells_how_far_it_is_and_clears_it() {
 }
 
 #[test]
-fn nothing_is_told_quietly_or_elsewhere_or_on_a_dumb_terminal() {
-    let quiet = Run::start(&["check", "--quiet", "-"], "xterm", Stderr::Terminal);
-    let piped = Run::start(&["check", "-"], "xterm", Stderr::Pipe);
-    let dumb = Run::start(&["check", "-"], "dumb", Stderr::Terminal);
-    // They began before this one, which tells: so they would have told, too.
-    let mut clock = Run::start(&["check", "-"], "xterm", Stderr::Terminal);
+fn shows_no_progress_with_quiet_without_a_terminal_or_on_a_dumb_one() {
+    let quiet = TerminalRun::start(&["check", "--quiet", "-"], "xterm", Stderr::Terminal);
+    let piped = TerminalRun::start(&["check", "-"], "xterm", Stderr::Pipe);
+    let dumb = TerminalRun::start(&["check", "-"], "dumb", Stderr::Terminal);
+    // The runs above started before this one. When this one shows progress, they would have shown it too.
+    let mut clock = TerminalRun::start(&["check", "-"], "xterm", Stderr::Terminal);
     clock.see(&format!("so far{CLEAR}reading"));
 
     assert_eq!(quiet.end(&one_volume()), (String::new(), String::new(), Some(0)));

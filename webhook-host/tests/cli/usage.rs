@@ -1,4 +1,4 @@
-//! Help, bad usage, colours and pipes.
+//! Help, invalid usage, colors and pipes.
 
 use crate::files::directory;
 use crate::run::{end, ordinance, run, run_in};
@@ -8,7 +8,7 @@ const COMMANDS: [&str; 10] =
     ["check", "serve", "review", "map", "certs", "schema", "version", "component", "completions", "man"];
 
 #[test]
-fn every_command_helps_with_examples_on_stdout() {
+fn every_command_prints_help_with_examples_to_stdout() {
     for command in COMMANDS {
         let ended = run(&[command, "--help"]);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{command}");
@@ -22,7 +22,7 @@ fn every_command_helps_with_examples_on_stdout() {
 }
 
 #[test]
-fn bad_usage_exits_with_64_and_says_why_on_stderr() {
+fn invalid_usage_exits_with_64_and_an_explanation_on_stderr() {
     for (arguments, why) in [
         (&[][..], "Usage: ordinance"),
         (&["serve", "--lisen", "x"], "--lisen"),
@@ -30,9 +30,9 @@ fn bad_usage_exits_with_64_and_says_why_on_stderr() {
         (&["serve", "--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
         (
             &["serve", "--self-signed", "--tls-cert", "a", "--tls-key", "b"],
-            "--self-signed and --tls-cert are two ways",
+            "--self-signed and --tls-cert are two sources",
         ),
-        (&["serve", "--cert", "files", "--self-signed"], "--cert names another way"),
+        (&["serve", "--cert", "files", "--self-signed"], "--cert names another source"),
         (&["serve", "--drain-delay", "15"], "write e.g. 15s"),
         (&["review", "--phase", "both"], "--phase"),
         (&["review", "--settings", "-"], "settings are not read from stdin; give a file"),
@@ -46,14 +46,14 @@ fn bad_usage_exits_with_64_and_says_why_on_stderr() {
 }
 
 #[test]
-fn a_variable_is_read_like_its_flag() {
+fn validates_a_variable_like_its_flag() {
     let ended = end(ordinance(&["serve"]).env("ORDINANCE_LISTEN", "nowhere"));
     assert_eq!(ended.code, 64);
     assert!(ended.stderr.contains("--listen"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn exits_silently_on_a_closed_pipe() {
     for arguments in [&["schema", "config"][..], &["--help"], &["completions", "bash"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -64,7 +64,7 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 #[test]
-fn colours_go_to_terminals_alone_unless_asked_for() {
+fn colors_only_terminals_by_default() {
     let colored = |arguments: &[&str]| run(arguments).stderr.contains('\x1b');
     assert!(!colored(&["review", "missing.json"]));
     assert!(colored(&["review", "missing.json", "--color", "always"]));
@@ -75,7 +75,7 @@ fn colours_go_to_terminals_alone_unless_asked_for() {
 }
 
 #[test]
-fn version_names_the_host_the_policy_and_the_engine() {
+fn version_prints_host_policy_and_engine() {
     let ended = run(&["version"]);
     let lines: Vec<&str> = ended.stdout.lines().collect();
     let [host, policy, engine] = lines[..] else { panic!("{ended:?}") };
@@ -87,7 +87,7 @@ fn version_names_the_host_the_policy_and_the_engine() {
 }
 
 #[test]
-fn schemas_are_json_schemas() {
+fn prints_json_schemas() {
     for (of, field) in [("settings", "isolation"), ("config", "adminListen"), ("case", "why")] {
         let ended = run(&["schema", of]);
         let schema: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -98,7 +98,7 @@ fn schemas_are_json_schemas() {
 }
 
 #[test]
-fn the_manual_and_the_completions_know_every_command() {
+fn manual_and_completions_contain_every_command() {
     let manual = run(&["man"]).stdout;
     let completions = run(&["completions", "bash"]).stdout;
     for command in COMMANDS {
@@ -108,7 +108,7 @@ fn the_manual_and_the_completions_know_every_command() {
 }
 
 #[test]
-fn the_built_in_policy_as_a_file_is_the_built_in_policy() {
+fn the_printed_component_is_the_built_in_policy() {
     let output = ordinance(&["component"]).output().unwrap();
     let files = directory(&[]);
     std::fs::write(files.path().join("storage.wasm"), output.stdout).unwrap();

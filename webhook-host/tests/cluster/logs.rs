@@ -1,4 +1,4 @@
-//! What the process logs, kept for all tests together: they tell their lines apart by the names in them.
+//! Records the log of the process for all tests. Tests find their lines by the names in them.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, Once, PoisonError};
@@ -8,43 +8,43 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The name of an object at whose mention the log panics, once.
+/// The name of an object whose first log line panics.
 pub const PANICS: &str = "pv-of-a-panic";
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static START: Once = Once::new();
 
-struct Keeper;
+struct Recorder;
 
-/// An event's fields, one after the other.
+/// The fields of an event, one after the other.
 #[derive(Default)]
-struct Line(String);
+struct LogLine(String);
 
-/// Keeps what is logged from now on.
-pub fn keep() {
-    START.call_once(|| tracing_subscriber::registry().with(Keeper).init());
+/// Records the log from now on.
+pub fn record() {
+    START.call_once(|| tracing_subscriber::registry().with(Recorder).init());
 }
 
-/// The first line that has all of these in it.
+/// Returns the first line that contains all of these texts.
 pub fn line(parts: &[&str]) -> Option<String> {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     lines.iter().find(|line| parts.iter().all(|part| line.contains(part))).cloned()
 }
 
-impl<S: Subscriber> Layer<S> for Keeper {
+impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if *event.metadata().level() > tracing::Level::INFO {
             return;
         }
-        let mut line = Line(event.metadata().level().to_string());
+        let mut line = LogLine(event.metadata().level().to_string());
         event.record(&mut line);
         let panics = line.0.contains(PANICS) && self::line(&[PANICS]).is_none();
         LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
-        assert!(!panics, "as it was told");
+        assert!(!panics, "the test requests this panic");
     }
 }
 
-impl Visit for Line {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let _ = write!(self.0, " {field}={value:?}");
     }

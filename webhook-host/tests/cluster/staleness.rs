@@ -1,50 +1,51 @@
-//! An index that was not heard of for too long is not asked.
+//! An index whose watches were silent for too long is not used.
 
-use crate::scene::{CLAIMS, SETS, Scene, VOLUMES, named, numbered};
+use crate::replica::{CLAIMS, Replica, SETS, VOLUMES, named, numbered};
+use ordinance::admission::Freshness as _;
 use ordinance::limits::Limits;
 use std::time::Duration;
 
-/// As long as it may be silent.
-fn silence() -> Duration {
+/// How long a watch may be silent.
+fn staleness() -> Duration {
     Limits::default().index_staleness
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_watch_makes_the_index_stale_and_a_bookmark_makes_it_current_again() {
-    let scene = Scene::with_volumes([numbered(1)]).await;
-    scene.clock.advance(silence());
-    assert!(scene.allows(&named("pv-in-time", "/srv/in-time")).await);
-    scene.clock.advance(Duration::from_millis(1));
-    let reply = scene.validate(&numbered(2)).await;
+async fn a_silent_watch_makes_the_index_stale_until_a_bookmark_arrives() {
+    let replica = Replica::with_volumes([numbered(1)]).await;
+    replica.clock.advance(staleness());
+    assert!(replica.allows(&named("pv-in-time", "/srv/in-time")).await);
+    replica.clock.advance(Duration::from_millis(1));
+    let reply = replica.validate(&numbered(2)).await;
     assert_eq!((reply.status, reply.field("retry-after"), reply.is_last()), (503, Some("1"), true));
-    [VOLUMES, SETS].into_iter().for_each(|resource| scene.api.bookmark(resource));
-    scene
-        .until("one that is stale", |scene| {
-            let waits = scene.freshness.waits_for();
-            waits.as_deref() == Some("persistentvolumeclaims were last heard of 120 s ago")
+    [VOLUMES, SETS].into_iter().for_each(|resource| replica.api.bookmark(resource));
+    replica
+        .until("single stale watch", |replica| {
+            let waiting = replica.watches.waiting_for();
+            waiting.as_deref() == Some("the watch of persistentvolumeclaims has been silent for 120 s")
         })
         .await;
-    assert_eq!(scene.validate(&numbered(2)).await.status, 503);
-    scene.api.bookmark(CLAIMS);
-    scene.until_current().await;
-    assert!(scene.allows(&numbered(2)).await);
+    assert_eq!(replica.validate(&numbered(2)).await.status, 503);
+    replica.api.bookmark(CLAIMS);
+    replica.until_current().await;
+    assert!(replica.allows(&numbered(2)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_needs_no_index_is_answered_by_a_stale_one() {
-    let scene = Scene::with_volumes([]).await;
-    scene.clock.advance(2 * silence());
+async fn a_request_without_keys_is_answered_with_a_stale_index() {
+    let replica = Replica::with_volumes([]).await;
+    replica.clock.advance(2 * staleness());
     let mut volume = named("pv", "/");
     volume["spec"].as_object_mut().unwrap().remove("nfs");
     volume["spec"]["hostPath"] = serde_json::json!({"path": "/srv"});
-    assert!(scene.allows(&volume).await);
+    assert!(replica.allows(&volume).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_connection_alone_makes_the_index_current_again() {
-    let scene = Scene::with_volumes([numbered(1)]).await;
-    scene.clock.advance(2 * silence());
-    assert!(!scene.freshness.is_current());
-    [VOLUMES, SETS, CLAIMS].into_iter().for_each(|resource| scene.api.end(resource));
-    scene.until_current().await;
+async fn a_new_connection_makes_the_index_current_again() {
+    let replica = Replica::with_volumes([numbered(1)]).await;
+    replica.clock.advance(2 * staleness());
+    assert!(!replica.watches.is_current());
+    [VOLUMES, SETS, CLAIMS].into_iter().for_each(|resource| replica.api.end(resource));
+    replica.until_current().await;
 }

@@ -13,7 +13,7 @@ fn start(readiness: &Readiness, metrics: &Arc<Metrics>) -> Admin {
     Admin::start(listener, readiness.clone(), Arc::clone(metrics)).unwrap()
 }
 
-/// Status and body.
+/// Sends a request and returns the status and the body.
 fn ask(admin: &Admin, method: &str, path: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(admin.address()).unwrap();
     write!(socket, "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
@@ -24,7 +24,7 @@ fn ask(admin: &Admin, method: &str, path: &str) -> (u16, String) {
 }
 
 #[test]
-fn readiness_is_what_its_owner_says_and_liveness_is_not() {
+fn readyz_reports_the_state_and_livez_is_always_ok() {
     let readiness = Readiness::new();
     let admin = start(&readiness, &Arc::default());
     let health = || (ask(&admin, "GET", "/livez").0, ask(&admin, "GET", "/readyz"));
@@ -38,7 +38,7 @@ fn readiness_is_what_its_owner_says_and_liveness_is_not() {
 }
 
 #[test]
-fn other_paths_and_methods_are_refused() {
+fn refuses_other_paths_and_methods() {
     let admin = start(&Readiness::new(), &Arc::default());
     assert_eq!(ask(&admin, "GET", "/").0, 404);
     assert_eq!(ask(&admin, "POST", "/livez").0, 405);
@@ -46,7 +46,7 @@ fn other_paths_and_methods_are_refused() {
 }
 
 #[test]
-fn a_listener_that_is_dropped_is_closed() {
+fn dropping_the_listener_closes_it() {
     let admin = start(&Readiness::new(), &Arc::default());
     let address = admin.address();
     let _idle = TcpStream::connect(address).unwrap();
@@ -55,7 +55,7 @@ fn a_listener_that_is_dropped_is_closed() {
 }
 
 #[tokio::test]
-async fn metrics_tell_what_was_answered_and_turned_away() {
+async fn metrics_count_answered_and_rejected_requests() {
     let host = Host::start(Limits::default(), allow()).await;
     host.post("/mutate/test", &review("{}")).await;
     host.post("/mutate/test", "no review").await;

@@ -1,4 +1,4 @@
-//! What is answered to reviews, and to what is none.
+//! The answers to reviews, and to requests that are not reviews.
 
 use crate::harness::{Client, Host, Policy, UID, allow, head, request, review};
 use ordinance::limits::Limits;
@@ -20,14 +20,14 @@ fn deny(message: &str) -> Verdict {
 }
 
 #[tokio::test]
-async fn a_yes_is_the_uid_and_nothing_else() {
+async fn an_allowed_review_contains_only_the_uid() {
     let reply = host().await.post("/validate/test?timeout=5s", &review(POD)).await;
     assert_eq!(reply.response(), json!({"uid": UID, "allowed": true}));
     assert!(!reply.is_last());
 }
 
 #[tokio::test]
-async fn the_policy_gets_the_objects_byte_for_byte_and_who_asks() {
+async fn the_policy_gets_the_unchanged_objects_and_the_user() {
     let host = Host::start(
         Limits::default(),
         Policy::inline(|request, _| {
@@ -45,7 +45,7 @@ async fn the_policy_gets_the_objects_byte_for_byte_and_who_asks() {
 }
 
 #[tokio::test]
-async fn a_denial_is_forbidden_in_one_line_with_its_causes() {
+async fn a_denial_has_status_403_one_line_and_its_causes() {
     let verdict = Verdict {
         causes: vec![Cause { field: "spec.nfs.path".to_owned(), message: "taken".to_owned() }],
         ..deny("no:\nsee pv-a")
@@ -64,7 +64,7 @@ async fn a_denial_is_forbidden_in_one_line_with_its_causes() {
 }
 
 #[tokio::test]
-async fn a_patch_goes_out_as_base64_with_its_type() {
+async fn sends_a_patch_as_base64_with_its_type() {
     let patch = r#"[{"op":"add","path":"/a","value":"ü"}]"#;
     let verdict = Verdict { patch: Some(patch.to_owned()), ..Verdict::allow() };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
@@ -77,7 +77,7 @@ async fn a_patch_goes_out_as_base64_with_its_type() {
 }
 
 #[tokio::test]
-async fn warnings_are_ten_lines_of_240_characters_at_most() {
+async fn limits_warnings_to_ten_lines_of_240_characters() {
     let verdict = Verdict { warnings: vec!["ä\n".repeat(200); 12], ..Verdict::allow() };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
@@ -89,7 +89,7 @@ async fn warnings_are_ten_lines_of_240_characters_at_most() {
 }
 
 #[tokio::test]
-async fn only_annotations_with_a_key_that_the_api_server_takes_go_out() {
+async fn drops_annotations_with_a_key_that_the_api_server_refuses() {
     let annotation = |key: &str| Annotation { key: key.to_owned(), value: "v\nw".to_owned() };
     let audit = vec![annotation("a.b-c_1"), annotation("a/b"), annotation(""), annotation(&"k".repeat(64))];
     let verdict = Verdict { audit, ..Verdict::allow() };
@@ -99,7 +99,7 @@ async fn only_annotations_with_a_key_that_the_api_server_takes_go_out() {
 }
 
 #[tokio::test]
-async fn a_failure_refuses_and_names_policy_limit_and_setting() {
+async fn a_failure_denies_and_names_policy_limit_and_setting() {
     let failures = [
         (Failure::Time { limit_ms: 1_000 }, "ran longer than 1000 ms", "limits.policyTime"),
         (Failure::Memory { limit: 64 }, "needed more than 64 bytes of memory", "limits.policyMemory"),
@@ -125,7 +125,7 @@ async fn a_failure_refuses_and_names_policy_limit_and_setting() {
 }
 
 #[tokio::test]
-async fn a_failure_can_be_left_to_the_failure_policy() {
+async fn a_deferred_failure_is_an_http_error() {
     let host = Host::with(Limits::default(), |metrics| {
         let judge = Policy::inline(|_, _| Err(Failure::Time { limit_ms: 7 }));
         vec![Route::new("test", judge, metrics).on_error(OnError::Defer)]
@@ -138,7 +138,7 @@ async fn a_failure_can_be_left_to_the_failure_policy() {
 }
 
 #[tokio::test]
-async fn a_refusal_patches_nothing() {
+async fn a_denial_has_no_patch() {
     let verdict = Verdict { allowed: false, patch: Some("[{}]".to_owned()), ..Verdict::allow() };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
@@ -156,14 +156,14 @@ async fn an_answer_over_its_limit_is_a_failure() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_not_ready_is_asked_again_later() {
+async fn answers_503_while_the_index_is_not_ready() {
     let host = Host::start(Limits::default(), Policy::inline(|_, _| Err(Failure::NotReady))).await;
     let reply = host.post("/mutate/test", &review(POD)).await;
     assert_eq!((reply.status, reply.field("retry-after"), reply.is_last()), (503, Some("1"), true));
 }
 
 #[tokio::test]
-async fn a_judge_that_panics_harms_nobody_else() {
+async fn serves_further_requests_after_a_judge_panics() {
     for judge in [Policy::inline(|_, _| panic!("on purpose")), Policy::pool(|_, _| panic!("on purpose"))] {
         let host = Host::start(Limits::default(), judge).await;
         let mut client = host.connect().await;
@@ -177,7 +177,7 @@ async fn a_judge_that_panics_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_timeout_of_the_caller_is_the_deadline_less_a_margin() {
+async fn the_deadline_is_the_timeout_of_the_request_minus_a_margin() {
     for (query, least, most) in [("", 5_000, 10_000), ("?timeout=5s", 2_000, 3_900), ("?timeout=1s", 0, 300)]
     {
         let host = Host::start(
@@ -195,7 +195,7 @@ async fn the_timeout_of_the_caller_is_the_deadline_less_a_margin() {
 }
 
 #[tokio::test]
-async fn what_is_no_review_is_a_bad_request_in_one_line() {
+async fn answers_an_invalid_review_with_bad_request_in_one_line() {
     let host = host().await;
     let good = review("{}");
     let cases = [
@@ -228,7 +228,7 @@ async fn what_is_no_review_is_a_bad_request_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_utf_8_is_a_bad_request() {
+async fn answers_a_body_that_is_not_utf_8_with_bad_request() {
     let mut client = host().await.connect().await;
     let mut body = review("{\"a\":\"?\"}").into_bytes();
     *body.iter_mut().find(|byte| **byte == b'?').unwrap() = 0xff;
@@ -237,9 +237,9 @@ async fn a_body_that_is_no_utf_8_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn json_may_nest_to_the_limit_and_no_deeper() {
+async fn limits_the_nesting_of_json() {
     let host = host().await;
-    // The review and its request are two levels more.
+    // The review and its request add two levels.
     for (depth, status) in [(126, 200), (127, 400), (100_000, 400)] {
         let object = "[".repeat(depth) + &"]".repeat(depth);
         assert_eq!(host.post("/mutate/test", &review(&object)).await.status, status, "{depth}");
@@ -247,7 +247,7 @@ async fn json_may_nest_to_the_limit_and_no_deeper() {
 }
 
 #[tokio::test]
-async fn other_paths_methods_and_types_are_told_what_is_served() {
+async fn refuses_other_paths_methods_and_content_types() {
     let mut client = host().await.connect().await;
     for (request, status) in [
         ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 404),
@@ -271,7 +271,7 @@ async fn other_paths_methods_and_types_are_told_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_request_turned_away_with_its_body_unread_is_the_last() {
+async fn closes_the_connection_of_a_refused_request_with_an_unread_body() {
     let mut client = host().await.connect().await;
     client.send(request("{}").replace("/mutate/test", "/mutate/none")).await;
     let reply = client.reply().await;
@@ -290,7 +290,7 @@ async fn policies_can_be_replaced_while_the_server_runs() {
 }
 
 #[tokio::test]
-async fn requests_sent_at_once_are_answered_in_their_order() {
+async fn answers_pipelined_requests_in_order() {
     let mut client = host().await.connect().await;
     let uids = ["one", "two", "three"];
     client.send(uids.map(|uid| request("{}").replace(UID, &format!("{uid:*<36}"))).concat()).await;
@@ -300,7 +300,7 @@ async fn requests_sent_at_once_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_closed_its_half_gets_its_answer() {
+async fn answers_a_client_that_has_closed_its_sending_side() {
     let host = Host::start(Limits::default(), Policy::pool(|_, _| Ok(Verdict::allow()))).await;
     let mut client: Client = host.connect().await;
     client.send(request(POD)).await;
@@ -310,7 +310,7 @@ async fn a_client_that_closed_its_half_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn a_body_in_pieces_is_one_body() {
+async fn reads_a_chunked_body() {
     let mut client = host().await.connect().await;
     let body = review(POD);
     client.send("POST /mutate/test HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n").await;
@@ -322,7 +322,7 @@ async fn a_body_in_pieces_is_one_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
+async fn answers_expect_100_continue() {
     let mut client = host().await.connect().await;
     let body = review(POD);
     client

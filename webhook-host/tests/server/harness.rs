@@ -1,4 +1,4 @@
-//! A server on a free port, and clients that speak to it byte by byte.
+//! A server on a free port, and clients that control each byte that they send.
 
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What [`review`] asks for.
+/// The uid of [`review`].
 pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 /// A policy made of a function.
@@ -41,13 +41,13 @@ pub struct Host {
     connector: TlsConnector,
 }
 
-/// One connection to it.
+/// One connection to the server.
 pub struct Client {
     stream: TlsStream<TcpStream>,
     unread: Vec<u8>,
 }
 
-/// A response as it came.
+/// A response as received.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -61,12 +61,12 @@ impl<F> Policy<F>
 where
     F: Fn(&Request<'_>, Instant) -> Result<Verdict, Failure> + Send + Sync + 'static,
 {
-    /// Runs in the connection's task.
+    /// Returns a policy that runs in the connection's task.
     pub fn inline(judge: F) -> Arc<dyn Judge> {
         Arc::new(Self { place: Place::Inline, judge })
     }
 
-    /// Runs on the pool.
+    /// Returns a policy that runs on the pool.
     pub fn pool(judge: F) -> Arc<dyn Judge> {
         Arc::new(Self { place: Place::Pool, judge })
     }
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// Allows everything.
+/// Returns a policy that allows everything.
 pub fn allow() -> Arc<dyn Judge> {
     Policy::inline(|_, _| Ok(Verdict::allow()))
 }
@@ -119,7 +119,7 @@ impl Host {
         Self { address, metrics, readiness, routes, stopper, running, connector }
     }
 
-    /// A connection after its handshake.
+    /// Opens a connection and completes its handshake.
     pub async fn connect(&self) -> Client {
         self.try_connect().await.unwrap()
     }
@@ -131,13 +131,13 @@ impl Host {
         Ok(Client { stream: self.connector.connect(name, socket).await?, unread: Vec::new() })
     }
 
-    /// The reply to one POST on a connection of its own.
+    /// Sends one POST on a connection of its own, and returns the reply.
     pub async fn post(&self, path: &str, body: &str) -> Reply {
         let mut client = self.connect().await;
         client.post(path, body).await
     }
 
-    /// The value of a metric, by the text before it.
+    /// Returns the value of a series, by the text in front of it.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let text = self.metrics.text();
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
@@ -145,7 +145,7 @@ impl Host {
     }
 }
 
-/// Both ends of TLS.
+/// Returns the TLS configuration of the server, and a connector that trusts it.
 fn tls() -> (Arc<rustls::ServerConfig>, TlsConnector) {
     let now = SystemTime::now();
     let authority = Authority::new(&["localhost".to_owned()], now, Lifetime::days(1)).unwrap();
@@ -178,7 +178,7 @@ impl Client {
         self.reply().await
     }
 
-    /// The next response.
+    /// Returns the next response.
     pub async fn reply(&mut self) -> Reply {
         self.try_reply().await.unwrap()
     }
@@ -193,7 +193,7 @@ impl Client {
         Ok(reply)
     }
 
-    /// Reads until the function finds what it looks for.
+    /// Reads until the function returns a value.
     async fn until(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> io::Result<usize> {
         loop {
             if let Some(found) = find(&self.unread) {
@@ -205,14 +205,14 @@ impl Client {
         }
     }
 
-    /// Returns once the server has closed the connection; what else came before.
+    /// Waits until the server closes the connection, and returns what it sent before.
     pub async fn closed(&mut self) -> String {
-        // A reset is as closed as an end.
+        // A reset closes the connection too.
         let _ = self.stream.read_to_end(&mut self.unread).await;
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }
 
-    /// Sends no more, and still reads.
+    /// Closes the sending side.
     pub async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
@@ -235,7 +235,7 @@ impl Reply {
         self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// The answer's `response`.
+    /// Returns the field `response` of the AdmissionReview.
     pub fn response(&self) -> Value {
         assert_eq!((self.status, self.field("content-type")), (200, Some("application/json")), "{self:?}");
         let mut review: Value = serde_json::from_str(&self.body).unwrap();
@@ -249,20 +249,20 @@ impl Reply {
     }
 }
 
-/// The head of a POST with a body of that length.
+/// Returns the head of a POST with a body of this length.
 pub fn head(path: &str, length: usize) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 
-/// A whole request for a verdict on this object.
+/// Returns a whole request with a review of this object.
 pub fn request(object: &str) -> String {
     let review = review(object);
     head("/mutate/test", review.len()) + &review
 }
 
-/// A review of this object, by [`UID`].
+/// Returns a review of this object with the uid [`UID`].
 pub fn review(object: &str) -> String {
     format!(
         r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"{UID}","kind":{{"group":"apps","version":"v1","kind":"StatefulSet"}},"resource":{{"group":"apps","version":"v1","resource":"statefulsets"}},"name":"web","namespace":"default","operation":"CREATE","userInfo":{{"username":"admin"}},"object":{object},"oldObject":null,"dryRun":false}}}}"#

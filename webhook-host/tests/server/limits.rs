@@ -1,4 +1,4 @@
-//! Clients that do not keep to the limits.
+//! Clients that exceed the limits.
 
 use crate::harness::{Host, Policy, Reply, UID, allow, head, request, review};
 use ordinance::limits::Limits;
@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Everything that a raw socket gets until the server closes it.
+/// Returns everything that a raw socket receives until the server closes it.
 async fn closed(mut socket: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // A reset is as closed as an end.
+    // A reset closes the connection too.
     let _ = socket.read_to_end(&mut bytes).await;
     bytes
 }
@@ -33,10 +33,9 @@ fn too_large(reply: &Reply) {
     assert_eq!(response["status"]["reason"], "RequestEntityTooLarge");
 }
 
-/// The clock of a test that starts paused stands while there is anything to do, and jumps to the next timer when
-/// there is not.
+/// With `start_paused`, time stands still while any task can run, and jumps to the next timer when none can.
 #[tokio::test(start_paused = true)]
-async fn a_slow_handshake_is_closed_after_five_seconds() {
+async fn closes_a_slow_handshake_after_five_seconds() {
     let host = host(Limits { handshakes: 2, ..Limits::default() }).await;
     let start = Instant::now();
     let mut slow = Vec::new();
@@ -52,14 +51,14 @@ async fn a_slow_handshake_is_closed_after_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_handshake_under_way_does_not_keep_others_from_theirs() {
+async fn a_slow_handshake_does_not_block_others() {
     let host = host(Limits::default()).await;
     let _slow = TcpStream::connect(host.address).await.unwrap();
     assert_eq!(host.post("/mutate/test", &review("{}")).await.status, 200);
 }
 
 #[tokio::test]
-async fn junk_and_plain_http_end_the_connection() {
+async fn closes_a_connection_with_junk_or_plain_http() {
     let host = host(Limits::default()).await;
     for bytes in [&[0xfe_u8; 4_096][..], b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"\x16\x03\x01\xff\xff\x00"] {
         let mut socket = TcpStream::connect(host.address).await.unwrap();
@@ -72,7 +71,7 @@ async fn junk_and_plain_http_end_the_connection() {
 }
 
 #[tokio::test]
-async fn junk_inside_tls_is_a_bad_request() {
+async fn answers_junk_within_tls_with_bad_request() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     client.send([0xfe; 100]).await;
@@ -80,7 +79,7 @@ async fn junk_inside_tls_is_a_bad_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_head_is_closed_five_seconds_after_its_first_byte() {
+async fn closes_a_partial_head_five_seconds_after_its_first_byte() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     client.send("POST /mutate/test HT").await;
@@ -90,7 +89,7 @@ async fn half_a_head_is_closed_five_seconds_after_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_second_head_is_closed_five_seconds_after_its_first_byte() {
+async fn closes_a_partial_second_head_five_seconds_after_its_first_byte() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     assert_eq!(client.post("/mutate/test", &review("{}")).await.status, 200);
@@ -101,7 +100,7 @@ async fn half_a_second_head_is_closed_five_seconds_after_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_kept_for_two_minutes() {
+async fn keeps_an_idle_connection_for_two_minutes() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     assert_eq!(client.post("/mutate/test", &review("{}")).await.status, 200);
@@ -111,7 +110,7 @@ async fn an_idle_connection_is_kept_for_two_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
+async fn the_head_limit_does_not_apply_to_idle_connections() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     for _ in 0..3 {
@@ -121,7 +120,7 @@ async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_by_drops_is_closed_five_seconds_after_its_first_byte() {
+async fn closes_a_trickling_head_five_seconds_after_its_first_byte() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     let start = Instant::now();
@@ -132,7 +131,7 @@ async fn a_head_by_drops_is_closed_five_seconds_after_its_first_byte() {
 }
 
 #[tokio::test]
-async fn a_head_of_too_many_fields_or_bytes_is_refused() {
+async fn refuses_a_head_with_too_many_fields_or_bytes() {
     let host = host(Limits::default()).await;
     let fields = |count: usize| (0..count).map(|n| format!("X-{n}: 1\r\n")).collect::<String>();
     let long = |bytes: usize| format!("X-Long: {}\r\n", "x".repeat(bytes));
@@ -148,7 +147,7 @@ async fn a_head_of_too_many_fields_or_bytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_over_its_size_is_refused_by_its_uid() {
+async fn denies_an_oversized_body_with_its_uid() {
     let limits = Limits { body_bytes: 10_000, ..Limits::default() };
     let host = host(limits).await;
     let body = review(&format!("{:?}", "x".repeat(12_000)));
@@ -164,7 +163,7 @@ async fn a_body_over_its_size_is_refused_by_its_uid() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_as_endless_is_refused_by_its_uid_and_not_read_to_its_end() {
+async fn denies_a_body_with_a_huge_length_without_reading_it_to_its_end() {
     let host = host(Limits { body_bytes: 10_000, ..Limits::default() }).await;
     let mut client = host.connect().await;
     let begun = review("{}");
@@ -177,20 +176,20 @@ async fn a_body_that_is_announced_as_endless_is_refused_by_its_uid_and_not_read_
 }
 
 #[tokio::test]
-async fn a_body_over_its_size_without_a_uid_is_an_http_error() {
+async fn answers_an_oversized_body_without_a_uid_with_an_http_error() {
     let host = host(Limits { body_bytes: 1_000, ..Limits::default() }).await;
     assert_eq!(host.post("/mutate/test", &"x".repeat(1_500)).await.status, 413);
 }
 
 #[tokio::test]
-async fn a_body_at_its_size_is_read() {
+async fn accepts_a_body_of_exactly_the_limit() {
     let body = review("{}");
     let host = host(Limits { body_bytes: body.len(), ..Limits::default() }).await;
     assert_eq!(host.post("/mutate/test", &body).await.response()["allowed"], true);
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_given_up() {
+async fn gives_up_on_an_incomplete_body_after_its_time() {
     let host = host(Limits { body_time: SHORT, ..Limits::default() }).await;
     let mut client = host.connect().await;
     client.send(head("/mutate/test", 100) + "{").await;
@@ -200,7 +199,7 @@ async fn a_body_that_does_not_come_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_slower_than_its_rate_is_given_up_before_its_time() {
+async fn gives_up_on_a_slow_body_before_its_time() {
     let host = host(Limits { body_rate: 1_000, ..Limits::default() }).await;
     let mut client = host.connect().await;
     let start = Instant::now();
@@ -213,7 +212,7 @@ async fn a_body_slower_than_its_rate_is_given_up_before_its_time() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_in_its_body_is_forgotten() {
+async fn serves_others_after_a_client_leaves_within_its_body() {
     let host = host(Limits::default()).await;
     let mut client = host.connect().await;
     client.send(head("/mutate/test", 100) + "{").await;
@@ -223,7 +222,7 @@ async fn a_client_that_goes_away_in_its_body_is_forgotten() {
 }
 
 #[tokio::test]
-async fn large_bodies_hold_no_more_memory_than_they_may() {
+async fn limits_the_memory_of_large_bodies() {
     let (started, release, judge) = gate();
     let limits = Limits { inline_bytes: 2_000, bodies_bytes: 6_000, ..Limits::default() };
     let host = Host::start(limits, judge).await;
@@ -241,7 +240,7 @@ async fn large_bodies_hold_no_more_memory_than_they_may() {
 }
 
 #[tokio::test]
-async fn connections_are_counted_in_all_and_by_address() {
+async fn limits_connections_in_total_and_per_address() {
     for limits in [
         Limits { connections: 2, ..Limits::default() },
         Limits { connections_per_address: 2, ..Limits::default() },
@@ -253,28 +252,28 @@ async fn connections_are_counted_in_all_and_by_address() {
         assert_eq!(host.metric("ordinance_connections"), Some(2.0));
         first.half_close().await;
         first.closed().await;
-        // The place is free a moment after the connection is closed.
+        // The slot becomes free shortly after the connection is closed.
         while host.try_connect().await.is_err() {
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// A judge on the pool that says when it has begun and goes on when it is told to.
+/// Returns a judge on the pool that signals its start and waits for a release.
 fn gate() -> (mpsc::Receiver<()>, mpsc::Sender<()>, Arc<dyn ordinance::judge::Judge>) {
     let (begun, started) = mpsc::channel();
     let (release, gate) = mpsc::channel();
     let (begun, gate) = (Mutex::new(begun), Mutex::new(gate));
     let judge = Policy::pool(move |_, _| {
         begun.lock().unwrap().send(()).unwrap();
-        // The test may be over.
+        // The test may have ended.
         let _ = gate.lock().unwrap().recv();
         Ok(Verdict::allow())
     });
     (started, release, judge)
 }
 
-/// Waits for the judge to begin without blocking the runtime.
+/// Waits for the judge to start without blocking the runtime.
 async fn wait(started: mpsc::Receiver<()>) -> mpsc::Receiver<()> {
     tokio::task::spawn_blocking(move || {
         started.recv().unwrap();
@@ -285,7 +284,7 @@ async fn wait(started: mpsc::Receiver<()>) -> mpsc::Receiver<()> {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_a_turn_is_told_to_come_again() {
+async fn answers_503_to_a_request_that_waits_too_long_for_an_evaluation() {
     let (started, release, judge) = gate();
     let host = Host::start(Limits { evaluations: 1, queue_time: SHORT, ..Limits::default() }, judge).await;
     let mut first = host.connect().await;
@@ -299,7 +298,7 @@ async fn who_waits_too_long_for_a_turn_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_judge_that_never_ends_is_given_up_after_the_deadline() {
+async fn abandons_a_judge_that_does_not_end_by_the_deadline() {
     let (_started, release, judge) = gate();
     let limits = Limits { deadline: SHORT, ..Limits::default() };
     let host = Host::start(limits, judge).await;
@@ -310,7 +309,7 @@ async fn a_judge_that_never_ends_is_given_up_after_the_deadline() {
 }
 
 #[tokio::test]
-async fn judges_that_block_hold_up_neither_health_nor_trusted_policies() {
+async fn a_blocking_judge_does_not_delay_trusted_policies() {
     let (started, _release, blocking) = gate();
     let host = Host::with(Limits { evaluations: 1, ..Limits::default() }, |metrics| {
         vec![
@@ -326,7 +325,7 @@ async fn judges_that_block_hold_up_neither_health_nor_trusted_policies() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_never_judged_in_the_task_of_its_connection() {
+async fn evaluates_a_large_body_on_the_pool() {
     let test = std::thread::current().id();
     let judge = Policy::inline(move |_, _| {
         let inline = std::thread::current().id() == test;
@@ -341,12 +340,12 @@ async fn a_large_body_is_never_judged_in_the_task_of_its_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_is_closed() {
+async fn closes_a_client_that_does_not_read_its_response() {
     let verdict = Verdict { patch: Some(format!("[{:?}]", "x".repeat(900_000))), ..Verdict::allow() };
     let limits = Limits { answer_time: SHORT, ..Limits::default() };
     let host = Host::start(limits, Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let mut client = host.connect().await;
-    // Answers pile up until the buffers of both ends are full.
+    // Responses accumulate until the buffers of both ends are full.
     while client.try_send(request("{}")).await.is_ok() {}
     while host.metric("ordinance_connections") != Some(0.0) {
         tokio::task::yield_now().await;

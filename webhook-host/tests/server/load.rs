@@ -1,4 +1,4 @@
-//! Many clients at once.
+//! Many concurrent clients.
 
 use crate::harness::{Host, Policy, UID, allow, review};
 use ordinance::limits::Limits;

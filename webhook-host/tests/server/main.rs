@@ -1,4 +1,4 @@
-//! The server, met by clients over real sockets: well-behaved ones, slow ones, broken ones and hostile ones.
+//! The server with clients over real sockets: valid, slow, broken and hostile ones.
 
 mod admin;
 mod answers;

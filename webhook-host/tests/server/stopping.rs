@@ -1,4 +1,4 @@
-//! The order in which a server stops, and what its clients see of it.
+//! The phases of a shutdown, as clients see them.
 
 use crate::harness::{Client, Host, Policy, allow, request, review};
 use ordinance::limits::Limits;
@@ -12,12 +12,12 @@ use tokio::time::Instant;
 const SHORT: Duration = Duration::from_millis(50);
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Holds judges back until it is opened.
+/// Blocks judges until it is opened.
 #[derive(Clone, Default)]
 struct Door(Arc<(Mutex<(usize, bool)>, Condvar)>);
 
 impl Door {
-    /// A judge on the pool that waits here.
+    /// Returns a judge on the pool that waits for this door.
     fn judge(&self) -> Arc<dyn ordinance::judge::Judge> {
         let door = self.clone();
         Policy::pool(move |_, _| {
@@ -29,7 +29,7 @@ impl Door {
         })
     }
 
-    /// Returns once so many judges have come.
+    /// Waits until this number of judges has arrived.
     async fn waiting(&self, count: usize) {
         while self.0.0.lock().unwrap().0 < count {
             tokio::task::yield_now().await;
@@ -42,15 +42,15 @@ impl Door {
     }
 }
 
-/// Returns once nobody listens any more.
-async fn deaf(host: &Host) {
+/// Waits until the listener is closed.
+async fn listener_closed(host: &Host) {
     while TcpStream::connect(host.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_stops_is_unready_first_and_serves_for_a_while() {
+async fn a_stopping_server_is_unready_and_keeps_serving_for_the_drain_delay() {
     let host = Host::start(Limits::default(), allow()).await;
     let (mut idle, mut busy) = (host.connect().await, host.connect().await);
     assert!(!busy.post("/mutate/test", &review("{}")).await.is_last());
@@ -67,14 +67,14 @@ async fn a_server_that_stops_is_unready_first_and_serves_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_answered_after_the_last_accept() {
+async fn a_request_in_progress_is_answered_after_the_listener_is_closed() {
     let door = Door::default();
     let host = Host::start(Limits { drain_delay: SHORT, ..Limits::default() }, door.judge()).await;
     let mut client = host.connect().await;
     client.send(request("{}")).await;
     door.waiting(1).await;
     host.stopper.in_order();
-    deaf(&host).await;
+    listener_closed(&host).await;
     door.open();
     let reply = client.reply().await;
     assert_eq!((reply.status, reply.is_last()), (200, true));
@@ -83,30 +83,30 @@ async fn a_request_under_way_is_answered_after_the_last_accept() {
 }
 
 #[tokio::test]
-async fn a_head_under_way_is_not_idle() {
+async fn a_connection_with_a_partial_head_is_not_idle() {
     let host = Host::start(Limits { drain_delay: SHORT, ..Limits::default() }, allow()).await;
     let mut client = host.connect().await;
     let request = request("{}");
     client.send(&request[..20]).await;
     host.stopper.in_order();
-    deaf(&host).await;
+    listener_closed(&host).await;
     client.send(&request[20..]).await;
     assert!(client.reply().await.is_last());
     host.running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn who_has_just_connected_may_still_ask() {
+async fn a_new_connection_may_still_send_its_first_request() {
     let host = Host::start(Limits { drain_delay: Duration::ZERO, ..Limits::default() }, allow()).await;
     let mut client = host.connect().await;
     host.stopper.in_order();
-    deaf(&host).await;
+    listener_closed(&host).await;
     assert!(client.post("/mutate/test", &review("{}")).await.is_last());
     host.running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_its_time_is_dropped() {
+async fn drops_a_request_that_exceeds_the_drain_time() {
     let door = Door::default();
     let limits = Limits { drain_delay: SHORT, drain_time: SHORT, ..Limits::default() };
     let host = Host::start(limits, door.judge()).await;
@@ -120,7 +120,7 @@ async fn what_does_not_end_in_its_time_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_second_order_stops_at_once() {
+async fn a_second_signal_stops_at_once() {
     let door = Door::default();
     let host = Host::start(Limits { drain_delay: NEVER, ..Limits::default() }, door.judge()).await;
     let mut client = host.connect().await;
@@ -135,7 +135,7 @@ async fn a_second_order_stops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_is_lost_when_a_server_under_load_stops() {
+async fn loses_no_request_when_it_stops_under_load() {
     let limits = Limits { drain_delay: Duration::from_millis(300), ..Limits::default() };
     let host = Arc::new(Host::start(limits, Policy::pool(|_, _| Ok(Verdict::allow()))).await);
     let clients: Vec<_> = (0..16).map(|_| tokio::spawn(ask_until_refused(Arc::clone(&host)))).collect();
@@ -154,8 +154,8 @@ async fn no_request_is_lost_when_a_server_under_load_stops() {
     assert_eq!(counted, Some(f64::from(answered)));
 }
 
-/// Asks again and again, on one connection as long as that is kept, until no new one can be had. Panics if a request
-/// that was sent is not answered.
+/// Sends requests until no new connection is accepted, and reuses each connection while the server keeps it. Panics if a
+/// request is not answered. Returns the number of answers.
 async fn ask_until_refused(host: Arc<Host>) -> u32 {
     let mut answered = 0;
     while let Ok(mut client) = host.try_connect().await {

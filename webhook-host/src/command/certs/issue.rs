@@ -3,7 +3,7 @@
 use super::{CommonArgs, Exit, Output, json};
 use crate::command::print;
 use crate::config::named;
-use crate::config::units::Span;
+use crate::units::Span;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -3,7 +3,7 @@
 use super::cluster::{Cluster, ClusterArgs, block_on, unanswered};
 use super::{CommonArgs, Exit, Output, json};
 use crate::command::print;
-use crate::config::units::Span;
+use crate::units::Span;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;

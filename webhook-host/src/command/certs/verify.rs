@@ -3,7 +3,7 @@
 use super::sources::{SourceArgs, Unfit};
 use super::{CommonArgs, Exit, Output, json};
 use crate::command::print;
-use crate::config::units::Span;
+use crate::units::Span;
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::When;

@@ -11,7 +11,7 @@ use super::input::{File, Input};
 use super::judging::Judging;
 use super::progress::Progress;
 use super::{CheckArgs, exit, told};
-use crate::command::policies::Judged;
+use crate::command::policies::ServedPolicy;
 use crate::command::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::{Result, bail};
@@ -32,12 +32,12 @@ type Texts = BTreeMap<usize, String>;
 pub(super) fn run(
     args: &CheckArgs,
     common: CommonArgs,
-    (policy, state): (&Judged, &[Manifest]),
+    (policy, state): (&ServedPolicy, &[Manifest]),
     (progress, mut input): (Progress, Input),
 ) -> Result<Exit> {
     let mut before = Texts::new();
     for _ in 0..ROUNDS {
-        let judged = policy.anew(state)?;
+        let judged = policy.reset(state)?;
         let report = Judging::new(&judged, &Limits::default(), &progress).report(&input)?;
         let amended = amended(&input, &report);
         if amended.iter().all(|file| file.text.is_none()) {

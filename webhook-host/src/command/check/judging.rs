@@ -7,7 +7,7 @@
 use super::input::{File, Input};
 use super::progress::Progress;
 use crate::admission::{Admission, Decision};
-use crate::command::policies::Judged;
+use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
 use crate::review::explain;
 use anyhow::{Context as _, Result};
@@ -77,7 +77,7 @@ struct UnnamedMetadata {
 // === impl Judging ===
 
 impl<'p> Judging<'p> {
-    pub(super) fn new(judged: &'p Judged, limits: &Limits, progress: &'p Progress) -> Self {
+    pub(super) fn new(judged: &'p ServedPolicy, limits: &Limits, progress: &'p Progress) -> Self {
         let policy = judged.judge.policy();
         let description = policy.description();
         Self {

@@ -1,6 +1,6 @@
-//! The server's certificate and its clients' CA: made or read, then looked at again while the server runs.
+//! Gets the server's certificate and the clients' CA, and reloads them while the server runs.
 
-use super::issuing::Issuer;
+use super::issuer::Issuer;
 use crate::config::{Certificate, Fault};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
@@ -13,23 +13,22 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-/// How long a self-signed certificate counts; it is for trying things out.
-const SELF_SIGNED: Lifetime = Lifetime::days(365);
+/// The lifetime of a self-signed certificate, which is only for trying things out.
+const SELF_SIGNED_LIFETIME: Lifetime = Lifetime::days(365);
 
-/// What handshakes are made of.
+/// The certificates of a server, and how they change.
 pub(super) struct Certificates {
-    /// How they go; certificates change inside it.
+    /// The TLS configuration, which resolves the current certificate for each handshake.
     pub(super) tls: Arc<ServerConfig>,
-    /// Whom the server can be trusted by, PEM.
+    /// The CA certificates to trust the server by, PEM.
     pub(super) ca_bundle: String,
-    /// What can change.
-    pub(super) watched: Watched,
-    /// Who signs for the server, where the CA is its own.
+    pub(super) reloader: CertificateReloader,
+    /// The issuer of a self-managed certificate.
     pub(super) issuer: Option<Issuer>,
 }
 
-/// What is looked at again.
-pub(super) struct Watched {
+/// The files to reload.
+pub(super) struct CertificateReloader {
     files: Option<Files>,
     clients: Option<ClientCa>,
     served: Arc<Served>,
@@ -37,8 +36,8 @@ pub(super) struct Watched {
     metrics: Arc<Metrics>,
 }
 
-/// The thread that looks; dropping this ends it.
-pub(super) struct Reloads {
+/// The thread that reloads files. Dropping this ends the thread.
+pub(super) struct ReloadThread {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,7 +45,7 @@ pub(super) struct Reloads {
 // === impl Certificates ===
 
 impl Certificates {
-    /// Takes over what was read; makes what is to be made.
+    /// Uses the files that were read, or generates a certificate.
     pub(super) fn new(
         certificate: Certificate,
         clients: Option<ClientCa>,
@@ -68,20 +67,21 @@ impl Certificates {
             Certificate::SelfManaged(config) => issuer.insert(Issuer::new(config, metrics)).served(),
         };
         let tls = server_config(Arc::clone(&served), clients.as_ref().map(ClientCa::clients))?;
-        let watched = Watched { files, clients, served, is_self_signed, metrics: Arc::clone(metrics) };
-        watched.tell_expiry();
-        Ok(Self { tls: Arc::new(tls), ca_bundle, watched, issuer })
+        let reloader =
+            CertificateReloader { files, clients, served, is_self_signed, metrics: Arc::clone(metrics) };
+        reloader.show_validity();
+        Ok(Self { tls: Arc::new(tls), ca_bundle, reloader, issuer })
     }
 }
 
 fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<Served>, String)> {
-    let authority = Authority::new(names, now, SELF_SIGNED)
+    let authority = Authority::new(names, now, SELF_SIGNED_LIFETIME)
         .map_err(|error| Fault::new(format_args!("certificate.names: {}", names.join(", ")), error))?;
-    let served = Arc::new(Served::new(authority.issue(now, SELF_SIGNED)?));
+    let served = Arc::new(Served::new(authority.issue(now, SELF_SIGNED_LIFETIME)?));
     Ok((served, authority.pem()))
 }
 
-/// What a client needs to trust a pair from files: those that signed it, or itself if it stands alone.
+/// Returns the certificates to trust a pair of files by: its chain, or the certificate itself without a chain.
 fn bundle(served: &Served) -> Bundle {
     let Some(pair) = served.current() else { return Bundle::default() };
     match pair.certificates() {
@@ -90,69 +90,69 @@ fn bundle(served: &Served) -> Bundle {
     }
 }
 
-// === impl Watched ===
+// === impl CertificateReloader ===
 
-impl Watched {
-    /// Looks every so often from now on, until the returned value is dropped. Nothing to look at is looked at by nobody.
-    pub(super) fn start(mut self, interval: Duration) -> io::Result<Reloads> {
+impl CertificateReloader {
+    /// Starts a thread that checks the files at every interval. Starts no thread if no files are configured.
+    pub(super) fn start(mut self, interval: Duration) -> io::Result<ReloadThread> {
         if self.files.is_none() && self.clients.is_none() {
-            return Ok(Reloads { stop: None, thread: None });
+            return Ok(ReloadThread { stop: None, thread: None });
         }
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                self.look(SystemTime::now());
+                self.check(SystemTime::now());
             }
         })?;
-        Ok(Reloads { stop: Some(stop), thread: Some(thread) })
+        Ok(ReloadThread { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Whether nobody can know the CA but from this process.
+    /// Returns whether this process generated the certificate.
     pub(super) const fn is_self_signed(&self) -> bool {
         self.is_self_signed
     }
 
-    fn look(&mut self, now: SystemTime) {
+    fn check(&mut self, now: SystemTime) {
         if let Some(files) = &mut self.files {
-            tell(&self.metrics, Reloaded::Certificate, files.poll(now));
+            report(&self.metrics, Reloaded::Certificate, files.poll(now));
         }
         if let Some(clients) = &mut self.clients {
-            tell(&self.metrics, Reloaded::ClientCa, clients.poll());
+            report(&self.metrics, Reloaded::ClientCa, clients.poll());
         }
-        self.tell_expiry();
+        self.show_validity();
     }
 
-    fn tell_expiry(&self) {
+    fn show_validity(&self) {
         if let Some(served) = self.served.current() {
             self.metrics.certificate(served.validity());
         }
     }
 }
 
-/// Counts every look that found a change; says once what is wrong.
-fn tell<E: Display>(metrics: &Metrics, what: Reloaded, reload: Reload<E>) {
+/// Counts each check that finds a change. Logs an error once, and not again while it repeats.
+fn report<E: Display>(metrics: &Metrics, what: Reloaded, reload: Reload<E>) {
     match reload {
         Reload::Unchanged => {}
         Reload::Replaced => {
             metrics.reloaded(what, ReloadOutcome::Taken);
-            tracing::info!(?what, "read again, and in use from now on");
+            tracing::info!(?what, "reloaded, and in use from now on");
         }
         Reload::Kept { error, again } => {
             metrics.reloaded(what, ReloadOutcome::Refused);
             if !again {
-                tracing::error!(?what, %error, "can't be used; the old one stays in use");
+                tracing::error!(?what, %error, "can't be reloaded; the previous one stays in use");
             }
         }
     }
 }
 
-// === impl Reloads ===
+// === impl ReloadThread ===
 
-impl Drop for Reloads {
+impl Drop for ReloadThread {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported there.
+            // The panic hook has already reported a panic of this thread.
             let _ = thread.join();
         }
     }

@@ -1,60 +1,63 @@
-//! Keeps `/readyz` in step with the index, and tells once that the server is ready.
+//! Keeps the state for `/readyz` up to date, and reports once that the server is ready.
 
-use super::issuing::Issuing;
-use crate::cluster::Freshness;
+use super::issuer::RunningIssuer;
+use crate::cluster::WatchSet;
 use crate::config::Fault;
 use crate::server::{Readiness, State};
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-/// How often is looked for staleness, which comes by itself.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to check for staleness, which wakes no task.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often is said what is waited for.
-const SAY: Duration = Duration::from_secs(10);
+/// How often to log what the server waits for.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Never ends, but for a fault of `tell`, which is called the first time that the server is ready. Without a cluster it is
-/// at once. Whether its certificate is trusted is asked only until then: nobody who edits what is trusted shall take all
-/// replicas down at once.
-pub(super) async fn attend(
-    freshness: Option<&Freshness>,
-    issuing: Option<&Issuing>,
+/// Runs until `on_ready` fails, which is called the first time that the server is ready. A server without a cluster is
+/// ready at once.
+///
+/// Trust in the certificate counts only until then. Otherwise one edit of a webhook configuration would make all replicas
+/// unready at the same time.
+pub(super) async fn maintain(
+    watches: Option<&WatchSet>,
+    issuer: Option<&RunningIssuer>,
     readiness: &Readiness,
-    tell: impl FnOnce() -> Result<(), Fault>,
+    on_ready: impl FnOnce() -> Result<(), Fault>,
 ) -> Fault {
-    let (mut tell, mut said) = (Some(tell), None);
+    let (mut on_ready, mut last_log) = (Some(on_ready), None);
     loop {
-        let untrusted = issuing.filter(|_| tell.is_some()).and_then(Issuing::waits_for);
-        match untrusted.or_else(|| freshness.and_then(Freshness::waits_for)) {
-            Some(what) => wait_for(readiness, what, &mut said),
+        let untrusted = issuer.filter(|_| on_ready.is_some()).and_then(RunningIssuer::waiting_for);
+        match untrusted.or_else(|| watches.and_then(WatchSet::waiting_for)) {
+            Some(what) => wait_for(readiness, what, &mut last_log),
             None => {
                 readiness.ready();
-                said = None;
-                if let Some(Err(fault)) = tell.take().map(|tell| tell()) {
+                last_log = None;
+                if let Some(Err(fault)) = on_ready.take().map(|on_ready| on_ready()) {
                     return fault;
                 }
             }
         }
-        let Some(freshness) = freshness else { return pending().await };
-        // Whether it changed or not: what counts is looked at.
-        let _ = tokio::time::timeout(LOOK, changed(freshness, issuing.filter(|_| tell.is_some()))).await;
+        let Some(watches) = watches else { return pending().await };
+        // The next round checks the state, whether it changed or the time is up.
+        let _ = tokio::time::timeout(CHECK_INTERVAL, changed(watches, issuer.filter(|_| on_ready.is_some())))
+            .await;
     }
 }
 
-async fn changed(freshness: &Freshness, issuing: Option<&Issuing>) {
-    match issuing {
-        Some(issuing) => tokio::select! {
-            () = freshness.changed() => {}
-            () = issuing.changed() => {}
+async fn changed(watches: &WatchSet, issuer: Option<&RunningIssuer>) {
+    match issuer {
+        Some(issuer) => tokio::select! {
+            () = watches.changed() => {}
+            () = issuer.changed() => {}
         },
-        None => freshness.changed().await,
+        None => watches.changed().await,
     }
 }
 
-fn wait_for(readiness: &Readiness, what: String, said: &mut Option<Instant>) {
-    if said.is_none_or(|said| said.elapsed() >= SAY) && readiness.state() != State::Stopping {
+fn wait_for(readiness: &Readiness, what: String, last_log: &mut Option<Instant>) {
+    if last_log.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) && readiness.state() != State::Stopping {
         tracing::info!("waiting: {what}");
-        *said = Some(Instant::now());
+        *last_log = Some(Instant::now());
     }
     readiness.wait_for(what);
 }

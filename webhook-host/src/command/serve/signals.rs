@@ -1,10 +1,10 @@
-//! SIGTERM and SIGINT: the first stops in order, the second at once.
+//! SIGTERM and SIGINT: the first one stops the server gracefully, the second one at once.
 
 use crate::server::Stopper;
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Listens from now on, until the runtime ends.
+/// Handles signals until the runtime ends.
 pub(super) fn listen(stopper: Stopper) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,7 +1,7 @@
-//! Whose turn it is to be evaluated, and where.
+//! Limits concurrent evaluations, and runs those of untrusted policies.
 //!
-//! Trusted policies run in the connection's own task. All others run on a pool of threads of its own, so that guests
-//! which use up their time never hold up accepts, handshakes or the trusted ones.
+//! Trusted policies run in the connection's task. All others run on a separate pool of threads, so that guests which use
+//! their whole time delay neither accepts nor handshakes nor trusted policies.
 
 use crate::limits::Limits;
 use ordinance_engine::Place;
@@ -13,28 +13,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// The turns of both places.
+/// The permits for evaluations in connection tasks, and for those on the pool.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct Permits {
     inline: Arc<Semaphore>,
     pool: Arc<Semaphore>,
-    threads: Threads,
+    threads: EvaluationThreads,
     wait: Duration,
 }
 
-/// How long a thread is kept that nobody needs.
+/// How long an idle thread is kept.
 const IDLE_THREAD: Duration = Duration::from_secs(60);
 
-/// Threads for blocking work; dropping them does not wait for it.
+/// A pool of threads for evaluations. Dropping it does not wait for running evaluations.
 #[derive(Debug)]
-struct Threads {
+struct EvaluationThreads {
     handle: Handle,
     runtime: Option<Runtime>,
 }
 
-// === impl Turns ===
+// === impl Permits ===
 
-impl Turns {
+impl Permits {
     /// # Errors
     ///
     /// The system has no resources for the pool.
@@ -43,22 +43,22 @@ impl Turns {
         Ok(Self {
             inline: Arc::new(Semaphore::new(evaluations)),
             pool: Arc::new(Semaphore::new(evaluations)),
-            threads: Threads::new(evaluations)?,
+            threads: EvaluationThreads::new(evaluations)?,
             wait: limits.queue_time,
         })
     }
 
-    /// A turn at that place; none if that would take too long. Each connection waits for one at most, so the queue is
-    /// no longer than the limit on connections.
-    pub(super) async fn take(&self, place: Place) -> Option<OwnedSemaphorePermit> {
-        let turns = match place {
+    /// Acquires a permit, or returns `None` after [`Limits::queue_time`]. Each connection waits for at most one permit, so
+    /// the limit on connections also limits the queue.
+    pub(super) async fn acquire(&self, place: Place) -> Option<OwnedSemaphorePermit> {
+        let permits = match place {
             Place::Inline => &self.inline,
             Place::Pool => &self.pool,
         };
-        if let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
-            return Some(turn);
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Some(permit);
         }
-        timeout(self.wait, Arc::clone(turns).acquire_owned()).await.ok()?.ok()
+        timeout(self.wait, Arc::clone(permits).acquire_owned()).await.ok()?.ok()
     }
 
     /// Runs work on a thread of the pool.
@@ -70,9 +70,9 @@ impl Turns {
     }
 }
 
-// === impl Threads ===
+// === impl EvaluationThreads ===
 
-impl Threads {
+impl EvaluationThreads {
     fn new(count: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .max_blocking_threads(count)
@@ -83,7 +83,7 @@ impl Threads {
     }
 }
 
-impl Drop for Threads {
+impl Drop for EvaluationThreads {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

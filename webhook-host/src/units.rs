@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `15s`, `250ms`, `64Mi`.
+//! Durations and sizes in the notation of people: `15s`, `250ms`, `64Mi`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
@@ -7,35 +7,35 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// How a [`Duration`] stands in a file: `#[serde(with = "Span")]`.
+/// Serialises a [`Duration`] as text such as `15s`: `#[serde(with = "Span")]`.
 pub struct Span;
 
-/// How a number of bytes stands in a file: `#[serde(with = "Bytes")]`.
+/// Serialises a number of bytes as text such as `64Mi`: `#[serde(with = "Bytes")]`.
 pub struct Bytes;
 
-/// Sizes with their units, the largest first.
+/// The units of sizes with their bytes, the largest first.
 const UNITS: [(&str, usize); 3] = [("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 
 // === impl Span ===
 
 impl Span {
-    /// Reads a duration.
+    /// Parses a duration.
     ///
     /// # Errors
     ///
-    /// If the text is none.
+    /// The text is not a duration.
     pub fn parse(text: &str) -> Result<Duration, String> {
         humantime::parse_duration(text)
-            .map_err(|_| format!("`{text}` is no duration; write e.g. 15s or 250ms"))
+            .map_err(|_| format!("`{text}` is not a duration; write e.g. 15s or 250ms"))
     }
 
-    /// Reads a duration from a file.
+    /// Deserialises a duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text: Cow<'de, str> = serde::Deserialize::deserialize(deserializer)?;
         Self::parse(&text).map_err(D::Error::custom)
     }
 
-    /// Writes a duration.
+    /// Serialises a duration.
     pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*span))
     }
@@ -59,24 +59,24 @@ impl JsonSchema for Span {
 // === impl Bytes ===
 
 impl Bytes {
-    /// Reads a size.
+    /// Parses a size.
     ///
     /// # Errors
     ///
-    /// If the text is none.
+    /// The text is not a size.
     pub fn parse(text: &str) -> Result<usize, String> {
         let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
         let (number, bytes) = unit.unwrap_or((text, 1));
         let size = number.parse::<usize>().ok().and_then(|number| number.checked_mul(bytes));
-        size.ok_or_else(|| format!("`{text}` is no size; write e.g. 512Ki, 64Mi or a number of bytes"))
+        size.ok_or_else(|| format!("`{text}` is not a size; write e.g. 512Ki, 64Mi or a number of bytes"))
     }
 
-    /// Reads a size from a file.
+    /// Deserialises a size.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
         deserializer.deserialize_any(Size)
     }
 
-    /// Writes a size in the largest unit that divides it.
+    /// Serialises a size in the largest unit that divides it.
     pub fn serialize<S: Serializer>(size: &usize, serializer: S) -> Result<S::Ok, S::Error> {
         let fitting = |(_, bytes): &&(&str, usize)| *size > 0 && size.is_multiple_of(*bytes);
         match UNITS.iter().find(fitting) {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_read_with_and_without_a_unit() {
+    fn parses_sizes_with_and_without_a_unit() {
         assert_eq!(
             ["0", "16384", "512Ki", "7Mi", "2Gi"].map(Bytes::parse).map(Result::unwrap),
             [0, 16_384, 512 << 10, 7 << 20, 2 << 30]
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_written_as_it_can_be_read() {
+    fn serialises_a_size_in_its_largest_exact_unit() {
         let written = [0, 1, 1000, 1024, 7 << 20, 3 << 30]
             .map(|size: usize| Bytes::serialize(&size, serde_json::value::Serializer).unwrap());
         assert_eq!(
@@ -150,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_names_its_unit() {
+    fn refuses_a_duration_without_a_unit() {
         assert_eq!(Span::parse("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(Span::parse("15"), Err("`15` is no duration; write e.g. 15s or 250ms".to_owned()));
+        assert_eq!(Span::parse("15"), Err("`15` is not a duration; write e.g. 15s or 250ms".to_owned()));
     }
 }

@@ -1,4 +1,5 @@
-//! A certificate of a CA that the host keeps itself: the task that looks at it, and what the server needs to know of it.
+//! Issues the self-managed certificate: a task that reads the CA from the cluster, rotates it if this replica holds the
+//! Lease, and signs a certificate for this replica.
 
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
@@ -11,19 +12,19 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// A Lease falls to others after so many looks.
-const LEASE_LOOKS: u32 = 3;
+/// The duration of the Lease, in intervals of the schedule.
+const LEASE_INTERVALS: u32 = 3;
 
-/// How often is looked while there is nothing to serve.
-const FIRST_LOOKS: Duration = Duration::from_millis(300);
+/// The longest interval while there is no certificate to serve.
+const FIRST_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How long the API server may take to answer.
+/// How long the API server may take to respond.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// How long the end may take: it is only good manners.
-const END_TIME: Duration = Duration::from_secs(2);
+/// How long releasing the Lease may take at shutdown. An unreleased Lease expires by itself.
+const STOP_TIME: Duration = Duration::from_secs(2);
 
-/// What is to be done, before there is a client.
+/// An issuer that is not running yet.
 #[derive(Debug)]
 pub(super) struct Issuer {
     config: SelfManaged,
@@ -31,84 +32,84 @@ pub(super) struct Issuer {
     metrics: Arc<Metrics>,
 }
 
-/// The task that does it; dropping this ends it.
+/// A running issuer. Dropping it ends its task.
 #[derive(Debug)]
-pub(super) struct Issuing {
-    status: watch::Receiver<Status>,
+pub(super) struct RunningIssuer {
+    status: watch::Receiver<IssuerStatus>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// How far it is.
+/// The progress of an issuer.
 #[derive(Clone, Debug)]
-struct Status {
-    /// What is missing before the server may be ready, in one line; none if nothing is.
-    waits_for: Option<String>,
-    /// Whom the server can be trusted by, PEM.
+struct IssuerStatus {
+    /// What is missing before the server may be ready, in one line; `None` if nothing is.
+    waiting_for: Option<String>,
+    /// The CA certificates to trust the server by, PEM.
     bundle: String,
 }
 
-/// The task's own.
-struct Looks {
+/// The state of the issuer's task.
+struct IssuerTask {
     keeper: Keeper<SecretStore, Configurations>,
     lease: Lease,
     signing: Signing,
     schedule: Schedule,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-    status: watch::Sender<Status>,
+    status: watch::Sender<IssuerStatus>,
     read_at: Option<SystemTime>,
-    /// What went wrong last, so that it is said once.
-    trouble: Option<String>,
+    /// The last error, which is logged only when it changes.
+    error: Option<String>,
 }
 
 // === impl Issuer ===
 
 impl Issuer {
-    /// Nothing is served before it is started.
+    /// Returns an issuer that serves no certificate before it is started.
     pub(super) fn new(config: SelfManaged, metrics: &Arc<Metrics>) -> Self {
         let signing = Signing::new(config.schedule);
         Self { config, signing, metrics: Arc::clone(metrics) }
     }
 
-    /// What will be served.
+    /// Returns the certificate to serve, which is empty until the first one is signed.
     pub(super) fn served(&self) -> Arc<Served> {
         self.signing.served()
     }
 
-    /// Looks from now on. Must run on a runtime.
+    /// Starts the issuer's task. Must run on a tokio runtime.
     ///
     /// # Errors
     ///
-    /// The configuration is none that a client can be made of.
-    pub(super) fn start(self, mut api: kube::Config, readiness: Readiness) -> kube::Result<Issuing> {
+    /// No client can be made from the configuration.
+    pub(super) fn start(self, mut api: kube::Config, readiness: Readiness) -> kube::Result<RunningIssuer> {
         api.connect_timeout = Some(ANSWER_TIME);
         api.read_timeout = Some(ANSWER_TIME);
-        // Each look is a try of its own.
+        // The task itself retries at its next interval.
         api.default_retry = false;
         let namespace = self.config.namespace(&api.default_namespace).to_owned();
         let client = Client::try_from(api)?;
-        let waits_for = Some("the CA".to_owned());
-        let (status, watched) = watch::channel(Status { waits_for, bundle: String::new() });
-        let looks = self.looks(&client, &namespace, readiness, status);
+        let waiting_for = Some("the CA".to_owned());
+        let (sender, status) = watch::channel(IssuerStatus { waiting_for, bundle: String::new() });
+        let task = self.task(&client, &namespace, readiness, sender);
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(looks.run(stopped));
-        Ok(Issuing { status: watched, stop: Some(stop), task })
+        let task = tokio::spawn(task.run(stopped));
+        Ok(RunningIssuer { status, stop: Some(stop), task })
     }
 
-    fn looks(
+    fn task(
         self,
         client: &Client,
         namespace: &str,
         readiness: Readiness,
-        status: watch::Sender<Status>,
-    ) -> Looks {
+        status: watch::Sender<IssuerStatus>,
+    ) -> IssuerTask {
         let SelfManaged { secret, lease, webhooks, schedule, .. } = self.config.clone();
         let store = SecretStore::new(client.clone(), namespace, &secret);
         let configurations = Configurations::new(client.clone(), webhooks);
         let rotation = Rotation::new(self.config.names(namespace), schedule);
-        let duration = LEASE_LOOKS * schedule.look;
-        Looks {
+        let duration = LEASE_INTERVALS * schedule.look;
+        IssuerTask {
             keeper: Keeper::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
             signing: self.signing,
@@ -117,59 +118,59 @@ impl Issuer {
             metrics: self.metrics,
             status,
             read_at: None,
-            trouble: None,
+            error: None,
         }
     }
 }
 
-/// Nobody else's: the pod's name, or the machine's, and what tells processes of one machine apart.
+/// Returns a unique holder for the Lease: the name of the pod or machine, the process id, and the current time.
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ordinance".to_owned());
-    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{host}_{}_{}", std::process::id(), begun.as_nanos())
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{host}_{}_{}", std::process::id(), now.as_nanos())
 }
 
-// === impl Issuing ===
+// === impl RunningIssuer ===
 
-impl Issuing {
-    /// What is missing before the server may be ready, in one line. Asked at start only.
-    pub(super) fn waits_for(&self) -> Option<String> {
-        self.status.borrow().waits_for.clone()
+impl RunningIssuer {
+    /// Returns what is missing before the server may be ready, in one line, or `None` if nothing is.
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.status.borrow().waiting_for.clone()
     }
 
-    /// Returns when that may have changed.
+    /// Waits until the status changes.
     pub(super) async fn changed(&self) {
-        // The task ends only with this.
+        // This fails only after the task has ended, and the task runs as long as `self`.
         let _ = self.status.clone().changed().await;
     }
 
-    /// Whom the server can be trusted by, PEM.
+    /// Returns the CA certificates to trust the server by, PEM.
     pub(super) fn bundle(&self) -> String {
         self.status.borrow().bundle.clone()
     }
 
-    /// Ends it, so that another replica goes on at once.
-    pub(super) async fn end(mut self) {
+    /// Ends the task and releases the Lease, so that another replica can take it at once.
+    pub(super) async fn stop(mut self) {
         self.stop = None;
-        // A panic there was reported there.
-        let _ = tokio::time::timeout(END_TIME, &mut self.task).await;
+        // The panic hook has already reported a panic of this task.
+        let _ = tokio::time::timeout(STOP_TIME, &mut self.task).await;
     }
 }
 
-impl Drop for Issuing {
+impl Drop for RunningIssuer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-// === impl Looks ===
+// === impl IssuerTask ===
 
-impl Looks {
+impl IssuerTask {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         loop {
             tokio::select! {
-                rest = self.look() => {
-                    if tokio::time::timeout(rest, &mut stop).await.is_ok() {
+                interval = self.step() => {
+                    if tokio::time::timeout(interval, &mut stop).await.is_ok() {
                         break;
                     }
                 }
@@ -177,23 +178,23 @@ impl Looks {
             }
         }
         if let Err(error) = self.lease.release().await {
-            tracing::debug!(%error, "the Lease was not given up");
+            tracing::debug!(%error, "can't release the Lease");
         }
     }
 
-    /// One look, and how long to rest then.
-    async fn look(&mut self) -> Duration {
+    /// Updates the CA and the certificate once, and returns the time to wait before the next step.
+    async fn step(&mut self) -> Duration {
         let now = SystemTime::now();
-        let outcome = match self.keep(now).await {
+        let outcome = match self.update_authority(now).await {
             Ok(()) => self.sign(now),
-            Err(trouble) => self.sign(now).and(Err(trouble)),
+            Err(error) => self.sign(now).and(Err(error)),
         };
-        self.tell(outcome);
-        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_LOOKS) }
+        self.report(outcome);
+        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_INTERVAL) }
     }
 
-    /// Reads the CA; who has the Lease rotates it.
-    async fn keep(&mut self, now: SystemTime) -> Result<(), String> {
+    /// Rotates the CA if this replica holds the Lease, and reads the CA.
+    async fn update_authority(&mut self, now: SystemTime) -> Result<(), String> {
         let leads = self.lease.renew(now, Instant::now()).await;
         let led = match leads {
             Ok(true) => self.lead(now).await,
@@ -212,22 +213,22 @@ impl Looks {
         let changes = self.keeper.lead(now, readiness).await.map_err(|error| error.to_string())?;
         for change in changes {
             match change {
-                Change::Stored(phase) => tracing::info!(?phase, "the CA's Secret was written"),
+                Change::Stored(phase) => tracing::info!(?phase, "wrote the Secret of the CA"),
                 Change::Applied(configuration) => {
-                    tracing::info!(%configuration, "trusts the CA as it should")
+                    tracing::info!(%configuration, "wrote the CA to a webhook configuration")
                 }
             }
         }
         Ok(())
     }
 
-    /// Serves another leaf if it is time for one.
+    /// Signs and serves a new certificate if one is due.
     fn sign(&mut self, now: SystemTime) -> Result<(), String> {
         let (Some(record), Some(at)) = (self.keeper.record(), self.read_at) else { return Ok(()) };
         let renewal = self.signing.look(Reading { record, at }, now).map_err(|error| error.to_string())?;
         if renewal == Renewal::Signed {
             self.metrics.reloaded(Reloaded::Certificate, ReloadOutcome::Taken);
-            tracing::info!("a new certificate is served");
+            tracing::info!("serving a new certificate");
         }
         self.show(record);
         self.publish(record, now);
@@ -244,26 +245,27 @@ impl Looks {
     }
 
     fn publish(&self, record: &Record, now: SystemTime) {
-        let waits_for = (!record.is_trusted(now, &self.schedule))
+        let waiting_for = (!record.is_trusted(now, &self.schedule))
             .then(|| "webhook configurations to trust the CA".to_owned());
         let bundle = record.bundle().pem();
         self.status.send_if_modified(|status| {
-            let changes = status.waits_for != waits_for || status.bundle != bundle;
-            *status = Status { waits_for, bundle };
+            let changes = status.waiting_for != waiting_for || status.bundle != bundle;
+            *status = IssuerStatus { waiting_for, bundle };
             changes
         });
     }
 
-    /// Counts every look that failed; says once what is wrong.
-    fn tell(&mut self, outcome: Result<(), String>) {
-        let Err(trouble) = outcome else {
-            self.trouble = None;
+    /// Counts each failed step. Logs an error once, and not again while it repeats.
+    fn report(&mut self, outcome: Result<(), String>) {
+        let Err(error) = outcome else {
+            self.error = None;
             return;
         };
         self.metrics.reloaded(Reloaded::Authority, ReloadOutcome::Refused);
-        if self.trouble.as_ref() != Some(&trouble) {
-            tracing::error!(%trouble, "the CA can't be looked after; what is served stays");
-            self.trouble = Some(trouble);
+        if self.error.as_ref() != Some(&error) {
+            // The field keeps its name, because log queries may use it.
+            tracing::error!(trouble = %error, "can't update the CA; the served certificate stays in use");
+            self.error = Some(error);
         }
     }
 }

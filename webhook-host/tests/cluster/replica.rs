@@ -1,12 +1,12 @@
-//! A replica of the host that follows a small API server, with a clock that is set by hand.
+//! A replica of the host that watches a small API server, with a clock that the tests set.
 
 use crate::files::{creation, volume};
 use crate::harness::{Host, Reply};
 use crate::logs;
 use kube::config::Kubeconfig;
-use ordinance::admission::Admission;
+use ordinance::admission::{Admission, Freshness as _};
 use ordinance::clock::Clock;
-use ordinance::cluster::{self, Access, Cluster, Freshness};
+use ordinance::cluster::{Access, Cluster, WatchSet, merged_watches};
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::Route;
@@ -17,44 +17,44 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// What the built-in policy watches.
+/// The resources that the built-in policy watches.
 pub const VOLUMES: &str = "persistentvolumes";
 pub const SETS: &str = "statefulsets";
 pub const CLAIMS: &str = "persistentvolumeclaims";
 
-/// How long the replica may take to do what is waited for, and how often one looks.
+/// How long a test waits for the replica, and how often it checks.
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(2);
+const INTERVAL: Duration = Duration::from_millis(2);
 
-/// A replica.
-pub struct Scene {
+/// A running replica with its API server.
+pub struct Replica {
     pub api: Arc<ApiServer>,
-    pub freshness: Arc<Freshness>,
-    pub clock: Hands,
+    pub watches: Arc<WatchSet>,
+    pub clock: ManualClock,
     host: Host,
     _cluster: Cluster,
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that advances only when a test advances it.
 #[derive(Clone)]
-pub struct Hands {
+pub struct ManualClock {
     origin: Instant,
     milliseconds: Arc<AtomicU64>,
 }
 
-/// What is made where the metrics are.
+/// The parts of a replica that need its metrics.
 struct Parts {
-    freshness: Arc<Freshness>,
+    watches: Arc<WatchSet>,
     admission: Arc<Admission>,
 }
 
-// === impl Scene ===
+// === impl Replica ===
 
-impl Scene {
-    /// Follows this API server; nothing was listed yet.
+impl Replica {
+    /// Starts a replica that watches this API server, before its first list.
     pub async fn start(api: &Arc<ApiServer>) -> Self {
-        logs::keep();
-        let (clock, made) = (Hands::new(), OnceLock::new());
+        logs::record();
+        let (clock, made) = (ManualClock::new(), OnceLock::new());
         let host = Host::with(Limits::default(), |metrics| {
             let parts = Parts::new(clock.clock(), metrics);
             let route = Route::new("storage", parts.admission.clone(), metrics);
@@ -62,109 +62,109 @@ impl Scene {
             vec![route]
         })
         .await;
-        let Parts { freshness, admission } = made.into_inner().unwrap();
+        let Parts { watches, admission } = made.into_inner().unwrap();
         let kubeconfig = Box::new(Kubeconfig::from_yaml(&api.kubeconfig()).unwrap());
         let config = Access::Kubeconfig { kubeconfig, context: None }.config().await.unwrap();
-        let cluster = Cluster::start(config, &freshness, &[admission]).unwrap();
-        Self { api: Arc::clone(api), freshness, clock, host, _cluster: cluster }
+        let cluster = Cluster::start(config, &watches, &[admission]).unwrap();
+        Self { api: Arc::clone(api), watches, clock, host, _cluster: cluster }
     }
 
-    /// Follows one with these volumes, and knows them.
+    /// Starts an API server with these volumes and a replica with a current index.
     pub async fn with_volumes(volumes: impl IntoIterator<Item = Value>) -> Self {
         let api = api(volumes);
         Self::current(&api).await
     }
 
-    /// Follows this one, and knows all that it has; everything is watched.
+    /// Starts a replica, and waits for a current index and for all watches.
     pub async fn current(api: &Arc<ApiServer>) -> Self {
-        let scene = Self::start(api).await;
-        scene.until_current().await;
+        let replica = Self::start(api).await;
+        replica.until_current().await;
         [VOLUMES, SETS, CLAIMS].into_iter().for_each(|resource| api.await_watch(resource));
-        scene
+        replica
     }
 
     pub async fn until_current(&self) {
-        self.until("a current index", |scene| scene.freshness.is_current()).await;
+        self.until("a current index", |replica| replica.watches.is_current()).await;
     }
 
-    /// Returns once it is so; fails if it never is.
-    pub async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    /// Waits until the condition holds. Panics after [`PATIENCE`].
+    pub async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(Instant::now() < end, "waited in vain for {what}: {:?}", self.freshness.waits_for());
-            tokio::time::sleep(LOOK).await;
+        while !condition(self) {
+            assert!(Instant::now() < end, "no {what}: {:?}", self.watches.waiting_for());
+            tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    /// Returns once the index has so many volumes.
+    /// Waits until the index has this number of volumes.
     pub async fn until_volumes(&self, count: usize) {
-        self.until(&format!("{count} volumes"), |scene| scene.objects(VOLUMES) == count).await;
+        self.until(&format!("{count} volumes"), |replica| replica.objects(VOLUMES) == count).await;
     }
 
-    /// How many objects of a resource are in the index.
+    /// Returns the number of a resource's objects in the index.
     pub fn objects(&self, resource: &str) -> usize {
         self.metric("index_resource_objects", &[("policy", "storage"), ("resource", resource)]) as usize
     }
 
-    /// How many lists were begun for this reason.
+    /// Returns the number of lists started for this reason.
     pub fn lists(&self, resource: &str, reason: &str) -> usize {
         self.metric("watch_lists_total", &[("resource", resource), ("reason", reason)]) as usize
     }
 
-    /// How many attempts failed by this cause.
+    /// Returns the number of attempts that failed with this cause.
     pub fn failures(&self, resource: &str, verb: &str, cause: &str) -> usize {
         self.metric("watch_failures_total", &[("resource", resource), ("verb", verb), ("cause", cause)])
             as usize
     }
 
-    /// How many objects could not be read.
+    /// Returns the number of objects that the policy could not read.
     pub fn unreadable(&self, resource: &str) -> usize {
         self.metric("index_unreadable_objects_total", &[("policy", "storage"), ("resource", resource)])
             as usize
     }
 
-    /// What is shown of the policy by this name.
-    pub fn of_policy(&self, name: &str) -> usize {
+    /// Returns the value of a metric of the policy.
+    pub fn policy_metric(&self, name: &str) -> usize {
         self.metric(name, &[("policy", "storage")]) as usize
     }
 
-    /// 0 while there is no such series.
+    /// Returns the value of a series, or 0 without such a series.
     fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         self.host.metric(&format!("ordinance_{name}{{{}}}", labels.join(","))).unwrap_or_default()
     }
 
-    /// The validating review of a creation.
+    /// Sends the validating review of a creation.
     pub async fn validate(&self, object: &Value) -> Reply {
         self.host.post("/validate/storage", &creation(object).to_string()).await
     }
 
-    /// Whether the API server may store this volume.
+    /// Returns whether the validating review allows this volume.
     pub async fn allows(&self, object: &Value) -> bool {
         self.validate(object).await.response()["allowed"].as_bool().unwrap()
     }
 }
 
-/// An API server that has these volumes.
+/// Starts an API server with these volumes.
 pub fn api(volumes: impl IntoIterator<Item = Value>) -> Arc<ApiServer> {
     let api = ApiServer::start().unwrap();
     volumes.into_iter().for_each(|volume| api.put(VOLUMES, volume));
     Arc::new(api)
 }
 
-/// The volume of this number, on a directory of its own.
+/// Returns the volume of this number, with a directory of its own.
 pub fn numbered(number: usize) -> Value {
     named(&format!("pv-{number:04}"), &format!("/srv/{number}"))
 }
 
-/// A volume with a uid, as it is stored.
+/// Returns a volume with a uid, as an API server stores it.
 pub fn named(name: &str, path: &str) -> Value {
     let mut volume = volume(name, path);
     volume["metadata"]["uid"] = format!("uid-of-{name}").into();
     volume
 }
 
-/// A volume that the policy can't read.
+/// Returns a volume that the policy can't read.
 pub fn unreadable(name: &str) -> Value {
     let mut volume = named(name, "/srv");
     volume["spec"]["nfs"] = json!("no source");
@@ -177,21 +177,20 @@ impl Parts {
     fn new(clock: Clock, metrics: &Metrics) -> Self {
         let limits = Limits::default();
         let policy = Policy::built_in(&Engine::new(limits.engine()).unwrap(), "").unwrap();
-        let watches = cluster::watches(&policy.description().watches);
-        let freshness = Freshness::new(watches, limits.index_staleness, clock.clone(), metrics);
-        let freshness = Arc::new(freshness);
-        let admission = Admission::new(policy, &limits).shown_by(metrics.index("storage")).following(
-            Arc::clone(&freshness),
+        let watches = merged_watches(&policy.description().watches);
+        let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
+        let admission = Admission::new(policy, &limits).with_metrics(metrics.index("storage")).with_cluster(
+            watches.clone(),
             clock,
             limits.pending_time,
         );
-        Self { freshness, admission: Arc::new(admission) }
+        Self { watches, admission: Arc::new(admission) }
     }
 }
 
-// === impl Hands ===
+// === impl ManualClock ===
 
-impl Hands {
+impl ManualClock {
     fn new() -> Self {
         Self { origin: Instant::now(), milliseconds: Arc::default() }
     }

@@ -1,0 +1,222 @@
+//! Metrics of admission requests.
+
+use super::PolicyLabels;
+use ordinance_contract::Operation;
+use ordinance_engine::Failure;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::{Arc, OnceLock};
+
+/// The metrics of all requests, by policy.
+#[derive(Debug)]
+pub(super) struct RequestFamilies {
+    requests: Family<RequestLabels, Counter>,
+    evaluation: Durations,
+    queue: Durations,
+    total: Durations,
+    failures: Family<EvaluationFailureLabels, Counter>,
+    shed: Family<ShedLabels, Counter>,
+    rejected: Family<StatusLabels, Counter>,
+}
+
+/// The metrics of one policy's route.
+#[derive(Clone, Debug)]
+pub struct RouteMetrics {
+    requests: Family<RequestLabels, Counter>,
+    policy: String,
+    /// By verdict, then by operation. Each counter is created at its first use, so that no series stays at zero.
+    counters: Arc<[[OnceLock<Counter>; OPERATIONS]; VERDICTS]>,
+    /// Time that the policy takes.
+    pub evaluation: Histogram,
+    /// Time that a request waits for its evaluation to start.
+    pub queue: Histogram,
+    /// Time from the end of a request's head to its response.
+    pub total: Histogram,
+    failures: Family<EvaluationFailureLabels, Counter>,
+    shed: Family<ShedLabels, Counter>,
+}
+
+/// The outcome of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum VerdictLabel {
+    Allow,
+    Patch,
+    Deny,
+    Error,
+}
+
+/// Why the server answers 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ShedReason {
+    /// The request waited too long for its evaluation to start.
+    Queue,
+    /// Every instance was busy, or the index was not ready.
+    Unavailable,
+    /// Large bodies filled the memory that is reserved for them.
+    Memory,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    policy: String,
+    verdict: VerdictLabel,
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EvaluationFailureLabels {
+    policy: String,
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShedLabels {
+    policy: String,
+    reason: ShedReason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    code: u16,
+}
+
+type Durations = Family<PolicyLabels, Histogram, fn() -> Histogram>;
+
+/// The number of values of [`VerdictLabel`].
+const VERDICTS: usize = 4;
+
+/// The number of values of [`Operation`].
+const OPERATIONS: usize = 4;
+
+// === impl RequestFamilies ===
+
+impl RequestFamilies {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let families = Self {
+            requests: Family::default(),
+            evaluation: Family::new_with_constructor(histogram),
+            queue: Family::new_with_constructor(histogram),
+            total: Family::new_with_constructor(histogram),
+            failures: Family::default(),
+            shed: Family::default(),
+            rejected: Family::default(),
+        };
+        registry.register("requests", "Answered admission reviews", families.requests.clone());
+        for (name, help, durations) in [
+            ("evaluation", "Time that the policy takes for a request", &families.evaluation),
+            ("queue", "Time that a request waits for its evaluation to start", &families.queue),
+            ("request", "Time from the end of a request's head to its response", &families.total),
+        ] {
+            registry.register_with_unit(format!("{name}_duration"), help, Unit::Seconds, durations.clone());
+        }
+        families.register_failures(registry);
+        families
+    }
+
+    fn register_failures(&self, registry: &mut Registry) {
+        registry.register(
+            "evaluation_failures",
+            "Evaluations without a verdict, by cause",
+            self.failures.clone(),
+        );
+        registry.register("requests_shed", "Requests answered with 503, by reason", self.shed.clone());
+        registry.register(
+            "requests_rejected",
+            "Requests answered with an HTTP status other than 200, by status",
+            self.rejected.clone(),
+        );
+    }
+
+    pub(super) fn rejected(&self, status: u16) {
+        self.rejected.get_or_create(&StatusLabels { code: status }).inc();
+    }
+
+    pub(super) fn route(&self, policy: &str) -> RouteMetrics {
+        let labels = PolicyLabels { policy: policy.to_owned() };
+        RouteMetrics {
+            requests: self.requests.clone(),
+            policy: policy.to_owned(),
+            counters: Arc::default(),
+            evaluation: self.evaluation.get_or_create_owned(&labels),
+            queue: self.queue.get_or_create_owned(&labels),
+            total: self.total.get_or_create_owned(&labels),
+            failures: self.failures.clone(),
+            shed: self.shed.clone(),
+        }
+    }
+}
+
+// === impl RouteMetrics ===
+
+impl RouteMetrics {
+    /// Counts an answered review.
+    pub fn answered(&self, verdict: VerdictLabel, operation: Operation) {
+        self.counters[verdict as usize][operation as usize]
+            .get_or_init(|| {
+                self.requests.get_or_create_owned(&RequestLabels {
+                    policy: self.policy.clone(),
+                    verdict,
+                    operation: operation_label(operation),
+                })
+            })
+            .inc();
+    }
+
+    /// Counts an evaluation without a verdict.
+    pub fn failed(&self, failure: &Failure) {
+        let labels = EvaluationFailureLabels { policy: self.policy.clone(), cause: failure.cause() };
+        self.failures.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request that is answered with 503.
+    pub fn shed(&self, reason: ShedReason) {
+        self.shed.get_or_create(&ShedLabels { policy: self.policy.clone(), reason }).inc();
+    }
+}
+
+fn operation_label(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create => "CREATE",
+        Operation::Update => "UPDATE",
+        Operation::Delete => "DELETE",
+        Operation::Connect => "CONNECT",
+    }
+}
+
+/// Returns a histogram with buckets from 10 µs to 10 s, about three per decade.
+fn histogram() -> Histogram {
+    Histogram::new(exponential_buckets(1e-5, 2.0, 21))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Metrics;
+    use super::*;
+
+    #[test]
+    fn counts_requests_by_policy_verdict_and_operation() {
+        let metrics = Metrics::new();
+        let route = metrics.route("storage");
+        route.answered(VerdictLabel::Deny, Operation::Create);
+        route.answered(VerdictLabel::Deny, Operation::Create);
+        let line = r#"ordinance_requests_total{policy="storage",verdict="Deny",operation="CREATE"} 2"#;
+        assert!(metrics.text().lines().any(|found| found == line), "{}", metrics.text());
+    }
+
+    #[test]
+    fn durations_are_in_seconds_with_buckets_from_ten_microseconds() {
+        let metrics = Metrics::new();
+        metrics.route("storage").evaluation.observe(15e-6);
+        let text = metrics.text();
+        for line in [
+            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00001",policy="storage"} 0"#,
+            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00002",policy="storage"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
+    }
+}
