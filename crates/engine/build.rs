@@ -34,9 +34,11 @@ const NOT_INHERITED: [&str; 8] = [
 ];
 
 /// All that the component is made from, seen from the root of the workspace; `policy/js` is left out.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "Cargo.lock",
     "Cargo.toml",
+    "crates/storage/Cargo.toml",
+    "crates/storage/src",
     "policy/Cargo.toml",
     "policy/component",
     "policy/src",

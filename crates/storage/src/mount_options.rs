@@ -1,8 +1,8 @@
-//! Mount options, as far as they say which directory is mounted, and how.
+//! Mount options that decide which directory is mounted, and whether it can be written.
 
-/// The mount options in force.
+/// Parsed mount options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MountOptions {
+pub struct MountOptions {
     read_only: bool,
     read_write: bool,
     port: Option<u16>,
@@ -13,8 +13,8 @@ pub(crate) struct MountOptions {
 // === impl MountOptions ===
 
 impl MountOptions {
-    /// Reads entries, each of which may hold several options, by comma; of two values the later one counts.
-    pub(crate) fn of<'t>(entries: impl IntoIterator<Item = &'t str>) -> Self {
+    /// Parses entries, each of which may hold several options separated by commas; the last of two values wins.
+    pub fn of<'t>(entries: impl IntoIterator<Item = &'t str>) -> Self {
         let mut options = Self::default();
         for option in entries.into_iter().flat_map(|entry| entry.split(',')) {
             options.add(option.trim());
@@ -26,7 +26,7 @@ impl MountOptions {
         match option.split_once('=').unwrap_or((option, "")) {
             ("ro", "") => self.read_only = true,
             ("rw", "") => self.read_write = true,
-            // 0 stands for the port that the server announces.
+            // Port 0 means the one that the server's port mapper announces.
             ("port", port) => self.port = port.parse().ok().filter(|port| *port != 0),
             ("vers" | "nfsvers", version) => self.version = Some(version.to_owned()),
             ("v2" | "v3" | "v4" | "v4.0" | "v4.1" | "v4.2", "") => {
@@ -37,23 +37,24 @@ impl MountOptions {
         }
     }
 
-    /// Whether the kernel refuses writes. Of `ro` beside `rw` it is not known which comes last: the kubelet sorts.
-    pub(crate) fn is_read_only(&self) -> bool {
+    /// Returns whether the kernel refuses writes. `ro` beside `rw` does not count: the kubelet sorts options, so either
+    /// may come last.
+    pub fn is_read_only(&self) -> bool {
         self.read_only && !self.read_write
     }
 
-    /// Whether the paths of a server are those below its pseudo-root.
-    pub(crate) fn is_version_4(&self) -> bool {
+    /// Returns whether NFS version 4 is used, which is the default: its paths are below the server's pseudo-root.
+    pub fn is_version_4(&self) -> bool {
         self.version.as_deref().is_none_or(|version| version.starts_with('4'))
     }
 
-    /// The server's port, if one is named.
-    pub(crate) fn port(&self) -> Option<u16> {
+    /// The server's port, or `None` if the options leave it to the protocol.
+    pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The access point of an EFS file system.
-    pub(crate) fn access_point(&self) -> Option<&str> {
+    /// The access point of an EFS file system, e.g. `fsap-0123`.
+    pub fn access_point(&self) -> Option<&str> {
         self.access_point.as_deref()
     }
 }
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_version_it_is_4() {
+    fn version_4_is_the_default() {
         for (entries, expected) in [
             (vec![], true),
             (vec!["vers=4.1"], true),
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn ro_beside_rw_proves_nothing() {
+    fn ro_beside_rw_is_not_read_only() {
         assert!(!MountOptions::of(["ro", "rw"]).is_read_only());
         assert!(!MountOptions::of(["rom", "ro=1"]).is_read_only());
     }

@@ -1,11 +1,13 @@
 //! Reading foreign JSON: borrowed text, and `null` where a value was expected.
 //!
-//! Views over objects are structs of the few fields that a rule reads, borrowed from the text; serde skips the rest.
-//! The API server treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is
-//! an error of the whole object: the API server never sends one, and a guess would be worse than saying so.
+//! Views are structs of the few fields that a caller reads, borrowed from the text; serde skips the rest. The API server
+//! treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is an error of the
+//! whole object: the API server never sends one, and an error is better than a guess.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,12 +17,12 @@ use std::ops::Deref;
 
 /// A string that borrows from the object's text unless it holds an escape.
 ///
-/// (`Option<Cow<str>>` and `Vec<Cow<str>>` always own: serde borrows only where a `Cow` is a field.)
+/// `Option<Cow<str>>` and `Vec<Cow<str>>` always own: serde borrows only where a `Cow` is a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Text<'a>(Cow<'a, str>);
+pub struct Text<'a>(Cow<'a, str>);
 
 /// Reads a field in which `null` counts as absent: `#[serde(default, deserialize_with = "json::lenient")]`.
-pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -28,8 +30,8 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads a list in which `null` counts as empty, and a `null` element as one without any field.
-pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// Reads a list in which `null` counts as empty, and a `null` element as the default value.
+pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -39,7 +41,7 @@ where
 }
 
 /// Reads a map of strings in which `null` counts as empty, and a `null` value as an empty string.
-pub(crate) fn strings<'de, D>(deserializer: D) -> Result<BTreeMap<Text<'de>, Text<'de>>, D::Error>
+pub fn strings<'de, D>(deserializer: D) -> Result<BTreeMap<Text<'de>, Text<'de>>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -48,17 +50,29 @@ where
     Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
-/// A struct that is read from an object only; serde would read one from an array, too.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Members<T>(pub(crate) T);
+/// A struct that is read from an object only; serde would read one from an array too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members<T>(pub T);
 
-/// Reads the text of an object.
-pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+/// Parses the text of an object.
+///
+/// # Errors
+///
+/// The text is not an object, or a member has another type than `T` says.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
     serde_json::from_str(text).map(|Members(object)| object)
 }
 
-/// Reads an object; none where it is absent or `null`.
-pub(crate) fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// Parses a field that a view keeps raw; the default value where it is absent or `null`.
+pub(crate) fn parse<'a, T>(raw: Option<&'a RawValue>) -> Result<T, serde_json::Error>
+where
+    T: Default + Deserialize<'a>,
+{
+    raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
+}
+
+/// Reads an object, or `None` where it is absent or `null`.
+pub fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -66,8 +80,8 @@ where
     Ok(Option::<Members<T>>::deserialize(deserializer)?.map(|Members(object)| object))
 }
 
-/// Reads an object in whose place `null` counts as one without any field.
-pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads an object, or the default value where it is absent or `null`.
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -76,7 +90,7 @@ where
 }
 
 /// Reads a list of objects, as [`list`] does.
-pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -85,17 +99,17 @@ where
     Ok(elements.into_iter().map(|Members(object)| object).collect())
 }
 
-/// The text as a string of JSON.
-pub(crate) fn quoted(text: &str) -> String {
+/// Returns the text as a JSON string.
+pub fn quoted(text: &str) -> String {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         return Value::from(text).to_string();
     }
     ["\"", text, "\""].concat()
 }
 
-/// Whether two texts of JSON say the same: members in any order, `null` members as absent ones. Text that is not JSON
-/// says nothing.
-pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
+/// Returns whether two JSON texts say the same: members in any order, `null` members as absent ones. Text that is not
+/// JSON says the same as no other.
+pub fn says_the_same(one: &str, other: &str) -> bool {
     match (serde_json::from_str(one), serde_json::from_str(other)) {
         (Ok(one), Ok(other)) => same(&one, &other),
         _ => false,
@@ -112,12 +126,20 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Whether the second has all members of the first.
+/// Returns whether the second object has all members of the first.
 fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
 }
 
 // === impl Members ===
+
+impl<T> Deref for Members<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -152,6 +174,12 @@ impl Deref for Text<'_> {
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
@@ -195,9 +223,18 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_no_object() {
+    fn an_array_is_not_an_object() {
         assert_eq!(read::<Named<'_>>(r#"{"name":"a","other":[]}"#).ok(), Some(Named { name: "a".into() }));
         assert_eq!(read::<Named<'_>>(r#"["a"]"#).ok(), None);
+    }
+
+    #[test]
+    fn text_borrows_where_it_can_and_null_is_absent() {
+        let name = |text| read::<Named<'_>>(text).map(|named| named.name.0);
+        assert!(matches!(name(r#"{"name":"a"}"#), Ok(Cow::Borrowed("a"))));
+        assert!(matches!(name(r#"{"name":"\u0061"}"#), Ok(Cow::Owned(text)) if text == "a"));
+        assert!(matches!(name(r#"{"name":null}"#), Ok(text) if text.is_empty()));
+        assert!(name(r#"{"name":1}"#).is_err());
     }
 
     #[test]

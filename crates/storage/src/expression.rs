@@ -2,35 +2,36 @@
 //!
 //! Only `$(NAME)` is replaced; `$$` stands for `$`; every other `$` stands for itself.
 
-/// A piece of an expression.
+/// A token of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
-    /// Text as it is.
+pub enum Token<'a> {
+    /// Literal text.
     Text(&'a str),
-    /// The value of a variable.
+    /// The name of a variable whose value replaces the token.
     Variable(&'a str),
 }
 
-/// The pieces of an expression, from left to right.
-pub(super) fn tokens(expression: &str) -> Tokens<'_> {
+/// Splits an expression into tokens, from left to right.
+pub fn tokens(expression: &str) -> Tokens<'_> {
     Tokens { rest: expression }
 }
 
-/// The names of the variables that an expression takes, in order, repeated if it takes one twice.
-pub(super) fn variables(expression: &str) -> impl Iterator<Item = &str> {
+/// Iterates over the names of the variables that an expression takes, in order and with repetitions.
+pub fn variables(expression: &str) -> impl Iterator<Item = &str> {
     tokens(expression).filter_map(|token| match token {
         Token::Variable(name) => Some(name),
         Token::Text(_) => None,
     })
 }
 
-/// A fixed path as an expression that means the same.
-pub(super) fn escaped(path: &str) -> String {
+/// Returns the expression that expands to a fixed path.
+pub fn escaped(path: &str) -> String {
     path.replace('$', "$$")
 }
 
-/// Iterator over the pieces of an expression.
-pub(super) struct Tokens<'a> {
+/// Iterator over the tokens of an expression.
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
     rest: &'a str,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The piece that begins with a `$`, and what follows it.
+/// Returns the token that begins with a `$`, and the text after it.
 fn operator<'a>(whole: &'a str, after: &'a str) -> (Token<'a>, &'a str) {
     if let Some(rest) = after.strip_prefix('$') {
         return (Token::Text("$"), rest);
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dollar_before_anything_else_is_itself() {
+    fn any_other_dollar_is_literal() {
         assert_eq!(read("$X"), [Text("$"), Text("X")]);
         assert_eq!(read("a$"), [Text("a"), Text("$")]);
         assert_eq!(read("$é"), [Text("$"), Text("é")]);
@@ -94,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn parentheses_that_do_not_close_are_text() {
+    fn unclosed_parentheses_are_text() {
         assert_eq!(read("$(X"), [Text("$"), Text("(X")]);
         assert_eq!(read("$(A$(B)"), [Variable("A$(B")]);
     }
 
     #[test]
-    fn empty_parentheses_take_a_variable_without_a_name() {
+    fn empty_parentheses_take_the_variable_with_the_empty_name() {
         assert_eq!(read("$()"), [Variable("")]);
     }
 
