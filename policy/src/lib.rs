@@ -28,6 +28,7 @@ pub use settings::Settings;
 
 use findings::Findings;
 use ordinance_contract::{Description, Holding, Key, Operation, Problem, Request, Scope, Verdict, Watch};
+use ordinance_storage::json;
 
 /// A request that was read once and waits for the holdings that overlap its keys.
 pub struct Inquiry<'a> {
@@ -170,17 +171,14 @@ fn subject<'a>(
 fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(settings.mode);
     findings.warn(format!("Ordinance did not look at this: {}", unreadable(&request.scope, error)));
-    findings.audit("unreadable", fault(error));
+    findings.audit("unreadable", json::reason(error));
     findings.into_verdict(None)
 }
 
 /// Why an object can't be read, in one line.
 fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
-    findings::one_line(format!("{} {:?} can't be read: {}", scope.resource, scope.name, fault(error)), 240)
-}
-
-/// What is wrong, without the place: the text is that of the API server, not the one that the user wrote.
-fn fault(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    said.rsplit_once(" at line ").map_or(said.clone(), |(fault, _)| fault.to_owned())
+    findings::one_line(
+        format!("{} {:?} can't be read: {}", scope.resource, scope.name, json::reason(error)),
+        240,
+    )
 }

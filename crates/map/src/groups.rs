@@ -2,7 +2,7 @@
 //!
 //! Where many ordinals are alike, the first few and the last stand for all of them.
 
-use crate::{Map, Omitted, Relation, Scene, Writer};
+use crate::{Map, Omitted, Relation, Snapshot, Writer};
 use std::collections::HashMap;
 
 /// Rows of one kind that are all shown.
@@ -33,8 +33,8 @@ pub(crate) enum Row<'m> {
 pub(crate) fn groups(map: &Map) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places = HashMap::new();
-    for (is_after, scene) in [(false, &map.before), (true, &map.after)] {
-        for writers in scene.writers.chunk_by(|one, other| one.group() == other.group()) {
+    for (is_after, snapshot) in [(false, &map.before), (true, &map.after)] {
+        for writers in snapshot.writers.chunk_by(|one, other| one.group() == other.group()) {
             let Some((namespace, stateful_set, volume)) = writers.first().map(Writer::group) else {
                 continue;
             };
@@ -107,9 +107,9 @@ impl Writer {
     }
 }
 
-// === impl Scene ===
+// === impl Snapshot ===
 
-impl Scene {
+impl Snapshot {
     /// e.g. `3 writers, 2 of them overlap`.
     pub(crate) fn summary(&self) -> String {
         let all = self.writers.len();

@@ -1,34 +1,31 @@
 //! Which ordinal of a StatefulSet writes where: from manifests to writers, and the writers drawn.
 //!
-//! A [`Map`] is two [`Scene`]s, before and after, each a list of [`Writer`]s with the place that it writes to; what two
+//! A [`Map`] is two [`Snapshot`]s, before and after, each a list of [`Writer`]s with the place that it writes to; what two
 //! pods would write stands out. Where a volume lies is asked of the policy, by [`Keys`]; only what a StatefulSet makes of
 //! its volumes is read here. Three renderers: [`text()`], [`json()`] and [`svg()`].
 
 mod binding;
-mod expression;
 mod groups;
 mod json;
 mod location;
 mod map;
-mod member;
 mod overlap;
 mod plain;
-mod pod;
 mod quantity;
-mod scene;
-mod set;
+mod snapshot;
+mod stateful_set;
 mod storage;
+mod sub_path;
 mod svg;
 mod text;
-mod view;
 
 pub use json::json;
 pub use location::Location;
 pub use map::{Map, Object, Refused, Unread};
-pub use member::{ORDINALS, WRITERS};
 pub use overlap::{Overlap, Relation};
-pub use scene::{Omitted, Pod, Scene, Writer};
-pub use storage::{Bound, PersistentVolume};
+pub use snapshot::{Omitted, Pod, Snapshot, Writer};
+pub use stateful_set::{ORDINALS, WRITERS};
+pub use storage::{Bound, ClaimedVolume};
 pub use svg::svg;
 pub use text::{Charset, Look, text};
 

@@ -1,12 +1,11 @@
 //! Who writes where before and after, and what stood in the way of knowing.
 
-use crate::member::{self, Member};
-use crate::scene::Scene;
+use crate::snapshot::Snapshot;
+use crate::stateful_set::{self, MappedSet};
 use crate::storage::Storage;
-use crate::view;
 use crate::{Keys, Location};
 use ordinance_contract::{Scope, Stance};
-use serde::Deserialize;
+use ordinance_storage::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -25,9 +24,9 @@ pub struct Object<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Map {
     /// As the objects stand.
-    pub before: Scene,
+    pub before: Snapshot,
     /// With the policy's patches.
-    pub after: Scene,
+    pub after: Snapshot,
     /// What the policy refuses; it is drawn as it stands in both.
     pub refused: Vec<Refused>,
     /// What could not be read, and is not drawn.
@@ -64,12 +63,12 @@ impl Map {
     /// The map of a cluster of these objects; of two that are one the last counts.
     pub fn of(objects: &[Object<'_>], keys: &Keys<'_>) -> Self {
         let mut reader = Reader::default();
-        let members = member::all(reader.all(objects, "apps", "statefulsets"));
-        let storage = Storage::new(objects, &members, keys, &mut reader);
-        let before = Scene::new(&members, &storage, keys, &mut reader);
+        let sets = reader.sets(objects);
+        let storage = Storage::new(objects, &sets, keys, &mut reader);
+        let before = Snapshot::new(&sets, &storage, keys, &mut reader);
         let patched: Vec<Object<'_>> = objects.iter().map(Object::patched).collect();
-        let members: Vec<Member<'_>> = member::all(reader.all(&patched, "apps", "statefulsets"));
-        let after = Scene::new(&members, &storage, keys, &mut reader);
+        let sets = reader.sets(&patched);
+        let after = Snapshot::new(&sets, &storage, keys, &mut reader);
         Self { before, after, refused: Vec::new(), unread: reader.unread }
     }
 }
@@ -92,27 +91,35 @@ impl<'a> Object<'a> {
 // === impl Reader ===
 
 impl Reader {
-    /// The objects of a resource that can be read, by their names; of one name the last.
-    pub(crate) fn all<'a, T: Deserialize<'a>>(
+    /// Returns the StatefulSets that can be read, each with as many ordinals as there is room for.
+    fn sets<'a>(&mut self, objects: &'a [Object<'a>]) -> Vec<MappedSet<'a>> {
+        let mut sets = self.all(objects, "apps", "statefulsets", MappedSet::read);
+        stateful_set::fit(&mut sets);
+        sets
+    }
+
+    /// Returns the objects of a resource that can be read, sorted by namespace and name; of one name the last.
+    pub(crate) fn all<'a, T>(
         &mut self,
         objects: &'a [Object<'a>],
         group: &str,
         resource: &str,
-    ) -> Vec<(&'a Object<'a>, T)> {
+        read: fn(&'a Object<'a>) -> serde_json::Result<T>,
+    ) -> Vec<T> {
         let mut last = BTreeMap::new();
         for (place, object) in objects.iter().enumerate().filter(|(_, object)| object.is(group, resource)) {
             let Scope { namespace, name, .. } = &object.scope;
             // Names that the API server generates differ.
             last.insert((namespace, name, if name.is_empty() { place } else { 0 }), object);
         }
-        let read = |object: &'a Object<'a>| match serde_json::from_str(&object.before) {
-            Ok(view) => Some((object, view)),
+        let readable = |object: &'a Object<'a>| match read(object) {
+            Ok(view) => Some(view),
             Err(error) => {
-                self.leave_out(object, view::reason(&error));
+                self.leave_out(object, json::reason(&error));
                 None
             }
         };
-        last.into_values().filter_map(read).collect()
+        last.into_values().filter_map(readable).collect()
     }
 
     /// Where the policy says that a PersistentVolume lies.

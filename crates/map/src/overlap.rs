@@ -4,7 +4,7 @@
 //! so marking all of them costs their length, however many there are.
 
 use crate::Location;
-use crate::scene::{Pod, Writer};
+use crate::snapshot::{Pod, Writer};
 use std::collections::{HashMap, HashSet};
 
 /// What another pod writes of a place.

@@ -1,25 +1,23 @@
 //! Claims and the PersistentVolumes that they are bound to.
 //!
-//! A claim is followed by the volume's `claimRef`, by its own `volumeName`, by its name — and where nothing says so, to
-//! the volume that the control plane is expected to bind it to. What is only expected says so.
+//! A claim leads to the volume whose `claimRef` names it, to its own `volumeName`, to a volume of its name, and else to
+//! the volume that the control plane is expected to choose.
 
-use crate::binding::{self, Choice, Claim, Volume};
+use crate::binding::{self, Choice, Claim, ClaimRequest, Volume};
 use crate::map::{Object, Reader};
-use crate::member::Member;
-use crate::set::{ClaimSpec, Strings};
-use crate::view::{self, Text};
+use crate::stateful_set::MappedSet;
 use crate::{Keys, Location};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use ordinance_storage::PersistentVolumeClaim;
+use ordinance_storage::json::{self, Text};
 use std::collections::{HashMap, HashSet};
 
 /// Namespace and name of a claim.
-pub(crate) type ClaimName = (String, String);
+type ClaimName = (String, String);
 
 /// The volume of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PersistentVolume {
-    /// Its name; it need not be among the objects.
+pub struct ClaimedVolume {
+    /// Name of a PersistentVolume, which need not be among the objects.
     pub name: String,
     /// How it is known.
     pub bound: Bound,
@@ -38,115 +36,37 @@ pub enum Bound {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) location: Location,
-    pub(crate) volume: Option<PersistentVolume>,
-    /// Whether the volume is mounted so that nobody writes.
+    pub(crate) volume: Option<ClaimedVolume>,
+    /// Whether the mount options of the volume refuse writes.
     pub(crate) is_read_only: bool,
 }
 
-/// All claims whose volume is known.
+/// The claims whose volume is known.
 #[derive(Debug, Default)]
 pub(crate) struct Storage {
     places: HashMap<ClaimName, Place>,
 }
 
-/// What is read of a PersistentVolume.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct VolumeView<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) metadata: VolumeMetadata<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) spec: VolumeSpec<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) status: Status<'a>,
-}
-
-/// `metadata`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct VolumeMetadata<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) uid: Text<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) labels: Strings<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    annotations: MountOptions<'a>,
-    #[serde(borrow)]
-    pub(crate) deletion_timestamp: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct MountOptions<'a> {
-    #[serde(borrow, rename = "volume.beta.kubernetes.io/mount-options")]
-    options: Option<Text<'a>>,
-}
-
-/// `spec`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct VolumeSpec<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) access_modes: Vec<Text<'a>>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) capacity: crate::set::Storage<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) storage_class_name: Text<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) volume_mode: Text<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    mount_options: Vec<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) claim_ref: Option<ClaimRef<'a>>,
-}
-
-/// `claimRef`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ClaimRef<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) namespace: Text<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) name: Text<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) uid: Text<'a>,
-}
-
-/// `status`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Status<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    pub(crate) phase: Text<'a>,
-}
-
-/// What is read of a claim.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ClaimView<'a> {
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    metadata: VolumeMetadata<'a>,
-    #[serde(borrow, deserialize_with = "view::lenient")]
-    spec: ClaimSpec<'a>,
+/// A claim that exists.
+struct StoredClaim<'a> {
+    object: &'a Object<'a>,
+    uid: Text<'a>,
+    request: ClaimRequest<'a>,
 }
 
 // === impl Storage ===
 
 impl Storage {
-    /// Follows the claims that are there, and those that the sets' templates make.
+    /// Follows the claims that exist, and those that the controller makes of the sets' templates.
     pub(crate) fn new(
         objects: &[Object<'_>],
-        members: &[Member<'_>],
+        sets: &[MappedSet<'_>],
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Self {
-        let volumes: Vec<Volume<'_>> = reader
-            .all(objects, "", "persistentvolumes")
-            .into_iter()
-            .map(|(object, view)| Volume { object, view })
-            .collect();
-        let stored = reader.all::<ClaimView<'_>>(objects, "", "persistentvolumeclaims");
-        let claims = claims(&stored, members);
+        let volumes = reader.all(objects, "", "persistentvolumes", Volume::read);
+        let stored = reader.all(objects, "", "persistentvolumeclaims", StoredClaim::read);
+        let claims = claims(&stored, sets);
         let choices = binding::bind(&claims, &volumes);
         let places = claims.iter().zip(choices).filter_map(|(claim, choice)| {
             let place = match choice? {
@@ -160,72 +80,68 @@ impl Storage {
         Self { places: places.collect() }
     }
 
-    /// Where a claim's files are: below the claim's name if no more is known.
+    /// Returns where a claim's files are: below the claim's name if no more is known.
     pub(crate) fn place(&self, namespace: &str, name: &str) -> Place {
         let known = self.places.get(&(namespace.to_owned(), name.to_owned()));
         known.cloned().unwrap_or_else(|| Place::of_claim(namespace, name))
     }
 }
 
-/// The claims that are there, then those of templates in the order in which their pods are made.
-fn claims<'a>(stored: &'a [(&Object<'_>, ClaimView<'_>)], members: &'a [Member<'_>]) -> Vec<Claim<'a>> {
-    let mut claims: Vec<Claim<'a>> = stored
-        .iter()
-        .map(|(object, view)| Claim {
-            namespace: object.scope.namespace.to_string(),
-            name: object.scope.name.to_string(),
-            uid: &view.metadata.uid,
-            spec: &view.spec,
-        })
-        .collect();
+/// Returns the claims that exist, then those of templates in the order in which their pods are made.
+fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<Claim<'a>> {
+    let mut claims: Vec<Claim<'a>> = stored.iter().map(StoredClaim::claim).collect();
     let known: HashSet<ClaimName> =
         claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
-    let made = members.iter().flat_map(Member::template_claims);
+    let made = sets.iter().flat_map(MappedSet::template_claims);
     claims.extend(made.filter(|claim| !known.contains(&(claim.namespace.clone(), claim.name.clone()))));
     claims
+}
+
+// === impl StoredClaim ===
+
+impl<'a> StoredClaim<'a> {
+    fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+        let claim: PersistentVolumeClaim<'a> = json::read(&object.before)?;
+        let uid = claim.metadata.as_ref().map(|metadata| metadata.uid()).transpose()?;
+        Ok(Self { object, uid: uid.unwrap_or_default(), request: ClaimRequest::read(claim.spec()?)? })
+    }
+
+    fn claim(&self) -> Claim<'_> {
+        Claim {
+            namespace: self.object.scope.namespace.to_string(),
+            name: self.object.scope.name.to_string(),
+            uid: &self.uid,
+            request: &self.request,
+        }
+    }
 }
 
 // === impl Place ===
 
 impl Place {
-    /// A claim of which no more is known.
+    /// Returns the place of a claim whose volume is not known.
     pub(crate) fn of_claim(namespace: &str, name: &str) -> Self {
         Self::at(Location::of_claim(namespace, name))
     }
 
-    /// A place that can be written.
+    /// Returns a place that can be written.
     pub(crate) fn at(location: Location) -> Self {
         Self { location, volume: None, is_read_only: false }
     }
 
     fn bound_to(self, volume: &str, bound: Bound) -> Self {
-        Self { volume: Some(PersistentVolume { name: volume.to_owned(), bound }), ..self }
+        Self { volume: Some(ClaimedVolume { name: volume.to_owned(), bound }), ..self }
     }
 }
 
 // === impl Volume ===
 
 impl Volume<'_> {
-    /// Where the policy says that it lies; of a volume of which the policy says nothing only the claim is known.
+    /// Returns where the policy says that the volume lies; if it does not know, the claim is the place.
     fn place(&self, claim: &Claim<'_>, bound: Bound, keys: &Keys<'_>, reader: &mut Reader) -> Place {
         let held = reader.held(self.object, keys);
         let location = held.unwrap_or_else(|| Location::of_claim(&claim.namespace, &claim.name));
-        let place = Place { is_read_only: self.view.is_read_only(), ..Place::at(location) };
-        place.bound_to(&self.object.scope.name, bound)
-    }
-}
-
-// === impl VolumeView ===
-
-impl VolumeView<'_> {
-    /// Whether it is mounted with the option `ro`.
-    fn is_read_only(&self) -> bool {
-        let mut options = match &self.metadata.annotations.options {
-            Some(annotated) => vec![annotated],
-            None => self.spec.mount_options.iter().collect(),
-        }
-        .into_iter()
-        .flat_map(|options| options.split(','));
-        options.any(|option| option.trim() == "ro")
+        let is_read_only = self.view.mount_options().is_read_only();
+        Place { is_read_only, ..Place::at(location) }.bound_to(&self.object.scope.name, bound)
     }
 }

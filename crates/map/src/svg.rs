@@ -8,7 +8,7 @@ mod layout;
 
 use crate::groups::{Group, Row, groups};
 use crate::plain::{Ellipsis, cut, width};
-use crate::{Location, Map, Scene, Writer};
+use crate::{Location, Map, Snapshot, Writer};
 use canvas::{Area, Canvas};
 use layout::{Block, MARGIN, SIDES, Side, Target, WIDTH};
 use std::io;
@@ -102,8 +102,8 @@ fn body(canvas: &mut Canvas, map: &Map, groups: &[Group<'_>]) -> io::Result<f64>
         canvas.text("dim", MARGIN, 84.0, "No StatefulSet writes to a volume that outlives its pods.")?;
         return remarks(canvas, map, 0, 100.0);
     }
-    for ((x, name), scene) in SIDES.into_iter().zip(["Before", "After"]).zip([&map.before, &map.after]) {
-        side(canvas, x, name, scene)?;
+    for ((x, name), snapshot) in SIDES.into_iter().zip(["Before", "After"]).zip([&map.before, &map.after]) {
+        side(canvas, x, name, snapshot)?;
     }
     let mut y = 118.0;
     for group in groups.iter().take(GROUPS) {
@@ -113,11 +113,11 @@ fn body(canvas: &mut Canvas, map: &Map, groups: &[Group<'_>]) -> io::Result<f64>
 }
 
 /// The heading of a column.
-fn side(canvas: &mut Canvas, x: f64, name: &str, scene: &Scene) -> io::Result<()> {
-    let kind = if scene.overlapping() == 0 { "own" } else { "meet" };
+fn side(canvas: &mut Canvas, x: f64, name: &str, snapshot: &Snapshot) -> io::Result<()> {
+    let kind = if snapshot.overlapping() == 0 { "own" } else { "meet" };
     canvas.text("side", x, 88.0, name)?;
     sign(canvas, kind, x + 68.0, 83.5)?;
-    canvas.text(&format!("said-{kind}"), x + 82.0, 88.0, &scene.summary())
+    canvas.text(&format!("said-{kind}"), x + 82.0, 88.0, &snapshot.summary())
 }
 
 /// A volume of a set, before and after; returns where the next begins.

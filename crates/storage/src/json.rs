@@ -71,6 +71,12 @@ where
     raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
 }
 
+/// Returns why a text can't be parsed, in one line and without the position, which is not one in the user's file.
+pub fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
+}
+
 /// Reads an object, or `None` where it is absent or `null`.
 pub fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
