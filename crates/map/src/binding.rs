@@ -4,15 +4,15 @@
 //! name; then the one that the control plane would choose: of the volumes that fit the smallest, of equal ones the first
 //! by name. No volume is given twice.
 
+use crate::claim_places::Bound;
 use crate::map::Object;
 use crate::quantity;
-use crate::storage::Bound;
 use ordinance_storage::json::{self, Text};
 use ordinance_storage::{ClaimSpec, NoAnnotations, PersistentVolume, Selector};
 use std::collections::{BTreeMap, HashMap};
 
 /// A claim that exists, or that the controller is going to make of a template.
-pub(crate) struct Claim<'a> {
+pub(crate) struct BindableClaim<'a> {
     pub(crate) namespace: String,
     pub(crate) name: String,
     /// Empty while the claim is not stored.
@@ -41,7 +41,7 @@ enum Selection<'a> {
 }
 
 /// A PersistentVolume, with the fields that decide whether a claim can be bound to it.
-pub(crate) struct Volume<'a> {
+pub(crate) struct BindableVolume<'a> {
     pub(crate) object: &'a Object<'a>,
     pub(crate) view: VolumeView<'a>,
     storage_class: Text<'a>,
@@ -54,15 +54,15 @@ pub(crate) type VolumeView<'a> = PersistentVolume<'a, NoAnnotations, BTreeMap<Te
 
 /// The volume of a claim.
 #[derive(Clone, Copy)]
-pub(crate) enum Choice<'a> {
-    Known(&'a Volume<'a>, Bound),
+pub(crate) enum ClaimVolume<'a> {
+    Known(&'a BindableVolume<'a>, Bound),
     /// The claim names a volume that is not among the objects.
     Absent(&'a str),
 }
 
 /// The volumes, and which of them are given already.
 struct Pool<'a> {
-    volumes: &'a [Volume<'a>],
+    volumes: &'a [BindableVolume<'a>],
     given: Vec<bool>,
     by_name: HashMap<&'a str, usize>,
     /// Volumes that name a claim, by namespace and name of the claim.
@@ -72,12 +72,15 @@ struct Pool<'a> {
 }
 
 /// A way to find a volume.
-type Search<'a> = fn(&Pool<'a>, &Claim<'a>) -> Option<usize>;
+type Search<'a> = fn(&Pool<'a>, &BindableClaim<'a>) -> Option<usize>;
 
 /// Returns the volume of each claim, in the order of the claims.
-pub(crate) fn bind<'a>(claims: &[Claim<'a>], volumes: &'a [Volume<'a>]) -> Vec<Option<Choice<'a>>> {
+pub(crate) fn bind<'a>(
+    claims: &[BindableClaim<'a>],
+    volumes: &'a [BindableVolume<'a>],
+) -> Vec<Option<ClaimVolume<'a>>> {
     let mut pool = Pool::new(volumes);
-    let mut choices: Vec<Option<Choice<'a>>> = claims.iter().map(|claim| pool.named_by(claim)).collect();
+    let mut choices: Vec<Option<ClaimVolume<'a>>> = claims.iter().map(|claim| pool.named_by(claim)).collect();
     let searches: [(Search<'a>, Bound); 3] = [
         (Pool::naming, Bound::Named),
         (Pool::of_the_same_name, Bound::Expected),
@@ -95,16 +98,16 @@ pub(crate) fn bind<'a>(claims: &[Claim<'a>], volumes: &'a [Volume<'a>]) -> Vec<O
 // === impl Pool ===
 
 impl<'a> Pool<'a> {
-    fn new(volumes: &'a [Volume<'a>]) -> Self {
+    fn new(volumes: &'a [BindableVolume<'a>]) -> Self {
         let by_name = volumes.iter().enumerate().map(|(index, volume)| (&*volume.object.scope.name, index));
         let by_name = by_name.collect();
         let given = vec![false; volumes.len()];
         Self { volumes, given, by_name, reserved: reserved(volumes), free: free(volumes) }
     }
 
-    fn give(&mut self, index: usize, bound: Bound) -> Choice<'a> {
+    fn give(&mut self, index: usize, bound: Bound) -> ClaimVolume<'a> {
         self.given[index] = true;
-        Choice::Known(&self.volumes[index], bound)
+        ClaimVolume::Known(&self.volumes[index], bound)
     }
 
     fn is_given(&self, index: usize) -> bool {
@@ -112,30 +115,30 @@ impl<'a> Pool<'a> {
     }
 
     /// Returns the volume that the claim names, unless it belongs to another claim.
-    fn named_by(&mut self, claim: &Claim<'a>) -> Option<Choice<'a>> {
+    fn named_by(&mut self, claim: &BindableClaim<'a>) -> Option<ClaimVolume<'a>> {
         let name: &'a str = &claim.request.spec.volume_name;
         if name.is_empty() {
             return None;
         }
-        let Some(&index) = self.by_name.get(name) else { return Some(Choice::Absent(name)) };
+        let Some(&index) = self.by_name.get(name) else { return Some(ClaimVolume::Absent(name)) };
         let is_its_own = self.volumes[index].claim_name().is_none_or(|_| self.volumes[index].is_of(claim));
         (is_its_own && !self.is_given(index)).then(|| self.give(index, Bound::Named))
     }
 
     /// Finds a volume that names the claim.
-    fn naming(&self, claim: &Claim<'a>) -> Option<usize> {
+    fn naming(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let mut naming = self.reserved.get(&(&*claim.namespace, &*claim.name))?.iter().copied();
         naming.find(|index| !self.is_given(*index) && self.volumes[*index].is_of(claim))
     }
 
     /// Finds a free volume with the claim's name.
-    fn of_the_same_name(&self, claim: &Claim<'a>) -> Option<usize> {
+    fn of_the_same_name(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let index = *self.by_name.get(&*claim.name)?;
         (!self.is_given(index) && self.volumes[index].is_free()).then_some(index)
     }
 
     /// Finds the first free volume that fits.
-    fn fitting(&self, claim: &Claim<'a>) -> Option<usize> {
+    fn fitting(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let request = claim.request;
         let free = self.free.get(&*request.storage_class)?;
         let candidates = &free[free.partition_point(|(bytes, _)| *bytes < request.bytes)..];
@@ -144,7 +147,7 @@ impl<'a> Pool<'a> {
     }
 }
 
-fn reserved<'a>(volumes: &'a [Volume<'a>]) -> HashMap<(&'a str, &'a str), Vec<usize>> {
+fn reserved<'a>(volumes: &'a [BindableVolume<'a>]) -> HashMap<(&'a str, &'a str), Vec<usize>> {
     let mut reserved: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, volume) in volumes.iter().enumerate() {
         if let Some(claim) = volume.claim_name() {
@@ -154,7 +157,7 @@ fn reserved<'a>(volumes: &'a [Volume<'a>]) -> HashMap<(&'a str, &'a str), Vec<us
     reserved
 }
 
-fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
+fn free<'a>(volumes: &'a [BindableVolume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
     let free = volumes.iter().enumerate().filter(|(_, volume)| volume.is_free());
     let mut by_class: HashMap<_, Vec<(f64, usize)>> = HashMap::new();
     for (index, volume) in free {
@@ -168,9 +171,9 @@ fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
     by_class
 }
 
-// === impl Claim ===
+// === impl BindableClaim ===
 
-impl Claim<'_> {
+impl BindableClaim<'_> {
     /// Returns whether the control plane looks for a volume of this claim.
     fn is_open(&self) -> bool {
         self.request.spec.volume_name.is_empty()
@@ -214,9 +217,9 @@ impl<'a> Selection<'a> {
     }
 }
 
-// === impl Volume ===
+// === impl BindableVolume ===
 
-impl<'a> Volume<'a> {
+impl<'a> BindableVolume<'a> {
     /// Reads a PersistentVolume.
     pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
         let view: VolumeView<'a> = json::read(&object.before)?;
@@ -236,7 +239,7 @@ impl<'a> Volume<'a> {
     }
 
     /// Returns whether it names this claim, and not an earlier one of the same name.
-    fn is_of(&self, claim: &Claim<'_>) -> bool {
+    fn is_of(&self, claim: &BindableClaim<'_>) -> bool {
         let reference = &self.view.spec.claim_ref;
         let is_earlier = if claim.uid.is_empty() {
             self.view.phase() == "Released"

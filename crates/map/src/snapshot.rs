@@ -1,9 +1,9 @@
 //! The writers before or after the policy's patches.
 
+use crate::claim_places::{Bound, ClaimPlaces, ClaimedVolume, VolumePlace};
 use crate::map::Reader;
 use crate::overlap::{self, Overlap};
 use crate::stateful_set::{MappedSet, WrittenSource, WrittenVolume};
-use crate::storage::{Bound, ClaimedVolume, Place, Storage};
 use crate::sub_path::SubPathPattern;
 use crate::{Keys, Location};
 use ordinance_contract::Scope;
@@ -14,7 +14,7 @@ use std::ops::Range;
 pub struct Snapshot {
     /// By namespace, set, volume in the order of the pod, ordinal, and location.
     pub writers: Vec<Writer>,
-    /// Ordinals that are too many to be shown.
+    /// Ordinals that are not shown, since there are too many.
     pub omitted: Vec<Omitted>,
 }
 
@@ -29,20 +29,20 @@ pub struct Pod {
     pub ordinal: u64,
 }
 
-/// A pod that writes to a place by a volume.
+/// A pod that writes to a location through a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
-    /// Who.
+    /// The pod.
     pub pod: Pod,
-    /// The volume of the pod, or the claim template.
+    /// The name of a volume of the pod or of a claim template.
     pub volume: String,
-    /// The claim, in the pod's namespace; none of a volume that the pod mounts without one.
+    /// The claim, in the pod's namespace; `None` for a volume that the pod mounts without one.
     pub claim: Option<String>,
-    /// The claim's volume, if it is known.
+    /// The claim's PersistentVolume, if it is known.
     pub persistent_volume: Option<ClaimedVolume>,
-    /// Where.
+    /// The directory.
     pub location: Location,
-    /// What other pods write of it.
+    /// The other pods that write there; `None` if the writer is exclusive.
     pub overlap: Option<Overlap>,
 }
 
@@ -53,14 +53,14 @@ pub struct Omitted {
     pub namespace: String,
     /// The set's name.
     pub stateful_set: String,
-    /// Which.
+    /// The end is excluded.
     pub ordinals: Range<u64>,
 }
 
 /// Where a written volume lies.
 enum VolumeRoot {
     /// In one place for all pods, maybe through a claim.
-    Shared(Option<String>, Place),
+    Shared(Option<String>, VolumePlace),
     /// In a claim for each ordinal, made of the template of this name.
     PerOrdinal(String),
 }
@@ -70,15 +70,15 @@ enum VolumeRoot {
 impl Snapshot {
     pub(crate) fn new(
         sets: &[MappedSet<'_>],
-        storage: &Storage,
+        claims: &ClaimPlaces,
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Self {
         let mut writers = Vec::new();
         for set in sets {
             for volume in &set.volumes {
-                if let Some(root) = set.root(volume, storage, keys, reader) {
-                    writers.extend(set.writers(volume, &root, storage));
+                if let Some(root) = set.root(volume, claims, keys, reader) {
+                    writers.extend(set.writers(volume, &root, claims));
                 }
             }
         }
@@ -87,7 +87,7 @@ impl Snapshot {
         Self { writers, omitted: omitted.collect() }
     }
 
-    /// How many writers have a place that another pod writes, too.
+    /// Returns the number of writers that are not exclusive.
     pub fn overlapping(&self) -> usize {
         self.writers.iter().filter(|writer| !writer.is_exclusive()).count()
     }
@@ -100,15 +100,15 @@ impl MappedSet<'_> {
     fn root(
         &self,
         volume: &WrittenVolume,
-        storage: &Storage,
+        claims: &ClaimPlaces,
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Option<VolumeRoot> {
-        let shared = |location| VolumeRoot::Shared(None, Place::at(location));
+        let shared = |location| VolumeRoot::Shared(None, VolumePlace::at(location));
         match &volume.source {
             WrittenSource::Template => Some(VolumeRoot::PerOrdinal(volume.name.clone())),
             WrittenSource::Claim(claim) => {
-                let place = storage.place(&self.object.scope.namespace, claim);
+                let place = claims.place(&self.object.scope.namespace, claim);
                 Some(VolumeRoot::Shared(Some(claim.clone()), place))
             }
             WrittenSource::Export(persistent_volume) => {
@@ -119,10 +119,10 @@ impl MappedSet<'_> {
     }
 
     /// Returns the writers of a volume.
-    fn writers(&self, volume: &WrittenVolume, root: &VolumeRoot, storage: &Storage) -> Vec<Writer> {
+    fn writers(&self, volume: &WrittenVolume, root: &VolumeRoot, claims: &ClaimPlaces) -> Vec<Writer> {
         let mut writers = Vec::new();
         for ordinal in self.ordinals.clone() {
-            let (claim, place) = self.place(root, ordinal, storage);
+            let (claim, place) = self.place(root, ordinal, claims);
             if place.is_read_only {
                 continue;
             }
@@ -148,12 +148,12 @@ impl MappedSet<'_> {
     }
 
     /// Returns the claim of an ordinal and where its files are.
-    fn place(&self, root: &VolumeRoot, ordinal: u64, storage: &Storage) -> (Option<String>, Place) {
+    fn place(&self, root: &VolumeRoot, ordinal: u64, claims: &ClaimPlaces) -> (Option<String>, VolumePlace) {
         match root {
             VolumeRoot::Shared(claim, place) => (claim.clone(), place.clone()),
             VolumeRoot::PerOrdinal(template) => {
                 let claim = self.claim_name(template, ordinal);
-                let place = storage.place(&self.object.scope.namespace, &claim);
+                let place = claims.place(&self.object.scope.namespace, &claim);
                 (Some(claim), place)
             }
         }
@@ -169,12 +169,12 @@ fn persistent_volume_object(json: &str) -> crate::Object<'_> {
 // === impl Writer ===
 
 impl Writer {
-    /// Whether no other pod writes there, or in it, or around it.
+    /// Returns whether no other pod writes to the location, inside of it or around it.
     pub fn is_exclusive(&self) -> bool {
         self.overlap.is_none()
     }
 
-    /// Whether the claim's volume is only expected to be this one.
+    /// Returns whether the claim is not bound yet, and is expected to get the volume.
     pub fn is_expected(&self) -> bool {
         self.persistent_volume.as_ref().is_some_and(|volume| volume.bound == Bound::Expected)
     }
@@ -183,7 +183,7 @@ impl Writer {
 // === impl Pod ===
 
 impl Pod {
-    /// e.g. `web-0`.
+    /// Returns the pod's name, e.g. `web-0`.
     pub fn name(&self) -> String {
         format!("{}-{}", self.stateful_set, self.ordinal)
     }

@@ -1,7 +1,7 @@
 //! A StatefulSet of the map: the volumes that its pods write, and the ordinals that are shown.
 
 use crate::Location;
-use crate::binding::{Claim, ClaimRequest};
+use crate::binding::{BindableClaim, ClaimRequest};
 use crate::map::Object;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members};
@@ -109,9 +109,9 @@ impl<'a> MappedSet<'a> {
     }
 
     /// Iterates over the claims that the controller makes for the ordinals that are shown.
-    pub(crate) fn template_claims(&self) -> impl Iterator<Item = Claim<'_>> {
+    pub(crate) fn template_claims(&self) -> impl Iterator<Item = BindableClaim<'_>> {
         self.templates.iter().flat_map(move |(template, request)| {
-            self.ordinals.clone().map(move |ordinal| Claim {
+            self.ordinals.clone().map(move |ordinal| BindableClaim {
                 namespace: self.object.scope.namespace.to_string(),
                 name: self.claim_name(template, ordinal),
                 uid: "",

@@ -3,7 +3,7 @@
 //! A claim leads to the volume whose `claimRef` names it, to its own `volumeName`, to a volume of its name, and else to
 //! the volume that the control plane is expected to choose.
 
-use crate::binding::{self, Choice, Claim, ClaimRequest, Volume};
+use crate::binding::{self, BindableClaim, BindableVolume, ClaimRequest, ClaimVolume};
 use crate::map::{Object, Reader};
 use crate::stateful_set::MappedSet;
 use crate::{Keys, Location};
@@ -34,7 +34,7 @@ pub enum Bound {
 
 /// Where a claim's files are.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct VolumePlace {
     pub(crate) location: Location,
     pub(crate) volume: Option<ClaimedVolume>,
     /// Whether the mount options of the volume refuse writes.
@@ -43,8 +43,8 @@ pub(crate) struct Place {
 
 /// The claims whose volume is known.
 #[derive(Debug, Default)]
-pub(crate) struct Storage {
-    places: HashMap<ClaimName, Place>,
+pub(crate) struct ClaimPlaces {
+    places: HashMap<ClaimName, VolumePlace>,
 }
 
 /// A claim that exists.
@@ -54,9 +54,9 @@ struct StoredClaim<'a> {
     request: ClaimRequest<'a>,
 }
 
-// === impl Storage ===
+// === impl ClaimPlaces ===
 
-impl Storage {
+impl ClaimPlaces {
     /// Follows the claims that exist, and those that the controller makes of the sets' templates.
     pub(crate) fn new(
         objects: &[Object<'_>],
@@ -64,15 +64,15 @@ impl Storage {
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Self {
-        let volumes = reader.all(objects, "", "persistentvolumes", Volume::read);
+        let volumes = reader.all(objects, "", "persistentvolumes", BindableVolume::read);
         let stored = reader.all(objects, "", "persistentvolumeclaims", StoredClaim::read);
         let claims = claims(&stored, sets);
         let choices = binding::bind(&claims, &volumes);
         let places = claims.iter().zip(choices).filter_map(|(claim, choice)| {
             let place = match choice? {
-                Choice::Known(volume, bound) => volume.place(claim, bound, keys, reader),
-                Choice::Absent(name) => {
-                    Place::of_claim(&claim.namespace, &claim.name).bound_to(name, Bound::Named)
+                ClaimVolume::Known(volume, bound) => volume.place(claim, bound, keys, reader),
+                ClaimVolume::Absent(name) => {
+                    VolumePlace::of_claim(&claim.namespace, &claim.name).bound_to(name, Bound::Named)
                 }
             };
             Some(((claim.namespace.clone(), claim.name.clone()), place))
@@ -81,15 +81,15 @@ impl Storage {
     }
 
     /// Returns where a claim's files are: below the claim's name if no more is known.
-    pub(crate) fn place(&self, namespace: &str, name: &str) -> Place {
+    pub(crate) fn place(&self, namespace: &str, name: &str) -> VolumePlace {
         let known = self.places.get(&(namespace.to_owned(), name.to_owned()));
-        known.cloned().unwrap_or_else(|| Place::of_claim(namespace, name))
+        known.cloned().unwrap_or_else(|| VolumePlace::of_claim(namespace, name))
     }
 }
 
 /// Returns the claims that exist, then those of templates in the order in which their pods are made.
-fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<Claim<'a>> {
-    let mut claims: Vec<Claim<'a>> = stored.iter().map(StoredClaim::claim).collect();
+fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<BindableClaim<'a>> {
+    let mut claims: Vec<BindableClaim<'a>> = stored.iter().map(StoredClaim::claim).collect();
     let known: HashSet<ClaimName> =
         claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
     let made = sets.iter().flat_map(MappedSet::template_claims);
@@ -106,8 +106,8 @@ impl<'a> StoredClaim<'a> {
         Ok(Self { object, uid: uid.unwrap_or_default(), request: ClaimRequest::read(claim.spec()?)? })
     }
 
-    fn claim(&self) -> Claim<'_> {
-        Claim {
+    fn claim(&self) -> BindableClaim<'_> {
+        BindableClaim {
             namespace: self.object.scope.namespace.to_string(),
             name: self.object.scope.name.to_string(),
             uid: &self.uid,
@@ -116,9 +116,9 @@ impl<'a> StoredClaim<'a> {
     }
 }
 
-// === impl Place ===
+// === impl VolumePlace ===
 
-impl Place {
+impl VolumePlace {
     /// Returns the place of a claim whose volume is not known.
     pub(crate) fn of_claim(namespace: &str, name: &str) -> Self {
         Self::at(Location::of_claim(namespace, name))
@@ -134,14 +134,20 @@ impl Place {
     }
 }
 
-// === impl Volume ===
+// === impl BindableVolume ===
 
-impl Volume<'_> {
+impl BindableVolume<'_> {
     /// Returns where the policy says that the volume lies; if it does not know, the claim is the place.
-    fn place(&self, claim: &Claim<'_>, bound: Bound, keys: &Keys<'_>, reader: &mut Reader) -> Place {
+    fn place(
+        &self,
+        claim: &BindableClaim<'_>,
+        bound: Bound,
+        keys: &Keys<'_>,
+        reader: &mut Reader,
+    ) -> VolumePlace {
         let held = reader.held(self.object, keys);
         let location = held.unwrap_or_else(|| Location::of_claim(&claim.namespace, &claim.name));
         let is_read_only = self.view.mount_options().is_read_only();
-        Place { is_read_only, ..Place::at(location) }.bound_to(&self.object.scope.name, bound)
+        VolumePlace { is_read_only, ..VolumePlace::at(location) }.bound_to(&self.object.scope.name, bound)
     }
 }

@@ -1,10 +1,10 @@
-//! Claims followed to their volumes.
+//! Claims and the volumes that they lead to.
 
 use crate::manifests::map;
 use ordinance_map::{Bound, Writer};
 use serde_json::{Value, json};
 
-/// A set of so many replicas with one claim template `data` of the class `nfs`.
+/// Returns a set with one claim template `data` of the class `nfs`.
 fn set(replicas: u64) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {
         "replicas": replicas,
@@ -15,7 +15,7 @@ fn set(replicas: u64) -> Value {
     }})
 }
 
-/// A volume of the class `nfs` on a path of its name; what `change` says goes over it.
+/// Returns a volume of the class `nfs` on a path of its name, with `change` merged into it.
 fn volume(name: &str, change: Value) -> Value {
     let mut volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {
         "accessModes": ["ReadWriteOnce", "ReadWriteMany"], "storageClassName": "nfs", "capacity": {"storage": "5Gi"},
@@ -48,7 +48,7 @@ fn claim_ref(name: &str) -> Value {
     json!({"spec": {"claimRef": {"namespace": "default", "name": name}}})
 }
 
-/// Where each ordinal writes at first, with a star where that is only expected.
+/// Returns the location of each ordinal before patches, with a star if the volume is only expected.
 fn places(objects: &[Value]) -> Vec<String> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     let place = |writer: &Writer| {
@@ -60,13 +60,13 @@ fn places(objects: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn a_volume_that_names_the_claim_goes_before_one_of_its_name() {
+fn a_volume_that_names_the_claim_goes_before_one_with_its_name() {
     let objects = [set(1), volume("data-db-0", json!({})), volume("z", claim_ref("data-db-0"))];
     assert_eq!(places(&objects), ["nfs://nas/z"]);
 }
 
 #[test]
-fn a_claim_that_names_its_volume_has_that_one() {
+fn a_claim_has_the_volume_that_it_names() {
     let bound = claim("data-db-0", json!({"spec": {"volumeName": "z"}}));
     let objects = [set(1), volume("a", json!({})), volume("z", json!({})), bound.clone()];
     assert_eq!(places(&objects), ["nfs://nas/z"]);
@@ -75,13 +75,13 @@ fn a_claim_that_names_its_volume_has_that_one() {
 }
 
 #[test]
-fn a_volume_of_the_claims_name_goes_before_what_the_control_plane_would_choose() {
+fn a_volume_with_the_name_of_the_claim_goes_before_the_smallest_that_fits() {
     let objects = [set(2), volume("a", json!({})), volume("data-db-1", json!({}))];
     assert_eq!(places(&objects), ["nfs://nas/a*", "nfs://nas/data-db-1*"]);
 }
 
 #[test]
-fn the_control_plane_chooses_the_smallest_that_fits() {
+fn the_smallest_volume_that_fits_is_expected() {
     let size = |storage: &str| json!({"spec": {"capacity": {"storage": storage}}});
     let objects = [
         set(3),
@@ -94,7 +94,7 @@ fn the_control_plane_chooses_the_smallest_that_fits() {
 }
 
 #[test]
-fn a_volume_is_given_once_and_none_that_does_not_fit() {
+fn a_volume_is_given_once_and_only_if_it_fits() {
     let change = [
         json!({"spec": {"storageClassName": "other"}}),
         json!({"spec": {"accessModes": ["ReadOnlyMany"]}}),
@@ -111,7 +111,7 @@ fn a_volume_is_given_once_and_none_that_does_not_fit() {
 }
 
 #[test]
-fn a_released_volume_is_that_of_an_earlier_claim() {
+fn a_released_volume_belongs_to_an_earlier_claim() {
     let mut released = volume("old", claim_ref("data-db-0"));
     merge(&mut released, json!({"status": {"phase": "Released"}}));
     assert_eq!(places(&[set(1), released]), ["claim/default/data-db-0"]);
@@ -122,14 +122,14 @@ fn a_released_volume_is_that_of_an_earlier_claim() {
 }
 
 #[test]
-fn a_selector_is_followed_by_its_labels() {
+fn a_selector_chooses_by_labels() {
     let selecting = claim("data-db-0", json!({"spec": {"selector": {"matchLabels": {"tier": "fast"}}}}));
     let fast = volume("z", json!({"metadata": {"labels": {"tier": "fast"}}}));
     assert_eq!(places(&[set(1), volume("a", json!({})), fast, selecting]), ["nfs://nas/z*"]);
 }
 
 #[test]
-fn nobody_writes_a_volume_that_is_mounted_read_only() {
+fn a_volume_that_is_mounted_read_only_has_no_writers() {
     let read_only = volume("z", json!({"spec": {"mountOptions": ["vers=4.1,ro"]}}));
     assert!(places(&[set(1), read_only]).is_empty());
     let annotated = json!({"metadata": {"annotations": {"volume.beta.kubernetes.io/mount-options": "rw"}},
@@ -138,7 +138,7 @@ fn nobody_writes_a_volume_that_is_mounted_read_only() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_and_the_rest_is_drawn() {
+fn unreadable_objects_are_reported_and_the_others_drawn() {
     let broken =
         json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "broken"}, "spec": 7});
     let mut odd = set(1);
@@ -148,4 +148,17 @@ fn what_cannot_be_read_is_said_and_the_rest_is_drawn() {
     let unread: Vec<&str> = map.unread.iter().map(|unread| &*unread.object.name).collect();
     assert_eq!(unread, ["odd", "broken"]);
     assert_eq!(map.before.writers.len(), 1);
+}
+
+#[test]
+fn mount_options_of_the_nfs_driver_count() {
+    let csi = |options: &str| {
+        json!({"spec": {"nfs": null, "csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": {
+            "server": "nas", "share": "/z", "mountOptions": options,
+        }}}})
+    };
+    assert!(places(&[set(1), volume("z", csi("ro,vers=4.1"))]).is_empty());
+    assert_eq!(places(&[set(1), volume("z", csi("hard"))]), ["nfs://nas/z*"]);
+    // The kubelet sorts mount options, so either of the two may come last.
+    assert_eq!(places(&[set(1), volume("z", csi("ro,rw"))]), ["nfs://nas/z*"]);
 }
