@@ -34,9 +34,12 @@ const NOT_INHERITED: [&str; 8] = [
 ];
 
 /// The sources of the component, relative to the root of the workspace. `policy/js` is not part of it.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 10] = [
+    "policy/rules",
     "Cargo.lock",
     "Cargo.toml",
+    "crates/storage/Cargo.toml",
+    "crates/storage/src",
     "policy/Cargo.toml",
     "policy/component",
     "policy/src",

@@ -5,11 +5,11 @@
 
 use crate::Subject;
 use crate::findings::Findings;
-use crate::json::{self, Text};
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Phase, Request, Scope, Stance, Verdict};
+use ordinance_storage::json::{self, Members, Text};
+use ordinance_storage::{Metadata, PersistentVolumeClaim};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 use std::fmt;
 
@@ -40,7 +40,7 @@ pub(crate) fn keys(
     object: &str,
     _settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    let claim: Claim<'_> = json::read(object)?;
+    let claim = Claim(json::read(object)?);
     Ok(vec![claim.key(scope)])
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn open<'a>(
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
-    Ok(Box::new(Marking { request, claim: json::read(object)?, settings }))
+    Ok(Box::new(Marking { request, claim: Claim(json::read(object)?), settings }))
 }
 
 /// The realm of the claims of a namespace.
@@ -93,24 +93,8 @@ fn is_ordinal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What is read of a claim.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Claim<'a> {
-    /// None if there is nothing that could take an annotation.
-    #[serde(borrow, deserialize_with = "json::maybe_object")]
-    metadata: Option<Metadata<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Metadata<'a> {
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    name: Text<'a>,
-    #[serde(borrow, deserialize_with = "json::maybe_object")]
-    annotations: Option<Annotations<'a>>,
-    deletion_timestamp: Option<IgnoredAny>,
-}
+/// A claim; its annotations are `None` if a patch must add the object first.
+struct Claim<'a>(PersistentVolumeClaim<'a, Metadata<'a, Option<Members<Annotations<'a>>>>>);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -150,15 +134,15 @@ impl fmt::Display for Note<'_> {
 
 impl Claim<'_> {
     fn note(&self) -> Note<'_> {
-        let Some(metadata) = &self.metadata else { return Note::default() };
+        let Some(metadata) = &self.0.metadata else { return Note::default() };
         Note {
             mark: metadata.annotations.as_ref().and_then(|annotations| annotations.sub_path.as_deref()),
-            is_going: metadata.deletion_timestamp.is_some(),
+            is_going: metadata.is_going(),
         }
     }
 
     fn name<'s>(&'s self, scope: &'s Scope<'_>) -> &'s str {
-        match &self.metadata {
+        match &self.0.metadata {
             Some(metadata) if scope.name.is_empty() => &metadata.name,
             _ => &scope.name,
         }
@@ -175,7 +159,7 @@ impl Claim<'_> {
 
     /// The patch that adds the mark.
     fn marked(&self, mark: &str) -> Option<String> {
-        let annotations = &self.metadata.as_ref()?.annotations;
+        let annotations = &self.0.metadata.as_ref()?.annotations;
         let add = match annotations {
             Some(_) => json!({
                 "op": "add",

@@ -5,18 +5,15 @@
 //! two servers.
 
 mod csi;
-mod options;
 mod path;
 mod server;
 
-pub(crate) use csi::{Attributes, CsiSource, VolumeNames};
-pub(crate) use options::MountOptions;
-pub(crate) use path::{cut, joined, segments};
+pub(crate) use path::cut;
 pub(crate) use server::{Server, is_ipv6, normalised};
 
-use crate::json::{self, Text};
 use crate::settings::Exports;
-use serde::Deserialize;
+use ordinance_storage::path::{joined, segments};
+use ordinance_storage::{CephfsSource, MountOptions, NfsSource, VolumeSource};
 use std::fmt;
 
 /// The longest export in a message, in characters: a warning has 240 for everything.
@@ -70,36 +67,6 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
-/// The source `nfs` of a PersistentVolume or of a pod's volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct NfsSource<'a> {
-    /// A name or an address.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub(crate) server: Text<'a>,
-    /// An absolute path.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub(crate) path: Text<'a>,
-    /// Enforced in a pod's volume, only declared in a PersistentVolume.
-    #[serde(deserialize_with = "json::lenient")]
-    pub(crate) read_only: bool,
-}
-
-/// The source `cephfs` of a PersistentVolume or of a pod's volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct CephfsSource<'a> {
-    /// The cluster, by its monitors.
-    #[serde(borrow, deserialize_with = "json::list")]
-    pub(crate) monitors: Vec<Text<'a>>,
-    /// The mounted root; `/` if there is none.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub(crate) path: Text<'a>,
-    /// As for NFS.
-    #[serde(deserialize_with = "json::lenient")]
-    pub(crate) read_only: bool,
-}
-
 // === impl Place ===
 
 impl Place {
@@ -113,33 +80,6 @@ impl Place {
 
     fn of(export: Option<Export>) -> Self {
         export.map_or(Self::Elsewhere, Self::Export)
-    }
-}
-
-// === impl NfsSource ===
-
-impl NfsSource<'_> {
-    /// The export of a pod's volume: without options, so by version 4.
-    pub(crate) fn inline_export(&self, settings: &Exports) -> Option<Export> {
-        self.export(&MountOptions::default(), settings)
-    }
-
-    /// The export as mounted with some options; none for what the API server refuses.
-    pub(crate) fn export(&self, options: &MountOptions, settings: &Exports) -> Option<Export> {
-        if !self.path.starts_with('/') {
-            return None;
-        }
-        Export::nfs(&self.server, &self.path, options, settings)
-    }
-}
-
-// === impl CephfsSource ===
-
-impl CephfsSource<'_> {
-    /// The export; none without a monitor.
-    pub(crate) fn export(&self, settings: &Exports) -> Option<Export> {
-        let server = Server::of_monitors(self.monitors.iter().map(|monitor| &**monitor), settings)?;
-        Some(Export::new(Protocol::Cephfs, server, &self.path))
     }
 }
 
@@ -170,13 +110,38 @@ impl Protocol {
 impl Export {
     /// The path is split as all paths are: empty segments and `.` dropped, `..` resolved, case and spaces kept.
     fn new(protocol: Protocol, server: Server, path: &str) -> Self {
-        let segments = path::segments(path);
-        let respelled = (!path.is_empty() && path::joined(&segments) != path).then(|| path.to_owned());
+        let segments = segments(path);
+        let respelled = (!path.is_empty() && joined(&segments) != path).then(|| path.to_owned());
         Self { protocol, server, port: None, file_system: None, segments, pseudo_root: 0, respelled }
     }
 
+    /// Returns the export of the source `nfs`, or `None` for a source that the API server rejects.
+    pub(crate) fn of_nfs(source: &NfsSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Self> {
+        if !source.path.starts_with('/') {
+            return None;
+        }
+        Self::nfs(&source.server, &source.path, options, settings)
+    }
+
+    /// Returns the export of the source `cephfs`, or `None` without a monitor.
+    pub(crate) fn of_cephfs(source: &CephfsSource<'_>, settings: &Exports) -> Option<Self> {
+        let server = Server::of_monitors(source.monitors.iter().map(|monitor| &**monitor), settings)?;
+        Some(Self::new(Protocol::Cephfs, server, &source.path))
+    }
+
+    /// Returns the export that a pod mounts without a claim, if it is known. Only a CSI source has mount options, so the
+    /// kubelet mounts the source `nfs` by version 4.
+    pub(crate) fn of_inline(source: &VolumeSource<'_>, settings: &Exports) -> Option<Self> {
+        match source {
+            VolumeSource::Nfs(source) => Self::of_nfs(source, &MountOptions::default(), settings),
+            VolumeSource::Cephfs(source) => Self::of_cephfs(source, settings),
+            VolumeSource::Csi(source) => csi::inline_export(source, settings),
+            _ => None,
+        }
+    }
+
     /// A path of an NFS server; none without a server.
-    pub(crate) fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
+    fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
         let server = Server::resolve(server, settings)?;
         let export = Self::new(Protocol::Nfs, server, path).on_port(options);
         Some(if options.is_version_4() { export.below_pseudo_root(settings) } else { export })
@@ -274,7 +239,7 @@ impl Area {
     pub(crate) fn parse(text: &str, settings: &Exports) -> Option<Self> {
         let (server, path) = text.trim().split_once(":/")?;
         let server = Server::resolve(server, settings)?;
-        Some(Self { server, segments: path::segments(path) })
+        Some(Self { server, segments: segments(path) })
     }
 
     /// The server, by its canonical name.
@@ -294,7 +259,7 @@ pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String
         .pseudo_roots
         .iter()
         .find(|(name, _)| Server::resolve(name, settings).is_some_and(|resolved| resolved.name() == server))
-        .map(|(_, root)| path::segments(root))
+        .map(|(_, root)| segments(root))
 }
 
 /// As messages name it: cut in the middle, without control characters.
@@ -306,12 +271,12 @@ impl fmt::Display for Export {
 
 /// A place in a realm as messages name it: cut in the middle, without control characters.
 pub(crate) fn shown(realm: &str, segments: &[String]) -> String {
-    path::cut(&format!("{realm}{}", path::joined(segments)), SHOWN_CHARS)
+    path::cut(&format!("{realm}{}", joined(segments)), SHOWN_CHARS)
 }
 
 /// A path as messages name it.
 pub(crate) fn shown_path(segments: &[String]) -> String {
-    path::cut(&path::joined(segments), SHOWN_CHARS)
+    path::cut(&joined(segments), SHOWN_CHARS)
 }
 
 #[cfg(test)]
@@ -322,8 +287,12 @@ mod tests {
         NfsSource { server: server.into(), path: path.into(), read_only: false }
     }
 
-    fn inline(server: &str, path: &str, settings: &Exports) -> Option<String> {
-        nfs(server, path).inline_export(settings).map(|export| export.to_string())
+    fn inline(server: &str, path: &str, settings: &Exports) -> Option<Export> {
+        Export::of_inline(&VolumeSource::Nfs(nfs(server, path)), settings)
+    }
+
+    fn shown_inline(server: &str, path: &str, settings: &Exports) -> Option<String> {
+        inline(server, path, settings).map(|export| export.to_string())
     }
 
     fn with_pseudo_root() -> Exports {
@@ -337,7 +306,7 @@ mod tests {
     #[test]
     fn realm_and_segments_are_those_of_the_canonical_export() {
         let options = MountOptions::of(["port=2050"]);
-        let export = nfs("[FD00::1]", "/srv//www/").export(&options, &Exports::default());
+        let export = Export::of_nfs(&nfs("[FD00::1]", "/srv//www/"), &options, &Exports::default());
         assert_eq!(export.as_ref().map(Export::realm).as_deref(), Some("nfs://[fd00::1]:2050"));
         assert_eq!(export.as_ref().map(Export::segments), Some(["srv", "www"].map(String::from).as_slice()));
         assert_eq!(export.as_ref().and_then(Export::respelled_path), Some("/srv//www/"));
@@ -346,7 +315,7 @@ mod tests {
     #[test]
     fn the_port_of_the_protocol_need_not_be_named() {
         for options in ["port=2049", "port=0", "hard"] {
-            let export = nfs("nas", "/").export(&MountOptions::of([options]), &Exports::default());
+            let export = Export::of_nfs(&nfs("nas", "/"), &MountOptions::of([options]), &Exports::default());
             assert_eq!(export.map(|export| export.realm()).as_deref(), Some("nfs://nas"));
         }
     }
@@ -354,18 +323,18 @@ mod tests {
     #[test]
     fn by_version_4_a_path_is_below_the_pseudo_root_and_by_3_itself() {
         let settings = with_pseudo_root();
-        assert_eq!(inline("nas", "/www", &settings).as_deref(), Some("nfs://nas.example.com/srv/www"));
+        assert_eq!(shown_inline("nas", "/www", &settings).as_deref(), Some("nfs://nas.example.com/srv/www"));
         assert_eq!(
-            inline("nas.example.com", "/srv/www", &settings).as_deref(),
+            shown_inline("nas.example.com", "/srv/www", &settings).as_deref(),
             Some("nfs://nas.example.com/srv/srv/www")
         );
-        let export = nfs("nas", "/srv/www").export(&MountOptions::of(["nfsvers=3"]), &settings);
+        let export = Export::of_nfs(&nfs("nas", "/srv/www"), &MountOptions::of(["nfsvers=3"]), &settings);
         assert_eq!(export.map(|export| export.to_string()).as_deref(), Some("nfs://nas.example.com/srv/www"));
     }
 
     #[test]
     fn a_path_below_a_pseudo_root_keeps_what_was_written() {
-        let export = nfs("nas", "/www").inline_export(&with_pseudo_root());
+        let export = inline("nas", "/www", &with_pseudo_root());
         assert_eq!(export.as_ref().map(Export::written), Some(["www".to_owned()].as_slice()));
         assert_eq!(export.as_ref().map(Export::pseudo_root), Some(["srv".to_owned()].as_slice()));
     }
@@ -379,7 +348,7 @@ mod tests {
     #[test]
     fn a_long_path_is_cut_where_it_is_shown() {
         let path = format!("/{}", "x".repeat(4_000));
-        let shown = inline("nas", &path, &Exports::default()).unwrap_or_default();
+        let shown = shown_inline("nas", &path, &Exports::default()).unwrap_or_default();
         assert_eq!(shown.chars().count(), SHOWN_CHARS);
     }
 }

@@ -19,7 +19,6 @@
 mod claim;
 mod export;
 mod findings;
-mod json;
 mod persistent_volume;
 mod reviews;
 mod rules;

@@ -472,9 +472,10 @@ mod tests {
     #[test]
     fn a_set_is_warned_of_volumes_on_its_inline_export() {
         let settings = Settings::default();
-        let export = crate::export::NfsSource { server: "nas".into(), path: "/srv".into(), read_only: false }
-            .inline_export(&settings.exports)
-            .expect("an export");
+        let source =
+            ordinance_storage::NfsSource { server: "nas".into(), path: "/srv".into(), read_only: false };
+        let source = ordinance_storage::VolumeSource::Nfs(source);
+        let export = Export::of_inline(&source, &settings.exports).expect("an export");
         let said = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
         let theirs = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
         assert_eq!(

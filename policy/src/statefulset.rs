@@ -2,12 +2,9 @@
 //!
 //! A new set's shared volumes get a directory for each ordinal (`create`); an update moves no data (`update`); more
 //! replicas must not begin to share (`growth`, `scale`). Where the files of a set that is made again lie, its claims
-//! say (`mark`). `view` is what is read, `pod` and `survey` bring it in order, `env` knows what an expression means, and
-//! `patch` is what is added.
+//! say (`mark`). `volume` and `survey` sort what `ordinance_storage` reads, and `patch` is what is added.
 
 mod create;
-mod env;
-mod expression;
 mod fix;
 mod growth;
 mod keys;
@@ -16,30 +13,32 @@ mod migration;
 mod optout;
 mod overlap;
 mod patch;
-mod pod;
 mod reserved;
+mod reserved_variable;
 mod review;
 mod scale;
 mod survey;
 mod told;
 mod update;
 mod view;
-mod volumes;
+mod volume;
 
 pub(crate) use scale::open as open_scale;
 
 use crate::Subject;
 use crate::findings::Findings;
-use crate::json;
 use crate::settings::Settings;
 use growth::Growth;
 use keys::Owner;
 use optout::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use pod::{Site, Unit};
+use ordinance_storage::{
+    ClaimTemplate, PlacedContainer as Site, PodSpec as Pod, PodTemplate as Template, RawTemplate, json,
+};
 use review::{Review, Set};
 use survey::Survey;
-use view::{ClaimTemplate, Pod, RawTemplate, StatefulSet, Template, Whole};
+use view::{StatefulSet, Whole};
+use volume::{JudgedVolume as Unit, containers};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -127,7 +126,10 @@ impl Creation<'_> {
 
     /// An object gets its uid when it is stored: offline, people pass stored objects as new ones.
     fn existence(&self) -> Existence {
-        if self.set.metadata.uid.is_empty() { Existence::New } else { Existence::Stored }
+        match self.set.metadata.uid() {
+            Ok(uid) if !uid.is_empty() => Existence::Stored,
+            _ => Existence::New,
+        }
     }
 }
 
@@ -139,7 +141,7 @@ impl Subject for Creation<'_> {
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let pod = &self.set.spec.template.0.spec;
-        let sites = Site::all(pod);
+        let sites = containers(pod);
         let units = Unit::all(pod, &self.set.spec.volume_claim_templates, &sites);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
@@ -207,7 +209,7 @@ impl<'a> Change<'a> {
     /// The template stays: only more replicas can make anything worse.
     fn same(&self, template: &Template<'_>, holdings: &[Holding]) -> Verdict {
         let pod = &template.spec;
-        let sites = Site::all(pod);
+        let sites = containers(pod);
         let units = Unit::all(pod, &self.new.spec.volume_claim_templates, &sites);
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
         if self.new.metadata.annotations != self.old.metadata.annotations {
@@ -221,7 +223,7 @@ impl<'a> Change<'a> {
 
     fn changed(&self, new: &Template<'_>, old: &Template<'_>, holdings: &[Holding]) -> Verdict {
         let (pod, old_pod) = (&new.spec, &old.spec);
-        let (sites, old_sites) = (Site::all(pod), Site::all(old_pod));
+        let (sites, old_sites) = (containers(pod), containers(old_pod));
         let units = Unit::all(pod, &self.new.spec.volume_claim_templates, &sites);
         let old_units = Unit::all(old_pod, &self.old.spec.volume_claim_templates, &old_sites);
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);

@@ -3,12 +3,13 @@
 //! Judged when they are created; an update can't change what a class does.
 
 use crate::Subject;
-use crate::export::{cut, joined, segments};
+use crate::export::cut;
 use crate::findings::Findings;
-use crate::json::{self, Text};
 use crate::rules::StorageRule;
 use crate::settings::{ClassOutcome, Settings};
 use ordinance_contract::{Holding, Key, Operation, Request, Verdict};
+use ordinance_storage::json::{self, Text};
+use ordinance_storage::path::{joined, segments};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

@@ -1,68 +1,86 @@
-//! Which volume a claim is bound to, or will be.
+//! Which PersistentVolume a claim is bound to, or is expected to get.
 //!
-//! What names the other goes first, for all claims; then a volume of the claim's own name; then what the control plane
-//! would choose: of the volumes that fit the smallest, of equal ones the first by name. No volume is given twice.
+//! For all claims, first the volume that names the claim or that the claim names; then a volume with the claim's own
+//! name; then the one that the control plane would choose: of the volumes that fit the smallest, of equal ones the first
+//! by name. No volume is given twice.
 
+use crate::claim_places::Bound;
 use crate::map::Object;
 use crate::quantity;
-use crate::set::{ClaimSpec, Storage};
-use crate::storage::{Bound, VolumeView};
-use crate::view::Text;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use ordinance_storage::json::{self, Text};
+use ordinance_storage::{ClaimSpec, NoAnnotations, PersistentVolume, Selector};
 use std::collections::{BTreeMap, HashMap};
 
-/// A claim that is there, or that a template will make.
-pub(crate) struct Claim<'a> {
+/// A claim that exists, or that the controller is going to make of a template.
+pub(crate) struct BindableClaim<'a> {
     pub(crate) namespace: String,
     pub(crate) name: String,
-    /// Empty while it is not stored.
+    /// Empty while the claim is not stored.
     pub(crate) uid: &'a str,
-    pub(crate) spec: &'a ClaimSpec<'a>,
+    pub(crate) request: &'a ClaimRequest<'a>,
 }
 
-/// A PersistentVolume.
-pub(crate) struct Volume<'a> {
+/// What a claim asks for.
+#[derive(Debug, Default)]
+pub(crate) struct ClaimRequest<'a> {
+    spec: ClaimSpec<'a>,
+    storage_class: Text<'a>,
+    volume_mode: Text<'a>,
+    bytes: f64,
+    selector: Selection<'a>,
+}
+
+/// The volumes that a claim accepts by their labels.
+#[derive(Debug, Default)]
+enum Selection<'a> {
+    #[default]
+    All,
+    Labels(Selector<'a>),
+    /// The selector is of a kind that is not followed.
+    Unknown,
+}
+
+/// A PersistentVolume, with the fields that decide whether a claim can be bound to it.
+pub(crate) struct BindableVolume<'a> {
     pub(crate) object: &'a Object<'a>,
     pub(crate) view: VolumeView<'a>,
+    storage_class: Text<'a>,
+    volume_mode: Text<'a>,
+    bytes: Option<f64>,
 }
+
+/// A PersistentVolume with its labels.
+pub(crate) type VolumeView<'a> = PersistentVolume<'a, NoAnnotations, BTreeMap<Text<'a>, Option<Text<'a>>>>;
 
 /// The volume of a claim.
 #[derive(Clone, Copy)]
-pub(crate) enum Choice<'a> {
-    Known(&'a Volume<'a>, Bound),
-    /// The claim names it, but it is not here.
+pub(crate) enum ClaimVolume<'a> {
+    Known(&'a BindableVolume<'a>, Bound),
+    /// The claim names a volume that is not among the objects.
     Absent(&'a str),
 }
 
 /// The volumes, and which of them are given already.
 struct Pool<'a> {
-    volumes: &'a [Volume<'a>],
+    volumes: &'a [BindableVolume<'a>],
     given: Vec<bool>,
     by_name: HashMap<&'a str, usize>,
-    /// Those that name a claim, by the claim.
+    /// Volumes that name a claim, by namespace and name of the claim.
     reserved: HashMap<(&'a str, &'a str), Vec<usize>>,
-    /// Those that nobody has with their sizes, the smallest first, by their class.
+    /// Free volumes with their sizes, the smallest first, by storage class.
     free: HashMap<&'a str, Vec<(f64, usize)>>,
 }
 
-/// What a claim wants of the labels of its volume.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Selector<'a> {
-    #[serde(borrow)]
-    match_labels: BTreeMap<Text<'a>, Text<'a>>,
-    #[serde(borrow)]
-    match_expressions: Option<&'a RawValue>,
-}
-
 /// A way to find a volume.
-type Search<'a> = fn(&Pool<'a>, &Claim<'a>) -> Option<usize>;
+type Search<'a> = fn(&Pool<'a>, &BindableClaim<'a>) -> Option<usize>;
 
-/// The volume of each claim, in the order of the claims.
-pub(crate) fn bind<'a>(claims: &[Claim<'a>], volumes: &'a [Volume<'a>]) -> Vec<Option<Choice<'a>>> {
+/// Returns the volume of each claim, in the order of the claims.
+pub(crate) fn bind<'a>(
+    claims: &[BindableClaim<'a>],
+    volumes: &'a [BindableVolume<'a>],
+) -> Vec<Option<ClaimVolume<'a>>> {
     let mut pool = Pool::new(volumes);
-    let mut choices: Vec<Option<Choice<'a>>> = claims.iter().map(|claim| pool.named_by(claim)).collect();
+    let mut choices: Vec<Option<ClaimVolume<'a>>> = claims.iter().map(|claim| pool.named_by(claim)).collect();
     let searches: [(Search<'a>, Bound); 3] = [
         (Pool::naming, Bound::Named),
         (Pool::of_the_same_name, Bound::Expected),
@@ -80,56 +98,56 @@ pub(crate) fn bind<'a>(claims: &[Claim<'a>], volumes: &'a [Volume<'a>]) -> Vec<O
 // === impl Pool ===
 
 impl<'a> Pool<'a> {
-    fn new(volumes: &'a [Volume<'a>]) -> Self {
+    fn new(volumes: &'a [BindableVolume<'a>]) -> Self {
         let by_name = volumes.iter().enumerate().map(|(index, volume)| (&*volume.object.scope.name, index));
         let by_name = by_name.collect();
         let given = vec![false; volumes.len()];
         Self { volumes, given, by_name, reserved: reserved(volumes), free: free(volumes) }
     }
 
-    fn give(&mut self, index: usize, bound: Bound) -> Choice<'a> {
+    fn give(&mut self, index: usize, bound: Bound) -> ClaimVolume<'a> {
         self.given[index] = true;
-        Choice::Known(&self.volumes[index], bound)
+        ClaimVolume::Known(&self.volumes[index], bound)
     }
 
     fn is_given(&self, index: usize) -> bool {
         self.given.get(index).is_none_or(|given| *given)
     }
 
-    /// The volume that the claim names, unless it belongs to another.
-    fn named_by(&mut self, claim: &Claim<'a>) -> Option<Choice<'a>> {
-        let name: &'a str = &claim.spec.volume_name;
+    /// Returns the volume that the claim names, unless it belongs to another claim.
+    fn named_by(&mut self, claim: &BindableClaim<'a>) -> Option<ClaimVolume<'a>> {
+        let name: &'a str = &claim.request.spec.volume_name;
         if name.is_empty() {
             return None;
         }
-        let Some(&index) = self.by_name.get(name) else { return Some(Choice::Absent(name)) };
+        let Some(&index) = self.by_name.get(name) else { return Some(ClaimVolume::Absent(name)) };
         let is_its_own = self.volumes[index].claim_name().is_none_or(|_| self.volumes[index].is_of(claim));
         (is_its_own && !self.is_given(index)).then(|| self.give(index, Bound::Named))
     }
 
-    /// A volume that names the claim.
-    fn naming(&self, claim: &Claim<'a>) -> Option<usize> {
+    /// Finds a volume that names the claim.
+    fn naming(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let mut naming = self.reserved.get(&(&*claim.namespace, &*claim.name))?.iter().copied();
         naming.find(|index| !self.is_given(*index) && self.volumes[*index].is_of(claim))
     }
 
-    /// A free volume with the claim's name.
-    fn of_the_same_name(&self, claim: &Claim<'a>) -> Option<usize> {
+    /// Finds a free volume with the claim's name.
+    fn of_the_same_name(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let index = *self.by_name.get(&*claim.name)?;
         (!self.is_given(index) && self.volumes[index].is_free()).then_some(index)
     }
 
-    /// The first free volume that fits.
-    fn fitting(&self, claim: &Claim<'a>) -> Option<usize> {
-        let free = self.free.get(&*claim.spec.storage_class_name)?;
-        let wanted = claim.spec.wanted();
-        let candidates = &free[free.partition_point(|(size, _)| *size < wanted)..];
+    /// Finds the first free volume that fits.
+    fn fitting(&self, claim: &BindableClaim<'a>) -> Option<usize> {
+        let request = claim.request;
+        let free = self.free.get(&*request.storage_class)?;
+        let candidates = &free[free.partition_point(|(bytes, _)| *bytes < request.bytes)..];
         let mut candidates = candidates.iter().map(|(_, index)| *index);
-        candidates.find(|index| !self.is_given(*index) && self.volumes[*index].fits(claim.spec))
+        candidates.find(|index| !self.is_given(*index) && self.volumes[*index].fits(request))
     }
 }
 
-fn reserved<'a>(volumes: &'a [Volume<'a>]) -> HashMap<(&'a str, &'a str), Vec<usize>> {
+fn reserved<'a>(volumes: &'a [BindableVolume<'a>]) -> HashMap<(&'a str, &'a str), Vec<usize>> {
     let mut reserved: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, volume) in volumes.iter().enumerate() {
         if let Some(claim) = volume.claim_name() {
@@ -139,11 +157,12 @@ fn reserved<'a>(volumes: &'a [Volume<'a>]) -> HashMap<(&'a str, &'a str), Vec<us
     reserved
 }
 
-fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
+fn free<'a>(volumes: &'a [BindableVolume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
     let free = volumes.iter().enumerate().filter(|(_, volume)| volume.is_free());
     let mut by_class: HashMap<_, Vec<(f64, usize)>> = HashMap::new();
     for (index, volume) in free {
-        by_class.entry(&*volume.view.spec.storage_class_name).or_default().push((volume.size(), index));
+        let bytes = volume.bytes.unwrap_or(0.0);
+        by_class.entry(&*volume.storage_class).or_default().push((bytes, index));
     }
     let name = |index: usize| &volumes[index].object.scope.name;
     for free in by_class.values_mut() {
@@ -152,81 +171,101 @@ fn free<'a>(volumes: &'a [Volume<'a>]) -> HashMap<&'a str, Vec<(f64, usize)>> {
     by_class
 }
 
-// === impl Claim ===
+// === impl BindableClaim ===
 
-impl Claim<'_> {
-    /// Whether the control plane looks for a volume of this claim.
+impl BindableClaim<'_> {
+    /// Returns whether the control plane looks for a volume of this claim.
     fn is_open(&self) -> bool {
-        self.spec.volume_name.is_empty()
+        self.request.spec.volume_name.is_empty()
     }
 }
 
-// === impl ClaimSpec ===
+// === impl ClaimRequest ===
 
-impl ClaimSpec<'_> {
-    /// Bytes.
-    fn wanted(&self) -> f64 {
-        amount(&self.resources.requests).unwrap_or(0.0)
+impl<'a> ClaimRequest<'a> {
+    /// Parses the fields of a claim that decide which volume it gets.
+    pub(crate) fn read(spec: ClaimSpec<'a>) -> serde_json::Result<Self> {
+        Ok(Self {
+            storage_class: spec.storage_class()?,
+            volume_mode: spec.volume_mode()?,
+            bytes: spec.requested_storage()?.and_then(quantity::bytes).unwrap_or(0.0),
+            selector: Selection::of(&spec),
+            spec,
+        })
     }
 }
 
-// === impl Volume ===
+// === impl Selection ===
 
-impl<'a> Volume<'a> {
-    /// The claim that it is for.
+impl<'a> Selection<'a> {
+    fn of(spec: &ClaimSpec<'a>) -> Self {
+        match spec.selector() {
+            Ok(None) => Self::All,
+            Ok(Some(selector)) if !selector.has_expressions() => Self::Labels(selector),
+            Ok(Some(_)) | Err(_) => Self::Unknown,
+        }
+    }
+
+    fn accepts(&self, volume: &VolumeView<'_>) -> bool {
+        let labels = &volume.metadata.labels;
+        let has = |(name, value)| labels.get(name).and_then(Option::as_ref) == Some(value);
+        match self {
+            Self::All => true,
+            Self::Labels(selector) => selector.match_labels.iter().all(has),
+            Self::Unknown => false,
+        }
+    }
+}
+
+// === impl BindableVolume ===
+
+impl<'a> BindableVolume<'a> {
+    /// Reads a PersistentVolume.
+    pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+        let view: VolumeView<'a> = json::read(&object.before)?;
+        Ok(Self {
+            storage_class: view.spec.storage_class()?,
+            volume_mode: view.spec.volume_mode()?,
+            bytes: view.spec.storage()?.and_then(quantity::bytes),
+            object,
+            view,
+        })
+    }
+
+    /// Returns namespace and name of the claim that the volume names.
     fn claim_name(&self) -> Option<(&str, &str)> {
-        let claim = self.view.spec.claim_ref.as_ref()?;
+        let claim = &self.view.spec.claim_ref;
         (!claim.name.is_empty()).then_some((&*claim.namespace, &*claim.name))
     }
 
-    /// Bytes.
-    fn size(&self) -> f64 {
-        amount(&self.view.spec.capacity).unwrap_or(0.0)
-    }
-
-    /// Whether it is for this claim, and not for an earlier one of the same name.
-    fn is_of(&self, claim: &Claim<'_>) -> bool {
-        let Some(reference) = &self.view.spec.claim_ref else { return false };
+    /// Returns whether it names this claim, and not an earlier one of the same name.
+    fn is_of(&self, claim: &BindableClaim<'_>) -> bool {
+        let reference = &self.view.spec.claim_ref;
         let is_earlier = if claim.uid.is_empty() {
-            &*self.view.status.phase == "Released"
+            self.view.phase() == "Released"
         } else {
             !reference.uid.is_empty() && *reference.uid != *claim.uid
         };
         *reference.namespace == *claim.namespace && *reference.name == *claim.name && !is_earlier
     }
 
-    /// Whether the control plane may give it to a claim.
+    /// Returns whether the control plane may give it to a claim.
     fn is_free(&self) -> bool {
-        let is_open = matches!(&*self.view.status.phase, "" | "Available" | "Pending");
-        is_open && self.claim_name().is_none() && self.view.metadata.deletion_timestamp.is_none()
+        let is_open = matches!(self.view.phase(), "" | "Available" | "Pending");
+        is_open && self.claim_name().is_none() && !self.view.metadata.is_going()
     }
 
-    /// Whether it has what a claim of its class asks for.
-    fn fits(&self, claim: &ClaimSpec<'_>) -> bool {
-        let spec = &self.view.spec;
-        mode(&claim.volume_mode) == mode(&spec.volume_mode)
-            && claim.access_modes.iter().all(|mode| spec.access_modes.contains(mode))
-            && amount(&spec.capacity).is_some_and(|capacity| capacity >= claim.wanted())
-            && claim.data_source.is_none()
-            && claim.data_source_ref.is_none()
-            && claim.selector.is_none_or(|selector| self.is_selected(selector))
-    }
-
-    /// Whether it has the labels; a selector of another shape is not followed.
-    fn is_selected(&self, selector: &RawValue) -> bool {
-        let Ok(selector) = serde_json::from_str::<Selector<'_>>(selector.get()) else { return false };
-        let labels = &self.view.metadata.labels;
-        let has = |(name, value)| labels.get(name).and_then(Option::as_ref) == Some(value);
-        selector.match_expressions.is_none() && selector.match_labels.iter().all(has)
+    /// Returns whether it has what a claim of its class asks for.
+    fn fits(&self, claim: &ClaimRequest<'_>) -> bool {
+        mode(&claim.volume_mode) == mode(&self.volume_mode)
+            && claim.spec.access_modes.iter().all(|mode| self.view.spec.access_modes.contains(mode))
+            && self.bytes.is_some_and(|bytes| bytes >= claim.bytes)
+            && !claim.spec.has_data_source()
+            && claim.selector.accepts(&self.view)
     }
 }
 
-/// Absent is a file system.
+/// Returns the volume mode, of which the default is `Filesystem`.
 fn mode<'m>(mode: &'m Text<'_>) -> &'m str {
     if mode.is_empty() { "Filesystem" } else { mode }
-}
-
-/// Bytes.
-fn amount(storage: &Storage<'_>) -> Option<f64> {
-    quantity::bytes(storage.storage?.get().trim_matches('"'))
 }

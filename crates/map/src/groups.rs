@@ -1,19 +1,19 @@
-//! What belongs together in a drawing: the writers of one volume of one set, before and after.
+//! The writers of one volume of one StatefulSet, before and after, as a drawing shows them together.
 //!
-//! Where many ordinals are alike, the first few and the last stand for all of them.
+//! Of many ordinals that are alike, a drawing shows the first few and the last.
 
-use crate::{Map, Omitted, Relation, Scene, Writer};
+use crate::{Map, Omitted, Relation, Snapshot, Writer};
 use std::collections::HashMap;
 
-/// Rows of one kind that are all shown.
+/// The most rows of one kind that are all shown.
 const ALL: usize = 6;
 
-/// Of more, those at the beginning that are shown, beside the last.
+/// The rows that are shown before the last one if there are more than [`ALL`].
 const FIRST: usize = 3;
 
 /// The writers of one volume of one set.
 #[derive(Clone, Debug)]
-pub(crate) struct Group<'m> {
+pub(crate) struct VolumeGroup<'m> {
     pub(crate) namespace: &'m str,
     pub(crate) stateful_set: &'m str,
     pub(crate) volume: &'m str,
@@ -25,22 +25,22 @@ pub(crate) struct Group<'m> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row<'m> {
     One(&'m Writer),
-    /// Several that are like those around them; never empty.
+    /// Several writers that are like those around them; never empty.
     More(&'m [Writer]),
 }
 
-/// The groups of a map in the order of its writers.
-pub(crate) fn groups(map: &Map) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+/// Returns the groups of a map, in the order of its writers.
+pub(crate) fn groups(map: &Map) -> Vec<VolumeGroup<'_>> {
+    let mut groups: Vec<VolumeGroup<'_>> = Vec::new();
     let mut places = HashMap::new();
-    for (is_after, scene) in [(false, &map.before), (true, &map.after)] {
-        for writers in scene.writers.chunk_by(|one, other| one.group() == other.group()) {
+    for (is_after, snapshot) in [(false, &map.before), (true, &map.after)] {
+        for writers in snapshot.writers.chunk_by(|one, other| one.group() == other.group()) {
             let Some((namespace, stateful_set, volume)) = writers.first().map(Writer::group) else {
                 continue;
             };
             let place = *places.entry((namespace, stateful_set, volume)).or_insert(groups.len());
             if place == groups.len() {
-                groups.push(Group { namespace, stateful_set, volume, before: &[], after: &[] });
+                groups.push(VolumeGroup { namespace, stateful_set, volume, before: &[], after: &[] });
             }
             let side = if is_after { &mut groups[place].after } else { &mut groups[place].before };
             *side = writers;
@@ -49,7 +49,7 @@ pub(crate) fn groups(map: &Map) -> Vec<Group<'_>> {
     groups
 }
 
-/// The rows of some writers.
+/// Returns the rows of writers.
 pub(crate) fn rows(writers: &[Writer]) -> Vec<Row<'_>> {
     writers.chunk_by(Writer::is_like).flat_map(folded).collect()
 }
@@ -71,7 +71,7 @@ impl Writer {
         (&self.pod.namespace, &self.pod.stateful_set, &self.volume)
     }
 
-    /// Whether a drawing need not show both: nothing is said of one that does not hold for the other.
+    /// Returns whether a drawing would say the same of both.
     fn is_like(&self, other: &Self) -> bool {
         match (&self.overlap, &other.overlap) {
             (None, None) => true,
@@ -82,10 +82,10 @@ impl Writer {
         }
     }
 
-    /// What a drawing says of the overlap, e.g. `shared with web-1 and 2 more`.
-    pub(crate) fn said(&self) -> String {
+    /// Describes the overlap, e.g. `shared with web-1 and 2 more`.
+    pub(crate) fn overlap_text(&self) -> String {
         let Some(overlap) = &self.overlap else { return "its own".to_owned() };
-        let other = self.told(&overlap.with);
+        let other = self.relative_name(&overlap.with);
         let more = match overlap.others {
             0 | 1 => String::new(),
             others => format!(" and {} more", others - 1),
@@ -93,12 +93,12 @@ impl Writer {
         match overlap.relation {
             Relation::Equal => format!("shared with {other}{more}"),
             Relation::Inside => format!("inside the directory of {other}{more}"),
-            Relation::Around => format!("around the directory of {other}{more}"),
+            Relation::Around => format!("contains the directory of {other}{more}"),
         }
     }
 
-    /// Another pod as this one would call it.
-    fn told(&self, other: &crate::Pod) -> String {
+    /// Returns the name of another pod, with its namespace if that is another one.
+    fn relative_name(&self, other: &crate::Pod) -> String {
         if other.namespace == self.pod.namespace {
             other.name()
         } else {
@@ -107,15 +107,15 @@ impl Writer {
     }
 }
 
-// === impl Scene ===
+// === impl Snapshot ===
 
-impl Scene {
-    /// e.g. `3 writers, 2 of them overlap`.
+impl Snapshot {
+    /// Summarizes the writers, e.g. `3 writers, 2 of them overlap`.
     pub(crate) fn summary(&self) -> String {
         let all = self.writers.len();
         let writers = if all == 1 { "writer" } else { "writers" };
         match self.overlapping() {
-            0 if all == 0 => "nobody writes".to_owned(),
+            0 if all == 0 => "no writers".to_owned(),
             0 if all == 1 => "1 writer, in a directory of its own".to_owned(),
             0 => format!("{all} {writers}, each in a directory of its own"),
             1 => format!("{all} {writers}, 1 of them overlaps"),
@@ -128,16 +128,16 @@ impl Scene {
 // === impl Map ===
 
 impl Map {
-    /// What a drawing can't show, a line each.
+    /// Returns what a drawing leaves out, a line each.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let refused = self.refused.iter().map(|refused| format!("refused: {}", refused.message));
         let unread = self.unread.iter().map(|unread| {
             format!("not drawn: {} {:?}: {}", unread.object.resource, unread.object.name, unread.reason)
         });
-        refused.chain(unread).chain(self.after.omitted.iter().map(Omitted::said)).collect()
+        refused.chain(unread).chain(self.after.omitted.iter().map(Omitted::remark)).collect()
     }
 
-    /// What the mark of a location means, if there is one.
+    /// Explains the mark of an expected volume, if there is one.
     pub(crate) fn footnote(&self) -> Option<&'static str> {
         let mut writers = self.before.writers.iter().chain(&self.after.writers);
         writers
@@ -149,7 +149,7 @@ impl Map {
 // === impl Omitted ===
 
 impl Omitted {
-    fn said(&self) -> String {
+    fn remark(&self) -> String {
         let Self { namespace, stateful_set, ordinals } = self;
         format!(
             "not drawn: ordinals {} to {} of StatefulSet {namespace}/{stateful_set}",
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn many_that_are_alike_are_folded_and_what_stands_out_is_shown() {
+    fn folds_ordinals_that_are_alike_and_shows_the_others() {
         let mut locations: Vec<String> = (0..20).map(|ordinal| ordinal.to_string()).collect();
         locations[10] = "3".to_owned();
         let writers = writers(locations);
@@ -197,16 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_says_with_whom_it_overlaps() {
-        let said: Vec<String> =
-            writers(["a", "a", "a", "b", "b/c", "d"].map(str::to_owned)).iter().map(Writer::said).collect();
+    fn names_the_pods_that_a_writer_overlaps() {
+        let writers = writers(["a", "a", "a", "b", "b/c", "d"].map(str::to_owned));
+        let texts: Vec<String> = writers.iter().map(Writer::overlap_text).collect();
         assert_eq!(
-            said,
+            texts,
             [
                 "shared with s-1 and 1 more",
                 "shared with s-0 and 1 more",
                 "shared with s-0 and 1 more",
-                "around the directory of s-4",
+                "contains the directory of s-4",
                 "inside the directory of s-3",
                 "its own"
             ]

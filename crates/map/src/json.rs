@@ -1,4 +1,4 @@
-//! The map for scripts: `writers` as they are afterwards, and `before`.
+//! The map for scripts: `writers` after the policy's patches, and those `before`.
 
 use crate::{Bound, Map, Omitted, Pod, Refused, Relation, Writer};
 use serde::Serialize;
@@ -21,7 +21,7 @@ struct Entry<'m> {
     claim: Option<&'m str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     persistent_volume: Option<&'m str>,
-    /// Whether the claim and the volume name each other; absent where there is no volume.
+    /// Whether the claim or the volume names the other; absent without a volume.
     #[serde(skip_serializing_if = "Option::is_none")]
     bound: Option<bool>,
     location: String,
@@ -54,7 +54,7 @@ struct Refusal<'m> {
     message: &'m str,
 }
 
-/// Ordinals that are left out, both ends included.
+/// Ordinals that are left out; both ends are included.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Span<'m> {
@@ -64,11 +64,11 @@ struct Span<'m> {
     to: u64,
 }
 
-/// The map as one JSON object, indented, with a line break at its end.
+/// Renders the map as one indented JSON object with a line break at its end.
 ///
 /// # Errors
 ///
-/// None that is known: all of it can be said in JSON.
+/// None in practice: every value of a map has a JSON form.
 pub fn json(map: &Map) -> serde_json::Result<String> {
     let document = Document {
         writers: map.after.writers.iter().map(entry).collect(),

@@ -1,38 +1,35 @@
-//! Which ordinal of a StatefulSet writes where: from manifests to writers, and the writers drawn.
+//! Which ordinal of a StatefulSet writes where: from manifests to writers, and drawings of them.
 //!
-//! A [`Map`] is two [`Scene`]s, before and after, each a list of [`Writer`]s with the place that it writes to; what two
-//! pods would write stands out. Where a volume lies is asked of the policy, by [`Keys`]; only what a StatefulSet makes of
-//! its volumes is read here. Three renderers: [`text()`], [`json()`] and [`svg()`].
+//! A [`Map`] is two [`Snapshot`]s, before and after the policy's patches, each a list of [`Writer`]s with the locations
+//! that they write to and the other pods that write there too. The policy says where a volume lies, through [`Keys`];
+//! `ordinance_storage` says which of its directories a pod mounts. Three renderers: [`text()`], [`json()`] and [`svg()`].
 
 mod binding;
-mod expression;
+mod claim_places;
 mod groups;
 mod json;
 mod location;
 mod map;
-mod member;
 mod overlap;
 mod plain;
-mod pod;
 mod quantity;
-mod scene;
-mod set;
-mod storage;
+mod snapshot;
+mod stateful_set;
+mod sub_path;
 mod svg;
 mod text;
-mod view;
 
+pub use claim_places::{Bound, ClaimedVolume};
 pub use json::json;
 pub use location::Location;
 pub use map::{Map, Object, Refused, Unread};
-pub use member::{ORDINALS, WRITERS};
 pub use overlap::{Overlap, Relation};
-pub use scene::{Omitted, Pod, Scene, Writer};
-pub use storage::{Bound, PersistentVolume};
+pub use snapshot::{Omitted, Pod, Snapshot, Writer};
+pub use stateful_set::{ORDINALS, WRITERS};
 pub use svg::svg;
-pub use text::{Charset, Look, text};
+pub use text::{Charset, TextOptions, text};
 
 use ordinance_contract::{Key, Scope};
 
-/// What the policy says that an object of the cluster holds, uses or looks at; or, in one line, why it can't read it.
+/// Asks the policy for the keys of an object; an error says in one line why the policy can't read the object.
 pub type Keys<'a> = dyn Fn(&Scope<'_>, &str) -> Result<Vec<Key>, String> + 'a;

@@ -1,6 +1,7 @@
-//! Where something is written: a place in a tree of the policy's, and below it the part that a mount shows.
+//! Locations: where a volume lies by the policy's keys, and below it the directory that a mount shows.
 
 use ordinance_contract::Key;
+use ordinance_storage::path::segments;
 use std::fmt;
 
 /// A directory. Two locations overlap as keys do: by realm and whole segments.
@@ -8,40 +9,33 @@ use std::fmt;
 pub struct Location {
     realm: String,
     path: Vec<String>,
-    /// How many of the segments are the volume's own root.
+    /// How many of the segments are the volume's root.
     root: usize,
 }
 
 // === impl Location ===
 
 impl Location {
-    /// Where the policy says that a volume lies.
+    /// Returns the location of a volume by the key that the policy gives it.
     pub(crate) fn of_key(key: &Key) -> Self {
         Self { realm: key.realm.clone(), path: key.path.clone(), root: key.path.len() }
     }
 
-    /// A claim of which no more is known.
+    /// Returns the location of a claim whose volume is not known.
     pub(crate) fn of_claim(namespace: &str, name: &str) -> Self {
         Self::of(format!("claim/{namespace}"), name)
     }
 
-    /// A volume that is known by the names in its source alone.
+    /// Returns the location of a volume that only its source names.
     pub(crate) fn of(realm: String, path: &str) -> Self {
-        let path: Vec<String> = segments(path).map(str::to_owned).collect();
+        let path = segments(path);
         Self { realm, root: path.len(), path }
     }
 
-    /// A directory of the volume; `..` does not lead out of it.
+    /// Returns a directory of the volume, from its root; `..` does not lead out of it.
     pub(crate) fn below(&self, sub_path: &str) -> Self {
-        let mut below = self.clone();
-        for segment in segments(sub_path) {
-            if segment != ".." {
-                below.path.push(segment.to_owned());
-            } else if below.path.len() > below.root {
-                below.path.pop();
-            }
-        }
-        below
+        let path = self.root().iter().cloned().chain(segments(sub_path)).collect();
+        Self { realm: self.realm.clone(), path, root: self.root }
     }
 
     /// The tree, e.g. `nfs://10.0.0.5` or `claim/default`.
@@ -49,17 +43,17 @@ impl Location {
         &self.realm
     }
 
-    /// The way from the root of the tree.
+    /// The segments from the root of the tree.
     pub fn path(&self) -> &[String] {
         &self.path
     }
 
-    /// The volume's own root.
+    /// The segments of the volume's root.
     pub fn root(&self) -> &[String] {
         self.path.get(..self.root).unwrap_or_default()
     }
 
-    /// The directory below the volume's root that a mount shows; empty for the root itself.
+    /// The segments below the volume's root that a mount shows; empty for the root itself.
     pub fn sub_path(&self) -> &[String] {
         self.path.get(self.root..).unwrap_or_default()
     }
@@ -69,10 +63,6 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.realm, self.path.join("/"))
     }
-}
-
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|segment| !matches!(*segment, "" | "."))
 }
 
 #[cfg(test)]

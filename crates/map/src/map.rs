@@ -1,58 +1,56 @@
-//! Who writes where before and after, and what stood in the way of knowing.
+//! The map: the writers before and after the policy's patches, and the objects that could not be drawn.
 
-use crate::member::{self, Member};
-use crate::scene::Scene;
-use crate::storage::Storage;
-use crate::view;
+use crate::claim_places::ClaimPlaces;
+use crate::snapshot::Snapshot;
+use crate::stateful_set::{self, MappedSet};
 use crate::{Keys, Location};
-use ordinance_contract::{Scope, Stance};
-use serde::Deserialize;
+use ordinance_contract::{Scope, Stance, without_position};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// An object of the cluster.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
-    /// Which one.
+    /// Its kind, namespace and name.
     pub scope: Scope<'a>,
-    /// Its text as it stands.
+    /// The JSON before the policy's patch.
     pub before: Cow<'a, str>,
-    /// Its text with the policy's patch.
+    /// The JSON after the policy's patch.
     pub after: Cow<'a, str>,
 }
 
-/// Who writes where, before and after.
+/// The writers before and after the policy's patches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Map {
-    /// As the objects stand.
-    pub before: Scene,
+    /// Without patches.
+    pub before: Snapshot,
     /// With the policy's patches.
-    pub after: Scene,
-    /// What the policy refuses; it is drawn as it stands in both.
+    pub after: Snapshot,
+    /// Objects that the policy refuses; both snapshots draw them without a patch.
     pub refused: Vec<Refused>,
-    /// What could not be read, and is not drawn.
+    /// Objects that could not be read; no snapshot draws them.
     pub unread: Vec<Unread>,
 }
 
 /// An object that the policy refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which one.
+    /// The object.
     pub object: Scope<'static>,
-    /// Why, in one line.
+    /// The policy's message, in one line.
     pub message: String,
 }
 
 /// An object that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// Which one.
+    /// The object.
     pub object: Scope<'static>,
-    /// Why, in one line.
+    /// In one line.
     pub reason: String,
 }
 
-/// Reads objects, and remembers which can't be.
+/// Reads objects, and collects those that can't be read.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     unread: Vec<Unread>,
@@ -61,15 +59,15 @@ pub(crate) struct Reader {
 // === impl Map ===
 
 impl Map {
-    /// The map of a cluster of these objects; of two that are one the last counts.
+    /// Maps a cluster of these objects; the last of two with the same name counts.
     pub fn of(objects: &[Object<'_>], keys: &Keys<'_>) -> Self {
         let mut reader = Reader::default();
-        let members = member::all(reader.all(objects, "apps", "statefulsets"));
-        let storage = Storage::new(objects, &members, keys, &mut reader);
-        let before = Scene::new(&members, &storage, keys, &mut reader);
+        let sets = reader.sets(objects);
+        let claims = ClaimPlaces::new(objects, &sets, keys, &mut reader);
+        let before = Snapshot::new(&sets, &claims, keys, &mut reader);
         let patched: Vec<Object<'_>> = objects.iter().map(Object::patched).collect();
-        let members: Vec<Member<'_>> = member::all(reader.all(&patched, "apps", "statefulsets"));
-        let after = Scene::new(&members, &storage, keys, &mut reader);
+        let sets = reader.sets(&patched);
+        let after = Snapshot::new(&sets, &claims, keys, &mut reader);
         Self { before, after, refused: Vec::new(), unread: reader.unread }
     }
 }
@@ -77,13 +75,13 @@ impl Map {
 // === impl Object ===
 
 impl<'a> Object<'a> {
-    /// An object that no policy changes.
+    /// Returns an object that the policy does not patch.
     pub fn new(scope: Scope<'a>, text: impl Into<Cow<'a, str>>) -> Self {
         let before = text.into();
         Self { scope, after: before.clone(), before }
     }
 
-    /// The object as it is afterwards.
+    /// Returns the object after the policy's patch.
     fn patched(&self) -> Object<'_> {
         Object { scope: self.scope.borrowed(), before: Cow::Borrowed(&self.after), after: Cow::Borrowed("") }
     }
@@ -92,30 +90,38 @@ impl<'a> Object<'a> {
 // === impl Reader ===
 
 impl Reader {
-    /// The objects of a resource that can be read, by their names; of one name the last.
-    pub(crate) fn all<'a, T: Deserialize<'a>>(
+    /// Returns the StatefulSets that can be read, each with as many ordinals as there is room for.
+    fn sets<'a>(&mut self, objects: &'a [Object<'a>]) -> Vec<MappedSet<'a>> {
+        let mut sets = self.all(objects, "apps", "statefulsets", MappedSet::read);
+        stateful_set::fit(&mut sets);
+        sets
+    }
+
+    /// Returns the objects of a resource that can be read, sorted by namespace and name; of one name the last.
+    pub(crate) fn all<'a, T>(
         &mut self,
         objects: &'a [Object<'a>],
         group: &str,
         resource: &str,
-    ) -> Vec<(&'a Object<'a>, T)> {
+        read: fn(&'a Object<'a>) -> serde_json::Result<T>,
+    ) -> Vec<T> {
         let mut last = BTreeMap::new();
         for (place, object) in objects.iter().enumerate().filter(|(_, object)| object.is(group, resource)) {
             let Scope { namespace, name, .. } = &object.scope;
-            // Names that the API server generates differ.
+            // Objects whose names the API server generates are different ones.
             last.insert((namespace, name, if name.is_empty() { place } else { 0 }), object);
         }
-        let read = |object: &'a Object<'a>| match serde_json::from_str(&object.before) {
-            Ok(view) => Some((object, view)),
+        let readable = |object: &'a Object<'a>| match read(object) {
+            Ok(view) => Some(view),
             Err(error) => {
-                self.leave_out(object, view::reason(&error));
+                self.leave_out(object, without_position(&error.to_string()).to_owned());
                 None
             }
         };
-        last.into_values().filter_map(read).collect()
+        last.into_values().filter_map(readable).collect()
     }
 
-    /// Where the policy says that a PersistentVolume lies.
+    /// Returns where the policy says that a PersistentVolume lies, or `None` if the policy does not know.
     pub(crate) fn held(&mut self, object: &Object<'_>, keys: &Keys<'_>) -> Option<Location> {
         match keys(&object.scope, &object.before) {
             Ok(keys) => keys.iter().find(|key| key.stance == Stance::Holds).map(Location::of_key),

@@ -1,37 +1,37 @@
-//! Which writers meet: what one pod writes is equal to, inside of, or around what another does.
+//! Which writers overlap: the location of one pod is equal to, inside of or around that of another pod.
 //!
-//! All locations are put into a tree of their segments, which knows at each node who writes there and who writes below;
-//! so marking all of them costs their length, however many there are.
+//! A tree of all locations by their segments keeps the pods that write at each node and below it, so the cost is the
+//! length of all locations and not the number of pairs.
 
 use crate::Location;
-use crate::scene::{Pod, Writer};
+use crate::snapshot::{Pod, Writer};
 use std::collections::{HashMap, HashSet};
 
-/// What another pod writes of a place.
+/// Other pods that write to a writer's location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// How its place lies to this one; of several the closest.
+    /// How the locations relate; the first of equal, inside and around that there is.
     pub relation: Relation,
-    /// The first of the other pods of that relation.
+    /// The first of the other pods with that relation.
     pub with: Pod,
-    /// Where that one writes.
+    /// The location of that pod.
     pub location: Location,
-    /// How many other pods there are of that relation.
+    /// The number of other pods with that relation.
     pub others: usize,
 }
 
-/// How a place lies to another pod's.
+/// How the location of a writer relates to that of another pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// They are one.
+    /// Both are the same.
     Equal,
-    /// It is inside of the other's.
+    /// The writer's location is inside of the other one.
     Inside,
-    /// The other's is inside of it.
+    /// The other location is inside of the writer's.
     Around,
 }
 
-/// Says of every writer with whom it overlaps, if with anybody.
+/// Sets the overlap of every writer.
 pub(crate) fn mark(writers: &mut [Writer]) {
     let overlaps: Vec<Option<Overlap>> = {
         let tree = Tree::of(writers);
@@ -42,26 +42,26 @@ pub(crate) fn mark(writers: &mut [Writer]) {
     }
 }
 
-/// All locations by their segments.
+/// A tree of all locations by their segments.
 struct Tree<'w> {
     writers: &'w [Writer],
     edges: HashMap<(usize, &'w str), usize>,
     nodes: Vec<Node<'w>>,
-    /// The nodes of each writer, from its realm to its place.
-    ways: Vec<Vec<usize>>,
+    /// The nodes of each writer, from its realm to its location.
+    paths: Vec<Vec<usize>>,
 }
 
-/// A place.
+/// A directory.
 #[derive(Default)]
 struct Node<'w> {
-    here: Crowd<'w>,
-    /// Those here, too.
-    at_or_below: Crowd<'w>,
+    here: PodSet<'w>,
+    /// Includes those here.
+    at_or_below: PodSet<'w>,
 }
 
-/// The pods that write somewhere, and the first writers of two of them.
+/// Pods that write to a directory, and the first writers of two of them: one of these is another pod than any given one.
 #[derive(Default)]
-struct Crowd<'w> {
+struct PodSet<'w> {
     pods: HashSet<&'w Pod>,
     first: Option<&'w Writer>,
     second: Option<&'w Writer>,
@@ -72,51 +72,51 @@ struct Crowd<'w> {
 impl<'w> Tree<'w> {
     fn of(writers: &'w [Writer]) -> Self {
         let mut tree =
-            Self { writers, edges: HashMap::new(), nodes: vec![Node::default()], ways: Vec::new() };
+            Self { writers, edges: HashMap::new(), nodes: vec![Node::default()], paths: Vec::new() };
         for writer in writers {
-            let way = tree.way(&writer.location);
-            for node in &way {
+            let path = tree.path(&writer.location);
+            for node in &path {
                 tree.nodes[*node].at_or_below.add(writer);
             }
-            if let Some(place) = way.last() {
+            if let Some(place) = path.last() {
                 tree.nodes[*place].here.add(writer);
             }
-            tree.ways.push(way);
+            tree.paths.push(path);
         }
         tree
     }
 
-    /// The nodes of a location; they are made where there are none.
-    fn way(&mut self, location: &'w Location) -> Vec<usize> {
+    /// Returns the nodes of a location, and makes those that do not exist.
+    fn path(&mut self, location: &'w Location) -> Vec<usize> {
         let segments = std::iter::once(location.realm()).chain(location.path().iter().map(String::as_str));
         let mut node = 0;
-        let mut way = Vec::new();
+        let mut path = Vec::new();
         for segment in segments {
             let next = self.nodes.len();
             node = *self.edges.entry((node, segment)).or_insert(next);
             if node == next {
                 self.nodes.push(Node::default());
             }
-            way.push(node);
+            path.push(node);
         }
-        way
+        path
     }
 
-    /// With whom a writer overlaps.
+    /// Returns the overlap of a writer.
     fn overlap(&self, writer: usize) -> Option<Overlap> {
-        let (place, above) = self.ways[writer].split_last()?;
+        let (place, above) = self.paths[writer].split_last()?;
         let place = &self.nodes[*place];
         let pod = &self.writers[writer].pod;
-        let found = |relation, crowd: &Crowd<'_>| crowd.overlap(pod, relation);
+        let found = |relation, pods: &PodSet<'_>| pods.overlap(pod, relation);
         found(Relation::Equal, &place.here)
             .or_else(|| above.iter().rev().find_map(|node| found(Relation::Inside, &self.nodes[*node].here)))
             .or_else(|| found(Relation::Around, &place.at_or_below))
     }
 }
 
-// === impl Crowd ===
+// === impl PodSet ===
 
-impl<'w> Crowd<'w> {
+impl<'w> PodSet<'w> {
     fn add(&mut self, writer: &'w Writer) {
         if self.pods.insert(&writer.pod) {
             let free = if self.first.is_none() { &mut self.first } else { &mut self.second };
@@ -124,7 +124,7 @@ impl<'w> Crowd<'w> {
         }
     }
 
-    /// What others than this pod do here.
+    /// Returns the overlap of a pod with the others here.
     fn overlap(&self, pod: &Pod, relation: Relation) -> Option<Overlap> {
         let other = [self.first, self.second].into_iter().flatten().find(|other| other.pod != *pod)?;
         let others = self.pods.len() - usize::from(self.pods.contains(pod));

@@ -1,21 +1,21 @@
-//! Foreign text in a drawing: nothing of it moves a cursor, breaks a line, or turns the direction of writing.
+//! Foreign text in a drawing, without characters that move a cursor, break a line or turn the direction of writing.
 
 use textwrap::core::display_width;
 use unicode_width::UnicodeWidthChar;
 
-/// What stands for what was left out.
+/// The mark for text that is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ellipsis {
     Unicode,
     Ascii,
 }
 
-/// The text without characters that a terminal or a page would act on.
+/// Replaces the characters that a terminal or a page would act on.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// The text in ASCII alone: other characters as `\u{…}`.
+/// Escapes all characters beyond printable ASCII as `\u{…}`.
 pub(crate) fn ascii(text: &str) -> String {
     let mut ascii = String::new();
     for c in text.chars() {
@@ -24,12 +24,12 @@ pub(crate) fn ascii(text: &str) -> String {
     ascii
 }
 
-/// Columns that it takes.
+/// Returns the number of columns that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     display_width(text)
 }
 
-/// The text in so many columns, its middle visibly left out if it is longer.
+/// Cuts a text to a number of columns: an ellipsis replaces its middle.
 pub(crate) fn cut(text: &str, columns: usize, ellipsis: Ellipsis) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -41,7 +41,7 @@ pub(crate) fn cut(text: &str, columns: usize, ellipsis: Ellipsis) -> String {
     format!("{head}{mark}{tail}")
 }
 
-/// As many characters as fit.
+/// Returns as many characters as fit.
 fn start(characters: impl Iterator<Item = char>, columns: usize) -> String {
     let mut taken = 0;
     let fits = |c: &char| {
@@ -51,8 +51,8 @@ fn start(characters: impl Iterator<Item = char>, columns: usize) -> String {
     characters.take_while(fits).collect()
 }
 
-/// Control characters, separators of lines and paragraphs, what turns the direction of writing, what XML has no room
-/// for, and what can't be seen.
+/// Returns whether a character is a control character, separates lines or paragraphs, turns the direction of writing, is
+/// invalid in XML, or is invisible.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -64,13 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_text_acts() {
+    fn replaces_characters_that_act() {
         assert_eq!(plain("a\u{1b}[31m\n\u{202e}b\u{0}"), "a\u{fffd}[31m\u{fffd}\u{fffd}b\u{fffd}");
         assert_eq!(ascii("é\t~"), "\\u{e9}\\u{9}~");
     }
 
     #[test]
-    fn a_long_text_is_cut_visibly_by_columns() {
+    fn cuts_a_long_text_by_columns() {
         assert_eq!(cut("abcdefghij", 5, Ellipsis::Unicode), "ab…ij");
         assert_eq!(cut("abcdefghij", 7, Ellipsis::Ascii), "ab...ij");
         assert_eq!(cut("漢字漢字漢字", 6, Ellipsis::Unicode), "漢…字");

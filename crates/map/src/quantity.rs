@@ -1,4 +1,4 @@
-//! Amounts of storage as Kubernetes writes them, e.g. `1Gi`, `500M` or `1e3`.
+//! Quantities of storage as Kubernetes writes them, e.g. `1Gi`, `500M` or `1e3`.
 
 /// Suffixes, those of two characters first.
 const SUFFIXES: [(&str, f64); 14] = [
@@ -18,7 +18,7 @@ const SUFFIXES: [(&str, f64); 14] = [
     ("P", 1e15),
 ];
 
-/// The amount in bytes, as exact as comparing volumes needs; none if it is no amount.
+/// Parses a quantity as bytes, or returns `None` if it is not one. A float is exact enough to compare volumes.
 pub(crate) fn bytes(quantity: &str) -> Option<f64> {
     let quantity = quantity.trim();
     let unit = SUFFIXES.iter().find_map(|(suffix, factor)| Some((quantity.strip_suffix(suffix)?, *factor)));

@@ -1,43 +1,43 @@
-//! The map as a drawing: one SVG without scripts or fonts of its own, in light and in dark.
+//! The map as a drawing: one SVG without scripts or fonts, in light and in dark.
 //!
-//! What matters is said three times: by colour, by the shape of lines and boxes, and in words. Long names are cut
-//! visibly; the whole ones are in the titles, which a pointer or a screen reader finds.
+//! Colours, the shapes of lines and boxes, and words all say whether a location is shared. Long names are cut; the titles,
+//! which pointers and screen readers find, have the whole names.
 
 mod canvas;
 mod layout;
 
-use crate::groups::{Group, Row, groups};
+use crate::groups::{Row, VolumeGroup, groups};
 use crate::plain::{Ellipsis, cut, width};
-use crate::{Location, Map, Scene, Writer};
-use canvas::{Area, Canvas};
-use layout::{Block, MARGIN, SIDES, Side, Target, WIDTH};
+use crate::{Location, Map, Snapshot, Writer};
+use canvas::{Canvas, Rect};
+use layout::{Block, LocationBox, MARGIN, SIDES, Side, WIDTH};
 use std::io;
 
-/// Volumes of sets that are drawn; the others are only counted.
+/// The most volumes of sets that are drawn; the others are only counted.
 const GROUPS: usize = 200;
 
-/// Remarks that are drawn, and characters of a line of them.
+/// The most remarks that are drawn, and the most characters of a line of them.
 const REMARKS: usize = 20;
 const REMARK: usize = 140;
 
-/// Rows that are told to those who can't see the drawing.
-const TOLD: usize = 60;
+/// The most rows in the description for screen readers.
+const DESCRIBED: usize = 60;
 
-/// Characters of a pod's name.
+/// The most characters of a pod's name.
 const POD: usize = 14;
 
-/// Characters of a realm beside a word, of a path, and of who else is there.
+/// The most characters of a realm beside a word, of a path, and of an overlap.
 const REALM: usize = 26;
 const PATH: usize = 35;
-const SAID: usize = 42;
+const OVERLAP: usize = 42;
 
 const STYLE: &str = include_str!("svg/style.css");
 
-/// The map as an SVG document in UTF-8.
+/// Renders the map as an SVG document in UTF-8.
 ///
 /// # Errors
 ///
-/// None that is known: what it is written to does not fail.
+/// None in practice: writing to memory does not fail.
 pub fn svg(map: &Map) -> io::Result<Vec<u8>> {
     let groups = groups(map);
     let mut inside = Canvas::new();
@@ -54,17 +54,17 @@ pub fn svg(map: &Map) -> io::Result<Vec<u8>> {
     ];
     canvas.around("svg", &attributes, |canvas| {
         canvas.texted("title", &[("id", &"title")], "Which ordinal writes where, before and after")?;
-        canvas.texted("desc", &[("id", &"desc")], &told(map, &groups))?;
+        canvas.texted("desc", &[("id", &"desc")], &description(map, &groups))?;
         canvas.style(STYLE)?;
         canvas.around("defs", &[], definitions)?;
-        let card = Area { x: 0.5, y: 0.5, width: WIDTH - 1.0, height: height - 1.0 };
+        let card = Rect { x: 0.5, y: 0.5, width: WIDTH - 1.0, height: height - 1.0 };
         canvas.area("card", card, 14.0)?;
         canvas.append(inside)
     })?;
     Ok(canvas.finish())
 }
 
-/// The hatching of what overlaps, and the heads of arrows.
+/// Draws the hatching of overlaps and the heads of arrows.
 fn definitions(canvas: &mut Canvas) -> io::Result<()> {
     canvas.around(
         "pattern",
@@ -77,7 +77,7 @@ fn definitions(canvas: &mut Canvas) -> io::Result<()> {
         ],
         |canvas| canvas.path("hatch", "M0 0V9"),
     )?;
-    for kind in ["own", "meet"] {
+    for kind in ["exclusive", "overlap"] {
         let attributes: [(&str, &dyn std::fmt::Display); 7] = [
             ("id", &format!("to-{kind}")),
             ("viewBox", &"0 0 10 10"),
@@ -95,15 +95,15 @@ fn definitions(canvas: &mut Canvas) -> io::Result<()> {
     Ok(())
 }
 
-/// Everything on the card; returns its height.
-fn body(canvas: &mut Canvas, map: &Map, groups: &[Group<'_>]) -> io::Result<f64> {
+/// Draws the content of the card; returns its height.
+fn body(canvas: &mut Canvas, map: &Map, groups: &[VolumeGroup<'_>]) -> io::Result<f64> {
     canvas.text("title", MARGIN, 48.0, "Which ordinal writes where")?;
     if groups.is_empty() {
         canvas.text("dim", MARGIN, 84.0, "No StatefulSet writes to a volume that outlives its pods.")?;
         return remarks(canvas, map, 0, 100.0);
     }
-    for ((x, name), scene) in SIDES.into_iter().zip(["Before", "After"]).zip([&map.before, &map.after]) {
-        side(canvas, x, name, scene)?;
+    for ((x, name), snapshot) in SIDES.into_iter().zip(["Before", "After"]).zip([&map.before, &map.after]) {
+        side(canvas, x, name, snapshot)?;
     }
     let mut y = 118.0;
     for group in groups.iter().take(GROUPS) {
@@ -112,16 +112,16 @@ fn body(canvas: &mut Canvas, map: &Map, groups: &[Group<'_>]) -> io::Result<f64>
     remarks(canvas, map, groups.len().saturating_sub(GROUPS), y)
 }
 
-/// The heading of a column.
-fn side(canvas: &mut Canvas, x: f64, name: &str, scene: &Scene) -> io::Result<()> {
-    let kind = if scene.overlapping() == 0 { "own" } else { "meet" };
+/// Draws the heading of a column.
+fn side(canvas: &mut Canvas, x: f64, name: &str, snapshot: &Snapshot) -> io::Result<()> {
+    let kind = if snapshot.overlapping() == 0 { "exclusive" } else { "overlap" };
     canvas.text("side", x, 88.0, name)?;
     sign(canvas, kind, x + 68.0, 83.5)?;
-    canvas.text(&format!("said-{kind}"), x + 82.0, 88.0, &scene.summary())
+    canvas.text(&format!("text-{kind}"), x + 82.0, 88.0, &snapshot.summary())
 }
 
-/// A volume of a set, before and after; returns where the next begins.
-fn group(canvas: &mut Canvas, group: &Group<'_>, y: f64) -> io::Result<f64> {
+/// Draws a volume of a set, before and after; returns where the next one begins.
+fn group(canvas: &mut Canvas, group: &VolumeGroup<'_>, y: f64) -> io::Result<f64> {
     canvas.path("rule", &format!("M{MARGIN} {}H{}", y - 10.0, WIDTH - MARGIN))?;
     let set = cut(group.stateful_set, 40, Ellipsis::Unicode);
     canvas.text("set", MARGIN, y + 20.0, &set)?;
@@ -137,7 +137,7 @@ fn group(canvas: &mut Canvas, group: &Group<'_>, y: f64) -> io::Result<f64> {
     for (x, side) in SIDES.into_iter().zip(&sides) {
         let y = top + (height - side.height()) / 2.0;
         if side.is_empty() {
-            canvas.text("dim", x, y + 20.0, "nobody writes")?;
+            canvas.text("dim", x, y + 20.0, "no writers")?;
         }
         for block in side.blocks(x, y) {
             self::block(canvas, &block)?;
@@ -146,24 +146,24 @@ fn group(canvas: &mut Canvas, group: &Group<'_>, y: f64) -> io::Result<f64> {
     Ok(top + height + 34.0)
 }
 
-/// Pods, what they write to, and the arrows between.
+/// Draws pods, the location that they write to, and the arrows between.
 fn block(canvas: &mut Canvas, block: &Block<'_>) -> io::Result<()> {
-    for seat in &block.rows {
+    for pod in &block.rows {
         canvas.around("g", &[], |canvas| {
-            canvas.texted("title", &[], &title(seat.row))?;
+            canvas.texted("title", &[], &title(pod.row))?;
             if let Some(target) = &block.target {
-                arrow(canvas, seat.area, target)?;
+                arrow(canvas, pod.area, target)?;
             }
-            pod(canvas, seat.row, seat.area)
+            self::pod(canvas, pod.row, pod.area)
         })?;
     }
     match &block.target {
-        Some(target) => place(canvas, target),
+        Some(target) => location_box(canvas, target),
         None => Ok(()),
     }
 }
 
-/// What a pointer over a row finds.
+/// Returns the title of a row.
 fn title(row: Row<'_>) -> String {
     match row {
         Row::One(writer) => sentence(writer),
@@ -171,17 +171,17 @@ fn title(row: Row<'_>) -> String {
     }
 }
 
-/// e.g. `web-0 writes nfs://10.0.0.5/srv/www: shared with web-1`.
+/// Describes a writer, e.g. `web-0 writes nfs://10.0.0.5/srv/www: shared with web-1`.
 fn sentence(writer: &Writer) -> String {
     let claim = writer.claim.as_ref().map(|claim| format!(" by claim {claim}")).unwrap_or_default();
     let volume = writer.persistent_volume.as_ref().map(|volume| {
         format!(" and volume {}{}", volume.name, if writer.is_expected() { " (expected)" } else { "" })
     });
     let volume = volume.unwrap_or_default();
-    format!("{} writes {}{claim}{volume}: {}", writer.pod.name(), writer.location, writer.said())
+    format!("{} writes {}{claim}{volume}: {}", writer.pod.name(), writer.location, writer.overlap_text())
 }
 
-fn pod(canvas: &mut Canvas, row: Row<'_>, area: Area) -> io::Result<()> {
+fn pod(canvas: &mut Canvas, row: Row<'_>, area: Rect) -> io::Result<()> {
     let (class, of_text, text) = match row {
         Row::One(writer) => ("pod", "mono", cut(&writer.pod.name(), POD, Ellipsis::Unicode)),
         Row::More(more) => ("more", "dim", format!("{} more alike", more.len())),
@@ -190,7 +190,7 @@ fn pod(canvas: &mut Canvas, row: Row<'_>, area: Area) -> io::Result<()> {
     canvas.text_around(of_text, area.x + area.width / 2.0, area.middle() + 4.5, &text)
 }
 
-fn arrow(canvas: &mut Canvas, from: Area, to: &Target<'_>) -> io::Result<()> {
+fn arrow(canvas: &mut Canvas, from: Rect, to: &LocationBox<'_>) -> io::Result<()> {
     let kind = kind(to.writer);
     let (x, y, end, into) = (from.right() + 4.0, from.middle(), to.area.x - 3.0, to.area.middle());
     let bend = (end - x) / 2.0;
@@ -199,13 +199,13 @@ fn arrow(canvas: &mut Canvas, from: Area, to: &Target<'_>) -> io::Result<()> {
     canvas.shape("path", &[("class", &format!("to-{kind}")), ("d", &data), ("marker-end", &head)])
 }
 
-/// The box of a place: the tree, the path, and who else is there.
-fn place(canvas: &mut Canvas, target: &Target<'_>) -> io::Result<()> {
-    let Target { writer, area, .. } = *target;
+/// Draws the box of a location: its realm, its path, and the other pods there.
+fn location_box(canvas: &mut Canvas, target: &LocationBox<'_>) -> io::Result<()> {
+    let LocationBox { writer, area, .. } = *target;
     let kind = kind(writer);
     canvas.area(kind, area, 8.0)?;
-    if kind == "meet" {
-        let Area { x, y, width, height } = area;
+    if kind == "overlap" {
+        let Rect { x, y, width, height } = area;
         let fill = "url(#hatching)";
         canvas.shape(
             "rect",
@@ -218,19 +218,19 @@ fn place(canvas: &mut Canvas, target: &Target<'_>) -> io::Result<()> {
     canvas.text("small dim", left, area.y + 20.0, &format!("{realm}{star}"))?;
     path(canvas, &writer.location, left, area.y + 38.0)?;
     let right = area.right() - 14.0;
-    let word = if kind == "own" { "its own" } else { "overlap" };
-    canvas.text_before(&format!("small said-{kind}"), right, area.y + 20.0, word)?;
+    let word = if kind == "exclusive" { "its own" } else { "overlap" };
+    canvas.text_before(&format!("small text-{kind}"), right, area.y + 20.0, word)?;
     sign(canvas, kind, right - 52.0, area.y + 16.0)?;
     match target.others() {
         Some(others) => {
-            let said = cut(&others, SAID, Ellipsis::Unicode);
-            canvas.text(&format!("small said-{kind}"), left, area.y + 57.0, &said)
+            let others = cut(&others, OVERLAP, Ellipsis::Unicode);
+            canvas.text(&format!("small text-{kind}"), left, area.y + 57.0, &others)
         }
         None => Ok(()),
     }
 }
 
-/// The path, its part below the volume's root stronger.
+/// Draws a path, its part below the volume's root in bold.
 fn path(canvas: &mut Canvas, location: &Location, x: f64, y: f64) -> io::Result<()> {
     let joined =
         |segments: &[String]| segments.iter().map(|segment| format!("/{segment}")).collect::<String>();
@@ -242,16 +242,16 @@ fn path(canvas: &mut Canvas, location: &Location, x: f64, y: f64) -> io::Result<
     canvas.two_texts("mono", x, y, [("", &root), ("strong", &sub_path)])
 }
 
-/// A tick, or a triangle with its mark.
+/// Draws a tick, or a triangle with an exclamation mark.
 fn sign(canvas: &mut Canvas, kind: &str, x: f64, y: f64) -> io::Result<()> {
     let data = match kind {
-        "own" => format!("M{} {y}l3 3.5l6 -7", x - 5.0),
+        "exclusive" => format!("M{} {y}l3 3.5l6 -7", x - 5.0),
         _ => format!("M{x} {}l6 10.5h-12zm0 4v3m0 2v0.2", y - 6.0),
     };
     canvas.path(&format!("sign sign-{kind}"), &data)
 }
 
-/// What the drawing can't show, and what its signs mean; returns the height of the card.
+/// Draws what the drawing leaves out and what its marks mean; returns the height of the card.
 fn remarks(canvas: &mut Canvas, map: &Map, undrawn: usize, y: f64) -> io::Result<f64> {
     let mut remarks = map.remarks();
     if undrawn > 0 {
@@ -259,7 +259,7 @@ fn remarks(canvas: &mut Canvas, map: &Map, undrawn: usize, y: f64) -> io::Result
     }
     if remarks.len() > REMARKS {
         let more = remarks.split_off(REMARKS).len();
-        remarks.push(format!("and {more} remarks more"));
+        remarks.push(format!("and {more} more remarks"));
     }
     remarks.splice(0..0, map.footnote().map(str::to_owned));
     let mut y = y;
@@ -277,18 +277,18 @@ fn remarks(canvas: &mut Canvas, map: &Map, undrawn: usize, y: f64) -> io::Result
     Ok(y + 14.0)
 }
 
-/// The map in sentences.
-fn told(map: &Map, groups: &[Group<'_>]) -> String {
-    let mut told = format!("Before: {}. After: {}.", map.before.summary(), map.after.summary());
+/// Describes the map in sentences.
+fn description(map: &Map, groups: &[VolumeGroup<'_>]) -> String {
+    let mut description = format!("Before: {}. After: {}.", map.before.summary(), map.after.summary());
     let sides = groups.iter().flat_map(|group| [("Before", group.before), ("After", group.after)]);
     let rows = sides
         .flat_map(|(when, writers)| crate::groups::rows(writers).into_iter().map(move |row| (when, row)));
-    for (when, row) in rows.take(TOLD) {
-        told.push_str(&format!(" {when}, {}.", title(row)));
+    for (when, row) in rows.take(DESCRIBED) {
+        description.push_str(&format!(" {when}, {}.", title(row)));
     }
-    told
+    description
 }
 
 fn kind(writer: &Writer) -> &'static str {
-    if writer.is_exclusive() { "own" } else { "meet" }
+    if writer.is_exclusive() { "exclusive" } else { "overlap" }
 }

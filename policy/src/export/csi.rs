@@ -1,168 +1,112 @@
 //! Where the volumes of CSI drivers lie, by their attributes.
 
-use super::{Export, MountOptions, Place, Protocol, Server};
-use crate::json::{self, Text};
+use super::{Export, Place, Protocol, Server};
 use crate::settings::Exports;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use ordinance_storage::{CsiSource, MountOptions, VolumeNames};
 
-/// `volumeAttributes`.
-pub(crate) type Attributes<'a> = BTreeMap<Text<'a>, Text<'a>>;
+// === impl Place ===
 
-/// The source `csi` of a PersistentVolume, or of a pod's volume, which has no handle.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct CsiSource<'a> {
-    /// e.g. `nfs.csi.k8s.io`.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub(crate) driver: Text<'a>,
-    /// The driver's own name of the volume.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub(crate) volume_handle: Text<'a>,
-    /// As for NFS.
-    #[serde(deserialize_with = "json::lenient")]
-    pub(crate) read_only: bool,
-    /// What the driver mounts by.
-    #[serde(borrow, deserialize_with = "json::strings")]
-    pub(crate) volume_attributes: Attributes<'a>,
+impl Place {
+    /// Returns where a CSI volume lies as mounted with some options.
+    pub(crate) fn of_csi(
+        source: &CsiSource<'_>,
+        options: &MountOptions,
+        names: VolumeNames<'_>,
+        settings: &Exports,
+    ) -> Self {
+        match &*source.driver {
+            "nfs.csi.k8s.io" => nfs(source, options, names, settings),
+            "smb.csi.k8s.io" => smb(source, options, names, settings),
+            "efs.csi.aws.com" => Self::of(efs(source, options, settings)),
+            driver if is_cephfs(driver) => Self::of(cephfs(source, settings)),
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
-/// The names that stand for `${pv.metadata.name}` and the like in a sub-directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct VolumeNames<'a> {
-    /// The PersistentVolume's.
-    pub(crate) volume: Option<&'a str>,
-    /// The claim's.
-    pub(crate) claim: Option<&'a str>,
-    /// The claim's namespace.
-    pub(crate) claim_namespace: Option<&'a str>,
+/// Returns the export of a pod's CSI volume, if it is known.
+pub(super) fn inline_export(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
+    let options = MountOptions::of(source.attribute("mountOptions"));
+    Place::of_csi(source, &options, VolumeNames::default(), settings).export()
 }
 
-// === impl CsiSource ===
-
-impl CsiSource<'_> {
-    /// The export of a pod's volume, if it is known.
-    pub(crate) fn inline_export(&self, settings: &Exports) -> Option<Export> {
-        let options = MountOptions::of(self.attribute("mountOptions"));
-        self.place(&options, VolumeNames::default(), settings).export()
+/// `server`, `share` and `subdir`.
+fn nfs(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
+    let (Some(server), Some(share)) = (source.attribute("server"), source.attribute("share")) else {
+        return Place::Elsewhere;
+    };
+    match directory(source, share, names) {
+        Ok(path) => Place::of(Export::nfs(server, &path, options, settings)),
+        Err(unresolved) => Place::Unknown(unresolved),
     }
+}
 
-    /// Where the volume lies as mounted with some options.
-    pub(crate) fn place(&self, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
-        match &*self.driver {
-            "nfs.csi.k8s.io" => self.nfs(options, names, settings),
-            "smb.csi.k8s.io" => self.smb(options, names, settings),
-            "efs.csi.aws.com" => Place::of(self.efs(options, settings)),
-            driver if is_cephfs(driver) => Place::of(self.cephfs(settings)),
-            _ => Place::Elsewhere,
+/// `source`, which is `//server/share`, and `subdir`.
+fn smb(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
+    let address = source.attribute("source").unwrap_or_default().replace('\\', "/");
+    let Some((server, share)) = address.trim().trim_start_matches('/').split_once('/') else {
+        return Place::Elsewhere;
+    };
+    match directory(source, share, names) {
+        Ok(path) => {
+            Place::of(Export::smb(server, &format!("/{}", path.replace('\\', "/")), options, settings))
         }
+        Err(unresolved) => Place::Unknown(unresolved),
     }
+}
 
-    /// An attribute that says something, its key in any case.
-    pub(crate) fn attribute(&self, key: &str) -> Option<&str> {
-        self.volume_attributes
-            .iter()
-            .find(|(name, value)| name.eq_ignore_ascii_case(key) && !value.is_empty())
-            .map(|(_, value)| &**value)
-    }
+/// The share and the sub-directory in it, names filled in; an error is what stays unresolved.
+fn directory(source: &CsiSource<'_>, share: &str, names: VolumeNames<'_>) -> Result<String, String> {
+    let path = match source.attribute("subdir") {
+        Some(directory) => format!("{}/{directory}", share.trim_end_matches(['/', '\\'])),
+        None => share.to_owned(),
+    };
+    let filled = filled(source, path, names);
+    if filled.contains("${") { Err(filled) } else { Ok(filled) }
+}
 
-    /// The field that names the directory.
-    pub(crate) fn field(&self) -> String {
-        let said = |wanted: &&str| {
-            self.volume_attributes
-                .iter()
-                .find(|(key, value)| key.eq_ignore_ascii_case(wanted) && !value.is_empty())
-                .map(|(key, _)| &**key)
-        };
-        match ["subdir", "share", "source", "rootPath", "path"].iter().find_map(said) {
-            Some(key) => format!("spec.csi.volumeAttributes.{key}"),
-            None => "spec.csi.volumeHandle".to_owned(),
-        }
+/// The drivers fill in what the provisioner recorded in the attributes; that is also what the API object says,
+/// unless it was restored under another name.
+fn filled(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> String {
+    if !text.contains("${") {
+        return text;
     }
+    [
+        ("${pv.metadata.name}", "csi.storage.k8s.io/pv/name", names.volume),
+        ("${pvc.metadata.name}", "csi.storage.k8s.io/pvc/name", names.claim),
+        ("${pvc.metadata.namespace}", "csi.storage.k8s.io/pvc/namespace", names.claim_namespace),
+    ]
+    .into_iter()
+    .fold(text, |text, (variable, attribute, name)| match source.attribute(attribute).or(name) {
+        Some(value) => text.replace(variable, value),
+        None => text,
+    })
+}
 
-    /// Whether the driver's attributes say where a volume lies, rather than its handle.
-    pub(crate) fn is_located_by_attributes(&self) -> bool {
-        matches!(&*self.driver, "nfs.csi.k8s.io" | "smb.csi.k8s.io")
+/// `<file system>[:<path>[:<access point>]]` as the handle; a path may also be an attribute, an access point a
+/// mount option. Where the root of an access point lies is not known: it counts as a directory of its own below
+/// the file system's root.
+fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Export> {
+    let handle = source.attribute("fileSystemId").filter(|_| source.volume_handle.is_empty());
+    let mut parts = handle.unwrap_or(&source.volume_handle).splitn(3, ':');
+    let server = Server::resolve(parts.next()?, settings)?;
+    let path = parts.next().filter(|path| !path.is_empty()).or_else(|| source.attribute("path"));
+    let access_point = parts.next().filter(|id| !id.is_empty()).or_else(|| options.access_point());
+    let mut export = Export::new(Protocol::Efs, server, path.unwrap_or_default());
+    if let Some(id) = access_point {
+        export.segments.insert(0, id.trim().to_owned());
     }
+    Some(export)
+}
 
-    /// `server`, `share` and `subdir`.
-    fn nfs(&self, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
-        let (Some(server), Some(share)) = (self.attribute("server"), self.attribute("share")) else {
-            return Place::Elsewhere;
-        };
-        match self.directory(share, names) {
-            Ok(path) => Place::of(Export::nfs(server, &path, options, settings)),
-            Err(unresolved) => Place::Unknown(unresolved),
-        }
-    }
-
-    /// `source`, which is `//server/share`, and `subdir`.
-    fn smb(&self, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
-        let source = self.attribute("source").unwrap_or_default().replace('\\', "/");
-        let Some((server, share)) = source.trim().trim_start_matches('/').split_once('/') else {
-            return Place::Elsewhere;
-        };
-        match self.directory(share, names) {
-            Ok(path) => {
-                Place::of(Export::smb(server, &format!("/{}", path.replace('\\', "/")), options, settings))
-            }
-            Err(unresolved) => Place::Unknown(unresolved),
-        }
-    }
-
-    /// The share and the sub-directory in it, names filled in; an error is what stays unresolved.
-    fn directory(&self, share: &str, names: VolumeNames<'_>) -> Result<String, String> {
-        let path = match self.attribute("subdir") {
-            Some(directory) => format!("{}/{directory}", share.trim_end_matches(['/', '\\'])),
-            None => share.to_owned(),
-        };
-        let filled = self.filled(path, names);
-        if filled.contains("${") { Err(filled) } else { Ok(filled) }
-    }
-
-    /// The drivers fill in what the provisioner recorded in the attributes; that is also what the API object says,
-    /// unless it was restored under another name.
-    fn filled(&self, text: String, names: VolumeNames<'_>) -> String {
-        if !text.contains("${") {
-            return text;
-        }
-        [
-            ("${pv.metadata.name}", "csi.storage.k8s.io/pv/name", names.volume),
-            ("${pvc.metadata.name}", "csi.storage.k8s.io/pvc/name", names.claim),
-            ("${pvc.metadata.namespace}", "csi.storage.k8s.io/pvc/namespace", names.claim_namespace),
-        ]
-        .into_iter()
-        .fold(text, |text, (variable, attribute, name)| match self.attribute(attribute).or(name) {
-            Some(value) => text.replace(variable, value),
-            None => text,
-        })
-    }
-
-    /// `<file system>[:<path>[:<access point>]]` as the handle; a path may also be an attribute, an access point a
-    /// mount option. Where the root of an access point lies is not known: it counts as a directory of its own below
-    /// the file system's root.
-    fn efs(&self, options: &MountOptions, settings: &Exports) -> Option<Export> {
-        let handle = self.attribute("fileSystemId").filter(|_| self.volume_handle.is_empty());
-        let mut parts = handle.unwrap_or(&self.volume_handle).splitn(3, ':');
-        let server = Server::resolve(parts.next()?, settings)?;
-        let path = parts.next().filter(|path| !path.is_empty()).or_else(|| self.attribute("path"));
-        let access_point = parts.next().filter(|id| !id.is_empty()).or_else(|| options.access_point());
-        let mut export = Export::new(Protocol::Efs, server, path.unwrap_or_default());
-        if let Some(id) = access_point {
-            export.segments.insert(0, id.trim().to_owned());
-        }
-        Some(export)
-    }
-
-    /// A static volume: `clusterID`, `fsName` and `rootPath`. Any other has a directory that the driver made for it.
-    fn cephfs(&self, settings: &Exports) -> Option<Export> {
-        let is_static = self.attribute("staticVolume").is_none_or(|value| value.eq_ignore_ascii_case("true"));
-        let root = self.attribute("rootPath").filter(|_| is_static)?;
-        let server = Server::resolve(self.attribute("clusterID")?, settings)?;
-        let mut export = Export::new(Protocol::Cephfs, server, root);
-        export.file_system = self.attribute("fsName").map(str::to_owned);
-        Some(export)
-    }
+/// A static volume: `clusterID`, `fsName` and `rootPath`. Any other has a directory that the driver made for it.
+fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
+    let is_static = source.attribute("staticVolume").is_none_or(|value| value.eq_ignore_ascii_case("true"));
+    let root = source.attribute("rootPath").filter(|_| is_static)?;
+    let server = Server::resolve(source.attribute("clusterID")?, settings)?;
+    let mut export = Export::new(Protocol::Cephfs, server, root);
+    export.file_system = source.attribute("fsName").map(str::to_owned);
+    Some(export)
 }
 
 /// The driver, also under an operator's prefix, e.g. `rook-ceph.cephfs.csi.ceph.com`.
@@ -189,7 +133,7 @@ mod tests {
     }
 
     fn shown(source: &CsiSource<'_>, names: VolumeNames<'_>) -> String {
-        match source.place(&MountOptions::default(), names, &Exports::default()) {
+        match Place::of_csi(source, &MountOptions::default(), names, &Exports::default()) {
             Place::Export(export) => export.to_string(),
             Place::Unknown(path) => format!("unknown {path}"),
             Place::Elsewhere => "elsewhere".to_owned(),

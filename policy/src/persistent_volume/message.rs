@@ -6,6 +6,7 @@ use super::volume::Volume;
 use crate::export::{self, Export};
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
+use ordinance_storage::path::joined;
 
 /// The longest name in a message, in characters: that of a DNS label.
 const NAME_CHARS: usize = 63;
@@ -262,7 +263,7 @@ impl Telling<'_> {
             None => (suffix.to_owned(), outer),
         };
         let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
-        Some(export::cut(&export::joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
+        Some(export::cut(&joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
     }
 
     /// Why both mean one place, where that is not obvious.

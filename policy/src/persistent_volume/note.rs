@@ -66,7 +66,7 @@ pub(super) enum State {
 impl Note {
     /// The note of a volume, which may lie on an export.
     pub(super) fn of(view: &View<'_>, export: Option<&Export>, settings: &Exports) -> Self {
-        let annotations = &view.metadata.annotations;
+        let annotations = &view.metadata.annotations.other;
         Self {
             access: Access::of(view),
             recycle: view.is_recycled(),
@@ -117,9 +117,9 @@ impl Access {
 
 impl State {
     fn of(view: &View<'_>) -> Self {
-        if !view.metadata.deletion_timestamp.is_empty() {
+        if view.metadata.is_going() {
             Self::Deleted
-        } else if &*view.status.phase == "Released" {
+        } else if view.phase() == "Released" {
             Self::Released
         } else {
             Self::Kept

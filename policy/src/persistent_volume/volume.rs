@@ -3,9 +3,10 @@
 use super::message::{quoted, shown_name};
 use super::note::Note;
 use super::view::View;
-use crate::export::{Area, Attributes, CsiSource, Export, Place};
+use crate::export::{Area, Export, Place};
 use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
+use ordinance_storage::{Attributes, CsiSource};
 
 /// A PersistentVolume.
 #[derive(Debug)]
@@ -153,10 +154,10 @@ fn shared(export: &Export, settings: &Exports) -> Option<usize> {
 fn place(view: &View<'_>, name: &str, settings: &Settings) -> Place {
     let exports = &settings.exports;
     let export = match &view.spec {
-        spec if let Some(nfs) = &spec.nfs => nfs.export(&view.mount_options(), exports),
-        spec if let Some(cephfs) = &spec.cephfs => cephfs.export(exports),
+        spec if let Some(nfs) = &spec.nfs => Export::of_nfs(nfs, &view.mount_options(), exports),
+        spec if let Some(cephfs) = &spec.cephfs => Export::of_cephfs(cephfs, exports),
         spec if let Some(csi) = &spec.csi => {
-            return csi.place(&view.mount_options(), view.names(name), exports);
+            return Place::of_csi(csi, &view.mount_options(), view.names(name), exports);
         }
         _ => None,
     };

@@ -3,18 +3,20 @@
 //! A named volume is one for all replicas: it is isolated, or refused where the user wrote what all replicas have
 //! alike. Through a claim template replicas meet only by accident: it is isolated too, but never refused for that.
 
-use super::env::{Class, Declaration, Ours};
 use super::fix;
 use super::mark::{self, Data};
 use super::patch::Because;
-use super::pod::{Kind, Mounted, Unit};
 use super::reserved;
+use super::reserved_variable::ReservedVariable as Ours;
 use super::review::Review;
 use super::survey::{Survey, proposal, written};
-use super::view::Part;
-use super::volumes::Source;
+use super::volume::JudgedVolume as Unit;
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
+use ordinance_storage::{
+    ExpressionClass as Class, PlacedMount as Mounted, SubPath as Part, VolumeKind as Kind,
+    VolumeSource as Source,
+};
 use std::borrow::Cow;
 
 /// Judges a volume that the replicas had not mounted before.
@@ -231,7 +233,7 @@ pub(super) fn put_in<'a>(
 ) {
     for mounted in mounts {
         for ours in Ours::taken_by(&expression) {
-            review.draft.declare(mounted.site, Declaration::Ours(ours));
+            review.draft.declare(mounted.site, ours.declaration());
         }
         review.draft.express(unit, *mounted, expression.clone(), because);
     }
@@ -274,7 +276,7 @@ fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
         NamedVolumes::Deny => DenyOrWarn::Deny,
         NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
     };
-    let report = StorageRule::SharedDevice.deny_or_warn(outcome, device.clone(), fact).remedy(remedy);
+    let report = StorageRule::SharedDevice.deny_or_warn(outcome, device.field(), fact).remedy(remedy);
     review.refuse_sharing(report);
 }
 

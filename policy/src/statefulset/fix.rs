@@ -1,9 +1,8 @@
 //! Changes of a StatefulSet that resolve a finding, as JSON Patches for the object as it was sent.
 
-use super::pod::Mounted;
-use super::view::Part;
-use crate::json;
 use ordinance_contract::Fix;
+use ordinance_storage::json;
+use ordinance_storage::{PlacedMount as Mounted, SubPath as Part};
 
 /// Writes an expression in the place of a mount's sub-path. `None` for a mount without exactly one of both fields.
 pub(super) fn replace_sub_path(mounted: &Mounted<'_>, expression: &str) -> Option<Fix> {

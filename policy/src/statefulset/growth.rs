@@ -1,8 +1,8 @@
 //! From one replica to more: files that one replica had for itself are overwritten by the next.
 
 use super::create::has_shared_writers;
-use super::pod::Unit;
 use super::review::Review;
+use super::volume::JudgedVolume as Unit;
 use crate::findings::Findings;
 use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;

@@ -3,13 +3,13 @@
 use super::growth;
 use super::mark;
 use super::optout::OptOut;
-use super::pod::{Kind, Site, Unit};
 use super::review::{Review, Set};
 use super::scale;
-use super::view::{ClaimTemplate, Pod};
+use super::volume::{JudgedVolume, containers};
 use crate::claim;
 use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
+use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, VolumeKind};
 
 /// What the keys of a set depend on, beside its pod.
 pub(super) struct Owner<'a> {
@@ -21,40 +21,41 @@ pub(super) struct Owner<'a> {
 // === impl Owner ===
 
 impl Owner<'_> {
-    /// The keys of the set with this pod.
-    pub(super) fn keys(&self, pod: &Pod<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
-        let sites = Site::all(pod);
-        let units = Unit::all(pod, templates, &sites);
-        let mut keys: Vec<Key> = self.shared(&units, &sites).into_iter().collect();
-        for unit in units.iter().filter(|unit| unit.is_mounted()) {
-            keys.extend(self.key(unit));
+    /// Returns the keys of the set with this pod.
+    pub(super) fn keys(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
+        let containers = containers(pod);
+        let volumes = JudgedVolume::all(pod, templates, &containers);
+        let mut keys: Vec<Key> = self.shared(&volumes, &containers).into_iter().collect();
+        for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
+            keys.extend(self.key(volume));
         }
         keys.sort_unstable();
         keys.dedup();
         keys
     }
 
-    /// The set's name, for a Scale, if its replicas would share something.
-    fn shared(&self, units: &[Unit<'_>], sites: &[Site<'_>]) -> Option<Key> {
+    /// Returns the key of the set's name, for a Scale, if its replicas would share a volume.
+    fn shared(&self, volumes: &[JudgedVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
         let Set { name, namespace, replicas, .. } = self.set;
-        let review = Review::new(self.settings, self.set, &[], sites);
-        let shared = growth::shared(units.iter().filter(|unit| !self.opt_out.covers(unit.name)), &review);
+        let review = Review::new(self.settings, self.set, &[], containers);
+        let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
+        let shared = growth::shared(judged, &review);
         let is_worth_a_key = !shared.is_empty() && !name.is_empty();
         is_worth_a_key.then(|| scale::key(namespace, name, Stance::Uses, scale::note(replicas, &shared)))
     }
 
-    /// What says where the files of a volume are, or who else has them.
-    fn key(&self, unit: &Unit<'_>) -> Option<Key> {
-        match (unit.kind, unit.claim()) {
-            (Kind::Template(_), _) if self.set.name.is_empty() => None,
-            (Kind::Template(_), _) => {
-                let path = vec![claim::prefix(unit.name, self.set.name)];
-                Some(self.claim(path, Stance::Uses, mark::note(unit)))
+    /// Returns the key that says where the files of a volume are, or which other objects have them.
+    fn key(&self, volume: &JudgedVolume<'_>) -> Option<Key> {
+        match (volume.kind, volume.claim()) {
+            (VolumeKind::Template(_), _) if self.set.name.is_empty() => None,
+            (VolumeKind::Template(_), _) => {
+                let path = vec![claim::prefix(volume.name, self.set.name)];
+                Some(self.claim(path, Stance::Uses, mark::note(volume)))
             }
-            (Kind::Named(_), Some(claim)) => {
+            (VolumeKind::Named(_), Some(claim)) => {
                 Some(self.claim(claim::path(claim), Stance::Looks, String::new()))
             }
-            (Kind::Named(source), None) => source.inline_export(self.settings).map(|export| Key {
+            (VolumeKind::Named(_), None) => volume.inline_export(self.settings).map(|export| Key {
                 realm: export.realm(),
                 path: export.segments().to_vec(),
                 stance: Stance::Uses,

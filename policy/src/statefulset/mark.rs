@@ -4,17 +4,19 @@
 //! settings and the number of replicas; what the user wrote goes before the mark, and is told.
 
 use super::create::put_in;
-use super::env::{Class, Missing, Ours};
-use super::expression;
 use super::patch::Because;
-use super::pod::{Kind, Mounted, Unit};
+use super::reserved_variable::ReservedVariable as Ours;
 use super::review::Review;
 use super::survey::{Survey, written};
-use super::view::Part;
+use super::volume::JudgedVolume as Unit;
 use crate::claim;
 use crate::findings::Report;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
+use ordinance_storage::{
+    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted, SubPath as Part,
+    VolumeKind as Kind, expression,
+};
 use std::borrow::Cow;
 
 /// Where the claims of a volume say that its files are.

@@ -1,8 +1,8 @@
 //! One directory that a pod, or the cluster, knows by two names.
 
 use super::optout::OptOut;
-use super::pod::{Kind, Unit};
 use super::review::Review;
+use super::volume::JudgedVolume as Unit;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
@@ -37,8 +37,7 @@ pub(super) fn warn_of_twins(
 
 /// Exports that PersistentVolumes have, too.
 pub(super) fn warn_of_volumes(unit: &Unit<'_>, review: &mut Review<'_>) {
-    let Kind::Named(source) = unit.kind else { return };
-    let Some(export) = source.inline_export(review.settings).filter(|_| unit.is_mounted()) else { return };
+    let Some(export) = unit.inline_export(review.settings).filter(|_| unit.is_mounted()) else { return };
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
     let owner = review.set.title();
     for holding in review.holdings.iter().filter(is_volume) {

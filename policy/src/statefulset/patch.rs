@@ -3,9 +3,8 @@
 //! Only `add`, and only where the parent exists: expressions on mounts that have neither field, and variables at the
 //! end of a container's `env`, or the whole list where there is none.
 
-use super::env::Declaration;
-use super::pod::{Mounted, Site, Unit};
-use crate::json;
+use super::volume::JudgedVolume as Unit;
+use ordinance_storage::{Declaration, PlacedContainer as Site, PlacedMount as Mounted, json};
 use std::borrow::Cow;
 
 /// Additions, not written yet.

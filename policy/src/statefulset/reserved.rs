@@ -1,11 +1,11 @@
 //! The two reserved variables: declared where an expression takes them, and never anything else.
 
-use super::env::{Declaration, Ours};
 use super::optout::OptOut;
-use super::pod::{Site, Unit};
+use super::reserved_variable::ReservedVariable as Ours;
 use super::review::Review;
-use super::view::{EnvVar, Part};
+use super::volume::JudgedVolume as Unit;
 use crate::rules::StorageRule;
+use ordinance_storage::{EnvVar, PlacedContainer as Site, SubPath as Part};
 
 /// An expression may take the reserved names without declaring them.
 pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
@@ -16,7 +16,7 @@ pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &
         }
         for ours in Ours::taken_by(expression).filter(|ours| !mounted.site.env.declares(ours.name())) {
             match review.set.restore {
-                None => review.draft.declare(mounted.site, Declaration::Ours(ours)),
+                None => review.draft.declare(mounted.site, ours.declaration()),
                 Some(_) => warn_undeclared(mounted.site, ours, review),
             }
         }

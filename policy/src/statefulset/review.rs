@@ -1,11 +1,12 @@
 //! A StatefulSet under review: what the rules know, and what they found so far.
 
 use super::patch::Draft;
-use super::pod::{Site, Unit};
 use super::view::Metadata;
+use super::volume::JudgedVolume as Unit;
 use crate::findings::{Findings, Report};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
+use ordinance_storage::PlacedContainer as Site;
 
 /// What the rules know of the set, and what they found.
 pub(super) struct Review<'a> {

@@ -5,9 +5,9 @@
 use super::growth::{Growth, Shared};
 use crate::Subject;
 use crate::findings::Findings;
-use crate::json;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Request, Scope, Stance, Verdict};
+use ordinance_storage::json;
 use serde::Deserialize;
 use std::fmt::Write as _;
 

@@ -1,11 +1,13 @@
 //! How the mounts of one volume are written, sorted by what that means for the replicas.
 
-use super::env::{Class, Missing, Resolved};
-use super::expression::escaped;
-use super::pod::{Mounted, Unit};
 use super::review::Review;
-use super::view::Part;
+use super::volume::JudgedVolume as Unit;
 use crate::rules::StorageRule;
+use ordinance_storage::expression::escaped;
+use ordinance_storage::{
+    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted,
+    ResolvedExpression as Resolved, SubPath as Part,
+};
 
 /// The mounts of a volume, by what they show.
 #[derive(Default)]

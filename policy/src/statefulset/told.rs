@@ -3,11 +3,11 @@
 
 use super::mark;
 use super::patch::{Because, Told};
-use super::pod::{Site, Unit};
 use super::review::Review;
-use super::view::Pod;
+use super::volume::{JudgedVolume as Unit, containers};
 use crate::claim;
 use crate::rules::StorageRule;
+use ordinance_storage::{PlacedContainer as Site, PodSpec as Pod};
 
 /// Tells every volume that the mutating call patches, and what that means for the pod.
 pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>], review: &mut Review<'a>) {
@@ -101,13 +101,13 @@ fn first_ordinal(set: &str) -> String {
 fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
     let pods =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
-    let containers = || {
-        Site::all(pod).iter().find_map(|site| {
+    let of_containers = || {
+        containers(pod).iter().find_map(|site| {
             let field = site.container.security_context.not_root()?;
             Some(format!("{}.securityContext.{field}", site.field()))
         })
     };
-    if let Some(field) = pods.or_else(containers) {
+    if let Some(field) = pods.or_else(of_containers) {
         let fact = format!(
             "the kubelet makes each replica's directory as root, and by {field} the pod is not root: make the directories \
              beforehand, or chown them in an init container that runs as root"

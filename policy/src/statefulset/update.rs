@@ -4,14 +4,15 @@
 //! was not isolated is never patched.
 
 use super::create::{self, carry_one, declare_as, has_shared_writers};
-use super::env::{Class, Missing, Resolved};
 use super::patch::Because;
-use super::pod::{Kind, Mounted, Unit};
 use super::review::Review;
 use super::survey::{Survey, refuse_both, refuse_missing, written};
-use super::view::Part;
-use super::volumes::Source;
+use super::volume::JudgedVolume as Unit;
 use crate::rules::StorageRule;
+use ordinance_storage::{
+    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted,
+    ResolvedExpression as Resolved, SubPath as Part, VolumeKind as Kind, VolumeSource as Source,
+};
 
 /// A volume as it was mounted before the update.
 struct Before<'a> {

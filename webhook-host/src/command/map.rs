@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_map::{Charset, Look, Map, Object, Refused};
+use ordinance_map::{Charset, Map, Object, Refused, TextOptions as Look};
 use ordinance_report::{CheckedObject, Outcome, Report};
 use std::io;
 

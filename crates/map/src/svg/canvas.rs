@@ -1,4 +1,4 @@
-//! Elements of a drawing, written one after the other; all foreign text goes through here, plain and escaped.
+//! The elements of a drawing. All foreign text is made plain and escaped here.
 
 use crate::plain::plain;
 use quick_xml::Writer;
@@ -6,14 +6,14 @@ use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 use std::fmt::Display;
 use std::io;
 
-/// What is drawn so far.
+/// The elements drawn so far.
 pub(super) struct Canvas {
     xml: Writer<Vec<u8>>,
 }
 
 /// A corner and a size, in pixels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Area {
+pub(super) struct Rect {
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) width: f64,
@@ -27,21 +27,21 @@ impl Canvas {
         Self { xml: Writer::new_with_indent(Vec::new(), b' ', 1) }
     }
 
-    /// The drawing, with a line break at its end.
+    /// Returns the drawing, with a line break at its end.
     pub(super) fn finish(self) -> Vec<u8> {
         let mut bytes = self.xml.into_inner();
         bytes.push(b'\n');
         bytes
     }
 
-    /// Everything that another canvas has.
+    /// Adds everything that another canvas has.
     pub(super) fn append(&mut self, other: Self) -> io::Result<()> {
         self.xml.get_mut().push(b'\n');
         self.xml.get_mut().extend(other.xml.into_inner());
         Ok(())
     }
 
-    /// An element around what `inside` draws.
+    /// Draws an element around what `inside` draws.
     pub(super) fn around(
         &mut self,
         name: &str,
@@ -53,12 +53,12 @@ impl Canvas {
         self.xml.write_event(Event::End(BytesEnd::new(name)))
     }
 
-    /// An element without anything inside.
+    /// Draws an empty element.
     pub(super) fn shape(&mut self, name: &str, attributes: &[(&str, &dyn Display)]) -> io::Result<()> {
         self.xml.write_event(Event::Empty(start(name, attributes)))
     }
 
-    /// An element with a text inside.
+    /// Draws an element with a text inside.
     pub(super) fn texted(
         &mut self,
         name: &str,
@@ -70,7 +70,7 @@ impl Canvas {
         })
     }
 
-    /// A style sheet as it is.
+    /// Adds a style sheet, not escaped.
     pub(super) fn style(&mut self, css: &str) -> io::Result<()> {
         let css = format!("\n{css}");
         self.around("style", &[], |canvas| {
@@ -78,22 +78,22 @@ impl Canvas {
         })
     }
 
-    /// A text that begins at a point, or ends there.
+    /// Draws a text that begins at a point.
     pub(super) fn text(&mut self, class: &str, x: f64, y: f64, text: &str) -> io::Result<()> {
         self.texted("text", &[("class", &class), ("x", &x), ("y", &y)], text)
     }
 
-    /// A text that ends at a point.
+    /// Draws a text that ends at a point.
     pub(super) fn text_before(&mut self, class: &str, x: f64, y: f64, text: &str) -> io::Result<()> {
         self.texted("text", &[("class", &class), ("x", &x), ("y", &y), ("text-anchor", &"end")], text)
     }
 
-    /// A text with a point in its middle.
+    /// Draws a text around a point.
     pub(super) fn text_around(&mut self, class: &str, x: f64, y: f64, text: &str) -> io::Result<()> {
         self.texted("text", &[("class", &class), ("x", &x), ("y", &y), ("text-anchor", &"middle")], text)
     }
 
-    /// A text of two parts without a gap between them.
+    /// Draws a text of two parts without a gap between them.
     pub(super) fn two_texts(
         &mut self,
         of_all: &str,
@@ -110,14 +110,14 @@ impl Canvas {
         })
     }
 
-    /// Keeps what follows in the line, since white space in a text is drawn.
+    /// Keeps the next element in the line, since white space in a text is drawn.
     fn unbroken(&mut self) -> io::Result<()> {
         self.xml.write_event(Event::Text(BytesText::from_escaped("")))
     }
 
-    /// A rectangle with round corners.
-    pub(super) fn area(&mut self, class: &str, area: Area, radius: f64) -> io::Result<()> {
-        let Area { x, y, width, height } = area;
+    /// Draws a rectangle with round corners.
+    pub(super) fn area(&mut self, class: &str, area: Rect, radius: f64) -> io::Result<()> {
+        let Rect { x, y, width, height } = area;
         self.shape(
             "rect",
             &[
@@ -131,7 +131,7 @@ impl Canvas {
         )
     }
 
-    /// A line by its path data.
+    /// Draws a line by its path data.
     pub(super) fn path(&mut self, class: &str, data: &str) -> io::Result<()> {
         self.shape("path", &[("class", &class), ("d", &data)])
     }

@@ -1,66 +1,66 @@
-//! Where everything of a drawing goes: columns, rows, and the boxes that rows lead to.
+//! The layout of a drawing: columns, rows, and the boxes that rows lead to.
 
-use super::canvas::Area;
+use super::canvas::Rect;
 use crate::groups::{Row, rows};
 use crate::{Location, Relation, Writer};
 
 /// The drawing's width in pixels; it scales.
 pub(super) const WIDTH: f64 = 1080.0;
 
-/// From the card's edge to what is on it.
+/// From the card's edge to its content.
 pub(super) const MARGIN: f64 = 36.0;
 
-/// Where the columns `before` and `after` begin.
+/// The left edges of the columns `before` and `after`.
 pub(super) const SIDES: [f64; 2] = [MARGIN, 560.0];
 
-/// Of each column.
+/// The width of each column.
 const SIDE: f64 = WIDTH - MARGIN - 560.0;
 
 const POD_WIDTH: f64 = 136.0;
 const POD_HEIGHT: f64 = 30.0;
 
-/// From the top of one pod to that of the next that writes to the same place.
+/// From the top of one pod to that of the next one with the same location.
 const PITCH: f64 = 38.0;
 
-/// The room for arrows.
+/// The width of the arrows.
 const ARROWS: f64 = 64.0;
 
-/// A box of two lines, and of three.
-const OWN_HEIGHT: f64 = 50.0;
-const MEET_HEIGHT: f64 = 70.0;
+/// The height of a box of two lines, and of three.
+const EXCLUSIVE_HEIGHT: f64 = 50.0;
+const OVERLAP_HEIGHT: f64 = 70.0;
 
-/// Between the boxes.
+/// Between two boxes.
 const GAP: f64 = 14.0;
 
-/// One column of a group: rows, those together that lead to one place.
+/// One column of a group: blocks of rows.
 pub(super) struct Side<'m> {
     blocks: Vec<Vec<Row<'m>>>,
 }
 
-/// Pods that write to one place.
+/// Adjacent rows with the same location.
 pub(super) struct Block<'m> {
-    pub(super) rows: Vec<Seat<'m>>,
-    /// None of those that were folded, who write to several.
-    pub(super) target: Option<Target<'m>>,
+    pub(super) rows: Vec<PodBox<'m>>,
+    /// `None` for a row of several pods, which write to several locations.
+    pub(super) target: Option<LocationBox<'m>>,
 }
 
-/// A row with its place.
-pub(super) struct Seat<'m> {
+/// A row with its area.
+pub(super) struct PodBox<'m> {
     pub(super) row: Row<'m>,
-    pub(super) area: Area,
+    pub(super) area: Rect,
 }
 
-/// The box of a place, and the first that writes to it.
-pub(super) struct Target<'m> {
+/// The box of a location, and the first of its writers.
+pub(super) struct LocationBox<'m> {
     pub(super) writer: &'m Writer,
-    pub(super) area: Area,
+    pub(super) area: Rect,
     rows: usize,
 }
 
 // === impl Side ===
 
 impl<'m> Side<'m> {
-    /// The writers of a group.
+    /// Returns the column of some writers.
     pub(super) fn new(writers: &'m [Writer]) -> Self {
         Self { blocks: together(writers) }
     }
@@ -69,13 +69,13 @@ impl<'m> Side<'m> {
         self.blocks.is_empty()
     }
 
-    /// What it takes.
+    /// Returns its height in pixels.
     pub(super) fn height(&self) -> f64 {
         let blocks: f64 = self.blocks.iter().map(|rows| height(rows) + GAP).sum();
         (blocks - GAP).max(POD_HEIGHT)
     }
 
-    /// The blocks in a column whose corner is at a point.
+    /// Places the blocks below the upper left corner of the column.
     pub(super) fn blocks(&self, x: f64, y: f64) -> impl Iterator<Item = Block<'m>> {
         self.blocks.iter().scan(y, move |top, rows| {
             let block = Block::new(rows, x, *top);
@@ -85,12 +85,12 @@ impl<'m> Side<'m> {
     }
 }
 
-/// The rows, those together that lead to one place.
+/// Groups adjacent rows with the same location.
 fn together(writers: &[Writer]) -> Vec<Vec<Row<'_>>> {
     let mut blocks: Vec<Vec<Row<'_>>> = Vec::new();
     for row in rows(writers) {
         match blocks.last_mut() {
-            Some(block) if place(block[0]).is_some_and(|location| place(row) == Some(location)) => {
+            Some(block) if location(block[0]).is_some_and(|common| location(row) == Some(common)) => {
                 block.push(row)
             }
             _ => blocks.push(vec![row]),
@@ -99,8 +99,8 @@ fn together(writers: &[Writer]) -> Vec<Vec<Row<'_>>> {
     blocks
 }
 
-/// The one place that a row leads to.
-fn place(row: Row<'_>) -> Option<&Location> {
+/// Returns the location of a row, or `None` if its pods have several.
+fn location(row: Row<'_>) -> Option<&Location> {
     match row {
         Row::One(writer) => Some(&writer.location),
         Row::More(more) => {
@@ -110,7 +110,7 @@ fn place(row: Row<'_>) -> Option<&Location> {
     }
 }
 
-/// What a block takes.
+/// Returns the height of a block in pixels.
 fn height(rows: &[Row<'_>]) -> f64 {
     height_of_pods(rows).max(height_of_target(first(rows)))
 }
@@ -121,13 +121,13 @@ fn height_of_pods(rows: &[Row<'_>]) -> f64 {
 
 fn height_of_target(writer: Option<&Writer>) -> f64 {
     match writer {
-        Some(writer) if writer.is_exclusive() => OWN_HEIGHT,
-        Some(_) => MEET_HEIGHT,
+        Some(writer) if writer.is_exclusive() => EXCLUSIVE_HEIGHT,
+        Some(_) => OVERLAP_HEIGHT,
         None => POD_HEIGHT,
     }
 }
 
-/// The first writer that is drawn.
+/// Returns the first writer that is drawn by itself.
 fn first<'m>(rows: &[Row<'m>]) -> Option<&'m Writer> {
     rows.iter().find_map(|row| match row {
         Row::One(writer) => Some(*writer),
@@ -138,46 +138,46 @@ fn first<'m>(rows: &[Row<'m>]) -> Option<&'m Writer> {
 // === impl Block ===
 
 impl<'m> Block<'m> {
-    /// Pods and the box in the middle of the height that the block takes.
+    /// Centres pods and box in the height of the block.
     fn new(rows: &[Row<'m>], x: f64, y: f64) -> Self {
         let (all, pods) = (height(rows), height_of_pods(rows));
         let top = y + (all - pods) / 2.0;
-        let seat = |(index, row): (usize, &Row<'m>)| {
+        let pod = |(index, row): (usize, &Row<'m>)| {
             let y = PITCH.mul_add(index as f64, top);
-            Seat { row: *row, area: Area { x, y, width: POD_WIDTH, height: POD_HEIGHT } }
+            PodBox { row: *row, area: Rect { x, y, width: POD_WIDTH, height: POD_HEIGHT } }
         };
         let target = first(rows).map(|writer| {
             let height = height_of_target(Some(writer));
             let x = x + POD_WIDTH + ARROWS;
-            let area = Area { x, y: y + (all - height) / 2.0, width: SIDE - POD_WIDTH - ARROWS, height };
-            Target { writer, area, rows: rows.len() }
+            let area = Rect { x, y: y + (all - height) / 2.0, width: SIDE - POD_WIDTH - ARROWS, height };
+            LocationBox { writer, area, rows: rows.len() }
         });
-        Self { rows: rows.iter().enumerate().map(seat).collect(), target }
+        Self { rows: rows.iter().enumerate().map(pod).collect(), target }
     }
 }
 
-// === impl Target ===
+// === impl LocationBox ===
 
-impl Target<'_> {
-    /// Who else writes there; none if nobody does.
+impl LocationBox<'_> {
+    /// Names the other pods that write there, or `None` if there are none.
     pub(super) fn others(&self) -> Option<String> {
         let overlap = self.writer.overlap.as_ref()?;
         Some(match overlap.relation {
             Relation::Equal if self.rows > 1 => format!("{} pods write to one directory", overlap.others + 1),
-            _ => self.writer.said(),
+            _ => self.writer.overlap_text(),
         })
     }
 }
 
-// === impl Area ===
+// === impl Rect ===
 
-impl Area {
-    /// The middle of its height.
+impl Rect {
+    /// Returns the middle of its height.
     pub(super) fn middle(&self) -> f64 {
         self.y + self.height / 2.0
     }
 
-    /// Its right edge.
+    /// Returns its right edge.
     pub(super) fn right(&self) -> f64 {
         self.x + self.width
     }

@@ -1,6 +1,7 @@
 //! Maps of manifests, with the policy as a plain library.
 
-mod golden;
+mod claims;
+mod drawings;
 mod manifests;
 mod properties;
-mod storage;
+mod scenes;

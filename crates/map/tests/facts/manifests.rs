@@ -1,4 +1,4 @@
-//! From manifests to a map, as the command goes: every set is created under the mutating review.
+//! From manifests to a map, as `ordinance map` does it: the mutating review patches every set.
 
 use ordinance_case::{Build as _, Indexed, Policy as _};
 use ordinance_contract::{Operation, Phase, Request, Scope};
@@ -7,7 +7,7 @@ use ordinance_manifests::{Manifest, read};
 use ordinance_map::{Map, Object, Refused};
 use ordinance_testkit::Native;
 
-/// The map of everything that a text describes.
+/// Returns the map of the manifests in a text.
 pub fn map(text: &str) -> Map {
     let manifests: Result<Vec<Manifest>, _> = read(text, "default").into_iter().collect();
     let manifests = manifests.expect("manifests");
@@ -28,7 +28,7 @@ fn object(manifest: &Manifest) -> Object<'_> {
     Object::new(manifest.scope.borrowed(), &*manifest.json)
 }
 
-/// A set as the mutating review leaves it.
+/// Returns the JSON of an object after the mutating review.
 fn created(manifest: &Manifest, others: &[Manifest], refused: &mut Vec<Refused>) -> String {
     if manifest.kind != "StatefulSet" {
         return manifest.json.clone();

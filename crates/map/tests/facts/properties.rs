@@ -1,14 +1,14 @@
-//! What holds of every map.
+//! Properties of every map.
 
 use crate::manifests::map;
-use ordinance_map::{Charset, Look, Map, Pod, Writer, json, svg, text};
+use ordinance_map::{Charset, Map, Pod, TextOptions, Writer, json, svg, text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// A set as it is made up here.
+/// A made-up StatefulSet.
 #[derive(Clone, Debug)]
-struct Made {
+struct GeneratedSet {
     replicas: u64,
     start: u64,
     source: Source,
@@ -22,15 +22,15 @@ enum Source {
     Nfs(&'static str),
 }
 
-fn made() -> impl Strategy<Value = Made> {
+fn generated_set() -> impl Strategy<Value = GeneratedSet> {
     let source = prop_oneof![
         Just(Source::Template),
         (0u8..3).prop_map(Source::Claim),
         prop::sample::select(vec!["/", "/srv", "/srv/", "/srv/a", "/srv/a/b", "/other"])
             .prop_map(Source::Nfs),
     ];
-    let sub_path = prop::sample::select(vec!["", "a", "a/b", "$(POD)", "x/$(POD)/y", "$(NOBODY)"]);
-    (0u64..4, 0u64..3, source, sub_path).prop_map(|(replicas, start, source, sub_path)| Made {
+    let sub_path = prop::sample::select(vec!["", "a", "a/b", "$(POD)", "x/$(POD)/y", "$(UNDECLARED)"]);
+    (0u64..4, 0u64..3, source, sub_path).prop_map(|(replicas, start, source, sub_path)| GeneratedSet {
         replicas,
         start,
         source,
@@ -38,13 +38,13 @@ fn made() -> impl Strategy<Value = Made> {
     })
 }
 
-/// A cluster of sets and of volumes, some of which overlap.
-fn clusters() -> impl Strategy<Value = (Vec<Made>, Vec<(u8, &'static str)>)> {
+/// Generates sets and volumes, some of which overlap.
+fn clusters() -> impl Strategy<Value = (Vec<GeneratedSet>, Vec<(u8, &'static str)>)> {
     let volume = (0u8..4, prop::sample::select(vec!["/srv", "/srv/a", "/srv/a/b", "/v", "/"]));
-    (prop::collection::vec(made(), 0..4), prop::collection::vec(volume, 0..4))
+    (prop::collection::vec(generated_set(), 0..4), prop::collection::vec(volume, 0..4))
 }
 
-impl Made {
+impl GeneratedSet {
     fn manifest(&self, index: usize) -> Value {
         let volume = match self.source {
             Source::Template => Value::Null,
@@ -80,7 +80,7 @@ impl Made {
     }
 }
 
-fn drawn(sets: &[Made], volumes: &[(u8, &str)]) -> Map {
+fn drawn(sets: &[GeneratedSet], volumes: &[(u8, &str)]) -> Map {
     let sets = sets.iter().enumerate().map(|(index, set)| set.manifest(index));
     let volumes = volumes.iter().map(|(claim, path)| {
         json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("pv{claim}")}, "spec": {
@@ -94,7 +94,8 @@ fn drawn(sets: &[Made], volumes: &[(u8, &str)]) -> Map {
     map(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
-/// By the words of the architecture: equal, or one path is the prefix of the other, in one realm.
+/// Returns whether two locations overlap as `docs/architecture.md` defines it: in one realm, equal, or one path is a
+/// prefix of the other.
 fn overlap(one: &Writer, other: &Writer) -> bool {
     let segments = |writer: &Writer| writer.location.path().to_vec();
     one.location.realm() == other.location.realm()
@@ -105,12 +106,12 @@ proptest! {
     #[test]
     fn a_writer_is_exclusive_exactly_if_no_other_pod_overlaps((sets, volumes) in clusters()) {
         let map = drawn(&sets, &volumes);
-        for scene in [&map.before, &map.after] {
-            for writer in &scene.writers {
-                let meets = scene.writers.iter().any(|other| other.pod != writer.pod && overlap(writer, other));
-                prop_assert_eq!(writer.is_exclusive(), !meets, "{:?}", writer);
-                if let Some(told) = &writer.overlap {
-                    let named = scene.writers.iter().find(|other| other.pod == told.with && other.location == told.location);
+        for snapshot in [&map.before, &map.after] {
+            for writer in &snapshot.writers {
+                let overlaps = snapshot.writers.iter().any(|other| other.pod != writer.pod && overlap(writer, other));
+                prop_assert_eq!(writer.is_exclusive(), !overlaps, "{:?}", writer);
+                if let Some(found) = &writer.overlap {
+                    let named = snapshot.writers.iter().find(|other| other.pod == found.with && other.location == found.location);
                     prop_assert!(named.is_some_and(|other| other.pod != writer.pod && overlap(writer, other)));
                 }
             }
@@ -121,8 +122,8 @@ proptest! {
     fn every_ordinal_writes_before_and_after((sets, volumes) in clusters()) {
         let map = drawn(&sets, &volumes);
         let wanted: BTreeSet<Pod> = sets.iter().enumerate().flat_map(|(index, set)| set.pods(index)).collect();
-        for scene in [&map.before, &map.after] {
-            let found: BTreeSet<Pod> = scene.writers.iter().map(|writer| writer.pod.clone()).collect();
+        for snapshot in [&map.before, &map.after] {
+            let found: BTreeSet<Pod> = snapshot.writers.iter().map(|writer| writer.pod.clone()).collect();
             prop_assert_eq!(&found, &wanted);
         }
     }
@@ -139,7 +140,7 @@ proptest! {
 
     #[test]
     fn any_name_can_be_drawn(name in "\\PC{0,12}|.{0,40}", path in ".{0,60}", width in 0usize..200) {
-        let mut set = Made { replicas: 2, start: 0, source: Source::Nfs("/"), sub_path: "" }.manifest(0);
+        let mut set = GeneratedSet { replicas: 2, start: 0, source: Source::Nfs("/"), sub_path: "" }.manifest(0);
         set["metadata"]["name"] = json!(name);
         set["spec"]["template"]["spec"]["volumes"][0]["nfs"]["path"] = json!(format!("/{path}"));
         let map = map(&set.to_string());
@@ -147,7 +148,7 @@ proptest! {
         prop_assert!(roxmltree::Document::parse(&drawing).is_ok(), "{}", drawing);
         prop_assert!(serde_json::from_str::<Value>(&json(&map).unwrap()).is_ok());
         for charset in [Charset::Unicode, Charset::Ascii] {
-            let text = text(&map, Look { width, is_colored: false, charset });
+            let text = text(&map, TextOptions { width, is_colored: false, charset });
             prop_assert!(!text.contains(|c: char| c.is_control() && c != '\n'));
             for line in text.lines() {
                 prop_assert!(textwrap::core::display_width(line) <= width.max(40), "{}", line);

@@ -37,7 +37,9 @@ pub fn package() -> Result<PathBuf, String> {
     let package = policy.join("js/pkg");
     let built = modified(&package.join("node/ordinance_policy_bg.wasm"))
         .map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())?;
-    match newest(&policy.join("src")) {
+    let model = Path::new(SUITE).join("../../../crates/storage/src");
+    let sources = [policy.join("src"), model].into_iter().map(|sources| newest(&sources));
+    match sources.collect::<io::Result<Vec<_>>>().map(|times| times.into_iter().max().unwrap_or(built)) {
         Ok(written) if written <= built => Ok(package),
         Ok(_) => Err("the npm package is older than the policy; run: cargo xtask npm".to_owned()),
         Err(error) => Err(format!("{}: {error}", policy.display())),

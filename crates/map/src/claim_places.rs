@@ -1,0 +1,153 @@
+//! Claims and the PersistentVolumes that they are bound to.
+//!
+//! A claim leads to the volume whose `claimRef` names it, to its own `volumeName`, to a volume of its name, and else to
+//! the volume that the control plane is expected to choose.
+
+use crate::binding::{self, BindableClaim, BindableVolume, ClaimRequest, ClaimVolume};
+use crate::map::{Object, Reader};
+use crate::stateful_set::MappedSet;
+use crate::{Keys, Location};
+use ordinance_storage::PersistentVolumeClaim;
+use ordinance_storage::json::{self, Text};
+use std::collections::{HashMap, HashSet};
+
+/// Namespace and name of a claim.
+type ClaimName = (String, String);
+
+/// The volume of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedVolume {
+    /// Name of a PersistentVolume, which need not be among the objects.
+    pub name: String,
+    /// How it is known.
+    pub bound: Bound,
+}
+
+/// How the volume of a claim is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The claim or the volume names the other.
+    Named,
+    /// It has the claim's name, or is the one that the control plane would choose.
+    Expected,
+}
+
+/// Where a claim's files are.
+#[derive(Clone, Debug)]
+pub(crate) struct VolumePlace {
+    pub(crate) location: Location,
+    pub(crate) volume: Option<ClaimedVolume>,
+    /// Whether the mount options of the volume refuse writes.
+    pub(crate) is_read_only: bool,
+}
+
+/// The claims whose volume is known.
+#[derive(Debug, Default)]
+pub(crate) struct ClaimPlaces {
+    places: HashMap<ClaimName, VolumePlace>,
+}
+
+/// A claim that exists.
+struct StoredClaim<'a> {
+    object: &'a Object<'a>,
+    uid: Text<'a>,
+    request: ClaimRequest<'a>,
+}
+
+// === impl ClaimPlaces ===
+
+impl ClaimPlaces {
+    /// Follows the claims that exist, and those that the controller makes of the sets' templates.
+    pub(crate) fn new(
+        objects: &[Object<'_>],
+        sets: &[MappedSet<'_>],
+        keys: &Keys<'_>,
+        reader: &mut Reader,
+    ) -> Self {
+        let volumes = reader.all(objects, "", "persistentvolumes", BindableVolume::read);
+        let stored = reader.all(objects, "", "persistentvolumeclaims", StoredClaim::read);
+        let claims = claims(&stored, sets);
+        let choices = binding::bind(&claims, &volumes);
+        let places = claims.iter().zip(choices).filter_map(|(claim, choice)| {
+            let place = match choice? {
+                ClaimVolume::Known(volume, bound) => volume.place(claim, bound, keys, reader),
+                ClaimVolume::Absent(name) => {
+                    VolumePlace::of_claim(&claim.namespace, &claim.name).bound_to(name, Bound::Named)
+                }
+            };
+            Some(((claim.namespace.clone(), claim.name.clone()), place))
+        });
+        Self { places: places.collect() }
+    }
+
+    /// Returns where a claim's files are: below the claim's name if no more is known.
+    pub(crate) fn place(&self, namespace: &str, name: &str) -> VolumePlace {
+        let known = self.places.get(&(namespace.to_owned(), name.to_owned()));
+        known.cloned().unwrap_or_else(|| VolumePlace::of_claim(namespace, name))
+    }
+}
+
+/// Returns the claims that exist, then those of templates in the order in which their pods are made.
+fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<BindableClaim<'a>> {
+    let mut claims: Vec<BindableClaim<'a>> = stored.iter().map(StoredClaim::claim).collect();
+    let known: HashSet<ClaimName> =
+        claims.iter().map(|claim| (claim.namespace.clone(), claim.name.clone())).collect();
+    let made = sets.iter().flat_map(MappedSet::template_claims);
+    claims.extend(made.filter(|claim| !known.contains(&(claim.namespace.clone(), claim.name.clone()))));
+    claims
+}
+
+// === impl StoredClaim ===
+
+impl<'a> StoredClaim<'a> {
+    fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+        let claim: PersistentVolumeClaim<'a> = json::read(&object.before)?;
+        let uid = claim.metadata.as_ref().map(|metadata| metadata.uid()).transpose()?;
+        Ok(Self { object, uid: uid.unwrap_or_default(), request: ClaimRequest::read(claim.spec()?)? })
+    }
+
+    fn claim(&self) -> BindableClaim<'_> {
+        BindableClaim {
+            namespace: self.object.scope.namespace.to_string(),
+            name: self.object.scope.name.to_string(),
+            uid: &self.uid,
+            request: &self.request,
+        }
+    }
+}
+
+// === impl VolumePlace ===
+
+impl VolumePlace {
+    /// Returns the place of a claim whose volume is not known.
+    pub(crate) fn of_claim(namespace: &str, name: &str) -> Self {
+        Self::at(Location::of_claim(namespace, name))
+    }
+
+    /// Returns a place that can be written.
+    pub(crate) fn at(location: Location) -> Self {
+        Self { location, volume: None, is_read_only: false }
+    }
+
+    fn bound_to(self, volume: &str, bound: Bound) -> Self {
+        Self { volume: Some(ClaimedVolume { name: volume.to_owned(), bound }), ..self }
+    }
+}
+
+// === impl BindableVolume ===
+
+impl BindableVolume<'_> {
+    /// Returns where the policy says that the volume lies; if it does not know, the claim is the place.
+    fn place(
+        &self,
+        claim: &BindableClaim<'_>,
+        bound: Bound,
+        keys: &Keys<'_>,
+        reader: &mut Reader,
+    ) -> VolumePlace {
+        let held = reader.held(self.object, keys);
+        let location = held.unwrap_or_else(|| Location::of_claim(&claim.namespace, &claim.name));
+        let is_read_only = self.view.mount_options().is_read_only();
+        VolumePlace { is_read_only, ..VolumePlace::at(location) }.bound_to(&self.object.scope.name, bound)
+    }
+}

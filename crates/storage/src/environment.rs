@@ -1,0 +1,475 @@
+//! The environment of a container, as far as the kubelet expands `subPathExpr` with it.
+//!
+//! The last of two variables of one name wins, and `env` wins over `envFrom`. An expression sees all variables, a value
+//! only those that are declared before it (`pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`).
+
+mod resolver;
+mod service_variables;
+
+use crate::expression;
+use crate::json::{self, Text};
+use crate::{Container, EnvFrom, EnvVar};
+use resolver::Resolver;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+/// The field that holds the pod's name.
+const POD_NAME: &str = "metadata.name";
+
+/// The ordinal, as a label that the StatefulSet controller sets.
+const POD_INDEX_LABEL: &str = "metadata.labels['apps.kubernetes.io/pod-index']";
+
+/// Fields that differ between the pods of a set, and between two successive pods of an ordinal.
+const UNSTABLE: [&str; 3] = ["metadata.uid", "status.podIP", "status.podIPs"];
+
+/// A variable that expressions may take although `env` does not declare it: a patch is going to declare it from a field
+/// of the pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImplicitVariable {
+    /// e.g. `POD_NAME`; must hold nothing that JSON escapes.
+    pub name: &'static str,
+    /// e.g. `metadata.name`; must hold nothing that JSON escapes.
+    pub field_path: &'static str,
+}
+
+/// An entry of `env` that a patch adds to a container.
+#[derive(Clone, Copy, Debug)]
+pub enum Declaration<'a> {
+    /// An implicit variable.
+    Implicit(ImplicitVariable),
+    /// A copy of an entry of another container, or of an earlier version of the same one.
+    Copy(&'a EnvVar<'a>),
+}
+
+/// The environment of a container.
+#[derive(Debug)]
+pub struct Environment<'a> {
+    env: &'a [EnvVar<'a>],
+    from: &'a [EnvFrom<'a>],
+    implicit: &'static [ImplicitVariable],
+    /// Indexes into `env`, sorted by name and then by index; computed on first use, since most containers have no
+    /// expression.
+    by_name: OnceCell<Vec<usize>>,
+}
+
+/// An expression with the values of its variables, as far as the pod template tells them.
+#[derive(Clone, Debug, Default)]
+pub struct ResolvedExpression<'a> {
+    pieces: Vec<Piece<'a>>,
+    repeated: Option<&'a str>,
+}
+
+/// A part of a resolved expression.
+#[derive(Clone, Debug)]
+pub enum Piece<'a> {
+    /// Literal text.
+    Text(Cow<'a, str>),
+    /// The value of a variable that the pod template does not tell.
+    Variable {
+        /// The variable's name; through others, that of the innermost one.
+        name: &'a str,
+        /// Where its value comes from.
+        source: VariableSource<'a>,
+    },
+}
+
+/// Where the value of a variable comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VariableSource<'a> {
+    /// A field of the pod, e.g. `metadata.name`.
+    Field(Text<'a>),
+    /// Something else that is the same for all replicas, such as a resource limit.
+    Same(&'a str),
+    /// Another object or a file.
+    Elsewhere(&'a str),
+    /// Nowhere: the variable stops the container.
+    Missing(MissingVariable<'a>),
+}
+
+/// A variable of an expression with which the kubelet does not start the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingVariable<'a> {
+    /// It is not declared.
+    Undeclared(&'a str),
+    /// Its value is empty.
+    Empty(&'a str),
+}
+
+/// How the value of an expression differs between the pods of a StatefulSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpressionClass<'a> {
+    /// Each ordinal has its own value and keeps it.
+    PerOrdinal,
+    /// Each pod has its own value, and its successor has another one.
+    Unstable,
+    /// All pods have the same value.
+    Same,
+    /// The value comes from outside the pod template, so nothing can be proved.
+    Unproved,
+    /// No pod starts.
+    Missing(MissingVariable<'a>),
+}
+
+/// `valueFrom`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ValueFrom<'a> {
+    #[serde(borrow)]
+    field_ref: Option<FieldRef<'a>>,
+    resource_field_ref: Option<IgnoredAny>,
+    config_map_key_ref: Option<IgnoredAny>,
+    secret_key_ref: Option<IgnoredAny>,
+    file_key_ref: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct FieldRef<'a> {
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    api_version: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    field_path: Text<'a>,
+}
+
+// === impl ImplicitVariable ===
+
+impl ImplicitVariable {
+    /// Returns the variable as a JSON entry of `env`.
+    fn to_json(self) -> String {
+        let Self { name, field_path } = self;
+        [r#"{"name":""#, name, r#"","valueFrom":{"fieldRef":{"fieldPath":""#, field_path, r#""}}}"#].concat()
+    }
+
+    /// Returns whether an entry of `env` declares it from its field and nothing else.
+    fn is_declared_by(self, variable: &EnvVar<'_>) -> bool {
+        let Some(source) = variable.source() else { return false };
+        let others = [
+            &source.resource_field_ref,
+            &source.config_map_key_ref,
+            &source.secret_key_ref,
+            &source.file_key_ref,
+        ];
+        variable.value.is_empty()
+            && others.into_iter().all(Option::is_none)
+            && source.field_ref.is_some_and(|field| field.is(self.field_path))
+    }
+}
+
+// === impl FieldRef ===
+
+impl FieldRef<'_> {
+    fn is(&self, path: &str) -> bool {
+        matches!(&*self.api_version, "" | "v1") && &*self.field_path == path
+    }
+}
+
+// === impl EnvVar ===
+
+impl<'a> EnvVar<'a> {
+    fn source(&self) -> Option<ValueFrom<'a>> {
+        serde_json::from_str(self.value_from?.get()).ok()
+    }
+
+    /// Returns whether both entries declare the same variable with the same value.
+    pub fn says_the_same(&self, other: &EnvVar<'_>) -> bool {
+        let raw = |variable: &EnvVar<'_>| variable.value_from.map_or("null", |raw| raw.get()).to_owned();
+        self.name == other.name
+            && self.value == other.value
+            && (raw(self) == raw(other) || json::says_the_same(&raw(self), &raw(other)))
+    }
+}
+
+// === impl Declaration ===
+
+impl<'a> Declaration<'a> {
+    /// The variable's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Implicit(variable) => variable.name,
+            Self::Copy(variable) => &variable.name,
+        }
+    }
+
+    /// Returns the entry of `env` as JSON.
+    pub fn to_json(self) -> String {
+        let (variable, member, value) = match self {
+            Self::Implicit(variable) => return variable.to_json(),
+            Self::Copy(variable) => match variable.value_from.filter(|_| variable.value.is_empty()) {
+                Some(source) => (variable, "valueFrom", Cow::Borrowed(source.get())),
+                None => (variable, "value", Cow::Owned(json::quoted(&variable.value))),
+            },
+        };
+        [r#"{"name":"#, &json::quoted(&variable.name), r#",""#, member, r#"":"#, &value, "}"].concat()
+    }
+}
+
+// === impl Environment ===
+
+impl<'a> Environment<'a> {
+    /// Returns the environment that a container declares; its expressions may take `implicit` variables besides.
+    pub fn new(container: &'a Container<'a>, implicit: &'static [ImplicitVariable]) -> Self {
+        Self {
+            env: container.env.as_deref().unwrap_or_default(),
+            from: &container.env_from,
+            implicit,
+            by_name: OnceCell::new(),
+        }
+    }
+
+    /// Returns whether `env` has an entry of this name.
+    pub fn declares(&self, name: &str) -> bool {
+        self.last_before(name, usize::MAX).is_some()
+    }
+
+    /// Iterates over the entries, with their indexes, that declare an implicit variable otherwise than from its field.
+    pub fn misuses(&self) -> impl Iterator<Item = (usize, &'a EnvVar<'a>)> {
+        self.env.iter().enumerate().filter(|(_, variable)| {
+            self.implicit(&variable.name).is_some_and(|implicit| !implicit.is_declared_by(variable))
+        })
+    }
+
+    /// Returns whether an entry declares the same as this one.
+    pub fn has_just(&self, variable: &EnvVar<'_>) -> bool {
+        self.env.iter().any(|other| other.says_the_same(variable))
+    }
+
+    /// Resolves an expression with the entries of `env`, and after them those that a patch adds.
+    pub fn resolve(&self, expression: &'a str, added: &[Declaration<'a>]) -> ResolvedExpression<'a> {
+        Resolver::new(self, added).resolved(expression)
+    }
+
+    /// Returns what another container must declare for the expression to mean there what it means here, in this order.
+    pub fn carried(
+        &self,
+        expression: &'a str,
+        to: &Environment<'_>,
+        added: &[Declaration<'_>],
+    ) -> Vec<Declaration<'a>> {
+        let declared = |name: &str| to.declares(name) || added.iter().any(|other| other.name() == name);
+        let mut carried: Vec<(usize, Declaration<'a>)> = Vec::new();
+        let mut wanted: Vec<(&'a str, usize)> =
+            expression::variables(expression).map(|name| (name, usize::MAX)).collect();
+        while let Some((name, before)) = wanted.pop() {
+            if declared(name) || carried.iter().any(|(_, other)| other.name() == name) {
+                continue;
+            }
+            if let Some(place) = self.last_before(name, before)
+                && let Some(variable) = self.env.get(place)
+            {
+                carried.push((place, self.declaration(variable)));
+                wanted.extend(expression::variables(&variable.value).map(|name| (name, place)));
+            } else if let Some(implicit) = self.implicit(name).filter(|_| before == usize::MAX) {
+                carried.push((usize::MAX, Declaration::Implicit(implicit)));
+            }
+        }
+        let rank = |name: &str| self.implicit.iter().position(|implicit| implicit.name == name);
+        carried.sort_by_key(|(place, declaration)| (*place, rank(declaration.name())));
+        carried.into_iter().map(|(_, declaration)| declaration).collect()
+    }
+
+    /// The implicit variable of this name.
+    fn implicit(&self, name: &str) -> Option<ImplicitVariable> {
+        self.implicit.iter().find(|implicit| implicit.name == name).copied()
+    }
+
+    fn declaration(&self, variable: &'a EnvVar<'a>) -> Declaration<'a> {
+        match self.implicit(&variable.name).filter(|implicit| implicit.is_declared_by(variable)) {
+            Some(implicit) => Declaration::Implicit(implicit),
+            None => Declaration::Copy(variable),
+        }
+    }
+
+    /// Returns the index of the last entry of a name before an index.
+    fn last_before(&self, name: &str, before: usize) -> Option<usize> {
+        let key = |place: usize| (self.name_at(place), place);
+        let places = self.by_name.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.env.len()).collect();
+            places.sort_by_key(|place| key(*place));
+            places
+        });
+        let end = places.partition_point(|place| key(*place) < (name, before));
+        let last = end.checked_sub(1).and_then(|last| places.get(last)).copied()?;
+        (self.name_at(last) == name).then_some(last)
+    }
+
+    fn name_at(&self, place: usize) -> &str {
+        self.env.get(place).map_or("", |variable| &variable.name)
+    }
+
+    /// Returns whether a ConfigMap or a Secret of `envFrom` may declare the name.
+    fn may_come_from(&self, name: &str) -> bool {
+        self.from.iter().any(|from| name.starts_with(&*from.prefix))
+    }
+}
+
+// === impl ResolvedExpression ===
+
+impl<'a> ResolvedExpression<'a> {
+    /// The pieces, from left to right.
+    pub fn pieces(&self) -> &[Piece<'a>] {
+        &self.pieces
+    }
+
+    /// Returns how the value differs between the pods of a StatefulSet.
+    pub fn class(&self) -> ExpressionClass<'a> {
+        let missing = self.sources().find_map(|source| match source {
+            VariableSource::Missing(missing) => Some(*missing),
+            _ => None,
+        });
+        let has = |wanted: fn(&VariableSource<'_>) -> bool| self.sources().any(wanted);
+        if let Some(missing) = missing {
+            ExpressionClass::Missing(missing)
+        } else if has(|source| matches!(source, VariableSource::Field(path) if UNSTABLE.contains(&&**path))) {
+            ExpressionClass::Unstable
+        } else if has(|source| matches!(source, VariableSource::Field(path) if is_per_ordinal(path))) {
+            ExpressionClass::PerOrdinal
+        } else if has(|source| matches!(source, VariableSource::Elsewhere(_))) {
+            ExpressionClass::Unproved
+        } else {
+            ExpressionClass::Same
+        }
+    }
+
+    /// Returns a variable that it takes and that is declared twice.
+    pub fn repeated(&self) -> Option<&'a str> {
+        self.repeated
+    }
+
+    /// Returns whether both have the same value in every pod, whatever their variables are called.
+    pub fn is_same_as(&self, other: &ResolvedExpression<'_>) -> bool {
+        self.pieces.len() == other.pieces.len()
+            && self.pieces.iter().zip(&other.pieces).all(|(one, other)| one.is_same_as(other))
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &VariableSource<'a>> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Variable { source, .. } => Some(source),
+        })
+    }
+}
+
+// === impl Piece ===
+
+impl Piece<'_> {
+    /// Returns whether both have the same value in every pod: names do not matter.
+    fn is_same_as(&self, other: &Piece<'_>) -> bool {
+        match (self, other) {
+            (Self::Text(one), Piece::Text(other)) => one == other,
+            (Self::Variable { source: one, .. }, Piece::Variable { source: other, .. }) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// Returns whether each ordinal has its own value of a field and keeps it.
+fn is_per_ordinal(path: &str) -> bool {
+    path == POD_NAME || path == POD_INDEX_LABEL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMPLICIT: &[ImplicitVariable] = &[
+        ImplicitVariable { name: "IMPLICIT_POD", field_path: POD_NAME },
+        ImplicitVariable { name: "IMPLICIT_NAMESPACE", field_path: "metadata.namespace" },
+    ];
+
+    fn container(json: &str) -> Container<'_> {
+        serde_json::from_str(json).expect("a container")
+    }
+
+    fn class_of(json: &str, expression: &str) -> String {
+        format!("{:?}", Environment::new(&container(json), IMPLICIT).resolve(expression, &[]).class())
+    }
+
+    /// The pieces, text as it is and variables with their names and sources.
+    fn pieces_of(json: &str, expression: &str) -> Vec<String> {
+        let container = container(json);
+        let resolved = Environment::new(&container, IMPLICIT).resolve(expression, &[]);
+        let shown = |piece: &Piece<'_>| match piece {
+            Piece::Text(text) => text.to_string(),
+            Piece::Variable { name, source: VariableSource::Field(path) } => format!("{name}={}", &**path),
+            Piece::Variable { name, source } => format!("{name}={source:?}"),
+        };
+        resolved.pieces().iter().map(shown).collect()
+    }
+
+    #[test]
+    fn a_value_takes_the_earlier_entry_of_its_own_name() {
+        let env = r#"{"env":[
+            {"name":"A","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}},
+            {"name":"A","value":"x-$(A)"}]}"#;
+        assert_eq!(class_of(env, "$(A)"), "PerOrdinal");
+        assert_eq!(pieces_of(env, "$(A)"), ["x-", "A=metadata.name"]);
+    }
+
+    #[test]
+    fn an_unknown_variable_in_a_value_is_literal() {
+        let env = r#"{"env":[{"name":"A","value":"$(B)"}]}"#;
+        assert_eq!(pieces_of(env, "$(A)/$$(C)"), ["$(B)/$(C)"]);
+    }
+
+    #[test]
+    fn an_implicit_variable_needs_no_declaration() {
+        assert_eq!(pieces_of("{}", "$(IMPLICIT_POD)/x"), ["IMPLICIT_POD=metadata.name", "/x"]);
+        assert_eq!(class_of("{}", "$(IMPLICIT_POD)"), "PerOrdinal");
+        let without = container("{}");
+        let resolved = Environment::new(&without, &[]).resolve("$(IMPLICIT_POD)", &[]);
+        assert_eq!(resolved.class(), ExpressionClass::Missing(MissingVariable::Undeclared("IMPLICIT_POD")));
+    }
+
+    #[test]
+    fn a_missing_variable_keeps_its_place() {
+        let env = r#"{"env":[{"name":"E"}]}"#;
+        assert_eq!(
+            pieces_of(env, "a/$(E)/$(U)"),
+            ["a/", r#"E=Missing(Empty("E"))"#, "/", r#"U=Missing(Undeclared("U"))"#]
+        );
+        assert_eq!(class_of(env, "$(E)$(U)"), r#"Missing(Empty("E"))"#);
+    }
+
+    #[test]
+    fn a_variable_of_empty_variables_is_empty() {
+        let env = r#"{"env":[{"name":"A","value":""},{"name":"B","value":"$(A)$(A)"}]}"#;
+        assert_eq!(class_of(env, "$(B)"), r#"Missing(Empty("B"))"#);
+    }
+
+    #[test]
+    fn expressions_are_compared_by_source_and_not_by_name() {
+        let one = container(
+            r#"{"env":[{"name":"A","valueFrom":{"fieldRef":{"fieldPath":"metadata.labels['statefulset.kubernetes.io/pod-name']"}}}]}"#,
+        );
+        let other =
+            container(r#"{"env":[{"name":"B","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]}"#);
+        let (one, other) = (Environment::new(&one, IMPLICIT), Environment::new(&other, IMPLICIT));
+        assert!(one.resolve("x/$(A)", &[]).is_same_as(&other.resolve("x/$(B)", &[])));
+        assert!(one.resolve("$(A)", &[]).is_same_as(&other.resolve("$(IMPLICIT_POD)", &[])));
+        assert!(!one.resolve("x/$(A)", &[]).is_same_as(&other.resolve("$(B)", &[])));
+    }
+
+    #[test]
+    fn a_value_that_grows_without_end_is_given_up() {
+        let link =
+            |at: usize| format!(r#"{{"name":"V{at}","value":"{}"}}"#, format!("$(V{})", at - 1).repeat(300));
+        let links: Vec<String> = (1..100).map(link).collect();
+        let env =
+            format!(r#"{{"env":[{{"name":"V0","value":"{}"}},{}]}}"#, "x".repeat(20_000), links.join(","));
+        assert_eq!(class_of(&env, "$(V99)"), "Unproved");
+    }
+
+    #[test]
+    fn a_carried_variable_stands_before_the_one_that_takes_it() {
+        let donor = container(
+            r#"{"env":[{"name":"A","value":"a"},{"name":"X","value":"x"},{"name":"B","value":"$(A)$(IMPLICIT_POD)"}]}"#,
+        );
+        let to = container(r#"{"env":[{"name":"X","value":"y"}]}"#);
+        let to = Environment::new(&to, IMPLICIT);
+        let carried = Environment::new(&donor, IMPLICIT).carried("$(B)/$(X)/$(IMPLICIT_POD)", &to, &[]);
+        let names: Vec<&str> = carried.iter().map(Declaration::name).collect();
+        assert_eq!(names, ["A", "B", "IMPLICIT_POD"]);
+    }
+}

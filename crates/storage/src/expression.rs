@@ -1,0 +1,113 @@
+//! The syntax of `subPathExpr` and of `value` in `env`, as the kubelet expands it.
+//!
+//! Only `$(NAME)` is replaced; `$$` stands for `$`; every other `$` stands for itself.
+
+/// A token of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// Literal text.
+    Text(&'a str),
+    /// The name of a variable whose value replaces the token.
+    Variable(&'a str),
+}
+
+/// Splits an expression into tokens, from left to right.
+pub fn tokens(expression: &str) -> Tokens<'_> {
+    Tokens { rest: expression }
+}
+
+/// Iterates over the names of the variables that an expression takes, in order and with repetitions.
+pub fn variables(expression: &str) -> impl Iterator<Item = &str> {
+    tokens(expression).filter_map(|token| match token {
+        Token::Variable(name) => Some(name),
+        Token::Text(_) => None,
+    })
+}
+
+/// Returns the expression that expands to a fixed path.
+pub fn escaped(path: &str) -> String {
+    path.replace('$', "$$")
+}
+
+/// Iterator over the tokens of an expression.
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
+    rest: &'a str,
+}
+
+// === impl Tokens ===
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (token, rest) = match self.rest.split_once('$') {
+            Some(("", after)) => operator(self.rest, after),
+            Some((text, _)) => (Token::Text(text), self.rest.strip_prefix(text).unwrap_or_default()),
+            None => (Token::Text(self.rest), ""),
+        };
+        self.rest = rest;
+        Some(token)
+    }
+}
+
+/// Returns the token that begins with a `$`, and the text after it.
+fn operator<'a>(whole: &'a str, after: &'a str) -> (Token<'a>, &'a str) {
+    if let Some(rest) = after.strip_prefix('$') {
+        return (Token::Text("$"), rest);
+    }
+    if let Some((name, rest)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+        return (Token::Variable(name), rest);
+    }
+    let lone = whole.strip_suffix(after).unwrap_or(whole);
+    (Token::Text(lone), after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Token::{Text, Variable};
+    use super::*;
+
+    fn read(expression: &str) -> Vec<Token<'_>> {
+        tokens(expression).collect()
+    }
+
+    #[test]
+    fn a_name_in_parentheses_is_a_variable() {
+        assert_eq!(read("a/$(B)/c$(D)"), [Text("a/"), Variable("B"), Text("/c"), Variable("D")]);
+    }
+
+    #[test]
+    fn two_dollars_are_one_and_take_no_variable() {
+        assert_eq!(read("$$(X)"), [Text("$"), Text("(X)")]);
+        assert_eq!(read("$$$(X)"), [Text("$"), Variable("X")]);
+    }
+
+    #[test]
+    fn any_other_dollar_is_literal() {
+        assert_eq!(read("$X"), [Text("$"), Text("X")]);
+        assert_eq!(read("a$"), [Text("a"), Text("$")]);
+        assert_eq!(read("$é"), [Text("$"), Text("é")]);
+        assert_eq!(read("${X}"), [Text("$"), Text("{X}")]);
+    }
+
+    #[test]
+    fn unclosed_parentheses_are_text() {
+        assert_eq!(read("$(X"), [Text("$"), Text("(X")]);
+        assert_eq!(read("$(A$(B)"), [Variable("A$(B")]);
+    }
+
+    #[test]
+    fn empty_parentheses_take_the_variable_with_the_empty_name() {
+        assert_eq!(read("$()"), [Variable("")]);
+    }
+
+    #[test]
+    fn an_escaped_path_has_no_variables() {
+        assert_eq!(variables(&escaped("a$(B)$")).count(), 0);
+        assert_eq!(escaped("plain"), "plain");
+    }
+}

@@ -1,0 +1,247 @@
+//! Reading foreign JSON: borrowed text, and `null` where a value was expected.
+//!
+//! Views are structs of the few fields that a caller reads, borrowed from the text; serde skips the rest. The API server
+//! treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is an error of the
+//! whole object: the API server never sends one, and an error is better than a guess.
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+/// A string that borrows from the object's text unless it holds an escape.
+///
+/// `Option<Cow<str>>` and `Vec<Cow<str>>` always own: serde borrows only where a `Cow` is a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(Cow<'a, str>);
+
+/// Reads a field in which `null` counts as absent: `#[serde(default, deserialize_with = "json::lenient")]`.
+pub fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a list in which `null` counts as empty, and a `null` element as the default value.
+pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let elements = Option::<Vec<Option<T>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(elements.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Reads a map of strings in which `null` counts as empty, and a `null` value as an empty string.
+pub fn strings<'de, D>(deserializer: D) -> Result<BTreeMap<Text<'de>, Text<'de>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let members =
+        Option::<BTreeMap<Text<'de>, Option<Text<'de>>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+}
+
+/// A struct that is read from an object only; serde would read one from an array too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members<T>(pub T);
+
+/// Parses the text of an object.
+///
+/// # Errors
+///
+/// The text is not an object, or a member has another type than `T` says.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text).map(|Members(object)| object)
+}
+
+/// Parses a field that a view keeps raw; the default value where it is absent or `null`.
+pub(crate) fn parse<'a, T>(raw: Option<&'a RawValue>) -> Result<T, serde_json::Error>
+where
+    T: Default + Deserialize<'a>,
+{
+    raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
+}
+
+/// Reads an object, or `None` where it is absent or `null`.
+pub fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Members<T>>::deserialize(deserializer)?.map(|Members(object)| object))
+}
+
+/// Reads an object, or the default value where it is absent or `null`.
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(maybe_object(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a list of objects, as [`list`] does.
+pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    let elements = list::<_, Members<T>>(deserializer)?;
+    Ok(elements.into_iter().map(|Members(object)| object).collect())
+}
+
+/// Returns the text as a JSON string.
+pub fn quoted(text: &str) -> String {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        return Value::from(text).to_string();
+    }
+    ["\"", text, "\""].concat()
+}
+
+/// Returns whether two JSON texts say the same: members in any order, `null` members as absent ones. Text that is not
+/// JSON says the same as no other.
+pub fn says_the_same(one: &str, other: &str) -> bool {
+    match (serde_json::from_str(one), serde_json::from_str(other)) {
+        (Ok(one), Ok(other)) => same(&one, &other),
+        _ => false,
+    }
+}
+
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => holds_all(one, other) && holds_all(other, one),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        _ => one == other,
+    }
+}
+
+/// Returns whether the second object has all members of the first.
+fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
+}
+
+// === impl Members ===
+
+impl<T> Deref for Members<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Members)
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
+}
+
+// === impl Text ===
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    #[serde(default)]
+    struct Named<'a> {
+        #[serde(borrow, deserialize_with = "lenient")]
+        name: Text<'a>,
+    }
+
+    #[test]
+    fn an_array_is_not_an_object() {
+        assert_eq!(read::<Named<'_>>(r#"{"name":"a","other":[]}"#).ok(), Some(Named { name: "a".into() }));
+        assert_eq!(read::<Named<'_>>(r#"["a"]"#).ok(), None);
+    }
+
+    #[test]
+    fn text_borrows_where_it_can_and_null_is_absent() {
+        let name = |text| read::<Named<'_>>(text).map(|named| named.name.0);
+        assert!(matches!(name(r#"{"name":"a"}"#), Ok(Cow::Borrowed("a"))));
+        assert!(matches!(name(r#"{"name":"\u0061"}"#), Ok(Cow::Owned(text)) if text == "a"));
+        assert!(matches!(name(r#"{"name":null}"#), Ok(text) if text.is_empty()));
+        assert!(name(r#"{"name":1}"#).is_err());
+    }
+
+    #[test]
+    fn order_and_null_members_do_not_matter() {
+        assert!(says_the_same(r#"{"a":[{"b":1,"c":null}],"d":"x"}"#, r#"{"d":"x","a":[{"b":1}],"e":null}"#));
+        assert!(!says_the_same(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
+        assert!(!says_the_same(r#"{"a":1}"#, r#"{"a":1,"b":0}"#));
+        assert!(!says_the_same("{", "{"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What a StatefulSet mounts where: borrowed views of the Kubernetes objects that say so, and how the kubelet reads them.
+//!
+//! A view is a struct of the few fields that a caller reads, borrowed from the object's JSON; fields that few callers
+//! read stay raw text, and a method parses them. On top of the views: the volumes of a pod with all their mounts
+//! ([`MountedVolume`]), and the expansion of `subPathExpr` ([`Environment::resolve`]). The crate knows no rule, no
+//! setting and no name of Ordinance.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod expression;
+pub mod json;
+pub mod path;
+
+mod claim;
+mod container;
+mod environment;
+mod metadata;
+mod mount_options;
+mod mounted_volume;
+mod persistent_volume;
+mod pod_volume;
+mod source;
+mod stateful_set;
+
+pub use claim::{ClaimSpec, ClaimTemplate, PersistentVolumeClaim, Selector};
+pub use container::{Container, EnvFrom, EnvVar, SecurityContext, SubPath, VolumeDevice, VolumeMount};
+pub use environment::{
+    Declaration, Environment, ExpressionClass, ImplicitVariable, MissingVariable, Piece, ResolvedExpression,
+    VariableSource,
+};
+pub use metadata::{Metadata, NoAnnotations, OtherAnnotations};
+pub use mount_options::MountOptions;
+pub use mounted_volume::{MountedVolume, PlacedContainer, PlacedDevice, PlacedMount, VolumeKind};
+pub use persistent_volume::{
+    ClaimReference, PersistentVolume, PersistentVolumeSpec, VolumeAnnotations, VolumeNames,
+};
+pub use pod_volume::{AzureFileSource, ClaimSource, GlusterfsSource, PodVolume, VolumeSource};
+pub use source::{Attributes, CephfsSource, CsiSource, NfsSource};
+pub use stateful_set::{PodSpec, PodTemplate, RawTemplate, StatefulSet, StatefulSetSpec};

@@ -1,0 +1,59 @@
+//! The two variables whose names are reserved. The mutating call declares them where an expression takes them, so an
+//! expression may take them without a declaration.
+
+use ordinance_storage::{Declaration, ImplicitVariable, expression};
+
+/// A reserved variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ReservedVariable {
+    /// `ORDINANCE_POD_NAME`.
+    PodName,
+    /// `ORDINANCE_POD_NAMESPACE`.
+    PodNamespace,
+}
+
+/// The reserved variables as the expansion of expressions knows them.
+pub(super) const IMPLICIT: &[ImplicitVariable] =
+    &[ReservedVariable::PodName.implicit(), ReservedVariable::PodNamespace.implicit()];
+
+// === impl ReservedVariable ===
+
+impl ReservedVariable {
+    const ALL: [Self; 2] = [Self::PodName, Self::PodNamespace];
+
+    /// Returns the reserved variable of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reserved| reserved.name() == name)
+    }
+
+    /// Iterates over the reserved variables that an expression takes.
+    pub(super) fn taken_by(expression: &str) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|reserved| expression::variables(expression).any(|name| name == reserved.name()))
+    }
+
+    /// The variable's name.
+    pub(super) const fn name(self) -> &'static str {
+        self.implicit().name
+    }
+
+    /// The field of the pod that its value comes from.
+    pub(super) const fn field_path(self) -> &'static str {
+        self.implicit().field_path
+    }
+
+    /// Returns its declaration in `env`.
+    pub(super) const fn declaration<'a>(self) -> Declaration<'a> {
+        Declaration::Implicit(self.implicit())
+    }
+
+    const fn implicit(self) -> ImplicitVariable {
+        match self {
+            Self::PodName => ImplicitVariable { name: "ORDINANCE_POD_NAME", field_path: "metadata.name" },
+            Self::PodNamespace => {
+                ImplicitVariable { name: "ORDINANCE_POD_NAMESPACE", field_path: "metadata.namespace" }
+            }
+        }
+    }
+}

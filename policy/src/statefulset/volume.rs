@@ -1,0 +1,139 @@
+//! The volumes of a pod as the rules judge them: which of them the replicas share.
+//!
+//! A claim or an export that the pod names is one for all replicas. A claim template gives each ordinal a claim of its
+//! own. The files of every other volume are the pod's or the node's own.
+
+use super::reserved_variable::IMPLICIT;
+use crate::export::Export;
+use crate::settings::{Settings, Templates};
+use ordinance_storage::{ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, VolumeKind, VolumeSource};
+use std::ops::Deref;
+
+/// A volume of a pod, or a claim template, with all its mounts.
+#[derive(Debug)]
+pub(super) struct JudgedVolume<'a>(MountedVolume<'a>);
+
+/// Returns the containers of a pod, whose expressions may take the reserved variables without a declaration.
+pub(super) fn containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
+    PlacedContainer::all(pod, IMPLICIT)
+}
+
+// === impl JudgedVolume ===
+
+impl<'a> JudgedVolume<'a> {
+    /// Returns the volumes of a pod whose files outlive it.
+    pub(super) fn all(
+        pod: &'a PodSpec<'a>,
+        templates: &'a [ClaimTemplate<'a>],
+        containers: &'a [PlacedContainer<'a>],
+    ) -> Vec<Self> {
+        MountedVolume::all(pod, templates, containers).into_iter().map(Self).collect()
+    }
+
+    /// Returns whether replicas may write to the same files through it.
+    pub(super) fn is_shared(&self, settings: &Settings) -> bool {
+        match self.kind {
+            VolumeKind::Template(template) => match settings.isolation.claim_templates {
+                Templates::ReadWriteMany => template.is_read_write_many(),
+                Templates::Always => true,
+                Templates::Never => false,
+            },
+            VolumeKind::Named(source) => is_shared(source, settings),
+        }
+    }
+
+    /// Returns whether both have the same files, whatever the volumes are called.
+    pub(super) fn has_source_of(&self, other: &JudgedVolume<'_>, settings: &Settings) -> bool {
+        match (self.kind, other.kind) {
+            (VolumeKind::Named(source), VolumeKind::Named(other)) => is_same(source, other, settings),
+            _ => false,
+        }
+    }
+
+    /// Returns the export that the pod mounts without a claim, if it is known.
+    pub(super) fn inline_export(&self, settings: &Settings) -> Option<Export> {
+        match self.kind {
+            VolumeKind::Named(source) => Export::of_inline(source, &settings.exports),
+            VolumeKind::Template(_) => None,
+        }
+    }
+
+    /// The word for it in messages.
+    pub(super) fn noun(&self) -> &'static str {
+        if self.is_named() { "volume" } else { "claim template" }
+    }
+
+    /// Returns the expression that gives each ordinal its own directory. Storage that a pod mounts without a claim is not
+    /// bound to a namespace, so the expression names that too.
+    pub(super) fn default_expression(&self) -> &'static str {
+        match self.kind {
+            VolumeKind::Template(_) | VolumeKind::Named(VolumeSource::Claim(_)) => "$(ORDINANCE_POD_NAME)",
+            VolumeKind::Named(_) => "$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)",
+        }
+    }
+}
+
+impl<'a> Deref for JudgedVolume<'a> {
+    type Target = MountedVolume<'a>;
+
+    fn deref(&self) -> &MountedVolume<'a> {
+        &self.0
+    }
+}
+
+/// Returns whether every replica that names the source has the same files, on every node.
+fn is_shared(source: &VolumeSource<'_>, settings: &Settings) -> bool {
+    match source {
+        VolumeSource::Claim(_)
+        | VolumeSource::Nfs(_)
+        | VolumeSource::Cephfs(_)
+        | VolumeSource::Glusterfs(_)
+        | VolumeSource::AzureFile(_) => true,
+        VolumeSource::Csi(csi) => {
+            settings.isolation.shared_csi_drivers.iter().any(|driver| **driver == *csi.driver)
+        }
+        VolumeSource::Disk { .. } | VolumeSource::Other => false,
+    }
+}
+
+/// Returns whether two sources mean the same files.
+fn is_same(one: &VolumeSource<'_>, other: &VolumeSource<'_>, settings: &Settings) -> bool {
+    match (one, other) {
+        (VolumeSource::Claim(one), VolumeSource::Claim(other)) => one.claim_name == other.claim_name,
+        (VolumeSource::Disk { .. } | VolumeSource::Other, _) => false,
+        _ => one == other || has_same_export(one, other, settings),
+    }
+}
+
+fn has_same_export(one: &VolumeSource<'_>, other: &VolumeSource<'_>, settings: &Settings) -> bool {
+    let export = |source| Export::of_inline(source, &settings.exports);
+    match (export(one), export(other)) {
+        (Some(one), Some(other)) => one.realm() == other.realm() && one.segments() == other.segments(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ordinance_storage::PodVolume;
+
+    fn source(json: &str) -> VolumeSource<'_> {
+        serde_json::from_str::<PodVolume<'_>>(json).expect("a volume").source
+    }
+
+    #[test]
+    fn exports_are_the_same_however_they_are_written() {
+        let one = source(r#"{"nfs":{"server":"NAS.example.com.","path":"/srv/www/"}}"#);
+        let other = source(
+            r#"{"csi":{"driver":"nfs.csi.k8s.io","volumeAttributes":{"server":"nas.example.com","share":"/srv/www"}}}"#,
+        );
+        assert!(is_same(&one, &other, &Settings::default()));
+    }
+
+    #[test]
+    fn two_volumes_of_a_pods_own_are_never_the_same() {
+        let own = r#"{"emptyDir":{}}"#;
+        assert!(!is_same(&source(own), &source(own), &Settings::default()));
+    }
+}
