@@ -15,7 +15,7 @@ use crate::command::policies::Judged;
 use crate::command::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::{Result, bail};
-use ordinance_amend::{Wanted, amend};
+use ordinance_amend::{ObjectChanges, amend};
 use ordinance_manifests::Manifest;
 use ordinance_report::{Judgement, Report, text};
 use rayon::prelude::*;
@@ -110,7 +110,7 @@ fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
 impl Amended {
     fn of(file: &File, judgements: &[Judgement<'_>]) -> Self {
         let mut amended = Self::default();
-        let wanted: Vec<Wanted> =
+        let wanted: Vec<ObjectChanges> =
             judgements.iter().filter_map(|judgement| amended.wanted(judgement)).collect();
         if !wanted.is_empty() {
             amended.write(file, judgements, &wanted);
@@ -118,7 +118,7 @@ impl Amended {
         amended
     }
 
-    fn write(&mut self, file: &File, judgements: &[Judgement<'_>], wanted: &[Wanted]) {
+    fn write(&mut self, file: &File, judgements: &[Judgement<'_>], wanted: &[ObjectChanges]) {
         let written = match amend(&file.text, wanted) {
             Ok(written) => written,
             Err(reason) => return self.leave(&file.name, reason),
@@ -133,7 +133,7 @@ impl Amended {
     }
 
     /// What is to be written of an object; of one that exists already, nothing.
-    fn wanted(&mut self, judgement: &Judgement<'_>) -> Option<Wanted> {
+    fn wanted(&mut self, judgement: &Judgement<'_>) -> Option<ObjectChanges> {
         let changes = changes::of(judgement).map_err(|reason| self.leave(&titled(judgement), reason)).ok()?;
         if changes.is_empty() {
             return None;
@@ -143,7 +143,7 @@ impl Amended {
                 self.left.push(format!("note: {}: {steps}", titled(judgement)));
                 None
             }
-            None => Some(Wanted { start: judgement.object.bytes.start, changes }),
+            None => Some(ObjectChanges { start: judgement.object.bytes.start, changes }),
         }
     }
 

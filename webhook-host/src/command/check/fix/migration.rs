@@ -57,7 +57,10 @@ fn of_set(object: &Manifest, replicas: u32, changes: &[Change]) -> String {
 /// A mount and where its files are to be.
 fn expression(change: &Change) -> Option<(String, &str)> {
     let (path, expression) = match change {
-        Change::Add { path, value } => (path.strip_suffix("/subPathExpr")?, value.as_str()?),
+        Change::Add { path, value } | Change::Replace { path, value } => {
+            (path.strip_suffix("/subPathExpr")?, value.as_str()?)
+        }
+        Change::Remove { .. } => return None,
         Change::Rewrite { path, value, .. } => (path.rsplit_once('/')?.0, value.as_str()),
     };
     Some((field(path), expression))
