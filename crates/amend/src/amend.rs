@@ -1,80 +1,64 @@
-//! From a text and what is wanted of it to the new text.
+//! Amends the objects of a text, document by document.
 //!
-//! Each object is changed as a whole or left with a reason, and so that no other object changes. Where an anchor is
-//! written once for several objects this can't be known before the result is read again: those that share are left then.
-//! Documents are changed one by one, and those of which nothing is wanted are only read.
+//! Only documents with changes are parsed into a tree; the text of the others is copied.
 
-use crate::change::{Change, Wanted};
-use crate::draft::Draft;
+use crate::attempt::{Attempt, Order, read};
+use crate::change::ObjectChanges;
 use crate::reason::Reason;
-use crate::splice::apply;
-use crate::tree::{Id, Tree};
-use crate::{place, template};
-use ordinance_manifests::{Manifest, Piece, documents};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use ordinance_manifests::{Chunk, Manifest, documents};
+use std::collections::BTreeMap;
 
-/// How often a piece is drafted, each time without what contradicted something else.
-const ROUNDS: usize = 8;
-
-/// A byte order mark.
-pub(crate) const MARK: char = '\u{feff}';
-
-/// A text with what could be added.
+/// A text with the changes that could be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amended {
-    /// The new text; the old one if nothing was added.
+    /// The new text; equal to the old one if nothing was changed.
     pub text: String,
-    /// The objects that are left as they are, in their order.
-    pub left: Vec<Left>,
+    /// The objects that were left unchanged although changes were requested, in the order of the text.
+    pub left: Vec<Unchanged>,
 }
 
-/// An object that is left as it is.
+/// An object that was left unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// As [`Wanted::start`].
+pub struct Unchanged {
+    /// The object's [`ObjectChanges::start`].
     pub start: usize,
-    /// Why.
+    /// Why the object could not be changed.
     pub reason: Reason,
 }
 
-/// Makes the wanted changes in a text, as far as that is safe.
+/// Makes the requested changes in a text where that is safe.
 ///
-/// Costs what reading the text does, and a few times that for the documents that change.
+/// An object gets all of its changes or none. Costs one read of the text, plus a few reads of each document that changes.
 ///
 /// # Errors
 ///
-/// If the text has a fault anywhere: nothing is changed then.
-pub fn amend(text: &str, wanted: &[Wanted]) -> Result<Amended, Reason> {
+/// If any part of the text cannot be parsed; then nothing is changed.
+pub fn amend(text: &str, requested: &[ObjectChanges]) -> Result<Amended, Reason> {
     let before = read(text)?;
-    let orders = orders(&before, wanted)?;
+    let orders = orders(&before, requested)?;
     let mut amended = Amended { text: String::with_capacity(text.len()), left: Vec::new() };
     let (mut first, mut orders) = (0, &orders[..]);
-    for piece in documents(text) {
-        let end = piece.offset + piece.text.len();
+    for chunk in documents(text) {
+        let end = chunk.offset + chunk.text.len();
         let next = first + before[first..].partition_point(|object| object.bytes.start < end);
         let (own, later) = orders.split_at(orders.partition_point(|order| order.object < next));
         let own = own.iter().map(|order| Order { object: order.object - first, ..*order });
-        amended.add(&piece, &before[first..next], own.collect());
+        amended.add(&chunk, &before[first..next], own.collect());
         (first, orders) = (next, later);
     }
     Ok(amended)
 }
 
-fn read(text: &str) -> Result<Vec<Manifest>, Reason> {
-    let objects = ordinance_manifests::read(text, "default").into_iter().collect::<Result<_, _>>();
-    objects.map_err(|error| Reason::Unreadable(error.to_string()))
-}
-
-/// What is wanted, by the object's place among all, and in that order.
-fn orders<'w>(objects: &[Manifest], wanted: &'w [Wanted]) -> Result<Vec<Order<'w>>, Reason> {
-    let starts = objects.iter().enumerate().rev().map(|(place, object)| (object.bytes.start, place));
-    let places: BTreeMap<usize, usize> = starts.collect();
-    let order = |wanted: &'w Wanted| {
-        let object = places.get(&wanted.start).copied();
-        object.map(|object| Order { object, changes: &wanted.changes }).ok_or(Reason::Unverified)
+/// The changes by the object's index in the text, in that order.
+fn orders<'c>(objects: &[Manifest], requested: &'c [ObjectChanges]) -> Result<Vec<Order<'c>>, Reason> {
+    // Reversed, so that of two objects at one offset the first is found.
+    let starts = objects.iter().enumerate().rev().map(|(index, object)| (object.bytes.start, index));
+    let indices: BTreeMap<usize, usize> = starts.collect();
+    let order = |requested: &'c ObjectChanges| {
+        let object = indices.get(&requested.start).copied();
+        object.map(|object| Order { object, changes: &requested.changes }).ok_or(Reason::Unverified)
     };
-    let mut orders: Vec<Order<'w>> = wanted.iter().map(order).collect::<Result<_, _>>()?;
+    let mut orders: Vec<Order<'c>> = requested.iter().map(order).collect::<Result<_, _>>()?;
     orders.sort_by_key(|order| order.object);
     Ok(orders)
 }
@@ -82,247 +66,37 @@ fn orders<'w>(objects: &[Manifest], wanted: &'w [Wanted]) -> Result<Vec<Order<'w
 // === impl Amended ===
 
 impl Amended {
-    /// Adds a piece of the text with these objects, changed as far as that is safe.
-    fn add(&mut self, piece: &Piece<'_>, before: &[Manifest], orders: Vec<Order<'_>>) {
+    /// Appends one chunk of the text, amended where that is safe.
+    fn add(&mut self, chunk: &Chunk<'_>, before: &[Manifest], orders: Vec<Order<'_>>) {
         if orders.is_empty() {
-            return self.text.push_str(piece.text);
+            return self.text.push_str(chunk.text);
         }
-        let wanted: Vec<usize> = orders.iter().map(|order| before[order.object].bytes.start).collect();
-        match Attempt::new(piece, before).and_then(|attempt| attempt.run(orders)) {
-            Ok(Self { text, left }) => {
+        let starts: Vec<usize> = orders.iter().map(|order| before[order.object].bytes.start).collect();
+        match Attempt::new(chunk, before).and_then(|attempt| attempt.run(orders)) {
+            Ok((text, left)) => {
                 self.text.push_str(&text);
-                self.left.extend(left);
+                let left = left.into_iter();
+                self.left.extend(
+                    left.map(|(object, reason)| Unchanged { start: before[object].bytes.start, reason }),
+                );
             }
             Err(reason) => {
-                self.text.push_str(piece.text);
-                self.left.extend(wanted.into_iter().map(|start| Left { start, reason: reason.clone() }));
+                self.text.push_str(chunk.text);
+                self.left.extend(starts.into_iter().map(|start| Unchanged { start, reason: reason.clone() }));
             }
         }
     }
-}
-
-/// An object in a tree.
-#[derive(Clone, Copy, Debug)]
-struct Object {
-    document: usize,
-    node: Id,
-}
-
-/// The objects of a text, in the order in which they are read.
-fn objects(tree: &Tree<'_>) -> Vec<Object> {
-    let mut objects = Vec::new();
-    for (document, root) in tree.roots.iter().enumerate() {
-        if !tree.node(*root).is_null() {
-            flatten(tree, Object { document, node: *root }, &mut objects);
-        }
-    }
-    objects
-}
-
-/// Adds an object, or those of a list.
-fn flatten(tree: &Tree<'_>, object: Object, objects: &mut Vec<Object>) {
-    let node = tree.target(object.node);
-    let kind = tree.member(node, "kind").and_then(|kind| tree.scalar(kind));
-    let is_list = kind.is_some_and(|kind| kind.ends_with("List"));
-    let items = tree.member(node, "items").map(|items| tree.target(items));
-    match items.filter(|items| is_list && tree.node(*items).is_sequence()) {
-        Some(items) => {
-            tree.items(items)
-                .iter()
-                .for_each(|item| flatten(tree, Object { node: *item, ..object }, objects));
-        }
-        None => objects.push(object),
-    }
-}
-
-/// What is wanted of an object.
-#[derive(Clone, Copy, Debug)]
-struct Order<'w> {
-    object: usize,
-    changes: &'w [Change],
-}
-
-/// Whether changes change anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
-    Some,
-    None,
-}
-
-/// A new text, and the objects that share a part which changes in it.
-struct Written {
-    text: String,
-    repeated: BTreeMap<usize, String>,
-}
-
-/// The changes of one piece of a text.
-struct Attempt<'a> {
-    tree: Tree<'a>,
-    /// The byte order mark, if there is one.
-    mark: &'a str,
-    before: &'a [Manifest],
-    objects: Vec<Object>,
-    /// By the object's place.
-    left: BTreeMap<usize, Reason>,
-}
-
-// === impl Attempt ===
-
-impl<'a> Attempt<'a> {
-    fn new(piece: &Piece<'a>, before: &'a [Manifest]) -> Result<Self, Reason> {
-        let body = piece.text.strip_prefix(MARK).unwrap_or(piece.text);
-        let mark = &piece.text[..piece.text.len() - body.len()];
-        let tree = Tree::parse(body, usize::try_from(piece.line).unwrap_or(usize::MAX))?;
-        let objects = objects(&tree);
-        if objects.len() != before.len() {
-            return Err(Reason::Unverified);
-        }
-        Ok(Self { tree, mark, before, objects, left: BTreeMap::new() })
-    }
-
-    fn run(mut self, orders: Vec<Order<'_>>) -> Result<Amended, Reason> {
-        let mut orders = self.possible(orders);
-        loop {
-            let written = self.write(&mut orders)?;
-            let wrong = self.wrong(&written.text, &orders);
-            if wrong.is_empty() {
-                return Ok(self.amended(written.text));
-            }
-            self.give_up(&mut orders, &wrong, &written.repeated);
-        }
-    }
-
-    fn amended(self, text: String) -> Amended {
-        let left =
-            |(object, reason): (usize, Reason)| Left { start: self.before[object].bytes.start, reason };
-        Amended { text, left: self.left.into_iter().map(left).collect() }
-    }
-
-    /// What can be done if nothing else is; the rest is left.
-    fn possible<'w>(&mut self, orders: Vec<Order<'w>>) -> Vec<Order<'w>> {
-        let documents: BTreeSet<usize> =
-            orders.iter().map(|order| self.objects[order.object].document).collect();
-        let refused =
-            |document| template::refuse(&self.tree, document).err().map(|reason| (document, reason));
-        let templates: BTreeMap<usize, Reason> = documents.into_iter().filter_map(refused).collect();
-        let mut possible = Vec::new();
-        for order in orders {
-            match self.try_alone(order, &templates) {
-                Ok(Effect::None) => {}
-                Ok(Effect::Some) => possible.push(order),
-                Err(reason) => {
-                    self.left.insert(order.object, reason);
-                }
-            }
-        }
-        possible
-    }
-
-    fn try_alone(&self, order: Order<'_>, templates: &BTreeMap<usize, Reason>) -> Result<Effect, Reason> {
-        if self.expected(order)? == value(&self.before[order.object])? {
-            return Ok(Effect::None);
-        }
-        if let Some(reason) = templates.get(&self.objects[order.object].document) {
-            return Err(reason.clone());
-        }
-        let mut draft = Draft::new(&self.tree);
-        self.draft(&mut draft, order)?;
-        place::splices(&self.tree, &draft).map(|_| Effect::Some)
-    }
-
-    fn draft(&self, draft: &mut Draft<'_, '_>, order: Order<'_>) -> Result<(), Reason> {
-        let node = self.objects[order.object].node;
-        order.changes.iter().try_for_each(|change| draft.apply(order.object, node, change))
-    }
-
-    /// What the object is to be.
-    fn expected(&self, order: Order<'_>) -> Result<Value, Reason> {
-        let mut value = value(&self.before[order.object])?;
-        order.changes.iter().try_for_each(|change| change.apply(&mut value))?;
-        Ok(value)
-    }
-
-    /// Writes all that is wanted. What contradicts what comes before it is left.
-    fn write(&mut self, orders: &mut Vec<Order<'_>>) -> Result<Written, Reason> {
-        for _ in 0..ROUNDS {
-            let mut draft = Draft::new(&self.tree);
-            let drafted = orders.iter().map(|order| (order.object, self.draft(&mut draft, *order)));
-            let contradictions: BTreeMap<usize, Reason> =
-                drafted.filter_map(|(object, drafted)| Some((object, drafted.err()?))).collect();
-            if contradictions.is_empty() {
-                let text = apply(self.tree.text.all, place::splices(&self.tree, &draft)?);
-                let text = format!("{}{}", self.mark, text.ok_or(Reason::Unverified)?);
-                return Ok(Written { text, repeated: draft.repeated });
-            }
-            orders.retain(|order| !contradictions.contains_key(&order.object));
-            self.left.extend(contradictions);
-        }
-        Err(Reason::Unverified)
-    }
-
-    /// The objects that a text says something else of than it should; all of them if it can't be read.
-    fn wrong(&self, text: &str, orders: &[Order<'_>]) -> BTreeSet<usize> {
-        let all = || (0..self.before.len()).collect();
-        let Ok(after) = read(text) else { return all() };
-        if after.len() != self.before.len() {
-            return all();
-        }
-        let mut wrong: BTreeSet<usize> =
-            (0..after.len()).filter(|object| !is_same(&self.before[*object], &after[*object])).collect();
-        for order in orders {
-            match self.is_as_wanted(*order, &after[order.object]) {
-                true => wrong.remove(&order.object),
-                false => wrong.insert(order.object),
-            };
-        }
-        wrong
-    }
-
-    fn is_as_wanted(&self, order: Order<'_>, after: &Manifest) -> bool {
-        self.expected(order).is_ok_and(|expected| value(after).is_ok_and(|after| after == expected))
-    }
-
-    /// Leaves the objects that share something in the documents where something is wrong; if none does, all of these.
-    fn give_up(
-        &mut self,
-        orders: &mut Vec<Order<'_>>,
-        wrong: &BTreeSet<usize>,
-        repeated: &BTreeMap<usize, String>,
-    ) {
-        let documents: BTreeSet<usize> = wrong.iter().map(|object| self.objects[*object].document).collect();
-        let is_near = |order: &&Order<'_>| documents.contains(&self.objects[order.object].document);
-        let near: Vec<usize> = orders.iter().filter(is_near).map(|order| order.object).collect();
-        let shared: Vec<usize> =
-            near.iter().copied().filter(|object| repeated.contains_key(object)).collect();
-        let mut given_up = if shared.is_empty() { near } else { shared };
-        if given_up.is_empty() {
-            given_up = orders.iter().map(|order| order.object).collect();
-        }
-        orders.retain(|order| !given_up.contains(&order.object));
-        for object in given_up {
-            let shared = repeated.get(&object).map(|field| Reason::Repeated { field: field.clone() });
-            self.left.insert(object, shared.unwrap_or(Reason::Unverified));
-        }
-    }
-}
-
-fn value(manifest: &Manifest) -> Result<Value, Reason> {
-    serde_json::from_str(&manifest.json).map_err(|error| Reason::Unreadable(error.to_string()))
-}
-
-/// Whether an object is what it was, wherever it begins.
-fn is_same(one: &Manifest, other: &Manifest) -> bool {
-    (&one.scope, &one.json) == (&other.scope, &other.json)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alone::splices;
-    use crate::tree::LOOKS;
-    use serde_json::json;
+    use crate::change::Change;
+    use crate::preview::splices;
+    use crate::tree::NODE_READS;
+    use serde_json::{Value, json};
 
-    /// A claim shows nothing of how lists are indented, a set does.
+    /// The first object does not show how its file indents lists, the second does.
     const OBJECTS: [&str; 2] = [
         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: a\nspec: {}\n",
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: a\nspec:\n  a:\n  - b: c\n    d:\n    - e: f\n",
@@ -332,8 +106,8 @@ mod tests {
         vec![object; number].join("---\n")
     }
 
-    /// With a directive nothing is cut.
-    fn one_piece(object: &str, number: usize) -> String {
+    /// The directive keeps the text in one chunk.
+    fn one_chunk(object: &str, number: usize) -> String {
         format!("%YAML 1.2\n---\n{}", documents(object, number))
     }
 
@@ -347,75 +121,90 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "List", "items": vec![object; number]}).to_string()
     }
 
-    fn changes() -> Vec<Change> {
+    fn additions() -> Vec<Change> {
         vec![Change::Add { path: "/metadata/annotations".to_owned(), value: json!({"a": ["b", {"c": "d"}]}) }]
     }
 
-    /// How often nodes are looked at.
-    fn looks(run: impl FnOnce()) -> usize {
-        LOOKS.set(0);
+    fn replacements() -> Vec<Change> {
+        vec![
+            Change::Replace { path: "/spec".to_owned(), value: json!({"b": ["c"]}) },
+            Change::Add { path: "/status".to_owned(), value: json!({"d": "e"}) },
+        ]
+    }
+
+    fn removals() -> Vec<Change> {
+        vec![Change::Remove { path: "/spec".to_owned() }, Change::Remove { path: "/metadata".to_owned() }]
+    }
+
+    fn node_reads(run: impl FnOnce()) -> usize {
+        NODE_READS.set(0);
         run();
-        LOOKS.get()
+        NODE_READS.get()
     }
 
     #[test]
-    fn the_work_grows_with_the_text_and_not_with_its_square() {
-        for layout in [documents, one_piece, list, json] {
-            for object in OBJECTS {
-                let looks = |number| {
-                    let text = layout(object, number);
-                    let starts = read(&text).expect("readable").into_iter().map(|object| object.bytes.start);
-                    let wanted: Vec<_> = starts.map(|start| Wanted { start, changes: changes() }).collect();
-                    looks(|| assert_eq!(amend(&text, &wanted).expect("readable").left, []))
-                };
-                let (few, many) = (looks(50), looks(200));
-                assert!(many <= 4 * few + few / 2, "{few}, {many}: {}", layout(object, 2));
+    fn the_work_grows_linearly_with_the_text() {
+        for changes in [additions, replacements, removals] {
+            for layout in [documents, one_chunk, list, json] {
+                for object in OBJECTS {
+                    let reads = |number| {
+                        let text = layout(object, number);
+                        let objects = read(&text).expect("readable").into_iter();
+                        let start = |object: Manifest| object.bytes.start;
+                        let requested: Vec<_> = objects
+                            .map(start)
+                            .map(|start| ObjectChanges { start, changes: changes() })
+                            .collect();
+                        node_reads(|| assert_eq!(amend(&text, &requested).expect("readable").left, []))
+                    };
+                    let (few, many) = (reads(50), reads(200));
+                    assert!(many <= 4 * few + few / 2, "{few}, {many}: {}", layout(object, 2));
+                }
             }
         }
     }
 
     #[test]
     fn one_object_costs_the_same_however_many_are_around_it() {
-        for layout in [documents, one_piece, list, json] {
+        for layout in [documents, one_chunk, list, json] {
             for object in OBJECTS {
-                let looks = |number| {
+                let reads = |number| {
                     let text = layout(object, number);
                     let object = read(&text).expect("readable").pop().expect("an object");
-                    looks(|| {
-                        assert_eq!(splices(&text, &object, &changes()).map(|splices| splices.len()), Ok(1))
-                    })
+                    let splices = || splices(&text, &object, &additions()).map(|splices| splices.len());
+                    node_reads(|| assert_eq!(splices(), Ok(1)))
                 };
-                assert_eq!(looks(1), looks(50), "{}", layout(object, 2));
+                assert_eq!(reads(1), reads(50), "{}", layout(object, 2));
             }
         }
     }
 
-    /// One half of the objects that share a list are to get the same element, the others each another.
-    fn contradictory(number: usize) -> (String, Vec<Wanted>) {
+    /// Objects that share a list: one half requests the same element, each of the others a different one.
+    fn contradictory(number: usize) -> (String, Vec<ObjectChanges>) {
         let set = "- apiVersion: v1\n  kind: A\n  metadata: {name: a}\n";
         let others = format!("{set}  spec: *s\n").repeat(number - 1);
         let text = format!("kind: List\napiVersion: v1\nitems:\n{set}  spec: &s [a]\n{others}");
         let objects = read(&text).expect("readable").into_iter().enumerate();
-        let wanted = objects.map(|(place, object)| {
-            let value = place.max(number / 2).into();
-            Wanted {
+        let requested = objects.map(|(index, object)| {
+            let value = index.max(number / 2).into();
+            ObjectChanges {
                 start: object.bytes.start,
                 changes: vec![Change::Add { path: "/spec/-".to_owned(), value }],
             }
         });
-        (text, wanted.collect())
+        (text, requested.collect())
     }
 
     #[test]
-    fn many_that_contradict_each_other_are_left_without_trying_each() {
-        let looks = |number| {
-            let (text, wanted) = contradictory(number);
-            looks(|| {
-                let amended = amend(&text, &wanted).expect("readable");
+    fn contradictory_objects_are_left_without_a_try_for_each() {
+        let reads = |number| {
+            let (text, requested) = contradictory(number);
+            node_reads(|| {
+                let amended = amend(&text, &requested).expect("readable");
                 assert_eq!((amended.text == text, amended.left.len()), (true, number));
             })
         };
-        let (few, many) = (looks(100), looks(400));
+        let (few, many) = (reads(100), reads(400));
         assert!(many <= 4 * few + few / 2, "{few}, {many}");
     }
 }

@@ -1,18 +1,19 @@
-//! What changes in a file, as a unified diff.
+//! The difference between two versions of a file, as a unified diff.
 
+use crate::lines;
 use anstyle::{AnsiColor, Style};
 use similar::udiff::UnifiedDiffHunk;
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How long to look for the smallest difference; beyond it a larger one is shown.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to search for the smallest difference; after that a larger one is shown.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A unified diff that `git apply` and `patch -p1` take, empty if nothing changes. `path` is the file's name, with `/`;
-/// `Color` chooses whether lines are coloured.
-pub fn diff(path: &str, old: &str, new: &str, color: Color) -> String {
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+/// Returns a unified diff for `git apply` and `patch -p1`, or an empty text if both versions are equal. `path` is the file's
+/// name, with `/`.
+pub fn diff(path: &str, old: &str, new: &str, color: DiffColor) -> String {
+    let diff = TextDiff::configure().timeout(TIMEOUT).diff_lines(old, new);
     let mut text = String::new();
     for hunk in diff.unified_diff().iter_hunks() {
         if text.is_empty() {
@@ -24,12 +25,12 @@ pub fn diff(path: &str, old: &str, new: &str, color: Color) -> String {
     text
 }
 
-/// Whether a diff is coloured.
+/// Whether the lines of a diff are coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Color {
-    /// As terminals show it.
+pub enum DiffColor {
+    /// With escape sequences for a terminal.
     Ansi,
-    /// Text alone.
+    /// Without colour.
     None,
 }
 
@@ -38,7 +39,7 @@ const PLACE: Style = AnsiColor::Cyan.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 const ADDED: Style = AnsiColor::Green.on_default();
 
-fn hunk(text: &mut String, color: Color, hunk: &UnifiedDiffHunk<'_, '_, '_, str>) {
+fn hunk(text: &mut String, color: DiffColor, hunk: &UnifiedDiffHunk<'_, '_, '_, str>) {
     line(text, color, PLACE, &format!("{}\n", hunk.header()));
     for change in hunk.iter_changes() {
         let (sign, style) = match change.tag() {
@@ -53,12 +54,12 @@ fn hunk(text: &mut String, color: Color, hunk: &UnifiedDiffHunk<'_, '_, '_, str>
     }
 }
 
-/// One line in a style, which ends before the line does.
-fn line(text: &mut String, color: Color, style: Style, line: &str) {
-    if color == Color::None || style == Style::new() {
+/// Appends a line in a style; the style ends before the line ending.
+fn line(text: &mut String, color: DiffColor, style: Style, line: &str) {
+    if color == DiffColor::None || style == Style::new() {
         return text.push_str(line);
     }
-    let content = line.trim_end_matches(['\r', '\n']);
+    let content = lines::without_end(line);
     // Writing to a string can't fail.
     let _ = write!(text, "{style}{content}{style:#}{}", &line[content.len()..]);
 }
@@ -68,19 +69,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_lines_with_those_around_them_and_where_they_are() {
+    fn shows_changed_lines_with_their_context_and_position() {
         let old = "a\nb\nc\nd\ne\nf\ng\r\nh";
         let new = "a\nb\nc\nd\ne\nf\ng\r\nx\r\nh";
         assert_eq!(
-            diff("web.yaml", old, new, Color::None),
+            diff("web.yaml", old, new, DiffColor::None),
             "--- a/web.yaml\n+++ b/web.yaml\n@@ -5,4 +5,5 @@\n e\n f\n g\r\n+x\r\n h\n\\ No newline at end of file\n"
         );
-        assert_eq!(diff("web.yaml", old, old, Color::None), "");
+        assert_eq!(diff("web.yaml", old, old, DiffColor::None), "");
     }
 
     #[test]
-    fn colours_whole_lines_but_not_their_ends() {
-        let shown = diff("w", "a\n", "b\n", Color::Ansi);
+    fn colours_lines_but_not_their_endings() {
+        let shown = diff("w", "a\n", "b\n", DiffColor::Ansi);
         assert_eq!(
             shown,
             "\u{1b}[1m--- a/w\u{1b}[0m\n\u{1b}[1m+++ b/w\u{1b}[0m\n\u{1b}[36m@@ -1 +1 @@\u{1b}[0m\n\

@@ -1,75 +1,85 @@
-//! What is to be written where, before a byte is.
+//! Changes as changes of the nodes of a tree, before a byte is written.
 //!
-//! Changes are applied one after the other to a tree, as they would be to the value that it stands for. What an anchor
-//! writes once for several places is changed once, if all of them are to change alike.
+//! The changes apply to the tree one after the other, as they apply to the value of the object. A node that an anchor
+//! shares among several places is changed once, if all of these places change alike.
 
 use crate::change::Change;
 use crate::reason::{Reason, field};
 use crate::tree::{Id, Kind, Node, Tree};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-/// Changes of the nodes of a tree.
+/// The drafted changes of a tree's nodes.
 #[derive(Debug)]
 pub(crate) struct Draft<'t, 'a> {
     tree: &'t Tree<'a>,
-    /// What stands for a scalar or an alias from now on.
+    /// The new values of replaced nodes.
     pub(crate) values: BTreeMap<Id, Value>,
-    /// The new names of keys.
+    /// The new names of renamed keys.
     pub(crate) names: BTreeMap<Id, String>,
     /// The new members of mappings.
     pub(crate) members: BTreeMap<Id, Vec<(String, Value)>>,
-    /// The elements of lists that get new ones.
-    pub(crate) slots: BTreeMap<Id, Vec<Slot>>,
-    /// What was inserted into lists.
+    /// The elements of the lists that gain or lose elements.
+    pub(crate) elements: BTreeMap<Id, Vec<Element>>,
+    /// The keys of removed members, and the removed elements.
+    pub(crate) removed: BTreeSet<Id>,
     insertions: BTreeMap<Id, Insertions>,
-    /// The objects that change something which is written for several places, and what.
+    /// The objects with a change through an anchor, and the field of its first one.
     pub(crate) repeated: BTreeMap<usize, String>,
-    /// Whether the steps that were followed last lead to such a place.
+    /// Whether the last resolved path goes through an anchor.
     is_repeated: bool,
 }
 
 /// An element of a list.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Slot {
+pub(crate) enum Element {
     Old(Id),
     New(Value),
 }
 
-/// What was inserted into a list, to which several ways may lead.
+/// The insertions into a list, to which several routes may lead.
 #[derive(Debug, Default)]
 struct Insertions {
-    /// The way that was followed first; by the others the same is inserted, or nothing.
-    leader: Option<Way>,
-    /// Each element with its place, in the order in which they were inserted.
-    elements: Vec<(usize, Value)>,
-    /// How many of them, by the way to the list.
-    done: BTreeMap<Way, usize>,
+    /// The first route; the other routes insert the same elements in the same order, or fewer of them.
+    leader: Option<Route>,
+    /// Each inserted element with its index, in the order of insertion.
+    inserted: Vec<(usize, Value)>,
+    /// The number of insertions by route.
+    done: BTreeMap<Route, usize>,
 }
 
-/// A way to what an anchor writes for several places.
+/// An object and a path in it that leads to a node with an anchor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Way {
+struct Route {
     object: usize,
     /// A JSON pointer.
     path: String,
 }
 
-/// Where the steps of a change lead.
-enum Spot<'s> {
-    /// To a node, and a step from there.
+/// The target of a path.
+enum Target<'s> {
+    /// A step from a node of the tree.
     Node(Id, &'s str),
-    /// Into a value that is new, with the rest of the steps.
-    New(Home<'s>, &'s [String]),
+    /// The rest of the path, from a new value.
+    New(NewValue<'s>, &'s [String]),
 }
 
-/// Where a value that is new is kept.
+/// Where a draft stores a new value.
 #[derive(Clone, Copy)]
-enum Home<'s> {
+enum NewValue<'s> {
     /// In the place of a node.
-    Value(Id),
-    /// A step from a node.
-    Child(Id, &'s str),
+    Of(Id),
+    /// As a member or an element of a node.
+    In(Id, &'s str),
+}
+
+/// An existing member of a mapping or element of a list.
+enum Existing {
+    /// The key or element to remove, and the value to replace.
+    Node { part: Id, value: Id },
+    /// A value that an earlier change added.
+    New,
 }
 
 // === impl Draft ===
@@ -81,42 +91,50 @@ impl<'t, 'a> Draft<'t, 'a> {
             values: BTreeMap::new(),
             names: BTreeMap::new(),
             members: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            elements: BTreeMap::new(),
+            removed: BTreeSet::new(),
             insertions: BTreeMap::new(),
             repeated: BTreeMap::new(),
             is_repeated: false,
         }
     }
 
-    /// The nodes that change, and the lists and mappings that do.
+    /// The nodes that are written differently: replaced scalars and keys, and collections with other members or elements.
     pub(crate) fn changed(&self) -> BTreeSet<Id> {
         let scalars = self.values.keys().chain(self.names.keys());
-        scalars.chain(self.members.keys()).chain(self.slots.keys()).copied().collect()
+        let collections = self.members.keys().chain(self.elements.keys()).copied();
+        let shrunk = self.removed.iter().filter_map(|id| self.tree.node(*id).parent);
+        scalars.copied().chain(collections).chain(shrunk).collect()
     }
 
-    /// Applies a change to the object whose node is `root`.
+    /// Applies a change to an object, whose node is `root`.
     pub(crate) fn apply(&mut self, object: usize, root: Id, change: &Change) -> Result<(), Reason> {
         let steps = change.steps()?;
-        match (self.find(object, root, change, &steps)?, change) {
-            (Spot::New(home, rest), _) => {
-                let home = self.home_mut(home).ok_or_else(|| change.unexpected("something to change"))?;
-                change.apply_at(home, rest)
+        let (id, step) = match self.resolve(object, root, change, &steps)? {
+            Target::Node(id, step) => (id, step),
+            Target::New(place, rest) => {
+                let value = self.new_value(place).ok_or_else(|| change.unexpected("something to change"))?;
+                return change.apply_at(value, rest);
             }
-            (Spot::Node(id, step), Change::Add { value, .. }) => self.add(object, id, step, change, value),
-            (Spot::Node(id, step), Change::Rewrite { key, value, .. }) => {
-                self.rewrite(id, step, change, (key, value))
-            }
+        };
+        match change {
+            Change::Add { value, .. } => self.add(object, id, step, change, value),
+            Change::Replace { value, .. } => self.replace(object, id, step, change, value),
+            Change::Remove { .. } => self.remove(id, step, change),
+            Change::Rewrite { key, value, .. } => self.rewrite(object, id, step, change, (key, value)),
         }
     }
 
+    // --- paths ---
+
     /// Follows all steps but the last.
-    fn find<'s>(
+    fn resolve<'s>(
         &mut self,
         object: usize,
         root: Id,
         change: &Change,
         steps: &'s [String],
-    ) -> Result<Spot<'s>, Reason> {
+    ) -> Result<Target<'s>, Reason> {
         let Some((last, parents)) = steps.split_last() else {
             return Err(change.unexpected("a part of an object"));
         };
@@ -124,77 +142,93 @@ impl<'t, 'a> Draft<'t, 'a> {
         let mut id = self.enter(object, root, change);
         for (depth, step) in parents.iter().enumerate() {
             if self.is_new(id, step) {
-                return Ok(Spot::New(Home::Child(id, step), &steps[depth + 1..]));
+                return Ok(Target::New(NewValue::In(id, step), &steps[depth + 1..]));
             }
             let child = self.child(id, step, change)?;
             if self.values.contains_key(&child) {
-                return Ok(Spot::New(Home::Value(child), &steps[depth + 1..]));
+                return Ok(Target::New(NewValue::Of(child), &steps[depth + 1..]));
             }
             id = self.enter(object, child, change);
         }
-        Ok(Spot::Node(id, last))
+        Ok(Target::Node(id, last))
     }
 
-    /// The node that is meant, and whether it is written for several places.
+    /// Follows an alias, and notes whether the node has several places.
     fn enter(&mut self, object: usize, id: Id, change: &Change) -> Id {
         let target = self.tree.target(id);
-        if self.tree.node(target).is_repeated {
-            self.repeated.entry(object).or_insert_with(|| field(change.path()));
-            self.is_repeated = true;
-        }
+        self.is_repeated |= self.note_repeated(object, target, change);
         target
     }
 
-    /// Whether a step leads to a value that is new.
+    fn note_repeated(&mut self, object: usize, id: Id, change: &Change) -> bool {
+        let is_repeated = self.tree.node(id).is_repeated;
+        if is_repeated {
+            self.repeated.entry(object).or_insert_with(|| field(change.path()));
+        }
+        is_repeated
+    }
+
+    /// Whether a step leads to a new member or element.
     fn is_new(&self, id: Id, step: &str) -> bool {
         let is_member = |members: &Vec<(String, Value)>| members.iter().any(|(name, _)| name == step);
-        self.members.get(&id).is_some_and(is_member) || matches!(self.slot(id, step), Some(Slot::New(_)))
+        self.members.get(&id).is_some_and(is_member)
+            || matches!(self.element(id, step), Some(Element::New(_)))
     }
 
-    fn home_mut(&mut self, home: Home<'_>) -> Option<&mut Value> {
-        let (id, step) = match home {
-            Home::Value(id) => return self.values.get_mut(&id),
-            Home::Child(id, step) => (id, step),
+    fn new_value(&mut self, place: NewValue<'_>) -> Option<&mut Value> {
+        let (id, step) = match place {
+            NewValue::Of(id) => return self.values.get_mut(&id),
+            NewValue::In(id, step) => (id, step),
         };
-        if let Some(members) = self.members.get_mut(&id) {
-            return members.iter_mut().find(|(name, _)| name == step).map(|(_, value)| value);
+        if self.members.contains_key(&id) {
+            return self.new_member(id, step).map(|(_, value)| value);
         }
-        match self.slots.get_mut(&id)?.get_mut(step.parse::<usize>().ok()?)? {
-            Slot::New(value) => Some(value),
-            Slot::Old(_) => None,
+        match self.elements.get_mut(&id)?.get_mut(step.parse::<usize>().ok()?)? {
+            Element::New(value) => Some(value),
+            Element::Old(_) => None,
         }
     }
 
-    /// An element of a list as it would be now.
-    fn slot(&self, id: Id, step: &str) -> Option<Slot> {
+    /// The current element of a list at an index.
+    fn element(&self, id: Id, step: &str) -> Option<Element> {
         let index: usize = step.parse().ok()?;
-        match self.slots.get(&id) {
-            Some(slots) => slots.get(index).cloned(),
-            None => self.tree.items(id).get(index).copied().map(Slot::Old),
+        match self.elements.get(&id) {
+            Some(elements) => elements.get(index).cloned(),
+            None => self.tree.items(id).get(index).copied().map(Element::Old),
         }
     }
 
     /// The node that a step leads to.
     fn child(&self, id: Id, step: &str, change: &Change) -> Result<Id, Reason> {
+        match self.existing(id, step, change)? {
+            Existing::Node { value, .. } => Ok(value),
+            Existing::New => Err(change.unexpected("something to change")),
+        }
+    }
+
+    /// The current member or element that a step leads to.
+    fn existing(&self, id: Id, step: &str, change: &Change) -> Result<Existing, Reason> {
         match &self.tree.node(id).kind {
-            Kind::Sequence { .. } => match self.slot(id, step) {
-                Some(Slot::Old(child)) => Ok(child),
-                _ => Err(change.unexpected("a longer list")),
+            Kind::Sequence { .. } => match self.element(id, step) {
+                Some(Element::Old(child)) => Ok(Existing::Node { part: child, value: child }),
+                Some(Element::New(_)) => Ok(Existing::New),
+                None => Err(change.unexpected("a longer list")),
             },
             Kind::Mapping { .. } => match self.entry(id, step, change)? {
-                Some((_, value)) => Ok(value),
-                None if self.merges(id) => Err(Reason::Merged { field: field(change.path()) }),
+                Some((key, value)) => Ok(Existing::Node { part: key, value }),
+                None if self.is_new(id, step) => Ok(Existing::New),
+                None if self.merges(id) => Err(change.merged()),
                 None => Err(change.unexpected("something to change")),
             },
             _ => Err(change.unexpected("a mapping or a list, not a single value")),
         }
     }
 
-    /// The entry of a name as it would be now.
+    /// The current entry of a name in a mapping.
     fn entry(&self, id: Id, name: &str, change: &Change) -> Result<Option<(Id, Id)>, Reason> {
         let is_it = |(key, _): &&(Id, Id)| match self.names.get(key) {
             Some(renamed) => renamed == name,
-            None => self.tree.scalar(*key) == Some(name),
+            None => !self.removed.contains(key) && self.tree.scalar(*key) == Some(name),
         };
         let mut entries = self.tree.entries(id).iter().filter(is_it);
         match (entries.next(), entries.next()) {
@@ -203,10 +237,22 @@ impl<'t, 'a> Draft<'t, 'a> {
         }
     }
 
-    /// Whether a mapping takes members of others.
+    /// The removed entry of a name in a mapping.
+    fn removed_entry(&self, id: Id, name: &str) -> Option<(Id, Id)> {
+        let is_it = |(key, _): &&(Id, Id)| self.removed.contains(key) && self.tree.scalar(*key) == Some(name);
+        self.tree.entries(id).iter().find(is_it).copied()
+    }
+
+    /// Whether a mapping takes members from others.
     fn merges(&self, id: Id) -> bool {
         self.tree.member(id, "<<").is_some()
     }
+
+    fn new_member(&mut self, id: Id, name: &str) -> Option<&mut (String, Value)> {
+        self.members.get_mut(&id)?.iter_mut().find(|(other, _)| other == name)
+    }
+
+    // --- additions ---
 
     fn add(
         &mut self,
@@ -223,10 +269,16 @@ impl<'t, 'a> Draft<'t, 'a> {
         }
     }
 
-    /// Gives a mapping a member.
+    /// Sets a member that is absent or empty.
     fn set(&mut self, id: Id, name: &str, change: &Change, value: &Value) -> Result<(), Reason> {
         if let Some((_, old)) = self.entry(id, name, change)? {
-            return self.replace(old, change, value);
+            return self.fill(old, change, value);
+        }
+        // A member that was removed before returns to its position.
+        if let Some((key, old)) = self.removed_entry(id, name) {
+            self.removed.remove(&key);
+            self.values.insert(old, value.clone());
+            return Ok(());
         }
         match self.new_member(id, name) {
             Some((_, old)) => *old = value.clone(),
@@ -235,17 +287,17 @@ impl<'t, 'a> Draft<'t, 'a> {
         Ok(())
     }
 
-    /// Puts a value in the place of one that says nothing, or of one that took such a place.
-    fn replace(&mut self, old: Id, change: &Change, value: &Value) -> Result<(), Reason> {
-        let says_nothing = self.tree.node(old).is_null() || self.tree.scalar(old) == Some("");
-        if !says_nothing {
+    /// Replaces an empty value, or a value of an earlier change.
+    fn fill(&mut self, old: Id, change: &Change, value: &Value) -> Result<(), Reason> {
+        let is_empty = self.tree.node(old).is_null() || self.tree.scalar(old) == Some("");
+        if !is_empty && !self.values.contains_key(&old) {
             return Err(change.unexpected("absent or empty"));
         }
         self.values.insert(old, value.clone());
         Ok(())
     }
 
-    /// Inserts an element, once for all ways to the list.
+    /// Inserts an element, once for all routes to the list.
     fn insert(
         &mut self,
         object: usize,
@@ -254,38 +306,110 @@ impl<'t, 'a> Draft<'t, 'a> {
         change: &Change,
         value: &Value,
     ) -> Result<(), Reason> {
-        let way = self.way(object, change);
+        let route = self.route(object, change);
+        let old = self.tree.items(id).len();
+        let current = self.elements.get(&id).map_or(old, Vec::len);
         let insertions = self.insertions.entry(id).or_default();
-        let leads = *insertions.leader.get_or_insert_with(|| way.clone()) == way;
-        let done = insertions.done.entry(way).or_default();
-        let element = index(step, self.tree.items(id).len() + *done).map(|index| (index, value.clone()));
-        let element = element.ok_or_else(|| change.unexpected("a longer list"))?;
+        let leads = *insertions.leader.get_or_insert_with(|| route.clone()) == route;
+        let done = insertions.done.entry(route).or_default();
+        let length = if leads { current } else { old + *done };
+        let index = index(step, length).ok_or_else(|| change.unexpected("a longer list"))?;
+        let element = (index, value.clone());
         *done += 1;
         if !leads {
-            let is_alike = insertions.elements.get(*done - 1) == Some(&element);
-            return is_alike.then_some(()).ok_or_else(|| Reason::Repeated { field: field(change.path()) });
+            let is_alike = insertions.inserted.get(*done - 1) == Some(&element);
+            return is_alike.then_some(()).ok_or_else(|| change.repeated());
         }
-        insertions.elements.push(element.clone());
-        self.slots_mut(id).insert(element.0, Slot::New(element.1));
+        insertions.inserted.push(element.clone());
+        self.elements_mut(id).insert(element.0, Element::New(element.1));
         Ok(())
     }
 
-    /// The way that was followed last. To what is written for one place there is but one.
-    fn way(&self, object: usize, change: &Change) -> Way {
+    /// The route of the last resolved path; the default one if the list has only one place.
+    fn route(&self, object: usize, change: &Change) -> Route {
         match (self.is_repeated, change.path().rsplit_once('/')) {
-            (true, Some((path, _))) => Way { object, path: path.to_owned() },
-            _ => Way::default(),
+            (true, Some((path, _))) => Route { object, path: path.to_owned() },
+            _ => Route::default(),
         }
     }
 
-    fn slots_mut(&mut self, id: Id) -> &mut Vec<Slot> {
+    fn elements_mut(&mut self, id: Id) -> &mut Vec<Element> {
         let tree = self.tree;
-        self.slots.entry(id).or_insert_with(|| tree.items(id).iter().copied().map(Slot::Old).collect())
+        self.elements.entry(id).or_insert_with(|| tree.items(id).iter().copied().map(Element::Old).collect())
     }
 
-    /// Gives a member that is a text another name and another text.
+    // --- replacements and removals ---
+
+    fn replace(
+        &mut self,
+        object: usize,
+        id: Id,
+        step: &str,
+        change: &Change,
+        value: &Value,
+    ) -> Result<(), Reason> {
+        let Existing::Node { value: old, .. } = self.existing(id, step, change)? else {
+            let new = self.new_value(NewValue::In(id, step));
+            return new
+                .map(|new| *new = value.clone())
+                .ok_or_else(|| change.unexpected("something to change"));
+        };
+        let inside = self.tree.descendants(old);
+        if self.has_anchor(inside.clone()) {
+            return Err(change.repeated());
+        }
+        self.note_repeated(object, old, change);
+        self.forget(old..inside.end);
+        self.values.insert(old, value.clone());
+        Ok(())
+    }
+
+    fn remove(&mut self, id: Id, step: &str, change: &Change) -> Result<(), Reason> {
+        // Through another alias of the mapping, the same member was removed before.
+        if self.is_repeated && self.removed_entry(id, step).is_some() {
+            return Ok(());
+        }
+        let existing = self.existing(id, step, change)?;
+        let is_list = self.tree.node(id).is_sequence();
+        if is_list && self.is_repeated {
+            return Err(change.repeated());
+        }
+        if let Existing::Node { part, value } = existing {
+            let removed = part..self.tree.descendants(value).end;
+            if self.has_anchor(removed.clone()) {
+                return Err(change.repeated());
+            }
+            self.forget(removed);
+            self.removed.insert(part);
+        } else if let Some(members) = self.members.get_mut(&id) {
+            members.retain(|(name, _)| name != step);
+        }
+        if let (true, Ok(index)) = (is_list, step.parse::<usize>()) {
+            self.elements_mut(id).remove(index);
+        }
+        Ok(())
+    }
+
+    /// Whether an alias repeats any of these nodes.
+    fn has_anchor(&self, mut nodes: Range<Id>) -> bool {
+        nodes.any(|id| self.tree.node(id).is_repeated)
+    }
+
+    /// Drops the drafted changes of nodes that are replaced or removed.
+    fn forget(&mut self, nodes: Range<Id>) {
+        drop_range(&mut self.values, &nodes);
+        drop_range(&mut self.names, &nodes);
+        drop_range(&mut self.members, &nodes);
+        drop_range(&mut self.elements, &nodes);
+        for id in self.removed.range(nodes).copied().collect::<Vec<Id>>() {
+            self.removed.remove(&id);
+        }
+    }
+
+    /// Gives a member another name and another value, in place where its value is a scalar.
     fn rewrite(
         &mut self,
+        object: usize,
         id: Id,
         name: &str,
         change: &Change,
@@ -298,18 +422,16 @@ impl<'t, 'a> Draft<'t, 'a> {
             *member = (key.to_owned(), Value::from(value));
             return Ok(());
         }
-        let Some((old, text)) = self.entry(id, name, change)? else {
-            return Err(match self.merges(id) {
-                true => Reason::Merged { field: field(change.path()) },
-                false => change.unexpected("a text"),
-            });
-        };
-        if name != key && (self.entry(id, key, change)?.is_some() || self.is_new(id, key)) {
-            return Err(change.unexpected("not beside the member that is to take its place"));
-        }
-        if self.tree.scalar(text).is_none() || is_alias(self.tree.node(old)) {
+        let Existing::Node { part: old, value: text } = self.existing(id, name, change)? else {
             return Err(change.unexpected("a text"));
+        };
+        let is_free = name == key || self.entry(id, key, change)?.is_none() && !self.is_new(id, key);
+        let is_scalar = self.tree.scalar(text).is_some() && !is_alias(self.tree.node(old));
+        if !is_free || !is_scalar || self.tree.node(id).is_sequence() {
+            self.remove(id, name, change)?;
+            return self.add(object, id, key, change, &Value::from(value));
         }
+        self.note_repeated(object, text, change);
         if name != key {
             self.names.insert(old, key.to_owned());
         }
@@ -317,11 +439,7 @@ impl<'t, 'a> Draft<'t, 'a> {
         Ok(())
     }
 
-    fn new_member(&mut self, id: Id, name: &str) -> Option<&mut (String, Value)> {
-        self.members.get_mut(&id)?.iter_mut().find(|(other, _)| other == name)
-    }
-
-    /// Whether another way to the mapping led to the same.
+    /// Whether the same rewrite was made before, through another alias of the mapping.
     fn is_rewritten(&self, id: Id, name: &str, (key, value): (&str, &str)) -> bool {
         self.tree.entries(id).iter().any(|(old, text)| {
             self.tree.scalar(*old) == Some(name)
@@ -331,7 +449,13 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 }
 
-/// The place in a list that a step means; `-` is its end.
+fn drop_range<V>(map: &mut BTreeMap<Id, V>, range: &Range<Id>) {
+    for id in map.range(range.clone()).map(|(id, _)| *id).collect::<Vec<Id>>() {
+        map.remove(&id);
+    }
+}
+
+/// The index that a step means in a list of this length; `-` is the end.
 fn index(step: &str, length: usize) -> Option<usize> {
     match step {
         "-" => Some(length),

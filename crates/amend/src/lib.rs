@@ -1,30 +1,43 @@
-//! Adds to manifests as people write them: every other byte stays.
+//! Applies JSON Patch operations to objects in YAML and JSON files and keeps every other byte.
 //!
-//! [`amend()`] takes the text of a file and what is to be added to which of its objects, and gives the new text: in the
-//! style of the lines around, with comments, layout, quoting, anchors and line ends as they are. The result is read again
-//! and compared with what was wanted, so a text that would say something else is never given. [`save()`] replaces a file
-//! by it in one step; [`diff()`] shows it. [`splices()`] says of one object what would be added, and where.
+//! [`amend()`] takes the text of a file and the changes to its objects and returns the new text. Comments, layout,
+//! quoting, anchors and line endings stay, and new lines follow the style of the lines around them. [`amend()`] reads its
+//! result again and compares it with the patched objects, so it never returns a text with another meaning. [`save()`]
+//! replaces a file in one step, [`diff()`] shows the difference, and [`splices()`] returns the edits of one object.
+//!
+//! Crates that were compared, and why this one edits bytes at the spans of `granit-parser` instead:
+//!
+//! * `yaml-edit` 0.3.6 keeps comments, bytes and CRLF. It indents added collections by two spaces whatever the file uses,
+//!   writes `{name: POD}` into JSON files, and setting a member in each of 10,000 documents of one file took 9.6 s (0.2 s
+//!   for 1,000).
+//! * `yamlpatch` 1.32 does not append to flow sequences or add to flow mappings that span lines. It needs a C compiler
+//!   for tree-sitter, and Rust 1.97.
+//! * `rust-yaml` 1.1, `saphyr` 0.3 and `serde-saphyr` 2.2 write a document again from a model, which loses its layout.
 
-mod alone;
 mod amend;
+mod attempt;
 mod block;
 mod change;
 mod diff;
 mod draft;
 mod flow;
+mod indent;
 mod lines;
-mod place;
+mod objects;
+mod parse;
+mod preview;
 mod reason;
+mod render;
 mod save;
 mod scalar;
 mod splice;
 mod template;
 mod tree;
 
-pub use alone::splices;
-pub use amend::{Amended, Left, amend};
-pub use change::{Change, Wanted};
-pub use diff::{Color, diff};
+pub use amend::{Amended, Unchanged, amend};
+pub use change::{Change, ObjectChanges};
+pub use diff::{DiffColor, diff};
+pub use preview::splices;
 pub use reason::{Reason, field};
 pub use save::{SaveError, save};
 pub use splice::Splice;

@@ -1,12 +1,11 @@
-//! Lines of a text, by the offsets of bytes in it.
+//! The lines of a text, by byte offsets.
 
 use std::ops::Deref;
 
-/// A text that knows where its lines begin, so that none is searched for, however long they are.
+/// A text with the offsets of its line feeds: a line is found by binary search, however long it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Text<'t> {
     pub(crate) all: &'t str,
-    /// Where its line feeds are.
     feeds: Vec<usize>,
 }
 
@@ -17,27 +16,27 @@ impl<'t> Text<'t> {
         Self { all: text, feeds: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
-    /// How many line feeds are before a position.
+    /// The number of line feeds before an offset.
     fn feeds_before(&self, at: usize) -> usize {
         self.feeds.partition_point(|feed| *feed < at)
     }
 
-    /// The first line feed at or behind a position.
+    /// The first line feed at or after an offset.
     fn feed(&self, at: usize) -> Option<usize> {
         self.feeds.get(self.feeds_before(at)).copied()
     }
 
-    /// The last line feed before a position.
+    /// The last line feed before an offset.
     fn feed_before(&self, at: usize) -> Option<usize> {
         self.feeds.get(self.feeds_before(at).checked_sub(1)?).copied()
     }
 
-    /// Where the line of a position begins.
+    /// Where the line at an offset begins.
     pub(crate) fn start(&self, at: usize) -> usize {
         self.feed_before(at).map_or(0, |feed| feed + 1)
     }
 
-    /// Where the line of a position ends: at its line feed, with the carriage return before it, or at the end of the text.
+    /// Where the line at an offset ends, without its line ending.
     pub(crate) fn end(&self, at: usize) -> usize {
         let end = self.feed(at).unwrap_or(self.all.len());
         match self.all[at..end].ends_with('\r') {
@@ -46,28 +45,28 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// Where the next line begins.
+    /// Where the line after an offset begins; the end of the text for the last line.
     pub(crate) fn next(&self, at: usize) -> usize {
         self.feed(at).map_or(self.all.len(), |feed| feed + 1)
     }
 
-    /// What is before a position in its line.
+    /// The part of a line before an offset.
     pub(crate) fn before(&self, at: usize) -> &'t str {
         &self.all[self.start(at)..at]
     }
 
-    /// What is before a position in its line, if that is nothing but blanks.
+    /// The part of a line before an offset, or `None` if it is not blank.
     pub(crate) fn indentation(&self, at: usize) -> Option<&'t str> {
         let before = self.before(at);
         before.bytes().all(|byte| matches!(byte, b' ' | b'\t')).then_some(before)
     }
 
-    /// The number of a position's line, from 1.
+    /// The number of the line at an offset, from 1.
     pub(crate) fn number(&self, at: usize) -> usize {
         1 + self.feeds_before(at)
     }
 
-    /// How lines end at a position: as its own line, or as the one before it if it is the last.
+    /// The line ending at an offset; on the last line that of the line before it.
     pub(crate) fn ending(&self, at: usize) -> &'static str {
         match self.feed(at).or_else(|| self.feed_before(at)) {
             Some(feed) if self.all[..feed].ends_with('\r') => "\r\n",
@@ -84,9 +83,20 @@ impl Deref for Text<'_> {
     }
 }
 
-/// Whether a part of a text is on one line.
+/// Whether a part of a text has no line break.
 pub(crate) fn is_one(text: &str) -> bool {
     !text.contains('\n')
+}
+
+/// A text without the line endings at its end.
+pub(crate) fn without_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+/// Whether the rest of a line is blank or a comment.
+pub(crate) fn is_comment(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    rest.is_empty() || rest.starts_with('#')
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
-//! Why something is left as it is.
+//! Why an object, or a whole text, stays unchanged.
 
-/// Why an object, or a whole text, is not changed. One line each.
+use json_patch::jsonptr::Pointer;
+
+/// Why an object or a text stays unchanged. Each message is one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The text has a fault, so nobody can know what else it says.
+    /// The text cannot be parsed, so the rest of it cannot be compared either.
     #[error("the file can't be read whole: {0}")]
     Unreadable(String),
-    /// The text is made for a template engine.
+    /// The text is the source of a template engine.
     #[error("line {line} is a Helm template: render the chart first, or change the template by hand")]
     Template {
         /// From 1.
         line: usize,
     },
-    /// What is to change is written once for several places, and not all of them are to change alike.
+    /// An anchor shares the field with other fields that do not change alike.
     #[error(
         "{field} is written once for several places by an anchor, and the others don't get the same: write it out"
     )]
@@ -20,44 +22,48 @@ pub enum Reason {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
     },
-    /// What is to change comes from another mapping.
+    /// The field comes from another mapping.
     #[error("{field} comes by a merge key (<<): write it out")]
     Merged {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
     },
-    /// There is nothing at a place that was named, or nothing that can be changed as was asked.
+    /// The field does not exist, or the operation does not apply to its value.
     #[error("{field} is not what the patch expects: {expected}")]
-    Other {
+    Unexpected {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
         /// e.g. `a list`.
         expected: &'static str,
     },
-    /// A patch does more than to add.
-    #[error("the patch does more than add: {0} can't be written into a file")]
+    /// The patch has an operation other than `add`, `remove` and `replace`, or is not a JSON Patch.
+    #[error("the patch has an operation that can't be written into a file: {0}")]
     Operation(String),
-    /// The lines around it are laid out so that no line can be added safely.
-    #[error("line {line} is laid out in a way that can't be added to safely: change it by hand")]
+    /// The layout of the lines does not allow a safe edit.
+    #[error("line {line} is laid out in a way that can't be edited safely: change it by hand")]
     Layout {
         /// From 1.
         line: usize,
     },
-    /// The changed text would not say what it should.
+    /// The new text would have another meaning than the patched object.
     #[error("the changed text would be read as something else: change it by hand")]
     Unverified,
 }
 
-/// A JSON pointer as Kubernetes writes fields; the end of a list is the list.
+/// Converts a JSON pointer to a Kubernetes field path: `/spec/containers/0/env/-` to `spec.containers[0].env`.
+///
+/// A text that is not a JSON pointer is returned as it is.
 pub fn field(pointer: &str) -> String {
+    let Ok(parsed) = Pointer::parse(pointer) else { return pointer.to_owned() };
     let mut field = String::new();
-    for token in pointer.split('/').skip(1) {
-        let is_index = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
-        match token.replace("~1", "/").replace("~0", "~") {
-            index if is_index => field.extend(["[", &index, "]"]),
-            end if end == "-" => {}
-            name if field.is_empty() => field.push_str(&name),
-            name => field.extend([".", &name]),
+    for token in parsed.tokens() {
+        match &*token.decoded() {
+            index if !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()) => {
+                field.extend(["[", index, "]"]);
+            }
+            "-" => {}
+            name if field.is_empty() => field.push_str(name),
+            name => field.extend([".", name]),
         }
     }
     field
@@ -68,11 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_is_named_as_kubernetes_names_fields() {
+    fn converts_a_pointer_to_a_field_path() {
         assert_eq!(field("/spec/containers/0/env/-"), "spec.containers[0].env");
         assert_eq!(
             field("/metadata/annotations/ordinance.dev~1sub-path"),
             "metadata.annotations.ordinance.dev/sub-path"
         );
+        assert_eq!(field("spec.replicas"), "spec.replicas");
     }
 }

@@ -1,36 +1,40 @@
-//! Replacing a file in one step: whoever reads it sees the old text or the new one, and a full disk loses neither.
+//! Replaces a file in one step: readers see the old text or the new one, and a full disk loses neither.
+//!
+//! `tempfile` writes and renames; the owner, the mode, links and the check for concurrent changes are handled here.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Why a file is as it was.
+/// Why a file was not replaced. Each message continues a sentence that begins with the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// It can't be read, or not be written by this user.
+    /// This user cannot read or write the file.
     #[error("can't be written: {0}")]
     Closed(io::Error),
-    /// A pipe, a device, a directory.
+    /// The path is a pipe or a device.
     #[error("is not a regular file")]
     Special,
-    /// Somebody else wrote it since it was read.
+    /// Another process has written the file since it was read.
     #[error("has changed since it was read: run again")]
     Changed,
-    /// The new text could not be stored beside it, e.g. for want of space.
+    /// The new text could not be stored in the file's directory, e.g. because the disk is full.
     #[error("is left as it was: the new text can't be stored in {directory}: {error}", directory = .0.display(), error = .1)]
     Unsaved(PathBuf, io::Error),
-    /// Only its owner, or root, may give the new file the old one's owner.
+    /// This user may not give the new file the owner of the old one.
     #[error("is left as it was: its owner can't be kept by another user: {0}")]
     Owner(io::Error),
 }
 
-/// Puts a new text in the place of a file's old one: written and synced beside it, then renamed over it, with its mode and
-/// owner. A link stays a link: what it leads to is replaced.
+/// Replaces the text of a file.
+///
+/// The new text is written and synced in the same directory, gets the file's mode and owner, and is renamed over it. A
+/// link stays a link; its target is replaced.
 ///
 /// # Errors
 ///
-/// If anything fails. The file is what it was then.
+/// If any step fails. The file then has its old text.
 pub fn save(path: &Path, old: &str, new: &str) -> Result<(), SaveError> {
     let target = fs::canonicalize(path).map_err(SaveError::Closed)?;
     let file = OpenOptions::new().read(true).write(true).open(&target).map_err(SaveError::Closed)?;
@@ -40,43 +44,43 @@ pub fn save(path: &Path, old: &str, new: &str) -> Result<(), SaveError> {
     }
     let directory = target.parent().unwrap_or(Path::new("/"));
     let unsaved = |error| SaveError::Unsaved(directory.to_owned(), error);
-    let written = beside(directory, new).map_err(unsaved)?;
-    keep(&metadata, written.as_file())?;
+    let written = temporary_file(directory, new).map_err(unsaved)?;
+    copy_owner_and_mode(&metadata, written.as_file())?;
     written.as_file().sync_all().map_err(unsaved)?;
     if fs::read(&target).map_err(SaveError::Closed)? != old.as_bytes() {
         return Err(SaveError::Changed);
     }
     written.persist(&target).map_err(|error| unsaved(error.error))?;
-    // The rename has happened; that it is on the disk is for the file system to say.
+    // The file is replaced already; without this sync a power failure may undo that, which is no error here.
     let _ = File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
 }
 
-/// A file with a text in a directory, deleted when it is dropped.
-fn beside(directory: &Path, text: &str) -> io::Result<NamedTempFile> {
+/// Creates a file with a text in a directory. It is deleted on drop.
+fn temporary_file(directory: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".ordinance-").tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     Ok(file)
 }
 
-/// Gives a new file the owner and the mode of an old one.
-fn keep(old: &Metadata, new: &File) -> Result<(), SaveError> {
-    owner(old, new).map_err(SaveError::Owner)?;
+/// Copies owner and mode.
+fn copy_owner_and_mode(old: &Metadata, new: &File) -> Result<(), SaveError> {
+    copy_owner(old, new).map_err(SaveError::Owner)?;
     new.set_permissions(old.permissions()).map_err(SaveError::Closed)
 }
 
 #[cfg(unix)]
-fn owner(old: &Metadata, new: &File) -> io::Result<()> {
+fn copy_owner(old: &Metadata, new: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
-    let is = new.metadata()?;
-    if (is.uid(), is.gid()) == (old.uid(), old.gid()) {
+    let current = new.metadata()?;
+    if (current.uid(), current.gid()) == (old.uid(), old.gid()) {
         return Ok(());
     }
     fchown(new, Some(old.uid()), Some(old.gid()))
 }
 
 #[cfg(not(unix))]
-fn owner(_old: &Metadata, _new: &File) -> io::Result<()> {
+fn copy_owner(_old: &Metadata, _new: &File) -> io::Result<()> {
     Ok(())
 }
 
@@ -105,7 +109,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = file(directory.path(), "a.yaml", "old");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
-        // Only root can give a file away; anybody can keep it.
+        // Only root can change the owner; for other users the test covers the mode.
         let _ = std::os::unix::fs::chown(&path, Some(12), Some(34));
         let before = fs::metadata(&path).expect("there");
         save(&path, "old", "new").expect("saved");
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+    fn a_link_stays_and_its_target_is_replaced() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("real")).expect("made");
         let real = file(&directory.path().join("real"), "a.yaml", "old");
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_wrote_is_not_overwritten() {
+    fn a_file_that_has_changed_is_not_overwritten() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = file(directory.path(), "a.yaml", "theirs");
         assert!(matches!(save(&path, "old", "new"), Err(SaveError::Changed)));
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused() {
+    fn refuses_to_replace_what_is_not_a_regular_file() {
         assert!(matches!(save(Path::new("/dev/null"), "", "new"), Err(SaveError::Special)));
         let directory = tempfile::tempdir().expect("a directory");
         assert!(matches!(save(directory.path(), "", "new"), Err(SaveError::Closed(_))));

@@ -1,18 +1,19 @@
-//! Single values as text: plain where that is read as the same by every reader of YAML, else quoted.
+//! Scalars as text: plain where every YAML reader reads the same value, else quoted.
 
 use granit_parser::ScalarStyle;
+use ordinance_manifests::BYTE_ORDER_MARK;
 use serde_json::Value;
 
-/// How texts are quoted.
+/// When strings are quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quotes {
-    /// Only where they must be.
+    /// Only where it is necessary.
     Needed,
-    /// As in JSON.
+    /// Always, in double quotes.
     Json,
 }
 
-/// A value that is no collection, or an empty one.
+/// A scalar or an empty collection in one line, or `None` for a filled collection.
 pub(crate) fn written(value: &Value, quotes: Quotes) -> Option<String> {
     match value {
         Value::String(text) => Some(text_as(text, quotes)),
@@ -22,7 +23,7 @@ pub(crate) fn written(value: &Value, quotes: Quotes) -> Option<String> {
     }
 }
 
-/// A text.
+/// A string with the necessary quotes.
 pub(crate) fn text_as(text: &str, quotes: Quotes) -> String {
     match quotes {
         Quotes::Needed if is_plain(text) => text.to_owned(),
@@ -31,7 +32,7 @@ pub(crate) fn text_as(text: &str, quotes: Quotes) -> String {
     }
 }
 
-/// A text in the place of another one, quoted as that was.
+/// A string in the place of a scalar of this style, in the same quotes where they suffice.
 pub(crate) fn text_like(text: &str, style: ScalarStyle, quotes: Quotes) -> String {
     match style {
         ScalarStyle::DoubleQuoted => double(text),
@@ -55,16 +56,16 @@ fn double(text: &str) -> String {
     })
 }
 
-/// Control characters, and what some readers of YAML take for the end of a line or of nothing at all.
+/// Control characters, and characters that some YAML readers take for line breaks or drop.
 fn needs_escape(char: char) -> bool {
-    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | BYTE_ORDER_MARK)
 }
 
-/// Words that are no texts to one reader or another.
+/// Plain words that some YAML reader reads as another type than string, in lower case.
 const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan"];
 
-/// Whether a text without quotes is read as itself, in flow collections too: a letter or `$`, `/`, `_` first, so that it
-/// is no number, and nothing that means something to YAML.
+/// Whether a string without quotes is read as itself, also in flow collections: it begins with a letter, `$`, `/` or `_`,
+/// so that it is not a number, and has no indicator of YAML.
 fn is_plain(text: &str) -> bool {
     let starts_well = text.starts_with(|first: char| first.is_alphabetic() || "$/_".contains(first));
     let is_harmless = |char: char| char.is_alphanumeric() || "$/_()-.+=~@% ".contains(char);
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_only_what_would_be_something_else() {
+    fn quotes_only_where_the_value_would_change() {
         let written: Vec<String> =
             ["$(POD)/a b", "metadata.name", "yes", "1", "", "a: b", "it's", "a, b", "a\tb", "\u{2028}"]
                 .map(|text| text_as(text, Quotes::Needed))
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_in_the_place_of_another_is_quoted_as_that_was() {
+    fn keeps_the_quotes_of_the_replaced_scalar() {
         assert_eq!(text_like("a", ScalarStyle::DoubleQuoted, Quotes::Needed), "\"a\"");
         assert_eq!(text_like("a'", ScalarStyle::SingleQuoted, Quotes::Needed), "'a'''");
         assert_eq!(text_like("a", ScalarStyle::Plain, Quotes::Json), "\"a\"");

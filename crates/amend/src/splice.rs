@@ -1,13 +1,13 @@
-//! Replacements of parts of a text, applied all at once.
+//! Edits of a text, applied all at once.
 
 use std::ops::Range;
 
-/// A part of a text and what takes its place.
+/// An edit: a part of a text, and the text in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Splice {
-    /// In bytes; empty where nothing is taken away.
+    /// In bytes; empty for an insertion.
     pub at: Range<usize>,
-    /// What stands there then.
+    /// The new text; empty for a deletion.
     pub text: String,
 }
 
@@ -23,7 +23,7 @@ impl Splice {
     }
 }
 
-/// The text with all replacements, which are in the order of the text; none if two of them overlap.
+/// Applies edits, which are in the order of the text. Returns `None` if two of them overlap.
 pub(crate) fn apply(text: &str, splices: Vec<Splice>) -> Option<String> {
     let mut applied =
         String::with_capacity(text.len() + splices.iter().map(|splice| splice.text.len()).sum::<usize>());
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn applies_what_does_not_overlap() {
+    fn applies_edits_that_do_not_overlap() {
         let splices = vec![Splice::insert(1, "x"), Splice::insert(1, "y"), Splice::replace(2..3, "C")];
         assert_eq!(apply("abcd", splices).as_deref(), Some("axybCd"));
         assert_eq!(apply("abcd", vec![Splice::replace(0..2, ""), Splice::replace(1..3, "")]), None);

@@ -1,10 +1,10 @@
-//! The fuzzers' function on manifests with faults in them: nothing panics, and nothing is written that says something else.
+//! The fuzz target on broken manifests: no panic, and no text with another meaning.
 
 use ordinance_testkit::input;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Texts with something of everything.
+/// Texts with every construct of YAML that the editor handles.
 const TEXTS: [&str; 4] = [
     "# a\nkind: StatefulSet\napiVersion: apps/v1\nmetadata: {name: web, labels: {\"a\": 'b', c: \"d\"}} # x\nspec:\n  a: &a\n  - b: 1\n    c: |+\n      x\n\n  -   <<: {d: e}\n      f: >-\n        g\n\n  h: *a\n  i: [1, {j: ~}, # k\n    l: m]\n  n:\n---\n? kind\n: A\napiVersion: !!str v1\n...\n",
     "apiVersion: v1\nkind: List\nitems:\n- &b\n  apiVersion: v1\n  kind: A\n  spec: {}\n-\n  apiVersion: v1\n  kind: B\n  spec:\n  - - c: {}\n    - {}\n- *b\n",
@@ -38,7 +38,7 @@ const FAULTS: [&str; 22] = [
 ];
 
 #[test]
-fn texts_without_a_fault_are_added_to() {
+fn amends_correct_texts() {
     for text in TEXTS {
         input::amend(text.as_bytes());
     }
@@ -48,7 +48,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_else_is_said_than_what_was_wanted(
+    fn amends_broken_texts_correctly_or_not_at_all(
         text in prop::sample::select(&TEXTS[..]),
         faults in prop::collection::vec((any::<Index>(), 0..4_usize, prop::sample::select(&FAULTS[..])), 1..4),
     ) {

@@ -1,4 +1,5 @@
-//! A file that can't be written whole is what it was. In a process of its own: the limit is the process's.
+//! A file that cannot be replaced keeps its text. The limit on file sizes applies to a whole process, hence a process of its
+//! own.
 #![cfg(unix)]
 
 use ordinance_amend::{SaveError, save};
@@ -6,7 +7,7 @@ use rlimit::Resource;
 use std::fs;
 use std::io::ErrorKind;
 
-/// The kernel's answer to a write beyond the limit is a signal that ends the process, unless it is ignored.
+/// A write beyond the limit raises a signal that ends the process unless it is ignored.
 const IGNORED: &str = "trap '' XFSZ; exec \"$0\" --exact --nocapture loses_nothing_when_the_disk_is_full";
 
 #[test]

@@ -1,43 +1,47 @@
-//! What is added looks like what was there, in the layouts that people and programs write.
+//! Additions look like the lines around them, in the layouts that people and programs write.
 
-use ordinance_amend::{Amended, Change, Reason, Wanted, amend};
+use ordinance_amend::{Amended, Change, ObjectChanges, Reason, amend};
 use serde_json::{Value, json};
 
-/// What the storage policy adds to each object: a variable, and an expression to each mount.
+/// The patch of the storage policy: a variable for each container, and an expression for each mount.
 fn isolated(object: &Value) -> Vec<Change> {
     let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let containers = containers.into_iter().flatten().enumerate();
-    containers.flat_map(|(index, container)| isolated_container(index, container)).collect()
+    let patch: Vec<Value> =
+        containers.flat_map(|(index, container)| isolated_container(index, container)).collect();
+    Change::of_patch(&patch).expect("supported operations")
 }
 
-fn isolated_container(index: usize, container: &Value) -> Vec<Change> {
+fn isolated_container(index: usize, container: &Value) -> Vec<Value> {
     let path = format!("/spec/template/spec/containers/{index}");
     let variable = json!({"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
     let env = match container["env"].is_array() {
-        true => Change::Add { path: format!("{path}/env/-"), value: variable },
-        false => Change::Add { path: format!("{path}/env"), value: json!([variable]) },
+        true => json!({"op": "add", "path": format!("{path}/env/-"), "value": variable}),
+        false => json!({"op": "add", "path": format!("{path}/env"), "value": [variable]}),
     };
     let mounts = container["volumeMounts"].as_array().into_iter().flatten().enumerate();
     let mount = |(index, mount): (usize, &Value)| {
         let path = format!("{path}/volumeMounts/{index}");
+        let add = |value: String| json!({"op": "add", "path": format!("{path}/subPathExpr"), "value": value});
         match mount["subPath"].as_str() {
-            Some(fixed) => Change::Rewrite {
-                path: format!("{path}/subPath"),
-                key: "subPathExpr".to_owned(),
-                value: format!("$(POD)/{fixed}"),
-            },
-            None => Change::Add { path: format!("{path}/subPathExpr"), value: "$(POD)".into() },
+            Some(fixed) => {
+                vec![
+                    json!({"op": "remove", "path": format!("{path}/subPath")}),
+                    add(format!("$(POD)/{fixed}")),
+                ]
+            }
+            None => vec![add("$(POD)".to_owned())],
         }
     };
-    std::iter::once(env).chain(mounts.map(mount)).collect()
+    std::iter::once(env).chain(mounts.flat_map(mount)).collect()
 }
 
-/// The text with all of its sets isolated.
+/// Patches all sets of a text.
 fn amended(text: &str) -> Result<Amended, Reason> {
     let objects = ordinance_manifests::read(text, "default").into_iter().filter_map(Result::ok);
-    let wanted: Vec<Wanted> = objects
+    let wanted: Vec<ObjectChanges> = objects
         .filter(|object| object.kind == "StatefulSet")
-        .map(|object| Wanted {
+        .map(|object| ObjectChanges {
             start: object.bytes.start,
             changes: isolated(&serde_json::from_str(&object.json).expect("JSON")),
         })
@@ -45,21 +49,21 @@ fn amended(text: &str) -> Result<Amended, Reason> {
     amend(text, &wanted)
 }
 
-/// The new text, if nothing is left.
+/// The new text; no object is left unchanged.
 fn written(text: &str) -> String {
     let Amended { text, left } = amended(text).expect("readable");
     assert_eq!(left, []);
     text
 }
 
-/// Why each object is left; the text is as it was.
+/// Why each object is left unchanged; the text stays as it is.
 fn left(text: &str) -> Vec<Reason> {
     let amended = amended(text).expect("readable");
     assert_eq!(amended.text, text);
     amended.left.into_iter().map(|left| left.reason).collect()
 }
 
-/// A set with these lines as its containers.
+/// A set with these lines for its containers.
 fn set(containers: &str) -> String {
     let head =
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n";
@@ -67,7 +71,7 @@ fn set(containers: &str) -> String {
 }
 
 #[test]
-fn dashes_below_their_key_stay_there_and_comments_keep_their_place() {
+fn keeps_dashes_below_their_key_and_comments_in_place() {
     let before = "      containers:
       # the first
       - name: app   # the app
@@ -129,7 +133,7 @@ fn dashes_below_their_key_stay_there_and_comments_keep_their_place() {
 }
 
 #[test]
-fn a_list_of_another_indentation_is_followed() {
+fn follows_the_indentation_of_a_list() {
     let before = "      containers:
           -   name: app
               volumeMounts:
@@ -153,7 +157,7 @@ fn a_list_of_another_indentation_is_followed() {
 }
 
 #[test]
-fn what_is_in_one_line_stays_in_one_line() {
+fn a_collection_in_one_line_stays_in_one_line() {
     let before = "      containers: # all
       - {name: app, volumeMounts: [{name: data, mountPath: /data}]} # the app
       - name: b
@@ -173,7 +177,7 @@ fn what_is_in_one_line_stays_in_one_line() {
 }
 
 #[test]
-fn brackets_over_several_lines_get_another_line() {
+fn a_flow_list_over_several_lines_gets_another_line() {
     let before = "      containers:
       - name: a
         env: [
@@ -202,7 +206,7 @@ fn brackets_over_several_lines_get_another_line() {
 }
 
 #[test]
-fn what_says_nothing_gives_way() {
+fn empty_values_are_replaced() {
     let before = "      containers:
       - name: a
         env: []  # none
@@ -237,7 +241,7 @@ fn what_says_nothing_gives_way() {
 }
 
 #[test]
-fn json_is_broken_as_it_was() {
+fn json_keeps_its_line_breaks() {
     let object = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"},
         "spec": {"template": {"spec": {"containers": [{"name": "a", "volumeMounts": [{"name": "d", "mountPath": "/d"}]}]}}},
@@ -265,21 +269,21 @@ fn json_is_broken_as_it_was() {
 }
 
 #[test]
-fn tabs_indent_json_as_they_did() {
+fn json_keeps_its_tabs() {
     let before = "{\"apiVersion\": \"apps/v1\", \"kind\": \"StatefulSet\", \"metadata\": {\"name\": \"web\"},\n\t\"spec\": {\"template\": {\"spec\": {\"containers\": [\n\t\t{\n\t\t\t\"name\": \"a\",\n\t\t\t\"env\": []\n\t\t}\n\t]}}}}\n";
     let env = "[\n\t\t\t\t{\n\t\t\t\t\t\"name\": \"POD\",\n\t\t\t\t\t\"valueFrom\": {\n\t\t\t\t\t\t\"fieldRef\": {\n\t\t\t\t\t\t\t\"fieldPath\": \"metadata.name\"\n\t\t\t\t\t\t}\n\t\t\t\t\t}\n\t\t\t\t}\n\t\t\t]";
     assert_eq!(written(before), before.replace("[]", env));
 }
 
 #[test]
-fn keys_in_quotes_are_joined_by_keys_in_quotes() {
+fn new_keys_are_quoted_like_those_beside_them() {
     let before = "      \"containers\":\n      - \"name\": \"a\"\n        \"env\":\n        - \"name\": \"X\"\n          \"value\": \"x\"\n";
     let added = "        - \"name\": \"POD\"\n          \"valueFrom\":\n            \"fieldRef\":\n              \"fieldPath\": \"metadata.name\"\n";
     assert_eq!(written(&set(before)), set(before) + added);
 }
 
 #[test]
-fn a_block_scalar_gives_way_to_one_line() {
+fn a_rewritten_block_scalar_becomes_one_line() {
     let before = "      containers:\n      - name: a\n        env: []\n        volumeMounts:\n        - name: d\n          subPath: |- # deep\n            x/y\n\n          mountPath: /d\n";
     let after = written(&set(before));
     assert!(
@@ -289,7 +293,7 @@ fn a_block_scalar_gives_way_to_one_line() {
 }
 
 #[test]
-fn documents_and_list_items_beside_a_set_stay_byte_for_byte() {
+fn documents_and_list_items_beside_a_set_keep_their_bytes() {
     let other = "# other\nkind:   Service\napiVersion: v1\nmetadata: { \"name\" : s }   \n";
     let containers =
         "      containers:\n      - name: a\n        env:\n        - name: X\n          value: x\n";
@@ -305,7 +309,7 @@ fn documents_and_list_items_beside_a_set_stay_byte_for_byte() {
 }
 
 #[test]
-fn an_anchor_is_changed_once_where_all_its_places_change_alike() {
+fn an_anchor_is_edited_once_where_all_its_places_change_alike() {
     let before = "      containers:
       - name: a
         env: &env
@@ -337,7 +341,7 @@ fn an_anchor_is_changed_once_where_all_its_places_change_alike() {
 }
 
 #[test]
-fn an_anchor_that_others_share_is_left() {
+fn an_anchor_with_other_aliases_is_refused() {
     let shared = set(
         "      initContainers:\n      - volumeMounts: &m\n        - name: d\n      containers:\n      - name: a\n        volumeMounts: *m\n",
     );
@@ -346,7 +350,7 @@ fn an_anchor_that_others_share_is_left() {
 }
 
 #[test]
-fn what_comes_by_a_merge_key_is_left_and_what_is_beside_it_is_added() {
+fn a_merged_field_is_refused_and_one_beside_the_merge_key_is_added() {
     let before = set(
         "      x-mount: &m {name: d}\n      containers:\n      - name: a\n        env: []\n        volumeMounts:\n        - <<: *m\n          mountPath: /d\n",
     );
@@ -363,34 +367,34 @@ fn what_comes_by_a_merge_key_is_left_and_what_is_beside_it_is_added() {
 }
 
 #[test]
-fn a_template_is_left() {
+fn a_template_is_refused() {
     let template = set("      containers:\n      - name: a\n        image: \"{{ .Values.image }}\"\n");
     assert_eq!(left(&template), [Reason::Template { line: 9 }]);
 }
 
 #[test]
-fn a_single_value_where_a_collection_should_be_is_left() {
+fn refuses_additions_to_scalars_and_absent_parts() {
     let text = set("      containers:\n      - name: a\n");
     let start = ordinance_manifests::read(&text, "default").remove(0).expect("an object").bytes.start;
     let change = |path: &str| {
         let changes = vec![Change::Add { path: path.to_owned(), value: "x".into() }];
-        amend(&text, &[Wanted { start, changes }]).expect("readable")
+        amend(&text, &[ObjectChanges { start, changes }]).expect("readable")
     };
     for path in
         ["/kind/x", "/spec/template/spec/containers/7/x", "/none/x", "", "/spec/template/spec/containers/9"]
     {
         let Amended { text: after, left } = change(path);
         assert_eq!((&after, left.len()), (&text, 1), "{path}");
-        assert!(matches!(left[0].reason, Reason::Other { .. }), "{path}: {left:?}");
+        assert!(matches!(left[0].reason, Reason::Unexpected { .. }), "{path}: {left:?}");
     }
-    // JSON Patch would replace these, and so would lose what they say.
+    // `add` of JSON Patch would overwrite these values.
     for path in ["/spec/template", "/metadata/name"] {
         assert_eq!(change(path).left.len(), 1, "{path}");
     }
 }
 
 #[test]
-fn a_file_with_a_fault_is_left_whole() {
+fn a_file_with_a_syntax_error_is_refused() {
     let text = set("      containers:\n      - name: a\n---\na: [\n");
     assert!(matches!(amended(&text), Err(Reason::Unreadable(_))));
 }

@@ -3,7 +3,7 @@
 use crate::json::Json;
 use crate::yaml;
 use ordinance_contract::{Annotation, Finding, Fix, Operation, Phase, Request, Scope, Severity, Verdict};
-use ordinance_manifests::{Manifest, Unreadable, parse};
+use ordinance_manifests::{Manifest, ManifestError, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -209,10 +209,10 @@ impl Case {
     /// # Errors
     ///
     /// What is not a case, with its place: an unknown key, a value of the wrong type, an object that is none.
-    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let file: File = serde_saphyr::from_str_with_options(text, yaml::options())
             .map_err(|error| yaml::unreadable(&error))?;
-        file.check().map_err(|message| Unreadable { line: 1, column: 1, message })
+        file.check().map_err(|message| ManifestError { line: 1, column: 1, message })
     }
 }
 

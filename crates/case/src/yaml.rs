@@ -1,6 +1,6 @@
 //! YAML of the project's own files: how it is read, and what is said of its faults.
 
-use ordinance_manifests::{DEPTH, Unreadable};
+use ordinance_manifests::{DEPTH, ManifestError};
 
 /// How many parts of a text aliases may repeat: thousands of containers, but no bomb.
 const REPLAYED: usize = 100_000;
@@ -27,9 +27,9 @@ pub(crate) fn options() -> serde_saphyr::Options {
 }
 
 /// The fault with its position.
-pub(crate) fn unreadable(error: &serde_saphyr::Error) -> Unreadable {
+pub(crate) fn unreadable(error: &serde_saphyr::Error) -> ManifestError {
     let location = error.location();
-    Unreadable {
+    ManifestError {
         line: location.map_or(1, |location| location.line()),
         column: location.map_or(1, |location| location.column()),
         message: message(error),

@@ -1,4 +1,4 @@
-//! An object that holds or uses keys: its identity, and its order by name.
+//! An object that holds or uses keys: its identity and its order by name.
 
 use hashbrown::Equivalent;
 use ordinance_contract::Scope;
@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// An object. Equal if it is the same one, whatever the version of the API; ordered by name first.
+/// An object. Two holders are equal if they are the same object in any API version; they are ordered by name first.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder(Arc<Object>);
 
-/// What kind of object it is; there are few of them.
+/// The resource of a holder. A cluster has few of them, so holders share them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Kind {
+pub(crate) struct ResourceKind {
     group: Box<str>,
     version: Box<str>,
     resource: Box<str>,
@@ -22,12 +22,12 @@ pub(crate) struct Kind {
 
 #[derive(Debug)]
 struct Object {
-    kind: Arc<Kind>,
+    kind: Arc<ResourceKind>,
     namespace: Arc<str>,
     name: Box<str>,
 }
 
-/// What makes it this object and no other.
+/// The fields that identify an object, in the order of comparison.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Identity<'a> {
     name: &'a str,
@@ -40,7 +40,7 @@ pub(crate) struct Identity<'a> {
 // === impl Holder ===
 
 impl Holder {
-    pub(crate) fn new(kind: Arc<Kind>, namespace: Arc<str>, name: &str) -> Self {
+    pub(crate) fn new(kind: Arc<ResourceKind>, namespace: Arc<str>, name: &str) -> Self {
         Self(Arc::new(Object { kind, namespace, name: name.into() }))
     }
 
@@ -57,7 +57,7 @@ impl Holder {
         }
     }
 
-    pub(crate) fn kind(&self) -> &Arc<Kind> {
+    pub(crate) fn kind(&self) -> &Arc<ResourceKind> {
         &self.0.kind
     }
 
@@ -67,7 +67,7 @@ impl Holder {
 
     fn identity(&self) -> Identity<'_> {
         let Object { kind, namespace, name } = &*self.0;
-        let Kind { group, resource, subresource, .. } = &**kind;
+        let ResourceKind { group, resource, subresource, .. } = &**kind;
         Identity { name, namespace, resource, group, subresource }
     }
 }
@@ -98,20 +98,20 @@ impl Hash for Holder {
     }
 }
 
-// === impl Kind ===
+// === impl ResourceKind ===
 
-impl Kind {
+impl ResourceKind {
     pub(crate) fn resource(&self) -> &str {
         &self.resource
     }
 
-    /// Whether it is of this resource, whatever the version of the API.
+    /// Returns whether this is a resource, in any API version.
     pub(crate) fn is_of(&self, group: &str, resource: &str) -> bool {
         &*self.group == group && &*self.resource == resource
     }
 }
 
-impl From<&Scope<'_>> for Kind {
+impl From<&Scope<'_>> for ResourceKind {
     fn from(scope: &Scope<'_>) -> Self {
         Self {
             group: (*scope.group).into(),

@@ -1,29 +1,35 @@
-//! A place in a realm's tree: who is here, who is below, and the way on.
+//! The prefix tree of a realm: one node for each segment of a path.
+//!
+//! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that `/srv1` is below `/srv` unless
+//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key of
+//! the realm.
 
-use crate::few::Few;
 use crate::holder::Holder;
+use crate::small_map::SmallMap;
 use ordinance_contract::{Key, Stance};
 use std::sync::Arc;
 
-/// What keys say that can be told as one.
+/// The stance and the note that keys have in common. One holding stands for all keys of a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Group {
     pub(crate) stance: Stance,
     pub(crate) note: Box<str>,
 }
 
-/// A place. Most are the last of a key, and of one object alone.
+/// A node. Most nodes are the end of a single key.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    here: Few<Holder>,
-    /// None where no way goes on.
+    /// The holders of a key that ends here.
+    here: SmallMap<Holder>,
+    /// `None` for a leaf.
     inner: Option<Box<Inner>>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    below: Few<Arc<Group>, Few<Holder>>,
-    children: Few<Arc<str>, Node>,
+    /// The holders of keys that end below, by group.
+    below: SmallMap<Arc<Group>, SmallMap<Holder>>,
+    children: SmallMap<Arc<str>, Node>,
 }
 
 // === impl Group ===
@@ -37,13 +43,13 @@ impl From<&Key> for Group {
 // === impl Node ===
 
 impl Node {
-    /// Those that have a key at this very place.
+    /// The holders of a key that ends here.
     pub(crate) fn here(&self) -> impl Iterator<Item = &Holder> {
         self.here.iter().map(|(holder, ())| holder)
     }
 
-    /// Those that have a key further down.
-    pub(crate) fn below(&self) -> impl Iterator<Item = (&Group, &Few<Holder>)> {
+    /// The holders of keys that end below, by group.
+    pub(crate) fn below(&self) -> impl Iterator<Item = (&Group, &SmallMap<Holder>)> {
         let below = self.inner.iter().flat_map(|inner| inner.below.iter());
         below.map(|(group, holders)| (&**group, holders))
     }
@@ -52,8 +58,8 @@ impl Node {
         self.here.is_empty() && self.inner.is_none()
     }
 
-    /// This node and those on the way down, as far as there are any.
-    pub(crate) fn way<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a Self> {
+    /// This node and the nodes along a path, as far as they exist.
+    pub(crate) fn along<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a Self> {
         let down = path.iter().scan(self, |node, segment| {
             *node = node.child(segment)?;
             Some(*node)
@@ -61,12 +67,12 @@ impl Node {
         std::iter::once(self).chain(down)
     }
 
-    /// The node at the end of the way.
+    /// The node at the end of a path.
     pub(crate) fn find(&self, path: &[String]) -> Option<&Self> {
         path.iter().try_fold(self, |node, segment| node.child(segment))
     }
 
-    /// Returns the path in segments that are shared with the others of this tree.
+    /// Adds a key. Returns its path in segments that the tree shares.
     pub(crate) fn insert(&mut self, path: &[String], group: &Arc<Group>, holder: &Holder) -> Box<[Arc<str>]> {
         let mut node = self;
         let mut shared = Vec::with_capacity(path.len());
@@ -82,11 +88,12 @@ impl Node {
         shared.into()
     }
 
-    /// Removes a key of a holder of which all keys are removed; nodes without any are given back.
+    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well, so
+    /// the caller has to remove all keys of a holder.
     pub(crate) fn remove(&mut self, path: &[Arc<str>], group: &Group, holder: &Holder) {
         let Some((segment, rest)) = path.split_first() else { return self.here.remove(holder) };
         let Some(inner) = &mut self.inner else { return };
-        inner.forget_below(group, holder);
+        inner.remove_below(group, holder);
         let Some(child) = inner.children.get_mut(segment) else { return };
         child.remove(rest, group, holder);
         if child.is_empty() {
@@ -106,7 +113,7 @@ impl Node {
 // === impl Inner ===
 
 impl Inner {
-    fn forget_below(&mut self, group: &Group, holder: &Holder) {
+    fn remove_below(&mut self, group: &Group, holder: &Holder) {
         let Some(holders) = self.below.get_mut(group) else { return };
         holders.remove(holder);
         if holders.is_empty() {

@@ -1,11 +1,14 @@
-//! Values that many have in common, each kept once.
+//! Values that many objects share, each stored once.
+//!
+//! `string-interner` 0.20 and `lasso` 0.7 never free a string; the index outlives the namespaces and notes of a cluster.
+//! `internment` 0.8 frees values, but its pools are global.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Every value that somebody has.
+/// The shared values.
 #[derive(Debug)]
 pub(crate) struct Pool<T: ?Sized>(HashSet<Arc<T>>);
 
@@ -18,7 +21,7 @@ impl<T: ?Sized> Default for Pool<T> {
 }
 
 impl<T: Eq + Hash + ?Sized> Pool<T> {
-    /// The one that all have.
+    /// Returns the shared value that is equal to this one.
     pub(crate) fn share(&mut self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
         if let Some(shared) = self.0.get(value.borrow()) {
             return Arc::clone(shared);
@@ -28,9 +31,9 @@ impl<T: Eq + Hash + ?Sized> Pool<T> {
         shared
     }
 
-    /// Takes one back, and forgets it if it was the last.
+    /// Gives a shared value back, and frees it with its last user.
     pub(crate) fn release(&mut self, shared: Arc<T>) {
-        // This one, and the pool's own.
+        // `shared` and the pool's own reference.
         if Arc::strong_count(&shared) == 2 {
             self.0.remove(&shared);
         }

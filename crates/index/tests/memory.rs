@@ -1,4 +1,4 @@
-//! What the index takes up for each object, by shapes of clusters: counted at the allocator.
+//! The memory of the index for each object, in clusters of several shapes, counted at the allocator.
 
 use ordinance_contract::{Key, Scope, Stance};
 use ordinance_index::Index;
@@ -8,15 +8,15 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What an allocation takes beside its bytes: a header, and rounding up.
+/// The cost of an allocation beside its bytes: a header, and rounding up.
 const OVERHEAD: usize = 16;
 
 const OBJECTS: usize = 20_000;
 
-/// Bytes for an object of one key, its texts included: `docs/limits.md` tells operators.
+/// Bytes for an object with one key, including its texts, as in `docs/limits.md`.
 const MOST: usize = 640;
 
-/// Bytes for each object of an index that is made of these.
+/// Bytes per object of an index with these objects.
 fn bytes_each(object: impl Fn(usize) -> (Scope<'static>, Vec<Key>)) -> usize {
     let region = Region::new(ALLOCATOR);
     let mut index = Index::default();
@@ -50,28 +50,28 @@ fn key(realm: &str, path: Vec<String>, stance: Stance) -> Key {
     Key { realm: realm.to_owned(), path, stance, note: r#"{"state":"released"}"#.to_owned() }
 }
 
-/// As long as a real one.
+/// A name as long as that of a provisioned volume.
 fn uid(number: usize) -> String {
     format!("pvc-{number:08x}-6393-11e8-b7cc-42010a800002")
 }
 
-/// A volume with a directory of its own, as provisioners make them.
+/// A volume with its own directory, as provisioners create them.
 fn provisioned(number: usize) -> (Scope<'static>, Vec<Key>) {
     let name = uid(number);
     volume(name.clone(), "nfs://nas.example.com", &["export", &format!("shop-data-{name}")])
 }
 
-/// A volume on a directory in a directory of its own.
+/// A volume on a directory inside its own directory.
 fn nested(number: usize) -> (Scope<'static>, Vec<Key>) {
     volume(format!("pv-{number}"), "nfs://nas.example.com", &["srv", "volumes", &number.to_string(), "data"])
 }
 
-/// A volume in a tree of its own.
+/// A volume in its own realm.
 fn apart(number: usize) -> (Scope<'static>, Vec<Key>) {
     volume(format!("pv-{number}"), &format!("csi://disks.example.com/{number}"), &["volume"])
 }
 
-/// A claim of a set of five, in one of a hundred namespaces.
+/// A claim of a set with five replicas, in one of a hundred namespaces.
 fn claim(number: usize) -> (Scope<'static>, Vec<Key>) {
     let (prefix, ordinal) = (format!("data-web-{}", number / 5), (number % 5).to_string());
     let namespace = format!("team-{}", number % 100);
@@ -79,9 +79,9 @@ fn claim(number: usize) -> (Scope<'static>, Vec<Key>) {
     (scope, vec![key(&format!("claim/{namespace}"), vec![prefix, ordinal], Stance::Uses)])
 }
 
-/// One test: what others allocate at the same time would count too.
+/// A single test, because allocations of concurrent tests would be counted too.
 #[test]
-fn an_object_takes_up_little_in_every_shape_of_cluster() {
+fn an_object_takes_less_memory_than_documented_in_every_shape_of_cluster() {
     for (shape, bytes) in [
         ("provisioned", bytes_each(provisioned)),
         ("nested", bytes_each(nested)),

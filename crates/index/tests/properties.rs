@@ -1,4 +1,4 @@
-//! The index answers as a plain list of all keys would.
+//! The index returns the overlaps that a plain list of all keys returns.
 
 use ordinance_contract::{Holding, Key, Scope, Stance};
 use ordinance_index::{Index, MAX_DEPTH, TooDeep, TooMany};
@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const NO_LIMIT: usize = usize::MAX;
 
-/// What happens to an object.
+/// A change of an object.
 #[derive(Clone, Debug)]
 enum Step {
     Insert(Scope<'static>, Vec<Key>),
     Remove(Scope<'static>),
 }
 
-/// Every key of every object, in a list.
+/// The keys of every object, in a list.
 #[derive(Default)]
 struct List(Vec<(Scope<'static>, BTreeSet<Key>)>);
 
@@ -80,7 +80,7 @@ fn order(held: &Holding) -> impl Ord + use<> {
     (place, by_name(&held.holder), held.count)
 }
 
-/// The first of a group by name, then by path, with the number of objects.
+/// The first key of a group by name, then by path, with the number of objects.
 fn first(group: Vec<Holding>) -> Option<Holding> {
     let objects: BTreeSet<_> = group.iter().map(|held| by_name(&held.holder)).collect();
     let first = group.into_iter().min_by_key(|held| (by_name(&held.holder), held.path.clone()))?;
@@ -125,7 +125,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..24)
 }
 
-fn taken(steps: Vec<Step>) -> Index {
+fn applied(steps: Vec<Step>) -> Index {
     let mut index = Index::default();
     for step in steps {
         match step {
@@ -138,13 +138,13 @@ fn taken(steps: Vec<Step>) -> Index {
 
 proptest! {
     #[test]
-    fn answers_as_a_list_would(steps in steps(), asked in keys(), mut asker in scopes(), named in any::<bool>()) {
+    fn returns_the_overlaps_of_a_plain_list(steps in steps(), asked in keys(), mut asker in scopes(), named in any::<bool>()) {
         let mut list = List::default();
         steps.iter().cloned().for_each(|step| list.take(step));
         if !named {
             asker.name = "".into();
         }
-        let index = taken(steps);
+        let index = applied(steps);
         prop_assert_eq!(index.overlaps(&asked, &asker, NO_LIMIT), Ok(list.overlaps(&asked, &asker)));
         prop_assert_eq!(index.len(), list.0.iter().filter(|(_, keys)| !keys.is_empty()).count());
         for (object, keys) in &list.0 {
@@ -153,27 +153,27 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_arrival_does_not_matter(steps in steps(), asked in keys()) {
+    fn overlaps_do_not_depend_on_the_order_of_insertions(steps in steps(), asked in keys()) {
         let last: BTreeMap<_, _> = steps.into_iter().filter_map(|step| match step {
             Step::Insert(object, keys) => Some((by_name(&object), (object, keys))),
             Step::Remove(_) => None,
         }).collect();
         let insert = |(object, keys): &(Scope<'static>, Vec<Key>)| Step::Insert(object.clone(), keys.clone());
-        let forth = taken(last.values().map(insert).collect());
-        let back = taken(last.values().rev().map(insert).collect());
-        let nobody = Scope::default();
+        let forth = applied(last.values().map(insert).collect());
+        let back = applied(last.values().rev().map(insert).collect());
+        let unnamed = Scope::default();
         prop_assert_eq!(
-            forth.overlaps(&asked, &nobody, NO_LIMIT),
-            back.overlaps(&asked, &nobody, NO_LIMIT)
+            forth.overlaps(&asked, &unnamed, NO_LIMIT),
+            back.overlaps(&asked, &unnamed, NO_LIMIT)
         );
     }
 
     #[test]
-    fn what_was_removed_leaves_nothing(steps in steps()) {
+    fn removed_objects_leave_nothing(steps in steps()) {
         let objects: Vec<_> = steps.iter().map(|step| match step {
             Step::Insert(object, _) | Step::Remove(object) => object.clone(),
         }).collect();
-        let mut index = taken(steps);
+        let mut index = applied(steps);
         objects.iter().for_each(|object| index.remove(object));
         prop_assert!(index.is_empty());
         prop_assert_eq!(index.segments(), 0);
@@ -182,7 +182,7 @@ proptest! {
 }
 
 #[test]
-fn of_ten_thousand_below_the_first_is_named_with_their_number() {
+fn the_first_of_ten_thousand_keys_below_is_returned_with_their_number() {
     let mut index = Index::default();
     for number in 0..10_000 {
         let held = key(&format!("/srv/{}/{number}", number % 7), Stance::Holds, "rw");
@@ -195,7 +195,7 @@ fn of_ten_thousand_below_the_first_is_named_with_their_number() {
 }
 
 #[test]
-fn a_subresource_is_shown_what_its_object_holds() {
+fn a_subresource_gets_the_keys_of_its_object() {
     let mut index = Index::default();
     index.insert(scope("web"), vec![key("/web", Stance::Uses, "shared")]).expect("not deep");
     let asked = [key("/web", Stance::Looks, "")];
@@ -206,7 +206,7 @@ fn a_subresource_is_shown_what_its_object_holds() {
 }
 
 #[test]
-fn more_answers_than_the_limit_are_an_error() {
+fn more_overlaps_than_the_limit_are_an_error() {
     let mut index = Index::default();
     for number in 0..3 {
         let held = key("/srv", Stance::Holds, &number.to_string());
@@ -215,7 +215,7 @@ fn more_answers_than_the_limit_are_an_error() {
     let asked = [key("/", Stance::Looks, ""), key("/srv/www", Stance::Looks, "")];
     let answers = |limit| index.overlaps(&asked, &scope("other"), limit).map(|answers| answers.len());
     assert_eq!(answers(2), Err(TooMany { limit: 2 }));
-    assert_eq!(answers(3), Ok(3), "what two keys meet is told once");
+    assert_eq!(answers(3), Ok(3), "an overlap with two keys is returned once");
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! How deep JSON nests, without reading it.
+//! The nesting of JSON, without parsing it.
+//!
+//! `serde_json` stops at 128 levels, a fixed limit, and only after it has parsed that far.
 
-/// Whether brackets outside strings nest deeper than that. One pass; what is not JSON is left to the parser.
+/// Returns whether brackets outside strings nest deeper than `limit`, in one pass. The text need not be valid JSON.
 pub fn exceeds(json: &[u8], limit: usize) -> bool {
     let mut depth = 0_usize;
     let mut bytes = json.iter();
@@ -16,7 +18,7 @@ pub fn exceeds(json: &[u8], limit: usize) -> bool {
     false
 }
 
-/// Goes to the end of a string that has begun.
+/// Skips the rest of a string.
 fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
     while let Some(&byte) = bytes.next() {
         match byte {
@@ -44,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_without_an_end_ends_with_the_text() {
+    fn an_unterminated_string_ends_with_the_text() {
         assert!(!exceeds(br#"["[[[[\"#, 1));
     }
 }

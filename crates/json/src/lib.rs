@@ -1,4 +1,4 @@
-//! Mechanics of JSON that know nothing of Kubernetes: how deep a text nests, one value out of a text, a patch applied.
+//! JSON without Kubernetes: the nesting of a text, one value of a text, and the application of a patch.
 
 mod depth;
 mod patch;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-/// The object with the patch applied, as the API server would.
+/// Applies a patch to an object, as the API server does.
 ///
 /// # Errors
 ///
-/// That the patch is none, or does not fit.
+/// If the object is not JSON, the patch is not a JSON Patch, or an operation fails.
 pub fn applied(object: &str, patch: &[Value]) -> Result<String, String> {
     if patch.is_empty() {
         return Ok(object.to_owned());

@@ -1,6 +1,6 @@
-//! From a part of a text to the object that it is: its kind, its resource, its namespace.
+//! Converts a part of a text to an object with its kind, resource and namespace.
 
-use crate::{Found, Manifest, Unreadable, Wanted};
+use crate::manifest::{KindFilter, Manifest, ManifestError, ReadObjects};
 use ordinance_contract::Scope;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,15 +11,15 @@ pub(crate) struct Part<'t> {
     pub(crate) line: u64,
     pub(crate) column: u64,
     pub(crate) bytes: Range<usize>,
-    /// `apiVersion`, if it is a text.
+    /// `apiVersion`, if it is a string.
     pub(crate) api_version: Option<String>,
-    /// `kind`, if it is a text.
+    /// `kind`, if it is a string.
     pub(crate) kind: Option<String>,
-    /// The elements of `items`, if it is a list of them.
+    /// The elements of `items`, if it is a list.
     pub(crate) items: Option<Vec<Part<'t>>>,
 }
 
-/// What is read of every object.
+/// The members that are read of every object.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head {
@@ -39,18 +39,23 @@ struct Metadata {
     namespace: Option<String>,
 }
 
-/// The object that a JSON text is, which stands in no file.
+/// Reads an object from JSON text that is not part of a file.
 ///
 /// # Errors
 ///
-/// That it is none.
-pub fn parse(json: &str, line: u64, namespace: &str) -> Result<Manifest, Unreadable> {
+/// If the text is not a Kubernetes object.
+pub fn parse(json: &str, line: u64, namespace: &str) -> Result<Manifest, ManifestError> {
     let part =
         Part { json: json.into(), line, column: 1, bytes: 0..0, api_version: None, kind: None, items: None };
     part.into_manifest(namespace)
 }
 
-/// The resource of a kind: kubectl's guess when it cannot ask a cluster.
+/// Returns whether a kind is a list of objects, e.g. `List` or `PodList`.
+pub fn is_list_kind(kind: &str) -> bool {
+    kind.ends_with("List")
+}
+
+/// Returns the resource of a kind, as kubectl guesses it without a cluster: `networkpolicies` for `NetworkPolicy`.
 pub fn plural(kind: &str) -> String {
     let singular = kind.to_ascii_lowercase();
     if singular.ends_with("endpoints") {
@@ -61,12 +66,12 @@ pub fn plural(kind: &str) -> String {
     {
         return format!("{stem}ies");
     }
-    let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|end| singular.ends_with(end));
-    singular + if hisses { "es" } else { "s" }
+    let is_sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| singular.ends_with(end));
+    singular + if is_sibilant { "es" } else { "s" }
 }
 
-/// Whether objects of this kind have no namespace. Kinds that Kubernetes does not ship are taken to have one.
-pub fn cluster_scoped(group: &str, kind: &str) -> bool {
+/// Returns whether a kind has no namespace. Kinds that are not part of Kubernetes count as namespaced.
+fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     match group {
         "" => matches!(kind, "ComponentStatus" | "Namespace" | "Node" | "PersistentVolume"),
         "admissionregistration.k8s.io"
@@ -89,26 +94,26 @@ pub fn cluster_scoped(group: &str, kind: &str) -> bool {
 // === impl Part ===
 
 impl Part<'_> {
-    /// Adds the object, or those of the list.
-    pub(crate) fn sort(mut self, namespace: &str, wanted: Wanted<'_>, found: &mut Found) {
+    /// Adds the object, or the objects of a list, to those of the wanted kinds.
+    pub(crate) fn collect(mut self, namespace: &str, wanted: KindFilter<'_>, found: &mut ReadObjects) {
         match (self.is_list(), self.items.take()) {
             (true, Some(items)) => {
                 for mut item in items {
-                    self.lend_kind(&mut item);
-                    item.sort(namespace, wanted, found);
+                    self.set_kind_of(&mut item);
+                    item.collect(namespace, wanted, found);
                 }
             }
-            _ if self.is_passed(wanted) => found.passed += 1,
+            _ if self.is_skipped(wanted) => found.skipped += 1,
             _ => found.objects.push(self.into_manifest(namespace)),
         }
     }
 
     fn is_list(&self) -> bool {
-        self.kind.as_deref().is_some_and(|kind| kind.ends_with("List"))
+        self.kind.as_deref().is_some_and(is_list_kind)
     }
 
-    /// The API server leaves the kind of the elements out of a list of one kind.
-    fn lend_kind(&self, item: &mut Self) {
+    /// Sets the kind of a list's element, which the API server omits in a list of one kind.
+    fn set_kind_of(&self, item: &mut Self) {
         let element = self.kind.as_deref().and_then(|kind| kind.strip_suffix("List"));
         if let (Some(element), None, None) =
             (element.filter(|kind| !kind.is_empty()), &item.kind, &item.api_version)
@@ -118,18 +123,18 @@ impl Part<'_> {
         }
     }
 
-    fn is_passed(&self, wanted: Wanted<'_>) -> bool {
+    fn is_skipped(&self, wanted: KindFilter<'_>) -> bool {
         match (&self.api_version, &self.kind) {
             (Some(api_version), Some(kind)) => !kind.is_empty() && !wanted(api_version, kind),
             _ => false,
         }
     }
 
-    fn into_manifest(self, namespace: &str) -> Result<Manifest, Unreadable> {
+    fn into_manifest(self, namespace: &str) -> Result<Manifest, ManifestError> {
         let mut reader = serde_json::Deserializer::from_str(&self.json);
         let head: Head = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| self.fault(not_an_object(&self.json, &error)))?;
-        let missing = |field: &str| self.fault(format!("not a Kubernetes object: {field} is not set"));
+            .map_err(|error| self.error(not_an_object(&self.json, &error)))?;
+        let missing = |field: &str| self.error(format!("not a Kubernetes object: {field} is not set"));
         let kind = head.kind.or_else(|| self.kind.clone()).filter(|kind| !kind.is_empty());
         let kind = kind.ok_or_else(|| missing("kind"))?;
         let api_version = head.api_version.or_else(|| self.api_version.clone());
@@ -139,15 +144,15 @@ impl Part<'_> {
         Ok(Manifest { scope, kind, json: json.into_owned(), line, column, bytes })
     }
 
-    fn fault(&self, message: String) -> Unreadable {
-        Unreadable { line: self.line, column: self.column, message }
+    fn error(&self, message: String) -> ManifestError {
+        ManifestError { line: self.line, column: self.column, message }
     }
 }
 
 fn scope(api_version: &str, kind: &str, metadata: Metadata, namespace: &str) -> Scope<'static> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let namespace = match metadata.namespace.filter(|own| !own.is_empty()) {
-        _ if cluster_scoped(group, kind) => String::new(),
+        _ if is_cluster_scoped(group, kind) => String::new(),
         Some(own) => own,
         None => namespace.to_owned(),
     };
@@ -161,10 +166,10 @@ fn scope(api_version: &str, kind: &str, metadata: Metadata, namespace: &str) -> 
     }
 }
 
-/// A fault of JSON with its field, without its position, which is that of a part of the text.
+/// The message of a JSON error, with its field but without its position, which counts from the object's beginning.
 fn not_an_object(json: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     if !json.starts_with('{') {
-        return "not a Kubernetes object: a mapping with apiVersion and kind belongs here".to_owned();
+        return "not a Kubernetes object: expected a mapping with apiVersion and kind".to_owned();
     }
     let text = error.inner().to_string();
     let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);

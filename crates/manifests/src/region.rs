@@ -1,71 +1,74 @@
-//! Where a field of an object is in the text.
+//! Finds a field of an object in the text.
+//!
+//! Kubernetes has no parser for its field paths, and JSONPath crates find values without spans.
 
-use crate::Manifest;
-use crate::yaml::{Cursor, Piece, options};
+use crate::manifest::Manifest;
+use crate::yaml::{Chunk, Cursor, options};
 use granit_parser::{Event, Span};
 use serde_json::Value;
 use std::ops::Range;
 
-/// A part of a text.
+/// The part of a text that shows a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// In bytes.
+    /// Offsets in the text.
     pub bytes: Range<usize>,
-    /// The line of its beginning, from 1.
+    /// The first line, from 1.
     pub line: u64,
-    /// The column of its beginning, from 1, in characters.
+    /// The column of the first character, from 1, in characters.
     pub column: u64,
-    /// The line of its end, from 1.
+    /// The last line, from 1.
     pub end_line: u64,
-    /// The column after its last character, from 1.
+    /// The column after the last character, from 1, in characters.
     pub end_column: u64,
-    /// Whether it is the field itself, and not just a part of the way to it.
+    /// Whether the field itself is shown, and not the deepest of its parents that exists.
     pub is_whole: bool,
 }
 
-/// A step from a value to one in it.
+/// A step of a field path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Member(String),
     Element(usize),
 }
 
-/// How far a way could be gone.
-struct Way {
-    /// From the key of the last step to the end of its value.
+/// The deepest value on a field path that exists.
+struct Match {
+    /// From its key to its end.
     bytes: Range<usize>,
     is_whole: bool,
 }
 
-/// The events of one object.
-struct Walk<'t> {
+/// Follows a field path through the events of an object.
+struct FieldSearch<'t> {
     cursor: Cursor<'t>,
 }
 
-/// Where a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]` is: from its key to the end
-/// of its value. Of a field that is not there, the first line of the deepest part of the way to it that is; of the object
-/// itself (an empty field) its first line.
+/// Finds a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]`: from its key to the end of
+/// its value.
 ///
-/// Costs a pass over the object.
+/// For a field that does not exist, returns the first line of its deepest parent that exists; for the object itself (an
+/// empty field), its first line. Costs one pass over the object.
 pub fn region(text: &str, object: &Manifest, field: &str) -> Region {
     let slice = text.get(object.bytes.clone()).unwrap_or_default();
-    // As far from the left as it is in the text, or its first line would not go with the others; in brackets it may.
+    // The first line needs the indentation of the others; within brackets any will do.
     let indent = if slice.starts_with('{') { 0 } else { usize::try_from(object.column).unwrap_or(1) - 1 };
     let padded = " ".repeat(indent) + slice;
-    let whole = Way { bytes: indent..padded.len(), is_whole: false };
-    let way = if field.is_empty() { None } else { Walk::new(&padded).way(&steps(&object.json, field)) };
-    let way = way.unwrap_or(whole);
-    let found = padded.get(way.bytes.clone()).unwrap_or_default();
-    let shown = if way.is_whole { found } else { found.lines().next().unwrap_or_default() }.trim_end();
-    let start = object.bytes.start + way.bytes.start.saturating_sub(indent);
-    let (line, column) = place(text, object, start);
-    let (end_line, end_column) = place(text, object, start + shown.len());
-    let is_whole = way.is_whole;
+    let whole = Match { bytes: indent..padded.len(), is_whole: false };
+    let found =
+        if field.is_empty() { None } else { FieldSearch::new(&padded).search(&steps(&object.json, field)) };
+    let found = found.unwrap_or(whole);
+    let written = padded.get(found.bytes.clone()).unwrap_or_default();
+    let shown = if found.is_whole { written } else { written.lines().next().unwrap_or_default() }.trim_end();
+    let start = object.bytes.start + found.bytes.start.saturating_sub(indent);
+    let (line, column) = position(text, object, start);
+    let (end_line, end_column) = position(text, object, start + shown.len());
+    let is_whole = found.is_whole;
     Region { bytes: start..start + shown.len(), line, column, end_line, end_column, is_whole }
 }
 
-/// Line and column of a place in an object.
-fn place(text: &str, object: &Manifest, at: usize) -> (u64, u64) {
+/// Line and column of an offset in an object.
+fn position(text: &str, object: &Manifest, at: usize) -> (u64, u64) {
     let before = text.get(object.bytes.start..at).unwrap_or_default();
     match before.rsplit_once('\n') {
         Some((lines, line)) => {
@@ -76,32 +79,32 @@ fn place(text: &str, object: &Manifest, at: usize) -> (u64, u64) {
     }
 }
 
-/// The steps of a field; of an element that is named by a member of it, its position in the object.
+/// Parses a field path. An element that is named by a member, such as `[name=web]`, becomes its index in the object.
 fn steps(json: &str, field: &str) -> Vec<Step> {
     let object: Value =
         if field.contains('=') { serde_json::from_str(json).unwrap_or_default() } else { Value::Null };
     let (mut steps, mut value) = (Vec::new(), Some(&object));
     let mut rest = field;
     while !rest.is_empty() {
-        let (word, after) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        let (step, after) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
             Some((inside, after)) => (bracket(inside, value), after),
             None => {
                 let plain = rest.strip_prefix('.').unwrap_or(rest);
                 let end = plain.find(['.', '[']).unwrap_or(plain.len());
                 let (name, after) = plain.split_at(end);
-                // A bracket that nothing closes would never be got over.
+                // Skips an unclosed bracket, which is not part of a name.
                 let after = if end == 0 { plain.get(1..).unwrap_or_default() } else { after };
                 (Step::Member(name.to_owned()), after)
             }
         };
-        value = value.and_then(|value| word.of(value));
-        steps.push(word);
+        value = value.and_then(|value| step.of(value));
+        steps.push(step);
         rest = after;
     }
     steps
 }
 
-/// What stands in brackets: a position, a member of the element with its value, or a key.
+/// The step in brackets: an index, a member of the element with its value, or a key.
 fn bracket(inside: &str, list: Option<&Value>) -> Step {
     if let Ok(position) = inside.parse() {
         return Step::Element(position);
@@ -124,18 +127,18 @@ impl Step {
     }
 }
 
-// === impl Walk ===
+// === impl FieldSearch ===
 
-impl<'t> Walk<'t> {
+impl<'t> FieldSearch<'t> {
     fn new(text: &'t str) -> Self {
         let mut options = options();
-        // What they stand for is outside of the object.
+        // The anchors may be outside the object.
         options.emit_unresolved_aliases = true;
-        Self { cursor: Cursor::new(Piece { text, offset: 0, line: 1 }, options) }
+        Self { cursor: Cursor::new(Chunk { text, offset: 0, line: 1 }, options) }
     }
 
-    /// None if the text can't be read.
-    fn way(mut self, steps: &[Step]) -> Option<Way> {
+    /// Returns the match, or `None` if the text cannot be read.
+    fn search(mut self, steps: &[Step]) -> Option<Match> {
         while let Some((event, span)) = self.next() {
             if event.is_node() {
                 return self.descend((event, span), start(&span), steps);
@@ -148,10 +151,10 @@ impl<'t> Walk<'t> {
         self.cursor.next().ok().flatten()
     }
 
-    fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Way> {
+    fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Match> {
         let Some((step, rest)) = steps.split_first() else {
             let end = self.skip(&event, &span)?;
-            return Some(Way { bytes: from..end, is_whole: true });
+            return Some(Match { bytes: from..end, is_whole: true });
         };
         let inner = match (step, &event) {
             (Step::Member(name), Event::MappingStart(..)) => self.member(name)?,
@@ -160,11 +163,11 @@ impl<'t> Walk<'t> {
         };
         match inner {
             Some((node, from)) => self.descend(node, from, rest),
-            None => Some(Way { bytes: from..self.cursor.text().len(), is_whole: false }),
+            None => Some(Match { bytes: from..self.cursor.text().len(), is_whole: false }),
         }
     }
 
-    /// The value of a member, and where its key begins.
+    /// The value of a member and the start of its key, or an inner `None` if there is no such member.
     fn member(&mut self, name: &str) -> Option<Option<((Event<'t>, Span), usize)>> {
         loop {
             let (key, span) = self.next()?;
@@ -181,7 +184,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// An element, and where it begins.
+    /// An element and its start, or an inner `None` if the list is shorter.
     fn element(&mut self, position: usize) -> Option<Option<((Event<'t>, Span), usize)>> {
         for _ in 0..position {
             let (event, span) = self.next()?;
@@ -195,7 +198,7 @@ impl<'t> Walk<'t> {
         Some((!matches!(node.0, Event::SequenceEnd)).then_some((node, from)))
     }
 
-    /// Goes to the end of a value that has begun; where that is.
+    /// Skips the rest of a value. Returns its end.
     fn skip(&mut self, event: &Event<'t>, span: &Span) -> Option<usize> {
         let mut end = self.cursor.end(event, span).or(span.end.byte_offset())?;
         let mut depth = usize::from(opens(event));
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_how_far_the_way_to_a_field_goes_that_is_not_there() {
+    fn finds_the_deepest_existing_parent_of_a_missing_field() {
         for field in
             ["spec.template.spec.containers[1].volumeMounts[0]", "spec.template.spec.containers[1].x.y"]
         {
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_fields_of_the_elements_of_lists() {
+    fn finds_fields_of_objects_in_lists() {
         let item = "- apiVersion: v1\n  kind: PersistentVolume\n  spec:\n    nfs: {path: *p}\n";
         let text = format!("\u{feff}apiVersion: v1\nkind: List\nx: &p /srv\nitems:\n{item}");
         assert_eq!(shown(&text, "spec.nfs.path"), ("path: *p".to_owned(), (8, 11), (8, 19)));
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_character() {
+    fn a_byte_order_mark_does_not_count_as_a_column() {
         for text in
             ["\u{feff}kind: Pod\napiVersion: v1", "\u{feff}{\"kind\": \"Pod\", \"apiVersion\": \"v1\"}"]
         {
@@ -279,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn counts_columns_of_objects_that_follow_in_a_line() {
+    fn counts_columns_of_several_objects_in_a_line() {
         let text = "{\"kind\":\"List\",\"é\":1,\"items\":[{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"ü\":1,\"x\":2}]}";
         assert_eq!(shown(text, "x"), ("\"x\":2".to_owned(), (1, 69), (1, 74)));
     }
 
     #[test]
-    fn a_value_that_is_left_out_ends_with_its_colon() {
+    fn an_omitted_value_ends_with_its_colon() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: # none\nspec:\n";
         assert_eq!(shown(text, "metadata.labels").0, "labels:");
         assert_eq!(shown(text, "metadata").0, "metadata:\n  labels:");
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_stands_in_no_text_is_somewhere() {
+    fn an_object_without_a_text_has_its_own_line() {
         let object = crate::parse(r#"{"kind":"Pod","apiVersion":"v1"}"#, 3, "").expect("an object");
         assert_eq!(region("", &object, "spec").line, 3);
     }

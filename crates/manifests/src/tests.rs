@@ -1,12 +1,13 @@
-//! What the reader of manifests does with texts of all kinds.
+//! Reads texts of all kinds.
 
 use super::*;
+use ordinance_contract::Scope;
 
 fn objects(text: &str) -> Vec<Manifest> {
     read(text, "default").into_iter().collect::<Result<_, _>>().expect("readable")
 }
 
-fn fault(text: &str) -> Unreadable {
+fn error_of(text: &str) -> ManifestError {
     read(text, "default").into_iter().find_map(Result::err).expect("unreadable")
 }
 
@@ -17,7 +18,7 @@ fn names(text: &str) -> Vec<(String, u64)> {
 const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: c\n";
 
 #[test]
-fn reads_an_object_with_its_keys_in_their_order() {
+fn keeps_the_order_of_an_objects_keys() {
     let text = "# first\nkind: StatefulSet\napiVersion: apps/v1\nmetadata: {namespace: shop, name: web}\nspec: {b: 1, a: 0.5}\n";
     assert_eq!(
         objects(text),
@@ -40,20 +41,20 @@ fn reads_an_object_with_its_keys_in_their_order() {
 }
 
 #[test]
-fn passes_json_on_byte_for_byte() {
+fn keeps_json_byte_for_byte() {
     let text = "{\"apiVersion\": \"v1\", \"kind\": \"Secret\",\n\t\"big\": 123456789012345678901234567890}";
     assert_eq!(objects(text)[0].json, text);
 }
 
 #[test]
-fn puts_an_object_without_a_namespace_into_the_default_one_unless_its_kind_has_none() {
+fn an_object_without_a_namespace_is_in_the_default_one_unless_its_kind_has_none() {
     assert_eq!(objects(CLAIM)[0].scope.namespace, "default");
     let volume = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: pv, namespace: wrong}";
     assert_eq!(objects(volume)[0].scope.namespace, "");
 }
 
 #[test]
-fn reads_documents_and_lists_in_their_order_with_their_lines() {
+fn reads_documents_and_lists_in_order_with_their_lines() {
     let text = "---\n---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n\
         - apiVersion: apps/v1\n  kind: StatefulSetList\n  items:\n  - kind: StatefulSet\n    apiVersion: apps/v1\n    metadata: {name: b}\n\
         ---\napiVersion: v1\nkind: Pod\nmetadata: {name: c}\n";
@@ -69,7 +70,7 @@ fn reads_a_list_of_json_with_its_lines() {
 }
 
 #[test]
-fn takes_items_for_a_list_only_in_a_list() {
+fn items_are_objects_only_in_a_list() {
     let text = "apiVersion: v1\nkind: Odd\nmetadata: {name: o}\nitems: [1, {a: b}]\n";
     assert_eq!(
         objects(text)[0].json,
@@ -95,21 +96,21 @@ fn reads_yaml_as_kubectl_does() {
 }
 
 #[test]
-fn names_line_and_column_of_a_fault() {
-    let error = fault("apiVersion: v1\nkind: Pod\n  metadata: {}\n");
+fn an_error_has_its_line_and_column() {
+    let error = error_of("apiVersion: v1\nkind: Pod\n  metadata: {}\n");
     assert_eq!((error.line, error.column > 0), (3, true), "{error}");
-    let error = fault("{\"apiVersion\": \"v1\",\n \"kind\" \"Pod\"}");
+    let error = error_of("{\"apiVersion\": \"v1\",\n \"kind\" \"Pod\"}");
     assert_eq!(error.line, 2, "{error}");
 }
 
 #[test]
-fn refuses_a_key_that_is_there_twice() {
-    let error = fault(&format!("{CLAIM}kind: Pod\n"));
+fn refuses_a_duplicate_key() {
+    let error = error_of(&format!("{CLAIM}kind: Pod\n"));
     assert_eq!((error.line, error.column), (5, 1), "{error}");
 }
 
 #[test]
-fn reads_on_after_a_document_that_is_no_object() {
+fn reads_on_after_a_document_that_is_not_an_object() {
     let read = read(&format!("metadata: {{}}\n---\nhello\n---\n{CLAIM}"), "default");
     let errors: Vec<String> =
         read.iter().flat_map(|one| one.as_ref().err()).map(ToString::to_string).collect();
@@ -117,32 +118,32 @@ fn reads_on_after_a_document_that_is_no_object() {
         errors,
         [
             "line 1, column 1: not a Kubernetes object: kind is not set",
-            "line 3, column 1: not a Kubernetes object: a mapping with apiVersion and kind belongs here",
+            "line 3, column 1: not a Kubernetes object: expected a mapping with apiVersion and kind",
         ]
     );
     assert!(read[2].is_ok());
 }
 
 #[test]
-fn refuses_to_nest_without_end() {
+fn refuses_deep_nesting() {
     let deep = format!("apiVersion: v1\nkind: Pod\nspec: {}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(fault(&deep).line > 0);
+    assert!(error_of(&deep).line > 0);
     let deep = format!(
         "{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{}{}}}",
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
-    assert!(fault(&deep).line > 0);
+    assert!(error_of(&deep).line > 0);
 }
 
 #[test]
-fn refuses_a_bomb_of_aliases() {
+fn refuses_aliases_that_expand_exponentially() {
     let mut text = String::from("apiVersion: v1\nkind: Pod\na0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let below = format!("*a{}, ", level - 1).repeat(9);
         text.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
     }
-    assert!(fault(&text).line > 0);
+    assert!(error_of(&text).line > 0);
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn guesses_resources_as_kubectl_does() {
 }
 
 #[test]
-fn aliases_and_merge_keys_stand_for_what_their_anchors_say() {
+fn resolves_aliases_and_merge_keys() {
     let text = "apiVersion: v1\nkind: Pod\na: &a {x: 1, y: [&s two, &k key]}\nb: *a\nc: {<<: *a, y: 3, z: *s, *k : 4}\nd: {<<: [{x: 5}, *a]}\n";
     assert!(
         objects(text)[0].json.ends_with(
@@ -175,18 +176,18 @@ fn aliases_and_merge_keys_stand_for_what_their_anchors_say() {
         objects(text)[0].json
     );
     for (text, why) in [
-        ("a: &a [*a]\n", "an alias of what it is a part of"),
+        ("a: &a [*a]\n", "an alias refers to a value that it is a part of"),
         ("a: *b\n", "unknown anchor"),
         ("{<<: 1}\n", "only mappings can be merged into a mapping"),
         ("? [a]\n: b\n", "a key has to be a text"),
         ("a: .nan\n", "not a finite number"),
     ] {
-        assert!(fault(text).message.contains(why), "{text}: {}", fault(text));
+        assert!(error_of(text).message.contains(why), "{text}: {}", error_of(text));
     }
 }
 
 #[test]
-fn a_document_that_is_broken_costs_no_other() {
+fn reads_on_after_a_broken_document() {
     let text = format!("a: [1\n---\n{CLAIM}---\nb: c: d\n...\n---\n{CLAIM}");
     let read = read(&text, "default");
     let places: Vec<u64> = read.iter().filter_map(|one| one.as_ref().err()).map(|error| error.line).collect();
@@ -194,7 +195,7 @@ fn a_document_that_is_broken_costs_no_other() {
 }
 
 #[test]
-fn elements_of_a_list_of_one_kind_have_its_kind() {
+fn elements_of_a_list_of_one_kind_get_this_kind() {
     let text = r#"{"kind":"PersistentVolumeList","apiVersion":"v1","items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
     for text in [text.to_owned(), text.replace(',', ", ").replace(':', ": ").replace("{\"kind\"", "{kind")] {
         let found = objects(&text);
@@ -206,24 +207,24 @@ fn elements_of_a_list_of_one_kind_have_its_kind() {
 }
 
 #[test]
-fn only_wanted_kinds_are_read_and_the_others_counted() {
+fn reads_wanted_kinds_and_counts_the_others() {
     let text = format!(
         "{CLAIM}---\nkind: Pod\napiVersion: v1\n---\n{{\"kind\": \"List\", \"items\": [{{apiVersion: v1, kind: Pod}}]}}\n---\nkind: ''\n"
     );
     let found = read_wanted(&text, "default", &|_, kind| kind != "Pod");
-    assert_eq!((found.passed, found.objects.len()), (2, 2), "{found:?}");
+    assert_eq!((found.skipped, found.objects.len()), (2, 2), "{found:?}");
 }
 
 #[test]
-fn a_fault_in_a_template_says_what_to_do() {
+fn an_error_in_a_template_says_to_render_it() {
     for text in ["a: {{ .Values.a }}\n", "{{- if .a }}\nb: c\n{{ end }}\n"] {
-        assert!(fault(text).message.contains("helm template"), "{text}: {}", fault(text));
+        assert!(error_of(text).message.contains("helm template"), "{text}: {}", error_of(text));
     }
 }
 
 #[test]
-fn a_name_that_is_no_text_is_named_by_its_field() {
-    let error = fault("apiVersion: v1\nkind: Pod\nmetadata: {name: 5}\n");
+fn an_error_names_the_field_of_a_wrong_type() {
+    let error = error_of("apiVersion: v1\nkind: Pod\nmetadata: {name: 5}\n");
     assert!(
         error.message.starts_with("not a Kubernetes object: metadata.name: invalid type: integer"),
         "{error}"
@@ -231,17 +232,17 @@ fn a_name_that_is_no_text_is_named_by_its_field() {
 }
 
 #[test]
-fn a_hundred_thousand_broken_documents_are_told_one_by_one() {
+fn reports_each_of_a_hundred_thousand_broken_documents() {
     let text = "---\na: 1\n".repeat(100_000);
-    let faults = read(&text, "default");
+    let errors = read(&text, "default");
     assert_eq!(
-        (faults.len(), faults.last().and_then(|last| last.as_ref().err()).map(|error| error.line)),
+        (errors.len(), errors.last().and_then(|last| last.as_ref().err()).map(|error| error.line)),
         (100_000, Some(200_000))
     );
 }
 
 #[test]
-fn nulls_everywhere_are_read_as_nulls() {
+fn reads_every_spelling_of_null() {
     let text = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: null, namespace: ~, labels: }\nspec:\nstatus: null\n";
     let object = &objects(text)[0];
     assert_eq!(&*object.scope.name, "");
@@ -254,7 +255,7 @@ fn nulls_everywhere_are_read_as_nulls() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic_and_every_place_is_in_the_text(text in "([a-c{}\\[\\]:,&*'\"|>?!#%@-]|---|\\.\\.\\.|é|\u{feff}|\t| |\r\n|\n|apiVersion: v1\nkind: [AB]\n|items:|kind: List\n|<<: ){0,24}") {
+    fn reads_any_text_without_a_panic_and_with_spans_inside_it(text in "([a-c{}\\[\\]:,&*'\"|>?!#%@-]|---|\\.\\.\\.|é|\u{feff}|\t| |\r\n|\n|apiVersion: v1\nkind: [AB]\n|items:|kind: List\n|<<: ){0,24}") {
         for object in read(&text, "default").into_iter().flatten() {
             proptest::prop_assert!(text.get(object.bytes.clone()).is_some_and(|part| !part.is_empty()), "{:?}", object);
             proptest::prop_assert!(serde_json::from_str::<serde_json::Value>(&object.json).is_ok());

@@ -3,7 +3,7 @@
 //! A function that needs several texts splits the bytes at the record separator, U+001E.
 
 use crate::laws::lawful;
-use ordinance_amend::{Change, Wanted};
+use ordinance_amend::{Change, ObjectChanges};
 use ordinance_case::Case;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
 use ordinance_index::Index;
@@ -58,7 +58,7 @@ pub fn manifests(bytes: &[u8]) {
 pub fn amend(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let objects: Vec<Manifest> = ordinance_manifests::read(&text, "default").into_iter().flatten().collect();
-    let wanted: Vec<Wanted> = objects.iter().map(additions).collect();
+    let wanted: Vec<ObjectChanges> = objects.iter().map(additions).collect();
     for (object, wanted) in objects.iter().zip(&wanted) {
         // Only panics are of interest here: an object that can't be shown is an error.
         let _ = ordinance_amend::splices(&text, object, &wanted.changes);
@@ -76,10 +76,10 @@ pub fn amend(bytes: &[u8]) {
         );
         assert!(!is_left || after.json == before.json, "{text}");
     }
-    let again: Vec<Wanted> = after
+    let again: Vec<ObjectChanges> = after
         .iter()
         .zip(wanted)
-        .map(|(after, wanted)| Wanted { start: after.bytes.start, ..wanted })
+        .map(|(after, wanted)| ObjectChanges { start: after.bytes.start, ..wanted })
         .filter(|wanted| !amended.left.iter().any(|left| left.start == wanted.start))
         .collect();
     let second = ordinance_amend::amend(&amended.text, &again).map(|second| second.text);
@@ -90,13 +90,13 @@ pub fn amend(bytes: &[u8]) {
 const ADDED: &str = "added by ordinance";
 
 /// Returns the additions to an object: one for each mapping.
-fn additions(object: &Manifest) -> Wanted {
+fn additions(object: &Manifest) -> ObjectChanges {
     let mut paths = vec![String::new()];
     if let Ok(value) = serde_json::from_str(&object.json) {
         mappings(&value, "", &mut paths);
     }
     let change = |path: String| Change::Add { path: format!("{path}/{ADDED}"), value: json!([{"a": ADDED}]) };
-    Wanted { start: object.bytes.start, changes: paths.into_iter().map(change).collect() }
+    ObjectChanges { start: object.bytes.start, changes: paths.into_iter().map(change).collect() }
 }
 
 /// Collects the pointers to the mappings in a value.

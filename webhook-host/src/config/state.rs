@@ -1,7 +1,7 @@
 //! The existing objects of a server without a cluster, read from files and directories.
 
 use super::Fault;
-use ordinance_manifests::{Manifest, Unopened, read, sources};
+use ordinance_manifests::{Manifest, SourceError, read, sources};
 use std::path::PathBuf;
 
 /// The default namespace of objects that name none.
@@ -23,8 +23,8 @@ pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Fau
     Ok(objects)
 }
 
-impl From<Unopened> for Fault {
-    fn from(error: Unopened) -> Self {
+impl From<SourceError> for Fault {
+    fn from(error: SourceError) -> Self {
         Self::new(&error.source_name, &error)
     }
 }

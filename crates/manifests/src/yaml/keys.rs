@@ -1,12 +1,12 @@
-//! The keys of one mapping, to find one that is there twice.
+//! The keys of a mapping, to find duplicates.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Up to so many keys it is faster to compare them one by one.
+/// Up to this number of keys, comparing them one by one is faster than hashing.
 const FEW: usize = 16;
 
-/// Keys that were seen, as ranges of the JSON that they were written to.
+/// The keys so far, as ranges of the JSON that they were written to.
 #[derive(Default)]
 pub(super) struct Keys {
     few: Vec<Range<usize>>,
@@ -16,7 +16,7 @@ pub(super) struct Keys {
 // === impl Keys ===
 
 impl Keys {
-    /// Whether a key is there for the first time.
+    /// Adds a key. Returns whether it is new.
     pub(super) fn add(&mut self, json: &str, key: Range<usize>) -> bool {
         let text = json.get(key.clone()).unwrap_or_default();
         if !self.many.is_empty() {
@@ -30,7 +30,7 @@ impl Keys {
         is_new
     }
 
-    /// Whether a key is there.
+    /// Returns whether a key was added.
     pub(super) fn contains(&self, json: &str, key: &str) -> bool {
         self.many.contains(key) || self.few.iter().any(|other| json.get(other.clone()) == Some(key))
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_a_key_that_is_there_twice_among_few_and_among_many() {
+    fn finds_a_duplicate_among_few_keys_and_among_many() {
         let json: String = ('a'..='z').chain('A'..='Z').chain("aZ".chars()).collect();
         let mut keys = Keys::default();
         let is_new: Vec<bool> = (0..json.len()).map(|start| keys.add(&json, start..start + 1)).collect();

@@ -1,25 +1,28 @@
-//! What a plain scalar means to kubectl: the rules of YAML 1.1, as its parser has them.
+//! The value of a plain scalar, by the rules of YAML 1.1 as kubectl's parser has them.
 
-use crate::yaml::quote;
+use super::quote::quote;
 use granit_parser::ScalarStyle;
 use serde_json::Number;
 
-/// What a plain scalar stands for.
+/// The value of a plain scalar.
 #[derive(Debug, PartialEq)]
 enum Plain {
     Null,
     Boolean(bool),
     Number(Number),
-    /// Not a number, or more than any: JSON has no words for it.
-    Infinite,
+    /// Infinity or not a number, which JSON cannot express.
+    NotFinite,
     Text,
 }
 
-/// Appends a scalar as JSON; `tag` is the suffix of a tag of YAML's own.
+/// Plain scalars that mean null.
+pub const NULL_WORDS: [&str; 5] = ["", "~", "null", "Null", "NULL"];
+
+/// Appends a scalar as JSON; `tag` is the suffix of a core tag, e.g. `int` of `!!int`.
 ///
 /// # Errors
 ///
-/// It is a number that JSON can't hold.
+/// If the scalar is a number that JSON cannot express.
 pub(super) fn write(
     json: &mut String,
     text: &str,
@@ -35,7 +38,7 @@ pub(super) fn write(
         Plain::Null => json.push_str("null"),
         Plain::Boolean(value) => json.push_str(if value { "true" } else { "false" }),
         Plain::Number(number) => json.push_str(&number.to_string()),
-        Plain::Infinite => return Err("not a finite number, which is all that JSON can hold"),
+        Plain::NotFinite => return Err("not a finite number, which is all that JSON can hold"),
         Plain::Text => quote(json, text),
     }
     Ok(())
@@ -48,15 +51,15 @@ fn meaning(text: &str) -> Plain {
         _ => return Plain::Text,
     }
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
+        _ if NULL_WORDS.contains(&text) => Plain::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             Plain::Boolean(true)
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             Plain::Boolean(false)
         }
-        ".nan" | ".NaN" | ".NAN" => Plain::Infinite,
-        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") => Plain::Infinite,
+        ".nan" | ".NaN" | ".NAN" => Plain::NotFinite,
+        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") => Plain::NotFinite,
         _ => number(&text.replace('_', "")).map_or(Plain::Text, Plain::Number),
     }
 }
@@ -73,7 +76,7 @@ fn number(text: &str) -> Option<Number> {
     integer(sign, digits).or_else(|| float(text, digits))
 }
 
-/// By its prefix hexadecimal, octal or binary.
+/// Hexadecimal, octal or binary by its prefix, else decimal.
 fn integer(sign: &str, digits: &str) -> Option<Number> {
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn means_what_it_means_to_kubectl() {
+    fn has_the_value_that_kubectl_reads() {
         for (text, expected) in [
             ("", "null"),
             ("~", "null"),
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_or_quotes_decide() {
+    fn a_tag_or_quotes_decide_the_type() {
         let tagged = |style, tag| {
             let mut json = String::new();
             write(&mut json, "1", style, tag).map(|()| json)

@@ -15,7 +15,7 @@ use crate::command::policies::ServedPolicy;
 use crate::command::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::{Result, bail};
-use ordinance_amend::{Wanted, amend};
+use ordinance_amend::{ObjectChanges, amend};
 use ordinance_manifests::Manifest;
 use ordinance_report::{CheckedObject, Report, text};
 use rayon::prelude::*;
@@ -111,7 +111,7 @@ fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
 impl Amended {
     fn of(file: &File, objects: &[CheckedObject<'_>]) -> Self {
         let mut amended = Self::default();
-        let wanted: Vec<Wanted> =
+        let wanted: Vec<ObjectChanges> =
             objects.iter().filter_map(|checked| amended.wanted(checked)).collect();
         if !wanted.is_empty() {
             amended.write(file, objects, &wanted);
@@ -119,7 +119,7 @@ impl Amended {
         amended
     }
 
-    fn write(&mut self, file: &File, objects: &[CheckedObject<'_>], wanted: &[Wanted]) {
+    fn write(&mut self, file: &File, objects: &[CheckedObject<'_>], wanted: &[ObjectChanges]) {
         let written = match amend(&file.text, wanted) {
             Ok(written) => written,
             Err(reason) => return self.leave(&file.name, &reason.to_string()),
@@ -134,7 +134,7 @@ impl Amended {
     }
 
     /// The changes of an object; none of an object that is stored already.
-    fn wanted(&mut self, checked: &CheckedObject<'_>) -> Option<Wanted> {
+    fn wanted(&mut self, checked: &CheckedObject<'_>) -> Option<ObjectChanges> {
         let changes = changes::of(checked).map_err(|reason| self.leave(&titled(checked), &reason)).ok()?;
         if changes.is_empty() {
             return None;
@@ -144,7 +144,7 @@ impl Amended {
                 self.left.push(format!("note: {}: {note}", titled(checked)));
                 None
             }
-            None => Some(Wanted { start: checked.object.bytes.start, changes }),
+            None => Some(ObjectChanges { start: checked.object.bytes.start, changes }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use crate::admission::Admission;
-use ordinance_manifests::{Found, Manifest, Source, Unopened, Unreadable, plural, read_wanted, sources};
+use ordinance_manifests::{ReadObjects, Manifest, ManifestSource, SourceError, ManifestError, plural, read_wanted, sources};
 use ordinance_report::ReadError;
 use rayon::prelude::*;
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ pub(super) struct File {
     /// The name that it was given by.
     pub(super) name: String,
     /// `None` if it could not be opened.
-    pub(super) source: Option<Source>,
+    pub(super) source: Option<ManifestSource>,
     /// Empty if the file contains nothing to report.
     pub(super) text: String,
     /// Its objects, in order.
     pub(super) objects: Vec<Manifest>,
     skipped: u64,
-    unreadable: Vec<Unreadable>,
+    unreadable: Vec<ManifestError>,
 }
 
 // === impl Input ===
@@ -47,7 +47,7 @@ impl Input {
         let sources = sources(if paths.is_empty() { &stdin } else { paths });
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let taken = AtomicUsize::new(0);
-        let read = |source: Result<Source, Unopened>| {
+        let read = |source: Result<ManifestSource, SourceError>| {
             let file = File::read(source, &taken, |text| read_wanted(text, namespace, &wanted));
             progress.found(file.objects.len());
             file
@@ -73,7 +73,7 @@ impl Input {
 
     /// The file that stands for stdin, if stdin is read.
     pub(super) fn stdin(&self) -> Option<&File> {
-        self.files.iter().find(|file| file.source == Some(Source::Stdin))
+        self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
     }
 
     /// All objects with their files, in the order of the input.
@@ -108,7 +108,11 @@ fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
 // === impl File ===
 
 impl File {
-    fn read(source: Result<Source, Unopened>, taken: &AtomicUsize, read: impl FnOnce(&str) -> Found) -> Self {
+    fn read(
+        source: Result<ManifestSource, SourceError>,
+        taken: &AtomicUsize,
+        read: impl FnOnce(&str) -> ReadObjects,
+    ) -> Self {
         let text = source.and_then(|source| source.read().map(|text| (source, text)));
         let (source, text) = match text {
             Ok(text) => text,
@@ -117,7 +121,7 @@ impl File {
         let name = source.name();
         if taken.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
             let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
-            return Self::unopened(Unopened { source_name: name, line: 1, column: 1, message });
+            return Self::unopened(SourceError { source_name: name, line: 1, column: 1, message });
         }
         let found = read(&text);
         let mut file = Self::new(name, Some(source), text, found);
@@ -125,7 +129,7 @@ impl File {
         file
     }
 
-    fn new(name: String, source: Option<Source>, text: String, found: Found) -> Self {
+    fn new(name: String, source: Option<ManifestSource>, text: String, found: ReadObjects) -> Self {
         let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
         for object in found.objects {
             match object {
@@ -133,7 +137,7 @@ impl File {
                 Err(error) => unreadable.push(error),
             }
         }
-        Self { name, source, text, objects, skipped: found.passed, unreadable }
+        Self { name, source, text, objects, skipped: found.skipped, unreadable }
     }
 
     /// Bounds the errors, and drops a text that no report needs. The text of stdin may have to be written back.
@@ -142,18 +146,18 @@ impl File {
             let Some(next) = self.unreadable.get(FAULTS).cloned() else { return };
             self.unreadable.truncate(FAULTS);
             self.unreadable
-                .push(Unreadable { message: format!("and {more} more errors from here on"), ..next });
+                .push(ManifestError { message: format!("and {more} more errors from here on"), ..next });
         }
         let is_needed = !self.objects.is_empty() || !self.unreadable.is_empty();
-        if !is_needed && self.source != Some(Source::Stdin) {
+        if !is_needed && self.source != Some(ManifestSource::Stdin) {
             self.text = String::new();
         }
     }
 
-    fn unopened(error: Unopened) -> Self {
-        let Unopened { source_name, line, column, message } = error;
-        let file = Self::new(source_name, None, String::new(), Found::default());
-        Self { unreadable: vec![Unreadable { line, column, message }], ..file }
+    fn unopened(error: SourceError) -> Self {
+        let SourceError { source_name, line, column, message } = error;
+        let file = Self::new(source_name, None, String::new(), ReadObjects::default());
+        Self { unreadable: vec![ManifestError { line, column, message }], ..file }
     }
 
     fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {

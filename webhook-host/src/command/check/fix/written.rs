@@ -4,8 +4,8 @@ use super::super::input::Input;
 use super::Texts;
 use crate::command::{CommonArgs, print};
 use anyhow::Result;
-use ordinance_amend::{Color, diff, save};
-use ordinance_manifests::Source;
+use ordinance_amend::{DiffColor, diff, save};
+use ordinance_manifests::ManifestSource;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) struct Written {
 impl Written {
     /// Shows on stdout what would change.
     pub(super) fn shown(input: &Input, before: &Texts, common: CommonArgs) -> Result<Self> {
-        let color = if common.color.on_stdout() { Color::Ansi } else { Color::None };
+        let color = if common.color.on_stdout() { DiffColor::Ansi } else { DiffColor::None };
         let mut written = Self { is_shown: true, ..Self::default() };
         let mut shown = String::new();
         for (position, old) in before {
@@ -43,7 +43,7 @@ impl Written {
         let mut saved = BTreeMap::new();
         for (position, old) in before {
             let Some(file) = input.files.get(*position) else { continue };
-            let Some(Source::File(path)) = &file.source else { continue };
+            let Some(ManifestSource::File(path)) = &file.source else { continue };
             match save_once(&mut saved, path, old, &file.text) {
                 Ok(()) => written.files.push(file.name.clone()),
                 Err(reason) => written.failed.push(format!("error: {} {reason}", file.name)),
@@ -74,9 +74,9 @@ fn save_once(saved: &mut BTreeMap<PathBuf, String>, path: &Path, old: &str, new:
 }
 
 /// A file's name in a difference.
-fn name(source: Option<&Source>) -> String {
+fn name(source: Option<&ManifestSource>) -> String {
     match source {
-        Some(Source::File(path)) => {
+        Some(ManifestSource::File(path)) => {
             path.display().to_string().trim_start_matches("./").trim_start_matches('/').to_owned()
         }
         _ => "stdin".to_owned(),

@@ -1,6 +1,6 @@
-//! What is shown of one object is what is written: in whole manifests with the patches that they get, and in corners.
+//! The edits of one object are those that `amend` makes: in the corpus with the policy's patches, and in corner cases.
 
-use ordinance_amend::{Amended, Change, Splice, Wanted, amend, splices};
+use ordinance_amend::{Amended, Change, ObjectChanges, Splice, amend, splices};
 use ordinance_manifests::Manifest;
 use serde_json::{Value, json};
 use std::fs;
@@ -14,7 +14,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).expect("readable")
 }
 
-/// The text with what is shown in it.
+/// Applies edits to a text.
 fn with(text: &str, shown: Vec<Splice>) -> String {
     shown.into_iter().rev().fold(text.to_owned(), |mut text, Splice { at, text: new }| {
         text.replace_range(at, &new);
@@ -22,14 +22,14 @@ fn with(text: &str, shown: Vec<Splice>) -> String {
     })
 }
 
-/// The same for an object, and what is written if nothing else is.
+/// The text with the edits of an object, and the text that `amend` returns for its changes.
 fn shown_and_written(text: &str, object: &Manifest, changes: Vec<Change>) -> (String, Amended) {
-    let shown = splices(text, object, &changes).expect("it can be shown");
-    let wanted = [Wanted { start: object.bytes.start, changes }];
+    let shown = splices(text, object, &changes).expect("the object is independent");
+    let wanted = [ObjectChanges { start: object.bytes.start, changes }];
     (with(text, shown), amend(text, &wanted).expect("readable"))
 }
 
-/// Every object of the corpus that gets a patch, with its text.
+/// Calls a function with every object of the corpus that gets a patch, and its text.
 fn patched(mut each: impl FnMut(&str, &Manifest, Vec<Change>)) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/corpus");
     for expected in fs::read_dir(corpus.join("expected")).expect("a folder") {
@@ -49,7 +49,7 @@ fn patched(mut each: impl FnMut(&str, &Manifest, Vec<Change>)) {
 }
 
 #[test]
-fn of_the_corpus_is_shown_what_is_written() {
+fn the_edits_in_the_corpus_are_those_that_amend_makes() {
     let (mut same, mut left) = (0, 0);
     patched(|text, object, changes| {
         if let Err(reason) = splices(text, object, &changes) {
@@ -66,7 +66,7 @@ fn of_the_corpus_is_shown_what_is_written() {
 }
 
 #[test]
-fn corners_are_shown_as_they_are_written() {
+fn the_edits_in_corner_cases_are_those_that_amend_makes() {
     let add = |path: &str, value: Value| Change::Add { path: path.to_owned(), value };
     let changes = [
         add("/a/env", json!([{"b": 1}])),
@@ -106,7 +106,7 @@ fn corners_are_shown_as_they_are_written() {
 }
 
 #[test]
-fn what_is_written_elsewhere_is_not_shown() {
+fn edits_outside_the_object_are_refused() {
     let item = "- apiVersion: v1\n  kind: A\n  a: *a\n";
     let text = format!(
         "apiVersion: v1\nkind: List\nx: &a [1]\ny: &o {{apiVersion: v1, kind: B}}\nitems:\n{item}- *o\n"

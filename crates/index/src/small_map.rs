@@ -1,26 +1,30 @@
-//! A sorted map that most often has one entry, or none: then it takes no more room than that.
+//! A sorted map that is as small as its entry while it has at most one.
+//!
+//! `smallvec` and `tinyvec` add a length to an inline entry, `arrayvec` does not grow, and `thin-vec` allocates for the first
+//! entry. All are vectors: adding a holder to a node above a hundred thousand volumes shifts the entries after it. One
+//! entry inline, and a boxed B-tree for more, has neither cost and keeps the order that look-ups need.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-/// Entries by their keys. Without values, a set.
+/// Entries by key. Without values, a set.
 #[derive(Debug)]
-pub(crate) enum Few<K, V = ()> {
+pub(crate) enum SmallMap<K, V = ()> {
     One(Option<(K, V)>),
-    /// Two at least.
+    /// At least two entries.
     #[expect(clippy::box_collection, reason = "this is rare, and sets the size of all others")]
     Many(Box<BTreeMap<K, V>>),
 }
 
-// === impl Few ===
+// === impl SmallMap ===
 
-impl<K, V> Default for Few<K, V> {
+impl<K, V> Default for SmallMap<K, V> {
     fn default() -> Self {
         Self::One(None)
     }
 }
 
-impl<K: Ord, V> Few<K, V> {
+impl<K: Ord, V> SmallMap<K, V> {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::One(None))
     }
@@ -32,7 +36,7 @@ impl<K: Ord, V> Few<K, V> {
         }
     }
 
-    /// All entries, sorted by key.
+    /// The entries, sorted by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let (one, many) = match self {
             Self::One(one) => (one.as_ref(), None),
@@ -68,7 +72,7 @@ impl<K: Ord, V> Few<K, V> {
         }
     }
 
-    /// The value of a key, which is put there if there was none.
+    /// The value of a key; inserts the default if the key is absent.
     pub(crate) fn entry(&mut self, key: K) -> &mut V
     where
         V: Default,

@@ -1,0 +1,61 @@
+//! The objects that are read, and the errors.
+
+use ordinance_contract::Scope;
+use std::ops::Range;
+
+/// An object in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The object's identity. The resource is guessed from the kind, as kubectl does without a cluster.
+    pub scope: Scope<'static>,
+    /// e.g. `StatefulSet`.
+    pub kind: String,
+    /// The object as JSON, with its keys in the order of the text.
+    pub json: String,
+    /// The line in which the object begins, from 1.
+    pub line: u64,
+    /// The column in which the object begins, from 1, in characters.
+    pub column: u64,
+    /// The span in the text, from the first key to the end of the last value. Empty for an object of [`parse`](crate::parse).
+    pub bytes: Range<usize>,
+}
+
+/// A part of a text that is not an object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct ManifestError {
+    /// From 1.
+    pub line: u64,
+    /// From 1, in characters.
+    pub column: u64,
+    /// One line.
+    pub message: String,
+}
+
+/// The objects of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadObjects {
+    /// The objects in the order of the text, with an error in the place of each part that cannot be read.
+    pub objects: Vec<Result<Manifest, ManifestError>>,
+    /// The number of objects of other kinds.
+    pub skipped: u64,
+}
+
+/// Returns whether objects of an `apiVersion` and a `kind` are read.
+pub type KindFilter<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
+
+/// The maximum nesting of an object; equal to that of an admission review.
+pub const DEPTH: usize = 128;
+
+/// The byte order mark that some editors write at the beginning of a file.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+// === impl ReadObjects ===
+
+impl ReadObjects {
+    /// Adds the objects of the next part of the text.
+    pub(crate) fn append(&mut self, next: Self) {
+        self.objects.extend(next.objects);
+        self.skipped += next.skipped;
+    }
+}
