@@ -56,7 +56,7 @@ fn judge(admission: &Admission, request: &Request<'_>) -> Result<Verdict, Failur
 }
 
 fn allows(admission: &Admission, request: &Request<'_>) -> bool {
-    judge(admission, request).expect("a verdict").allowed
+    judge(admission, request).expect("a verdict").is_allowed()
 }
 
 #[test]

@@ -5,10 +5,10 @@
 #[expect(dead_code, reason = "shared with the other tests of the server")]
 mod harness;
 
-use harness::{Host, Policy, UID, head, review};
+use harness::{Host, Policy, UID, finding, head, review};
 use ordinance::limits::Limits;
 use ordinance::logs;
-use ordinance_contract::Verdict;
+use ordinance_contract::{Severity, Verdict};
 use ordinance_engine::Failure;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -70,8 +70,8 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
         if request.object.as_deref().is_some_and(|object| object.contains("panic")) {
             panic!("s3cret");
         }
-        let message = "s3cret".to_owned();
-        Ok(Verdict { allowed: false, message: message.clone(), warnings: vec![message], ..Verdict::allow() })
+        let findings = vec![finding(Severity::Deny, "s3cret"), finding(Severity::Warn, "s3cret")];
+        Ok(Verdict { findings, ..Verdict::allow() })
     });
     let host = Host::start(Limits { body_bytes: 2_000, ..Limits::default() }, judge).await;
     let object = r#"{"data":"s3cret"}"#;

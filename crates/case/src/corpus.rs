@@ -176,7 +176,7 @@ impl RelatedObject {
 // === impl Checked ===
 
 impl Checked {
-    /// The second verdict, after the findings of the first.
+    /// Joins the findings of both verdicts: each once, denials first.
     fn new(verdict: Verdict, mut findings: Vec<Finding>, patch: Vec<Value>) -> Result<Self, String> {
         let allowed = verdict.is_allowed();
         for finding in verdict.findings {
@@ -184,6 +184,7 @@ impl Checked {
                 findings.push(finding);
             }
         }
+        findings.sort_by_key(|finding| finding.severity);
         let findings = findings.into_iter().map(ExpectedFinding::try_from).collect::<Result<_, _>>()?;
         Ok(Self { allowed, findings, patch })
     }

@@ -3,8 +3,11 @@
 use crate::files::directory;
 use crate::run::run_in;
 use ordinance_case::corpus::{Piece, pieces};
-use ordinance_contract::{Cause, Phase, Request, Verdict};
+use ordinance_case::{Build as _, Indexed};
+use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_manifests::Manifest;
+use ordinance_report::Message;
+use ordinance_testkit::Native;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,15 +46,37 @@ fn every_expectation_has_its_manifest() {
     }
 }
 
+/// The answer of a webhook has only text, so each answer of `ordinance review` is compared with the text of the native
+/// policy's findings.
 #[test]
-fn review_says_of_every_object_what_check_says() {
+fn review_answers_with_the_text_of_the_findings_of_check() {
     for piece in corpus() {
         piece.check(&reviewed).unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
     }
 }
 
-/// The verdict of `ordinance review`.
+/// Asks the native policy, after a comparison with the answer of `ordinance review`.
 fn reviewed(state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
+    let verdict = Indexed(Native).verdict("", state, request)?;
+    let (expected, answered) = (response(&verdict), review_response(state, request)?);
+    if answered == expected { Ok(verdict) } else { Err(format!("expected {expected:#}, answered {answered:#}")) }
+}
+
+/// Returns the members of the response that hold the verdict's text and patch.
+fn response(verdict: &Verdict) -> Value {
+    let message = Message::of(&verdict.findings);
+    let patch = verdict.patch.as_deref().filter(|_| verdict.is_allowed());
+    json!({
+        "allowed": verdict.is_allowed(),
+        "message": message.message,
+        "causes": message.causes,
+        "warnings": message.warnings,
+        "patch": patch.map(|patch| serde_json::from_str::<Value>(patch).unwrap()),
+    })
+}
+
+/// Returns the same members of what `ordinance review` prints.
+fn review_response(state: &[Manifest], request: &Request<'_>) -> Result<Value, String> {
     let items: Vec<Value> = state.iter().map(|object| serde_json::from_str(&object.json).unwrap()).collect();
     let files = directory(&[
         ("state.json", &json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()),
@@ -60,7 +85,16 @@ fn reviewed(state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String
     let phase = if request.phase == Phase::Mutate { "mutate" } else { "validate" };
     let ended = run_in(files.path(), &["review", "review.json", "--phase", phase, "--state", "state.json"]);
     let answer: Value = serde_json::from_str(&ended.stdout).map_err(|_| format!("{ended:?}"))?;
-    Ok(verdict(&answer["response"]))
+    let response = &answer["response"];
+    let causes = response["status"]["details"]["causes"].as_array().into_iter().flatten();
+    let causes = causes.map(|cause| json!({"field": text(&cause["field"]), "message": cause["message"]}));
+    Ok(json!({
+        "allowed": response["allowed"],
+        "message": text(&response["status"]["message"]),
+        "causes": causes.collect::<Vec<Value>>(),
+        "warnings": response["warnings"].as_array().cloned().unwrap_or_default(),
+        "patch": response["patch"].as_str().map(decoded),
+    }))
 }
 
 fn review(request: &Request<'_>) -> Value {
@@ -74,25 +108,11 @@ fn review(request: &Request<'_>) -> Value {
     }})
 }
 
-fn verdict(response: &Value) -> Verdict {
-    let texts = |list: &Value| list.as_array().into_iter().flatten().map(text).collect();
-    let causes = response["status"]["details"]["causes"].as_array().into_iter().flatten();
-    let cause = |cause: &Value| Cause { field: text(&cause["field"]), message: text(&cause["message"]) };
-    Verdict {
-        allowed: response["allowed"] == true,
-        message: text(&response["status"]["message"]),
-        causes: causes.map(cause).collect(),
-        warnings: texts(&response["warnings"]),
-        patch: response["patch"].as_str().map(decoded),
-        audit: Vec::new(),
-    }
-}
-
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn decoded(patch: &str) -> String {
+fn decoded(patch: &str) -> Value {
     use base64::Engine as _;
-    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(patch).unwrap()).unwrap()
+    serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(patch).unwrap()).unwrap()
 }

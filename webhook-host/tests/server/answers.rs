@@ -1,10 +1,10 @@
 //! The answers to reviews, and to requests that are not reviews.
 
-use crate::harness::{Client, Host, Policy, UID, allow, head, request, review};
+use crate::harness::{Client, Host, Policy, UID, allow, finding, head, request, review};
 use ordinance::limits::Limits;
 use ordinance::review::OnError;
 use ordinance::server::Route;
-use ordinance_contract::{Annotation, Cause, Operation, Phase, Verdict};
+use ordinance_contract::{Annotation, Finding, Operation, Phase, Severity, Verdict};
 use ordinance_engine::Failure;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ async fn host() -> Host {
     Host::start(Limits::default(), allow()).await
 }
 
-fn deny(message: &str) -> Verdict {
-    Verdict { allowed: false, message: message.to_owned(), ..Verdict::allow() }
+fn deny(fact: &str) -> Verdict {
+    Verdict { findings: vec![finding(Severity::Deny, fact)], ..Verdict::allow() }
 }
 
 #[tokio::test]
@@ -46,18 +46,21 @@ async fn the_policy_gets_the_unchanged_objects_and_the_user() {
 
 #[tokio::test]
 async fn a_denial_has_status_403_one_line_and_its_causes() {
-    let verdict = Verdict {
-        causes: vec![Cause { field: "spec.nfs.path".to_owned(), message: "taken".to_owned() }],
-        ..deny("no:\nsee pv-a")
-    };
+    let taken = Finding { field: "spec.nfs.path".to_owned(), ..finding(Severity::Deny, "taken") };
+    let mut verdict = deny("no:\nsee pv-a");
+    verdict.findings.push(Finding { remedy: "Choose another".to_owned(), ..taken });
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let reply = host.post("/validate/test", &review(POD)).await;
     assert_eq!(
         reply.response(),
         json!({"uid": UID, "allowed": false, "status": {
-            "code": 403, "reason": "Forbidden", "message": "no: see pv-a",
-            "details": {"causes": [{"reason": "FieldValueForbidden", "message": "taken", "field": "spec.nfs.path"}]},
-        }})
+            "code": 403, "reason": "Forbidden",
+            "message": "no: see pv-a [a-rule]; also: taken. Choose another [a-rule]",
+            "details": {"causes": [
+                {"reason": "FieldValueForbidden", "message": "no: see pv-a [a-rule]"},
+                {"reason": "FieldValueForbidden", "message": "taken. Choose another [a-rule]", "field": "spec.nfs.path"},
+            ]},
+        }, "auditAnnotations": {"findings": "deny a-rule"}})
     );
     let counted = r#"ordinance_requests_total{policy="test",verdict="Deny",operation="CREATE"}"#;
     assert_eq!(host.metric(counted), Some(1.0));
@@ -78,7 +81,7 @@ async fn sends_a_patch_as_base64_with_its_type() {
 
 #[tokio::test]
 async fn limits_warnings_to_ten_lines_of_240_characters() {
-    let verdict = Verdict { warnings: vec!["ä\n".repeat(200); 12], ..Verdict::allow() };
+    let verdict = Verdict { findings: vec![finding(Severity::Warn, &"ä\n".repeat(200)); 12], ..Verdict::allow() };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
     let warnings: Vec<&str> =
@@ -139,7 +142,7 @@ async fn a_deferred_failure_is_an_http_error() {
 
 #[tokio::test]
 async fn a_denial_has_no_patch() {
-    let verdict = Verdict { allowed: false, patch: Some("[{}]".to_owned()), ..Verdict::allow() };
+    let verdict = Verdict { patch: Some("[{}]".to_owned()), ..deny("no") };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
     assert_eq!((&response["allowed"], response.get("patch")), (&json!(false), None));

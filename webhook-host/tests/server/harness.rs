@@ -5,7 +5,7 @@ use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
 use ordinance_certs::{Authority, Lifetime, Served, server_config};
-use ordinance_contract::{Request, Verdict};
+use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Failure, Place};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -88,6 +88,19 @@ where
 /// Returns a policy that allows everything.
 pub fn allow() -> Arc<dyn Judge> {
     Policy::inline(|_, _| Ok(Verdict::allow()))
+}
+
+/// Returns a finding of the rule `a-rule` on the whole object.
+pub fn finding(severity: Severity, fact: &str) -> Finding {
+    Finding {
+        rule: "a-rule".to_owned(),
+        severity,
+        field: String::new(),
+        fact: fact.to_owned(),
+        remedy: String::new(),
+        related: Vec::new(),
+        fixes: Vec::new(),
+    }
 }
 
 // === impl Host ===

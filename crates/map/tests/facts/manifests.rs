@@ -44,8 +44,9 @@ fn created(manifest: &Manifest, others: &[Manifest], refused: &mut Vec<Refused>)
         old_object: None,
     };
     let verdict = Indexed(Native).verdict("", others, &request).expect("a verdict");
-    if !verdict.allowed {
-        refused.push(Refused { object: manifest.scope.clone(), message: verdict.message });
+    if !verdict.is_allowed() {
+        let facts: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.fact).collect();
+        refused.push(Refused { object: manifest.scope.clone(), message: facts.join("; ") });
     }
     let patch: Vec<serde_json::Value> =
         verdict.patch.map(|patch| serde_json::from_str(&patch).expect("a patch")).unwrap_or_default();

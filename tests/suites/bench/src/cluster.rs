@@ -70,7 +70,7 @@ fn time(admission: &Admission, request: &Request<'_>) -> Result<f64> {
     let (start, mut verdicts) = (Instant::now(), 0_u32);
     while start.elapsed() < TIME {
         let verdict = admission.judge(request, Instant::now() + TIME)?;
-        ensure!(verdict.allowed, "the volume was refused: {}", verdict.message);
+        ensure!(verdict.is_allowed(), "the volume was refused: {:?}", verdict.findings);
         verdicts += 1;
     }
     Ok(1e6 * start.elapsed().as_secs_f64() / f64::from(verdicts))
