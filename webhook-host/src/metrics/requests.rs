@@ -1,7 +1,7 @@
 //! Metrics of admission requests.
 
 use super::PolicyLabels;
-use ordinance_contract::Operation;
+use ordinance_contract::{Finding, Operation};
 use ordinance_engine::Failure;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
@@ -17,6 +17,7 @@ pub(super) struct RequestFamilies {
     evaluation: Durations,
     queue: Durations,
     total: Durations,
+    findings: Family<FindingLabels, Counter>,
     failures: Family<EvaluationFailureLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
     rejected: Family<StatusLabels, Counter>,
@@ -35,6 +36,7 @@ pub struct RouteMetrics {
     pub queue: Histogram,
     /// Time from the end of a request's head to its response.
     pub total: Histogram,
+    findings: Family<FindingLabels, Counter>,
     failures: Family<EvaluationFailureLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
 }
@@ -65,6 +67,14 @@ struct RequestLabels {
     policy: String,
     verdict: VerdictLabel,
     operation: &'static str,
+}
+
+/// The engine accepts only rules that the policy describes, which bounds the number of series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    policy: String,
+    rule: String,
+    severity: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,6 +111,7 @@ impl RequestFamilies {
             evaluation: Family::new_with_constructor(histogram),
             queue: Family::new_with_constructor(histogram),
             total: Family::new_with_constructor(histogram),
+            findings: Family::default(),
             failures: Family::default(),
             shed: Family::default(),
             rejected: Family::default(),
@@ -113,6 +124,7 @@ impl RequestFamilies {
         ] {
             registry.register_with_unit(format!("{name}_duration"), help, Unit::Seconds, durations.clone());
         }
+        registry.register("findings", "Findings of policies, by rule and severity", families.findings.clone());
         families.register_failures(registry);
         families
     }
@@ -144,6 +156,7 @@ impl RequestFamilies {
             evaluation: self.evaluation.get_or_create_owned(&labels),
             queue: self.queue.get_or_create_owned(&labels),
             total: self.total.get_or_create_owned(&labels),
+            findings: self.findings.clone(),
             failures: self.failures.clone(),
             shed: self.shed.clone(),
         }
@@ -164,6 +177,18 @@ impl RouteMetrics {
                 })
             })
             .inc();
+    }
+
+    /// Counts the findings of a verdict.
+    pub fn found(&self, findings: &[Finding]) {
+        for finding in findings {
+            let labels = FindingLabels {
+                policy: self.policy.clone(),
+                rule: finding.rule.clone(),
+                severity: finding.severity.word(),
+            };
+            self.findings.get_or_create(&labels).inc();
+        }
     }
 
     /// Counts an evaluation without a verdict.

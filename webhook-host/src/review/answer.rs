@@ -15,66 +15,66 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The audit annotation that lists severity and rule of every finding.
+/// The key of the audit annotation that lists the severity and the rule of every finding.
 const FINDINGS: &str = "findings";
-/// Bytes that most answers have without their patch: a few warnings.
+/// Initial capacity of an answer in bytes, without its patch: enough for a few warnings.
 const BODY: usize = 1024;
 
-/// In whose name, and how, a review is answered.
+/// What an answer depends on, besides the review and the verdict.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering<'a> {
     /// The policy's name.
     pub policy: &'a str,
-    /// Which webhook asks.
+    /// The webhook that sent the review.
     pub phase: Phase,
-    /// What becomes of a request on which there is no verdict.
+    /// What to answer without a verdict.
     pub on_error: OnError,
-    /// Bytes that an answer may have.
+    /// The largest answer, in bytes.
     pub limit: usize,
 }
 
-/// What becomes of a request on which a policy gives no verdict.
+/// What the host answers if a policy fails to give a verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
-    /// It is refused, with code 500.
+    /// It refuses the request, with code 500.
     #[default]
     Deny,
-    /// The webhook's `failurePolicy` decides: the answer is an HTTP error.
+    /// It answers with an HTTP error, so that the webhook's `failurePolicy` decides.
     Defer,
 }
 
-/// What goes back to the API server.
+/// The answer to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// An AdmissionReview with a verdict.
     Verdict {
-        /// Whether the request may pass.
+        /// True if the request is allowed.
         allowed: bool,
-        /// Whether it is patched.
+        /// True if the answer has a patch.
         patched: bool,
         /// The AdmissionReview.
         body: Vec<u8>,
     },
-    /// An AdmissionReview that refuses for want of a verdict.
+    /// An AdmissionReview that refuses the request, because the policy failed.
     Failed {
-        /// Why there is none.
+        /// Why there is no verdict.
         failure: Failure,
         /// The AdmissionReview.
         body: Vec<u8>,
     },
-    /// An HTTP error: there is no verdict, and `failurePolicy` decides.
+    /// An HTTP error: the policy failed, and `failurePolicy` decides.
     Deferred {
-        /// Why there is none.
+        /// Why there is no verdict.
         failure: Failure,
-        /// The same in one line.
+        /// The failure in one line.
         message: String,
     },
-    /// Asking again later may help.
+    /// HTTP 503: a later retry may succeed.
     Unavailable,
 }
 
-/// The AdmissionReview that goes back.
+/// The AdmissionReview of the answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
@@ -100,7 +100,7 @@ struct Response<'a> {
     audit_annotations: AuditAnnotations<'a>,
 }
 
-/// The policy's annotations, and one that lists the findings.
+/// The policy's annotations, and one that lists its findings.
 #[derive(Clone, Copy, Default)]
 struct AuditAnnotations<'a> {
     own: &'a [Annotation],
@@ -167,13 +167,13 @@ impl Review<'_> {
     }
 }
 
-/// A refusal by the host itself, by uid alone.
+/// Returns a refusal by the host itself.
 pub(crate) fn refusal(uid: &str, code: u16, reason: &'static str, message: &str) -> Vec<u8> {
     let status = Status { code, reason, message: Cow::Borrowed(message), details: None };
     Response { uid, status: Some(status), ..Response::default() }.into_body()
 }
 
-/// The failure in one line that names policy, limit and setting.
+/// Describes a failure in one line that names the policy, the limit and its setting.
 pub(crate) fn explain(policy: &str, failure: &Failure) -> String {
     let line = match failure.setting() {
         Some(setting) => {
@@ -184,7 +184,7 @@ pub(crate) fn explain(policy: &str, failure: &Failure) -> String {
     one_line(&line, MESSAGE_CHARS).into_owned()
 }
 
-/// A patch in base64 as a JSON string, which needs no search for what to escape.
+/// Encodes a patch in base64, as a JSON string. Base64 has no character that JSON escapes, so nothing searches for one.
 fn encoded(patch: &str) -> Option<Box<RawValue>> {
     let mut text = String::with_capacity(2 + patch.len().div_ceil(3) * 4);
     text.push('"');
@@ -200,7 +200,7 @@ impl Response<'_> {
         let patch = self.patch.as_ref().map_or(0, |patch| patch.get().len());
         let mut body = Vec::with_capacity(BODY + patch);
         let envelope = Envelope { api_version: API_VERSION, kind: KIND, response: self };
-        // Strings and maps of strings, written to memory: there is nothing that can fail.
+        // Strings and maps of strings, written to memory: this cannot fail.
         let _ = serde_json::to_writer(&mut body, &envelope);
         body
     }
@@ -209,7 +209,7 @@ impl Response<'_> {
 // === impl Status ===
 
 impl<'a> Status<'a> {
-    /// kubectl says "denied the request" only if both code and reason are these.
+    /// kubectl prints "denied the request" only for this code and this reason.
     fn denied(text: &'a Message) -> Self {
         Self {
             code: 403,

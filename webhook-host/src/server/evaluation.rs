@@ -68,6 +68,9 @@ impl Evaluation {
         let outcome = judge(&review);
         let time = start.elapsed();
         let operation = review.operation();
+        if let Ok(verdict) = &outcome {
+            self.route.metrics.found(&verdict.findings);
+        }
         let by = self.answering();
         log(&by, &review, &outcome, time);
         Ok(Evaluated { answer: review.answer(&by, outcome), operation, time })

@@ -64,6 +64,8 @@ async fn a_denial_has_status_403_one_line_and_its_causes() {
     );
     let counted = r#"ordinance_requests_total{policy="test",verdict="Deny",operation="CREATE"}"#;
     assert_eq!(host.metric(counted), Some(1.0));
+    let found = r#"ordinance_findings_total{policy="test",rule="a-rule",severity="deny"}"#;
+    assert_eq!(host.metric(found), Some(2.0));
 }
 
 #[tokio::test]
