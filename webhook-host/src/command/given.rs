@@ -38,7 +38,7 @@ impl GivenArgs {
             return Some("nothing to read; give files or directories, or - for stdin");
         }
         let twice = self.reads_stdin() && self.policy.state.iter().any(|path| is_stdin(path));
-        twice.then_some("stdin can be read only once: as manifests, or as --state")
+        twice.then_some("stdin can be read once: as manifests, or as --state")
     }
 
     /// Returns whether manifests come from stdin.
