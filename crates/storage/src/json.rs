@@ -106,6 +106,7 @@ where
 }
 
 /// Returns the text as a JSON string.
+#[inline]
 pub fn quoted(text: &str) -> String {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         return Value::from(text).to_string();
@@ -181,6 +182,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
 impl Deref for Text<'_> {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         &self.0
     }
