@@ -94,7 +94,7 @@ fn is_ordinal(text: &str) -> bool {
 }
 
 /// A claim; its annotations are `None` if a patch must add the object first.
-struct Claim<'a>(PersistentVolumeClaim<'a, Metadata<'a, Option<Members<Annotations<'a>>>>>);
+struct Claim<'a>(PersistentVolumeClaim<Metadata<'a, Option<Members<Annotations<'a>>>>>);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -1,8 +1,7 @@
-//! What an export is: which directory of which server a volume means, however it is written.
+//! Exports: which directory of which server a volume means, however it is written.
 //!
 //! An [`Export`] is normalised by construction, so two of them are one directory exactly if their realms and segments
-//! are equal. No name is looked up: names that the operator does not declare as one (`exports.serverAliases`) are
-//! two servers.
+//! are equal. No name is looked up: two names are two servers unless `exports.serverAliases` declares them as one.
 
 mod csi;
 mod path;
@@ -24,18 +23,18 @@ const SHOWN_CHARS: usize = 80;
 pub(crate) struct Export {
     protocol: Protocol,
     server: Server,
-    /// Only one that is not the protocol's own.
+    /// `None` for the default port of the protocol.
     port: Option<u16>,
     /// CephFS: the file system, where it is named.
     file_system: Option<String>,
     segments: Vec<String>,
-    /// How many of the segments a pseudo-root put in front.
+    /// How many of the segments are those of a pseudo-root.
     pseudo_root: usize,
-    /// The path as it is written, where that is not as it is shown.
+    /// The path as it is written, if messages show it differently.
     respelled: Option<String>,
 }
 
-/// How a directory is reached; the scheme of the realm.
+/// The protocol by which a directory is mounted; the scheme of the realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// In-tree and by CSI.
@@ -48,8 +47,8 @@ pub(crate) enum Protocol {
     Cephfs,
 }
 
-/// A place that a setting names as `server:path`, for all protocols and ports of the server. The path is the server's
-/// own: no pseudo-root is put in front.
+/// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is the
+/// server's own: no pseudo-root is put in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Area {
     server: Server,
@@ -59,18 +58,18 @@ pub(crate) struct Area {
 /// Where a volume lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// There.
+    /// On this export.
     Export(Export),
-    /// That can't be known: this stays unresolved.
+    /// On a path that stays unresolved.
     Unknown(String),
-    /// On nothing that the rules know, or on nothing that the API server or the driver would accept.
+    /// On storage that the rules do not know, or that the API server or the driver would reject.
     Elsewhere,
 }
 
 // === impl Place ===
 
 impl Place {
-    /// The export, if it is known.
+    /// Returns the export, if it is known.
     pub(crate) fn export(self) -> Option<Export> {
         match self {
             Self::Export(export) => Some(export),
@@ -95,7 +94,7 @@ impl Protocol {
         }
     }
 
-    /// The port that an option need not name.
+    /// Returns the port that is used without a mount option.
     fn default_port(self) -> Option<u16> {
         match self {
             Self::Nfs => Some(2049),
@@ -108,7 +107,7 @@ impl Protocol {
 // === impl Export ===
 
 impl Export {
-    /// The path is split as all paths are: empty segments and `.` dropped, `..` resolved, case and spaces kept.
+    /// Returns the export of a path, which is split into its segments.
     fn new(protocol: Protocol, server: Server, path: &str) -> Self {
         let segments = segments(path);
         let respelled = (!path.is_empty() && joined(&segments) != path).then(|| path.to_owned());
@@ -140,14 +139,14 @@ impl Export {
         }
     }
 
-    /// A path of an NFS server; none without a server.
+    /// Returns the export of a path on an NFS server, or `None` without a server.
     fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
         let server = Server::resolve(server, settings)?;
         let export = Self::new(Protocol::Nfs, server, path).on_port(options);
         Some(if options.is_version_4() { export.below_pseudo_root(settings) } else { export })
     }
 
-    /// A path of an SMB server, in which case does not matter.
+    /// Returns the export of a path on an SMB server, which ignores case.
     fn smb(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
         let server = Server::resolve(server, settings)?;
         let mut export = Self::new(Protocol::Smb, server, &path.to_lowercase()).on_port(options);
@@ -162,7 +161,7 @@ impl Export {
         self
     }
 
-    /// The path that NFSv4 calls by this one.
+    /// Puts the pseudo-root of NFSv4 in front of the path.
     fn below_pseudo_root(mut self, settings: &Exports) -> Self {
         if let Some(mut segments) = pseudo_root(self.server.name(), settings) {
             self.pseudo_root = segments.len();
@@ -172,7 +171,7 @@ impl Export {
         self
     }
 
-    /// The tree of keys that the export lies in, e.g. `nfs://10.0.0.5` or `nfs://[fd00::1]:2050`.
+    /// Returns the realm of the export's key, e.g. `nfs://10.0.0.5` or `nfs://[fd00::1]:2050`.
     pub(crate) fn realm(&self) -> String {
         let mut realm = format!("{}://{}", self.protocol.scheme(), self.server.host());
         if let Some(port) = self.port {
@@ -195,12 +194,12 @@ impl Export {
         self.segments.get(self.pseudo_root..).unwrap_or_default()
     }
 
-    /// The pseudo-root that the volume's path is below, if it has one.
+    /// The segments of the pseudo-root that the volume's path is below; empty without one.
     pub(crate) fn pseudo_root(&self) -> &[String] {
         self.segments.get(..self.pseudo_root).unwrap_or_default()
     }
 
-    /// Whether the first segment is an access point of EFS.
+    /// Returns whether the first segment is an access point of EFS.
     pub(crate) fn has_access_point(&self) -> bool {
         self.protocol == Protocol::Efs
             && self.segments.first().is_some_and(|segment| segment.starts_with("fsap-"))
@@ -211,17 +210,17 @@ impl Export {
         &self.server
     }
 
-    /// The path as it is written, where that is not obviously the one that is shown, e.g. with a slash at its end.
+    /// The path as it is written, if messages show it differently, e.g. without a slash at its end.
     pub(crate) fn respelled_path(&self) -> Option<&str> {
         self.respelled.as_deref()
     }
 
-    /// Whether it lies at or below a place.
+    /// Returns whether it lies at or below an area.
     pub(crate) fn is_within(&self, place: &Area) -> bool {
         self.server.name() == place.server.name() && self.starts_with(place)
     }
 
-    /// Whether the first segments are those of a place, by the protocol's notion of equal names.
+    /// Returns whether the first segments are those of an area, as the protocol compares names.
     fn starts_with(&self, place: &Area) -> bool {
         let equal = |(ours, its): (&String, &String)| match self.protocol {
             Protocol::Smb => *ours == its.to_lowercase(),
@@ -234,8 +233,8 @@ impl Export {
 // === impl Area ===
 
 impl Area {
-    /// Reads `server:path`; none if it is neither of these. An IPv6 address stands in brackets, or ends at the last
-    /// colon before a slash.
+    /// Parses `server:path`, or returns `None`. An IPv6 address stands in brackets, or ends at the last colon before a
+    /// slash.
     pub(crate) fn parse(text: &str, settings: &Exports) -> Option<Self> {
         let (server, path) = text.trim().split_once(":/")?;
         let server = Server::resolve(server, settings)?;
@@ -253,7 +252,7 @@ impl Area {
     }
 }
 
-/// The path on a server that NFSv4 calls `/`, if one is declared.
+/// Returns the path on a server that NFSv4 calls `/`, if the settings declare one.
 pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String>> {
     settings
         .pseudo_roots
@@ -262,19 +261,19 @@ pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String
         .map(|(_, root)| segments(root))
 }
 
-/// As messages name it: cut in the middle, without control characters.
+/// The export as messages show it: cut in the middle, without control characters.
 impl fmt::Display for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.realm(), &self.segments))
     }
 }
 
-/// A place in a realm as messages name it: cut in the middle, without control characters.
+/// Returns a path in a realm as messages show it: cut in the middle, without control characters.
 pub(crate) fn shown(realm: &str, segments: &[String]) -> String {
     path::cut(&format!("{realm}{}", joined(segments)), SHOWN_CHARS)
 }
 
-/// A path as messages name it.
+/// Returns a path as messages show it.
 pub(crate) fn shown_path(segments: &[String]) -> String {
     path::cut(&joined(segments), SHOWN_CHARS)
 }
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn realm_and_segments_are_those_of_the_canonical_export() {
+    fn realm_and_segments_are_normalised() {
         let options = MountOptions::of(["port=2050"]);
         let export = Export::of_nfs(&nfs("[FD00::1]", "/srv//www/"), &options, &Exports::default());
         assert_eq!(export.as_ref().map(Export::realm).as_deref(), Some("nfs://[fd00::1]:2050"));
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_the_protocol_need_not_be_named() {
+    fn the_default_port_is_left_out() {
         for options in ["port=2049", "port=0", "hard"] {
             let export = Export::of_nfs(&nfs("nas", "/"), &MountOptions::of([options]), &Exports::default());
             assert_eq!(export.map(|export| export.realm()).as_deref(), Some("nfs://nas"));
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn by_version_4_a_path_is_below_the_pseudo_root_and_by_3_itself() {
+    fn only_version_4_mounts_below_the_pseudo_root() {
         let settings = with_pseudo_root();
         assert_eq!(shown_inline("nas", "/www", &settings).as_deref(), Some("nfs://nas.example.com/srv/www"));
         assert_eq!(
@@ -333,20 +332,20 @@ mod tests {
     }
 
     #[test]
-    fn a_path_below_a_pseudo_root_keeps_what_was_written() {
+    fn a_path_below_a_pseudo_root_keeps_its_written_segments() {
         let export = inline("nas", "/www", &with_pseudo_root());
         assert_eq!(export.as_ref().map(Export::written), Some(["www".to_owned()].as_slice()));
         assert_eq!(export.as_ref().map(Export::pseudo_root), Some(["srv".to_owned()].as_slice()));
     }
 
     #[test]
-    fn what_the_api_server_refuses_is_no_export() {
+    fn a_source_that_the_api_server_rejects_has_no_export() {
         assert_eq!(inline("nas", "srv/www", &Exports::default()), None);
         assert_eq!(inline(" ", "/srv", &Exports::default()), None);
     }
 
     #[test]
-    fn a_long_path_is_cut_where_it_is_shown() {
+    fn a_long_path_is_shown_cut() {
         let path = format!("/{}", "x".repeat(4_000));
         let shown = shown_inline("nas", &path, &Exports::default()).unwrap_or_default();
         assert_eq!(shown.chars().count(), SHOWN_CHARS);

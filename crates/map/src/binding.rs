@@ -7,7 +7,7 @@
 use crate::claim_places::Bound;
 use crate::map::Object;
 use crate::quantity;
-use ordinance_storage::json::{self, Text};
+use ordinance_storage::json::{self, Raw, Text};
 use ordinance_storage::{ClaimSpec, NoAnnotations, PersistentVolume, Selector};
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +23,7 @@ pub(crate) struct BindableClaim<'a> {
 /// What a claim asks for.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimRequest<'a> {
-    spec: ClaimSpec<'a>,
+    spec: ClaimSpec<'a, Raw<'a>>,
     storage_class: Text<'a>,
     volume_mode: Text<'a>,
     bytes: f64,
@@ -50,7 +50,8 @@ pub(crate) struct BindableVolume<'a> {
 }
 
 /// A PersistentVolume with its labels.
-pub(crate) type VolumeView<'a> = PersistentVolume<'a, NoAnnotations, BTreeMap<Text<'a>, Option<Text<'a>>>>;
+pub(crate) type VolumeView<'a> =
+    PersistentVolume<'a, NoAnnotations, BTreeMap<Text<'a>, Option<Text<'a>>>, Raw<'a>>;
 
 /// The volume of a claim.
 #[derive(Clone, Copy)]
@@ -184,7 +185,7 @@ impl BindableClaim<'_> {
 
 impl<'a> ClaimRequest<'a> {
     /// Parses the fields of a claim that decide which volume it gets.
-    pub(crate) fn read(spec: ClaimSpec<'a>) -> serde_json::Result<Self> {
+    pub(crate) fn read(spec: ClaimSpec<'a, Raw<'a>>) -> serde_json::Result<Self> {
         Ok(Self {
             storage_class: spec.storage_class()?,
             volume_mode: spec.volume_mode()?,
@@ -198,7 +199,7 @@ impl<'a> ClaimRequest<'a> {
 // === impl Selection ===
 
 impl<'a> Selection<'a> {
-    fn of(spec: &ClaimSpec<'a>) -> Self {
+    fn of(spec: &ClaimSpec<'a, Raw<'a>>) -> Self {
         match spec.selector() {
             Ok(None) => Self::All,
             Ok(Some(selector)) if !selector.has_expressions() => Self::Labels(selector),

@@ -7,8 +7,9 @@ use crate::binding::{self, BindableClaim, BindableVolume, ClaimRequest, ClaimVol
 use crate::map::{Object, Reader};
 use crate::stateful_set::MappedSet;
 use crate::{Keys, Location};
-use ordinance_storage::PersistentVolumeClaim;
-use ordinance_storage::json::{self, Text};
+use ordinance_storage::json::{self, Raw, Text};
+use ordinance_storage::{Metadata, PersistentVolumeClaim};
+use serde::de::IgnoredAny;
 use std::collections::{HashMap, HashSet};
 
 /// Namespace and name of a claim.
@@ -46,6 +47,9 @@ pub(crate) struct VolumePlace {
 pub(crate) struct ClaimPlaces {
     places: HashMap<ClaimName, VolumePlace>,
 }
+
+/// `metadata` of a claim, of which only the uid is read.
+type ClaimMetadata<'a> = Metadata<'a, IgnoredAny, IgnoredAny, Raw<'a>>;
 
 /// A claim that exists.
 struct StoredClaim<'a> {
@@ -101,7 +105,7 @@ fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<B
 
 impl<'a> StoredClaim<'a> {
     fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
-        let claim: PersistentVolumeClaim<'a> = json::read(&object.before)?;
+        let claim: PersistentVolumeClaim<ClaimMetadata<'a>, Raw<'a>> = json::read(&object.before)?;
         let uid = claim.metadata.as_ref().map(|metadata| metadata.uid()).transpose()?;
         Ok(Self { object, uid: uid.unwrap_or_default(), request: ClaimRequest::read(claim.spec()?)? })
     }

@@ -4,8 +4,10 @@ use crate::Location;
 use crate::binding::{BindableClaim, ClaimRequest};
 use crate::map::Object;
 use crate::sub_path::{PodFields, SubPathPattern};
-use ordinance_storage::json::{self, Members};
-use ordinance_storage::{MountedVolume, PlacedContainer, PodTemplate, StatefulSet, VolumeKind, VolumeSource};
+use ordinance_storage::json::{self, Members, Raw};
+use ordinance_storage::{
+    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, VolumeKind, VolumeSource,
+};
 use serde_json::json;
 use std::ops::Range;
 
@@ -51,6 +53,9 @@ pub(crate) enum WrittenSource {
     Directory(Location),
 }
 
+/// A StatefulSet with its pod template and all fields that can be parsed.
+type WholeSet<'a> = StatefulSet<'a, Members<PodTemplate<'a, Raw<'a>>>, Metadata<'a>, Raw<'a>>;
+
 /// Limits each set to the ordinals that there is room for, in the order of the sets.
 pub(crate) fn fit(sets: &mut [MappedSet<'_>]) {
     let mut room = WRITERS;
@@ -65,7 +70,7 @@ pub(crate) fn fit(sets: &mut [MappedSet<'_>]) {
 impl<'a> MappedSet<'a> {
     /// Reads a StatefulSet with all its ordinals.
     pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
-        let set: StatefulSet<'a, Members<PodTemplate<'a>>> = json::read(&object.before)?;
+        let set: WholeSet<'a> = json::read(&object.before)?;
         let name = match &*set.metadata.name {
             "" => format!("{}*", &*set.metadata.generate_name),
             name => name.to_owned(),
@@ -122,10 +127,7 @@ impl<'a> MappedSet<'a> {
 }
 
 /// Returns the volumes that some container writes and whose files outlive the pod.
-fn written_volumes(
-    set: &StatefulSet<'_, Members<PodTemplate<'_>>>,
-    namespace: &str,
-) -> serde_json::Result<Vec<WrittenVolume>> {
+fn written_volumes(set: &WholeSet<'_>, namespace: &str) -> serde_json::Result<Vec<WrittenVolume>> {
     let template = &set.spec.template;
     let fields = PodFields::read(namespace, template)?;
     let containers = PlacedContainer::all(&template.spec, &[]);
@@ -141,14 +143,14 @@ fn written_volumes(
 
 /// Returns the place in the pod of the first mount that is not read-only, or of the block device, which comes after the
 /// mounts of its container; `None` if nothing writes.
-fn first_write(volume: &MountedVolume<'_>) -> Option<(usize, bool, usize)> {
+fn first_write(volume: &MountedVolume<'_, Raw<'_>>) -> Option<(usize, bool, usize)> {
     let mounts = volume.mounts.iter().filter(|mounted| !mounted.mount.read_only);
     let mounts = mounts.map(|mounted| (mounted.site.place, false, mounted.index));
     mounts.chain(volume.device.map(|device| (device.site.place, true, device.index))).min()
 }
 
 /// Returns the directories that are written; a block device counts as the root.
-fn sub_paths(volume: &MountedVolume<'_>, fields: &PodFields<'_>) -> Vec<SubPathPattern> {
+fn sub_paths(volume: &MountedVolume<'_, Raw<'_>>, fields: &PodFields<'_>) -> Vec<SubPathPattern> {
     let mounts = volume.mounts.iter().filter(|mounted| !mounted.mount.read_only);
     let mounts = mounts.map(|mounted| SubPathPattern::of(mounted, fields));
     let mut sub_paths = Vec::new();
@@ -164,7 +166,7 @@ fn sub_paths(volume: &MountedVolume<'_>, fields: &PodFields<'_>) -> Vec<SubPathP
 
 impl WrittenSource {
     /// Returns `None` for a source that is read-only, or whose files no other pod has.
-    fn of(kind: VolumeKind<'_>, namespace: &str) -> Option<Self> {
+    fn of(kind: VolumeKind<'_, Raw<'_>>, namespace: &str) -> Option<Self> {
         let VolumeKind::Named(source) = kind else { return Some(Self::Template) };
         if source.is_read_only() {
             return None;

@@ -3,7 +3,7 @@
 //! An expression is resolved once for a StatefulSet and not once for each of a thousand pods: what depends on the
 //! ordinal stays a [`Part`].
 
-use ordinance_storage::json::Text;
+use ordinance_storage::json::{Raw, Text};
 use ordinance_storage::{Piece, PlacedMount, PodTemplate, ResolvedExpression, SubPath, VariableSource};
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ enum Part {
 
 impl<'a> PodFields<'a> {
     /// Reads the fields of the pods of a template.
-    pub(crate) fn read(namespace: &'a str, template: &PodTemplate<'a>) -> serde_json::Result<Self> {
+    pub(crate) fn read(namespace: &'a str, template: &PodTemplate<'a, Raw<'a>>) -> serde_json::Result<Self> {
         let metadata = template.metadata()?;
         let service_account = template.spec.service_account_name()?;
         Ok(Self { namespace, service_account, labels: metadata.labels, annotations: metadata.annotations })
@@ -162,7 +162,7 @@ mod tests {
 
     /// The sub-paths of all mounts for ordinal 1.
     fn sub_paths(template: &str) -> Vec<String> {
-        let template: PodTemplate<'_> = json::read(template).expect("a pod template");
+        let template: PodTemplate<'_, Raw<'_>> = json::read(template).expect("a pod template");
         let fields = PodFields::read("default", &template).expect("fields");
         let containers = PlacedContainer::all(&template.spec, &[]);
         let mounts = containers.iter().flat_map(PlacedContainer::mounts);

@@ -1,32 +1,30 @@
 //! PersistentVolumeClaims, and the templates that a StatefulSet makes them of.
 
-use crate::Metadata;
-use crate::json::{self, Text};
+use crate::json::{self, Raw, Text};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// A PersistentVolumeClaim, its metadata read as `M`. A watch that asks for metadata only delivers no `spec`.
+/// A PersistentVolumeClaim, its metadata read as `M` and its spec as `R`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "M: Default + Deserialize<'de>"))]
-pub struct PersistentVolumeClaim<'a, M = Metadata<'a>> {
+#[serde(default, bound(deserialize = "M: Default + Deserialize<'de>, R: Default + Deserialize<'de>"))]
+pub struct PersistentVolumeClaim<M, R = IgnoredAny> {
     /// `None` if there is no object that an annotation could be added to.
     #[serde(deserialize_with = "json::maybe_object")]
     pub metadata: Option<M>,
-    #[serde(borrow)]
-    spec: Option<&'a RawValue>,
+    spec: R,
 }
 
-/// A claim template of a StatefulSet.
+/// A claim template of a StatefulSet; `R` reads the fields that only the control plane needs.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ClaimTemplate<'a> {
+#[serde(default, bound(deserialize = "R: Default + Deserialize<'de>"))]
+pub struct ClaimTemplate<'a, R = IgnoredAny> {
     #[serde(borrow, deserialize_with = "json::object")]
     metadata: TemplateMetadata<'a>,
     /// `spec` of the claims.
     #[serde(borrow, deserialize_with = "json::object")]
-    pub spec: ClaimSpec<'a>,
+    pub spec: ClaimSpec<'a, R>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,10 +34,10 @@ struct TemplateMetadata<'a> {
     name: Text<'a>,
 }
 
-/// `spec` of a claim.
+/// `spec` of a claim; `R` reads the fields that only the control plane needs.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ClaimSpec<'a> {
+#[serde(rename_all = "camelCase", default, bound(deserialize = "R: Default + Deserialize<'de>"))]
+pub struct ClaimSpec<'a, R = IgnoredAny> {
     /// e.g. `ReadWriteMany`.
     #[serde(borrow, deserialize_with = "json::list")]
     pub access_modes: Vec<Text<'a>>,
@@ -48,14 +46,10 @@ pub struct ClaimSpec<'a> {
     pub volume_name: Text<'a>,
     data_source: Option<IgnoredAny>,
     data_source_ref: Option<IgnoredAny>,
-    #[serde(borrow)]
-    storage_class_name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    volume_mode: Option<&'a RawValue>,
-    #[serde(borrow)]
-    resources: Option<&'a RawValue>,
-    #[serde(borrow)]
-    selector: Option<&'a RawValue>,
+    storage_class_name: R,
+    volume_mode: R,
+    resources: R,
+    selector: R,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,20 +79,20 @@ pub struct Selector<'a> {
 
 // === impl PersistentVolumeClaim ===
 
-impl<'a, M> PersistentVolumeClaim<'a, M> {
+impl<'a, M> PersistentVolumeClaim<M, Raw<'a>> {
     /// Parses `spec`; empty if it is absent.
     ///
     /// # Errors
     ///
     /// It is not the `spec` of a claim.
-    pub fn spec(&self) -> Result<ClaimSpec<'a>, serde_json::Error> {
-        self.spec.map_or_else(|| Ok(ClaimSpec::default()), |raw| json::read(raw.get()))
+    pub fn spec(&self) -> Result<ClaimSpec<'a, Raw<'a>>, serde_json::Error> {
+        self.spec.parse()
     }
 }
 
 // === impl ClaimTemplate ===
 
-impl ClaimTemplate<'_> {
+impl<R> ClaimTemplate<'_, R> {
     /// The template's name, which mounts use like that of a volume.
     pub fn name(&self) -> &str {
         &self.metadata.name
@@ -124,31 +118,33 @@ impl ClaimTemplate<'_> {
 
 // === impl ClaimSpec ===
 
-/// Each parser fails if the field has another type than the API says.
-impl<'a> ClaimSpec<'a> {
+impl<R> ClaimSpec<'_, R> {
     /// Returns whether the volume is a copy of another object: no volume that exists can be bound then.
     pub fn has_data_source(&self) -> bool {
         self.data_source.is_some() || self.data_source_ref.is_some()
     }
+}
 
+/// Each parser fails if the field has another type than the API says.
+impl<'a> ClaimSpec<'a, Raw<'a>> {
     /// Parses `storageClassName`; empty means none.
     pub fn storage_class(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.storage_class_name)
+        self.storage_class_name.parse()
     }
 
     /// Parses `volumeMode`; empty means `Filesystem`.
     pub fn volume_mode(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.volume_mode)
+        self.volume_mode.parse()
     }
 
     /// Parses `resources.requests.storage`, e.g. `5Gi`.
     pub fn requested_storage(&self) -> Result<Option<&'a str>, serde_json::Error> {
-        json::parse::<Resources<'a>>(self.resources).map(|resources| resources.requests.storage())
+        self.resources.parse::<Resources<'a>>().map(|resources| resources.requests.storage())
     }
 
     /// Parses `selector`; `None` selects every volume.
     pub fn selector(&self) -> Result<Option<Selector<'a>>, serde_json::Error> {
-        json::parse(self.selector)
+        self.selector.parse()
     }
 }
 

@@ -38,7 +38,7 @@ pub struct ImplicitVariable {
 #[derive(Clone, Copy, Debug)]
 pub enum Declaration<'a> {
     /// An implicit variable.
-    Implicit(ImplicitVariable),
+    Implicit(&'static ImplicitVariable),
     /// A copy of an entry of another container, or of an earlier version of the same one.
     Copy(&'a EnvVar<'a>),
 }
@@ -58,6 +58,8 @@ pub struct Environment<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct ResolvedExpression<'a> {
     pieces: Vec<Piece<'a>>,
+    /// The first missing variable.
+    missing: Option<MissingVariable<'a>>,
     repeated: Option<&'a str>,
 }
 
@@ -143,7 +145,7 @@ impl ImplicitVariable {
     }
 
     /// Returns whether an entry of `env` declares it from its field and nothing else.
-    fn is_declared_by(self, variable: &EnvVar<'_>) -> bool {
+    fn is_declared_by(&self, variable: &EnvVar<'_>) -> bool {
         let Some(source) = variable.source() else { return false };
         let others = [
             &source.resource_field_ref,
@@ -270,8 +272,8 @@ impl<'a> Environment<'a> {
     }
 
     /// The implicit variable of this name.
-    fn implicit(&self, name: &str) -> Option<ImplicitVariable> {
-        self.implicit.iter().find(|implicit| implicit.name == name).copied()
+    fn implicit(&self, name: &str) -> Option<&'static ImplicitVariable> {
+        self.implicit.iter().find(|implicit| implicit.name == name)
     }
 
     fn declaration(&self, variable: &'a EnvVar<'a>) -> Declaration<'a> {
@@ -314,12 +316,8 @@ impl<'a> ResolvedExpression<'a> {
 
     /// Returns how the value differs between the pods of a StatefulSet.
     pub fn class(&self) -> ExpressionClass<'a> {
-        let missing = self.sources().find_map(|source| match source {
-            VariableSource::Missing(missing) => Some(*missing),
-            _ => None,
-        });
         let has = |wanted: fn(&VariableSource<'_>) -> bool| self.sources().any(wanted);
-        if let Some(missing) = missing {
+        if let Some(missing) = self.missing {
             ExpressionClass::Missing(missing)
         } else if has(|source| matches!(source, VariableSource::Field(path) if UNSTABLE.contains(&&**path))) {
             ExpressionClass::Unstable

@@ -12,6 +12,7 @@ pub enum Token<'a> {
 }
 
 /// Splits an expression into tokens, from left to right.
+#[inline]
 pub fn tokens(expression: &str) -> Tokens<'_> {
     Tokens { rest: expression }
 }
@@ -40,6 +41,7 @@ pub struct Tokens<'a> {
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         if self.rest.is_empty() {
             return None;

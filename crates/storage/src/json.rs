@@ -50,6 +50,14 @@ where
     Ok(members.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
+/// The text of a field that is parsed on demand.
+///
+/// Views read such fields as a type parameter: a caller that parses them chooses `Raw`, any other one the default
+/// `IgnoredAny`, which costs nothing.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Raw<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
 /// A struct that is read from an object only; serde would read one from an array too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members<T>(pub T);
@@ -61,14 +69,6 @@ pub struct Members<T>(pub T);
 /// The text is not an object, or a member has another type than `T` says.
 pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
     serde_json::from_str(text).map(|Members(object)| object)
-}
-
-/// Parses a field that a view keeps raw; the default value where it is absent or `null`.
-pub(crate) fn parse<'a, T>(raw: Option<&'a RawValue>) -> Result<T, serde_json::Error>
-where
-    T: Default + Deserialize<'a>,
-{
-    raw.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
 }
 
 /// Reads an object, or `None` where it is absent or `null`.
@@ -100,6 +100,7 @@ where
 }
 
 /// Returns the text as a JSON string.
+#[inline]
 pub fn quoted(text: &str) -> String {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         return Value::from(text).to_string();
@@ -129,6 +130,15 @@ fn same(one: &Value, other: &Value) -> bool {
 /// Returns whether the second object has all members of the first.
 fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
+}
+
+// === impl Raw ===
+
+impl<'a> Raw<'a> {
+    /// Parses the field; an absent one or `null` is the default value.
+    pub(crate) fn parse<T: Default + Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
+        self.0.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
+    }
 }
 
 // === impl Members ===
@@ -166,6 +176,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
 impl Deref for Text<'_> {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
         &self.0
     }

@@ -1,29 +1,29 @@
 //! `metadata`, with the annotations and labels that a caller names.
 
-use crate::json::{self, Text};
+use crate::json::{self, Raw, Text};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
-/// `metadata`, its annotations read as `A` and its labels as `L`.
+/// `metadata`, its annotations read as `A`, its labels as `L` and its uid as `R`.
 ///
-/// Both are skipped by default. A struct of named annotations keeps the long values of other tools unread; wrapped in
+/// All three are skipped by default. A struct of named annotations keeps the long values of other tools unread; wrapped in
 /// [`Members`](crate::json::Members) it is read from an object only.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     rename_all = "camelCase",
     default,
-    bound(deserialize = "A: Default + Deserialize<'de>, L: Default + Deserialize<'de>")
+    bound(
+        deserialize = "A: Default + Deserialize<'de>, L: Default + Deserialize<'de>, R: Default + Deserialize<'de>"
+    )
 )]
-pub struct Metadata<'a, A = IgnoredAny, L = IgnoredAny> {
+pub struct Metadata<'a, A = IgnoredAny, L = IgnoredAny, R = IgnoredAny> {
     /// Empty while the API server has not generated it.
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub name: Text<'a>,
     /// The prefix of a name that the API server generates.
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub generate_name: Text<'a>,
-    #[serde(borrow)]
-    uid: Option<&'a RawValue>,
+    uid: R,
     /// `annotations`; `null` is the default value.
     #[serde(deserialize_with = "json::lenient")]
     pub annotations: A,
@@ -45,16 +45,18 @@ pub struct NoAnnotations;
 
 // === impl Metadata ===
 
-impl<'a, A, L> Metadata<'a, A, L> {
+impl<'a, A, L> Metadata<'a, A, L, Raw<'a>> {
     /// Parses `metadata.uid`; empty while the object is not stored.
     ///
     /// # Errors
     ///
     /// It is not a string.
     pub fn uid(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.uid)
+        self.uid.parse()
     }
+}
 
+impl<A, L, R> Metadata<'_, A, L, R> {
     /// Returns whether the object is being deleted.
     pub fn is_going(&self) -> bool {
         self.deletion_timestamp.is_some()

@@ -5,6 +5,7 @@
 
 use crate::environment::{Declaration, Environment, ExpressionClass, ImplicitVariable, ResolvedExpression};
 use crate::{ClaimTemplate, Container, PodSpec, PodVolume, SubPath, VolumeMount, VolumeSource};
+use serde::de::IgnoredAny;
 
 /// A container and its place in the pod.
 #[derive(Debug)]
@@ -22,13 +23,13 @@ pub struct PlacedContainer<'a> {
 
 /// A volume of a pod, or a claim template, with all its mounts.
 #[derive(Debug)]
-pub struct MountedVolume<'a> {
+pub struct MountedVolume<'a, R = IgnoredAny> {
     /// The name that mounts use.
     pub name: &'a str,
     /// The index in the list that declares it: the pod's `volumes`, or the set's `volumeClaimTemplates`.
     pub index: usize,
     /// A claim template or one of the pod's volumes.
-    pub kind: VolumeKind<'a>,
+    pub kind: VolumeKind<'a, R>,
     /// The mounts, in the order of the pod.
     pub mounts: Vec<PlacedMount<'a>>,
     /// The first use as a block device.
@@ -37,9 +38,9 @@ pub struct MountedVolume<'a> {
 
 /// A claim template, or one of the pod's volumes.
 #[derive(Clone, Copy, Debug)]
-pub enum VolumeKind<'a> {
+pub enum VolumeKind<'a, R = IgnoredAny> {
     /// Each ordinal has its own claim.
-    Template(&'a ClaimTemplate<'a>),
+    Template(&'a ClaimTemplate<'a, R>),
     /// An entry of the pod's `volumes`, which is the same for all replicas.
     Named(&'a VolumeSource<'a>),
 }
@@ -69,7 +70,7 @@ pub struct PlacedDevice<'a> {
 impl<'a> PlacedContainer<'a> {
     /// Returns the containers of a pod: init containers, then the others. Their expressions may take `implicit`
     /// variables without declaring them.
-    pub fn all(pod: &'a PodSpec<'a>, implicit: &'static [ImplicitVariable]) -> Vec<Self> {
+    pub fn all<R>(pod: &'a PodSpec<'a, R>, implicit: &'static [ImplicitVariable]) -> Vec<Self> {
         let placed = |(place, (list, index, container))| Self {
             list,
             index,
@@ -99,12 +100,12 @@ impl<'a> PlacedContainer<'a> {
 
 // === impl MountedVolume ===
 
-impl<'a> MountedVolume<'a> {
+impl<'a, R> MountedVolume<'a, R> {
     /// Returns the claim templates, then the pod's volumes whose files outlive a pod. A claim template shadows a volume
     /// of the same name.
     pub fn all(
-        pod: &'a PodSpec<'a>,
-        templates: &'a [ClaimTemplate<'a>],
+        pod: &'a PodSpec<'a, R>,
+        templates: &'a [ClaimTemplate<'a, R>],
         sites: &'a [PlacedContainer<'a>],
     ) -> Vec<Self> {
         let unmounted = |index, name, kind| Self { name, index, kind, mounts: Vec::new(), device: None };
@@ -235,7 +236,7 @@ impl PlacedDevice<'_> {
 }
 
 /// Fills `by_name` with the volumes by their names.
-fn index<'a>(volumes: &[MountedVolume<'a>], by_name: &mut Vec<(&'a str, usize)>) {
+fn index<'a, R>(volumes: &[MountedVolume<'a, R>], by_name: &mut Vec<(&'a str, usize)>) {
     by_name.clear();
     by_name.extend(volumes.iter().enumerate().map(|(index, volume)| (volume.name, index)));
     by_name.sort_unstable();
@@ -247,8 +248,8 @@ fn find(by_name: &[(&str, usize)], name: &str) -> Option<usize> {
 }
 
 /// Adds the mounts and block devices of a container to the volumes.
-fn add_mounts<'a>(
-    volumes: &mut [MountedVolume<'a>],
+fn add_mounts<'a, R>(
+    volumes: &mut [MountedVolume<'a, R>],
     by_name: &[(&str, usize)],
     site: &'a PlacedContainer<'a>,
 ) {

@@ -1,24 +1,29 @@
 //! PersistentVolumes.
 
 use crate::claim::Quantities;
-use crate::json::{self, Text};
+use crate::json::{self, Raw, Text};
 use crate::{CephfsSource, CsiSource, Metadata, MountOptions, NfsSource, NoAnnotations, OtherAnnotations};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A PersistentVolume; `O` reads annotations that Kubernetes does not define, `L` the labels.
+/// A PersistentVolume; `O` reads annotations that Kubernetes does not define, `L` the labels, and `R` the fields that only
+/// the control plane needs.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, bound(deserialize = "O: OtherAnnotations<'a>, L: Default + Deserialize<'de>"))]
-pub struct PersistentVolume<'a, O = NoAnnotations, L = IgnoredAny> {
+#[serde(
+    default,
+    bound(
+        deserialize = "O: OtherAnnotations<'a>, L: Default + Deserialize<'de>, R: Default + Deserialize<'de>"
+    )
+)]
+pub struct PersistentVolume<'a, O = NoAnnotations, L = IgnoredAny, R = IgnoredAny> {
     /// `metadata`.
     #[serde(borrow, deserialize_with = "json::object")]
     pub metadata: Metadata<'a, VolumeAnnotations<'a, O>, L>,
     /// `spec`.
     #[serde(borrow, deserialize_with = "json::object")]
-    pub spec: PersistentVolumeSpec<'a>,
+    pub spec: PersistentVolumeSpec<'a, R>,
     #[serde(borrow, deserialize_with = "json::object")]
     status: Status<'a>,
 }
@@ -36,8 +41,8 @@ pub struct VolumeAnnotations<'a, O = NoAnnotations> {
 
 /// `spec` of a PersistentVolume.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PersistentVolumeSpec<'a> {
+#[serde(rename_all = "camelCase", default, bound(deserialize = "R: Default + Deserialize<'de>"))]
+pub struct PersistentVolumeSpec<'a, R = IgnoredAny> {
     /// `nfs`.
     #[serde(borrow)]
     pub nfs: Option<NfsSource<'a>>,
@@ -57,12 +62,9 @@ pub struct PersistentVolumeSpec<'a> {
     /// The claim that the volume is bound to or reserved for; its fields are empty if there is none.
     #[serde(borrow, deserialize_with = "json::object")]
     pub claim_ref: ClaimReference<'a>,
-    #[serde(borrow)]
-    capacity: Option<&'a RawValue>,
-    #[serde(borrow)]
-    storage_class_name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    volume_mode: Option<&'a RawValue>,
+    capacity: R,
+    storage_class_name: R,
+    volume_mode: R,
 }
 
 /// `claimRef`.
@@ -100,7 +102,7 @@ pub struct VolumeNames<'a> {
 
 // === impl PersistentVolume ===
 
-impl<O, L> PersistentVolume<'_, O, L> {
+impl<O, L, R> PersistentVolume<'_, O, L, R> {
     /// Returns the mount options in force: those of the annotation, else those of `spec`; and for the NFS driver those
     /// of its attribute `mountOptions`, which it appends.
     pub fn mount_options(&self) -> MountOptions {
@@ -154,20 +156,20 @@ impl<O, L> PersistentVolume<'_, O, L> {
 // === impl PersistentVolumeSpec ===
 
 /// Each parser fails if the field has another type than the API says.
-impl<'a> PersistentVolumeSpec<'a> {
+impl<'a> PersistentVolumeSpec<'a, Raw<'a>> {
     /// Parses `capacity.storage`, e.g. `5Gi`.
     pub fn storage(&self) -> Result<Option<&'a str>, serde_json::Error> {
-        json::parse::<Quantities<'a>>(self.capacity).map(|capacity| capacity.storage())
+        self.capacity.parse::<Quantities<'a>>().map(|capacity| capacity.storage())
     }
 
     /// Parses `storageClassName`; empty means none.
     pub fn storage_class(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.storage_class_name)
+        self.storage_class_name.parse()
     }
 
     /// Parses `volumeMode`; empty means `Filesystem`.
     pub fn volume_mode(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.volume_mode)
+        self.volume_mode.parse()
     }
 }
 
@@ -210,7 +212,7 @@ impl<'de: 'a, 'a, O: OtherAnnotations<'a>> Visitor<'de> for AnnotationsVisitor<'
 mod tests {
     use super::*;
 
-    fn volume(text: &str) -> PersistentVolume<'_> {
+    fn volume(text: &str) -> PersistentVolume<'_, NoAnnotations, IgnoredAny, Raw<'_>> {
         json::read(text).expect("a PersistentVolume")
     }
 

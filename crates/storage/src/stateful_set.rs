@@ -3,38 +3,46 @@
 //! The pod template is generic: a review of an update reads it as raw text first, since most updates leave it as it
 //! was.
 
-use crate::json::{self, Text};
+use crate::json::{self, Raw, Text};
 use crate::{ClaimTemplate, Container, Metadata, PodVolume, SecurityContext};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::ops::Range;
 
-/// A StatefulSet, its pod template read as `T` and its metadata as `M`.
+/// A StatefulSet, its pod template read as `T` and its metadata as `M`; `R` reads the fields that only the control plane
+/// needs.
 #[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Default + Deserialize<'de>, M: Default + Deserialize<'de>", serialize = ""))]
-pub struct StatefulSet<'a, T, M = Metadata<'a>> {
+#[serde(bound(
+    deserialize = "T: Default + Deserialize<'de>, M: Default + Deserialize<'de>, R: Default + Deserialize<'de>",
+    serialize = ""
+))]
+pub struct StatefulSet<'a, T, M = Metadata<'a>, R = IgnoredAny> {
     /// `metadata`.
     #[serde(default, deserialize_with = "json::object")]
     pub metadata: M,
     /// `spec`.
     #[serde(borrow, default = "StatefulSetSpec::empty", deserialize_with = "spec")]
-    pub spec: StatefulSetSpec<'a, T>,
+    pub spec: StatefulSetSpec<'a, T, R>,
 }
 
 /// `spec` of a StatefulSet.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "T: Default + Deserialize<'de>", serialize = ""))]
-pub struct StatefulSetSpec<'a, T> {
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "T: Default + Deserialize<'de>, R: Default + Deserialize<'de>", serialize = "")
+)]
+pub struct StatefulSetSpec<'a, T, R = IgnoredAny> {
     #[serde(default)]
     replicas: Option<i64>,
-    #[serde(borrow, default)]
-    ordinals: Option<&'a RawValue>,
+    #[serde(default)]
+    ordinals: R,
     /// `template`.
     #[serde(default, deserialize_with = "json::lenient")]
     pub template: T,
     /// `volumeClaimTemplates`.
     #[serde(borrow, default, deserialize_with = "json::objects")]
-    pub volume_claim_templates: Vec<ClaimTemplate<'a>>,
+    pub volume_claim_templates: Vec<ClaimTemplate<'a, R>>,
 }
 
 /// A pod template as the text of its JSON.
@@ -42,21 +50,20 @@ pub struct StatefulSetSpec<'a, T> {
 #[serde(transparent)]
 pub struct RawTemplate<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
-/// A pod template.
+/// A pod template; `R` reads the fields that only expressions need.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct PodTemplate<'a> {
-    #[serde(borrow)]
-    metadata: Option<&'a RawValue>,
+#[serde(default, bound(deserialize = "R: Default + Deserialize<'de>"))]
+pub struct PodTemplate<'a, R = IgnoredAny> {
+    metadata: R,
     /// `spec`.
     #[serde(borrow, deserialize_with = "json::object")]
-    pub spec: PodSpec<'a>,
+    pub spec: PodSpec<'a, R>,
 }
 
-/// `spec` of a pod template.
+/// `spec` of a pod template; `R` reads the fields that only expressions need.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodSpec<'a> {
+#[serde(rename_all = "camelCase", default, bound(deserialize = "R: Default + Deserialize<'de>"))]
+pub struct PodSpec<'a, R = IgnoredAny> {
     /// `volumes`.
     #[serde(borrow, deserialize_with = "json::list")]
     pub volumes: Vec<PodVolume<'a>>,
@@ -67,8 +74,7 @@ pub struct PodSpec<'a> {
     /// `securityContext`, which holds for containers without their own.
     #[serde(deserialize_with = "json::object")]
     pub security_context: SecurityContext,
-    #[serde(borrow)]
-    service_account_name: Option<&'a RawValue>,
+    service_account_name: R,
     #[serde(borrow, deserialize_with = "json::object")]
     os: Os<'a>,
     #[serde(borrow, deserialize_with = "json::object")]
@@ -98,25 +104,27 @@ struct NodeSelector<'a> {
 
 // === impl StatefulSet ===
 
-impl<T, M> StatefulSet<'_, T, M> {
+impl<T, M, R> StatefulSet<'_, T, M, R> {
     /// Returns `spec.replicas`, by default 1. The API server rejects negative numbers.
     pub fn replicas(&self) -> i64 {
         self.spec.replicas.unwrap_or(1)
     }
+}
 
+impl<'a, T, M> StatefulSet<'a, T, M, Raw<'a>> {
     /// Parses the ordinals of the replicas.
     ///
     /// # Errors
     ///
     /// `spec.ordinals` has another type than the API says.
     pub fn ordinals(&self) -> Result<Range<u64>, serde_json::Error> {
-        let start = u64::try_from(json::parse::<Ordinals>(self.spec.ordinals)?.start).unwrap_or(0);
+        let start = u64::try_from(self.spec.ordinals.parse::<Ordinals>()?.start).unwrap_or(0);
         let replicas = u64::try_from(self.replicas()).unwrap_or(0);
         Ok(start..start.saturating_add(replicas))
     }
 }
 
-impl<'a, T, A, L> StatefulSet<'a, T, Metadata<'a, A, L>> {
+impl<'a, T, A, L, R> StatefulSet<'a, T, Metadata<'a, A, L>, R> {
     /// Returns whether the set is being deleted.
     pub fn is_going(&self) -> bool {
         self.metadata.is_going()
@@ -125,17 +133,23 @@ impl<'a, T, A, L> StatefulSet<'a, T, Metadata<'a, A, L>> {
 
 // === impl StatefulSetSpec ===
 
-impl<T: Default> StatefulSetSpec<'_, T> {
+impl<T: Default, R: Default> StatefulSetSpec<'_, T, R> {
     fn empty() -> Self {
-        Self { replicas: None, ordinals: None, template: T::default(), volume_claim_templates: Vec::new() }
+        Self {
+            replicas: None,
+            ordinals: R::default(),
+            template: T::default(),
+            volume_claim_templates: Vec::new(),
+        }
     }
 }
 
 /// Reads `spec`, of which `null` is absent.
-fn spec<'de, D, T>(deserializer: D) -> Result<StatefulSetSpec<'de, T>, D::Error>
+fn spec<'de, D, T, R>(deserializer: D) -> Result<StatefulSetSpec<'de, T, R>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Default + Deserialize<'de>,
+    R: Default + Deserialize<'de>,
 {
     Ok(json::maybe_object(deserializer)?.unwrap_or_else(StatefulSetSpec::empty))
 }
@@ -161,7 +175,7 @@ impl<'a> RawTemplate<'a> {
 
 // === impl PodTemplate ===
 
-impl<'a> PodTemplate<'a> {
+impl<'a> PodTemplate<'a, Raw<'a>> {
     /// Parses `metadata`, its annotations as `A` and its labels as `L`.
     ///
     /// # Errors
@@ -172,25 +186,16 @@ impl<'a> PodTemplate<'a> {
         A: Default + Deserialize<'a>,
         L: Default + Deserialize<'a>,
     {
-        json::parse(self.metadata)
+        self.metadata.parse()
     }
 }
 
 // === impl PodSpec ===
 
-impl<'a> PodSpec<'a> {
+impl<'a, R> PodSpec<'a, R> {
     /// Returns whether the pod runs on Windows.
     pub fn is_windows(&self) -> bool {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
-    }
-
-    /// Parses `serviceAccountName`; empty means `default`.
-    ///
-    /// # Errors
-    ///
-    /// It is not a string.
-    pub fn service_account_name(&self) -> Result<Text<'a>, serde_json::Error> {
-        json::parse(self.service_account_name)
     }
 
     /// Iterates over init containers, then the others, with the list that each is in and its index there.
@@ -200,13 +205,25 @@ impl<'a> PodSpec<'a> {
     }
 }
 
+impl<'a> PodSpec<'a, Raw<'a>> {
+    /// Parses `serviceAccountName`; empty means `default`.
+    ///
+    /// # Errors
+    ///
+    /// It is not a string.
+    pub fn service_account_name(&self) -> Result<Text<'a>, serde_json::Error> {
+        self.service_account_name.parse()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn ordinals(spec: &str) -> Range<u64> {
         let text = format!(r#"{{"spec":{spec}}}"#);
-        let set: StatefulSet<'_, RawTemplate<'_>> = json::read(&text).expect("a StatefulSet");
+        let set: StatefulSet<'_, RawTemplate<'_>, IgnoredAny, Raw<'_>> =
+            json::read(&text).expect("a StatefulSet");
         set.ordinals().expect("ordinals")
     }
 

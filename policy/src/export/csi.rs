@@ -1,4 +1,4 @@
-//! Where the volumes of CSI drivers lie, by their attributes.
+//! The exports of CSI volumes, by their attributes.
 
 use super::{Export, Place, Protocol, Server};
 use crate::settings::Exports;
@@ -30,7 +30,7 @@ pub(super) fn inline_export(source: &CsiSource<'_>, settings: &Exports) -> Optio
     Place::of_csi(source, &options, VolumeNames::default(), settings).export()
 }
 
-/// `server`, `share` and `subdir`.
+/// The NFS driver: `server`, `share` and `subdir`.
 fn nfs(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
     let (Some(server), Some(share)) = (source.attribute("server"), source.attribute("share")) else {
         return Place::Elsewhere;
@@ -41,7 +41,7 @@ fn nfs(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, s
     }
 }
 
-/// `source`, which is `//server/share`, and `subdir`.
+/// The SMB driver: `source`, which is `//server/share`, and `subdir`.
 fn smb(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
     let address = source.attribute("source").unwrap_or_default().replace('\\', "/");
     let Some((server, share)) = address.trim().trim_start_matches('/').split_once('/') else {
@@ -55,7 +55,7 @@ fn smb(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, s
     }
 }
 
-/// The share and the sub-directory in it, names filled in; an error is what stays unresolved.
+/// Returns the share and the sub-directory in it with names filled in; the error is a path that stays unresolved.
 fn directory(source: &CsiSource<'_>, share: &str, names: VolumeNames<'_>) -> Result<String, String> {
     let path = match source.attribute("subdir") {
         Some(directory) => format!("{}/{directory}", share.trim_end_matches(['/', '\\'])),
@@ -65,8 +65,8 @@ fn directory(source: &CsiSource<'_>, share: &str, names: VolumeNames<'_>) -> Res
     if filled.contains("${") { Err(filled) } else { Ok(filled) }
 }
 
-/// The drivers fill in what the provisioner recorded in the attributes; that is also what the API object says,
-/// unless it was restored under another name.
+/// Fills in names as the drivers do: those that the provisioner recorded in the attributes, else those of the API
+/// objects, which differ only in a volume that was restored under another name.
 fn filled(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> String {
     if !text.contains("${") {
         return text;
@@ -109,7 +109,7 @@ fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     Some(export)
 }
 
-/// The driver, also under an operator's prefix, e.g. `rook-ceph.cephfs.csi.ceph.com`.
+/// Returns whether it is the CephFS driver, also under an operator's prefix, e.g. `rook-ceph.cephfs.csi.ceph.com`.
 fn is_cephfs(driver: &str) -> bool {
     driver
         .strip_suffix("cephfs.csi.ceph.com")
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nfs_without_a_share_is_nowhere() {
+    fn nfs_without_a_share_is_elsewhere() {
         assert_eq!(
             shown(&source("nfs.csi.k8s.io", "h", &[("server", "nas")]), VolumeNames::default()),
             "elsewhere"
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_filled_in_and_what_the_provisioner_recorded_goes_first() {
+    fn recorded_names_are_filled_in_before_those_of_the_objects() {
         let path = "${pvc.metadata.namespace}/${pvc.metadata.name}/${pv.metadata.name}";
         let names = VolumeNames { volume: Some("pv"), claim: Some("c"), claim_namespace: Some("ns") };
         let attributes = [("server", "nas"), ("share", "/srv"), ("subdir", path)];
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_unresolved_is_unknown() {
+    fn an_unresolved_path_is_unknown() {
         let volume = source(
             "nfs.csi.k8s.io",
             "h",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn smb_knows_no_case_and_takes_both_slashes() {
+    fn smb_ignores_case_and_takes_both_slashes() {
         for value in ["//NAS/Share", r"\\nas\share", "//nas./SHARE/"] {
             let volume = source("smb.csi.k8s.io", "h", &[("source", value), ("subDir", r"A\b")]);
             assert_eq!(shown(&volume, VolumeNames::default()), "smb://nas/share/a/b", "{value}");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn efs_reads_the_handle() {
+    fn efs_parses_the_handle() {
         for (handle, expected) in [
             ("fs-1", "efs://fs-1/"),
             ("fs-1:/data/", "efs://fs-1/data"),

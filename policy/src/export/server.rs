@@ -1,4 +1,4 @@
-//! Servers by their canonical names.
+//! Servers, by their canonical names.
 
 use crate::settings::Exports;
 use std::collections::BTreeSet;
@@ -8,24 +8,24 @@ use std::net::{IpAddr, Ipv6Addr};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     name: String,
-    /// The name that `exports.serverAliases` led from.
+    /// The alias in `exports.serverAliases` that the volume names.
     alias: Option<String>,
-    /// The name as it is written, where it is neither of these.
+    /// The name as it is written, if it is neither of these.
     respelled: Option<String>,
 }
 
 // === impl Server ===
 
 impl Server {
-    /// The server that a name or address stands for; none if nothing is left of it.
+    /// Returns the server that a name or address stands for, or `None` for an empty one.
     pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
         let server = normalised(written);
         let respelled = (written.trim() != server).then(|| written.trim().to_owned());
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
 
-    /// A cluster that is known by its monitors, in whatever order; none without any. The aliases of a name can be all
-    /// monitors of the cluster that it stands for.
+    /// Returns the cluster with these monitors, in any order, or `None` without any. An alias may list all monitors of a
+    /// cluster.
     pub(crate) fn of_monitors<'t>(
         monitors: impl Iterator<Item = &'t str>,
         settings: &Exports,
@@ -57,24 +57,24 @@ impl Server {
         &self.name
     }
 
-    /// The other name, if it was reached by one.
+    /// The alias that the volume names, if it names one.
     pub(crate) fn alias(&self) -> Option<&str> {
         self.alias.as_deref()
     }
 
-    /// The name as it is written, where its normal form is another.
+    /// The name as it is written, if it differs from its normal form.
     pub(crate) fn respelled(&self) -> Option<&str> {
         self.respelled.as_deref()
     }
 
-    /// The name as it stands before a port.
+    /// Returns the name as it stands before a port.
     pub(crate) fn host(&self) -> String {
         if is_ipv6(&self.name) { format!("[{}]", self.name) } else { self.name.clone() }
     }
 }
 
-/// Without spaces around it and brackets; an address in its canonical form, IPv4 where it is mapped to IPv6; a name
-/// in lower case without the dot at its end.
+/// Normalises a server: drops surrounding spaces and brackets; writes an address in its canonical form, IPv4 if it is
+/// mapped to IPv6, and a name in lower case without the dot at its end.
 pub(crate) fn normalised(server: &str) -> String {
     let bare = server.trim();
     let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare).trim();
@@ -87,18 +87,18 @@ pub(crate) fn normalised(server: &str) -> String {
     }
 }
 
-/// Whether a normalised name is an address of IPv6, with or without a zone.
+/// Returns whether a normalised name is an IPv6 address, with or without a zone.
 pub(crate) fn is_ipv6(name: &str) -> bool {
     name.parse::<Ipv6Addr>().is_ok() || zoned(name).is_some()
 }
 
-/// A link-local address and its zone, which is the name of an interface.
+/// Splits a link-local address from its zone, which is the name of an interface.
 fn zoned(server: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, zone) = server.split_once('%')?;
     Some((address.parse().ok()?, zone))
 }
 
-/// A monitor without one of the two ports that monitors have.
+/// Returns a monitor without its port, if that is one of the two default ports.
 fn without_monitor_port(monitor: &str) -> &str {
     let monitor = monitor.trim();
     monitor.strip_suffix(":6789").or_else(|| monitor.strip_suffix(":3300")).unwrap_or(monitor)
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_leads_to_the_canonical_name_and_is_remembered() {
+    fn an_alias_resolves_to_the_canonical_name() {
         let settings = aliases("NAS.example.com.", &["Nas", "::ffff:10.0.0.5"]);
         for alias in ["nas", "10.0.0.5"] {
             let server = Server::resolve(alias, &settings);
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn monitors_count_as_a_set() {
+    fn the_order_of_monitors_does_not_matter() {
         let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &Exports::default());
         assert_eq!(cluster(&["b:6789", "A"]), cluster(&["a:3300", "b"]));
         assert_eq!(cluster(&["", " "]), None);
     }
 
     #[test]
-    fn all_monitors_can_stand_for_one_cluster() {
+    fn an_alias_may_list_all_monitors() {
         let settings = aliases("ceph", &["10.0.0.1", "10.0.0.2"]);
         let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &settings);
         let server = cluster(&["10.0.0.2:6789", "10.0.0.1:6789"]);

@@ -1,4 +1,4 @@
-//! What a StatefulSet uses and looks at: its name, the claims of its templates, claims by name, and exports.
+//! The keys of a StatefulSet: its name, the claims of its templates, claims by name, and exports.
 
 use super::growth;
 use super::mark;
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, VolumeKind};
 
-/// What the keys of a set depend on, beside its pod.
+/// The data besides the pod that the keys of a set depend on.
 pub(super) struct Owner<'a> {
     pub(super) set: Set<'a>,
     pub(super) opt_out: OptOut<'a>,

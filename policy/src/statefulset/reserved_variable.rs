@@ -13,8 +13,13 @@ pub(super) enum ReservedVariable {
 }
 
 /// The reserved variables as the expansion of expressions knows them.
-pub(super) const IMPLICIT: &[ImplicitVariable] =
-    &[ReservedVariable::PodName.implicit(), ReservedVariable::PodNamespace.implicit()];
+pub(super) const IMPLICIT: &[ImplicitVariable] = &[POD_NAME, POD_NAMESPACE];
+
+const POD_NAME: ImplicitVariable =
+    ImplicitVariable { name: "ORDINANCE_POD_NAME", field_path: "metadata.name" };
+
+const POD_NAMESPACE: ImplicitVariable =
+    ImplicitVariable { name: "ORDINANCE_POD_NAMESPACE", field_path: "metadata.namespace" };
 
 // === impl ReservedVariable ===
 
@@ -48,12 +53,10 @@ impl ReservedVariable {
         Declaration::Implicit(self.implicit())
     }
 
-    const fn implicit(self) -> ImplicitVariable {
+    const fn implicit(self) -> &'static ImplicitVariable {
         match self {
-            Self::PodName => ImplicitVariable { name: "ORDINANCE_POD_NAME", field_path: "metadata.name" },
-            Self::PodNamespace => {
-                ImplicitVariable { name: "ORDINANCE_POD_NAMESPACE", field_path: "metadata.namespace" }
-            }
+            Self::PodName => &POD_NAME,
+            Self::PodNamespace => &POD_NAMESPACE,
         }
     }
 }

@@ -53,12 +53,12 @@ impl<'e, 'a> Resolver<'e, 'a> {
         let before = self.weight;
         if self.declared(name, usize::MAX, 0) {
             if self.weight == before {
-                self.piece(name, VariableSource::Missing(MissingVariable::Empty(name)));
+                self.missing(name, MissingVariable::Empty(name));
             }
         } else if let Some(implicit) = self.environment.implicit(name) {
             self.piece(name, VariableSource::Field(Text::from(implicit.field_path)));
         } else if !self.undeclared(name) {
-            self.piece(name, VariableSource::Missing(MissingVariable::Undeclared(name)));
+            self.missing(name, MissingVariable::Undeclared(name));
         }
     }
 
@@ -149,6 +149,11 @@ impl<'e, 'a> Resolver<'e, 'a> {
             Some(Piece::Text(before)) => before.to_mut().push_str(text),
             _ => self.resolved.pieces.push(Piece::Text(Cow::Borrowed(text))),
         }
+    }
+
+    fn missing(&mut self, name: &'a str, missing: MissingVariable<'a>) {
+        self.resolved.missing.get_or_insert(missing);
+        self.piece(name, VariableSource::Missing(missing));
     }
 
     fn piece(&mut self, name: &'a str, source: VariableSource<'a>) {
