@@ -1,10 +1,12 @@
-//! The server's certificate and its clients' CA: made or read, then looked at again while the server runs.
+//! The server's certificate and its client CA: loaded at start, and reloaded from files while the server runs.
 
 use super::issuing::Issuer;
 use crate::config::{Certificate, Fault};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
-use ordinance_certs::{Authority, Bundle, ClientCa, Files, Lifetime, Reload, Served, server_config};
+use ordinance_certs::{
+    Authority, Bundle, CertificateResolver, ClientCa, Files, Lifetime, Reload, server_config,
+};
 use rustls::ServerConfig;
 use std::fmt::Display;
 use std::io;
@@ -13,31 +15,31 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-/// How long a self-signed certificate counts; it is for trying things out.
+/// The lifetime of a self-signed certificate, which is for trying things out.
 const SELF_SIGNED: Lifetime = Lifetime::days(365);
 
-/// What handshakes are made of.
+/// The TLS configuration, and what keeps its certificates current.
 pub(super) struct Certificates {
-    /// How they go; certificates change inside it.
+    /// The TLS configuration; certificates are swapped inside it.
     pub(super) tls: Arc<ServerConfig>,
-    /// Whom the server can be trusted by, PEM.
+    /// The trust bundle for clients, PEM; empty with a self-managed CA.
     pub(super) ca_bundle: String,
-    /// What can change.
+    /// The files to reload.
     pub(super) watched: Watched,
-    /// Who signs for the server, where the CA is its own.
+    /// The task of a self-managed CA.
     pub(super) issuer: Option<Issuer>,
 }
 
-/// What is looked at again.
+/// The files to reload, and the certificate in use.
 pub(super) struct Watched {
     files: Option<Files>,
     clients: Option<ClientCa>,
-    served: Arc<Served>,
+    served: Arc<CertificateResolver>,
     is_self_signed: bool,
     metrics: Arc<Metrics>,
 }
 
-/// The thread that looks; dropping this ends it.
+/// The thread that reloads files; stopped on drop.
 pub(super) struct Reloads {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -46,7 +48,7 @@ pub(super) struct Reloads {
 // === impl Certificates ===
 
 impl Certificates {
-    /// Takes over what was read; makes what is to be made.
+    /// Uses the files that were read, or makes a certificate.
     pub(super) fn new(
         certificate: Certificate,
         clients: Option<ClientCa>,
@@ -69,23 +71,23 @@ impl Certificates {
         };
         let tls = server_config(Arc::clone(&served), clients.as_ref().map(ClientCa::clients))?;
         let watched = Watched { files, clients, served, is_self_signed, metrics: Arc::clone(metrics) };
-        watched.tell_expiry();
+        watched.update_metrics();
         Ok(Self { tls: Arc::new(tls), ca_bundle, watched, issuer })
     }
 }
 
-fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<Served>, String)> {
+fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<CertificateResolver>, String)> {
     let authority = Authority::new(names, now, SELF_SIGNED)
         .map_err(|error| Fault::new(format_args!("certificate.names: {}", names.join(", ")), error))?;
-    let served = Arc::new(Served::new(authority.issue(now, SELF_SIGNED)?));
+    let served = Arc::new(CertificateResolver::new(authority.issue(now, SELF_SIGNED)?));
     Ok((served, authority.pem()))
 }
 
-/// What a client needs to trust a pair from files: those that signed it, or itself if it stands alone.
-fn bundle(served: &Served) -> Bundle {
-    let Some(pair) = served.current() else { return Bundle::default() };
-    match pair.certificates() {
-        [_, signers @ ..] if !signers.is_empty() => Bundle::from(signers.to_vec()),
+/// Returns the trust bundle for a certificate from files: its issuers, or the certificate itself if the file has none.
+fn bundle(served: &CertificateResolver) -> Bundle {
+    let Some(certificate) = served.current() else { return Bundle::default() };
+    match certificate.certificates() {
+        [_, issuers @ ..] if !issuers.is_empty() => Bundle::from(issuers.to_vec()),
         alone => Bundle::from(alone.to_vec()),
     }
 }
@@ -93,7 +95,7 @@ fn bundle(served: &Served) -> Bundle {
 // === impl Watched ===
 
 impl Watched {
-    /// Looks every so often from now on, until the returned value is dropped. Nothing to look at is looked at by nobody.
+    /// Reloads the files at this interval until the returned value is dropped. Starts no thread if there are no files.
     pub(super) fn start(mut self, interval: Duration) -> io::Result<Reloads> {
         if self.files.is_none() && self.clients.is_none() {
             return Ok(Reloads { stop: None, thread: None });
@@ -101,46 +103,46 @@ impl Watched {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                self.look(SystemTime::now());
+                self.reload(SystemTime::now());
             }
         })?;
         Ok(Reloads { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Whether nobody can know the CA but from this process.
+    /// Returns whether the CA exists only in this process.
     pub(super) const fn is_self_signed(&self) -> bool {
         self.is_self_signed
     }
 
-    fn look(&mut self, now: SystemTime) {
+    fn reload(&mut self, now: SystemTime) {
         if let Some(files) = &mut self.files {
-            tell(&self.metrics, Reloaded::Certificate, files.poll(now));
+            report(&self.metrics, Reloaded::Certificate, files.poll(now));
         }
         if let Some(clients) = &mut self.clients {
-            tell(&self.metrics, Reloaded::ClientCa, clients.poll());
+            report(&self.metrics, Reloaded::ClientCa, clients.poll());
         }
-        self.tell_expiry();
+        self.update_metrics();
     }
 
-    fn tell_expiry(&self) {
+    fn update_metrics(&self) {
         if let Some(served) = self.served.current() {
             self.metrics.certificate(served.validity());
         }
     }
 }
 
-/// Counts every look that found a change; says once what is wrong.
-fn tell<E: Display>(metrics: &Metrics, what: Reloaded, reload: Reload<E>) {
+/// Counts every reload of changed files, and logs each error once.
+fn report<E: Display>(metrics: &Metrics, what: Reloaded, reload: Reload<E>) {
     match reload {
         Reload::Unchanged => {}
         Reload::Replaced => {
             metrics.reloaded(what, ReloadOutcome::Taken);
-            tracing::info!(?what, "read again, and in use from now on");
+            tracing::info!(?what, "reloaded; in use from now on");
         }
         Reload::Kept { error, again } => {
             metrics.reloaded(what, ReloadOutcome::Refused);
             if !again {
-                tracing::error!(?what, %error, "can't be used; the old one stays in use");
+                tracing::error!(?what, %error, "could not reload; the old one stays in use");
             }
         }
     }
@@ -152,7 +154,7 @@ impl Drop for Reloads {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there was reported there.
+            // The panic hook has reported a panic of the thread.
             let _ = thread.join();
         }
     }

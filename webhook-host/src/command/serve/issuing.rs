@@ -1,37 +1,40 @@
-//! A certificate of a CA that the host keeps itself: the task that looks at it, and what the server needs to know of it.
+//! The background task of a self-managed CA: reconciles it in the cluster and renews the leaf certificate.
 
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use crate::server::{Readiness, State};
 use kube::Client;
-use ordinance_certs::cluster::{Configurations, Lease, SecretStore};
-use ordinance_certs::{Change, Keeper, Reading, Record, Renewal, Rotation, Schedule, Served, Signing};
+use ordinance_certs::cluster::{ClusterConfigurations, Lease, SecretStore};
+use ordinance_certs::{
+    CertificateResolver, LeafSigner, ReconcileChange, Reconciler, Record, RecordReading, Renewal, Rotation,
+    Schedule, WebhookReadiness,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// A Lease falls to others after so many looks.
-const LEASE_LOOKS: u32 = 3;
+/// The duration of the Lease, in poll intervals.
+const LEASE_POLLS: u32 = 3;
 
-/// How often is looked while there is nothing to serve.
-const FIRST_LOOKS: Duration = Duration::from_millis(300);
+/// The longest interval between polls until there is a certificate to serve.
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How long the API server may take to answer.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The timeout of a request to the API server.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the end may take: it is only good manners.
-const END_TIME: Duration = Duration::from_secs(2);
+/// The timeout of the release of the Lease at shutdown. Without the release, the next leader only starts later.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is to be done, before there is a client.
+/// The task before its start, when there is no client yet.
 #[derive(Debug)]
 pub(super) struct Issuer {
     config: SelfManaged,
-    signing: Signing,
+    signer: LeafSigner,
     metrics: Arc<Metrics>,
 }
 
-/// The task that does it; dropping this ends it.
+/// The running task; aborted on drop.
 #[derive(Debug)]
 pub(super) struct Issuing {
     status: watch::Receiver<Status>,
@@ -39,120 +42,120 @@ pub(super) struct Issuing {
     task: JoinHandle<()>,
 }
 
-/// How far it is.
+/// The status of the task.
 #[derive(Clone, Debug)]
 struct Status {
-    /// What is missing before the server may be ready, in one line; none if nothing is.
+    /// What the server waits for before it is ready, or `None` if it is.
     waits_for: Option<String>,
-    /// Whom the server can be trusted by, PEM.
+    /// The trust bundle for clients, PEM.
     bundle: String,
 }
 
-/// The task's own.
-struct Looks {
-    keeper: Keeper<SecretStore, Configurations>,
+/// The state of the running task.
+struct IssuingLoop {
+    reconciler: Reconciler<SecretStore, ClusterConfigurations>,
     lease: Lease,
-    signing: Signing,
+    signer: LeafSigner,
     schedule: Schedule,
     readiness: Readiness,
     metrics: Arc<Metrics>,
     status: watch::Sender<Status>,
     read_at: Option<SystemTime>,
-    /// What went wrong last, so that it is said once.
-    trouble: Option<String>,
+    /// The last error, so that the log has it once.
+    last_error: Option<String>,
 }
 
 // === impl Issuer ===
 
 impl Issuer {
-    /// Nothing is served before it is started.
+    /// Returns a task that serves nothing until it is started.
     pub(super) fn new(config: SelfManaged, metrics: &Arc<Metrics>) -> Self {
-        let signing = Signing::new(config.schedule);
-        Self { config, signing, metrics: Arc::clone(metrics) }
+        let signer = LeafSigner::new(config.schedule);
+        Self { config, signer, metrics: Arc::clone(metrics) }
     }
 
-    /// What will be served.
-    pub(super) fn served(&self) -> Arc<Served> {
-        self.signing.served()
+    /// Returns the resolver that the task publishes certificates to.
+    pub(super) fn served(&self) -> Arc<CertificateResolver> {
+        self.signer.served()
     }
 
-    /// Looks from now on. Must run on a runtime.
+    /// Starts the task. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// The configuration is none that a client can be made of.
+    /// If no client can be made from the configuration.
     pub(super) fn start(self, mut api: kube::Config, readiness: Readiness) -> kube::Result<Issuing> {
-        api.connect_timeout = Some(ANSWER_TIME);
-        api.read_timeout = Some(ANSWER_TIME);
-        // Each look is a try of its own.
+        api.connect_timeout = Some(REQUEST_TIMEOUT);
+        api.read_timeout = Some(REQUEST_TIMEOUT);
+        // The next poll is the retry.
         api.default_retry = false;
         let namespace = self.config.namespace(&api.default_namespace).to_owned();
         let client = Client::try_from(api)?;
         let waits_for = Some("the CA".to_owned());
         let (status, watched) = watch::channel(Status { waits_for, bundle: String::new() });
-        let looks = self.looks(&client, &namespace, readiness, status);
+        let task = self.into_loop(&client, &namespace, readiness, status);
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(looks.run(stopped));
+        let task = tokio::spawn(task.run(stopped));
         Ok(Issuing { status: watched, stop: Some(stop), task })
     }
 
-    fn looks(
+    fn into_loop(
         self,
         client: &Client,
         namespace: &str,
         readiness: Readiness,
         status: watch::Sender<Status>,
-    ) -> Looks {
+    ) -> IssuingLoop {
         let SelfManaged { secret, lease, webhooks, schedule, .. } = self.config.clone();
         let store = SecretStore::new(client.clone(), namespace, &secret);
-        let configurations = Configurations::new(client.clone(), webhooks);
+        let configurations = ClusterConfigurations::new(client.clone(), webhooks);
         let rotation = Rotation::new(self.config.names(namespace), schedule);
-        let duration = LEASE_LOOKS * schedule.look;
-        Looks {
-            keeper: Keeper::new(store, configurations, rotation),
+        let duration = LEASE_POLLS * schedule.look;
+        IssuingLoop {
+            reconciler: Reconciler::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
-            signing: self.signing,
+            signer: self.signer,
             schedule,
             readiness,
             metrics: self.metrics,
             status,
             read_at: None,
-            trouble: None,
+            last_error: None,
         }
     }
 }
 
-/// Nobody else's: the pod's name, or the machine's, and what tells processes of one machine apart.
+/// Returns a unique identity: the name of the pod or the machine, the process id and the start time.
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ordinance".to_owned());
-    let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{host}_{}_{}", std::process::id(), begun.as_nanos())
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{host}_{}_{}", std::process::id(), started.as_nanos())
 }
 
 // === impl Issuing ===
 
 impl Issuing {
-    /// What is missing before the server may be ready, in one line. Asked at start only.
+    /// Returns what the server waits for before it is ready, in one line. Only a starting server uses it.
     pub(super) fn waits_for(&self) -> Option<String> {
         self.status.borrow().waits_for.clone()
     }
 
-    /// Returns when that may have changed.
+    /// Completes when the status has changed.
     pub(super) async fn changed(&self) {
-        // The task ends only with this.
+        // The sender is dropped only with the task, when the process shuts down.
         let _ = self.status.clone().changed().await;
     }
 
-    /// Whom the server can be trusted by, PEM.
+    /// Returns the trust bundle for clients, PEM.
     pub(super) fn bundle(&self) -> String {
         self.status.borrow().bundle.clone()
     }
 
-    /// Ends it, so that another replica goes on at once.
+    /// Stops the task and releases the Lease, so that another replica can lead at once.
     pub(super) async fn end(mut self) {
         self.stop = None;
-        // A panic there was reported there.
-        let _ = tokio::time::timeout(END_TIME, &mut self.task).await;
+        // The panic hook has reported a panic of the task.
+        let _ = tokio::time::timeout(RELEASE_TIMEOUT, &mut self.task).await;
     }
 }
 
@@ -162,14 +165,14 @@ impl Drop for Issuing {
     }
 }
 
-// === impl Looks ===
+// === impl IssuingLoop ===
 
-impl Looks {
+impl IssuingLoop {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         loop {
             tokio::select! {
-                rest = self.look() => {
-                    if tokio::time::timeout(rest, &mut stop).await.is_ok() {
+                pause = self.poll() => {
+                    if tokio::time::timeout(pause, &mut stop).await.is_ok() {
                         break;
                     }
                 }
@@ -177,65 +180,75 @@ impl Looks {
             }
         }
         if let Err(error) = self.lease.release().await {
-            tracing::debug!(%error, "the Lease was not given up");
+            tracing::debug!(%error, "could not release the Lease");
         }
     }
 
-    /// One look, and how long to rest then.
-    async fn look(&mut self) -> Duration {
+    /// Polls once, and returns the pause until the next poll.
+    async fn poll(&mut self) -> Duration {
         let now = SystemTime::now();
-        let outcome = match self.keep(now).await {
-            Ok(()) => self.sign(now),
-            Err(trouble) => self.sign(now).and(Err(trouble)),
+        let outcome = match self.reconcile(now).await {
+            Ok(()) => self.renew_leaf(now),
+            Err(error) => self.renew_leaf(now).and(Err(error)),
         };
-        self.tell(outcome);
-        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_LOOKS) }
+        self.report(outcome);
+        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_POLL_INTERVAL) }
     }
 
-    /// Reads the CA; who has the Lease rotates it.
-    async fn keep(&mut self, now: SystemTime) -> Result<(), String> {
-        let leads = self.lease.renew(now, Instant::now()).await;
-        let led = match leads {
+    /// Reads the CA. The replica that holds the Lease also rotates it.
+    async fn reconcile(&mut self, now: SystemTime) -> Result<(), String> {
+        let led = match self.lease.renew(now, Instant::now()).await {
             Ok(true) => self.lead(now).await,
-            Ok(false) => Ok(()),
+            Ok(false) => return self.follow(now).await,
             Err(error) => Err(format!("the Lease: {error}")),
         };
-        self.keeper.follow().await.map_err(|error| error.to_string())?;
-        self.read_at = Some(now);
+        if led.is_ok() {
+            // `lead` reads the record before each step, so a second read here would only load the API server.
+            self.read_at = Some(now);
+        } else {
+            // A leader that can't reach the Lease or the configurations still serves certificates of the current CA.
+            self.follow(now).await?;
+        }
         led
+    }
+
+    async fn follow(&mut self, now: SystemTime) -> Result<(), String> {
+        self.reconciler.follow().await.map_err(|error| error.to_string())?;
+        self.read_at = Some(now);
+        Ok(())
     }
 
     async fn lead(&mut self, now: SystemTime) -> Result<(), String> {
         let is_ready = self.readiness.state() == State::Ready;
-        let readiness =
-            if is_ready { ordinance_certs::Readiness::Ready } else { ordinance_certs::Readiness::NotYet };
-        let changes = self.keeper.lead(now, readiness).await.map_err(|error| error.to_string())?;
+        let readiness = if is_ready { WebhookReadiness::Ready } else { WebhookReadiness::NotReady };
+        let changes = self.reconciler.lead(now, readiness).await.map_err(|error| error.to_string())?;
         for change in changes {
             match change {
-                Change::Stored(phase) => tracing::info!(?phase, "the CA's Secret was written"),
-                Change::Applied(configuration) => {
-                    tracing::info!(%configuration, "trusts the CA as it should")
+                ReconcileChange::Stored(phase) => tracing::info!(?phase, "wrote the Secret of the CA"),
+                ReconcileChange::Applied(configuration) => {
+                    tracing::info!(%configuration, "the webhook configuration trusts the CA")
                 }
             }
         }
         Ok(())
     }
 
-    /// Serves another leaf if it is time for one.
-    fn sign(&mut self, now: SystemTime) -> Result<(), String> {
-        let (Some(record), Some(at)) = (self.keeper.record(), self.read_at) else { return Ok(()) };
-        let renewal = self.signing.look(Reading { record, at }, now).map_err(|error| error.to_string())?;
+    /// Renews the leaf certificate if it is due, and updates metrics and status.
+    fn renew_leaf(&mut self, now: SystemTime) -> Result<(), String> {
+        let (Some(record), Some(at)) = (self.reconciler.record(), self.read_at) else { return Ok(()) };
+        let renewal =
+            self.signer.renew(RecordReading { record, at }, now).map_err(|error| error.to_string())?;
         if renewal == Renewal::Signed {
             self.metrics.reloaded(Reloaded::Certificate, ReloadOutcome::Taken);
-            tracing::info!("a new certificate is served");
+            tracing::info!("serving a new certificate");
         }
-        self.show(record);
-        self.publish(record, now);
+        self.update_metrics(record);
+        self.update_status(record, now);
         Ok(())
     }
 
-    fn show(&self, record: &Record) {
-        if let Some(pair) = self.signing.served().current() {
+    fn update_metrics(&self, record: &Record) {
+        if let Some(pair) = self.signer.served().current() {
             self.metrics.certificate(pair.validity());
         }
         if let Some(validity) = record.current.validity() {
@@ -243,27 +256,27 @@ impl Looks {
         }
     }
 
-    fn publish(&self, record: &Record, now: SystemTime) {
+    fn update_status(&self, record: &Record, now: SystemTime) {
         let waits_for = (!record.is_trusted(now, &self.schedule))
             .then(|| "webhook configurations to trust the CA".to_owned());
         let bundle = record.bundle().pem();
         self.status.send_if_modified(|status| {
-            let changes = status.waits_for != waits_for || status.bundle != bundle;
+            let is_changed = status.waits_for != waits_for || status.bundle != bundle;
             *status = Status { waits_for, bundle };
-            changes
+            is_changed
         });
     }
 
-    /// Counts every look that failed; says once what is wrong.
-    fn tell(&mut self, outcome: Result<(), String>) {
+    /// Counts every failed poll, and logs each error once.
+    fn report(&mut self, outcome: Result<(), String>) {
         let Err(trouble) = outcome else {
-            self.trouble = None;
+            self.last_error = None;
             return;
         };
         self.metrics.reloaded(Reloaded::Authority, ReloadOutcome::Refused);
-        if self.trouble.as_ref() != Some(&trouble) {
-            tracing::error!(%trouble, "the CA can't be looked after; what is served stays");
-            self.trouble = Some(trouble);
+        if self.last_error.as_ref() != Some(&trouble) {
+            tracing::error!(%trouble, "could not reconcile the CA; the certificate in use stays");
+            self.last_error = Some(trouble);
         }
     }
 }
