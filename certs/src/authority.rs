@@ -1,10 +1,13 @@
-//! An authority: a CA that can sign for the service's names and no others, and the leaves that it issues.
+//! Certificate authorities that can sign only for the service's names, and the leaf certificates that they issue.
 //!
-//! Serial numbers are random. What is signed is valid from an hour before it was made, for clients whose clock is
-//! behind, and no leaf counts longer than its authority.
+//! Serial numbers are random. Every certificate is valid from an hour before it was signed, for clients whose clock is
+//! behind, and no leaf certificate outlives its CA.
 
-use crate::pair::{Chain, ChainError, Key, KeyError, Mismatch, Pair, Validity, parse};
-use crate::provider;
+use crate::certificate::{
+    CertificateChain, ChainError, KeyMismatch, PrivateKey, PrivateKeyError, ServingCertificate, Validity,
+    parse,
+};
+use crate::crypto::provider;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
@@ -16,16 +19,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
-/// How far a client's clock may be behind.
+/// By how much a client's clock may be behind.
 pub(crate) const BACKDATED: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of a serial number; RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
 
-/// Bytes of a random number that a CA has in its name, so that people can tell two apart.
+/// Bytes of the random number in a CA's name, which lets people tell two CAs apart.
 const NAME_BYTES: usize = 4;
 
-/// A CA with its key.
+/// A certificate authority (CA): its certificate and its private key.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -33,102 +36,103 @@ pub struct Authority {
     validity: Validity,
 }
 
-/// A certificate with its key, both as PEM.
+/// A certificate and its private key, both as PEM.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Issued {
-    /// The certificate.
+pub struct PemPair {
+    /// The certificate, with its issuers if there are any.
     pub certificate: String,
-    /// Its private key.
+    /// The private key, unencrypted.
     pub key: String,
 }
 
-/// How long what is signed counts.
+/// For how long a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime(pub Duration);
 
-/// Why an authority or a leaf could not be made.
+/// Why a CA or a leaf certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// A name is neither a DNS name nor an address, or signing failed.
     #[error("{0}; give DNS names and IP addresses")]
     Sign(#[from] rcgen::Error),
-    /// The system gave no random numbers.
-    #[error("the system gives no random numbers")]
+    /// The system's random number generator failed.
+    #[error("the system provides no random numbers")]
     Random,
-    /// What was signed does not parse.
+    /// The signed certificate does not parse.
     #[error("the certificate made for this server {0}")]
     Chain(#[from] ChainError),
-    /// The key that was made can't be used.
+    /// The new private key is unusable.
     #[error("the key made for this server {0}")]
-    Key(#[from] KeyError),
-    /// The key that was made is not the certificate's.
+    PrivateKey(#[from] PrivateKeyError),
+    /// The new private key does not match its certificate.
     #[error(transparent)]
-    Pair(#[from] Mismatch),
-    /// A CA that was kept can't be used.
+    Mismatch(#[from] KeyMismatch),
+    /// A stored CA is unusable.
     #[error("{0}")]
-    Kept(#[from] NoAuthority),
+    Stored(#[from] InvalidAuthority),
 }
 
-/// Why a certificate with a key is no authority.
+/// Why a certificate and a key are not a usable CA.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAuthority {
-    /// The certificate can't be read.
+pub enum InvalidAuthority {
+    /// The certificate does not parse.
     #[error("the certificate {0}")]
     Certificate(#[from] ChainError),
-    /// The key can't be read.
+    /// The private key does not parse.
     #[error("the key can't be read")]
-    Key,
-    /// The key is another certificate's.
+    PrivateKey,
+    /// The private key belongs to another certificate.
     #[error(transparent)]
-    Mismatch(#[from] Mismatch),
-    /// The certificate can't sign others.
-    #[error("the certificate is none of a CA")]
-    Leaf,
+    Mismatch(#[from] KeyMismatch),
+    /// The certificate may not sign others.
+    #[error("the certificate is not a CA certificate")]
+    NotCa,
 }
 
 // === impl Lifetime ===
 
 impl Lifetime {
-    /// As many days.
+    /// Returns a lifetime of this many days.
     pub const fn days(days: u64) -> Self {
         Self(Duration::from_secs(days * 24 * 60 * 60))
     }
 }
 
-// === impl Issued ===
+// === impl PemPair ===
 
-impl fmt::Debug for Issued {
+impl fmt::Debug for PemPair {
+    /// Leaves out the private key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("certificate", &self.certificate).finish_non_exhaustive()
+        f.debug_struct("PemPair").field("certificate", &self.certificate).finish_non_exhaustive()
     }
 }
 
-impl Issued {
-    /// When it counts; none if the certificate can't be read.
+impl PemPair {
+    /// Returns the certificate's validity period, or `None` if the certificate can't be read.
     pub fn validity(&self) -> Option<Validity> {
         let der = CertificateDer::from_pem_slice(self.certificate.as_bytes()).ok()?;
         Validity::of(&der).ok()
     }
 
-    /// As it is served.
+    /// Parses both into a certificate that can be served.
     ///
     /// # Errors
     ///
-    /// If it is not in date at `now`, or no pair.
-    pub fn pair(&self, now: SystemTime) -> Result<Pair, AuthorityError> {
-        let chain = Chain::from_pem(self.certificate.as_bytes(), now)?;
-        Ok(Pair::new(chain, Key::from_pem(self.key.as_bytes())?)?)
+    /// If the certificate is not in date at `now`, or the key does not match it.
+    pub fn serving(&self, now: SystemTime) -> Result<ServingCertificate, AuthorityError> {
+        let chain = CertificateChain::from_pem(self.certificate.as_bytes(), now)?;
+        Ok(ServingCertificate::new(chain, PrivateKey::from_pem(self.key.as_bytes())?)?)
     }
 }
 
 // === impl Authority ===
 
 impl Authority {
-    /// A new CA, self-signed, for these DNS names and addresses and no others.
+    /// Makes a self-signed CA that can sign for these DNS names and addresses only.
     ///
     /// # Errors
     ///
-    /// If a name can't stand in a certificate.
+    /// If a name is invalid in a certificate.
     pub fn new(names: &[String], now: SystemTime, lifetime: Lifetime) -> Result<Self, AuthorityError> {
         let name = format!("Ordinance CA {:08x}", u32::from_be_bytes(random::<NAME_BYTES>()?));
         let mut params = params(names, &name, now - BACKDATED, now + lifetime.0)?;
@@ -143,64 +147,65 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate, names, validity })
     }
 
-    /// A CA that was made before, from PEM. Whether it is in date is not looked at.
+    /// Reads a CA from PEM. Does not check whether it is in date.
     ///
     /// # Errors
     ///
-    /// If it is no CA, or the key is not its own.
-    pub fn from_pem(issued: &Issued) -> Result<Self, NoAuthority> {
+    /// If the certificate is not a CA certificate, or the key does not match it.
+    pub fn from_pem(pair: &PemPair) -> Result<Self, InvalidAuthority> {
         let der =
-            CertificateDer::from_pem_slice(issued.certificate.as_bytes()).map_err(|_| ChainError::Missing)?;
-        let key = KeyPair::from_pem(&issued.key).map_err(|_| NoAuthority::Key)?;
+            CertificateDer::from_pem_slice(pair.certificate.as_bytes()).map_err(|_| ChainError::Missing)?;
+        let key = KeyPair::from_pem(&pair.key).map_err(|_| InvalidAuthority::PrivateKey)?;
         let (names, validity) = {
             let certificate = parse(&der)?;
             if certificate.public_key().subject_public_key.data != key.public_key_raw() {
-                return Err(Mismatch.into());
+                return Err(KeyMismatch.into());
             }
             if !certificate.is_ca() {
-                return Err(NoAuthority::Leaf);
+                return Err(InvalidAuthority::NotCa);
             }
-            (permitted(&certificate), Validity::of(&der)?)
+            (permitted_names(&certificate), Validity::of(&der)?)
         };
-        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|_| NoAuthority::Leaf)?;
-        Ok(Self { issuer, certificate: issued.certificate.clone(), names, validity })
+        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|_| InvalidAuthority::NotCa)?;
+        Ok(Self { issuer, certificate: pair.certificate.clone(), names, validity })
     }
 
-    /// The CA's certificate as PEM, for `caBundle`.
+    /// Returns the CA certificate as PEM, for `caBundle`.
     pub fn pem(&self) -> String {
         self.certificate.clone()
     }
 
-    /// The CA with its key, to be kept.
-    pub fn issued(&self) -> Issued {
-        Issued { certificate: self.certificate.clone(), key: self.issuer.key().serialize_pem() }
+    /// Returns the CA with its private key, to be stored.
+    pub fn pem_pair(&self) -> PemPair {
+        PemPair { certificate: self.certificate.clone(), key: self.issuer.key().serialize_pem() }
     }
 
-    /// The names that it can sign for.
+    /// Returns the names that the CA can sign for.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// When it counts.
+    /// Returns the validity period of the CA certificate.
     pub const fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// A leaf for the authority's names, with a new key that never leaves memory.
+    /// Issues a leaf certificate for all names of the CA, with a new key that never leaves memory.
     ///
     /// # Errors
     ///
     /// If signing fails.
-    pub fn issue(&self, now: SystemTime, lifetime: Lifetime) -> Result<Pair, AuthorityError> {
-        self.sign(now, now + lifetime.0)?.pair(now)
+    pub fn issue(&self, now: SystemTime, lifetime: Lifetime) -> Result<ServingCertificate, AuthorityError> {
+        self.sign(now, now + lifetime.0)?.serving(now)
     }
 
-    /// A leaf for the authority's names, with its key, until a moment but never longer than the authority counts.
+    /// Signs a leaf certificate for all names of the CA, with a new key. It is valid until `until`, or until the CA
+    /// expires if that is earlier.
     ///
     /// # Errors
     ///
     /// If signing fails.
-    pub fn sign(&self, now: SystemTime, until: SystemTime) -> Result<Issued, AuthorityError> {
+    pub fn sign(&self, now: SystemTime, until: SystemTime) -> Result<PemPair, AuthorityError> {
         let name = self.names.first().map_or("ordinance", String::as_str);
         let from = (now - BACKDATED).max(self.validity.not_before);
         let mut params = params(&self.names, name, from, until.min(self.validity.not_after))?;
@@ -209,11 +214,11 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(PemPair { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }
 
-/// What CA and leaf have in common.
+/// Returns the parameters that CA and leaf certificates have in common.
 fn params(
     names: &[String],
     common_name: &str,
@@ -225,24 +230,24 @@ fn params(
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = from.into();
     params.not_after = until.into();
-    params.serial_number = Some(serial()?);
+    params.serial_number = Some(serial_number()?);
     Ok(params)
 }
 
-/// A random positive number.
-fn serial() -> Result<SerialNumber, AuthorityError> {
+/// Returns a random positive number, as RFC 5280 demands.
+fn serial_number() -> Result<SerialNumber, AuthorityError> {
     let positive = u128::from_be_bytes(random::<SERIAL_BYTES>()?) >> 1 | 1;
     Ok(SerialNumber::from(positive.to_be_bytes().to_vec()))
 }
 
-/// Random bytes.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], AuthorityError> {
     let mut bytes = [0_u8; N];
     provider().secure_random.fill(&mut bytes).map_err(|_| AuthorityError::Random)?;
     Ok(bytes)
 }
 
-/// These names and no others. Constraints count by kind: where no address may be signed, all are excluded.
+/// Returns constraints that permit only these names. Constraints apply by type of name: if no address is permitted, all
+/// addresses have to be excluded.
 fn constraints(names: &[SanType]) -> NameConstraints {
     let permitted_subtrees: Vec<_> = names.iter().filter_map(subtree).collect();
     let has_address =
@@ -269,26 +274,27 @@ fn every_address() -> Vec<GeneralSubtree> {
     ]
 }
 
-/// The names that a CA's constraints permit.
-pub(crate) fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// Returns the names that a CA's name constraints permit.
+pub(crate) fn permitted_names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let constraints = certificate.name_constraints().ok().flatten();
     let subtrees = constraints.and_then(|extension| extension.value.permitted_subtrees.as_ref());
-    subtrees.into_iter().flatten().filter_map(|subtree| name(&subtree.base)).collect()
+    subtrees.into_iter().flatten().filter_map(|subtree| permitted_name(&subtree.base)).collect()
 }
 
-/// A DNS name, or an address whose mask is all ones.
-fn name(name: &GeneralName<'_>) -> Option<String> {
+/// Returns a DNS name, or an address whose mask is all ones.
+fn permitted_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => {
             let (address, mask) = bytes.split_at(bytes.len() / 2);
-            mask.iter().all(|byte| *byte == u8::MAX).then(|| address_of(address)).flatten()
+            mask.iter().all(|byte| *byte == u8::MAX).then(|| address_text(address)).flatten()
         }
         _ => None,
     }
 }
 
-pub(crate) fn address_of(bytes: &[u8]) -> Option<String> {
+/// Formats the 4 or 16 bytes of an address; returns `None` for any other length.
+pub(crate) fn address_text(bytes: &[u8]) -> Option<String> {
     let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let address = four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()?;
     Some(address.to_string())

@@ -1,11 +1,11 @@
-//! Which clients may connect: those with a certificate of a given CA and, if names are given, with one of the names.
+//! Client authentication: clients need a certificate of a given CA and, if names are configured, one of these names.
 //!
-//! An API server presents such a certificate where its admission configuration says so. The CA's file may be replaced
-//! while the server runs, like the server's own pair.
+//! An API server presents such a certificate if its admission configuration has one. The CA file may be replaced while
+//! the server runs, like the serving certificate.
 
-use crate::pair::{ChainError, certificates, parse};
-use crate::provider;
-use crate::watched::{Reload, Unreadable, Watched};
+use crate::certificate::{ChainError, certificates, parse};
+use crate::crypto::provider;
+use crate::watched_files::{Reload, UnreadableFile, WatchedFiles};
 use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -19,50 +19,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
-/// A client CA's file, and what was last read from it.
+/// A client CA file, and the verifier made from its last valid content.
 #[derive(Debug)]
 pub struct ClientCa {
     path: PathBuf,
-    watched: Watched<1>,
-    clients: Arc<Clients>,
+    watched: WatchedFiles<1>,
+    clients: Arc<ClientVerifier>,
 }
 
-/// The clients that may connect.
+/// Verifies client certificates, by CA and by name.
 #[derive(Debug)]
-pub struct Clients {
-    authority: ArcSwap<Authority>,
+pub struct ClientVerifier {
+    verifier: ArcSwap<CaVerifier>,
     names: Vec<String>,
 }
 
-/// Sized, for the swap.
+/// A sized wrapper, which `ArcSwap` needs.
 #[derive(Debug)]
-struct Authority(Arc<dyn ClientCertVerifier>);
+struct CaVerifier(Arc<dyn ClientCertVerifier>);
 
-/// Why a file is no client CA.
+/// Why a file can't be used as a client CA.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// It can't be read.
+pub enum ClientCaError {
+    /// The file can't be read.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    /// It holds no certificates.
+    Unreadable(#[from] UnreadableFile),
+    /// The file has no certificate, or one does not parse.
     #[error("{}: {problem}", path.display())]
     Chain {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         problem: ChainError,
     },
-    /// A certificate in it can't be one of a CA.
-    #[error("{}: is no CA to check clients with ({problem}); put the CA's certificate there", path.display())]
+    /// A certificate can't be used as a trust anchor.
+    #[error("{}: is not a CA certificate to verify clients with ({problem}); put the CA's certificate there", path.display())]
     Authority {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         problem: String,
     },
 }
 
-/// A client whose certificate is good and has none of the allowed names.
+/// A client whose certificate is valid but has none of the allowed names.
 #[derive(Debug, thiserror::Error)]
 #[error("the client's certificate has none of the allowed names")]
 pub struct NameNotAllowed;
@@ -70,52 +70,52 @@ pub struct NameNotAllowed;
 // === impl ClientCa ===
 
 impl ClientCa {
-    /// Reads the file for the first time. Without names, every client of the CA may connect.
+    /// Reads the file. Without `names`, every client of the CA may connect.
     ///
     /// # Errors
     ///
-    /// If the file is no bundle of CA certificates.
-    pub fn open(path: &Path, names: Vec<String>) -> Result<Self, ClientError> {
-        let (watched, authority) = Watched::open([path.to_owned()], |[pem]| authority(path, pem))?;
-        let clients = Arc::new(Clients { authority: ArcSwap::from_pointee(authority), names });
+    /// If the file is not a bundle of CA certificates.
+    pub fn open(path: &Path, names: Vec<String>) -> Result<Self, ClientCaError> {
+        let (watched, verifier) = WatchedFiles::open([path.to_owned()], |[pem]| verifier(path, pem))?;
+        let clients = Arc::new(ClientVerifier { verifier: ArcSwap::from_pointee(verifier), names });
         Ok(Self { path: path.to_owned(), watched, clients })
     }
 
-    /// The clients that may connect now.
-    pub fn clients(&self) -> Arc<Clients> {
+    /// Returns the verifier, which follows the file.
+    pub fn clients(&self) -> Arc<ClientVerifier> {
         Arc::clone(&self.clients)
     }
 
-    /// Looks at the file; from then on a new CA counts, if it could have been used from the start.
-    pub fn poll(&mut self) -> Reload<ClientError> {
+    /// Reads the file again; uses a changed CA if [`ClientCa::open`] would accept it.
+    pub fn poll(&mut self) -> Reload<ClientCaError> {
         let Self { path, watched, clients } = self;
         watched.poll(|[pem]| {
-            clients.authority.store(Arc::new(authority(path, pem)?));
+            clients.verifier.store(Arc::new(verifier(path, pem)?));
             Ok(())
         })
     }
 }
 
-fn authority(path: &Path, pem: &[u8]) -> Result<Authority, ClientError> {
-    let unusable = |problem: String| ClientError::Authority { path: path.to_owned(), problem };
+fn verifier(path: &Path, pem: &[u8]) -> Result<CaVerifier, ClientCaError> {
+    let unusable = |problem: String| ClientCaError::Authority { path: path.to_owned(), problem };
     let certificates =
-        certificates(pem).map_err(|problem| ClientError::Chain { path: path.to_owned(), problem })?;
+        certificates(pem).map_err(|problem| ClientCaError::Chain { path: path.to_owned(), problem })?;
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
     match WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build() {
-        Ok(verifier) => Ok(Authority(verifier)),
+        Ok(verifier) => Ok(CaVerifier(verifier)),
         Err(VerifierBuilderError::NoRootAnchors) => {
-            Err(ClientError::Chain { path: path.to_owned(), problem: ChainError::Missing })
+            Err(ClientCaError::Chain { path: path.to_owned(), problem: ChainError::Missing })
         }
         Err(error) => Err(unusable(error.to_string())),
     }
 }
 
-// === impl Clients ===
+// === impl ClientVerifier ===
 
-impl Clients {
+impl ClientVerifier {
     fn check_name(&self, client: &CertificateDer<'_>) -> Result<(), Error> {
         let Ok(certificate) = parse(client) else {
             return Err(CertificateError::BadEncoding.into());
@@ -127,7 +127,7 @@ impl Clients {
     }
 }
 
-/// The DNS names and the common names of a certificate. (API servers' client certificates have the latter only.)
+/// Returns the common names and DNS names of a certificate. Client certificates of API servers have only the former.
 fn names<'a>(certificate: &'a X509Certificate<'a>) -> impl Iterator<Item = &'a str> {
     let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
     let alternative = certificate.subject_alternative_name().ok().flatten();
@@ -138,8 +138,8 @@ fn names<'a>(certificate: &'a X509Certificate<'a>) -> impl Iterator<Item = &'a s
     }))
 }
 
-impl ClientCertVerifier for Clients {
-    /// None are hinted at: the CA may be another one by the next handshake.
+impl ClientCertVerifier for ClientVerifier {
+    /// Returns no hints: the CA may change before the next handshake.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -150,7 +150,7 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.authority.load().0.verify_client_cert(client, intermediates, now)?;
+        let verified = self.verifier.load().0.verify_client_cert(client, intermediates, now)?;
         self.check_name(client)?;
         Ok(verified)
     }
@@ -161,7 +161,7 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authority.load().0.verify_tls12_signature(message, certificate, signature)
+        self.verifier.load().0.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -170,10 +170,10 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authority.load().0.verify_tls13_signature(message, certificate, signature)
+        self.verifier.load().0.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authority.load().0.supported_verify_schemes()
+        self.verifier.load().0.supported_verify_schemes()
     }
 }

@@ -1,23 +1,13 @@
-//! A cluster as the place where a CA is kept and trusted: a Secret, webhook configurations, and a Lease for who writes.
+//! A Kubernetes cluster as the store: a Secret for the CA, webhook configurations that trust it, and a Lease for the writer.
 //!
-//! Everything is asked of the API server itself, one object by its name at a time, so that nothing is ever older than a
-//! write that was done before.
+//! Every read gets one object by name from the API server and not from a cache, so that no read is older than a write that
+//! has completed.
 
+mod conditional;
 mod configurations;
 mod lease;
 mod secret;
 
-pub use configurations::{Configurations, FIELD_MANAGER, INTENDED_POLICIES};
+pub use configurations::{ClusterConfigurations, FIELD_MANAGER, INTENDED_POLICIES};
 pub use lease::Lease;
 pub use secret::SecretStore;
-
-use crate::store::Written;
-
-/// What a conditional write led to: somebody else's change, or removal, is no error.
-fn written<T>(outcome: kube::Result<T>) -> kube::Result<Written> {
-    match outcome {
-        Ok(_) => Ok(Written::Done),
-        Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => Ok(Written::Conflict),
-        Err(error) => Err(error),
-    }
-}

@@ -1,173 +1,186 @@
-//! A directory as a store: its files change all at once, as those of a Secret volume do.
+//! A CA and its leaf certificate in a directory, for a server that reads files: issued, renewed and rotated on request.
 //!
-//! The files are in a folder of their own version, and `..data` is a link to it that is renamed over. Who reads through the
-//! link sees files of one version; a lock keeps writers apart.
+//! What clients trust can't be observed here, so the caller states it. Each change replaces all files at once and
+//! conditionally on the files it was decided on, so that key, certificate and bundle are always of one generation.
 
-use crate::record::Data;
-use crate::store::{Store, Stored, Version, Written};
-use crate::watched::{DATA, read_file};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
-use std::path::{Path, PathBuf};
+mod error;
+mod state;
+mod store;
 
-/// Locked while somebody writes.
-const LOCK: &str = ".lock";
+pub use error::DirectoryError;
+pub use state::{ClientTrust, DirectoryChange, DirectoryOutcome, IssueOptions, SigningReason};
+pub use store::DirectoryStore;
 
-/// The link before it is renamed.
-const COMING: &str = "..data_tmp";
+use crate::record::{CA_CRT, Record, SecretData, TLS_CRT, TLS_KEY};
+use crate::rotation::{StepDecision, StepPolicy};
+use crate::store::{StoreVersion, WriteOutcome};
+use crate::watched_files::{UnreadableFile, read_file};
+use state::{DirectoryState, normalized};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-/// What every version's folder begins with; a number follows.
-const VERSION: &str = "..v";
+/// How often a change is tried again if another process wrote the directory meanwhile.
+const ATTEMPTS: usize = 5;
 
-/// A directory whose files change all at once.
+/// A directory with a CA and its leaf certificate.
 #[derive(Clone, Debug)]
-pub struct Directory(PathBuf);
+pub struct CertificateDirectory(DirectoryStore);
 
-// === impl Directory ===
+// === impl CertificateDirectory ===
 
-impl Directory {
-    /// A directory, which need not exist yet.
+impl CertificateDirectory {
+    /// Returns a directory, which need not exist yet.
     pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self(DirectoryStore::new(path))
     }
 
-    /// The path of a file in it.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// All files of the version that is there.
+    /// Reads the files of a CA and its leaf certificate, also those that another program put there, e.g. a mounted Secret.
     ///
     /// # Errors
     ///
-    /// If one can't be read.
-    pub fn load(&self) -> io::Result<Stored> {
-        loop {
-            let version = self.version()?;
-            match self.read_version(version.clone()) {
-                // Somebody replaced it meanwhile: another version is there by now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.version()? != version => {}
-                read => return read,
+    /// If the directory or a file can't be read.
+    pub fn read(&self) -> Result<SecretData, DirectoryError> {
+        let path = self.0.directory();
+        std::fs::read_dir(path).map_err(|source| UnreadableFile::new(path, source))?;
+        let stored = self.0.read().map_err(|source| self.io(source))?;
+        if stored.version != StoreVersion::Absent {
+            return Ok(stored.data);
+        }
+        let mut data = SecretData::new();
+        for name in file_names() {
+            let path = self.0.path(name);
+            if path.exists() {
+                let bytes = read_file(&path).map_err(|source| UnreadableFile::new(&path, source))?;
+                data.insert(name.to_owned(), bytes);
             }
         }
+        Ok(data)
     }
 
-    fn read_version(&self, version: Option<String>) -> io::Result<Stored> {
-        let Some(version) = version else {
-            return Ok(Stored { data: Data::new(), version: Version::Absent });
+    /// Returns whether the directory already has a CA.
+    ///
+    /// # Errors
+    ///
+    /// If the files can't be read.
+    pub fn has_authority(&self) -> Result<bool, DirectoryError> {
+        let stored = self.0.read().map_err(|source| self.io(source))?;
+        Ok(Record::ENTRIES.iter().any(|name| stored.data.contains_key(*name)))
+    }
+
+    /// Makes what is missing and renews what is due. `wait` is for how long clients may use a replaced bundle.
+    ///
+    /// # Errors
+    ///
+    /// If the options, the stored files or the directory are unusable; the directory is unchanged.
+    pub fn issue(
+        &self,
+        options: &IssueOptions,
+        wait: Duration,
+        now: SystemTime,
+    ) -> Result<DirectoryOutcome<Vec<DirectoryChange>>, DirectoryError> {
+        self.change(|directory, data| {
+            let (mut state, mut changes) = match directory.state(data, options, wait)? {
+                Some(state) => (state, Vec::new()),
+                None => {
+                    let state = DirectoryState::create(options, wait, now)?;
+                    (state, vec![DirectoryChange::CreatedAuthority])
+                }
+            };
+            changes.extend(state.take_due_steps(now)?.into_iter().map(DirectoryChange::TookStep));
+            changes.extend(state.renew_leaf(now)?.map(DirectoryChange::SignedLeaf));
+            let is_complete = state.data() == *data && directory.0.is_complete(data);
+            if changes.is_empty() && !is_complete {
+                changes.push(DirectoryChange::RestoredFiles);
+            }
+            let is_changed = !changes.is_empty();
+            Ok((state, changes, is_changed))
+        })
+    }
+
+    /// Takes the next step of the rotation, or returns why it is not safe yet.
+    ///
+    /// # Errors
+    ///
+    /// If the stored files or the directory are unusable; the directory is unchanged.
+    pub fn rotate(
+        &self,
+        trust: &ClientTrust,
+        policy: StepPolicy,
+        wait: Duration,
+        now: SystemTime,
+    ) -> Result<DirectoryOutcome<StepDecision>, DirectoryError> {
+        self.change(|directory, data| {
+            let state = directory.state(data, &IssueOptions::default(), wait)?;
+            let mut state =
+                state.ok_or_else(|| DirectoryError::NoAuthority(directory.0.directory().to_owned()))?;
+            let decision = state.take_next_step(trust, policy, now)?;
+            let is_changed = matches!(decision, StepDecision::Take(..));
+            if is_changed {
+                state.renew_leaf(now)?;
+            }
+            Ok((state, decision, is_changed))
+        })
+    }
+
+    /// Reads the files, calls `decide`, and writes its result if the files have not changed meanwhile.
+    fn change<T>(
+        &self,
+        mut decide: impl FnMut(&Self, &SecretData) -> Result<(DirectoryState, T, bool), DirectoryError>,
+    ) -> Result<DirectoryOutcome<T>, DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            let stored = self.0.read().map_err(|source| self.io(source))?;
+            self.refuse_foreign_files()?;
+            let (state, result, is_changed) = decide(self, &stored.data)?;
+            let written = match is_changed {
+                true => self.0.write(&state.data(), &stored.version).map_err(|source| self.io(source))?,
+                false => WriteOutcome::Done,
+            };
+            if written == WriteOutcome::Done {
+                return Ok(state.outcome(result));
+            }
+        }
+        Err(DirectoryError::Contended(self.0.directory().to_owned()))
+    }
+
+    /// Refuses foreign files: a write would leave them in place, beside links to other files of the same generation.
+    fn refuse_foreign_files(&self) -> Result<(), DirectoryError> {
+        let foreign = file_names().find(|name| self.0.has_foreign_file(name));
+        foreign.map_or(Ok(()), |name| Err(DirectoryError::ForeignFile(self.0.path(name))))
+    }
+
+    /// Parses the stored files, or returns `None` if there is no CA yet.
+    fn state(
+        &self,
+        data: &SecretData,
+        options: &IssueOptions,
+        wait: Duration,
+    ) -> Result<Option<DirectoryState>, DirectoryError> {
+        let path = || self.0.directory().to_owned();
+        let invalid = |problem| DirectoryError::InvalidRecord { path: path(), problem };
+        let Some(record) = Record::read_any(data).map_err(invalid)? else {
+            let foreign = data.keys().next().map(|name| DirectoryError::ForeignFile(self.0.path(name)));
+            return foreign.map_or(Ok(None), Err);
         };
-        let mut data = Data::new();
-        for entry in fs::read_dir(self.0.join(&version))? {
-            let entry = entry?;
-            data.insert(entry.file_name().to_string_lossy().into_owned(), read_file(&entry.path())?);
+        let (own, wanted) = (record.names(), normalized(&options.names));
+        if !wanted.is_empty() && !has_same_names(&own, &wanted) {
+            let (own, wanted) = (own.join(", "), wanted.join(", "));
+            return Err(DirectoryError::OtherNames { path: path(), own, wanted });
         }
-        Ok(Stored { data, version: Version::At(version) })
+        DirectoryState::new(record, data, options, wait).map(Some)
     }
 
-    /// Makes these all its files, if it is still of a version.
-    ///
-    /// # Errors
-    ///
-    /// If something can't be written; then everything is as it was.
-    pub fn replace(&self, data: &Data, over: &Version) -> io::Result<Written> {
-        fs::create_dir_all(&self.0)?;
-        let lock = File::create(self.0.join(LOCK))?;
-        lock.lock()?;
-        let found = self.version()?;
-        if *over != found.clone().map_or(Version::Absent, Version::At) {
-            return Ok(Written::Conflict);
-        }
-        let version = self.write_version(data, found.as_deref())?;
-        self.swap(&version)?;
-        self.link(data)?;
-        if let Some(old) = found {
-            fs::remove_dir_all(self.0.join(old))?;
-        }
-        Ok(Written::Done)
-    }
-
-    /// Whether each of these files can be reached beside the version; who was stopped before that left some out.
-    pub fn is_whole(&self, data: &Data) -> bool {
-        data.keys().all(|name| is_ours(&self.0.join(name)))
-    }
-
-    /// Whether something that is none of its files has the name of one.
-    pub fn is_taken(&self, name: &str) -> bool {
-        let path = self.0.join(name);
-        path.symlink_metadata().is_ok() && !is_ours(&path)
-    }
-
-    /// The name of the version that is there.
-    fn version(&self) -> io::Result<Option<String>> {
-        match fs::read_link(self.0.join(DATA)) {
-            Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Writes the files into a new version's folder.
-    fn write_version(&self, data: &Data, after: Option<&str>) -> io::Result<String> {
-        let number = after.and_then(|after| after.strip_prefix(VERSION)?.parse::<u64>().ok()).unwrap_or(0);
-        let version = format!("{VERSION}{}", number + 1);
-        let folder = self.0.join(&version);
-        // Left by somebody who was stopped while he wrote.
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir(&folder)?;
-        for (name, content) in data {
-            let mut file =
-                OpenOptions::new().write(true).create_new(true).mode(mode(name)).open(folder.join(name))?;
-            file.write_all(content)?;
-            file.sync_all()?;
-        }
-        Ok(version)
-    }
-
-    fn swap(&self, version: &str) -> io::Result<()> {
-        let coming = self.0.join(COMING);
-        if coming.is_symlink() {
-            fs::remove_file(&coming)?;
-        }
-        symlink(version, &coming)?;
-        fs::rename(&coming, self.0.join(DATA))
-    }
-
-    /// A link beside `..data` for each file; those of files that are gone go.
-    fn link(&self, data: &Data) -> io::Result<()> {
-        for name in data.keys().filter(|name| !self.0.join(name).is_symlink()) {
-            symlink(Path::new(DATA).join(name), self.0.join(name))?;
-        }
-        for entry in fs::read_dir(&self.0)? {
-            let path = entry?.path();
-            if is_ours(&path) && !path.exists() {
-                fs::remove_file(path)?;
-            }
-        }
-        Ok(())
+    fn io(&self, source: io::Error) -> DirectoryError {
+        DirectoryError::Io { path: self.0.directory().to_owned(), source }
     }
 }
 
-/// Whether it is a link through the version that is there.
-fn is_ours(path: &Path) -> bool {
-    fs::read_link(path).is_ok_and(|target| target.starts_with(DATA))
+/// Returns the names of all files of a CA and its leaf certificate.
+fn file_names() -> impl Iterator<Item = &'static str> {
+    [TLS_CRT, TLS_KEY, CA_CRT].into_iter().chain(Record::ENTRIES)
 }
 
-/// Keys are for their owner.
-fn mode(name: &str) -> u32 {
-    if name.ends_with(".key") { 0o600 } else { 0o644 }
-}
-
-impl Store for Directory {
-    type Error = io::Error;
-
-    async fn read(&self) -> io::Result<Stored> {
-        self.load()
-    }
-
-    async fn write(&self, data: &Data, over: &Version) -> io::Result<Written> {
-        self.replace(data, over)
-    }
+/// Compares names regardless of their order.
+fn has_same_names(own: &[String], wanted: &[String]) -> bool {
+    wanted.len() == own.len() && wanted.iter().all(|name| own.contains(name))
 }

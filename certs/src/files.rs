@@ -1,49 +1,51 @@
-//! A pair from files, e.g. of a Secret volume, and its replacement while the server runs.
+//! A serving certificate from files, e.g. of a Secret volume, reloaded while the server runs.
 
-use crate::pair::{Chain, ChainError, Key, KeyError, Mismatch, Pair};
-use crate::served::Served;
-use crate::watched::{Reload, Unreadable, Watched};
+use crate::certificate::{
+    CertificateChain, ChainError, KeyMismatch, PrivateKey, PrivateKeyError, ServingCertificate,
+};
+use crate::resolver::CertificateResolver;
+use crate::watched_files::{Reload, UnreadableFile, WatchedFiles};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// A certificate file and its key file, and the pair that was last read from them.
+/// A certificate file and a key file, and the last valid certificate read from them.
 #[derive(Debug)]
 pub struct Files {
-    paths: Paths,
-    watched: Watched<2>,
-    served: Arc<Served>,
+    paths: PairPaths,
+    watched: WatchedFiles<2>,
+    resolver: Arc<CertificateResolver>,
 }
 
 #[derive(Debug)]
-struct Paths {
+struct PairPaths {
     certificate: PathBuf,
     key: PathBuf,
 }
 
-/// Why the files can't be served.
+/// Why a certificate file and a key file can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
     /// A file can't be read.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    /// The certificate can't be used.
+    Unreadable(#[from] UnreadableFile),
+    /// The certificate is unusable.
     #[error("{}: {problem}", path.display())]
     Chain {
         /// The certificate file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         problem: ChainError,
     },
-    /// The key can't be used.
+    /// The private key is unusable.
     #[error("{}: {problem}", path.display())]
-    Key {
+    PrivateKey {
         /// The key file.
         path: PathBuf,
-        /// What is wrong.
-        problem: KeyError,
+        /// The error.
+        problem: PrivateKeyError,
     },
-    /// Each is good, but they do not belong together.
+    /// Both are valid, but the key belongs to another certificate.
     #[error("{}: is not the key of {}; give the two files that were made together", key.display(), certificate.display())]
     Mismatch {
         /// The certificate file.
@@ -56,11 +58,11 @@ pub enum FilesError {
 // === impl FilesError ===
 
 impl FilesError {
-    /// Whether this file is at fault; of two that do not belong together, the key.
+    /// Returns whether the error is about `file`. A mismatch is about the key file.
     pub fn blames(&self, file: &Path) -> bool {
         match self {
             Self::Unreadable(unreadable) => unreadable.path() == file,
-            Self::Chain { path, .. } | Self::Key { path, .. } | Self::Mismatch { key: path, .. } => {
+            Self::Chain { path, .. } | Self::PrivateKey { path, .. } | Self::Mismatch { key: path, .. } => {
                 path == file
             }
         }
@@ -70,45 +72,45 @@ impl FilesError {
 // === impl Files ===
 
 impl Files {
-    /// Reads the files for the first time.
+    /// Reads both files.
     ///
     /// # Errors
     ///
-    /// If the pair can't be served at `now`.
+    /// If they can't be served at `now`.
     pub fn open(certificate: &Path, key: &Path, now: SystemTime) -> Result<Self, FilesError> {
-        let paths = Paths { certificate: certificate.to_owned(), key: key.to_owned() };
-        let (watched, pair) = Watched::open(paths.both(), |bytes| paths.pair(bytes, now))?;
-        Ok(Self { paths, watched, served: Arc::new(Served::new(pair)) })
+        let paths = PairPaths { certificate: certificate.to_owned(), key: key.to_owned() };
+        let (watched, first) = WatchedFiles::open(paths.both(), |bytes| paths.parse(bytes, now))?;
+        Ok(Self { paths, watched, resolver: Arc::new(CertificateResolver::new(first)) })
     }
 
-    /// What is served: the last good pair.
-    pub fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served)
+    /// Returns the resolver, which serves the last valid certificate.
+    pub fn served(&self) -> Arc<CertificateResolver> {
+        Arc::clone(&self.resolver)
     }
 
-    /// Looks at the files; publishes a new pair if it could have been served from the start.
+    /// Reads the files again; publishes a changed certificate if [`Files::open`] would accept it.
     pub fn poll(&mut self, now: SystemTime) -> Reload<FilesError> {
-        let Self { paths, watched, served } = self;
+        let Self { paths, watched, resolver } = self;
         watched.poll(|bytes| {
-            served.publish(paths.pair(bytes, now)?);
+            resolver.publish(paths.parse(bytes, now)?);
             Ok(())
         })
     }
 }
 
-// === impl Paths ===
+// === impl PairPaths ===
 
-impl Paths {
+impl PairPaths {
     fn both(&self) -> [PathBuf; 2] {
         [self.certificate.clone(), self.key.clone()]
     }
 
-    fn pair(&self, [chain, key]: &[Vec<u8>; 2], now: SystemTime) -> Result<Pair, FilesError> {
-        let chain = Chain::from_pem(chain, now)
+    fn parse(&self, [chain, key]: &[Vec<u8>; 2], now: SystemTime) -> Result<ServingCertificate, FilesError> {
+        let chain = CertificateChain::from_pem(chain, now)
             .map_err(|problem| FilesError::Chain { path: self.certificate.clone(), problem })?;
-        let key =
-            Key::from_pem(key).map_err(|problem| FilesError::Key { path: self.key.clone(), problem })?;
-        Pair::new(chain, key).map_err(|Mismatch| FilesError::Mismatch {
+        let key = PrivateKey::from_pem(key)
+            .map_err(|problem| FilesError::PrivateKey { path: self.key.clone(), problem })?;
+        ServingCertificate::new(chain, key).map_err(|KeyMismatch| FilesError::Mismatch {
             certificate: self.certificate.clone(),
             key: self.key.clone(),
         })

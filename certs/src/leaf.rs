@@ -1,98 +1,98 @@
-//! The leaf that a replica signs for itself, and when it signs another one.
+//! The leaf certificate that a replica signs for itself, and its renewal.
 //!
-//! A leaf counts from the moment at which the replica last read which CA signs, not from that of its signature: so who is
-//! cut off from the store never serves a leaf for longer than others wait for it.
+//! A leaf certificate is valid from the time at which the replica last read which CA signs, not from the time of signing.
+//! A replica that can't reach the store therefore never serves a leaf certificate for longer than the rotation waits.
 
 use crate::authority::{Authority, AuthorityError, random};
-use crate::pair::{Pair, Validity};
+use crate::certificate::{ServingCertificate, Validity};
 use crate::record::Record;
+use crate::resolver::CertificateResolver;
 use crate::rotation::Schedule;
-use crate::served::Served;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How much earlier or later than after two thirds of its life a leaf is replaced at most, in parts of that.
+/// The largest deviation from a renewal after two thirds of the life, as a fraction of these two thirds.
 const SPREAD: f64 = 0.1;
 
-/// Signs for one replica, which serves what was signed last.
+/// Signs leaf certificates for one replica and serves the latest.
 #[derive(Debug)]
-pub struct Signing {
+pub struct LeafSigner {
     schedule: Schedule,
-    served: Arc<Served>,
-    leaf: Option<Leaf>,
+    resolver: Arc<CertificateResolver>,
+    leaf: Option<ServedLeaf>,
 }
 
-/// What is served.
+/// The leaf certificate in use.
 #[derive(Debug)]
-struct Leaf {
+struct ServedLeaf {
     /// The CA that signed it, PEM.
     issuer: String,
     validity: Validity,
     due: SystemTime,
 }
 
-/// When a record was read, and what it was.
+/// A record, and when it was read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
-    /// What was read.
+pub struct RecordReading<'a> {
+    /// The newest record.
     pub record: &'a Record,
-    /// By the clock of whoever signs.
+    /// When it was read, by the replica's own clock.
     pub at: SystemTime,
 }
 
-/// What a look at a leaf led to.
+/// The result of a renewal check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// It goes on.
+    /// The leaf certificate in use stays.
     Unchanged,
-    /// Another one is served from now on.
+    /// A new leaf certificate is in use from now on.
     Signed,
 }
 
-// === impl Signing ===
+// === impl LeafSigner ===
 
-impl Signing {
-    /// Serves nothing before the first look.
+impl LeafSigner {
+    /// Returns a signer that serves nothing until [`LeafSigner::renew`] is called.
     pub fn new(schedule: Schedule) -> Self {
-        Self { schedule, served: Arc::new(Served::empty()), leaf: None }
+        Self { schedule, resolver: Arc::new(CertificateResolver::empty()), leaf: None }
     }
 
-    /// What is served.
-    pub fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served)
+    /// Returns the resolver, which serves the latest leaf certificate.
+    pub fn served(&self) -> Arc<CertificateResolver> {
+        Arc::clone(&self.resolver)
     }
 
-    /// Looks at what was read last; signs and serves another leaf if it is time for one.
+    /// Signs and serves a new leaf certificate if the CA has changed or the old one is due.
     ///
     /// # Errors
     ///
-    /// If none can be signed: the old one goes on being served.
-    pub fn look(&mut self, reading: Reading<'_>, now: SystemTime) -> Result<Renewal, AuthorityError> {
+    /// If signing fails; the old leaf certificate stays in use.
+    pub fn renew(&mut self, reading: RecordReading<'_>, now: SystemTime) -> Result<Renewal, AuthorityError> {
         let until = reading.at + self.schedule.leaf.0;
         if !self.is_due(&reading.record.current.certificate, until, now) {
             return Ok(Renewal::Unchanged);
         }
         let issuer = reading.record.current.certificate.clone();
-        let pair = sign(reading.record, until, now)?;
-        let validity = pair.validity();
-        self.leaf = Some(Leaf { issuer, validity, due: due(validity.left(now), now)? });
-        self.served.publish(pair);
+        let certificate = sign(reading.record, until, now)?;
+        let validity = certificate.validity();
+        self.leaf = Some(ServedLeaf { issuer, validity, due: due(validity.left(now), now)? });
+        self.resolver.publish(certificate);
         Ok(Renewal::Signed)
     }
 
-    /// Whether another one is to be signed, and would count for longer or be another CA's.
+    /// Returns whether a new leaf certificate is due, and would be of another CA or valid for longer.
     fn is_due(&self, issuer: &str, until: SystemTime, now: SystemTime) -> bool {
         let Some(leaf) = &self.leaf else { return true };
         leaf.issuer != issuer || leaf.due <= now && leaf.validity.not_after + Duration::from_secs(1) < until
     }
 }
 
-fn sign(record: &Record, until: SystemTime, now: SystemTime) -> Result<Pair, AuthorityError> {
+fn sign(record: &Record, until: SystemTime, now: SystemTime) -> Result<ServingCertificate, AuthorityError> {
     let authority = Authority::from_pem(&record.current)?;
-    authority.sign(now, until)?.pair(now)
+    authority.sign(now, until)?.serving(now)
 }
 
-/// Replicas that began together shall not all sign at the same moment for ever.
+/// Spreads the renewals at random, so that replicas that started together do not always sign at the same time.
 fn due(left: Duration, now: SystemTime) -> Result<SystemTime, AuthorityError> {
     let random = f64::from(u32::from_be_bytes(random()?)) / f64::from(u32::MAX);
     let part = (1.0 + SPREAD * (2.0 * random - 1.0)) * 2.0 / 3.0;

@@ -1,49 +1,49 @@
-//! Serving certificates: self-managed and rotated, made in memory, or read from files that may be replaced at any time.
+//! Serving certificates: issued by a CA that is rotated automatically, self-signed in memory, or read from files.
 //!
-//! Wherever a [`Pair`] comes from, it is served by one [`Served`], which swaps it as a whole. Nothing here reads a clock
-//! or waits: the time is an argument, and whoever owns a [`Keeper`], a [`Signing`], a [`Files`] or a [`ClientCa`] asks it
-//! to look when it likes.
+//! Every [`ServingCertificate`] is served through one [`CertificateResolver`], which swaps it as a whole. No code here
+//! reads a clock or sleeps: the time is an argument, and the owner of a [`Reconciler`], a [`LeafSigner`], a [`Files`] or
+//! a [`ClientCa`] decides when to poll it.
 
 mod authority;
 mod bundle;
+mod certificate;
 mod clients;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+mod crypto;
 mod directory;
 mod files;
-mod folder;
 pub mod inspect;
-mod keeper;
 mod leaf;
-mod pair;
+mod reconciler;
 mod record;
+mod resolver;
 mod rotation;
-mod served;
 mod store;
-mod trust;
-mod watched;
+mod time;
+mod verification;
+mod watched_files;
 mod webhooks;
 
-pub use authority::{Authority, AuthorityError, Issued, Lifetime, NoAuthority};
+pub use authority::{Authority, AuthorityError, InvalidAuthority, Lifetime, PemPair};
 pub use bundle::Bundle;
-pub use clients::{ClientCa, ClientError, Clients, NameNotAllowed};
-pub use directory::Directory;
+pub use certificate::{
+    CertificateChain, ChainError, KeyMismatch, PrivateKey, PrivateKeyError, ServingCertificate, Validity,
+};
+pub use clients::{ClientCa, ClientCaError, ClientVerifier, NameNotAllowed};
+pub use directory::{
+    CertificateDirectory, ClientTrust, DirectoryChange, DirectoryError, DirectoryOutcome, DirectoryStore,
+    IssueOptions, SigningReason,
+};
 pub use files::{Files, FilesError};
-pub use folder::{Done, Folder, FolderError, Outcome, Reason, Trusting, Wish};
-pub use keeper::{Change, Keeper, KeeperError, ask, shown};
-pub use leaf::{Reading, Renewal, Signing};
-pub use pair::{Chain, ChainError, Key, KeyError, Mismatch, Moment, Pair, Validity};
-pub use record::{Coming, Data, Record, Retired, Unusable};
-pub use rotation::{Asked, Haste, Phase, Rotation, RotationError, Schedule, Sight, Step};
-pub use served::{Served, server_config};
-pub use store::{Store, Stored, Version, Written};
-pub use watched::{Reload, Unreadable};
-pub use webhooks::{Configuration, Kind, Readiness, Webhook, Webhooks};
-
-use rustls::crypto::CryptoProvider;
-use std::sync::Arc;
-
-/// The cryptography of all certificates and handshakes: one provider, named here and nowhere else.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
+pub use leaf::{LeafSigner, RecordReading, Renewal};
+pub use reconciler::{ReconcileChange, ReconcileError, Reconciler, take_next_step, trusted_bundles};
+pub use record::{CA_CRT, NextAuthority, Record, RecordError, RetiredBundle, SecretData, TLS_CRT, TLS_KEY};
+pub use resolver::{CertificateResolver, server_config};
+pub use rotation::{
+    ObservedState, Rotation, RotationError, RotationPhase, RotationStep, Schedule, StepDecision, StepPolicy,
+};
+pub use store::{Store, StoreVersion, StoredEntries, WriteOutcome};
+pub use time::{Timestamp, rough_duration};
+pub use watched_files::{Reload, UnreadableFile};
+pub use webhooks::{ConfigurationKind, ConfigurationStore, Webhook, WebhookConfiguration, WebhookReadiness};

@@ -1,78 +1,88 @@
-//! What is kept of a self-managed authority: the CA that signs now, the one before it and the one after it.
+//! The stored state of a self-managed CA: the CA that signs now, its predecessor and its successor.
 //!
-//! A [`Record`] is one value, stored as the data of a Secret or as files of a directory. It is read strictly: whatever is
-//! in it could be served.
+//! A [`Record`] is one value, stored as the data of a Secret or as files of a directory. Reading is strict, because replicas
+//! serve certificates of whatever the record holds.
 
-use crate::authority::{Authority, Issued, NoAuthority, permitted};
+use crate::authority::{Authority, InvalidAuthority, PemPair, permitted_names};
 use crate::bundle::Bundle;
-use crate::pair::parse;
+use crate::certificate::parse;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-/// Names and contents, as a Secret has them.
-pub type Data = BTreeMap<String, Vec<u8>>;
+/// The entry or file with the serving certificate, followed by its issuers.
+pub const TLS_CRT: &str = "tls.crt";
 
-/// An authority in the course of its rotation.
+/// The entry or file with the private key of [`TLS_CRT`].
+pub const TLS_KEY: &str = "tls.key";
+
+/// The entry or file with the trust bundle for clients.
+pub const CA_CRT: &str = "ca.crt";
+
+/// Entries of a Secret, or files of a directory, by name.
+pub type SecretData = BTreeMap<String, Vec<u8>>;
+
+/// The stored state of a CA and its rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Counts the changes; it only grows.
+    /// Counts the writes; only grows.
     pub generation: u64,
-    /// What signed leaves that may still be served.
-    pub previous: Option<Retired>,
-    /// What signs leaves.
-    pub current: Issued,
-    /// Since when everybody is known to trust it.
+    /// CAs that no longer sign, while their leaf certificates may still be served.
+    pub previous: Option<RetiredBundle>,
+    /// The CA that signs leaf certificates.
+    pub current: PemPair,
+    /// Since when every webhook configuration is known to trust `current`.
     pub confirmed_at: Option<SystemTime>,
-    /// What will sign them.
-    pub next: Option<Coming>,
+    /// The CA that will sign next.
+    pub next: Option<NextAuthority>,
 }
 
-/// Certificates that sign no more.
+/// The certificates of CAs that no longer sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retired {
-    /// Mostly one; more where others were trusted before the record began.
+pub struct RetiredBundle {
+    /// Usually one certificate; more if clients trusted others before the record existed.
     pub bundle: Bundle,
-    /// When the last leaf that one of them signed expires.
+    /// When the last leaf certificate signed by one of them expires.
     pub until: SystemTime,
 }
 
-/// A CA that signs nothing yet.
+/// A CA that does not sign yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coming {
-    /// The CA.
-    pub issued: Issued,
-    /// Since when everybody is known to trust it.
+pub struct NextAuthority {
+    /// Its certificate and key.
+    pub pair: PemPair,
+    /// Since when every webhook configuration is known to trust it.
     pub confirmed_at: Option<SystemTime>,
 }
 
-/// Why stored data is no record.
+/// Why stored data is not a valid record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// An entry is not there.
+pub enum RecordError {
+    /// An entry is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// An entry is not what it should be.
+    /// An entry does not parse.
     #[error("{0} can't be read")]
     Broken(&'static str),
-    /// A CA can't be used.
+    /// A CA is unusable.
     #[error("{0}.crt and {0}.key: {1}")]
-    Authority(&'static str, NoAuthority),
-    /// A CA can't sign for the service.
+    Authority(&'static str, InvalidAuthority),
+    /// A CA can't sign for the service: entry, its names, the service's names.
     #[error("{0}.crt signs for {1}, not for {2}")]
     Names(&'static str, String, String),
 }
 
 const GENERATION: &str = "generation";
-pub(crate) const CURRENT: Stem = Stem { name: "current", certificate: "current.crt", key: "current.key" };
-pub(crate) const NEXT: Stem = Stem { name: "next", certificate: "next.crt", key: "next.key" };
+pub(crate) const CURRENT: CaEntries =
+    CaEntries { name: "current", certificate: "current.crt", key: "current.key" };
+pub(crate) const NEXT: CaEntries = CaEntries { name: "next", certificate: "next.crt", key: "next.key" };
 const CONFIRMED: &str = "confirmed-at";
 const NEXT_CONFIRMED: &str = "next-confirmed-at";
 pub(crate) const PREVIOUS: &str = "previous.crt";
 const PREVIOUS_UNTIL: &str = "previous-until";
 
-/// The entries of a CA.
+/// The names of a CA's two entries.
 #[derive(Clone, Copy)]
-pub(crate) struct Stem {
+pub(crate) struct CaEntries {
     name: &'static str,
     pub(crate) certificate: &'static str,
     key: &'static str,
@@ -94,31 +104,31 @@ impl Record {
         PREVIOUS_UNTIL,
     ];
 
-    /// Reads a record for a service with these names; none if there is nothing yet.
+    /// Reads a record of a service with these names, or returns `None` if there are no entries.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
-    pub fn read(data: &Data, names: &[String]) -> Result<Option<Self>, Unusable> {
+    /// If an entry is missing or invalid, or a CA is for other names.
+    pub fn read(data: &SecretData, names: &[String]) -> Result<Option<Self>, RecordError> {
         if data.is_empty() {
             return Ok(None);
         }
         let record = Self {
-            generation: number(data, GENERATION)?.ok_or(Unusable::Missing(GENERATION))?,
-            previous: retired(data)?,
-            current: issued(data, CURRENT, names)?.ok_or(Unusable::Missing(CURRENT.certificate))?,
-            confirmed_at: moment(data, CONFIRMED)?,
-            next: coming(data, names)?,
+            generation: number(data, GENERATION)?.ok_or(RecordError::Missing(GENERATION))?,
+            previous: previous(data)?,
+            current: authority(data, CURRENT, names)?.ok_or(RecordError::Missing(CURRENT.certificate))?,
+            confirmed_at: time(data, CONFIRMED)?,
+            next: next(data, names)?,
         };
         Ok(Some(record))
     }
 
-    /// Reads a record for whatever names its CA signs for; none if no entry of a record is there.
+    /// Reads a record for the names that its current CA signs for, or returns `None` if no entry of a record exists.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
-    pub fn read_any(data: &Data) -> Result<Option<Self>, Unusable> {
+    /// If an entry is missing or invalid.
+    pub fn read_any(data: &SecretData) -> Result<Option<Self>, RecordError> {
         if !Self::ENTRIES.iter().any(|name| data.contains_key(*name)) {
             return Ok(None);
         }
@@ -126,107 +136,112 @@ impl Record {
         Self::read(data, &signed_names(&Bundle::read(pem)))
     }
 
-    /// The names that its CA signs for.
+    /// Returns the names that the current CA signs for.
     pub fn names(&self) -> Vec<String> {
         signed_names(&self.signing())
     }
 
-    /// As it is stored.
-    pub fn data(&self) -> Data {
-        let mut data = Data::new();
+    /// Returns the entries to store.
+    pub fn data(&self) -> SecretData {
+        let mut data = SecretData::new();
         let mut put = |name: &str, text: String| data.insert(name.to_owned(), text.into_bytes());
         put(GENERATION, self.generation.to_string());
         let next = self.next.as_ref();
-        for (stem, issued) in [(CURRENT, Some(&self.current)), (NEXT, next.map(|next| &next.issued))] {
-            if let Some(issued) = issued {
-                put(stem.certificate, issued.certificate.clone());
-                put(stem.key, issued.key.clone());
+        for (entries, pair) in [(CURRENT, Some(&self.current)), (NEXT, next.map(|next| &next.pair))] {
+            if let Some(pair) = pair {
+                put(entries.certificate, pair.certificate.clone());
+                put(entries.key, pair.key.clone());
             }
         }
         if let Some(previous) = &self.previous {
             put(PREVIOUS, previous.bundle.pem());
         }
-        for (name, moment) in [
+        for (name, time) in [
             (CONFIRMED, self.confirmed_at),
             (NEXT_CONFIRMED, next.and_then(|next| next.confirmed_at)),
             (PREVIOUS_UNTIL, self.previous.as_ref().map(|previous| previous.until)),
         ] {
-            if let Some(moment) = moment {
-                put(name, humantime::format_rfc3339_millis(moment).to_string());
+            if let Some(time) = time {
+                put(name, humantime::format_rfc3339_millis(time).to_string());
             }
         }
         data
     }
 
-    /// What clients are to trust: whatever signed a leaf that is served, or will sign one.
+    /// Returns the trust bundle for clients: every CA that signed a leaf certificate in use, or will sign one.
     pub fn bundle(&self) -> Bundle {
         let mut bundle = self.previous.as_ref().map(|previous| previous.bundle.clone()).unwrap_or_default();
         bundle.extend(&self.signing());
         if let Some(next) = &self.next {
-            bundle.extend(&Bundle::read(next.issued.certificate.as_bytes()));
+            bundle.extend(&Bundle::read(next.pair.certificate.as_bytes()));
         }
         bundle
     }
 
-    /// The CA that signs now.
+    /// Returns a bundle of the current CA alone.
     pub fn signing(&self) -> Bundle {
         Bundle::read(self.current.certificate.as_bytes())
     }
 
-    /// The same with the next generation's number.
+    /// Returns the record with the next generation number.
     #[must_use]
-    pub fn changed(self) -> Self {
+    pub fn next_generation(self) -> Self {
         Self { generation: self.generation.saturating_add(1), ..self }
     }
 }
 
-/// The names that the first certificate can sign for.
+/// Returns the names that the first certificate can sign for.
 fn signed_names(bundle: &Bundle) -> Vec<String> {
     let parsed = bundle.certificates().first().and_then(|certificate| parse(certificate).ok());
-    parsed.map(|certificate| permitted(&certificate)).unwrap_or_default()
+    parsed.map(|certificate| permitted_names(&certificate)).unwrap_or_default()
 }
 
-fn issued(data: &Data, stem: Stem, names: &[String]) -> Result<Option<Issued>, Unusable> {
-    let (certificate, key) = (text(data, stem.certificate)?, text(data, stem.key)?);
-    let issued = match (certificate, key) {
+fn authority(
+    data: &SecretData,
+    entries: CaEntries,
+    names: &[String],
+) -> Result<Option<PemPair>, RecordError> {
+    let (certificate, key) = (text(data, entries.certificate)?, text(data, entries.key)?);
+    let pair = match (certificate, key) {
         (None, None) => return Ok(None),
-        (Some(certificate), Some(key)) => Issued { certificate, key },
-        (None, Some(_)) => return Err(Unusable::Missing(stem.certificate)),
-        (Some(_), None) => return Err(Unusable::Missing(stem.key)),
+        (Some(certificate), Some(key)) => PemPair { certificate, key },
+        (None, Some(_)) => return Err(RecordError::Missing(entries.certificate)),
+        (Some(_), None) => return Err(RecordError::Missing(entries.key)),
     };
-    let authority = Authority::from_pem(&issued).map_err(|error| Unusable::Authority(stem.name, error))?;
+    let authority =
+        Authority::from_pem(&pair).map_err(|error| RecordError::Authority(entries.name, error))?;
     if authority.names() != names {
-        return Err(Unusable::Names(stem.name, authority.names().join(", "), names.join(", ")));
+        return Err(RecordError::Names(entries.name, authority.names().join(", "), names.join(", ")));
     }
-    Ok(Some(issued))
+    Ok(Some(pair))
 }
 
-fn coming(data: &Data, names: &[String]) -> Result<Option<Coming>, Unusable> {
-    let Some(issued) = issued(data, NEXT, names)? else { return Ok(None) };
-    Ok(Some(Coming { issued, confirmed_at: moment(data, NEXT_CONFIRMED)? }))
+fn next(data: &SecretData, names: &[String]) -> Result<Option<NextAuthority>, RecordError> {
+    let Some(pair) = authority(data, NEXT, names)? else { return Ok(None) };
+    Ok(Some(NextAuthority { pair, confirmed_at: time(data, NEXT_CONFIRMED)? }))
 }
 
-fn retired(data: &Data) -> Result<Option<Retired>, Unusable> {
+fn previous(data: &SecretData) -> Result<Option<RetiredBundle>, RecordError> {
     let Some(pem) = data.get(PREVIOUS) else { return Ok(None) };
     let bundle = Bundle::read(pem);
     if bundle.is_empty() {
-        return Err(Unusable::Broken(PREVIOUS));
+        return Err(RecordError::Broken(PREVIOUS));
     }
-    let until = moment(data, PREVIOUS_UNTIL)?.ok_or(Unusable::Missing(PREVIOUS_UNTIL))?;
-    Ok(Some(Retired { bundle, until }))
+    let until = time(data, PREVIOUS_UNTIL)?.ok_or(RecordError::Missing(PREVIOUS_UNTIL))?;
+    Ok(Some(RetiredBundle { bundle, until }))
 }
 
-fn text(data: &Data, name: &'static str) -> Result<Option<String>, Unusable> {
+fn text(data: &SecretData, name: &'static str) -> Result<Option<String>, RecordError> {
     let Some(bytes) = data.get(name) else { return Ok(None) };
-    String::from_utf8(bytes.clone()).map(Some).map_err(|_| Unusable::Broken(name))
+    String::from_utf8(bytes.clone()).map(Some).map_err(|_| RecordError::Broken(name))
 }
 
-fn number(data: &Data, name: &'static str) -> Result<Option<u64>, Unusable> {
+fn number(data: &SecretData, name: &'static str) -> Result<Option<u64>, RecordError> {
     let Some(text) = text(data, name)? else { return Ok(None) };
-    text.trim().parse().map(Some).map_err(|_| Unusable::Broken(name))
+    text.trim().parse().map(Some).map_err(|_| RecordError::Broken(name))
 }
 
-fn moment(data: &Data, name: &'static str) -> Result<Option<SystemTime>, Unusable> {
+fn time(data: &SecretData, name: &'static str) -> Result<Option<SystemTime>, RecordError> {
     let Some(text) = text(data, name)? else { return Ok(None) };
-    humantime::parse_rfc3339(text.trim()).map(Some).map_err(|_| Unusable::Broken(name))
+    humantime::parse_rfc3339(text.trim()).map(Some).map_err(|_| RecordError::Broken(name))
 }

@@ -1,44 +1,47 @@
-//! Where a record is kept: something that changes only if nobody else changed it meanwhile.
+//! The interface to the place where a record is stored, with compare-and-swap.
 
-use crate::record::Data;
+use crate::record::SecretData;
 use std::error::Error;
 
-/// What is stored, and how to tell whether it still is.
+/// The stored entries, and the version that a conditional write refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Names and contents; empty if there is nothing.
-    pub data: Data,
-    /// What a write goes over.
-    pub version: Version,
+pub struct StoredEntries {
+    /// Entries by name; empty if nothing is stored.
+    pub data: SecretData,
+    /// The version of these entries.
+    pub version: StoreVersion,
 }
 
-/// One state of a store.
+/// A version of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// There is nothing.
+pub enum StoreVersion {
+    /// The store does not exist yet.
     Absent,
-    /// A state with a name that no other state has.
+    /// An opaque name that no other version has, e.g. a `resourceVersion`.
     At(String),
 }
 
-/// What became of a conditional write.
+/// The result of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It is there.
+pub enum WriteOutcome {
+    /// The write succeeded.
     Done,
-    /// Somebody else was faster; nothing was written.
+    /// The object has another version by now; the call wrote nothing.
     Conflict,
 }
 
-/// A place for one record, with compare-and-swap.
+/// A store of one record, with compare-and-swap.
 pub trait Store: Send + Sync {
-    /// What can go wrong.
+    /// The error of a failed read or write.
     type Error: Error + Send + Sync + 'static;
 
-    /// What is stored now: never anything older than a write that was done before.
-    fn read(&self) -> impl Future<Output = Result<Stored, Self::Error>> + Send;
+    /// Reads all entries. The result is never older than a write that has completed.
+    fn read(&self) -> impl Future<Output = Result<StoredEntries, Self::Error>> + Send;
 
-    /// Writes everything anew, over one state alone.
-    fn write(&self, data: &Data, over: &Version)
-    -> impl Future<Output = Result<Written, Self::Error>> + Send;
+    /// Replaces all entries if the store still has the version `over`.
+    fn write(
+        &self,
+        data: &SecretData,
+        over: &StoreVersion,
+    ) -> impl Future<Output = Result<WriteOutcome, Self::Error>> + Send;
 }

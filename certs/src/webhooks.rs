@@ -1,78 +1,81 @@
-//! What webhook configurations trust, and what they are to trust.
+//! Webhook configurations: the trust bundles and failure policies that they have, and those that they should have.
 
 use crate::bundle::Bundle;
-use crate::store::Written;
+use crate::store::WriteOutcome;
 use std::error::Error;
 use std::fmt;
 
-/// One webhook configuration, as far as it is written here.
+/// The fields of a webhook configuration that are read or written here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Configuration {
-    /// Which of the two kinds it is.
-    pub kind: Kind,
-    /// Its name.
+pub struct WebhookConfiguration {
+    /// Mutating or validating.
+    pub kind: ConfigurationKind,
+    /// `metadata.name`.
     pub name: String,
-    /// The state that a change goes over.
+    /// `metadata.resourceVersion`, which makes a write conditional.
     pub version: String,
-    /// Its webhooks.
+    /// The webhooks, in the order of the object.
     pub webhooks: Vec<Webhook>,
 }
 
-/// The kind of a configuration.
+/// The kind of a webhook configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConfigurationKind {
     /// `MutatingWebhookConfiguration`.
     Mutating,
     /// `ValidatingWebhookConfiguration`.
     Validating,
 }
 
-/// One webhook.
+/// One webhook of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its name.
+    /// The name, unique within its configuration.
     pub name: String,
-    /// The name by which it is called; none if there is none to see.
+    /// The host name that the API server verifies, or `None` if the configuration has neither a Service nor a valid URL.
     pub host: Option<String>,
-    /// `caBundle`, PEM.
+    /// `caBundle`, as PEM.
     pub bundle: Vec<u8>,
-    /// What becomes of a request that nobody answers: `Fail` or `Ignore`.
+    /// What the API server does if the webhook does not answer: `Fail` or `Ignore`.
     pub failure_policy: String,
-    /// What is meant to become of it, once somebody answers; none if that is not to be touched.
+    /// The failure policy to set once a replica is ready, or `None` to leave the field alone.
     pub intended_policy: Option<String>,
 }
 
-/// Webhook configurations that one writer keeps trusting.
-pub trait Webhooks: Send + Sync {
-    /// What can go wrong.
+/// The webhook configurations of a cluster, as far as one writer maintains them.
+pub trait ConfigurationStore: Send + Sync {
+    /// The error of a failed read or write.
     type Error: Error + Send + Sync + 'static;
 
-    /// All that exist now: none of them older than a change that was done before.
-    fn read(&self) -> impl Future<Output = Result<Vec<Configuration>, Self::Error>> + Send;
+    /// Reads all configurations that exist. The result is never older than a write that has completed.
+    fn read(&self) -> impl Future<Output = Result<Vec<WebhookConfiguration>, Self::Error>> + Send;
 
-    /// Makes the bundles and failure policies of a configuration's webhooks these, if it is still of that version.
-    fn apply(&self, wanted: &Configuration) -> impl Future<Output = Result<Written, Self::Error>> + Send;
+    /// Sets the bundles and failure policies of a configuration's webhooks if the configuration still has this version.
+    fn apply(
+        &self,
+        wanted: &WebhookConfiguration,
+    ) -> impl Future<Output = Result<WriteOutcome, Self::Error>> + Send;
 }
 
-/// Whether requests may be refused for want of an answer.
+/// Whether a replica answers the webhooks, so that the intended failure policies may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// Somebody answers.
+pub enum WebhookReadiness {
+    /// At least one replica answers.
     Ready,
-    /// Nobody is known to.
-    NotYet,
+    /// No replica is known to answer.
+    NotReady,
 }
 
-// === impl Configuration ===
+// === impl WebhookConfiguration ===
 
-impl Configuration {
-    /// The same as it should be; none if it is.
+impl WebhookConfiguration {
+    /// Returns the configuration as it should be, or `None` if it already is.
     ///
-    /// Failure policies become what is meant only when somebody answers, so that an installation blocks nobody.
-    pub fn wanted(&self, bundle: &Bundle, readiness: Readiness) -> Option<Self> {
+    /// Sets the intended failure policies only when a replica is ready, so that an installation blocks no requests.
+    pub fn wanted(&self, bundle: &Bundle, readiness: WebhookReadiness) -> Option<Self> {
         let pem = bundle.pem().into_bytes();
         let webhook = |webhook: &Webhook| {
-            let intended = webhook.intended_policy.as_ref().filter(|_| readiness == Readiness::Ready);
+            let intended = webhook.intended_policy.as_ref().filter(|_| readiness == WebhookReadiness::Ready);
             let failure_policy = intended.unwrap_or(&webhook.failure_policy).clone();
             Webhook { bundle: pem.clone(), failure_policy, ..webhook.clone() }
         };
@@ -81,19 +84,19 @@ impl Configuration {
     }
 }
 
-impl fmt::Display for Configuration {
+impl fmt::Display for WebhookConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind.as_str(), self.name)
     }
 }
 
-// === impl Kind ===
+// === impl ConfigurationKind ===
 
-impl Kind {
+impl ConfigurationKind {
     /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Mutating, Self::Validating];
 
-    /// As the API server calls it.
+    /// Returns the `kind` of the API object.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mutating => "MutatingWebhookConfiguration",

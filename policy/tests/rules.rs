@@ -65,8 +65,9 @@ impl Example {
             object: Some(object.json.clone().into()),
             old_object: old.map(|old| old.json.into()),
         };
-        let review =
-            |request: &Request<'_>| Indexed(Native).verdict(&self.settings, &state, request).expect("a verdict");
+        let review = |request: &Request<'_>| {
+            Indexed(Native).verdict(&self.settings, &state, request).expect("a verdict")
+        };
         let mutated = review(&request);
         let mut findings = mutated.findings;
         if let Some(patch) = mutated.patch {
@@ -119,12 +120,17 @@ fn the_page_of_rules_is_made_of_the_explanations() {
         fs::write(PAGE, page).expect("docs/rules.md can be written");
     } else {
         let written = fs::read_to_string(PAGE).unwrap_or_default();
-        assert!(written == page, "docs/rules.md is not current; run BLESS=1 cargo test -p ordinance-policy --test rules");
+        assert!(
+            written == page,
+            "docs/rules.md is not current; run BLESS=1 cargo test -p ordinance-policy --test rules"
+        );
     }
 }
 
 fn page() -> String {
-    let mut page = String::from("<!-- Generated from policy/rules; `BLESS=1 cargo test -p ordinance-policy --test rules` writes it. -->\n\n");
+    let mut page = String::from(
+        "<!-- Generated from policy/rules; `BLESS=1 cargo test -p ordinance-policy --test rules` writes it. -->\n\n",
+    );
     page.push_str(INTRODUCTION.trim());
     page.push_str("\n\n## All rules\n\n| rule | default | finds |\n|---|---|---|\n");
     for rule in rules() {

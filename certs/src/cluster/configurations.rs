@@ -1,9 +1,9 @@
-//! Webhook configurations of a cluster: of each webhook `caBundle` is written, and `failurePolicy` where it is said what
-//! is intended; by server-side apply, so that nothing else is touched and the API server knows whose these fields are.
+//! Webhook configurations of a cluster. Server-side apply sets `caBundle` of each webhook, and `failurePolicy` where an
+//! annotation states the intended one, so that the API server tracks the owner of these fields and no other field changes.
 
-use crate::cluster::written;
-use crate::store::Written;
-use crate::webhooks::{Configuration, Kind, Webhook, Webhooks};
+use super::conditional::write_outcome;
+use crate::store::WriteOutcome;
+use crate::webhooks::{ConfigurationKind, ConfigurationStore, Webhook, WebhookConfiguration};
 use http::Uri;
 use k8s_openapi::ByteString;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -12,68 +12,68 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Whose fields they are, for the API server.
+/// The field manager of server-side apply.
 pub const FIELD_MANAGER: &str = "ordinance-certificates";
 
-/// The annotation of a configuration that says which failure policies are intended, as a JSON object by the names of the
-/// webhooks. Without it they are left as they are.
+/// The annotation with the intended failure policies: a JSON object from webhook name to `Fail` or `Ignore`. Failure
+/// policies of webhooks without an entry stay as they are.
 pub const INTENDED_POLICIES: &str = "ordinance.dev/failure-policies";
 
 const GROUP: &str = "admissionregistration.k8s.io";
 const VERSION: &str = "v1";
 
-/// Configurations of both kinds, by their names.
+/// The mutating and validating webhook configurations with given names.
 #[derive(Clone)]
-pub struct Configurations {
+pub struct ClusterConfigurations {
     client: Client,
     names: Vec<String>,
 }
 
-/// A webhook, as far as it is read.
+/// The fields of a webhook that are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Found {
+struct WebhookObject {
     name: String,
     #[serde(default)]
-    client_config: ClientConfig,
+    client_config: WebhookClientConfig,
     #[serde(default)]
     failure_policy: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ClientConfig {
+struct WebhookClientConfig {
     ca_bundle: Option<ByteString>,
-    service: Option<Service>,
+    service: Option<ServiceReference>,
     url: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Service {
+struct ServiceReference {
     name: String,
     namespace: String,
 }
 
-// === impl Configurations ===
+// === impl ClusterConfigurations ===
 
-impl Configurations {
-    /// Nothing is asked yet.
+impl ClusterConfigurations {
+    /// Returns a store of the configurations with these names, of both kinds. Sends no request yet.
     pub fn new(client: Client, names: Vec<String>) -> Self {
         Self { client, names }
     }
 
-    fn api(&self, kind: Kind) -> Api<DynamicObject> {
+    fn api(&self, kind: ConfigurationKind) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk(GROUP, VERSION, kind.as_str());
         Api::all_with(self.client.clone(), &ApiResource::from_gvk(&kind))
     }
 }
 
-impl Webhooks for Configurations {
+impl ConfigurationStore for ClusterConfigurations {
     type Error = kube::Error;
 
-    async fn read(&self) -> kube::Result<Vec<Configuration>> {
+    async fn read(&self) -> kube::Result<Vec<WebhookConfiguration>> {
         let mut found = Vec::new();
-        for kind in Kind::ALL {
+        for kind in ConfigurationKind::ALL {
             for name in &self.names {
                 let object = self.api(kind).get_opt(name).await?;
                 found.extend(object.map(|object| configuration(kind, name, &object)).transpose()?);
@@ -82,27 +82,31 @@ impl Webhooks for Configurations {
         Ok(found)
     }
 
-    async fn apply(&self, wanted: &Configuration) -> kube::Result<Written> {
+    async fn apply(&self, wanted: &WebhookConfiguration) -> kube::Result<WriteOutcome> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(patch(wanted));
-        written(self.api(wanted.kind).patch(&wanted.name, &params, &patch).await)
+        write_outcome(self.api(wanted.kind).patch(&wanted.name, &params, &patch).await)
     }
 }
 
-fn configuration(kind: Kind, name: &str, object: &DynamicObject) -> kube::Result<Configuration> {
-    let found: Vec<Found> = match object.data.get("webhooks") {
+fn configuration(
+    kind: ConfigurationKind,
+    name: &str,
+    object: &DynamicObject,
+) -> kube::Result<WebhookConfiguration> {
+    let found: Vec<WebhookObject> = match object.data.get("webhooks") {
         Some(webhooks) => serde_json::from_value(webhooks.clone()).map_err(kube::Error::SerdeError)?,
         None => Vec::new(),
     };
     let intended = intended(object);
-    let webhook = |found: Found| Webhook {
+    let webhook = |found: WebhookObject| Webhook {
         intended_policy: intended.get(&found.name).cloned(),
         host: found.client_config.host(),
         bundle: found.client_config.ca_bundle.unwrap_or_default().0,
         failure_policy: found.failure_policy,
         name: found.name,
     };
-    Ok(Configuration {
+    Ok(WebhookConfiguration {
         kind,
         name: name.to_owned(),
         version: object.metadata.resource_version.clone().unwrap_or_default(),
@@ -110,20 +114,20 @@ fn configuration(kind: Kind, name: &str, object: &DynamicObject) -> kube::Result
     })
 }
 
-// === impl ClientConfig ===
+// === impl WebhookClientConfig ===
 
-impl ClientConfig {
-    /// The name that the certificate must be for.
+impl WebhookClientConfig {
+    /// Returns the name that the API server expects in the certificate.
     fn host(&self) -> Option<String> {
         match (&self.service, &self.url) {
-            (Some(Service { name, namespace }), _) => Some(format!("{name}.{namespace}.svc")),
+            (Some(ServiceReference { name, namespace }), _) => Some(format!("{name}.{namespace}.svc")),
             (None, Some(url)) => Some(url.parse::<Uri>().ok()?.host()?.trim_matches(['[', ']']).to_owned()),
             (None, None) => None,
         }
     }
 }
 
-/// Only what the API server knows is taken for a policy: an annotation must not make every write fail.
+/// Reads the annotation. Ignores values that the API server would reject: a typo must not make every write fail.
 fn intended(object: &DynamicObject) -> BTreeMap<String, String> {
     let text =
         object.metadata.annotations.as_ref().and_then(|annotations| annotations.get(INTENDED_POLICIES));
@@ -133,8 +137,8 @@ fn intended(object: &DynamicObject) -> BTreeMap<String, String> {
     intended
 }
 
-/// The fields that are written, and what identifies them; the version makes it conditional.
-fn patch(wanted: &Configuration) -> Value {
+/// Returns the applied fields. `resourceVersion` makes the write conditional.
+fn patch(wanted: &WebhookConfiguration) -> Value {
     let webhooks: Vec<Value> = wanted.webhooks.iter().map(webhook).collect();
     json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
@@ -171,9 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn only_bundles_and_intended_policies_are_written() {
+    fn writes_only_bundles_and_intended_policies() {
         let found =
-            configuration(Kind::Validating, "own", &object(r#"{"a.ordinance.dev": "Fail"}"#)).unwrap();
+            configuration(ConfigurationKind::Validating, "own", &object(r#"{"a.ordinance.dev": "Fail"}"#))
+                .unwrap();
         assert_eq!(
             patch(&found),
             json!({
@@ -189,8 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_called_by_its_service_or_by_the_host_of_its_url() {
-        let host = |config: Value| serde_json::from_value::<ClientConfig>(config).unwrap().host();
+    fn takes_the_host_from_the_service_or_from_the_url() {
+        let host = |config: Value| serde_json::from_value::<WebhookClientConfig>(config).unwrap().host();
         let service = json!({ "service": { "name": "ordinance", "namespace": "storage", "port": 443 } });
         assert_eq!(host(service).as_deref(), Some("ordinance.storage.svc"));
         assert_eq!(
@@ -203,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_that_makes_no_sense_says_nothing() {
+    fn ignores_an_invalid_annotation() {
         for annotation in ["", "Fail", r#"{"a.ordinance.dev": "Maybe"}"#] {
-            let found = configuration(Kind::Validating, "own", &object(annotation)).unwrap();
+            let found = configuration(ConfigurationKind::Validating, "own", &object(annotation)).unwrap();
             assert!(found.webhooks.iter().all(|webhook| webhook.intended_policy.is_none()), "{annotation}");
         }
     }

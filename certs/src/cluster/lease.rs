@@ -1,62 +1,63 @@
-//! A Lease that says which replica writes. Two that both believe so do no harm; it is there so that one alone works.
+//! A Lease that elects the replica that writes. It only saves work: two replicas that both write do no harm.
 
-use crate::cluster::written;
-use crate::store::Written;
+use super::conditional::write_outcome;
+use crate::store::WriteOutcome;
 use k8s_openapi::api::coordination::v1 as coordination;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A Lease, and what was seen of it.
+/// A Lease, and its last observed state.
 #[derive(Debug)]
 pub struct Lease {
     api: Api<coordination::Lease>,
     name: String,
     identity: String,
     duration: Duration,
-    /// The version that somebody else has held it in, and since when it was seen so.
+    /// The `resourceVersion` under another holder, and since when it was observed.
     seen: Option<(String, Instant)>,
 }
 
 // === impl Lease ===
 
 impl Lease {
-    /// For one who is called `identity`, which must be nobody else's. It falls to others after `duration`, in whole seconds.
+    /// Returns a Lease for the holder `identity`, which has to be unique. Other replicas may take it over once it was not
+    /// renewed for `duration`, in whole seconds.
     pub fn new(client: Client, namespace: &str, name: &str, identity: String, duration: Duration) -> Self {
         let api = Api::namespaced(client, namespace);
         let duration = Duration::from_secs(duration.as_secs().max(1));
         Self { api, name: name.to_owned(), identity, duration, seen: None }
     }
 
-    /// Takes it, or goes on having it, and returns whether that succeeded. Another's is left alone until it did not change
-    /// for its whole duration by this process's own clock.
+    /// Acquires or renews the Lease, and returns whether this replica holds it. Takes over another holder's Lease only if it
+    /// has not changed for its whole duration, by this process's own clock.
     ///
     /// # Errors
     ///
-    /// If the API server does not say.
+    /// If the API server does not answer, or refuses.
     pub async fn renew(&mut self, now: SystemTime, instant: Instant) -> kube::Result<bool> {
         let Some(found) = self.api.get_opt(&self.name).await? else { return self.create(now).await };
         let version = found.metadata.resource_version.unwrap_or_default();
         let spec = found.spec.unwrap_or_default();
         let holder = spec.holder_identity.filter(|holder| !holder.is_empty());
         let is_own = holder.as_deref() == Some(self.identity.as_str());
-        if holder.is_some() && !is_own && !self.is_over(&version, instant) {
+        if holder.is_some() && !is_own && !self.is_expired(&version, instant) {
             return Ok(false);
         }
-        let mut changes = self.held(now);
+        let mut changes = self.spec(now);
         if !is_own {
-            changes["acquireTime"] = moment(now);
+            changes["acquireTime"] = micro_time(now);
             changes["leaseTransitions"] = json!(spec.lease_transitions.unwrap_or(0) + 1);
         }
         self.patch(&version, changes).await
     }
 
-    /// Gives it up, so that nobody waits for it; without effect on another's.
+    /// Releases the Lease, so that another replica can acquire it at once. Does nothing if another replica holds it.
     ///
     /// # Errors
     ///
-    /// If the API server does not say.
+    /// If the API server does not answer, or refuses.
     pub async fn release(&self) -> kube::Result<()> {
         let Some(found) = self.api.get_opt(&self.name).await? else { return Ok(()) };
         let holder = found.spec.and_then(|spec| spec.holder_identity);
@@ -67,8 +68,8 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether another's has not changed for too long.
-    fn is_over(&mut self, version: &str, instant: Instant) -> bool {
+    /// Returns whether another holder's Lease has not changed for its duration.
+    fn is_expired(&mut self, version: &str, instant: Instant) -> bool {
         match &self.seen {
             Some((seen, since)) if seen == version => instant.duration_since(*since) >= self.duration,
             _ => {
@@ -78,29 +79,29 @@ impl Lease {
         }
     }
 
-    fn held(&self, now: SystemTime) -> Value {
+    fn spec(&self, now: SystemTime) -> Value {
         json!({
             "holderIdentity": self.identity,
             "leaseDurationSeconds": self.duration.as_secs(),
-            "renewTime": moment(now),
+            "renewTime": micro_time(now),
         })
     }
 
     async fn create(&self, now: SystemTime) -> kube::Result<bool> {
-        let lease = json!({ "metadata": { "name": self.name }, "spec": self.held(now) });
+        let lease = json!({ "metadata": { "name": self.name }, "spec": self.spec(now) });
         let lease = serde_json::from_value(lease).map_err(kube::Error::SerdeError)?;
-        Ok(written(self.api.create(&PostParams::default(), &lease).await)? == Written::Done)
+        Ok(write_outcome(self.api.create(&PostParams::default(), &lease).await)? == WriteOutcome::Done)
     }
 
     async fn patch(&self, version: &str, spec: Value) -> kube::Result<bool> {
         let patch = json!({ "metadata": { "resourceVersion": version }, "spec": spec });
         let patched = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        Ok(written(patched)? == Written::Done)
+        Ok(write_outcome(patched)? == WriteOutcome::Done)
     }
 }
 
-/// As the API server writes moments in a Lease.
-fn moment(time: SystemTime) -> Value {
+/// Formats a time as the API type `MicroTime`.
+fn micro_time(time: SystemTime) -> Value {
     json!(humantime::format_rfc3339_micros(time).to_string())
 }
 
@@ -115,10 +116,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_s_is_over_only_when_it_did_not_change_for_its_whole_duration() {
+    async fn another_holders_lease_expires_only_after_its_whole_duration_without_change() {
         let (mut lease, begin) = (lease(), Instant::now());
-        let looks = [("1", 0), ("1", 14), ("2", 15), ("2", 29), ("2", 30)];
-        let over = looks.map(|(version, second)| lease.is_over(version, begin + Duration::from_secs(second)));
-        assert_eq!(over, [false, false, false, false, true]);
+        let polls = [("1", 0), ("1", 14), ("2", 15), ("2", 29), ("2", 30)];
+        let expired =
+            polls.map(|(version, second)| lease.is_expired(version, begin + Duration::from_secs(second)));
+        assert_eq!(expired, [false, false, false, false, true]);
     }
 }

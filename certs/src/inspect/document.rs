@@ -1,43 +1,45 @@
-//! An inspection for other programs: `docs/certificates.md` says what the fields are.
+//! An inspection as JSON, for other programs. `docs/certificates.md` documents the fields.
 
-use super::{Ca, Course, Described, Finding, Inspection, Leaf, Proof, Trust, When};
-use crate::pair::Moment;
-use crate::rotation::{Phase, Step};
+use super::description::CertificateDescription;
+use super::finding::{InspectionTime, Remedy};
+use super::inspection::{InspectedBundle, InspectedCa, InspectedLeaf, Inspection, KeyProof, RotationState};
+use crate::rotation::{RotationPhase, RotationStep};
+use crate::time::Timestamp;
 use serde::Serialize;
 use std::time::SystemTime;
 
-/// Everything that was found, and what is wrong with it.
+/// Everything that was inspected, with the findings.
 #[derive(Debug, Serialize)]
-pub struct Document {
+pub struct InspectionDocument {
     at: String,
-    authorities: Vec<Authority>,
-    certificates: Vec<Certificate>,
-    trusts: Vec<Trusted>,
-    rotations: Vec<Rotation>,
-    findings: Vec<Finding>,
+    authorities: Vec<AuthorityEntry>,
+    certificates: Vec<CertificateEntry>,
+    trusts: Vec<TrustBundleEntry>,
+    rotations: Vec<RotationEntry>,
+    findings: Vec<FindingEntry>,
 }
 
 #[derive(Debug, Serialize)]
-struct Authority {
+struct AuthorityEntry {
     place: String,
     role: &'static str,
     #[serde(flatten)]
-    told: Told,
+    fields: CertificateFields,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Certificate {
+struct CertificateEntry {
     place: String,
-    /// Whether its key is there: `null` if nobody showed one.
+    /// `null` if no key was given.
     key_matches: Option<bool>,
     #[serde(flatten)]
-    told: Told,
+    fields: CertificateFields,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct CertificateFields {
     subject: String,
     issuer: String,
     sha256: String,
@@ -50,17 +52,17 @@ struct Told {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Trusted {
+struct TrustBundleEntry {
     place: String,
     names: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_policy: Option<String>,
-    authorities: Vec<Member>,
+    authorities: Vec<TrustedAuthority>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Member {
+struct TrustedAuthority {
     subject: String,
     sha256: String,
     not_after: String,
@@ -68,88 +70,101 @@ struct Member {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rotation {
+struct RotationEntry {
     place: String,
     generation: u64,
-    phase: Phase,
-    next_step: Step,
-    /// `null` while others have to do something first.
+    phase: RotationPhase,
+    next_step: RotationStep,
+    /// `null` if the step depends on clients and not on time.
     next_step_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingEntry {
+    place: String,
+    message: String,
 }
 
 // === impl Inspection ===
 
 impl Inspection {
-    /// For other programs, with what is wrong at a moment.
-    pub fn document(&self, when: When) -> Document {
-        Document {
-            at: written(when.at),
-            authorities: self.authorities.iter().map(Authority::from).collect(),
-            certificates: self.leaves.iter().map(Certificate::from).collect(),
-            trusts: self.trusts.iter().map(Trusted::from).collect(),
-            rotations: self.courses.iter().map(Rotation::from).collect(),
-            findings: self.findings(when),
+    /// Returns the document as of `time`. `describe` words the remedies of findings.
+    pub fn document(&self, time: InspectionTime, describe: impl Fn(&Remedy) -> String) -> InspectionDocument {
+        let findings = self.findings(time).into_iter().map(|finding| {
+            let message = finding.message(&describe);
+            FindingEntry { place: finding.place, message }
+        });
+        InspectionDocument {
+            at: rfc3339(time.at),
+            authorities: self.authorities.iter().map(AuthorityEntry::from).collect(),
+            certificates: self.leaves.iter().map(CertificateEntry::from).collect(),
+            trusts: self.trust_bundles.iter().map(TrustBundleEntry::from).collect(),
+            rotations: self.rotations.iter().map(RotationEntry::from).collect(),
+            findings: findings.collect(),
         }
     }
 }
 
-fn written(moment: SystemTime) -> String {
-    Moment::from(moment).rfc3339()
+fn rfc3339(time: SystemTime) -> String {
+    Timestamp::from(time).rfc3339()
 }
 
-impl From<&Ca> for Authority {
-    fn from(known: &Ca) -> Self {
-        Self { place: known.place.clone(), role: known.role.as_str(), told: Told::from(&known.described) }
+impl From<&InspectedCa> for AuthorityEntry {
+    fn from(known: &InspectedCa) -> Self {
+        let fields = CertificateFields::from(&known.description);
+        Self { place: known.place.clone(), role: known.role.as_str(), fields }
     }
 }
 
-impl From<&Leaf> for Certificate {
-    fn from(leaf: &Leaf) -> Self {
-        let key_matches = match leaf.proof {
-            Proof::Own => Some(true),
-            Proof::Foreign(_) => Some(false),
-            Proof::Unseen => None,
+impl From<&InspectedLeaf> for CertificateEntry {
+    fn from(leaf: &InspectedLeaf) -> Self {
+        let key_matches = match leaf.key {
+            KeyProof::Matches => Some(true),
+            KeyProof::Mismatch(_) => Some(false),
+            KeyProof::Unknown => None,
         };
-        Self { place: leaf.place.clone(), key_matches, told: Told::from(&leaf.described) }
+        Self { place: leaf.place.clone(), key_matches, fields: CertificateFields::from(&leaf.description) }
     }
 }
 
-impl From<&Described> for Told {
-    fn from(described: &Described) -> Self {
-        let Described { subject, issuer, sha256, key_id, validity, names, .. } = described.clone();
-        let (not_before, not_after) = (written(validity.not_before), written(validity.not_after));
+impl From<&CertificateDescription> for CertificateFields {
+    fn from(description: &CertificateDescription) -> Self {
+        let CertificateDescription { subject, issuer, sha256, key_id, validity, names, .. } =
+            description.clone();
+        let (not_before, not_after) = (rfc3339(validity.not_before), rfc3339(validity.not_after));
         Self { subject, issuer, sha256, key_id, not_before, not_after, names }
     }
 }
 
-impl From<&Trust> for Trusted {
-    fn from(trust: &Trust) -> Self {
-        let described = trust.bundle.certificates().iter().filter_map(|der| Described::of(der).ok());
+impl From<&InspectedBundle> for TrustBundleEntry {
+    fn from(trust: &InspectedBundle) -> Self {
+        let certificates = trust.bundle.certificates().iter();
+        let descriptions = certificates.filter_map(|der| CertificateDescription::of(der).ok());
         Self {
             place: trust.place.clone(),
             names: trust.names.clone(),
             failure_policy: trust.failure_policy.clone(),
-            authorities: described.map(Member::from).collect(),
+            authorities: descriptions.map(TrustedAuthority::from).collect(),
         }
     }
 }
 
-impl From<Described> for Member {
-    fn from(described: Described) -> Self {
-        let not_after = written(described.validity.not_after);
-        Self { subject: described.subject, sha256: described.sha256, not_after }
+impl From<CertificateDescription> for TrustedAuthority {
+    fn from(description: CertificateDescription) -> Self {
+        let not_after = rfc3339(description.validity.not_after);
+        Self { subject: description.subject, sha256: description.sha256, not_after }
     }
 }
 
-impl From<&Course> for Rotation {
-    fn from(course: &Course) -> Self {
-        let Course { place, generation, phase, next_step } = course;
+impl From<&RotationState> for RotationEntry {
+    fn from(rotation: &RotationState) -> Self {
+        let RotationState { place, generation, phase, next_step } = rotation;
         Self {
             place: place.clone(),
             generation: *generation,
             phase: *phase,
             next_step: phase.next(),
-            next_step_at: next_step.map(written),
+            next_step_at: next_step.map(rfc3339),
         }
     }
 }

@@ -1,45 +1,45 @@
-//! What one file, or one entry of a Secret, holds: certificates, a private key, or both.
+//! PEM material of one file or one entry of a Secret: certificates, a private key, or both.
 
-use crate::pair::{ChainError, Key, KeyError, certificates};
-use crate::watched::{Unreadable, read_file, read_from};
+use crate::certificate::{ChainError, PrivateKey, PrivateKeyError, certificates};
+use crate::watched_files::{UnreadableFile, read_file, read_from};
 use rustls::pki_types::CertificateDer;
 use std::io::Read;
 use std::path::Path;
 
-/// Certificates and a key, and where they were found.
+/// Certificates and a private key, and where they were found.
 #[derive(Debug)]
 pub struct Material {
     pub(super) place: String,
     pub(super) certificates: Vec<CertificateDer<'static>>,
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<PrivateKey>,
 }
 
-/// Why there is nothing in it to look at.
+/// Why a file or an entry has no usable PEM material.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterialError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    /// A certificate in it can't be used.
+    Unreadable(#[from] UnreadableFile),
+    /// A certificate does not parse.
     #[error("{place}: {problem}")]
     Chain {
-        /// Where.
+        /// The file or entry.
         place: String,
-        /// What is wrong.
+        /// The error.
         problem: ChainError,
     },
-    /// A key in it can't be used.
+    /// The private key does not parse.
     #[error("{place}: {problem}")]
-    Key {
-        /// Where.
+    PrivateKey {
+        /// The file or entry.
         place: String,
-        /// What is wrong.
-        problem: KeyError,
+        /// The error.
+        problem: PrivateKeyError,
     },
-    /// It is something else.
+    /// There is neither a certificate nor a private key.
     #[error("{place}: {}", NEITHER)]
     Neither {
-        /// Where.
+        /// The file or entry.
         place: String,
     },
 }
@@ -54,45 +54,45 @@ impl Material {
     ///
     /// # Errors
     ///
-    /// If it can't be read, or holds something else.
+    /// If the file can't be read, or has no usable PEM material.
     pub fn open(path: &Path) -> Result<Self, MaterialError> {
-        let bytes = read_file(path).map_err(|source| Unreadable::new(path, source))?;
+        let bytes = read_file(path).map_err(|source| UnreadableFile::new(path, source))?;
         Self::read(path.display().to_string(), &bytes)
     }
 
-    /// Reads a stream to its end, which must come within 1 MiB.
+    /// Reads a stream of at most 1 MiB to its end.
     ///
     /// # Errors
     ///
-    /// If it can't be read, or holds something else.
+    /// If the stream can't be read, or has no usable PEM material.
     pub fn stream(place: &str, stream: impl Read) -> Result<Self, MaterialError> {
-        let bytes = read_from(stream).map_err(|source| Unreadable::new(Path::new(place), source))?;
+        let bytes = read_from(stream).map_err(|source| UnreadableFile::new(Path::new(place), source))?;
         Self::read(place.to_owned(), &bytes)
     }
 
-    /// Reads a text of PEM.
+    /// Parses PEM.
     ///
     /// # Errors
     ///
-    /// If something in it does not parse, or it holds something else.
+    /// If a certificate or the key does not parse, or there is neither.
     pub fn read(place: String, pem: &[u8]) -> Result<Self, MaterialError> {
         let (has_key, has_certificate) =
             (contains(pem, "PRIVATE KEY-----"), contains(pem, "CERTIFICATE-----"));
         let certificates = match certificates(pem) {
             Ok(certificates) => certificates,
-            // What is wrong with a key alone is said of the key.
+            // If there is only a key, report the error of the key below.
             Err(_) if has_key && !has_certificate => Vec::new(),
             Err(problem) => return Err(MaterialError::Chain { place, problem }),
         };
-        match Key::from_pem(pem) {
+        match PrivateKey::from_pem(pem) {
             Ok(key) => Ok(Self { place, certificates, key: Some(key) }),
-            Err(problem) if has_key => Err(MaterialError::Key { place, problem }),
+            Err(problem) if has_key => Err(MaterialError::PrivateKey { place, problem }),
             Err(_) if certificates.is_empty() => Err(MaterialError::Neither { place }),
             Err(_) => Ok(Self { place, certificates, key: None }),
         }
     }
 
-    /// Whether there is a certificate in it.
+    /// Returns whether there is a certificate.
     pub fn has_certificates(&self) -> bool {
         !self.certificates.is_empty()
     }
@@ -105,15 +105,15 @@ fn contains(text: &[u8], word: &str) -> bool {
 // === impl MaterialError ===
 
 impl MaterialError {
-    /// Where it is.
+    /// Returns the file or entry.
     pub fn place(&self) -> &str {
         match self {
             Self::Unreadable(unreadable) => unreadable.path().to_str().unwrap_or_default(),
-            Self::Chain { place, .. } | Self::Key { place, .. } | Self::Neither { place } => place,
+            Self::Chain { place, .. } | Self::PrivateKey { place, .. } | Self::Neither { place } => place,
         }
     }
 
-    /// What is wrong, without the place.
+    /// Returns the message without the place.
     pub fn problem(&self) -> String {
         let text = self.to_string();
         text.strip_prefix(&format!("{}: ", self.place())).unwrap_or(&text).to_owned()

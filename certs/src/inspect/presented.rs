@@ -1,6 +1,7 @@
-//! What a server presents in a handshake, taken as it is: who looks into a certificate that nobody trusts has to see it.
+//! The certificate chain that a server presents in a handshake, without verification: an inspection has to see untrusted
+//! certificates, too.
 
-use crate::provider;
+use crate::crypto::provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -11,66 +12,66 @@ use rustls::{
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-/// The certificates that a server sent, of the first of which it has the key.
+/// The certificate chain that a server sent. The server has the private key of the first certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presented(pub(super) Vec<CertificateDer<'static>>);
+pub struct PresentedChain(pub(super) Vec<CertificateDer<'static>>);
 
-/// Why there was nothing to see.
+/// Why a server presented no certificate chain.
 #[derive(Debug, thiserror::Error)]
 pub enum PresentedError {
-    /// It can't be asked by this name.
+    /// The name can't be sent in a handshake.
     #[error("{0:?} is neither a DNS name nor an address")]
     Name(String),
-    /// It presented another's certificate.
+    /// The server does not have the private key of its certificate.
     #[error(
-        "has not the key of the certificate that it presents; give it the two files that were made together"
+        "does not have the key of the certificate that it presents; give it the two files that were made together"
     )]
-    Key,
-    /// The handshake came to nothing.
+    PrivateKey,
+    /// The handshake failed.
     #[error("{0}; is this the port of a TLS server?")]
     Handshake(io::Error),
-    /// The handshake can't be begun.
+    /// The client can't start a handshake.
     #[error(transparent)]
     Tls(#[from] Error),
 }
 
-/// Takes what it gets, if only it is signed by the key that belongs to it.
+/// Accepts any certificate, but verifies that the server has its private key.
 #[derive(Debug)]
-struct Anybody(WebPkiSupportedAlgorithms);
+struct AnyCertificate(WebPkiSupportedAlgorithms);
 
-/// Speaks to a server over a stream until it has presented its certificate.
+/// Does a handshake over a stream and returns the certificate chain that the server presents.
 ///
 /// # Errors
 ///
-/// If there is no handshake.
-pub fn presented(mut stream: impl Read + Write, name: &str) -> Result<Presented, PresentedError> {
+/// If the handshake fails.
+pub fn presented_chain(mut stream: impl Read + Write, name: &str) -> Result<PresentedChain, PresentedError> {
     let server = ServerName::try_from(name.to_owned()).map_err(|_| PresentedError::Name(name.to_owned()))?;
     let mut client = ClientConnection::new(Arc::new(config()?), server)?;
     while client.is_handshaking() {
-        client.complete_io(&mut stream).map_err(failed)?;
+        client.complete_io(&mut stream).map_err(handshake_error)?;
     }
     let certificates = client.peer_certificates().unwrap_or_default();
-    Ok(Presented(certificates.iter().map(|certificate| certificate.clone().into_owned()).collect()))
+    Ok(PresentedChain(certificates.iter().map(|certificate| certificate.clone().into_owned()).collect()))
 }
 
-fn failed(error: io::Error) -> PresentedError {
+fn handshake_error(error: io::Error) -> PresentedError {
     match error.get_ref().and_then(|cause| cause.downcast_ref()) {
-        Some(Error::InvalidCertificate(CertificateError::BadSignature)) => PresentedError::Key,
+        Some(Error::InvalidCertificate(CertificateError::BadSignature)) => PresentedError::PrivateKey,
         _ => PresentedError::Handshake(error),
     }
 }
 
 fn config() -> Result<ClientConfig, Error> {
     let provider = provider();
-    let anybody = Anybody(provider.signature_verification_algorithms);
+    let verifier = AnyCertificate(provider.signature_verification_algorithms);
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(anybody));
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,16 +1,16 @@
-//! Futures that take turns: one step of one of them at a time, in any order.
+//! Polls futures in a chosen order, one poll of one future at a time.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// Lets the others go first, once.
+/// Yields once.
 pub async fn pause() {
     let mut paused = false;
     poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
-/// Runs all to their end, a step at a time of whichever `choose` names among so many.
+/// Runs all futures to completion. `choose` gets the number of running futures and returns the index of the next to poll.
 pub fn run<T>(
     futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>,
     mut choose: impl FnMut(usize) -> usize,
@@ -31,7 +31,7 @@ pub fn run<T>(
     ended.into_iter().map(|(_, value)| value).collect()
 }
 
-/// Runs one to its end.
+/// Runs one future to completion.
 pub fn run_one<T>(future: impl Future<Output = T>) -> T {
     run(vec![Box::pin(future)], |_| 0).remove(0)
 }

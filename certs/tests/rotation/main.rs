@@ -1,9 +1,9 @@
-//! The rotation in virtual time: replicas with clocks of their own, killed at any step, and clients that learn late.
+//! The rotation in simulated time: replicas with skewed clocks that are killed at any operation, and clients that get
+//! bundles late.
 
-mod asked;
-mod course;
 mod executor;
-mod kept;
+mod long_runs;
+mod manual;
 mod replica;
+mod simulation;
 mod steps;
-mod world;

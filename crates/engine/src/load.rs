@@ -40,7 +40,9 @@ pub enum LoadErrorKind {
     #[error("does not implement the world `policy` of {PACKAGE}@{VERSION}: {0}")]
     World(String),
     /// The component implements another version of the contract.
-    #[error("implements {PACKAGE}@{found}, but this host needs {PACKAGE}@{VERSION}: build it with the contract of this release")]
+    #[error(
+        "implements {PACKAGE}@{found}, but this host needs {PACKAGE}@{VERSION}: build it with the contract of this release"
+    )]
     Version {
         /// The version that the component exports.
         found: String,
@@ -153,11 +155,15 @@ fn check_description(description: &Description) -> Result<(), LoadErrorKind> {
     if !is_label(&description.name) {
         return fault(format!("the name {:?}, which is not a DNS label", description.name));
     }
-    if let Some(watch) = description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty()) {
+    if let Some(watch) =
+        description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty())
+    {
         return fault(format!("a watch without resource or version: {watch:?}"));
     }
     if let Some(scope) = description.reviews.iter().find(|scope| !is_complete(scope)) {
-        return fault(format!("a review scope without name, resource, version, operation or phase: {scope:?}"));
+        return fault(format!(
+            "a review scope without name, resource, version, operation or phase: {scope:?}"
+        ));
     }
     match description.rules.iter().find(|rule| !is_label(&rule.id)) {
         Some(rule) => fault(format!("a rule of the id {:?}, which is not in kebab case", rule.id)),

@@ -143,7 +143,9 @@ impl Policy {
     pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened<'_>, Failure> {
         let mut call = self.call(self.engine.budget.spend(deadline)?)?;
         Ok(match call.review(request, &self.settings, None)? {
-            rules::Outcome::Decided(verdict) => Opened::Decided(checked(verdict, request.phase, &self.description.rules)?),
+            rules::Outcome::Decided(verdict) => {
+                Opened::Decided(checked(verdict, request.phase, &self.description.rules)?)
+            }
             rules::Outcome::Needs(keys) => Opened::Asks(all(keys), self.inquiry(call, request.phase)),
         })
     }
@@ -246,5 +248,7 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
 /// The number of operations of a JSON Patch.
 fn operations(patch: &str) -> Result<usize, Failure> {
     let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch);
-    operations.map(|list| list.len()).map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))
+    operations
+        .map(|list| list.len())
+        .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))
 }

@@ -133,8 +133,12 @@ fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
     case.write_inner_content(|writer| {
         match checked.outcome {
             Outcome::Admitted => {}
-            Outcome::Denied => write_reason(writer, "failure", "denied", &checked.message.message, &places(checked))?,
-            Outcome::Failed => write_reason(writer, "error", "unjudged", &checked.message.message, &places(checked))?,
+            Outcome::Denied => {
+                write_reason(writer, "failure", "denied", &checked.message.message, &places(checked))?
+            }
+            Outcome::Failed => {
+                write_reason(writer, "error", "unjudged", &checked.message.message, &places(checked))?
+            }
         }
         if !checked.message.warnings.is_empty() {
             let text = clean(&checked.message.warnings.join("\n"));

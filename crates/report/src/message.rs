@@ -47,7 +47,10 @@ impl Message {
 
 impl Cause {
     fn of(finding: &Finding) -> Self {
-        Self { field: finding.field.clone(), message: tagged(&sentence(finding), &finding.rule, MESSAGE_CHARS) }
+        Self {
+            field: finding.field.clone(),
+            message: tagged(&sentence(finding), &finding.rule, MESSAGE_CHARS),
+        }
     }
 }
 
@@ -162,7 +165,8 @@ mod tests {
     #[test]
     fn a_long_fact_is_cut_before_the_rule() {
         let long = "x".repeat(5_000);
-        let message = Message::of(&[finding(Severity::Deny, &long, "Y"), finding(Severity::Warn, &long, "Y")]);
+        let message =
+            Message::of(&[finding(Severity::Deny, &long, "Y"), finding(Severity::Warn, &long, "Y")]);
         assert_eq!(message.message.chars().count(), MESSAGE_CHARS);
         assert!(message.message.ends_with("x… [a-rule]"));
         assert_eq!(message.warnings.len(), 2);

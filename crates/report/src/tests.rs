@@ -129,7 +129,10 @@ fn json_has_every_object_with_its_place() {
     assert_eq!((&told["results"][0]["line"], &told["results"][1]["line"]), (&json!(2), &json!(11)));
     assert_eq!(told["errors"][0]["column"], 4);
     let finding = &told["results"][0]["findings"][0];
-    assert_eq!((&finding["rule"], &finding["severity"], &finding["line"]), (&json!("shared-export"), &json!("deny"), &json!(9)));
+    assert_eq!(
+        (&finding["rule"], &finding["severity"], &finding["line"]),
+        (&json!("shared-export"), &json!("deny"), &json!(9))
+    );
     assert_eq!(finding["fixes"][0]["patch"][0]["path"], "/spec/nfs/readOnly");
     assert_eq!(told["results"][0]["message"], told["results"][0]["causes"][0]["message"]);
 }
@@ -158,7 +161,8 @@ fn a_line_that_nobody_can_read_is_named_and_not_shown() {
         Report { objects: objects.iter().map(warned).collect(), errors: vec![error], ..Report::default() };
     let told = text(&report, Style::default());
     assert!(told.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{told}");
-    let named = "warning: careful [a-rule]\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
+    let named =
+        "warning: careful [a-rule]\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
     assert!(told.contains(named), "{told}");
     assert!(told.contains("\n = /spec: {\"a\":1}\n"), "{told}");
     assert!(told.len() < 2000, "{}", told.len());

@@ -1,9 +1,9 @@
 //! The report for people: the lines at fault as a compiler shows them, and what to do.
 
 use crate::{CheckedObject, Outcome, ReadError, Report, Summary, printable};
-use ordinance_contract::{Finding, Severity};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{Change, Splice, splices};
+use ordinance_contract::{Finding, Severity};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;

@@ -115,9 +115,8 @@ impl<'a, R> MountedVolume<'a, R> {
             .collect();
         let mut by_name: Vec<(&str, usize)> = Vec::new();
         index(&volumes, &mut by_name);
-        let outlives_pods = |volume: &PodVolume<'_>| {
-            !volume.name.is_empty() && !matches!(volume.source, VolumeSource::Other)
-        };
+        let outlives_pods =
+            |volume: &PodVolume<'_>| !volume.name.is_empty() && !matches!(volume.source, VolumeSource::Other);
         let named = pod.volumes.iter().enumerate().filter(|(_, volume)| outlives_pods(volume));
         for (index, volume) in named {
             if find(&by_name, &volume.name).is_none() {

@@ -124,7 +124,7 @@ impl<'a, T, M> StatefulSet<'a, T, M, Raw<'a>> {
     }
 }
 
-impl<'a, T, A, L, R> StatefulSet<'a, T, Metadata<'a, A, L>, R> {
+impl<'a, T, A, L, U, R> StatefulSet<'a, T, Metadata<'a, A, L, U>, R> {
     /// Returns whether the set is being deleted.
     pub fn is_going(&self) -> bool {
         self.metadata.is_going()

@@ -1,7 +1,7 @@
 //! The annotations and labels of a StatefulSet that the rules read.
 
 use ordinance_storage::PodTemplate;
-use ordinance_storage::json::{Members, Text};
+use ordinance_storage::json::{Members, Raw, Text};
 use serde::Deserialize;
 
 /// A StatefulSet, its pod template read as `T`.
@@ -11,7 +11,8 @@ pub(super) type StatefulSet<'a, T> = ordinance_storage::StatefulSet<'a, T, Metad
 pub(super) type Whole<'a> = StatefulSet<'a, Members<PodTemplate<'a>>>;
 
 /// `metadata` of a StatefulSet.
-pub(super) type Metadata<'a> = ordinance_storage::Metadata<'a, Members<Annotations<'a>>, Members<Labels<'a>>>;
+pub(super) type Metadata<'a> =
+    ordinance_storage::Metadata<'a, Members<Annotations<'a>>, Members<Labels<'a>>, Raw<'a>>;
 
 /// Annotations of Ordinance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

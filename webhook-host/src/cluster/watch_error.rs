@@ -2,8 +2,8 @@
 //!
 //! An error is classified by its type and status, never by its text.
 
-use ordinance_contract::one_line;
 use kube::runtime::watcher;
+use ordinance_contract::one_line;
 use std::error::Error;
 use std::fmt;
 

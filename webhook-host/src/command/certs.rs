@@ -1,9 +1,10 @@
-//! `ordinance certs`: certificates made, looked into, rotated and verified, in a directory or in a cluster.
+//! `ordinance certs`: issues, shows, rotates and verifies certificates, in a directory or in a cluster.
 //!
-//! What they are and what comes next is known to the library of certificates; here is only where to look, and what to say.
+//! The library `ordinance-certs` decides; this module gathers its input, and words remedies with the flags of the command line.
 
 mod cluster;
 mod issue;
+mod remedies;
 mod rotate;
 mod show;
 mod sources;
@@ -12,10 +13,10 @@ mod verify;
 use super::{CommonArgs, Exit};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use ordinance_certs::inspect::Paint;
+use ordinance_certs::inspect::TextStyle;
 use serde::Serialize;
 
-/// Make, show, rotate and verify certificates
+/// Issue, show, rotate and verify certificates
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,21 +26,21 @@ Examples:
   ordinance certs verify --within 14d")]
 pub(super) struct CertsArgs {
     #[command(subcommand)]
-    command: Command,
+    command: CertsCommand,
 }
 
-/// What to do with them.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CertsCommand {
     Issue(issue::IssueArgs),
     Show(show::ShowArgs),
     Rotate(rotate::RotateArgs),
     Verify(verify::VerifyArgs),
 }
 
-/// How to tell it.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum CertsOutput {
     /// For people
     #[default]
     Text,
@@ -49,22 +50,22 @@ enum Output {
 
 pub(super) fn run(args: &CertsArgs, common: CommonArgs) -> Result<Exit> {
     match &args.command {
-        Command::Issue(args) => issue::run(args, common),
-        Command::Show(args) => show::run(args, common),
-        Command::Rotate(args) => rotate::run(args, common),
-        Command::Verify(args) => verify::run(args, common),
+        CertsCommand::Issue(args) => issue::run(args, common),
+        CertsCommand::Show(args) => show::run(args, common),
+        CertsCommand::Rotate(args) => rotate::run(args, common),
+        CertsCommand::Verify(args) => verify::run(args, common),
     }
 }
 
 // === impl CertsArgs ===
 
 impl CertsArgs {
-    /// Why this can't be run.
+    /// Returns why the arguments conflict.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         match &self.command {
-            Command::Rotate(args) => args.conflict(),
-            Command::Verify(args) => args.conflict(),
-            Command::Issue(_) | Command::Show(_) => None,
+            CertsCommand::Rotate(args) => args.conflict(),
+            CertsCommand::Verify(args) => args.conflict(),
+            CertsCommand::Issue(_) | CertsCommand::Show(_) => None,
         }
     }
 }
@@ -72,13 +73,13 @@ impl CertsArgs {
 // === impl CommonArgs ===
 
 impl CommonArgs {
-    /// Whether what goes to stdout is coloured.
-    fn paint(self) -> Paint {
-        if self.color.on_stdout() { Paint::Coloured } else { Paint::Plain }
+    /// Returns whether text on stdout is colored.
+    fn text_style(self) -> TextStyle {
+        if self.color.on_stdout() { TextStyle::Colored } else { TextStyle::Plain }
     }
 }
 
-/// A document for scripts.
+/// Formats a JSON document, with a final line break.
 fn json(document: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(document)? + "\n")
 }

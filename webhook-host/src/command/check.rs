@@ -102,9 +102,7 @@ fn read(given: &GivenArgs, judged: &ServedPolicy, common: CommonArgs) -> (Progre
     let input = Input::read(&given.paths, &given.namespace, &judged.judge, &progress);
     if input.is_empty() && !common.quiet {
         progress.end();
-        output::note(
-            "the input contains no object; in directories, *.yaml, *.yml and *.json are read",
-        );
+        output::note("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
     }
     (progress, input)
 }

@@ -62,7 +62,8 @@ fn explained(rule: &Rule) -> String {
 
 /// The rules whose id shares a word with the one that was asked for.
 fn suggested(rules: &[Rule], id: &str) -> String {
-    let shares_a_word = |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|asked| asked == word));
+    let shares_a_word =
+        |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|asked| asked == word));
     let ids: Vec<&str> = rules.iter().filter(shares_a_word).map(|rule| &*rule.id).collect();
     if ids.is_empty() {
         return "; `ordinance explain` lists all rules".to_owned();

@@ -73,9 +73,8 @@ fn served(components: &[PathBuf]) -> Result<Vec<Served>> {
     if components.is_empty() {
         return Ok(vec![Served { description: policies::description(None)?, is_built_in: true }]);
     }
-    let load = |path: &PathBuf| {
-        Ok(Served { description: policies::description(Some(path))?, is_built_in: false })
-    };
+    let load =
+        |path: &PathBuf| Ok(Served { description: policies::description(Some(path))?, is_built_in: false });
     components.iter().map(load).collect()
 }
 
@@ -235,10 +234,9 @@ impl Service {
             operator: "NotIn".to_owned(),
             values: Some(excluded),
         };
-        scope.namespaced.then(|| LabelSelector {
-            match_expressions: Some(vec![requirement]),
-            ..LabelSelector::default()
-        })
+        scope
+            .namespaced
+            .then(|| LabelSelector { match_expressions: Some(vec![requirement]), ..LabelSelector::default() })
     }
 }
 

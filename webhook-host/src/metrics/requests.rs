@@ -124,7 +124,11 @@ impl RequestFamilies {
         ] {
             registry.register_with_unit(format!("{name}_duration"), help, Unit::Seconds, durations.clone());
         }
-        registry.register("findings", "Findings of policies, by rule and severity", families.findings.clone());
+        registry.register(
+            "findings",
+            "Findings of policies, by rule and severity",
+            families.findings.clone(),
+        );
         families.register_failures(registry);
         families
     }

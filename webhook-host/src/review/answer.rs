@@ -5,7 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use ordinance_contract::{
-    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Severity, Verdict, WARNING_CHARS, one_line,
+    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Severity, Verdict, WARNING_CHARS,
+    one_line,
 };
 use ordinance_engine::Failure;
 use ordinance_report::{Cause, Message};

@@ -1,4 +1,4 @@
-//! `ordinance certs`: made, shown, served, rotated and verified, in a directory and by files.
+//! `ordinance certs`: issue, show, rotate and verify, with directories, files and a scripted API server.
 
 use crate::files::{directory, pair, write};
 use crate::host::{Host, argument, client};
@@ -27,15 +27,15 @@ fn document(files: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
 
-/// Its exit code and what it printed, where nothing went to stderr.
-fn told(files: &TempDir, arguments: &[&str]) -> (i32, String) {
+/// Runs a command that prints nothing to stderr, and returns its exit code and stdout.
+fn output(files: &TempDir, arguments: &[&str]) -> (i32, String) {
     let Ended { code, stdout, stderr } = run_in(files.path(), arguments);
     assert_eq!(stderr, "", "{arguments:?}");
     (code, stdout)
 }
 
 #[test]
-fn what_is_issued_is_served_shown_and_verified() {
+fn an_issued_certificate_is_served_shown_and_verified() {
     let files = issued(&[]);
     let path = |name: &str| argument(&files.path().join("tls").join(name)).to_owned();
     let (certificate, key) = (path("tls.crt"), path("tls.key"));
@@ -48,19 +48,19 @@ fn what_is_issued_is_served_shown_and_verified() {
     assert_eq!(shown["certificates"][0]["sha256"], stored["certificates"][0]["sha256"]);
     let verify = ["certs", "verify", "--connect", &host.ready.https];
     for (trusted, name) in [("--dir", "tls"), ("--ca", "tls/ca.crt")] {
-        let (code, text) = told(&files, &[&verify[..], &[trusted, name]].concat());
+        let (code, text) = output(&files, &[&verify[..], &[trusted, name]].concat());
         assert_eq!((code, text.starts_with("nothing wrong: ")), (0, true), "{text}");
     }
     let foreign = issued(&[]);
     let other = argument(&foreign.path().join("tls/ca.crt")).to_owned();
-    let (code, text) = told(&files, &[&verify[..], &["--ca", &other]].concat());
+    let (code, text) = output(&files, &[&verify[..], &["--ca", &other]].concat());
     assert_eq!((code, text.contains(" is not trusted by "), text.lines().count()), (1, true, 1), "{text}");
 }
 
 #[test]
-fn issuing_says_how_to_serve_and_whom_to_trust_and_does_nothing_twice() {
+fn issue_prints_how_to_serve_and_the_ca_bundle_and_changes_nothing_twice() {
     let files = directory(&[]);
-    let (code, text) = told(&files, &["certs", "issue", "--dir", "tls"]);
+    let (code, text) = output(&files, &["certs", "issue", "--dir", "tls"]);
     assert_eq!(code, 0);
     for part in [
         "tls: made a CA\ntls: signed a certificate\n",
@@ -74,12 +74,12 @@ fn issuing_says_how_to_serve_and_whom_to_trust_and_does_nothing_twice() {
     assert_eq!(again["done"].as_array().unwrap().len(), 0);
     assert!(text.contains(again["caBundle"].as_str().unwrap()));
     assert_eq!(["tls/tls.crt", "tls/tls.key", "tls/ca.crt"].map(|name| read(&files, name)), before);
-    let (code, quiet) = told(&files, &["certs", "issue", "--dir", "tls", "-q"]);
+    let (code, quiet) = output(&files, &["certs", "issue", "--dir", "tls", "-q"]);
     assert_eq!((code, quiet.as_str()), (0, ""));
 }
 
 #[test]
-fn variables_say_what_flags_do() {
+fn environment_variables_set_flags() {
     let files = directory(&[]);
     let mut command = ordinance(&["certs", "issue"]);
     command.current_dir(files.path()).env("ORDINANCE_DIR", "tls").env("ORDINANCE_DNS_NAME", "a.svc,b.svc");
@@ -89,17 +89,18 @@ fn variables_say_what_flags_do() {
 }
 
 #[test]
-fn a_rotation_by_hand_goes_step_by_step_and_a_server_follows() {
+fn a_manual_rotation_goes_step_by_step_and_a_server_reloads() {
     let files = issued(&[]);
     let path = |name: &str| argument(&files.path().join("tls").join(name)).to_owned();
     let (certificate, key) = (path("tls.crt"), path("tls.key"));
     let arguments = ["--tls-cert", &certificate, "--tls-key", &key, "--reload-interval", "10ms"];
     let mut host = Host::with_certificate(&arguments);
-    let rotate =
-        |more: &[&str]| told(&files, &[&["certs", "rotate", "--dir", "tls", "--wait", "1ms"], more].concat());
+    let rotate = |more: &[&str]| {
+        output(&files, &[&["certs", "rotate", "--dir", "tls", "--wait", "1ms"], more].concat())
+    };
     let verified = |code: i32| {
         let (found, text) =
-            told(&files, &["certs", "verify", "--dir", "tls", "--connect", &host.ready.https]);
+            output(&files, &["certs", "verify", "--dir", "tls", "--connect", &host.ready.https]);
         assert_eq!(found, code, "{text}");
     };
     let (code, text) = rotate(&[]);
@@ -108,22 +109,22 @@ fn a_rotation_by_hand_goes_step_by_step_and_a_server_follows() {
     let (code, text) = rotate(&[]);
     assert_eq!((code, text.starts_with("tls: not yet: ")), (1, true), "{text}");
     let (code, text) = rotate(&["--trusted"]);
-    assert_eq!((code, text.starts_with("tls: everybody trusts the next CA")), (0, true), "{text}");
-    let long = told(&files, &["certs", "rotate", "--dir", "tls"]);
+    assert_eq!((code, text.starts_with("tls: every client trusts the next CA")), (0, true), "{text}");
+    let long = output(&files, &["certs", "rotate", "--dir", "tls"]);
     assert!(long.0 == 1 && long.1.contains("not yet: for ") && long.1.contains("a caBundle"), "{long:?}");
     let (code, text) = rotate(&[]);
     assert_eq!((code, text.starts_with("tls: the next CA signs now")), (0, true), "{text}");
     host.log_until("in use from now on");
-    let (found, text) = told(&files, &["certs", "verify", "--dir", "tls", "--connect", &host.ready.https]);
+    let (found, text) = output(&files, &["certs", "verify", "--dir", "tls", "--connect", &host.ready.https]);
     assert_eq!(found, 0, "{text}");
     let (code, text) = rotate(&[]);
     assert!(code == 1 && text.contains("89 days") | text.contains("90 days"), "{text}");
     let (code, text) = rotate(&["--force"]);
-    assert_eq!((code, text.starts_with("tls: the former CA is trusted no more")), (0, true), "{text}");
+    assert_eq!((code, text.starts_with("tls: the former CA is no longer trusted")), (0, true), "{text}");
 }
 
 #[test]
-fn what_is_wrong_is_one_line_each_and_exit_1() {
+fn each_finding_is_one_line_and_the_exit_code_is_1() {
     let files = issued(&[]);
     let other = issued(&[]);
     for name in ["tls.crt", "tls.key", "ca.crt"] {
@@ -133,7 +134,7 @@ fn what_is_wrong_is_one_line_each_and_exit_1() {
     let certificate = read(&files, "tls.crt");
     write(files.path(), "truncated.crt", &certificate[..certificate.len() / 3]);
     write(files.path(), "junk.crt", "no certificate\n");
-    let verify = |arguments: &[&str]| told(&files, &[&["certs", "verify"], arguments].concat());
+    let verify = |arguments: &[&str]| output(&files, &[&["certs", "verify"], arguments].concat());
     assert_eq!(verify(&["tls.crt", "tls.key", "ca.crt"]).0, 0);
     for (arguments, line) in [
         (&["tls.crt", "tls.key", "--at", "2100-01-01T00:00:00Z"][..], "tls.crt: expired on "),
@@ -154,11 +155,11 @@ fn what_is_wrong_is_one_line_each_and_exit_1() {
 }
 
 #[test]
-fn what_can_not_be_read_or_asked_is_exit_2_with_a_way_out() {
+fn unreadable_input_is_one_line_with_a_remedy_and_exit_code_2() {
     let files = directory(&[("junk.crt", "no certificate\n")]);
     std::fs::write(files.path().join("huge.crt"), vec![b'-'; 1 << 21]).unwrap();
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    for (arguments, told) in [
+    for (arguments, message) in [
         (&["verify", "missing.crt"][..], "error: missing.crt: No such file or directory"),
         (
             &["verify", "huge.crt"],
@@ -174,7 +175,7 @@ fn what_can_not_be_read_or_asked_is_exit_2_with_a_way_out() {
     ] {
         let ended = run_in(files.path(), &[&["certs"], arguments].concat());
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.starts_with(told) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+        assert!(ended.stderr.starts_with(message) && ended.stderr.lines().count() == 1, "{}", ended.stderr);
     }
 }
 
@@ -183,10 +184,13 @@ fn bad_usage_of_certs_exits_with_64() {
     for (arguments, why) in [
         (&["certs"][..], "Usage: ordinance certs"),
         (&["certs", "issue"], "--dir"),
-        (&["certs", "verify", "--connect", "localhost:1"], "--connect alone says not who trusts the server"),
+        (
+            &["certs", "verify", "--connect", "localhost:1"],
+            "--connect alone does not say which CA clients trust",
+        ),
         (&["certs", "show", "--connect", "localhost"], "write e.g. 127.0.0.1:8443"),
         (&["certs", "show", "--secret", "ordinance-ca"], "names no Secret"),
-        (&["certs", "show", "--at", "tomorrow"], "is no moment"),
+        (&["certs", "show", "--at", "tomorrow"], "is not a time"),
         (&["certs", "rotate", "--dir", "a", "--wait", "1000y"], "give at most 7days"),
         (&["certs", "rotate", "--trusted"], "--trusted is about a directory"),
         (&["certs", "rotate", "--dir", "a", "--secret", "a/b"], "--dir and --secret are two CAs"),
@@ -199,14 +203,14 @@ fn bad_usage_of_certs_exits_with_64() {
 }
 
 #[test]
-fn certificates_are_read_from_stdin_too() {
+fn reads_certificates_from_stdin() {
     let (certificate, key) = pair();
     let ended = run_with_input(&["certs", "verify", "-"], &(certificate + &key));
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
 }
 
 #[test]
-fn no_command_tells_a_private_key() {
+fn no_command_prints_a_private_key() {
     let files = issued(&[]);
     let secret = |name: &str| {
         let text = read(&files, name);
@@ -230,13 +234,13 @@ fn no_command_tells_a_private_key() {
 }
 
 #[test]
-fn colours_are_for_terminals_or_who_asks() {
+fn colors_are_for_terminals_or_on_request() {
     let files = issued(&[]);
-    assert!(!told(&files, &["certs", "show", "--dir", "tls"]).1.contains('\x1b'));
-    assert!(told(&files, &["certs", "show", "--dir", "tls", "--color", "always"]).1.contains('\x1b'));
+    assert!(!output(&files, &["certs", "show", "--dir", "tls"]).1.contains('\x1b'));
+    assert!(output(&files, &["certs", "show", "--dir", "tls", "--color", "always"]).1.contains('\x1b'));
 }
 
-/// Answers what is asked about a Secret with a directory's files, and about two configurations that trust a bundle.
+/// Scripts answers: a Secret with the files of a directory, and two webhook configurations with this bundle.
 fn scripted(api: &ApiServer, files: &TempDir, bundle: &str) {
     let data: serde_json::Map<String, Value> = std::fs::read_dir(files.path().join("tls"))
         .unwrap()
@@ -263,23 +267,23 @@ fn scripted(api: &ApiServer, files: &TempDir, bundle: &str) {
 }
 
 #[test]
-fn a_cluster_s_secret_is_compared_with_what_each_webhook_trusts() {
+fn verifies_a_secret_against_the_bundle_of_each_webhook() {
     let api = ApiServer::start().unwrap();
     let (files, other) = (issued(&["--dns-name", "guard.storage.svc"]), issued(&[]));
     write(files.path(), "kubeconfig", &api.kubeconfig());
     let arguments = ["--secret", "storage/guard-ca", "--kubeconfig", "kubeconfig"];
     let verify = |bundle: &str| {
         scripted(&api, &files, bundle);
-        told(&files, &[&["certs", "verify"][..], &arguments].concat())
+        output(&files, &[&["certs", "verify"][..], &arguments].concat())
     };
     let (code, text) = verify(&read(&files, "tls/ca.crt"));
-    assert_eq!((code, text.as_str()), (0, "nothing wrong: 1 CA, 0 certificates, 2 places of trust\n"));
+    assert_eq!((code, text.as_str()), (0, "nothing wrong: 1 CA, 0 certificates, 2 trust bundles\n"));
     let (code, text) = verify(&read(&other, "tls/ca.crt"));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((code, lines.len()), (1, 2), "{text}");
     for (line, kind) in lines.iter().zip(["Mutating", "Validating"]) {
-        let told = format!("{kind}WebhookConfiguration guard: volumes: does not trust Ordinance CA ");
-        assert!(line.starts_with(&told), "{line}");
+        let message = format!("{kind}WebhookConfiguration guard: volumes: does not trust Ordinance CA ");
+        assert!(line.starts_with(&message), "{line}");
     }
     scripted(&api, &files, "");
     let shown = document(files.path(), &[&["certs", "show"][..], &arguments].concat());
@@ -289,47 +293,47 @@ fn a_cluster_s_secret_is_compared_with_what_each_webhook_trusts() {
 }
 
 #[test]
-fn a_directory_s_ca_signs_only_once_webhooks_were_seen_to_trust_it() {
+fn a_directory_ca_signs_only_after_every_webhook_trusts_it() {
     let api = ApiServer::start().unwrap();
     let files = issued(&[]);
     write(files.path(), "kubeconfig", &api.kubeconfig());
     let first = read(&files, "tls/ca.crt");
-    assert_eq!(told(&files, &["certs", "rotate", "--dir", "tls"]).0, 0);
+    assert_eq!(output(&files, &["certs", "rotate", "--dir", "tls"]).0, 0);
     let arguments = ["certs", "rotate", "--dir", "tls", "--webhook", "guard", "--kubeconfig", "kubeconfig"];
     scripted(&api, &files, &first);
-    let (code, text) = told(&files, &arguments);
-    assert_eq!((code, text.starts_with("tls: not yet: somebody does not trust")), (1, true), "{text}");
+    let (code, text) = output(&files, &arguments);
+    assert_eq!((code, text.starts_with("tls: not yet: a client does not trust")), (1, true), "{text}");
     scripted(&api, &files, &read(&files, "tls/ca.crt"));
-    let (code, text) = told(&files, &arguments);
-    assert_eq!((code, text.starts_with("tls: everybody trusts the next CA")), (0, true), "{text}");
-    assert_eq!(api.asked("guard-ca"), [], "the cluster's own CA is none of this one's business");
+    let (code, text) = output(&files, &arguments);
+    assert_eq!((code, text.starts_with("tls: every client trusts the next CA")), (0, true), "{text}");
+    assert_eq!(api.asked("guard-ca"), [], "the cluster's own CA does not matter here");
 }
 
 #[test]
-fn what_a_cluster_lacks_is_found_and_what_it_does_not_tell_is_an_error() {
+fn missing_objects_are_findings_and_refused_requests_are_errors() {
     let api = ApiServer::start().unwrap();
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
-    let asked = |command: &str, code: u16| {
+    let run_with_status = |command: &str, code: u16| {
         for name in ["ordinance-ca", "ordinance", "ordinance"] {
             api.script(name, Verb::List, Answer::Status(code));
         }
         run_in(files.path(), &["certs", command, "--kubeconfig", "kubeconfig"])
     };
-    let found = asked("verify", 404);
+    let found = run_with_status("verify", 404);
     assert_eq!(found.code, 1, "{found:?}");
     assert!(found.stdout.starts_with("Secret ordinance-system/ordinance-ca: holds nothing; "), "{found:?}");
     assert!(found.stdout.contains("webhook configurations: there is none called ordinance"), "{found:?}");
     for command in ["show", "verify"] {
-        let refused = asked(command, 403);
+        let refused = run_with_status(command, 403);
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
-        let told = "error: Secret ordinance-system/ordinance-ca: scripted: 403; give --kubeconfig FILE or --context \
-                    NAME of who may ask\n";
-        assert_eq!(refused.stderr, told);
+        let message = "error: Secret ordinance-system/ordinance-ca: scripted: 403; give --kubeconfig FILE or --context \
+                       NAME with the needed access\n";
+        assert_eq!(refused.stderr, message);
     }
 }
 
 #[test]
-fn a_cluster_without_a_ca_is_said_and_not_written_to() {
+fn rotate_writes_nothing_to_a_cluster_without_a_ca() {
     let api = ApiServer::start().unwrap();
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
     for name in ["ordinance", "ordinance", "ordinance-ca"] {
@@ -337,20 +341,19 @@ fn a_cluster_without_a_ca_is_said_and_not_written_to() {
     }
     let ended = run_in(files.path(), &["certs", "rotate", "--force", "--kubeconfig", "kubeconfig"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
-    let told = "error: Secret ordinance-system/ordinance-ca: holds no CA; ";
-    assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+    let message = "error: Secret ordinance-system/ordinance-ca: holds no CA; ";
+    assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
     assert_eq!((api.asked("ordinance").len(), api.asked("ordinance-ca").len()), (2, 1));
 }
 
 #[test]
-fn a_cluster_that_is_not_there_is_said_in_one_line() {
+fn an_unreachable_cluster_is_one_line() {
     let nowhere = ApiServer::start().unwrap().kubeconfig();
     let files = directory(&[("kubeconfig", &nowhere)]);
     for command in ["show", "verify", "rotate"] {
         let ended = run_in(files.path(), &["certs", command, "--kubeconfig", "kubeconfig"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
-        let told =
-            "Connection refused (os error 111); give --kubeconfig FILE or --context NAME of who may ask\n";
-        assert!(ended.stderr.ends_with(told) && ended.stderr.lines().count() == 1, "{ended:?}");
+        let message = "Connection refused (os error 111); give --kubeconfig FILE or --context NAME with the needed access\n";
+        assert!(ended.stderr.ends_with(message) && ended.stderr.lines().count() == 1, "{ended:?}");
     }
 }

@@ -59,7 +59,11 @@ fn review_answers_with_the_text_of_the_findings_of_check() {
 fn reviewed(state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
     let verdict = Indexed(Native).verdict("", state, request)?;
     let (expected, answered) = (response(&verdict), review_response(state, request)?);
-    if answered == expected { Ok(verdict) } else { Err(format!("expected {expected:#}, answered {answered:#}")) }
+    if answered == expected {
+        Ok(verdict)
+    } else {
+        Err(format!("expected {expected:#}, answered {answered:#}"))
+    }
 }
 
 /// Returns the members of the response that hold the verdict's text and patch.

@@ -4,7 +4,7 @@ use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
-use ordinance_certs::{Authority, Lifetime, Served, server_config};
+use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Failure, Place};
 use rustls::pki_types::pem::PemObject as _;
@@ -162,7 +162,7 @@ impl Host {
 fn tls() -> (Arc<rustls::ServerConfig>, TlsConnector) {
     let now = SystemTime::now();
     let authority = Authority::new(&["localhost".to_owned()], now, Lifetime::days(1)).unwrap();
-    let served = Served::new(authority.issue(now, Lifetime::days(1)).unwrap());
+    let served = CertificateResolver::new(authority.issue(now, Lifetime::days(1)).unwrap());
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

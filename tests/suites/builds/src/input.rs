@@ -2,8 +2,8 @@
 
 use ordinance::config::Layers;
 use ordinance::review::{Answer, Answering, OnError, Review, uid_of_prefix};
-use ordinance_certs::inspect::{CERTIFICATE, Inspection, KEY, Material, Paint, TRUSTED, When};
-use ordinance_certs::{Bundle, Record, Schedule};
+use ordinance_certs::inspect::{Inspection, InspectionTime, Material, Remedy, TextStyle};
+use ordinance_certs::{Bundle, CA_CRT, Record, Schedule, TLS_CRT, TLS_KEY};
 use ordinance_contract::{Phase, Verdict};
 use ordinance_engine::Failure;
 use rustls::pki_types::CertificateDer;
@@ -33,19 +33,19 @@ pub fn certificates(bytes: &[u8]) {
     for text in [bytes, encoded.as_bytes()] {
         let mut inspection = Inspection::default();
         if let Ok(material) = Material::read("tls.crt".to_owned(), text) {
-            inspection.files(vec![material], &[]);
+            inspection.add_files(vec![material], &[]);
         }
-        let names = [CERTIFICATE, KEY, TRUSTED].into_iter().chain(Record::ENTRIES);
+        let names = [TLS_CRT, TLS_KEY, CA_CRT].into_iter().chain(Record::ENTRIES);
         let data = names.map(|name| (name.to_owned(), text.to_vec())).collect();
-        inspection.store("Secret", str::to_owned, &data, Schedule::default());
-        let when = When { at: UNIX_EPOCH, within: Duration::MAX };
-        let told = inspection.text(when, Paint::Plain);
+        inspection.add_store("Secret", str::to_owned, &data, Schedule::default());
+        let when = InspectionTime { at: UNIX_EPOCH, within: Duration::MAX };
+        let told = inspection.text(when, TextStyle::Plain, Remedy::to_string);
         assert!(
             inspection.findings(when).iter().all(|finding| told.contains(&finding.to_string())),
             "{told}"
         );
         assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
-        assert!(serde_json::to_string(&inspection.document(when)).is_ok());
+        assert!(serde_json::to_string(&inspection.document(when, Remedy::to_string)).is_ok());
     }
 }
 

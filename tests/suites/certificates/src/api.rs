@@ -1,38 +1,40 @@
-//! An API server's store in memory: one Secret, two webhook configurations, and who hears of a bundle.
+//! An API server in memory: one Secret, two webhook configurations, and watches of their bundle.
 
-use crate::fault::Fault;
+use crate::fault::InjectedFault;
 use ordinance_certs::{
-    Bundle, Configuration, Data, Kind, Record, Store, Stored, Version, Webhook, Webhooks, Written,
+    Bundle, ConfigurationKind, ConfigurationStore, Record, SecretData, Store, StoreVersion, StoredEntries,
+    Webhook, WebhookConfiguration, WriteOutcome,
 };
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// The names that certificates are for.
+/// Returns the names of the certificates.
 pub fn names() -> Vec<String> {
     vec!["ordinance.ordinance-system.svc".to_owned()]
 }
 
-/// Shared by all who use it.
+/// The API server, shared by replicas and callers.
 #[derive(Clone, Debug)]
-pub struct Api(Arc<Mutex<State>>);
+pub struct ApiStore(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    fault: Option<Fault>,
-    data: Data,
+    fault: Option<InjectedFault>,
+    data: SecretData,
     version: u64,
-    configurations: Vec<Configuration>,
+    configurations: Vec<WebhookConfiguration>,
+    /// The bundle that watches got last.
     seen: Option<Bundle>,
     listeners: Vec<UnboundedSender<Bundle>>,
 }
 
-// === impl Api ===
+// === impl ApiStore ===
 
-impl Api {
-    /// An empty Secret, and configurations that trust nobody.
-    pub fn new(fault: Option<Fault>) -> Self {
-        let configuration = |kind| Configuration {
+impl ApiStore {
+    /// Returns an API server with an empty Secret and configurations with empty bundles.
+    pub fn new(fault: Option<InjectedFault>) -> Self {
+        let configuration = |kind| WebhookConfiguration {
             kind,
             name: "ordinance".to_owned(),
             version: "0".to_owned(),
@@ -44,8 +46,8 @@ impl Api {
                 intended_policy: Some("Fail".to_owned()),
             }],
         };
-        let configurations = Kind::ALL.map(configuration).to_vec();
-        let data = Data::new();
+        let configurations = ConfigurationKind::ALL.map(configuration).to_vec();
+        let data = SecretData::new();
         Self(Arc::new(Mutex::new(State {
             fault,
             data,
@@ -56,32 +58,32 @@ impl Api {
         })))
     }
 
-    /// Every bundle from now on, beginning with the one of now.
-    pub fn listen(&self) -> UnboundedReceiver<Bundle> {
+    /// Watches the bundle: the receiver gets the current one, then every change.
+    pub fn watch(&self) -> UnboundedReceiver<Bundle> {
         let (listener, bundles) = unbounded_channel();
         let mut state = self.state();
         if let Some(seen) = &state.seen {
-            // Who gave up hears nothing.
+            // The receiver is still in scope, so sending can't fail.
             let _ = listener.send(seen.clone());
         }
         state.listeners.push(listener);
         bundles
     }
 
-    /// What is trusted now.
+    /// Returns the current bundle.
     pub fn bundle(&self) -> Bundle {
         self.state().bundle()
     }
 
-    /// Somebody else writes all bundles.
-    pub fn clobber(&self, bundle: &Bundle) {
+    /// Overwrites all bundles, as a foreign writer does.
+    pub fn overwrite_bundles(&self, bundle: &Bundle) {
         let pem = bundle.pem().into_bytes();
         let mut state = self.state();
         for configuration in &mut state.configurations {
             configuration.version.push('+');
             configuration.webhooks.iter_mut().for_each(|webhook| webhook.bundle.clone_from(&pem));
         }
-        state.tell();
+        state.notify();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,14 +94,14 @@ impl Api {
 // === impl State ===
 
 impl State {
-    /// What both configurations trust; where they differ for a moment, the one that is written last counts.
+    /// Returns the bundle of the configuration that is written last; the two differ only between two writes.
     fn bundle(&self) -> Bundle {
         let webhook = self.configurations.last().and_then(|configuration| configuration.webhooks.last());
         webhook.map(|webhook| Bundle::read(&webhook.bundle)).unwrap_or_default()
     }
 
-    /// Tells listeners what they are to see, if that is news.
-    fn tell(&mut self) {
+    /// Sends the bundle, distorted by the fault, if it has changed.
+    fn notify(&mut self) {
         let record = Record::read(&self.data, &names()).ok().flatten();
         let bundle = self.bundle();
         let seen = self.fault.map_or_else(|| bundle.clone(), |fault| fault.distort(&bundle, record.as_ref()));
@@ -109,47 +111,48 @@ impl State {
         }
     }
 
-    fn write(&mut self, data: &Data, over: &Version) -> Written {
-        if *over != Version::At(self.version.to_string()) {
-            return Written::Conflict;
+    fn write(&mut self, data: &SecretData, over: &StoreVersion) -> WriteOutcome {
+        if *over != StoreVersion::At(self.version.to_string()) {
+            return WriteOutcome::Conflict;
         }
         self.data.clone_from(data);
         self.version += 1;
-        self.tell();
-        Written::Done
+        self.notify();
+        WriteOutcome::Done
     }
 
-    fn apply(&mut self, wanted: &Configuration) -> Written {
-        let same = |found: &&mut Configuration| found.kind == wanted.kind && found.version == wanted.version;
-        let Some(found) = self.configurations.iter_mut().find(same) else { return Written::Conflict };
+    fn apply(&mut self, wanted: &WebhookConfiguration) -> WriteOutcome {
+        let same =
+            |found: &&mut WebhookConfiguration| found.kind == wanted.kind && found.version == wanted.version;
+        let Some(found) = self.configurations.iter_mut().find(same) else { return WriteOutcome::Conflict };
         found.webhooks.clone_from(&wanted.webhooks);
         found.version.push('.');
-        self.tell();
-        Written::Done
+        self.notify();
+        WriteOutcome::Done
     }
 }
 
-impl Store for Api {
+impl Store for ApiStore {
     type Error = Infallible;
 
-    async fn read(&self) -> Result<Stored, Infallible> {
+    async fn read(&self) -> Result<StoredEntries, Infallible> {
         let state = self.state();
-        Ok(Stored { data: state.data.clone(), version: Version::At(state.version.to_string()) })
+        Ok(StoredEntries { data: state.data.clone(), version: StoreVersion::At(state.version.to_string()) })
     }
 
-    async fn write(&self, data: &Data, over: &Version) -> Result<Written, Infallible> {
+    async fn write(&self, data: &SecretData, over: &StoreVersion) -> Result<WriteOutcome, Infallible> {
         Ok(self.state().write(data, over))
     }
 }
 
-impl Webhooks for Api {
+impl ConfigurationStore for ApiStore {
     type Error = Infallible;
 
-    async fn read(&self) -> Result<Vec<Configuration>, Infallible> {
+    async fn read(&self) -> Result<Vec<WebhookConfiguration>, Infallible> {
         Ok(self.state().configurations.clone())
     }
 
-    async fn apply(&self, wanted: &Configuration) -> Result<Written, Infallible> {
+    async fn apply(&self, wanted: &WebhookConfiguration) -> Result<WriteOutcome, Infallible> {
         Ok(self.state().apply(wanted))
     }
 }

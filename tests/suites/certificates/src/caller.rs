@@ -1,7 +1,7 @@
-//! A caller that behaves as an API server does towards its webhooks: HTTP/1.1, connections that are kept, and a transport
-//! of its own for each bundle, of which it learns late.
+//! A caller that behaves like an API server towards its webhooks: HTTP/1.1, persistent connections, and a new transport for
+//! each bundle, which it gets with a lag.
 
-use crate::api::{Api, names};
+use crate::api::{ApiStore, names};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -19,34 +19,34 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 
-/// How long a call may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of a call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Calls after which a connection is given up at most; an API server dials whenever none is idle.
-const CALLS: u32 = 60;
+/// The most calls over one connection. An API server opens a new connection whenever none is idle.
+const MAX_CALLS: u32 = 60;
 
-/// About the size of a small review.
+/// About as large as a small admission review.
 const BODY: Bytes = Bytes::from_static(&[b' '; 2048]);
 
-/// One transport at a time, replaced at every change of the bundle.
+/// The current transport, replaced at every change of the bundle.
 pub type Transport = watch::Receiver<Option<Arc<ClientConfig>>>;
 
-/// A place for one connection that is kept.
-pub struct Caller {
+/// A caller with one persistent connection.
+pub struct WebhookCaller {
     transport: Transport,
     replicas: Arc<[SocketAddr]>,
     connection: Option<SendRequest<Full<Bytes>>>,
     calls_left: u32,
 }
 
-/// Makes a new transport for each bundle, each heard of as late as `lag` says.
-pub fn transport(api: &Api, mut lag: impl FnMut() -> Duration + Send + 'static) -> Transport {
+/// Makes a new transport for each bundle, with the lag that `lag` returns.
+pub fn transport(api: &ApiStore, mut lag: impl FnMut() -> Duration + Send + 'static) -> Transport {
     let (sender, transport) = watch::channel(None);
-    let mut bundles = api.listen();
+    let mut bundles = api.watch();
     tokio::spawn(async move {
         let mut last = Instant::now();
         while let Some(bundle) = bundles.recv().await {
-            // In the order in which they came.
+            // Keep the order of the bundles.
             last = last.max(Instant::now() + lag());
             sleep_until(last).await;
             if sender.send(config(&bundle).map(Arc::new)).is_err() {
@@ -68,16 +68,16 @@ fn config(bundle: &Bundle) -> Option<ClientConfig> {
     Some(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-// === impl Caller ===
+// === impl WebhookCaller ===
 
-impl Caller {
+impl WebhookCaller {
     pub fn new(transport: Transport, replicas: Arc<[SocketAddr]>) -> Self {
         Self { transport, replicas, connection: None, calls_left: 0 }
     }
 
-    /// One request, on a connection that is kept if there is one.
+    /// Sends one request, over the persistent connection if it is open.
     pub async fn call(&mut self, random: &mut fastrand::Rng) -> Result<()> {
-        let called = timeout(PATIENCE, self.try_call(random)).await.context("no answer in time");
+        let called = timeout(CALL_TIMEOUT, self.try_call(random)).await.context("no response in time");
         let called = called.flatten();
         if called.is_err() {
             self.connection = None;
@@ -91,23 +91,23 @@ impl Caller {
         }
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
             self.connection = Some(self.dial(random).await?);
-            self.calls_left = random.u32(1..=CALLS);
+            self.calls_left = random.u32(1..=MAX_CALLS);
         }
         self.calls_left -= 1;
         let connection = self.connection.as_mut().context("no connection")?;
         connection.ready().await?;
         let request =
             Request::post("/validate/storage").header("host", &*names()[0]).body(Full::new(BODY))?;
-        let answer = connection.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let response = connection.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
         if status != StatusCode::OK || body != BODY {
             bail!("{status}");
         }
         Ok(())
     }
 
-    /// A connection to any replica, as a Service gives it.
+    /// Connects to a random replica, as through a Service.
     async fn dial(&mut self, random: &mut fastrand::Rng) -> Result<SendRequest<Full<Bytes>>> {
         let config = self.transport.borrow_and_update().clone().context("no bundle yet")?;
         let replica = self.replicas[random.usize(..self.replicas.len())];

@@ -1,44 +1,45 @@
-//! What a rotation must not do. None of it is in what is shipped: it happens on the way to the callers.
+//! Faults that a rotation must not have. They are injected between the store and the callers, not in the shipped code.
 
 use ordinance_certs::{Bundle, Record};
 
-/// A way to rotate that breaks requests.
+/// A fault of a rotation that fails requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// A bundle is replaced by the new CA rather than extended by it.
-    Replaces,
-    /// The new CA signs as soon as it is in the configurations.
-    Hastes,
-    /// The old CA leaves the bundle at the moment of the switch.
-    Forgets,
-    /// Somebody else writes a bundle of his own.
-    Rivals,
+pub enum InjectedFault {
+    /// The new CA replaces the bundle instead of extending it.
+    ReplacesBundle,
+    /// The new CA signs as soon as the configurations trust it.
+    SkipsWait,
+    /// The bundle loses the old CA at the switch.
+    ShrinksEarly,
+    /// A foreign writer keeps overwriting the bundle.
+    ForeignWriter,
 }
 
-// === impl Fault ===
+// === impl InjectedFault ===
 
-impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Replaces, Self::Hastes, Self::Forgets, Self::Rivals];
+impl InjectedFault {
+    /// Every fault.
+    pub const ALL: [Self; 4] =
+        [Self::ReplacesBundle, Self::SkipsWait, Self::ShrinksEarly, Self::ForeignWriter];
 
-    /// What callers see in place of a bundle.
+    /// Returns the bundle that callers get in place of `bundle`.
     pub(crate) fn distort(self, bundle: &Bundle, record: Option<&Record>) -> Bundle {
         match (self, record) {
-            (Self::Replaces, _) => {
+            (Self::ReplacesBundle, _) => {
                 bundle.certificates().last().map_or_else(Bundle::default, |last| vec![last.clone()].into())
             }
-            (Self::Forgets, Some(record)) if record.previous.is_some() => record.signing(),
+            (Self::ShrinksEarly, Some(record)) if record.previous.is_some() => record.signing(),
             _ => bundle.clone(),
         }
     }
 
-    /// In a few words.
+    /// Describes the fault.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Replaces => "the bundle is replaced",
-            Self::Hastes => "there is no wait",
-            Self::Forgets => "the bundle shrinks at the switch",
-            Self::Rivals => "somebody else writes the bundle",
+            Self::ReplacesBundle => "the bundle is replaced",
+            Self::SkipsWait => "there is no wait",
+            Self::ShrinksEarly => "the bundle shrinks at the switch",
+            Self::ForeignWriter => "a foreign writer overwrites the bundle",
         }
     }
 }

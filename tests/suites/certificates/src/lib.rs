@@ -1,17 +1,17 @@
-//! Certificates that rotate under load, in compressed time: real handshakes and requests over loopback, replicas that sign
-//! for themselves, and callers that behave as API servers do.
+//! Certificate rotations under load, in compressed time: real handshakes and requests over loopback, replicas that sign
+//! their own leaf certificates, and callers that behave like API servers.
 //!
-//! A [`Fault`] makes the rotation wrong on purpose, between what is decided and what callers see: each must cost requests.
+//! An [`InjectedFault`] distorts the bundles between the rotation and the callers: each fault has to fail requests.
 
 mod api;
 mod caller;
-mod clobber;
 mod fault;
 mod load;
+mod repair;
 mod replica;
 mod trial;
 
-pub use clobber::{first_start, repairs};
-pub use fault::Fault;
-pub use load::{Load, Outcome};
-pub use trial::{Rotated, Trial};
+pub use fault::InjectedFault;
+pub use load::{LoadOutcome, RequestLoad};
+pub use repair::{first_start, repairs};
+pub use trial::{RotationTrial, TrialResult};

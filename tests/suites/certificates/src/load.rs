@@ -1,53 +1,58 @@
-//! Requests at a steady rate, each noted with when it ended and how long it took.
+//! Requests at a steady rate, each recorded with its end and its duration.
 
-use crate::caller::{Caller, Transport};
+use crate::caller::{Transport, WebhookCaller};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How much is asked.
+/// The request rate and the number of connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
-    /// Requests a second.
+pub struct RequestLoad {
+    /// Requests per second, over all callers.
     pub rate: u32,
-    /// Connections that are kept, over all callers.
+    /// Persistent connections, over all callers.
     pub connections: u32,
 }
 
-/// What came of it.
+/// The results of the requests.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// When each request that was answered ended, and how long it took.
+pub struct LoadOutcome {
+    /// The end and the duration of each successful request.
     pub answered: Vec<(Instant, Duration)>,
-    /// What was said of those that failed.
+    /// The error of each failed request.
     pub failed: Vec<String>,
 }
 
-/// Requests under way; they end with this value.
+/// Running requests; stopped on drop.
 pub struct Requests {
-    outcome: Arc<Mutex<Outcome>>,
+    outcome: Arc<Mutex<LoadOutcome>>,
     _tasks: JoinSet<()>,
 }
 
-// === impl Load ===
+// === impl RequestLoad ===
 
-impl Load {
-    /// Asks from now on; callers have these transports in turn.
+impl RequestLoad {
+    /// Starts the requests. Callers use the transports round-robin.
     pub fn start(self, transports: &[Transport], replicas: &Arc<[SocketAddr]>, seed: u64) -> Requests {
-        let outcome = Arc::new(Mutex::new(Outcome::default()));
+        let outcome = Arc::new(Mutex::new(LoadOutcome::default()));
         let mut tasks = JoinSet::new();
         for index in 0..self.connections {
             let transport = transports[index as usize % transports.len()].clone();
-            let caller = Caller::new(transport, Arc::clone(replicas));
+            let caller = WebhookCaller::new(transport, Arc::clone(replicas));
             let random = fastrand::Rng::with_seed(seed ^ u64::from(index) << 32);
-            tasks.spawn(self.ask(caller, random, Arc::clone(&outcome)));
+            tasks.spawn(self.run(caller, random, Arc::clone(&outcome)));
         }
         Requests { outcome, _tasks: tasks }
     }
 
-    async fn ask(self, mut caller: Caller, mut random: fastrand::Rng, outcome: Arc<Mutex<Outcome>>) {
+    async fn run(
+        self,
+        mut caller: WebhookCaller,
+        mut random: fastrand::Rng,
+        outcome: Arc<Mutex<LoadOutcome>>,
+    ) {
         let pause = Duration::from_secs(1) * self.connections / self.rate;
         tokio::time::sleep(pause.mul_f64(random.f64())).await;
         let mut ticks = interval(pause);
@@ -68,21 +73,21 @@ impl Load {
 // === impl Requests ===
 
 impl Requests {
-    /// What came of it until now.
-    pub fn outcome(&self) -> Outcome {
+    /// Returns the results so far.
+    pub fn outcome(&self) -> LoadOutcome {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many failed until now.
+    /// Returns the number of failed requests so far.
     pub fn failed(&self) -> usize {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).failed.len()
     }
 }
 
-// === impl Outcome ===
+// === impl LoadOutcome ===
 
-impl Outcome {
-    /// The 99th percentile between two moments, in milliseconds; none if nothing was answered then.
+impl LoadOutcome {
+    /// Returns the 99th percentile of durations between two times, in milliseconds, or `None` if no request succeeded then.
     pub fn p99(&self, from: Instant, until: Instant) -> Option<f64> {
         let within = self.answered.iter().filter(|(ended, _)| (from..until).contains(ended));
         let mut times: Vec<Duration> = within.map(|(_, took)| *took).collect();

@@ -1,7 +1,7 @@
-//! One replica: it looks from time to time, signs for itself, and answers over TLS.
+//! A replica that polls the store, signs its own leaf certificates, and serves TLS.
 
-use crate::api::{Api, names};
-use crate::clobber::until;
+use crate::api::{ApiStore, names};
+use crate::repair::until;
 use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -11,7 +11,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use ordinance_certs::{
-    Keeper, Readiness, Reading, Renewal, Rotation, Schedule, Served, Signing, server_config,
+    CertificateResolver, LeafSigner, Reconciler, RecordReading, Renewal, Rotation, Schedule,
+    WebhookReadiness, server_config,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,134 +21,135 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// A replica that runs until it is dropped.
-pub struct Replica {
+/// A running replica; stopped on drop.
+pub struct ServingReplica {
     pub address: SocketAddr,
-    served: Arc<Served>,
+    served: Arc<CertificateResolver>,
     _tasks: JoinSet<()>,
 }
 
-/// What happened in replicas, and when.
+/// The events of all replicas.
 #[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Happened>>);
+pub struct EventLog(Arc<Mutex<RotationEvents>>);
 
-/// What happened.
+/// The events so far.
 #[derive(Clone, Debug, Default)]
-pub struct Happened {
-    /// When a leaf was replaced by another.
+pub struct RotationEvents {
+    /// When each leaf certificate was replaced.
     pub leaves: Vec<Instant>,
-    /// How often another CA began to sign.
+    /// The number of switches to another CA.
     pub authorities: usize,
-    /// When a replica was first able to serve.
+    /// When the first replica was ready.
     pub ready: Option<Instant>,
 }
 
-/// Looks for one replica.
-pub struct Looker {
-    api: Api,
-    keeper: Keeper<Api, Api>,
-    signing: Signing,
+/// The polling part of a replica.
+pub struct PollingReplica {
+    api: ApiStore,
+    reconciler: Reconciler<ApiStore, ApiStore>,
+    signer: LeafSigner,
     schedule: Schedule,
-    log: Log,
+    log: EventLog,
 }
 
-// === impl Log ===
+// === impl EventLog ===
 
-impl Log {
-    /// All until now.
-    pub fn happened(&self) -> Happened {
+impl EventLog {
+    /// Returns the events so far.
+    pub fn events(&self) -> RotationEvents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, note: impl FnOnce(&mut Happened)) {
-        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn update(&self, update: impl FnOnce(&mut RotationEvents)) {
+        update(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-// === impl Looker ===
+// === impl PollingReplica ===
 
-impl Looker {
-    pub fn new(api: &Api, schedule: Schedule, log: &Log) -> Self {
-        let signing = Signing::new(schedule);
-        Self { api: api.clone(), keeper: keeper(api, schedule), signing, schedule, log: log.clone() }
+impl PollingReplica {
+    pub fn new(api: &ApiStore, schedule: Schedule, log: &EventLog) -> Self {
+        let signer = LeafSigner::new(schedule);
+        Self { api: api.clone(), reconciler: reconciler(api, schedule), signer, schedule, log: log.clone() }
     }
 
-    pub fn served(&self) -> Arc<Served> {
-        self.signing.served()
+    pub fn served(&self) -> Arc<CertificateResolver> {
+        self.signer.served()
     }
 
-    /// Somebody killed it: what it remembered is gone.
-    pub fn forget(&mut self) {
-        self.keeper = keeper(&self.api, self.schedule);
+    /// Forgets the remembered record, as a restart does.
+    pub fn restart(&mut self) {
+        self.reconciler = reconciler(&self.api, self.schedule);
     }
 
-    /// Looks as the one who leads, or as another.
-    pub async fn look(&mut self, leads: bool) -> Result<()> {
+    /// Polls once, as the leader or as a follower.
+    pub async fn poll(&mut self, leads: bool) -> Result<()> {
         let now = SystemTime::now();
-        let before = self.keeper.record().map(|record| record.current.clone());
+        let before = self.reconciler.record().map(|record| record.current.clone());
         if leads {
-            self.keeper.lead(now, Readiness::Ready).await?;
+            self.reconciler.lead(now, WebhookReadiness::Ready).await?;
         } else {
-            self.keeper.follow().await?;
+            self.reconciler.follow().await?;
         }
-        let Some(record) = self.keeper.record() else { return Ok(()) };
+        let Some(record) = self.reconciler.record() else { return Ok(()) };
         let switched = leads && before.is_some_and(|before| before != record.current);
-        let had = self.signing.served().current().is_some();
-        let renewed = self.signing.look(Reading { record, at: now }, now)? == Renewal::Signed && had;
+        let had_leaf = self.signer.served().current().is_some();
+        let renewed =
+            self.signer.renew(RecordReading { record, at: now }, now)? == Renewal::Signed && had_leaf;
         let is_ready = record.is_trusted(now, &self.schedule);
-        self.log.note(|happened| {
-            happened.authorities += usize::from(switched);
-            happened.leaves.extend(renewed.then(Instant::now));
-            happened.ready = happened.ready.or_else(|| is_ready.then(Instant::now));
+        self.log.update(|events| {
+            events.authorities += usize::from(switched);
+            events.leaves.extend(renewed.then(Instant::now));
+            events.ready = events.ready.or_else(|| is_ready.then(Instant::now));
         });
         Ok(())
     }
 }
 
-fn keeper(api: &Api, schedule: Schedule) -> Keeper<Api, Api> {
-    Keeper::new(api.clone(), api.clone(), Rotation::new(names(), schedule))
+fn reconciler(api: &ApiStore, schedule: Schedule) -> Reconciler<ApiStore, ApiStore> {
+    Reconciler::new(api.clone(), api.clone(), Rotation::new(names(), schedule))
 }
 
-// === impl Replica ===
+// === impl ServingReplica ===
 
-impl Replica {
-    /// Serves what the looker signs from now on; `turns` says what it does at each look, and how long it rests then.
+impl ServingReplica {
+    /// Starts a replica. `actions` returns what it does at each poll, and the pause after it.
     pub async fn start(
-        mut looker: Looker,
-        mut turns: impl FnMut() -> (Turn, Duration) + Send + 'static,
+        mut poller: PollingReplica,
+        mut actions: impl FnMut() -> (ReplicaAction, Duration) + Send + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let served = looker.served();
+        let served = poller.served();
         let acceptor = TlsAcceptor::from(Arc::new(server_config(Arc::clone(&served), None)?));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, acceptor));
         tasks.spawn(async move {
             loop {
-                let (turn, rest) = turns();
-                if turn == Turn::Dies {
-                    looker.forget();
+                let (action, pause) = actions();
+                if action == ReplicaAction::Restart {
+                    poller.restart();
                 }
-                // Nothing of it can fail for long: the store is in memory.
-                let _ = looker.look(turn == Turn::Leads).await;
-                tokio::time::sleep(rest).await;
+                // The store is in memory, so an error is a conflict that the next poll resolves.
+                let _ = poller.poll(action == ReplicaAction::Lead).await;
+                tokio::time::sleep(pause).await;
             }
         });
         Ok(Self { address, served, _tasks: tasks })
     }
 
-    /// Waits until it has something to serve.
-    pub async fn serves(&self) -> Result<()> {
+    /// Waits until the replica has a certificate.
+    pub async fn wait_for_certificate(&self) -> Result<()> {
         until(async || self.served.current()).await.map(drop)
     }
 }
 
-/// What a replica does at its next look.
+/// What a replica does at a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    Leads,
-    Follows,
-    Dies,
+pub enum ReplicaAction {
+    Lead,
+    Follow,
+    Restart,
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor) {
@@ -161,11 +163,11 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor) {
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-    // Whatever ends it concerns the caller, who counts it.
+    // The caller events the error of a broken connection.
     let _ = connection.await;
 }
 
-/// As an admission webhook: the whole body is read before it is answered.
+/// Reads the whole body before it responds, as an admission webhook does.
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     Ok(Response::new(Full::new(body)))

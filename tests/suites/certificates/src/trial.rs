@@ -1,11 +1,11 @@
-//! Rotations under load, right ones or with a fault.
+//! Rotations under load, with or without an injected fault.
 
-use crate::api::Api;
+use crate::api::ApiStore;
 use crate::caller::{Transport, transport};
-use crate::clobber::LIMIT;
-use crate::fault::Fault;
-use crate::load::{Load, Outcome, Requests};
-use crate::replica::{Happened, Log, Looker, Replica, Turn};
+use crate::fault::InjectedFault;
+use crate::load::{LoadOutcome, RequestLoad, Requests};
+use crate::repair::LIMIT;
+use crate::replica::{EventLog, PollingReplica, ReplicaAction, RotationEvents, ServingReplica};
 use anyhow::{Result, bail};
 use ordinance_certs::Schedule;
 use std::net::SocketAddr;
@@ -15,98 +15,99 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// Replicas behind the Service.
+/// The number of replicas behind the Service.
 const REPLICAS: usize = 3;
 
-/// API servers, each of which hears of a bundle in its own time.
+/// The number of API servers, each with its own lag.
 const CALLERS: usize = 2;
 
-/// How many looks one replica leads for on average, before it dies.
-const REIGN: u32 = 40;
+/// The average number of polls for which a replica leads before it restarts.
+const LEADER_POLLS: u32 = 40;
 
-/// Looks after which who does not lead looks again at the latest.
-const LATE: f64 = 10.0;
+/// The longest interval between polls of a follower, in poll intervals of the leader.
+const FOLLOWER_INTERVALS: f64 = 10.0;
 
-/// How often the rival writes.
-const RIVAL: Duration = Duration::from_secs(2);
+/// The interval between two writes of the foreign writer.
+const FOREIGN_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What is tried.
+/// The parameters of a trial.
 #[derive(Clone, Copy, Debug)]
-pub struct Trial {
-    /// How fast time runs.
+pub struct RotationTrial {
+    /// The compressed schedule.
     pub schedule: Schedule,
-    /// How late callers hear of a bundle at most; less than the schedule's wait.
+    /// The largest lag of a caller that gets a bundle; less than the schedule's wait.
     pub lag: Duration,
-    /// What is asked meanwhile.
-    pub load: Load,
-    /// Where chance begins.
+    /// The requests meanwhile.
+    pub load: RequestLoad,
+    /// The seed of the random numbers.
     pub seed: u64,
 }
 
-/// What a trial came to.
+/// The result of a trial.
 #[derive(Clone, Debug)]
-pub struct Rotated {
-    /// Rotations of CAs.
+pub struct TrialResult {
+    /// The number of rotations of the CA.
     pub authorities: usize,
-    /// When leaves were replaced.
+    /// When each leaf certificate was replaced.
     pub leaves: Vec<Instant>,
-    /// What became of requests.
-    pub outcome: Outcome,
+    /// The results of the requests.
+    pub outcome: LoadOutcome,
 }
 
-/// Everything that runs.
-struct Stage {
-    api: Api,
-    log: Log,
+/// The running API server, replicas and requests.
+struct Testbed {
+    api: ApiStore,
+    log: EventLog,
     requests: Requests,
-    _replicas: Vec<Replica>,
+    _replicas: Vec<ServingReplica>,
 }
 
-// === impl Trial ===
+// === impl RotationTrial ===
 
-impl Trial {
-    /// Goes on until so many CAs were rotated.
+impl RotationTrial {
+    /// Runs until the CA was rotated this many times.
     ///
     /// # Errors
     ///
-    /// If replicas can't be started, or the rotation stands still.
-    pub async fn rotate(&self, authorities: usize) -> Result<Rotated> {
-        let stage = self.set(None).await?;
+    /// If replicas can't be started, or the rotation stalls.
+    pub async fn rotate(&self, authorities: usize) -> Result<TrialResult> {
+        let testbed = self.start(None).await?;
         let limit = self.schedule.authority.0 * u32::try_from(authorities + 1)?;
         let end = Instant::now() + limit;
-        while stage.log.happened().authorities < authorities {
+        while testbed.log.events().authorities < authorities {
             if Instant::now() > end {
-                bail!("{:?} in {} s: the rotation stands still", stage.log.happened(), limit.as_secs());
+                bail!("{:?} in {} s: the rotation stalled", testbed.log.events(), limit.as_secs());
             }
             tokio::time::sleep(self.schedule.look).await;
         }
-        // Until the last leaf of the last one is forgotten.
+        // Until the last leaf certificate of the last former CA has expired and the bundle has shrunk.
         tokio::time::sleep(self.schedule.leaf.0 + 3 * self.schedule.skew).await;
-        let Happened { leaves, authorities, .. } = stage.log.happened();
-        Ok(Rotated { authorities, leaves, outcome: stage.requests.outcome() })
+        let RotationEvents { leaves, authorities, .. } = testbed.log.events();
+        Ok(TrialResult { authorities, leaves, outcome: testbed.requests.outcome() })
     }
 
-    /// How long it takes until a fault costs a request; none if it does not within two rotations.
+    /// Returns the time until a fault fails a request, or `None` if it fails none within two lifetimes of a CA.
     ///
     /// # Errors
     ///
     /// If replicas can't be started.
-    pub async fn catch(&self, fault: Fault) -> Result<Option<Duration>> {
-        let stage = self.set(Some(fault)).await?;
-        let begun = Instant::now();
-        let rival = (fault == Fault::Rivals).then(|| tokio::spawn(rival(stage.api.clone())));
-        while begun.elapsed() < 2 * self.schedule.authority.0 && stage.requests.failed() == 0 {
+    pub async fn time_to_failure(&self, fault: InjectedFault) -> Result<Option<Duration>> {
+        let testbed = self.start(Some(fault)).await?;
+        let started = Instant::now();
+        let writer = (fault == InjectedFault::ForeignWriter)
+            .then(|| tokio::spawn(write_foreign_bundle(testbed.api.clone())));
+        while started.elapsed() < 2 * self.schedule.authority.0 && testbed.requests.failed() == 0 {
             tokio::time::sleep(self.schedule.look).await;
         }
-        rival.inspect(JoinHandle::abort);
-        Ok((stage.requests.failed() > 0).then(|| begun.elapsed()))
+        writer.inspect(JoinHandle::abort);
+        Ok((testbed.requests.failed() > 0).then(|| started.elapsed()))
     }
 
-    /// Replicas that are ready, and requests from then on.
-    async fn set(&self, fault: Option<Fault>) -> Result<Stage> {
-        let (api, log) = (Api::new(fault), Log::default());
+    /// Starts replicas, waits until they are ready, and starts the requests.
+    async fn start(&self, fault: Option<InjectedFault>) -> Result<Testbed> {
+        let (api, log) = (ApiStore::new(fault), EventLog::default());
         let mut schedule = self.schedule;
-        if fault == Some(Fault::Hastes) {
+        if fault == Some(InjectedFault::SkipsWait) {
             schedule.wait = Duration::ZERO;
         }
         let mut random = fastrand::Rng::with_seed(self.seed);
@@ -115,16 +116,16 @@ impl Trial {
         let mut replicas = Vec::new();
         let leader = Arc::new(AtomicUsize::new(0));
         for index in 0..REPLICAS {
-            let turn = turns(index, Arc::clone(&leader), schedule.look, random.fork());
-            replicas.push(Replica::start(Looker::new(&api, schedule, &log), turn).await?);
+            let actions = actions(index, Arc::clone(&leader), schedule.look, random.fork());
+            replicas.push(ServingReplica::start(PollingReplica::new(&api, schedule, &log), actions).await?);
         }
         wait_for(&transports).await?;
         for replica in &replicas {
-            replica.serves().await?;
+            replica.wait_for_certificate().await?;
         }
         let addresses: Arc<[SocketAddr]> = replicas.iter().map(|replica| replica.address).collect();
         let requests = self.load.start(&transports, &addresses, self.seed);
-        Ok(Stage { api, log, requests, _replicas: replicas })
+        Ok(Testbed { api, log, requests, _replicas: replicas })
     }
 
     fn lag(&self, mut random: fastrand::Rng) -> impl FnMut() -> Duration + Send + 'static + use<> {
@@ -133,26 +134,27 @@ impl Trial {
     }
 }
 
-/// One leads until it dies; then another does. The others learn of a switch late.
-fn turns(
+/// Returns the actions of a replica. One replica leads until it restarts, then the next one does. Followers poll rarely, so
+/// that they learn of a switch late.
+fn actions(
     index: usize,
     leader: Arc<AtomicUsize>,
     look: Duration,
     mut random: fastrand::Rng,
-) -> impl FnMut() -> (Turn, Duration) + Send + 'static {
+) -> impl FnMut() -> (ReplicaAction, Duration) + Send + 'static {
     move || {
         if leader.load(SeqCst) % REPLICAS != index {
-            return (Turn::Follows, look.mul_f64(1.0 + (LATE - 1.0) * random.f64()));
+            return (ReplicaAction::Follow, look.mul_f64(1.0 + (FOLLOWER_INTERVALS - 1.0) * random.f64()));
         }
-        if random.u32(..REIGN) == 0 {
+        if random.u32(..LEADER_POLLS) == 0 {
             leader.fetch_add(1, SeqCst);
-            return (Turn::Dies, look);
+            return (ReplicaAction::Restart, look);
         }
-        (Turn::Leads, look)
+        (ReplicaAction::Lead, look)
     }
 }
 
-/// Until every caller has a bundle that trusts somebody.
+/// Waits until every caller has a bundle that is not empty.
 async fn wait_for(transports: &[Transport]) -> Result<()> {
     for transport in transports {
         let mut transport = transport.clone();
@@ -161,11 +163,11 @@ async fn wait_for(transports: &[Transport]) -> Result<()> {
     Ok(())
 }
 
-/// Writes again and again the bundle that it once saw.
-async fn rival(api: Api) {
+/// Overwrites the bundle periodically with the one at the start.
+async fn write_foreign_bundle(api: ApiStore) {
     let own = api.bundle();
     loop {
-        tokio::time::sleep(RIVAL).await;
-        api.clobber(&own);
+        tokio::time::sleep(FOREIGN_INTERVAL).await;
+        api.overwrite_bundles(&own);
     }
 }

@@ -1,11 +1,11 @@
 //! A short version of `cargo xtask prove certificates`.
 
 use ordinance_certs::{Lifetime, Schedule};
-use ordinance_rotation::{Fault, Load, Trial};
+use ordinance_rotation::{InjectedFault, RequestLoad, RotationTrial};
 use std::time::Duration;
 
-/// Faster than the proof, and with less load: it shares its machine with other tests.
-const TRIAL: Trial = Trial {
+/// Faster than the proof and with less load, because other tests run on the same machine.
+const TRIAL: RotationTrial = RotationTrial {
     schedule: Schedule {
         authority: Lifetime(Duration::from_secs(18)),
         leaf: Lifetime(Duration::from_secs(6)),
@@ -14,7 +14,7 @@ const TRIAL: Trial = Trial {
         look: Duration::from_millis(100),
     },
     lag: Duration::from_millis(900),
-    load: Load { rate: 100, connections: 10 },
+    load: RequestLoad { rate: 100, connections: 10 },
     seed: 7,
 };
 
@@ -26,10 +26,11 @@ async fn a_rotation_under_load_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_costs_requests() {
-    let [replaces, hastes, forgets, rivals] = Fault::ALL.map(|fault| TRIAL.catch(fault));
-    let (replaces, hastes, forgets, rivals) = tokio::join!(replaces, hastes, forgets, rivals);
-    for (fault, caught) in Fault::ALL.into_iter().zip([replaces, hastes, forgets, rivals]) {
-        assert!(caught.expect("it starts").is_some(), "{fault:?}");
+async fn every_fault_fails_requests() {
+    let [replaces_bundle, skips_wait, shrinks_early, foreign_writer] =
+        InjectedFault::ALL.map(|fault| TRIAL.time_to_failure(fault));
+    let results = tokio::join!(replaces_bundle, skips_wait, shrinks_early, foreign_writer);
+    for (fault, failed) in InjectedFault::ALL.into_iter().zip(<[_; 4]>::from(results)) {
+        assert!(failed.expect("it starts").is_some(), "{fault:?}");
     }
 }

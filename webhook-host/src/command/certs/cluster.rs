@@ -1,4 +1,4 @@
-//! The Secret and the webhook configurations of a cluster, and the way to them.
+//! The Secret and the webhook configurations of a cluster, and access to them.
 
 use crate::cluster::Access;
 use crate::config::{Fault, SelfManaged, SelfManagedFile, kubeconfig, named, self_managed};
@@ -6,25 +6,25 @@ use anyhow::{Context, Result};
 use clap::Args;
 use kube::Client;
 use kube::config::Kubeconfig;
-use ordinance_certs::cluster::{Configurations, SecretStore};
+use ordinance_certs::cluster::{ClusterConfigurations, SecretStore};
 use ordinance_certs::inspect::Inspection;
-use ordinance_certs::{Configuration, Schedule, Store as _, Webhooks as _};
+use ordinance_certs::{ConfigurationStore as _, Schedule, Store as _, WebhookConfiguration};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where it is installed, unless that is said.
+/// The default namespace of an installation.
 const NAMESPACE: &str = "ordinance-system";
 
-/// What the name of a Service's Secret ends with.
+/// The suffix of the Secret's name, after the name of the Service.
 const SUFFIX: &str = "-ca";
 
-/// How long the API server may take to answer.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The timeout of a request to the API server.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which Secret and which webhook configurations, of which cluster.
+/// The Secret and the webhook configurations to use, and the cluster that they are in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
-pub(super) struct ClusterArgs {
+pub(super) struct CertsClusterArgs {
     /// The Secret with the CA [default: ordinance-system/ordinance-ca, in a pod of its own namespace]
     #[arg(long, value_name = "NAMESPACE/NAME", env = "ORDINANCE_SECRET", hide_env = true)]
     #[arg(value_parser = SecretName::parse)]
@@ -32,62 +32,62 @@ pub(super) struct ClusterArgs {
     /// Webhook configurations of this name, of both kinds; may be repeated [default: ordinance]
     #[arg(long, value_name = "NAME", env = "ORDINANCE_WEBHOOK", hide_env = true, value_delimiter = ',')]
     webhook: Vec<String>,
-    /// The configuration of `ordinance serve`, for the names and times of certificate.selfManaged
+    /// The configuration file of `ordinance serve`, for the names and times in certificate.selfManaged
     #[arg(long, value_name = "FILE", env = "ORDINANCE_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
-    /// A kubeconfig; without it the pod's own account, $KUBECONFIG or ~/.kube/config
+    /// A kubeconfig [default: the pod's service account, else $KUBECONFIG or ~/.kube/config]
     #[arg(long, value_name = "FILE", env = "ORDINANCE_KUBECONFIG", hide_env = true)]
     kubeconfig: Option<PathBuf>,
-    /// One of its contexts, in place of its current one
+    /// A context of the kubeconfig [default: the current context]
     #[arg(long, value_name = "NAME", env = "ORDINANCE_CONTEXT", hide_env = true)]
     context: Option<String>,
 }
 
-/// A Secret's name.
+/// A namespaced name of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct SecretName {
     namespace: String,
     name: String,
 }
 
-/// The place of a CA, and of those who trust it.
-pub(super) struct Cluster {
+/// A CA in a cluster, and the webhook configurations that trust it.
+pub(super) struct ClusterAuthority {
     pub(super) store: SecretStore,
-    pub(super) configurations: Configurations,
+    pub(super) configurations: ClusterConfigurations,
     pub(super) schedule: Schedule,
-    /// What the Secret is called in messages.
+    /// The Secret, as messages name it.
     pub(super) place: String,
     webhooks: Vec<String>,
 }
 
-// === impl ClusterArgs ===
+// === impl CertsClusterArgs ===
 
-impl ClusterArgs {
-    /// Whether the cluster is asked for by name.
+impl CertsClusterArgs {
+    /// Returns whether a flag names the Secret or the webhook configurations.
     pub(super) fn is_named(&self) -> bool {
         self.secret.is_some() || named(&self.webhook).next().is_some()
     }
 
-    /// Whether a Secret is.
+    /// Returns whether a flag names the Secret.
     pub(super) const fn names_secret(&self) -> bool {
         self.secret.is_some()
     }
 
-    /// Finds the way; nothing is asked yet.
-    pub(super) async fn open(&self) -> Result<Cluster> {
+    /// Reads the kubeconfig and makes a client. Sends no request yet.
+    pub(super) async fn open(&self) -> Result<ClusterAuthority> {
         let access = self.access()?;
         let mut api = access.config().await.map_err(|error| Fault::new("the cluster", error))?;
-        api.connect_timeout = Some(ANSWER_TIME);
-        api.read_timeout = Some(ANSWER_TIME);
+        api.connect_timeout = Some(REQUEST_TIMEOUT);
+        api.read_timeout = Some(REQUEST_TIMEOUT);
         api.default_retry = false;
         let managed = self.managed()?;
         let pod = matches!(access, Access::Pod).then(|| api.default_namespace.clone());
         let namespace = managed.namespace(pod.as_deref().unwrap_or(NAMESPACE)).to_owned();
         let client = Client::try_from(api)?;
         let SelfManaged { secret, webhooks, schedule, .. } = managed;
-        Ok(Cluster {
+        Ok(ClusterAuthority {
             store: SecretStore::new(client.clone(), &namespace, &secret),
-            configurations: Configurations::new(client, webhooks.clone()),
+            configurations: ClusterConfigurations::new(client, webhooks.clone()),
             place: format!("Secret {namespace}/{secret}"),
             schedule,
             webhooks,
@@ -107,7 +107,7 @@ impl ClusterArgs {
             None => {
                 let read = Kubeconfig::read().map_err(|error| {
                     let remedy =
-                        "give --kubeconfig FILE, or look elsewhere: --dir DIR, --connect HOST:PORT or FILE";
+                        "give --kubeconfig FILE, or inspect something else: --dir DIR, --connect HOST:PORT or FILE";
                     Fault::new("the cluster", format_args!("{error}; {remedy}"))
                 });
                 kubeconfig(read?, context, place)
@@ -115,7 +115,8 @@ impl ClusterArgs {
         }
     }
 
-    /// Names and times: flags over the file over what follows from the Secret's name.
+    /// Returns the names and times. Flags take precedence over the file, and the file over what follows from the Secret's
+    /// name.
     fn managed(&self) -> Result<SelfManaged, Fault> {
         let mut file = match &self.config {
             Some(path) => self_managed(path)?,
@@ -149,52 +150,56 @@ impl SecretName {
     }
 }
 
-// === impl Cluster ===
+// === impl ClusterAuthority ===
 
-impl Cluster {
-    /// The webhook configurations that there are.
-    pub(super) async fn found(&self) -> Result<Vec<Configuration>> {
-        self.configurations.read().await.map_err(|error| unanswered("webhook configurations", error))
+impl ClusterAuthority {
+    /// Reads the webhook configurations that exist.
+    pub(super) async fn read_configurations(&self) -> Result<Vec<WebhookConfiguration>> {
+        self.configurations.read().await.map_err(|error| request_error("webhook configurations", error))
     }
 
-    /// Takes in what is stored, and who trusts whom.
+    /// Adds the Secret and the trust bundles of the webhooks to an inspection.
     pub(super) async fn inspect(&self, inspection: &mut Inspection) -> Result<()> {
         let (place, webhooks) = (&self.place, &self.webhooks);
-        let stored = self.store.read().await.map_err(|error| unanswered(place, error))?;
+        let stored = self.store.read().await.map_err(|error| request_error(place, error))?;
         if stored.data.is_empty() {
             let remedy = "a replica with --cert self-managed fills it at its first start";
-            inspection.trouble(place, format!("holds nothing; {remedy}"));
+            inspection.add_problem(place, format!("holds nothing; {remedy}"));
         } else {
-            inspection.store(place, |entry| format!("{place}: {entry}"), &stored.data, self.schedule);
+            inspection.add_store(place, |entry| format!("{place}: {entry}"), &stored.data, self.schedule);
         }
-        let found = self.found().await?;
+        let found = self.read_configurations().await?;
         for name in webhooks.iter().filter(|name| !found.iter().any(|found| found.name == **name)) {
-            let remedy = "so nothing is asked; install it, or name others by --webhook";
-            inspection.trouble("webhook configurations", format!("there is none called {name}, {remedy}"));
+            let remedy = "so the API server sends no requests; install it, or name another with --webhook";
+            inspection
+                .add_problem("webhook configurations", format!("there is none called {name}, {remedy}"));
         }
-        inspection.configurations(&found);
+        inspection.add_configurations(&found);
         Ok(())
     }
 }
 
-/// What the API server said, or why it said nothing; an error that is not of its making stays as it is.
-pub(super) fn unanswered(place: &str, error: impl Into<anyhow::Error>) -> anyhow::Error {
+/// Adds the place and the remedy to an error of a request to the API server. Returns any other error as it is.
+pub(super) fn request_error(place: &str, error: impl Into<anyhow::Error>) -> anyhow::Error {
     let error = error.into();
-    let Some(asked) = error.chain().find_map(|cause| cause.downcast_ref::<kube::Error>()) else {
+    let Some(cause) = error.chain().find_map(|cause| cause.downcast_ref::<kube::Error>()) else {
         return error;
     };
-    let message = match asked {
+    let message = match cause {
         kube::Error::Api(status) => status.message.clone(),
         _ => error.root_cause().to_string(),
     };
-    Fault::new(place, format_args!("{message}; give --kubeconfig FILE or --context NAME of who may ask"))
-        .into()
+    Fault::new(
+        place,
+        format_args!("{message}; give --kubeconfig FILE or --context NAME with the needed access"),
+    )
+    .into()
 }
 
-/// Runs what speaks to a cluster to its end.
-pub(super) fn block_on<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs a future to completion.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("the system has no resources for it")?.block_on(asked)
+    runtime.context("the system lacks resources for network access")?.block_on(future)
 }
 
 #[cfg(test)]
@@ -203,18 +208,18 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct TestArguments {
         #[command(flatten)]
-        cluster: ClusterArgs,
+        cluster: CertsClusterArgs,
     }
 
     fn managed(arguments: &[&str]) -> SelfManaged {
-        let line = Line::try_parse_from([&["test"], arguments].concat()).unwrap();
-        line.cluster.managed().unwrap()
+        let parsed = TestArguments::try_parse_from([&["test"], arguments].concat()).unwrap();
+        parsed.cluster.managed().unwrap()
     }
 
     #[test]
-    fn a_secret_says_which_webhook_configurations_are_meant() {
+    fn derives_the_webhook_configurations_from_the_secret() {
         let own = managed(&["--secret", "storage/guard-ca"]);
         assert_eq!((own.secret.as_str(), own.namespace("other")), ("guard-ca", "storage"));
         assert_eq!(own.webhooks, ["guard"]);
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_a_namespace() {
+    fn refuses_a_secret_without_a_namespace() {
         for text in ["", "ordinance-ca", "/ordinance-ca", "a/", "a/b/c"] {
             assert!(SecretName::parse(text).is_err(), "{text}");
         }

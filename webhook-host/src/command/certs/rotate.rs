@@ -1,19 +1,21 @@
-//! `ordinance certs rotate`: the next step of a rotation, now, where that is safe.
+//! `ordinance certs rotate`: takes the next step of a rotation now, if that is safe.
 
-use super::cluster::{Cluster, ClusterArgs, block_on, unanswered};
-use super::{CommonArgs, Exit, Output, json};
+use super::cluster::{CertsClusterArgs, ClusterAuthority, block_on, request_error};
+use super::{CertsOutput, CommonArgs, Exit, json, remedies};
 use crate::command::print;
 use crate::units::Span;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use ordinance_certs::inspect::{TRUSTED, left};
-use ordinance_certs::{Asked, Folder, Haste, Moment, Schedule, Step, Trusting, ask, shown};
+use ordinance_certs::{
+    CA_CRT, CertificateDirectory, ClientTrust, RotationStep, Schedule, StepDecision, StepPolicy, Timestamp,
+    rough_duration, take_next_step, trusted_bundles,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Take the next step of a CA's rotation now, where that is safe
+/// Take the next step of a CA's rotation now, if it is safe
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,45 +26,45 @@ Examples:
   ordinance certs rotate --dir tls --webhook ordinance --kubeconfig ~/.kube/config
   ordinance certs rotate --force
 
-The steps: a next CA is published, which signs nothing yet; everybody is seen to trust it; after a wait it signs; once no
-certificate of the former one can be in use, that is trusted no more. In a cluster the first step is enough: the replica
-that has the Lease takes the others in their time. In a directory --trusted is your word that ca.crt is in every caBundle;
-with --webhook that is looked at in the cluster.
+A rotation has four steps: publish a next CA, which does not sign yet; confirm that every client trusts it; after a wait, sign
+with it; once no certificate of the former CA can be in use, stop trusting the former CA. In a cluster, request only the first
+step: the replica that has the Lease takes the others when they are due. In a directory, --trusted confirms that ca.crt is
+in every caBundle; --webhook checks that in the cluster instead.
 
---force takes a step that is not safe yet, e.g. for a key that somebody has stolen: requests may fail meanwhile.
+--force takes a step that is not safe yet, e.g. after a key was stolen: requests may fail meanwhile.
 
-Exit codes: 0 a step was taken, 1 it is not safe yet, 2 something could not be read or written.")]
+Exit codes: 0 took a step, 1 the step is not safe yet, 2 a file or the cluster could not be read or written.")]
 pub(super) struct RotateArgs {
     /// A directory of `ordinance certs issue`, in place of the cluster's Secret
     #[arg(long, value_name = "DIR", env = "ORDINANCE_DIR", hide_env = true)]
     dir: Option<PathBuf>,
-    /// Every client has ca.crt of the directory
+    /// Confirm that every client trusts the directory's ca.crt
     #[arg(long, env = "ORDINANCE_TRUSTED", hide_env = true, value_parser = BoolishValueParser::new())]
     trusted: bool,
-    /// Do not wait for what makes the step safe
+    /// Take the step even if it is not safe yet
     #[arg(long, env = "ORDINANCE_FORCE", hide_env = true, value_parser = BoolishValueParser::new())]
     force: bool,
-    /// How long clients may go on with a caBundle that was replaced [default: 5m]
+    /// For how long clients may use a caBundle after it was replaced [default: 5m]
     #[arg(long, value_name = "TIME", env = "ORDINANCE_WAIT", hide_env = true, value_parser = wait)]
     wait: Option<Duration>,
-    /// How to tell what was done
+    /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    output: Output,
+    output: CertsOutput,
     #[command(flatten)]
-    cluster: ClusterArgs,
+    cluster: CertsClusterArgs,
 }
 
-/// No API server goes on with what it has read for longer.
+/// Longer than any API server uses a configuration after it was replaced.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// For scripts.
+/// The JSON output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct RotateDocument {
     place: String,
-    /// The step that was taken; `null` if none was.
-    step: Option<Step>,
-    /// Until when none is safe; left out if that is not a matter of time.
+    /// The step taken, or `null` if it is not safe yet.
+    step: Option<RotationStep>,
+    /// When the step is safe; absent if that depends on clients and not on time.
     #[serde(skip_serializing_if = "Option::is_none")]
     safe_at: Option<String>,
     message: String,
@@ -70,15 +72,15 @@ struct Told {
 
 pub(super) fn run(args: &RotateArgs, common: CommonArgs) -> Result<Exit> {
     let now = SystemTime::now();
-    let told = match &args.dir {
-        Some(dir) => args.in_directory(dir, &block_on(args.trusting())?, now)?,
+    let document = match &args.dir {
+        Some(dir) => args.in_directory(dir, &block_on(args.client_trust())?, now)?,
         None => block_on(args.in_cluster(now))?,
     };
-    let exit = if told.step.is_some() { Exit::Fine } else { Exit::Refused };
+    let exit = if document.step.is_some() { Exit::Fine } else { Exit::Refused };
     let text = match args.output {
-        Output::Json => json(&told)?,
-        Output::Text if common.quiet && exit == Exit::Fine => String::new(),
-        Output::Text => format!("{}: {}\n", told.place, told.message),
+        CertsOutput::Json => json(&document)?,
+        CertsOutput::Text if common.quiet && exit == Exit::Fine => String::new(),
+        CertsOutput::Text => format!("{}: {}\n", document.place, document.message),
     };
     print(text.as_bytes())?;
     Ok(exit)
@@ -87,121 +89,127 @@ pub(super) fn run(args: &RotateArgs, common: CommonArgs) -> Result<Exit> {
 // === impl RotateArgs ===
 
 impl RotateArgs {
-    /// Why this can't be run.
+    /// Returns why the arguments conflict.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         match &self.dir {
             Some(_) if self.cluster.names_secret() => Some("--dir and --secret are two CAs; give one"),
             Some(_) if self.trusted && self.cluster.is_named() => {
-                Some("--webhook says where to look, so that --trusted is not needed; give one")
+                Some("--webhook checks what clients trust, so --trusted is not needed; give one")
             }
             None if self.trusted => {
-                Some("--trusted is about a directory; in a cluster everybody can be asked")
+                Some("--trusted is about a directory; in a cluster the command checks what clients trust")
             }
             _ => None,
         }
     }
 
-    const fn haste(&self) -> Haste {
-        if self.force { Haste::AtOnce } else { Haste::Safely }
+    const fn policy(&self) -> StepPolicy {
+        if self.force { StepPolicy::Force } else { StepPolicy::WhenSafe }
     }
 
-    /// What is known of those who are to trust a directory's CA.
-    async fn trusting(&self) -> Result<Trusting> {
+    /// Returns what is known of the clients of a directory's CA.
+    async fn client_trust(&self) -> Result<ClientTrust> {
         if self.trusted || !self.cluster.is_named() {
-            return Ok(if self.trusted { Trusting::Word } else { Trusting::Unknown });
+            return Ok(if self.trusted { ClientTrust::Confirmed } else { ClientTrust::Unknown });
         }
-        let found = self.cluster.open().await?.found().await?;
-        Ok(Trusting::Seen(shown(&found)))
+        let found = self.cluster.open().await?.read_configurations().await?;
+        Ok(ClientTrust::Observed(trusted_bundles(&found)))
     }
 
-    fn in_directory(&self, dir: &Path, trusting: &Trusting, now: SystemTime) -> Result<Told> {
+    fn in_directory(&self, dir: &Path, trust: &ClientTrust, now: SystemTime) -> Result<RotateDocument> {
         let wait = self.wait.unwrap_or(Schedule::default().wait);
-        let asked = Folder::new(dir).rotate(trusting, self.haste(), wait, now)?.done;
-        let bundle = dir.join(TRUSTED).display().to_string();
+        let rotated = CertificateDirectory::new(dir).rotate(trust, self.policy(), wait, now);
+        let decision = rotated.map_err(remedies::rotate_error)?.result;
+        let bundle = dir.join(CA_CRT).display().to_string();
         let again = format!("ordinance certs rotate --dir {}", dir.display());
-        let ways = Ways {
+        let actions = NextActions {
             publish: format!("put {bundle} into every caBundle, then: {again} --trusted, or --webhook NAME"),
-            confirm: format!("it signs after the wait: {again}"),
+            confirm: format!("it signs after the wait: run {again}"),
             untrusted: format!(
-                "put {bundle} into every caBundle, then add --trusted, or --webhook NAME to have a look"
+                "put {bundle} into every caBundle, then add --trusted, or --webhook NAME to check them"
             ),
         };
-        Ok(ways.told(dir.display().to_string(), &asked, now))
+        Ok(actions.document(dir.display().to_string(), &decision, now))
     }
 
-    async fn in_cluster(&self, now: SystemTime) -> Result<Told> {
-        let Cluster { store, configurations, mut schedule, place, .. } = self.cluster.open().await?;
+    async fn in_cluster(&self, now: SystemTime) -> Result<RotateDocument> {
+        let ClusterAuthority { store, configurations, mut schedule, place, .. } = self.cluster.open().await?;
         schedule.wait = self.wait.unwrap_or(schedule.wait);
-        let asked = ask(&store, &configurations, schedule, self.haste(), now).await;
-        let asked = asked.map_err(|error| unanswered(&place, error))?;
+        let decision = take_next_step(&store, &configurations, schedule, self.policy(), now).await;
+        let decision = decision.map_err(|error| request_error(&place, error))?;
         let remedy = "a replica with --cert self-managed makes one at its first start";
-        let asked = asked.with_context(|| format!("{place}: holds no CA; {remedy}"))?;
-        let ways = Ways {
+        let decision = decision.with_context(|| format!("{place}: holds no CA; {remedy}"))?;
+        let actions = NextActions {
             publish: "the replica that has the Lease takes the other steps; see `ordinance certs show`"
                 .into(),
-            confirm: "the replica that has the Lease lets it sign after the wait".into(),
+            confirm: "the replica that has the Lease signs with it after the wait".into(),
             untrusted:
                 "the replica that has the Lease writes caBundle within 10 s; if it does not, its log says why"
                     .into(),
         };
-        Ok(ways.told(place, &asked, now))
+        Ok(actions.document(place, &decision, now))
     }
 }
 
-/// What to do next, where the CA is.
-struct Ways {
+/// What the operator does next, depending on where the CA is.
+struct NextActions {
     publish: String,
     confirm: String,
     untrusted: String,
 }
 
-// === impl Ways ===
+// === impl NextActions ===
 
-impl Ways {
-    fn told(&self, place: String, asked: &Asked, now: SystemTime) -> Told {
-        let (step, safe_at) = match asked {
-            Asked::Step(step, _) => (Some(*step), None),
-            Asked::Untrusted => (None, None),
-            Asked::Bundles(until) | Asked::Leaves(until) => (None, Some(*until)),
+impl NextActions {
+    fn document(&self, place: String, decision: &StepDecision, now: SystemTime) -> RotateDocument {
+        let (step, safe_at) = match decision {
+            StepDecision::Take(step, _) => (Some(*step), None),
+            StepDecision::Untrusted => (None, None),
+            StepDecision::WaitsForClients(until) | StepDecision::WaitsForLeaves(until) => {
+                (None, Some(*until))
+            }
         };
-        let safe_at = safe_at.map(|moment| Moment::from(moment).rfc3339());
-        Told { place, step, safe_at, message: self.message(asked, now) }
+        let safe_at = safe_at.map(|time| Timestamp::from(time).rfc3339());
+        RotateDocument { place, step, safe_at, message: self.message(decision, now) }
     }
 
-    fn message(&self, asked: &Asked, now: SystemTime) -> String {
-        match asked {
-            Asked::Step(Step::Publish, _) => {
-                format!("a next CA is published, which signs nothing yet; {}", self.publish)
+    fn message(&self, decision: &StepDecision, now: SystemTime) -> String {
+        match decision {
+            StepDecision::Take(RotationStep::Publish, _) => {
+                format!("a next CA is published, which does not sign yet; {}", self.publish)
             }
-            Asked::Step(Step::Confirm, _) => format!("everybody trusts the next CA; {}", self.confirm),
-            Asked::Step(Step::Switch, _) => {
-                "the next CA signs now; the former one is trusted until nothing that it signed can be in use"
+            StepDecision::Take(RotationStep::Confirm, _) => {
+                format!("every client trusts the next CA; {}", self.confirm)
+            }
+            StepDecision::Take(RotationStep::Switch, _) => {
+                "the next CA signs now; the former one stays trusted until no certificate of it can be in use"
                     .into()
             }
-            Asked::Step(Step::Shrink, _) => "the former CA is trusted no more; the rotation is over".into(),
-            Asked::Step(Step::Replace, _) => {
-                format!("the CA had expired, and another one signs now; {}", self.publish)
+            StepDecision::Take(RotationStep::Shrink, _) => {
+                "the former CA is no longer trusted; the rotation is complete".into()
             }
-            Asked::Untrusted => {
-                format!("not yet: somebody does not trust the next CA; {}, or --force", self.untrusted)
+            StepDecision::Take(RotationStep::Replace, _) => {
+                format!("the CA had expired, and a new one signs now; {}", self.publish)
             }
-            Asked::Bundles(until) => format!(
-                "not yet: for {} a client may go on with a caBundle that has not the next CA; ask again after {}, or \
-                 --force",
-                rest(*until, now),
-                Moment::from(*until)
+            StepDecision::Untrusted => {
+                format!("not yet: a client does not trust the next CA; {}, or --force", self.untrusted)
+            }
+            StepDecision::WaitsForClients(until) => format!(
+                "not yet: for {} a client may use a caBundle without the next CA; try again after {}, or --force",
+                time_left(*until, now),
+                Timestamp::from(*until)
             ),
-            Asked::Leaves(until) => format!(
-                "not yet: for {} a certificate of the former CA may be in use, so that it stays trusted; ask again after \
+            StepDecision::WaitsForLeaves(until) => format!(
+                "not yet: for {} a certificate of the former CA may be in use, so it stays trusted; try again after \
                  {}, or --force",
-                rest(*until, now),
-                Moment::from(*until)
+                time_left(*until, now),
+                Timestamp::from(*until)
             ),
         }
     }
 }
 
-/// As clap wants it.
+/// Parses a wait for clap.
 fn wait(text: &str) -> Result<Duration, String> {
     let wait = Span::parse(text)?;
     if wait > LONGEST_WAIT {
@@ -213,6 +221,6 @@ fn wait(text: &str) -> Result<Duration, String> {
     Ok(wait)
 }
 
-fn rest(until: SystemTime, now: SystemTime) -> String {
-    left(until.duration_since(now).unwrap_or_default())
+fn time_left(until: SystemTime, now: SystemTime) -> String {
+    rough_duration(until.duration_since(now).unwrap_or_default())
 }

@@ -1,14 +1,15 @@
-//! `ordinance certs show`: what there is, until when, who trusts it, and what comes next.
+//! `ordinance certs show`: certificates with their validity, the bundles that trust them, and the next rotation step.
 
-use super::sources::{SourceArgs, Unfit};
-use super::{CommonArgs, Exit, Output, json};
+use super::remedies;
+use super::sources::{InvalidMaterial, SourceArgs};
+use super::{CertsOutput, CommonArgs, Exit, json};
 use crate::command::print;
 use anyhow::Result;
 use clap::Args;
-use ordinance_certs::inspect::When;
+use ordinance_certs::inspect::InspectionTime;
 use std::time::Duration;
 
-/// Show certificates, who signed them, who trusts them, and the next step of the rotation
+/// Show certificates, their issuers, the bundles that trust them, and the next step of the rotation
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,19 +20,19 @@ Examples:
   ordinance certs show tls.crt ca.crt
   kubectl -n ordinance-system exec deploy/ordinance -- ordinance certs show
 
-Without --dir, --connect and FILE it shows the Secret and the webhook configurations of a cluster.")]
+Without --dir, --connect and FILE, the command shows the Secret and the webhook configurations of a cluster.")]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     sources: SourceArgs,
 }
 
 pub(super) fn run(args: &ShowArgs, common: CommonArgs) -> Result<Exit> {
-    let inspection = args.sources.inspect(Unfit::Fails)?;
-    let when = When { at: args.sources.at(), within: Duration::ZERO };
-    let told = match args.sources.output {
-        Output::Text => inspection.text(when, common.paint()),
-        Output::Json => json(&inspection.document(when))?,
+    let inspection = args.sources.inspect(InvalidMaterial::Error)?;
+    let time = InspectionTime { at: args.sources.at(), within: Duration::ZERO };
+    let output = match args.sources.output {
+        CertsOutput::Text => inspection.text(time, common.text_style(), remedies::describe),
+        CertsOutput::Json => json(&inspection.document(time, remedies::describe))?,
     };
-    print(told.as_bytes())?;
+    print(output.as_bytes())?;
     Ok(Exit::Fine)
 }

@@ -1,55 +1,55 @@
-//! Where to look: a directory, files, what servers present, and a cluster.
+//! The sources of an inspection: a directory, files, TLS servers and a cluster.
 
-use super::Output;
-use super::cluster::{ClusterArgs, block_on};
+use super::CertsOutput;
+use super::cluster::{CertsClusterArgs, block_on};
 use crate::config::{Fault, named};
 use anyhow::Result;
 use clap::Args;
-use ordinance_certs::inspect::{Inspection, Material, MaterialError, presented};
-use ordinance_certs::{Folder, Schedule};
+use ordinance_certs::inspect::{Inspection, Material, MaterialError, presented_chain};
+use ordinance_certs::{CertificateDirectory, Schedule};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long a server may take to answer.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
+/// The timeout of a TLS server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where to look, and how to tell what was found.
+/// What to inspect, and the output format.
 #[derive(Debug, Args)]
 pub(super) struct SourceArgs {
-    /// Certificates, their keys and CAs, PEM; `-` for stdin
+    /// PEM files with certificates, keys or CAs; `-` for stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A directory of `ordinance certs issue`, or where a Secret is mounted
+    /// A directory of `ordinance certs issue`, or the mount of a Secret
     #[arg(long, value_name = "DIR", env = "ORDINANCE_DIR", hide_env = true)]
     dir: Option<PathBuf>,
-    /// What a TLS server presents; may be repeated
+    /// A TLS server to connect to; may be repeated
     #[arg(long, value_name = "HOST:PORT", env = "ORDINANCE_CONNECT", hide_env = true, value_delimiter = ',')]
     #[arg(value_parser = Endpoint::parse)]
     connect: Vec<Endpoint>,
-    /// A name that a certificate is needed for, in place of HOST; may be repeated
+    /// A name that certificates must be valid for, in place of HOST; may be repeated
     #[arg(long, value_name = "NAME", env = "ORDINANCE_DNS_NAME", hide_env = true, value_delimiter = ',')]
     dns_name: Vec<String>,
-    /// Whom clients trust, PEM, e.g. what a caBundle decodes to; may be repeated
+    /// A PEM file with the CAs that clients trust, e.g. a decoded caBundle; may be repeated
     #[arg(long, value_name = "FILE", env = "ORDINANCE_CA", hide_env = true)]
     ca: Vec<PathBuf>,
-    /// As of another time than now, e.g. 2027-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", env = "ORDINANCE_AT", hide_env = true, value_parser = moment)]
+    /// The time to check dates against, e.g. 2027-01-31T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_AT", hide_env = true, value_parser = time)]
     at: Option<SystemTime>,
-    /// How to tell what was found
+    /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    pub(super) output: Output,
+    pub(super) output: CertsOutput,
     #[command(flatten)]
-    cluster: ClusterArgs,
+    cluster: CertsClusterArgs,
 }
 
-/// What becomes of a file that is none of what it should be.
+/// How to treat a file without valid PEM material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// There is nothing to show.
-    Fails,
-    /// That is what was to be found out.
-    IsFound,
+pub(super) enum InvalidMaterial {
+    /// The command fails.
+    Error,
+    /// The command reports a finding.
+    Finding,
 }
 
 /// A TLS server.
@@ -62,13 +62,13 @@ struct Endpoint {
 // === impl SourceArgs ===
 
 impl SourceArgs {
-    /// The moment that is asked about.
+    /// Returns the time to check dates against.
     pub(super) fn at(&self) -> SystemTime {
         self.at.unwrap_or_else(SystemTime::now)
     }
 
-    /// Whether only servers are looked at, of which nobody says who trusts them.
-    pub(super) fn is_without_trust(&self) -> bool {
+    /// Returns whether only servers are given, and no source of a trust bundle.
+    pub(super) fn lacks_trust_bundle(&self) -> bool {
         !self.connect.is_empty()
             && self.ca.is_empty()
             && self.dir.is_none()
@@ -76,19 +76,19 @@ impl SourceArgs {
             && !self.cluster.is_named()
     }
 
-    /// Looks everywhere.
-    pub(super) fn inspect(&self, unfit: Unfit) -> Result<Inspection> {
+    /// Inspects all sources.
+    pub(super) fn inspect(&self, invalid: InvalidMaterial) -> Result<Inspection> {
         let mut inspection = Inspection::default();
         let mut materials = Vec::new();
         for path in &self.files {
-            materials.extend(fit(open(path), unfit, &mut inspection)?);
+            materials.extend(accept(open(path), invalid, &mut inspection)?);
         }
         for path in &self.ca {
-            if let Some(material) = fit(open(path), unfit, &mut inspection)? {
-                inspection.trusted(&material);
+            if let Some(material) = accept(open(path), invalid, &mut inspection)? {
+                inspection.add_trust_bundle(&material);
             }
         }
-        inspection.files(materials, &self.names());
+        inspection.add_files(materials, &self.names());
         if let Some(dir) = &self.dir {
             directory(dir, &mut inspection)?;
         }
@@ -114,34 +114,34 @@ fn open(path: &Path) -> Result<Material, MaterialError> {
     }
 }
 
-/// What can't be read at all is never a finding.
-fn fit(
+/// Returns valid material. An unreadable file is always an error.
+fn accept(
     opened: Result<Material, MaterialError>,
-    unfit: Unfit,
+    invalid: InvalidMaterial,
     inspection: &mut Inspection,
 ) -> Result<Option<Material>> {
     match opened {
         Ok(material) => Ok(Some(material)),
         Err(error @ MaterialError::Unreadable(_)) => Err(error.into()),
-        Err(error) if unfit == Unfit::Fails => Err(error.into()),
+        Err(error) if invalid == InvalidMaterial::Error => Err(error.into()),
         Err(error) => {
-            inspection.trouble(error.place(), error.problem());
+            inspection.add_problem(error.place(), error.problem());
             Ok(None)
         }
     }
 }
 
 fn directory(path: &Path, inspection: &mut Inspection) -> Result<()> {
-    let data = Folder::new(path).found()?;
+    let data = CertificateDirectory::new(path).read()?;
     let entry = |name: &str| path.join(name).display().to_string();
-    inspection.store(&path.display().to_string(), entry, &data, Schedule::default());
+    inspection.add_store(&path.display().to_string(), entry, &data, Schedule::default());
     Ok(())
 }
 
-/// As clap wants it.
-fn moment(text: &str) -> Result<SystemTime, String> {
+/// Parses a time for clap.
+fn time(text: &str) -> Result<SystemTime, String> {
     let read = humantime::parse_rfc3339_weak(text);
-    read.map_err(|_| format!("`{text}` is no moment; write e.g. 2027-01-31T12:00:00Z"))
+    read.map_err(|_| format!("`{text}` is not a time; write e.g. 2027-01-31T12:00:00Z"))
 }
 
 // === impl Endpoint ===
@@ -153,7 +153,7 @@ impl Endpoint {
             Some((host, port)) if !host.is_empty() => {
                 Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port })
             }
-            _ => Err(format!("`{text}` is no server; write e.g. 127.0.0.1:8443")),
+            _ => Err(format!("`{text}` is not a server; write e.g. 127.0.0.1:8443")),
         }
     }
 
@@ -164,19 +164,19 @@ impl Endpoint {
         let stream = self.connect().map_err(|error| {
             Fault::new(&place, format_args!("{error}; give --connect the HOST:PORT of a TLS server"))
         })?;
-        let presented = presented(stream, name).map_err(|error| Fault::new(&place, error))?;
-        inspection.presented(&place, presented, names);
+        let presented = presented_chain(stream, name).map_err(|error| Fault::new(&place, error))?;
+        inspection.add_presented(&place, presented, names);
         Ok(())
     }
 
-    /// By the first of its addresses that answers.
+    /// Connects to the first address that accepts.
     fn connect(&self) -> std::io::Result<TcpStream> {
         let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, ANSWER_TIME) {
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
                 Ok(stream) => {
-                    stream.set_read_timeout(Some(ANSWER_TIME))?;
-                    stream.set_write_timeout(Some(ANSWER_TIME))?;
+                    stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+                    stream.set_write_timeout(Some(CONNECT_TIMEOUT))?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_has_a_host_and_a_port() {
+    fn parses_a_host_and_a_port() {
         let endpoint = |host: &str, port| Ok(Endpoint { host: host.to_owned(), port });
         assert_eq!(Endpoint::parse("nas.example.com:443"), endpoint("nas.example.com", 443));
         assert_eq!(Endpoint::parse("[::1]:8443"), endpoint("::1", 8443));

@@ -1,15 +1,16 @@
-//! `ordinance certs verify`: whether everybody who trusts somebody trusts what is served, now and for some time.
+//! `ordinance certs verify`: checks that every trust bundle accepts every certificate, now and for some time.
 
-use super::sources::{SourceArgs, Unfit};
-use super::{CommonArgs, Exit, Output, json};
+use super::remedies;
+use super::sources::{InvalidMaterial, SourceArgs};
+use super::{CertsOutput, CommonArgs, Exit, json};
 use crate::command::print;
 use crate::units::Span;
 use anyhow::Result;
 use clap::Args;
-use ordinance_certs::inspect::When;
+use ordinance_certs::inspect::{CertificateFinding, InspectionTime};
 use std::time::Duration;
 
-/// Verify that certificates are in date, have their keys and names, and are trusted by whoever calls
+/// Verify that certificates are in date, match their keys and names, and are trusted by their clients
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,12 +20,12 @@ Examples:
   ordinance certs verify --connect 127.0.0.1:8443 --ca ca.crt --dns-name ordinance.ordinance-system.svc
   ordinance certs verify tls.crt tls.key ca.crt --at 2027-01-31T12:00:00Z
 
-Without --dir, --connect and FILE it verifies the Secret and the webhook configurations of a cluster. What is given
-together is compared with each other: whatever is served with whoever trusts.
+Without --dir, --connect and FILE, the command verifies the Secret and the webhook configurations of a cluster. It verifies
+every certificate that is given against every trust bundle that is given.
 
-Exit codes: 0 nothing wrong, 1 something wrong, a line each, 2 something could not be read or asked.")]
+Exit codes: 0 nothing is wrong, 1 something is wrong, one line each, 2 a file, a server or the cluster could not be read.")]
 pub(super) struct VerifyArgs {
-    /// What expires so soon is wrong, too
+    /// Report certificates that expire within this time, too
     #[arg(long, value_name = "TIME", env = "ORDINANCE_WITHIN", hide_env = true)]
     #[arg(value_parser = Span::parse)]
     within: Option<Duration>,
@@ -33,25 +34,29 @@ pub(super) struct VerifyArgs {
 }
 
 pub(super) fn run(args: &VerifyArgs, common: CommonArgs) -> Result<Exit> {
-    let inspection = args.sources.inspect(Unfit::IsFound)?;
-    let when = When { at: args.sources.at(), within: args.within.unwrap_or_default() };
-    let findings = inspection.findings(when);
-    let told = match args.sources.output {
-        Output::Json => json(&inspection.document(when))?,
-        Output::Text if findings.is_empty() && !common.quiet => format!("{}\n", inspection.summary()),
-        Output::Text => findings.iter().map(|finding| format!("{finding}\n")).collect(),
+    let inspection = args.sources.inspect(InvalidMaterial::Finding)?;
+    let time = InspectionTime { at: args.sources.at(), within: args.within.unwrap_or_default() };
+    let findings = inspection.findings(time);
+    let output = match args.sources.output {
+        CertsOutput::Json => json(&inspection.document(time, remedies::describe))?,
+        CertsOutput::Text if findings.is_empty() && !common.quiet => format!("{}\n", inspection.summary()),
+        CertsOutput::Text => findings.iter().map(line).collect(),
     };
-    print(told.as_bytes())?;
+    print(output.as_bytes())?;
     Ok(if findings.is_empty() { Exit::Fine } else { Exit::Refused })
+}
+
+fn line(finding: &CertificateFinding) -> String {
+    format!("{}: {}\n", finding.place, finding.message(remedies::describe))
 }
 
 // === impl VerifyArgs ===
 
 impl VerifyArgs {
-    /// Why this can't be run.
+    /// Returns why the arguments conflict.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        self.sources.is_without_trust().then_some(
-            "--connect alone says not who trusts the server; give --ca FILE, --dir DIR or --webhook NAME, too",
+        self.sources.lacks_trust_bundle().then_some(
+            "--connect alone does not say which CA clients trust; add --ca FILE, --dir DIR or --webhook NAME",
         )
     }
 }

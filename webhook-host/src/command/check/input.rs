@@ -2,7 +2,9 @@
 
 use super::progress::Progress;
 use crate::admission::Admission;
-use ordinance_manifests::{ReadObjects, Manifest, ManifestSource, SourceError, ManifestError, plural, read_wanted, sources};
+use ordinance_manifests::{
+    Manifest, ManifestError, ManifestSource, ReadObjects, SourceError, plural, read_wanted, sources,
+};
 use ordinance_report::ReadError;
 use rayon::prelude::*;
 use std::path::PathBuf;

@@ -4,7 +4,9 @@ use super::issuer::Issuer;
 use crate::config::{Certificate, Fault};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
-use ordinance_certs::{Authority, Bundle, ClientCa, Files, Lifetime, Reload, Served, server_config};
+use ordinance_certs::{
+    Authority, Bundle, CertificateResolver, ClientCa, Files, Lifetime, Reload, server_config,
+};
 use rustls::ServerConfig;
 use std::fmt::Display;
 use std::io;
@@ -31,7 +33,7 @@ pub(super) struct Certificates {
 pub(super) struct CertificateReloader {
     files: Option<Files>,
     clients: Option<ClientCa>,
-    served: Arc<Served>,
+    served: Arc<CertificateResolver>,
     is_self_signed: bool,
     metrics: Arc<Metrics>,
 }
@@ -74,15 +76,15 @@ impl Certificates {
     }
 }
 
-fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<Served>, String)> {
+fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<CertificateResolver>, String)> {
     let authority = Authority::new(names, now, SELF_SIGNED_LIFETIME)
         .map_err(|error| Fault::new(format_args!("certificate.names: {}", names.join(", ")), error))?;
-    let served = Arc::new(Served::new(authority.issue(now, SELF_SIGNED_LIFETIME)?));
+    let served = Arc::new(CertificateResolver::new(authority.issue(now, SELF_SIGNED_LIFETIME)?));
     Ok((served, authority.pem()))
 }
 
 /// Returns the certificates to trust a pair of files by: its chain, or the certificate itself without a chain.
-fn bundle(served: &Served) -> Bundle {
+fn bundle(served: &CertificateResolver) -> Bundle {
     let Some(pair) = served.current() else { return Bundle::default() };
     match pair.certificates() {
         [_, signers @ ..] if !signers.is_empty() => Bundle::from(signers.to_vec()),

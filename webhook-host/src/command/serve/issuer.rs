@@ -1,159 +1,161 @@
-//! Issues the self-managed certificate: a task that reads the CA from the cluster, rotates it if this replica holds the
-//! Lease, and signs a certificate for this replica.
+//! The background task of a self-managed CA: reconciles it in the cluster and renews the leaf certificate.
 
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use crate::server::{Readiness, State};
 use kube::Client;
-use ordinance_certs::cluster::{Configurations, Lease, SecretStore};
-use ordinance_certs::{Change, Keeper, Reading, Record, Renewal, Rotation, Schedule, Served, Signing};
+use ordinance_certs::cluster::{ClusterConfigurations, Lease, SecretStore};
+use ordinance_certs::{
+    CertificateResolver, LeafSigner, ReconcileChange, Reconciler, Record, RecordReading, Renewal, Rotation,
+    Schedule, WebhookReadiness,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// The duration of the Lease, in intervals of the schedule.
-const LEASE_INTERVALS: u32 = 3;
+/// The duration of the Lease, in poll intervals.
+const LEASE_POLLS: u32 = 3;
 
-/// The longest interval while there is no certificate to serve.
-const FIRST_INTERVAL: Duration = Duration::from_millis(300);
+/// The longest interval between polls until there is a certificate to serve.
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How long the API server may take to respond.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The timeout of a request to the API server.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long releasing the Lease may take at shutdown. An unreleased Lease expires by itself.
-const STOP_TIME: Duration = Duration::from_secs(2);
+/// The timeout of the release of the Lease at shutdown. Without the release, the next leader only starts later.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An issuer that is not running yet.
+/// The task before its start, when there is no client yet.
 #[derive(Debug)]
 pub(super) struct Issuer {
     config: SelfManaged,
-    signing: Signing,
+    signer: LeafSigner,
     metrics: Arc<Metrics>,
 }
 
-/// A running issuer. Dropping it ends its task.
+/// The running task; aborted on drop.
 #[derive(Debug)]
 pub(super) struct RunningIssuer {
-    status: watch::Receiver<IssuerStatus>,
+    status: watch::Receiver<Status>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// The progress of an issuer.
+/// The status of the task.
 #[derive(Clone, Debug)]
-struct IssuerStatus {
-    /// What is missing before the server may be ready, in one line; `None` if nothing is.
+struct Status {
+    /// What the server waits for before it is ready, or `None` if it is.
     waiting_for: Option<String>,
-    /// The CA certificates to trust the server by, PEM.
+    /// The trust bundle for clients, PEM.
     bundle: String,
 }
 
-/// The state of the issuer's task.
-struct IssuerTask {
-    keeper: Keeper<SecretStore, Configurations>,
+/// The state of the running task.
+struct IssuingLoop {
+    reconciler: Reconciler<SecretStore, ClusterConfigurations>,
     lease: Lease,
-    signing: Signing,
+    signer: LeafSigner,
     schedule: Schedule,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-    status: watch::Sender<IssuerStatus>,
+    status: watch::Sender<Status>,
     read_at: Option<SystemTime>,
-    /// The last error, which is logged only when it changes.
-    error: Option<String>,
+    /// The last error, so that the log has it once.
+    last_error: Option<String>,
 }
 
 // === impl Issuer ===
 
 impl Issuer {
-    /// Returns an issuer that serves no certificate before it is started.
+    /// Returns a task that serves nothing until it is started.
     pub(super) fn new(config: SelfManaged, metrics: &Arc<Metrics>) -> Self {
-        let signing = Signing::new(config.schedule);
-        Self { config, signing, metrics: Arc::clone(metrics) }
+        let signer = LeafSigner::new(config.schedule);
+        Self { config, signer, metrics: Arc::clone(metrics) }
     }
 
-    /// Returns the certificate to serve, which is empty until the first one is signed.
-    pub(super) fn served(&self) -> Arc<Served> {
-        self.signing.served()
+    /// Returns the resolver that the task publishes certificates to.
+    pub(super) fn served(&self) -> Arc<CertificateResolver> {
+        self.signer.served()
     }
 
-    /// Starts the issuer's task. Must run on a tokio runtime.
+    /// Starts the task. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// No client can be made from the configuration.
+    /// If no client can be made from the configuration.
     pub(super) fn start(self, mut api: kube::Config, readiness: Readiness) -> kube::Result<RunningIssuer> {
-        api.connect_timeout = Some(ANSWER_TIME);
-        api.read_timeout = Some(ANSWER_TIME);
-        // The task itself retries at its next interval.
+        api.connect_timeout = Some(REQUEST_TIMEOUT);
+        api.read_timeout = Some(REQUEST_TIMEOUT);
+        // The next poll is the retry.
         api.default_retry = false;
         let namespace = self.config.namespace(&api.default_namespace).to_owned();
         let client = Client::try_from(api)?;
         let waiting_for = Some("the CA".to_owned());
-        let (sender, status) = watch::channel(IssuerStatus { waiting_for, bundle: String::new() });
-        let task = self.task(&client, &namespace, readiness, sender);
+        let (status, watched) = watch::channel(Status { waiting_for, bundle: String::new() });
+        let task = self.into_loop(&client, &namespace, readiness, status);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(task.run(stopped));
-        Ok(RunningIssuer { status, stop: Some(stop), task })
+        Ok(RunningIssuer { status: watched, stop: Some(stop), task })
     }
 
-    fn task(
+    fn into_loop(
         self,
         client: &Client,
         namespace: &str,
         readiness: Readiness,
-        status: watch::Sender<IssuerStatus>,
-    ) -> IssuerTask {
+        status: watch::Sender<Status>,
+    ) -> IssuingLoop {
         let SelfManaged { secret, lease, webhooks, schedule, .. } = self.config.clone();
         let store = SecretStore::new(client.clone(), namespace, &secret);
-        let configurations = Configurations::new(client.clone(), webhooks);
+        let configurations = ClusterConfigurations::new(client.clone(), webhooks);
         let rotation = Rotation::new(self.config.names(namespace), schedule);
-        let duration = LEASE_INTERVALS * schedule.look;
-        IssuerTask {
-            keeper: Keeper::new(store, configurations, rotation),
+        let duration = LEASE_POLLS * schedule.look;
+        IssuingLoop {
+            reconciler: Reconciler::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
-            signing: self.signing,
+            signer: self.signer,
             schedule,
             readiness,
             metrics: self.metrics,
             status,
             read_at: None,
-            error: None,
+            last_error: None,
         }
     }
 }
 
-/// Returns a unique holder for the Lease: the name of the pod or machine, the process id, and the current time.
+/// Returns a unique identity: the name of the pod or the machine, the process id and the start time.
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ordinance".to_owned());
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{host}_{}_{}", std::process::id(), now.as_nanos())
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{host}_{}_{}", std::process::id(), started.as_nanos())
 }
 
 // === impl RunningIssuer ===
 
 impl RunningIssuer {
-    /// Returns what is missing before the server may be ready, in one line, or `None` if nothing is.
+    /// Returns what the server waits for before it is ready, in one line. Only a starting server uses it.
     pub(super) fn waiting_for(&self) -> Option<String> {
         self.status.borrow().waiting_for.clone()
     }
 
-    /// Waits until the status changes.
+    /// Completes when the status has changed.
     pub(super) async fn changed(&self) {
-        // This fails only after the task has ended, and the task runs as long as `self`.
+        // The sender is dropped only with the task, when the process shuts down.
         let _ = self.status.clone().changed().await;
     }
 
-    /// Returns the CA certificates to trust the server by, PEM.
+    /// Returns the trust bundle for clients, PEM.
     pub(super) fn bundle(&self) -> String {
         self.status.borrow().bundle.clone()
     }
 
-    /// Ends the task and releases the Lease, so that another replica can take it at once.
+    /// Stops the task and releases the Lease, so that another replica can lead at once.
     pub(super) async fn stop(mut self) {
         self.stop = None;
-        // The panic hook has already reported a panic of this task.
-        let _ = tokio::time::timeout(STOP_TIME, &mut self.task).await;
+        // The panic hook has reported a panic of the task.
+        let _ = tokio::time::timeout(RELEASE_TIMEOUT, &mut self.task).await;
     }
 }
 
@@ -163,14 +165,14 @@ impl Drop for RunningIssuer {
     }
 }
 
-// === impl IssuerTask ===
+// === impl IssuingLoop ===
 
-impl IssuerTask {
+impl IssuingLoop {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         loop {
             tokio::select! {
-                interval = self.step() => {
-                    if tokio::time::timeout(interval, &mut stop).await.is_ok() {
+                pause = self.poll() => {
+                    if tokio::time::timeout(pause, &mut stop).await.is_ok() {
                         break;
                     }
                 }
@@ -178,65 +180,75 @@ impl IssuerTask {
             }
         }
         if let Err(error) = self.lease.release().await {
-            tracing::debug!(%error, "can't release the Lease");
+            tracing::debug!(%error, "could not release the Lease");
         }
     }
 
-    /// Updates the CA and the certificate once, and returns the time to wait before the next step.
-    async fn step(&mut self) -> Duration {
+    /// Polls once, and returns the pause until the next poll.
+    async fn poll(&mut self) -> Duration {
         let now = SystemTime::now();
-        let outcome = match self.update_authority(now).await {
-            Ok(()) => self.sign(now),
-            Err(error) => self.sign(now).and(Err(error)),
+        let outcome = match self.reconcile(now).await {
+            Ok(()) => self.renew_leaf(now),
+            Err(error) => self.renew_leaf(now).and(Err(error)),
         };
         self.report(outcome);
-        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_INTERVAL) }
+        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_POLL_INTERVAL) }
     }
 
-    /// Rotates the CA if this replica holds the Lease, and reads the CA.
-    async fn update_authority(&mut self, now: SystemTime) -> Result<(), String> {
-        let leads = self.lease.renew(now, Instant::now()).await;
-        let led = match leads {
+    /// Reads the CA. The replica that holds the Lease also rotates it.
+    async fn reconcile(&mut self, now: SystemTime) -> Result<(), String> {
+        let led = match self.lease.renew(now, Instant::now()).await {
             Ok(true) => self.lead(now).await,
-            Ok(false) => Ok(()),
+            Ok(false) => return self.follow(now).await,
             Err(error) => Err(format!("the Lease: {error}")),
         };
-        self.keeper.follow().await.map_err(|error| error.to_string())?;
-        self.read_at = Some(now);
+        if led.is_ok() {
+            // `lead` reads the record before each step, so a second read here would only load the API server.
+            self.read_at = Some(now);
+        } else {
+            // A leader that can't reach the Lease or the configurations still serves certificates of the current CA.
+            self.follow(now).await?;
+        }
         led
+    }
+
+    async fn follow(&mut self, now: SystemTime) -> Result<(), String> {
+        self.reconciler.follow().await.map_err(|error| error.to_string())?;
+        self.read_at = Some(now);
+        Ok(())
     }
 
     async fn lead(&mut self, now: SystemTime) -> Result<(), String> {
         let is_ready = self.readiness.state() == State::Ready;
-        let readiness =
-            if is_ready { ordinance_certs::Readiness::Ready } else { ordinance_certs::Readiness::NotYet };
-        let changes = self.keeper.lead(now, readiness).await.map_err(|error| error.to_string())?;
+        let readiness = if is_ready { WebhookReadiness::Ready } else { WebhookReadiness::NotReady };
+        let changes = self.reconciler.lead(now, readiness).await.map_err(|error| error.to_string())?;
         for change in changes {
             match change {
-                Change::Stored(phase) => tracing::info!(?phase, "wrote the Secret of the CA"),
-                Change::Applied(configuration) => {
-                    tracing::info!(%configuration, "wrote the CA to a webhook configuration")
+                ReconcileChange::Stored(phase) => tracing::info!(?phase, "wrote the Secret of the CA"),
+                ReconcileChange::Applied(configuration) => {
+                    tracing::info!(%configuration, "the webhook configuration trusts the CA")
                 }
             }
         }
         Ok(())
     }
 
-    /// Signs and serves a new certificate if one is due.
-    fn sign(&mut self, now: SystemTime) -> Result<(), String> {
-        let (Some(record), Some(at)) = (self.keeper.record(), self.read_at) else { return Ok(()) };
-        let renewal = self.signing.look(Reading { record, at }, now).map_err(|error| error.to_string())?;
+    /// Renews the leaf certificate if it is due, and updates metrics and status.
+    fn renew_leaf(&mut self, now: SystemTime) -> Result<(), String> {
+        let (Some(record), Some(at)) = (self.reconciler.record(), self.read_at) else { return Ok(()) };
+        let renewal =
+            self.signer.renew(RecordReading { record, at }, now).map_err(|error| error.to_string())?;
         if renewal == Renewal::Signed {
             self.metrics.reloaded(Reloaded::Certificate, ReloadOutcome::Taken);
             tracing::info!("serving a new certificate");
         }
-        self.show(record);
-        self.publish(record, now);
+        self.update_metrics(record);
+        self.update_status(record, now);
         Ok(())
     }
 
-    fn show(&self, record: &Record) {
-        if let Some(pair) = self.signing.served().current() {
+    fn update_metrics(&self, record: &Record) {
+        if let Some(pair) = self.signer.served().current() {
             self.metrics.certificate(pair.validity());
         }
         if let Some(validity) = record.current.validity() {
@@ -244,28 +256,27 @@ impl IssuerTask {
         }
     }
 
-    fn publish(&self, record: &Record, now: SystemTime) {
+    fn update_status(&self, record: &Record, now: SystemTime) {
         let waiting_for = (!record.is_trusted(now, &self.schedule))
             .then(|| "webhook configurations to trust the CA".to_owned());
         let bundle = record.bundle().pem();
         self.status.send_if_modified(|status| {
-            let changes = status.waiting_for != waiting_for || status.bundle != bundle;
-            *status = IssuerStatus { waiting_for, bundle };
-            changes
+            let is_changed = status.waiting_for != waiting_for || status.bundle != bundle;
+            *status = Status { waiting_for, bundle };
+            is_changed
         });
     }
 
-    /// Counts each failed step. Logs an error once, and not again while it repeats.
+    /// Counts every failed poll, and logs each error once.
     fn report(&mut self, outcome: Result<(), String>) {
-        let Err(error) = outcome else {
-            self.error = None;
+        let Err(trouble) = outcome else {
+            self.last_error = None;
             return;
         };
         self.metrics.reloaded(Reloaded::Authority, ReloadOutcome::Refused);
-        if self.error.as_ref() != Some(&error) {
-            // The field keeps its name, because log queries may use it.
-            tracing::error!(trouble = %error, "can't update the CA; the served certificate stays in use");
-            self.error = Some(error);
+        if self.last_error.as_ref() != Some(&trouble) {
+            tracing::error!(%trouble, "could not reconcile the CA; the certificate in use stays");
+            self.last_error = Some(trouble);
         }
     }
 }

@@ -22,8 +22,9 @@ pub(super) fn note(checked: &CheckedObject<'_>) -> Option<String> {
     if !is_stored(checked.object) {
         return None;
     }
-    let mut note =
-        String::from("exists already (it has metadata.uid), so nothing is written: no file would move with it");
+    let mut note = String::from(
+        "exists already (it has metadata.uid), so nothing is written: no file would move with it",
+    );
     if !checked.migration.is_empty() {
         note.push_str(". To migrate it:");
     }

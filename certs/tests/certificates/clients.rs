@@ -1,8 +1,8 @@
-//! Clients with and without certificates.
+//! Client authentication.
 
 use crate::handshake::Client;
 use crate::signer::{Dates, Pem, Signer};
-use ordinance_certs::{ClientCa, ClientError, Files, NameNotAllowed, Reload, server_config};
+use ordinance_certs::{ClientCa, ClientCaError, Files, NameNotAllowed, Reload, server_config};
 use rustls::{CertificateError, Error, ServerConfig};
 use std::fs;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
-/// A server that wants a certificate of its client.
-struct Gate {
+/// A server that authenticates its clients.
+struct AuthenticatingServer {
     directory: TempDir,
     server: Signer,
     clients: ClientCa,
     config: Arc<ServerConfig>,
 }
 
-impl Gate {
+impl AuthenticatingServer {
     fn new(client_ca: &Signer, names: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let server = Signer::new("server ca");
@@ -38,7 +38,7 @@ impl Gate {
         self.directory.path().join("ca.crt")
     }
 
-    fn try_with(&self, identity: &Pem) -> Result<(), Error> {
+    fn connect_as(&self, identity: &Pem) -> Result<(), Error> {
         Client::trusting(&self.server.ca).presenting(identity).connect(&self.config).map(drop)
     }
 }
@@ -46,23 +46,23 @@ impl Gate {
 #[test]
 fn accepts_a_client_of_the_ca() {
     let signer = Signer::new("client ca");
-    let gate = Gate::new(&signer, &[]);
-    assert_eq!(gate.try_with(&signer.sign("anyone", &[], Dates::Current)), Ok(()));
+    let server = AuthenticatingServer::new(&signer, &[]);
+    assert_eq!(server.connect_as(&signer.sign("anyone", &[], Dates::Current)), Ok(()));
 }
 
 #[test]
 fn accepts_an_allowed_name_as_common_name_or_as_dns_name() {
     let signer = Signer::new("client ca");
-    let gate = Gate::new(&signer, &["apiserver", "other"]);
-    assert_eq!(gate.try_with(&signer.sign("apiserver", &[], Dates::Current)), Ok(()));
-    assert_eq!(gate.try_with(&signer.sign("x", &["y", "apiserver"], Dates::Current)), Ok(()));
+    let server = AuthenticatingServer::new(&signer, &["apiserver", "other"]);
+    assert_eq!(server.connect_as(&signer.sign("apiserver", &[], Dates::Current)), Ok(()));
+    assert_eq!(server.connect_as(&signer.sign("x", &["y", "apiserver"], Dates::Current)), Ok(()));
 }
 
 #[test]
 fn refuses_a_client_without_an_allowed_name() {
     let signer = Signer::new("client ca");
-    let gate = Gate::new(&signer, &["apiserver"]);
-    match gate.try_with(&signer.sign("apiserver.evil", &["evil"], Dates::Current)) {
+    let server = AuthenticatingServer::new(&signer, &["apiserver"]);
+    match server.connect_as(&signer.sign("apiserver.evil", &["evil"], Dates::Current)) {
         Err(Error::InvalidCertificate(CertificateError::Other(reason))) => {
             assert!(reason.0.is::<NameNotAllowed>(), "{reason:?}");
         }
@@ -72,18 +72,18 @@ fn refuses_a_client_without_an_allowed_name() {
 
 #[test]
 fn refuses_a_client_without_a_certificate() {
-    let gate = Gate::new(&Signer::new("client ca"), &[]);
-    let anonymous = Client::trusting(&gate.server.ca).connect(&gate.config);
+    let server = AuthenticatingServer::new(&Signer::new("client ca"), &[]);
+    let anonymous = Client::trusting(&server.server.ca).connect(&server.config);
     assert_eq!(anonymous.unwrap_err(), Error::NoCertificatesPresented);
 }
 
 #[test]
 fn refuses_a_client_of_another_ca_or_out_of_date() {
     let signer = Signer::new("client ca");
-    let gate = Gate::new(&signer, &[]);
-    let foreign = gate.try_with(&Signer::new("foreign ca").sign("a", &[], Dates::Current));
+    let server = AuthenticatingServer::new(&signer, &[]);
+    let foreign = server.connect_as(&Signer::new("foreign ca").sign("a", &[], Dates::Current));
     assert_eq!(foreign, Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)));
-    let expired = gate.try_with(&signer.sign("a", &[], Dates::Past));
+    let expired = server.connect_as(&signer.sign("a", &[], Dates::Past));
     assert!(matches!(
         expired,
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { .. } | CertificateError::Expired))
@@ -93,12 +93,15 @@ fn refuses_a_client_of_another_ca_or_out_of_date() {
 #[test]
 fn takes_a_new_client_ca_and_keeps_the_old_one_over_a_broken_file() {
     let (old, new) = (Signer::new("old ca"), Signer::new("new ca"));
-    let mut gate = Gate::new(&old, &[]);
-    fs::write(gate.ca(), "broken").unwrap();
-    assert!(matches!(gate.clients.poll(), Reload::Kept { error: ClientError::Chain { .. }, again: false }));
-    assert_eq!(gate.try_with(&old.leaf("a")), Ok(()));
-    fs::write(gate.ca(), &new.ca).unwrap();
-    assert!(matches!(gate.clients.poll(), Reload::Replaced));
-    assert_eq!(gate.try_with(&new.leaf("a")), Ok(()));
-    assert!(gate.try_with(&old.leaf("a")).is_err());
+    let mut server = AuthenticatingServer::new(&old, &[]);
+    fs::write(server.ca(), "broken").unwrap();
+    assert!(matches!(
+        server.clients.poll(),
+        Reload::Kept { error: ClientCaError::Chain { .. }, again: false }
+    ));
+    assert_eq!(server.connect_as(&old.leaf("a")), Ok(()));
+    fs::write(server.ca(), &new.ca).unwrap();
+    assert!(matches!(server.clients.poll(), Reload::Replaced));
+    assert_eq!(server.connect_as(&new.leaf("a")), Ok(()));
+    assert!(server.connect_as(&old.leaf("a")).is_err());
 }

@@ -1,53 +1,53 @@
-//! A certificate, as people tell one from another.
+//! The fields of a certificate that identify it.
 
-use crate::authority::{address_of, permitted};
-use crate::pair::{ChainError, Validity, parse};
+use crate::authority::{address_text, permitted_names};
+use crate::certificate::{ChainError, Validity, parse};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{GeneralName, ParsedExtension, X509Certificate};
 
-/// What a certificate says of itself.
+/// The fields of a certificate that identify it, safe to print on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// Whose it is.
+pub struct CertificateDescription {
+    /// The subject, e.g. `CN=Ordinance CA 1f0c6a2e`.
     pub subject: String,
-    /// Who is said to have signed it.
+    /// The subject of the CA that is named as its issuer.
     pub issuer: String,
-    /// SHA-256 of the whole, in hexadecimal digits.
+    /// The SHA-256 of its DER encoding, in hexadecimal digits.
     pub sha256: String,
-    /// What identifies its key, in hexadecimal digits; none if it does not say.
+    /// The subject key identifier in hexadecimal digits, or `None` if there is no such extension.
     pub key_id: Option<String>,
-    /// When it counts.
+    /// The validity period.
     pub validity: Validity,
-    /// The DNS names and addresses that it is for; of a CA those that it can sign for.
+    /// The DNS names and addresses that it is valid for; of a CA, those that it can sign for.
     pub names: Vec<String>,
-    /// Whether it can sign others.
+    /// Whether it is a CA certificate.
     pub is_authority: bool,
 }
 
-// === impl Described ===
+// === impl CertificateDescription ===
 
-impl Described {
-    /// Reads a certificate.
+impl CertificateDescription {
+    /// Describes a certificate.
     ///
     /// # Errors
     ///
-    /// If it does not parse.
+    /// If the certificate does not parse.
     pub fn of(der: &CertificateDer<'_>) -> Result<Self, ChainError> {
         let certificate = parse(der)?;
-        let names = if certificate.is_ca() { permitted(&certificate) } else { names(&certificate) };
+        let names = if certificate.is_ca() { permitted_names(&certificate) } else { names(&certificate) };
         Ok(Self {
-            subject: plain(&certificate.subject().to_string()),
-            issuer: plain(&certificate.issuer().to_string()),
+            subject: printable(&certificate.subject().to_string()),
+            issuer: printable(&certificate.issuer().to_string()),
             sha256: hex(&Sha256::digest(der)),
             key_id: key_id(&certificate),
             validity: Validity::of(der)?,
-            names: names.iter().map(|name| plain(name)).collect(),
+            names: names.iter().map(|name| printable(name)).collect(),
             is_authority: certificate.is_ca(),
         })
     }
 
-    /// The subject's common name where it has nothing else, which is what people call it by.
+    /// Returns the common name if the subject has no other part, else the whole subject.
     pub fn name(&self) -> &str {
         match self.subject.strip_prefix("CN=") {
             Some(name) if !name.contains([',', '=']) => name,
@@ -57,7 +57,7 @@ impl Described {
     }
 }
 
-/// The names of a certificate that clients look at.
+/// Returns the subject alternative names, the only ones that clients check.
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let alternative = certificate.subject_alternative_name().ok().flatten();
     let names = alternative.into_iter().flat_map(|extension| &extension.value.general_names);
@@ -67,7 +67,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => address_of(bytes),
+        GeneralName::IPAddress(bytes) => address_text(bytes),
         _ => None,
     }
 }
@@ -83,7 +83,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Without what could steer a terminal: whoever made the certificate chose the text.
-fn plain(text: &str) -> String {
+/// Replaces control characters, which could steer a terminal: the text comes from the maker of the certificate.
+fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }

@@ -1,107 +1,106 @@
-//! Files that are read together, compared byte by byte, and kept as they were when what replaced them can't be used.
+//! Files that are read together and compared byte by byte; invalid new content does not replace the old.
 //!
-//! The kubelet replaces a mounted Secret by renaming the link `..data` over; every file is a link through it. Two files
-//! read one after the other may thus be of two versions: so the link is resolved once, for all files below it.
+//! The kubelet replaces the content of a Secret volume by renaming the link `..data`; every file is a link through it. Two
+//! files read one after the other may therefore be of two versions, so the link is resolved once for all files below it.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The link that the kubelet swaps.
-pub(crate) const DATA: &str = "..data";
+pub(crate) const DATA_LINK: &str = "..data";
 
-/// More than any chain or key; a mistaken path to a large file shall not fill the memory.
+/// More than any chain or key; keeps a mistaken path to a large file from filling the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// How often files are read again when the link moved meanwhile.
+/// How often the files are read again if the link moved meanwhile.
 const ATTEMPTS: usize = 3;
 
-/// What a look at watched files led to.
+/// The result of a poll of watched files.
 #[derive(Debug)]
 pub enum Reload<E> {
-    /// They are as they were.
+    /// The content is the same.
     Unchanged,
-    /// Their new content is served from now on.
+    /// The new content is in use from now on.
     Replaced,
-    /// Their new content can't be used; the old goes on being served.
+    /// The new content is invalid; the old content stays in use.
     Kept {
         /// What is wrong with the new content.
         error: E,
-        /// Whether the last look saw the same.
+        /// Whether the previous poll had the same error.
         again: bool,
     },
 }
 
-/// Files as they were when last accepted.
+/// Files and their last accepted content.
 #[derive(Debug)]
-pub(crate) struct Watched<const N: usize> {
+pub(crate) struct WatchedFiles<const N: usize> {
     paths: [PathBuf; N],
     accepted: [Vec<u8>; N],
-    refused: Option<String>,
+    last_error: Option<String>,
 }
 
 /// A file that can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}; give {}", path.display(), wanted(source))]
-pub struct Unreadable {
+#[error("{}: {source}; give {}", path.display(), expected(source))]
+pub struct UnreadableFile {
     path: PathBuf,
     source: io::Error,
 }
 
-/// What to give in place of what can't be read.
-fn wanted(error: &io::Error) -> &'static str {
+/// Returns what to give in place of an unreadable file.
+fn expected(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::FileTooLarge => "a file of certificates or a key",
         _ => "a file that this process may read",
     }
 }
 
-// === impl Unreadable ===
+// === impl UnreadableFile ===
 
-impl Unreadable {
+impl UnreadableFile {
     pub(crate) fn new(path: &Path, source: io::Error) -> Self {
         Self { path: path.to_owned(), source }
     }
 
-    /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-// === impl Watched ===
+// === impl WatchedFiles ===
 
-impl<const N: usize> Watched<N> {
-    /// Reads the files for the first time.
-    pub(crate) fn open<T, E: From<Unreadable>>(
+impl<const N: usize> WatchedFiles<N> {
+    /// Reads the files and parses them.
+    pub(crate) fn open<T, E: From<UnreadableFile>>(
         paths: [PathBuf; N],
         parse: impl FnOnce(&[Vec<u8>; N]) -> Result<T, E>,
     ) -> Result<(Self, T), E> {
         let accepted = read(&paths)?;
         let value = parse(&accepted)?;
-        Ok((Self { paths, accepted, refused: None }, value))
+        Ok((Self { paths, accepted, last_error: None }, value))
     }
 
-    /// Reads the files; publishes what is new.
-    pub(crate) fn poll<E: From<Unreadable> + ToString>(
+    /// Reads the files; publishes new content.
+    pub(crate) fn poll<E: From<UnreadableFile> + ToString>(
         &mut self,
         publish: impl FnOnce(&[Vec<u8>; N]) -> Result<(), E>,
     ) -> Reload<E> {
-        match self.look(publish) {
+        match self.try_poll(publish) {
             Ok(reload) => {
-                self.refused = None;
+                self.last_error = None;
                 reload
             }
             Err(error) => {
-                let seen = Some(error.to_string());
-                let again = self.refused == seen;
-                self.refused = seen;
+                let text = Some(error.to_string());
+                let again = self.last_error == text;
+                self.last_error = text;
                 Reload::Kept { error, again }
             }
         }
     }
 
-    fn look<E: From<Unreadable>>(
+    fn try_poll<E: From<UnreadableFile>>(
         &mut self,
         publish: impl FnOnce(&[Vec<u8>; N]) -> Result<(), E>,
     ) -> Result<Reload<E>, E> {
@@ -115,13 +114,13 @@ impl<const N: usize> Watched<N> {
     }
 }
 
-/// All files, of one version.
-fn read<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], Unreadable> {
+/// Reads all files, of one version.
+fn read<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], UnreadableFile> {
     let mut attempt = 1;
     loop {
         let resolved = paths.each_ref().map(|path| resolve(path));
         let files = read_each(&resolved);
-        // The version that was resolved may be gone before it is read; then a newer one is there.
+        // The kubelet may remove the resolved version before it is read; then a newer one exists.
         let moved = resolved != paths.each_ref().map(|path| resolve(path));
         if files.is_ok() && !moved || attempt == ATTEMPTS {
             return files;
@@ -130,20 +129,20 @@ fn read<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], Unreadable
     }
 }
 
-fn read_each<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], Unreadable> {
+fn read_each<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], UnreadableFile> {
     let mut files = [const { Vec::new() }; N];
     for (file, path) in files.iter_mut().zip(paths) {
-        *file = read_file(path).map_err(|source| Unreadable { path: path.clone(), source })?;
+        *file = read_file(path).map_err(|source| UnreadableFile { path: path.clone(), source })?;
     }
     Ok(files)
 }
 
-/// A whole file, if it is none that is mistaken for another.
+/// Reads a whole file of at most [`MAX_BYTES`].
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     read_from(File::open(path)?)
 }
 
-/// The same of a stream.
+/// Reads a whole stream of at most [`MAX_BYTES`].
 pub(crate) fn read_from(stream: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
@@ -153,10 +152,10 @@ pub(crate) fn read_from(stream: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The path below what `..data` points at now; the path itself where there is no such link.
+/// Returns the path below the target of `..data`, or the path itself if no directory above has such a link.
 fn resolve(path: &Path) -> PathBuf {
     let version = path.ancestors().skip(1).find_map(|directory| {
-        let target = std::fs::read_link(directory.join(DATA)).ok()?;
+        let target = std::fs::read_link(directory.join(DATA_LINK)).ok()?;
         Some(directory.join(target).join(path.strip_prefix(directory).ok()?))
     });
     version.unwrap_or_else(|| path.to_owned())

@@ -1,4 +1,4 @@
-//! A whole TLS handshake between a rustls client and the server's configuration, record by record in memory.
+//! A full TLS handshake in memory between a rustls client and a server configuration.
 
 use crate::signer::Pem;
 use rustls::pki_types::pem::PemObject;
@@ -9,17 +9,17 @@ use rustls::{
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What both sides know once it is over.
+/// The result of a handshake.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Negotiated {
     /// The common name of the server's certificate.
     pub common_name: String,
-    /// Of the client's hello, what the server chose.
+    /// The application protocol that the server chose.
     pub alpn: Option<Vec<u8>>,
     pub version: Option<ProtocolVersion>,
 }
 
-/// A client that trusts one CA, and may have a certificate of its own.
+/// A client that trusts one CA and may have a client certificate.
 pub struct Client {
     roots: Arc<RootCertStore>,
     identity: Option<Pem>,
@@ -38,22 +38,22 @@ impl Client {
         self
     }
 
-    pub fn asking_for(mut self, name: &'static str) -> Self {
+    pub fn with_server_name(mut self, name: &'static str) -> Self {
         self.name = name;
         self
     }
 
-    pub fn connect(&self, server: &Arc<ServerConfig>) -> Result<Seen, Error> {
+    pub fn connect(&self, server: &Arc<ServerConfig>) -> Result<Negotiated, Error> {
         let name = ServerName::try_from(self.name).unwrap();
         let mut client = ClientConnection::new(Arc::new(self.config()), name)?;
         let mut server = ServerConnection::new(Arc::clone(server))?;
         while client.is_handshaking() || server.is_handshaking() {
-            carry(&mut |out| client.write_tls(out), &mut |bytes| server.read_tls(bytes));
+            transfer(&mut |out| client.write_tls(out), &mut |bytes| server.read_tls(bytes));
             server.process_new_packets()?;
-            carry(&mut |out| server.write_tls(out), &mut |bytes| client.read_tls(bytes));
+            transfer(&mut |out| server.write_tls(out), &mut |bytes| client.read_tls(bytes));
             client.process_new_packets()?;
         }
-        Ok(Seen {
+        Ok(Negotiated {
             common_name: common_name(client.peer_certificates().unwrap().first().unwrap()),
             alpn: client.alpn_protocol().map(<[u8]>::to_vec),
             version: client.protocol_version(),
@@ -79,8 +79,8 @@ impl Client {
     }
 }
 
-/// All bytes that one side has to send, to the other.
-fn carry(
+/// Transfers all pending bytes from one side to the other.
+fn transfer(
     from: &mut dyn FnMut(&mut dyn std::io::Write) -> std::io::Result<usize>,
     to: &mut dyn FnMut(&mut dyn std::io::Read) -> std::io::Result<usize>,
 ) {

@@ -1,8 +1,8 @@
-//! Certificates made in memory.
+//! Certificates issued in memory.
 
 use crate::handshake::Client;
 use crate::signer::HOUR;
-use ordinance_certs::{Authority, Lifetime, Served, server_config};
+use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, Error, ProtocolVersion, ServerConfig};
@@ -19,7 +19,7 @@ fn authority(names: &[&str], now: SystemTime) -> Authority {
 }
 
 fn config(authority: &Authority, now: SystemTime) -> Arc<ServerConfig> {
-    let served = Arc::new(Served::new(authority.issue(now, WEEK).unwrap()));
+    let served = Arc::new(CertificateResolver::new(authority.issue(now, WEEK).unwrap()));
     Arc::new(server_config(served, None).unwrap())
 }
 
@@ -28,15 +28,16 @@ fn ca(authority: &Authority) -> CertificateDer<'static> {
 }
 
 #[test]
-fn a_client_that_has_the_bundle_trusts_every_name_given() {
+fn a_client_with_the_bundle_trusts_every_given_name() {
     let now = SystemTime::now();
     let authority = authority(&["localhost", "127.0.0.1", "::1", "ordinance.system.svc"], now);
     let config = config(&authority, now);
     for name in ["localhost", "127.0.0.1", "::1", "ordinance.system.svc"] {
-        let seen = Client::trusting(&authority.pem()).asking_for(name).connect(&config).unwrap();
-        assert_eq!(seen.common_name, "localhost");
+        let connection = Client::trusting(&authority.pem()).with_server_name(name).connect(&config).unwrap();
+        assert_eq!(connection.common_name, "localhost");
     }
-    let other = Client::trusting(&authority.pem()).asking_for("kubernetes.default.svc").connect(&config);
+    let other =
+        Client::trusting(&authority.pem()).with_server_name("kubernetes.default.svc").connect(&config);
     assert!(matches!(
         other,
         Err(Error::InvalidCertificate(
@@ -46,15 +47,18 @@ fn a_client_that_has_the_bundle_trusts_every_name_given() {
 }
 
 #[test]
-fn speaks_tls_1_3_and_http_1_1_alone() {
+fn negotiates_only_tls_1_3_and_http_1_1() {
     let now = SystemTime::now();
     let authority = authority(&["localhost"], now);
-    let seen = Client::trusting(&authority.pem()).connect(&config(&authority, now)).unwrap();
-    assert_eq!((seen.version, seen.alpn), (Some(ProtocolVersion::TLSv1_3), Some(b"http/1.1".to_vec())));
+    let connection = Client::trusting(&authority.pem()).connect(&config(&authority, now)).unwrap();
+    assert_eq!(
+        (connection.version, connection.alpn),
+        (Some(ProtocolVersion::TLSv1_3), Some(b"http/1.1".to_vec()))
+    );
 }
 
 #[test]
-fn the_ca_can_sign_for_its_names_and_no_others() {
+fn the_ca_can_sign_only_for_its_names() {
     let authority = authority(&["ordinance.system.svc"], SystemTime::now());
     let der = ca(&authority);
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
@@ -70,7 +74,7 @@ fn the_ca_can_sign_for_its_names_and_no_others() {
 }
 
 #[test]
-fn counts_from_an_hour_ago_and_never_longer_than_the_ca() {
+fn a_leaf_is_valid_since_an_hour_ago_and_does_not_outlive_the_ca() {
     let now = SystemTime::UNIX_EPOCH + 500_000 * HOUR;
     let authority = authority(&["localhost"], now);
     let week = authority.issue(now, WEEK).unwrap().validity();

@@ -1,4 +1,4 @@
-//! A CA of the tests' own, whose certificates and keys can be written to files.
+//! A CA for tests that signs arbitrary certificates as PEM.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::time::{Duration, SystemTime};
@@ -10,13 +10,13 @@ pub struct Pem {
     pub key: String,
 }
 
-/// Signs whatever it is told to.
+/// A CA without constraints.
 pub struct Signer {
     issuer: Issuer<'static, KeyPair>,
     pub ca: String,
 }
 
-/// When a certificate counts.
+/// The validity period of a certificate, relative to now.
 #[derive(Clone, Copy)]
 pub enum Dates {
     Current,
@@ -31,7 +31,7 @@ impl Signer {
         Self::of(CertificateParams::default(), name)
     }
 
-    /// One that counts no more.
+    /// An expired CA.
     pub fn expired(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.not_after = (SystemTime::now() - HOUR).into();
@@ -46,7 +46,7 @@ impl Signer {
         Self { issuer: Issuer::new(params, key), ca }
     }
 
-    /// A certificate for `localhost`, told apart by its common name.
+    /// A certificate for `localhost` with this common name.
     pub fn leaf(&self, common_name: &str) -> Pem {
         self.sign(common_name, &["localhost"], Dates::Current)
     }

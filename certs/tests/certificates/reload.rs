@@ -1,4 +1,4 @@
-//! Files that are replaced while they are served.
+//! Reload of served files.
 
 use crate::handshake::Client;
 use crate::signer::{Dates, HOUR, Pem, Signer};
@@ -9,7 +9,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// A served volume, and a client that looks at what it is served.
+/// A served volume, and a client of the server.
 struct Service {
     volume: Volume,
     files: Files,
@@ -30,8 +30,8 @@ impl Service {
         self.files.poll(SystemTime::now())
     }
 
-    /// The error of a swap that must not be served.
-    fn refuse(&mut self, pem: &Pem) -> String {
+    /// Swaps in invalid files and returns the error.
+    fn swap_invalid(&mut self, pem: &Pem) -> String {
         match self.swap(pem) {
             Reload::Kept { error, again: false } => {
                 error.to_string().replace(self.volume.path("").to_str().unwrap(), "")
@@ -40,7 +40,7 @@ impl Service {
         }
     }
 
-    fn seen(&self) -> String {
+    fn served_name(&self) -> String {
         self.client.connect(&self.config).unwrap().common_name
     }
 }
@@ -53,10 +53,10 @@ fn open(volume: &Volume, now: SystemTime) -> Result<Files, FilesError> {
 fn serves_each_of_three_swaps_of_the_kubelet() {
     let signer = Signer::new("ca");
     let mut service = Service::start(&signer, &signer.leaf("first"));
-    assert_eq!(service.seen(), "first");
+    assert_eq!(service.served_name(), "first");
     for name in ["second", "third", "fourth"] {
         assert!(matches!(service.swap(&signer.leaf(name)), Reload::Replaced));
-        assert_eq!(service.seen(), name);
+        assert_eq!(service.served_name(), name);
         assert!(matches!(service.files.poll(SystemTime::now()), Reload::Unchanged));
     }
 }
@@ -67,27 +67,27 @@ fn keeps_the_old_pair_when_the_key_is_another_certificates() {
     let mut service = Service::start(&signer, &signer.leaf("old"));
     let mixed = Pem { key: signer.leaf("other").key, ..signer.leaf("new") };
     assert_eq!(
-        service.refuse(&mixed),
+        service.swap_invalid(&mixed),
         "tls.key: is not the key of tls.crt; give the two files that were made together"
     );
-    assert_eq!(service.seen(), "old");
+    assert_eq!(service.served_name(), "old");
 }
 
 #[test]
 fn keeps_the_old_pair_when_the_new_one_has_expired() {
     let signer = Signer::new("ca");
     let mut service = Service::start(&signer, &signer.leaf("old"));
-    let error = service.refuse(&signer.sign("new", &["localhost"], Dates::Past));
+    let error = service.swap_invalid(&signer.sign("new", &["localhost"], Dates::Past));
     assert!(error.starts_with("tls.crt: expired on 20"), "{error}");
     assert!(error.ends_with("put a certificate there that is in date"), "{error}");
-    assert_eq!(service.seen(), "old");
+    assert_eq!(service.served_name(), "old");
 }
 
 #[test]
-fn serves_a_pair_that_came_too_early_once_it_is_in_date() {
+fn serves_a_pair_with_a_future_start_once_it_is_in_date() {
     let signer = Signer::new("ca");
     let mut service = Service::start(&signer, &signer.leaf("old"));
-    let error = service.refuse(&signer.sign("new", &["localhost"], Dates::Future));
+    let error = service.swap_invalid(&signer.sign("new", &["localhost"], Dates::Future));
     assert!(error.starts_with("tls.crt: is not valid before 20"), "{error}");
     let later = SystemTime::now() + HOUR + HOUR / 2;
     assert!(matches!(service.files.poll(later), Reload::Replaced));
@@ -106,14 +106,14 @@ fn keeps_the_old_pair_when_a_file_is_truncated() {
         (Pem { key: new.certificate.clone(), ..new.clone() }, "tls.key: holds no PEM private key"),
     ];
     for (pem, expected) in cases {
-        let error = service.refuse(&pem);
+        let error = service.swap_invalid(&pem);
         assert!(error.starts_with(expected), "{error}");
-        assert_eq!(service.seen(), "old");
+        assert_eq!(service.served_name(), "old");
     }
 }
 
 #[test]
-fn keeps_the_old_pair_when_the_files_are_gone_and_says_so_once() {
+fn keeps_the_old_pair_when_the_files_are_gone_and_flags_a_repeated_error() {
     let signer = Signer::new("ca");
     let mut service = Service::start(&signer, &signer.leaf("old"));
     fs::remove_file(service.volume.path("..data")).unwrap();
@@ -121,11 +121,11 @@ fn keeps_the_old_pair_when_the_files_are_gone_and_says_so_once() {
     let second = service.files.poll(SystemTime::now());
     assert!(matches!(first, Reload::Kept { error: FilesError::Unreadable(_), again: false }), "{first:?}");
     assert!(matches!(second, Reload::Kept { again: true, .. }), "{second:?}");
-    assert_eq!(service.seen(), "old");
+    assert_eq!(service.served_name(), "old");
 }
 
 #[test]
-fn starts_only_with_a_pair_that_it_would_change_to() {
+fn refuses_an_expired_pair_at_start() {
     let signer = Signer::new("ca");
     let volume = Volume::new(&signer.leaf("good"));
     let two_hours_later = SystemTime::now() + 2 * HOUR;
@@ -147,7 +147,7 @@ fn reads_plain_files_too() {
 }
 
 #[test]
-fn does_not_read_a_file_that_is_too_large_for_a_key() {
+fn refuses_a_file_that_is_too_large() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("big");
     fs::write(&path, vec![b'x'; 1024 * 1024 + 1]).unwrap();

@@ -1,4 +1,4 @@
-//! A Secret volume, written as the kubelet's atomic writer does.
+//! A Secret volume, written as the kubelet's atomic writer does (`pkg/volume/util/atomic_writer.go`).
 
 use crate::signer::Pem;
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A directory with `tls.crt` and `tls.key` that are links through `..data`.
+/// A directory in which `tls.crt` and `tls.key` are links through `..data`.
 pub struct Volume {
     directory: TempDir,
     versions: usize,
@@ -22,7 +22,7 @@ impl Volume {
         volume
     }
 
-    /// A new version: a directory of its own, then `..data` renamed over to it, then the old directory removed.
+    /// Writes a new version directory, renames `..data` to it, and removes the old one.
     pub fn swap(&mut self, pem: &Pem) {
         let old = fs::read_link(self.path("..data")).ok();
         self.versions += 1;
