@@ -38,7 +38,8 @@ pub fn package() -> Result<PathBuf, String> {
     let built = modified(&package.join("node/ordinance_policy_bg.wasm"))
         .map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())?;
     let model = Path::new(SUITE).join("../../../crates/storage/src");
-    let sources = [policy.join("src"), model].into_iter().map(|sources| newest(&sources));
+    let directories = [policy.join("src"), policy.join("rules"), policy.join("js/src"), model];
+    let sources = directories.iter().map(|directory| newest(directory));
     match sources.collect::<io::Result<Vec<_>>>().map(|times| times.into_iter().max().unwrap_or(built)) {
         Ok(written) if written <= built => Ok(package),
         Ok(_) => Err("the npm package is older than the policy; run: cargo xtask npm".to_owned()),
