@@ -40,7 +40,7 @@ pub struct Validity {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// It has no certificate.
-    #[error("holds no PEM certificate; put the server's certificate there, then its issuers")]
+    #[error("holds no PEM certificate; put the server's certificate there, then the ones that signed it")]
     Missing,
     /// A certificate does not parse; the text says why.
     #[error("is not a PEM certificate ({0}); copy the whole file, from BEGIN to END CERTIFICATE")]

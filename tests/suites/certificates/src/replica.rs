@@ -115,12 +115,12 @@ fn reconciler(api: &ApiStore, schedule: Schedule) -> Reconciler<ApiStore, ApiSto
 impl ServingReplica {
     /// Starts a replica. `actions` returns what it does at each poll, and the pause after it.
     pub async fn start(
-        mut polling: PollingReplica,
+        mut poller: PollingReplica,
         mut actions: impl FnMut() -> (ReplicaAction, Duration) + Send + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let served = polling.served();
+        let served = poller.served();
         let acceptor = TlsAcceptor::from(Arc::new(server_config(Arc::clone(&served), None)?));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, acceptor));
@@ -128,10 +128,10 @@ impl ServingReplica {
             loop {
                 let (action, pause) = actions();
                 if action == ReplicaAction::Restart {
-                    polling.restart();
+                    poller.restart();
                 }
                 // The store is in memory, so an error is a conflict that the next poll resolves.
-                let _ = polling.poll(action == ReplicaAction::Lead).await;
+                let _ = poller.poll(action == ReplicaAction::Lead).await;
                 tokio::time::sleep(pause).await;
             }
         });
@@ -147,9 +147,9 @@ impl ServingReplica {
 /// What a replica does at a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplicaAction {
-    Leads,
-    Follows,
-    Dies,
+    Lead,
+    Follow,
+    Restart,
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor) {
