@@ -132,7 +132,7 @@ impl Rotation {
         observed.bundles.iter().for_each(|bundle| foreign.extend(bundle));
         let keep = !foreign.is_empty() && foreign.certificates().len() <= MAX_FOREIGN;
         let until = self.schedule.drained(observed.now);
-        let previous = keep.then(|| RetiredBundle { bundle: foreign, until });
+        let previous = keep.then_some(RetiredBundle { bundle: foreign, until });
         let current = new_authority(&self.names, observed.now, &self.schedule)?;
         Ok(Record { generation: 1, previous, current, confirmed_at: None, next: None })
     }
