@@ -1,7 +1,7 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
 use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
-use ordinance_contract::Operation;
+use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
 use ordinance_index::Index;
 use serde_json::Value;
@@ -30,6 +30,15 @@ fn series() -> Series {
     for reason in [ShedReason::Queue, ShedReason::Unavailable, ShedReason::Memory] {
         route.shed(reason);
     }
+    route.found(&[Finding {
+        rule: "shared-export".to_owned(),
+        severity: Severity::Deny,
+        field: String::new(),
+        fact: String::new(),
+        remedy: String::new(),
+        related: Vec::new(),
+        fixes: Vec::new(),
+    }]);
     route.failed(&Failure::Time { limit_ms: 1 });
     let index = metrics.index("storage");
     index.show(&Index::default(), 0);

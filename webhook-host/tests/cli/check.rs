@@ -200,7 +200,7 @@ fn sarif_and_junit_tell_the_same() {
     let told: Value =
         serde_json::from_str(&run_with_input(&["check", "--output=sarif"], &input).stdout).unwrap();
     let results = told["runs"][0]["results"].as_array().unwrap();
-    assert_eq!((results.len(), &results[0]["ruleId"]), (1, &json!("storage/persistentvolume/denied")));
+    assert_eq!((results.len(), &results[0]["ruleId"]), (1, &json!("shared-export")));
     let told = run_with_input(&["check", "--output", "junit"], &input);
     assert!(
         told.code == 1 && told.stdout.contains("tests=\"2\" failures=\"1\" errors=\"0\""),
@@ -221,7 +221,7 @@ fn nothing_to_judge_is_fine() {
 fn input_without_any_object_is_said_unless_quietly() {
     let files = directory(&[("notes.txt", "a: b")]);
     let note =
-        "warning: there is no object in what was given; of directories *.yaml, *.yml and *.json are read\n";
+        "warning: the input contains no object; in directories, *.yaml, *.yml and *.json are read\n";
     for arguments in
         [&["check", "."][..], &["map", "."], &["check", "--fix", "."], &["check", "--output=json", "."]]
     {
@@ -382,7 +382,7 @@ fn faults_beyond_the_first_fifty_of_a_file_are_counted() {
     let errors = told["errors"].as_array().unwrap();
     assert_eq!(
         (code, errors.len(), &errors[50]["message"], &errors[50]["line"]),
-        (2, 51, &json!("and 150 more faults from here on"), &json!(102))
+        (2, 51, &json!("and 150 more errors from here on"), &json!(102))
     );
 }
 

@@ -2,15 +2,18 @@
 
 use crate::files::directory;
 use crate::run::run_in;
+use ordinance::admission::Admission;
+use ordinance::judge::Judge as _;
+use ordinance::limits::Limits;
 use ordinance_case::corpus::{Piece, pieces};
-use ordinance_case::{Build as _, Indexed};
 use ordinance_contract::{Phase, Request, Verdict};
+use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
 use ordinance_report::Message;
-use ordinance_testkit::Native;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus")
@@ -46,18 +49,24 @@ fn every_expectation_has_its_manifest() {
     }
 }
 
-/// The answer of a webhook has only text, so each answer of `ordinance review` is compared with the text of the native
+/// The answer of a webhook has only text, so each answer of `ordinance review` is compared with the text of the
 /// policy's findings.
 #[test]
 fn review_answers_with_the_text_of_the_findings_of_check() {
+    let engine = Engine::new(Limits::default().engine()).unwrap();
+    let policy = Admission::new(Policy::built_in(&engine, "").unwrap(), &Limits::default());
     for piece in corpus() {
-        piece.check(&reviewed).unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
+        piece.check(&|state, request| reviewed(&policy, state, request)).unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
     }
 }
 
-/// Asks the native policy, after a comparison with the answer of `ordinance review`.
-fn reviewed(state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
-    let verdict = Indexed(Native).verdict("", state, request)?;
+/// Asks the policy, and compares the text of its findings with the answer of `ordinance review`.
+fn reviewed(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
+    let policy = policy.with_empty_memory();
+    let objects = state.iter().map(|object| (object.scope.borrowed(), &*object.json));
+    policy.fill(objects).map_err(|failure| failure.to_string())?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let verdict = policy.judge(request, deadline).map_err(|failure| failure.to_string())?;
     let (expected, answered) = (response(&verdict), review_response(state, request)?);
     if answered == expected {
         Ok(verdict)

@@ -202,7 +202,7 @@ fn an_object_that_exists_is_not_written_but_its_migration_is_told() {
     for part in [
         "note: web.yaml:2: StatefulSet shop/web: exists already (it has metadata.uid), so nothing is written",
         "\n  1. kubectl scale statefulset web --namespace shop --replicas=0\n",
-        "\n     $(ORDINANCE_POD_NAME) for spec.template.spec.containers[0].volumeMounts[1]\n",
+        ": $(ORDINANCE_POD_NAME) for spec.template.spec.containers[0].volumeMounts[1]\n",
         "\n  4. kubectl scale statefulset web --namespace shop --replicas=2\n",
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
@@ -210,7 +210,7 @@ fn an_object_that_exists_is_not_written_but_its_migration_is_told() {
     let fixed_one = existing.replace("mountPath: /data", "mountPath: /data\n          subPath: x");
     let (text, ended) = fixed(&fixed_one);
     assert_eq!((text, ended.code), (fixed_one, 1));
-    assert!(ended.stdout.contains("     $(ORDINANCE_POD_NAME)/x for spec"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(": $(ORDINANCE_POD_NAME)/x for spec"), "{}", ended.stdout);
 }
 
 #[test]

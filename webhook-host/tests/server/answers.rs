@@ -83,8 +83,8 @@ async fn sends_a_patch_as_base64_with_its_type() {
 
 #[tokio::test]
 async fn limits_warnings_to_ten_lines_of_240_characters() {
-    let verdict =
-        Verdict { findings: vec![finding(Severity::Warn, &"ä\n".repeat(200)); 12], ..Verdict::allow() };
+    let findings = (0..12).map(|number| finding(Severity::Warn, &format!("{number} {}", "ä\n".repeat(200))));
+    let verdict = Verdict { findings: findings.collect(), ..Verdict::allow() };
     let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
     let response = host.post("/mutate/test", &review(POD)).await.response();
     let warnings: Vec<&str> =
