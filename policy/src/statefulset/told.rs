@@ -108,11 +108,10 @@ fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
         })
     };
     if let Some(field) = pods.or_else(of_containers) {
-        let fact = format!(
-            "the kubelet makes each replica's directory as root, and by {field} the pod is not root: make the directories \
-             beforehand, or chown them in an init container that runs as root"
-        );
-        review.findings.add(StorageRule::RootOwnedDirectory.warn(field, fact));
+        let fact =
+            format!("the kubelet makes each replica's directory as root, and by {field} the pod is not root");
+        let remedy = "Make the directories beforehand, or chown them in an init container that runs as root";
+        review.findings.add(StorageRule::RootOwnedDirectory.warn(field, fact).remedy(remedy));
     }
 }
 
