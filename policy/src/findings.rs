@@ -95,7 +95,7 @@ impl Report {
     }
 
     /// The same as a warning, without a change to apply.
-    pub(crate) fn as_warning(self, remedy: &str) -> Self {
+    pub(crate) fn into_warning(self, remedy: &str) -> Self {
         Self { severity: Severity::Warn, remedy: remedy.to_owned(), fixes: Vec::new(), ..self }
     }
 

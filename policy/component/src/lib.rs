@@ -16,6 +16,7 @@ use bindings::exports::ordinance::policy::rules;
 
 #[expect(unsafe_code, reason = "generated from policy.wit")]
 #[rustfmt::skip]
+#[expect(clippy::allow_attributes, reason = "generated")]
 mod bindings;
 
 #[expect(unsafe_code, reason = "the exported functions")]

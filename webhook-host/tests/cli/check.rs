@@ -220,8 +220,7 @@ fn nothing_to_judge_is_fine() {
 #[test]
 fn input_without_any_object_is_said_unless_quietly() {
     let files = directory(&[("notes.txt", "a: b")]);
-    let note =
-        "warning: the input contains no object; in directories, *.yaml, *.yml and *.json are read\n";
+    let note = "warning: the input contains no object; in directories, *.yaml, *.yml and *.json are read\n";
     for arguments in
         [&["check", "."][..], &["map", "."], &["check", "--fix", "."], &["check", "--output=json", "."]]
     {

@@ -56,7 +56,9 @@ fn review_answers_with_the_text_of_the_findings_of_check() {
     let engine = Engine::new(Limits::default().engine()).unwrap();
     let policy = Admission::new(Policy::built_in(&engine, "").unwrap(), &Limits::default());
     for piece in corpus() {
-        piece.check(&|state, request| reviewed(&policy, state, request)).unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
+        piece
+            .check(&|state, request| reviewed(&policy, state, request))
+            .unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
     }
 }
 
