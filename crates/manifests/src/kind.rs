@@ -1,7 +1,7 @@
 //! Converts a part of a text to an object with its kind, resource and namespace.
 
 use crate::manifest::{KindFilter, Manifest, ManifestError, ReadObjects};
-use ordinance_contract::Scope;
+use ordinance_contract::{Scope, without_position};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -172,7 +172,7 @@ fn not_an_object(json: &str, error: &serde_path_to_error::Error<serde_json::Erro
         return "not a Kubernetes object: expected a mapping with apiVersion and kind".to_owned();
     }
     let text = error.inner().to_string();
-    let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason);
+    let reason = without_position(&text);
     match error.path().to_string() {
         path if path == "." => format!("not a Kubernetes object: {reason}"),
         path => format!("not a Kubernetes object: {path}: {reason}"),

@@ -56,7 +56,8 @@ impl<'a> Review<'a> {
     /// Refuses something because replicas would overwrite each other's files; a restore puts back what was.
     pub(super) fn refuse_sharing(&mut self, report: Report) {
         let is_restored = self.set.restore.is_some();
-        let report = if is_restored { report.into_warning("It is left as the backup has it") } else { report };
+        let report =
+            if is_restored { report.into_warning("It is left as the backup has it") } else { report };
         self.findings.add(report);
     }
 

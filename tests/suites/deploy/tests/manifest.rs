@@ -1,5 +1,6 @@
 //! Consistency of the manifest's parts with each other and with the policy.
 
+use ordinance_contract::ReviewScope;
 use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -245,4 +246,76 @@ fn reports_a_condition_that_does_not_parse() {
         outcome
             .is_err_and(|error| error.starts_with("storageclasses.validate.ordinance.dev: has-parameters: "))
     );
+}
+
+/// One webhook as the policy and the manifest state it: name, rule, failure policy and match conditions.
+type Stated = (String, Value, String, Vec<(String, String)>);
+
+#[test]
+fn the_webhooks_are_those_that_the_policy_reviews() {
+    let mut reviewed: Vec<Stated> = ordinance_policy::describe().reviews.iter().flat_map(reviewed).collect();
+    let mut installed: Vec<Stated> = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+        .iter()
+        .flat_map(|kind| installed(&the(kind)))
+        .collect();
+    reviewed.sort_by(|one, other| one.0.cmp(&other.0));
+    installed.sort_by(|one, other| one.0.cmp(&other.0));
+    let names = |all: &[Stated]| all.iter().map(|stated| stated.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&installed), names(&reviewed));
+    for (installed, reviewed) in installed.iter().zip(&reviewed) {
+        assert_eq!(installed, reviewed);
+    }
+}
+
+fn reviewed(scope: &ReviewScope) -> Vec<Stated> {
+    let conditions = scope.match_conditions.iter();
+    let conditions: Vec<(String, String)> =
+        conditions.map(|condition| (condition.name.clone(), normal(&condition.expression))).collect();
+    let resource = match &*scope.subresource {
+        "" => scope.resource.clone(),
+        subresource => format!("{}/{subresource}", scope.resource),
+    };
+    let operations: Vec<String> =
+        scope.operations.iter().map(|operation| format!("{operation:?}").to_uppercase()).collect();
+    let rule = json!([{
+        "apiGroups": [scope.group], "apiVersions": [scope.version], "resources": [resource], "operations": operations,
+        "scope": if scope.namespaced { "Namespaced" } else { "Cluster" },
+    }]);
+    let phases = scope.phases.iter().map(|phase| format!("{phase:?}").to_lowercase());
+    phases
+        .map(|phase| {
+            let name = format!("{}.{phase}.ordinance.dev", scope.name);
+            (name, rule.clone(), format!("{:?}", scope.failure_policy), conditions.clone())
+        })
+        .collect()
+}
+
+fn installed(configuration: &Value) -> Vec<Stated> {
+    let policies = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
+    let policies: Value = serde_json::from_str(policies.as_str().expect("a text")).expect("JSON");
+    let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+    webhooks
+        .map(|webhook| {
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let conditions = webhook["matchConditions"].as_array().into_iter().flatten();
+            let conditions =
+                conditions.map(|each| (text(&each["name"]), normal(&text(&each["expression"])))).collect();
+            let name = text(&webhook["name"]);
+            (name.clone(), webhook["rules"].clone(), text(&policies[&name]), conditions)
+        })
+        .collect()
+}
+
+/// Returns an expression without differences that mean nothing: white space, quotes, and the list of shared CSI drivers,
+/// by which the chart narrows the condition to the values of the installation.
+fn normal(expression: &str) -> String {
+    let words: Vec<&str> = expression.split_whitespace().collect();
+    let expression = words.join(" ").replace('\'', "\"");
+    match expression.split_once(" && v.csi.driver in [") {
+        Some((before, after)) => {
+            let (_, rest) = after.split_once(']').expect("the list ends");
+            format!("{before}{rest}")
+        }
+        None => expression,
+    }
 }
