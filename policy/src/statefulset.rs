@@ -13,12 +13,12 @@ mod migration;
 mod optout;
 mod overlap;
 mod patch;
+mod patch_findings;
 mod reserved;
 mod reserved_variable;
 mod review;
 mod scale;
 mod survey;
-mod told;
 mod update;
 mod view;
 mod volume;
@@ -32,13 +32,11 @@ use growth::Growth;
 use keys::Owner;
 use optout::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use ordinance_storage::{
-    ClaimTemplate, PlacedContainer as Site, PodSpec as Pod, PodTemplate as Template, RawTemplate, json,
-};
+use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, PodTemplate, RawTemplate, json};
 use review::{Review, Set};
 use survey::Survey;
 use view::{StatefulSet, Whole};
-use volume::{JudgedVolume as Unit, containers};
+use volume::{JudgedVolume, containers};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -108,9 +106,9 @@ enum Pods<'a> {
     /// Nothing that matters changes.
     Idle,
     /// The template stays; replicas or our annotations change.
-    Same(Template<'a>),
+    Same(PodTemplate<'a>),
     /// The template changes.
-    Changed { new: Template<'a>, old: Template<'a> },
+    Changed { new: PodTemplate<'a>, old: PodTemplate<'a> },
 }
 
 // === impl Creation ===
@@ -142,7 +140,7 @@ impl Subject for Creation<'_> {
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let pod = &self.set.spec.template.0.spec;
         let sites = containers(pod);
-        let units = Unit::all(pod, &self.set.spec.volume_claim_templates, &sites);
+        let units = JudgedVolume::all(pod, &self.set.spec.volume_claim_templates, &sites);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),
@@ -199,7 +197,7 @@ impl<'a> Change<'a> {
     }
 
     /// What a change of our own annotations does.
-    fn tell_opt_out(&self, pod: &Pod<'_>, review: &mut Review<'_>) {
+    fn tell_opt_out(&self, pod: &PodSpec<'_>, review: &mut Review<'_>) {
         let opt_out = self.opt_out();
         let names = names(pod, &self.new.spec.volume_claim_templates);
         opt_out.tell(&names, &mut review.findings);
@@ -207,10 +205,10 @@ impl<'a> Change<'a> {
     }
 
     /// The template stays: only more replicas can make anything worse.
-    fn same(&self, template: &Template<'_>, holdings: &[Holding]) -> Verdict {
+    fn same(&self, template: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let pod = &template.spec;
         let sites = containers(pod);
-        let units = Unit::all(pod, &self.new.spec.volume_claim_templates, &sites);
+        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &sites);
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
         if self.new.metadata.annotations != self.old.metadata.annotations {
             self.tell_opt_out(pod, &mut review);
@@ -221,11 +219,11 @@ impl<'a> Change<'a> {
         review.into_verdict(None)
     }
 
-    fn changed(&self, new: &Template<'_>, old: &Template<'_>, holdings: &[Holding]) -> Verdict {
+    fn changed(&self, new: &PodTemplate<'_>, old: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let (pod, old_pod) = (&new.spec, &old.spec);
         let (sites, old_sites) = (containers(pod), containers(old_pod));
-        let units = Unit::all(pod, &self.new.spec.volume_claim_templates, &sites);
-        let old_units = Unit::all(old_pod, &self.old.spec.volume_claim_templates, &old_sites);
+        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &sites);
+        let old_units = JudgedVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_sites);
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
         let opt_out = self.opt_out();
         self.tell_opt_out(pod, &mut review);
@@ -238,7 +236,7 @@ impl<'a> Change<'a> {
         let before = units.iter().filter(|unit| {
             !opt_out.covers(unit.name) && update::counterpart(unit, &old_units, &review).is_some()
         });
-        let before: Vec<&Unit<'_>> = before.collect();
+        let before: Vec<&JudgedVolume<'_>> = before.collect();
         judge_growth(self.growth(), before.into_iter(), &mut review);
         concluded(review, self.request.phase, pod, &sites, &units, Existence::New)
     }
@@ -275,12 +273,12 @@ impl Subject for NotCompared<'_> {
 }
 
 /// The names that an annotation may name.
-fn names<'a>(pod: &'a Pod<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
+fn names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
     pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
 }
 
 /// Judges a volume that is new, on what it overlaps too.
-fn judge_new<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
+fn judge_new<'a>(unit: &JudgedVolume<'a>, review: &mut Review<'a>) {
     if !unit.is_mounted() && unit.device.is_none() {
         return;
     }
@@ -289,7 +287,12 @@ fn judge_new<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
     overlap::warn_of_volumes(unit, review);
 }
 
-fn judge_changed<'a>(unit: &Unit<'a>, old: &[Unit<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
+fn judge_changed<'a>(
+    unit: &JudgedVolume<'a>,
+    old: &[JudgedVolume<'a>],
+    opt_out: &OptOut<'_>,
+    review: &mut Review<'a>,
+) {
     if opt_out.covers(unit.name) {
         return update::tell_gone(unit, old, review);
     }
@@ -303,20 +306,24 @@ fn judge_changed<'a>(unit: &Unit<'a>, old: &[Unit<'a>], opt_out: &OptOut<'_>, re
     }
 }
 
-fn judge_growth<'a>(growth: Growth, units: impl Iterator<Item = &'a Unit<'a>>, review: &mut Review<'_>) {
+fn judge_growth<'a>(
+    growth: Growth,
+    units: impl Iterator<Item = &'a JudgedVolume<'a>>,
+    review: &mut Review<'_>,
+) {
     if growth != Growth::None {
         let shared = growth::shared(units, review);
         growth.judge(&shared, review.settings.isolation.growth, &mut review.findings);
     }
 }
 
-/// The verdict: a patch that is told, or, in the validating call, one that is refused as still due.
+/// Returns the verdict: in the mutating call the patch and its findings, in the validating call a denial if the patch is missing.
 fn concluded<'a>(
     mut review: Review<'a>,
     phase: Phase,
-    pod: &Pod<'_>,
-    sites: &'a [Site<'a>],
-    units: &[Unit<'_>],
+    pod: &PodSpec<'_>,
+    sites: &'a [PlacedContainer<'a>],
+    units: &[JudgedVolume<'_>],
     existence: Existence,
 ) -> Verdict {
     let migration = match (existence, phase) {
@@ -327,10 +334,10 @@ fn concluded<'a>(
         return Verdict { migration, ..review.into_verdict(None) };
     }
     if phase == Phase::Validate {
-        told::refuse_due(sites, &mut review);
+        patch_findings::refuse_missing_patch(sites, &mut review);
         return review.into_verdict(None);
     }
-    told::tell(pod, sites, units, &mut review);
+    patch_findings::report(pod, sites, units, &mut review);
     let patch = review.draft.to_json(sites);
     Verdict { migration, ..review.into_verdict(patch) }
 }

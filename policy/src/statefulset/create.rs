@@ -5,22 +5,19 @@
 
 use super::fix;
 use super::mark::{self, Data};
-use super::patch::Because;
+use super::patch::PatchReason;
 use super::reserved;
-use super::reserved_variable::ReservedVariable as Ours;
+use super::reserved_variable::ReservedVariable;
 use super::review::Review;
 use super::survey::{Survey, proposal, written};
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
-use ordinance_storage::{
-    ExpressionClass as Class, PlacedMount as Mounted, SubPath as Part, VolumeKind as Kind,
-    VolumeSource as Source,
-};
+use ordinance_storage::{ExpressionClass, PlacedMount, SubPath, VolumeKind, VolumeSource};
 use std::borrow::Cow;
 
 /// Judges a volume that the replicas had not mounted before.
-pub(super) fn judge<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
+pub(super) fn judge<'a>(unit: &JudgedVolume<'a>, review: &mut Review<'a>) {
     let data = if review.set.restore.is_some() { Data::Unknown } else { mark::data(unit, review) };
     let is_marked = data.is_marked();
     if !unit.is_shared(review.settings) && !is_marked {
@@ -33,13 +30,13 @@ pub(super) fn judge<'a>(unit: &Unit<'a>, review: &mut Review<'a>) {
     }
     survey.warn_of_doubts(unit, review);
     match unit.kind {
-        Kind::Template(_) => template(unit, &survey, data, review),
-        Kind::Named(_) => named(unit, &survey, data, review),
+        VolumeKind::Template(_) => template(unit, &survey, data, review),
+        VolumeKind::Named(_) => named(unit, &survey, data, review),
     }
 }
 
 /// One volume for all replicas.
-fn named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+fn named<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
     if data.is_marked() {
         mark::obey(unit, survey, data, review);
     } else if !survey.bare.is_empty() && !survey.apart.is_empty() {
@@ -56,11 +53,11 @@ fn named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut 
 }
 
 /// A claim of each ordinal.
-fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+fn template<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
     let is_marked = data.is_marked();
     if is_marked || !matches!(data, Data::Unknown) && !survey.bare.is_empty() {
         mark::obey(unit, survey, data, review);
-    } else if let (Kind::Template(template), false) = (unit.kind, survey.bare.is_empty()) {
+    } else if let (VolumeKind::Template(template), false) = (unit.kind, survey.bare.is_empty()) {
         match template.filled_by() {
             Some(field) => warn_of_filled(unit, field, review),
             None if !survey.apart.is_empty() => join_siblings(unit, survey, review),
@@ -86,7 +83,7 @@ fn template<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &m
 }
 
 /// Mounts with neither field get the expression of the others, so that all see the same files.
-fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+fn join_siblings<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     let Some(sibling) = survey.one_expression() else { return refuse_mixture(unit, survey, review) };
     if let Some(reason) = review.reason_to_leave() {
         let fact = format!("{} has mounts with and without {}; {reason}", unit.titled(), written(&sibling));
@@ -94,8 +91,8 @@ fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
         return review.findings.add(report);
     }
     let before = review.draft.clone();
-    let because = Because::Siblings;
-    let differs = |mounted: &&Mounted<'a>| !carry_one(unit, **mounted, sibling, because, review);
+    let reason = PatchReason::Siblings;
+    let differs = |mounted: &&PlacedMount<'a>| !carry_one(unit, **mounted, sibling, reason, review);
     if let Some(mounted) = survey.bare.iter().find(differs) {
         review.draft = before;
         refuse_another_place(unit, mounted, &sibling, review);
@@ -104,9 +101,9 @@ fn join_siblings<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
 
 /// An expression that leads elsewhere with the variables of another container.
 fn refuse_another_place(
-    unit: &Unit<'_>,
-    mounted: &Mounted<'_>,
-    sibling: &Mounted<'_>,
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    sibling: &PlacedMount<'_>,
     review: &mut Review<'_>,
 ) {
     if !unit.is_named() {
@@ -128,24 +125,24 @@ fn refuse_another_place(
 
 /// Gives one mount the expression of another one, if it means the same there.
 pub(super) fn carry_one<'a>(
-    unit: &Unit<'a>,
-    to: Mounted<'a>,
-    from: Mounted<'a>,
-    because: Because,
+    unit: &JudgedVolume<'a>,
+    to: PlacedMount<'a>,
+    from: PlacedMount<'a>,
+    reason: PatchReason,
     review: &mut Review<'a>,
 ) -> bool {
-    let Part::Expression(expression) = from.part() else { return false };
+    let SubPath::Expression(expression) = from.part() else { return false };
     if !declare_as(to, from, expression, review) {
         return false;
     }
-    review.draft.express(unit, to, Cow::Borrowed(expression), because);
+    review.draft.express(unit, to, Cow::Borrowed(expression), reason);
     true
 }
 
 /// Declares in one container what an expression takes in another one, if it means the same then; else nothing.
 pub(super) fn declare_as<'a>(
-    to: Mounted<'a>,
-    from: Mounted<'a>,
+    to: PlacedMount<'a>,
+    from: PlacedMount<'a>,
     expression: &'a str,
     review: &mut Review<'a>,
 ) -> bool {
@@ -162,7 +159,7 @@ pub(super) fn declare_as<'a>(
 }
 
 /// Mounts with neither field beside different expressions: nobody can know which they mean.
-fn refuse_mixture(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
+fn refuse_mixture(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     if !unit.is_named() {
         return warn_of_mixture(unit, review);
     }
@@ -180,7 +177,7 @@ fn refuse_mixture(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
     );
 }
 
-fn warn_of_mixture(unit: &Unit<'_>, review: &mut Review<'_>) {
+fn warn_of_mixture(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
     let fact = format!("{} is left as it is: its mounts differ, and some have no sub-path", unit.titled());
     let own = unit.default_expression();
     let remedy = format!("Write subPathExpr: {own} on all of them to keep the replicas apart");
@@ -188,7 +185,7 @@ fn warn_of_mixture(unit: &Unit<'_>, review: &mut Review<'_>) {
 }
 
 /// Mounts with neither field on a volume that all replicas share.
-fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+fn isolate_named<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     let Some(first) = survey.bare.first() else { return };
     let is_whole = survey.alike.is_empty() && survey.unproved.is_empty();
     match review.settings.isolation.named_volumes {
@@ -205,7 +202,7 @@ fn isolate_named<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'
 }
 
 /// Gives every mount of a volume a directory for each ordinal.
-fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
+fn isolate<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     if let Some(reason) = review.reason_to_leave() {
         let fact = format!("{}; {reason}", shares(unit));
         let report = StorageRule::UnisolatedMount.warn(unit.field(), fact);
@@ -215,32 +212,32 @@ fn isolate<'a>(unit: &Unit<'a>, survey: &Survey<'a>, review: &mut Review<'a>) {
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
         return reserved::refuse(mounted.site, review);
     }
-    put_in(unit, &survey.bare, expression.into(), Because::Shared, review);
+    put_in(unit, &survey.bare, expression.into(), PatchReason::Shared, review);
 }
 
 /// Whether an expression of our names means what it says in a container.
-fn is_apart(mounted: &Mounted<'_>, expression: &str) -> bool {
-    mounted.site.env.resolve(expression, &[]).class() == Class::PerOrdinal
+fn is_apart(mounted: &PlacedMount<'_>, expression: &str) -> bool {
+    mounted.site.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
 /// Puts an expression of our names, and of what the containers declare, into mounts with neither field.
 pub(super) fn put_in<'a>(
-    unit: &Unit<'a>,
-    mounts: &[Mounted<'a>],
+    unit: &JudgedVolume<'a>,
+    mounts: &[PlacedMount<'a>],
     expression: Cow<'a, str>,
-    because: Because,
+    reason: PatchReason,
     review: &mut Review<'a>,
 ) {
     for mounted in mounts {
-        for ours in Ours::taken_by(&expression) {
+        for ours in ReservedVariable::taken_by(&expression) {
             review.draft.declare(mounted.site, ours.declaration());
         }
-        review.draft.express(unit, *mounted, expression.clone(), because);
+        review.draft.express(unit, *mounted, expression.clone(), reason);
     }
 }
 
 /// That replicas meet in a volume.
-fn shares(unit: &Unit<'_>) -> String {
+fn shares(unit: &JudgedVolume<'_>) -> String {
     if unit.is_named() {
         format!("all replicas share {}: they overwrite each other's files", unit.titled())
     } else {
@@ -249,7 +246,7 @@ fn shares(unit: &Unit<'_>) -> String {
 }
 
 /// Parts of a volume that are the same for all replicas.
-fn refuse_alike(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
+fn refuse_alike(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     for mounted in survey.sharing() {
         let fact = format!(
             "all replicas mount {} at the same {}: they overwrite each other's files",
@@ -268,7 +265,7 @@ fn refuse_alike(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
 }
 
 /// A block device has no sub-paths.
-fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
+fn refuse_device(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
     let Some(device) = &unit.device else { return };
     let fact = format!("all replicas share {} as a block device, which has no sub-paths", unit.titled());
     let remedy = format!("Use a claim template, or {}", unit.share_on_purpose());
@@ -281,16 +278,16 @@ fn refuse_device(unit: &Unit<'_>, review: &mut Review<'_>) {
 }
 
 /// Whether two replicas would write the same files, once everything is added that is to be added.
-pub(super) fn has_shared_writers<'a>(unit: &Unit<'a>, review: &Review<'a>) -> bool {
-    let is_isolated = |mounted: &Mounted<'a>| {
+pub(super) fn has_shared_writers<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> bool {
+    let is_isolated = |mounted: &PlacedMount<'a>| {
         mounted.is_isolated_with(review.draft.declared(mounted.site)) || review.draft.expresses(mounted)
     };
-    let shares = |mounted: &Mounted<'a>| !mounted.mount.read_only && !is_isolated(mounted);
+    let shares = |mounted: &PlacedMount<'a>| !mounted.mount.read_only && !is_isolated(mounted);
     !unit.nobody_writes() && (unit.device.is_some() || unit.mounts.iter().any(shares))
 }
 
 /// At one replica nobody overwrites anything yet.
-fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
+fn warn_of_growth(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "growth beyond one replica will be refused",
         (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
@@ -309,7 +306,7 @@ fn warn_of_growth(unit: &Unit<'_>, survey: &Survey<'_>, review: &mut Review<'_>)
 }
 
 /// A claim template whose volumes come with files in them.
-fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
+fn warn_of_filled(unit: &JudgedVolume<'_>, field: &str, review: &mut Review<'_>) {
     let fact = format!(
         "{} is left as it is: its volumes come filled ({field}), and the files at their root must stay in sight",
         unit.titled()
@@ -320,8 +317,8 @@ fn warn_of_filled(unit: &Unit<'_>, field: &str, review: &mut Review<'_>) {
 }
 
 /// A disk that several nodes would attach.
-fn warn_of_disk(unit: &Unit<'_>, review: &mut Review<'_>) {
-    let Kind::Named(Source::Disk { kind, read_only: false }) = unit.kind else { return };
+fn warn_of_disk(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
+    let VolumeKind::Named(VolumeSource::Disk { kind, read_only: false }) = unit.kind else { return };
     if review.set.replicas > 1 && unit.is_mounted() {
         let fact = format!(
             "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks",

@@ -2,14 +2,14 @@
 
 use ordinance_contract::Fix;
 use ordinance_storage::json;
-use ordinance_storage::{PlacedMount as Mounted, SubPath as Part};
+use ordinance_storage::{PlacedMount, SubPath};
 
 /// Writes an expression in the place of a mount's sub-path. `None` for a mount without exactly one of both fields.
-pub(super) fn replace_sub_path(mounted: &Mounted<'_>, expression: &str) -> Option<Fix> {
+pub(super) fn replace_sub_path(mounted: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
     let mount = mounted.pointer();
     let value = json::quoted(expression);
     let patch = match mounted.part() {
-        Part::Fixed(_) => [
+        SubPath::Fixed(_) => [
             r#"[{"op":"remove","path":""#,
             &mount,
             r#"/subPath"},{"op":"add","path":""#,
@@ -19,10 +19,10 @@ pub(super) fn replace_sub_path(mounted: &Mounted<'_>, expression: &str) -> Optio
             "}]",
         ]
         .concat(),
-        Part::Expression(_) => {
+        SubPath::Expression(_) => {
             [r#"[{"op":"replace","path":""#, &mount, r#"/subPathExpr","value":"#, &value, "}]"].concat()
         }
-        Part::Root | Part::Both => return None,
+        SubPath::Root | SubPath::Both => return None,
     };
     Some(Fix { title: format!("Write subPathExpr: {expression}"), patch })
 }

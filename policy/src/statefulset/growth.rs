@@ -2,7 +2,7 @@
 
 use super::create::has_shared_writers;
 use super::review::Review;
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::findings::Findings;
 use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;
@@ -81,7 +81,10 @@ fn refuse(volume: &Shared<'_>, fact: String, outcome: DenyOrWarn, findings: &mut
 }
 
 /// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.
-pub(super) fn shared<'a>(units: impl Iterator<Item = &'a Unit<'a>>, review: &Review<'_>) -> Vec<Shared<'a>> {
+pub(super) fn shared<'a>(
+    units: impl Iterator<Item = &'a JudgedVolume<'a>>,
+    review: &Review<'_>,
+) -> Vec<Shared<'a>> {
     units
         .filter(|unit| unit.is_named() && unit.is_shared(review.settings) && has_shared_writers(unit, review))
         .map(|unit| Shared {

@@ -1,22 +1,19 @@
 //! Where the files of a claim lie: the annotation `ordinance.dev/sub-path`, the mark.
 //!
 //! A set that is made again finds its data by the marks of the claims that it left behind. A mark goes before the
-//! settings and the number of replicas; what the user wrote goes before the mark, and is told.
+//! settings and the number of replicas; what the user wrote overrides the mark, with a finding.
 
 use super::create::put_in;
-use super::patch::Because;
-use super::reserved_variable::ReservedVariable as Ours;
+use super::patch::PatchReason;
+use super::reserved_variable::ReservedVariable;
 use super::review::Review;
 use super::survey::{Survey, written};
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::claim;
 use crate::findings::Report;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
-use ordinance_storage::{
-    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted, SubPath as Part,
-    VolumeKind as Kind, expression,
-};
+use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, expression};
 use std::borrow::Cow;
 
 /// Where the claims of a volume say that its files are.
@@ -53,10 +50,10 @@ impl Data<'_> {
 }
 
 /// What the claims of a volume say.
-pub(super) fn data<'a>(unit: &Unit<'a>, review: &Review<'a>) -> Data<'a> {
+pub(super) fn data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
     match unit.kind {
-        Kind::Template(_) => template_data(unit, review),
-        Kind::Named(_) => unit.claim().map_or(Data::Unknown, |claim| named_data(unit, claim, review)),
+        VolumeKind::Template(_) => template_data(unit, review),
+        VolumeKind::Named(_) => unit.claim().map_or(Data::Unknown, |claim| named_data(unit, claim, review)),
     }
 }
 
@@ -70,7 +67,7 @@ pub(super) fn known_claim<'a>(name: &str, review: &Review<'a>) -> Option<&'a Hol
         .find(|holding| claim::is_claim(&holding.holder) && holding.realm == realm && holding.path == path)
 }
 
-fn named_data<'a>(unit: &Unit<'a>, claim: &'a str, review: &Review<'a>) -> Data<'a> {
+fn named_data<'a>(unit: &JudgedVolume<'a>, claim: &'a str, review: &Review<'a>) -> Data<'a> {
     let mark = known_claim(claim, review).and_then(|holding| claim::Note::read(&holding.note).mark);
     match mark.map(|mark| (mark, read(mark, unit))) {
         None => Data::Unknown,
@@ -79,7 +76,7 @@ fn named_data<'a>(unit: &Unit<'a>, claim: &'a str, review: &Review<'a>) -> Data<
     }
 }
 
-fn template_data<'a>(unit: &Unit<'a>, review: &Review<'a>) -> Data<'a> {
+fn template_data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
     let mut claims = claims_of(unit.name, review);
     claims.sort_unstable_by_key(|(name, _)| *name);
     let mut data = Data::Unknown;
@@ -125,14 +122,14 @@ fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'
 }
 
 /// What a mark means to the containers whose mounts it is for.
-fn read<'a>(mark: &'a str, unit: &Unit<'a>) -> Reading<'a> {
-    let means_an_ordinal = |mounted: &Mounted<'a>| {
+fn read<'a>(mark: &'a str, unit: &JudgedVolume<'a>) -> Reading<'a> {
+    let means_an_ordinal = |mounted: &PlacedMount<'a>| {
         matches!(
             mounted.site.env.resolve(mark, &[]).class(),
-            Class::PerOrdinal | Class::Missing(Missing::Undeclared(_))
+            ExpressionClass::PerOrdinal | ExpressionClass::Missing(MissingVariable::Undeclared(_))
         )
     };
-    let is_bare = |mounted: &&Mounted<'a>| mounted.part() == Part::Root;
+    let is_bare = |mounted: &&PlacedMount<'a>| mounted.part() == SubPath::Root;
     let all = if unit.mounts.iter().any(|mounted| is_bare(&mounted)) {
         unit.mounts.iter().filter(is_bare).all(means_an_ordinal)
     } else {
@@ -147,7 +144,12 @@ fn is_below_root(path: &str) -> bool {
 }
 
 /// Does as the claims say.
-pub(super) fn obey<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, review: &mut Review<'a>) {
+pub(super) fn obey<'a>(
+    unit: &JudgedVolume<'a>,
+    survey: &Survey<'a>,
+    data: Data<'a>,
+    review: &mut Review<'a>,
+) {
     match data {
         Data::Unknown => {}
         Data::Root { claim, mark } => leave_at_root(unit, survey, &claim, mark, review),
@@ -157,7 +159,7 @@ pub(super) fn obey<'a>(unit: &Unit<'a>, survey: &Survey<'a>, data: Data<'a>, rev
 }
 
 fn leave_at_root(
-    unit: &Unit<'_>,
+    unit: &JudgedVolume<'_>,
     survey: &Survey<'_>,
     claim: &str,
     mark: Option<&str>,
@@ -184,7 +186,7 @@ fn leave_at_root(
 }
 
 fn put_in_mark<'a>(
-    unit: &Unit<'a>,
+    unit: &JudgedVolume<'a>,
     survey: &Survey<'a>,
     claim: &str,
     expression: &'a str,
@@ -193,19 +195,19 @@ fn put_in_mark<'a>(
     warn_of_others(unit, survey, claim, Some(expression), review);
     let undeclared = survey.bare.iter().find_map(|mounted| {
         match mounted.site.env.resolve(expression, review.draft.declared(mounted.site)).class() {
-            Class::Missing(Missing::Undeclared(name)) => Some((*mounted, name)),
+            ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mounted, name)),
             _ => None,
         }
     });
     match undeclared {
         Some((mounted, name)) => refuse_undeclared(unit, &mounted, claim, expression, name, review),
-        None => put_in(unit, &survey.bare, expression.into(), Because::Mark, review),
+        None => put_in(unit, &survey.bare, expression.into(), PatchReason::Mark, review),
     }
 }
 
 fn refuse_undeclared(
-    unit: &Unit<'_>,
-    mounted: &Mounted<'_>,
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
     claim: &str,
     expression: &str,
     name: &str,
@@ -224,7 +226,13 @@ fn refuse_undeclared(
     review.findings.add(report);
 }
 
-fn refuse_torn(unit: &Unit<'_>, survey: &Survey<'_>, one: &str, other: &str, review: &mut Review<'_>) {
+fn refuse_torn(
+    unit: &JudgedVolume<'_>,
+    survey: &Survey<'_>,
+    one: &str,
+    other: &str,
+    review: &mut Review<'_>,
+) {
     let fact = format!(
         "claims {one:?} and {other:?} of {} disagree where their files are (annotation ordinance.dev/sub-path)",
         unit.titled()
@@ -244,13 +252,13 @@ fn refuse_torn(unit: &Unit<'_>, survey: &Survey<'_>, one: &str, other: &str, rev
 
 /// Warns of what the user wrote where a claim says something else.
 fn warn_of_others(
-    unit: &Unit<'_>,
+    unit: &JudgedVolume<'_>,
     survey: &Survey<'_>,
     claim: &str,
     mark: Option<&str>,
     review: &mut Review<'_>,
 ) {
-    let differs = |mounted: &&Mounted<'_>| match (mounted.resolved(), mark) {
+    let differs = |mounted: &&PlacedMount<'_>| match (mounted.resolved(), mark) {
         (Some(resolved), Some(mark)) => !resolved.is_same_as(&mounted.site.env.resolve(mark, &[])),
         _ => true,
     };
@@ -272,14 +280,14 @@ fn mark_warning(field: String, fact: String, claim: &str, namespace: &str) -> Re
 }
 
 /// What others may know of a claim template's mounts: their one expression, if it takes our two names alone.
-pub(super) fn note(unit: &Unit<'_>) -> String {
+pub(super) fn note(unit: &JudgedVolume<'_>) -> String {
     let other = || "other".to_owned();
     let Some((first, rest)) = unit.mounts.split_first() else { return other() };
-    let Part::Expression(expression) = first.part() else { return other() };
-    let is_ours = expression::variables(expression).all(|name| Ours::named(name).is_some());
+    let SubPath::Expression(expression) = first.part() else { return other() };
+    let is_ours = expression::variables(expression).all(|name| ReservedVariable::named(name).is_some());
     let is_one = rest.iter().all(|mounted| mounted.part() == first.part());
-    let is_apart = |mounted: &Mounted<'_>| {
-        mounted.resolved().is_some_and(|resolved| resolved.class() == Class::PerOrdinal)
+    let is_apart = |mounted: &PlacedMount<'_>| {
+        mounted.resolved().is_some_and(|resolved| resolved.class() == ExpressionClass::PerOrdinal)
     };
     if is_ours && is_one && unit.mounts.iter().all(is_apart) {
         return claim::Note { mark: Some(expression), is_going: false }.to_string();

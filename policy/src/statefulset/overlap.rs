@@ -2,19 +2,19 @@
 
 use super::optout::OptOut;
 use super::review::Review;
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 
 /// Two volumes of one claim.
 pub(super) fn warn_of_twins(
-    units: &[Unit<'_>],
-    old: &[Unit<'_>],
+    units: &[JudgedVolume<'_>],
+    old: &[JudgedVolume<'_>],
     opt_out: &OptOut<'_>,
     review: &mut Review<'_>,
 ) {
-    let claims = |units: &[Unit<'_>]| -> Vec<String> {
+    let claims = |units: &[JudgedVolume<'_>]| -> Vec<String> {
         let judged = units.iter().filter(|unit| !opt_out.covers(unit.name));
         let mut claims: Vec<String> = judged.filter_map(|unit| Some(unit.claim()?.to_owned())).collect();
         claims.sort_unstable();
@@ -36,7 +36,7 @@ pub(super) fn warn_of_twins(
 }
 
 /// Exports that PersistentVolumes have, too.
-pub(super) fn warn_of_volumes(unit: &Unit<'_>, review: &mut Review<'_>) {
+pub(super) fn warn_of_volumes(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
     let Some(export) = unit.inline_export(review.settings).filter(|_| unit.is_mounted()) else { return };
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
     let owner = review.set.title();

@@ -3,34 +3,34 @@
 //! Only `add`, and only where the parent exists: expressions on mounts that have neither field, and variables at the
 //! end of a container's `env`, or the whole list where there is none.
 
-use super::volume::JudgedVolume as Unit;
-use ordinance_storage::{Declaration, PlacedContainer as Site, PlacedMount as Mounted, json};
+use super::volume::JudgedVolume;
+use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
 use std::borrow::Cow;
 
 /// Additions, not written yet.
 #[derive(Clone, Debug)]
 pub(super) struct Draft<'a> {
-    expressions: Vec<(Mounted<'a>, Cow<'a, str>)>,
+    expressions: Vec<(PlacedMount<'a>, Cow<'a, str>)>,
     /// By the container's place.
     declarations: Vec<Vec<Declaration<'a>>>,
-    told: Vec<Told<'a>>,
+    patched: Vec<PatchedVolume<'a>>,
 }
 
 /// A volume that gets an expression, and why.
 #[derive(Clone, Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct PatchedVolume<'a> {
     pub(super) volume: &'a str,
     pub(super) noun: &'static str,
     /// The claim that the pod names.
     pub(super) claim: Option<&'a str>,
-    pub(super) first: Mounted<'a>,
+    pub(super) first: PlacedMount<'a>,
     pub(super) expression: Cow<'a, str>,
-    pub(super) because: Because,
+    pub(super) reason: PatchReason,
 }
 
 /// Why a volume gets an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Because {
+pub(super) enum PatchReason {
     /// Its replicas would share it.
     Shared,
     /// Other mounts of it have the expression.
@@ -51,17 +51,17 @@ struct Patch {
 
 impl<'a> Draft<'a> {
     /// Nothing to add yet.
-    pub(super) fn new(sites: &[Site<'a>]) -> Self {
-        Self { expressions: Vec::new(), declarations: vec![Vec::new(); sites.len()], told: Vec::new() }
+    pub(super) fn new(sites: &[PlacedContainer<'a>]) -> Self {
+        Self { expressions: Vec::new(), declarations: vec![Vec::new(); sites.len()], patched: Vec::new() }
     }
 
     /// What a container is to declare.
-    pub(super) fn declared(&self, site: &Site<'_>) -> &[Declaration<'a>] {
+    pub(super) fn declared(&self, site: &PlacedContainer<'_>) -> &[Declaration<'a>] {
         self.declarations.get(site.place).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Declares a variable, unless the container does or will.
-    pub(super) fn declare(&mut self, site: &Site<'_>, declaration: Declaration<'a>) {
+    pub(super) fn declare(&mut self, site: &PlacedContainer<'_>, declaration: Declaration<'a>) {
         let Some(declarations) = self.declarations.get_mut(site.place) else { return };
         let is_there = declarations.iter().any(|other| other.name() == declaration.name());
         if !is_there && !site.env.declares(declaration.name()) {
@@ -69,39 +69,46 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Gives a mount an expression; the first of a volume is told for all.
+    /// Gives a mount an expression; the findings name the first mount of a volume.
     pub(super) fn express(
         &mut self,
-        unit: &Unit<'a>,
-        mounted: Mounted<'a>,
+        unit: &JudgedVolume<'a>,
+        mounted: PlacedMount<'a>,
         expression: Cow<'a, str>,
-        because: Because,
+        reason: PatchReason,
     ) {
         self.expressions.push((mounted, expression.clone()));
-        if self.told.last().is_some_and(|told| told.volume == unit.name && told.expression == expression) {
+        if self
+            .patched
+            .last()
+            .is_some_and(|patched| patched.volume == unit.name && patched.expression == expression)
+        {
             return;
         }
         let (volume, noun, claim) = (unit.name, unit.noun(), unit.claim());
-        self.told.push(Told { volume, noun, claim, first: mounted, expression, because });
+        self.patched.push(PatchedVolume { volume, noun, claim, first: mounted, expression, reason });
     }
 
     /// Whether a mount gets an expression.
-    pub(super) fn expresses(&self, mounted: &Mounted<'_>) -> bool {
+    pub(super) fn expresses(&self, mounted: &PlacedMount<'_>) -> bool {
         self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mounted.mount))
     }
 
     /// The mounts that get an expression.
-    pub(super) fn expressions(&self) -> impl Iterator<Item = (&Mounted<'a>, &str)> {
+    pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
         self.expressions.iter().map(|(mounted, expression)| (mounted, &**expression))
     }
 
     /// The volumes that get an expression.
-    pub(super) fn told(&self) -> &[Told<'a>] {
-        &self.told
+    pub(super) fn patched_volumes(&self) -> &[PatchedVolume<'a>] {
+        &self.patched
     }
 
     /// The containers that get a variable but no expression.
-    pub(super) fn only_declared(&self, sites: &'a [Site<'a>]) -> impl Iterator<Item = &'a Site<'a>> {
+    pub(super) fn only_declared(
+        &self,
+        sites: &'a [PlacedContainer<'a>],
+    ) -> impl Iterator<Item = &'a PlacedContainer<'a>> {
         let mut is_expressed = vec![false; sites.len()];
         for (mounted, _) in &self.expressions {
             if let Some(is_expressed) = is_expressed.get_mut(mounted.site.place) {
@@ -113,25 +120,25 @@ impl<'a> Draft<'a> {
     }
 
     /// How far the draft has come with one container.
-    pub(super) fn checkpoint(&self, site: &Site<'_>) -> usize {
+    pub(super) fn checkpoint(&self, site: &PlacedContainer<'_>) -> usize {
         self.declared(site).len()
     }
 
     /// Takes back what was declared in one container since then.
-    pub(super) fn take_back(&mut self, site: &Site<'_>, checkpoint: usize) {
+    pub(super) fn take_back(&mut self, site: &PlacedContainer<'_>, checkpoint: usize) {
         if let Some(declarations) = self.declarations.get_mut(site.place) {
             declarations.truncate(checkpoint);
         }
     }
 
     /// The names of the variables that a container gets from elsewhere.
-    pub(super) fn copied(&self, site: &Site<'_>) -> Vec<&str> {
+    pub(super) fn copied(&self, site: &PlacedContainer<'_>) -> Vec<&str> {
         let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
         self.declared(site).iter().filter(is_copy).map(Declaration::name).collect()
     }
 
     /// The JSON Patch; none if nothing is added.
-    pub(super) fn to_json(&self, sites: &[Site<'_>]) -> Option<String> {
+    pub(super) fn to_json(&self, sites: &[PlacedContainer<'_>]) -> Option<String> {
         let mut patch = Patch::default();
         for site in sites {
             patch.variables(site, self.declared(site));
@@ -147,7 +154,7 @@ impl<'a> Draft<'a> {
 
 impl Patch {
     /// The variables of one container: one by one at the end of its list, or the list.
-    fn variables(&mut self, site: &Site<'_>, declarations: &[Declaration<'_>]) {
+    fn variables(&mut self, site: &PlacedContainer<'_>, declarations: &[Declaration<'_>]) {
         let entries: Vec<String> = declarations.iter().copied().map(Declaration::to_json).collect();
         if site.container.env.is_some() {
             for entry in &entries {

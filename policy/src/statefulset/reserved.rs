@@ -1,20 +1,22 @@
 //! The two reserved variables: declared where an expression takes them, and never anything else.
 
 use super::optout::OptOut;
-use super::reserved_variable::ReservedVariable as Ours;
+use super::reserved_variable::ReservedVariable;
 use super::review::Review;
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
-use ordinance_storage::{EnvVar, PlacedContainer as Site, SubPath as Part};
+use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
 
 /// An expression may take the reserved names without declaring them.
-pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
-    for mounted in sites.iter().flat_map(Site::mounts) {
-        let Part::Expression(expression) = mounted.part() else { continue };
+pub(super) fn declare<'a>(sites: &'a [PlacedContainer<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
+    for mounted in sites.iter().flat_map(PlacedContainer::mounts) {
+        let SubPath::Expression(expression) = mounted.part() else { continue };
         if opt_out.covers(&mounted.mount.name) {
             continue;
         }
-        for ours in Ours::taken_by(expression).filter(|ours| !mounted.site.env.declares(ours.name())) {
+        for ours in
+            ReservedVariable::taken_by(expression).filter(|ours| !mounted.site.env.declares(ours.name()))
+        {
             match review.set.restore {
                 None => review.draft.declare(mounted.site, ours.declaration()),
                 Some(_) => warn_undeclared(mounted.site, ours, review),
@@ -23,7 +25,7 @@ pub(super) fn declare<'a>(sites: &'a [Site<'a>], opt_out: &OptOut<'_>, review: &
     }
 }
 
-fn warn_undeclared(site: &Site<'_>, ours: Ours, review: &mut Review<'_>) {
+fn warn_undeclared(site: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut Review<'_>) {
     let fact = format!(
         "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
         &*site.container.name,
@@ -35,13 +37,13 @@ fn warn_undeclared(site: &Site<'_>, ours: Ours, review: &mut Review<'_>) {
 
 /// The reserved names mean the pod's, unless they meant something else before.
 pub(super) fn refuse_misuse(
-    sites: &[Site<'_>],
-    old: &[Site<'_>],
-    units: &[Unit<'_>],
+    sites: &[PlacedContainer<'_>],
+    old: &[PlacedContainer<'_>],
+    units: &[JudgedVolume<'_>],
     opt_out: &OptOut<'_>,
     review: &mut Review<'_>,
 ) {
-    let is_judged = |unit: &&Unit<'_>| unit.is_shared(review.settings) && !opt_out.covers(unit.name);
+    let is_judged = |unit: &&JudgedVolume<'_>| unit.is_shared(review.settings) && !opt_out.covers(unit.name);
     let mounts = units.iter().filter(is_judged).flat_map(|unit| &unit.mounts);
     let mut is_concerned = vec![false; sites.len()];
     for mounted in mounts {
@@ -58,13 +60,13 @@ pub(super) fn refuse_misuse(
 }
 
 /// Refuses a container's own use of the reserved names.
-pub(super) fn refuse(site: &Site<'_>, review: &mut Review<'_>) {
+pub(super) fn refuse(site: &PlacedContainer<'_>, review: &mut Review<'_>) {
     for (index, variable) in site.env.misuses() {
         refuse_one(site, index, variable, review);
     }
 }
 
-fn refuse_one(site: &Site<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
+fn refuse_one(site: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
     let fact = format!(
         "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
         &*site.container.name, &*variable.name

@@ -2,11 +2,11 @@
 
 use super::patch::Draft;
 use super::view::Metadata;
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::findings::{Findings, Report};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
-use ordinance_storage::PlacedContainer as Site;
+use ordinance_storage::PlacedContainer;
 
 /// What the rules know of the set, and what they found.
 pub(super) struct Review<'a> {
@@ -42,7 +42,7 @@ impl<'a> Review<'a> {
         settings: &'a Settings,
         set: Set<'a>,
         holdings: &'a [Holding],
-        sites: &[Site<'a>],
+        sites: &[PlacedContainer<'a>],
     ) -> Self {
         let (findings, draft) = (Findings::new(settings.mode), Draft::new(sites));
         Self { settings, set, holdings, findings, draft, proposals: Vec::new() }
@@ -53,7 +53,7 @@ impl<'a> Review<'a> {
         self.set.replicas > 1 || self.settings.isolation.single_replica == SingleReplica::Isolate
     }
 
-    /// Refuses something because replicas would overwrite each other's files; a restore puts back what was.
+    /// Denies because replicas would overwrite each other's files; a restore puts back what was.
     pub(super) fn refuse_sharing(&mut self, report: Report) {
         let is_restored = self.set.restore.is_some();
         let report =
@@ -100,7 +100,7 @@ impl<'a> Set<'a> {
 
 // === impl Unit ===
 
-impl Unit<'_> {
+impl JudgedVolume<'_> {
     /// Both ways out for a volume that replicas share; on Windows, which has no sub-paths, with volumes instead.
     pub(super) fn ways_out(&self, set: &Set<'_>) -> String {
         let (own, share) = (self.default_expression(), self.share_on_purpose());

@@ -1,36 +1,33 @@
 //! How the mounts of one volume are written, sorted by what that means for the replicas.
 
 use super::review::Review;
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::expression::escaped;
-use ordinance_storage::{
-    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted,
-    ResolvedExpression as Resolved, SubPath as Part,
-};
+use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
 
 /// The mounts of a volume, by what they show.
 #[derive(Default)]
 pub(super) struct Survey<'a> {
     /// With neither field.
-    pub(super) bare: Vec<Mounted<'a>>,
+    pub(super) bare: Vec<PlacedMount<'a>>,
     /// With both.
-    pub(super) both: Vec<Mounted<'a>>,
+    pub(super) both: Vec<PlacedMount<'a>>,
     /// A fixed sub-path, or an expression that is the same for every ordinal.
-    pub(super) alike: Vec<Mounted<'a>>,
+    pub(super) alike: Vec<PlacedMount<'a>>,
     /// By an expression that keeps the replicas apart.
-    pub(super) apart: Vec<(Mounted<'a>, Resolved<'a>)>,
+    pub(super) apart: Vec<(PlacedMount<'a>, ResolvedExpression<'a>)>,
     /// By an expression of which nothing can be proved.
-    pub(super) unproved: Vec<Mounted<'a>>,
+    pub(super) unproved: Vec<PlacedMount<'a>>,
     /// By an expression that stops the container.
-    pub(super) missing: Vec<(Mounted<'a>, Missing<'a>)>,
+    pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
 }
 
 // === impl Survey ===
 
 impl<'a> Survey<'a> {
     /// Sorts the mounts of a volume.
-    pub(super) fn of(unit: &Unit<'a>) -> Self {
+    pub(super) fn of(unit: &JudgedVolume<'a>) -> Self {
         let mut survey = Self::default();
         for mounted in &unit.mounts {
             survey.add(*mounted);
@@ -39,25 +36,25 @@ impl<'a> Survey<'a> {
     }
 
     /// One mount alone.
-    pub(super) fn of_one(mounted: Mounted<'a>) -> Self {
+    pub(super) fn of_one(mounted: PlacedMount<'a>) -> Self {
         let mut survey = Self::default();
         survey.add(mounted);
         survey
     }
 
-    fn add(&mut self, mounted: Mounted<'a>) {
+    fn add(&mut self, mounted: PlacedMount<'a>) {
         let Some(resolved) = mounted.resolved() else {
             return match mounted.part() {
-                Part::Root => self.bare.push(mounted),
-                Part::Both => self.both.push(mounted),
-                Part::Fixed(_) | Part::Expression(_) => self.alike.push(mounted),
+                SubPath::Root => self.bare.push(mounted),
+                SubPath::Both => self.both.push(mounted),
+                SubPath::Fixed(_) | SubPath::Expression(_) => self.alike.push(mounted),
             };
         };
         match resolved.class() {
-            Class::PerOrdinal | Class::Unstable => self.apart.push((mounted, resolved)),
-            Class::Unproved => self.unproved.push(mounted),
-            Class::Same => self.alike.push(mounted),
-            Class::Missing(missing) => self.missing.push((mounted, missing)),
+            ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.apart.push((mounted, resolved)),
+            ExpressionClass::Unproved => self.unproved.push(mounted),
+            ExpressionClass::Same => self.alike.push(mounted),
+            ExpressionClass::Missing(missing) => self.missing.push((mounted, missing)),
         }
     }
 
@@ -68,18 +65,18 @@ impl<'a> Survey<'a> {
     }
 
     /// The mounts that all replicas have alike, without those that only read beside writers that are kept apart.
-    pub(super) fn sharing(&self) -> &[Mounted<'a>] {
+    pub(super) fn sharing(&self) -> &[PlacedMount<'a>] {
         if self.writers_are_apart() { &[] } else { &self.alike }
     }
 
     /// The one expression of the mounts that are kept apart; none if they have several.
-    pub(super) fn one_expression(&self) -> Option<Mounted<'a>> {
+    pub(super) fn one_expression(&self) -> Option<PlacedMount<'a>> {
         let ((first, resolved), others) = self.apart.split_first()?;
         others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)
     }
 
     /// Refuses what no pod could start with, however many replicas there are.
-    pub(super) fn refuse_impossible(&self, unit: &Unit<'_>, review: &mut Review<'_>) {
+    pub(super) fn refuse_impossible(&self, unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
         for mounted in &self.both {
             refuse_both(unit, mounted, unit.default_expression(), review);
         }
@@ -89,9 +86,9 @@ impl<'a> Survey<'a> {
     }
 
     /// Warns of expressions that are lost with the pod, or that prove nothing, or take a name that is there twice.
-    pub(super) fn warn_of_doubts(&self, unit: &Unit<'_>, review: &mut Review<'_>) {
+    pub(super) fn warn_of_doubts(&self, unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
         for (mounted, resolved) in &self.apart {
-            if resolved.class() == Class::Unstable {
+            if resolved.class() == ExpressionClass::Unstable {
                 warn_unstable(unit, mounted, review);
             }
         }
@@ -101,7 +98,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Warns of expressions that take a name which is declared twice.
-    pub(super) fn warn_of_repeated(unit: &Unit<'_>, review: &mut Review<'_>) {
+    pub(super) fn warn_of_repeated(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
         for mounted in &unit.mounts {
             if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
                 let fact = format!(
@@ -117,7 +114,12 @@ impl<'a> Survey<'a> {
 }
 
 /// Both fields exclude each other.
-pub(super) fn refuse_both(unit: &Unit<'_>, mounted: &Mounted<'_>, keep: &str, review: &mut Review<'_>) {
+pub(super) fn refuse_both(
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    keep: &str,
+    review: &mut Review<'_>,
+) {
     let fact = format!(
         "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
         &*mounted.site.container.name,
@@ -129,15 +131,15 @@ pub(super) fn refuse_both(unit: &Unit<'_>, mounted: &Mounted<'_>, keep: &str, re
 
 /// A variable that is missing or empty stops the container.
 pub(super) fn refuse_missing(
-    unit: &Unit<'_>,
-    mounted: &Mounted<'_>,
-    missing: Missing<'_>,
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    missing: MissingVariable<'_>,
     review: &mut Review<'_>,
 ) {
     let container = &*mounted.site.container.name;
     let (name, fault) = match missing {
-        Missing::Undeclared(name) => (name, "does not declare"),
-        Missing::Empty(name) => (name, "declares without a value"),
+        MissingVariable::Undeclared(name) => (name, "does not declare"),
+        MissingVariable::Empty(name) => (name, "declares without a value"),
     };
     let fact = format!(
         "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
@@ -158,7 +160,7 @@ fn remedy_for(name: &str) -> String {
     format!("Declare it in env, e.g. from metadata.name, {ours}")
 }
 
-fn warn_unstable(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>) {
+fn warn_unstable(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>, review: &mut Review<'_>) {
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
         unit.titled(),
@@ -168,7 +170,7 @@ fn warn_unstable(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>
     review.findings.add(StorageRule::UnstableSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
-pub(super) fn warn_unproved(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut Review<'_>) {
+pub(super) fn warn_unproved(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>, review: &mut Review<'_>) {
     let fact = format!(
         "whether replicas share {} can't be known: {} takes a variable from outside the pod",
         unit.titled(),
@@ -179,20 +181,20 @@ pub(super) fn warn_unproved(unit: &Unit<'_>, mounted: &Mounted<'_>, review: &mut
 }
 
 /// The field of a mount that says which part of the volume it shows, as it is written.
-pub(super) fn written(mounted: &Mounted<'_>) -> String {
+pub(super) fn written(mounted: &PlacedMount<'_>) -> String {
     match mounted.part() {
-        Part::Root | Part::Both => "the root".to_owned(),
-        Part::Fixed(path) => format!("subPath {path:?}"),
-        Part::Expression(expression) => format!("subPathExpr {expression:?}"),
+        SubPath::Root | SubPath::Both => "the root".to_owned(),
+        SubPath::Fixed(path) => format!("subPath {path:?}"),
+        SubPath::Expression(expression) => format!("subPathExpr {expression:?}"),
     }
 }
 
 /// The expression to write instead of a part that all replicas have alike.
-pub(super) fn proposal(unit: &Unit<'_>, mounted: &Mounted<'_>) -> String {
+pub(super) fn proposal(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>) -> String {
     let own = unit.default_expression();
     match mounted.part() {
-        Part::Fixed(path) => format!("{own}/{}", escaped(path)),
-        Part::Expression(expression) => format!("{own}/{expression}"),
-        Part::Root | Part::Both => own.to_owned(),
+        SubPath::Fixed(path) => format!("{own}/{}", escaped(path)),
+        SubPath::Expression(expression) => format!("{own}/{expression}"),
+        SubPath::Root | SubPath::Both => own.to_owned(),
     }
 }

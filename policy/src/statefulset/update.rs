@@ -4,22 +4,21 @@
 //! was not isolated is never patched.
 
 use super::create::{self, carry_one, declare_as, has_shared_writers};
-use super::patch::Because;
+use super::patch::PatchReason;
 use super::review::Review;
 use super::survey::{Survey, refuse_both, refuse_missing, written};
-use super::volume::JudgedVolume as Unit;
+use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{
-    ExpressionClass as Class, MissingVariable as Missing, PlacedMount as Mounted,
-    ResolvedExpression as Resolved, SubPath as Part, VolumeKind as Kind, VolumeSource as Source,
+    ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath, VolumeKind, VolumeSource,
 };
 
 /// A volume as it was mounted before the update.
 struct Before<'a> {
     /// By container and path.
-    mounts: Vec<Mounted<'a>>,
+    mounts: Vec<PlacedMount<'a>>,
     /// Those that kept the replicas apart.
-    isolated: Vec<Mounted<'a>>,
+    isolated: Vec<PlacedMount<'a>>,
     /// Of each of these, whether its container mounts nothing there any more.
     is_gone: Vec<bool>,
     /// Whether every mount that writes keeps the replicas apart now.
@@ -27,7 +26,7 @@ struct Before<'a> {
 }
 
 /// Judges a volume of the new template by the volumes of the old one.
-pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'a>) {
+pub(super) fn judge<'a>(unit: &JudgedVolume<'a>, old: &[JudgedVolume<'a>], review: &mut Review<'a>) {
     let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else {
         return create::judge(unit, review);
     };
@@ -39,9 +38,9 @@ pub(super) fn judge<'a>(unit: &Unit<'a>, old: &[Unit<'a>], review: &mut Review<'
 }
 
 /// Tells that an expression is gone which an opt-out keeps from being put back.
-pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'_>) {
+pub(super) fn tell_gone(unit: &JudgedVolume<'_>, old: &[JudgedVolume<'_>], review: &mut Review<'_>) {
     let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else { return };
-    let is_gone = |mounted: &&Mounted<'_>| {
+    let is_gone = |mounted: &&PlacedMount<'_>| {
         let may_be_another = before.same(mounted).is_some() || before.is_gone.contains(&true);
         may_be_another && !mounted.is_isolated() && !before.stays(mounted)
     };
@@ -60,14 +59,14 @@ pub(super) fn tell_gone(unit: &Unit<'_>, old: &[Unit<'_>], review: &mut Review<'
 
 /// The volume that it was: of the same name, else of the same source, and in use.
 pub(super) fn counterpart<'u, 'a>(
-    unit: &Unit<'_>,
-    old: &'u [Unit<'a>],
+    unit: &JudgedVolume<'_>,
+    old: &'u [JudgedVolume<'a>],
     review: &Review<'_>,
-) -> Option<&'u Unit<'a>> {
-    let is_disk = |unit: &Unit<'_>| matches!(unit.kind, Kind::Named(Source::Disk { .. }));
-    let is_used = |other: &&Unit<'_>| other.is_mounted() || other.device.is_some();
-    let has_name = |other: &&Unit<'_>| other.name == unit.name && is_disk(other) == is_disk(unit);
-    let has_source = |other: &&Unit<'_>| unit.has_source_of(other, review.settings);
+) -> Option<&'u JudgedVolume<'a>> {
+    let is_disk = |unit: &JudgedVolume<'_>| matches!(unit.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
+    let is_used = |other: &&JudgedVolume<'_>| other.is_mounted() || other.device.is_some();
+    let has_name = |other: &&JudgedVolume<'_>| other.name == unit.name && is_disk(other) == is_disk(unit);
+    let has_source = |other: &&JudgedVolume<'_>| unit.has_source_of(other, review.settings);
     let used = || old.iter().filter(is_used);
     used().find(has_name).or_else(|| used().find(has_source))
 }
@@ -75,44 +74,44 @@ pub(super) fn counterpart<'u, 'a>(
 // === impl Before ===
 
 impl<'a> Before<'a> {
-    fn of(old: &Unit<'a>, new: &Unit<'_>) -> Self {
+    fn of(old: &JudgedVolume<'a>, new: &JudgedVolume<'_>) -> Self {
         let mut mounts = old.mounts.clone();
-        mounts.sort_by_key(Mounted::identity);
-        let isolated: Vec<Mounted<'a>> =
+        mounts.sort_by_key(PlacedMount::identity);
+        let isolated: Vec<PlacedMount<'a>> =
             old.mounts.iter().filter(|mounted| mounted.is_isolated()).copied().collect();
-        let mut now: Vec<(&str, &str)> = new.mounts.iter().map(Mounted::identity).collect();
+        let mut now: Vec<(&str, &str)> = new.mounts.iter().map(PlacedMount::identity).collect();
         now.sort_unstable();
         let is_gone = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
         let mut before = Self { mounts, isolated, is_gone, writers_are_apart: true };
-        let shares = |mounted: &Mounted<'_>| !mounted.mount.read_only && before.shares(mounted);
+        let shares = |mounted: &PlacedMount<'_>| !mounted.mount.read_only && before.shares(mounted);
         before.writers_are_apart = !new.mounts.iter().any(shares);
         before
     }
 
     /// Whether a mount shows what all replicas have alike, once what it lost is put back.
-    fn shares(&self, mounted: &Mounted<'_>) -> bool {
+    fn shares(&self, mounted: &PlacedMount<'_>) -> bool {
         match mounted.resolved() {
-            Some(resolved) => resolved.class() == Class::Same,
-            None => mounted.part() != Part::Root || self.stays(mounted),
+            Some(resolved) => resolved.class() == ExpressionClass::Same,
+            None => mounted.part() != SubPath::Root || self.stays(mounted),
         }
     }
 
     /// The mount of the same container at the same path.
-    fn same(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
+    fn same(&self, mounted: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
         let place = self.mounts.binary_search_by_key(&mounted.identity(), |old| old.identity()).ok()?;
         self.mounts.get(place).copied()
     }
 
     /// Whether a mount shows the part that it showed.
-    fn stays(&self, mounted: &Mounted<'_>) -> bool {
+    fn stays(&self, mounted: &PlacedMount<'_>) -> bool {
         self.same(mounted).is_some_and(|old| old.part() == mounted.part())
     }
 
     /// The mount whose expression one with neither field is to have: the same, else one of the same container, first
     /// one that is no longer there, else any, first one at the same path.
-    fn donor(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
+    fn donor(&self, mounted: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
         let (container, path) = mounted.identity();
-        let rank = |(old, is_gone): &(&Mounted<'a>, &bool)| match old.identity() {
+        let rank = |(old, is_gone): &(&PlacedMount<'a>, &bool)| match old.identity() {
             identity if identity == (container, path) => 0,
             (there, _) if there == container => 1 + u8::from(!**is_gone),
             (_, at) => 3 + u8::from(at != path),
@@ -121,10 +120,10 @@ impl<'a> Before<'a> {
     }
 
     /// What stopped the containers before.
-    fn lacking(&self) -> Vec<Missing<'a>> {
+    fn lacking(&self) -> Vec<MissingVariable<'a>> {
         let mut lacking = Vec::new();
-        for resolved in self.mounts.iter().filter_map(Mounted::resolved) {
-            if let Class::Missing(missing) = resolved.class()
+        for resolved in self.mounts.iter().filter_map(PlacedMount::resolved) {
+            if let ExpressionClass::Missing(missing) = resolved.class()
                 && !lacking.contains(&missing)
             {
                 lacking.push(missing);
@@ -134,15 +133,15 @@ impl<'a> Before<'a> {
     }
 
     /// Where the files of a mount are.
-    fn expression_for(&self, mounted: &Mounted<'_>) -> &'a str {
+    fn expression_for(&self, mounted: &PlacedMount<'_>) -> &'a str {
         match self.donor(mounted).map(|donor| donor.part()) {
-            Some(Part::Expression(expression)) => expression,
+            Some(SubPath::Expression(expression)) => expression,
             _ => "",
         }
     }
 
     /// The mount that had an expression before: the same, else one of the same container, else any.
-    fn with_expression(&self, mounted: &Mounted<'_>) -> Option<Mounted<'a>> {
+    fn with_expression(&self, mounted: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
         if let Some(same) = self.same(mounted).filter(|old| old.part() == mounted.part()) {
             return Some(same);
         }
@@ -155,27 +154,37 @@ impl<'a> Before<'a> {
 // === a volume that was isolated ===
 
 /// Keeps the replicas apart, where they were.
-fn keep<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+fn keep<'a>(unit: &JudgedVolume<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     for mounted in &unit.mounts {
         match mounted.part() {
-            Part::Root | Part::Both if before.stays(mounted) => {}
-            Part::Root => put_back(unit, *mounted, before, review),
-            Part::Both => refuse_both(unit, mounted, before.expression_for(mounted), review),
-            Part::Fixed(_) => keep_from_moving(unit, mounted, before, review),
-            Part::Expression(expression) => keep_expression(unit, *mounted, expression, before, review),
+            SubPath::Root | SubPath::Both if before.stays(mounted) => {}
+            SubPath::Root => put_back(unit, *mounted, before, review),
+            SubPath::Both => refuse_both(unit, mounted, before.expression_for(mounted), review),
+            SubPath::Fixed(_) => keep_from_moving(unit, mounted, before, review),
+            SubPath::Expression(expression) => keep_expression(unit, *mounted, expression, before, review),
         }
     }
 }
 
 /// A mount that lost its expression gets it back.
-fn put_back<'a>(unit: &Unit<'a>, mounted: Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+fn put_back<'a>(
+    unit: &JudgedVolume<'a>,
+    mounted: PlacedMount<'a>,
+    before: &Before<'a>,
+    review: &mut Review<'a>,
+) {
     let Some(donor) = before.donor(&mounted) else { return };
-    if !carry_one(unit, mounted, donor, Because::Before, review) {
+    if !carry_one(unit, mounted, donor, PatchReason::Before, review) {
         refuse_unresolved(unit, &mounted, &donor, review);
     }
 }
 
-fn refuse_unresolved(unit: &Unit<'_>, mounted: &Mounted<'_>, donor: &Mounted<'_>, review: &mut Review<'_>) {
+fn refuse_unresolved(
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    donor: &PlacedMount<'_>,
+    review: &mut Review<'_>,
+) {
     let fact = format!(
         "the files of {} are at {}, and with the variables of container {:?} that would be another place",
         unit.titled(),
@@ -192,8 +201,8 @@ fn refuse_unresolved(unit: &Unit<'_>, mounted: &Mounted<'_>, donor: &Mounted<'_>
 
 /// A mount with an expression: as it was, or another one.
 fn keep_expression<'a>(
-    unit: &Unit<'a>,
-    mounted: Mounted<'a>,
+    unit: &JudgedVolume<'a>,
+    mounted: PlacedMount<'a>,
     expression: &'a str,
     before: &Before<'a>,
     review: &mut Review<'a>,
@@ -207,19 +216,24 @@ fn keep_expression<'a>(
     }
     let resolved = mounted.site.env.resolve(expression, review.draft.declared(mounted.site));
     match (resolved.class(), old) {
-        (Class::Missing(Missing::Undeclared(_)), Some(old)) => {
+        (ExpressionClass::Missing(MissingVariable::Undeclared(_)), Some(old)) => {
             refuse_unresolved(unit, &mounted, &old, review)
         }
-        (Class::Missing(missing), _) => refuse_missing(unit, &mounted, missing, review),
-        (Class::Same, _) => keep_from_moving(unit, &mounted, before, review),
-        (Class::PerOrdinal | Class::Unstable | Class::Unproved, _) => {
+        (ExpressionClass::Missing(missing), _) => refuse_missing(unit, &mounted, missing, review),
+        (ExpressionClass::Same, _) => keep_from_moving(unit, &mounted, before, review),
+        (ExpressionClass::PerOrdinal | ExpressionClass::Unstable | ExpressionClass::Unproved, _) => {
             tell_moved(unit, &mounted, before, review);
         }
     }
 }
 
 /// Another directory for each ordinal: the user's choice.
-fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+fn tell_moved<'a>(
+    unit: &JudgedVolume<'a>,
+    mounted: &PlacedMount<'a>,
+    before: &Before<'a>,
+    review: &mut Review<'a>,
+) {
     let Some(old) = before.same(mounted).or_else(|| before.donor(mounted)) else { return };
     let is_same = match (mounted.resolved_with(review.draft.declared(mounted.site)), old.resolved()) {
         (Some(now), Some(old)) => now.is_same_as(&old),
@@ -232,7 +246,12 @@ fn tell_moved<'a>(unit: &Unit<'a>, mounted: &Mounted<'a>, before: &Before<'a>, r
 }
 
 /// A part that all replicas have alike, on a volume where each has its own.
-fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>, review: &mut Review<'_>) {
+fn keep_from_moving(
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    before: &Before<'_>,
+    review: &mut Review<'_>,
+) {
     let is_as_it_was = before.stays(mounted) && before.same(mounted).is_some_and(|old| !old.is_isolated());
     if is_as_it_was || is_common(mounted, before) {
         return;
@@ -255,7 +274,7 @@ fn keep_from_moving(unit: &Unit<'_>, mounted: &Mounted<'_>, before: &Before<'_>,
 }
 
 /// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.
-fn is_common(mounted: &Mounted<'_>, before: &Before<'_>) -> bool {
+fn is_common(mounted: &PlacedMount<'_>, before: &Before<'_>) -> bool {
     let was_isolated = before.same(mounted).is_some_and(|old| old.is_isolated());
     mounted.mount.read_only && !was_isolated && before.writers_are_apart
 }
@@ -263,7 +282,7 @@ fn is_common(mounted: &Mounted<'_>, before: &Before<'_>) -> bool {
 // === a volume that was not isolated ===
 
 /// Patches nothing, and says where the data is.
-fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+fn leave<'a>(unit: &JudgedVolume<'a>, before: &Before<'a>, review: &mut Review<'a>) {
     let mut has_moved = false;
     let lacking = before.lacking();
     for mounted in &unit.mounts {
@@ -283,19 +302,21 @@ fn leave<'a>(unit: &Unit<'a>, before: &Before<'a>, review: &mut Review<'a>) {
 
 /// Refuses a mount with which no pod could start, unless it was so before; whether it did.
 fn refuse_newly_impossible(
-    unit: &Unit<'_>,
-    mounted: &Mounted<'_>,
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
     before: &Before<'_>,
-    lacking: &[Missing<'_>],
+    lacking: &[MissingVariable<'_>],
     review: &mut Review<'_>,
 ) -> bool {
-    let had_both = before.same(mounted).is_some_and(|old| old.part() == Part::Both);
-    if mounted.part() == Part::Both && !had_both {
+    let had_both = before.same(mounted).is_some_and(|old| old.part() == SubPath::Both);
+    if mounted.part() == SubPath::Both && !had_both {
         refuse_both(unit, mounted, unit.default_expression(), review);
         return true;
     }
     let resolved = mounted.resolved();
-    let Some(Class::Missing(missing)) = resolved.as_ref().map(Resolved::class) else { return false };
+    let Some(ExpressionClass::Missing(missing)) = resolved.as_ref().map(ResolvedExpression::class) else {
+        return false;
+    };
     let is_new = !lacking.contains(&missing);
     if is_new {
         refuse_missing(unit, mounted, missing, review);
@@ -304,15 +325,20 @@ fn refuse_newly_impossible(
 }
 
 /// Whether a mount shows another place than the same one did, or is a new one below the root.
-fn is_moved(mounted: &Mounted<'_>, old: Option<&Mounted<'_>>) -> bool {
-    let Some(old) = old else { return mounted.part() != Part::Root };
+fn is_moved(mounted: &PlacedMount<'_>, old: Option<&PlacedMount<'_>>) -> bool {
+    let Some(old) = old else { return mounted.part() != SubPath::Root };
     match (mounted.resolved(), old.resolved()) {
         (Some(new), Some(old)) => !new.is_same_as(&old),
         _ => mounted.part() != old.part(),
     }
 }
 
-fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>, review: &mut Review<'_>) {
+fn tell_place(
+    unit: &JudgedVolume<'_>,
+    mounted: &PlacedMount<'_>,
+    old: Option<&PlacedMount<'_>>,
+    review: &mut Review<'_>,
+) {
     let before = match old {
         None => "at the root".to_owned(),
         Some(old) if old.part() == mounted.part() => "where its variables led before".to_owned(),
@@ -329,7 +355,7 @@ fn tell_place(unit: &Unit<'_>, mounted: &Mounted<'_>, old: Option<&Mounted<'_>>,
 }
 
 /// A changed template of a set that shares a volume: nothing is moved, nothing is hidden.
-fn tell_shared(unit: &Unit<'_>, review: &mut Review<'_>) {
+fn tell_shared(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
     let fact = if unit.is_named() {
         format!("{} is shared by all replicas and not isolated", unit.titled())
     } else {

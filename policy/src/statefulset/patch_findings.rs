@@ -1,32 +1,39 @@
-//! What is said of a patch: by the mutating call, where the files are from now on; by the validating call, that the
-//! patch is still due, which is a refusal.
+//! The findings about a patch: in the mutating call, where the files are from now on; in the validating call, a denial,
+//! since the patch is missing.
 
 use super::mark;
-use super::patch::{Because, Told};
+use super::patch::{PatchReason, PatchedVolume};
 use super::review::Review;
-use super::volume::{JudgedVolume as Unit, containers};
+use super::volume::{JudgedVolume, containers};
 use crate::claim;
 use crate::rules::StorageRule;
-use ordinance_storage::{PlacedContainer as Site, PodSpec as Pod};
+use ordinance_storage::{PlacedContainer, PodSpec};
 
-/// Tells every volume that the mutating call patches, and what that means for the pod.
-pub(super) fn tell<'a>(pod: &Pod<'_>, sites: &'a [Site<'a>], units: &[Unit<'_>], review: &mut Review<'a>) {
-    let told = review.draft.told().to_vec();
-    for told in &told {
-        let purpose =
-            format!("To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}", told.volume);
-        let field = format!("{}.subPathExpr", told.first.field());
-        review.findings.add(told.because.rule().warn(field, where_now(told)).remedy(purpose));
+/// Reports every volume that the mutating call patches, and what the patch means for the pod.
+pub(super) fn report<'a>(
+    pod: &PodSpec<'_>,
+    sites: &'a [PlacedContainer<'a>],
+    units: &[JudgedVolume<'_>],
+    review: &mut Review<'a>,
+) {
+    let patched = review.draft.patched_volumes().to_vec();
+    for patched in &patched {
+        let purpose = format!(
+            "To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}",
+            patched.volume
+        );
+        let field = format!("{}.subPathExpr", patched.first.field());
+        review.findings.add(patched.reason.rule().warn(field, where_now(patched)).remedy(purpose));
     }
-    tell_of_variables(sites, review);
-    if !told.is_empty() {
-        tell_of_roots(&told, review);
-        tell_of_owner(pod, review);
-        tell_of_propagation(units, review);
+    report_variables(sites, review);
+    if !patched.is_empty() {
+        report_hidden_files(&patched, review);
+        report_root_owner(pod, review);
+        report_propagation(units, review);
     }
 }
 
-impl Because {
+impl PatchReason {
     /// The rule that gives a volume its expression.
     fn rule(self) -> StorageRule {
         match self {
@@ -39,29 +46,29 @@ impl Because {
 }
 
 /// Where the files of a volume are from now on.
-fn where_now(told: &Told<'_>) -> String {
-    let (noun, volume, expression) = (told.noun, told.volume, &told.expression);
-    match told.because {
-        Because::Shared => {
+fn where_now(patched: &PatchedVolume<'_>) -> String {
+    let (noun, volume, expression) = (patched.noun, patched.volume, &patched.expression);
+    match patched.reason {
+        PatchReason::Shared => {
             format!("{noun} {volume:?}: each replica's files are in subPathExpr {expression} from now on")
         }
-        Because::Siblings => {
+        PatchReason::Siblings => {
             format!(
                 "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
             )
         }
-        Because::Before => {
+        PatchReason::Before => {
             format!("{noun} {volume:?}: subPathExpr {expression} is put back, where each replica's files are")
         }
-        Because::Mark => {
+        PatchReason::Mark => {
             format!("{noun} {volume:?}: subPathExpr {expression}, where its claims say that the files are")
         }
     }
 }
 
 /// Variables of the user's own that expressions take, and that the containers lost.
-fn tell_of_variables<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
-    let lost: Vec<(&Site<'_>, String)> =
+fn report_variables<'a>(sites: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+    let lost: Vec<(&PlacedContainer<'_>, String)> =
         review.draft.only_declared(sites).map(|site| (site, review.draft.copied(site).join(", "))).collect();
     for (site, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
@@ -73,11 +80,11 @@ fn tell_of_variables<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
 }
 
 /// Files that are there already are out of sight.
-fn tell_of_roots(told: &[Told<'_>], review: &mut Review<'_>) {
-    let mut claims: Vec<&str> = told
+fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut Review<'_>) {
+    let mut claims: Vec<&str> = patched
         .iter()
-        .filter(|told| matches!(told.because, Because::Shared | Because::Siblings))
-        .filter_map(|told| told.claim)
+        .filter(|patched| matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings))
+        .filter_map(|patched| patched.claim)
         .filter(|claim| mark::known_claim(claim, review).is_some())
         .collect();
     claims.dedup();
@@ -98,7 +105,7 @@ fn first_ordinal(set: &str) -> String {
 }
 
 /// The kubelet makes the directories, and it is root.
-fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
+fn report_root_owner(pod: &PodSpec<'_>, review: &mut Review<'_>) {
     let pods =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
@@ -115,7 +122,7 @@ fn tell_of_owner(pod: &Pod<'_>, review: &mut Review<'_>) {
     }
 }
 
-fn tell_of_propagation(units: &[Unit<'_>], review: &mut Review<'_>) {
+fn report_propagation(units: &[JudgedVolume<'_>], review: &mut Review<'_>) {
     let mounts = units.iter().flat_map(|unit| unit.mounts.iter().map(move |mounted| (unit, mounted)));
     let bidirectional: Vec<_> = mounts
         .filter(|(_, mounted)| &*mounted.mount.mount_propagation == "Bidirectional")
@@ -134,19 +141,19 @@ fn tell_of_propagation(units: &[Unit<'_>], review: &mut Review<'_>) {
 }
 
 /// Refuses what the mutating call should have patched.
-pub(super) fn refuse_due<'a>(sites: &'a [Site<'a>], review: &mut Review<'a>) {
-    for told in review.draft.told().to_vec() {
+pub(super) fn refuse_missing_patch<'a>(sites: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+    for patched in review.draft.patched_volumes().to_vec() {
         let fact = format!(
             "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",
-            told.noun,
-            told.volume,
-            told.expression,
+            patched.noun,
+            patched.volume,
+            patched.expression,
             policy()
         );
-        let field = format!("{}.subPathExpr", told.first.field());
+        let field = format!("{}.subPathExpr", patched.first.field());
         review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
-    let undeclared: Vec<&Site<'_>> = review.draft.only_declared(sites).collect();
+    let undeclared: Vec<&PlacedContainer<'_>> = review.draft.only_declared(sites).collect();
     for site in undeclared {
         let names: Vec<&str> =
             review.draft.declared(site).iter().map(|declaration| declaration.name()).collect();
