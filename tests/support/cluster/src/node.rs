@@ -60,7 +60,7 @@ impl Node {
         Options { pods: PodMode::Node, api_server: vec![by_address], ..Options::default() }
     }
 
-    /// Starts the node of a cluster and waits until it is ready. Both must be inside [`LinuxNamespaces`].
+    /// Starts the node of a cluster and waits until it is ready. Both must be inside `LinuxNamespaces`.
     ///
     /// # Errors
     ///
