@@ -47,7 +47,7 @@ pub struct Figures {
 // === impl Figure ===
 
 impl Figure {
-    /// Returns the median of some rounds. It may miss its goal by [`TOLERANCE`].
+    /// Returns the median of some rounds. It may miss its goal by `TOLERANCE`.
     pub fn measured(
         name: &str,
         unit: &'static str,
