@@ -344,6 +344,11 @@ fn owned_scopes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec
 // === impl Scope ===
 
 impl Scope<'_> {
+    /// The resource as a webhook's rule has it, e.g. `statefulsets` or `statefulsets/scale`.
+    pub fn qualified_resource(&self) -> String {
+        qualified(&self.resource, &self.subresource)
+    }
+
     /// The same scope, owned.
     pub fn into_owned(self) -> Scope<'static> {
         Scope {
@@ -393,6 +398,44 @@ impl Verdict {
     }
 }
 
+// === impl Operation ===
+
+impl Operation {
+    /// The operation as an admission review has it, e.g. `CREATE`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// The phase in one word: `mutate` or `validate`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Mutate => "mutate",
+            Self::Validate => "validate",
+        }
+    }
+}
+
+// === impl FailurePolicy ===
+
+impl FailurePolicy {
+    /// The value of a webhook's `failurePolicy`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fail => "Fail",
+            Self::Ignore => "Ignore",
+        }
+    }
+}
+
 // === impl Severity ===
 
 impl Severity {
@@ -409,6 +452,11 @@ impl Severity {
 // === impl ReviewScope ===
 
 impl ReviewScope {
+    /// The resource as a webhook's rule has it, e.g. `statefulsets` or `statefulsets/scale`.
+    pub fn qualified_resource(&self) -> String {
+        qualified(&self.resource, &self.subresource)
+    }
+
     /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not count.
     pub fn covers(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
         self.group == scope.group
@@ -417,5 +465,12 @@ impl ReviewScope {
             && self.subresource == scope.subresource
             && self.operations.contains(&operation)
             && self.phases.contains(&phase)
+    }
+}
+
+fn qualified(resource: &str, subresource: &str) -> String {
+    match subresource {
+        "" => resource.to_owned(),
+        _ => format!("{resource}/{subresource}"),
     }
 }

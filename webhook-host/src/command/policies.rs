@@ -14,7 +14,7 @@ use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy};
 use ordinance_manifests::Manifest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name and version of a policy.
@@ -117,33 +117,36 @@ pub(super) fn with_state(args: &PolicyArgs, limits: &Limits, state: &[Manifest])
     served(name, Admission::new(policy, limits), config.on_error, state)
 }
 
-/// Returns the JSON Schema of a policy's settings.
-pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
-    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
-    serde_json::from_str(&policy.description().settings_schema).with_context(|| {
-        format!("policy {}: the schema of its settings is not JSON", policy.description().name)
-    })
+/// Loads policies with their default settings; without a component the built-in policy.
+pub(super) fn unconfigured(components: &[PathBuf]) -> Result<Vec<Policy>> {
+    let configs: Vec<PolicyConfig> = match components {
+        [] => vec![PolicyConfig::of(None)],
+        _ => components.iter().map(|path| PolicyConfig::of(Some(path))).collect(),
+    };
+    loaded(&configs, &Limits::default())
 }
 
-/// Loads a policy and returns its description.
+/// Loads one policy with its default settings, and returns its description.
 pub(super) fn description(component: Option<&Path>) -> Result<Description> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
     Ok(policy.description().clone())
 }
 
+/// Returns the JSON Schema of a policy's settings.
+pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
+    let Description { name, settings_schema, .. } = description(component)?;
+    serde_json::from_str(&settings_schema)
+        .with_context(|| format!("policy {name}: the schema of its settings is not JSON"))
+}
+
 /// Loads a policy and returns its name, version and digest.
 pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
-    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
+    let Description { name, version, .. } = description(component)?;
     let digest = match component {
         Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
-    let description = policy.description();
-    Ok(PolicyIdentity {
-        name: description.name.clone(),
-        version: description.version.clone(),
-        digest: format!("{digest:x}"),
-    })
+    Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })
 }
 
 fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, Fault> {

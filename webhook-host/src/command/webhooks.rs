@@ -9,7 +9,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
-use ordinance_contract::{Description, FailurePolicy, Operation, Phase, ReviewScope, Watch};
+use ordinance_contract::{Phase, ReviewScope, Watch};
+use ordinance_engine::Policy;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -52,43 +53,28 @@ struct Service {
     name: String,
 }
 
-/// A policy and how its webhooks are named.
-struct Served {
-    description: Description,
-    is_built_in: bool,
-}
-
 pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
-    let served = served(&args.policy)?;
+    let policies = policies::unconfigured(&args.policy)?;
     let documents = [
-        yaml(&mutating(&served, &args.service))?,
-        yaml(&validating(&served, &args.service))?,
-        yaml(&role(&served))?,
+        yaml(&mutating(&policies, &args.service))?,
+        yaml(&validating(&policies, &args.service))?,
+        yaml(&role(&policies))?,
     ];
     print(documents.join("---\n").as_bytes())?;
     Ok(Exit::Fine)
-}
-
-fn served(components: &[PathBuf]) -> Result<Vec<Served>> {
-    if components.is_empty() {
-        return Ok(vec![Served { description: policies::description(None)?, is_built_in: true }]);
-    }
-    let load =
-        |path: &PathBuf| Ok(Served { description: policies::description(Some(path))?, is_built_in: false });
-    components.iter().map(load).collect()
 }
 
 fn yaml(object: &impl Serialize) -> Result<String> {
     serde_saphyr::to_string(object).context("the configuration cannot be written as YAML")
 }
 
-fn mutating(served: &[Served], service: &Service) -> MutatingWebhookConfiguration {
+fn mutating(policies: &[Policy], service: &Service) -> MutatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| MutatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
         client_config: service.client_config(Phase::Mutate, policy),
         rules: Some(vec![rule(scope)]),
-        failure_policy: Some(word(scope.failure_policy).to_owned()),
+        failure_policy: Some(scope.failure_policy.word().to_owned()),
         match_policy: Some("Equivalent".to_owned()),
         side_effects: "None".to_owned(),
         timeout_seconds: Some(TIMEOUT),
@@ -99,17 +85,17 @@ fn mutating(served: &[Served], service: &Service) -> MutatingWebhookConfiguratio
     };
     MutatingWebhookConfiguration {
         metadata: metadata(),
-        webhooks: Some(scopes(served, Phase::Mutate).map(webhook).collect()),
+        webhooks: Some(scopes(policies, Phase::Mutate).map(webhook).collect()),
     }
 }
 
-fn validating(served: &[Served], service: &Service) -> ValidatingWebhookConfiguration {
+fn validating(policies: &[Policy], service: &Service) -> ValidatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| ValidatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
         client_config: service.client_config(Phase::Validate, policy),
         rules: Some(vec![rule(scope)]),
-        failure_policy: Some(word(scope.failure_policy).to_owned()),
+        failure_policy: Some(scope.failure_policy.word().to_owned()),
         match_policy: Some("Equivalent".to_owned()),
         // An admitted object is indexed, but not on a dry run.
         side_effects: "NoneOnDryRun".to_owned(),
@@ -120,21 +106,30 @@ fn validating(served: &[Served], service: &Service) -> ValidatingWebhookConfigur
     };
     ValidatingWebhookConfiguration {
         metadata: metadata(),
-        webhooks: Some(scopes(served, Phase::Validate).map(webhook).collect()),
+        webhooks: Some(scopes(policies, Phase::Validate).map(webhook).collect()),
     }
 }
 
 /// The review scopes of a phase, each with the name of its webhook and its policy.
-fn scopes(served: &[Served], phase: Phase) -> impl Iterator<Item = (String, &str, &ReviewScope)> {
-    served.iter().flat_map(move |served| {
-        let scopes = served.description.reviews.iter().filter(move |scope| scope.phases.contains(&phase));
-        scopes.map(move |scope| (served.webhook_name(scope, phase), &*served.description.name, scope))
+fn scopes(policies: &[Policy], phase: Phase) -> impl Iterator<Item = (String, &str, &ReviewScope)> {
+    policies.iter().flat_map(move |policy| {
+        let scopes = policy.description().reviews.iter().filter(move |scope| scope.phases.contains(&phase));
+        scopes.map(move |scope| (webhook_name(policy, scope, phase), &*policy.description().name, scope))
     })
 }
 
+/// Returns a domain name: the chart's for the built-in policy, otherwise one that contains the policy's name.
+fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
+    let (name, phase) = (&scope.name, phase.word());
+    if policy.is_built_in() {
+        return format!("{name}.{phase}.{DOMAIN}");
+    }
+    format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
+}
+
 /// The host lists and watches the kinds that the policies watch.
-fn role(served: &[Served]) -> ClusterRole {
-    let mut watches: Vec<&Watch> = served.iter().flat_map(|served| &served.description.watches).collect();
+fn role(policies: &[Policy]) -> ClusterRole {
+    let mut watches: Vec<&Watch> = policies.iter().flat_map(|policy| &policy.description().watches).collect();
     watches.sort_by_key(|watch| (&watch.group, &watch.resource));
     watches.dedup_by_key(|watch| (&watch.group, &watch.resource));
     let rule = |watches: &[&Watch]| PolicyRule {
@@ -152,15 +147,11 @@ fn metadata() -> ObjectMeta {
 }
 
 fn rule(scope: &ReviewScope) -> RuleWithOperations {
-    let resource = match &*scope.subresource {
-        "" => scope.resource.clone(),
-        subresource => format!("{}/{subresource}", scope.resource),
-    };
     RuleWithOperations {
         api_groups: Some(vec![scope.group.clone()]),
         api_versions: Some(vec![scope.version.clone()]),
-        resources: Some(vec![resource]),
-        operations: Some(scope.operations.iter().map(|operation| verb(*operation).to_owned()).collect()),
+        resources: Some(vec![scope.qualified_resource()]),
+        operations: Some(scope.operations.iter().map(|operation| operation.word().to_owned()).collect()),
         scope: Some(if scope.namespaced { "Namespaced" } else { "Cluster" }.to_owned()),
     }
 }
@@ -177,42 +168,6 @@ fn conditions(scope: &ReviewScope) -> Option<Vec<MatchCondition>> {
     (!conditions.is_empty()).then_some(conditions)
 }
 
-const fn verb(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "CREATE",
-        Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
-    }
-}
-
-const fn word(policy: FailurePolicy) -> &'static str {
-    match policy {
-        FailurePolicy::Fail => "Fail",
-        FailurePolicy::Ignore => "Ignore",
-    }
-}
-
-const fn path(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Mutate => "mutate",
-        Phase::Validate => "validate",
-    }
-}
-
-// === impl Served ===
-
-impl Served {
-    /// A domain name: those of the built-in policy are the chart's, those of another one carry its name.
-    fn webhook_name(&self, scope: &ReviewScope, phase: Phase) -> String {
-        let (scope, phase) = (&scope.name, path(phase));
-        if self.is_built_in {
-            return format!("{scope}.{phase}.{DOMAIN}");
-        }
-        format!("{scope}.{phase}.{}.{DOMAIN}", self.description.name)
-    }
-}
-
 // === impl Service ===
 
 impl Service {
@@ -220,7 +175,7 @@ impl Service {
         let service = ServiceReference {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
-            path: Some(format!("/{}/{policy}", path(phase))),
+            path: Some(format!("/{}/{policy}", phase.word())),
             port: Some(443),
         };
         WebhookClientConfig { service: Some(service), ..WebhookClientConfig::default() }

@@ -177,7 +177,7 @@ impl RouteMetrics {
                 self.requests.get_or_create_owned(&RequestLabels {
                     policy: self.policy.clone(),
                     verdict,
-                    operation: operation_label(operation),
+                    operation: operation.word(),
                 })
             })
             .inc();
@@ -204,15 +204,6 @@ impl RouteMetrics {
     /// Counts a request that is answered with 503.
     pub fn shed(&self, reason: ShedReason) {
         self.shed.get_or_create(&ShedLabels { policy: self.policy.clone(), reason }).inc();
-    }
-}
-
-fn operation_label(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "CREATE",
-        Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
     }
 }
 

@@ -153,13 +153,9 @@ fn intended(configuration: &Value) -> Result<HashMap<String, FailurePolicy>, Str
 impl Rule {
     fn is_about(&self, request: &Request<'_>) -> bool {
         let scope = &request.scope;
-        let resource = match &*scope.subresource {
-            "" => scope.resource.to_string(),
-            subresource => format!("{}/{subresource}", scope.resource),
-        };
         self.api_groups.iter().any(|group| **group == *scope.group)
             && self.api_versions.iter().any(|version| **version == *scope.version)
-            && self.resources.contains(&resource)
+            && self.resources.contains(&scope.qualified_resource())
             && self.operations.contains(&request.operation)
     }
 }

@@ -1,6 +1,6 @@
 //! Consistency of the manifest's parts with each other and with the policy.
 
-use ordinance_contract::ReviewScope;
+use ordinance_contract::{Phase, ReviewScope};
 use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -271,23 +271,16 @@ fn reviewed(scope: &ReviewScope) -> Vec<Stated> {
     let conditions = scope.match_conditions.iter();
     let conditions: Vec<(String, String)> =
         conditions.map(|condition| (condition.name.clone(), normal(&condition.expression))).collect();
-    let resource = match &*scope.subresource {
-        "" => scope.resource.clone(),
-        subresource => format!("{}/{subresource}", scope.resource),
-    };
-    let operations: Vec<String> =
-        scope.operations.iter().map(|operation| format!("{operation:?}").to_uppercase()).collect();
+    let operations: Vec<&str> = scope.operations.iter().map(|operation| operation.word()).collect();
     let rule = json!([{
-        "apiGroups": [scope.group], "apiVersions": [scope.version], "resources": [resource], "operations": operations,
+        "apiGroups": [scope.group], "apiVersions": [scope.version], "resources": [scope.qualified_resource()], "operations": operations,
         "scope": if scope.namespaced { "Namespaced" } else { "Cluster" },
     }]);
-    let phases = scope.phases.iter().map(|phase| format!("{phase:?}").to_lowercase());
-    phases
-        .map(|phase| {
-            let name = format!("{}.{phase}.ordinance.dev", scope.name);
-            (name, rule.clone(), format!("{:?}", scope.failure_policy), conditions.clone())
-        })
-        .collect()
+    let stated = |phase: &Phase| {
+        let name = format!("{}.{}.ordinance.dev", scope.name, phase.word());
+        (name, rule.clone(), scope.failure_policy.word().to_owned(), conditions.clone())
+    };
+    scope.phases.iter().map(stated).collect()
 }
 
 fn installed(configuration: &Value) -> Vec<Stated> {
