@@ -6,7 +6,7 @@
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode};
 use ordinance_contract::{
-    Annotation, Finding, Fix, MESSAGE_CHARS, Scope, Severity, Verdict, WARNING_CHARS, one_line,
+    Annotation, Finding, Fix, MESSAGE_CHARS, Scope, Severity, Verdict, WARNING_CHARS, one_line, rule_tag,
 };
 
 /// Everything found so far, in order.
@@ -58,7 +58,7 @@ impl StorageRule {
 
     /// Characters of a fact that fit into one warning with this rule's id.
     pub(crate) fn room(self) -> usize {
-        WARNING_CHARS - self.id().len() - " []".len()
+        WARNING_CHARS - rule_tag(self.id()).len()
     }
 
     fn report(self, severity: Severity, field: String, fact: String) -> Report {

@@ -30,15 +30,7 @@ fn series() -> Series {
     for reason in [ShedReason::Queue, ShedReason::Unavailable, ShedReason::Memory] {
         route.shed(reason);
     }
-    route.found(&[Finding {
-        rule: "shared-export".to_owned(),
-        severity: Severity::Deny,
-        field: String::new(),
-        fact: String::new(),
-        remedy: String::new(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-    }]);
+    route.found(&[Finding::new("shared-export", Severity::Deny, "")]);
     route.failed(&Failure::Time { limit_ms: 1 });
     let index = metrics.index("storage");
     index.show(&Index::default(), 0);

@@ -5,7 +5,9 @@
 
 mod text;
 
-pub use text::{ANNOTATION_KEY_BYTES, MESSAGE_CHARS, WARNING_CHARS, WARNINGS, one_line, without_position};
+pub use text::{
+    ANNOTATION_KEY_BYTES, MESSAGE_CHARS, WARNING_CHARS, WARNINGS, one_line, rule_tag, without_position,
+};
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -395,6 +397,23 @@ impl Verdict {
     /// Returns true if no finding denies the request.
     pub fn is_allowed(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity != Severity::Deny)
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// A finding about the whole object, without a remedy.
+    pub fn new(rule: &str, severity: Severity, fact: &str) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            severity,
+            field: String::new(),
+            fact: fact.to_owned(),
+            remedy: String::new(),
+            related: Vec::new(),
+            fixes: Vec::new(),
+        }
     }
 }
 

@@ -35,6 +35,11 @@ pub fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
     }
 }
 
+/// Returns the end of every text of a finding: the rule's id in brackets, after a space.
+pub fn rule_tag(rule: &str) -> String {
+    format!(" [{rule}]")
+}
+
 /// Returns an error message of a serde parser without its position (` at line 1 column 7`), which is of no use where the
 /// text is not the one that the user wrote.
 pub fn without_position(message: &str) -> &str {

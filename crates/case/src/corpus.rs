@@ -4,7 +4,7 @@
 //! those after it, and claims exist from the start.
 
 use crate::format::{ExpectedFinding, ExpectedFix, reference};
-use ordinance_contract::{Finding, Operation, Phase, Request, Severity, Verdict};
+use ordinance_contract::{Finding, Phase, Request, Severity, Verdict};
 use ordinance_json::applied;
 use ordinance_manifests::{Manifest, read_wanted};
 use serde::Deserialize;
@@ -136,16 +136,7 @@ fn play(text: &str, ask: Ask<'_>) -> Result<Vec<Checked>, String> {
 }
 
 fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<Checked, String> {
-    let mut request = Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: object.scope.borrowed(),
-        kind: (&*object.kind).into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some((&*object.json).into()),
-        old_object: None,
-    };
+    let mut request = object.creation(Phase::Mutate);
     let mutated = ask(state, &request)?;
     if !mutated.is_allowed() {
         return Checked::new(mutated, Vec::new(), Vec::new());

@@ -145,15 +145,7 @@ mod tests {
     }
 
     fn denial() -> Finding {
-        Finding {
-            rule: "one-a-name".to_owned(),
-            severity: Severity::Deny,
-            field: String::new(),
-            fact: "the name is taken".to_owned(),
-            remedy: String::new(),
-            related: Vec::new(),
-            fixes: Vec::new(),
-        }
+        Finding::new("one-a-name", Severity::Deny, "the name is taken")
     }
 
     fn answers(state: &str, name: &str) -> Result<Expect, String> {

@@ -1,6 +1,6 @@
 //! The objects that are read, and the errors.
 
-use ordinance_contract::Scope;
+use ordinance_contract::{Operation, Phase, Request, Scope};
 use std::ops::Range;
 
 /// An object in a text.
@@ -57,5 +57,23 @@ impl ReadObjects {
     pub(crate) fn append(&mut self, next: Self) {
         self.objects.extend(next.objects);
         self.skipped += next.skipped;
+    }
+}
+
+// === impl Manifest ===
+
+impl Manifest {
+    /// The admission request for its creation.
+    pub fn creation(&self, phase: Phase) -> Request<'_> {
+        Request {
+            operation: Operation::Create,
+            phase,
+            scope: self.scope.borrowed(),
+            kind: (&*self.kind).into(),
+            dry_run: false,
+            user_info: "".into(),
+            object: Some((&*self.json).into()),
+            old_object: None,
+        }
     }
 }

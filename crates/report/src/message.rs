@@ -3,7 +3,7 @@
 //! Every text is one line that ends with the rule's id in brackets. The API server's limits decide what fits; what does not
 //! is counted, never dropped without a word.
 
-use ordinance_contract::{Finding, MESSAGE_CHARS, Severity, WARNING_CHARS, WARNINGS, one_line};
+use ordinance_contract::{Finding, MESSAGE_CHARS, Severity, WARNING_CHARS, WARNINGS, one_line, rule_tag};
 use serde::Serialize;
 
 /// Characters that a message needs to say how many denials it leaves out.
@@ -93,7 +93,7 @@ fn warnings<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
 fn texts(finding: &Finding) -> Vec<String> {
     let tag = |text: &str| tagged(text, &finding.rule, WARNING_CHARS);
     let sentence = sentence(finding);
-    let fits = sentence.chars().count() + finding.rule.chars().count() + " []".len() <= WARNING_CHARS;
+    let fits = sentence.chars().count() + rule_tag(&finding.rule).chars().count() <= WARNING_CHARS;
     if finding.remedy.is_empty() || fits {
         vec![tag(&sentence)]
     } else {
@@ -111,7 +111,7 @@ fn sentence(finding: &Finding) -> String {
 
 /// The text as one line with the rule's id at its end; a long text is cut, the id never is.
 fn tagged(text: &str, rule: &str, chars: usize) -> String {
-    let tag = format!(" [{rule}]");
+    let tag = rule_tag(rule);
     format!("{}{tag}", one_line(text, chars.saturating_sub(tag.chars().count())))
 }
 
@@ -120,15 +120,8 @@ mod tests {
     use super::*;
 
     fn finding(severity: Severity, fact: &str, remedy: &str) -> Finding {
-        Finding {
-            rule: "a-rule".to_owned(),
-            severity,
-            field: "spec.x".to_owned(),
-            fact: fact.to_owned(),
-            remedy: remedy.to_owned(),
-            related: Vec::new(),
-            fixes: Vec::new(),
-        }
+        let (field, remedy) = ("spec.x".to_owned(), remedy.to_owned());
+        Finding { field, remedy, ..Finding::new("a-rule", severity, fact) }
     }
 
     #[test]

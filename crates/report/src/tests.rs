@@ -11,15 +11,8 @@ fn objects() -> Vec<Manifest> {
 }
 
 fn finding(rule: &str, severity: Severity, field: &str, fact: &str, remedy: &str) -> Finding {
-    Finding {
-        rule: rule.to_owned(),
-        severity,
-        field: field.to_owned(),
-        fact: fact.to_owned(),
-        remedy: remedy.to_owned(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-    }
+    let (field, remedy) = (field.to_owned(), remedy.to_owned());
+    Finding { field, remedy, ..Finding::new(rule, severity, fact) }
 }
 
 fn rule(id: &str, severity: Severity) -> Rule {

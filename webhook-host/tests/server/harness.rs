@@ -92,15 +92,7 @@ pub fn allow() -> Arc<dyn Judge> {
 
 /// Returns a finding of the rule `a-rule` on the whole object.
 pub fn finding(severity: Severity, fact: &str) -> Finding {
-    Finding {
-        rule: "a-rule".to_owned(),
-        severity,
-        field: String::new(),
-        fact: fact.to_owned(),
-        remedy: String::new(),
-        related: Vec::new(),
-        fixes: Vec::new(),
-    }
+    Finding::new("a-rule", severity, fact)
 }
 
 // === impl Host ===

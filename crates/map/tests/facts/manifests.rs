@@ -1,7 +1,7 @@
 //! From manifests to a map, as `ordinance map` does it: the mutating review patches every set.
 
 use ordinance_case::{Build as _, Indexed, Policy as _};
-use ordinance_contract::{Operation, Phase, Request, Scope};
+use ordinance_contract::{Phase, Scope};
 use ordinance_json::applied;
 use ordinance_manifests::{Manifest, read};
 use ordinance_map::{Map, Object, Refused};
@@ -33,17 +33,7 @@ fn created(manifest: &Manifest, others: &[Manifest], refused: &mut Vec<Refused>)
     if manifest.kind != "StatefulSet" {
         return manifest.json.clone();
     }
-    let request = Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: manifest.scope.borrowed(),
-        kind: (&*manifest.kind).into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some((&*manifest.json).into()),
-        old_object: None,
-    };
-    let verdict = Indexed(Native).verdict("", others, &request).expect("a verdict");
+    let verdict = Indexed(Native).verdict("", others, &manifest.creation(Phase::Mutate)).expect("a verdict");
     if !verdict.is_allowed() {
         let facts: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.fact).collect();
         refused.push(Refused { object: manifest.scope.clone(), message: facts.join("; ") });

@@ -189,7 +189,7 @@ impl<'p> Judging<'p> {
             Some((_, decision)) => operations(&decision.verdict)?,
             None => Vec::new(),
         };
-        let mut request = Request { phase: Phase::Validate, ..creation(object) };
+        let mut request = object.creation(Phase::Validate);
         if !patch.is_empty() {
             request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
         }
@@ -205,7 +205,7 @@ impl<'p> Judging<'p> {
         if !self.admission.policy().reviews(&object.scope, Operation::Create, Phase::Mutate) {
             return Ok(None);
         }
-        let request = creation(object);
+        let request = object.creation(Phase::Mutate);
         let decision = self.admission.decide(&request, self.deadline())?;
         Ok(Some((request, decision)))
     }
@@ -249,19 +249,6 @@ fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
     let new: Vec<T> = second.into_iter().filter(|element| !first.contains(element)).collect();
     first.extend(new);
     first
-}
-
-fn creation(object: &Manifest) -> Request<'_> {
-    Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: object.scope.borrowed(),
-        kind: Cow::Borrowed(&object.kind),
-        dry_run: false,
-        user_info: Cow::Borrowed(""),
-        object: Some(Cow::Borrowed(&object.json)),
-        old_object: None,
-    }
 }
 
 fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {

@@ -52,15 +52,7 @@ mod tests {
 
     fn denied<'a>(object: &'a Manifest, severity: Severity, patch: &str) -> CheckedObject<'a> {
         let fix = Fix { title: "Do it".to_owned(), patch: patch.to_owned() };
-        let finding = Finding {
-            rule: "a-rule".to_owned(),
-            severity,
-            field: String::new(),
-            fact: "a fact".to_owned(),
-            remedy: String::new(),
-            related: Vec::new(),
-            fixes: vec![fix],
-        };
+        let finding = Finding { fixes: vec![fix], ..Finding::new("a-rule", severity, "a fact") };
         CheckedObject {
             file: "a.yaml",
             text: TEXT,
