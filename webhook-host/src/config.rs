@@ -14,7 +14,7 @@ mod serve;
 mod state;
 
 pub(crate) use args::named;
-pub use args::{PolicyArgs, ServeArgs};
+pub use args::{ComponentArgs, PolicyArgs, ServeArgs};
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,

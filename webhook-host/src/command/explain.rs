@@ -1,10 +1,10 @@
 //! `ordinance explain`: the rules of a policy, or one of them.
 
 use super::{Exit, output, policies, print};
+use crate::config::ComponentArgs;
 use anyhow::Result;
 use clap::Args;
 use ordinance_contract::Rule;
-use std::path::PathBuf;
 
 /// Explain a rule, or list all rules
 #[derive(Debug, Args)]
@@ -19,13 +19,12 @@ pub(super) struct ExplainArgs {
     /// The id of a rule; without it all rules are listed
     #[arg(value_name = "RULE")]
     rule: Option<String>,
-    /// The policy; without it the built-in `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
-    let rules = policies::description(args.policy.as_deref())?.rules;
+    let rules = policies::description(args.component.policy.as_deref())?.rules;
     let Some(id) = &args.rule else {
         print(listed(&rules).as_bytes())?;
         return Ok(Exit::Fine);

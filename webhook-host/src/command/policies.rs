@@ -110,7 +110,7 @@ pub(super) fn with_state(args: &PolicyArgs, limits: &Limits, state: &[Manifest])
     let config = PolicyConfig {
         settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
-        ..PolicyConfig::of(args.policy.as_deref())
+        ..PolicyConfig::of(args.component.policy.as_deref())
     };
     let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();

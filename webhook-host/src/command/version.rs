@@ -1,9 +1,9 @@
 //! `ordinance version`: the versions of host, policy and engine.
 
 use super::{Exit, policies, print};
+use crate::config::ComponentArgs;
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 
 /// Print the versions of Ordinance, of the policy and of wasmtime
 #[derive(Debug, Args)]
@@ -12,13 +12,12 @@ Examples:
   ordinance version
   ordinance version --policy mine.wasm")]
 pub(super) struct VersionArgs {
-    /// The policy's Wasm component; without it the built-in policy `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
-    let policy = policies::identity(args.policy.as_deref())?;
+    let policy = policies::identity(args.component.policy.as_deref())?;
     let text = format!(
         "ordinance {}\npolicy {} {} sha256:{}\nwasmtime {}\n",
         env!("CARGO_PKG_VERSION"),

@@ -61,13 +61,21 @@ pub struct ServeArgs {
     pub log: LogArgs,
 }
 
+/// The component of a policy.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ComponentArgs {
+    /// The policy's Wasm component; without it the built-in policy `storage`
+    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
+}
+
 /// The policy of the flags, its settings, and the objects that exist already.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub struct PolicyArgs {
-    /// The policy's Wasm component; without it the built-in policy `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    pub policy: Option<PathBuf>,
+    /// The policy.
+    #[command(flatten)]
+    pub component: ComponentArgs,
     /// The policy's settings in YAML or JSON
     #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
     #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
@@ -180,7 +188,7 @@ impl ServeArgs {
 impl PolicyArgs {
     fn collect(&self, collector: &mut Collector<'_>) {
         collector.add("state", &["state"], non_empty(&self.state));
-        collector.add("policy", &["policies", UNNAMED, "component"], self.policy.as_ref());
+        collector.add("policy", &["policies", UNNAMED, "component"], self.component.policy.as_ref());
         collector.add("settings", &["policies", UNNAMED, "settingsFile"], self.settings.as_ref());
     }
 }
