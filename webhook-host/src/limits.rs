@@ -1,6 +1,7 @@
 //! All limits of the host with their defaults. An operator can set each of them.
 
 use crate::units::{Bytes, Span};
+use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, Room};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,7 +149,7 @@ impl Default for Limits {
             answer_bytes: 2 * 1024 * 1024,
             policy_instances: room.instances,
             policy_time: time,
-            holdings: 256,
+            holdings: HOLDINGS,
             remembered_objects: 100_000,
             index_staleness: Duration::from_secs(120),
             pending_time: Duration::from_secs(75),

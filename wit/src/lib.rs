@@ -18,6 +18,9 @@ pub const WIT: &str = include_str!("../policy.wit");
 /// The package of [`WIT`], without a version.
 pub const PACKAGE: &str = "ordinance:policy";
 
+/// The most holdings that a host passes to one review, unless it is configured otherwise.
+pub const HOLDINGS: usize = 256;
+
 /// The version of the contract.
 pub const VERSION: &str = "0.2.0";
 

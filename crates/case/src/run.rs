@@ -1,7 +1,7 @@
 //! The run of a case: what a build of a policy answers.
 
 use crate::format::{Answer, Case, Expect};
-use ordinance_contract::{Holding, Key, Outcome, Phase, Request, Scope, Verdict};
+use ordinance_contract::{HOLDINGS, Holding, Key, Outcome, Phase, Request, Scope, Verdict};
 use ordinance_index::Index;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
@@ -41,9 +41,6 @@ pub trait Policy {
 /// A policy over an index of what exists.
 #[derive(Clone, Copy, Debug)]
 pub struct Indexed<P>(pub P);
-
-/// How many holdings a policy is told of at most, as in the server.
-const HOLDINGS: usize = 256;
 
 /// The answers to the phases of a case.
 ///
@@ -103,7 +100,7 @@ mod tests {
     use super::*;
     use ordinance_contract::{Annotation, Finding, Severity, Stance};
 
-    /// Lets one object a name, adds a label while mutating, and says in its audit what it was told.
+    /// Allows each name to one object, adds a label in the mutating phase, and records its input in audit annotations.
     struct OneAName;
 
     impl Policy for OneAName {
