@@ -51,7 +51,7 @@ pub enum Opened<'a> {
 
 /// One request for one kind of object, read and ready to be judged.
 trait Subject {
-    /// What the object holds, uses or looks at; empty if nobody else matters.
+    /// Returns the keys of the object; empty if no other object matters.
     fn keys(&self) -> Vec<Key>;
 
     /// The verdict, given everything that overlaps [`Subject::keys`].
@@ -113,7 +113,7 @@ pub fn review(request: &Request<'_>, settings: &Settings, holdings: &[Holding]) 
     }
 }
 
-/// Reads a request, and decides it if nobody else matters.
+/// Parses a request, and decides it if no other object matters.
 pub fn open<'a>(request: &'a Request<'_>, settings: &'a Settings) -> Opened<'a> {
     let subject = match subject(request, settings) {
         Ok(Some(subject)) => subject,
@@ -157,7 +157,7 @@ fn kind(scope: &Scope<'_>) -> Kind {
     }
 }
 
-/// What a request is about; none if it passes whatever it says.
+/// Returns the object under review, or `None` if the request is allowed whatever it contains.
 fn subject<'a>(
     request: &'a Request<'_>,
     settings: &'a Settings,
@@ -176,7 +176,7 @@ fn subject<'a>(
     }
 }
 
-/// An object that can't be read is none that the API server would store: it passes, and says that nobody looked.
+/// Allows an object that can't be parsed, with a warning that it was not checked: the API server will reject it anyway.
 fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(settings.mode);
     let fact = format!("Ordinance did not look at this: {}", unreadable(&request.scope, error));
@@ -185,7 +185,7 @@ fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Er
     findings.into_verdict(None)
 }
 
-/// Why an object can't be read, in one line.
+/// Describes in one line why an object can't be parsed.
 fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
     let reason = error.to_string();
     let line = format!("{} {:?} can't be read: {}", scope.resource, scope.name, without_position(&reason));

@@ -23,7 +23,7 @@ use volume::{Seat, Volume};
 /// The longest unresolved path in a message, in characters.
 const UNKNOWN_CHARS: usize = 100;
 
-/// How many overlaps are told one by one; the rest is counted.
+/// The number of overlaps with a finding of their own; the rest is counted.
 const TOLD: usize = 3;
 
 /// How many names a proposed annotation has at most.
@@ -227,7 +227,8 @@ fn without_handles_of_refused(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
     found
 }
 
-/// How a volume overlaps what another object holds, and the line of the table; none if it does not, or is the other.
+/// Returns how a volume overlaps a holding, and the line of the table. `None` if they do not overlap, or if the volume
+/// itself is the holder.
 fn judged(volume: &Volume, theirs: &Other<'_>) -> Option<(Overlap, Line)> {
     let holding = theirs.holding;
     let is_volume = holding.holder.group.is_empty() && holding.holder.resource == "persistentvolumes";

@@ -130,7 +130,7 @@ fn conditions(first: &[(&str, &str)], last: (&str, &str)) -> Vec<MatchCondition>
     first.iter().chain([&last]).map(condition).collect()
 }
 
-/// A StatefulSet is new, one of its annotations of ours changes, or what is given happens.
+/// Returns a condition on StatefulSets: the set is new, one of its Ordinance annotations changes, or `changed` holds.
 fn changed_set(changed: &str) -> String {
     let annotations = changed_annotations(&["ordinance.dev/isolation", "ordinance.dev/shared-volumes"]);
     format!("request.operation == \"CREATE\" || {annotations} || {changed}")

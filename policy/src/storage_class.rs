@@ -172,7 +172,7 @@ impl<'a> Class<'a> {
         }
     }
 
-    /// The name as it is written and the value of a parameter, its name in any case; none if it is empty.
+    /// Returns a parameter's name as written and its value, for a name in any case. `None` if the value is empty.
     fn parameter(&self, name: &str) -> Option<(&str, &str)> {
         self.parameters
             .iter()
@@ -285,7 +285,7 @@ impl Variables {
 // === impl Spread ===
 
 impl Spread {
-    /// Why volumes share a directory; none if they don't.
+    /// Returns why volumes share a directory, or `None` if they do not.
     fn why(self) -> Option<&'static str> {
         match self {
             Self::Unique | Self::Ambiguous => None,

@@ -179,7 +179,7 @@ pub fn too_large(begun: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The uid of a review of which only the beginning is there; none if it does not stand in it.
+/// Returns the uid of a truncated review, or `None` if the part does not contain it.
 pub fn uid_of_prefix(prefix: &[u8]) -> Option<String> {
     prefix::uid(prefix)
 }

@@ -18,7 +18,7 @@ pub enum StepPolicy {
 /// The decision on a requested step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepDecision {
-    /// The step is taken: this record is to be stored.
+    /// The step was taken. The caller stores this record.
     Take(RotationStep, Box<Record>),
     /// Refused: not every client trusts `next`.
     Untrusted,

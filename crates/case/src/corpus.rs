@@ -1,7 +1,7 @@
-//! Whole manifests as people have them, each with what `ordinance check` says of it, told by any build of a policy.
+//! Whole manifests, each with the expected report of `ordinance check`, for any build of a policy.
 //!
-//! The objects are created in their order, each by the mutating and then the validating review; what is let in exists for
-//! those after it, and claims exist from the start.
+//! The objects are created in order, each by a mutating and then a validating review. Admitted objects exist for later
+//! ones, and claims exist from the start.
 
 use crate::format::{ExpectedFinding, ExpectedFix, reference};
 use ordinance_contract::{Finding, Phase, Request, Severity, Verdict};

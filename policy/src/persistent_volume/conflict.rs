@@ -69,7 +69,7 @@ pub(super) enum Line {
 pub(super) enum Outcome {
     /// Allowed without a word.
     Silent,
-    /// Allowed, since somebody said that it is meant so; told all the same.
+    /// Allowed with a finding, since a setting or an annotation declares the sharing.
     Meant,
     /// A warning.
     Warn,
@@ -80,7 +80,7 @@ pub(super) enum Outcome {
 // === impl Overlap ===
 
 impl Overlap {
-    /// How two paths of one realm lie to each other; none if they don't overlap.
+    /// Returns the relation of two paths of one realm, or `None` if they do not overlap.
     pub(super) fn of(ours: &[String], theirs: &[String]) -> Option<Self> {
         if ours == theirs {
             Some(Self::Equal)

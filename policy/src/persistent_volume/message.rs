@@ -221,7 +221,7 @@ impl Telling<'_> {
         format!("{} {what}{example}", self.ours.short)
     }
 
-    /// A group can't be named by one annotation: nobody knows all its names.
+    /// One annotation can't name a group, since its names are not all known.
     fn annotation(&self) -> String {
         if self.is_of_group() {
             format!("each of them ordinance.dev/shared-with: {}", self.ours.short)

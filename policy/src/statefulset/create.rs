@@ -158,7 +158,7 @@ pub(super) fn declare_as<'a>(
     is_same
 }
 
-/// Mounts with neither field beside different expressions: nobody can know which they mean.
+/// Refuses mounts with neither field beside mounts with different expressions: which one they mean can't be known.
 fn refuse_mixture(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     if !unit.is_named() {
         return warn_of_mixture(unit, review);
@@ -286,7 +286,7 @@ pub(super) fn has_shared_writers<'a>(unit: &JudgedVolume<'a>, review: &Review<'a
     !unit.nobody_writes() && (unit.device.is_some() || unit.mounts.iter().any(shares))
 }
 
-/// At one replica nobody overwrites anything yet.
+/// With one replica, nothing is overwritten yet.
 fn warn_of_growth(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Review<'_>) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "growth beyond one replica will be refused",

@@ -137,7 +137,7 @@ impl<'a> Draft<'a> {
         self.declared(site).iter().filter(is_copy).map(Declaration::name).collect()
     }
 
-    /// The JSON Patch; none if nothing is added.
+    /// Returns the JSON Patch, or `None` if it is empty.
     pub(super) fn to_json(&self, sites: &[PlacedContainer<'_>]) -> Option<String> {
         let mut patch = Patch::default();
         for site in sites {

@@ -67,7 +67,7 @@ impl<'a> Review<'a> {
         self.findings.into_verdict(patch)
     }
 
-    /// Why nothing may be put into the pod template that nobody had there; none if it may.
+    /// Returns why the pod template must not get new fields, or `None` if it may get them.
     pub(super) fn reason_to_leave(&self) -> Option<&'static str> {
         if self.set.restore.is_some() {
             return Some("left as the backup has it");

@@ -69,7 +69,7 @@ impl<'a> Survey<'a> {
         if self.writers_are_apart() { &[] } else { &self.alike }
     }
 
-    /// The one expression of the mounts that are kept apart; none if they have several.
+    /// Returns the expression of the mounts that are kept apart, or `None` if they have several.
     pub(super) fn one_expression(&self) -> Option<PlacedMount<'a>> {
         let ((first, resolved), others) = self.apart.split_first()?;
         others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)

@@ -126,7 +126,10 @@ impl<'p> Judging<'p> {
         let preceding = preceding.filter(|object| self.admission.policy().precedes(&object.scope));
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
         // An object that the policy cannot read is reported when it is reviewed.
-        self.admission.fill(preceding).map(drop).context("the claims can't be remembered")
+        self.admission
+            .fill(preceding)
+            .map(drop)
+            .context("the objects that precede others can't be remembered")
     }
 
     fn checked_object<'i>(

@@ -1,4 +1,4 @@
-//! How far it is, on a terminal, when it takes longer than a second.
+//! The progress of a run on a terminal, once it takes longer than a second.
 
 use crate::command::output::is_steered;
 use std::io::{self, Write};
@@ -8,16 +8,16 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Nobody needs to be told of less.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Shorter runs show no progress.
+const DELAY: Duration = Duration::from_secs(1);
 
-/// Between two lines.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The interval between two lines.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Counts; tells them until it is dropped.
+/// The counts, shown until this is dropped.
 pub(super) struct Progress {
     counts: Arc<Counts>,
-    teller: Option<(Sender<()>, JoinHandle<()>)>,
+    display: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Default)]
@@ -29,53 +29,53 @@ struct Counts {
 // === impl Progress ===
 
 impl Progress {
-    /// Counts from now on; what it counts is told if stderr is a terminal.
-    pub(super) fn start(is_told: bool) -> Self {
+    /// Starts to count. Shows the counts if `is_shown` and stderr is a terminal.
+    pub(super) fn start(is_shown: bool) -> Self {
         let counts = Arc::new(Counts::default());
-        let teller = if is_told && is_steered(&io::stderr()) { teller(Arc::clone(&counts)) } else { None };
-        Self { counts, teller }
+        let display = if is_shown && is_steered(&io::stderr()) { display(Arc::clone(&counts)) } else { None };
+        Self { counts, display }
     }
 
-    /// Tells nothing more, and clears what it told.
+    /// Stops the display and clears its line.
     pub(super) fn end(&mut self) {
-        if let Some((stop, thread)) = self.teller.take() {
+        if let Some((stop, thread)) = self.display.take() {
             drop(stop);
-            // It has nothing that could panic, and nobody to tell if it did.
+            // The thread has nothing that could panic, and the display is not worth an error.
             let _ = thread.join();
         }
     }
 
-    /// So many objects more are to be judged.
+    /// Adds objects that will be reviewed.
     pub(super) fn found(&self, objects: usize) {
         self.counts.found.fetch_add(objects, Ordering::Relaxed);
     }
 
-    /// One of them is.
+    /// Counts a reviewed object.
     pub(super) fn judged(&self) {
         self.counts.judged.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Without a thread nothing is told.
-fn teller(counts: Arc<Counts>) -> Option<(Sender<()>, JoinHandle<()>)> {
+/// Starts the thread that shows the counts. `None` if it can't be started.
+fn display(counts: Arc<Counts>) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = channel::<()>();
-    let tell = move || {
-        let mut pause = PATIENCE;
+    let show = move || {
+        let mut pause = DELAY;
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-            pause = PAUSE;
+            pause = INTERVAL;
             write(&counts.line());
         }
-        if pause == PAUSE {
+        if pause == INTERVAL {
             write("");
         }
     };
-    let thread = Builder::new().name("progress".to_owned()).spawn(tell).ok()?;
+    let thread = Builder::new().name("progress".to_owned()).spawn(show).ok()?;
     Some((stop, thread))
 }
 
-/// In the place of the line before.
+/// Replaces the previous line.
 fn write(line: &str) {
-    // There is nobody left to tell.
+    // An error of stderr has nowhere to go.
     let _ = write!(io::stderr().lock(), "\r\x1b[K{line}");
 }
 
