@@ -31,7 +31,7 @@ pub(crate) struct Note<'a> {
     /// Where the files lie.
     pub(crate) mark: Option<&'a str>,
     /// Whether it is being deleted.
-    pub(crate) is_going: bool,
+    pub(crate) is_being_deleted: bool,
 }
 
 /// The keys of a stored claim.
@@ -116,13 +116,13 @@ impl<'a> Note<'a> {
     /// Reads what [`fmt::Display`] wrote.
     pub(crate) fn read(note: &'a str) -> Self {
         let rest = note.strip_prefix(GOING);
-        Self { mark: rest.unwrap_or(note).strip_prefix(NOTED), is_going: rest.is_some() }
+        Self { mark: rest.unwrap_or(note).strip_prefix(NOTED), is_being_deleted: rest.is_some() }
     }
 }
 
 impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let going = if self.is_going { GOING } else { "" };
+        let going = if self.is_being_deleted { GOING } else { "" };
         match self.mark {
             Some(mark) => write!(f, "{going}{NOTED}{mark}"),
             None => write!(f, "{going}unmarked"),
@@ -137,7 +137,7 @@ impl Claim<'_> {
         let Some(metadata) = &self.0.metadata else { return Note::default() };
         Note {
             mark: metadata.annotations.as_ref().and_then(|annotations| annotations.sub_path.as_deref()),
-            is_going: metadata.is_going(),
+            is_being_deleted: metadata.is_being_deleted(),
         }
     }
 
@@ -230,8 +230,8 @@ mod tests {
     #[test]
     fn a_note_is_read_as_it_was_written() {
         for mark in [None, Some("."), Some("$(ORDINANCE_POD_NAME)/going x"), Some("")] {
-            for is_going in [false, true] {
-                let note = Note { mark, is_going };
+            for is_being_deleted in [false, true] {
+                let note = Note { mark, is_being_deleted };
                 assert_eq!(Note::read(&note.to_string()), note);
             }
         }

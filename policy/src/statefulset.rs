@@ -36,7 +36,7 @@ use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, PodTemplate, Ra
 use review::{Review, Set};
 use survey::Survey;
 use view::{StatefulSet, Whole};
-use volume::{JudgedVolume, containers};
+use volume::{JudgedVolume, placed_containers};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -51,7 +51,8 @@ pub(crate) fn keys(
         settings,
     };
     let keys = owner.keys(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
-    let is_known = |key: &Key| key.stance != Stance::Looks && !(set.is_going() && scale::is_for_scales(key));
+    let is_known =
+        |key: &Key| key.stance != Stance::Looks && !(set.is_being_deleted() && scale::is_for_scales(key));
     Ok(keys.into_iter().filter(is_known).collect())
 }
 
@@ -139,23 +140,23 @@ impl Subject for Creation<'_> {
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let pod = &self.set.spec.template.0.spec;
-        let sites = containers(pod);
-        let units = JudgedVolume::all(pod, &self.set.spec.volume_claim_templates, &sites);
+        let containers = placed_containers(pod);
+        let units = JudgedVolume::all(pod, &self.set.spec.volume_claim_templates, &containers);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),
             ..self.set()
         };
-        let mut review = Review::new(self.settings, set, holdings, &sites);
+        let mut review = Review::new(self.settings, set, holdings, &containers);
         let opt_out = self.opt_out();
         opt_out.tell(&names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
-        reserved::declare(&sites, &opt_out, &mut review);
-        reserved::refuse_misuse(&sites, &[], &units, &opt_out, &mut review);
+        reserved::declare(&containers, &opt_out, &mut review);
+        reserved::refuse_misuse(&containers, &[], &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| !opt_out.covers(unit.name)) {
             judge_new(unit, &mut review);
         }
         overlap::warn_of_twins(&units, &[], &opt_out, &mut review);
-        concluded(review, self.request.phase, pod, &sites, &units, self.existence())
+        concluded(review, self.request.phase, pod, &containers, &units, self.existence())
     }
 }
 
@@ -166,7 +167,7 @@ impl<'a> Pods<'a> {
         new: &StatefulSet<'a, RawTemplate<'a>>,
         old: &StatefulSet<'a, RawTemplate<'a>>,
     ) -> Result<Self, serde_json::Error> {
-        if new.is_going() {
+        if new.is_being_deleted() {
             return Ok(Self::Idle);
         }
         if !new.spec.template.says_the_same(old.spec.template) {
@@ -207,9 +208,9 @@ impl<'a> Change<'a> {
     /// The template stays: only more replicas can make anything worse.
     fn same(&self, template: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let pod = &template.spec;
-        let sites = containers(pod);
-        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &sites);
-        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
+        let containers = placed_containers(pod);
+        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
+        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         if self.new.metadata.annotations != self.old.metadata.annotations {
             self.tell_opt_out(pod, &mut review);
         }
@@ -221,14 +222,14 @@ impl<'a> Change<'a> {
 
     fn changed(&self, new: &PodTemplate<'_>, old: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let (pod, old_pod) = (&new.spec, &old.spec);
-        let (sites, old_sites) = (containers(pod), containers(old_pod));
-        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &sites);
-        let old_units = JudgedVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_sites);
-        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &sites);
+        let (containers, old_containers) = (placed_containers(pod), placed_containers(old_pod));
+        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
+        let old_units = JudgedVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
+        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         let opt_out = self.opt_out();
         self.tell_opt_out(pod, &mut review);
-        reserved::declare(&sites, &opt_out, &mut review);
-        reserved::refuse_misuse(&sites, &old_sites, &units, &opt_out, &mut review);
+        reserved::declare(&containers, &opt_out, &mut review);
+        reserved::refuse_misuse(&containers, &old_containers, &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| unit.is_mounted() || unit.device.is_some()) {
             judge_changed(unit, &old_units, &opt_out, &mut review);
         }
@@ -238,7 +239,7 @@ impl<'a> Change<'a> {
         });
         let before: Vec<&JudgedVolume<'_>> = before.collect();
         judge_growth(self.growth(), before.into_iter(), &mut review);
-        concluded(review, self.request.phase, pod, &sites, &units, Existence::New)
+        concluded(review, self.request.phase, pod, &containers, &units, Existence::New)
     }
 }
 
@@ -322,7 +323,7 @@ fn concluded<'a>(
     mut review: Review<'a>,
     phase: Phase,
     pod: &PodSpec<'_>,
-    sites: &'a [PlacedContainer<'a>],
+    containers: &'a [PlacedContainer<'a>],
     units: &[JudgedVolume<'_>],
     existence: Existence,
 ) -> Verdict {
@@ -334,11 +335,11 @@ fn concluded<'a>(
         return Verdict { migration, ..review.into_verdict(None) };
     }
     if phase == Phase::Validate {
-        patch_findings::refuse_missing_patch(sites, &mut review);
+        patch_findings::refuse_missing_patch(containers, &mut review);
         return review.into_verdict(None);
     }
-    patch_findings::report(pod, sites, units, &mut review);
-    let patch = review.draft.to_json(sites);
+    patch_findings::report(pod, containers, units, &mut review);
+    let patch = review.draft.to_json(containers);
     Verdict { migration, ..review.into_verdict(patch) }
 }
 

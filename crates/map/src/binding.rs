@@ -253,7 +253,7 @@ impl<'a> BindableVolume<'a> {
     /// Returns whether the control plane may give it to a claim.
     fn is_free(&self) -> bool {
         let is_open = matches!(self.view.phase(), "" | "Available" | "Pending");
-        is_open && self.claim_name().is_none() && !self.view.metadata.is_going()
+        is_open && self.claim_name().is_none() && !self.view.metadata.is_being_deleted()
     }
 
     /// Returns whether it has what a claim of its class asks for.

@@ -145,8 +145,8 @@ fn written_volumes(set: &WholeSet<'_>, namespace: &str) -> serde_json::Result<Ve
 /// mounts of its container; `None` if nothing writes.
 fn first_write(volume: &MountedVolume<'_, Raw<'_>>) -> Option<(usize, bool, usize)> {
     let mounts = volume.mounts.iter().filter(|mounted| !mounted.mount.read_only);
-    let mounts = mounts.map(|mounted| (mounted.site.place, false, mounted.index));
-    mounts.chain(volume.device.map(|device| (device.site.place, true, device.index))).min()
+    let mounts = mounts.map(|mounted| (mounted.container.place, false, mounted.index));
+    mounts.chain(volume.device.map(|device| (device.container.place, true, device.index))).min()
 }
 
 /// Returns the directories that are written; a block device counts as the root.

@@ -102,7 +102,7 @@ impl SubPathPattern {
             SubPath::Expression(expression) => expression,
             SubPath::Both => mounted.mount.sub_path_expr(),
         };
-        Self::expanded(&mounted.site.env.resolve(expression, &[]), fields)
+        Self::expanded(&mounted.container.env.resolve(expression, &[]), fields)
     }
 
     fn text(text: &str) -> Self {

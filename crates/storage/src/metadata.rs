@@ -58,7 +58,7 @@ impl<'a, A, L> Metadata<'a, A, L, Raw<'a>> {
 
 impl<A, L, R> Metadata<'_, A, L, R> {
     /// Returns whether the object is being deleted.
-    pub fn is_going(&self) -> bool {
+    pub fn is_being_deleted(&self) -> bool {
         self.deletion_timestamp.is_some()
     }
 }

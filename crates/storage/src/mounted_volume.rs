@@ -49,7 +49,7 @@ pub enum VolumeKind<'a, R = IgnoredAny> {
 #[derive(Clone, Copy, Debug)]
 pub struct PlacedMount<'a> {
     /// The container.
-    pub site: &'a PlacedContainer<'a>,
+    pub container: &'a PlacedContainer<'a>,
     /// The index in `volumeMounts`.
     pub index: usize,
     /// The entry.
@@ -60,7 +60,7 @@ pub struct PlacedMount<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct PlacedDevice<'a> {
     /// The container.
-    pub site: &'a PlacedContainer<'a>,
+    pub container: &'a PlacedContainer<'a>,
     /// The index in `volumeDevices`.
     pub index: usize,
 }
@@ -81,6 +81,11 @@ impl<'a> PlacedContainer<'a> {
         pod.all_containers().enumerate().map(placed).collect()
     }
 
+    /// The container's name.
+    pub fn name(&self) -> &'a str {
+        &self.container.name
+    }
+
     /// Appends the JSON pointer of the container in a StatefulSet.
     pub fn point(&self, pointer: &mut String) {
         pointer.extend(["/spec/template/spec/", self.list, "/", &self.index.to_string()]);
@@ -94,7 +99,7 @@ impl<'a> PlacedContainer<'a> {
     /// Iterates over the container's mounts.
     pub fn mounts(&'a self) -> impl Iterator<Item = PlacedMount<'a>> {
         let mounts = self.container.volume_mounts.iter().enumerate();
-        mounts.map(|(index, mount)| PlacedMount { site: self, index, mount })
+        mounts.map(|(index, mount)| PlacedMount { container: self, index, mount })
     }
 }
 
@@ -106,7 +111,7 @@ impl<'a, R> MountedVolume<'a, R> {
     pub fn all(
         pod: &'a PodSpec<'a, R>,
         templates: &'a [ClaimTemplate<'a, R>],
-        sites: &'a [PlacedContainer<'a>],
+        containers: &'a [PlacedContainer<'a>],
     ) -> Vec<Self> {
         let unmounted = |index, name, kind| Self { name, index, kind, mounts: Vec::new(), device: None };
         let named = templates.iter().enumerate().filter(|(_, template)| !template.name().is_empty());
@@ -124,8 +129,8 @@ impl<'a, R> MountedVolume<'a, R> {
             }
         }
         index(&volumes, &mut by_name);
-        for site in sites {
-            add_mounts(&mut volumes, &by_name, site);
+        for container in containers {
+            add_mounts(&mut volumes, &by_name, container);
         }
         volumes
     }
@@ -144,9 +149,9 @@ impl<'a, R> MountedVolume<'a, R> {
     }
 
     /// Returns whether the volume, or every mount of it, is read-only.
-    pub fn nobody_writes(&self) -> bool {
+    pub fn has_no_writers(&self) -> bool {
         let is_read_only = matches!(self.kind, VolumeKind::Named(source) if source.is_read_only());
-        is_read_only || self.device.is_none() && self.mounts.iter().all(|mounted| mounted.mount.read_only)
+        is_read_only || self.device.is_none() && self.mounts.iter().all(PlacedMount::is_read_only)
     }
 
     /// Returns whether a container mounts it as a directory.
@@ -158,6 +163,11 @@ impl<'a, R> MountedVolume<'a, R> {
 // === impl PlacedMount ===
 
 impl<'a> PlacedMount<'a> {
+    /// Returns whether the container cannot write through the mount.
+    pub fn is_read_only(&self) -> bool {
+        self.mount.read_only
+    }
+
     /// Returns which directory of the volume the mount shows.
     pub fn part(&self) -> SubPath<'a> {
         self.mount.part()
@@ -171,7 +181,7 @@ impl<'a> PlacedMount<'a> {
     /// Like [`PlacedMount::resolved`], with variables that are going to be added to the container.
     pub fn resolved_with(&self, added: &[Declaration<'a>]) -> Option<ResolvedExpression<'a>> {
         match self.part() {
-            SubPath::Expression(expression) => Some(self.site.env.resolve(expression, added)),
+            SubPath::Expression(expression) => Some(self.container.env.resolve(expression, added)),
             SubPath::Root | SubPath::Fixed(_) | SubPath::Both => None,
         }
     }
@@ -200,13 +210,13 @@ impl<'a> PlacedMount<'a> {
 
     /// Appends the JSON pointer of the mount in a StatefulSet.
     pub fn point(&self, pointer: &mut String) {
-        self.site.point(pointer);
+        self.container.point(pointer);
         pointer.extend(["/volumeMounts/", &self.index.to_string()]);
     }
 
     /// Returns the field of a StatefulSet that the mount is.
     pub fn field(&self) -> String {
-        format!("{}.volumeMounts[{}]", self.site.field(), self.index)
+        format!("{}.volumeMounts[{}]", self.container.field(), self.index)
     }
 
     /// Returns the field that says which directory of the volume the mount shows.
@@ -221,7 +231,7 @@ impl<'a> PlacedMount<'a> {
 
     /// Returns container and path, which identify the mount after an update.
     pub fn identity(&self) -> (&'a str, &'a str) {
-        (&self.site.container.name, &self.mount.mount_path)
+        (self.container.name(), &self.mount.mount_path)
     }
 }
 
@@ -230,7 +240,7 @@ impl<'a> PlacedMount<'a> {
 impl PlacedDevice<'_> {
     /// Returns the field of a StatefulSet that the device is.
     pub fn field(&self) -> String {
-        format!("{}.volumeDevices[{}]", self.site.field(), self.index)
+        format!("{}.volumeDevices[{}]", self.container.field(), self.index)
     }
 }
 
@@ -250,16 +260,16 @@ fn find(by_name: &[(&str, usize)], name: &str) -> Option<usize> {
 fn add_mounts<'a, R>(
     volumes: &mut [MountedVolume<'a, R>],
     by_name: &[(&str, usize)],
-    site: &'a PlacedContainer<'a>,
+    container: &'a PlacedContainer<'a>,
 ) {
-    for mounted in site.mounts() {
+    for mounted in container.mounts() {
         if let Some(volume) = find(by_name, &mounted.mount.name).and_then(|index| volumes.get_mut(index)) {
             volume.mounts.push(mounted);
         }
     }
-    for (index, device) in site.container.volume_devices.iter().enumerate() {
+    for (index, device) in container.container.volume_devices.iter().enumerate() {
         if let Some(volume) = find(by_name, &device.name).and_then(|index| volumes.get_mut(index)) {
-            volume.device.get_or_insert(PlacedDevice { site, index });
+            volume.device.get_or_insert(PlacedDevice { container, index });
         }
     }
 }
@@ -280,8 +290,8 @@ mod tests {
         )
         .expect("a pod");
         let templates = [];
-        let sites = PlacedContainer::all(&pod, &[]);
-        let volumes = MountedVolume::all(&pod, &templates, &sites);
+        let containers = PlacedContainer::all(&pod, &[]);
+        let volumes = MountedVolume::all(&pod, &templates, &containers);
         let [data, raw] = volumes.as_slice() else { panic!("{volumes:?}") };
         let fields: Vec<String> = data.mounts.iter().map(PlacedMount::part_field).collect();
         assert_eq!(
@@ -291,7 +301,7 @@ mod tests {
                 "spec.template.spec.containers[0].volumeMounts[1].subPath"
             ]
         );
-        assert!(!data.nobody_writes());
+        assert!(!data.has_no_writers());
         let device = raw.device.map(|device| device.field());
         assert_eq!(device.as_deref(), Some("spec.template.spec.containers[0].volumeDevices[0]"));
     }

@@ -126,8 +126,8 @@ impl<'a, T, M> StatefulSet<'a, T, M, Raw<'a>> {
 
 impl<'a, T, A, L, U, R> StatefulSet<'a, T, Metadata<'a, A, L, U>, R> {
     /// Returns whether the set is being deleted.
-    pub fn is_going(&self) -> bool {
-        self.metadata.is_going()
+    pub fn is_being_deleted(&self) -> bool {
+        self.metadata.is_being_deleted()
     }
 }
 

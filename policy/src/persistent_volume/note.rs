@@ -117,7 +117,7 @@ impl Access {
 
 impl State {
     fn of(view: &View<'_>) -> Self {
-        if view.metadata.is_going() {
+        if view.metadata.is_being_deleted() {
             Self::Deleted
         } else if view.phase() == "Released" {
             Self::Released

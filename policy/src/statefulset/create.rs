@@ -25,7 +25,7 @@ pub(super) fn judge<'a>(unit: &JudgedVolume<'a>, review: &mut Review<'a>) {
     }
     let survey = Survey::of(unit);
     survey.refuse_impossible(unit, review);
-    if unit.nobody_writes() && !is_marked {
+    if unit.has_no_writers() && !is_marked {
         return;
     }
     survey.warn_of_doubts(unit, review);
@@ -114,7 +114,7 @@ fn refuse_another_place(
          can't be known",
         unit.titled(),
         written(sibling),
-        &*mounted.site.container.name
+        mounted.container.name()
     );
     review.refuse_sharing(
         StorageRule::MixedSubPaths
@@ -146,14 +146,17 @@ pub(super) fn declare_as<'a>(
     expression: &'a str,
     review: &mut Review<'a>,
 ) -> bool {
-    let checkpoint = review.draft.checkpoint(to.site);
-    let there = from.site.env.resolve(expression, &[]);
-    for declaration in from.site.env.carried(expression, &to.site.env, review.draft.declared(to.site)) {
-        review.draft.declare(to.site, declaration);
+    let checkpoint = review.draft.checkpoint(to.container);
+    let there = from.container.env.resolve(expression, &[]);
+    for declaration in
+        from.container.env.carried(expression, &to.container.env, review.draft.declared(to.container))
+    {
+        review.draft.declare(to.container, declaration);
     }
-    let is_same = to.site.env.resolve(expression, review.draft.declared(to.site)).is_same_as(&there);
+    let is_same =
+        to.container.env.resolve(expression, review.draft.declared(to.container)).is_same_as(&there);
     if !is_same {
-        review.draft.take_back(to.site, checkpoint);
+        review.draft.take_back(to.container, checkpoint);
     }
     is_same
 }
@@ -168,7 +171,7 @@ fn refuse_mixture(unit: &JudgedVolume<'_>, survey: &Survey<'_>, review: &mut Rev
         "{} has mounts with different expressions, and one with none in container {:?}: which files it is to see can't \
          be known",
         unit.titled(),
-        &*bare.site.container.name
+        bare.container.name()
     );
     review.refuse_sharing(
         StorageRule::MixedSubPaths
@@ -210,14 +213,14 @@ fn isolate<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review
     }
     let expression = unit.default_expression();
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
-        return reserved::refuse(mounted.site, review);
+        return reserved::refuse(mounted.container, review);
     }
     put_in(unit, &survey.bare, expression.into(), PatchReason::Shared, review);
 }
 
 /// Whether an expression of our names means what it says in a container.
 fn is_apart(mounted: &PlacedMount<'_>, expression: &str) -> bool {
-    mounted.site.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
+    mounted.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
 /// Puts an expression of our names, and of what the containers declare, into mounts with neither field.
@@ -230,7 +233,7 @@ pub(super) fn put_in<'a>(
 ) {
     for mounted in mounts {
         for ours in ReservedVariable::taken_by(&expression) {
-            review.draft.declare(mounted.site, ours.declaration());
+            review.draft.declare(mounted.container, ours.declaration());
         }
         review.draft.express(unit, *mounted, expression.clone(), reason);
     }
@@ -280,10 +283,10 @@ fn refuse_device(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
 /// Whether two replicas would write the same files, once everything is added that is to be added.
 pub(super) fn has_shared_writers<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> bool {
     let is_isolated = |mounted: &PlacedMount<'a>| {
-        mounted.is_isolated_with(review.draft.declared(mounted.site)) || review.draft.expresses(mounted)
+        mounted.is_isolated_with(review.draft.declared(mounted.container)) || review.draft.expresses(mounted)
     };
-    let shares = |mounted: &PlacedMount<'a>| !mounted.mount.read_only && !is_isolated(mounted);
-    !unit.nobody_writes() && (unit.device.is_some() || unit.mounts.iter().any(shares))
+    let shares = |mounted: &PlacedMount<'a>| !mounted.is_read_only() && !is_isolated(mounted);
+    !unit.has_no_writers() && (unit.device.is_some() || unit.mounts.iter().any(shares))
 }
 
 /// With one replica, nothing is overwritten yet.

@@ -5,7 +5,7 @@ use super::mark;
 use super::optout::OptOut;
 use super::review::{Review, Set};
 use super::scale;
-use super::volume::{JudgedVolume, containers};
+use super::volume::{JudgedVolume, placed_containers};
 use crate::claim;
 use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
@@ -23,7 +23,7 @@ pub(super) struct Owner<'a> {
 impl Owner<'_> {
     /// Returns the keys of the set with this pod.
     pub(super) fn keys(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
-        let containers = containers(pod);
+        let containers = placed_containers(pod);
         let volumes = JudgedVolume::all(pod, templates, &containers);
         let mut keys: Vec<Key> = self.shared(&volumes, &containers).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {

@@ -116,7 +116,7 @@ fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'
         .iter()
         .filter(is_of_template)
         .map(|holding| (&*holding.holder.name, claim::Note::read(&holding.note)))
-        .filter(|(_, note)| !note.is_going)
+        .filter(|(_, note)| !note.is_being_deleted)
         .map(|(name, note)| (name, note.mark))
         .collect()
 }
@@ -125,7 +125,7 @@ fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'
 fn read<'a>(mark: &'a str, unit: &JudgedVolume<'a>) -> Reading<'a> {
     let means_an_ordinal = |mounted: &PlacedMount<'a>| {
         matches!(
-            mounted.site.env.resolve(mark, &[]).class(),
+            mounted.container.env.resolve(mark, &[]).class(),
             ExpressionClass::PerOrdinal | ExpressionClass::Missing(MissingVariable::Undeclared(_))
         )
     };
@@ -194,7 +194,7 @@ fn put_in_mark<'a>(
 ) {
     warn_of_others(unit, survey, claim, Some(expression), review);
     let undeclared = survey.bare.iter().find_map(|mounted| {
-        match mounted.site.env.resolve(expression, review.draft.declared(mounted.site)).class() {
+        match mounted.container.env.resolve(expression, review.draft.declared(mounted.container)).class() {
             ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mounted, name)),
             _ => None,
         }
@@ -217,10 +217,10 @@ fn refuse_undeclared(
         "claim {claim:?} of {} says that its files are in {expression:?}, which takes {name}, and container {:?} does \
          not declare it",
         unit.titled(),
-        &*mounted.site.container.name
+        mounted.container.name()
     );
     let report = StorageRule::UndeclaredVariable
-        .deny(format!("{}.env", mounted.site.field()), fact)
+        .deny(format!("{}.env", mounted.container.field()), fact)
         .remedy(format!("Declare {name} in env as it was, e.g. from metadata.name"))
         .related(&claim::scope(review.set.namespace, claim));
     review.findings.add(report);
@@ -259,7 +259,7 @@ fn warn_of_others(
     review: &mut Review<'_>,
 ) {
     let differs = |mounted: &&PlacedMount<'_>| match (mounted.resolved(), mark) {
-        (Some(resolved), Some(mark)) => !resolved.is_same_as(&mounted.site.env.resolve(mark, &[])),
+        (Some(resolved), Some(mark)) => !resolved.is_same_as(&mounted.container.env.resolve(mark, &[])),
         _ => true,
     };
     let apart = survey.apart.iter().map(|(mounted, _)| mounted);
@@ -290,7 +290,7 @@ pub(super) fn note(unit: &JudgedVolume<'_>) -> String {
         mounted.resolved().is_some_and(|resolved| resolved.class() == ExpressionClass::PerOrdinal)
     };
     if is_ours && is_one && unit.mounts.iter().all(is_apart) {
-        return claim::Note { mark: Some(expression), is_going: false }.to_string();
+        return claim::Note { mark: Some(expression), is_being_deleted: false }.to_string();
     }
     other()
 }

@@ -51,20 +51,24 @@ struct Patch {
 
 impl<'a> Draft<'a> {
     /// Nothing to add yet.
-    pub(super) fn new(sites: &[PlacedContainer<'a>]) -> Self {
-        Self { expressions: Vec::new(), declarations: vec![Vec::new(); sites.len()], patched: Vec::new() }
+    pub(super) fn new(containers: &[PlacedContainer<'a>]) -> Self {
+        Self {
+            expressions: Vec::new(),
+            declarations: vec![Vec::new(); containers.len()],
+            patched: Vec::new(),
+        }
     }
 
     /// What a container is to declare.
-    pub(super) fn declared(&self, site: &PlacedContainer<'_>) -> &[Declaration<'a>] {
-        self.declarations.get(site.place).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn declared(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
+        self.declarations.get(container.place).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Declares a variable, unless the container does or will.
-    pub(super) fn declare(&mut self, site: &PlacedContainer<'_>, declaration: Declaration<'a>) {
-        let Some(declarations) = self.declarations.get_mut(site.place) else { return };
+    pub(super) fn declare(&mut self, container: &PlacedContainer<'_>, declaration: Declaration<'a>) {
+        let Some(declarations) = self.declarations.get_mut(container.place) else { return };
         let is_there = declarations.iter().any(|other| other.name() == declaration.name());
-        if !is_there && !site.env.declares(declaration.name()) {
+        if !is_there && !container.env.declares(declaration.name()) {
             declarations.push(declaration);
         }
     }
@@ -107,41 +111,41 @@ impl<'a> Draft<'a> {
     /// The containers that get a variable but no expression.
     pub(super) fn only_declared(
         &self,
-        sites: &'a [PlacedContainer<'a>],
+        containers: &'a [PlacedContainer<'a>],
     ) -> impl Iterator<Item = &'a PlacedContainer<'a>> {
-        let mut is_expressed = vec![false; sites.len()];
+        let mut is_expressed = vec![false; containers.len()];
         for (mounted, _) in &self.expressions {
-            if let Some(is_expressed) = is_expressed.get_mut(mounted.site.place) {
+            if let Some(is_expressed) = is_expressed.get_mut(mounted.container.place) {
                 *is_expressed = true;
             }
         }
-        let without = sites.iter().zip(is_expressed).filter(|(_, is_expressed)| !is_expressed);
-        without.map(|(site, _)| site).filter(|site| !self.declared(site).is_empty())
+        let without = containers.iter().zip(is_expressed).filter(|(_, is_expressed)| !is_expressed);
+        without.map(|(container, _)| container).filter(|container| !self.declared(container).is_empty())
     }
 
     /// How far the draft has come with one container.
-    pub(super) fn checkpoint(&self, site: &PlacedContainer<'_>) -> usize {
-        self.declared(site).len()
+    pub(super) fn checkpoint(&self, container: &PlacedContainer<'_>) -> usize {
+        self.declared(container).len()
     }
 
     /// Takes back what was declared in one container since then.
-    pub(super) fn take_back(&mut self, site: &PlacedContainer<'_>, checkpoint: usize) {
-        if let Some(declarations) = self.declarations.get_mut(site.place) {
+    pub(super) fn take_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
+        if let Some(declarations) = self.declarations.get_mut(container.place) {
             declarations.truncate(checkpoint);
         }
     }
 
     /// The names of the variables that a container gets from elsewhere.
-    pub(super) fn copied(&self, site: &PlacedContainer<'_>) -> Vec<&str> {
+    pub(super) fn copied(&self, container: &PlacedContainer<'_>) -> Vec<&str> {
         let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
-        self.declared(site).iter().filter(is_copy).map(Declaration::name).collect()
+        self.declared(container).iter().filter(is_copy).map(Declaration::name).collect()
     }
 
     /// Returns the JSON Patch, or `None` if it is empty.
-    pub(super) fn to_json(&self, sites: &[PlacedContainer<'_>]) -> Option<String> {
+    pub(super) fn to_json(&self, containers: &[PlacedContainer<'_>]) -> Option<String> {
         let mut patch = Patch::default();
-        for site in sites {
-            patch.variables(site, self.declared(site));
+        for container in containers {
+            patch.variables(container, self.declared(container));
         }
         for (mounted, expression) in &self.expressions {
             patch.add(|pointer| mounted.point(pointer), "/subPathExpr", &json::quoted(expression));
@@ -154,14 +158,14 @@ impl<'a> Draft<'a> {
 
 impl Patch {
     /// The variables of one container: one by one at the end of its list, or the list.
-    fn variables(&mut self, site: &PlacedContainer<'_>, declarations: &[Declaration<'_>]) {
+    fn variables(&mut self, container: &PlacedContainer<'_>, declarations: &[Declaration<'_>]) {
         let entries: Vec<String> = declarations.iter().copied().map(Declaration::to_json).collect();
-        if site.container.env.is_some() {
+        if container.container.env.is_some() {
             for entry in &entries {
-                self.add(|pointer| site.point(pointer), "/env/-", entry);
+                self.add(|pointer| container.point(pointer), "/env/-", entry);
             }
         } else if !entries.is_empty() {
-            self.add(|pointer| site.point(pointer), "/env", &["[", &entries.join(","), "]"].concat());
+            self.add(|pointer| container.point(pointer), "/env", &["[", &entries.join(","), "]"].concat());
         }
     }
 

@@ -4,7 +4,7 @@
 use super::mark;
 use super::patch::{PatchReason, PatchedVolume};
 use super::review::Review;
-use super::volume::{JudgedVolume, containers};
+use super::volume::{JudgedVolume, placed_containers};
 use crate::claim;
 use crate::rules::StorageRule;
 use ordinance_storage::{PlacedContainer, PodSpec};
@@ -12,7 +12,7 @@ use ordinance_storage::{PlacedContainer, PodSpec};
 /// Reports every volume that the mutating call patches, and what the patch means for the pod.
 pub(super) fn report<'a>(
     pod: &PodSpec<'_>,
-    sites: &'a [PlacedContainer<'a>],
+    containers: &'a [PlacedContainer<'a>],
     units: &[JudgedVolume<'_>],
     review: &mut Review<'a>,
 ) {
@@ -25,7 +25,7 @@ pub(super) fn report<'a>(
         let field = format!("{}.subPathExpr", patched.first.field());
         review.findings.add(patched.reason.rule().warn(field, where_now(patched)).remedy(purpose));
     }
-    report_variables(sites, review);
+    report_variables(containers, review);
     if !patched.is_empty() {
         report_hidden_files(&patched, review);
         report_root_owner(pod, review);
@@ -67,15 +67,18 @@ fn where_now(patched: &PatchedVolume<'_>) -> String {
 }
 
 /// Variables of the user's own that expressions take, and that the containers lost.
-fn report_variables<'a>(sites: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
-    let lost: Vec<(&PlacedContainer<'_>, String)> =
-        review.draft.only_declared(sites).map(|site| (site, review.draft.copied(site).join(", "))).collect();
-    for (site, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
+fn report_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+    let lost: Vec<(&PlacedContainer<'_>, String)> = review
+        .draft
+        .only_declared(containers)
+        .map(|container| (container, review.draft.copied(container).join(", ")))
+        .collect();
+    for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
             "container {:?} gets {names} back in its env: a subPathExpr takes it, and the files are where it leads",
-            &*site.container.name
+            container.name()
         );
-        review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", site.field()), fact));
+        review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", container.field()), fact));
     }
 }
 
@@ -109,9 +112,9 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut Review<'_>) {
     let pods =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
-        containers(pod).iter().find_map(|site| {
-            let field = site.container.security_context.not_root()?;
-            Some(format!("{}.securityContext.{field}", site.field()))
+        placed_containers(pod).iter().find_map(|container| {
+            let field = container.container.security_context.not_root()?;
+            Some(format!("{}.securityContext.{field}", container.field()))
         })
     };
     if let Some(field) = pods.or_else(of_containers) {
@@ -133,7 +136,7 @@ fn report_propagation(units: &[JudgedVolume<'_>], review: &mut Review<'_>) {
             "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
              from now on, not the whole volume",
             unit.titled(),
-            &*mounted.site.container.name
+            mounted.container.name()
         );
         let field = format!("{}.mountPropagation", mounted.field());
         review.findings.add(StorageRule::BidirectionalMount.warn(field, fact));
@@ -141,7 +144,7 @@ fn report_propagation(units: &[JudgedVolume<'_>], review: &mut Review<'_>) {
 }
 
 /// Refuses what the mutating call should have patched.
-pub(super) fn refuse_missing_patch<'a>(sites: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+pub(super) fn refuse_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
     for patched in review.draft.patched_volumes().to_vec() {
         let fact = format!(
             "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",
@@ -153,17 +156,17 @@ pub(super) fn refuse_missing_patch<'a>(sites: &'a [PlacedContainer<'a>], review:
         let field = format!("{}.subPathExpr", patched.first.field());
         review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
-    let undeclared: Vec<&PlacedContainer<'_>> = review.draft.only_declared(sites).collect();
-    for site in undeclared {
+    let undeclared: Vec<&PlacedContainer<'_>> = review.draft.only_declared(containers).collect();
+    for container in undeclared {
         let names: Vec<&str> =
-            review.draft.declared(site).iter().map(|declaration| declaration.name()).collect();
+            review.draft.declared(container).iter().map(|declaration| declaration.name()).collect();
         let fact = format!(
             "container {:?} does not declare {}, which the mutating call of policy {} should have added",
-            &*site.container.name,
+            container.name(),
             names.join(" and "),
             policy()
         );
-        let field = format!("{}.env", site.field());
+        let field = format!("{}.env", container.field());
         review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
 }

@@ -8,36 +8,40 @@ use crate::rules::StorageRule;
 use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
 
 /// An expression may take the reserved names without declaring them.
-pub(super) fn declare<'a>(sites: &'a [PlacedContainer<'a>], opt_out: &OptOut<'_>, review: &mut Review<'a>) {
-    for mounted in sites.iter().flat_map(PlacedContainer::mounts) {
+pub(super) fn declare<'a>(
+    containers: &'a [PlacedContainer<'a>],
+    opt_out: &OptOut<'_>,
+    review: &mut Review<'a>,
+) {
+    for mounted in containers.iter().flat_map(PlacedContainer::mounts) {
         let SubPath::Expression(expression) = mounted.part() else { continue };
         if opt_out.covers(&mounted.mount.name) {
             continue;
         }
         for ours in
-            ReservedVariable::taken_by(expression).filter(|ours| !mounted.site.env.declares(ours.name()))
+            ReservedVariable::taken_by(expression).filter(|ours| !mounted.container.env.declares(ours.name()))
         {
             match review.set.restore {
-                None => review.draft.declare(mounted.site, ours.declaration()),
-                Some(_) => warn_undeclared(mounted.site, ours, review),
+                None => review.draft.declare(mounted.container, ours.declaration()),
+                Some(_) => warn_undeclared(mounted.container, ours, review),
             }
         }
     }
 }
 
-fn warn_undeclared(site: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut Review<'_>) {
+fn warn_undeclared(container: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut Review<'_>) {
     let fact = format!(
         "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
-        &*site.container.name,
+        container.name(),
         ours.name()
     );
-    let report = StorageRule::UndeclaredVariable.warn(format!("{}.env", site.field()), fact);
+    let report = StorageRule::UndeclaredVariable.warn(format!("{}.env", container.field()), fact);
     review.findings.add(report.remedy(format!("Declare it from {}", ours.field_path())));
 }
 
 /// The reserved names mean the pod's, unless they meant something else before.
 pub(super) fn refuse_misuse(
-    sites: &[PlacedContainer<'_>],
+    containers: &[PlacedContainer<'_>],
     old: &[PlacedContainer<'_>],
     units: &[JudgedVolume<'_>],
     opt_out: &OptOut<'_>,
@@ -45,33 +49,34 @@ pub(super) fn refuse_misuse(
 ) {
     let is_judged = |unit: &&JudgedVolume<'_>| unit.is_shared(review.settings) && !opt_out.covers(unit.name);
     let mounts = units.iter().filter(is_judged).flat_map(|unit| &unit.mounts);
-    let mut is_concerned = vec![false; sites.len()];
+    let mut is_concerned = vec![false; containers.len()];
     for mounted in mounts {
-        if let Some(concerned) = is_concerned.get_mut(mounted.site.place) {
+        if let Some(concerned) = is_concerned.get_mut(mounted.container.place) {
             *concerned = true;
         }
     }
-    for (site, _) in sites.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
-        let was_there = |variable: &EnvVar<'_>| old.iter().any(|site| site.env.has_just(variable));
-        for (index, variable) in site.env.misuses().filter(|(_, variable)| !was_there(variable)) {
-            refuse_one(site, index, variable, review);
+    for (container, _) in containers.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
+        let was_there = |variable: &EnvVar<'_>| old.iter().any(|container| container.env.has_just(variable));
+        for (index, variable) in container.env.misuses().filter(|(_, variable)| !was_there(variable)) {
+            refuse_one(container, index, variable, review);
         }
     }
 }
 
 /// Refuses a container's own use of the reserved names.
-pub(super) fn refuse(site: &PlacedContainer<'_>, review: &mut Review<'_>) {
-    for (index, variable) in site.env.misuses() {
-        refuse_one(site, index, variable, review);
+pub(super) fn refuse(container: &PlacedContainer<'_>, review: &mut Review<'_>) {
+    for (index, variable) in container.env.misuses() {
+        refuse_one(container, index, variable, review);
     }
 }
 
-fn refuse_one(site: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
+fn refuse_one(container: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
     let fact = format!(
         "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
-        &*site.container.name, &*variable.name
+        container.name(),
+        &*variable.name
     );
     let remedy = "Remove it: Ordinance declares it where it is needed; for your own use take another name";
-    let field = format!("{}.env[{index}]", site.field());
+    let field = format!("{}.env[{index}]", container.field());
     review.refuse_sharing(StorageRule::ReservedVariable.deny(field, fact).remedy(remedy));
 }

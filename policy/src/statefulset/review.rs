@@ -42,9 +42,9 @@ impl<'a> Review<'a> {
         settings: &'a Settings,
         set: Set<'a>,
         holdings: &'a [Holding],
-        sites: &[PlacedContainer<'a>],
+        containers: &[PlacedContainer<'a>],
     ) -> Self {
-        let (findings, draft) = (Findings::new(settings.mode), Draft::new(sites));
+        let (findings, draft) = (Findings::new(settings.mode), Draft::new(containers));
         Self { settings, set, holdings, findings, draft, proposals: Vec::new() }
     }
 

@@ -60,7 +60,7 @@ impl<'a> Survey<'a> {
 
     /// Whether every mount that writes has an expression of the user's that keeps the replicas apart.
     pub(super) fn writers_are_apart(&self) -> bool {
-        [&self.bare, &self.both, &self.alike].into_iter().flatten().all(|mounted| mounted.mount.read_only)
+        [&self.bare, &self.both, &self.alike].into_iter().flatten().all(|mounted| mounted.is_read_only())
             && self.missing.is_empty()
     }
 
@@ -103,7 +103,7 @@ impl<'a> Survey<'a> {
             if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
                 let fact = format!(
                     "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
-                    &*mounted.site.container.name,
+                    mounted.container.name(),
                     unit.titled()
                 );
                 let report = StorageRule::DuplicateVariable.warn(mounted.part_field(), fact);
@@ -122,7 +122,7 @@ pub(super) fn refuse_both(
 ) {
     let fact = format!(
         "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
-        &*mounted.site.container.name,
+        mounted.container.name(),
         unit.titled()
     );
     let report = StorageRule::ConflictingSubPaths.deny(mounted.part_field(), fact);
@@ -136,7 +136,7 @@ pub(super) fn refuse_missing(
     missing: MissingVariable<'_>,
     review: &mut Review<'_>,
 ) {
-    let container = &*mounted.site.container.name;
+    let container = mounted.container.name();
     let (name, fault) = match missing {
         MissingVariable::Undeclared(name) => (name, "does not declare"),
         MissingVariable::Empty(name) => (name, "declares without a value"),

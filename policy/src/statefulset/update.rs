@@ -50,7 +50,7 @@ pub(super) fn tell_gone(unit: &JudgedVolume<'_>, old: &[JudgedVolume<'_>], revie
              {}",
             unit.titled(),
             written(old),
-            &*mounted.site.container.name,
+            mounted.container.name(),
             written(mounted)
         );
         review.findings.add(StorageRule::LostSubPath.warn(mounted.part_field(), fact));
@@ -83,7 +83,7 @@ impl<'a> Before<'a> {
         now.sort_unstable();
         let is_gone = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
         let mut before = Self { mounts, isolated, is_gone, writers_are_apart: true };
-        let shares = |mounted: &PlacedMount<'_>| !mounted.mount.read_only && before.shares(mounted);
+        let shares = |mounted: &PlacedMount<'_>| !mounted.is_read_only() && before.shares(mounted);
         before.writers_are_apart = !new.mounts.iter().any(shares);
         before
     }
@@ -189,13 +189,13 @@ fn refuse_unresolved(
         "the files of {} are at {}, and with the variables of container {:?} that would be another place",
         unit.titled(),
         written(donor),
-        &*mounted.site.container.name
+        mounted.container.name()
     );
     let remedy = format!(
         "Declare in its env what the expression takes, as container {:?} had it before",
-        &*donor.site.container.name
+        donor.container.name()
     );
-    let field = format!("{}.env", mounted.site.field());
+    let field = format!("{}.env", mounted.container.field());
     review.findings.add(StorageRule::LostSubPath.deny(field, fact).remedy(remedy));
 }
 
@@ -214,7 +214,7 @@ fn keep_expression<'a>(
         }
         return;
     }
-    let resolved = mounted.site.env.resolve(expression, review.draft.declared(mounted.site));
+    let resolved = mounted.container.env.resolve(expression, review.draft.declared(mounted.container));
     match (resolved.class(), old) {
         (ExpressionClass::Missing(MissingVariable::Undeclared(_)), Some(old)) => {
             refuse_unresolved(unit, &mounted, &old, review)
@@ -235,7 +235,7 @@ fn tell_moved<'a>(
     review: &mut Review<'a>,
 ) {
     let Some(old) = before.same(mounted).or_else(|| before.donor(mounted)) else { return };
-    let is_same = match (mounted.resolved_with(review.draft.declared(mounted.site)), old.resolved()) {
+    let is_same = match (mounted.resolved_with(review.draft.declared(mounted.container)), old.resolved()) {
         (Some(now), Some(old)) => now.is_same_as(&old),
         _ => false,
     };
@@ -261,7 +261,7 @@ fn keep_from_moving(
         "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all",
         unit.titled(),
         written(mounted),
-        &*mounted.site.container.name
+        mounted.container.name()
     );
     let remedy = if before.stays(mounted) {
         "Declare its variables as before".to_owned()
@@ -276,7 +276,7 @@ fn keep_from_moving(
 /// Whether a mount is new, only reads what all have in common, and leaves every writer where it is.
 fn is_common(mounted: &PlacedMount<'_>, before: &Before<'_>) -> bool {
     let was_isolated = before.same(mounted).is_some_and(|old| old.is_isolated());
-    mounted.mount.read_only && !was_isolated && before.writers_are_apart
+    mounted.is_read_only() && !was_isolated && before.writers_are_apart
 }
 
 // === a volume that was not isolated ===
@@ -348,7 +348,7 @@ fn tell_place(
         "{} is mounted at {} in container {:?} from now on",
         unit.titled(),
         written(mounted),
-        &*mounted.site.container.name
+        mounted.container.name()
     );
     let remedy = format!("Files of {} that were written so far stay {before}", unit.titled());
     review.findings.add(StorageRule::MovedSubPath.warn(mounted.part_field(), fact).remedy(remedy));

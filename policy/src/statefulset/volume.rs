@@ -14,7 +14,7 @@ use std::ops::Deref;
 pub(super) struct JudgedVolume<'a>(MountedVolume<'a>);
 
 /// Returns the containers of a pod, whose expressions may take the reserved variables without a declaration.
-pub(super) fn containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
+pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
     PlacedContainer::all(pod, IMPLICIT)
 }
 
