@@ -4,12 +4,11 @@
 //! are equal. No name is looked up: two names are two servers unless `exports.serverAliases` declares them as one.
 
 mod csi;
-mod path;
 mod server;
 
-pub(crate) use path::cut;
 pub(crate) use server::{Server, is_ipv6, normalised};
 
+use crate::display::shorten;
 use crate::settings::Exports;
 use ordinance_storage::path::{joined, segments};
 use ordinance_storage::{CephfsSource, MountOptions, NfsSource, VolumeSource};
@@ -270,12 +269,12 @@ impl fmt::Display for Export {
 
 /// Returns a path in a realm as messages show it: cut in the middle, without control characters.
 pub(crate) fn shown(realm: &str, segments: &[String]) -> String {
-    path::cut(&format!("{realm}{}", joined(segments)), SHOWN_CHARS)
+    shorten(&format!("{realm}{}", joined(segments)), SHOWN_CHARS)
 }
 
 /// Returns a path as messages show it.
 pub(crate) fn shown_path(segments: &[String]) -> String {
-    path::cut(&joined(segments), SHOWN_CHARS)
+    shorten(&joined(segments), SHOWN_CHARS)
 }
 
 #[cfg(test)]

@@ -17,12 +17,14 @@
 )]
 
 mod claim;
+mod display;
 mod export;
 mod findings;
 mod persistent_volume;
 mod reviews;
 mod rules;
 mod settings;
+mod settings_check;
 mod statefulset;
 mod storage_class;
 
@@ -87,7 +89,7 @@ pub fn describe() -> Description {
 ///
 /// Every setting that is unknown or has a value that cannot be used.
 pub fn check_settings(settings: &str) -> Result<(), Vec<Problem>> {
-    settings::check(settings)
+    settings_check::check(settings)
 }
 
 /// The keys of a stored object.

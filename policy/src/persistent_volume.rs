@@ -5,19 +5,20 @@
 
 mod conflict;
 mod message;
+mod metadata;
 mod note;
-mod view;
 mod volume;
 
 use crate::Subject;
-use crate::export::{self, Export};
+use crate::display::shorten;
+use crate::export::Export;
 use crate::findings::{Findings, Report};
 use crate::rules::StorageRule;
 use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
 use message::{Other, Telling};
+use metadata::View;
 use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
-use view::View;
 use volume::{Seat, Volume};
 
 /// The longest unresolved path in a message, in characters.
@@ -282,7 +283,7 @@ fn sharing(volume: &Volume, found: &Found<'_>, all: &[Found<'_>]) -> String {
     }
     let more = if names.len() > NAMES { ", …" } else { "" };
     names.truncate(NAMES);
-    export::cut(&names.join(", "), NAMES * 64) + more
+    shorten(&names.join(", "), NAMES * 64) + more
 }
 
 /// Tells the first of them, and how many there are besides.
@@ -323,7 +324,7 @@ fn record(telling: &Telling<'_>) -> String {
 }
 
 fn unresolved(volume: &Volume, path: &str) -> Report {
-    let path = export::cut(path, UNKNOWN_CHARS);
+    let path = shorten(path, UNKNOWN_CHARS);
     let fact = format!(
         "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
         volume.title

@@ -3,10 +3,6 @@
 //! The comments on the fields are the operator's documentation: the JSON Schema is made of them. `cargo test` compares
 //! the schema in `settings.schema.json` with the types, `BLESS=1 cargo test -p ordinance-policy schema` writes it.
 
-mod check;
-
-pub(crate) use check::check;
-
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,36 +6,36 @@
 
 mod create;
 mod fix;
-mod growth;
 mod keys;
 mod mark;
+mod metadata;
 mod migration;
-mod optout;
+mod mount_groups;
+mod opt_out;
 mod overlap;
 mod patch;
 mod patch_findings;
-mod reserved;
+mod reserved_declarations;
 mod reserved_variable;
 mod review;
-mod scale;
-mod survey;
+mod scale_subresource;
+mod scale_up;
 mod update;
-mod view;
 mod volume;
 
-pub(crate) use scale::open as open_scale;
+pub(crate) use scale_subresource::open as open_scale;
 
 use crate::Subject;
 use crate::findings::Findings;
 use crate::settings::Settings;
-use growth::Growth;
 use keys::Owner;
-use optout::OptOut;
+use metadata::{StatefulSet, Whole};
+use mount_groups::Survey;
+use opt_out::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, PodTemplate, RawTemplate, json};
 use review::{Review, Set};
-use survey::Survey;
-use view::{StatefulSet, Whole};
+use scale_up::Growth;
 use volume::{JudgedVolume, placed_containers};
 
 /// The keys of a stored set.
@@ -51,8 +51,9 @@ pub(crate) fn keys(
         settings,
     };
     let keys = owner.keys(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
-    let is_known =
-        |key: &Key| key.stance != Stance::Looks && !(set.is_being_deleted() && scale::is_for_scales(key));
+    let is_known = |key: &Key| {
+        key.stance != Stance::Looks && !(set.is_being_deleted() && scale_subresource::is_for_scales(key))
+    };
     Ok(keys.into_iter().filter(is_known).collect())
 }
 
@@ -150,8 +151,8 @@ impl Subject for Creation<'_> {
         let mut review = Review::new(self.settings, set, holdings, &containers);
         let opt_out = self.opt_out();
         opt_out.tell(&names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
-        reserved::declare(&containers, &opt_out, &mut review);
-        reserved::refuse_misuse(&containers, &[], &units, &opt_out, &mut review);
+        reserved_declarations::declare(&containers, &opt_out, &mut review);
+        reserved_declarations::refuse_misuse(&containers, &[], &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| !opt_out.covers(unit.name)) {
             judge_new(unit, &mut review);
         }
@@ -228,8 +229,8 @@ impl<'a> Change<'a> {
         let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         let opt_out = self.opt_out();
         self.tell_opt_out(pod, &mut review);
-        reserved::declare(&containers, &opt_out, &mut review);
-        reserved::refuse_misuse(&containers, &old_containers, &units, &opt_out, &mut review);
+        reserved_declarations::declare(&containers, &opt_out, &mut review);
+        reserved_declarations::refuse_misuse(&containers, &old_containers, &units, &opt_out, &mut review);
         for unit in units.iter().filter(|unit| unit.is_mounted() || unit.device.is_some()) {
             judge_changed(unit, &old_units, &opt_out, &mut review);
         }
@@ -313,7 +314,7 @@ fn judge_growth<'a>(
     review: &mut Review<'_>,
 ) {
     if growth != Growth::None {
-        let shared = growth::shared(units, review);
+        let shared = scale_up::shared(units, review);
         growth.judge(&shared, review.settings.isolation.growth, &mut review.findings);
     }
 }

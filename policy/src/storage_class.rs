@@ -3,7 +3,7 @@
 //! Judged when they are created; an update can't change what a class does.
 
 use crate::Subject;
-use crate::export::cut;
+use crate::display::shorten;
 use crate::findings::Findings;
 use crate::rules::StorageRule;
 use crate::settings::{ClassOutcome, Settings};
@@ -152,7 +152,7 @@ impl Review<'_> {
             ("", "") => format!("{}*", &*self.class.metadata.generate_name),
             ("", name) | (name, _) => name.to_owned(),
         };
-        format!("StorageClass {:?}", cut(&name, VALUE_CHARS))
+        format!("StorageClass {:?}", shorten(&name, VALUE_CHARS))
     }
 }
 
@@ -212,7 +212,7 @@ impl<'a> Class<'a> {
         let why = spread(value, variables).why()?;
         Some(Fault {
             field: format!("parameters.{key}"),
-            fact: format!("has {key} {:?}, {why}", cut(value, VALUE_CHARS)),
+            fact: format!("has {key} {:?}, {why}", shorten(value, VALUE_CHARS)),
             remedy: format!("Write {key}: {}, or leave it out", variables.proposal()),
         })
     }
@@ -254,7 +254,7 @@ impl<'a> Class<'a> {
         }
         let ((key, value), variables) = self.pattern()?;
         (spread(value, variables) == Spread::Ambiguous).then(|| {
-            let value = cut(value, VALUE_CHARS);
+            let value = shorten(value, VALUE_CHARS);
             let doubt = format!(
                 "has {key} {value:?}, in which a-b and c give the same directory as a and b-c: separate them by a slash"
             );

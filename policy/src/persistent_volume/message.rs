@@ -3,6 +3,7 @@
 use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
 use super::volume::Volume;
+use crate::display::shorten;
 use crate::export::{self, Export};
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
@@ -242,7 +243,7 @@ impl Telling<'_> {
         names.push(self.theirs.holding.holder.name.to_string());
         format!(
             "; to take its files over: ordinance.dev/takes-over: {}",
-            export::cut(&names.join(", "), PROPOSAL_CHARS)
+            shorten(&names.join(", "), PROPOSAL_CHARS)
         )
     }
 
@@ -263,7 +264,7 @@ impl Telling<'_> {
             None => (suffix.to_owned(), outer),
         };
         let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
-        Some(export::cut(&joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
+        Some(shorten(&joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
     }
 
     /// Why both mean one place, where that is not obvious.
@@ -317,7 +318,7 @@ fn via_aliases(alias: &str, server: &str) -> String {
 /// How an export lies to what another object holds.
 pub(super) fn relation(ours: &str, export: &str, holding: &Holding, overlap: Overlap) -> String {
     let other = holder(&holding.holder);
-    let path = export::cut(&export::shown_path(&holding.path), PATH_CHARS);
+    let path = shorten(&export::shown_path(&holding.path), PATH_CHARS);
     let more = match holding.count.saturating_sub(1) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -350,10 +351,10 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// A name as a message has it where it is to be copied.
 pub(super) fn shown_name(name: &str) -> String {
-    export::cut(name, NAME_CHARS)
+    shorten(name, NAME_CHARS)
 }
 
 /// A text of the object, in quotes.
 fn quote(text: &str) -> String {
-    format!("{:?}", export::cut(text, QUOTE_CHARS))
+    format!("{:?}", shorten(text, QUOTE_CHARS))
 }

@@ -3,7 +3,7 @@
 //! A note has all that can change a verdict or its message, and nothing that differs without a reason: below a root
 //! export the host groups thousands of volumes by it.
 
-use super::view::View;
+use super::metadata::View;
 use crate::export::{Area, Export};
 use crate::settings::Exports;
 use serde::{Deserialize, Serialize};

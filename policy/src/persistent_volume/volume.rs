@@ -1,8 +1,8 @@
 //! A PersistentVolume as the rules see it: where it lies, what others need to know of it, and how messages name it.
 
 use super::message::{quoted, shown_name};
+use super::metadata::View;
 use super::note::Note;
-use super::view::View;
 use crate::export::{Area, Export, Place};
 use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};

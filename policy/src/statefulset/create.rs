@@ -5,11 +5,11 @@
 
 use super::fix;
 use super::mark::{self, Data};
+use super::mount_groups::{Survey, proposal, written};
 use super::patch::PatchReason;
-use super::reserved;
+use super::reserved_declarations;
 use super::reserved_variable::ReservedVariable;
 use super::review::Review;
-use super::survey::{Survey, proposal, written};
 use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
@@ -213,7 +213,7 @@ fn isolate<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review
     }
     let expression = unit.default_expression();
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
-        return reserved::refuse(mounted.container, review);
+        return reserved_declarations::refuse(mounted.container, review);
     }
     put_in(unit, &survey.bare, expression.into(), PatchReason::Shared, review);
 }

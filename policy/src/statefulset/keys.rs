@@ -1,10 +1,10 @@
 //! The keys of a StatefulSet: its name, the claims of its templates, claims by name, and exports.
 
-use super::growth;
 use super::mark;
-use super::optout::OptOut;
+use super::opt_out::OptOut;
 use super::review::{Review, Set};
-use super::scale;
+use super::scale_subresource;
+use super::scale_up;
 use super::volume::{JudgedVolume, placed_containers};
 use crate::claim;
 use crate::settings::Settings;
@@ -39,9 +39,11 @@ impl Owner<'_> {
         let Set { name, namespace, replicas, .. } = self.set;
         let review = Review::new(self.settings, self.set, &[], containers);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
-        let shared = growth::shared(judged, &review);
+        let shared = scale_up::shared(judged, &review);
         let is_worth_a_key = !shared.is_empty() && !name.is_empty();
-        is_worth_a_key.then(|| scale::key(namespace, name, Stance::Uses, scale::note(replicas, &shared)))
+        is_worth_a_key.then(|| {
+            scale_subresource::key(namespace, name, Stance::Uses, scale_subresource::note(replicas, &shared))
+        })
     }
 
     /// Returns the key that says where the files of a volume are, or which other objects have them.

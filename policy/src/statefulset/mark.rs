@@ -4,10 +4,10 @@
 //! settings and the number of replicas; what the user wrote overrides the mark, with a finding.
 
 use super::create::put_in;
+use super::mount_groups::{Survey, written};
 use super::patch::PatchReason;
 use super::reserved_variable::ReservedVariable;
 use super::review::Review;
-use super::survey::{Survey, written};
 use super::volume::JudgedVolume;
 use crate::claim;
 use crate::findings::Report;

@@ -1,6 +1,6 @@
 //! One directory that a pod, or the cluster, knows by two names.
 
-use super::optout::OptOut;
+use super::opt_out::OptOut;
 use super::review::Review;
 use super::volume::JudgedVolume;
 use crate::persistent_volume;

@@ -1,7 +1,7 @@
 //! A StatefulSet under review: what the rules know, and what they found so far.
 
+use super::metadata::Metadata;
 use super::patch::Draft;
-use super::view::Metadata;
 use super::volume::JudgedVolume;
 use crate::findings::{Findings, Report};
 use crate::settings::{Mode, Settings, SingleReplica};

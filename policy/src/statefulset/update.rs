@@ -4,9 +4,9 @@
 //! was not isolated is never patched.
 
 use super::create::{self, carry_one, declare_as, has_shared_writers};
+use super::mount_groups::{Survey, refuse_both, refuse_missing, written};
 use super::patch::PatchReason;
 use super::review::Review;
-use super::survey::{Survey, refuse_both, refuse_missing, written};
 use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{

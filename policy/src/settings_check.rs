@@ -3,8 +3,8 @@
 //! The shape is checked by the published schema, of which this reads the few keywords that it uses; what a schema can't
 //! say — names, addresses and paths — is checked on the settings as read.
 
-use super::{Exports, SCHEMA, Settings};
 use crate::export::{Area, Server, is_ipv6, normalised};
+use crate::settings::{Exports, SCHEMA, Settings};
 use ordinance_contract::Problem;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

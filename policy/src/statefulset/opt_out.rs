@@ -2,7 +2,7 @@
 //!
 //! A value or a name that is not known opts out of nothing: a typo must not disable a guard in silence.
 
-use super::view::Annotations;
+use super::metadata::Annotations;
 use crate::findings::{Findings, Report};
 use crate::rules::StorageRule;
 

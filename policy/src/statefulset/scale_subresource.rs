@@ -2,7 +2,7 @@
 //!
 //! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
 
-use super::growth::{Growth, Shared};
+use super::scale_up::{Growth, Shared};
 use crate::Subject;
 use crate::findings::Findings;
 use crate::settings::Settings;

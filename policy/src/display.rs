@@ -2,7 +2,7 @@
 
 /// Returns a text of at most `chars` characters, its middle left out, with spaces for characters that break a line or a
 /// terminal, and without the quotes that names stand in.
-pub(crate) fn cut(text: &str, chars: usize) -> String {
+pub(crate) fn shorten(text: &str, chars: usize) -> String {
     let clean = |c: char| match c {
         '"' => '\'',
         c if breaks_lines(c) => ' ',
@@ -29,8 +29,8 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_in_its_middle() {
-        assert_eq!(cut("abcdefghij", 5), "ab…ij");
-        assert_eq!(cut("abcde", 5), "abcde");
-        assert_eq!(cut("a\nb\u{2028}\"", 5), "a b '");
+        assert_eq!(shorten("abcdefghij", 5), "ab…ij");
+        assert_eq!(shorten("abcde", 5), "abcde");
+        assert_eq!(shorten("a\nb\u{2028}\"", 5), "a b '");
     }
 }

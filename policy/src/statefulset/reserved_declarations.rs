@@ -1,6 +1,6 @@
 //! The two reserved variables: declared where an expression takes them, and never anything else.
 
-use super::optout::OptOut;
+use super::opt_out::OptOut;
 use super::reserved_variable::ReservedVariable;
 use super::review::Review;
 use super::volume::JudgedVolume;
