@@ -3,8 +3,8 @@
 //! A claim that is made for an ordinal gets a mark, the annotation `ordinance.dev/sub-path`, if every set that its name
 //! can belong to mounts it by one expression of our names alone. A claim is never refused.
 
-use crate::Subject;
 use crate::findings::Findings;
+use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Phase, Request, Scope, Stance, Verdict};
 use ordinance_storage::json::{self, Members, Text};
@@ -49,7 +49,7 @@ pub(crate) fn open<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
-) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
+) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     Ok(Box::new(Marking { request, claim: Claim(json::read(object)?), settings }))
 }
 
@@ -202,7 +202,7 @@ impl Marking<'_> {
     }
 }
 
-impl Subject for Marking<'_> {
+impl ParsedRequest for Marking<'_> {
     fn keys(&self) -> Vec<Key> {
         if self.may_be_due() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
     }

@@ -1,5 +1,18 @@
 //! Paths and names as messages show them.
 
+/// The longest name in a message, in characters: that of a DNS label.
+const NAME_CHARS: usize = 63;
+
+/// Returns a name as a message quotes it, shortened.
+pub(crate) fn quoted_name(name: &str) -> String {
+    format!("{:?}", short_name(name))
+}
+
+/// Returns a name as a message proposes it for copying, shortened.
+pub(crate) fn short_name(name: &str) -> String {
+    shorten(name, NAME_CHARS)
+}
+
 /// Returns a text of at most `chars` characters, its middle left out, with spaces for characters that break a line or a
 /// terminal, and without the quotes that names stand in.
 pub(crate) fn shorten(text: &str, chars: usize) -> String {

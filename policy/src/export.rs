@@ -4,6 +4,7 @@
 //! are equal. No name is looked up: two names are two servers unless `exports.serverAliases` declares them as one.
 
 mod csi;
+mod inline;
 mod server;
 
 pub(crate) use server::{Server, is_ipv6, normalised};
@@ -11,7 +12,7 @@ pub(crate) use server::{Server, is_ipv6, normalised};
 use crate::display::shorten;
 use crate::settings::Exports;
 use ordinance_storage::path::{joined, segments};
-use ordinance_storage::{CephfsSource, MountOptions, NfsSource, VolumeSource};
+use ordinance_storage::{CephfsSource, MountOptions, NfsSource};
 use std::fmt;
 
 /// The longest export in a message, in characters: a warning has 240 for everything.
@@ -125,17 +126,6 @@ impl Export {
     pub(crate) fn of_cephfs(source: &CephfsSource<'_>, settings: &Exports) -> Option<Self> {
         let server = Server::of_monitors(source.monitors.iter().map(|monitor| &**monitor), settings)?;
         Some(Self::new(Protocol::Cephfs, server, &source.path))
-    }
-
-    /// Returns the export that a pod mounts without a claim, if it is known. Only a CSI source has mount options, so the
-    /// kubelet mounts the source `nfs` by version 4.
-    pub(crate) fn of_inline(source: &VolumeSource<'_>, settings: &Exports) -> Option<Self> {
-        match source {
-            VolumeSource::Nfs(source) => Self::of_nfs(source, &MountOptions::default(), settings),
-            VolumeSource::Cephfs(source) => Self::of_cephfs(source, settings),
-            VolumeSource::Csi(source) => csi::inline_export(source, settings),
-            _ => None,
-        }
     }
 
     /// Returns the export of a path on an NFS server, or `None` without a server.
@@ -280,6 +270,7 @@ pub(crate) fn shown_path(segments: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ordinance_storage::VolumeSource;
 
     fn nfs<'a>(server: &'a str, path: &'a str) -> NfsSource<'a> {
         NfsSource { server: server.into(), path: path.into(), read_only: false }

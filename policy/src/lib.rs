@@ -20,6 +20,7 @@ mod claim;
 mod display;
 mod export;
 mod findings;
+mod parsed_request;
 mod persistent_volume;
 mod reviews;
 mod rules;
@@ -35,12 +36,13 @@ use ordinance_contract::{
     Description, Holding, Key, Operation, Problem, Request, Scope, Verdict, WARNING_CHARS, Watch, one_line,
     without_position,
 };
+use parsed_request::ParsedRequest;
 use rules::StorageRule;
 use settings::Mode;
 
 /// A request that was read once and waits for the holdings that overlap its keys.
 pub struct Inquiry<'a> {
-    subject: Box<dyn Subject + 'a>,
+    subject: Box<dyn ParsedRequest + 'a>,
 }
 
 /// What [`open`] says.
@@ -49,15 +51,6 @@ pub enum Opened<'a> {
     Decided(Verdict),
     /// The verdict depends on who else holds or uses these keys.
     Asks(Vec<Key>, Inquiry<'a>),
-}
-
-/// One request for one kind of object, read and ready to be judged.
-trait Subject {
-    /// Returns the keys of the object; empty if no other object matters.
-    fn keys(&self) -> Vec<Key>;
-
-    /// The verdict, given everything that overlaps [`Subject::keys`].
-    fn verdict(&self, holdings: &[Holding]) -> Verdict;
 }
 
 /// Describes the policy: name and version, what it watches and reviews, its rules, and the schema of its settings.
@@ -163,7 +156,7 @@ fn kind(scope: &Scope<'_>) -> Kind {
 fn subject<'a>(
     request: &'a Request<'_>,
     settings: &'a Settings,
-) -> Result<Option<Box<dyn Subject + 'a>>, serde_json::Error> {
+) -> Result<Option<Box<dyn ParsedRequest + 'a>>, serde_json::Error> {
     if !matches!(request.operation, Operation::Create | Operation::Update) {
         return Ok(None);
     }

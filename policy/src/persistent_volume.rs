@@ -9,10 +9,10 @@ mod metadata;
 mod note;
 mod volume;
 
-use crate::Subject;
 use crate::display::shorten;
 use crate::export::Export;
 use crate::findings::{Findings, Report};
+use crate::parsed_request::ParsedRequest;
 use crate::rules::StorageRule;
 use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{Line, Outcome, Overlap, Pair, Side};
@@ -44,7 +44,7 @@ pub(crate) fn open<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
-) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
+) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let volume = read(&request.scope.name, object, settings)?;
     if request.operation != Operation::Update {
         return Ok(Box::new(Creation { volume, settings }));
@@ -83,7 +83,7 @@ struct Found<'a> {
 
 // === impl Creation ===
 
-impl Subject for Creation<'_> {
+impl ParsedRequest for Creation<'_> {
     fn keys(&self) -> Vec<Key> {
         self.volume.keys()
     }
@@ -136,7 +136,7 @@ impl Creation<'_> {
 
 // === impl Change ===
 
-impl Subject for Change<'_> {
+impl ParsedRequest for Change<'_> {
     fn keys(&self) -> Vec<Key> {
         self.volume.keys()
     }

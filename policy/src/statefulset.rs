@@ -25,8 +25,8 @@ mod volume;
 
 pub(crate) use scale_subresource::open as open_scale;
 
-use crate::Subject;
 use crate::findings::Findings;
+use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use keys::Owner;
 use metadata::{StatefulSet, Whole};
@@ -62,7 +62,7 @@ pub(crate) fn open<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
-) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
+) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     if request.operation != Operation::Update {
         let set = json::read(object)?;
         return Ok(Box::new(Creation { request, set, settings }));
@@ -133,7 +133,7 @@ impl Creation<'_> {
     }
 }
 
-impl Subject for Creation<'_> {
+impl ParsedRequest for Creation<'_> {
     fn keys(&self) -> Vec<Key> {
         let owner = Owner { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
         owner.keys(&self.set.spec.template.0.spec, &self.set.spec.volume_claim_templates)
@@ -244,7 +244,7 @@ impl<'a> Change<'a> {
     }
 }
 
-impl Subject for Change<'_> {
+impl ParsedRequest for Change<'_> {
     fn keys(&self) -> Vec<Key> {
         let Pods::Changed { new, .. } = &self.pods else { return Vec::new() };
         let owner = Owner { set: self.set(false), opt_out: self.opt_out(), settings: self.settings };
@@ -262,7 +262,7 @@ impl Subject for Change<'_> {
 
 // === impl NotCompared ===
 
-impl Subject for NotCompared<'_> {
+impl ParsedRequest for NotCompared<'_> {
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }

@@ -2,9 +2,9 @@
 //!
 //! Judged when they are created; an update can't change what a class does.
 
-use crate::Subject;
 use crate::display::shorten;
 use crate::findings::Findings;
+use crate::parsed_request::ParsedRequest;
 use crate::rules::StorageRule;
 use crate::settings::{ClassOutcome, Settings};
 use ordinance_contract::{Holding, Key, Operation, Request, Verdict};
@@ -21,7 +21,7 @@ pub(crate) fn open<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
-) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
+) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let class = serde_json::from_str(object)?;
     Ok(Box::new(Review { class, name: &request.scope.name, operation: request.operation, settings }))
 }
@@ -114,7 +114,7 @@ const EFS: Variables =
 
 // === impl Review ===
 
-impl Subject for Review<'_> {
+impl ParsedRequest for Review<'_> {
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }

@@ -24,12 +24,6 @@ impl Place {
     }
 }
 
-/// Returns the export of a pod's CSI volume, if it is known.
-pub(super) fn inline_export(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
-    let options = MountOptions::of(source.attribute("mountOptions"));
-    Place::of_csi(source, &options, VolumeNames::default(), settings).export()
-}
-
 /// The NFS driver: `server`, `share` and `subdir`.
 fn nfs(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
     let (Some(server), Some(share)) = (source.attribute("server"), source.attribute("share")) else {

@@ -3,14 +3,11 @@
 use super::conflict::{Line, Overlap};
 use super::note::{Access, Note, State};
 use super::volume::Volume;
-use crate::display::shorten;
+use crate::display::{quoted_name, short_name, shorten};
 use crate::export::{self, Export};
 use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 use ordinance_storage::path::joined;
-
-/// The longest name in a message, in characters: that of a DNS label.
-const NAME_CHARS: usize = 63;
 
 /// The longest proposal of a directory, in characters: it is there to be copied.
 const PROPOSAL_CHARS: usize = 200;
@@ -48,7 +45,7 @@ impl<'a> Other<'a> {
 
     /// Its name, for pasting.
     pub(super) fn short(&self) -> String {
-        shown_name(&self.holding.holder.name)
+        short_name(&self.holding.holder.name)
     }
 }
 
@@ -208,7 +205,7 @@ impl Telling<'_> {
         let export =
             self.our_export().filter(|_| self.ours.is_provisioned && self.overlap == Overlap::Inside)?;
         let root = export::shown_path(&self.theirs.holding.path);
-        let server = shown_name(&export.server().host());
+        let server = short_name(&export.server().host());
         Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))
     }
 
@@ -298,7 +295,7 @@ fn our_spelling(export: &Export) -> Vec<String> {
     let server = export.server();
     let name = match (server.alias(), server.respelled()) {
         (Some(alias), _) => Some(via_aliases(alias, server.name())),
-        (None, Some(written)) => Some(format!("{} is {}", quote(written), shown_name(server.name()))),
+        (None, Some(written)) => Some(format!("{} is {}", quote(written), short_name(server.name()))),
         (None, None) => None,
     };
     let path = export
@@ -312,7 +309,7 @@ fn our_spelling(export: &Export) -> Vec<String> {
 }
 
 fn via_aliases(alias: &str, server: &str) -> String {
-    format!("{} is {} via serverAliases", shown_name(alias), shown_name(server))
+    format!("{} is {} via serverAliases", short_name(alias), short_name(server))
 }
 
 /// How an export lies to what another object holds.
@@ -341,17 +338,7 @@ fn holder(scope: &Scope<'_>) -> String {
         "statefulsets" => "StatefulSet",
         other => other,
     };
-    format!("{kind} {}", quoted(&name))
-}
-
-/// A name as a message has it, cut and in quotes.
-pub(super) fn quoted(name: &str) -> String {
-    format!("{:?}", shown_name(name))
-}
-
-/// A name as a message has it where it is to be copied.
-pub(super) fn shown_name(name: &str) -> String {
-    shorten(name, NAME_CHARS)
+    format!("{kind} {}", quoted_name(&name))
 }
 
 /// A text of the object, in quotes.

@@ -1,8 +1,8 @@
 //! A PersistentVolume as the rules see it: where it lies, what others need to know of it, and how messages name it.
 
-use super::message::{quoted, shown_name};
 use super::metadata::View;
 use super::note::Note;
+use crate::display::{quoted_name, short_name};
 use crate::export::{Area, Export, Place};
 use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
@@ -70,8 +70,8 @@ impl Volume {
         let shown = if name.is_empty() { &generated } else { name };
         Self {
             name: name.to_owned(),
-            title: format!("PersistentVolume {}", quoted(shown)),
-            short: shown_name(shown),
+            title: format!("PersistentVolume {}", quoted_name(shown)),
+            short: short_name(shown),
             note,
             is_provisioned: view.is_provisioned(),
             seat: export.map(|export| Seat::new(export, &settings.exports)).or(handle_seat),

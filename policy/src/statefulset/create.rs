@@ -8,13 +8,11 @@ use super::mark::{self, Data};
 use super::mount_groups::{Survey, proposal, written};
 use super::patch::PatchReason;
 use super::reserved_declarations;
-use super::reserved_variable::ReservedVariable;
 use super::review::Review;
 use super::volume::JudgedVolume;
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use ordinance_storage::{ExpressionClass, PlacedMount, SubPath, VolumeKind, VolumeSource};
-use std::borrow::Cow;
 
 /// Judges a volume that the replicas had not mounted before.
 pub(super) fn judge<'a>(unit: &JudgedVolume<'a>, review: &mut Review<'a>) {
@@ -135,7 +133,7 @@ pub(super) fn carry_one<'a>(
     if !declare_as(to, from, expression, review) {
         return false;
     }
-    review.draft.express(unit, to, Cow::Borrowed(expression), reason);
+    review.draft.express(unit, to, expression, reason);
     true
 }
 
@@ -215,28 +213,12 @@ fn isolate<'a>(unit: &JudgedVolume<'a>, survey: &Survey<'a>, review: &mut Review
     if let Some(mounted) = survey.bare.iter().find(|mounted| !is_apart(mounted, expression)) {
         return reserved_declarations::refuse(mounted.container, review);
     }
-    put_in(unit, &survey.bare, expression.into(), PatchReason::Shared, review);
+    review.draft.isolate(unit, &survey.bare, expression, PatchReason::Shared);
 }
 
 /// Whether an expression of our names means what it says in a container.
 fn is_apart(mounted: &PlacedMount<'_>, expression: &str) -> bool {
     mounted.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
-}
-
-/// Puts an expression of our names, and of what the containers declare, into mounts with neither field.
-pub(super) fn put_in<'a>(
-    unit: &JudgedVolume<'a>,
-    mounts: &[PlacedMount<'a>],
-    expression: Cow<'a, str>,
-    reason: PatchReason,
-    review: &mut Review<'a>,
-) {
-    for mounted in mounts {
-        for ours in ReservedVariable::taken_by(&expression) {
-            review.draft.declare(mounted.container, ours.declaration());
-        }
-        review.draft.express(unit, *mounted, expression.clone(), reason);
-    }
 }
 
 /// That replicas meet in a volume.

@@ -3,7 +3,6 @@
 //! A set that is made again finds its data by the marks of the claims that it left behind. A mark goes before the
 //! settings and the number of replicas; what the user wrote overrides the mark, with a finding.
 
-use super::create::put_in;
 use super::mount_groups::{Survey, written};
 use super::patch::PatchReason;
 use super::reserved_variable::ReservedVariable;
@@ -14,7 +13,6 @@ use crate::findings::Report;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, expression};
-use std::borrow::Cow;
 
 /// Where the claims of a volume say that its files are.
 #[derive(Debug)]
@@ -22,11 +20,11 @@ pub(super) enum Data<'a> {
     /// No claim is known, or one by name that says nothing.
     Unknown,
     /// At the root; the mark, if one says so.
-    Root { claim: Cow<'a, str>, mark: Option<&'a str> },
+    Root { claim: &'a str, mark: Option<&'a str> },
     /// In a directory for each ordinal.
-    At { claim: Cow<'a, str>, expression: &'a str },
+    At { claim: &'a str, expression: &'a str },
     /// Two claims of one template disagree.
-    Torn { one: Cow<'a, str>, other: Cow<'a, str> },
+    Torn { one: &'a str, other: &'a str },
 }
 
 /// What a mark means in the containers at hand.
@@ -71,8 +69,8 @@ fn named_data<'a>(unit: &JudgedVolume<'a>, claim: &'a str, review: &Review<'a>) 
     let mark = known_claim(claim, review).and_then(|holding| claim::Note::read(&holding.note).mark);
     match mark.map(|mark| (mark, read(mark, unit))) {
         None => Data::Unknown,
-        Some((mark, Reading::Root)) => Data::Root { claim: claim.into(), mark: Some(mark) },
-        Some((_, Reading::At(expression))) => Data::At { claim: claim.into(), expression },
+        Some((mark, Reading::Root)) => Data::Root { claim, mark: Some(mark) },
+        Some((_, Reading::At(expression))) => Data::At { claim, expression },
     }
 }
 
@@ -82,16 +80,16 @@ fn template_data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
     let mut data = Data::Unknown;
     for (name, mark) in claims {
         data = match (data, mark.map_or(Reading::Root, |mark| read(mark, unit))) {
-            (Data::Unknown, Reading::Root) => Data::Root { claim: name.into(), mark },
-            (Data::Unknown, Reading::At(expression)) => Data::At { claim: name.into(), expression },
+            (Data::Unknown, Reading::Root) => Data::Root { claim: name, mark },
+            (Data::Unknown, Reading::At(expression)) => Data::At { claim: name, expression },
             (Data::Root { mark: Some(mark), claim }, Reading::Root) => Data::Root { claim, mark: Some(mark) },
             (Data::Root { claim, mark: None }, Reading::Root) if mark.is_none() => Data::Root { claim, mark },
-            (Data::Root { mark: None, .. }, Reading::Root) => Data::Root { claim: name.into(), mark },
+            (Data::Root { mark: None, .. }, Reading::Root) => Data::Root { claim: name, mark },
             (Data::At { claim, expression }, Reading::At(other)) if expression == other => {
                 Data::At { claim, expression }
             }
             (Data::Root { claim, .. } | Data::At { claim, .. }, _) => {
-                return Data::Torn { one: claim, other: name.into() };
+                return Data::Torn { one: claim, other: name };
             }
             (torn @ Data::Torn { .. }, _) => torn,
         };
@@ -152,9 +150,9 @@ pub(super) fn obey<'a>(
 ) {
     match data {
         Data::Unknown => {}
-        Data::Root { claim, mark } => leave_at_root(unit, survey, &claim, mark, review),
-        Data::At { claim, expression } => put_in_mark(unit, survey, &claim, expression, review),
-        Data::Torn { one, other } => refuse_torn(unit, survey, &one, &other, review),
+        Data::Root { claim, mark } => leave_at_root(unit, survey, claim, mark, review),
+        Data::At { claim, expression } => put_in_mark(unit, survey, claim, expression, review),
+        Data::Torn { one, other } => refuse_torn(unit, survey, one, other, review),
     }
 }
 
@@ -201,7 +199,7 @@ fn put_in_mark<'a>(
     });
     match undeclared {
         Some((mounted, name)) => refuse_undeclared(unit, &mounted, claim, expression, name, review),
-        None => put_in(unit, &survey.bare, expression.into(), PatchReason::Mark, review),
+        None => review.draft.isolate(unit, &survey.bare, expression, PatchReason::Mark),
     }
 }
 

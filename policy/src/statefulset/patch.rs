@@ -3,14 +3,14 @@
 //! Only `add`, and only where the parent exists: expressions on mounts that have neither field, and variables at the
 //! end of a container's `env`, or the whole list where there is none.
 
+use super::reserved_variable::ReservedVariable;
 use super::volume::JudgedVolume;
 use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
-use std::borrow::Cow;
 
 /// Additions, not written yet.
 #[derive(Clone, Debug)]
 pub(super) struct Draft<'a> {
-    expressions: Vec<(PlacedMount<'a>, Cow<'a, str>)>,
+    expressions: Vec<(PlacedMount<'a>, &'a str)>,
     /// By the container's place.
     declarations: Vec<Vec<Declaration<'a>>>,
     patched: Vec<PatchedVolume<'a>>,
@@ -24,7 +24,7 @@ pub(super) struct PatchedVolume<'a> {
     /// The claim that the pod names.
     pub(super) claim: Option<&'a str>,
     pub(super) first: PlacedMount<'a>,
-    pub(super) expression: Cow<'a, str>,
+    pub(super) expression: &'a str,
     pub(super) reason: PatchReason,
 }
 
@@ -73,15 +73,31 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Adds an expression to mounts without a sub-path, and the reserved variables that it uses to their containers.
+    pub(super) fn isolate(
+        &mut self,
+        unit: &JudgedVolume<'a>,
+        mounts: &[PlacedMount<'a>],
+        expression: &'a str,
+        reason: PatchReason,
+    ) {
+        for mounted in mounts {
+            for reserved in ReservedVariable::taken_by(expression) {
+                self.declare(mounted.container, reserved.declaration());
+            }
+            self.express(unit, *mounted, expression, reason);
+        }
+    }
+
     /// Gives a mount an expression; the findings name the first mount of a volume.
     pub(super) fn express(
         &mut self,
         unit: &JudgedVolume<'a>,
         mounted: PlacedMount<'a>,
-        expression: Cow<'a, str>,
+        expression: &'a str,
         reason: PatchReason,
     ) {
-        self.expressions.push((mounted, expression.clone()));
+        self.expressions.push((mounted, expression));
         if self
             .patched
             .last()
@@ -100,7 +116,7 @@ impl<'a> Draft<'a> {
 
     /// The mounts that get an expression.
     pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
-        self.expressions.iter().map(|(mounted, expression)| (mounted, &**expression))
+        self.expressions.iter().map(|(mounted, expression)| (mounted, *expression))
     }
 
     /// The volumes that get an expression.

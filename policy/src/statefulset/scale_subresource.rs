@@ -3,8 +3,8 @@
 //! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
 
 use super::scale_up::{Growth, Shared};
-use crate::Subject;
 use crate::findings::Findings;
+use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Request, Scope, Stance, Verdict};
 use ordinance_storage::json;
@@ -41,7 +41,7 @@ pub(crate) fn open<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
-) -> Result<Box<dyn Subject + 'a>, serde_json::Error> {
+) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let read = |text: &str| serde_json::from_str::<Scale>(text).map(|scale| scale.spec.replicas);
     Ok(Box::new(Scaling {
         scope: &request.scope,
@@ -107,7 +107,7 @@ impl Scaling<'_> {
     }
 }
 
-impl Subject for Scaling<'_> {
+impl ParsedRequest for Scaling<'_> {
     fn keys(&self) -> Vec<Key> {
         let may_grow = self.old.is_none_or(|old| Growth::of(old, self.new) != Growth::None);
         if may_grow && self.new > 1 { vec![self.key()] } else { Vec::new() }
