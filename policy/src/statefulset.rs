@@ -2,7 +2,7 @@
 //!
 //! A new set's shared volumes get a directory for each ordinal (`create`); an update moves no data (`update`); more
 //! replicas must not begin to share (`growth`, `scale`). Where the files of a set that is made again lie, its claims
-//! say (`mark`). `volume` and `survey` sort what `ordinance_storage` reads, and `patch` is what is added.
+//! say (`mark`). `volume` and `groups` sort what `ordinance_storage` reads, and `patch` is what is added.
 
 mod create;
 mod fix;
@@ -30,13 +30,13 @@ use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use keys::Owner;
 use metadata::{StatefulSet, Whole};
-use mount_groups::Survey;
+use mount_groups::MountGroups;
 use opt_out::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, PodTemplate, RawTemplate, json};
-use review::{Review, Set};
-use scale_up::Growth;
-use volume::{JudgedVolume, placed_containers};
+use review::{SetReview, Set};
+use scale_up::ScaleUp;
+use volume::{SetVolume, placed_containers};
 
 /// The keys of a stored set.
 pub(crate) fn keys(
@@ -142,22 +142,22 @@ impl ParsedRequest for Creation<'_> {
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let pod = &self.set.spec.template.0.spec;
         let containers = placed_containers(pod);
-        let units = JudgedVolume::all(pod, &self.set.spec.volume_claim_templates, &containers);
+        let volumes = SetVolume::all(pod, &self.set.spec.volume_claim_templates, &containers);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),
             ..self.set()
         };
-        let mut review = Review::new(self.settings, set, holdings, &containers);
+        let mut review = SetReview::new(self.settings, set, holdings, &containers);
         let opt_out = self.opt_out();
         opt_out.tell(&names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
         reserved_declarations::declare(&containers, &opt_out, &mut review);
-        reserved_declarations::refuse_misuse(&containers, &[], &units, &opt_out, &mut review);
-        for unit in units.iter().filter(|unit| !opt_out.covers(unit.name)) {
-            judge_new(unit, &mut review);
+        reserved_declarations::refuse_misuse(&containers, &[], &volumes, &opt_out, &mut review);
+        for volume in volumes.iter().filter(|volume| !opt_out.covers(volume.name)) {
+            judge_new(volume, &mut review);
         }
-        overlap::warn_of_twins(&units, &[], &opt_out, &mut review);
-        concluded(review, self.request.phase, pod, &containers, &units, self.existence())
+        overlap::warn_of_twins(&volumes, &[], &opt_out, &mut review);
+        concluded(review, self.request.phase, pod, &containers, &volumes, self.existence())
     }
 }
 
@@ -174,7 +174,7 @@ impl<'a> Pods<'a> {
         if !new.spec.template.says_the_same(old.spec.template) {
             return Ok(Self::Changed { new: new.spec.template.read()?, old: old.spec.template.read()? });
         }
-        let grows = Growth::of(old.replicas(), new.replicas()) != Growth::None;
+        let grows = ScaleUp::of(old.replicas(), new.replicas()) != ScaleUp::None;
         if grows || new.metadata.annotations != old.metadata.annotations {
             return Ok(Self::Same(new.spec.template.read()?));
         }
@@ -194,12 +194,12 @@ impl<'a> Change<'a> {
         Set { is_windows, ..set }
     }
 
-    fn growth(&self) -> Growth {
-        Growth::of(self.old.replicas(), self.new.replicas())
+    fn growth(&self) -> ScaleUp {
+        ScaleUp::of(self.old.replicas(), self.new.replicas())
     }
 
     /// What a change of our own annotations does.
-    fn tell_opt_out(&self, pod: &PodSpec<'_>, review: &mut Review<'_>) {
+    fn tell_opt_out(&self, pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
         let opt_out = self.opt_out();
         let names = names(pod, &self.new.spec.volume_claim_templates);
         opt_out.tell(&names, &mut review.findings);
@@ -210,37 +210,37 @@ impl<'a> Change<'a> {
     fn same(&self, template: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let pod = &template.spec;
         let containers = placed_containers(pod);
-        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
-        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
+        let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
+        let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         if self.new.metadata.annotations != self.old.metadata.annotations {
             self.tell_opt_out(pod, &mut review);
         }
         let opt_out = self.opt_out();
-        let units = units.iter().filter(|unit| !opt_out.covers(unit.name));
-        judge_growth(self.growth(), units, &mut review);
+        let volumes = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
+        judge_growth(self.growth(), volumes, &mut review);
         review.into_verdict(None)
     }
 
     fn changed(&self, new: &PodTemplate<'_>, old: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let (pod, old_pod) = (&new.spec, &old.spec);
         let (containers, old_containers) = (placed_containers(pod), placed_containers(old_pod));
-        let units = JudgedVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
-        let old_units = JudgedVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
-        let mut review = Review::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
+        let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
+        let old_volumes = SetVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
+        let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         let opt_out = self.opt_out();
         self.tell_opt_out(pod, &mut review);
         reserved_declarations::declare(&containers, &opt_out, &mut review);
-        reserved_declarations::refuse_misuse(&containers, &old_containers, &units, &opt_out, &mut review);
-        for unit in units.iter().filter(|unit| unit.is_mounted() || unit.device.is_some()) {
-            judge_changed(unit, &old_units, &opt_out, &mut review);
+        reserved_declarations::refuse_misuse(&containers, &old_containers, &volumes, &opt_out, &mut review);
+        for volume in volumes.iter().filter(|volume| volume.is_mounted() || volume.device.is_some()) {
+            judge_changed(volume, &old_volumes, &opt_out, &mut review);
         }
-        overlap::warn_of_twins(&units, &old_units, &opt_out, &mut review);
-        let before = units.iter().filter(|unit| {
-            !opt_out.covers(unit.name) && update::counterpart(unit, &old_units, &review).is_some()
+        overlap::warn_of_twins(&volumes, &old_volumes, &opt_out, &mut review);
+        let before = volumes.iter().filter(|volume| {
+            !opt_out.covers(volume.name) && update::counterpart(volume, &old_volumes, &review).is_some()
         });
-        let before: Vec<&JudgedVolume<'_>> = before.collect();
+        let before: Vec<&SetVolume<'_>> = before.collect();
         judge_growth(self.growth(), before.into_iter(), &mut review);
-        concluded(review, self.request.phase, pod, &containers, &units, Existence::New)
+        concluded(review, self.request.phase, pod, &containers, &volumes, Existence::New)
     }
 }
 
@@ -280,52 +280,52 @@ fn names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'
 }
 
 /// Judges a volume that is new, on what it overlaps too.
-fn judge_new<'a>(unit: &JudgedVolume<'a>, review: &mut Review<'a>) {
-    if !unit.is_mounted() && unit.device.is_none() {
+fn judge_new<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
+    if !volume.is_mounted() && volume.device.is_none() {
         return;
     }
-    create::judge(unit, review);
-    Survey::warn_of_repeated(unit, review);
-    overlap::warn_of_volumes(unit, review);
+    create::judge(volume, review);
+    MountGroups::warn_of_repeated(volume, review);
+    overlap::warn_of_volumes(volume, review);
 }
 
 fn judge_changed<'a>(
-    unit: &JudgedVolume<'a>,
-    old: &[JudgedVolume<'a>],
+    volume: &SetVolume<'a>,
+    old: &[SetVolume<'a>],
     opt_out: &OptOut<'_>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
-    if opt_out.covers(unit.name) {
-        return update::tell_gone(unit, old, review);
+    if opt_out.covers(volume.name) {
+        return update::tell_gone(volume, old, review);
     }
-    if update::counterpart(unit, old, review).is_none() {
-        return judge_new(unit, review);
+    if update::counterpart(volume, old, review).is_none() {
+        return judge_new(volume, review);
     }
-    update::judge(unit, old, review);
-    Survey::warn_of_repeated(unit, review);
-    if !old.iter().any(|old| unit.has_source_of(old, review.settings)) {
-        overlap::warn_of_volumes(unit, review);
+    update::judge(volume, old, review);
+    MountGroups::warn_of_repeated(volume, review);
+    if !old.iter().any(|old| volume.has_source_of(old, review.settings)) {
+        overlap::warn_of_volumes(volume, review);
     }
 }
 
 fn judge_growth<'a>(
-    growth: Growth,
-    units: impl Iterator<Item = &'a JudgedVolume<'a>>,
-    review: &mut Review<'_>,
+    growth: ScaleUp,
+    volumes: impl Iterator<Item = &'a SetVolume<'a>>,
+    review: &mut SetReview<'_>,
 ) {
-    if growth != Growth::None {
-        let shared = scale_up::shared(units, review);
+    if growth != ScaleUp::None {
+        let shared = scale_up::shared(volumes, review);
         growth.judge(&shared, review.settings.isolation.growth, &mut review.findings);
     }
 }
 
 /// Returns the verdict: in the mutating call the patch and its findings, in the validating call a denial if the patch is missing.
 fn concluded<'a>(
-    mut review: Review<'a>,
+    mut review: SetReview<'a>,
     phase: Phase,
     pod: &PodSpec<'_>,
     containers: &'a [PlacedContainer<'a>],
-    units: &[JudgedVolume<'_>],
+    volumes: &[SetVolume<'_>],
     existence: Existence,
 ) -> Verdict {
     let migration = match (existence, phase) {
@@ -339,7 +339,7 @@ fn concluded<'a>(
         patch_findings::refuse_missing_patch(containers, &mut review);
         return review.into_verdict(None);
     }
-    patch_findings::report(pod, containers, units, &mut review);
+    patch_findings::report(pod, containers, volumes, &mut review);
     let patch = review.draft.to_json(containers);
     Verdict { migration, ..review.into_verdict(patch) }
 }

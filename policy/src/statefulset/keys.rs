@@ -2,10 +2,10 @@
 
 use super::mark;
 use super::opt_out::OptOut;
-use super::review::{Review, Set};
+use super::review::{SetReview, Set};
 use super::scale_subresource;
 use super::scale_up;
-use super::volume::{JudgedVolume, placed_containers};
+use super::volume::{SetVolume, placed_containers};
 use crate::claim;
 use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
@@ -24,7 +24,7 @@ impl Owner<'_> {
     /// Returns the keys of the set with this pod.
     pub(super) fn keys(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let containers = placed_containers(pod);
-        let volumes = JudgedVolume::all(pod, templates, &containers);
+        let volumes = SetVolume::all(pod, templates, &containers);
         let mut keys: Vec<Key> = self.shared(&volumes, &containers).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
             keys.extend(self.key(volume));
@@ -35,9 +35,9 @@ impl Owner<'_> {
     }
 
     /// Returns the key of the set's name, for a Scale, if its replicas would share a volume.
-    fn shared(&self, volumes: &[JudgedVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
+    fn shared(&self, volumes: &[SetVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
         let Set { name, namespace, replicas, .. } = self.set;
-        let review = Review::new(self.settings, self.set, &[], containers);
+        let review = SetReview::new(self.settings, self.set, &[], containers);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
         let shared = scale_up::shared(judged, &review);
         let is_worth_a_key = !shared.is_empty() && !name.is_empty();
@@ -47,7 +47,7 @@ impl Owner<'_> {
     }
 
     /// Returns the key that says where the files of a volume are, or which other objects have them.
-    fn key(&self, volume: &JudgedVolume<'_>) -> Option<Key> {
+    fn key(&self, volume: &SetVolume<'_>) -> Option<Key> {
         match (volume.kind, volume.claim()) {
             (VolumeKind::Template(_), _) if self.set.name.is_empty() => None,
             (VolumeKind::Template(_), _) => {

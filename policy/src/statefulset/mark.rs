@@ -3,11 +3,11 @@
 //! A set that is made again finds its data by the marks of the claims that it left behind. A mark goes before the
 //! settings and the number of replicas; what the user wrote overrides the mark, with a finding.
 
-use super::mount_groups::{Survey, written};
+use super::mount_groups::{MountGroups, written};
 use super::patch::PatchReason;
 use super::reserved_variable::ReservedVariable;
-use super::review::Review;
-use super::volume::JudgedVolume;
+use super::review::SetReview;
+use super::volume::SetVolume;
 use crate::claim;
 use crate::findings::Report;
 use crate::rules::StorageRule;
@@ -48,15 +48,15 @@ impl Data<'_> {
 }
 
 /// What the claims of a volume say.
-pub(super) fn data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
-    match unit.kind {
-        VolumeKind::Template(_) => template_data(unit, review),
-        VolumeKind::Named(_) => unit.claim().map_or(Data::Unknown, |claim| named_data(unit, claim, review)),
+pub(super) fn data<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> Data<'a> {
+    match volume.kind {
+        VolumeKind::Template(_) => template_data(volume, review),
+        VolumeKind::Named(_) => volume.claim().map_or(Data::Unknown, |claim| named_data(volume, claim, review)),
     }
 }
 
 /// The claim of this name, if it is known.
-pub(super) fn known_claim<'a>(name: &str, review: &Review<'a>) -> Option<&'a Holding> {
+pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
     let path = claim::path(name);
     let realm = claim::realm(review.set.namespace);
     review
@@ -65,21 +65,21 @@ pub(super) fn known_claim<'a>(name: &str, review: &Review<'a>) -> Option<&'a Hol
         .find(|holding| claim::is_claim(&holding.holder) && holding.realm == realm && holding.path == path)
 }
 
-fn named_data<'a>(unit: &JudgedVolume<'a>, claim: &'a str, review: &Review<'a>) -> Data<'a> {
+fn named_data<'a>(volume: &SetVolume<'a>, claim: &'a str, review: &SetReview<'a>) -> Data<'a> {
     let mark = known_claim(claim, review).and_then(|holding| claim::Note::read(&holding.note).mark);
-    match mark.map(|mark| (mark, read(mark, unit))) {
+    match mark.map(|mark| (mark, read(mark, volume))) {
         None => Data::Unknown,
         Some((mark, Reading::Root)) => Data::Root { claim, mark: Some(mark) },
         Some((_, Reading::At(expression))) => Data::At { claim, expression },
     }
 }
 
-fn template_data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
-    let mut claims = claims_of(unit.name, review);
+fn template_data<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> Data<'a> {
+    let mut claims = claims_of(volume.name, review);
     claims.sort_unstable_by_key(|(name, _)| *name);
     let mut data = Data::Unknown;
     for (name, mark) in claims {
-        data = match (data, mark.map_or(Reading::Root, |mark| read(mark, unit))) {
+        data = match (data, mark.map_or(Reading::Root, |mark| read(mark, volume))) {
             (Data::Unknown, Reading::Root) => Data::Root { claim: name, mark },
             (Data::Unknown, Reading::At(expression)) => Data::At { claim: name, expression },
             (Data::Root { mark: Some(mark), claim }, Reading::Root) => Data::Root { claim, mark: Some(mark) },
@@ -98,7 +98,7 @@ fn template_data<'a>(unit: &JudgedVolume<'a>, review: &Review<'a>) -> Data<'a> {
 }
 
 /// The claims of a template that stay: their names, and what they say.
-fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'a str>)> {
+fn claims_of<'a>(template: &str, review: &SetReview<'a>) -> Vec<(&'a str, Option<&'a str>)> {
     if review.set.name.is_empty() {
         return Vec::new();
     }
@@ -120,7 +120,7 @@ fn claims_of<'a>(template: &str, review: &Review<'a>) -> Vec<(&'a str, Option<&'
 }
 
 /// What a mark means to the containers whose mounts it is for.
-fn read<'a>(mark: &'a str, unit: &JudgedVolume<'a>) -> Reading<'a> {
+fn read<'a>(mark: &'a str, volume: &SetVolume<'a>) -> Reading<'a> {
     let means_an_ordinal = |mounted: &PlacedMount<'a>| {
         matches!(
             mounted.container.env.resolve(mark, &[]).class(),
@@ -128,10 +128,10 @@ fn read<'a>(mark: &'a str, unit: &JudgedVolume<'a>) -> Reading<'a> {
         )
     };
     let is_bare = |mounted: &&PlacedMount<'a>| mounted.part() == SubPath::Root;
-    let all = if unit.mounts.iter().any(|mounted| is_bare(&mounted)) {
-        unit.mounts.iter().filter(is_bare).all(means_an_ordinal)
+    let all = if volume.mounts.iter().any(|mounted| is_bare(&mounted)) {
+        volume.mounts.iter().filter(is_bare).all(means_an_ordinal)
     } else {
-        unit.mounts.iter().all(means_an_ordinal)
+        volume.mounts.iter().all(means_an_ordinal)
     };
     if all && is_below_root(mark) { Reading::At(mark) } else { Reading::Root }
 }
@@ -143,78 +143,78 @@ fn is_below_root(path: &str) -> bool {
 
 /// Does as the claims say.
 pub(super) fn obey<'a>(
-    unit: &JudgedVolume<'a>,
-    survey: &Survey<'a>,
+    volume: &SetVolume<'a>,
+    groups: &MountGroups<'a>,
     data: Data<'a>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
     match data {
         Data::Unknown => {}
-        Data::Root { claim, mark } => leave_at_root(unit, survey, claim, mark, review),
-        Data::At { claim, expression } => put_in_mark(unit, survey, claim, expression, review),
-        Data::Torn { one, other } => refuse_torn(unit, survey, one, other, review),
+        Data::Root { claim, mark } => leave_at_root(volume, groups, claim, mark, review),
+        Data::At { claim, expression } => put_in_mark(volume, groups, claim, expression, review),
+        Data::Torn { one, other } => refuse_torn(volume, groups, one, other, review),
     }
 }
 
 fn leave_at_root(
-    unit: &JudgedVolume<'_>,
-    survey: &Survey<'_>,
+    volume: &SetVolume<'_>,
+    groups: &MountGroups<'_>,
     claim: &str,
     mark: Option<&str>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     if let Some(mark) = mark.filter(|mark| *mark != ".") {
         let fact = format!(
             "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal nor \
              \".\": it counts as \".\""
         );
-        review.findings.add(mark_warning(unit.field(), fact, claim, review.set.namespace));
+        review.findings.add(mark_warning(volume.field(), fact, claim, review.set.namespace));
     }
-    if !survey.bare.is_empty() {
+    if !groups.without_sub_path.is_empty() {
         let fact =
-            format!("{} is left as it is: the files of claim {claim:?} are at its root", unit.titled());
-        let report = mark_warning(unit.field(), fact, claim, review.set.namespace);
+            format!("{} is left as it is: the files of claim {claim:?} are at its root", volume.titled());
+        let report = mark_warning(volume.field(), fact, claim, review.set.namespace);
         review
             .findings
             .add(report.remedy("If they lie elsewhere, annotate the claims: ordinance.dev/sub-path"));
     }
     if mark.is_some() {
-        warn_of_others(unit, survey, claim, None, review);
+        warn_of_others(volume, groups, claim, None, review);
     }
 }
 
 fn put_in_mark<'a>(
-    unit: &JudgedVolume<'a>,
-    survey: &Survey<'a>,
+    volume: &SetVolume<'a>,
+    groups: &MountGroups<'a>,
     claim: &str,
     expression: &'a str,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
-    warn_of_others(unit, survey, claim, Some(expression), review);
-    let undeclared = survey.bare.iter().find_map(|mounted| {
+    warn_of_others(volume, groups, claim, Some(expression), review);
+    let undeclared = groups.without_sub_path.iter().find_map(|mounted| {
         match mounted.container.env.resolve(expression, review.draft.declared(mounted.container)).class() {
             ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mounted, name)),
             _ => None,
         }
     });
     match undeclared {
-        Some((mounted, name)) => refuse_undeclared(unit, &mounted, claim, expression, name, review),
-        None => review.draft.isolate(unit, &survey.bare, expression, PatchReason::Mark),
+        Some((mounted, name)) => refuse_undeclared(volume, &mounted, claim, expression, name, review),
+        None => review.draft.isolate(volume, &groups.without_sub_path, expression, PatchReason::Mark),
     }
 }
 
 fn refuse_undeclared(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     claim: &str,
     expression: &str,
     name: &str,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let fact = format!(
         "claim {claim:?} of {} says that its files are in {expression:?}, which takes {name}, and container {:?} does \
          not declare it",
-        unit.titled(),
+        volume.titled(),
         mounted.container.name()
     );
     let report = StorageRule::UndeclaredVariable
@@ -225,23 +225,23 @@ fn refuse_undeclared(
 }
 
 fn refuse_torn(
-    unit: &JudgedVolume<'_>,
-    survey: &Survey<'_>,
+    volume: &SetVolume<'_>,
+    groups: &MountGroups<'_>,
     one: &str,
     other: &str,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let fact = format!(
         "claims {one:?} and {other:?} of {} disagree where their files are (annotation ordinance.dev/sub-path)",
-        unit.titled()
+        volume.titled()
     );
     let remedy = format!(
         "Annotate both alike: ordinance.dev/sub-path: {} if each has a directory of its own, else \".\" for the root",
-        unit.default_expression()
+        volume.default_expression()
     );
-    let report = match survey.bare.first() {
-        Some(bare) => StorageRule::ConflictingMarks.deny(bare.field(), fact),
-        None => StorageRule::ConflictingMarks.warn(unit.field(), fact),
+    let report = match groups.without_sub_path.first() {
+        Some(without_sub_path) => StorageRule::ConflictingMarks.deny(without_sub_path.field(), fact),
+        None => StorageRule::ConflictingMarks.warn(volume.field(), fact),
     };
     let namespace = review.set.namespace;
     let report = report.related(&claim::scope(namespace, one)).related(&claim::scope(namespace, other));
@@ -250,22 +250,22 @@ fn refuse_torn(
 
 /// Warns of what the user wrote where a claim says something else.
 fn warn_of_others(
-    unit: &JudgedVolume<'_>,
-    survey: &Survey<'_>,
+    volume: &SetVolume<'_>,
+    groups: &MountGroups<'_>,
     claim: &str,
     mark: Option<&str>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let differs = |mounted: &&PlacedMount<'_>| match (mounted.resolved(), mark) {
         (Some(resolved), Some(mark)) => !resolved.is_same_as(&mounted.container.env.resolve(mark, &[])),
         _ => true,
     };
-    let apart = survey.apart.iter().map(|(mounted, _)| mounted);
-    if let Some(mounted) = apart.chain(&survey.unproved).chain(&survey.alike).find(differs) {
+    let isolated = groups.isolated.iter().map(|(mounted, _)| mounted);
+    if let Some(mounted) = isolated.chain(&groups.unproven).chain(&groups.same_for_all).find(differs) {
         let place = mark.map_or("at its root".to_owned(), |mark| format!("in {mark:?}"));
         let fact = format!(
             "{} is mounted at {}, but claim {claim:?} says that its files are {place}: what is there is not seen",
-            unit.titled(),
+            volume.titled(),
             written(mounted)
         );
         review.findings.add(mark_warning(mounted.part_field(), fact, claim, review.set.namespace));
@@ -278,16 +278,16 @@ fn mark_warning(field: String, fact: String, claim: &str, namespace: &str) -> Re
 }
 
 /// What others may know of a claim template's mounts: their one expression, if it takes our two names alone.
-pub(super) fn note(unit: &JudgedVolume<'_>) -> String {
+pub(super) fn note(volume: &SetVolume<'_>) -> String {
     let other = || "other".to_owned();
-    let Some((first, rest)) = unit.mounts.split_first() else { return other() };
+    let Some((first, rest)) = volume.mounts.split_first() else { return other() };
     let SubPath::Expression(expression) = first.part() else { return other() };
     let is_ours = expression::variables(expression).all(|name| ReservedVariable::named(name).is_some());
     let is_one = rest.iter().all(|mounted| mounted.part() == first.part());
     let is_apart = |mounted: &PlacedMount<'_>| {
         mounted.resolved().is_some_and(|resolved| resolved.class() == ExpressionClass::PerOrdinal)
     };
-    if is_ours && is_one && unit.mounts.iter().all(is_apart) {
+    if is_ours && is_one && volume.mounts.iter().all(is_apart) {
         return claim::Note { mark: Some(expression), is_being_deleted: false }.to_string();
     }
     other()

@@ -1,9 +1,9 @@
 //! How to isolate a StatefulSet that is stored already: files do not move because a manifest says where they should be.
 
-use super::review::Review;
+use super::review::SetReview;
 
 /// The steps, one per line. Empty if nothing would change.
-pub(super) fn steps(review: &Review<'_>) -> Vec<String> {
+pub(super) fn steps(review: &SetReview<'_>) -> Vec<String> {
     let moves: Vec<String> = if review.findings.is_allowed() {
         review.draft.expressions().map(|(mount, expression)| relocation(&mount.field(), expression)).collect()
     } else {

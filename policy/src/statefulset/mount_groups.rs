@@ -1,110 +1,110 @@
 //! How the mounts of one volume are written, sorted by what that means for the replicas.
 
-use super::review::Review;
-use super::volume::JudgedVolume;
+use super::review::SetReview;
+use super::volume::SetVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::expression::escaped;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
 
 /// The mounts of a volume, by what they show.
 #[derive(Default)]
-pub(super) struct Survey<'a> {
+pub(super) struct MountGroups<'a> {
     /// With neither field.
-    pub(super) bare: Vec<PlacedMount<'a>>,
+    pub(super) without_sub_path: Vec<PlacedMount<'a>>,
     /// With both.
     pub(super) both: Vec<PlacedMount<'a>>,
     /// A fixed sub-path, or an expression that is the same for every ordinal.
-    pub(super) alike: Vec<PlacedMount<'a>>,
+    pub(super) same_for_all: Vec<PlacedMount<'a>>,
     /// By an expression that keeps the replicas apart.
-    pub(super) apart: Vec<(PlacedMount<'a>, ResolvedExpression<'a>)>,
+    pub(super) isolated: Vec<(PlacedMount<'a>, ResolvedExpression<'a>)>,
     /// By an expression of which nothing can be proved.
-    pub(super) unproved: Vec<PlacedMount<'a>>,
+    pub(super) unproven: Vec<PlacedMount<'a>>,
     /// By an expression that stops the container.
     pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
 }
 
 // === impl Survey ===
 
-impl<'a> Survey<'a> {
+impl<'a> MountGroups<'a> {
     /// Sorts the mounts of a volume.
-    pub(super) fn of(unit: &JudgedVolume<'a>) -> Self {
-        let mut survey = Self::default();
-        for mounted in &unit.mounts {
-            survey.add(*mounted);
+    pub(super) fn of(volume: &SetVolume<'a>) -> Self {
+        let mut groups = Self::default();
+        for mounted in &volume.mounts {
+            groups.add(*mounted);
         }
-        survey
+        groups
     }
 
     /// One mount alone.
     pub(super) fn of_one(mounted: PlacedMount<'a>) -> Self {
-        let mut survey = Self::default();
-        survey.add(mounted);
-        survey
+        let mut groups = Self::default();
+        groups.add(mounted);
+        groups
     }
 
     fn add(&mut self, mounted: PlacedMount<'a>) {
         let Some(resolved) = mounted.resolved() else {
             return match mounted.part() {
-                SubPath::Root => self.bare.push(mounted),
+                SubPath::Root => self.without_sub_path.push(mounted),
                 SubPath::Both => self.both.push(mounted),
-                SubPath::Fixed(_) | SubPath::Expression(_) => self.alike.push(mounted),
+                SubPath::Fixed(_) | SubPath::Expression(_) => self.same_for_all.push(mounted),
             };
         };
         match resolved.class() {
-            ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.apart.push((mounted, resolved)),
-            ExpressionClass::Unproved => self.unproved.push(mounted),
-            ExpressionClass::Same => self.alike.push(mounted),
+            ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.isolated.push((mounted, resolved)),
+            ExpressionClass::Unproved => self.unproven.push(mounted),
+            ExpressionClass::Same => self.same_for_all.push(mounted),
             ExpressionClass::Missing(missing) => self.missing.push((mounted, missing)),
         }
     }
 
     /// Whether every mount that writes has an expression of the user's that keeps the replicas apart.
     pub(super) fn writers_are_apart(&self) -> bool {
-        [&self.bare, &self.both, &self.alike].into_iter().flatten().all(|mounted| mounted.is_read_only())
+        [&self.without_sub_path, &self.both, &self.same_for_all].into_iter().flatten().all(|mounted| mounted.is_read_only())
             && self.missing.is_empty()
     }
 
     /// The mounts that all replicas have alike, without those that only read beside writers that are kept apart.
     pub(super) fn sharing(&self) -> &[PlacedMount<'a>] {
-        if self.writers_are_apart() { &[] } else { &self.alike }
+        if self.writers_are_apart() { &[] } else { &self.same_for_all }
     }
 
     /// Returns the expression of the mounts that are kept apart, or `None` if they have several.
     pub(super) fn one_expression(&self) -> Option<PlacedMount<'a>> {
-        let ((first, resolved), others) = self.apart.split_first()?;
+        let ((first, resolved), others) = self.isolated.split_first()?;
         others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)
     }
 
     /// Refuses what no pod could start with, however many replicas there are.
-    pub(super) fn refuse_impossible(&self, unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
+    pub(super) fn refuse_impossible(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
         for mounted in &self.both {
-            refuse_both(unit, mounted, unit.default_expression(), review);
+            refuse_both(volume, mounted, volume.default_expression(), review);
         }
         for (mounted, missing) in &self.missing {
-            refuse_missing(unit, mounted, *missing, review);
+            refuse_missing(volume, mounted, *missing, review);
         }
     }
 
     /// Warns of expressions that are lost with the pod, or that prove nothing, or take a name that is there twice.
-    pub(super) fn warn_of_doubts(&self, unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
-        for (mounted, resolved) in &self.apart {
+    pub(super) fn warn_of_doubts(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+        for (mounted, resolved) in &self.isolated {
             if resolved.class() == ExpressionClass::Unstable {
-                warn_unstable(unit, mounted, review);
+                warn_unstable(volume, mounted, review);
             }
         }
-        for mounted in &self.unproved {
-            warn_unproved(unit, mounted, review);
+        for mounted in &self.unproven {
+            warn_unproved(volume, mounted, review);
         }
     }
 
     /// Warns of expressions that take a name which is declared twice.
-    pub(super) fn warn_of_repeated(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
-        for mounted in &unit.mounts {
+    pub(super) fn warn_of_repeated(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+        for mounted in &volume.mounts {
             if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
                 let fact = format!(
                     "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
                     mounted.container.name(),
-                    unit.titled()
+                    volume.titled()
                 );
                 let report = StorageRule::DuplicateVariable.warn(mounted.part_field(), fact);
                 review.findings.add(report.remedy("Remove the other"));
@@ -115,15 +115,15 @@ impl<'a> Survey<'a> {
 
 /// Both fields exclude each other.
 pub(super) fn refuse_both(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     keep: &str,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let fact = format!(
         "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
         mounted.container.name(),
-        unit.titled()
+        volume.titled()
     );
     let report = StorageRule::ConflictingSubPaths.deny(mounted.part_field(), fact);
     review.findings.add(report.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
@@ -131,10 +131,10 @@ pub(super) fn refuse_both(
 
 /// A variable that is missing or empty stops the container.
 pub(super) fn refuse_missing(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     missing: MissingVariable<'_>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let container = mounted.container.name();
     let (name, fault) = match missing {
@@ -144,7 +144,7 @@ pub(super) fn refuse_missing(
     let fact = format!(
         "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
          for {name})",
-        unit.titled()
+        volume.titled()
     );
     let report = StorageRule::UndeclaredVariable.deny(mounted.part_field(), fact);
     review.findings.add(report.remedy(remedy_for(name)));
@@ -160,23 +160,23 @@ fn remedy_for(name: &str) -> String {
     format!("Declare it in env, e.g. from metadata.name, {ours}")
 }
 
-fn warn_unstable(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>, review: &mut Review<'_>) {
+fn warn_unstable(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
-        unit.titled(),
+        volume.titled(),
         written(mounted)
     );
-    let remedy = format!("Write subPathExpr: {}", unit.default_expression());
+    let remedy = format!("Write subPathExpr: {}", volume.default_expression());
     review.findings.add(StorageRule::UnstableSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
-pub(super) fn warn_unproved(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>, review: &mut Review<'_>) {
+pub(super) fn warn_unproved(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
         "whether replicas share {} can't be known: {} takes a variable from outside the pod",
-        unit.titled(),
+        volume.titled(),
         written(mounted)
     );
-    let remedy = format!("subPathExpr: {} would be certain", unit.default_expression());
+    let remedy = format!("subPathExpr: {} would be certain", volume.default_expression());
     review.findings.add(StorageRule::UnprovenSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
@@ -190,8 +190,8 @@ pub(super) fn written(mounted: &PlacedMount<'_>) -> String {
 }
 
 /// The expression to write instead of a part that all replicas have alike.
-pub(super) fn proposal(unit: &JudgedVolume<'_>, mounted: &PlacedMount<'_>) -> String {
-    let own = unit.default_expression();
+pub(super) fn proposal(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>) -> String {
+    let own = volume.default_expression();
     match mounted.part() {
         SubPath::Fixed(path) => format!("{own}/{}", escaped(path)),
         SubPath::Expression(expression) => format!("{own}/{expression}"),

@@ -4,12 +4,12 @@
 //! end of a container's `env`, or the whole list where there is none.
 
 use super::reserved_variable::ReservedVariable;
-use super::volume::JudgedVolume;
+use super::volume::SetVolume;
 use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
 
 /// Additions, not written yet.
 #[derive(Clone, Debug)]
-pub(super) struct Draft<'a> {
+pub(super) struct PatchDraft<'a> {
     expressions: Vec<(PlacedMount<'a>, &'a str)>,
     /// By the container's place.
     declarations: Vec<Vec<Declaration<'a>>>,
@@ -32,7 +32,7 @@ pub(super) struct PatchedVolume<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PatchReason {
     /// Its replicas would share it.
-    Shared,
+    SharedVolume,
     /// Other mounts of it have the expression.
     Siblings,
     /// It had the expression before the update.
@@ -49,7 +49,7 @@ struct Patch {
 
 // === impl Draft ===
 
-impl<'a> Draft<'a> {
+impl<'a> PatchDraft<'a> {
     /// Nothing to add yet.
     pub(super) fn new(containers: &[PlacedContainer<'a>]) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
     /// Adds an expression to mounts without a sub-path, and the reserved variables that it uses to their containers.
     pub(super) fn isolate(
         &mut self,
-        unit: &JudgedVolume<'a>,
+        volume: &SetVolume<'a>,
         mounts: &[PlacedMount<'a>],
         expression: &'a str,
         reason: PatchReason,
@@ -85,14 +85,14 @@ impl<'a> Draft<'a> {
             for reserved in ReservedVariable::taken_by(expression) {
                 self.declare(mounted.container, reserved.declaration());
             }
-            self.express(unit, *mounted, expression, reason);
+            self.express(volume, *mounted, expression, reason);
         }
     }
 
     /// Gives a mount an expression; the findings name the first mount of a volume.
     pub(super) fn express(
         &mut self,
-        unit: &JudgedVolume<'a>,
+        volume: &SetVolume<'a>,
         mounted: PlacedMount<'a>,
         expression: &'a str,
         reason: PatchReason,
@@ -101,11 +101,11 @@ impl<'a> Draft<'a> {
         if self
             .patched
             .last()
-            .is_some_and(|patched| patched.volume == unit.name && patched.expression == expression)
+            .is_some_and(|patched| patched.volume == volume.name && patched.expression == expression)
         {
             return;
         }
-        let (volume, noun, claim) = (unit.name, unit.noun(), unit.claim());
+        let (volume, noun, claim) = (volume.name, volume.noun(), volume.claim());
         self.patched.push(PatchedVolume { volume, noun, claim, first: mounted, expression, reason });
     }
 

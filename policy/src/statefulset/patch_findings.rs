@@ -3,8 +3,8 @@
 
 use super::mark;
 use super::patch::{PatchReason, PatchedVolume};
-use super::review::Review;
-use super::volume::{JudgedVolume, placed_containers};
+use super::review::SetReview;
+use super::volume::{SetVolume, placed_containers};
 use crate::claim;
 use crate::rules::StorageRule;
 use ordinance_storage::{PlacedContainer, PodSpec};
@@ -13,8 +13,8 @@ use ordinance_storage::{PlacedContainer, PodSpec};
 pub(super) fn report<'a>(
     pod: &PodSpec<'_>,
     containers: &'a [PlacedContainer<'a>],
-    units: &[JudgedVolume<'_>],
-    review: &mut Review<'a>,
+    volumes: &[SetVolume<'_>],
+    review: &mut SetReview<'a>,
 ) {
     let patched = review.draft.patched_volumes().to_vec();
     for patched in &patched {
@@ -29,7 +29,7 @@ pub(super) fn report<'a>(
     if !patched.is_empty() {
         report_hidden_files(&patched, review);
         report_root_owner(pod, review);
-        report_propagation(units, review);
+        report_propagation(volumes, review);
     }
 }
 
@@ -37,7 +37,7 @@ impl PatchReason {
     /// The rule that gives a volume its expression.
     fn rule(self) -> StorageRule {
         match self {
-            Self::Shared => StorageRule::UnisolatedMount,
+            Self::SharedVolume => StorageRule::UnisolatedMount,
             Self::Siblings => StorageRule::MixedSubPaths,
             Self::Before => StorageRule::LostSubPath,
             Self::Mark => StorageRule::ClaimMark,
@@ -49,7 +49,7 @@ impl PatchReason {
 fn where_now(patched: &PatchedVolume<'_>) -> String {
     let (noun, volume, expression) = (patched.noun, patched.volume, &patched.expression);
     match patched.reason {
-        PatchReason::Shared => {
+        PatchReason::SharedVolume => {
             format!("{noun} {volume:?}: each replica's files are in subPathExpr {expression} from now on")
         }
         PatchReason::Siblings => {
@@ -67,7 +67,7 @@ fn where_now(patched: &PatchedVolume<'_>) -> String {
 }
 
 /// Variables of the user's own that expressions take, and that the containers lost.
-fn report_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+fn report_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
     let lost: Vec<(&PlacedContainer<'_>, String)> = review
         .draft
         .only_declared(containers)
@@ -83,10 +83,10 @@ fn report_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut Revi
 }
 
 /// Files that are there already are out of sight.
-fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut Review<'_>) {
+fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>) {
     let mut claims: Vec<&str> = patched
         .iter()
-        .filter(|patched| matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings))
+        .filter(|patched| matches!(patched.reason, PatchReason::SharedVolume | PatchReason::Siblings))
         .filter_map(|patched| patched.claim)
         .filter(|claim| mark::known_claim(claim, review).is_some())
         .collect();
@@ -108,7 +108,7 @@ fn first_ordinal(set: &str) -> String {
 }
 
 /// The kubelet makes the directories, and it is root.
-fn report_root_owner(pod: &PodSpec<'_>, review: &mut Review<'_>) {
+fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
     let pods =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
@@ -125,17 +125,17 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut Review<'_>) {
     }
 }
 
-fn report_propagation(units: &[JudgedVolume<'_>], review: &mut Review<'_>) {
-    let mounts = units.iter().flat_map(|unit| unit.mounts.iter().map(move |mounted| (unit, mounted)));
+fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
+    let mounts = volumes.iter().flat_map(|volume| volume.mounts.iter().map(move |mounted| (volume, mounted)));
     let bidirectional: Vec<_> = mounts
         .filter(|(_, mounted)| &*mounted.mount.mount_propagation == "Bidirectional")
         .filter(|(_, mounted)| review.draft.expresses(mounted))
         .collect();
-    for (unit, mounted) in bidirectional {
+    for (volume, mounted) in bidirectional {
         let fact = format!(
             "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
              from now on, not the whole volume",
-            unit.titled(),
+            volume.titled(),
             mounted.container.name()
         );
         let field = format!("{}.mountPropagation", mounted.field());
@@ -144,7 +144,7 @@ fn report_propagation(units: &[JudgedVolume<'_>], review: &mut Review<'_>) {
 }
 
 /// Refuses what the mutating call should have patched.
-pub(super) fn refuse_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut Review<'a>) {
+pub(super) fn refuse_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
     for patched in review.draft.patched_volumes().to_vec() {
         let fact = format!(
             "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",

@@ -2,8 +2,8 @@
 
 use super::opt_out::OptOut;
 use super::reserved_variable::ReservedVariable;
-use super::review::Review;
-use super::volume::JudgedVolume;
+use super::review::SetReview;
+use super::volume::SetVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
 
@@ -11,7 +11,7 @@ use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
 pub(super) fn declare<'a>(
     containers: &'a [PlacedContainer<'a>],
     opt_out: &OptOut<'_>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
     for mounted in containers.iter().flat_map(PlacedContainer::mounts) {
         let SubPath::Expression(expression) = mounted.part() else { continue };
@@ -29,7 +29,7 @@ pub(super) fn declare<'a>(
     }
 }
 
-fn warn_undeclared(container: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut Review<'_>) {
+fn warn_undeclared(container: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut SetReview<'_>) {
     let fact = format!(
         "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
         container.name(),
@@ -43,12 +43,12 @@ fn warn_undeclared(container: &PlacedContainer<'_>, ours: ReservedVariable, revi
 pub(super) fn refuse_misuse(
     containers: &[PlacedContainer<'_>],
     old: &[PlacedContainer<'_>],
-    units: &[JudgedVolume<'_>],
+    volumes: &[SetVolume<'_>],
     opt_out: &OptOut<'_>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
-    let is_judged = |unit: &&JudgedVolume<'_>| unit.is_shared(review.settings) && !opt_out.covers(unit.name);
-    let mounts = units.iter().filter(is_judged).flat_map(|unit| &unit.mounts);
+    let is_judged = |volume: &&SetVolume<'_>| volume.is_shared(review.settings) && !opt_out.covers(volume.name);
+    let mounts = volumes.iter().filter(is_judged).flat_map(|volume| &volume.mounts);
     let mut is_concerned = vec![false; containers.len()];
     for mounted in mounts {
         if let Some(concerned) = is_concerned.get_mut(mounted.container.place) {
@@ -64,13 +64,13 @@ pub(super) fn refuse_misuse(
 }
 
 /// Refuses a container's own use of the reserved names.
-pub(super) fn refuse(container: &PlacedContainer<'_>, review: &mut Review<'_>) {
+pub(super) fn refuse(container: &PlacedContainer<'_>, review: &mut SetReview<'_>) {
     for (index, variable) in container.env.misuses() {
         refuse_one(container, index, variable, review);
     }
 }
 
-fn refuse_one(container: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut Review<'_>) {
+fn refuse_one(container: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
         "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
         container.name(),

@@ -1,21 +1,21 @@
 //! A StatefulSet under review: what the rules know, and what they found so far.
 
 use super::metadata::Metadata;
-use super::patch::Draft;
-use super::volume::JudgedVolume;
+use super::patch::PatchDraft;
+use super::volume::SetVolume;
 use crate::findings::{Findings, Report};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
 use ordinance_storage::PlacedContainer;
 
 /// What the rules know of the set, and what they found.
-pub(super) struct Review<'a> {
+pub(super) struct SetReview<'a> {
     pub(super) settings: &'a Settings,
     pub(super) set: Set<'a>,
     /// Everything that overlaps the set's keys.
     pub(super) holdings: &'a [Holding],
     pub(super) findings: Findings,
-    pub(super) draft: Draft<'a>,
+    pub(super) draft: PatchDraft<'a>,
     /// Expressions that denials propose, each with the field of its mount.
     pub(super) proposals: Vec<(String, String)>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Set<'a> {
 
 // === impl Review ===
 
-impl<'a> Review<'a> {
+impl<'a> SetReview<'a> {
     /// Nothing found yet.
     pub(super) fn new(
         settings: &'a Settings,
@@ -44,7 +44,7 @@ impl<'a> Review<'a> {
         holdings: &'a [Holding],
         containers: &[PlacedContainer<'a>],
     ) -> Self {
-        let (findings, draft) = (Findings::new(settings.mode), Draft::new(containers));
+        let (findings, draft) = (Findings::new(settings.mode), PatchDraft::new(containers));
         Self { settings, set, holdings, findings, draft, proposals: Vec::new() }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Set<'a> {
 
 // === impl Unit ===
 
-impl JudgedVolume<'_> {
+impl SetVolume<'_> {
     /// Both ways out for a volume that replicas share; on Windows, which has no sub-paths, with volumes instead.
     pub(super) fn ways_out(&self, set: &Set<'_>) -> String {
         let (own, share) = (self.default_expression(), self.share_on_purpose());

@@ -2,7 +2,7 @@
 //!
 //! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
 
-use super::scale_up::{Growth, Shared};
+use super::scale_up::{ScaleUp, SharedVolume};
 use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
@@ -66,7 +66,7 @@ pub(super) fn is_for_scales(key: &Key) -> bool {
 
 /// What a Scale must know of a set: `replicas=1 data uploads/ disk!`. A slash follows the name of a volume whose storage
 /// reaches beyond a namespace, an exclamation mark that of a block device.
-pub(super) fn note(replicas: i64, shared: &[Shared<'_>]) -> String {
+pub(super) fn note(replicas: i64, shared: &[SharedVolume<'_>]) -> String {
     let mut note = format!("replicas={replicas}");
     for volume in shared {
         let kind = KINDS.into_iter().find(|(_, expression)| *expression == volume.expression);
@@ -83,12 +83,12 @@ const KINDS: [(&str, Option<&str>); 3] = [
 ];
 
 /// Reads a note: how many replicas there were, and what they share.
-fn read(note: &str) -> (Option<i64>, Vec<Shared<'_>>) {
+fn read(note: &str) -> (Option<i64>, Vec<SharedVolume<'_>>) {
     let mut words = note.split(' ');
     let replicas = words.next().and_then(|word| word.strip_prefix("replicas=")?.parse().ok());
     let shared = words.filter_map(|word| {
         KINDS.into_iter().find_map(|(suffix, expression)| {
-            word.strip_suffix(suffix).map(|name| Shared { name, expression })
+            word.strip_suffix(suffix).map(|name| SharedVolume { name, expression })
         })
     });
     (replicas, shared.collect())
@@ -109,7 +109,7 @@ impl Scaling<'_> {
 
 impl ParsedRequest for Scaling<'_> {
     fn keys(&self) -> Vec<Key> {
-        let may_grow = self.old.is_none_or(|old| Growth::of(old, self.new) != Growth::None);
+        let may_grow = self.old.is_none_or(|old| ScaleUp::of(old, self.new) != ScaleUp::None);
         if may_grow && self.new > 1 { vec![self.key()] } else { Vec::new() }
     }
 
@@ -119,7 +119,7 @@ impl ParsedRequest for Scaling<'_> {
             let (noted, shared) = read(&set.note);
             let old = self.old.or(noted).unwrap_or(self.new);
             let outcome = self.settings.isolation.growth;
-            Growth::of(old, self.new).judge(&shared, outcome, &mut findings);
+            ScaleUp::of(old, self.new).judge(&shared, outcome, &mut findings);
         }
         findings.name_first_denial(&format!("StatefulSet {:?}", &*self.scope.name));
         findings.into_verdict(None)
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_note_says_by_which_expression_a_volume_would_be_isolated() {
-        let shared = KINDS.map(|(_, expression)| Shared { name: "data", expression });
+        let shared = KINDS.map(|(_, expression)| SharedVolume { name: "data", expression });
         let note = note(1, &shared);
         let (replicas, read) = read(&note);
         assert_eq!(replicas, Some(1));

@@ -1,8 +1,8 @@
 //! From one replica to more: files that one replica had for itself are overwritten by the next.
 
 use super::create::has_shared_writers;
-use super::review::Review;
-use super::volume::JudgedVolume;
+use super::review::SetReview;
+use super::volume::SetVolume;
 use crate::findings::Findings;
 use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;
@@ -12,7 +12,7 @@ const REPLICAS: &str = "spec.replicas";
 
 /// A change of the number of replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Growth {
+pub(super) enum ScaleUp {
     /// From one to more.
     FromOne,
     /// From none to more than one: those were there before.
@@ -23,7 +23,7 @@ pub(super) enum Growth {
 
 // === impl Growth ===
 
-impl Growth {
+impl ScaleUp {
     /// The growth from one number of replicas to another.
     pub(super) fn of(old: i64, new: i64) -> Self {
         match (old, new) {
@@ -34,7 +34,7 @@ impl Growth {
     }
 
     /// Judges volumes, by name, that the replicas share and that are not isolated.
-    pub(super) fn judge(self, volumes: &[Shared<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
+    pub(super) fn judge(self, volumes: &[SharedVolume<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
         for volume in volumes {
             let fact = format!(
                 "beyond one replica the set would share volume {:?}: replicas overwrite each other's files",
@@ -61,13 +61,13 @@ impl Growth {
 
 /// A volume that all replicas share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shared<'a> {
+pub(super) struct SharedVolume<'a> {
     pub(super) name: &'a str,
     /// The expression that would isolate it; none for a block device.
     pub(super) expression: Option<&'a str>,
 }
 
-fn refuse(volume: &Shared<'_>, fact: String, outcome: DenyOrWarn, findings: &mut Findings) {
+fn refuse(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn, findings: &mut Findings) {
     let share =
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match volume.expression {
@@ -82,14 +82,14 @@ fn refuse(volume: &Shared<'_>, fact: String, outcome: DenyOrWarn, findings: &mut
 
 /// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.
 pub(super) fn shared<'a>(
-    units: impl Iterator<Item = &'a JudgedVolume<'a>>,
-    review: &Review<'_>,
-) -> Vec<Shared<'a>> {
-    units
-        .filter(|unit| unit.is_named() && unit.is_shared(review.settings) && has_shared_writers(unit, review))
-        .map(|unit| Shared {
-            name: unit.name,
-            expression: unit.device.is_none().then(|| unit.default_expression()),
+    volumes: impl Iterator<Item = &'a SetVolume<'a>>,
+    review: &SetReview<'_>,
+) -> Vec<SharedVolume<'a>> {
+    volumes
+        .filter(|volume| volume.is_named() && volume.is_shared(review.settings) && has_shared_writers(volume, review))
+        .map(|volume| SharedVolume {
+            name: volume.name,
+            expression: volume.device.is_none().then(|| volume.default_expression()),
         })
         .collect()
 }

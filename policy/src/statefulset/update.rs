@@ -4,10 +4,10 @@
 //! was not isolated is never patched.
 
 use super::create::{self, carry_one, declare_as, has_shared_writers};
-use super::mount_groups::{Survey, refuse_both, refuse_missing, written};
+use super::mount_groups::{MountGroups, refuse_both, refuse_missing, written};
 use super::patch::PatchReason;
-use super::review::Review;
-use super::volume::JudgedVolume;
+use super::review::SetReview;
+use super::volume::SetVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{
     ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath, VolumeKind, VolumeSource,
@@ -26,29 +26,29 @@ struct Before<'a> {
 }
 
 /// Judges a volume of the new template by the volumes of the old one.
-pub(super) fn judge<'a>(unit: &JudgedVolume<'a>, old: &[JudgedVolume<'a>], review: &mut Review<'a>) {
-    let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else {
-        return create::judge(unit, review);
+pub(super) fn judge<'a>(volume: &SetVolume<'a>, old: &[SetVolume<'a>], review: &mut SetReview<'a>) {
+    let Some(before) = counterpart(volume, old, review).map(|old| Before::of(old, volume)) else {
+        return create::judge(volume, review);
     };
     if !before.isolated.is_empty() {
-        keep(unit, &before, review);
-    } else if unit.is_shared(review.settings) {
-        leave(unit, &before, review);
+        keep(volume, &before, review);
+    } else if volume.is_shared(review.settings) {
+        leave(volume, &before, review);
     }
 }
 
 /// Tells that an expression is gone which an opt-out keeps from being put back.
-pub(super) fn tell_gone(unit: &JudgedVolume<'_>, old: &[JudgedVolume<'_>], review: &mut Review<'_>) {
-    let Some(before) = counterpart(unit, old, review).map(|old| Before::of(old, unit)) else { return };
+pub(super) fn tell_gone(volume: &SetVolume<'_>, old: &[SetVolume<'_>], review: &mut SetReview<'_>) {
+    let Some(before) = counterpart(volume, old, review).map(|old| Before::of(old, volume)) else { return };
     let is_gone = |mounted: &&PlacedMount<'_>| {
         let may_be_another = before.same(mounted).is_some() || before.is_gone.contains(&true);
         may_be_another && !mounted.is_isolated() && !before.stays(mounted)
     };
-    if let (Some(mounted), Some(old)) = (unit.mounts.iter().find(is_gone), before.isolated.first()) {
+    if let (Some(mounted), Some(old)) = (volume.mounts.iter().find(is_gone), before.isolated.first()) {
         let fact = format!(
             "{} lost its {} in container {:?}, and is opted out, so it is not put back: the files stay there, and pods see \
              {}",
-            unit.titled(),
+            volume.titled(),
             written(old),
             mounted.container.name(),
             written(mounted)
@@ -59,14 +59,14 @@ pub(super) fn tell_gone(unit: &JudgedVolume<'_>, old: &[JudgedVolume<'_>], revie
 
 /// The volume that it was: of the same name, else of the same source, and in use.
 pub(super) fn counterpart<'u, 'a>(
-    unit: &JudgedVolume<'_>,
-    old: &'u [JudgedVolume<'a>],
-    review: &Review<'_>,
-) -> Option<&'u JudgedVolume<'a>> {
-    let is_disk = |unit: &JudgedVolume<'_>| matches!(unit.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
-    let is_used = |other: &&JudgedVolume<'_>| other.is_mounted() || other.device.is_some();
-    let has_name = |other: &&JudgedVolume<'_>| other.name == unit.name && is_disk(other) == is_disk(unit);
-    let has_source = |other: &&JudgedVolume<'_>| unit.has_source_of(other, review.settings);
+    volume: &SetVolume<'_>,
+    old: &'u [SetVolume<'a>],
+    review: &SetReview<'_>,
+) -> Option<&'u SetVolume<'a>> {
+    let is_disk = |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
+    let is_used = |other: &&SetVolume<'_>| other.is_mounted() || other.device.is_some();
+    let has_name = |other: &&SetVolume<'_>| other.name == volume.name && is_disk(other) == is_disk(volume);
+    let has_source = |other: &&SetVolume<'_>| volume.has_source_of(other, review.settings);
     let used = || old.iter().filter(is_used);
     used().find(has_name).or_else(|| used().find(has_source))
 }
@@ -74,7 +74,7 @@ pub(super) fn counterpart<'u, 'a>(
 // === impl Before ===
 
 impl<'a> Before<'a> {
-    fn of(old: &JudgedVolume<'a>, new: &JudgedVolume<'_>) -> Self {
+    fn of(old: &SetVolume<'a>, new: &SetVolume<'_>) -> Self {
         let mut mounts = old.mounts.clone();
         mounts.sort_by_key(PlacedMount::identity);
         let isolated: Vec<PlacedMount<'a>> =
@@ -145,49 +145,49 @@ impl<'a> Before<'a> {
         if let Some(same) = self.same(mounted).filter(|old| old.part() == mounted.part()) {
             return Some(same);
         }
-        let mut alike = self.isolated.iter().filter(|old| old.part() == mounted.part());
+        let mut same_for_all = self.isolated.iter().filter(|old| old.part() == mounted.part());
         let container = mounted.identity().0;
-        alike.clone().find(|old| old.identity().0 == container).or_else(|| alike.next()).copied()
+        same_for_all.clone().find(|old| old.identity().0 == container).or_else(|| same_for_all.next()).copied()
     }
 }
 
 // === a volume that was isolated ===
 
 /// Keeps the replicas apart, where they were.
-fn keep<'a>(unit: &JudgedVolume<'a>, before: &Before<'a>, review: &mut Review<'a>) {
-    for mounted in &unit.mounts {
+fn keep<'a>(volume: &SetVolume<'a>, before: &Before<'a>, review: &mut SetReview<'a>) {
+    for mounted in &volume.mounts {
         match mounted.part() {
             SubPath::Root | SubPath::Both if before.stays(mounted) => {}
-            SubPath::Root => put_back(unit, *mounted, before, review),
-            SubPath::Both => refuse_both(unit, mounted, before.expression_for(mounted), review),
-            SubPath::Fixed(_) => keep_from_moving(unit, mounted, before, review),
-            SubPath::Expression(expression) => keep_expression(unit, *mounted, expression, before, review),
+            SubPath::Root => put_back(volume, *mounted, before, review),
+            SubPath::Both => refuse_both(volume, mounted, before.expression_for(mounted), review),
+            SubPath::Fixed(_) => keep_from_moving(volume, mounted, before, review),
+            SubPath::Expression(expression) => keep_expression(volume, *mounted, expression, before, review),
         }
     }
 }
 
 /// A mount that lost its expression gets it back.
 fn put_back<'a>(
-    unit: &JudgedVolume<'a>,
+    volume: &SetVolume<'a>,
     mounted: PlacedMount<'a>,
     before: &Before<'a>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
     let Some(donor) = before.donor(&mounted) else { return };
-    if !carry_one(unit, mounted, donor, PatchReason::Before, review) {
-        refuse_unresolved(unit, &mounted, &donor, review);
+    if !carry_one(volume, mounted, donor, PatchReason::Before, review) {
+        refuse_unresolved(volume, &mounted, &donor, review);
     }
 }
 
 fn refuse_unresolved(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     donor: &PlacedMount<'_>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let fact = format!(
         "the files of {} are at {}, and with the variables of container {:?} that would be another place",
-        unit.titled(),
+        volume.titled(),
         written(donor),
         mounted.container.name()
     );
@@ -201,38 +201,38 @@ fn refuse_unresolved(
 
 /// A mount with an expression: as it was, or another one.
 fn keep_expression<'a>(
-    unit: &JudgedVolume<'a>,
+    volume: &SetVolume<'a>,
     mounted: PlacedMount<'a>,
     expression: &'a str,
     before: &Before<'a>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
     let old = before.with_expression(&mounted);
     if old.is_some_and(|old| declare_as(mounted, old, expression, review)) {
         if before.same(&mounted).is_some() {
-            tell_moved(unit, &mounted, before, review);
+            tell_moved(volume, &mounted, before, review);
         }
         return;
     }
     let resolved = mounted.container.env.resolve(expression, review.draft.declared(mounted.container));
     match (resolved.class(), old) {
         (ExpressionClass::Missing(MissingVariable::Undeclared(_)), Some(old)) => {
-            refuse_unresolved(unit, &mounted, &old, review)
+            refuse_unresolved(volume, &mounted, &old, review)
         }
-        (ExpressionClass::Missing(missing), _) => refuse_missing(unit, &mounted, missing, review),
-        (ExpressionClass::Same, _) => keep_from_moving(unit, &mounted, before, review),
+        (ExpressionClass::Missing(missing), _) => refuse_missing(volume, &mounted, missing, review),
+        (ExpressionClass::Same, _) => keep_from_moving(volume, &mounted, before, review),
         (ExpressionClass::PerOrdinal | ExpressionClass::Unstable | ExpressionClass::Unproved, _) => {
-            tell_moved(unit, &mounted, before, review);
+            tell_moved(volume, &mounted, before, review);
         }
     }
 }
 
 /// Another directory for each ordinal: the user's choice.
 fn tell_moved<'a>(
-    unit: &JudgedVolume<'a>,
+    volume: &SetVolume<'a>,
     mounted: &PlacedMount<'a>,
     before: &Before<'a>,
-    review: &mut Review<'a>,
+    review: &mut SetReview<'a>,
 ) {
     let Some(old) = before.same(mounted).or_else(|| before.donor(mounted)) else { return };
     let is_same = match (mounted.resolved_with(review.draft.declared(mounted.container)), old.resolved()) {
@@ -240,17 +240,17 @@ fn tell_moved<'a>(
         _ => false,
     };
     if !is_same {
-        tell_place(unit, mounted, Some(&old), review);
-        Survey::of_one(*mounted).warn_of_doubts(unit, review);
+        tell_place(volume, mounted, Some(&old), review);
+        MountGroups::of_one(*mounted).warn_of_doubts(volume, review);
     }
 }
 
 /// A part that all replicas have alike, on a volume where each has its own.
 fn keep_from_moving(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     before: &Before<'_>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let is_as_it_was = before.stays(mounted) && before.same(mounted).is_some_and(|old| !old.is_isolated());
     if is_as_it_was || is_common(mounted, before) {
@@ -259,7 +259,7 @@ fn keep_from_moving(
     let expression = before.expression_for(mounted);
     let fact = format!(
         "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all",
-        unit.titled(),
+        volume.titled(),
         written(mounted),
         mounted.container.name()
     );
@@ -282,35 +282,35 @@ fn is_common(mounted: &PlacedMount<'_>, before: &Before<'_>) -> bool {
 // === a volume that was not isolated ===
 
 /// Patches nothing, and says where the data is.
-fn leave<'a>(unit: &JudgedVolume<'a>, before: &Before<'a>, review: &mut Review<'a>) {
+fn leave<'a>(volume: &SetVolume<'a>, before: &Before<'a>, review: &mut SetReview<'a>) {
     let mut has_moved = false;
     let lacking = before.lacking();
-    for mounted in &unit.mounts {
+    for mounted in &volume.mounts {
         let old = before.same(mounted);
-        if refuse_newly_impossible(unit, mounted, before, &lacking, review) {
+        if refuse_newly_impossible(volume, mounted, before, &lacking, review) {
             has_moved = true;
         } else if is_moved(mounted, old.as_ref()) {
             has_moved = true;
-            tell_place(unit, mounted, old.as_ref(), review);
-            Survey::of_one(*mounted).warn_of_doubts(unit, review);
+            tell_place(volume, mounted, old.as_ref(), review);
+            MountGroups::of_one(*mounted).warn_of_doubts(volume, review);
         }
     }
-    if !has_moved && has_shared_writers(unit, review) {
-        tell_shared(unit, review);
+    if !has_moved && has_shared_writers(volume, review) {
+        tell_shared(volume, review);
     }
 }
 
 /// Refuses a mount with which no pod could start, unless it was so before; whether it did.
 fn refuse_newly_impossible(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     before: &Before<'_>,
     lacking: &[MissingVariable<'_>],
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) -> bool {
     let had_both = before.same(mounted).is_some_and(|old| old.part() == SubPath::Both);
     if mounted.part() == SubPath::Both && !had_both {
-        refuse_both(unit, mounted, unit.default_expression(), review);
+        refuse_both(volume, mounted, volume.default_expression(), review);
         return true;
     }
     let resolved = mounted.resolved();
@@ -319,7 +319,7 @@ fn refuse_newly_impossible(
     };
     let is_new = !lacking.contains(&missing);
     if is_new {
-        refuse_missing(unit, mounted, missing, review);
+        refuse_missing(volume, mounted, missing, review);
     }
     is_new
 }
@@ -334,10 +334,10 @@ fn is_moved(mounted: &PlacedMount<'_>, old: Option<&PlacedMount<'_>>) -> bool {
 }
 
 fn tell_place(
-    unit: &JudgedVolume<'_>,
+    volume: &SetVolume<'_>,
     mounted: &PlacedMount<'_>,
     old: Option<&PlacedMount<'_>>,
-    review: &mut Review<'_>,
+    review: &mut SetReview<'_>,
 ) {
     let before = match old {
         None => "at the root".to_owned(),
@@ -346,22 +346,22 @@ fn tell_place(
     };
     let fact = format!(
         "{} is mounted at {} in container {:?} from now on",
-        unit.titled(),
+        volume.titled(),
         written(mounted),
         mounted.container.name()
     );
-    let remedy = format!("Files of {} that were written so far stay {before}", unit.titled());
+    let remedy = format!("Files of {} that were written so far stay {before}", volume.titled());
     review.findings.add(StorageRule::MovedSubPath.warn(mounted.part_field(), fact).remedy(remedy));
 }
 
 /// A changed template of a set that shares a volume: nothing is moved, nothing is hidden.
-fn tell_shared(unit: &JudgedVolume<'_>, review: &mut Review<'_>) {
-    let fact = if unit.is_named() {
-        format!("{} is shared by all replicas and not isolated", unit.titled())
+fn tell_shared(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+    let fact = if volume.is_named() {
+        format!("{} is shared by all replicas and not isolated", volume.titled())
     } else {
-        format!("{} is not isolated: two of its volumes may be one directory", unit.titled())
+        format!("{} is not isolated: two of its volumes may be one directory", volume.titled())
     };
     let remedy = "An update moves no files: to isolate it, move each ordinal's files into its directory and write a \
                   subPathExpr";
-    review.findings.add(StorageRule::UnisolatedMount.warn(unit.field(), fact).remedy(remedy));
+    review.findings.add(StorageRule::UnisolatedMount.warn(volume.field(), fact).remedy(remedy));
 }

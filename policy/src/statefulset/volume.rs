@@ -11,7 +11,7 @@ use std::ops::Deref;
 
 /// A volume of a pod, or a claim template, with all its mounts.
 #[derive(Debug)]
-pub(super) struct JudgedVolume<'a>(MountedVolume<'a>);
+pub(super) struct SetVolume<'a>(MountedVolume<'a>);
 
 /// Returns the containers of a pod, whose expressions may take the reserved variables without a declaration.
 pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
@@ -20,7 +20,7 @@ pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer
 
 // === impl JudgedVolume ===
 
-impl<'a> JudgedVolume<'a> {
+impl<'a> SetVolume<'a> {
     /// Returns the volumes of a pod whose files outlive it.
     pub(super) fn all(
         pod: &'a PodSpec<'a>,
@@ -43,7 +43,7 @@ impl<'a> JudgedVolume<'a> {
     }
 
     /// Returns whether both have the same files, whatever the volumes are called.
-    pub(super) fn has_source_of(&self, other: &JudgedVolume<'_>, settings: &Settings) -> bool {
+    pub(super) fn has_source_of(&self, other: &SetVolume<'_>, settings: &Settings) -> bool {
         match (self.kind, other.kind) {
             (VolumeKind::Named(source), VolumeKind::Named(other)) => is_same(source, other, settings),
             _ => false,
@@ -73,7 +73,7 @@ impl<'a> JudgedVolume<'a> {
     }
 }
 
-impl<'a> Deref for JudgedVolume<'a> {
+impl<'a> Deref for SetVolume<'a> {
     type Target = MountedVolume<'a>;
 
     fn deref(&self) -> &MountedVolume<'a> {
