@@ -20,14 +20,14 @@ const RESOURCE: &str = "persistentvolumeclaims";
 const SUB_PATH: &str = "ordinance.dev/sub-path";
 
 /// What says in a note where the files are.
-const NOTED: &str = "sub-path=";
+const SUB_PATH_PREFIX: &str = "sub-path=";
 
 /// What says in a note that the claim is being deleted.
-const GOING: &str = "going ";
+const DELETED_PREFIX: &str = "going ";
 
 /// What others may know of a claim, or of a set that mounts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Note<'a> {
+pub(crate) struct ClaimNote<'a> {
     /// Where the files lie.
     pub(crate) mark: Option<&'a str>,
     /// Whether it is being deleted.
@@ -45,12 +45,12 @@ pub(crate) fn keys(
 }
 
 /// Reads a request.
-pub(crate) fn open<'a>(
+pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
-    Ok(Box::new(Marking { request, claim: Claim(json::read(object)?), settings }))
+    Ok(Box::new(ClaimRequest { request, claim: Claim(json::read(object)?), settings }))
 }
 
 /// The realm of the claims of a namespace.
@@ -94,37 +94,37 @@ fn is_ordinal(text: &str) -> bool {
 }
 
 /// A claim; its annotations are `None` if a patch must add the object first.
-struct Claim<'a>(PersistentVolumeClaim<Metadata<'a, Option<Members<Annotations<'a>>>>>);
+struct Claim<'a>(PersistentVolumeClaim<Metadata<'a, Option<Members<ClaimAnnotations<'a>>>>>);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Annotations<'a> {
+struct ClaimAnnotations<'a> {
     #[serde(borrow, rename = "ordinance.dev/sub-path")]
     sub_path: Option<Text<'a>>,
 }
 
 /// A claim that is made or changed.
-struct Marking<'a> {
+struct ClaimRequest<'a> {
     request: &'a Request<'a>,
     claim: Claim<'a>,
     settings: &'a Settings,
 }
 
-// === impl Note ===
+// === impl ClaimNote ===
 
-impl<'a> Note<'a> {
+impl<'a> ClaimNote<'a> {
     /// Reads what [`fmt::Display`] wrote.
     pub(crate) fn read(note: &'a str) -> Self {
-        let rest = note.strip_prefix(GOING);
-        Self { mark: rest.unwrap_or(note).strip_prefix(NOTED), is_being_deleted: rest.is_some() }
+        let rest = note.strip_prefix(DELETED_PREFIX);
+        Self { mark: rest.unwrap_or(note).strip_prefix(SUB_PATH_PREFIX), is_being_deleted: rest.is_some() }
     }
 }
 
-impl fmt::Display for Note<'_> {
+impl fmt::Display for ClaimNote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let going = if self.is_being_deleted { GOING } else { "" };
+        let going = if self.is_being_deleted { DELETED_PREFIX } else { "" };
         match self.mark {
-            Some(mark) => write!(f, "{going}{NOTED}{mark}"),
+            Some(mark) => write!(f, "{going}{SUB_PATH_PREFIX}{mark}"),
             None => write!(f, "{going}unmarked"),
         }
     }
@@ -133,9 +133,9 @@ impl fmt::Display for Note<'_> {
 // === impl Claim ===
 
 impl Claim<'_> {
-    fn note(&self) -> Note<'_> {
-        let Some(metadata) = &self.0.metadata else { return Note::default() };
-        Note {
+    fn note(&self) -> ClaimNote<'_> {
+        let Some(metadata) = &self.0.metadata else { return ClaimNote::default() };
+        ClaimNote {
             mark: metadata.annotations.as_ref().and_then(|annotations| annotations.sub_path.as_deref()),
             is_being_deleted: metadata.is_being_deleted(),
         }
@@ -158,7 +158,7 @@ impl Claim<'_> {
     }
 
     /// The patch that adds the mark.
-    fn marked(&self, mark: &str) -> Option<String> {
+    fn mark_patch(&self, mark: &str) -> Option<String> {
         let annotations = &self.0.metadata.as_ref()?.annotations;
         let add = match annotations {
             Some(_) => json!({
@@ -177,13 +177,13 @@ fn pointer_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-// === impl Marking ===
+// === impl ClaimRequest ===
 
-impl Marking<'_> {
+impl ClaimRequest<'_> {
     /// Whether a mark may be due: it is an ordinal's by its name, has none, and stays.
-    fn may_be_due(&self) -> bool {
+    fn may_need_mark(&self) -> bool {
         let is_ordinals = path(self.claim.name(&self.request.scope)).len() == 2;
-        is_ordinals && self.claim.note() == Note::default() && self.request.phase == Phase::Mutate
+        is_ordinals && self.claim.note() == ClaimNote::default() && self.request.phase == Phase::Mutate
     }
 
     /// The one expression by which all sets that the claim can belong to mount it.
@@ -196,20 +196,20 @@ impl Marking<'_> {
                 && holding.path.len() == 1
                 && holding.path.first() == key.path.first()
         };
-        let mut notes = holdings.iter().filter(is_set).map(|holding| Note::read(&holding.note).mark);
+        let mut notes = holdings.iter().filter(is_set).map(|holding| ClaimNote::read(&holding.note).mark);
         let first = notes.next()??;
         notes.all(|mark| mark == Some(first)).then_some(first)
     }
 }
 
-impl ParsedRequest for Marking<'_> {
+impl ParsedRequest for ClaimRequest<'_> {
     fn keys(&self) -> Vec<Key> {
-        if self.may_be_due() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
+        if self.may_need_mark() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
-        let mark = if self.may_be_due() { self.mark(holdings) } else { None };
-        let patch = mark.and_then(|mark| self.claim.marked(mark));
+        let mark = if self.may_need_mark() { self.mark(holdings) } else { None };
+        let patch = mark.and_then(|mark| self.claim.mark_patch(mark));
         Findings::new(self.settings.mode).into_verdict(patch)
     }
 }
@@ -231,8 +231,8 @@ mod tests {
     fn a_note_is_read_as_it_was_written() {
         for mark in [None, Some("."), Some("$(ORDINANCE_POD_NAME)/going x"), Some("")] {
             for is_being_deleted in [false, true] {
-                let note = Note { mark, is_being_deleted };
-                assert_eq!(Note::read(&note.to_string()), note);
+                let note = ClaimNote { mark, is_being_deleted };
+                assert_eq!(ClaimNote::read(&note.to_string()), note);
             }
         }
     }

@@ -7,7 +7,7 @@ mod csi;
 mod inline;
 mod server;
 
-pub(crate) use server::{Server, is_ipv6, normalised};
+pub(crate) use server::{StorageServer, is_ipv6, normalised_server};
 
 use crate::display::shorten;
 use crate::settings::Exports;
@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Export {
     protocol: Protocol,
-    server: Server,
+    server: StorageServer,
     /// `None` for the default port of the protocol.
     port: Option<u16>,
     /// CephFS: the file system, where it is named.
@@ -50,35 +50,35 @@ pub(crate) enum Protocol {
 /// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is the
 /// server's own: no pseudo-root is put in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Area {
-    server: Server,
+pub(crate) struct ServerPath {
+    server: StorageServer,
     segments: Vec<String>,
 }
 
 /// Where a volume lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum VolumeLocation {
     /// On this export.
     Export(Export),
     /// On a path that stays unresolved.
-    Unknown(String),
+    Unresolved(String),
     /// On storage that the rules do not know, or that the API server or the driver would reject.
-    Elsewhere,
+    Unsupported,
 }
 
-// === impl Place ===
+// === impl VolumeLocation ===
 
-impl Place {
+impl VolumeLocation {
     /// Returns the export, if it is known.
     pub(crate) fn export(self) -> Option<Export> {
         match self {
             Self::Export(export) => Some(export),
-            Self::Unknown(_) | Self::Elsewhere => None,
+            Self::Unresolved(_) | Self::Unsupported => None,
         }
     }
 
     fn of(export: Option<Export>) -> Self {
-        export.map_or(Self::Elsewhere, Self::Export)
+        export.map_or(Self::Unsupported, Self::Export)
     }
 }
 
@@ -108,7 +108,7 @@ impl Protocol {
 
 impl Export {
     /// Returns the export of a path, which is split into its segments.
-    fn new(protocol: Protocol, server: Server, path: &str) -> Self {
+    fn new(protocol: Protocol, server: StorageServer, path: &str) -> Self {
         let segments = segments(path);
         let respelled = (!path.is_empty() && joined(&segments) != path).then(|| path.to_owned());
         Self { protocol, server, port: None, file_system: None, segments, pseudo_root: 0, respelled }
@@ -124,20 +124,20 @@ impl Export {
 
     /// Returns the export of the source `cephfs`, or `None` without a monitor.
     pub(crate) fn of_cephfs(source: &CephfsSource<'_>, settings: &Exports) -> Option<Self> {
-        let server = Server::of_monitors(source.monitors.iter().map(|monitor| &**monitor), settings)?;
+        let server = StorageServer::of_monitors(source.monitors.iter().map(|monitor| &**monitor), settings)?;
         Some(Self::new(Protocol::Cephfs, server, &source.path))
     }
 
     /// Returns the export of a path on an NFS server, or `None` without a server.
     fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
-        let server = Server::resolve(server, settings)?;
+        let server = StorageServer::resolve(server, settings)?;
         let export = Self::new(Protocol::Nfs, server, path).on_port(options);
         Some(if options.is_version_4() { export.below_pseudo_root(settings) } else { export })
     }
 
     /// Returns the export of a path on an SMB server, which ignores case.
     fn smb(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
-        let server = Server::resolve(server, settings)?;
+        let server = StorageServer::resolve(server, settings)?;
         let mut export = Self::new(Protocol::Smb, server, &path.to_lowercase()).on_port(options);
         if path.chars().any(char::is_uppercase) {
             export.respelled = Some(path.to_owned());
@@ -195,7 +195,7 @@ impl Export {
     }
 
     /// The server, by its canonical name.
-    pub(crate) fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &StorageServer {
         &self.server
     }
 
@@ -205,12 +205,12 @@ impl Export {
     }
 
     /// Returns whether it lies at or below an area.
-    pub(crate) fn is_within(&self, place: &Area) -> bool {
+    pub(crate) fn is_within(&self, place: &ServerPath) -> bool {
         self.server.name() == place.server.name() && self.starts_with(place)
     }
 
     /// Returns whether the first segments are those of an area, as the protocol compares names.
-    fn starts_with(&self, place: &Area) -> bool {
+    fn starts_with(&self, place: &ServerPath) -> bool {
         let equal = |(ours, its): (&String, &String)| match self.protocol {
             Protocol::Smb => *ours == its.to_lowercase(),
             Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => ours == its,
@@ -219,14 +219,14 @@ impl Export {
     }
 }
 
-// === impl Area ===
+// === impl ServerPath ===
 
-impl Area {
+impl ServerPath {
     /// Parses `server:path`, or returns `None`. An IPv6 address stands in brackets, or ends at the last colon before a
     /// slash.
     pub(crate) fn parse(text: &str, settings: &Exports) -> Option<Self> {
         let (server, path) = text.trim().split_once(":/")?;
-        let server = Server::resolve(server, settings)?;
+        let server = StorageServer::resolve(server, settings)?;
         Some(Self { server, segments: segments(path) })
     }
 
@@ -246,7 +246,9 @@ pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String
     settings
         .pseudo_roots
         .iter()
-        .find(|(name, _)| Server::resolve(name, settings).is_some_and(|resolved| resolved.name() == server))
+        .find(|(name, _)| {
+            StorageServer::resolve(name, settings).is_some_and(|resolved| resolved.name() == server)
+        })
         .map(|(_, root)| segments(root))
 }
 

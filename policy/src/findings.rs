@@ -1,6 +1,6 @@
 //! What the rules found in one object, and the verdict that follows from it.
 //!
-//! A rule reports a [`Report`]: which rule, how serious, at which field, the fact, the remedy. `mode: Warn` turns every
+//! A rule reports a [`FindingBuilder`]: which rule, how serious, at which field, the fact, the remedy. `mode: Warn` turns every
 //! denial into a warning here, once. Text is made of findings by the host.
 
 use crate::rules::StorageRule;
@@ -20,7 +20,7 @@ pub(crate) struct Findings {
 /// A finding that is not yet reported.
 #[derive(Clone, Debug)]
 #[must_use]
-pub(crate) struct Report {
+pub(crate) struct FindingBuilder {
     rule: StorageRule,
     severity: Severity,
     field: String,
@@ -34,12 +34,12 @@ pub(crate) struct Report {
 
 impl StorageRule {
     /// A denial, at a field.
-    pub(crate) fn deny(self, field: impl Into<String>, fact: impl Into<String>) -> Report {
+    pub(crate) fn deny(self, field: impl Into<String>, fact: impl Into<String>) -> FindingBuilder {
         self.report(Severity::Deny, field.into(), fact.into())
     }
 
     /// A warning, at a field; an empty field is the whole object.
-    pub(crate) fn warn(self, field: impl Into<String>, fact: impl Into<String>) -> Report {
+    pub(crate) fn warn(self, field: impl Into<String>, fact: impl Into<String>) -> FindingBuilder {
         self.report(Severity::Warn, field.into(), fact.into())
     }
 
@@ -49,7 +49,7 @@ impl StorageRule {
         outcome: DenyOrWarn,
         field: impl Into<String>,
         fact: impl Into<String>,
-    ) -> Report {
+    ) -> FindingBuilder {
         match outcome {
             DenyOrWarn::Deny => self.deny(field, fact),
             DenyOrWarn::Warn => self.warn(field, fact),
@@ -57,12 +57,12 @@ impl StorageRule {
     }
 
     /// Characters of a fact that fit into one warning with this rule's id.
-    pub(crate) fn room(self) -> usize {
+    pub(crate) fn max_fact_chars(self) -> usize {
         WARNING_CHARS - rule_tag(self.id()).len()
     }
 
-    fn report(self, severity: Severity, field: String, fact: String) -> Report {
-        Report {
+    fn report(self, severity: Severity, field: String, fact: String) -> FindingBuilder {
+        FindingBuilder {
             rule: self,
             severity,
             field,
@@ -74,9 +74,9 @@ impl StorageRule {
     }
 }
 
-// === impl Report ===
+// === impl FindingBuilder ===
 
-impl Report {
+impl FindingBuilder {
     /// Says what to do about it.
     pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: remedy.into(), ..self }
@@ -121,7 +121,7 @@ impl Findings {
     }
 
     /// Adds a finding once, however often it is reported. A warning counts as the same at any field.
-    pub(crate) fn add(&mut self, report: Report) {
+    pub(crate) fn add(&mut self, report: FindingBuilder) {
         let mut finding = report.into_finding();
         if self.mode == Mode::Warn && finding.severity == Severity::Deny {
             finding.severity = Severity::Warn;

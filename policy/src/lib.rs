@@ -2,7 +2,7 @@
 //!
 //! Two pure questions: [`keys`] names what a stored object holds, uses or looks at, [`review`] judges a request, given
 //! who else holds or uses something overlapping. [`open`] is `review` in two steps, so that an object is parsed once:
-//! it decides at once, or returns an [`Inquiry`] that wants holdings. Each kind of object has a module of its own.
+//! it decides at once, or returns an [`PendingReview`] that wants holdings. Each kind of object has a module of its own.
 
 #![cfg_attr(
     not(test),
@@ -41,16 +41,16 @@ use rules::StorageRule;
 use settings::Mode;
 
 /// A request that was read once and waits for the holdings that overlap its keys.
-pub struct Inquiry<'a> {
-    subject: Box<dyn ParsedRequest + 'a>,
+pub struct PendingReview<'a> {
+    parsed: Box<dyn ParsedRequest + 'a>,
 }
 
 /// What [`open`] says.
-pub enum Opened<'a> {
+pub enum StartedReview<'a> {
     /// Nobody else matters.
     Decided(Verdict),
     /// The verdict depends on who else holds or uses these keys.
-    Asks(Vec<Key>, Inquiry<'a>),
+    NeedsHoldings(Vec<Key>, PendingReview<'a>),
 }
 
 /// Describes the policy: name and version, what it watches and reviews, its rules, and the schema of its settings.
@@ -92,47 +92,47 @@ pub fn check_settings(settings: &str) -> Result<(), Vec<Problem>> {
 /// One line, if the object can't be read.
 pub fn keys(scope: &Scope<'_>, object: &str, settings: &Settings) -> Result<Vec<Key>, String> {
     let keys = match kind(scope) {
-        Kind::StatefulSet => statefulset::keys(scope, object, settings),
-        Kind::Claim => claim::keys(scope, object, settings),
-        Kind::PersistentVolume => persistent_volume::keys(scope, object, settings),
-        Kind::Scale | Kind::StorageClass | Kind::Other => Ok(Vec::new()),
+        ObjectKind::StatefulSet => statefulset::keys(scope, object, settings),
+        ObjectKind::Claim => claim::keys(scope, object, settings),
+        ObjectKind::PersistentVolume => persistent_volume::keys(scope, object, settings),
+        ObjectKind::Scale | ObjectKind::StorageClass | ObjectKind::Other => Ok(Vec::new()),
     };
     keys.map_err(|error| unreadable(scope, &error))
 }
 
 /// The verdict on a request, given everything that overlaps its keys.
 pub fn review(request: &Request<'_>, settings: &Settings, holdings: &[Holding]) -> Verdict {
-    match open(request, settings) {
-        Opened::Decided(verdict) => verdict,
-        Opened::Asks(_, inquiry) => inquiry.verdict(holdings),
+    match start_review(request, settings) {
+        StartedReview::Decided(verdict) => verdict,
+        StartedReview::NeedsHoldings(_, pending) => pending.verdict(holdings),
     }
 }
 
 /// Parses a request, and decides it if no other object matters.
-pub fn open<'a>(request: &'a Request<'_>, settings: &'a Settings) -> Opened<'a> {
-    let subject = match subject(request, settings) {
-        Ok(Some(subject)) => subject,
-        Ok(None) => return Opened::Decided(Verdict::allow()),
-        Err(error) => return Opened::Decided(not_judged(request, settings, &error)),
+pub fn start_review<'a>(request: &'a Request<'_>, settings: &'a Settings) -> StartedReview<'a> {
+    let parsed = match parse(request, settings) {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => return StartedReview::Decided(Verdict::allow()),
+        Err(error) => return StartedReview::Decided(unreadable_verdict(request, settings, &error)),
     };
-    let keys = subject.keys();
+    let keys = parsed.keys();
     if keys.is_empty() {
-        return Opened::Decided(subject.verdict(&[]));
+        return StartedReview::Decided(parsed.verdict(&[]));
     }
-    Opened::Asks(keys, Inquiry { subject })
+    StartedReview::NeedsHoldings(keys, PendingReview { parsed })
 }
 
-// === impl Inquiry ===
+// === impl PendingReview ===
 
-impl Inquiry<'_> {
+impl PendingReview<'_> {
     /// The verdict, given everything that overlaps the keys.
     pub fn verdict(&self, holdings: &[Holding]) -> Verdict {
-        self.subject.verdict(holdings)
+        self.parsed.verdict(holdings)
     }
 }
 
 /// The kinds that the policy knows.
-enum Kind {
+enum ObjectKind {
     StatefulSet,
     Scale,
     Claim,
@@ -141,19 +141,19 @@ enum Kind {
     Other,
 }
 
-fn kind(scope: &Scope<'_>) -> Kind {
+fn kind(scope: &Scope<'_>) -> ObjectKind {
     match (&*scope.group, &*scope.resource, &*scope.subresource) {
-        ("apps", "statefulsets", "") => Kind::StatefulSet,
-        ("apps", "statefulsets", "scale") => Kind::Scale,
-        ("", "persistentvolumeclaims", "") => Kind::Claim,
-        ("", "persistentvolumes", "") => Kind::PersistentVolume,
-        ("storage.k8s.io", "storageclasses", "") => Kind::StorageClass,
-        _ => Kind::Other,
+        ("apps", "statefulsets", "") => ObjectKind::StatefulSet,
+        ("apps", "statefulsets", "scale") => ObjectKind::Scale,
+        ("", "persistentvolumeclaims", "") => ObjectKind::Claim,
+        ("", "persistentvolumes", "") => ObjectKind::PersistentVolume,
+        ("storage.k8s.io", "storageclasses", "") => ObjectKind::StorageClass,
+        _ => ObjectKind::Other,
     }
 }
 
 /// Returns the object under review, or `None` if the request is allowed whatever it contains.
-fn subject<'a>(
+fn parse<'a>(
     request: &'a Request<'_>,
     settings: &'a Settings,
 ) -> Result<Option<Box<dyn ParsedRequest + 'a>>, serde_json::Error> {
@@ -162,17 +162,17 @@ fn subject<'a>(
     }
     let Some(object) = request.object.as_deref() else { return Ok(None) };
     match kind(&request.scope) {
-        Kind::StatefulSet => statefulset::open(request, object, settings).map(Some),
-        Kind::Scale => statefulset::open_scale(request, object, settings).map(Some),
-        Kind::Claim => claim::open(request, object, settings).map(Some),
-        Kind::PersistentVolume => persistent_volume::open(request, object, settings).map(Some),
-        Kind::StorageClass => storage_class::open(request, object, settings).map(Some),
-        Kind::Other => Ok(None),
+        ObjectKind::StatefulSet => statefulset::parse(request, object, settings).map(Some),
+        ObjectKind::Scale => statefulset::parse_scale(request, object, settings).map(Some),
+        ObjectKind::Claim => claim::parse(request, object, settings).map(Some),
+        ObjectKind::PersistentVolume => persistent_volume::parse(request, object, settings).map(Some),
+        ObjectKind::StorageClass => storage_class::parse(request, object, settings).map(Some),
+        ObjectKind::Other => Ok(None),
     }
 }
 
 /// Allows an object that can't be parsed, with a warning that it was not checked: the API server will reject it anyway.
-fn not_judged(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
+fn unreadable_verdict(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(settings.mode);
     let fact = format!("Ordinance did not look at this: {}", unreadable(&request.scope, error));
     findings.add(StorageRule::UnreadableObject.warn("", fact));

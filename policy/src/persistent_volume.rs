@@ -11,24 +11,24 @@ mod volume;
 
 use crate::display::shorten;
 use crate::export::Export;
-use crate::findings::{Findings, Report};
+use crate::findings::{FindingBuilder, Findings};
 use crate::parsed_request::ParsedRequest;
 use crate::rules::StorageRule;
 use crate::settings::{Exports, Settings, WarnOrDeny};
-use conflict::{Line, Outcome, Overlap, Pair, Side};
-use message::{Other, Telling};
-use metadata::View;
+use conflict::{ConflictKind, ConflictOutcome, PairMember, PathRelation, VolumePair};
+use message::{ConflictMessage, OtherVolume};
+use metadata::PersistentVolumeView;
 use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
-use volume::{Seat, Volume};
+use volume::{HeldKey, Volume};
 
 /// The longest unresolved path in a message, in characters.
 const UNKNOWN_CHARS: usize = 100;
 
 /// The number of overlaps with a finding of their own; the rest is counted.
-const TOLD: usize = 3;
+const MAX_DETAILED: usize = 3;
 
 /// How many names a proposed annotation has at most.
-const NAMES: usize = 12;
+const MAX_NAMES: usize = 12;
 
 /// The keys of a stored volume.
 pub(crate) fn keys(
@@ -40,33 +40,33 @@ pub(crate) fn keys(
 }
 
 /// Reads a request.
-pub(crate) fn open<'a>(
+pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let volume = read(&request.scope.name, object, settings)?;
     if request.operation != Operation::Update {
-        return Ok(Box::new(Creation { volume, settings }));
+        return Ok(Box::new(VolumeCreation { volume, settings }));
     }
     let old =
         request.old_object.as_deref().map(|old| read(&request.scope.name, old, settings)).transpose()?;
-    Ok(Box::new(Change { volume, old, settings }))
+    Ok(Box::new(VolumeUpdate { volume, old, settings }))
 }
 
 fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_json::Error> {
-    let view: View<'_> = serde_json::from_str(object)?;
+    let view: PersistentVolumeView<'_> = serde_json::from_str(object)?;
     Ok(Volume::new(&view, name, settings))
 }
 
 /// A new volume.
-struct Creation<'a> {
+struct VolumeCreation<'a> {
     volume: Volume,
     settings: &'a Settings,
 }
 
 /// A change of a stored volume.
-struct Change<'a> {
+struct VolumeUpdate<'a> {
     volume: Volume,
     /// None if the API server did not send it.
     old: Option<Volume>,
@@ -74,16 +74,16 @@ struct Change<'a> {
 }
 
 /// An overlap of the volume under review with another object.
-struct Found<'a> {
-    theirs: Other<'a>,
-    overlap: Overlap,
-    line: Line,
-    outcome: Outcome,
+struct Conflict<'a> {
+    theirs: OtherVolume<'a>,
+    relation: PathRelation,
+    kind: ConflictKind,
+    outcome: ConflictOutcome,
 }
 
-// === impl Creation ===
+// === impl VolumeCreation ===
 
-impl ParsedRequest for Creation<'_> {
+impl ParsedRequest for VolumeCreation<'_> {
     fn keys(&self) -> Vec<Key> {
         self.volume.keys()
     }
@@ -93,50 +93,57 @@ impl ParsedRequest for Creation<'_> {
         if let Some(path) = &self.volume.unknown {
             findings.add(unresolved(&self.volume, path));
         }
-        let found = found(&self.volume, holdings, &self.settings.exports);
-        each_told(&self.volume, &found, &mut findings, |findings, one| self.tell(findings, one, &found));
-        self.record_sharing(&mut findings, &found);
+        let conflicts = conflicts(&self.volume, holdings, &self.settings.exports);
+        report_each(&self.volume, &conflicts, &mut findings, |findings, one| {
+            self.report(findings, one, &conflicts)
+        });
+        self.audit_sharing(&mut findings, &conflicts);
         findings.into_verdict(None)
     }
 }
 
-impl Creation<'_> {
-    fn tell(&self, findings: &mut Findings, found: &Found<'_>, all: &[Found<'_>]) {
-        let sharing = sharing(&self.volume, found, all);
-        let telling = found.telling(&self.volume, &sharing, &self.settings.exports);
-        let warning = || found.warning(&self.volume, &telling);
-        match found.outcome {
-            Outcome::Silent => {}
-            Outcome::Meant => findings.add(warning()),
-            Outcome::Deny | Outcome::Warn if self.is_spared() => {
-                findings.add(warning().remedy(spared(found, &telling)));
-                findings.audit("provisioned-overlap", record(&telling));
+impl VolumeCreation<'_> {
+    fn report(&self, findings: &mut Findings, conflicts: &Conflict<'_>, all: &[Conflict<'_>]) {
+        let sharing = sharing(&self.volume, conflicts, all);
+        let message = conflicts.message(&self.volume, &sharing, &self.settings.exports);
+        let warning = || conflicts.warning(&self.volume, &message);
+        match conflicts.outcome {
+            ConflictOutcome::Allow => {}
+            ConflictOutcome::Intended => findings.add(warning()),
+            ConflictOutcome::Deny | ConflictOutcome::Warn if self.only_warns() => {
+                findings.add(warning().remedy(provisioned_remedy(conflicts, &message)));
+                findings.audit("provisioned-overlap", audit_entry(&message));
             }
-            Outcome::Warn => findings.add(warning().remedy(telling.remedy())),
-            Outcome::Deny => {
-                let report = found.line.rule().deny(found.field(&self.volume), telling.fact());
-                findings.add(report.remedy(telling.remedy()).related(&found.theirs.holding.holder));
+            ConflictOutcome::Warn => findings.add(warning().remedy(message.remedy())),
+            ConflictOutcome::Deny => {
+                let report = conflicts.kind.rule().deny(conflicts.field(&self.volume), message.fact());
+                findings.add(report.remedy(message.remedy()).related(&conflicts.theirs.holding.holder));
             }
         }
     }
 
     /// Sharing that is meant goes into the audit log, all of it.
-    fn record_sharing(&self, findings: &mut Findings, found: &[Found<'_>]) {
-        let is_shared = |found: &&Found<'_>| matches!(found.line, Line::SharedPath | Line::SharedWith);
-        for found in found.iter().filter(is_shared).take(NAMES) {
-            findings.audit("shared-export", record(&found.telling(&self.volume, "", &self.settings.exports)));
+    fn audit_sharing(&self, findings: &mut Findings, conflicts: &[Conflict<'_>]) {
+        let is_shared = |conflicts: &&Conflict<'_>| {
+            matches!(conflicts.kind, ConflictKind::SharedPath | ConflictKind::SharedWith)
+        };
+        for conflicts in conflicts.iter().filter(is_shared).take(MAX_NAMES) {
+            findings.audit(
+                "shared-export",
+                audit_entry(&conflicts.message(&self.volume, "", &self.settings.exports)),
+            );
         }
     }
 
     /// Whether its provisioner made it, and could delete the directory that is another's if it were refused.
-    fn is_spared(&self) -> bool {
+    fn only_warns(&self) -> bool {
         self.volume.is_provisioned && self.settings.exports.dynamic == WarnOrDeny::Warn
     }
 }
 
-// === impl Change ===
+// === impl VolumeUpdate ===
 
-impl ParsedRequest for Change<'_> {
+impl ParsedRequest for VolumeUpdate<'_> {
     fn keys(&self) -> Vec<Key> {
         self.volume.keys()
     }
@@ -151,48 +158,57 @@ impl ParsedRequest for Change<'_> {
         if let Some(path) = self.volume.unknown.as_ref().filter(|_| self.volume.unknown != old.unknown) {
             findings.add(unresolved(&self.volume, path));
         }
-        let mut found = found(&self.volume, holdings, exports);
-        found.retain(|found| found.outcome > Outcome::Meant && found.is_worse_than(old, exports));
-        each_told(&self.volume, &found, &mut findings, |findings, found| {
-            let telling = found.telling(&self.volume, "", exports);
-            findings.add(found.warning(&self.volume, &telling).remedy(told_by_update(&telling)));
+        let mut conflicts = conflicts(&self.volume, holdings, exports);
+        conflicts.retain(|conflicts| {
+            conflicts.outcome > ConflictOutcome::Intended && conflicts.is_worse_than(old, exports)
+        });
+        report_each(&self.volume, &conflicts, &mut findings, |findings, conflicts| {
+            let message = conflicts.message(&self.volume, "", exports);
+            findings.add(conflicts.warning(&self.volume, &message).remedy(update_remedy(&message)));
         });
         findings.into_verdict(None)
     }
 }
 
 /// That an overlap is new; with a way out only where the volume can still be changed.
-fn told_by_update(telling: &Telling<'_>) -> String {
+fn update_remedy(message: &ConflictMessage<'_>) -> String {
     let new = "This is new with this update; updates are never refused";
-    match telling.line {
-        Line::EqualReader => format!("{new}. {}", telling.remedy()),
+    match message.kind {
+        ConflictKind::EqualReader => format!("{new}. {}", message.remedy()),
         _ => new.to_owned(),
     }
 }
 
-// === impl Found ===
+// === impl Conflict ===
 
-impl<'a> Found<'a> {
-    fn telling(&'a self, ours: &'a Volume, sharing: &'a str, settings: &'a Exports) -> Telling<'a> {
-        Telling { ours, theirs: &self.theirs, overlap: self.overlap, line: self.line, sharing, settings }
+impl<'a> Conflict<'a> {
+    fn message(&'a self, ours: &'a Volume, sharing: &'a str, settings: &'a Exports) -> ConflictMessage<'a> {
+        ConflictMessage {
+            ours,
+            theirs: &self.theirs,
+            relation: self.relation,
+            kind: self.kind,
+            sharing,
+            settings,
+        }
     }
 
     /// Whether the overlap is judged more strictly than that of the volume as it was. `rm -rf` is worse than writers in
     /// one directory, though either is refused.
     fn is_worse_than(&self, old: &Volume, settings: &Exports) -> bool {
-        let strictness = |line: Line| (line.outcome(settings), line == Line::Recycle);
-        let before = judged(old, &self.theirs).map(|(_, line)| strictness(line));
-        before.is_none_or(|before| strictness(self.line) > before)
+        let strictness = |kind: ConflictKind| (kind.outcome(settings), kind == ConflictKind::Recycle);
+        let before = classify(old, &self.theirs).map(|(_, kind)| strictness(kind));
+        before.is_none_or(|before| strictness(self.kind) > before)
     }
 
-    fn warning(&self, volume: &Volume, telling: &Telling<'_>) -> Report {
-        let report = self.line.rule().warn(self.field(volume), telling.fact());
+    fn warning(&self, volume: &Volume, message: &ConflictMessage<'_>) -> FindingBuilder {
+        let report = self.kind.rule().warn(self.field(volume), message.fact());
         report.related(&self.theirs.holding.holder)
     }
 
     /// The field of the volume that is at fault.
     fn field(&self, volume: &Volume) -> String {
-        if self.line == Line::Recycle && volume.note.recycle {
+        if self.kind == ConflictKind::Recycle && volume.note.recycle {
             return "spec.persistentVolumeReclaimPolicy".to_owned();
         }
         volume.field.clone()
@@ -200,130 +216,140 @@ impl<'a> Found<'a> {
 }
 
 /// What overlaps a volume and is worth a word, the strictest first.
-fn found<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Vec<Found<'a>> {
-    let mut found: Vec<Found<'a>> = holdings
+fn conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Vec<Conflict<'a>> {
+    let mut conflicts: Vec<Conflict<'a>> = holdings
         .iter()
         .filter_map(|holding| {
-            let theirs = Other::new(holding);
-            let (overlap, line) = judged(volume, &theirs)?;
-            Some(Found { theirs, overlap, line, outcome: line.outcome(settings) })
+            let theirs = OtherVolume::new(holding);
+            let (relation, kind) = classify(volume, &theirs)?;
+            Some(Conflict { theirs, relation, kind, outcome: kind.outcome(settings) })
         })
-        .filter(|found| found.outcome > Outcome::Silent)
+        .filter(|conflicts| conflicts.outcome > ConflictOutcome::Allow)
         .collect();
-    found.sort_by(|a, b| {
-        let rank = |found: &Found<'a>| (std::cmp::Reverse(found.outcome), found.overlap);
+    conflicts.sort_by(|a, b| {
+        let rank = |conflicts: &Conflict<'a>| (std::cmp::Reverse(conflicts.outcome), conflicts.relation);
         rank(a).cmp(&rank(b)).then_with(|| a.theirs.holding.holder.cmp(&b.theirs.holding.holder))
     });
-    without_handles_of_refused(found)
+    without_handles_of_refused(conflicts)
 }
 
 /// That the handle is another's is not worth a word where the directory is, too.
-fn without_handles_of_refused(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
-    let refused: Vec<Scope<'_>> = found
+fn without_handles_of_refused(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'_>> {
+    let refused: Vec<Scope<'_>> = conflicts
         .iter()
-        .filter(|found| found.outcome == Outcome::Deny)
-        .map(|found| found.theirs.holding.holder.clone())
+        .filter(|conflicts| conflicts.outcome == ConflictOutcome::Deny)
+        .map(|conflicts| conflicts.theirs.holding.holder.clone())
         .collect();
-    found.retain(|found| found.line != Line::SameHandle || !refused.contains(&found.theirs.holding.holder));
-    found
+    conflicts.retain(|conflicts| {
+        conflicts.kind != ConflictKind::SameHandle || !refused.contains(&conflicts.theirs.holding.holder)
+    });
+    conflicts
 }
 
 /// Returns how a volume overlaps a holding, and the line of the table. `None` if they do not overlap, or if the volume
 /// itself is the holder.
-fn judged(volume: &Volume, theirs: &Other<'_>) -> Option<(Overlap, Line)> {
+fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, ConflictKind)> {
     let holding = theirs.holding;
     let is_volume = holding.holder.group.is_empty() && holding.holder.resource == "persistentvolumes";
     if is_volume && !volume.name.is_empty() && holding.holder.name == volume.name {
         return None;
     }
-    let Some(seat) = volume.seat.as_ref().filter(|seat| seat.realm == holding.realm) else {
+    let Some(held) = volume.held.as_ref().filter(|held| held.realm == holding.realm) else {
         let is_same = volume.handle.as_ref().is_some_and(|handle| handle.is(&holding.realm, &holding.path));
-        return is_same.then_some((Overlap::Equal, Line::SameHandle));
+        return is_same.then_some((PathRelation::Equal, ConflictKind::SameHandle));
     };
-    let overlap = Overlap::of(&seat.path, &holding.path)?;
-    let line = if !is_volume {
-        Line::Inline
-    } else if seat.export.is_none() && volume.note.attributes != theirs.note.attributes {
-        Line::SameHandle
+    let relation = PathRelation::of(&held.path, &holding.path)?;
+    let kind = if !is_volume {
+        ConflictKind::Inline
+    } else if held.export.is_none() && volume.note.attributes != theirs.note.attributes {
+        ConflictKind::SameHandle
     } else {
-        pair(volume, seat, theirs, overlap).line()
+        pair(volume, held, theirs, relation).kind()
     };
-    Some((overlap, line))
+    Some((relation, kind))
 }
 
-fn pair<'a>(volume: &'a Volume, seat: &'a Seat, theirs: &'a Other<'_>, overlap: Overlap) -> Pair<'a> {
+fn pair<'a>(
+    volume: &'a Volume,
+    held: &'a HeldKey,
+    theirs: &'a OtherVolume<'_>,
+    relation: PathRelation,
+) -> VolumePair<'a> {
     let holding = theirs.holding;
     let is_group = holding.count > 1;
-    let outer = seat.path.len().min(holding.path.len());
-    Pair {
-        ours: Side { note: &volume.note, name: &volume.name, depth: seat.path.len() },
-        theirs: Side {
+    let outer = held.path.len().min(holding.path.len());
+    VolumePair {
+        ours: PairMember { note: &volume.note, name: &volume.name, depth: held.path.len() },
+        theirs: PairMember {
             note: &theirs.note,
             name: if is_group { "" } else { &holding.holder.name },
             depth: holding.path.len(),
         },
-        overlap,
-        on_shared_path: seat.shared.is_some_and(|shared| shared <= outer),
+        relation,
+        on_shared_path: held.shared.is_some_and(|shared| shared <= outer),
     }
 }
 
 /// The names that the volume shares with already, and those of all that stand in the way as this one does.
-fn sharing(volume: &Volume, found: &Found<'_>, all: &[Found<'_>]) -> String {
+fn sharing(volume: &Volume, conflicts: &Conflict<'_>, all: &[Conflict<'_>]) -> String {
     let in_the_way = all
         .iter()
-        .filter(|other| other.outcome == found.outcome && other.theirs.holding.count <= 1)
-        .filter(|other| matches!(other.line, Line::Equal | Line::Nested | Line::NestedReader))
+        .filter(|other| other.outcome == conflicts.outcome && other.theirs.holding.count <= 1)
+        .filter(|other| {
+            matches!(other.kind, ConflictKind::Equal | ConflictKind::Nested | ConflictKind::NestedReader)
+        })
         .map(|other| &*other.theirs.holding.holder.name);
-    let first = &*found.theirs.holding.holder.name;
+    let first = &*conflicts.theirs.holding.holder.name;
     let mut names: Vec<&str> = Vec::new();
     for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_the_way) {
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    let more = if names.len() > NAMES { ", …" } else { "" };
-    names.truncate(NAMES);
-    shorten(&names.join(", "), NAMES * 64) + more
+    let more = if names.len() > MAX_NAMES { ", …" } else { "" };
+    names.truncate(MAX_NAMES);
+    shorten(&names.join(", "), MAX_NAMES * 64) + more
 }
 
 /// Tells the first of them, and how many there are besides.
-fn each_told(
+fn report_each(
     volume: &Volume,
-    found: &[Found<'_>],
+    conflicts: &[Conflict<'_>],
     findings: &mut Findings,
-    mut tell: impl FnMut(&mut Findings, &Found<'_>),
+    mut report: impl FnMut(&mut Findings, &Conflict<'_>),
 ) {
-    for one in found.iter().take(TOLD) {
-        tell(findings, one);
+    for one in conflicts.iter().take(MAX_DETAILED) {
+        report(findings, one);
     }
-    let Some(next) = found.get(TOLD) else { return };
-    let rest: u64 = found.iter().skip(TOLD).map(|found| u64::from(found.theirs.holding.count)).sum();
+    let Some(next) = conflicts.get(MAX_DETAILED) else { return };
+    let rest: u64 =
+        conflicts.iter().skip(MAX_DETAILED).map(|conflicts| u64::from(conflicts.theirs.holding.count)).sum();
     let fact = format!("{} overlaps {rest} more objects", volume.title);
-    findings.add(next.line.rule().warn(next.field(volume), fact).related(&next.theirs.holding.holder));
+    findings.add(next.kind.rule().warn(next.field(volume), fact).related(&next.theirs.holding.holder));
 }
 
 /// What to do about a provisioned volume.
-fn spared(found: &Found<'_>, telling: &Telling<'_>) -> String {
-    match found.outcome {
-        Outcome::Deny => {
+fn provisioned_remedy(conflicts: &Conflict<'_>, message: &ConflictMessage<'_>) -> String {
+    match conflicts.outcome {
+        ConflictOutcome::Deny => {
             "Only a warning, as its provisioner could answer a refusal by deleting the directory \
                           (exports.dynamic)"
                 .to_owned()
         }
-        _ => telling.remedy(),
+        _ => message.remedy(),
     }
 }
 
 /// An overlap for the audit log.
-fn record(telling: &Telling<'_>) -> String {
-    let (ours, theirs) = (&telling.ours.short, telling.theirs.short());
-    match telling.line {
-        Line::SameHandle => format!("{ours} with the volumeHandle of {theirs}"),
-        _ => format!("{ours} on {} and {theirs}", telling.export()),
+fn audit_entry(message: &ConflictMessage<'_>) -> String {
+    let (ours, theirs) = (&message.ours.short, message.theirs.short());
+    match message.kind {
+        ConflictKind::SameHandle => format!("{ours} with the volumeHandle of {theirs}"),
+        _ => format!("{ours} on {} and {theirs}", message.export()),
     }
 }
 
-fn unresolved(volume: &Volume, path: &str) -> Report {
+fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
     let path = shorten(path, UNKNOWN_CHARS);
     let fact = format!(
         "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
@@ -338,8 +364,8 @@ pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) ->
     if export.realm() != holding.realm {
         return None;
     }
-    let overlap = Overlap::of(export.segments(), &holding.path)?;
-    let relation = message::relation(owner, &export.to_string(), holding, overlap);
+    let relation = PathRelation::of(export.segments(), &holding.path)?;
+    let relation = message::relation(owner, &export.to_string(), holding, relation);
     Some(format!("{relation}: they overwrite each other's files"))
 }
 

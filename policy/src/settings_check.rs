@@ -3,7 +3,7 @@
 //! The shape is checked by the published schema, of which this reads the few keywords that it uses; what a schema can't
 //! say — names, addresses and paths — is checked on the settings as read.
 
-use crate::export::{Area, Server, is_ipv6, normalised};
+use crate::export::{ServerPath, StorageServer, is_ipv6, normalised_server};
 use crate::settings::{Exports, SCHEMA, Settings};
 use ordinance_contract::Problem;
 use serde_json::{Map, Value};
@@ -78,7 +78,7 @@ impl Problems {
         let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
         for canonical in exports.server_aliases.keys() {
             let field = format!("exports.serverAliases.{canonical}");
-            match normalised(canonical) {
+            match normalised_server(canonical) {
                 name if !is_server(&name) => self.add(field, NO_SERVER),
                 name => {
                     if let Some(other) = claimed.insert(name, canonical) {
@@ -105,7 +105,7 @@ impl Problems {
         claimed: &mut BTreeMap<String, &'a str>,
     ) {
         let field = || format!("exports.serverAliases.{canonical}[{position}]");
-        let name = normalised(alias);
+        let name = normalised_server(alias);
         if !is_server(&name) {
             self.add(field(), format!("{alias:?} {NO_SERVER}"));
             return;
@@ -132,7 +132,7 @@ impl Problems {
                     format!("{root:?} is not absolute: write the path on the server, e.g. /srv"),
                 );
             }
-            match Server::resolve(server, exports) {
+            match StorageServer::resolve(server, exports) {
                 Some(resolved) if !is_server(resolved.name()) => self.add(field, NO_SERVER),
                 None => self.add(field, NO_SERVER),
                 Some(resolved) => {
@@ -149,7 +149,7 @@ impl Problems {
 
     fn areas(&mut self, field: &str, areas: &[String], exports: &Exports) {
         for (position, area) in areas.iter().enumerate() {
-            let parsed = Area::parse(area, exports).filter(|area| is_server(area.server()));
+            let parsed = ServerPath::parse(area, exports).filter(|area| is_server(area.server()));
             if area.contains("://") || parsed.is_none() {
                 self.add(
                     format!("{field}[{position}]"),

@@ -23,18 +23,18 @@ mod scale_up;
 mod update;
 mod volume;
 
-pub(crate) use scale_subresource::open as open_scale;
+pub(crate) use scale_subresource::parse as parse_scale;
 
 use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
-use keys::Owner;
-use metadata::{StatefulSet, Whole};
+use keys::SetKeys;
+use metadata::{ParsedStatefulSet, StatefulSet};
 use mount_groups::MountGroups;
 use opt_out::OptOut;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, PodTemplate, RawTemplate, json};
-use review::{SetReview, Set};
+use review::{Set, SetReview};
 use scale_up::ScaleUp;
 use volume::{SetVolume, placed_containers};
 
@@ -44,54 +44,54 @@ pub(crate) fn keys(
     object: &str,
     settings: &Settings,
 ) -> Result<Vec<Key>, serde_json::Error> {
-    let set: Whole<'_> = json::read(object)?;
-    let owner = Owner {
+    let set: ParsedStatefulSet<'_> = json::read(object)?;
+    let owner = SetKeys {
         set: Set::new(scope, &set.metadata, set.replicas()),
         opt_out: OptOut::of(&set.metadata.annotations),
         settings,
     };
     let keys = owner.keys(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
     let is_known = |key: &Key| {
-        key.stance != Stance::Looks && !(set.is_being_deleted() && scale_subresource::is_for_scales(key))
+        key.stance != Stance::Looks && !(set.is_being_deleted() && scale_subresource::is_scale_key(key))
     };
     Ok(keys.into_iter().filter(is_known).collect())
 }
 
 /// Reads a request.
-pub(crate) fn open<'a>(
+pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     if request.operation != Operation::Update {
         let set = json::read(object)?;
-        return Ok(Box::new(Creation { request, set, settings }));
+        return Ok(Box::new(SetCreation { request, set, settings }));
     }
-    let Some(old) = request.old_object.as_deref() else { return Ok(Box::new(NotCompared { settings })) };
+    let Some(old) = request.old_object.as_deref() else { return Ok(Box::new(UncomparedUpdate { settings })) };
     let (new, old): (StatefulSet<'_, RawTemplate<'_>>, StatefulSet<'_, RawTemplate<'_>>) =
         (json::read(object)?, json::read(old)?);
-    let pods = Pods::of(&new, &old)?;
-    Ok(Box::new(Change { request, new, old, pods, settings }))
+    let template = TemplateChange::of(&new, &old)?;
+    Ok(Box::new(SetUpdate { request, new, old, template, settings }))
 }
 
 /// A new set.
-struct Creation<'a> {
+struct SetCreation<'a> {
     request: &'a Request<'a>,
-    set: Whole<'a>,
+    set: ParsedStatefulSet<'a>,
     settings: &'a Settings,
 }
 
 /// A change of a stored set.
-struct Change<'a> {
+struct SetUpdate<'a> {
     request: &'a Request<'a>,
     new: StatefulSet<'a, RawTemplate<'a>>,
     old: StatefulSet<'a, RawTemplate<'a>>,
-    pods: Pods<'a>,
+    template: TemplateChange<'a>,
     settings: &'a Settings,
 }
 
 /// A change of a set of which the API server did not send the old state.
-struct NotCompared<'a> {
+struct UncomparedUpdate<'a> {
     settings: &'a Settings,
 }
 
@@ -104,18 +104,18 @@ enum Existence {
 }
 
 /// The pod templates of a change.
-enum Pods<'a> {
+enum TemplateChange<'a> {
     /// Nothing that matters changes.
-    Idle,
+    Irrelevant,
     /// The template stays; replicas or our annotations change.
     Same(PodTemplate<'a>),
     /// The template changes.
     Changed { new: PodTemplate<'a>, old: PodTemplate<'a> },
 }
 
-// === impl Creation ===
+// === impl SetCreation ===
 
-impl Creation<'_> {
+impl SetCreation<'_> {
     fn set(&self) -> Set<'_> {
         Set::new(&self.request.scope, &self.set.metadata, self.set.replicas())
     }
@@ -133,9 +133,9 @@ impl Creation<'_> {
     }
 }
 
-impl ParsedRequest for Creation<'_> {
+impl ParsedRequest for SetCreation<'_> {
     fn keys(&self) -> Vec<Key> {
-        let owner = Owner { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
+        let owner = SetKeys { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
         owner.keys(&self.set.spec.template.0.spec, &self.set.spec.volume_claim_templates)
     }
 
@@ -150,26 +150,26 @@ impl ParsedRequest for Creation<'_> {
         };
         let mut review = SetReview::new(self.settings, set, holdings, &containers);
         let opt_out = self.opt_out();
-        opt_out.tell(&names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
+        opt_out.report(&annotatable_names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
         reserved_declarations::declare(&containers, &opt_out, &mut review);
-        reserved_declarations::refuse_misuse(&containers, &[], &volumes, &opt_out, &mut review);
+        reserved_declarations::deny_misuse(&containers, &[], &volumes, &opt_out, &mut review);
         for volume in volumes.iter().filter(|volume| !opt_out.covers(volume.name)) {
-            judge_new(volume, &mut review);
+            judge_new_volume(volume, &mut review);
         }
-        overlap::warn_of_twins(&volumes, &[], &opt_out, &mut review);
-        concluded(review, self.request.phase, pod, &containers, &volumes, self.existence())
+        overlap::warn_duplicate_claims(&volumes, &[], &opt_out, &mut review);
+        conclude(review, self.request.phase, pod, &containers, &volumes, self.existence())
     }
 }
 
-// === impl Pods ===
+// === impl TemplateChange ===
 
-impl<'a> Pods<'a> {
+impl<'a> TemplateChange<'a> {
     fn of(
         new: &StatefulSet<'a, RawTemplate<'a>>,
         old: &StatefulSet<'a, RawTemplate<'a>>,
     ) -> Result<Self, serde_json::Error> {
         if new.is_being_deleted() {
-            return Ok(Self::Idle);
+            return Ok(Self::Irrelevant);
         }
         if !new.spec.template.says_the_same(old.spec.template) {
             return Ok(Self::Changed { new: new.spec.template.read()?, old: old.spec.template.read()? });
@@ -178,13 +178,13 @@ impl<'a> Pods<'a> {
         if grows || new.metadata.annotations != old.metadata.annotations {
             return Ok(Self::Same(new.spec.template.read()?));
         }
-        Ok(Self::Idle)
+        Ok(Self::Irrelevant)
     }
 }
 
-// === impl Change ===
+// === impl SetUpdate ===
 
-impl<'a> Change<'a> {
+impl<'a> SetUpdate<'a> {
     fn opt_out(&self) -> OptOut<'_> {
         OptOut::of(&self.new.metadata.annotations)
     }
@@ -194,16 +194,16 @@ impl<'a> Change<'a> {
         Set { is_windows, ..set }
     }
 
-    fn growth(&self) -> ScaleUp {
+    fn scale_up(&self) -> ScaleUp {
         ScaleUp::of(self.old.replicas(), self.new.replicas())
     }
 
     /// What a change of our own annotations does.
-    fn tell_opt_out(&self, pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
+    fn report_opt_out(&self, pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
         let opt_out = self.opt_out();
-        let names = names(pod, &self.new.spec.volume_claim_templates);
-        opt_out.tell(&names, &mut review.findings);
-        opt_out.tell_change(&OptOut::of(&self.old.metadata.annotations), &names, &mut review.findings);
+        let names = annotatable_names(pod, &self.new.spec.volume_claim_templates);
+        opt_out.report(&names, &mut review.findings);
+        opt_out.report_change(&OptOut::of(&self.old.metadata.annotations), &names, &mut review.findings);
     }
 
     /// The template stays: only more replicas can make anything worse.
@@ -213,11 +213,11 @@ impl<'a> Change<'a> {
         let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
         let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         if self.new.metadata.annotations != self.old.metadata.annotations {
-            self.tell_opt_out(pod, &mut review);
+            self.report_opt_out(pod, &mut review);
         }
         let opt_out = self.opt_out();
         let volumes = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
-        judge_growth(self.growth(), volumes, &mut review);
+        judge_scale_up(self.scale_up(), volumes, &mut review);
         review.into_verdict(None)
     }
 
@@ -228,41 +228,41 @@ impl<'a> Change<'a> {
         let old_volumes = SetVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
         let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
         let opt_out = self.opt_out();
-        self.tell_opt_out(pod, &mut review);
+        self.report_opt_out(pod, &mut review);
         reserved_declarations::declare(&containers, &opt_out, &mut review);
-        reserved_declarations::refuse_misuse(&containers, &old_containers, &volumes, &opt_out, &mut review);
+        reserved_declarations::deny_misuse(&containers, &old_containers, &volumes, &opt_out, &mut review);
         for volume in volumes.iter().filter(|volume| volume.is_mounted() || volume.device.is_some()) {
-            judge_changed(volume, &old_volumes, &opt_out, &mut review);
+            judge_updated_volume(volume, &old_volumes, &opt_out, &mut review);
         }
-        overlap::warn_of_twins(&volumes, &old_volumes, &opt_out, &mut review);
+        overlap::warn_duplicate_claims(&volumes, &old_volumes, &opt_out, &mut review);
         let before = volumes.iter().filter(|volume| {
-            !opt_out.covers(volume.name) && update::counterpart(volume, &old_volumes, &review).is_some()
+            !opt_out.covers(volume.name) && update::previous_volume(volume, &old_volumes, &review).is_some()
         });
         let before: Vec<&SetVolume<'_>> = before.collect();
-        judge_growth(self.growth(), before.into_iter(), &mut review);
-        concluded(review, self.request.phase, pod, &containers, &volumes, Existence::New)
+        judge_scale_up(self.scale_up(), before.into_iter(), &mut review);
+        conclude(review, self.request.phase, pod, &containers, &volumes, Existence::New)
     }
 }
 
-impl ParsedRequest for Change<'_> {
+impl ParsedRequest for SetUpdate<'_> {
     fn keys(&self) -> Vec<Key> {
-        let Pods::Changed { new, .. } = &self.pods else { return Vec::new() };
-        let owner = Owner { set: self.set(false), opt_out: self.opt_out(), settings: self.settings };
+        let TemplateChange::Changed { new, .. } = &self.template else { return Vec::new() };
+        let owner = SetKeys { set: self.set(false), opt_out: self.opt_out(), settings: self.settings };
         owner.keys(&new.spec, &self.new.spec.volume_claim_templates)
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
-        match &self.pods {
-            Pods::Idle => Verdict::allow(),
-            Pods::Same(template) => self.same(template, holdings),
-            Pods::Changed { new, old } => self.changed(new, old, holdings),
+        match &self.template {
+            TemplateChange::Irrelevant => Verdict::allow(),
+            TemplateChange::Same(template) => self.same(template, holdings),
+            TemplateChange::Changed { new, old } => self.changed(new, old, holdings),
         }
     }
 }
 
-// === impl NotCompared ===
+// === impl UncomparedUpdate ===
 
-impl ParsedRequest for NotCompared<'_> {
+impl ParsedRequest for UncomparedUpdate<'_> {
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
@@ -275,40 +275,40 @@ impl ParsedRequest for NotCompared<'_> {
 }
 
 /// The names that an annotation may name.
-fn names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
+fn annotatable_names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
     pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
 }
 
 /// Judges a volume that is new, on what it overlaps too.
-fn judge_new<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
+fn judge_new_volume<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
     if !volume.is_mounted() && volume.device.is_none() {
         return;
     }
     create::judge(volume, review);
-    MountGroups::warn_of_repeated(volume, review);
-    overlap::warn_of_volumes(volume, review);
+    MountGroups::warn_duplicate_variables(volume, review);
+    overlap::warn_inline_export_overlaps(volume, review);
 }
 
-fn judge_changed<'a>(
+fn judge_updated_volume<'a>(
     volume: &SetVolume<'a>,
     old: &[SetVolume<'a>],
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'a>,
 ) {
     if opt_out.covers(volume.name) {
-        return update::tell_gone(volume, old, review);
+        return update::warn_lost_expression(volume, old, review);
     }
-    if update::counterpart(volume, old, review).is_none() {
-        return judge_new(volume, review);
+    if update::previous_volume(volume, old, review).is_none() {
+        return judge_new_volume(volume, review);
     }
     update::judge(volume, old, review);
-    MountGroups::warn_of_repeated(volume, review);
-    if !old.iter().any(|old| volume.has_source_of(old, review.settings)) {
-        overlap::warn_of_volumes(volume, review);
+    MountGroups::warn_duplicate_variables(volume, review);
+    if !old.iter().any(|old| volume.has_same_source(old, review.settings)) {
+        overlap::warn_inline_export_overlaps(volume, review);
     }
 }
 
-fn judge_growth<'a>(
+fn judge_scale_up<'a>(
     growth: ScaleUp,
     volumes: impl Iterator<Item = &'a SetVolume<'a>>,
     review: &mut SetReview<'_>,
@@ -320,7 +320,7 @@ fn judge_growth<'a>(
 }
 
 /// Returns the verdict: in the mutating call the patch and its findings, in the validating call a denial if the patch is missing.
-fn concluded<'a>(
+fn conclude<'a>(
     mut review: SetReview<'a>,
     phase: Phase,
     pod: &PodSpec<'_>,
@@ -336,7 +336,7 @@ fn concluded<'a>(
         return Verdict { migration, ..review.into_verdict(None) };
     }
     if phase == Phase::Validate {
-        patch_findings::refuse_missing_patch(containers, &mut review);
+        patch_findings::deny_missing_patch(containers, &mut review);
         return review.into_verdict(None);
     }
     patch_findings::report(pod, containers, volumes, &mut review);

@@ -17,18 +17,18 @@ use std::collections::BTreeMap;
 const VALUE_CHARS: usize = 60;
 
 /// Reads a request.
-pub(crate) fn open<'a>(
+pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let class = serde_json::from_str(object)?;
-    Ok(Box::new(Review { class, name: &request.scope.name, operation: request.operation, settings }))
+    Ok(Box::new(ClassReview { class, name: &request.scope.name, operation: request.operation, settings }))
 }
 
 /// A StorageClass under review.
-struct Review<'a> {
-    class: Class<'a>,
+struct ClassReview<'a> {
+    class: StorageClass<'a>,
     name: &'a str,
     operation: Operation,
     settings: &'a Settings,
@@ -37,9 +37,9 @@ struct Review<'a> {
 /// The fields of a StorageClass that the rules read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Class<'a> {
+struct StorageClass<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
-    metadata: Metadata<'a>,
+    metadata: ClassMetadata<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     provisioner: Text<'a>,
     #[serde(borrow, deserialize_with = "json::strings")]
@@ -50,7 +50,7 @@ struct Class<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata<'a> {
+struct ClassMetadata<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
     name: Text<'a>,
     #[serde(borrow, deserialize_with = "json::lenient")]
@@ -70,7 +70,7 @@ enum Provisioner {
 }
 
 /// What a provisioner replaces in a pattern.
-struct Variables {
+struct PatternVariables {
     volume: &'static str,
     namespace: &'static str,
     claim: &'static str,
@@ -78,7 +78,7 @@ struct Variables {
 
 /// How far the directories of two volumes differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spread {
+enum DirectoryUniqueness {
     /// Always.
     Unique,
     /// Unless namespace and name of one claim run together to those of another.
@@ -92,29 +92,29 @@ enum Spread {
 }
 
 /// Something in a class that makes volumes share a directory.
-struct Fault {
+struct ClassFault {
     field: String,
     /// What it is, to be continued by what follows from it.
     fact: String,
     remedy: String,
 }
 
-const SUB_DIRECTORY: Variables = Variables {
+const SUB_DIRECTORY: PatternVariables = PatternVariables {
     volume: "${pv.metadata.name}",
     namespace: "${pvc.metadata.namespace}",
     claim: "${pvc.metadata.name}",
 };
 
 /// nfs-subdir-external-provisioner does not know the volume's name.
-const PATH_PATTERN: Variables =
-    Variables { volume: "", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
+const PATH_PATTERN: PatternVariables =
+    PatternVariables { volume: "", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
 
-const EFS: Variables =
-    Variables { volume: "${.PV.name}", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
+const EFS: PatternVariables =
+    PatternVariables { volume: "${.PV.name}", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
 
-// === impl Review ===
+// === impl ClassReview ===
 
-impl ParsedRequest for Review<'_> {
+impl ParsedRequest for ClassReview<'_> {
     fn keys(&self) -> Vec<Key> {
         Vec::new()
     }
@@ -123,18 +123,19 @@ impl ParsedRequest for Review<'_> {
         let mut findings = Findings::new(self.settings.mode);
         if self.operation == Operation::Create && self.settings.storage_classes != ClassOutcome::Off {
             for fault in self.class.faults() {
-                self.tell(&mut findings, &fault);
+                self.report(&mut findings, &fault);
             }
-            if let Some((field, doubt)) = self.class.doubt() {
-                findings.add(StorageRule::AmbiguousClass.warn(field, format!("{} {doubt}", self.title())));
+            if let Some((field, ambiguity)) = self.class.ambiguity() {
+                findings
+                    .add(StorageRule::AmbiguousClass.warn(field, format!("{} {ambiguity}", self.title())));
             }
         }
         findings.into_verdict(None)
     }
 }
 
-impl Review<'_> {
-    fn tell(&self, findings: &mut Findings, fault: &Fault) {
+impl ClassReview<'_> {
+    fn report(&self, findings: &mut Findings, fault: &ClassFault) {
         let fact = format!("{} {}", self.title(), fault.fact);
         let loss = "volumes of this class overwrite each other's files";
         if self.settings.storage_classes == ClassOutcome::Deny && !self.class.keeps_files() {
@@ -156,9 +157,9 @@ impl Review<'_> {
     }
 }
 
-// === impl Class ===
+// === impl StorageClass ===
 
-impl<'a> Class<'a> {
+impl<'a> StorageClass<'a> {
     fn provisioner(&self) -> Provisioner {
         match &*self.provisioner {
             "nfs.csi.k8s.io" | "smb.csi.k8s.io" => Provisioner::SubDirectory,
@@ -186,7 +187,7 @@ impl<'a> Class<'a> {
     }
 
     /// The directories' pattern, if the class has one, and its variables.
-    fn pattern(&self) -> Option<((&str, &str), &'static Variables)> {
+    fn pattern(&self) -> Option<((&str, &str), &'static PatternVariables)> {
         match self.provisioner() {
             Provisioner::SubDirectory => Some((self.parameter("subDir")?, &SUB_DIRECTORY)),
             Provisioner::PathPattern => Some((self.parameter("pathPattern")?, &PATH_PATTERN)),
@@ -195,7 +196,7 @@ impl<'a> Class<'a> {
         }
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    fn faults(&self) -> Vec<ClassFault> {
         match self.provisioner() {
             Provisioner::SubDirectory | Provisioner::PathPattern => {
                 self.shared_pattern().into_iter().collect()
@@ -207,10 +208,10 @@ impl<'a> Class<'a> {
         }
     }
 
-    fn shared_pattern(&self) -> Option<Fault> {
+    fn shared_pattern(&self) -> Option<ClassFault> {
         let ((key, value), variables) = self.pattern()?;
-        let why = spread(value, variables).why()?;
-        Some(Fault {
+        let why = uniqueness(value, variables).why()?;
+        Some(ClassFault {
             field: format!("parameters.{key}"),
             fact: format!("has {key} {:?}, {why}", shorten(value, VALUE_CHARS)),
             remedy: format!("Write {key}: {}, or leave it out", variables.proposal()),
@@ -223,11 +224,12 @@ impl<'a> Class<'a> {
         self.is(key, &["false", "f", "0"]).then_some(key)
     }
 
-    fn shared_directory(&self) -> Option<Fault> {
+    fn shared_directory(&self) -> Option<ClassFault> {
         let key = self.not_unique()?;
-        let is_unique =
-            self.pattern().is_some_and(|((_, value), variables)| spread(value, variables).why().is_none());
-        (!is_unique).then(|| Fault {
+        let is_unique = self
+            .pattern()
+            .is_some_and(|((_, value), variables)| uniqueness(value, variables).why().is_none());
+        (!is_unique).then(|| ClassFault {
             field: format!("parameters.{key}"),
             fact: format!("has {key} \"false\" and no subPathPattern that is of one claim only"),
             remedy: format!("Write subPathPattern: {}, or leave {key} out", EFS.proposal()),
@@ -235,10 +237,10 @@ impl<'a> Class<'a> {
     }
 
     /// EFS finds an access point again by the claim's name, in whatever namespace.
-    fn shared_access_point(&self) -> Option<Fault> {
+    fn shared_access_point(&self) -> Option<ClassFault> {
         let (key, _) =
             self.parameter("reuseAccessPoint").filter(|(key, _)| self.is(key, &["true", "t", "1"]))?;
-        Some(Fault {
+        Some(ClassFault {
             field: format!("parameters.{key}"),
             fact: format!(
                 "has {key} \"true\", which gives claims of one name in two namespaces one access point"
@@ -248,17 +250,17 @@ impl<'a> Class<'a> {
     }
 
     /// Something worth knowing that is no fault, with its field.
-    fn doubt(&self) -> Option<(String, String)> {
+    fn ambiguity(&self) -> Option<(String, String)> {
         if self.provisioner() == Provisioner::Efs && self.not_unique().is_none() {
             return None;
         }
         let ((key, value), variables) = self.pattern()?;
-        (spread(value, variables) == Spread::Ambiguous).then(|| {
+        (uniqueness(value, variables) == DirectoryUniqueness::Ambiguous).then(|| {
             let value = shorten(value, VALUE_CHARS);
-            let doubt = format!(
+            let ambiguity = format!(
                 "has {key} {value:?}, in which a-b and c give the same directory as a and b-c: separate them by a slash"
             );
-            (format!("parameters.{key}"), doubt)
+            (format!("parameters.{key}"), ambiguity)
         })
     }
 
@@ -273,18 +275,18 @@ impl<'a> Class<'a> {
     }
 }
 
-// === impl Variables ===
+// === impl PatternVariables ===
 
-impl Variables {
+impl PatternVariables {
     /// A pattern that no two claims have in common.
     fn proposal(&self) -> String {
         format!("{}/{}", self.namespace, self.claim)
     }
 }
 
-// === impl Spread ===
+// === impl DirectoryUniqueness ===
 
-impl Spread {
+impl DirectoryUniqueness {
     /// Returns why volumes share a directory, or `None` if they do not.
     fn why(self) -> Option<&'static str> {
         match self {
@@ -297,12 +299,12 @@ impl Spread {
 }
 
 /// How far the directories that follow a pattern differ, `..` resolved.
-fn spread(pattern: &str, variables: &Variables) -> Spread {
+fn uniqueness(pattern: &str, variables: &PatternVariables) -> DirectoryUniqueness {
     let pattern = joined(&segments(pattern));
     let volume = !variables.volume.is_empty() && pattern.contains(variables.volume);
     let (namespace, claim) = (pattern.find(variables.namespace), pattern.find(variables.claim));
     match (namespace, claim) {
-        _ if volume => Spread::Unique,
+        _ if volume => DirectoryUniqueness::Unique,
         (Some(namespace), Some(claim)) => {
             let between = if namespace < claim {
                 pattern.get(namespace + variables.namespace.len()..claim)
@@ -310,14 +312,14 @@ fn spread(pattern: &str, variables: &Variables) -> Spread {
                 pattern.get(claim + variables.claim.len()..namespace)
             };
             if between.unwrap_or_default().chars().any(ends_a_label) {
-                Spread::Unique
+                DirectoryUniqueness::Unique
             } else {
-                Spread::Ambiguous
+                DirectoryUniqueness::Ambiguous
             }
         }
-        _ if pattern.contains(".annotations") || pattern.contains(".labels") => Spread::Optional,
-        (Some(_), None) | (None, Some(_)) => Spread::Partial,
-        (None, None) => Spread::Constant,
+        _ if pattern.contains(".annotations") || pattern.contains(".labels") => DirectoryUniqueness::Optional,
+        (Some(_), None) | (None, Some(_)) => DirectoryUniqueness::Partial,
+        (None, None) => DirectoryUniqueness::Constant,
     }
 }
 
@@ -333,31 +335,31 @@ mod tests {
     #[test]
     fn a_pattern_is_unique_by_the_volume_or_by_namespace_and_claim() {
         for (pattern, expected) in [
-            ("${pv.metadata.name}", Spread::Unique),
-            ("a/${pvc.metadata.namespace}/${pvc.metadata.name}", Spread::Unique),
-            ("${pvc.metadata.name}.${pvc.metadata.namespace}", Spread::Unique),
-            ("${pvc.metadata.namespace}-${pvc.metadata.name}", Spread::Ambiguous),
-            ("${pvc.metadata.namespace}${pvc.metadata.name}", Spread::Ambiguous),
-            ("${pvc.metadata.name}", Spread::Partial),
-            ("${pvc.metadata.namespace}/data", Spread::Partial),
-            ("${pvc.metadata.namespace}/../${pvc.metadata.name}", Spread::Partial),
-            ("${pv.metadata.name}/..", Spread::Constant),
-            ("shared", Spread::Constant),
-            ("${.PV.name}", Spread::Constant),
+            ("${pv.metadata.name}", DirectoryUniqueness::Unique),
+            ("a/${pvc.metadata.namespace}/${pvc.metadata.name}", DirectoryUniqueness::Unique),
+            ("${pvc.metadata.name}.${pvc.metadata.namespace}", DirectoryUniqueness::Unique),
+            ("${pvc.metadata.namespace}-${pvc.metadata.name}", DirectoryUniqueness::Ambiguous),
+            ("${pvc.metadata.namespace}${pvc.metadata.name}", DirectoryUniqueness::Ambiguous),
+            ("${pvc.metadata.name}", DirectoryUniqueness::Partial),
+            ("${pvc.metadata.namespace}/data", DirectoryUniqueness::Partial),
+            ("${pvc.metadata.namespace}/../${pvc.metadata.name}", DirectoryUniqueness::Partial),
+            ("${pv.metadata.name}/..", DirectoryUniqueness::Constant),
+            ("shared", DirectoryUniqueness::Constant),
+            ("${.PV.name}", DirectoryUniqueness::Constant),
         ] {
-            assert_eq!(spread(pattern, &SUB_DIRECTORY), expected, "{pattern}");
+            assert_eq!(uniqueness(pattern, &SUB_DIRECTORY), expected, "{pattern}");
         }
     }
 
     #[test]
     fn a_pattern_of_annotations_may_be_empty() {
         for (pattern, expected) in [
-            ("${.PVC.annotations.nfs.io/storage-path}", Spread::Optional),
-            ("${.PVC.namespace}/${.PVC.labels.app}", Spread::Optional),
-            ("${.PVC.namespace}/${.PVC.name}/${.PVC.annotations.x}", Spread::Unique),
-            ("${.PV.name}", Spread::Constant),
+            ("${.PVC.annotations.nfs.io/storage-path}", DirectoryUniqueness::Optional),
+            ("${.PVC.namespace}/${.PVC.labels.app}", DirectoryUniqueness::Optional),
+            ("${.PVC.namespace}/${.PVC.name}/${.PVC.annotations.x}", DirectoryUniqueness::Unique),
+            ("${.PV.name}", DirectoryUniqueness::Constant),
         ] {
-            assert_eq!(spread(pattern, &PATH_PATTERN), expected, "{pattern}");
+            assert_eq!(uniqueness(pattern, &PATH_PATTERN), expected, "{pattern}");
         }
     }
 }

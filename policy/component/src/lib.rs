@@ -9,7 +9,7 @@ mod bump;
 mod crossing;
 
 use ordinance_contract::{Holding, Request, Scope};
-use ordinance_policy::{Inquiry, Opened, Settings};
+use ordinance_policy::{PendingReview, Settings, StartedReview};
 use std::cell::Cell;
 
 use bindings::exports::ordinance::policy::rules;
@@ -21,9 +21,9 @@ mod bindings;
 
 #[expect(unsafe_code, reason = "the exported functions")]
 mod exports {
-    use super::{Storage, bindings};
+    use super::{StoragePolicy, bindings};
 
-    bindings::export!(Storage with_types_in bindings);
+    bindings::export!(StoragePolicy with_types_in bindings);
 }
 
 #[cfg(target_family = "wasm")]
@@ -32,13 +32,13 @@ static MEMORY: bump::Bump = bump::Bump::new();
 
 thread_local! {
     /// The request for which `review` last answered `needs`.
-    static PENDING: Cell<Option<Inquiry<'static>>> = const { Cell::new(None) };
+    static PENDING: Cell<Option<PendingReview<'static>>> = const { Cell::new(None) };
 }
 
 /// The exported interface.
-struct Storage;
+struct StoragePolicy;
 
-impl rules::Guest for Storage {
+impl rules::Guest for StoragePolicy {
     fn describe() -> rules::Description {
         ordinance_policy::describe().into()
     }
@@ -63,11 +63,13 @@ impl rules::Guest for Storage {
             Err(error) => return rules::Outcome::Decided(ordinance_policy::unusable_settings(&error).into()),
         };
         let request: &'static Request<'static> = Box::leak(Box::new(request.into()));
-        match (ordinance_policy::open(request, settings), holdings) {
-            (Opened::Decided(verdict), _) => rules::Outcome::Decided(verdict.into()),
-            (Opened::Asks(_, inquiry), Some(holdings)) => rules::Outcome::Decided(answer(&inquiry, holdings)),
-            (Opened::Asks(keys, inquiry), None) => {
-                PENDING.set(Some(inquiry));
+        match (ordinance_policy::start_review(request, settings), holdings) {
+            (StartedReview::Decided(verdict), _) => rules::Outcome::Decided(verdict.into()),
+            (StartedReview::NeedsHoldings(_, pending), Some(holdings)) => {
+                rules::Outcome::Decided(answer(&pending, holdings))
+            }
+            (StartedReview::NeedsHoldings(keys, pending), None) => {
+                PENDING.set(Some(pending));
                 rules::Outcome::Needs(crossing::all(keys))
             }
         }
@@ -75,13 +77,13 @@ impl rules::Guest for Storage {
 
     fn resume(holdings: Vec<rules::Holding>) -> rules::Verdict {
         match PENDING.take() {
-            Some(inquiry) => answer(&inquiry, holdings),
+            Some(pending) => answer(&pending, holdings),
             None => std::process::abort(),
         }
     }
 }
 
-fn answer(inquiry: &Inquiry<'_>, holdings: Vec<rules::Holding>) -> rules::Verdict {
+fn answer(pending: &PendingReview<'_>, holdings: Vec<rules::Holding>) -> rules::Verdict {
     let holdings: Vec<Holding> = crossing::all(holdings);
-    inquiry.verdict(&holdings).into()
+    pending.verdict(&holdings).into()
 }

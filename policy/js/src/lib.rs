@@ -6,7 +6,7 @@
 
 use js_sys::JSON;
 use ordinance_contract::{Holding, Outcome, Request, Scope};
-use ordinance_policy::{Opened, Settings};
+use ordinance_policy::{Settings, StartedReview};
 use serde::Serialize;
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
@@ -49,10 +49,12 @@ pub fn review(request: JsValue, settings: JsValue, holdings: JsValue) -> Result<
     let request: Request<'_> = serde_json::from_str(&request)?;
     let settings = parse_settings(&settings)?;
     let holdings = parse_holdings(&holdings)?;
-    to_js(&match (ordinance_policy::open(&request, &settings), holdings) {
-        (Opened::Decided(verdict), _) => Outcome::Decided(verdict),
-        (Opened::Asks(keys, _), None) => Outcome::Needs(keys),
-        (Opened::Asks(_, inquiry), Some(holdings)) => Outcome::Decided(inquiry.verdict(&holdings)),
+    to_js(&match (ordinance_policy::start_review(&request, &settings), holdings) {
+        (StartedReview::Decided(verdict), _) => Outcome::Decided(verdict),
+        (StartedReview::NeedsHoldings(keys, _), None) => Outcome::Needs(keys),
+        (StartedReview::NeedsHoldings(_, pending), Some(holdings)) => {
+            Outcome::Decided(pending.verdict(&holdings))
+        }
     })
 }
 

@@ -1,12 +1,12 @@
 //! The exports of CSI volumes, by their attributes.
 
-use super::{Export, Place, Protocol, Server};
+use super::{Export, Protocol, StorageServer, VolumeLocation};
 use crate::settings::Exports;
 use ordinance_storage::{CsiSource, MountOptions, VolumeNames};
 
-// === impl Place ===
+// === impl VolumeLocation ===
 
-impl Place {
+impl VolumeLocation {
     /// Returns where a CSI volume lies as mounted with some options.
     pub(crate) fn of_csi(
         source: &CsiSource<'_>,
@@ -19,33 +19,46 @@ impl Place {
             "smb.csi.k8s.io" => smb(source, options, names, settings),
             "efs.csi.aws.com" => Self::of(efs(source, options, settings)),
             driver if is_cephfs(driver) => Self::of(cephfs(source, settings)),
-            _ => Self::Elsewhere,
+            _ => Self::Unsupported,
         }
     }
 }
 
 /// The NFS driver: `server`, `share` and `subdir`.
-fn nfs(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
+fn nfs(
+    source: &CsiSource<'_>,
+    options: &MountOptions,
+    names: VolumeNames<'_>,
+    settings: &Exports,
+) -> VolumeLocation {
     let (Some(server), Some(share)) = (source.attribute("server"), source.attribute("share")) else {
-        return Place::Elsewhere;
+        return VolumeLocation::Unsupported;
     };
     match directory(source, share, names) {
-        Ok(path) => Place::of(Export::nfs(server, &path, options, settings)),
-        Err(unresolved) => Place::Unknown(unresolved),
+        Ok(path) => VolumeLocation::of(Export::nfs(server, &path, options, settings)),
+        Err(unresolved) => VolumeLocation::Unresolved(unresolved),
     }
 }
 
 /// The SMB driver: `source`, which is `//server/share`, and `subdir`.
-fn smb(source: &CsiSource<'_>, options: &MountOptions, names: VolumeNames<'_>, settings: &Exports) -> Place {
+fn smb(
+    source: &CsiSource<'_>,
+    options: &MountOptions,
+    names: VolumeNames<'_>,
+    settings: &Exports,
+) -> VolumeLocation {
     let address = source.attribute("source").unwrap_or_default().replace('\\', "/");
     let Some((server, share)) = address.trim().trim_start_matches('/').split_once('/') else {
-        return Place::Elsewhere;
+        return VolumeLocation::Unsupported;
     };
     match directory(source, share, names) {
-        Ok(path) => {
-            Place::of(Export::smb(server, &format!("/{}", path.replace('\\', "/")), options, settings))
-        }
-        Err(unresolved) => Place::Unknown(unresolved),
+        Ok(path) => VolumeLocation::of(Export::smb(
+            server,
+            &format!("/{}", path.replace('\\', "/")),
+            options,
+            settings,
+        )),
+        Err(unresolved) => VolumeLocation::Unresolved(unresolved),
     }
 }
 
@@ -83,7 +96,7 @@ fn filled(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> Strin
 fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Export> {
     let handle = source.attribute("fileSystemId").filter(|_| source.volume_handle.is_empty());
     let mut parts = handle.unwrap_or(&source.volume_handle).splitn(3, ':');
-    let server = Server::resolve(parts.next()?, settings)?;
+    let server = StorageServer::resolve(parts.next()?, settings)?;
     let path = parts.next().filter(|path| !path.is_empty()).or_else(|| source.attribute("path"));
     let access_point = parts.next().filter(|id| !id.is_empty()).or_else(|| options.access_point());
     let mut export = Export::new(Protocol::Efs, server, path.unwrap_or_default());
@@ -97,7 +110,7 @@ fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Op
 fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     let is_static = source.attribute("staticVolume").is_none_or(|value| value.eq_ignore_ascii_case("true"));
     let root = source.attribute("rootPath").filter(|_| is_static)?;
-    let server = Server::resolve(source.attribute("clusterID")?, settings)?;
+    let server = StorageServer::resolve(source.attribute("clusterID")?, settings)?;
     let mut export = Export::new(Protocol::Cephfs, server, root);
     export.file_system = source.attribute("fsName").map(str::to_owned);
     Some(export)
@@ -127,10 +140,10 @@ mod tests {
     }
 
     fn shown(source: &CsiSource<'_>, names: VolumeNames<'_>) -> String {
-        match Place::of_csi(source, &MountOptions::default(), names, &Exports::default()) {
-            Place::Export(export) => export.to_string(),
-            Place::Unknown(path) => format!("unknown {path}"),
-            Place::Elsewhere => "elsewhere".to_owned(),
+        match VolumeLocation::of_csi(source, &MountOptions::default(), names, &Exports::default()) {
+            VolumeLocation::Export(export) => export.to_string(),
+            VolumeLocation::Unresolved(path) => format!("unknown {path}"),
+            VolumeLocation::Unsupported => "elsewhere".to_owned(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The exports of inline volumes, which a pod mounts without a claim.
 
-use super::{Export, Place};
+use super::{Export, VolumeLocation};
 use crate::settings::Exports;
 use ordinance_storage::{CsiSource, MountOptions, VolumeNames, VolumeSource};
 
@@ -21,5 +21,5 @@ impl Export {
 
 fn csi_export(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     let options = MountOptions::of(source.attribute("mountOptions"));
-    Place::of_csi(source, &options, VolumeNames::default(), settings).export()
+    VolumeLocation::of_csi(source, &options, VolumeNames::default(), settings).export()
 }

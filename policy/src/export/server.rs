@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// A server: the name that all its aliases stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
+pub(crate) struct StorageServer {
     name: String,
     /// The alias in `exports.serverAliases` that the volume names.
     alias: Option<String>,
@@ -14,12 +14,12 @@ pub(crate) struct Server {
     respelled: Option<String>,
 }
 
-// === impl Server ===
+// === impl StorageServer ===
 
-impl Server {
+impl StorageServer {
     /// Returns the server that a name or address stands for, or `None` for an empty one.
     pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
-        let server = normalised(written);
+        let server = normalised_server(written);
         let respelled = (written.trim() != server).then(|| written.trim().to_owned());
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
@@ -43,8 +43,8 @@ impl Server {
         let canonical = settings
             .server_aliases
             .iter()
-            .find(|(_, aliases)| aliases.iter().any(|alias| normalised(alias) == server))
-            .map(|(canonical, _)| normalised(canonical))
+            .find(|(_, aliases)| aliases.iter().any(|alias| normalised_server(alias) == server))
+            .map(|(canonical, _)| normalised_server(canonical))
             .filter(|canonical| *canonical != server);
         match canonical {
             Some(name) => Self { name, alias: Some(server), respelled: None },
@@ -75,7 +75,7 @@ impl Server {
 
 /// Normalises a server: drops surrounding spaces and brackets; writes an address in its canonical form, IPv4 if it is
 /// mapped to IPv6, and a name in lower case without the dot at its end.
-pub(crate) fn normalised(server: &str) -> String {
+pub(crate) fn normalised_server(server: &str) -> String {
     let bare = server.trim();
     let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare).trim();
     if let Ok(address) = bare.parse::<IpAddr>() {
@@ -124,7 +124,7 @@ mod tests {
             ("fd00::0001", "fd00::1"),
             ("[FE80:0::1%eth0]", "fe80::1%eth0"),
         ] {
-            assert_eq!(normalised(written), server, "{written}");
+            assert_eq!(normalised_server(written), server, "{written}");
         }
     }
 
@@ -132,26 +132,30 @@ mod tests {
     fn an_alias_resolves_to_the_canonical_name() {
         let settings = aliases("NAS.example.com.", &["Nas", "::ffff:10.0.0.5"]);
         for alias in ["nas", "10.0.0.5"] {
-            let server = Server::resolve(alias, &settings);
-            let expected =
-                Server { name: "nas.example.com".to_owned(), alias: Some(alias.to_owned()), respelled: None };
+            let server = StorageServer::resolve(alias, &settings);
+            let expected = StorageServer {
+                name: "nas.example.com".to_owned(),
+                alias: Some(alias.to_owned()),
+                respelled: None,
+            };
             assert_eq!(server, Some(expected));
         }
-        assert_eq!(Server::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);
+        assert_eq!(StorageServer::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);
     }
 
     #[test]
     fn an_ipv6_host_stands_in_brackets() {
         for (written, host) in [("FD00::1", "[fd00::1]"), ("fe80::1%eth0", "[fe80::1%eth0]"), ("nas", "nas")]
         {
-            let server = Server::resolve(written, &Exports::default());
+            let server = StorageServer::resolve(written, &Exports::default());
             assert_eq!(server.map(|s| s.host()).as_deref(), Some(host));
         }
     }
 
     #[test]
     fn the_order_of_monitors_does_not_matter() {
-        let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &Exports::default());
+        let cluster =
+            |monitors: &[&str]| StorageServer::of_monitors(monitors.iter().copied(), &Exports::default());
         assert_eq!(cluster(&["b:6789", "A"]), cluster(&["a:3300", "b"]));
         assert_eq!(cluster(&["", " "]), None);
     }
@@ -159,10 +163,10 @@ mod tests {
     #[test]
     fn an_alias_may_list_all_monitors() {
         let settings = aliases("ceph", &["10.0.0.1", "10.0.0.2"]);
-        let cluster = |monitors: &[&str]| Server::of_monitors(monitors.iter().copied(), &settings);
+        let cluster = |monitors: &[&str]| StorageServer::of_monitors(monitors.iter().copied(), &settings);
         let server = cluster(&["10.0.0.2:6789", "10.0.0.1:6789"]);
-        assert_eq!(server.as_ref().map(Server::name), Some("ceph"));
-        assert_eq!(server.as_ref().and_then(Server::alias), Some("10.0.0.1,10.0.0.2"));
-        assert_eq!(cluster(&["10.0.0.1", "other"]).as_ref().map(Server::name), Some("ceph,other"));
+        assert_eq!(server.as_ref().map(StorageServer::name), Some("ceph"));
+        assert_eq!(server.as_ref().and_then(StorageServer::alias), Some("10.0.0.1,10.0.0.2"));
+        assert_eq!(cluster(&["10.0.0.1", "other"]).as_ref().map(StorageServer::name), Some("ceph,other"));
     }
 }

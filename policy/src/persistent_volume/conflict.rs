@@ -1,24 +1,24 @@
 //! Who conflicts: the table of rules for two PersistentVolumes that overlap, first line first.
 
-use super::note::{Access, Note, State};
+use super::note::{VolumeAccess, VolumeNote, VolumeState};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Exports, Nested};
 
 /// How two places lie to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Overlap {
+pub(super) enum PathRelation {
     /// They are one directory.
     Equal,
     /// Ours lies inside theirs.
     Inside,
     /// Ours contains theirs.
-    Around,
+    Contains,
 }
 
 /// The volume under review, or another: what the table asks of either side.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Side<'a> {
-    pub(super) note: &'a Note,
+pub(super) struct PairMember<'a> {
+    pub(super) note: &'a VolumeNote,
     /// Empty if it is not known yet, and of a group that no annotation can name as a whole.
     pub(super) name: &'a str,
     /// The number of segments of its path.
@@ -27,17 +27,17 @@ pub(super) struct Side<'a> {
 
 /// Two overlapping volumes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pair<'a> {
-    pub(super) ours: Side<'a>,
-    pub(super) theirs: Side<'a>,
-    pub(super) overlap: Overlap,
+pub(super) struct VolumePair<'a> {
+    pub(super) ours: PairMember<'a>,
+    pub(super) theirs: PairMember<'a>,
+    pub(super) relation: PathRelation,
     /// Whether both are at or below a path that `exports.shared` names.
     pub(super) on_shared_path: bool,
 }
 
 /// The line of the table that a pair falls under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum ConflictKind {
     /// Both are at or below a path of `exports.shared`.
     SharedPath,
     /// One names the other in `ordinance.dev/shared-with`.
@@ -47,9 +47,9 @@ pub(super) enum Line {
     /// The deletion of one runs `rm -rf` on what the other holds.
     Recycle,
     /// A provisioner's volume in the directory that holds them all.
-    ByDesign,
+    ProvisionerRoot,
     /// Nobody writes.
-    ReadOnly,
+    BothReadOnly,
     /// One directory, and one side is mounted read-only, or both say that they only read.
     EqualReader,
     /// One directory.
@@ -66,20 +66,20 @@ pub(super) enum Line {
 
 /// What follows, the strictest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
+pub(super) enum ConflictOutcome {
     /// Allowed without a word.
-    Silent,
+    Allow,
     /// Allowed with a finding, since a setting or an annotation declares the sharing.
-    Meant,
+    Intended,
     /// A warning.
     Warn,
     /// A refusal.
     Deny,
 }
 
-// === impl Overlap ===
+// === impl PathRelation ===
 
-impl Overlap {
+impl PathRelation {
     /// Returns the relation of two paths of one realm, or `None` if they do not overlap.
     pub(super) fn of(ours: &[String], theirs: &[String]) -> Option<Self> {
         if ours == theirs {
@@ -87,113 +87,115 @@ impl Overlap {
         } else if ours.starts_with(theirs) {
             Some(Self::Inside)
         } else if theirs.starts_with(ours) {
-            Some(Self::Around)
+            Some(Self::Contains)
         } else {
             None
         }
     }
 }
 
-// === impl Side ===
+// === impl PairMember ===
 
-impl<'a> Side<'a> {
-    fn shares_with(self, other: Side<'a>) -> bool {
+impl<'a> PairMember<'a> {
+    fn shares_with(self, other: PairMember<'a>) -> bool {
         is_named(&self.note.shared_with, other)
     }
 
-    fn takes_over(self, other: Side<'a>) -> bool {
-        other.note.state != State::Kept && is_named(&self.note.takes_over, other)
+    fn takes_over(self, other: PairMember<'a>) -> bool {
+        other.note.state != VolumeState::Kept && is_named(&self.note.takes_over, other)
     }
 
     /// Whether it is provisioned below a root that the other is on, or above of.
-    fn is_below_root_with(self, other: Side<'a>) -> bool {
+    fn is_below_root_with(self, other: PairMember<'a>) -> bool {
         self.note.provisioner_root.is_some_and(|root| other.depth <= root)
     }
 
-    fn is(self, access: Access) -> bool {
+    fn is(self, access: VolumeAccess) -> bool {
         self.note.access == access
     }
 }
 
-fn is_named(names: &[String], side: Side<'_>) -> bool {
-    !side.name.is_empty() && names.iter().any(|name| name == side.name)
+fn is_named(names: &[String], member: PairMember<'_>) -> bool {
+    !member.name.is_empty() && names.iter().any(|name| name == member.name)
 }
 
-// === impl Pair ===
+// === impl VolumePair ===
 
-impl<'a> Pair<'a> {
+impl<'a> VolumePair<'a> {
     /// The first line of the table that applies.
-    pub(super) fn line(self) -> Line {
+    pub(super) fn kind(self) -> ConflictKind {
         if self.on_shared_path {
-            Line::SharedPath
-        } else if self.either(Side::shares_with) {
-            Line::SharedWith
-        } else if self.either(Side::takes_over) {
-            Line::TakesOver
+            ConflictKind::SharedPath
+        } else if self.either(PairMember::shares_with) {
+            ConflictKind::SharedWith
+        } else if self.either(PairMember::takes_over) {
+            ConflictKind::TakesOver
         } else if self.ours.note.recycle || self.theirs.note.recycle {
-            Line::Recycle
-        } else if self.either(Side::is_below_root_with) {
-            Line::ByDesign
+            ConflictKind::Recycle
+        } else if self.either(PairMember::is_below_root_with) {
+            ConflictKind::ProvisionerRoot
         } else {
-            self.line_by_access()
+            self.kind_by_access()
         }
     }
 
-    fn line_by_access(self) -> Line {
+    fn kind_by_access(self) -> ConflictKind {
         let both = |access| self.ours.is(access) && self.theirs.is(access);
-        let one_reads = self.ours.is(Access::ReadOnly) || self.theirs.is(Access::ReadOnly);
-        match self.overlap {
-            _ if both(Access::ReadOnly) => Line::ReadOnly,
-            Overlap::Equal if one_reads || both(Access::Declared) => Line::EqualReader,
-            Overlap::Equal => Line::Equal,
-            Overlap::Inside | Overlap::Around if one_reads => Line::NestedReader,
-            Overlap::Inside | Overlap::Around => Line::Nested,
+        let one_reads = self.ours.is(VolumeAccess::ReadOnly) || self.theirs.is(VolumeAccess::ReadOnly);
+        match self.relation {
+            _ if both(VolumeAccess::ReadOnly) => ConflictKind::BothReadOnly,
+            PathRelation::Equal if one_reads || both(VolumeAccess::DeclaredReadOnly) => {
+                ConflictKind::EqualReader
+            }
+            PathRelation::Equal => ConflictKind::Equal,
+            PathRelation::Inside | PathRelation::Contains if one_reads => ConflictKind::NestedReader,
+            PathRelation::Inside | PathRelation::Contains => ConflictKind::Nested,
         }
     }
 
     /// Whether something holds of one side towards the other.
-    fn either(self, holds: impl Fn(Side<'a>, Side<'a>) -> bool) -> bool {
+    fn either(self, holds: impl Fn(PairMember<'a>, PairMember<'a>) -> bool) -> bool {
         holds(self.ours, self.theirs) || holds(self.theirs, self.ours)
     }
 }
 
-// === impl Line ===
+// === impl ConflictKind ===
 
-impl Line {
+impl ConflictKind {
     /// The rule that reports it.
     pub(super) fn rule(self) -> StorageRule {
         match self {
             Self::SharedPath | Self::SharedWith | Self::TakesOver => StorageRule::IntendedSharing,
             Self::Recycle => StorageRule::RecycleShared,
-            Self::EqualReader | Self::Equal | Self::ReadOnly => StorageRule::SharedExport,
-            Self::NestedReader | Self::Nested | Self::ByDesign => StorageRule::NestedExport,
+            Self::EqualReader | Self::Equal | Self::BothReadOnly => StorageRule::SharedExport,
+            Self::NestedReader | Self::Nested | Self::ProvisionerRoot => StorageRule::NestedExport,
             Self::Inline => StorageRule::InlineExport,
             Self::SameHandle => StorageRule::DuplicateHandle,
         }
     }
 
     /// What follows from it under the settings.
-    pub(super) fn outcome(self, settings: &Exports) -> Outcome {
+    pub(super) fn outcome(self, settings: &Exports) -> ConflictOutcome {
         match self {
-            Self::SharedPath | Self::SharedWith | Self::TakesOver => Outcome::Meant,
-            Self::Recycle => Outcome::Deny,
-            Self::ByDesign | Self::ReadOnly => Outcome::Silent,
-            Self::EqualReader | Self::Inline | Self::SameHandle => Outcome::Warn,
+            Self::SharedPath | Self::SharedWith | Self::TakesOver => ConflictOutcome::Intended,
+            Self::Recycle => ConflictOutcome::Deny,
+            Self::ProvisionerRoot | Self::BothReadOnly => ConflictOutcome::Allow,
+            Self::EqualReader | Self::Inline | Self::SameHandle => ConflictOutcome::Warn,
             Self::Equal => match settings.equal {
-                DenyOrWarn::Deny => Outcome::Deny,
-                DenyOrWarn::Warn => Outcome::Warn,
+                DenyOrWarn::Deny => ConflictOutcome::Deny,
+                DenyOrWarn::Warn => ConflictOutcome::Warn,
             },
-            Self::NestedReader => nested(settings.nested).min(Outcome::Warn),
+            Self::NestedReader => nested(settings.nested).min(ConflictOutcome::Warn),
             Self::Nested => nested(settings.nested),
         }
     }
 }
 
-fn nested(setting: Nested) -> Outcome {
+fn nested(setting: Nested) -> ConflictOutcome {
     match setting {
-        Nested::Allow => Outcome::Silent,
-        Nested::Warn => Outcome::Warn,
-        Nested::Deny => Outcome::Deny,
+        Nested::Allow => ConflictOutcome::Allow,
+        Nested::Warn => ConflictOutcome::Warn,
+        Nested::Deny => ConflictOutcome::Deny,
     }
 }
 
@@ -201,59 +203,67 @@ fn nested(setting: Nested) -> Outcome {
 mod tests {
     use super::*;
 
-    fn note(edit: impl FnOnce(&mut Note)) -> Note {
-        let mut note = Note::default();
+    fn note(edit: impl FnOnce(&mut VolumeNote)) -> VolumeNote {
+        let mut note = VolumeNote::default();
         edit(&mut note);
         note
     }
 
-    fn access(access: Access) -> Note {
+    fn access(access: VolumeAccess) -> VolumeNote {
         note(|note| note.access = access)
     }
 
-    fn line(ours: &Note, theirs: &Note, overlap: Overlap) -> Line {
-        let (our_depth, their_depth) = match overlap {
-            Overlap::Equal => (2, 2),
-            Overlap::Inside => (2, 1),
-            Overlap::Around => (1, 2),
+    fn kind(ours: &VolumeNote, theirs: &VolumeNote, relation: PathRelation) -> ConflictKind {
+        let (our_depth, their_depth) = match relation {
+            PathRelation::Equal => (2, 2),
+            PathRelation::Inside => (2, 1),
+            PathRelation::Contains => (1, 2),
         };
-        Pair {
-            ours: Side { note: ours, name: "a", depth: our_depth },
-            theirs: Side { note: theirs, name: "b", depth: their_depth },
-            overlap,
+        VolumePair {
+            ours: PairMember { note: ours, name: "a", depth: our_depth },
+            theirs: PairMember { note: theirs, name: "b", depth: their_depth },
+            relation,
             on_shared_path: false,
         }
-        .line()
+        .kind()
     }
 
     #[test]
     fn who_reads_decides_equal_exports() {
-        use Access::{Declared, ReadOnly, ReadWrite};
+        use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
         for (ours, theirs, expected) in [
-            (ReadWrite, ReadWrite, Line::Equal),
-            (ReadWrite, Declared, Line::Equal),
-            (Declared, Declared, Line::EqualReader),
-            (ReadOnly, ReadWrite, Line::EqualReader),
-            (ReadOnly, Declared, Line::EqualReader),
-            (ReadOnly, ReadOnly, Line::ReadOnly),
+            (ReadWrite, ReadWrite, ConflictKind::Equal),
+            (ReadWrite, DeclaredReadOnly, ConflictKind::Equal),
+            (DeclaredReadOnly, DeclaredReadOnly, ConflictKind::EqualReader),
+            (ReadOnly, ReadWrite, ConflictKind::EqualReader),
+            (ReadOnly, DeclaredReadOnly, ConflictKind::EqualReader),
+            (ReadOnly, ReadOnly, ConflictKind::BothReadOnly),
         ] {
-            assert_eq!(line(&access(ours), &access(theirs), Overlap::Equal), expected, "{ours:?} {theirs:?}");
-            assert_eq!(line(&access(theirs), &access(ours), Overlap::Equal), expected, "{theirs:?} {ours:?}");
+            assert_eq!(
+                kind(&access(ours), &access(theirs), PathRelation::Equal),
+                expected,
+                "{ours:?} {theirs:?}"
+            );
+            assert_eq!(
+                kind(&access(theirs), &access(ours), PathRelation::Equal),
+                expected,
+                "{theirs:?} {ours:?}"
+            );
         }
     }
 
     #[test]
     fn who_reads_decides_nested_exports() {
-        use Access::{Declared, ReadOnly, ReadWrite};
-        for overlap in [Overlap::Inside, Overlap::Around] {
+        use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
+        for relation in [PathRelation::Inside, PathRelation::Contains] {
             for (ours, theirs, expected) in [
-                (ReadWrite, ReadWrite, Line::Nested),
-                (Declared, Declared, Line::Nested),
-                (ReadWrite, ReadOnly, Line::NestedReader),
-                (ReadOnly, Declared, Line::NestedReader),
-                (ReadOnly, ReadOnly, Line::ReadOnly),
+                (ReadWrite, ReadWrite, ConflictKind::Nested),
+                (DeclaredReadOnly, DeclaredReadOnly, ConflictKind::Nested),
+                (ReadWrite, ReadOnly, ConflictKind::NestedReader),
+                (ReadOnly, DeclaredReadOnly, ConflictKind::NestedReader),
+                (ReadOnly, ReadOnly, ConflictKind::BothReadOnly),
             ] {
-                assert_eq!(line(&access(ours), &access(theirs), overlap), expected, "{ours:?} {theirs:?}");
+                assert_eq!(kind(&access(ours), &access(theirs), relation), expected, "{ours:?} {theirs:?}");
             }
         }
     }
@@ -261,12 +271,12 @@ mod tests {
     #[test]
     fn a_recycled_volume_conflicts_with_readers_and_with_provisioned_ones() {
         let recycled = note(|note| note.recycle = true);
-        let reader = access(Access::ReadOnly);
+        let reader = access(VolumeAccess::ReadOnly);
         let provisioned = note(|note| note.provisioner_root = Some(1));
-        for overlap in [Overlap::Equal, Overlap::Inside, Overlap::Around] {
-            assert_eq!(line(&recycled, &reader, overlap), Line::Recycle);
-            assert_eq!(line(&reader, &recycled, overlap), Line::Recycle);
-            assert_eq!(line(&provisioned, &recycled, overlap), Line::Recycle);
+        for relation in [PathRelation::Equal, PathRelation::Inside, PathRelation::Contains] {
+            assert_eq!(kind(&recycled, &reader, relation), ConflictKind::Recycle);
+            assert_eq!(kind(&reader, &recycled, relation), ConflictKind::Recycle);
+            assert_eq!(kind(&provisioned, &recycled, relation), ConflictKind::Recycle);
         }
     }
 
@@ -274,40 +284,40 @@ mod tests {
     fn an_annotation_goes_before_recycling() {
         let recycled = note(|note| note.recycle = true);
         let sharing = note(|note| note.shared_with = vec!["a".to_owned()]);
-        assert_eq!(line(&recycled, &sharing, Overlap::Equal), Line::SharedWith);
+        assert_eq!(kind(&recycled, &sharing, PathRelation::Equal), ConflictKind::SharedWith);
     }
 
     #[test]
     fn only_what_is_about_to_go_can_be_taken_over() {
         let taking = note(|note| note.takes_over = vec!["b".to_owned()]);
         for (state, expected) in [
-            (State::Kept, Line::Equal),
-            (State::Released, Line::TakesOver),
-            (State::Deleted, Line::TakesOver),
+            (VolumeState::Kept, ConflictKind::Equal),
+            (VolumeState::Released, ConflictKind::TakesOver),
+            (VolumeState::BeingDeleted, ConflictKind::TakesOver),
         ] {
-            assert_eq!(line(&taking, &note(|note| note.state = state), Overlap::Equal), expected);
+            assert_eq!(kind(&taking, &note(|note| note.state = state), PathRelation::Equal), expected);
         }
     }
 
     #[test]
     fn a_provisioner_may_keep_volumes_below_its_root() {
-        let plain = Note::default();
+        let plain = VolumeNote::default();
         let below_first = note(|note| note.provisioner_root = Some(1));
         let below_top = note(|note| note.provisioner_root = Some(0));
-        assert_eq!(line(&below_first, &plain, Overlap::Inside), Line::ByDesign);
-        assert_eq!(line(&plain, &below_first, Overlap::Around), Line::ByDesign);
-        assert_eq!(line(&below_top, &plain, Overlap::Inside), Line::Nested);
-        assert_eq!(line(&below_first, &plain, Overlap::Equal), Line::Equal);
+        assert_eq!(kind(&below_first, &plain, PathRelation::Inside), ConflictKind::ProvisionerRoot);
+        assert_eq!(kind(&plain, &below_first, PathRelation::Contains), ConflictKind::ProvisionerRoot);
+        assert_eq!(kind(&below_top, &plain, PathRelation::Inside), ConflictKind::Nested);
+        assert_eq!(kind(&below_first, &plain, PathRelation::Equal), ConflictKind::Equal);
     }
 
     #[test]
     fn a_pair_falls_under_one_line_from_either_side() {
-        let edits: [fn(&mut Note); 8] = [
+        let edits: [fn(&mut VolumeNote); 8] = [
             |_| {},
-            |note| note.access = Access::Declared,
-            |note| note.access = Access::ReadOnly,
+            |note| note.access = VolumeAccess::DeclaredReadOnly,
+            |note| note.access = VolumeAccess::ReadOnly,
             |note| note.recycle = true,
-            |note| note.state = State::Released,
+            |note| note.state = VolumeState::Released,
             |note| note.provisioner_root = Some(1),
             |note| note.shared_with = vec!["a".to_owned(), "b".to_owned()],
             |note| note.takes_over = vec!["a".to_owned(), "b".to_owned()],
@@ -316,13 +326,13 @@ mod tests {
             edits.iter().flat_map(|ours| edits.iter().map(move |theirs| (note(ours), note(theirs))))
         {
             for (here, there) in [
-                (Overlap::Equal, Overlap::Equal),
-                (Overlap::Inside, Overlap::Around),
-                (Overlap::Around, Overlap::Inside),
+                (PathRelation::Equal, PathRelation::Equal),
+                (PathRelation::Inside, PathRelation::Contains),
+                (PathRelation::Contains, PathRelation::Inside),
             ] {
                 assert_eq!(
-                    line(&ours, &theirs, here),
-                    line(&theirs, &ours, there),
+                    kind(&ours, &theirs, here),
+                    kind(&theirs, &ours, there),
                     "{ours:?} {theirs:?} {here:?}"
                 );
             }
@@ -333,18 +343,33 @@ mod tests {
     fn settings_choose_the_outcome() {
         let strict = Exports { nested: Nested::Deny, ..Exports::default() };
         let lax = Exports { nested: Nested::Allow, equal: DenyOrWarn::Warn, ..Exports::default() };
-        for (line, by_default, strictly, laxly) in [
-            (Line::SharedPath, Outcome::Meant, Outcome::Meant, Outcome::Meant),
-            (Line::Recycle, Outcome::Deny, Outcome::Deny, Outcome::Deny),
-            (Line::ByDesign, Outcome::Silent, Outcome::Silent, Outcome::Silent),
-            (Line::EqualReader, Outcome::Warn, Outcome::Warn, Outcome::Warn),
-            (Line::Equal, Outcome::Deny, Outcome::Deny, Outcome::Warn),
-            (Line::NestedReader, Outcome::Warn, Outcome::Warn, Outcome::Silent),
-            (Line::Nested, Outcome::Warn, Outcome::Deny, Outcome::Silent),
+        for (kind, by_default, strictly, laxly) in [
+            (
+                ConflictKind::SharedPath,
+                ConflictOutcome::Intended,
+                ConflictOutcome::Intended,
+                ConflictOutcome::Intended,
+            ),
+            (ConflictKind::Recycle, ConflictOutcome::Deny, ConflictOutcome::Deny, ConflictOutcome::Deny),
+            (
+                ConflictKind::ProvisionerRoot,
+                ConflictOutcome::Allow,
+                ConflictOutcome::Allow,
+                ConflictOutcome::Allow,
+            ),
+            (ConflictKind::EqualReader, ConflictOutcome::Warn, ConflictOutcome::Warn, ConflictOutcome::Warn),
+            (ConflictKind::Equal, ConflictOutcome::Deny, ConflictOutcome::Deny, ConflictOutcome::Warn),
+            (
+                ConflictKind::NestedReader,
+                ConflictOutcome::Warn,
+                ConflictOutcome::Warn,
+                ConflictOutcome::Allow,
+            ),
+            (ConflictKind::Nested, ConflictOutcome::Warn, ConflictOutcome::Deny, ConflictOutcome::Allow),
         ] {
-            assert_eq!(line.outcome(&Exports::default()), by_default, "{line:?}");
-            assert_eq!(line.outcome(&strict), strictly, "{line:?}");
-            assert_eq!(line.outcome(&lax), laxly, "{line:?}");
+            assert_eq!(kind.outcome(&Exports::default()), by_default, "{kind:?}");
+            assert_eq!(kind.outcome(&strict), strictly, "{kind:?}");
+            assert_eq!(kind.outcome(&lax), laxly, "{kind:?}");
         }
     }
 }

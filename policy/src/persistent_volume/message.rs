@@ -1,7 +1,7 @@
 //! What is said of two volumes that overlap: the fact, then the way out.
 
-use super::conflict::{Line, Overlap};
-use super::note::{Access, Note, State};
+use super::conflict::{ConflictKind, PathRelation};
+use super::note::{VolumeAccess, VolumeNote, VolumeState};
 use super::volume::Volume;
 use crate::display::{quoted_name, short_name, shorten};
 use crate::export::{self, Export};
@@ -19,28 +19,28 @@ const PATH_CHARS: usize = 48;
 const QUOTE_CHARS: usize = 40;
 
 /// Another volume that overlaps the one under review.
-pub(super) struct Other<'a> {
+pub(super) struct OtherVolume<'a> {
     pub(super) holding: &'a Holding,
-    pub(super) note: Note,
+    pub(super) note: VolumeNote,
 }
 
 /// An overlap, and what the rules say of it.
-pub(super) struct Telling<'a> {
+pub(super) struct ConflictMessage<'a> {
     pub(super) ours: &'a Volume,
-    pub(super) theirs: &'a Other<'a>,
-    pub(super) overlap: Overlap,
-    pub(super) line: Line,
+    pub(super) theirs: &'a OtherVolume<'a>,
+    pub(super) relation: PathRelation,
+    pub(super) kind: ConflictKind,
     /// What `ordinance.dev/shared-with` would have to say.
     pub(super) sharing: &'a str,
     pub(super) settings: &'a Exports,
 }
 
-// === impl Other ===
+// === impl OtherVolume ===
 
-impl<'a> Other<'a> {
+impl<'a> OtherVolume<'a> {
     /// The other side of a holding.
     pub(super) fn new(holding: &'a Holding) -> Self {
-        Self { holding, note: Note::parse(&holding.note) }
+        Self { holding, note: VolumeNote::parse(&holding.note) }
     }
 
     /// Its name, for pasting.
@@ -49,14 +49,14 @@ impl<'a> Other<'a> {
     }
 }
 
-// === impl Telling ===
+// === impl ConflictMessage ===
 
-impl Telling<'_> {
+impl ConflictMessage<'_> {
     /// What is so. Where it is too long for one warning, the reasons come last, since the end is cut.
     pub(super) fn fact(&self) -> String {
         let (relation, because, consequence) = (self.relation(), self.because(), self.consequence());
         let fact = format!("{relation}{because}{consequence}{}", self.state());
-        if fact.chars().count() <= self.line.rule().room() {
+        if fact.chars().count() <= self.kind.rule().max_fact_chars() {
             return fact;
         }
         format!("{relation}{consequence}{}{because}", self.state())
@@ -64,80 +64,88 @@ impl Telling<'_> {
 
     /// How to get to yes; empty where it is one already.
     pub(super) fn remedy(&self) -> String {
-        match self.line {
-            Line::SharedPath | Line::SharedWith | Line::TakesOver | Line::ByDesign | Line::ReadOnly => {
-                String::new()
-            }
-            Line::EqualReader => self.mount_read_only(),
-            Line::Recycle => self.away_from_recycled(),
-            Line::Equal => {
+        match self.kind {
+            ConflictKind::SharedPath
+            | ConflictKind::SharedWith
+            | ConflictKind::TakesOver
+            | ConflictKind::ProvisionerRoot
+            | ConflictKind::BothReadOnly => String::new(),
+            ConflictKind::EqualReader => self.mount_read_only(),
+            ConflictKind::Recycle => self.away_from_recycled(),
+            ConflictKind::Equal => {
                 format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only())
             }
-            Line::Nested | Line::NestedReader => match self.provisioner_root() {
+            ConflictKind::Nested | ConflictKind::NestedReader => match self.provisioner_root() {
                 Some(root) => root,
                 None => format!("{}{}", self.own_directory(), self.take_over()),
             },
-            Line::Inline => format!("Give {}", self.elsewhere()),
-            Line::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
+            ConflictKind::Inline => format!("Give {}", self.elsewhere()),
+            ConflictKind::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
         }
     }
 
     /// The export that both mean, or ours where one lies in the other.
     pub(super) fn export(&self) -> String {
-        self.ours.seat.as_ref().map(|seat| export::shown(&seat.realm, &seat.path)).unwrap_or_default()
+        self.ours.held.as_ref().map(|held| export::shown(&held.realm, &held.path)).unwrap_or_default()
     }
 
     fn our_export(&self) -> Option<&Export> {
-        self.ours.seat.as_ref()?.export.as_ref()
+        self.ours.held.as_ref()?.export.as_ref()
     }
 
     fn relation(&self) -> String {
         let ours = &self.ours.title;
-        if self.line == Line::SameHandle {
+        if self.kind == ConflictKind::SameHandle {
             let handle = self.theirs.holding.path.first().map(|handle| quote(handle)).unwrap_or_default();
             return format!(
                 "{ours} has the volumeHandle {handle} of {}",
                 holder(&self.theirs.holding.holder)
             );
         }
-        relation(ours, &self.export(), self.theirs.holding, self.overlap)
+        relation(ours, &self.export(), self.theirs.holding, self.relation)
     }
 
     fn consequence(&self) -> String {
-        match self.line {
-            Line::SharedPath => ", as exports.shared allows: each can overwrite the other's files".to_owned(),
-            Line::SharedWith => {
+        match self.kind {
+            ConflictKind::SharedPath => {
+                ", as exports.shared allows: each can overwrite the other's files".to_owned()
+            }
+            ConflictKind::SharedWith => {
                 ", as ordinance.dev/shared-with allows: each can overwrite the other's files".to_owned()
             }
-            Line::TakesOver => ", as ordinance.dev/takes-over allows".to_owned(),
-            Line::Recycle => {
+            ConflictKind::TakesOver => ", as ordinance.dev/takes-over allows".to_owned(),
+            ConflictKind::Recycle => {
                 format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled())
             }
-            Line::EqualReader => self.who_reads(),
-            Line::Equal if self.our_export().is_none() => {
+            ConflictKind::EqualReader => self.who_reads(),
+            ConflictKind::Equal if self.our_export().is_none() => {
                 ": two PersistentVolumes of one volume overwrite each other's files".to_owned()
             }
-            Line::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
-            Line::NestedReader => ": one sees the files of the other".to_owned(),
-            Line::Nested => match self.overlap {
-                Overlap::Equal | Overlap::Inside => ", which can overwrite its files".to_owned(),
-                Overlap::Around => " and can overwrite the files in it".to_owned(),
+            ConflictKind::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
+            ConflictKind::NestedReader => ": one sees the files of the other".to_owned(),
+            ConflictKind::Nested => match self.relation {
+                PathRelation::Equal | PathRelation::Inside => ", which can overwrite its files".to_owned(),
+                PathRelation::Contains => " and can overwrite the files in it".to_owned(),
             },
-            Line::Inline if self.ours.note.access == Access::ReadOnly => {
+            ConflictKind::Inline if self.ours.note.access == VolumeAccess::ReadOnly => {
                 ", whose pods mount it inline and can write under it".to_owned()
             }
-            Line::Inline => ", whose pods mount it inline: they overwrite each other's files".to_owned(),
-            Line::SameHandle => ": a pod that uses both hangs".to_owned(),
-            Line::ByDesign | Line::ReadOnly => String::new(),
+            ConflictKind::Inline => {
+                ", whose pods mount it inline: they overwrite each other's files".to_owned()
+            }
+            ConflictKind::SameHandle => ": a pod that uses both hangs".to_owned(),
+            ConflictKind::ProvisionerRoot | ConflictKind::BothReadOnly => String::new(),
         }
     }
 
     /// What keeps the other's files there although it goes.
     fn state(&self) -> String {
         match self.theirs.note.state {
-            State::Kept => String::new(),
-            State::Released => format!("; {} is Released and still holds data", self.theirs.short()),
-            State::Deleted => format!("; {} is being deleted and still holds data", self.theirs.short()),
+            VolumeState::Kept => String::new(),
+            VolumeState::Released => format!("; {} is Released and still holds data", self.theirs.short()),
+            VolumeState::BeingDeleted => {
+                format!("; {} is being deleted and still holds data", self.theirs.short())
+            }
         }
     }
 
@@ -152,8 +160,8 @@ impl Telling<'_> {
     fn who_reads(&self) -> String {
         let reads = |name: &str| format!(": {name} is mounted ro, the other writes under it");
         match (self.ours.note.access, self.theirs.note.access) {
-            (Access::ReadOnly, _) => reads(&self.ours.short),
-            (_, Access::ReadOnly) => reads(&self.theirs.short()),
+            (VolumeAccess::ReadOnly, _) => reads(&self.ours.short),
+            (_, VolumeAccess::ReadOnly) => reads(&self.theirs.short()),
             _ => ": both only declare read-only, which the kubelet does not enforce".to_owned(),
         }
     }
@@ -161,8 +169,8 @@ impl Telling<'_> {
     fn mount_read_only(&self) -> String {
         let on = |name: &str| format!("If {name} only reads, set mountOptions: [ro] on it");
         match (self.ours.note.access, self.theirs.note.access) {
-            (Access::ReadOnly, _) => on(&self.theirs.short()),
-            (_, Access::ReadOnly) => on(&self.ours.short),
+            (VolumeAccess::ReadOnly, _) => on(&self.theirs.short()),
+            (_, VolumeAccess::ReadOnly) => on(&self.ours.short),
             _ => "Set mountOptions: [ro] on both".to_owned(),
         }
     }
@@ -175,8 +183,8 @@ impl Telling<'_> {
             )
         };
         match (self.ours.note.access, self.theirs.note.access) {
-            (Access::Declared, Access::ReadWrite) => on(&self.ours.short),
-            (Access::ReadWrite, Access::Declared) => on(&self.theirs.short()),
+            (VolumeAccess::DeclaredReadOnly, VolumeAccess::ReadWrite) => on(&self.ours.short),
+            (VolumeAccess::ReadWrite, VolumeAccess::DeclaredReadOnly) => on(&self.theirs.short()),
             _ => String::new(),
         }
     }
@@ -188,9 +196,9 @@ impl Telling<'_> {
 
     /// Of two in one directory another policy of deletion is not enough: they overwrite each other all the same.
     fn away_from_recycled(&self) -> String {
-        match self.overlap {
-            Overlap::Equal => format!("Give {}", self.elsewhere()),
-            Overlap::Inside | Overlap::Around => {
+        match self.relation {
+            PathRelation::Equal => format!("Give {}", self.elsewhere()),
+            PathRelation::Inside | PathRelation::Contains => {
                 let recycled = if self.is_of_group() { "each of them".to_owned() } else { self.recycled() };
                 format!(
                     "Set persistentVolumeReclaimPolicy: Retain on {recycled}, or give {}",
@@ -202,18 +210,19 @@ impl Telling<'_> {
 
     /// Nobody chooses the directory of a provisioned volume: what is around it may be there by design.
     fn provisioner_root(&self) -> Option<String> {
-        let export =
-            self.our_export().filter(|_| self.ours.is_provisioned && self.overlap == Overlap::Inside)?;
+        let export = self
+            .our_export()
+            .filter(|_| self.ours.is_provisioned && self.relation == PathRelation::Inside)?;
         let root = export::shown_path(&self.theirs.holding.path);
         let server = short_name(&export.server().host());
         Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))
     }
 
     fn elsewhere(&self) -> String {
-        let what = match self.overlap {
+        let what = match self.relation {
             _ if self.our_export().is_none() => "a volume of its own",
-            Overlap::Equal | Overlap::Around => "a directory of its own",
-            Overlap::Inside => "a directory outside of it",
+            PathRelation::Equal | PathRelation::Contains => "a directory of its own",
+            PathRelation::Inside => "a directory outside of it",
         };
         let example = self.proposal().map(|path| format!(", e.g. {path}")).unwrap_or_default();
         format!("{} {what}{example}", self.ours.short)
@@ -233,7 +242,7 @@ impl Telling<'_> {
     }
 
     fn take_over(&self) -> String {
-        if self.theirs.note.state == State::Kept || self.is_of_group() {
+        if self.theirs.note.state == VolumeState::Kept || self.is_of_group() {
             return String::new();
         }
         let mut names = self.ours.note.takes_over.clone();
@@ -247,9 +256,9 @@ impl Telling<'_> {
     /// A directory beside the outer one of both, as the volume would write it.
     fn proposal(&self) -> Option<String> {
         let export = self.our_export()?;
-        let outer = match self.overlap {
-            Overlap::Inside => &self.theirs.holding.path,
-            Overlap::Equal | Overlap::Around => export.segments(),
+        let outer = match self.relation {
+            PathRelation::Inside => &self.theirs.holding.path,
+            PathRelation::Equal | PathRelation::Contains => export.segments(),
         };
         let outer = outer.strip_prefix(export.pseudo_root())?;
         let suffix = if self.ours.name.is_empty() { "2" } else { &self.ours.short };
@@ -257,7 +266,7 @@ impl Telling<'_> {
             Some((_, [])) if export.has_access_point() => return None,
             Some((last, parents)) if suffix.starts_with(&format!("{last}-")) => (suffix.to_owned(), parents),
             Some((last, parents)) => (format!("{last}-{suffix}"), parents),
-            None if self.overlap == Overlap::Inside => return None,
+            None if self.relation == PathRelation::Inside => return None,
             None => (suffix.to_owned(), outer),
         };
         let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
@@ -267,7 +276,7 @@ impl Telling<'_> {
     /// Why both mean one place, where that is not obvious.
     fn because(&self) -> String {
         let Some(export) = self.our_export() else { return String::new() };
-        if self.line == Line::SameHandle {
+        if self.kind == ConflictKind::SameHandle {
             return String::new();
         }
         let mut reasons = our_spelling(export);
@@ -313,17 +322,17 @@ fn via_aliases(alias: &str, server: &str) -> String {
 }
 
 /// How an export lies to what another object holds.
-pub(super) fn relation(ours: &str, export: &str, holding: &Holding, overlap: Overlap) -> String {
+pub(super) fn relation(ours: &str, export: &str, holding: &Holding, relation: PathRelation) -> String {
     let other = holder(&holding.holder);
     let path = shorten(&export::shown_path(&holding.path), PATH_CHARS);
     let more = match holding.count.saturating_sub(1) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    match overlap {
-        Overlap::Equal => format!("{ours} shares {export} with {other}{more}"),
-        Overlap::Inside => format!("{ours} ({export}) lies inside {other} ({path}){more}"),
-        Overlap::Around => format!("{ours} ({export}) contains {other} ({path}){more}"),
+    match relation {
+        PathRelation::Equal => format!("{ours} shares {export} with {other}{more}"),
+        PathRelation::Inside => format!("{ours} ({export}) lies inside {other} ({path}){more}"),
+        PathRelation::Contains => format!("{ours} ({export}) contains {other} ({path}){more}"),
     }
 }
 

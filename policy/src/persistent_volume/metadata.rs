@@ -4,7 +4,7 @@ use ordinance_storage::json::Text;
 use ordinance_storage::{OtherAnnotations, PersistentVolume};
 
 /// A PersistentVolume.
-pub(super) type View<'a> = PersistentVolume<'a, SharingAnnotations<'a>>;
+pub(super) type PersistentVolumeView<'a> = PersistentVolume<'a, SharingAnnotations<'a>>;
 
 /// Annotations of Ordinance.
 #[derive(Debug, Default)]

@@ -3,21 +3,21 @@
 //! A note has all that can change a verdict or its message, and nothing that differs without a reason: below a root
 //! export the host groups thousands of volumes by it.
 
-use super::metadata::View;
-use crate::export::{Area, Export};
+use super::metadata::PersistentVolumeView;
+use crate::export::{Export, ServerPath};
 use crate::settings::Exports;
 use serde::{Deserialize, Serialize};
 
 /// One side of a pair of PersistentVolumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Note {
+pub(super) struct VolumeNote {
     #[serde(skip_serializing_if = "is_default")]
-    pub(super) access: Access,
+    pub(super) access: VolumeAccess,
     #[serde(skip_serializing_if = "is_default")]
     pub(super) recycle: bool,
     #[serde(skip_serializing_if = "is_default")]
-    pub(super) state: State,
+    pub(super) state: VolumeState,
     /// Of a provisioned volume: how many segments the deepest of the `exports.provisionerRoots` above it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) provisioner_root: Option<usize>,
@@ -42,11 +42,12 @@ pub(super) struct Note {
 /// Whether a volume can be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Access {
+pub(super) enum VolumeAccess {
     #[default]
     ReadWrite,
     /// Read-only by a promise that nothing enforces.
-    Declared,
+    #[serde(rename = "declared")]
+    DeclaredReadOnly,
     /// `ro` in the mount options.
     ReadOnly,
 }
@@ -54,23 +55,24 @@ pub(super) enum Access {
 /// Whether a volume is about to go; its files are there all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum State {
+pub(super) enum VolumeState {
     #[default]
     Kept,
     Released,
-    Deleted,
+    #[serde(rename = "deleted")]
+    BeingDeleted,
 }
 
-// === impl Note ===
+// === impl VolumeNote ===
 
-impl Note {
+impl VolumeNote {
     /// The note of a volume, which may lie on an export.
-    pub(super) fn of(view: &View<'_>, export: Option<&Export>, settings: &Exports) -> Self {
+    pub(super) fn of(view: &PersistentVolumeView<'_>, export: Option<&Export>, settings: &Exports) -> Self {
         let annotations = &view.metadata.annotations.other;
         Self {
-            access: Access::of(view),
+            access: VolumeAccess::of(view),
             recycle: view.is_recycled(),
-            state: State::of(view),
+            state: VolumeState::of(view),
             provisioner_root: export
                 .filter(|_| view.is_provisioned())
                 .and_then(|export| provisioner_root(export, settings)),
@@ -93,32 +95,32 @@ impl Note {
 }
 
 /// The note as the host keeps it: equal notes are equal texts.
-impl From<&Note> for String {
-    fn from(note: &Note) -> Self {
+impl From<&VolumeNote> for String {
+    fn from(note: &VolumeNote) -> Self {
         serde_json::to_string(note).unwrap_or_default()
     }
 }
 
-// === impl Access ===
+// === impl VolumeAccess ===
 
-impl Access {
-    fn of(view: &View<'_>) -> Self {
+impl VolumeAccess {
+    fn of(view: &PersistentVolumeView<'_>) -> Self {
         if view.mount_options().is_read_only() {
             Self::ReadOnly
         } else if view.declares_read_only() {
-            Self::Declared
+            Self::DeclaredReadOnly
         } else {
             Self::ReadWrite
         }
     }
 }
 
-// === impl State ===
+// === impl VolumeState ===
 
-impl State {
-    fn of(view: &View<'_>) -> Self {
+impl VolumeState {
+    fn of(view: &PersistentVolumeView<'_>) -> Self {
         if view.metadata.is_being_deleted() {
-            Self::Deleted
+            Self::BeingDeleted
         } else if view.phase() == "Released" {
             Self::Released
         } else {
@@ -132,7 +134,7 @@ fn provisioner_root(export: &Export, settings: &Exports) -> Option<usize> {
     settings
         .provisioner_roots
         .iter()
-        .filter_map(|root| Area::parse(root, settings))
+        .filter_map(|root| ServerPath::parse(root, settings))
         .filter(|root| export.is_within(root) && export.segments().len() > root.depth())
         .map(|root| root.depth())
         .max()
@@ -157,15 +159,15 @@ mod tests {
 
     #[test]
     fn an_ordinary_volume_has_an_empty_note() {
-        assert_eq!(String::from(&Note::default()), "{}");
+        assert_eq!(String::from(&VolumeNote::default()), "{}");
     }
 
     #[test]
     fn a_note_is_read_as_it_was_written() {
-        let note = Note {
-            access: Access::Declared,
+        let note = VolumeNote {
+            access: VolumeAccess::DeclaredReadOnly,
             recycle: true,
-            state: State::Released,
+            state: VolumeState::Released,
             provisioner_root: Some(0),
             shared_with: names("pv-c, pv-a,,pv-a"),
             takes_over: names(" pv "),
@@ -175,11 +177,11 @@ mod tests {
             attributes: Some("1f".to_owned()),
         };
         assert_eq!(note.shared_with, ["pv-a", "pv-c"]);
-        assert_eq!(Note::parse(&String::from(&note)), note);
+        assert_eq!(VolumeNote::parse(&String::from(&note)), note);
     }
 
     #[test]
     fn an_unreadable_note_is_that_of_an_ordinary_volume() {
-        assert_eq!(Note::parse("?"), Note::default());
+        assert_eq!(VolumeNote::parse("?"), VolumeNote::default());
     }
 }

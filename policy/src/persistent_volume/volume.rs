@@ -1,9 +1,9 @@
 //! A PersistentVolume as the rules see it: where it lies, what others need to know of it, and how messages name it.
 
-use super::metadata::View;
-use super::note::Note;
+use super::metadata::PersistentVolumeView;
+use super::note::VolumeNote;
 use crate::display::{quoted_name, short_name};
-use crate::export::{Area, Export, Place};
+use crate::export::{Export, ServerPath, VolumeLocation};
 use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
 use ordinance_storage::{Attributes, CsiSource};
@@ -17,10 +17,10 @@ pub(super) struct Volume {
     pub(super) title: String,
     /// The name without quotes, or what it will begin with.
     pub(super) short: String,
-    pub(super) note: Note,
+    pub(super) note: VolumeNote,
     pub(super) is_provisioned: bool,
-    pub(super) seat: Option<Seat>,
-    pub(super) handle: Option<Handle>,
+    pub(super) held: Option<HeldKey>,
+    pub(super) handle: Option<VolumeHandle>,
     /// A directory that can't be known: what stays unresolved of it.
     pub(super) unknown: Option<String>,
     /// The field that says where it lies.
@@ -29,7 +29,7 @@ pub(super) struct Volume {
 
 /// What a volume holds for itself.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct HeldKey {
     pub(super) realm: String,
     pub(super) path: Vec<String>,
     /// None of a volume of which nothing is known but the handle.
@@ -40,7 +40,7 @@ pub(super) struct Seat {
 
 /// A driver's own name of a volume; no two PersistentVolumes should have one.
 #[derive(Clone, Debug)]
-pub(super) struct Handle {
+pub(super) struct VolumeHandle {
     realm: String,
     path: Vec<String>,
 }
@@ -49,23 +49,23 @@ pub(super) struct Handle {
 
 impl Volume {
     /// Normalises a volume of this name, which may not be known yet.
-    pub(super) fn new(view: &View<'_>, name: &str, settings: &Settings) -> Self {
+    pub(super) fn new(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Self {
         let name = if name.is_empty() { &*view.metadata.name } else { name };
         let place = place(view, name, settings);
-        let handle = view.spec.csi.as_ref().and_then(Handle::of);
+        let handle = view.spec.csi.as_ref().and_then(VolumeHandle::of);
         let (export, unknown) = match place {
-            Place::Export(export) => (Some(export), None),
-            Place::Unknown(path) => (None, Some(path)),
-            Place::Elsewhere => (None, None),
+            VolumeLocation::Export(export) => (Some(export), None),
+            VolumeLocation::Unresolved(path) => (None, Some(path)),
+            VolumeLocation::Unsupported => (None, None),
         };
-        let mut note = Note::of(view, export.as_ref(), &settings.exports);
+        let mut note = VolumeNote::of(view, export.as_ref(), &settings.exports);
         let by_handle = view
             .spec
             .csi
             .as_ref()
             .filter(|csi| export.is_none() && (unknown.is_some() || !csi.is_located_by_attributes()));
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
-        let handle_seat = handle.clone().filter(|_| by_handle.is_some()).map(Seat::from);
+        let held_handle = handle.clone().filter(|_| by_handle.is_some()).map(HeldKey::from);
         let generated = format!("{}*", &*view.metadata.generate_name);
         let shown = if name.is_empty() { &generated } else { name };
         Self {
@@ -74,7 +74,7 @@ impl Volume {
             short: short_name(shown),
             note,
             is_provisioned: view.is_provisioned(),
-            seat: export.map(|export| Seat::new(export, &settings.exports)).or(handle_seat),
+            held: export.map(|export| HeldKey::new(export, &settings.exports)).or(held_handle),
             handle,
             unknown,
             field: field(view),
@@ -83,13 +83,13 @@ impl Volume {
 
     /// The keys: what it sits on is held, its handle, which is only worth a warning, used.
     pub(super) fn keys(&self) -> Vec<Key> {
-        let held = self.seat.as_ref().map(|seat| Key {
-            realm: seat.realm.clone(),
-            path: seat.path.clone(),
+        let held = self.held.as_ref().map(|held| Key {
+            realm: held.realm.clone(),
+            path: held.path.clone(),
             stance: Stance::Holds,
             note: String::from(&self.note),
         });
-        let handle = self.handle.as_ref().filter(|handle| !handle.is_seat(self.seat.as_ref()));
+        let handle = self.handle.as_ref().filter(|handle| !handle.is_held(self.held.as_ref()));
         let used = handle.map(|handle| Key {
             realm: handle.realm.clone(),
             path: handle.path.clone(),
@@ -100,9 +100,9 @@ impl Volume {
     }
 }
 
-// === impl Seat ===
+// === impl HeldKey ===
 
-impl Seat {
+impl HeldKey {
     fn new(export: Export, settings: &Exports) -> Self {
         Self {
             realm: export.realm(),
@@ -113,15 +113,15 @@ impl Seat {
     }
 }
 
-impl From<Handle> for Seat {
-    fn from(handle: Handle) -> Self {
+impl From<VolumeHandle> for HeldKey {
+    fn from(handle: VolumeHandle) -> Self {
         Self { realm: handle.realm, path: handle.path, export: None, shared: None }
     }
 }
 
-// === impl Handle ===
+// === impl VolumeHandle ===
 
-impl Handle {
+impl VolumeHandle {
     fn of(csi: &CsiSource<'_>) -> Option<Self> {
         if csi.driver.is_empty() || csi.volume_handle.is_empty() {
             return None;
@@ -129,8 +129,8 @@ impl Handle {
         Some(Self { realm: format!("csi://{}", &*csi.driver), path: vec![(*csi.volume_handle).to_owned()] })
     }
 
-    fn is_seat(&self, seat: Option<&Seat>) -> bool {
-        seat.is_some_and(|seat| self.is(&seat.realm, &seat.path))
+    fn is_held(&self, held: Option<&HeldKey>) -> bool {
+        held.is_some_and(|held| self.is(&held.realm, &held.path))
     }
 
     /// Whether a key is this handle's.
@@ -144,28 +144,28 @@ fn shared(export: &Export, settings: &Exports) -> Option<usize> {
     settings
         .shared
         .iter()
-        .filter_map(|area| Area::parse(area, settings))
+        .filter_map(|area| ServerPath::parse(area, settings))
         .filter(|area| export.is_within(area))
         .map(|area| area.depth())
         .min()
 }
 
 /// Where a volume lies.
-fn place(view: &View<'_>, name: &str, settings: &Settings) -> Place {
+fn place(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> VolumeLocation {
     let exports = &settings.exports;
     let export = match &view.spec {
         spec if let Some(nfs) = &spec.nfs => Export::of_nfs(nfs, &view.mount_options(), exports),
         spec if let Some(cephfs) = &spec.cephfs => Export::of_cephfs(cephfs, exports),
         spec if let Some(csi) = &spec.csi => {
-            return Place::of_csi(csi, &view.mount_options(), view.names(name), exports);
+            return VolumeLocation::of_csi(csi, &view.mount_options(), view.names(name), exports);
         }
         _ => None,
     };
-    export.map_or(Place::Elsewhere, Place::Export)
+    export.map_or(VolumeLocation::Unsupported, VolumeLocation::Export)
 }
 
 /// The field that says where a volume lies.
-fn field(view: &View<'_>) -> String {
+fn field(view: &PersistentVolumeView<'_>) -> String {
     match &view.spec.csi {
         Some(csi) => csi.field(),
         None if view.spec.cephfs.is_some() => "spec.cephfs.path".to_owned(),

@@ -5,22 +5,22 @@ use ordinance_storage::json;
 use ordinance_storage::{PlacedMount, SubPath};
 
 /// Writes an expression in the place of a mount's sub-path. `None` for a mount without exactly one of both fields.
-pub(super) fn replace_sub_path(mounted: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
-    let mount = mounted.pointer();
+pub(super) fn replace_sub_path(mount: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
+    let pointer = mount.pointer();
     let value = json::quoted(expression);
-    let patch = match mounted.part() {
+    let patch = match mount.part() {
         SubPath::Fixed(_) => [
             r#"[{"op":"remove","path":""#,
-            &mount,
+            &pointer,
             r#"/subPath"},{"op":"add","path":""#,
-            &mount,
+            &pointer,
             r#"/subPathExpr","value":"#,
             &value,
             "}]",
         ]
         .concat(),
         SubPath::Expression(_) => {
-            [r#"[{"op":"replace","path":""#, &mount, r#"/subPathExpr","value":"#, &value, "}]"].concat()
+            [r#"[{"op":"replace","path":""#, &pointer, r#"/subPathExpr","value":"#, &value, "}]"].concat()
         }
         SubPath::Root | SubPath::Both => return None,
     };

@@ -2,7 +2,7 @@
 
 use super::mark;
 use super::opt_out::OptOut;
-use super::review::{SetReview, Set};
+use super::review::{Set, SetReview};
 use super::scale_subresource;
 use super::scale_up;
 use super::volume::{SetVolume, placed_containers};
@@ -12,15 +12,15 @@ use ordinance_contract::{Key, Stance};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, VolumeKind};
 
 /// The data besides the pod that the keys of a set depend on.
-pub(super) struct Owner<'a> {
+pub(super) struct SetKeys<'a> {
     pub(super) set: Set<'a>,
     pub(super) opt_out: OptOut<'a>,
     pub(super) settings: &'a Settings,
 }
 
-// === impl Owner ===
+// === impl SetKeys ===
 
-impl Owner<'_> {
+impl SetKeys<'_> {
     /// Returns the keys of the set with this pod.
     pub(super) fn keys(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let containers = placed_containers(pod);

@@ -8,16 +8,16 @@ use serde::Deserialize;
 pub(super) type StatefulSet<'a, T> = ordinance_storage::StatefulSet<'a, T, Metadata<'a>>;
 
 /// A StatefulSet with its pod template.
-pub(super) type Whole<'a> = StatefulSet<'a, Members<PodTemplate<'a>>>;
+pub(super) type ParsedStatefulSet<'a> = StatefulSet<'a, Members<PodTemplate<'a>>>;
 
 /// `metadata` of a StatefulSet.
 pub(super) type Metadata<'a> =
-    ordinance_storage::Metadata<'a, Members<Annotations<'a>>, Members<Labels<'a>>, Raw<'a>>;
+    ordinance_storage::Metadata<'a, Members<SetAnnotations<'a>>, Members<SetLabels<'a>>, Raw<'a>>;
 
 /// Annotations of Ordinance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Annotations<'a> {
+pub(super) struct SetAnnotations<'a> {
     #[serde(borrow, rename = "ordinance.dev/isolation")]
     pub(super) isolation: Option<Text<'a>>,
     #[serde(borrow, rename = "ordinance.dev/shared-volumes")]
@@ -27,7 +27,7 @@ pub(super) struct Annotations<'a> {
 /// Labels of backup tools.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Labels<'a> {
+pub(super) struct SetLabels<'a> {
     #[serde(borrow, rename = "velero.io/restore-name")]
     pub(super) restore: Option<Text<'a>>,
 }

@@ -23,90 +23,93 @@ pub(super) struct MountGroups<'a> {
     pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
 }
 
-// === impl Survey ===
+// === impl MountGroups ===
 
 impl<'a> MountGroups<'a> {
     /// Sorts the mounts of a volume.
     pub(super) fn of(volume: &SetVolume<'a>) -> Self {
         let mut groups = Self::default();
-        for mounted in &volume.mounts {
-            groups.add(*mounted);
+        for mount in &volume.mounts {
+            groups.add(*mount);
         }
         groups
     }
 
     /// One mount alone.
-    pub(super) fn of_one(mounted: PlacedMount<'a>) -> Self {
+    pub(super) fn of_one(mount: PlacedMount<'a>) -> Self {
         let mut groups = Self::default();
-        groups.add(mounted);
+        groups.add(mount);
         groups
     }
 
-    fn add(&mut self, mounted: PlacedMount<'a>) {
-        let Some(resolved) = mounted.resolved() else {
-            return match mounted.part() {
-                SubPath::Root => self.without_sub_path.push(mounted),
-                SubPath::Both => self.both.push(mounted),
-                SubPath::Fixed(_) | SubPath::Expression(_) => self.same_for_all.push(mounted),
+    fn add(&mut self, mount: PlacedMount<'a>) {
+        let Some(resolved) = mount.resolved() else {
+            return match mount.part() {
+                SubPath::Root => self.without_sub_path.push(mount),
+                SubPath::Both => self.both.push(mount),
+                SubPath::Fixed(_) | SubPath::Expression(_) => self.same_for_all.push(mount),
             };
         };
         match resolved.class() {
-            ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.isolated.push((mounted, resolved)),
-            ExpressionClass::Unproved => self.unproven.push(mounted),
-            ExpressionClass::Same => self.same_for_all.push(mounted),
-            ExpressionClass::Missing(missing) => self.missing.push((mounted, missing)),
+            ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.isolated.push((mount, resolved)),
+            ExpressionClass::Unproved => self.unproven.push(mount),
+            ExpressionClass::Same => self.same_for_all.push(mount),
+            ExpressionClass::Missing(missing) => self.missing.push((mount, missing)),
         }
     }
 
     /// Whether every mount that writes has an expression of the user's that keeps the replicas apart.
-    pub(super) fn writers_are_apart(&self) -> bool {
-        [&self.without_sub_path, &self.both, &self.same_for_all].into_iter().flatten().all(|mounted| mounted.is_read_only())
+    pub(super) fn writers_are_isolated(&self) -> bool {
+        [&self.without_sub_path, &self.both, &self.same_for_all]
+            .into_iter()
+            .flatten()
+            .all(|mount| mount.is_read_only())
             && self.missing.is_empty()
     }
 
     /// The mounts that all replicas have alike, without those that only read beside writers that are kept apart.
-    pub(super) fn sharing(&self) -> &[PlacedMount<'a>] {
-        if self.writers_are_apart() { &[] } else { &self.same_for_all }
+    pub(super) fn shared(&self) -> &[PlacedMount<'a>] {
+        if self.writers_are_isolated() { &[] } else { &self.same_for_all }
     }
 
     /// Returns the expression of the mounts that are kept apart, or `None` if they have several.
-    pub(super) fn one_expression(&self) -> Option<PlacedMount<'a>> {
+    pub(super) fn common_expression(&self) -> Option<PlacedMount<'a>> {
         let ((first, resolved), others) = self.isolated.split_first()?;
         others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)
     }
 
     /// Refuses what no pod could start with, however many replicas there are.
-    pub(super) fn refuse_impossible(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
-        for mounted in &self.both {
-            refuse_both(volume, mounted, volume.default_expression(), review);
+    pub(super) fn deny_unstartable(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+        for mount in &self.both {
+            deny_both_fields(volume, mount, volume.default_expression(), review);
         }
-        for (mounted, missing) in &self.missing {
-            refuse_missing(volume, mounted, *missing, review);
+        for (mount, missing) in &self.missing {
+            deny_missing_variable(volume, mount, *missing, review);
         }
     }
 
     /// Warns of expressions that are lost with the pod, or that prove nothing, or take a name that is there twice.
-    pub(super) fn warn_of_doubts(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
-        for (mounted, resolved) in &self.isolated {
+    pub(super) fn warn_unstable_or_unproven(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+        for (mount, resolved) in &self.isolated {
             if resolved.class() == ExpressionClass::Unstable {
-                warn_unstable(volume, mounted, review);
+                warn_unstable(volume, mount, review);
             }
         }
-        for mounted in &self.unproven {
-            warn_unproved(volume, mounted, review);
+        for mount in &self.unproven {
+            warn_unproven(volume, mount, review);
         }
     }
 
     /// Warns of expressions that take a name which is declared twice.
-    pub(super) fn warn_of_repeated(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
-        for mounted in &volume.mounts {
-            if let Some(name) = mounted.resolved().and_then(|resolved| resolved.repeated()) {
+    pub(super) fn warn_duplicate_variables(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+        for mount in &volume.mounts {
+            if let Some(name) = mount.resolved().and_then(|resolved| resolved.repeated()) {
                 let fact = format!(
                     "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
-                    mounted.container.name(),
-                    volume.titled()
+                    mount.container.name(),
+                    volume.title()
                 );
-                let report = StorageRule::DuplicateVariable.warn(mounted.part_field(), fact);
+                let report = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
                 review.findings.add(report.remedy("Remove the other"));
             }
         }
@@ -114,29 +117,29 @@ impl<'a> MountGroups<'a> {
 }
 
 /// Both fields exclude each other.
-pub(super) fn refuse_both(
+pub(super) fn deny_both_fields(
     volume: &SetVolume<'_>,
-    mounted: &PlacedMount<'_>,
+    mount: &PlacedMount<'_>,
     keep: &str,
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
         "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
-        mounted.container.name(),
-        volume.titled()
+        mount.container.name(),
+        volume.title()
     );
-    let report = StorageRule::ConflictingSubPaths.deny(mounted.part_field(), fact);
+    let report = StorageRule::ConflictingSubPaths.deny(mount.part_field(), fact);
     review.findings.add(report.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
 }
 
 /// A variable that is missing or empty stops the container.
-pub(super) fn refuse_missing(
+pub(super) fn deny_missing_variable(
     volume: &SetVolume<'_>,
-    mounted: &PlacedMount<'_>,
+    mount: &PlacedMount<'_>,
     missing: MissingVariable<'_>,
     review: &mut SetReview<'_>,
 ) {
-    let container = mounted.container.name();
+    let container = mount.container.name();
     let (name, fault) = match missing {
         MissingVariable::Undeclared(name) => (name, "does not declare"),
         MissingVariable::Empty(name) => (name, "declares without a value"),
@@ -144,45 +147,45 @@ pub(super) fn refuse_missing(
     let fact = format!(
         "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
          for {name})",
-        volume.titled()
+        volume.title()
     );
-    let report = StorageRule::UndeclaredVariable.deny(mounted.part_field(), fact);
-    review.findings.add(report.remedy(remedy_for(name)));
+    let report = StorageRule::UndeclaredVariable.deny(mount.part_field(), fact);
+    review.findings.add(report.remedy(missing_variable_remedy(name)));
 }
 
-fn remedy_for(name: &str) -> String {
-    let ours = "or write $(ORDINANCE_POD_NAME), which Ordinance declares";
+fn missing_variable_remedy(name: &str) -> String {
+    let reserved = "or write $(ORDINANCE_POD_NAME), which Ordinance declares";
     if name == "HOSTNAME" {
         return format!(
-            "The kubelet does not expand with HOSTNAME: declare it in env from metadata.name, {ours}"
+            "The kubelet does not expand with HOSTNAME: declare it in env from metadata.name, {reserved}"
         );
     }
-    format!("Declare it in env, e.g. from metadata.name, {ours}")
+    format!("Declare it in env, e.g. from metadata.name, {reserved}")
 }
 
-fn warn_unstable(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+fn warn_unstable(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
-        volume.titled(),
-        written(mounted)
+        volume.title(),
+        sub_path_text(mount)
     );
     let remedy = format!("Write subPathExpr: {}", volume.default_expression());
-    review.findings.add(StorageRule::UnstableSubPath.warn(mounted.part_field(), fact).remedy(remedy));
+    review.findings.add(StorageRule::UnstableSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 
-pub(super) fn warn_unproved(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+pub(super) fn warn_unproven(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
         "whether replicas share {} can't be known: {} takes a variable from outside the pod",
-        volume.titled(),
-        written(mounted)
+        volume.title(),
+        sub_path_text(mount)
     );
     let remedy = format!("subPathExpr: {} would be certain", volume.default_expression());
-    review.findings.add(StorageRule::UnprovenSubPath.warn(mounted.part_field(), fact).remedy(remedy));
+    review.findings.add(StorageRule::UnprovenSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 
 /// The field of a mount that says which part of the volume it shows, as it is written.
-pub(super) fn written(mounted: &PlacedMount<'_>) -> String {
-    match mounted.part() {
+pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
+    match mount.part() {
         SubPath::Root | SubPath::Both => "the root".to_owned(),
         SubPath::Fixed(path) => format!("subPath {path:?}"),
         SubPath::Expression(expression) => format!("subPathExpr {expression:?}"),
@@ -190,9 +193,9 @@ pub(super) fn written(mounted: &PlacedMount<'_>) -> String {
 }
 
 /// The expression to write instead of a part that all replicas have alike.
-pub(super) fn proposal(volume: &SetVolume<'_>, mounted: &PlacedMount<'_>) -> String {
+pub(super) fn isolating_expression(volume: &SetVolume<'_>, mount: &PlacedMount<'_>) -> String {
     let own = volume.default_expression();
-    match mounted.part() {
+    match mount.part() {
         SubPath::Fixed(path) => format!("{own}/{}", escaped(path)),
         SubPath::Expression(expression) => format!("{own}/{expression}"),
         SubPath::Root | SubPath::Both => own.to_owned(),

@@ -2,8 +2,8 @@
 //!
 //! A value or a name that is not known opts out of nothing: a typo must not disable a guard in silence.
 
-use super::metadata::Annotations;
-use crate::findings::{Findings, Report};
+use super::metadata::SetAnnotations;
+use crate::findings::{FindingBuilder, Findings};
 use crate::rules::StorageRule;
 
 /// The only value of `ordinance.dev/isolation`.
@@ -25,7 +25,7 @@ pub(super) struct OptOut<'a> {
 
 impl<'a> OptOut<'a> {
     /// What the annotations of a set say.
-    pub(super) fn of(annotations: &'a Annotations<'_>) -> Self {
+    pub(super) fn of(annotations: &'a SetAnnotations<'_>) -> Self {
         let names = annotations.shared_volumes.as_deref().unwrap_or_default();
         Self {
             isolation: annotations.isolation.as_deref(),
@@ -35,23 +35,23 @@ impl<'a> OptOut<'a> {
 
     /// Whether a volume or a claim template is left alone.
     pub(super) fn covers(&self, volume: &str) -> bool {
-        self.is_whole() || self.volumes.contains(&volume)
+        self.covers_set() || self.volumes.contains(&volume)
     }
 
     /// Whether the whole set is left alone.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(super) fn covers_set(&self) -> bool {
         self.isolation == Some(DISABLED)
     }
 
     /// Tells what is not understood, and records what is left alone.
-    pub(super) fn tell(&self, names: &[&str], findings: &mut Findings) {
+    pub(super) fn report(&self, names: &[&str], findings: &mut Findings) {
         if let Some(value) = self.isolation.filter(|value| *value != DISABLED) {
             let fact = format!(
                 "annotation ordinance.dev/isolation: {value:?} opts out of nothing: the only value is {DISABLED}"
             );
             findings.add(StorageRule::UnknownOptOut.warn(ANNOTATIONS, fact));
         }
-        if self.is_whole() {
+        if self.covers_set() {
             findings.audit("isolation", DISABLED);
         }
         for name in &self.volumes {
@@ -68,8 +68,8 @@ impl<'a> OptOut<'a> {
     }
 
     /// Tells what a change of the annotations does.
-    pub(super) fn tell_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
-        match (old.is_whole(), self.is_whole()) {
+    pub(super) fn report_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
+        match (old.covers_set(), self.covers_set()) {
             (false, true) => findings.add(changed(
                 "ordinance.dev/isolation: disabled from now on puts nothing back and refuses nothing in this set; no \
                  files move by it",
@@ -80,10 +80,10 @@ impl<'a> OptOut<'a> {
             )),
             _ => {}
         }
-        self.tell_names(old, names, findings);
+        self.report_changed_names(old, names, findings);
     }
 
-    fn tell_names(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
+    fn report_changed_names(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         let is_new = |name: &&&str| names.contains(name) && !old.volumes.contains(name);
         for name in self.volumes.iter().filter(is_new) {
             findings.add(changed(format!(
@@ -99,6 +99,6 @@ impl<'a> OptOut<'a> {
     }
 }
 
-fn changed(fact: impl Into<String>) -> Report {
+fn changed(fact: impl Into<String>) -> FindingBuilder {
     StorageRule::ChangedOptOut.warn(ANNOTATIONS, fact)
 }

@@ -8,7 +8,7 @@ use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 
 /// Two volumes of one claim.
-pub(super) fn warn_of_twins(
+pub(super) fn warn_duplicate_claims(
     volumes: &[SetVolume<'_>],
     old: &[SetVolume<'_>],
     opt_out: &OptOut<'_>,
@@ -36,13 +36,15 @@ pub(super) fn warn_of_twins(
 }
 
 /// Exports that PersistentVolumes have, too.
-pub(super) fn warn_of_volumes(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
     let owner = review.set.title();
     for holding in review.holdings.iter().filter(is_volume) {
         if let Some(fact) = persistent_volume::inline_overlap(&owner, &export, holding) {
-            review.findings.add(StorageRule::InlineExport.warn(volume.field(), fact).related(&holding.holder));
+            review
+                .findings
+                .add(StorageRule::InlineExport.warn(volume.field(), fact).related(&holding.holder));
         }
     }
 }

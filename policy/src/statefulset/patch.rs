@@ -36,7 +36,7 @@ pub(super) enum PatchReason {
     /// Other mounts of it have the expression.
     Siblings,
     /// It had the expression before the update.
-    Before,
+    PreviousMounts,
     /// A claim says that the files are there.
     Mark,
 }
@@ -47,7 +47,7 @@ struct Patch {
     json: String,
 }
 
-// === impl Draft ===
+// === impl PatchDraft ===
 
 impl<'a> PatchDraft<'a> {
     /// Nothing to add yet.
@@ -60,7 +60,7 @@ impl<'a> PatchDraft<'a> {
     }
 
     /// What a container is to declare.
-    pub(super) fn declared(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
+    pub(super) fn added_variables(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
         self.declarations.get(container.place).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -81,23 +81,23 @@ impl<'a> PatchDraft<'a> {
         expression: &'a str,
         reason: PatchReason,
     ) {
-        for mounted in mounts {
-            for reserved in ReservedVariable::taken_by(expression) {
-                self.declare(mounted.container, reserved.declaration());
+        for mount in mounts {
+            for reserved in ReservedVariable::used_by(expression) {
+                self.declare(mount.container, reserved.declaration());
             }
-            self.express(volume, *mounted, expression, reason);
+            self.add_expression(volume, *mount, expression, reason);
         }
     }
 
     /// Gives a mount an expression; the findings name the first mount of a volume.
-    pub(super) fn express(
+    pub(super) fn add_expression(
         &mut self,
         volume: &SetVolume<'a>,
-        mounted: PlacedMount<'a>,
+        mount: PlacedMount<'a>,
         expression: &'a str,
         reason: PatchReason,
     ) {
-        self.expressions.push((mounted, expression));
+        self.expressions.push((mount, expression));
         if self
             .patched
             .last()
@@ -106,17 +106,17 @@ impl<'a> PatchDraft<'a> {
             return;
         }
         let (volume, noun, claim) = (volume.name, volume.noun(), volume.claim());
-        self.patched.push(PatchedVolume { volume, noun, claim, first: mounted, expression, reason });
+        self.patched.push(PatchedVolume { volume, noun, claim, first: mount, expression, reason });
     }
 
     /// Whether a mount gets an expression.
-    pub(super) fn expresses(&self, mounted: &PlacedMount<'_>) -> bool {
-        self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mounted.mount))
+    pub(super) fn gets_expression(&self, mount: &PlacedMount<'_>) -> bool {
+        self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mount.mount))
     }
 
     /// The mounts that get an expression.
     pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
-        self.expressions.iter().map(|(mounted, expression)| (mounted, *expression))
+        self.expressions.iter().map(|(mount, expression)| (mount, *expression))
     }
 
     /// The volumes that get an expression.
@@ -125,46 +125,48 @@ impl<'a> PatchDraft<'a> {
     }
 
     /// The containers that get a variable but no expression.
-    pub(super) fn only_declared(
+    pub(super) fn containers_with_only_variables(
         &self,
         containers: &'a [PlacedContainer<'a>],
     ) -> impl Iterator<Item = &'a PlacedContainer<'a>> {
         let mut is_expressed = vec![false; containers.len()];
-        for (mounted, _) in &self.expressions {
-            if let Some(is_expressed) = is_expressed.get_mut(mounted.container.place) {
+        for (mount, _) in &self.expressions {
+            if let Some(is_expressed) = is_expressed.get_mut(mount.container.place) {
                 *is_expressed = true;
             }
         }
         let without = containers.iter().zip(is_expressed).filter(|(_, is_expressed)| !is_expressed);
-        without.map(|(container, _)| container).filter(|container| !self.declared(container).is_empty())
+        without
+            .map(|(container, _)| container)
+            .filter(|container| !self.added_variables(container).is_empty())
     }
 
     /// How far the draft has come with one container.
     pub(super) fn checkpoint(&self, container: &PlacedContainer<'_>) -> usize {
-        self.declared(container).len()
+        self.added_variables(container).len()
     }
 
     /// Takes back what was declared in one container since then.
-    pub(super) fn take_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
+    pub(super) fn roll_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
         if let Some(declarations) = self.declarations.get_mut(container.place) {
             declarations.truncate(checkpoint);
         }
     }
 
     /// The names of the variables that a container gets from elsewhere.
-    pub(super) fn copied(&self, container: &PlacedContainer<'_>) -> Vec<&str> {
+    pub(super) fn copied_variables(&self, container: &PlacedContainer<'_>) -> Vec<&str> {
         let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
-        self.declared(container).iter().filter(is_copy).map(Declaration::name).collect()
+        self.added_variables(container).iter().filter(is_copy).map(Declaration::name).collect()
     }
 
     /// Returns the JSON Patch, or `None` if it is empty.
     pub(super) fn to_json(&self, containers: &[PlacedContainer<'_>]) -> Option<String> {
         let mut patch = Patch::default();
         for container in containers {
-            patch.variables(container, self.declared(container));
+            patch.variables(container, self.added_variables(container));
         }
-        for (mounted, expression) in &self.expressions {
-            patch.add(|pointer| mounted.point(pointer), "/subPathExpr", &json::quoted(expression));
+        for (mount, expression) in &self.expressions {
+            patch.add(|pointer| mount.point(pointer), "/subPathExpr", &json::quoted(expression));
         }
         patch.finish()
     }

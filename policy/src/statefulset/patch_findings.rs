@@ -23,9 +23,9 @@ pub(super) fn report<'a>(
             patched.volume
         );
         let field = format!("{}.subPathExpr", patched.first.field());
-        review.findings.add(patched.reason.rule().warn(field, where_now(patched)).remedy(purpose));
+        review.findings.add(patched.reason.rule().warn(field, new_location(patched)).remedy(purpose));
     }
-    report_variables(containers, review);
+    report_restored_variables(containers, review);
     if !patched.is_empty() {
         report_hidden_files(&patched, review);
         report_root_owner(pod, review);
@@ -39,14 +39,14 @@ impl PatchReason {
         match self {
             Self::SharedVolume => StorageRule::UnisolatedMount,
             Self::Siblings => StorageRule::MixedSubPaths,
-            Self::Before => StorageRule::LostSubPath,
+            Self::PreviousMounts => StorageRule::LostSubPath,
             Self::Mark => StorageRule::ClaimMark,
         }
     }
 }
 
 /// Where the files of a volume are from now on.
-fn where_now(patched: &PatchedVolume<'_>) -> String {
+fn new_location(patched: &PatchedVolume<'_>) -> String {
     let (noun, volume, expression) = (patched.noun, patched.volume, &patched.expression);
     match patched.reason {
         PatchReason::SharedVolume => {
@@ -57,7 +57,7 @@ fn where_now(patched: &PatchedVolume<'_>) -> String {
                 "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
             )
         }
-        PatchReason::Before => {
+        PatchReason::PreviousMounts => {
             format!("{noun} {volume:?}: subPathExpr {expression} is put back, where each replica's files are")
         }
         PatchReason::Mark => {
@@ -67,11 +67,11 @@ fn where_now(patched: &PatchedVolume<'_>) -> String {
 }
 
 /// Variables of the user's own that expressions take, and that the containers lost.
-fn report_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
+fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
     let lost: Vec<(&PlacedContainer<'_>, String)> = review
         .draft
-        .only_declared(containers)
-        .map(|container| (container, review.draft.copied(container).join(", ")))
+        .containers_with_only_variables(containers)
+        .map(|container| (container, review.draft.copied_variables(container).join(", ")))
         .collect();
     for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
@@ -109,7 +109,7 @@ fn first_ordinal(set: &str) -> String {
 
 /// The kubelet makes the directories, and it is root.
 fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
-    let pods =
+    let template =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
         placed_containers(pod).iter().find_map(|container| {
@@ -117,7 +117,7 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
             Some(format!("{}.securityContext.{field}", container.field()))
         })
     };
-    if let Some(field) = pods.or_else(of_containers) {
+    if let Some(field) = template.or_else(of_containers) {
         let fact =
             format!("the kubelet makes each replica's directory as root, and by {field} the pod is not root");
         let remedy = "Make the directories beforehand, or chown them in an init container that runs as root";
@@ -126,25 +126,25 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
 }
 
 fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
-    let mounts = volumes.iter().flat_map(|volume| volume.mounts.iter().map(move |mounted| (volume, mounted)));
+    let mounts = volumes.iter().flat_map(|volume| volume.mounts.iter().map(move |mount| (volume, mount)));
     let bidirectional: Vec<_> = mounts
-        .filter(|(_, mounted)| &*mounted.mount.mount_propagation == "Bidirectional")
-        .filter(|(_, mounted)| review.draft.expresses(mounted))
+        .filter(|(_, mount)| &*mount.mount.mount_propagation == "Bidirectional")
+        .filter(|(_, mount)| review.draft.gets_expression(mount))
         .collect();
-    for (volume, mounted) in bidirectional {
+    for (volume, mount) in bidirectional {
         let fact = format!(
             "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
              from now on, not the whole volume",
-            volume.titled(),
-            mounted.container.name()
+            volume.title(),
+            mount.container.name()
         );
-        let field = format!("{}.mountPropagation", mounted.field());
+        let field = format!("{}.mountPropagation", mount.field());
         review.findings.add(StorageRule::BidirectionalMount.warn(field, fact));
     }
 }
 
 /// Refuses what the mutating call should have patched.
-pub(super) fn refuse_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
+pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
     for patched in review.draft.patched_volumes().to_vec() {
         let fact = format!(
             "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",
@@ -156,10 +156,11 @@ pub(super) fn refuse_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], re
         let field = format!("{}.subPathExpr", patched.first.field());
         review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
-    let undeclared: Vec<&PlacedContainer<'_>> = review.draft.only_declared(containers).collect();
+    let undeclared: Vec<&PlacedContainer<'_>> =
+        review.draft.containers_with_only_variables(containers).collect();
     for container in undeclared {
         let names: Vec<&str> =
-            review.draft.declared(container).iter().map(|declaration| declaration.name()).collect();
+            review.draft.added_variables(container).iter().map(|declaration| declaration.name()).collect();
         let fact = format!(
             "container {:?} does not declare {}, which the mutating call of policy {} should have added",
             container.name(),

@@ -13,52 +13,53 @@ pub(super) fn declare<'a>(
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'a>,
 ) {
-    for mounted in containers.iter().flat_map(PlacedContainer::mounts) {
-        let SubPath::Expression(expression) = mounted.part() else { continue };
-        if opt_out.covers(&mounted.mount.name) {
+    for mount in containers.iter().flat_map(PlacedContainer::mounts) {
+        let SubPath::Expression(expression) = mount.part() else { continue };
+        if opt_out.covers(&mount.mount.name) {
             continue;
         }
-        for ours in
-            ReservedVariable::taken_by(expression).filter(|ours| !mounted.container.env.declares(ours.name()))
+        for reserved in ReservedVariable::used_by(expression)
+            .filter(|reserved| !mount.container.env.declares(reserved.name()))
         {
             match review.set.restore {
-                None => review.draft.declare(mounted.container, ours.declaration()),
-                Some(_) => warn_undeclared(mounted.container, ours, review),
+                None => review.draft.declare(mount.container, reserved.declaration()),
+                Some(_) => warn_undeclared(mount.container, reserved, review),
             }
         }
     }
 }
 
-fn warn_undeclared(container: &PlacedContainer<'_>, ours: ReservedVariable, review: &mut SetReview<'_>) {
+fn warn_undeclared(container: &PlacedContainer<'_>, reserved: ReservedVariable, review: &mut SetReview<'_>) {
     let fact = format!(
         "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
         container.name(),
-        ours.name()
+        reserved.name()
     );
     let report = StorageRule::UndeclaredVariable.warn(format!("{}.env", container.field()), fact);
-    review.findings.add(report.remedy(format!("Declare it from {}", ours.field_path())));
+    review.findings.add(report.remedy(format!("Declare it from {}", reserved.field_path())));
 }
 
 /// The reserved names mean the pod's, unless they meant something else before.
-pub(super) fn refuse_misuse(
+pub(super) fn deny_misuse(
     containers: &[PlacedContainer<'_>],
     old: &[PlacedContainer<'_>],
     volumes: &[SetVolume<'_>],
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'_>,
 ) {
-    let is_judged = |volume: &&SetVolume<'_>| volume.is_shared(review.settings) && !opt_out.covers(volume.name);
+    let is_judged =
+        |volume: &&SetVolume<'_>| volume.is_shared(review.settings) && !opt_out.covers(volume.name);
     let mounts = volumes.iter().filter(is_judged).flat_map(|volume| &volume.mounts);
     let mut is_concerned = vec![false; containers.len()];
-    for mounted in mounts {
-        if let Some(concerned) = is_concerned.get_mut(mounted.container.place) {
+    for mount in mounts {
+        if let Some(concerned) = is_concerned.get_mut(mount.container.place) {
             *concerned = true;
         }
     }
     for (container, _) in containers.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
         let was_there = |variable: &EnvVar<'_>| old.iter().any(|container| container.env.has_just(variable));
         for (index, variable) in container.env.misuses().filter(|(_, variable)| !was_there(variable)) {
-            refuse_one(container, index, variable, review);
+            deny_misused_variable(container, index, variable, review);
         }
     }
 }
@@ -66,11 +67,16 @@ pub(super) fn refuse_misuse(
 /// Refuses a container's own use of the reserved names.
 pub(super) fn refuse(container: &PlacedContainer<'_>, review: &mut SetReview<'_>) {
     for (index, variable) in container.env.misuses() {
-        refuse_one(container, index, variable, review);
+        deny_misused_variable(container, index, variable, review);
     }
 }
 
-fn refuse_one(container: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'_>, review: &mut SetReview<'_>) {
+fn deny_misused_variable(
+    container: &PlacedContainer<'_>,
+    index: usize,
+    variable: &EnvVar<'_>,
+    review: &mut SetReview<'_>,
+) {
     let fact = format!(
         "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
         container.name(),
@@ -78,5 +84,5 @@ fn refuse_one(container: &PlacedContainer<'_>, index: usize, variable: &EnvVar<'
     );
     let remedy = "Remove it: Ordinance declares it where it is needed; for your own use take another name";
     let field = format!("{}.env[{index}]", container.field());
-    review.refuse_sharing(StorageRule::ReservedVariable.deny(field, fact).remedy(remedy));
+    review.deny_sharing(StorageRule::ReservedVariable.deny(field, fact).remedy(remedy));
 }

@@ -32,7 +32,7 @@ impl ReservedVariable {
     }
 
     /// Iterates over the reserved variables that an expression takes.
-    pub(super) fn taken_by(expression: &str) -> impl Iterator<Item = Self> {
+    pub(super) fn used_by(expression: &str) -> impl Iterator<Item = Self> {
         Self::ALL
             .into_iter()
             .filter(|reserved| expression::variables(expression).any(|name| name == reserved.name()))

@@ -3,7 +3,7 @@
 use super::metadata::Metadata;
 use super::patch::PatchDraft;
 use super::volume::SetVolume;
-use crate::findings::{Findings, Report};
+use crate::findings::{FindingBuilder, Findings};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
 use ordinance_storage::PlacedContainer;
@@ -34,7 +34,7 @@ pub(super) struct Set<'a> {
     pub(super) is_windows: bool,
 }
 
-// === impl Review ===
+// === impl SetReview ===
 
 impl<'a> SetReview<'a> {
     /// Nothing found yet.
@@ -49,12 +49,12 @@ impl<'a> SetReview<'a> {
     }
 
     /// Whether named volumes are judged as shared: at two replicas, or as a setting says.
-    pub(super) fn judges_sharing(&self) -> bool {
+    pub(super) fn checks_sharing(&self) -> bool {
         self.set.replicas > 1 || self.settings.isolation.single_replica == SingleReplica::Isolate
     }
 
     /// Denies because replicas would overwrite each other's files; a restore puts back what was.
-    pub(super) fn refuse_sharing(&mut self, report: Report) {
+    pub(super) fn deny_sharing(&mut self, report: FindingBuilder) {
         let is_restored = self.set.restore.is_some();
         let report =
             if is_restored { report.into_warning("It is left as the backup has it") } else { report };
@@ -68,7 +68,7 @@ impl<'a> SetReview<'a> {
     }
 
     /// Returns why the pod template must not get new fields, or `None` if it may get them.
-    pub(super) fn reason_to_leave(&self) -> Option<&'static str> {
+    pub(super) fn reason_not_to_patch(&self) -> Option<&'static str> {
         if self.set.restore.is_some() {
             return Some("left as the backup has it");
         }
@@ -98,7 +98,7 @@ impl<'a> Set<'a> {
     }
 }
 
-// === impl Unit ===
+// === impl SetVolume ===
 
 impl SetVolume<'_> {
     /// Both ways out for a volume that replicas share; on Windows, which has no sub-paths, with volumes instead.
@@ -123,7 +123,7 @@ impl SetVolume<'_> {
     }
 
     /// What messages call it, with its name.
-    pub(super) fn titled(&self) -> String {
+    pub(super) fn title(&self) -> String {
         format!("{} {:?}", self.noun(), self.name)
     }
 }

@@ -16,19 +16,19 @@ use std::fmt::Write as _;
 #[serde(default)]
 struct Scale {
     #[serde(deserialize_with = "json::lenient")]
-    spec: Replicas,
+    spec: ScaleSpec,
 }
 
 /// `spec` of a Scale: absent means none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Replicas {
+struct ScaleSpec {
     #[serde(deserialize_with = "json::lenient")]
     replicas: i64,
 }
 
 /// A set that is scaled.
-struct Scaling<'a> {
+struct ScaleRequest<'a> {
     scope: &'a Scope<'a>,
     new: i64,
     /// None if the API server did not send it.
@@ -37,13 +37,13 @@ struct Scaling<'a> {
 }
 
 /// Reads a request for the subresource `scale`.
-pub(crate) fn open<'a>(
+pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let read = |text: &str| serde_json::from_str::<Scale>(text).map(|scale| scale.spec.replicas);
-    Ok(Box::new(Scaling {
+    Ok(Box::new(ScaleRequest {
         scope: &request.scope,
         new: read(object)?,
         old: request.old_object.as_deref().map(read).transpose()?,
@@ -52,16 +52,16 @@ pub(crate) fn open<'a>(
 }
 
 /// The realms of sets by their names.
-const SETS: &str = "set/";
+const REALM_PREFIX: &str = "set/";
 
 /// The place of a set by its name.
 pub(super) fn key(namespace: &str, name: &str, stance: Stance, note: String) -> Key {
-    Key { realm: format!("{SETS}{namespace}"), path: vec![name.to_owned()], stance, note }
+    Key { realm: format!("{REALM_PREFIX}{namespace}"), path: vec![name.to_owned()], stance, note }
 }
 
 /// Whether a key is what a Scale looks at: replicas of a set that is being deleted share nothing any more.
-pub(super) fn is_for_scales(key: &Key) -> bool {
-    key.realm.starts_with(SETS)
+pub(super) fn is_scale_key(key: &Key) -> bool {
+    key.realm.starts_with(REALM_PREFIX)
 }
 
 /// What a Scale must know of a set: `replicas=1 data uploads/ disk!`. A slash follows the name of a volume whose storage
@@ -94,9 +94,9 @@ fn read(note: &str) -> (Option<i64>, Vec<SharedVolume<'_>>) {
     (replicas, shared.collect())
 }
 
-// === impl Scaling ===
+// === impl ScaleRequest ===
 
-impl Scaling<'_> {
+impl ScaleRequest<'_> {
     fn set<'h>(&self, holdings: &'h [Holding]) -> Option<&'h Holding> {
         let key = self.key();
         holdings.iter().find(|holding| holding.realm == key.realm && holding.path == key.path)
@@ -107,7 +107,7 @@ impl Scaling<'_> {
     }
 }
 
-impl ParsedRequest for Scaling<'_> {
+impl ParsedRequest for ScaleRequest<'_> {
     fn keys(&self) -> Vec<Key> {
         let may_grow = self.old.is_none_or(|old| ScaleUp::of(old, self.new) != ScaleUp::None);
         if may_grow && self.new > 1 { vec![self.key()] } else { Vec::new() }

@@ -16,19 +16,19 @@ pub(super) enum ScaleUp {
     /// From one to more.
     FromOne,
     /// From none to more than one: those were there before.
-    Restart,
+    FromZero,
     /// None that makes anything worse.
     None,
 }
 
-// === impl Growth ===
+// === impl ScaleUp ===
 
 impl ScaleUp {
     /// The growth from one number of replicas to another.
     pub(super) fn of(old: i64, new: i64) -> Self {
         match (old, new) {
             (1, 2..) => Self::FromOne,
-            (..=0, 2..) => Self::Restart,
+            (..=0, 2..) => Self::FromZero,
             _ => Self::None,
         }
     }
@@ -42,7 +42,7 @@ impl ScaleUp {
             );
             match self {
                 Self::FromOne => refuse(volume, fact, outcome, findings),
-                Self::Restart => findings.add(
+                Self::FromZero => findings.add(
                     StorageRule::ScaleBeyondOne
                         .warn(
                             REPLICAS,
@@ -86,7 +86,9 @@ pub(super) fn shared<'a>(
     review: &SetReview<'_>,
 ) -> Vec<SharedVolume<'a>> {
     volumes
-        .filter(|volume| volume.is_named() && volume.is_shared(review.settings) && has_shared_writers(volume, review))
+        .filter(|volume| {
+            volume.is_named() && volume.is_shared(review.settings) && has_shared_writers(volume, review)
+        })
         .map(|volume| SharedVolume {
             name: volume.name,
             expression: volume.device.is_none().then(|| volume.default_expression()),

@@ -18,7 +18,7 @@ pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer
     PlacedContainer::all(pod, IMPLICIT)
 }
 
-// === impl JudgedVolume ===
+// === impl SetVolume ===
 
 impl<'a> SetVolume<'a> {
     /// Returns the volumes of a pod whose files outlive it.
@@ -43,7 +43,7 @@ impl<'a> SetVolume<'a> {
     }
 
     /// Returns whether both have the same files, whatever the volumes are called.
-    pub(super) fn has_source_of(&self, other: &SetVolume<'_>, settings: &Settings) -> bool {
+    pub(super) fn has_same_source(&self, other: &SetVolume<'_>, settings: &Settings) -> bool {
         match (self.kind, other.kind) {
             (VolumeKind::Named(source), VolumeKind::Named(other)) => is_same(source, other, settings),
             _ => false,

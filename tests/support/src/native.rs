@@ -2,7 +2,7 @@
 
 use ordinance_case::Policy;
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
-use ordinance_policy::{Opened, Settings};
+use ordinance_policy::{Settings, StartedReview};
 
 /// Calls the policy's functions directly.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +22,12 @@ impl Policy for Native {
         holdings: Option<&[Holding]>,
     ) -> Result<Outcome, String> {
         let settings = parsed(settings)?;
-        Ok(match (ordinance_policy::open(request, &settings), holdings) {
-            (Opened::Decided(verdict), _) => Outcome::Decided(verdict),
-            (Opened::Asks(keys, _), None) => Outcome::Needs(keys),
-            (Opened::Asks(_, inquiry), Some(holdings)) => Outcome::Decided(inquiry.verdict(holdings)),
+        Ok(match (ordinance_policy::start_review(request, &settings), holdings) {
+            (StartedReview::Decided(verdict), _) => Outcome::Decided(verdict),
+            (StartedReview::NeedsHoldings(keys, _), None) => Outcome::Needs(keys),
+            (StartedReview::NeedsHoldings(_, pending), Some(holdings)) => {
+                Outcome::Decided(pending.verdict(holdings))
+            }
         })
     }
 }
