@@ -1,10 +1,11 @@
-//! Changes of a StatefulSet that resolve a finding, as JSON Patches for the object as it was sent.
+//! Fixes of findings about StatefulSets, as JSON Patches for the object as it was sent.
 
 use ordinance_contract::Fix;
 use ordinance_storage::json;
 use ordinance_storage::{PlacedMount, SubPath};
 
-/// Writes an expression in the place of a mount's sub-path. `None` for a mount without exactly one of both fields.
+/// Returns a fix that replaces the sub-path of a mount by an expression; `None` unless the mount has exactly one of the
+/// two fields.
 pub(super) fn replace_sub_path(mount: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
     let pointer = mount.pointer();
     let value = json::quoted(expression);

@@ -1,17 +1,17 @@
-//! The keys of a StatefulSet: its name, the claims of its templates, claims by name, and exports.
+//! The keys of a StatefulSet: its name, the claims of its templates, the claims that its volumes name, and exports.
 
 use super::mark;
 use super::opt_out::OptOut;
 use super::review::{Set, SetReview};
 use super::scale_subresource;
-use super::scale_up;
+use super::scale_up::SharedVolume;
 use super::volume::{SetVolume, placed_containers};
 use crate::claim;
 use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
 use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, VolumeKind};
 
-/// The data besides the pod that the keys of a set depend on.
+/// Computes the keys of a set.
 pub(super) struct SetKeys<'a> {
     pub(super) set: Set<'a>,
     pub(super) opt_out: OptOut<'a>,
@@ -21,13 +21,13 @@ pub(super) struct SetKeys<'a> {
 // === impl SetKeys ===
 
 impl SetKeys<'_> {
-    /// Returns the keys of the set with this pod.
-    pub(super) fn keys(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
+    /// Returns the keys of the set with this pod, sorted and without duplicates.
+    pub(super) fn of_pod(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let containers = placed_containers(pod);
         let volumes = SetVolume::all(pod, templates, &containers);
-        let mut keys: Vec<Key> = self.shared(&volumes, &containers).into_iter().collect();
+        let mut keys: Vec<Key> = self.scale_key(&volumes, &containers).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
-            keys.extend(self.key(volume));
+            keys.extend(self.volume_key(volume));
         }
         keys.sort_unstable();
         keys.dedup();
@@ -35,27 +35,27 @@ impl SetKeys<'_> {
     }
 
     /// Returns the key of the set's name, for a Scale, if its replicas would share a volume.
-    fn shared(&self, volumes: &[SetVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
+    fn scale_key(&self, volumes: &[SetVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
         let Set { name, namespace, replicas, .. } = self.set;
         let review = SetReview::new(self.settings, self.set, &[], containers);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
-        let shared = scale_up::shared(judged, &review);
-        let is_worth_a_key = !shared.is_empty() && !name.is_empty();
-        is_worth_a_key.then(|| {
+        let shared = SharedVolume::of_replicas(judged, &review);
+        let has_key = !shared.is_empty() && !name.is_empty();
+        has_key.then(|| {
             scale_subresource::key(namespace, name, Stance::Uses, scale_subresource::note(replicas, &shared))
         })
     }
 
     /// Returns the key that says where the files of a volume are, or which other objects have them.
-    fn key(&self, volume: &SetVolume<'_>) -> Option<Key> {
+    fn volume_key(&self, volume: &SetVolume<'_>) -> Option<Key> {
         match (volume.kind, volume.claim()) {
             (VolumeKind::Template(_), _) if self.set.name.is_empty() => None,
             (VolumeKind::Template(_), _) => {
                 let path = vec![claim::prefix(volume.name, self.set.name)];
-                Some(self.claim(path, Stance::Uses, mark::note(volume)))
+                Some(self.claim_key(path, Stance::Uses, mark::note(volume)))
             }
             (VolumeKind::Named(_), Some(claim)) => {
-                Some(self.claim(claim::path(claim), Stance::Looks, String::new()))
+                Some(self.claim_key(claim::path(claim), Stance::Looks, String::new()))
             }
             (VolumeKind::Named(_), None) => volume.inline_export(self.settings).map(|export| Key {
                 realm: export.realm(),
@@ -66,7 +66,7 @@ impl SetKeys<'_> {
         }
     }
 
-    fn claim(&self, path: Vec<String>, stance: Stance, note: String) -> Key {
+    fn claim_key(&self, path: Vec<String>, stance: Stance, note: String) -> Key {
         Key { realm: claim::realm(self.set.namespace), path, stance, note }
     }
 }

@@ -1,12 +1,14 @@
-//! Where the files of a claim lie: the annotation `ordinance.dev/sub-path`, the mark.
+//! The mark of a claim: the annotation `ordinance.dev/sub-path`, which says where in the claim the files are.
 //!
-//! A set that is made again finds its data by the marks of the claims that it left behind. A mark goes before the
-//! settings and the number of replicas; what the user wrote overrides the mark, with a finding.
+//! A set that is created again finds its files by the marks of the claims that the deleted set left behind. A mark takes
+//! precedence over the settings and the number of replicas. A sub-path that the user wrote takes precedence over the mark,
+//! with a finding.
 
-use super::mount_groups::{MountGroups, sub_path_text};
+use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
 use super::reserved_variable::ReservedVariable;
 use super::review::SetReview;
+use super::sub_path_findings::sub_path_text;
 use super::volume::SetVolume;
 use crate::claim;
 use crate::findings::FindingBuilder;
@@ -14,30 +16,32 @@ use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, expression};
 
-/// Where the claims of a volume say that its files are.
+/// Where the files of a volume are, according to its claims.
 #[derive(Debug)]
 pub(super) enum FileLocation<'a> {
-    /// No claim is known, or one by name that says nothing.
+    /// No claim is known, or the volume names a claim without a mark.
     Unknown,
-    /// At the root; the mark, if one says so.
+    /// At the root. Without a mark, the claim of a template counts as used from its root.
     Root { claim: &'a str, mark: Option<&'a str> },
-    /// In a directory for each ordinal.
+    /// In a directory per ordinal.
     Directory { claim: &'a str, expression: &'a str },
-    /// Two claims of one template disagree.
+    /// Two claims of one template have different marks.
     Conflicting { one: &'a str, other: &'a str },
 }
 
-/// What a mark means in the containers at hand.
+/// How the containers of the pod interpret a mark.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MarkMeaning<'a> {
+    /// The root of the volume; also if the mark is not a relative path per ordinal.
     Root,
+    /// The directory that this expression names for each ordinal.
     Directory(&'a str),
 }
 
 // === impl FileLocation ===
 
 impl FileLocation<'_> {
-    /// Whether a claim says something.
+    /// Returns whether a mark decides the location.
     pub(super) fn is_marked(&self) -> bool {
         match self {
             Self::Unknown => false,
@@ -47,17 +51,17 @@ impl FileLocation<'_> {
     }
 }
 
-/// What the claims of a volume say.
-pub(super) fn data<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> FileLocation<'a> {
+/// Returns where the claims of a volume say that its files are.
+pub(super) fn location<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> FileLocation<'a> {
     match volume.kind {
-        VolumeKind::Template(_) => template_data(volume, review),
+        VolumeKind::Template(_) => location_in_template(volume, review),
         VolumeKind::Named(_) => {
-            volume.claim().map_or(FileLocation::Unknown, |claim| named_data(volume, claim, review))
+            volume.claim().map_or(FileLocation::Unknown, |claim| location_in_claim(volume, claim, review))
         }
     }
 }
 
-/// The claim of this name, if it is known.
+/// Returns the claim of this name if it exists.
 pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
     let path = claim::path(name);
     let realm = claim::realm(review.set.namespace);
@@ -67,21 +71,21 @@ pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a 
         .find(|holding| claim::is_claim(&holding.holder) && holding.realm == realm && holding.path == path)
 }
 
-fn named_data<'a>(volume: &SetVolume<'a>, claim: &'a str, review: &SetReview<'a>) -> FileLocation<'a> {
+fn location_in_claim<'a>(volume: &SetVolume<'a>, claim: &'a str, review: &SetReview<'a>) -> FileLocation<'a> {
     let mark = known_claim(claim, review).and_then(|holding| claim::ClaimNote::read(&holding.note).mark);
-    match mark.map(|mark| (mark, read(mark, volume))) {
+    match mark.map(|mark| (mark, interpret(mark, volume))) {
         None => FileLocation::Unknown,
         Some((mark, MarkMeaning::Root)) => FileLocation::Root { claim, mark: Some(mark) },
         Some((_, MarkMeaning::Directory(expression))) => FileLocation::Directory { claim, expression },
     }
 }
 
-fn template_data<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> FileLocation<'a> {
+fn location_in_template<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> FileLocation<'a> {
     let mut claims = template_claims(volume.name, review);
     claims.sort_unstable_by_key(|(name, _)| *name);
-    let mut data = FileLocation::Unknown;
+    let mut location = FileLocation::Unknown;
     for (name, mark) in claims {
-        data = match (data, mark.map_or(MarkMeaning::Root, |mark| read(mark, volume))) {
+        location = match (location, mark.map_or(MarkMeaning::Root, |mark| interpret(mark, volume))) {
             (FileLocation::Unknown, MarkMeaning::Root) => FileLocation::Root { claim: name, mark },
             (FileLocation::Unknown, MarkMeaning::Directory(expression)) => {
                 FileLocation::Directory { claim: name, expression }
@@ -106,10 +110,10 @@ fn template_data<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> FileLoca
             (conflicting @ FileLocation::Conflicting { .. }, _) => conflicting,
         };
     }
-    data
+    location
 }
 
-/// The claims of a template that stay: their names, and what they say.
+/// Returns the names and marks of a template's claims that are not being deleted.
 fn template_claims<'a>(template: &str, review: &SetReview<'a>) -> Vec<(&'a str, Option<&'a str>)> {
     if review.set.name.is_empty() {
         return Vec::new();
@@ -131,36 +135,36 @@ fn template_claims<'a>(template: &str, review: &SetReview<'a>) -> Vec<(&'a str, 
         .collect()
 }
 
-/// What a mark means to the containers whose mounts it is for.
-fn read<'a>(mark: &'a str, volume: &SetVolume<'a>) -> MarkMeaning<'a> {
-    let means_an_ordinal = |mount: &PlacedMount<'a>| {
+/// Interprets a mark in the containers that mount the volume without a sub-path, or in all if none does.
+fn interpret<'a>(mark: &'a str, volume: &SetVolume<'a>) -> MarkMeaning<'a> {
+    let is_per_ordinal = |mount: &PlacedMount<'a>| {
         matches!(
             mount.container.env.resolve(mark, &[]).class(),
             ExpressionClass::PerOrdinal | ExpressionClass::Missing(MissingVariable::Undeclared(_))
         )
     };
-    let is_bare = |mount: &&PlacedMount<'a>| mount.part() == SubPath::Root;
-    let all = if volume.mounts.iter().any(|mount| is_bare(&mount)) {
-        volume.mounts.iter().filter(is_bare).all(means_an_ordinal)
+    let is_without_sub_path = |mount: &&PlacedMount<'a>| mount.part() == SubPath::Root;
+    let all = if volume.mounts.iter().any(|mount| is_without_sub_path(&mount)) {
+        volume.mounts.iter().filter(is_without_sub_path).all(is_per_ordinal)
     } else {
-        volume.mounts.iter().all(means_an_ordinal)
+        volume.mounts.iter().all(is_per_ordinal)
     };
     if all && is_below_root(mark) { MarkMeaning::Directory(mark) } else { MarkMeaning::Root }
 }
 
-/// Whether a path can stand in `subPathExpr`: relative, and never upwards.
+/// Returns whether the API server accepts a path as `subPathExpr`: relative and without `..`.
 fn is_below_root(path: &str) -> bool {
     !path.starts_with('/') && path.split('/').all(|segment| segment != "..")
 }
 
-/// Does as the claims say.
-pub(super) fn follow<'a>(
+/// Patches or leaves the mounts without a sub-path as the claims say.
+pub(super) fn apply<'a>(
     volume: &SetVolume<'a>,
     groups: &MountGroups<'a>,
-    data: FileLocation<'a>,
+    location: FileLocation<'a>,
     review: &mut SetReview<'a>,
 ) {
-    match data {
+    match location {
         FileLocation::Unknown => {}
         FileLocation::Root { claim, mark } => leave_at_root(volume, groups, claim, mark, review),
         FileLocation::Directory { claim, expression } => {
@@ -184,12 +188,12 @@ fn leave_at_root(
             "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal nor \
              \".\": it counts as \".\""
         );
-        review.findings.add(mark_warning(volume.field(), fact, claim, review.set.namespace));
+        review.findings.add(warning(volume.field(), fact, claim, review.set.namespace));
     }
     if !groups.without_sub_path.is_empty() {
         let fact =
             format!("{} is left as it is: the files of claim {claim:?} are at its root", volume.title());
-        let report = mark_warning(volume.field(), fact, claim, review.set.namespace);
+        let report = warning(volume.field(), fact, claim, review.set.namespace);
         review
             .findings
             .add(report.remedy("If they lie elsewhere, annotate the claims: ordinance.dev/sub-path"));
@@ -208,14 +212,14 @@ fn isolate_as_marked<'a>(
 ) {
     warn_other_location(volume, groups, claim, Some(expression), review);
     let undeclared = groups.without_sub_path.iter().find_map(|mount| {
-        match mount.container.env.resolve(expression, review.draft.added_variables(mount.container)).class() {
+        match mount.container.env.resolve(expression, review.patch.added_variables(mount.container)).class() {
             ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mount, name)),
             _ => None,
         }
     });
     match undeclared {
         Some((mount, name)) => deny_undeclared_variable(volume, &mount, claim, expression, name, review),
-        None => review.draft.isolate(volume, &groups.without_sub_path, expression, PatchReason::Mark),
+        None => review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::ClaimMark),
     }
 }
 
@@ -264,7 +268,7 @@ fn deny_conflicting_marks(
     review.findings.add(report.remedy(remedy));
 }
 
-/// Warns of what the user wrote where a claim says something else.
+/// Warns if the user mounts another directory than the one that the claim names.
 fn warn_other_location(
     volume: &SetVolume<'_>,
     groups: &MountGroups<'_>,
@@ -284,16 +288,17 @@ fn warn_other_location(
             volume.title(),
             sub_path_text(mount)
         );
-        review.findings.add(mark_warning(mount.part_field(), fact, claim, review.set.namespace));
+        review.findings.add(warning(mount.part_field(), fact, claim, review.set.namespace));
     }
 }
 
-/// A warning about what a claim's mark says.
-fn mark_warning(field: String, fact: String, claim: &str, namespace: &str) -> FindingBuilder {
+/// Returns a warning about the mark of a claim.
+fn warning(field: String, fact: String, claim: &str, namespace: &str) -> FindingBuilder {
     StorageRule::ClaimMark.warn(field, fact).related(&claim::scope(namespace, claim))
 }
 
-/// What others may know of a claim template's mounts: their one expression, if it takes our two names alone.
+/// Returns the note of a claim template: the expression of its mounts if they all have the same one and it uses only the
+/// reserved variables, otherwise `other`. The review of a new claim copies the expression into the claim's mark.
 pub(super) fn note(volume: &SetVolume<'_>) -> String {
     let other = || "other".to_owned();
     let Some((first, rest)) = volume.mounts.split_first() else { return other() };

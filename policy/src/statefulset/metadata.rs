@@ -1,20 +1,20 @@
-//! The annotations and labels of a StatefulSet that the rules read.
+//! StatefulSets with the annotations and labels that the rules read.
 
 use ordinance_storage::PodTemplate;
 use ordinance_storage::json::{Members, Raw, Text};
 use serde::Deserialize;
 
-/// A StatefulSet, its pod template read as `T`.
+/// A StatefulSet whose pod template is parsed as `T`.
 pub(super) type StatefulSet<'a, T> = ordinance_storage::StatefulSet<'a, T, Metadata<'a>>;
 
-/// A StatefulSet with its pod template.
+/// A StatefulSet with its parsed pod template.
 pub(super) type ParsedStatefulSet<'a> = StatefulSet<'a, Members<PodTemplate<'a>>>;
 
 /// `metadata` of a StatefulSet.
 pub(super) type Metadata<'a> =
     ordinance_storage::Metadata<'a, Members<SetAnnotations<'a>>, Members<SetLabels<'a>>, Raw<'a>>;
 
-/// Annotations of Ordinance.
+/// The opt-out annotations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct SetAnnotations<'a> {
@@ -24,7 +24,7 @@ pub(super) struct SetAnnotations<'a> {
     pub(super) shared_volumes: Option<Text<'a>>,
 }
 
-/// Labels of backup tools.
+/// The labels that backup tools set on what they restore.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SetLabels<'a> {

@@ -1,13 +1,13 @@
-//! How to isolate a StatefulSet that is stored already: files do not move because a manifest says where they should be.
+//! The steps that isolate a stored StatefulSet: a patch moves no files, so they have to move first.
 
 use super::review::SetReview;
 
-/// The steps, one per line. Empty if nothing would change.
+/// Returns the steps, one per line; empty if the review proposes no expression.
 pub(super) fn steps(review: &SetReview<'_>) -> Vec<String> {
     let moves: Vec<String> = if review.findings.is_allowed() {
-        review.draft.expressions().map(|(mount, expression)| relocation(&mount.field(), expression)).collect()
+        review.patch.expressions().map(|(mount, expression)| move_step(&mount.field(), expression)).collect()
     } else {
-        review.proposals.iter().map(|(field, expression)| relocation(field, expression)).collect()
+        review.proposals.iter().map(|(field, expression)| move_step(field, expression)).collect()
     };
     if moves.is_empty() {
         return moves;
@@ -21,6 +21,6 @@ pub(super) fn steps(review: &SetReview<'_>) -> Vec<String> {
     [vec![scale(0)], moves, vec![apply, scale(set.replicas)]].concat()
 }
 
-fn relocation(mount: &str, expression: &str) -> String {
+fn move_step(mount: &str, expression: &str) -> String {
     format!("move the files of each replica into its directory of the volume: {expression} for {mount}")
 }

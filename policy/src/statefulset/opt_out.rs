@@ -1,10 +1,11 @@
-//! The annotations by which a StatefulSet shares on purpose.
+//! The annotations by which a StatefulSet opts out of isolation.
 //!
-//! A value or a name that is not known opts out of nothing: a typo must not disable a guard in silence.
+//! An unknown value or name opts out of nothing and warns: a typo must not disable a rule silently.
 
 use super::metadata::SetAnnotations;
 use crate::findings::{FindingBuilder, Findings};
 use crate::rules::StorageRule;
+use ordinance_storage::{ClaimTemplate, PodSpec};
 
 /// The only value of `ordinance.dev/isolation`.
 const DISABLED: &str = "disabled";
@@ -12,7 +13,7 @@ const DISABLED: &str = "disabled";
 /// The field of the annotations.
 const ANNOTATIONS: &str = "metadata.annotations";
 
-/// What a set wants left alone.
+/// What a StatefulSet opts out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OptOut<'a> {
     /// `ordinance.dev/isolation`.
@@ -24,7 +25,7 @@ pub(super) struct OptOut<'a> {
 // === impl OptOut ===
 
 impl<'a> OptOut<'a> {
-    /// What the annotations of a set say.
+    /// Parses the annotations of a set.
     pub(super) fn of(annotations: &'a SetAnnotations<'_>) -> Self {
         let names = annotations.shared_volumes.as_deref().unwrap_or_default();
         Self {
@@ -33,17 +34,18 @@ impl<'a> OptOut<'a> {
         }
     }
 
-    /// Whether a volume or a claim template is left alone.
+    /// Returns whether a volume or a claim template is opted out.
     pub(super) fn covers(&self, volume: &str) -> bool {
         self.covers_set() || self.volumes.contains(&volume)
     }
 
-    /// Whether the whole set is left alone.
+    /// Returns whether the whole set is opted out.
     pub(super) fn covers_set(&self) -> bool {
         self.isolation == Some(DISABLED)
     }
 
-    /// Tells what is not understood, and records what is left alone.
+    /// Warns of unknown values and names, and adds audit annotations for what is opted out. `names` are those of the set's
+    /// volumes and claim templates.
     pub(super) fn report(&self, names: &[&str], findings: &mut Findings) {
         if let Some(value) = self.isolation.filter(|value| *value != DISABLED) {
             let fact = format!(
@@ -67,7 +69,7 @@ impl<'a> OptOut<'a> {
         }
     }
 
-    /// Tells what a change of the annotations does.
+    /// Warns of what a change of the annotations means.
     pub(super) fn report_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         match (old.covers_set(), self.covers_set()) {
             (false, true) => findings.add(changed(
@@ -97,6 +99,11 @@ impl<'a> OptOut<'a> {
             )));
         }
     }
+}
+
+/// Returns the names that `ordinance.dev/shared-volumes` may list.
+pub(super) fn volume_names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
+    pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
 }
 
 fn changed(fact: impl Into<String>) -> FindingBuilder {

@@ -1,4 +1,4 @@
-//! One directory that a pod, or the cluster, knows by two names.
+//! Volumes of one pod with the same claim, and inline volumes whose exports PersistentVolumes have too.
 
 use super::opt_out::OptOut;
 use super::review::SetReview;
@@ -7,7 +7,7 @@ use crate::persistent_volume;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
 
-/// Two volumes of one claim.
+/// Warns of claims that two judged volumes name, unless the old template had them.
 pub(super) fn warn_duplicate_claims(
     volumes: &[SetVolume<'_>],
     old: &[SetVolume<'_>],
@@ -18,12 +18,12 @@ pub(super) fn warn_duplicate_claims(
         let judged = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
         let mut claims: Vec<String> = judged.filter_map(|volume| Some(volume.claim()?.to_owned())).collect();
         claims.sort_unstable();
-        let mut twins: Vec<String> = claims
+        let mut duplicates: Vec<String> = claims
             .windows(2)
             .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().cloned())?)
             .collect();
-        twins.dedup();
-        twins
+        duplicates.dedup();
+        duplicates
     };
     let before = claims(old);
     for claim in claims(volumes).into_iter().filter(|claim| !before.contains(claim)) {
@@ -35,7 +35,7 @@ pub(super) fn warn_duplicate_claims(
     }
 }
 
-/// Exports that PersistentVolumes have, too.
+/// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.
 pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";

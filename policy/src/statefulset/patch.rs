@@ -1,17 +1,17 @@
-//! What a review would add to a StatefulSet, as a JSON Patch.
+//! What a review adds to a StatefulSet, as a JSON Patch.
 //!
-//! Only `add`, and only where the parent exists: expressions on mounts that have neither field, and variables at the
-//! end of a container's `env`, or the whole list where there is none.
+//! The patch consists of `add` operations on existing parents: expressions on mounts without a sub-path, and variables at
+//! the end of a container's `env`, or the whole list if there is none.
 
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
-use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
+use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, SubPath, json};
 
-/// Additions, not written yet.
+/// The additions of a review before they become JSON.
 #[derive(Clone, Debug)]
 pub(super) struct PatchDraft<'a> {
     expressions: Vec<(PlacedMount<'a>, &'a str)>,
-    /// By the container's place.
+    /// Indexed by [`PlacedContainer::place`].
     declarations: Vec<Vec<Declaration<'a>>>,
     patched: Vec<PatchedVolume<'a>>,
 }
@@ -21,8 +21,9 @@ pub(super) struct PatchDraft<'a> {
 pub(super) struct PatchedVolume<'a> {
     pub(super) volume: &'a str,
     pub(super) noun: &'static str,
-    /// The claim that the pod names.
+    /// The claim that the volume names; `None` for a claim template or another source.
     pub(super) claim: Option<&'a str>,
+    /// The first mount that gets the expression; findings name it.
     pub(super) first: PlacedMount<'a>,
     pub(super) expression: &'a str,
     pub(super) reason: PatchReason,
@@ -31,26 +32,26 @@ pub(super) struct PatchedVolume<'a> {
 /// Why a volume gets an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PatchReason {
-    /// Its replicas would share it.
-    SharedVolume,
-    /// Other mounts of it have the expression.
+    /// The replicas would share it.
+    Shared,
+    /// Other mounts of the volume have the expression.
     Siblings,
-    /// It had the expression before the update.
-    PreviousMounts,
-    /// A claim says that the files are there.
-    Mark,
+    /// The update dropped the expression.
+    LostExpression,
+    /// The mark of a claim names the expression.
+    ClaimMark,
 }
 
-/// A JSON Patch, written as it grows: neither pointers nor what is ours hold anything that JSON escapes.
+/// The text of a JSON Patch. Pointers and the names of added members contain nothing that JSON escapes.
 #[derive(Default)]
-struct Patch {
+struct PatchText {
     json: String,
 }
 
 // === impl PatchDraft ===
 
 impl<'a> PatchDraft<'a> {
-    /// Nothing to add yet.
+    /// Returns an empty patch for these containers.
     pub(super) fn new(containers: &[PlacedContainer<'a>]) -> Self {
         Self {
             expressions: Vec::new(),
@@ -59,13 +60,13 @@ impl<'a> PatchDraft<'a> {
         }
     }
 
-    /// What a container is to declare.
+    /// The variables that are added to a container, in the order of the patch.
     pub(super) fn added_variables(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
         self.declarations.get(container.place).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Declares a variable, unless the container does or will.
-    pub(super) fn declare(&mut self, container: &PlacedContainer<'_>, declaration: Declaration<'a>) {
+    /// Adds a variable to a container, unless the container declares it or it is already added.
+    pub(super) fn add_variable(&mut self, container: &PlacedContainer<'_>, declaration: Declaration<'a>) {
         let Some(declarations) = self.declarations.get_mut(container.place) else { return };
         let is_there = declarations.iter().any(|other| other.name() == declaration.name());
         if !is_there && !container.env.declares(declaration.name()) {
@@ -83,13 +84,13 @@ impl<'a> PatchDraft<'a> {
     ) {
         for mount in mounts {
             for reserved in ReservedVariable::used_by(expression) {
-                self.declare(mount.container, reserved.declaration());
+                self.add_variable(mount.container, reserved.declaration());
             }
             self.add_expression(volume, *mount, expression, reason);
         }
     }
 
-    /// Gives a mount an expression; the findings name the first mount of a volume.
+    /// Adds an expression to a mount.
     pub(super) fn add_expression(
         &mut self,
         volume: &SetVolume<'a>,
@@ -109,12 +110,59 @@ impl<'a> PatchDraft<'a> {
         self.patched.push(PatchedVolume { volume, noun, claim, first: mount, expression, reason });
     }
 
-    /// Whether a mount gets an expression.
+    /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing if
+    /// the expression would name another directory there.
+    pub(super) fn copy_expression(
+        &mut self,
+        volume: &SetVolume<'a>,
+        to: PlacedMount<'a>,
+        from: PlacedMount<'a>,
+        reason: PatchReason,
+    ) -> bool {
+        let SubPath::Expression(expression) = from.part() else { return false };
+        let is_same = self.copy_variables(to, from, expression);
+        if is_same {
+            self.add_expression(volume, to, expression, reason);
+        }
+        is_same
+    }
+
+    /// Copies the variables that an expression uses from the container of one mount to that of another. Returns false and
+    /// adds nothing if the expression would name another directory there.
+    pub(super) fn copy_variables(
+        &mut self,
+        to: PlacedMount<'a>,
+        from: PlacedMount<'a>,
+        expression: &'a str,
+    ) -> bool {
+        let (source, target) = (&from.container.env, to.container);
+        let checkpoint = self.added_variables(target).len();
+        for declaration in source.carried(expression, &target.env, self.added_variables(target)) {
+            self.add_variable(target, declaration);
+        }
+        let copied = target.env.resolve(expression, self.added_variables(target));
+        let is_same = copied.is_same_as(&source.resolve(expression, &[]));
+        if !is_same {
+            self.roll_back(target, checkpoint);
+        }
+        is_same
+    }
+
+    /// Returns whether two replicas would write the same files even with this patch.
+    pub(super) fn leaves_shared_writers(&self, volume: &SetVolume<'a>) -> bool {
+        let is_isolated = |mount: &PlacedMount<'a>| {
+            mount.is_isolated_with(self.added_variables(mount.container)) || self.gets_expression(mount)
+        };
+        let shares = |mount: &PlacedMount<'a>| !mount.is_read_only() && !is_isolated(mount);
+        !volume.has_no_writers() && (volume.device.is_some() || volume.mounts.iter().any(shares))
+    }
+
+    /// Returns whether a mount gets an expression.
     pub(super) fn gets_expression(&self, mount: &PlacedMount<'_>) -> bool {
         self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mount.mount))
     }
 
-    /// The mounts that get an expression.
+    /// Iterates over the mounts that get an expression.
     pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
         self.expressions.iter().map(|(mount, expression)| (mount, *expression))
     }
@@ -124,36 +172,31 @@ impl<'a> PatchDraft<'a> {
         &self.patched
     }
 
-    /// The containers that get a variable but no expression.
+    /// Iterates over the containers that get variables but no expression.
     pub(super) fn containers_with_only_variables(
         &self,
         containers: &'a [PlacedContainer<'a>],
     ) -> impl Iterator<Item = &'a PlacedContainer<'a>> {
-        let mut is_expressed = vec![false; containers.len()];
+        let mut has_expression = vec![false; containers.len()];
         for (mount, _) in &self.expressions {
-            if let Some(is_expressed) = is_expressed.get_mut(mount.container.place) {
-                *is_expressed = true;
+            if let Some(has_expression) = has_expression.get_mut(mount.container.place) {
+                *has_expression = true;
             }
         }
-        let without = containers.iter().zip(is_expressed).filter(|(_, is_expressed)| !is_expressed);
+        let without = containers.iter().zip(has_expression).filter(|(_, has_expression)| !has_expression);
         without
             .map(|(container, _)| container)
             .filter(|container| !self.added_variables(container).is_empty())
     }
 
-    /// How far the draft has come with one container.
-    pub(super) fn checkpoint(&self, container: &PlacedContainer<'_>) -> usize {
-        self.added_variables(container).len()
-    }
-
-    /// Takes back what was declared in one container since then.
-    pub(super) fn roll_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
+    /// Removes the variables that were added to a container since it had this number of them.
+    fn roll_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
         if let Some(declarations) = self.declarations.get_mut(container.place) {
             declarations.truncate(checkpoint);
         }
     }
 
-    /// The names of the variables that a container gets from elsewhere.
+    /// Returns the names of the variables that are copied into a container; the reserved variables do not count.
     pub(super) fn copied_variables(&self, container: &PlacedContainer<'_>) -> Vec<&str> {
         let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
         self.added_variables(container).iter().filter(is_copy).map(Declaration::name).collect()
@@ -161,7 +204,7 @@ impl<'a> PatchDraft<'a> {
 
     /// Returns the JSON Patch, or `None` if it is empty.
     pub(super) fn to_json(&self, containers: &[PlacedContainer<'_>]) -> Option<String> {
-        let mut patch = Patch::default();
+        let mut patch = PatchText::default();
         for container in containers {
             patch.variables(container, self.added_variables(container));
         }
@@ -174,8 +217,8 @@ impl<'a> PatchDraft<'a> {
 
 // === impl Patch ===
 
-impl Patch {
-    /// The variables of one container: one by one at the end of its list, or the list.
+impl PatchText {
+    /// Adds variables to a container: each at the end of `env`, or the whole list if there is none.
     fn variables(&mut self, container: &PlacedContainer<'_>, declarations: &[Declaration<'_>]) {
         let entries: Vec<String> = declarations.iter().copied().map(Declaration::to_json).collect();
         if container.container.env.is_some() {
@@ -187,10 +230,10 @@ impl Patch {
         }
     }
 
-    /// Adds a value, which is JSON, at a member of what a pointer leads to.
+    /// Adds an operation. `point` appends the pointer of the object that gets the member; `value` is JSON.
     fn add(&mut self, point: impl FnOnce(&mut String), member: &str, value: &str) {
-        let begun = if self.json.is_empty() { "[" } else { "," };
-        self.json.extend([begun, r#"{"op":"add","path":""#]);
+        let separator = if self.json.is_empty() { "[" } else { "," };
+        self.json.extend([separator, r#"{"op":"add","path":""#]);
         point(&mut self.json);
         self.json.extend([member, r#"","value":"#, value, "}"]);
     }

@@ -1,5 +1,5 @@
-//! The findings about a patch: in the mutating call, where the files are from now on; in the validating call, a denial,
-//! since the patch is missing.
+//! The findings about a patch. The mutating call reports where the files are from now on; the validating call denies a set
+//! that still lacks the patch.
 
 use super::mark;
 use super::patch::{PatchReason, PatchedVolume};
@@ -16,7 +16,7 @@ pub(super) fn report<'a>(
     volumes: &[SetVolume<'_>],
     review: &mut SetReview<'a>,
 ) {
-    let patched = review.draft.patched_volumes().to_vec();
+    let patched = review.patch.patched_volumes().to_vec();
     for patched in &patched {
         let purpose = format!(
             "To share it on purpose, annotate the set ordinance.dev/shared-volumes: {}",
@@ -34,22 +34,22 @@ pub(super) fn report<'a>(
 }
 
 impl PatchReason {
-    /// The rule that gives a volume its expression.
+    /// The rule that adds the expression.
     fn rule(self) -> StorageRule {
         match self {
-            Self::SharedVolume => StorageRule::UnisolatedMount,
+            Self::Shared => StorageRule::UnisolatedMount,
             Self::Siblings => StorageRule::MixedSubPaths,
-            Self::PreviousMounts => StorageRule::LostSubPath,
-            Self::Mark => StorageRule::ClaimMark,
+            Self::LostExpression => StorageRule::LostSubPath,
+            Self::ClaimMark => StorageRule::ClaimMark,
         }
     }
 }
 
-/// Where the files of a volume are from now on.
+/// Returns the fact where the files of a volume are from now on.
 fn new_location(patched: &PatchedVolume<'_>) -> String {
     let (noun, volume, expression) = (patched.noun, patched.volume, &patched.expression);
     match patched.reason {
-        PatchReason::SharedVolume => {
+        PatchReason::Shared => {
             format!("{noun} {volume:?}: each replica's files are in subPathExpr {expression} from now on")
         }
         PatchReason::Siblings => {
@@ -57,21 +57,21 @@ fn new_location(patched: &PatchedVolume<'_>) -> String {
                 "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
             )
         }
-        PatchReason::PreviousMounts => {
+        PatchReason::LostExpression => {
             format!("{noun} {volume:?}: subPathExpr {expression} is put back, where each replica's files are")
         }
-        PatchReason::Mark => {
+        PatchReason::ClaimMark => {
             format!("{noun} {volume:?}: subPathExpr {expression}, where its claims say that the files are")
         }
     }
 }
 
-/// Variables of the user's own that expressions take, and that the containers lost.
+/// Reports containers that get lost variables back, without an expression.
 fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
     let lost: Vec<(&PlacedContainer<'_>, String)> = review
-        .draft
+        .patch
         .containers_with_only_variables(containers)
-        .map(|container| (container, review.draft.copied_variables(container).join(", ")))
+        .map(|container| (container, review.patch.copied_variables(container).join(", ")))
         .collect();
     for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
@@ -82,11 +82,11 @@ fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: 
     }
 }
 
-/// Files that are there already are out of sight.
+/// Warns that the pods no longer see the files at the root of existing claims.
 fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>) {
     let mut claims: Vec<&str> = patched
         .iter()
-        .filter(|patched| matches!(patched.reason, PatchReason::SharedVolume | PatchReason::Siblings))
+        .filter(|patched| matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings))
         .filter_map(|patched| patched.claim)
         .filter(|claim| mark::known_claim(claim, review).is_some())
         .collect();
@@ -107,7 +107,7 @@ fn first_ordinal(set: &str) -> String {
     if set.is_empty() { "the pod's name".to_owned() } else { format!("{set}-0") }
 }
 
-/// The kubelet makes the directories, and it is root.
+/// Warns of pods that do not run as root: the kubelet creates the directories as root.
 fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
     let template =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
@@ -125,11 +125,12 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
     }
 }
 
+/// Warns of mounts that propagate to the host.
 fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
     let mounts = volumes.iter().flat_map(|volume| volume.mounts.iter().map(move |mount| (volume, mount)));
     let bidirectional: Vec<_> = mounts
         .filter(|(_, mount)| &*mount.mount.mount_propagation == "Bidirectional")
-        .filter(|(_, mount)| review.draft.gets_expression(mount))
+        .filter(|(_, mount)| review.patch.gets_expression(mount))
         .collect();
     for (volume, mount) in bidirectional {
         let fact = format!(
@@ -143,9 +144,9 @@ fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
     }
 }
 
-/// Refuses what the mutating call should have patched.
+/// Denies a set that lacks what the mutating call should have added.
 pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], review: &mut SetReview<'a>) {
-    for patched in review.draft.patched_volumes().to_vec() {
+    for patched in review.patch.patched_volumes().to_vec() {
         let fact = format!(
             "{} {:?} lacks subPathExpr: {}, which the mutating call of policy {} should have added",
             patched.noun,
@@ -157,10 +158,10 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
         review.findings.add(StorageRule::MissingPatch.deny(field, fact).remedy(TRY_AGAIN));
     }
     let undeclared: Vec<&PlacedContainer<'_>> =
-        review.draft.containers_with_only_variables(containers).collect();
+        review.patch.containers_with_only_variables(containers).collect();
     for container in undeclared {
         let names: Vec<&str> =
-            review.draft.added_variables(container).iter().map(|declaration| declaration.name()).collect();
+            review.patch.added_variables(container).iter().map(|declaration| declaration.name()).collect();
         let fact = format!(
             "container {:?} does not declare {}, which the mutating call of policy {} should have added",
             container.name(),
@@ -172,11 +173,11 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
     }
 }
 
-/// What to do where the mutating call did not run, or was undone.
+/// The remedy if the mutating call did not run, or its patch was undone.
 const TRY_AGAIN: &str =
     "Try again; if it stays so, Ordinance's mutating webhook is not called, or another one undoes it";
 
-/// The policy and its version.
+/// The name and version of the policy.
 fn policy() -> &'static str {
     concat!("storage ", env!("CARGO_PKG_VERSION"))
 }

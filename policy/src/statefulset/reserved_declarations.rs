@@ -1,4 +1,5 @@
-//! The two reserved variables: declared where an expression takes them, and never anything else.
+//! The declarations of the reserved variables: added to containers whose expressions use them, and denied if a container
+//! gives one of the names another value.
 
 use super::opt_out::OptOut;
 use super::reserved_variable::ReservedVariable;
@@ -7,8 +8,8 @@ use super::volume::SetVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
 
-/// An expression may take the reserved names without declaring them.
-pub(super) fn declare<'a>(
+/// Adds the declarations of reserved variables to containers whose expressions use them without declaring them.
+pub(super) fn add_missing<'a>(
     containers: &'a [PlacedContainer<'a>],
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'a>,
@@ -22,7 +23,7 @@ pub(super) fn declare<'a>(
             .filter(|reserved| !mount.container.env.declares(reserved.name()))
         {
             match review.set.restore {
-                None => review.draft.declare(mount.container, reserved.declaration()),
+                None => review.patch.add_variable(mount.container, reserved.declaration()),
                 Some(_) => warn_undeclared(mount.container, reserved, review),
             }
         }
@@ -39,7 +40,7 @@ fn warn_undeclared(container: &PlacedContainer<'_>, reserved: ReservedVariable, 
     review.findings.add(report.remedy(format!("Declare it from {}", reserved.field_path())));
 }
 
-/// The reserved names mean the pod's, unless they meant something else before.
+/// Denies new declarations of a reserved name with another value, in containers that mount a judged volume.
 pub(super) fn deny_misuse(
     containers: &[PlacedContainer<'_>],
     old: &[PlacedContainer<'_>],
@@ -50,22 +51,23 @@ pub(super) fn deny_misuse(
     let is_judged =
         |volume: &&SetVolume<'_>| volume.is_shared(review.settings) && !opt_out.covers(volume.name);
     let mounts = volumes.iter().filter(is_judged).flat_map(|volume| &volume.mounts);
-    let mut is_concerned = vec![false; containers.len()];
+    let mut mounts_judged = vec![false; containers.len()];
     for mount in mounts {
-        if let Some(concerned) = is_concerned.get_mut(mount.container.place) {
-            *concerned = true;
+        if let Some(mounts_judged) = mounts_judged.get_mut(mount.container.place) {
+            *mounts_judged = true;
         }
     }
-    for (container, _) in containers.iter().zip(is_concerned).filter(|(_, is_concerned)| *is_concerned) {
-        let was_there = |variable: &EnvVar<'_>| old.iter().any(|container| container.env.has_just(variable));
-        for (index, variable) in container.env.misuses().filter(|(_, variable)| !was_there(variable)) {
+    for (container, _) in containers.iter().zip(mounts_judged).filter(|(_, mounts_judged)| *mounts_judged) {
+        let is_unchanged =
+            |variable: &EnvVar<'_>| old.iter().any(|container| container.env.has_just(variable));
+        for (index, variable) in container.env.misuses().filter(|(_, variable)| !is_unchanged(variable)) {
             deny_misused_variable(container, index, variable, review);
         }
     }
 }
 
-/// Refuses a container's own use of the reserved names.
-pub(super) fn refuse(container: &PlacedContainer<'_>, review: &mut SetReview<'_>) {
+/// Denies every declaration of a reserved name with another value in a container.
+pub(super) fn deny_misuse_in(container: &PlacedContainer<'_>, review: &mut SetReview<'_>) {
     for (index, variable) in container.env.misuses() {
         deny_misused_variable(container, index, variable, review);
     }

@@ -1,5 +1,5 @@
-//! The two variables whose names are reserved. The mutating call declares them where an expression takes them, so an
-//! expression may take them without a declaration.
+//! The two variables whose names are reserved. The mutating call adds their declarations to containers whose expressions
+//! use them.
 
 use ordinance_storage::{Declaration, ImplicitVariable, expression};
 
@@ -12,7 +12,7 @@ pub(super) enum ReservedVariable {
     PodNamespace,
 }
 
-/// The reserved variables as the expansion of expressions knows them.
+/// The reserved variables, which expressions may use without a declaration.
 pub(super) const IMPLICIT: &[ImplicitVariable] = &[POD_NAME, POD_NAMESPACE];
 
 const POD_NAME: ImplicitVariable =
@@ -31,7 +31,7 @@ impl ReservedVariable {
         Self::ALL.into_iter().find(|reserved| reserved.name() == name)
     }
 
-    /// Iterates over the reserved variables that an expression takes.
+    /// Iterates over the reserved variables that an expression uses.
     pub(super) fn used_by(expression: &str) -> impl Iterator<Item = Self> {
         Self::ALL
             .into_iter()

@@ -1,35 +1,34 @@
-//! A StatefulSet under review: what the rules know, and what they found so far.
+//! A StatefulSet under review: the input of the rules, and what they found so far.
 
 use super::metadata::Metadata;
 use super::patch::PatchDraft;
-use super::volume::SetVolume;
 use crate::findings::{FindingBuilder, Findings};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
 use ordinance_storage::PlacedContainer;
 
-/// What the rules know of the set, and what they found.
+/// The input of the rules, and their results so far.
 pub(super) struct SetReview<'a> {
     pub(super) settings: &'a Settings,
     pub(super) set: Set<'a>,
-    /// Everything that overlaps the set's keys.
+    /// The holdings that overlap the set's keys.
     pub(super) holdings: &'a [Holding],
     pub(super) findings: Findings,
-    pub(super) draft: PatchDraft<'a>,
-    /// Expressions that denials propose, each with the field of its mount.
+    pub(super) patch: PatchDraft<'a>,
+    /// Expressions that denials propose, each after the field of its mount; the steps of a migration name them.
     pub(super) proposals: Vec<(String, String)>,
 }
 
-/// The set as a whole.
+/// The StatefulSet apart from its pod template.
 #[derive(Clone, Copy)]
 pub(super) struct Set<'a> {
     /// Empty while the API server has not generated it.
     pub(super) name: &'a str,
-    /// What it will be generated from.
+    /// The prefix of a generated name.
     pub(super) generate_name: &'a str,
     pub(super) namespace: &'a str,
     pub(super) replicas: i64,
-    /// The restore that brings it back.
+    /// The Velero restore that creates the set, if one does.
     pub(super) restore: Option<&'a str>,
     pub(super) is_windows: bool,
 }
@@ -37,23 +36,24 @@ pub(super) struct Set<'a> {
 // === impl SetReview ===
 
 impl<'a> SetReview<'a> {
-    /// Nothing found yet.
+    /// Returns a review without findings.
     pub(super) fn new(
         settings: &'a Settings,
         set: Set<'a>,
         holdings: &'a [Holding],
         containers: &[PlacedContainer<'a>],
     ) -> Self {
-        let (findings, draft) = (Findings::new(settings.mode), PatchDraft::new(containers));
-        Self { settings, set, holdings, findings, draft, proposals: Vec::new() }
+        let (findings, patch) = (Findings::new(settings.mode), PatchDraft::new(containers));
+        Self { settings, set, holdings, findings, patch, proposals: Vec::new() }
     }
 
-    /// Whether named volumes are judged as shared: at two replicas, or as a setting says.
+    /// Returns whether named volumes count as shared: at two replicas, or at one if a setting says so.
     pub(super) fn checks_sharing(&self) -> bool {
         self.set.replicas > 1 || self.settings.isolation.single_replica == SingleReplica::Isolate
     }
 
-    /// Denies because replicas would overwrite each other's files; a restore puts back what was.
+    /// Adds a denial because replicas would overwrite each other's files. It is a warning for a set that a backup restores,
+    /// which must be stored as it was.
     pub(super) fn deny_sharing(&mut self, report: FindingBuilder) {
         let is_restored = self.set.restore.is_some();
         let report =
@@ -61,7 +61,7 @@ impl<'a> SetReview<'a> {
         self.findings.add(report);
     }
 
-    /// The verdict, which says whose it is.
+    /// Returns the verdict; its first denial names the set.
     pub(super) fn into_verdict(mut self, patch: Option<String>) -> Verdict {
         self.findings.name_first_denial(&self.set.title());
         self.findings.into_verdict(patch)
@@ -82,48 +82,18 @@ impl<'a> SetReview<'a> {
 // === impl Set ===
 
 impl<'a> Set<'a> {
-    /// A set by its name.
+    /// Returns a set that is not being restored.
     pub(super) fn new(scope: &'a Scope<'_>, metadata: &'a Metadata<'_>, replicas: i64) -> Self {
         let name = if scope.name.is_empty() { &*metadata.name } else { &*scope.name };
         let generate_name = &*metadata.generate_name;
         Self { name, generate_name, namespace: &scope.namespace, replicas, restore: None, is_windows: false }
     }
 
-    /// What messages call it.
+    /// Returns the set as messages name it, e.g. `StatefulSet "web"`.
     pub(super) fn title(&self) -> String {
         if self.name.is_empty() {
             return format!("StatefulSet {:?}", format!("{}*", self.generate_name));
         }
         format!("StatefulSet {:?}", self.name)
-    }
-}
-
-// === impl SetVolume ===
-
-impl SetVolume<'_> {
-    /// Both ways out for a volume that replicas share; on Windows, which has no sub-paths, with volumes instead.
-    pub(super) fn ways_out(&self, set: &Set<'_>) -> String {
-        let (own, share) = (self.default_expression(), self.share_on_purpose());
-        match (set.is_windows, self.is_named()) {
-            (false, _) => format!("Write subPathExpr: {own} on its mounts, or {share}"),
-            (true, true) => format!("Use a claim template, or {share}"),
-            (true, false) => format!("Give each ordinal a volume of its own, or {share}"),
-        }
-    }
-
-    /// How to say that replicas share it on purpose.
-    pub(super) fn share_on_purpose(&self) -> String {
-        format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", self.name)
-    }
-
-    /// Where it is declared, as messages write it.
-    pub(super) fn field(&self) -> String {
-        let list = if self.is_named() { "spec.template.spec.volumes" } else { "spec.volumeClaimTemplates" };
-        format!("{list}[{}]", self.index)
-    }
-
-    /// What messages call it, with its name.
-    pub(super) fn title(&self) -> String {
-        format!("{} {:?}", self.noun(), self.name)
     }
 }

@@ -1,6 +1,7 @@
-//! The subresource `scale`: replicas without a pod template.
+//! The subresource `scale`, which has a number of replicas but no pod template.
 //!
-//! A set leaves a note under its name with the volumes that its replicas would share; a Scale looks at it.
+//! A StatefulSet uses the key of its name, with a note that lists the volumes that its replicas would share. The review of
+//! a Scale reads that note.
 
 use super::scale_up::{ScaleUp, SharedVolume};
 use crate::findings::Findings;
@@ -11,7 +12,7 @@ use ordinance_storage::json;
 use serde::Deserialize;
 use std::fmt::Write as _;
 
-/// A Scale.
+/// A Scale object.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Scale {
@@ -19,7 +20,7 @@ struct Scale {
     spec: ScaleSpec,
 }
 
-/// `spec` of a Scale: absent means none.
+/// `spec` of a Scale; an absent number is 0.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ScaleSpec {
@@ -27,16 +28,16 @@ struct ScaleSpec {
     replicas: i64,
 }
 
-/// A set that is scaled.
+/// A request to scale a StatefulSet.
 struct ScaleRequest<'a> {
     scope: &'a Scope<'a>,
     new: i64,
-    /// None if the API server did not send it.
+    /// `None` if the API server did not send the old state.
     old: Option<i64>,
     settings: &'a Settings,
 }
 
-/// Reads a request for the subresource `scale`.
+/// Parses a request for the subresource `scale`.
 pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
@@ -51,43 +52,44 @@ pub(crate) fn parse<'a>(
     }))
 }
 
-/// The realms of sets by their names.
+/// The prefix of the realm of a namespace's StatefulSets.
 const REALM_PREFIX: &str = "set/";
 
-/// The place of a set by its name.
+/// Returns the key of a StatefulSet's name.
 pub(super) fn key(namespace: &str, name: &str, stance: Stance, note: String) -> Key {
     Key { realm: format!("{REALM_PREFIX}{namespace}"), path: vec![name.to_owned()], stance, note }
 }
 
-/// Whether a key is what a Scale looks at: replicas of a set that is being deleted share nothing any more.
+/// Returns whether a key is that of a StatefulSet's name, which only the review of a Scale looks at.
 pub(super) fn is_scale_key(key: &Key) -> bool {
     key.realm.starts_with(REALM_PREFIX)
 }
 
-/// What a Scale must know of a set: `replicas=1 data uploads/ disk!`. A slash follows the name of a volume whose storage
-/// reaches beyond a namespace, an exclamation mark that of a block device.
+/// Returns the note of a StatefulSet, e.g. `replicas=1 data uploads/ disk!`: its replicas and the volumes that they would
+/// share. A slash follows the name of a volume whose storage is not bound to a namespace, an exclamation mark that of a
+/// block device.
 pub(super) fn note(replicas: i64, shared: &[SharedVolume<'_>]) -> String {
     let mut note = format!("replicas={replicas}");
     for volume in shared {
-        let kind = KINDS.into_iter().find(|(_, expression)| *expression == volume.expression);
+        let kind = SUFFIXES.into_iter().find(|(_, expression)| *expression == volume.expression);
         let _ = write!(note, " {}{}", volume.name, kind.map_or("", |(suffix, _)| suffix));
     }
     note
 }
 
-/// How a note says by which expression a volume would be isolated.
-const KINDS: [(&str, Option<&str>); 3] = [
+/// The suffixes of the names in a note, with the expression that isolates such a volume.
+const SUFFIXES: [(&str, Option<&str>); 3] = [
     ("!", None),
     ("/", Some("$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)")),
     ("", Some("$(ORDINANCE_POD_NAME)")),
 ];
 
-/// Reads a note: how many replicas there were, and what they share.
-fn read(note: &str) -> (Option<i64>, Vec<SharedVolume<'_>>) {
+/// Parses a note: the replicas, and the volumes that they would share.
+fn parse_note(note: &str) -> (Option<i64>, Vec<SharedVolume<'_>>) {
     let mut words = note.split(' ');
     let replicas = words.next().and_then(|word| word.strip_prefix("replicas=")?.parse().ok());
     let shared = words.filter_map(|word| {
-        KINDS.into_iter().find_map(|(suffix, expression)| {
+        SUFFIXES.into_iter().find_map(|(suffix, expression)| {
             word.strip_suffix(suffix).map(|name| SharedVolume { name, expression })
         })
     });
@@ -109,17 +111,17 @@ impl ScaleRequest<'_> {
 
 impl ParsedRequest for ScaleRequest<'_> {
     fn keys(&self) -> Vec<Key> {
-        let may_grow = self.old.is_none_or(|old| ScaleUp::of(old, self.new) != ScaleUp::None);
-        if may_grow && self.new > 1 { vec![self.key()] } else { Vec::new() }
+        let may_scale_up = self.old.is_none_or(|old| ScaleUp::of(old, self.new) != ScaleUp::None);
+        if may_scale_up && self.new > 1 { vec![self.key()] } else { Vec::new() }
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
         if let Some(set) = self.set(holdings) {
-            let (noted, shared) = read(&set.note);
+            let (noted, shared) = parse_note(&set.note);
             let old = self.old.or(noted).unwrap_or(self.new);
             let outcome = self.settings.isolation.growth;
-            ScaleUp::of(old, self.new).judge(&shared, outcome, &mut findings);
+            ScaleUp::of(old, self.new).report(&shared, outcome, &mut findings);
         }
         findings.name_first_denial(&format!("StatefulSet {:?}", &*self.scope.name));
         findings.into_verdict(None)
@@ -131,12 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_says_by_which_expression_a_volume_would_be_isolated() {
-        let shared = KINDS.map(|(_, expression)| SharedVolume { name: "data", expression });
+    fn a_parsed_note_has_the_expressions_of_its_volumes() {
+        let shared = SUFFIXES.map(|(_, expression)| SharedVolume { name: "data", expression });
         let note = note(1, &shared);
-        let (replicas, read) = read(&note);
+        let (replicas, parsed) = parse_note(&note);
         assert_eq!(replicas, Some(1));
-        assert_eq!(read.iter().map(|volume| volume.name).collect::<Vec<_>>(), ["data"; 3]);
-        assert_eq!(read.iter().map(|volume| volume.expression).collect::<Vec<_>>(), KINDS.map(|(_, e)| e));
+        assert_eq!(parsed.iter().map(|volume| volume.name).collect::<Vec<_>>(), ["data"; 3]);
+        assert_eq!(
+            parsed.iter().map(|volume| volume.expression).collect::<Vec<_>>(),
+            SUFFIXES.map(|(_, e)| e)
+        );
     }
 }

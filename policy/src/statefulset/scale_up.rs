@@ -1,30 +1,29 @@
-//! From one replica to more: files that one replica had for itself are overwritten by the next.
+//! Scaling up beyond one replica: the second replica overwrites the files that the first one has had for itself.
 
-use super::create::has_shared_writers;
 use super::review::SetReview;
 use super::volume::SetVolume;
-use crate::findings::Findings;
+use crate::findings::{FindingBuilder, Findings};
 use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;
 
-/// The field at fault.
+/// The field of the findings.
 const REPLICAS: &str = "spec.replicas";
 
 /// A change of the number of replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScaleUp {
-    /// From one to more.
+    /// From one replica to more.
     FromOne,
-    /// From none to more than one: those were there before.
+    /// From zero replicas to more than one: a restart, since the set has had several replicas before.
     FromZero,
-    /// None that makes anything worse.
+    /// Any other change; it makes nothing worse.
     None,
 }
 
 // === impl ScaleUp ===
 
 impl ScaleUp {
-    /// The growth from one number of replicas to another.
+    /// Compares two numbers of replicas.
     pub(super) fn of(old: i64, new: i64) -> Self {
         match (old, new) {
             (1, 2..) => Self::FromOne,
@@ -33,15 +32,15 @@ impl ScaleUp {
         }
     }
 
-    /// Judges volumes, by name, that the replicas share and that are not isolated.
-    pub(super) fn judge(self, volumes: &[SharedVolume<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
+    /// Reports the volumes that the replicas will share.
+    pub(super) fn report(self, volumes: &[SharedVolume<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
         for volume in volumes {
             let fact = format!(
                 "beyond one replica the set would share volume {:?}: replicas overwrite each other's files",
                 volume.name
             );
             match self {
-                Self::FromOne => refuse(volume, fact, outcome, findings),
+                Self::FromOne => findings.add(denial(volume, fact, outcome)),
                 Self::FromZero => findings.add(
                     StorageRule::ScaleBeyondOne
                         .warn(
@@ -59,15 +58,36 @@ impl ScaleUp {
     }
 }
 
-/// A volume that all replicas share.
+/// A volume that all replicas share, without isolation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SharedVolume<'a> {
     pub(super) name: &'a str,
-    /// The expression that would isolate it; none for a block device.
+    /// The expression that isolates it; `None` for a block device.
     pub(super) expression: Option<&'a str>,
 }
 
-fn refuse(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn, findings: &mut Findings) {
+// === impl SharedVolume ===
+
+impl<'a> SharedVolume<'a> {
+    /// Returns those of some volumes that all replicas share without isolation, even with the patch of the review.
+    pub(super) fn of_replicas(
+        volumes: impl Iterator<Item = &'a SetVolume<'a>>,
+        review: &SetReview<'_>,
+    ) -> Vec<Self> {
+        let is_shared = |volume: &&SetVolume<'a>| {
+            volume.is_named()
+                && volume.is_shared(review.settings)
+                && review.patch.leaves_shared_writers(volume)
+        };
+        let shared = |volume: &'a SetVolume<'a>| Self {
+            name: volume.name,
+            expression: volume.device.is_none().then(|| volume.default_expression()),
+        };
+        volumes.filter(is_shared).map(shared).collect()
+    }
+}
+
+fn denial(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn) -> FindingBuilder {
     let share =
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match volume.expression {
@@ -77,21 +97,5 @@ fn refuse(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn, findings
         ),
         None => format!("A block device has no sub-paths: use a claim template, or {share}"),
     };
-    findings.add(StorageRule::ScaleBeyondOne.deny_or_warn(outcome, REPLICAS, fact).remedy(remedy));
-}
-
-/// The volumes that all replicas share and that are not isolated, once everything is added that is to be added.
-pub(super) fn shared<'a>(
-    volumes: impl Iterator<Item = &'a SetVolume<'a>>,
-    review: &SetReview<'_>,
-) -> Vec<SharedVolume<'a>> {
-    volumes
-        .filter(|volume| {
-            volume.is_named() && volume.is_shared(review.settings) && has_shared_writers(volume, review)
-        })
-        .map(|volume| SharedVolume {
-            name: volume.name,
-            expression: volume.device.is_none().then(|| volume.default_expression()),
-        })
-        .collect()
+    StorageRule::ScaleBeyondOne.deny_or_warn(outcome, REPLICAS, fact).remedy(remedy)
 }

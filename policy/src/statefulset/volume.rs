@@ -1,7 +1,7 @@
-//! The volumes of a pod as the rules judge them: which of them the replicas share.
+//! The volumes of a StatefulSet: which of them the replicas share, and how messages name them.
 //!
-//! A claim or an export that the pod names is one for all replicas. A claim template gives each ordinal a claim of its
-//! own. The files of every other volume are the pod's or the node's own.
+//! A claim or an export that the pod names is the same for all replicas. A claim template gives each ordinal a claim of
+//! its own. The files of every other volume are the pod's or the node's own.
 
 use super::reserved_variable::IMPLICIT;
 use crate::export::Export;
@@ -9,11 +9,11 @@ use crate::settings::{Settings, Templates};
 use ordinance_storage::{ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, VolumeKind, VolumeSource};
 use std::ops::Deref;
 
-/// A volume of a pod, or a claim template, with all its mounts.
+/// One of a pod's volumes, or a claim template, with all its mounts.
 #[derive(Debug)]
 pub(super) struct SetVolume<'a>(MountedVolume<'a>);
 
-/// Returns the containers of a pod, whose expressions may take the reserved variables without a declaration.
+/// Returns the containers of a pod, whose expressions may use the reserved variables without a declaration.
 pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
     PlacedContainer::all(pod, IMPLICIT)
 }
@@ -58,7 +58,7 @@ impl<'a> SetVolume<'a> {
         }
     }
 
-    /// The word for it in messages.
+    /// The kind of the volume in messages.
     pub(super) fn noun(&self) -> &'static str {
         if self.is_named() { "volume" } else { "claim template" }
     }
@@ -70,6 +70,33 @@ impl<'a> SetVolume<'a> {
             VolumeKind::Template(_) | VolumeKind::Named(VolumeSource::Claim(_)) => "$(ORDINANCE_POD_NAME)",
             VolumeKind::Named(_) => "$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)",
         }
+    }
+
+    /// Returns both remedies for a volume that replicas share: to isolate it, which takes other volumes on Windows, as
+    /// Windows has no sub-paths, or to share it on purpose.
+    pub(super) fn isolate_or_share_remedy(&self, is_windows: bool) -> String {
+        let (expression, share) = (self.default_expression(), self.share_remedy());
+        match (is_windows, self.is_named()) {
+            (false, _) => format!("Write subPathExpr: {expression} on its mounts, or {share}"),
+            (true, true) => format!("Use a claim template, or {share}"),
+            (true, false) => format!("Give each ordinal a volume of its own, or {share}"),
+        }
+    }
+
+    /// Returns the remedy that declares the sharing, to follow `or`.
+    pub(super) fn share_remedy(&self) -> String {
+        format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", self.name)
+    }
+
+    /// Returns the field that declares the volume, e.g. `spec.template.spec.volumes[0]`.
+    pub(super) fn field(&self) -> String {
+        let list = if self.is_named() { "spec.template.spec.volumes" } else { "spec.volumeClaimTemplates" };
+        format!("{list}[{}]", self.index)
+    }
+
+    /// Returns the volume as messages name it, e.g. `volume "data"`.
+    pub(super) fn title(&self) -> String {
+        format!("{} {:?}", self.noun(), self.name)
     }
 }
 
@@ -96,7 +123,7 @@ fn is_shared(source: &VolumeSource<'_>, settings: &Settings) -> bool {
     }
 }
 
-/// Returns whether two sources mean the same files.
+/// Returns whether two sources have the same files.
 fn is_same(one: &VolumeSource<'_>, other: &VolumeSource<'_>, settings: &Settings) -> bool {
     match (one, other) {
         (VolumeSource::Claim(one), VolumeSource::Claim(other)) => one.claim_name == other.claim_name,

@@ -1,0 +1,129 @@
+//! The mounts of a volume before an update, to compare the new ones with.
+
+use super::review::SetReview;
+use super::volume::SetVolume;
+use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, VolumeSource};
+
+/// The mounts of a volume before the update.
+pub(super) struct PreviousMounts<'a> {
+    /// All mounts, sorted by container and path.
+    mounts: Vec<PlacedMount<'a>>,
+    /// The mounts that isolated the replicas, in the order of the pod.
+    pub(super) isolated: Vec<PlacedMount<'a>>,
+    /// For each of these, whether its container no longer mounts the volume at its path.
+    is_removed: Vec<bool>,
+    /// Whether every writable mount isolates the replicas after the update.
+    pub(super) writers_are_isolated: bool,
+}
+
+/// Returns the used volume of the old template that a volume of the new one continues: that of the same name, otherwise
+/// one with the same source.
+pub(super) fn previous_volume<'u, 'a>(
+    volume: &SetVolume<'_>,
+    old: &'u [SetVolume<'a>],
+    review: &SetReview<'_>,
+) -> Option<&'u SetVolume<'a>> {
+    let is_disk =
+        |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
+    let is_used = |other: &&SetVolume<'_>| other.is_mounted() || other.device.is_some();
+    let has_name = |other: &&SetVolume<'_>| other.name == volume.name && is_disk(other) == is_disk(volume);
+    let has_source = |other: &&SetVolume<'_>| volume.has_same_source(other, review.settings);
+    let used = || old.iter().filter(is_used);
+    used().find(has_name).or_else(|| used().find(has_source))
+}
+
+// === impl PreviousMounts ===
+
+impl<'a> PreviousMounts<'a> {
+    /// Finds the mounts of a volume in the old template, or returns `None` if the update mounts the volume for the first
+    /// time.
+    pub(super) fn find(
+        volume: &SetVolume<'_>,
+        old: &[SetVolume<'a>],
+        review: &SetReview<'_>,
+    ) -> Option<Self> {
+        previous_volume(volume, old, review).map(|old| Self::of(old, volume))
+    }
+
+    /// Returns whether the update removes a mount that isolated the replicas.
+    pub(super) fn has_removed_mounts(&self) -> bool {
+        self.is_removed.contains(&true)
+    }
+
+    fn of(old: &SetVolume<'a>, new: &SetVolume<'_>) -> Self {
+        let mut mounts = old.mounts.clone();
+        mounts.sort_by_key(PlacedMount::identity);
+        let isolated: Vec<PlacedMount<'a>> =
+            old.mounts.iter().filter(|mount| mount.is_isolated()).copied().collect();
+        let mut now: Vec<(&str, &str)> = new.mounts.iter().map(PlacedMount::identity).collect();
+        now.sort_unstable();
+        let is_removed = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
+        let mut previous = Self { mounts, isolated, is_removed, writers_are_isolated: true };
+        let shares = |mount: &PlacedMount<'_>| !mount.is_read_only() && previous.shares(mount);
+        previous.writers_are_isolated = !new.mounts.iter().any(shares);
+        previous
+    }
+
+    /// Returns whether all replicas have the same directory at a mount, once lost expressions are restored.
+    fn shares(&self, mount: &PlacedMount<'_>) -> bool {
+        match mount.resolved() {
+            Some(resolved) => resolved.class() == ExpressionClass::Same,
+            None => mount.part() != SubPath::Root || self.keeps_sub_path(mount),
+        }
+    }
+
+    /// Returns the mount of the same container at the same path.
+    pub(super) fn same_mount(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
+        let index = self.mounts.binary_search_by_key(&mount.identity(), |old| old.identity()).ok()?;
+        self.mounts.get(index).copied()
+    }
+
+    /// Returns whether a mount had the same sub-path before the update.
+    pub(super) fn keeps_sub_path(&self, mount: &PlacedMount<'_>) -> bool {
+        self.same_mount(mount).is_some_and(|old| old.part() == mount.part())
+    }
+
+    /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise one of the
+    /// same container, preferably a removed one, otherwise any, preferably one at the same path.
+    pub(super) fn donor(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
+        let (container, path) = mount.identity();
+        let rank = |(old, is_removed): &(&PlacedMount<'a>, &bool)| match old.identity() {
+            identity if identity == (container, path) => 0,
+            (there, _) if there == container => 1 + u8::from(!**is_removed),
+            (_, at) => 3 + u8::from(at != path),
+        };
+        self.isolated.iter().zip(&self.is_removed).min_by_key(rank).map(|(old, _)| *old)
+    }
+
+    /// Returns the variables whose lack already stopped containers before the update.
+    pub(super) fn missing_variables(&self) -> Vec<MissingVariable<'a>> {
+        let mut missing = Vec::new();
+        for resolved in self.mounts.iter().filter_map(PlacedMount::resolved) {
+            if let ExpressionClass::Missing(variable) = resolved.class()
+                && !missing.contains(&variable)
+            {
+                missing.push(variable);
+            }
+        }
+        missing
+    }
+
+    /// Returns the expression of the directories with the files of a mount.
+    pub(super) fn previous_expression(&self, mount: &PlacedMount<'_>) -> &'a str {
+        match self.donor(mount).map(|donor| donor.part()) {
+            Some(SubPath::Expression(expression)) => expression,
+            _ => "",
+        }
+    }
+
+    /// Returns a mount that had the same expression before: the same mount, otherwise one of the same container, otherwise
+    /// any.
+    pub(super) fn mount_with_expression_of(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
+        if let Some(same) = self.same_mount(mount).filter(|old| old.part() == mount.part()) {
+            return Some(same);
+        }
+        let mut candidates = self.isolated.iter().filter(|old| old.part() == mount.part());
+        let container = mount.identity().0;
+        candidates.clone().find(|old| old.identity().0 == container).or_else(|| candidates.next()).copied()
+    }
+}

@@ -1,0 +1,108 @@
+//! Findings about the sub-path of one mount, and the texts that they have in common.
+
+use super::review::SetReview;
+use super::volume::SetVolume;
+use crate::rules::StorageRule;
+use ordinance_storage::expression::escaped;
+use ordinance_storage::{MissingVariable, PlacedMount, SubPath};
+
+/// Warns of expressions that use a variable which the container declares twice.
+pub(super) fn warn_duplicate_variables(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+    for mount in &volume.mounts {
+        if let Some(name) = mount.resolved().and_then(|resolved| resolved.repeated()) {
+            let fact = format!(
+                "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
+                mount.container.name(),
+                volume.title()
+            );
+            let report = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
+            review.findings.add(report.remedy("Remove the other"));
+        }
+    }
+}
+
+/// Denies a mount with both `subPath` and `subPathExpr`; `keep` is the expression that the remedy proposes.
+pub(super) fn deny_both_fields(
+    volume: &SetVolume<'_>,
+    mount: &PlacedMount<'_>,
+    keep: &str,
+    review: &mut SetReview<'_>,
+) {
+    let fact = format!(
+        "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
+        mount.container.name(),
+        volume.title()
+    );
+    let report = StorageRule::ConflictingSubPaths.deny(mount.part_field(), fact);
+    review.findings.add(report.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
+}
+
+/// Denies an expression that uses a missing or empty variable, with which the kubelet starts no container.
+pub(super) fn deny_missing_variable(
+    volume: &SetVolume<'_>,
+    mount: &PlacedMount<'_>,
+    missing: MissingVariable<'_>,
+    review: &mut SetReview<'_>,
+) {
+    let container = mount.container.name();
+    let (name, fault) = match missing {
+        MissingVariable::Undeclared(name) => (name, "does not declare"),
+        MissingVariable::Empty(name) => (name, "declares without a value"),
+    };
+    let fact = format!(
+        "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
+         for {name})",
+        volume.title()
+    );
+    let report = StorageRule::UndeclaredVariable.deny(mount.part_field(), fact);
+    review.findings.add(report.remedy(missing_variable_remedy(name)));
+}
+
+fn missing_variable_remedy(name: &str) -> String {
+    let reserved = "or write $(ORDINANCE_POD_NAME), which Ordinance declares";
+    if name == "HOSTNAME" {
+        return format!(
+            "The kubelet does not expand with HOSTNAME: declare it in env from metadata.name, {reserved}"
+        );
+    }
+    format!("Declare it in env, e.g. from metadata.name, {reserved}")
+}
+
+pub(super) fn warn_unstable(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+    let fact = format!(
+        "the files of {} are lost at every restart: {} changes with each pod",
+        volume.title(),
+        sub_path_text(mount)
+    );
+    let remedy = format!("Write subPathExpr: {}", volume.default_expression());
+    review.findings.add(StorageRule::UnstableSubPath.warn(mount.part_field(), fact).remedy(remedy));
+}
+
+pub(super) fn warn_unproven(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+    let fact = format!(
+        "whether replicas share {} can't be known: {} takes a variable from outside the pod",
+        volume.title(),
+        sub_path_text(mount)
+    );
+    let remedy = format!("subPathExpr: {} would be certain", volume.default_expression());
+    review.findings.add(StorageRule::UnprovenSubPath.warn(mount.part_field(), fact).remedy(remedy));
+}
+
+/// Returns the sub-path of a mount as messages show it, e.g. `subPath "data"`.
+pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
+    match mount.part() {
+        SubPath::Root | SubPath::Both => "the root".to_owned(),
+        SubPath::Fixed(path) => format!("subPath {path:?}"),
+        SubPath::Expression(expression) => format!("subPathExpr {expression:?}"),
+    }
+}
+
+/// Returns the expression that replaces a sub-path which is the same in every replica: the same path per ordinal.
+pub(super) fn isolating_expression(volume: &SetVolume<'_>, mount: &PlacedMount<'_>) -> String {
+    let own = volume.default_expression();
+    match mount.part() {
+        SubPath::Fixed(path) => format!("{own}/{}", escaped(path)),
+        SubPath::Expression(expression) => format!("{own}/{expression}"),
+        SubPath::Root | SubPath::Both => own.to_owned(),
+    }
+}

@@ -1,0 +1,41 @@
+//! The verdict on a StatefulSet, from the patch and the findings of its review.
+
+use super::review::SetReview;
+use super::volume::SetVolume;
+use super::{migration, patch_findings};
+use ordinance_contract::{Phase, Verdict};
+use ordinance_storage::{PlacedContainer, PodSpec};
+
+/// Whether the object under review is stored already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existence {
+    New,
+    /// The verdict has the steps of a migration.
+    Stored,
+}
+
+/// Returns the verdict: in the mutating call with the patch and its findings, in the validating call with a denial if the
+/// patch is missing.
+pub(super) fn conclude<'a>(
+    mut review: SetReview<'a>,
+    phase: Phase,
+    pod: &PodSpec<'_>,
+    containers: &'a [PlacedContainer<'a>],
+    volumes: &[SetVolume<'_>],
+    existence: Existence,
+) -> Verdict {
+    let migration = match (existence, phase) {
+        (Existence::Stored, Phase::Mutate) => migration::steps(&review),
+        _ => Vec::new(),
+    };
+    if !review.findings.is_allowed() {
+        return Verdict { migration, ..review.into_verdict(None) };
+    }
+    if phase == Phase::Validate {
+        patch_findings::deny_missing_patch(containers, &mut review);
+        return review.into_verdict(None);
+    }
+    patch_findings::report(pod, containers, volumes, &mut review);
+    let patch = review.patch.to_json(containers);
+    Verdict { migration, ..review.into_verdict(patch) }
+}
