@@ -1,7 +1,7 @@
-//! Claims: where the files of a StatefulSet's ordinals lie in them.
+//! Claims, and their mark: the annotation `ordinance.dev/sub-path`, which says where in the claim the files are.
 //!
-//! A claim that is made for an ordinal gets a mark, the annotation `ordinance.dev/sub-path`, if every set that its name
-//! can belong to mounts it by one expression of our names alone. A claim is never refused.
+//! The claim of an ordinal gets a mark when it is created, or updated without one, if every set that it can belong to
+//! mounts it by one expression of the reserved variables. A claim is never denied.
 
 use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
@@ -13,28 +13,28 @@ use serde::Deserialize;
 use serde_json::json;
 use std::fmt;
 
-/// The plural of claims.
+/// The plural of the kind.
 const RESOURCE: &str = "persistentvolumeclaims";
 
 /// The mark.
 const SUB_PATH: &str = "ordinance.dev/sub-path";
 
-/// What says in a note where the files are.
+/// Precedes the mark in a note.
 const SUB_PATH_PREFIX: &str = "sub-path=";
 
-/// What says in a note that the claim is being deleted.
+/// Begins the note of a claim that is being deleted.
 const DELETED_PREFIX: &str = "going ";
 
-/// What others may know of a claim, or of a set that mounts it.
+/// The note of a claim, or of a StatefulSet that mounts the claims of a template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClaimNote<'a> {
-    /// Where the files lie.
+    /// The mark, or the expression of the set's mounts.
     pub(crate) mark: Option<&'a str>,
-    /// Whether it is being deleted.
+    /// Whether the claim is being deleted.
     pub(crate) is_being_deleted: bool,
 }
 
-/// The keys of a stored claim.
+/// Returns the keys that a stored claim uses.
 pub(crate) fn keys(
     scope: &Scope<'_>,
     object: &str,
@@ -44,7 +44,7 @@ pub(crate) fn keys(
     Ok(vec![claim.key(scope)])
 }
 
-/// Reads a request.
+/// Parses a request for a claim.
 pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
@@ -53,12 +53,12 @@ pub(crate) fn parse<'a>(
     Ok(Box::new(ClaimRequest { request, claim: Claim(json::read(object)?), settings }))
 }
 
-/// The realm of the claims of a namespace.
+/// Returns the realm of the claims in a namespace.
 pub(crate) fn realm(namespace: &str) -> String {
     format!("claim/{namespace}")
 }
 
-/// The path of a claim: of one that may be an ordinal's, the ordinal is a segment of its own.
+/// Returns the path of a claim. A name that ends in `-<digits>` has two segments, so that `www-web-0` lies below `www-web`.
 pub(crate) fn path(name: &str) -> Vec<String> {
     match name.rsplit_once('-') {
         Some((prefix, ordinal)) if is_ordinal(ordinal) && !prefix.is_empty() => {
@@ -68,12 +68,12 @@ pub(crate) fn path(name: &str) -> Vec<String> {
     }
 }
 
-/// What all claims of a set's template have in common: the first segment of their paths.
+/// Returns the first segment of the paths of a template's claims.
 pub(crate) fn prefix(template: &str, set: &str) -> String {
     format!("{template}-{set}")
 }
 
-/// The claim of this name.
+/// Returns the scope of a claim.
 pub(crate) fn scope<'a>(namespace: &'a str, name: &'a str) -> Scope<'a> {
     Scope {
         version: "v1".into(),
@@ -84,7 +84,7 @@ pub(crate) fn scope<'a>(namespace: &'a str, name: &'a str) -> Scope<'a> {
     }
 }
 
-/// Whether an object is a claim.
+/// Returns whether an object is a claim.
 pub(crate) fn is_claim(scope: &Scope<'_>) -> bool {
     scope.group.is_empty() && scope.resource == RESOURCE
 }
@@ -93,7 +93,7 @@ fn is_ordinal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A claim; its annotations are `None` if a patch must add the object first.
+/// A claim; its annotations are `None` if a patch has to add the object `annotations`.
 struct Claim<'a>(PersistentVolumeClaim<Metadata<'a, Option<Members<ClaimAnnotations<'a>>>>>);
 
 #[derive(Default, Deserialize)]
@@ -103,7 +103,7 @@ struct ClaimAnnotations<'a> {
     sub_path: Option<Text<'a>>,
 }
 
-/// A claim that is made or changed.
+/// A request to create or update a claim.
 struct ClaimRequest<'a> {
     request: &'a Request<'a>,
     claim: Claim<'a>,
@@ -113,8 +113,8 @@ struct ClaimRequest<'a> {
 // === impl ClaimNote ===
 
 impl<'a> ClaimNote<'a> {
-    /// Reads what [`fmt::Display`] wrote.
-    pub(crate) fn read(note: &'a str) -> Self {
+    /// Parses a note that [`fmt::Display`] wrote.
+    pub(crate) fn parse(note: &'a str) -> Self {
         let rest = note.strip_prefix(DELETED_PREFIX);
         Self { mark: rest.unwrap_or(note).strip_prefix(SUB_PATH_PREFIX), is_being_deleted: rest.is_some() }
     }
@@ -122,10 +122,10 @@ impl<'a> ClaimNote<'a> {
 
 impl fmt::Display for ClaimNote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let going = if self.is_being_deleted { DELETED_PREFIX } else { "" };
+        let prefix = if self.is_being_deleted { DELETED_PREFIX } else { "" };
         match self.mark {
-            Some(mark) => write!(f, "{going}{SUB_PATH_PREFIX}{mark}"),
-            None => write!(f, "{going}unmarked"),
+            Some(mark) => write!(f, "{prefix}{SUB_PATH_PREFIX}{mark}"),
+            None => write!(f, "{prefix}unmarked"),
         }
     }
 }
@@ -157,7 +157,7 @@ impl Claim<'_> {
         }
     }
 
-    /// The patch that adds the mark.
+    /// Returns the patch that adds a mark.
     fn mark_patch(&self, mark: &str) -> Option<String> {
         let annotations = &self.0.metadata.as_ref()?.annotations;
         let add = match annotations {
@@ -172,7 +172,7 @@ impl Claim<'_> {
     }
 }
 
-/// A name as a segment of a JSON pointer.
+/// Escapes a name as a segment of a JSON pointer.
 fn pointer_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
@@ -180,13 +180,14 @@ fn pointer_segment(name: &str) -> String {
 // === impl ClaimRequest ===
 
 impl ClaimRequest<'_> {
-    /// Whether a mark may be due: it is an ordinal's by its name, has none, and stays.
+    /// Returns whether the claim may get a mark: its name is that of an ordinal, and it neither has a mark nor is being
+    /// deleted.
     fn may_need_mark(&self) -> bool {
-        let is_ordinals = path(self.claim.name(&self.request.scope)).len() == 2;
-        is_ordinals && self.claim.note() == ClaimNote::default() && self.request.phase == Phase::Mutate
+        let is_of_ordinal = path(self.claim.name(&self.request.scope)).len() == 2;
+        is_of_ordinal && self.claim.note() == ClaimNote::default() && self.request.phase == Phase::Mutate
     }
 
-    /// The one expression by which all sets that the claim can belong to mount it.
+    /// Returns the expression by which all sets that the claim can belong to mount it.
     fn mark<'h>(&self, holdings: &'h [Holding]) -> Option<&'h str> {
         let key = self.claim.key(&self.request.scope);
         let is_set = |holding: &&Holding| {
@@ -196,7 +197,7 @@ impl ClaimRequest<'_> {
                 && holding.path.len() == 1
                 && holding.path.first() == key.path.first()
         };
-        let mut notes = holdings.iter().filter(is_set).map(|holding| ClaimNote::read(&holding.note).mark);
+        let mut notes = holdings.iter().filter(is_set).map(|holding| ClaimNote::parse(&holding.note).mark);
         let first = notes.next()??;
         notes.all(|mark| mark == Some(first)).then_some(first)
     }
@@ -232,7 +233,7 @@ mod tests {
         for mark in [None, Some("."), Some("$(ORDINANCE_POD_NAME)/going x"), Some("")] {
             for is_being_deleted in [false, true] {
                 let note = ClaimNote { mark, is_being_deleted };
-                assert_eq!(ClaimNote::read(&note.to_string()), note);
+                assert_eq!(ClaimNote::parse(&note.to_string()), note);
             }
         }
     }

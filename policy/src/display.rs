@@ -1,4 +1,4 @@
-//! Paths and names as messages show them.
+//! Names and paths as messages show them.
 
 /// The longest name in a message, in characters: that of a DNS label.
 const NAME_CHARS: usize = 63;
@@ -13,8 +13,8 @@ pub(crate) fn short_name(name: &str) -> String {
     shorten(name, NAME_CHARS)
 }
 
-/// Returns a text of at most `chars` characters, its middle left out, with spaces for characters that break a line or a
-/// terminal, and without the quotes that names stand in.
+/// Returns a text of at most `chars` characters: the middle of a longer one is replaced by an ellipsis, characters that break
+/// a line or a terminal by spaces, and double quotes by single ones.
 pub(crate) fn shorten(text: &str, chars: usize) -> String {
     let clean = |c: char| match c {
         '"' => '\'',
@@ -30,7 +30,7 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
     text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).map(clean).collect()
 }
 
-/// Returns whether a character is a control character, a line or paragraph separator, or turns the direction of writing.
+/// Returns whether a character is a control character, a line or paragraph separator, or changes the direction of writing.
 fn breaks_lines(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_in_its_middle() {
+    fn a_long_text_loses_its_middle() {
         assert_eq!(shorten("abcdefghij", 5), "ab…ij");
         assert_eq!(shorten("abcde", 5), "abcde");
         assert_eq!(shorten("a\nb\u{2028}\"", 5), "a b '");

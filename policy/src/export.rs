@@ -1,7 +1,7 @@
-//! Exports: which directory of which server a volume means, however it is written.
+//! Exports: the directory of a server that a volume names, normalised.
 //!
-//! An [`Export`] is normalised by construction, so two of them are one directory exactly if their realms and segments
-//! are equal. No name is looked up: two names are two servers unless `exports.serverAliases` declares them as one.
+//! Two exports are one directory exactly if their realms and segments are equal. The policy does not ask DNS: two names
+//! are two servers unless `exports.serverAliases` declares that they are one.
 
 mod csi;
 mod inline;
@@ -25,12 +25,12 @@ pub(crate) struct Export {
     server: StorageServer,
     /// `None` for the default port of the protocol.
     port: Option<u16>,
-    /// CephFS: the file system, where it is named.
+    /// The file system of CephFS, if the volume names it.
     file_system: Option<String>,
     segments: Vec<String>,
-    /// How many of the segments are those of a pseudo-root.
+    /// The number of segments that belong to a pseudo-root.
     pseudo_root: usize,
-    /// The path as it is written, if messages show it differently.
+    /// The path as written, if it differs from its normal form.
     respelled: Option<String>,
 }
 
@@ -47,22 +47,22 @@ pub(crate) enum Protocol {
     Cephfs,
 }
 
-/// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is the
-/// server's own: no pseudo-root is put in front.
+/// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is absolute on
+/// the server, as NFSv3 has it, so no pseudo-root is prepended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerPath {
     server: StorageServer,
     segments: Vec<String>,
 }
 
-/// Where a volume lies.
+/// Where a volume is located.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VolumeLocation {
     /// On this export.
     Export(Export),
-    /// On a path that stays unresolved.
+    /// On a path with variables that cannot be resolved.
     Unresolved(String),
-    /// On storage that the rules do not know, or that the API server or the driver would reject.
+    /// On storage that has no export, or that the API server or the driver rejects.
     Unsupported,
 }
 
@@ -150,7 +150,7 @@ impl Export {
         self
     }
 
-    /// Puts the pseudo-root of NFSv4 in front of the path.
+    /// Prepends the pseudo-root of NFSv4 to the path.
     fn below_pseudo_root(mut self, settings: &Exports) -> Self {
         if let Some(mut segments) = pseudo_root(self.server.name(), settings) {
             self.pseudo_root = segments.len();
@@ -178,7 +178,7 @@ impl Export {
         &self.segments
     }
 
-    /// The segments as the volume writes them: without those of a pseudo-root.
+    /// The segments as the volume writes them, without those of a pseudo-root.
     pub(crate) fn written(&self) -> &[String] {
         self.segments.get(self.pseudo_root..).unwrap_or_default()
     }
@@ -199,31 +199,30 @@ impl Export {
         &self.server
     }
 
-    /// The path as it is written, if messages show it differently, e.g. without a slash at its end.
+    /// The path as written, if it differs from its normal form, e.g. by a trailing slash.
     pub(crate) fn respelled_path(&self) -> Option<&str> {
         self.respelled.as_deref()
     }
 
-    /// Returns whether it lies at or below an area.
-    pub(crate) fn is_within(&self, place: &ServerPath) -> bool {
-        self.server.name() == place.server.name() && self.starts_with(place)
+    /// Returns whether the export lies at or below a path of a server.
+    pub(crate) fn is_within(&self, root: &ServerPath) -> bool {
+        self.server.name() == root.server.name() && self.starts_with(root)
     }
 
-    /// Returns whether the first segments are those of an area, as the protocol compares names.
-    fn starts_with(&self, place: &ServerPath) -> bool {
+    /// Returns whether the path starts with that of a root, as the protocol compares names.
+    fn starts_with(&self, root: &ServerPath) -> bool {
         let equal = |(ours, its): (&String, &String)| match self.protocol {
             Protocol::Smb => *ours == its.to_lowercase(),
             Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => ours == its,
         };
-        place.segments.len() <= self.segments.len() && self.segments.iter().zip(&place.segments).all(equal)
+        root.segments.len() <= self.segments.len() && self.segments.iter().zip(&root.segments).all(equal)
     }
 }
 
 // === impl ServerPath ===
 
 impl ServerPath {
-    /// Parses `server:path`, or returns `None`. An IPv6 address stands in brackets, or ends at the last colon before a
-    /// slash.
+    /// Parses `server:path`. An IPv6 address stands in brackets, or ends at the last colon before a slash.
     pub(crate) fn parse(text: &str, settings: &Exports) -> Option<Self> {
         let (server, path) = text.trim().split_once(":/")?;
         let server = StorageServer::resolve(server, settings)?;
@@ -235,7 +234,7 @@ impl ServerPath {
         self.server.name()
     }
 
-    /// The number of its segments.
+    /// The number of segments of the path.
     pub(crate) fn depth(&self) -> usize {
         self.segments.len()
     }
@@ -252,14 +251,14 @@ pub(crate) fn pseudo_root(server: &str, settings: &Exports) -> Option<Vec<String
         .map(|(_, root)| segments(root))
 }
 
-/// The export as messages show it: cut in the middle, without control characters.
+/// The export as messages show it: shortened in the middle, without control characters.
 impl fmt::Display for Export {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.realm(), &self.segments))
     }
 }
 
-/// Returns a path in a realm as messages show it: cut in the middle, without control characters.
+/// Returns a path in a realm as messages show it: shortened in the middle, without control characters.
 pub(crate) fn shown(realm: &str, segments: &[String]) -> String {
     shorten(&format!("{realm}{}", joined(segments)), SHOWN_CHARS)
 }
@@ -337,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_shown_cut() {
+    fn a_long_path_is_shortened() {
         let path = format!("/{}", "x".repeat(4_000));
         let shown = shown_inline("nas", &path, &Exports::default()).unwrap_or_default();
         assert_eq!(shown.chars().count(), SHOWN_CHARS);

@@ -1,7 +1,6 @@
-//! What the rules found in one object, and the verdict that follows from it.
+//! The findings of one review, and their verdict.
 //!
-//! A rule reports a [`FindingBuilder`]: which rule, how serious, at which field, the fact, the remedy. `mode: Warn` turns every
-//! denial into a warning here, once. Text is made of findings by the host.
+//! `mode: Warn` turns every denial into a warning here. The host makes the messages.
 
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode};
@@ -9,7 +8,7 @@ use ordinance_contract::{
     Annotation, Finding, Fix, MESSAGE_CHARS, Scope, Severity, Verdict, WARNING_CHARS, one_line, rule_tag,
 };
 
-/// Everything found so far, in order.
+/// The findings and audit annotations so far, in the order of their report.
 #[derive(Debug)]
 pub(crate) struct Findings {
     mode: Mode,
@@ -17,7 +16,7 @@ pub(crate) struct Findings {
     audit: Vec<Annotation>,
 }
 
-/// A finding that is not yet reported.
+/// A finding that a rule composes; [`Findings::add`] reports it.
 #[derive(Clone, Debug)]
 #[must_use]
 pub(crate) struct FindingBuilder {
@@ -33,17 +32,17 @@ pub(crate) struct FindingBuilder {
 // === impl StorageRule ===
 
 impl StorageRule {
-    /// A denial, at a field.
+    /// Begins a denial at a field.
     pub(crate) fn deny(self, field: impl Into<String>, fact: impl Into<String>) -> FindingBuilder {
-        self.report(Severity::Deny, field.into(), fact.into())
+        self.begin(Severity::Deny, field.into(), fact.into())
     }
 
-    /// A warning, at a field; an empty field is the whole object.
+    /// Begins a warning at a field; an empty field means the whole object.
     pub(crate) fn warn(self, field: impl Into<String>, fact: impl Into<String>) -> FindingBuilder {
-        self.report(Severity::Warn, field.into(), fact.into())
+        self.begin(Severity::Warn, field.into(), fact.into())
     }
 
-    /// A denial or a warning, as a setting chooses.
+    /// Begins a denial or a warning, as a setting chooses.
     pub(crate) fn deny_or_warn(
         self,
         outcome: DenyOrWarn,
@@ -56,12 +55,12 @@ impl StorageRule {
         }
     }
 
-    /// Characters of a fact that fit into one warning with this rule's id.
+    /// The greatest number of characters of a fact that fit into one warning with this rule's id.
     pub(crate) fn max_fact_chars(self) -> usize {
         WARNING_CHARS - rule_tag(self.id()).len()
     }
 
-    fn report(self, severity: Severity, field: String, fact: String) -> FindingBuilder {
+    fn begin(self, severity: Severity, field: String, fact: String) -> FindingBuilder {
         FindingBuilder {
             rule: self,
             severity,
@@ -77,24 +76,24 @@ impl StorageRule {
 // === impl FindingBuilder ===
 
 impl FindingBuilder {
-    /// Says what to do about it.
+    /// Sets the remedy.
     pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: remedy.into(), ..self }
     }
 
-    /// Names another object that the finding is about.
+    /// Adds another object that the finding is about.
     pub(crate) fn related(mut self, object: &Scope<'_>) -> Self {
         self.related.push(object.clone().into_owned());
         self
     }
 
-    /// Offers a change that resolves it; a better one comes first.
+    /// Adds a fix; the best one comes first.
     pub(crate) fn fix(mut self, fix: Option<Fix>) -> Self {
         self.fixes.extend(fix);
         self
     }
 
-    /// The same as a warning, without a change to apply.
+    /// Turns the finding into a warning with another remedy and without fixes.
     pub(crate) fn into_warning(self, remedy: &str) -> Self {
         Self { severity: Severity::Warn, remedy: remedy.to_owned(), fixes: Vec::new(), ..self }
     }
@@ -115,14 +114,14 @@ impl FindingBuilder {
 // === impl Findings ===
 
 impl Findings {
-    /// Nothing found yet.
+    /// Returns an empty list for a mode.
     pub(crate) const fn new(mode: Mode) -> Self {
         Self { mode, findings: Vec::new(), audit: Vec::new() }
     }
 
-    /// Adds a finding once, however often it is reported. A warning counts as the same at any field.
-    pub(crate) fn add(&mut self, report: FindingBuilder) {
-        let mut finding = report.into_finding();
+    /// Adds a finding unless the same one is already reported. Warnings with the same text are the same at any field.
+    pub(crate) fn add(&mut self, begin: FindingBuilder) {
+        let mut finding = begin.into_finding();
         if self.mode == Mode::Warn && finding.severity == Severity::Deny {
             finding.severity = Severity::Warn;
         }
@@ -137,7 +136,7 @@ impl Findings {
         }
     }
 
-    /// Adds an entry for the audit log; a later value of the same key is appended.
+    /// Adds an audit annotation; a second value of the same key is appended.
     pub(crate) fn audit(&mut self, key: &str, value: impl Into<String>) {
         let value = one_line(&value.into(), WARNING_CHARS).into_owned();
         match self.audit.iter_mut().find(|entry| entry.key == key) {
@@ -154,14 +153,14 @@ impl Findings {
         self.findings.iter().all(|finding| finding.severity != Severity::Deny)
     }
 
-    /// Puts the object's title in front of the first denial: that is where a message begins.
+    /// Prepends the title of the object to the first denial, with which the message begins.
     pub(crate) fn name_first_denial(&mut self, title: &str) {
         if let Some(first) = self.findings.iter_mut().find(|finding| finding.severity == Severity::Deny) {
             first.fact = format!("{title}: {}", first.fact);
         }
     }
 
-    /// The verdict; a denied request gets no patch. Denials come first.
+    /// Returns the verdict, denials first. A denied request has no patch.
     pub(crate) fn into_verdict(mut self, patch: Option<String>) -> Verdict {
         let patch = patch.filter(|_| self.is_allowed());
         self.findings.sort_by_key(|finding| finding.severity);
@@ -169,7 +168,7 @@ impl Findings {
     }
 }
 
-/// The text as one line that is not longer than a message may be.
+/// Returns a text as one line that is no longer than a message may be.
 fn bounded(text: String) -> String {
     match one_line(&text, MESSAGE_CHARS) {
         std::borrow::Cow::Borrowed(_) => text,

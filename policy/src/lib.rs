@@ -1,8 +1,8 @@
 //! The rules that keep the replicas of a StatefulSet out of each other's files.
 //!
-//! Two pure questions: [`keys`] names what a stored object holds, uses or looks at, [`review`] judges a request, given
-//! who else holds or uses something overlapping. [`open`] is `review` in two steps, so that an object is parsed once:
-//! it decides at once, or returns an [`PendingReview`] that wants holdings. Each kind of object has a module of its own.
+//! [`keys`] returns the keys of a stored object. [`review`] returns the verdict on a request, given the overlapping holdings
+//! of other objects. [`start_review`] is `review` in two steps, so that an object is parsed only once: it decides at once,
+//! or returns a [`PendingReview`] that needs holdings. Each kind of object has a module of its own.
 
 #![cfg_attr(
     not(test),
@@ -40,20 +40,20 @@ use parsed_request::ParsedRequest;
 use rules::StorageRule;
 use settings::Mode;
 
-/// A request that was read once and waits for the holdings that overlap its keys.
+/// A parsed request whose verdict depends on the holdings that overlap its keys.
 pub struct PendingReview<'a> {
     parsed: Box<dyn ParsedRequest + 'a>,
 }
 
-/// What [`open`] says.
+/// The result of [`start_review`].
 pub enum StartedReview<'a> {
-    /// Nobody else matters.
+    /// The verdict depends on no other object.
     Decided(Verdict),
-    /// The verdict depends on who else holds or uses these keys.
+    /// The verdict depends on the holdings that overlap these keys.
     NeedsHoldings(Vec<Key>, PendingReview<'a>),
 }
 
-/// Describes the policy: name and version, what it watches and reviews, its rules, and the schema of its settings.
+/// Describes the policy: its name and version, what it watches and reviews, its rules, and the schema of its settings.
 pub fn describe() -> Description {
     let watch = |group: &str, resource: &str| Watch {
         group: group.to_owned(),
@@ -76,20 +76,20 @@ pub fn describe() -> Description {
     }
 }
 
-/// Whether these settings can be used; an empty text stands for the defaults.
+/// Checks settings; an empty text means the defaults.
 ///
 /// # Errors
 ///
-/// Every setting that is unknown or has a value that cannot be used.
+/// Every setting that is unknown or has an invalid value.
 pub fn check_settings(settings: &str) -> Result<(), Vec<Problem>> {
     settings_check::check(settings)
 }
 
-/// The keys of a stored object.
+/// Returns the keys that a stored object holds or uses.
 ///
 /// # Errors
 ///
-/// One line, if the object can't be read.
+/// One line, if the object can't be parsed.
 pub fn keys(scope: &Scope<'_>, object: &str, settings: &Settings) -> Result<Vec<Key>, String> {
     let keys = match kind(scope) {
         ObjectKind::StatefulSet => statefulset::keys(scope, object, settings),
@@ -100,7 +100,7 @@ pub fn keys(scope: &Scope<'_>, object: &str, settings: &Settings) -> Result<Vec<
     keys.map_err(|error| unreadable(scope, &error))
 }
 
-/// The verdict on a request, given everything that overlaps its keys.
+/// Returns the verdict on a request, given all holdings that overlap its keys.
 pub fn review(request: &Request<'_>, settings: &Settings, holdings: &[Holding]) -> Verdict {
     match start_review(request, settings) {
         StartedReview::Decided(verdict) => verdict,
@@ -108,7 +108,7 @@ pub fn review(request: &Request<'_>, settings: &Settings, holdings: &[Holding]) 
     }
 }
 
-/// Parses a request, and decides it if no other object matters.
+/// Parses a request, and decides it if the verdict depends on no other object.
 pub fn start_review<'a>(request: &'a Request<'_>, settings: &'a Settings) -> StartedReview<'a> {
     let parsed = match parse(request, settings) {
         Ok(Some(parsed)) => parsed,
@@ -125,13 +125,13 @@ pub fn start_review<'a>(request: &'a Request<'_>, settings: &'a Settings) -> Sta
 // === impl PendingReview ===
 
 impl PendingReview<'_> {
-    /// The verdict, given everything that overlaps the keys.
+    /// Returns the verdict, given all holdings that overlap the keys.
     pub fn verdict(&self, holdings: &[Holding]) -> Verdict {
         self.parsed.verdict(holdings)
     }
 }
 
-/// The kinds that the policy knows.
+/// The kinds of objects that the policy knows.
 enum ObjectKind {
     StatefulSet,
     Scale,
@@ -152,7 +152,7 @@ fn kind(scope: &Scope<'_>) -> ObjectKind {
     }
 }
 
-/// Returns the object under review, or `None` if the request is allowed whatever it contains.
+/// Parses a request, or returns `None` if the policy reviews no such request.
 fn parse<'a>(
     request: &'a Request<'_>,
     settings: &'a Settings,
@@ -187,7 +187,7 @@ fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
     one_line(&line, WARNING_CHARS).into_owned()
 }
 
-/// Denies a request because the settings cannot be used. A host checks settings first, so only a caller by hand sees it.
+/// Denies a request because the settings are invalid. A host checks settings first, so only other callers see it.
 pub fn unusable_settings(error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(Mode::Enforce);
     let fact = format!("the settings of the policy can't be used: {error}");

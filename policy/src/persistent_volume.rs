@@ -1,7 +1,7 @@
 //! PersistentVolumes: two of them on one directory overwrite each other's files.
 //!
-//! A volume holds its export; what overlaps it is judged pair by pair by the table in `conflict`. A new volume may be
-//! refused, an update never: it warns of pairs for which it makes things worse.
+//! A volume holds its export. Each object that overlaps it is judged by the table of precedence in `conflict`. A new volume
+//! may be denied. An update is never denied, and warns only of conflicts that it makes worse.
 
 mod conflict;
 mod message;
@@ -22,15 +22,15 @@ use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
 use volume::{HeldKey, Volume};
 
 /// The longest unresolved path in a message, in characters.
-const UNKNOWN_CHARS: usize = 100;
+const UNRESOLVED_CHARS: usize = 100;
 
-/// The number of overlaps with a finding of their own; the rest is counted.
+/// The number of conflicts with a finding of their own; a last finding counts the others.
 const MAX_DETAILED: usize = 3;
 
-/// How many names a proposed annotation has at most.
+/// The greatest number of names in a proposed annotation.
 const MAX_NAMES: usize = 12;
 
-/// The keys of a stored volume.
+/// Returns the keys that a stored PersistentVolume holds or uses.
 pub(crate) fn keys(
     scope: &Scope<'_>,
     object: &str,
@@ -39,7 +39,7 @@ pub(crate) fn keys(
     Ok(read(&scope.name, object, settings)?.keys())
 }
 
-/// Reads a request.
+/// Parses a request for a PersistentVolume.
 pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
@@ -59,21 +59,21 @@ fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_j
     Ok(Volume::new(&view, name, settings))
 }
 
-/// A new volume.
+/// A request to create a PersistentVolume.
 struct VolumeCreation<'a> {
     volume: Volume,
     settings: &'a Settings,
 }
 
-/// A change of a stored volume.
+/// A request to update a PersistentVolume.
 struct VolumeUpdate<'a> {
     volume: Volume,
-    /// None if the API server did not send it.
+    /// `None` if the API server did not send the old state.
     old: Option<Volume>,
     settings: &'a Settings,
 }
 
-/// An overlap of the volume under review with another object.
+/// A conflict of the volume under review with another object.
 struct Conflict<'a> {
     theirs: OtherVolume<'a>,
     relation: PathRelation,
@@ -90,12 +90,12 @@ impl ParsedRequest for VolumeCreation<'_> {
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
-        if let Some(path) = &self.volume.unknown {
+        if let Some(path) = &self.volume.unresolved {
             findings.add(unresolved(&self.volume, path));
         }
-        let conflicts = conflicts(&self.volume, holdings, &self.settings.exports);
-        report_each(&self.volume, &conflicts, &mut findings, |findings, one| {
-            self.report(findings, one, &conflicts)
+        let conflicts = find_conflicts(&self.volume, holdings, &self.settings.exports);
+        report_each(&self.volume, &conflicts, &mut findings, |findings, conflict| {
+            self.report(findings, conflict, &conflicts)
         });
         self.audit_sharing(&mut findings, &conflicts);
         findings.into_verdict(None)
@@ -103,39 +103,40 @@ impl ParsedRequest for VolumeCreation<'_> {
 }
 
 impl VolumeCreation<'_> {
-    fn report(&self, findings: &mut Findings, conflicts: &Conflict<'_>, all: &[Conflict<'_>]) {
-        let sharing = sharing(&self.volume, conflicts, all);
-        let message = conflicts.message(&self.volume, &sharing, &self.settings.exports);
-        let warning = || conflicts.warning(&self.volume, &message);
-        match conflicts.outcome {
+    fn report(&self, findings: &mut Findings, conflict: &Conflict<'_>, all: &[Conflict<'_>]) {
+        let sharing = sharing(&self.volume, conflict, all);
+        let message = conflict.message(&self.volume, &sharing, &self.settings.exports);
+        let warning = || conflict.warning(&self.volume, &message);
+        match conflict.outcome {
             ConflictOutcome::Allow => {}
             ConflictOutcome::Intended => findings.add(warning()),
             ConflictOutcome::Deny | ConflictOutcome::Warn if self.only_warns() => {
-                findings.add(warning().remedy(provisioned_remedy(conflicts, &message)));
+                findings.add(warning().remedy(provisioned_remedy(conflict, &message)));
                 findings.audit("provisioned-overlap", audit_entry(&message));
             }
             ConflictOutcome::Warn => findings.add(warning().remedy(message.remedy())),
             ConflictOutcome::Deny => {
-                let report = conflicts.kind.rule().deny(conflicts.field(&self.volume), message.fact());
-                findings.add(report.remedy(message.remedy()).related(&conflicts.theirs.holding.holder));
+                let report = conflict.kind.rule().deny(conflict.field(&self.volume), message.fact());
+                findings.add(report.remedy(message.remedy()).related(&conflict.theirs.holding.holder));
             }
         }
     }
 
-    /// Sharing that is meant goes into the audit log, all of it.
+    /// Adds every declared sharing to the audit log.
     fn audit_sharing(&self, findings: &mut Findings, conflicts: &[Conflict<'_>]) {
-        let is_shared = |conflicts: &&Conflict<'_>| {
-            matches!(conflicts.kind, ConflictKind::SharedPath | ConflictKind::SharedWith)
+        let is_shared = |conflict: &&Conflict<'_>| {
+            matches!(conflict.kind, ConflictKind::SharedPath | ConflictKind::SharedWith)
         };
-        for conflicts in conflicts.iter().filter(is_shared).take(MAX_NAMES) {
+        for conflict in conflicts.iter().filter(is_shared).take(MAX_NAMES) {
             findings.audit(
                 "shared-export",
-                audit_entry(&conflicts.message(&self.volume, "", &self.settings.exports)),
+                audit_entry(&conflict.message(&self.volume, "", &self.settings.exports)),
             );
         }
     }
 
-    /// Whether its provisioner made it, and could delete the directory that is another's if it were refused.
+    /// Returns whether denials become warnings: the provisioner of the volume could answer a denial by deleting the directory,
+    /// which is another volume's.
     fn only_warns(&self) -> bool {
         self.volume.is_provisioned && self.settings.exports.dynamic == WarnOrDeny::Warn
     }
@@ -155,22 +156,24 @@ impl ParsedRequest for VolumeUpdate<'_> {
             return findings.into_verdict(None);
         };
         let exports = &self.settings.exports;
-        if let Some(path) = self.volume.unknown.as_ref().filter(|_| self.volume.unknown != old.unknown) {
+        if let Some(path) =
+            self.volume.unresolved.as_ref().filter(|_| self.volume.unresolved != old.unresolved)
+        {
             findings.add(unresolved(&self.volume, path));
         }
-        let mut conflicts = conflicts(&self.volume, holdings, exports);
-        conflicts.retain(|conflicts| {
-            conflicts.outcome > ConflictOutcome::Intended && conflicts.is_worse_than(old, exports)
+        let mut conflicts = find_conflicts(&self.volume, holdings, exports);
+        conflicts.retain(|conflict| {
+            conflict.outcome > ConflictOutcome::Intended && conflict.is_worse_than(old, exports)
         });
-        report_each(&self.volume, &conflicts, &mut findings, |findings, conflicts| {
-            let message = conflicts.message(&self.volume, "", exports);
-            findings.add(conflicts.warning(&self.volume, &message).remedy(update_remedy(&message)));
+        report_each(&self.volume, &conflicts, &mut findings, |findings, conflict| {
+            let message = conflict.message(&self.volume, "", exports);
+            findings.add(conflict.warning(&self.volume, &message).remedy(update_remedy(&message)));
         });
         findings.into_verdict(None)
     }
 }
 
-/// That an overlap is new; with a way out only where the volume can still be changed.
+/// Returns the remedy of a conflict that an update adds; only mount options can still be changed.
 fn update_remedy(message: &ConflictMessage<'_>) -> String {
     let new = "This is new with this update; updates are never refused";
     match message.kind {
@@ -193,8 +196,8 @@ impl<'a> Conflict<'a> {
         }
     }
 
-    /// Whether the overlap is judged more strictly than that of the volume as it was. `rm -rf` is worse than writers in
-    /// one directory, though either is refused.
+    /// Returns whether the conflict has a stricter outcome than the old volume had. Recycling is worse than writers in one
+    /// directory, although both are denied.
     fn is_worse_than(&self, old: &Volume, settings: &Exports) -> bool {
         let strictness = |kind: ConflictKind| (kind.outcome(settings), kind == ConflictKind::Recycle);
         let before = classify(old, &self.theirs).map(|(_, kind)| strictness(kind));
@@ -206,7 +209,7 @@ impl<'a> Conflict<'a> {
         report.related(&self.theirs.holding.holder)
     }
 
-    /// The field of the volume that is at fault.
+    /// Returns the field at fault.
     fn field(&self, volume: &Volume) -> String {
         if self.kind == ConflictKind::Recycle && volume.note.recycle {
             return "spec.persistentVolumeReclaimPolicy".to_owned();
@@ -215,8 +218,8 @@ impl<'a> Conflict<'a> {
     }
 }
 
-/// What overlaps a volume and is worth a word, the strictest first.
-fn conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Vec<Conflict<'a>> {
+/// Returns the conflicts of a volume that have a finding, the strictest first.
+fn find_conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -> Vec<Conflict<'a>> {
     let mut conflicts: Vec<Conflict<'a>> = holdings
         .iter()
         .filter_map(|holding| {
@@ -224,29 +227,29 @@ fn conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Exports) -
             let (relation, kind) = classify(volume, &theirs)?;
             Some(Conflict { theirs, relation, kind, outcome: kind.outcome(settings) })
         })
-        .filter(|conflicts| conflicts.outcome > ConflictOutcome::Allow)
+        .filter(|conflict| conflict.outcome > ConflictOutcome::Allow)
         .collect();
     conflicts.sort_by(|a, b| {
-        let rank = |conflicts: &Conflict<'a>| (std::cmp::Reverse(conflicts.outcome), conflicts.relation);
+        let rank = |conflict: &Conflict<'a>| (std::cmp::Reverse(conflict.outcome), conflict.relation);
         rank(a).cmp(&rank(b)).then_with(|| a.theirs.holding.holder.cmp(&b.theirs.holding.holder))
     });
-    without_handles_of_refused(conflicts)
+    without_handles_of_denied(conflicts)
 }
 
-/// That the handle is another's is not worth a word where the directory is, too.
-fn without_handles_of_refused(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'_>> {
-    let refused: Vec<Scope<'_>> = conflicts
+/// Drops equal handles of volumes that are already reported for their directory.
+fn without_handles_of_denied(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'_>> {
+    let denied: Vec<Scope<'_>> = conflicts
         .iter()
-        .filter(|conflicts| conflicts.outcome == ConflictOutcome::Deny)
-        .map(|conflicts| conflicts.theirs.holding.holder.clone())
+        .filter(|conflict| conflict.outcome == ConflictOutcome::Deny)
+        .map(|conflict| conflict.theirs.holding.holder.clone())
         .collect();
-    conflicts.retain(|conflicts| {
-        conflicts.kind != ConflictKind::SameHandle || !refused.contains(&conflicts.theirs.holding.holder)
+    conflicts.retain(|conflict| {
+        conflict.kind != ConflictKind::SameHandle || !denied.contains(&conflict.theirs.holding.holder)
     });
     conflicts
 }
 
-/// Returns how a volume overlaps a holding, and the line of the table. `None` if they do not overlap, or if the volume
+/// Returns how a volume overlaps a holding, and the kind of conflict. `None` if they do not overlap, or if the volume
 /// itself is the holder.
 fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, ConflictKind)> {
     let holding = theirs.holding;
@@ -264,12 +267,12 @@ fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, 
     } else if held.export.is_none() && volume.note.attributes != theirs.note.attributes {
         ConflictKind::SameHandle
     } else {
-        pair(volume, held, theirs, relation).kind()
+        volume_pair(volume, held, theirs, relation).kind()
     };
     Some((relation, kind))
 }
 
-fn pair<'a>(
+fn volume_pair<'a>(
     volume: &'a Volume,
     held: &'a HeldKey,
     theirs: &'a OtherVolume<'_>,
@@ -290,18 +293,19 @@ fn pair<'a>(
     }
 }
 
-/// The names that the volume shares with already, and those of all that stand in the way as this one does.
-fn sharing(volume: &Volume, conflicts: &Conflict<'_>, all: &[Conflict<'_>]) -> String {
-    let in_the_way = all
+/// Returns the proposed value of `ordinance.dev/shared-with`: the names that it has, and those of all conflicts with the
+/// same outcome.
+fn sharing(volume: &Volume, conflict: &Conflict<'_>, all: &[Conflict<'_>]) -> String {
+    let in_conflict = all
         .iter()
-        .filter(|other| other.outcome == conflicts.outcome && other.theirs.holding.count <= 1)
+        .filter(|other| other.outcome == conflict.outcome && other.theirs.holding.count <= 1)
         .filter(|other| {
             matches!(other.kind, ConflictKind::Equal | ConflictKind::Nested | ConflictKind::NestedReader)
         })
         .map(|other| &*other.theirs.holding.holder.name);
-    let first = &*conflicts.theirs.holding.holder.name;
+    let first = &*conflict.theirs.holding.holder.name;
     let mut names: Vec<&str> = Vec::new();
-    for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_the_way) {
+    for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_conflict) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -311,26 +315,26 @@ fn sharing(volume: &Volume, conflicts: &Conflict<'_>, all: &[Conflict<'_>]) -> S
     shorten(&names.join(", "), MAX_NAMES * 64) + more
 }
 
-/// Tells the first of them, and how many there are besides.
+/// Reports the first conflicts one by one, and then the number of the others.
 fn report_each(
     volume: &Volume,
     conflicts: &[Conflict<'_>],
     findings: &mut Findings,
     mut report: impl FnMut(&mut Findings, &Conflict<'_>),
 ) {
-    for one in conflicts.iter().take(MAX_DETAILED) {
-        report(findings, one);
+    for conflict in conflicts.iter().take(MAX_DETAILED) {
+        report(findings, conflict);
     }
     let Some(next) = conflicts.get(MAX_DETAILED) else { return };
     let rest: u64 =
-        conflicts.iter().skip(MAX_DETAILED).map(|conflicts| u64::from(conflicts.theirs.holding.count)).sum();
+        conflicts.iter().skip(MAX_DETAILED).map(|conflict| u64::from(conflict.theirs.holding.count)).sum();
     let fact = format!("{} overlaps {rest} more objects", volume.title);
     findings.add(next.kind.rule().warn(next.field(volume), fact).related(&next.theirs.holding.holder));
 }
 
-/// What to do about a provisioned volume.
-fn provisioned_remedy(conflicts: &Conflict<'_>, message: &ConflictMessage<'_>) -> String {
-    match conflicts.outcome {
+/// Returns the remedy for a provisioned volume.
+fn provisioned_remedy(conflict: &Conflict<'_>, message: &ConflictMessage<'_>) -> String {
+    match conflict.outcome {
         ConflictOutcome::Deny => {
             "Only a warning, as its provisioner could answer a refusal by deleting the directory \
                           (exports.dynamic)"
@@ -340,7 +344,7 @@ fn provisioned_remedy(conflicts: &Conflict<'_>, message: &ConflictMessage<'_>) -
     }
 }
 
-/// An overlap for the audit log.
+/// Returns a conflict as an entry of the audit log.
 fn audit_entry(message: &ConflictMessage<'_>) -> String {
     let (ours, theirs) = (&message.ours.short, message.theirs.short());
     match message.kind {
@@ -350,7 +354,7 @@ fn audit_entry(message: &ConflictMessage<'_>) -> String {
 }
 
 fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
-    let path = shorten(path, UNKNOWN_CHARS);
+    let path = shorten(path, UNRESOLVED_CHARS);
     let fact = format!(
         "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
         volume.title
@@ -358,8 +362,8 @@ fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
     StorageRule::UnresolvedExport.warn(&volume.field, fact)
 }
 
-/// The warning of a StatefulSet's inline volume whose export a PersistentVolume or another set has, too; none if the
-/// holding does not overlap it. `owner` is e.g. `StatefulSet "web"`.
+/// Returns the fact that the inline export of a StatefulSet overlaps a holding, or `None` if it does not. `owner` is e.g.
+/// `StatefulSet "web"`.
 pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) -> Option<String> {
     if export.realm() != holding.realm {
         return None;
@@ -388,7 +392,7 @@ mod tests {
         json!({"metadata": {"name": name}, "spec": {"nfs": {"server": server, "path": path}}})
     }
 
-    /// What the host would show of a stored volume.
+    /// The holdings of a stored volume.
     fn holdings(name: &str, object: &Value, settings: &Settings) -> Vec<Holding> {
         keys(&scope(name), &object.to_string(), settings)
             .unwrap_or_default()
@@ -473,48 +477,48 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_mounts_the_export_inline_is_warned_of() {
+    fn warns_of_a_set_that_mounts_the_export_inline() {
         let settings = Settings::default();
-        let said = |path: &[&str]| {
+        let texts_for = |path: &[&str]| {
             let object = volume("pv", "nas", "/srv/www");
             texts(&created("pv", &object, &settings, &[inline_holding(path)]))
         };
         assert_eq!(
-            said(&["srv", "www"]),
+            texts_for(&["srv", "www"]),
             [
                 "PersistentVolume \"pv\" shares nfs://nas/srv/www with StatefulSet \"default/web\", whose pods mount it \
                 inline: they overwrite each other's files. Give pv a directory of its own, e.g. /srv/www-pv"
             ]
         );
         assert_eq!(
-            said(&["srv"]),
+            texts_for(&["srv"]),
             [
                 "PersistentVolume \"pv\" (nfs://nas/srv/www) lies inside StatefulSet \"default/web\" (/srv), whose pods \
                 mount it inline: they overwrite each other's files. Give pv a directory outside of it, e.g. \
                 /srv-pv"
             ]
         );
-        assert!(said(&["srv", "other"]).is_empty());
+        assert!(texts_for(&["srv", "other"]).is_empty());
     }
 
     #[test]
-    fn a_set_is_warned_of_volumes_on_its_inline_export() {
+    fn warns_a_set_of_volumes_on_its_inline_export() {
         let settings = Settings::default();
         let source =
             ordinance_storage::NfsSource { server: "nas".into(), path: "/srv".into(), read_only: false };
         let source = ordinance_storage::VolumeSource::Nfs(source);
         let export = Export::of_inline(&source, &settings.exports).expect("an export");
-        let said = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
+        let texts_for = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
         let theirs = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
         assert_eq!(
-            theirs.iter().filter_map(said).collect::<Vec<_>>(),
+            theirs.iter().filter_map(texts_for).collect::<Vec<_>>(),
             [
                 "StatefulSet \"web\" (nfs://nas/srv) contains PersistentVolume \"pv\" (/srv/www): they overwrite each \
                 other's files"
             ]
         );
         let elsewhere = holdings("pv", &volume("pv", "other", "/srv/www"), &settings);
-        assert_eq!(elsewhere.iter().filter_map(said).count(), 0);
+        assert_eq!(elsewhere.iter().filter_map(texts_for).count(), 0);
     }
 
     #[test]
@@ -563,7 +567,7 @@ mod tests {
         assert_eq!(theirs.audit.len(), 1, "{theirs:?}");
     }
 
-    /// A volume with something that could change how it is judged beside others.
+    /// Volumes that differ in everything that can change how they are judged beside others.
     fn variants(name: &str, path: &str) -> Vec<Value> {
         let annotated = |key: &str, value: &str| {
             let mut object = volume(name, "nas", path);
@@ -593,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_not_judged_milder_than_its_members() {
+    fn judges_a_group_no_milder_than_its_members() {
         let exports = Exports {
             nested: crate::settings::Nested::Deny,
             dynamic: WarnOrDeny::Deny,
@@ -625,7 +629,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_told_as_one() {
+    fn reports_a_group_as_one() {
         let settings = Settings::default();
         let mut inner = holdings("a", &volume("a", "nas", "/a"), &settings);
         inner.iter_mut().for_each(|holding| holding.count = 42);

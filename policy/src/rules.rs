@@ -4,13 +4,13 @@
 
 use ordinance_contract::{Rule, Severity};
 
-/// Leaves a StatefulSet alone.
+/// Opts a StatefulSet out.
 const ISOLATION: &str = "ordinance.dev/isolation";
-/// Leaves volumes of a StatefulSet alone, by name.
+/// Opts volumes of a StatefulSet out, by name.
 const SHARED_VOLUMES: &str = "ordinance.dev/shared-volumes";
 /// Lets PersistentVolumes share a directory, by name.
 const SHARED_WITH: &str = "ordinance.dev/shared-with";
-/// Lets a PersistentVolume take the directory of one that is about to go.
+/// Lets a PersistentVolume take over the directory of one that is released or being deleted.
 const TAKES_OVER: &str = "ordinance.dev/takes-over";
 
 /// Defines the rules: a variant, its id, the default severity, the setting that changes it, the annotations that silence
@@ -24,7 +24,7 @@ macro_rules! rules {
         }
 
         impl StorageRule {
-            /// The name that findings and messages carry.
+            /// The id that findings name.
             pub(crate) const fn id(self) -> &'static str {
                 match self {
                     $(Self::$variant => $id,)*

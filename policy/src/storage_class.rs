@@ -1,6 +1,6 @@
-//! StorageClasses: a careless one gives every claim the same directory.
+//! StorageClasses whose provisioner gives several claims the same directory.
 //!
-//! Judged when they are created; an update can't change what a class does.
+//! They are judged on creation only, since the parameters of a class are immutable.
 
 use crate::display::shorten;
 use crate::findings::Findings;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// The longest value of a parameter in a message, in characters.
 const VALUE_CHARS: usize = 60;
 
-/// Reads a request.
+/// Parses a request for a StorageClass.
 pub(crate) fn parse<'a>(
     request: &'a Request<'_>,
     object: &'a str,
@@ -26,7 +26,7 @@ pub(crate) fn parse<'a>(
     Ok(Box::new(ClassReview { class, name: &request.scope.name, operation: request.operation, settings }))
 }
 
-/// A StorageClass under review.
+/// A request for a StorageClass.
 struct ClassReview<'a> {
     class: StorageClass<'a>,
     name: &'a str,
@@ -57,44 +57,44 @@ struct ClassMetadata<'a> {
     generate_name: Text<'a>,
 }
 
-/// The provisioners whose parameters are known.
+/// The provisioners whose parameters the policy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Provisioner {
     /// `nfs.csi.k8s.io` and `smb.csi.k8s.io`.
     SubDirectory,
-    /// nfs-subdir-external-provisioner, under whatever name.
+    /// nfs-subdir-external-provisioner, under any name.
     PathPattern,
     /// `efs.csi.aws.com`.
     Efs,
     Unknown,
 }
 
-/// What a provisioner replaces in a pattern.
+/// The variables that a provisioner replaces in a pattern.
 struct PatternVariables {
     volume: &'static str,
     namespace: &'static str,
     claim: &'static str,
 }
 
-/// How far the directories of two volumes differ.
+/// Whether two volumes of a class get different directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DirectoryUniqueness {
-    /// Always.
+    /// They always do.
     Unique,
-    /// Unless namespace and name of one claim run together to those of another.
+    /// They do unless namespace and name of two claims are the same when joined.
     Ambiguous,
-    /// Where annotations or labels that need not be there say so.
+    /// They do if annotations or labels of the claims differ, which a claim need not have.
     Optional,
-    /// Between some claims, not between others.
+    /// Some do: the pattern contains the namespace or the name of the claim.
     Partial,
-    /// Never.
+    /// They never do.
     Constant,
 }
 
-/// Something in a class that makes volumes share a directory.
+/// A parameter that makes volumes share a directory.
 struct ClassFault {
     field: String,
-    /// What it is, to be continued by what follows from it.
+    /// The beginning of the fact; the consequence follows.
     fact: String,
     remedy: String,
 }
@@ -165,7 +165,7 @@ impl<'a> StorageClass<'a> {
             "nfs.csi.k8s.io" | "smb.csi.k8s.io" => Provisioner::SubDirectory,
             "efs.csi.aws.com" => Provisioner::Efs,
             name if name.contains("nfs-subdir-external-provisioner") => Provisioner::PathPattern,
-            // Its name is the operator's choice; the way it writes variables is its own.
+            // The operator chooses the name of this provisioner, but only its patterns have such variables.
             _ if self.parameter("pathPattern").is_some_and(|(_, pattern)| pattern.contains("${.PVC.")) => {
                 Provisioner::PathPattern
             }
@@ -186,7 +186,7 @@ impl<'a> StorageClass<'a> {
             .is_some_and(|(_, value)| values.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
     }
 
-    /// The directories' pattern, if the class has one, and its variables.
+    /// Returns the parameter with the pattern of the directories, if the class has one, and its variables.
     fn pattern(&self) -> Option<((&str, &str), &'static PatternVariables)> {
         match self.provisioner() {
             Provisioner::SubDirectory => Some((self.parameter("subDir")?, &SUB_DIRECTORY)),
@@ -210,15 +210,15 @@ impl<'a> StorageClass<'a> {
 
     fn shared_pattern(&self) -> Option<ClassFault> {
         let ((key, value), variables) = self.pattern()?;
-        let why = uniqueness(value, variables).why()?;
+        let reason = uniqueness(value, variables).reason()?;
         Some(ClassFault {
             field: format!("parameters.{key}"),
-            fact: format!("has {key} {:?}, {why}", shorten(value, VALUE_CHARS)),
+            fact: format!("has {key} {:?}, {reason}", shorten(value, VALUE_CHARS)),
             remedy: format!("Write {key}: {}, or leave it out", variables.proposal()),
         })
     }
 
-    /// The parameter that tells EFS not to make a directory unique by itself.
+    /// Returns the parameter by which EFS does not make directories unique, if it is set.
     fn not_unique(&self) -> Option<&str> {
         let (key, _) = self.parameter("ensureUniqueDirectory")?;
         self.is(key, &["false", "f", "0"]).then_some(key)
@@ -228,7 +228,7 @@ impl<'a> StorageClass<'a> {
         let key = self.not_unique()?;
         let is_unique = self
             .pattern()
-            .is_some_and(|((_, value), variables)| uniqueness(value, variables).why().is_none());
+            .is_some_and(|((_, value), variables)| uniqueness(value, variables).reason().is_none());
         (!is_unique).then(|| ClassFault {
             field: format!("parameters.{key}"),
             fact: format!("has {key} \"false\" and no subPathPattern that is of one claim only"),
@@ -236,7 +236,7 @@ impl<'a> StorageClass<'a> {
         })
     }
 
-    /// EFS finds an access point again by the claim's name, in whatever namespace.
+    /// Returns the parameter by which EFS reuses access points: it finds them by the name of the claim, in any namespace.
     fn shared_access_point(&self) -> Option<ClassFault> {
         let (key, _) =
             self.parameter("reuseAccessPoint").filter(|(key, _)| self.is(key, &["true", "t", "1"]))?;
@@ -249,7 +249,7 @@ impl<'a> StorageClass<'a> {
         })
     }
 
-    /// Something worth knowing that is no fault, with its field.
+    /// Returns the field and the fact of a pattern that joins namespace and name without a separator.
     fn ambiguity(&self) -> Option<(String, String)> {
         if self.provisioner() == Provisioner::Efs && self.not_unique().is_none() {
             return None;
@@ -264,7 +264,7 @@ impl<'a> StorageClass<'a> {
         })
     }
 
-    /// Whether the files of a deleted claim stay.
+    /// Returns whether the files of a deleted claim stay.
     fn keeps_files(&self) -> bool {
         if &*self.reclaim_policy == "Retain" || self.is("onDelete", &["retain", "archive"]) {
             return true;
@@ -278,7 +278,7 @@ impl<'a> StorageClass<'a> {
 // === impl PatternVariables ===
 
 impl PatternVariables {
-    /// A pattern that no two claims have in common.
+    /// Returns a pattern that gives every claim its own directory.
     fn proposal(&self) -> String {
         format!("{}/{}", self.namespace, self.claim)
     }
@@ -288,7 +288,7 @@ impl PatternVariables {
 
 impl DirectoryUniqueness {
     /// Returns why volumes share a directory, or `None` if they do not.
-    fn why(self) -> Option<&'static str> {
+    fn reason(self) -> Option<&'static str> {
         match self {
             Self::Unique | Self::Ambiguous => None,
             Self::Optional => Some("made of annotations or labels that a claim need not have"),
@@ -298,7 +298,7 @@ impl DirectoryUniqueness {
     }
 }
 
-/// How far the directories that follow a pattern differ, `..` resolved.
+/// Returns whether a pattern gives volumes different directories, with `..` resolved.
 fn uniqueness(pattern: &str, variables: &PatternVariables) -> DirectoryUniqueness {
     let pattern = joined(&segments(pattern));
     let volume = !variables.volume.is_empty() && pattern.contains(variables.volume);
@@ -311,7 +311,7 @@ fn uniqueness(pattern: &str, variables: &PatternVariables) -> DirectoryUniquenes
             } else {
                 pattern.get(claim + variables.claim.len()..namespace)
             };
-            if between.unwrap_or_default().chars().any(ends_a_label) {
+            if between.unwrap_or_default().chars().any(ends_dns_label) {
                 DirectoryUniqueness::Unique
             } else {
                 DirectoryUniqueness::Ambiguous
@@ -323,8 +323,8 @@ fn uniqueness(pattern: &str, variables: &PatternVariables) -> DirectoryUniquenes
     }
 }
 
-/// Whether no namespace has the character in its name, so that it ends there.
-fn ends_a_label(c: char) -> bool {
+/// Returns whether a character cannot be part of a DNS label, so that the name of a namespace ends before it.
+fn ends_dns_label(c: char) -> bool {
     !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
@@ -333,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_unique_by_the_volume_or_by_namespace_and_claim() {
+    fn a_pattern_with_the_volume_or_with_namespace_and_claim_is_unique() {
         for (pattern, expected) in [
             ("${pv.metadata.name}", DirectoryUniqueness::Unique),
             ("a/${pvc.metadata.namespace}/${pvc.metadata.name}", DirectoryUniqueness::Unique),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_annotations_may_be_empty() {
+    fn a_pattern_of_annotations_is_optional() {
         for (pattern, expected) in [
             ("${.PVC.annotations.nfs.io/storage-path}", DirectoryUniqueness::Optional),
             ("${.PVC.namespace}/${.PVC.labels.app}", DirectoryUniqueness::Optional),

@@ -1,4 +1,4 @@
-//! The exports of CSI volumes, by their attributes.
+//! The exports of CSI volumes, from their attributes and handles.
 
 use super::{Export, Protocol, StorageServer, VolumeLocation};
 use crate::settings::Exports;
@@ -7,7 +7,7 @@ use ordinance_storage::{CsiSource, MountOptions, VolumeNames};
 // === impl VolumeLocation ===
 
 impl VolumeLocation {
-    /// Returns where a CSI volume lies as mounted with some options.
+    /// Returns where a CSI volume with these mount options is located.
     pub(crate) fn of_csi(
         source: &CsiSource<'_>,
         options: &MountOptions,
@@ -62,19 +62,23 @@ fn smb(
     }
 }
 
-/// Returns the share and the sub-directory in it with names filled in; the error is a path that stays unresolved.
+/// Returns the path of share and sub-directory with their variables replaced.
+///
+/// # Errors
+///
+/// The path, if it still contains a variable.
 fn directory(source: &CsiSource<'_>, share: &str, names: VolumeNames<'_>) -> Result<String, String> {
     let path = match source.attribute("subdir") {
         Some(directory) => format!("{}/{directory}", share.trim_end_matches(['/', '\\'])),
         None => share.to_owned(),
     };
-    let filled = filled(source, path, names);
-    if filled.contains("${") { Err(filled) } else { Ok(filled) }
+    let with_names = with_names(source, path, names);
+    if with_names.contains("${") { Err(with_names) } else { Ok(with_names) }
 }
 
-/// Fills in names as the drivers do: those that the provisioner recorded in the attributes, else those of the API
-/// objects, which differ only in a volume that was restored under another name.
-fn filled(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> String {
+/// Replaces the variables for names as the drivers do: by the names that the provisioner recorded in the attributes,
+/// otherwise by those of the API objects, which differ only if a volume was restored under another name.
+fn with_names(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> String {
     if !text.contains("${") {
         return text;
     }
@@ -90,9 +94,9 @@ fn filled(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> Strin
     })
 }
 
-/// `<file system>[:<path>[:<access point>]]` as the handle; a path may also be an attribute, an access point a
-/// mount option. Where the root of an access point lies is not known: it counts as a directory of its own below
-/// the file system's root.
+/// The EFS driver: the handle `<file system>[:<path>[:<access point>]]`. A path may also be an attribute, an access point a
+/// mount option. The root of an access point is unknown, so it counts as a directory of its own below the root of the file
+/// system.
 fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Export> {
     let handle = source.attribute("fileSystemId").filter(|_| source.volume_handle.is_empty());
     let mut parts = handle.unwrap_or(&source.volume_handle).splitn(3, ':');
@@ -106,7 +110,8 @@ fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Op
     Some(export)
 }
 
-/// A static volume: `clusterID`, `fsName` and `rootPath`. Any other has a directory that the driver made for it.
+/// The CephFS driver: `clusterID`, `fsName` and `rootPath` of a static volume. For any other volume the driver creates a
+/// directory.
 fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     let is_static = source.attribute("staticVolume").is_none_or(|value| value.eq_ignore_ascii_case("true"));
     let root = source.attribute("rootPath").filter(|_| is_static)?;
@@ -116,7 +121,7 @@ fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     Some(export)
 }
 
-/// Returns whether it is the CephFS driver, also under an operator's prefix, e.g. `rook-ceph.cephfs.csi.ceph.com`.
+/// Returns whether a driver is that of CephFS, also under an operator's prefix, e.g. `rook-ceph.cephfs.csi.ceph.com`.
 fn is_cephfs(driver: &str) -> bool {
     driver
         .strip_suffix("cephfs.csi.ceph.com")
@@ -155,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nfs_without_a_share_is_elsewhere() {
+    fn nfs_without_a_share_is_unsupported() {
         assert_eq!(
             shown(&source("nfs.csi.k8s.io", "h", &[("server", "nas")]), VolumeNames::default()),
             "elsewhere"
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_names_are_filled_in_before_those_of_the_objects() {
+    fn recorded_names_take_precedence_over_those_of_the_objects() {
         let path = "${pvc.metadata.namespace}/${pvc.metadata.name}/${pv.metadata.name}";
         let names = VolumeNames { volume: Some("pv"), claim: Some("c"), claim_namespace: Some("ns") };
         let attributes = [("server", "nas"), ("share", "/srv"), ("subdir", path)];
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unresolved_path_is_unknown() {
+    fn a_path_with_an_unknown_name_is_unresolved() {
         let volume = source(
             "nfs.csi.k8s.io",
             "h",
@@ -209,7 +214,10 @@ mod tests {
         for driver in ["cephfs.csi.ceph.com", "rook-ceph.cephfs.csi.ceph.com"] {
             assert_eq!(shown(&source(driver, "h", &attributes), VolumeNames::default()), "cephfs://c/fs/vol");
         }
-        let made = [("clusterID", "c"), ("fsName", "fs"), ("subvolumePath", "/volumes/csi/x")];
-        assert_eq!(shown(&source("cephfs.csi.ceph.com", "h", &made), VolumeNames::default()), "elsewhere");
+        let provisioned = [("clusterID", "c"), ("fsName", "fs"), ("subvolumePath", "/volumes/csi/x")];
+        assert_eq!(
+            shown(&source("cephfs.csi.ceph.com", "h", &provisioned), VolumeNames::default()),
+            "elsewhere"
+        );
     }
 }

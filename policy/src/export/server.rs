@@ -1,31 +1,31 @@
-//! Servers, by their canonical names.
+//! Storage servers and their canonical names.
 
 use crate::settings::Exports;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A server: the name that all its aliases stand for.
+/// A storage server by its canonical name, which stands for all its aliases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StorageServer {
     name: String,
     /// The alias in `exports.serverAliases` that the volume names.
     alias: Option<String>,
-    /// The name as it is written, if it is neither of these.
+    /// The name as written, if it differs from its normal form.
     respelled: Option<String>,
 }
 
 // === impl StorageServer ===
 
 impl StorageServer {
-    /// Returns the server that a name or address stands for, or `None` for an empty one.
+    /// Returns the server of a name or address, or `None` if it is empty.
     pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
         let server = normalised_server(written);
         let respelled = (written.trim() != server).then(|| written.trim().to_owned());
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
 
-    /// Returns the cluster with these monitors, in any order, or `None` without any. An alias may list all monitors of a
-    /// cluster.
+    /// Returns the Ceph cluster with these monitors, in any order, or `None` if there are none. An alias may list all monitors
+    /// of a cluster.
     pub(crate) fn of_monitors<'t>(
         monitors: impl Iterator<Item = &'t str>,
         settings: &Exports,
@@ -57,48 +57,48 @@ impl StorageServer {
         &self.name
     }
 
-    /// The alias that the volume names, if it names one.
+    /// The alias that the volume names, if any.
     pub(crate) fn alias(&self) -> Option<&str> {
         self.alias.as_deref()
     }
 
-    /// The name as it is written, if it differs from its normal form.
+    /// The name as written, if it differs from its normal form.
     pub(crate) fn respelled(&self) -> Option<&str> {
         self.respelled.as_deref()
     }
 
-    /// Returns the name as it stands before a port.
+    /// Returns the name as it stands before a port: an IPv6 address in brackets.
     pub(crate) fn host(&self) -> String {
         if is_ipv6(&self.name) { format!("[{}]", self.name) } else { self.name.clone() }
     }
 }
 
-/// Normalises a server: drops surrounding spaces and brackets; writes an address in its canonical form, IPv4 if it is
-/// mapped to IPv6, and a name in lower case without the dot at its end.
+/// Normalises the name of a server: removes spaces and brackets around it, writes an address in its canonical form (an
+/// IPv4-mapped one as IPv4), and a name in lower case without a trailing dot.
 pub(crate) fn normalised_server(server: &str) -> String {
-    let bare = server.trim();
-    let bare = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(bare).trim();
-    if let Ok(address) = bare.parse::<IpAddr>() {
+    let name = server.trim();
+    let name = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name).trim();
+    if let Ok(address) = name.parse::<IpAddr>() {
         return address.to_canonical().to_string();
     }
-    match zoned(bare) {
+    match split_zone(name) {
         Some((address, zone)) => format!("{address}%{zone}"),
-        None => bare.trim_end_matches('.').to_lowercase(),
+        None => name.trim_end_matches('.').to_lowercase(),
     }
 }
 
 /// Returns whether a normalised name is an IPv6 address, with or without a zone.
 pub(crate) fn is_ipv6(name: &str) -> bool {
-    name.parse::<Ipv6Addr>().is_ok() || zoned(name).is_some()
+    name.parse::<Ipv6Addr>().is_ok() || split_zone(name).is_some()
 }
 
-/// Splits a link-local address from its zone, which is the name of an interface.
-fn zoned(server: &str) -> Option<(Ipv6Addr, &str)> {
+/// Splits a link-local address and its zone, which is the name of an interface.
+fn split_zone(server: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, zone) = server.split_once('%')?;
     Some((address.parse().ok()?, zone))
 }
 
-/// Returns a monitor without its port, if that is one of the two default ports.
+/// Returns a monitor without its port if that is one of the two default ports.
 fn without_monitor_port(monitor: &str) -> &str {
     let monitor = monitor.trim();
     monitor.strip_suffix(":6789").or_else(|| monitor.strip_suffix(":3300")).unwrap_or(monitor)

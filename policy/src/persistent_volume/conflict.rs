@@ -1,79 +1,79 @@
-//! Who conflicts: the table of rules for two PersistentVolumes that overlap, first line first.
+//! The table of precedence for two PersistentVolumes that overlap: the first kind of conflict that applies decides.
 
 use super::note::{VolumeAccess, VolumeNote, VolumeState};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Exports, Nested};
 
-/// How two places lie to each other.
+/// How the paths of two volumes in one realm relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PathRelation {
-    /// They are one directory.
+    /// The paths are equal.
     Equal,
-    /// Ours lies inside theirs.
+    /// The path of the volume under review lies inside the other one.
     Inside,
-    /// Ours contains theirs.
+    /// The path of the volume under review contains the other one.
     Contains,
 }
 
-/// The volume under review, or another: what the table asks of either side.
+/// One of two overlapping volumes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PairMember<'a> {
     pub(super) note: &'a VolumeNote,
-    /// Empty if it is not known yet, and of a group that no annotation can name as a whole.
+    /// Empty if the API server has not generated it yet, and for a group of volumes, which no annotation can name.
     pub(super) name: &'a str,
-    /// The number of segments of its path.
+    /// The number of segments of the path.
     pub(super) depth: usize,
 }
 
-/// Two overlapping volumes.
+/// The volume under review and another one that overlaps it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VolumePair<'a> {
     pub(super) ours: PairMember<'a>,
     pub(super) theirs: PairMember<'a>,
     pub(super) relation: PathRelation,
-    /// Whether both are at or below a path that `exports.shared` names.
+    /// Whether both are at or below one path of `exports.shared`.
     pub(super) on_shared_path: bool,
 }
 
-/// The line of the table that a pair falls under.
+/// A row of the table of precedence, or another kind of conflict with the volume under review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConflictKind {
-    /// Both are at or below a path of `exports.shared`.
+    /// Both are at or below one path of `exports.shared`.
     SharedPath,
     /// One names the other in `ordinance.dev/shared-with`.
     SharedWith,
-    /// One takes the other over, which is about to go.
+    /// One names the other in `ordinance.dev/takes-over`, and the other is released or being deleted.
     TakesOver,
-    /// The deletion of one runs `rm -rf` on what the other holds.
+    /// The control plane runs `rm -rf` on one of them when its claim is deleted.
     Recycle,
-    /// A provisioner's volume in the directory that holds them all.
+    /// One is provisioned below a path of `exports.provisionerRoots`, and the other is at or above that path.
     ProvisionerRoot,
-    /// Nobody writes.
+    /// Both are mounted read-only.
     BothReadOnly,
-    /// One directory, and one side is mounted read-only, or both say that they only read.
+    /// Equal paths; one is mounted read-only, or both only declare read-only.
     EqualReader,
-    /// One directory.
+    /// Equal paths, in any other case.
     Equal,
-    /// One inside the other, and one side is mounted read-only.
+    /// One path inside the other; one is mounted read-only.
     NestedReader,
-    /// One inside the other.
+    /// One path inside the other, in any other case.
     Nested,
-    /// Not of two volumes: the pods of a StatefulSet mount the directory, or one around or inside it, by themselves.
+    /// Not between two volumes: a StatefulSet has an inline volume whose export overlaps.
     Inline,
-    /// Not of two directories: both have one handle of one driver.
+    /// Not between two directories: both volumes have the same driver and the same `volumeHandle`.
     SameHandle,
 }
 
-/// What follows, the strictest last.
+/// The consequence of a conflict, from the mildest to the strictest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConflictOutcome {
-    /// Allowed without a word.
+    /// No finding.
     Allow,
-    /// Allowed with a finding, since a setting or an annotation declares the sharing.
+    /// A warning that a setting or an annotation declares the sharing.
     Intended,
     /// A warning.
     Warn,
-    /// A refusal.
+    /// A denial.
     Deny,
 }
 
@@ -105,8 +105,8 @@ impl<'a> PairMember<'a> {
         other.note.state != VolumeState::Kept && is_named(&self.note.takes_over, other)
     }
 
-    /// Whether it is provisioned below a root that the other is on, or above of.
-    fn is_below_root_with(self, other: PairMember<'a>) -> bool {
+    /// Returns whether the volume is provisioned below a provisioner root, and the other is at or above that root.
+    fn is_below_root_of(self, other: PairMember<'a>) -> bool {
         self.note.provisioner_root.is_some_and(|root| other.depth <= root)
     }
 
@@ -122,17 +122,17 @@ fn is_named(names: &[String], member: PairMember<'_>) -> bool {
 // === impl VolumePair ===
 
 impl<'a> VolumePair<'a> {
-    /// The first line of the table that applies.
+    /// Returns the first kind of conflict that applies.
     pub(super) fn kind(self) -> ConflictKind {
         if self.on_shared_path {
             ConflictKind::SharedPath
-        } else if self.either(PairMember::shares_with) {
+        } else if self.holds_either_way(PairMember::shares_with) {
             ConflictKind::SharedWith
-        } else if self.either(PairMember::takes_over) {
+        } else if self.holds_either_way(PairMember::takes_over) {
             ConflictKind::TakesOver
         } else if self.ours.note.recycle || self.theirs.note.recycle {
             ConflictKind::Recycle
-        } else if self.either(PairMember::is_below_root_with) {
+        } else if self.holds_either_way(PairMember::is_below_root_of) {
             ConflictKind::ProvisionerRoot
         } else {
             self.kind_by_access()
@@ -153,8 +153,8 @@ impl<'a> VolumePair<'a> {
         }
     }
 
-    /// Whether something holds of one side towards the other.
-    fn either(self, holds: impl Fn(PairMember<'a>, PairMember<'a>) -> bool) -> bool {
+    /// Returns whether a condition holds in one direction or the other.
+    fn holds_either_way(self, holds: impl Fn(PairMember<'a>, PairMember<'a>) -> bool) -> bool {
         holds(self.ours, self.theirs) || holds(self.theirs, self.ours)
     }
 }
@@ -162,7 +162,7 @@ impl<'a> VolumePair<'a> {
 // === impl ConflictKind ===
 
 impl ConflictKind {
-    /// The rule that reports it.
+    /// The rule that reports the conflict.
     pub(super) fn rule(self) -> StorageRule {
         match self {
             Self::SharedPath | Self::SharedWith | Self::TakesOver => StorageRule::IntendedSharing,
@@ -174,7 +174,7 @@ impl ConflictKind {
         }
     }
 
-    /// What follows from it under the settings.
+    /// Returns the consequence under some settings.
     pub(super) fn outcome(self, settings: &Exports) -> ConflictOutcome {
         match self {
             Self::SharedPath | Self::SharedWith | Self::TakesOver => ConflictOutcome::Intended,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_decides_equal_exports() {
+    fn readers_of_equal_exports_only_warn() {
         use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
         for (ours, theirs, expected) in [
             (ReadWrite, ReadWrite, ConflictKind::Equal),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_decides_nested_exports() {
+    fn readers_of_nested_exports_have_a_kind_of_their_own() {
         use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
         for relation in [PathRelation::Inside, PathRelation::Contains] {
             for (ours, theirs, expected) in [
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recycled_volume_conflicts_with_readers_and_with_provisioned_ones() {
+    fn a_recycled_volume_conflicts_with_readers_and_provisioned_volumes() {
         let recycled = note(|note| note.recycle = true);
         let reader = access(VolumeAccess::ReadOnly);
         let provisioned = note(|note| note.provisioner_root = Some(1));
@@ -281,14 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn an_annotation_goes_before_recycling() {
+    fn an_annotation_takes_precedence_over_recycling() {
         let recycled = note(|note| note.recycle = true);
         let sharing = note(|note| note.shared_with = vec!["a".to_owned()]);
         assert_eq!(kind(&recycled, &sharing, PathRelation::Equal), ConflictKind::SharedWith);
     }
 
     #[test]
-    fn only_what_is_about_to_go_can_be_taken_over() {
+    fn only_a_released_or_deleted_volume_can_be_taken_over() {
         let taking = note(|note| note.takes_over = vec!["b".to_owned()]);
         for (state, expected) in [
             (VolumeState::Kept, ConflictKind::Equal),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provisioner_may_keep_volumes_below_its_root() {
+    fn a_provisioned_volume_may_lie_below_its_root() {
         let plain = VolumeNote::default();
         let below_first = note(|note| note.provisioner_root = Some(1));
         let below_top = note(|note| note.provisioner_root = Some(0));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_falls_under_one_line_from_either_side() {
+    fn the_kind_of_conflict_does_not_depend_on_the_direction() {
         let edits: [fn(&mut VolumeNote); 8] = [
             |_| {},
             |note| note.access = VolumeAccess::DeclaredReadOnly,

@@ -1,4 +1,4 @@
-//! What is said of two volumes that overlap: the fact, then the way out.
+//! The fact and the remedy of a conflict between two PersistentVolumes.
 
 use super::conflict::{ConflictKind, PathRelation};
 use super::note::{VolumeAccess, VolumeNote, VolumeState};
@@ -9,28 +9,28 @@ use crate::settings::Exports;
 use ordinance_contract::{Holding, Scope};
 use ordinance_storage::path::joined;
 
-/// The longest proposal of a directory, in characters: it is there to be copied.
+/// The longest proposed directory or list of names, in characters; long, since users copy it.
 const PROPOSAL_CHARS: usize = 200;
 
-/// The longest path of another object beside the whole export, in characters.
+/// The longest path of another object, in characters; short, since the whole export stands beside it.
 const PATH_CHARS: usize = 48;
 
 /// The longest text quoted from an object, in characters.
 const QUOTE_CHARS: usize = 40;
 
-/// Another volume that overlaps the one under review.
+/// The holding of another object that overlaps the volume under review, and its parsed note.
 pub(super) struct OtherVolume<'a> {
     pub(super) holding: &'a Holding,
     pub(super) note: VolumeNote,
 }
 
-/// An overlap, and what the rules say of it.
+/// A conflict as its message needs it.
 pub(super) struct ConflictMessage<'a> {
     pub(super) ours: &'a Volume,
     pub(super) theirs: &'a OtherVolume<'a>,
     pub(super) relation: PathRelation,
     pub(super) kind: ConflictKind,
-    /// What `ordinance.dev/shared-with` would have to say.
+    /// The proposed value of `ordinance.dev/shared-with`.
     pub(super) sharing: &'a str,
     pub(super) settings: &'a Exports,
 }
@@ -38,12 +38,12 @@ pub(super) struct ConflictMessage<'a> {
 // === impl OtherVolume ===
 
 impl<'a> OtherVolume<'a> {
-    /// The other side of a holding.
+    /// Parses the note of a holding.
     pub(super) fn new(holding: &'a Holding) -> Self {
         Self { holding, note: VolumeNote::parse(&holding.note) }
     }
 
-    /// Its name, for pasting.
+    /// Returns the name, shortened, without quotes.
     pub(super) fn short(&self) -> String {
         short_name(&self.holding.holder.name)
     }
@@ -52,17 +52,17 @@ impl<'a> OtherVolume<'a> {
 // === impl ConflictMessage ===
 
 impl ConflictMessage<'_> {
-    /// What is so. Where it is too long for one warning, the reasons come last, since the end is cut.
+    /// Returns the fact. If it is too long for one warning, the reasons come last, since the API server cuts the end.
     pub(super) fn fact(&self) -> String {
-        let (relation, because, consequence) = (self.relation(), self.because(), self.consequence());
-        let fact = format!("{relation}{because}{consequence}{}", self.state());
+        let (relation, reasons, consequence) = (self.relation(), self.reasons(), self.consequence());
+        let fact = format!("{relation}{reasons}{consequence}{}", self.remaining_data());
         if fact.chars().count() <= self.kind.rule().max_fact_chars() {
             return fact;
         }
-        format!("{relation}{consequence}{}{because}", self.state())
+        format!("{relation}{consequence}{}{reasons}", self.remaining_data())
     }
 
-    /// How to get to yes; empty where it is one already.
+    /// Returns the remedy; empty if the sharing is allowed.
     pub(super) fn remedy(&self) -> String {
         match self.kind {
             ConflictKind::SharedPath
@@ -71,20 +71,25 @@ impl ConflictMessage<'_> {
             | ConflictKind::ProvisionerRoot
             | ConflictKind::BothReadOnly => String::new(),
             ConflictKind::EqualReader => self.mount_read_only(),
-            ConflictKind::Recycle => self.away_from_recycled(),
+            ConflictKind::Recycle => self.avoid_recycling(),
             ConflictKind::Equal => {
-                format!("{}{}{}", self.own_directory(), self.take_over(), self.enforce_read_only())
+                format!(
+                    "{}{}{}",
+                    self.move_or_annotate(),
+                    self.take_over_annotation(),
+                    self.enforce_read_only()
+                )
             }
-            ConflictKind::Nested | ConflictKind::NestedReader => match self.provisioner_root() {
+            ConflictKind::Nested | ConflictKind::NestedReader => match self.list_provisioner_root() {
                 Some(root) => root,
-                None => format!("{}{}", self.own_directory(), self.take_over()),
+                None => format!("{}{}", self.move_or_annotate(), self.take_over_annotation()),
             },
-            ConflictKind::Inline => format!("Give {}", self.elsewhere()),
+            ConflictKind::Inline => format!("Give {}", self.other_directory()),
             ConflictKind::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
         }
     }
 
-    /// The export that both mean, or ours where one lies in the other.
+    /// Returns the export of the volume under review; for a volume known by its handle only, realm and handle.
     pub(super) fn export(&self) -> String {
         self.ours.held.as_ref().map(|held| export::shown(&held.realm, &held.path)).unwrap_or_default()
     }
@@ -115,9 +120,9 @@ impl ConflictMessage<'_> {
             }
             ConflictKind::TakesOver => ", as ordinance.dev/takes-over allows".to_owned(),
             ConflictKind::Recycle => {
-                format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled())
+                format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled_volume())
             }
-            ConflictKind::EqualReader => self.who_reads(),
+            ConflictKind::EqualReader => self.reader(),
             ConflictKind::Equal if self.our_export().is_none() => {
                 ": two PersistentVolumes of one volume overwrite each other's files".to_owned()
             }
@@ -138,8 +143,8 @@ impl ConflictMessage<'_> {
         }
     }
 
-    /// What keeps the other's files there although it goes.
-    fn state(&self) -> String {
+    /// Returns that the other volume still has files although it is released or being deleted.
+    fn remaining_data(&self) -> String {
         match self.theirs.note.state {
             VolumeState::Kept => String::new(),
             VolumeState::Released => format!("; {} is Released and still holds data", self.theirs.short()),
@@ -149,7 +154,7 @@ impl ConflictMessage<'_> {
         }
     }
 
-    fn recycled(&self) -> String {
+    fn recycled_volume(&self) -> String {
         match (self.ours.note.recycle, self.theirs.note.recycle) {
             (true, true) => "both".to_owned(),
             (true, false) => self.ours.short.clone(),
@@ -157,7 +162,7 @@ impl ConflictMessage<'_> {
         }
     }
 
-    fn who_reads(&self) -> String {
+    fn reader(&self) -> String {
         let reads = |name: &str| format!(": {name} is mounted ro, the other writes under it");
         match (self.ours.note.access, self.theirs.note.access) {
             (VolumeAccess::ReadOnly, _) => reads(&self.ours.short),
@@ -175,7 +180,7 @@ impl ConflictMessage<'_> {
         }
     }
 
-    /// Of two where only one declares that it reads.
+    /// Returns how to enforce that a volume is read-only, if only one of them declares it.
     fn enforce_read_only(&self) -> String {
         let on = |name: &str| {
             format!(
@@ -189,27 +194,30 @@ impl ConflictMessage<'_> {
         }
     }
 
-    fn own_directory(&self) -> String {
+    fn move_or_annotate(&self) -> String {
         let comma = if self.proposal().is_some() { "," } else { "" };
-        format!("Give {}{comma} or annotate {}", self.elsewhere(), self.annotation())
+        format!("Give {}{comma} or annotate {}", self.other_directory(), self.annotation())
     }
 
-    /// Of two in one directory another policy of deletion is not enough: they overwrite each other all the same.
-    fn away_from_recycled(&self) -> String {
+    /// Returns how to keep the files from being recycled. In one directory, another reclaim policy is not enough: the volumes
+    /// would still overwrite each other's files.
+    fn avoid_recycling(&self) -> String {
         match self.relation {
-            PathRelation::Equal => format!("Give {}", self.elsewhere()),
+            PathRelation::Equal => format!("Give {}", self.other_directory()),
             PathRelation::Inside | PathRelation::Contains => {
-                let recycled = if self.is_of_group() { "each of them".to_owned() } else { self.recycled() };
+                let recycled_volume =
+                    if self.is_group() { "each of them".to_owned() } else { self.recycled_volume() };
                 format!(
-                    "Set persistentVolumeReclaimPolicy: Retain on {recycled}, or give {}",
-                    self.elsewhere()
+                    "Set persistentVolumeReclaimPolicy: Retain on {recycled_volume}, or give {}",
+                    self.other_directory()
                 )
             }
         }
     }
 
-    /// Nobody chooses the directory of a provisioned volume: what is around it may be there by design.
-    fn provisioner_root(&self) -> Option<String> {
+    /// Returns that a provisioner root may be missing: a provisioner chooses the directory, which may lie inside another
+    /// volume by design.
+    fn list_provisioner_root(&self) -> Option<String> {
         let export = self
             .our_export()
             .filter(|_| self.ours.is_provisioned && self.relation == PathRelation::Inside)?;
@@ -218,7 +226,7 @@ impl ConflictMessage<'_> {
         Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))
     }
 
-    fn elsewhere(&self) -> String {
+    fn other_directory(&self) -> String {
         let what = match self.relation {
             _ if self.our_export().is_none() => "a volume of its own",
             PathRelation::Equal | PathRelation::Contains => "a directory of its own",
@@ -228,21 +236,22 @@ impl ConflictMessage<'_> {
         format!("{} {what}{example}", self.ours.short)
     }
 
-    /// One annotation can't name a group, since its names are not all known.
+    /// Returns the annotation that allows the sharing. The volume cannot name a group, whose names are not all known, so each
+    /// member has to name the volume.
     fn annotation(&self) -> String {
-        if self.is_of_group() {
+        if self.is_group() {
             format!("each of them ordinance.dev/shared-with: {}", self.ours.short)
         } else {
             format!("it ordinance.dev/shared-with: {}", self.sharing)
         }
     }
 
-    fn is_of_group(&self) -> bool {
+    fn is_group(&self) -> bool {
         self.theirs.holding.count > 1
     }
 
-    fn take_over(&self) -> String {
-        if self.theirs.note.state == VolumeState::Kept || self.is_of_group() {
+    fn take_over_annotation(&self) -> String {
+        if self.theirs.note.state == VolumeState::Kept || self.is_group() {
             return String::new();
         }
         let mut names = self.ours.note.takes_over.clone();
@@ -253,7 +262,7 @@ impl ConflictMessage<'_> {
         )
     }
 
-    /// A directory beside the outer one of both, as the volume would write it.
+    /// Returns a directory beside the outer one of both, as the volume has to write it.
     fn proposal(&self) -> Option<String> {
         let export = self.our_export()?;
         let outer = match self.relation {
@@ -273,8 +282,8 @@ impl ConflictMessage<'_> {
         Some(shorten(&joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
     }
 
-    /// Why both mean one place, where that is not obvious.
-    fn because(&self) -> String {
+    /// Returns why both paths are one place, in parentheses; empty if they are spelled alike.
+    fn reasons(&self) -> String {
         let Some(export) = self.our_export() else { return String::new() };
         if self.kind == ConflictKind::SameHandle {
             return String::new();
@@ -321,7 +330,7 @@ fn via_aliases(alias: &str, server: &str) -> String {
     format!("{} is {} via serverAliases", short_name(alias), short_name(server))
 }
 
-/// How an export lies to what another object holds.
+/// Returns how an export relates to the holding of another object.
 pub(super) fn relation(ours: &str, export: &str, holding: &Holding, relation: PathRelation) -> String {
     let other = holder(&holding.holder);
     let path = shorten(&export::shown_path(&holding.path), PATH_CHARS);
@@ -336,7 +345,7 @@ pub(super) fn relation(ours: &str, export: &str, holding: &Holding, relation: Pa
     }
 }
 
-/// e.g. `PersistentVolume "pv"`, or `StatefulSet "default/web"`.
+/// Returns an object as messages name it, e.g. `PersistentVolume "pv"` or `StatefulSet "default/web"`.
 fn holder(scope: &Scope<'_>) -> String {
     let name = match &*scope.namespace {
         "" => scope.name.to_string(),
@@ -350,7 +359,7 @@ fn holder(scope: &Scope<'_>) -> String {
     format!("{kind} {}", quoted_name(&name))
 }
 
-/// A text of the object, in quotes.
+/// Quotes a text from the object, shortened.
 fn quote(text: &str) -> String {
     format!("{:?}", shorten(text, QUOTE_CHARS))
 }

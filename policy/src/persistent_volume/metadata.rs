@@ -1,12 +1,12 @@
-//! The annotations of a PersistentVolume by which volumes share an export.
+//! PersistentVolumes with the annotations by which they share an export.
 
 use ordinance_storage::json::Text;
 use ordinance_storage::{OtherAnnotations, PersistentVolume};
 
-/// A PersistentVolume.
+/// A PersistentVolume with its sharing annotations.
 pub(super) type PersistentVolumeView<'a> = PersistentVolume<'a, SharingAnnotations<'a>>;
 
-/// Annotations of Ordinance.
+/// The annotations that allow sharing.
 #[derive(Debug, Default)]
 pub(super) struct SharingAnnotations<'a> {
     /// `ordinance.dev/shared-with`.

@@ -1,14 +1,14 @@
-//! What others need to know of a PersistentVolume in order to be judged beside it.
+//! The note of a PersistentVolume's key: what the review of an overlapping volume has to know about it.
 //!
-//! A note has all that can change a verdict or its message, and nothing that differs without a reason: below a root
-//! export the host groups thousands of volumes by it.
+//! A note contains everything that can change a verdict or its message, and nothing else: below a root export the host
+//! groups thousands of volumes by equal notes.
 
 use super::metadata::PersistentVolumeView;
 use crate::export::{Export, ServerPath};
 use crate::settings::Exports;
 use serde::{Deserialize, Serialize};
 
-/// One side of a pair of PersistentVolumes.
+/// What the review of another volume has to know about this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct VolumeNote {
@@ -18,23 +18,23 @@ pub(super) struct VolumeNote {
     pub(super) recycle: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub(super) state: VolumeState,
-    /// Of a provisioned volume: how many segments the deepest of the `exports.provisionerRoots` above it has.
+    /// For a provisioned volume: the number of segments of the deepest path of `exports.provisionerRoots` above it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) provisioner_root: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) shared_with: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) takes_over: Vec<String>,
-    /// The name that `exports.serverAliases` led from.
+    /// The alias in `exports.serverAliases` that the volume names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<String>,
-    /// Whether the path is below a pseudo-root.
+    /// Whether the path is below a pseudo-root of NFSv4.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) pseudo_root: bool,
-    /// Whether server or path are written otherwise than shown.
+    /// Whether server or path are spelled differently than messages show them.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) respelled: bool,
-    /// What the attributes of a volume say that only its handle locates.
+    /// A digest of the attributes, for a volume that only its handle locates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attributes: Option<String>,
 }
@@ -45,20 +45,23 @@ pub(super) struct VolumeNote {
 pub(super) enum VolumeAccess {
     #[default]
     ReadWrite,
-    /// Read-only by a promise that nothing enforces.
+    /// Declared read-only, which the kubelet does not enforce.
     #[serde(rename = "declared")]
     DeclaredReadOnly,
-    /// `ro` in the mount options.
+    /// Mounted with `ro`.
     ReadOnly,
 }
 
-/// Whether a volume is about to go; its files are there all the same.
+/// Whether a volume is in use. Its files exist in every state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum VolumeState {
+    /// Neither of the others.
     #[default]
     Kept,
+    /// Its claim is deleted.
     Released,
+    /// Its deletion waits for a finalizer.
     #[serde(rename = "deleted")]
     BeingDeleted,
 }
@@ -66,7 +69,7 @@ pub(super) enum VolumeState {
 // === impl VolumeNote ===
 
 impl VolumeNote {
-    /// The note of a volume, which may lie on an export.
+    /// Returns the note of a volume; `export` is `None` if it is not on a known export.
     pub(super) fn of(view: &PersistentVolumeView<'_>, export: Option<&Export>, settings: &Exports) -> Self {
         let annotations = &view.metadata.annotations.other;
         Self {
@@ -88,13 +91,13 @@ impl VolumeNote {
         }
     }
 
-    /// Reads another volume's note. One that can't be read is that of an ordinary volume, the strictest there is.
+    /// Parses the note of another volume. An unreadable note counts as that of an ordinary volume, which is judged strictest.
     pub(super) fn parse(note: &str) -> Self {
         serde_json::from_str(note).unwrap_or_default()
     }
 }
 
-/// The note as the host keeps it: equal notes are equal texts.
+/// The note as the host stores it; equal notes are equal texts.
 impl From<&VolumeNote> for String {
     fn from(note: &VolumeNote) -> Self {
         serde_json::to_string(note).unwrap_or_default()
@@ -129,7 +132,7 @@ impl VolumeState {
     }
 }
 
-/// The depth of the deepest provisioner's root that the export is below.
+/// Returns the depth of the deepest provisioner root above the export.
 fn provisioner_root(export: &Export, settings: &Exports) -> Option<usize> {
     settings
         .provisioner_roots
@@ -140,7 +143,7 @@ fn provisioner_root(export: &Export, settings: &Exports) -> Option<usize> {
         .max()
 }
 
-/// The names in an annotation, by comma, spaces ignored; sorted, since their order says nothing.
+/// Returns the names in a comma-separated annotation, sorted, since their order has no meaning.
 fn names(annotation: &str) -> Vec<String> {
     let mut names: Vec<String> =
         annotation.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();

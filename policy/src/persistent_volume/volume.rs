@@ -1,4 +1,4 @@
-//! A PersistentVolume as the rules see it: where it lies, what others need to know of it, and how messages name it.
+//! A PersistentVolume as the rules need it: its location, its keys with their note, and its names in messages.
 
 use super::metadata::PersistentVolumeView;
 use super::note::VolumeNote;
@@ -8,37 +8,37 @@ use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
 use ordinance_storage::{Attributes, CsiSource};
 
-/// A PersistentVolume.
+/// A normalised PersistentVolume.
 #[derive(Debug)]
 pub(super) struct Volume {
     /// Empty while the API server has not generated it.
     pub(super) name: String,
-    /// e.g. `PersistentVolume "pv"`.
+    /// The volume as messages name it, e.g. `PersistentVolume "pv"`.
     pub(super) title: String,
-    /// The name without quotes, or what it will begin with.
+    /// The name without quotes, shortened; a generated name is its prefix and `*`.
     pub(super) short: String,
     pub(super) note: VolumeNote,
     pub(super) is_provisioned: bool,
     pub(super) held: Option<HeldKey>,
     pub(super) handle: Option<VolumeHandle>,
-    /// A directory that can't be known: what stays unresolved of it.
-    pub(super) unknown: Option<String>,
-    /// The field that says where it lies.
+    /// The path with its unresolved variables, if the directory cannot be known.
+    pub(super) unresolved: Option<String>,
+    /// The field that names the directory, e.g. `spec.nfs.path`.
     pub(super) field: String,
 }
 
-/// What a volume holds for itself.
+/// The key that a volume holds.
 #[derive(Debug)]
 pub(super) struct HeldKey {
     pub(super) realm: String,
     pub(super) path: Vec<String>,
-    /// None of a volume of which nothing is known but the handle.
+    /// `None` for a volume that only its handle locates.
     pub(super) export: Option<Export>,
-    /// How many segments the topmost of the `exports.shared` has that it is at or below.
+    /// The number of segments of the topmost path of `exports.shared` that the volume is at or below.
     pub(super) shared: Option<usize>,
 }
 
-/// A driver's own name of a volume; no two PersistentVolumes should have one.
+/// The name that a CSI driver gives a volume; two PersistentVolumes should not have the same one.
 #[derive(Clone, Debug)]
 pub(super) struct VolumeHandle {
     realm: String,
@@ -48,12 +48,12 @@ pub(super) struct VolumeHandle {
 // === impl Volume ===
 
 impl Volume {
-    /// Normalises a volume of this name, which may not be known yet.
+    /// Normalises a volume; `name` is empty if the API server has not generated it yet.
     pub(super) fn new(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Self {
         let name = if name.is_empty() { &*view.metadata.name } else { name };
-        let place = place(view, name, settings);
+        let location = location(view, name, settings);
         let handle = view.spec.csi.as_ref().and_then(VolumeHandle::of);
-        let (export, unknown) = match place {
+        let (export, unresolved) = match location {
             VolumeLocation::Export(export) => (Some(export), None),
             VolumeLocation::Unresolved(path) => (None, Some(path)),
             VolumeLocation::Unsupported => (None, None),
@@ -63,7 +63,7 @@ impl Volume {
             .spec
             .csi
             .as_ref()
-            .filter(|csi| export.is_none() && (unknown.is_some() || !csi.is_located_by_attributes()));
+            .filter(|csi| export.is_none() && (unresolved.is_some() || !csi.is_located_by_attributes()));
         note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
         let held_handle = handle.clone().filter(|_| by_handle.is_some()).map(HeldKey::from);
         let generated = format!("{}*", &*view.metadata.generate_name);
@@ -76,12 +76,12 @@ impl Volume {
             is_provisioned: view.is_provisioned(),
             held: export.map(|export| HeldKey::new(export, &settings.exports)).or(held_handle),
             handle,
-            unknown,
+            unresolved,
             field: field(view),
         }
     }
 
-    /// The keys: what it sits on is held, its handle, which is only worth a warning, used.
+    /// Returns the keys. The volume holds its export. It only uses its handle, since equal handles only warn.
     pub(super) fn keys(&self) -> Vec<Key> {
         let held = self.held.as_ref().map(|held| Key {
             realm: held.realm.clone(),
@@ -133,13 +133,13 @@ impl VolumeHandle {
         held.is_some_and(|held| self.is(&held.realm, &held.path))
     }
 
-    /// Whether a key is this handle's.
+    /// Returns whether a key is that of this handle.
     pub(super) fn is(&self, realm: &str, path: &[String]) -> bool {
         self.realm == realm && self.path == *path
     }
 }
 
-/// The depth of the topmost path of `exports.shared` that the export is at or below.
+/// Returns the depth of the topmost path of `exports.shared` that the export is at or below.
 fn shared(export: &Export, settings: &Exports) -> Option<usize> {
     settings
         .shared
@@ -150,8 +150,8 @@ fn shared(export: &Export, settings: &Exports) -> Option<usize> {
         .min()
 }
 
-/// Where a volume lies.
-fn place(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> VolumeLocation {
+/// Returns where a volume is located.
+fn location(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> VolumeLocation {
     let exports = &settings.exports;
     let export = match &view.spec {
         spec if let Some(nfs) = &spec.nfs => Export::of_nfs(nfs, &view.mount_options(), exports),
@@ -164,7 +164,7 @@ fn place(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Vo
     export.map_or(VolumeLocation::Unsupported, VolumeLocation::Export)
 }
 
-/// The field that says where a volume lies.
+/// Returns the field that names the directory of a volume.
 fn field(view: &PersistentVolumeView<'_>) -> String {
     match &view.spec.csi {
         Some(csi) => csi.field(),
@@ -173,13 +173,13 @@ fn field(view: &PersistentVolumeView<'_>) -> String {
     }
 }
 
-/// What the attributes say, short (FNV-1a); who provisioned the volume for whom left out.
+/// Returns a digest (FNV-1a) of the attributes without those that name the provisioner and the claim.
 fn digest(attributes: &Attributes<'_>) -> String {
-    let bookkeeping =
+    let is_bookkeeping =
         |key: &str| key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/");
     let hash = attributes
         .iter()
-        .filter(|(key, _)| !bookkeeping(key))
+        .filter(|(key, _)| !is_bookkeeping(key))
         .flat_map(|(key, value)| key.bytes().chain([0]).chain(value.bytes()).chain([0]))
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -72,7 +72,7 @@ pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a 
 }
 
 fn location_in_claim<'a>(volume: &SetVolume<'a>, claim: &'a str, review: &SetReview<'a>) -> FileLocation<'a> {
-    let mark = known_claim(claim, review).and_then(|holding| claim::ClaimNote::read(&holding.note).mark);
+    let mark = known_claim(claim, review).and_then(|holding| claim::ClaimNote::parse(&holding.note).mark);
     match mark.map(|mark| (mark, interpret(mark, volume))) {
         None => FileLocation::Unknown,
         Some((mark, MarkMeaning::Root)) => FileLocation::Root { claim, mark: Some(mark) },
@@ -129,7 +129,7 @@ fn template_claims<'a>(template: &str, review: &SetReview<'a>) -> Vec<(&'a str, 
         .holdings
         .iter()
         .filter(is_of_template)
-        .map(|holding| (&*holding.holder.name, claim::ClaimNote::read(&holding.note)))
+        .map(|holding| (&*holding.holder.name, claim::ClaimNote::parse(&holding.note)))
         .filter(|(_, note)| !note.is_being_deleted)
         .map(|(name, note)| (name, note.mark))
         .collect()
