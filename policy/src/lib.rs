@@ -188,7 +188,7 @@ fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
 }
 
 /// Denies a request because the settings are invalid. A host checks settings first, so only other callers see it.
-pub fn unusable_settings(error: &serde_json::Error) -> Verdict {
+pub fn invalid_settings(error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(Mode::Enforce);
     let fact = format!("the settings of the policy can't be used: {error}");
     findings.add(StorageRule::InvalidSettings.deny("", fact));

@@ -1,8 +1,8 @@
 //! The requests that the policy reviews, as a webhook configuration states them.
 //!
-//! A match condition must be true of every request on which the policy would say anything; whatever it filters out, the
-//! policy would allow without a finding (a test holds the conditions against every case). None may fail on an object that
-//! the API server stores, so every optional field is tested with `has` first. On CREATE there is no `oldObject`.
+//! The match conditions may only filter out requests that the policy would allow without a finding; a test evaluates them on
+//! every case. A condition must not fail on any object that the API server stores, so it tests every optional field with
+//! `has` first. On CREATE there is no `oldObject`.
 
 use ordinance_contract::{FailurePolicy, MatchCondition, Operation, Phase, ReviewScope};
 
@@ -31,13 +31,13 @@ const PROVISIONED: &str = "has(OBJECT.metadata.annotations) && \
      OBJECT.metadata.annotations[\"pv.kubernetes.io/provisioned-by\"] != \"\" && \
      has(OBJECT.spec.claimRef) && has(OBJECT.spec.claimRef.uid) && OBJECT.spec.claimRef.uid != \"\"";
 
-/// Every CSI driver matters, since two volumes of one handle are one.
+/// Includes every CSI driver, since two volumes with the same handle are one.
 const ON_A_DIRECTORY: (&str, &str) = (
     "can-be-on-a-directory-of-another",
     "has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)",
 );
 
-/// Only a claim of an ordinal gets a mark, and only one that has none.
+/// Only a claim of an ordinal that has no mark gets one.
 const UNMARKED_CLAIM: [(&str, &str); 2] = [
     ("is-an-ordinals", "has(object.metadata.name) && object.metadata.name.matches(\"^.+-[0-9]+$\")"),
     (
@@ -49,12 +49,12 @@ const UNMARKED_CLAIM: [(&str, &str); 2] = [
 /// The name of the condition on StatefulSets.
 const CHANGES_MOUNTS: &str = "changes-what-replicas-mount";
 
-/// All of them, under default settings.
+/// Returns all reviews, for default settings.
 pub(crate) fn all() -> Vec<ReviewScope> {
     let sets = [NOT_DELETED, SHARED_VOLUMES];
     vec![
         ReviewScope {
-            match_conditions: conditions(&sets, (CHANGES_MOUNTS, &changed_set(&template_or_growth()))),
+            match_conditions: conditions(&sets, (CHANGES_MOUNTS, &changed_set(&template_or_scale_up()))),
             ..scope("statefulsets", "apps", "statefulsets", &[Create, Update], Mutate, Ignore)
         },
         ReviewScope {
@@ -64,17 +64,17 @@ pub(crate) fn all() -> Vec<ReviewScope> {
         ReviewScope {
             match_conditions: conditions(
                 &sets,
-                (CHANGES_MOUNTS, &changed_set(&format!("{CHANGED_SPEC} && ({})", template_or_growth()))),
+                (CHANGES_MOUNTS, &changed_set(&format!("{CHANGED_SPEC} && ({})", template_or_scale_up()))),
             ),
             ..scope("statefulsets", "apps", "statefulsets", &[Create, Update], Validate, Fail)
         },
         ReviewScope {
             subresource: "scale".to_owned(),
-            match_conditions: conditions(&[], ("grows-beyond-one-replica", &grows("0"))),
+            match_conditions: conditions(&[], ("grows-beyond-one-replica", &scales_up("0"))),
             ..scope("scale", "apps", "statefulsets", &[Update], Validate, Fail)
         },
         volumes("volumes", ("is-not-provisioned", &format!("!({})", provisioned("object"))), Fail),
-        // Some provisioners answer a rejected volume by deleting its directory, which may be another one's.
+        // Some provisioners answer a denial by deleting the directory, which may be that of another volume.
         volumes("provisioned-volumes", ("is-provisioned", &provisioned("object")), Ignore),
         ReviewScope {
             namespaced: false,
@@ -136,19 +136,19 @@ fn changed_set(changed: &str) -> String {
     format!("request.operation == \"CREATE\" || {annotations} || {changed}")
 }
 
-fn template_or_growth() -> String {
-    format!("object.spec.template != oldObject.spec.template || {}", grows("1"))
+fn template_or_scale_up() -> String {
+    format!("object.spec.template != oldObject.spec.template || {}", scales_up("1"))
 }
 
-/// From one replica or none to more. `absent` is what a missing number means.
-fn grows(absent: &str) -> String {
+/// Returns a condition on scaling from one replica or none to more. `absent` is the number that a missing field means.
+fn scales_up(absent: &str) -> String {
     let replicas = |object: &str| {
         format!("(has({object}.spec) && has({object}.spec.replicas) ? {object}.spec.replicas : {absent})")
     };
     format!("{} > 1 && {} <= 1", replicas("object"), replicas("oldObject"))
 }
 
-/// One of these annotations is added, changed or removed.
+/// Returns a condition: one of these annotations is added, changed or removed.
 fn changed_annotations(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
     let value = |object: &str| {
@@ -160,13 +160,14 @@ fn changed_annotations(names: &[&str]) -> String {
     format!("[{}].exists(k, {} != {})", names.join(", "), value("object"), value("oldObject"))
 }
 
-/// A field of the spec is added, changed or removed.
+/// Returns a condition: a field of the spec is added, changed or removed.
 fn changed_field(field: &str) -> String {
     let value = |object: &str| format!("(has({object}.spec.{field}) ? {object}.spec.{field} : null)");
     format!("{} != {}", value("object"), value("oldObject"))
 }
 
-/// The binder writes `claimRef`, which only completes the names in the sub-directory of a CSI volume.
+/// Returns a condition on PersistentVolumes: the sharing of the volume may change. When the volume controller binds a
+/// volume, it adds `claimRef`, which can only complete the sub-directory of a CSI volume.
 fn changed_volume() -> String {
     let annotations = changed_annotations(&[
         "ordinance.dev/shared-with",

@@ -1,7 +1,7 @@
-//! What an operator can choose: the settings of the policy, with their defaults.
+//! The settings of the policy, with their defaults.
 //!
-//! The comments on the fields are the operator's documentation: the JSON Schema is made of them. `cargo test` compares
-//! the schema in `settings.schema.json` with the types, `BLESS=1 cargo test -p ordinance-policy schema` writes it.
+//! The doc comments are the operator's documentation: they become the descriptions of the JSON Schema. `cargo test` compares
+//! `settings.schema.json` with the types, and `BLESS=1 cargo test -p ordinance-policy schema` writes it.
 
 #[cfg(test)]
 use schemars::JsonSchema;
@@ -11,30 +11,30 @@ use std::collections::BTreeMap;
 /// The JSON Schema (2020-12) of [`Settings`].
 pub(crate) const SCHEMA: &str = include_str!("../settings.schema.json");
 
-/// Settings of the policy `storage`. Every field may be left out.
+/// Settings of the policy `storage`. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema), schemars(title = "Settings of the policy storage"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
-    /// Whether the policy refuses, or only says what it would refuse. By default `Enforce`.
+    /// Whether the policy denies requests, or only warns. By default `Enforce`.
     pub mode: Mode,
-    /// What becomes of mounts that the replicas of a StatefulSet would share.
+    /// How to treat mounts that the replicas of a StatefulSet would share.
     pub isolation: Isolation,
-    /// What becomes of PersistentVolumes whose exports overlap.
+    /// How to treat PersistentVolumes whose exports overlap.
     pub exports: Exports,
-    /// What becomes of StorageClasses that make PersistentVolumes share a directory. By default `Warn`.
+    /// How to treat StorageClasses that give several PersistentVolumes one directory. By default `Warn`.
     pub storage_classes: ClassOutcome,
 }
 
-/// Whether the policy refuses or only warns.
+/// Whether the policy denies requests or only warns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum Mode {
-    /// Refuse what would overwrite files.
+    /// Deny what would overwrite files.
     #[default]
     Enforce,
-    /// What would be refused becomes a warning. Nothing is patched but what keeps files where they are: expressions
-    /// that an update dropped or a claim is marked with, the variables that an expression takes, and the marks.
+    /// Every denial becomes a warning. Patches only keep files where they are: they add expressions that an update dropped
+    /// or that a claim is marked with, the variables that an expression uses, and the marks of claims.
     Warn,
 }
 
@@ -45,23 +45,23 @@ pub enum Mode {
 pub struct Isolation {
     /// Which `volumeClaimTemplates` are isolated when a set is created. By default `ReadWriteMany`.
     pub claim_templates: Templates,
-    /// Claims by name and inline exports, at two or more replicas. By default `Isolate`.
+    /// How to treat claims by name and inline exports at two or more replicas. By default `Isolate`.
     pub named_volumes: NamedVolumes,
-    /// Claims by name and inline exports, at one replica or none. By default `Warn`.
+    /// How to treat claims by name and inline exports at one replica or none. By default `Warn`.
     pub single_replica: SingleReplica,
-    /// A shared volume that every replica mounts at the same sub-path. By default `Deny`.
+    /// How to treat a shared volume that every replica mounts at the same sub-path. By default `Deny`.
     pub fixed_sub_path: DenyOrWarn,
-    /// Growth from one replica to more where a volume is shared and not isolated. By default `Deny`.
+    /// How to treat scaling beyond one replica while a volume is shared and not isolated. By default `Deny`.
     pub growth: DenyOrWarn,
-    /// CSI drivers whose volumes reach beyond a pod. By default those of NFS, SMB, Azure Files, EFS and Cloud Storage.
+    /// CSI drivers whose inline volumes outlive a pod. By default those of NFS, SMB, Azure Files, EFS and Cloud Storage.
     pub shared_csi_drivers: Vec<String>,
 }
 
-/// Which claim templates are isolated.
+/// Which claim templates are isolated when a set is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum Templates {
-    /// Those that ask for `ReadWriteMany`.
+    /// Those that request `ReadWriteMany`.
     #[default]
     ReadWriteMany,
     /// All.
@@ -70,38 +70,38 @@ pub enum Templates {
     Never,
 }
 
-/// What becomes of claims by name and inline exports at two or more replicas.
+/// How to treat claims by name and inline exports at two or more replicas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum NamedVolumes {
-    /// Each ordinal gets a directory of its own.
+    /// Give each ordinal a directory of its own.
     #[default]
     Isolate,
-    /// Refused, with both ways out.
+    /// Deny; the message says how to isolate the volume and how to share it on purpose.
     Deny,
-    /// Left, with a warning.
+    /// Leave them shared, with a warning.
     Warn,
 }
 
-/// What becomes of claims by name and inline exports at one replica or none.
+/// How to treat claims by name and inline exports at one replica or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum SingleReplica {
-    /// Left, with a warning that growth will be refused, and how to allow it.
+    /// Leave them, with a warning that scaling beyond one replica will be refused, and how to allow it.
     #[default]
     Warn,
-    /// Judged as at two replicas.
+    /// Treat them as at two replicas.
     Isolate,
 }
 
-/// Refuse, or say so.
+/// Deny or warn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum DenyOrWarn {
-    /// Refuse.
+    /// Deny the request.
     #[default]
     Deny,
-    /// Say so.
+    /// Admit the request with a warning.
     Warn,
 }
 
@@ -110,67 +110,72 @@ pub enum DenyOrWarn {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Exports {
-    /// Two PersistentVolumes on one directory. By default `Deny`.
+    /// How to treat two PersistentVolumes on one directory. By default `Deny`.
     pub equal: DenyOrWarn,
-    /// A PersistentVolume on a directory below another's. By default `Warn`.
+    /// How to treat a PersistentVolume on a directory below that of another one. By default `Warn`.
     pub nested: Nested,
-    /// PersistentVolumes that a provisioner makes. By default `Warn`, since some provisioners answer a refusal by
-    /// deleting the directory, which is another's.
+    /// How to treat PersistentVolumes that a provisioner creates and that would be denied. By default `Warn`, since some
+    /// provisioners answer a denial by deleting the directory, which is the other volume's.
     pub dynamic: WarnOrDeny,
-    /// Canonical name of a server -> its other names and addresses, for all protocols: `nas.example.com: [nas, 10.0.0.5]`.
-    /// By default none: names are never looked up.
+    /// The canonical name of a server, and its other names and addresses, for all protocols:
+    /// `nas.example.com: [nas, 10.0.0.5]`. By default none; the policy does not ask DNS.
     pub server_aliases: BTreeMap<String, Vec<String>>,
-    /// Server -> the absolute path that its NFSv4 clients call `/`: `nas.example.com: /srv`. By default none.
+    /// A server, and the absolute path that its NFSv4 clients see as `/`: `nas.example.com: /srv`. By default none.
     pub pseudo_roots: BTreeMap<String, String>,
-    /// `server:path` below which provisioners keep their volumes: such a volume may lie inside the volume of that path
-    /// or of one above it. The path is the server's own, as NFSv3 has it. By default none.
+    /// Paths, as `server:path`, below which provisioners create their volumes: such a volume may lie inside a volume on that
+    /// path or above it. The path is absolute on the server, as NFSv3 has it. By default none.
     pub provisioner_roots: Vec<String>,
-    /// `server:path` at and below which PersistentVolumes share on purpose. The path is the server's own, as NFSv3 has
-    /// it. By default none.
+    /// Paths, as `server:path`, at and below which PersistentVolumes share on purpose. The path is absolute on the server, as
+    /// NFSv3 has it. By default none.
     pub shared: Vec<String>,
 }
 
-/// What becomes of nested exports.
+/// How to treat nested exports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum Nested {
-    /// Say so.
+    /// Admit the request with a warning.
     #[default]
     Warn,
-    /// Refuse.
+    /// Deny the request.
     Deny,
-    /// Pass without a word.
+    /// Admit the request without a finding.
     Allow,
 }
 
-/// Say so, or refuse.
+/// Warn or deny.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum WarnOrDeny {
-    /// Say so.
+    /// Admit the request with a warning.
     #[default]
     Warn,
-    /// Refuse.
+    /// Deny the request.
     Deny,
 }
 
-/// What becomes of StorageClasses that make volumes share a directory.
+/// How to treat StorageClasses that give several volumes one directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum ClassOutcome {
-    /// Said.
+    /// Admit the request with a warning.
     #[default]
     Warn,
-    /// Refused, unless the files outlive the claim: `onDelete` is `retain` or `archive`, or the class retains.
+    /// Deny the request, unless the files outlive the claim: `onDelete` is `retain` or `archive`, or the reclaim policy is
+    /// `Retain`.
     Deny,
-    /// Pass without a word.
+    /// Admit the request without a finding.
     Off,
 }
 
 // === impl Settings ===
 
 impl Settings {
-    /// Reads settings from JSON; an empty text stands for the defaults.
+    /// Parses settings from JSON; an empty text means the defaults.
+    ///
+    /// # Errors
+    ///
+    /// The text is not JSON, or a setting is unknown or has an invalid value.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -209,7 +214,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "blessing writes the file; the policy itself does no I/O")]
-    fn the_schema_is_that_of_the_types() {
+    fn the_schema_matches_the_types() {
         let generated = schemars::schema_for!(Settings).to_value();
         if env::var_os("BLESS").is_some_and(|value| value == "1") {
             let file = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.schema.json");
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stands_for_the_defaults() {
+    fn an_empty_text_means_the_defaults() {
         assert_eq!(Settings::parse("").ok(), Some(Settings::default()));
         assert_eq!(Settings::parse("{}").ok(), Some(Settings::default()));
     }

@@ -1,7 +1,7 @@
-//! Whether settings can be used: every problem with the field and the way out, not only the first.
+//! The check of settings, which reports every problem with its field and its remedy.
 //!
-//! The shape is checked by the published schema, of which this reads the few keywords that it uses; what a schema can't
-//! say — names, addresses and paths — is checked on the settings as read.
+//! The structure is compared with the published schema, of which this module implements the few keywords that it uses. Names,
+//! addresses and paths, which a schema cannot describe, are checked on the parsed settings.
 
 use crate::export::{ServerPath, StorageServer, is_ipv6, normalised_server};
 use crate::settings::{Exports, SCHEMA, Settings};
@@ -9,37 +9,42 @@ use ordinance_contract::Problem;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Every setting that cannot be used.
+/// Checks settings; an empty text means the defaults.
+///
+/// # Errors
+///
+/// Every setting that is unknown or has an invalid value.
 pub(crate) fn check(text: &str) -> Result<(), Vec<Problem>> {
     if text.is_empty() {
         return Ok(());
     }
     let settings: Value =
-        serde_json::from_str(text).map_err(|error| whole(format!("is not JSON: {error}")))?;
+        serde_json::from_str(text).map_err(|error| document_problem(format!("is not JSON: {error}")))?;
     let mut problems = Problems::default();
-    shape(&settings, &mut problems)?;
-    problems.none()?;
-    let settings = Settings::parse(text).map_err(|error| whole(error.to_string()))?;
+    check_structure(&settings, &mut problems)?;
+    problems.into_result()?;
+    let settings = Settings::parse(text).map_err(|error| document_problem(error.to_string()))?;
     problems.drivers(&settings.isolation.shared_csi_drivers);
     problems.exports(&settings.exports);
-    problems.none()
+    problems.into_result()
 }
 
-fn whole(message: String) -> Vec<Problem> {
+/// Returns a problem of the whole document.
+fn document_problem(message: String) -> Vec<Problem> {
     vec![Problem { field: String::new(), message }]
 }
 
-/// What is wrong with a text that names no server.
+/// The message about a text that names no server.
 const NO_SERVER: &str = "is no server: give a name or an address, without port and path";
 
-/// Whether a normalised name can be that of a server. A colon would begin a port, but in an address of IPv6.
+/// Returns whether a normalised name can be that of a server. Outside of an IPv6 address, a colon would begin a port.
 fn is_server(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(|c: char| c == '/' || c.is_whitespace())
         && (is_ipv6(name) || !name.contains(':'))
 }
 
-/// What was found so far.
+/// The problems so far.
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
@@ -50,16 +55,16 @@ impl Problems {
         self.0.push(Problem { field: field.into(), message: message.into() });
     }
 
-    /// Gives up if there are any.
-    fn none(&mut self) -> Result<(), Vec<Problem>> {
+    /// Returns an error if there are any.
+    fn into_result(&mut self) -> Result<(), Vec<Problem>> {
         if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
     }
 
     fn drivers(&mut self, drivers: &[String]) {
-        for (position, driver) in drivers.iter().enumerate() {
+        for (index, driver) in drivers.iter().enumerate() {
             if driver.trim().is_empty() {
                 self.add(
-                    format!("isolation.sharedCsiDrivers[{position}]"),
+                    format!("isolation.sharedCsiDrivers[{index}]"),
                     "is empty: name a driver, e.g. nfs.csi.k8s.io",
                 );
             }
@@ -69,19 +74,19 @@ impl Problems {
     fn exports(&mut self, exports: &Exports) {
         self.aliases(exports);
         self.pseudo_roots(exports);
-        self.areas("exports.provisionerRoots", &exports.provisioner_roots, exports);
-        self.areas("exports.shared", &exports.shared, exports);
+        self.paths("exports.provisionerRoots", &exports.provisioner_roots, exports);
+        self.paths("exports.shared", &exports.shared, exports);
     }
 
-    /// A name stands for one server: it is the canonical name of one, or an alias of one.
+    /// Checks that a name stands for one server: as its canonical name or as an alias.
     fn aliases(&mut self, exports: &Exports) {
-        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
+        let mut servers: BTreeMap<String, &str> = BTreeMap::new();
         for canonical in exports.server_aliases.keys() {
             let field = format!("exports.serverAliases.{canonical}");
             match normalised_server(canonical) {
                 name if !is_server(&name) => self.add(field, NO_SERVER),
                 name => {
-                    if let Some(other) = claimed.insert(name, canonical) {
+                    if let Some(other) = servers.insert(name, canonical) {
                         self.add(
                             field,
                             format!("is the same server as {other:?}: put all names under one of them"),
@@ -91,8 +96,8 @@ impl Problems {
             }
         }
         for (canonical, aliases) in &exports.server_aliases {
-            for (position, alias) in aliases.iter().enumerate() {
-                self.alias(canonical, position, alias, &mut claimed);
+            for (index, alias) in aliases.iter().enumerate() {
+                self.alias(canonical, index, alias, &mut servers);
             }
         }
     }
@@ -100,17 +105,17 @@ impl Problems {
     fn alias<'a>(
         &mut self,
         canonical: &'a str,
-        position: usize,
+        index: usize,
         alias: &str,
-        claimed: &mut BTreeMap<String, &'a str>,
+        servers: &mut BTreeMap<String, &'a str>,
     ) {
-        let field = || format!("exports.serverAliases.{canonical}[{position}]");
+        let field = || format!("exports.serverAliases.{canonical}[{index}]");
         let name = normalised_server(alias);
         if !is_server(&name) {
             self.add(field(), format!("{alias:?} {NO_SERVER}"));
             return;
         }
-        match claimed.get(&name) {
+        match servers.get(&name) {
             Some(other) if *other != canonical => {
                 self.add(
                     field(),
@@ -118,7 +123,7 @@ impl Problems {
                 );
             }
             Some(_) => {}
-            None => drop(claimed.insert(name, canonical)),
+            None => drop(servers.insert(name, canonical)),
         }
     }
 
@@ -147,14 +152,14 @@ impl Problems {
         }
     }
 
-    fn areas(&mut self, field: &str, areas: &[String], exports: &Exports) {
-        for (position, area) in areas.iter().enumerate() {
-            let parsed = ServerPath::parse(area, exports).filter(|area| is_server(area.server()));
-            if area.contains("://") || parsed.is_none() {
+    fn paths(&mut self, field: &str, paths: &[String], exports: &Exports) {
+        for (index, path) in paths.iter().enumerate() {
+            let parsed = ServerPath::parse(path, exports).filter(|path| is_server(path.server()));
+            if path.contains("://") || parsed.is_none() {
                 self.add(
-                    format!("{field}[{position}]"),
+                    format!("{field}[{index}]"),
                     format!(
-                        "{area:?} is no server:path: write a server, a colon and an absolute path, e.g. nas.example.com:/srv"
+                        "{path:?} is no server:path: write a server, a colon and an absolute path, e.g. nas.example.com:/srv"
                     ),
                 );
             }
@@ -163,20 +168,21 @@ impl Problems {
 }
 
 /// Compares settings with the published schema.
-fn shape(settings: &Value, problems: &mut Problems) -> Result<(), Vec<Problem>> {
-    let root: Value = serde_json::from_str(SCHEMA).map_err(|error| whole(format!("schema: {error}")))?;
-    Shape { root: &root }.compare("", settings, &root, problems);
+fn check_structure(settings: &Value, problems: &mut Problems) -> Result<(), Vec<Problem>> {
+    let root: Value =
+        serde_json::from_str(SCHEMA).map_err(|error| document_problem(format!("schema: {error}")))?;
+    Schema { root: &root }.compare("", settings, &root, problems);
     Ok(())
 }
 
 /// The published schema.
-struct Shape<'a> {
+struct Schema<'a> {
     root: &'a Value,
 }
 
 // === impl Shape ===
 
-impl<'a> Shape<'a> {
+impl<'a> Schema<'a> {
     fn compare(&self, field: &str, value: &Value, schema: &'a Value, problems: &mut Problems) {
         let schema = self.resolved(schema);
         if let Some(allowed) = allowed(schema) {
@@ -195,7 +201,7 @@ impl<'a> Shape<'a> {
                 format!(
                     "{} is not allowed: {}; left out, it has its default",
                     shown(value),
-                    article(expected)
+                    type_hint(expected)
                 ),
             ),
         }
@@ -216,12 +222,12 @@ impl<'a> Shape<'a> {
 
     fn elements(&self, field: &str, elements: &[Value], schema: &'a Value, problems: &mut Problems) {
         let Some(items) = schema.get("items") else { return };
-        for (position, element) in elements.iter().enumerate() {
-            self.compare(&format!("{field}[{position}]"), element, items, problems);
+        for (index, element) in elements.iter().enumerate() {
+            self.compare(&format!("{field}[{index}]"), element, items, problems);
         }
     }
 
-    /// The schema that a reference names, else the schema itself.
+    /// Returns the schema that a reference names, otherwise the schema itself.
     fn resolved(&self, schema: &'a Value) -> &'a Value {
         schema
             .get("$ref")
@@ -231,10 +237,10 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The words that may stand in a place, if only some may.
+/// Returns the allowed values if the schema is an enumeration.
 fn allowed(schema: &Value) -> Option<Vec<&str>> {
-    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        return Some(words.iter().filter_map(Value::as_str).collect());
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return Some(values.iter().filter_map(Value::as_str).collect());
     }
     let choices = schema.get("oneOf")?.as_array()?;
     Some(choices.iter().filter_map(|choice| choice.get("const")?.as_str()).collect())
@@ -245,7 +251,7 @@ fn names(properties: Option<&Map<String, Value>>) -> String {
     names.join(", ")
 }
 
-fn article(kind: &str) -> &str {
+fn type_hint(kind: &str) -> &str {
     match kind {
         "object" => "write an object",
         "array" => "write a list",
@@ -253,7 +259,7 @@ fn article(kind: &str) -> &str {
     }
 }
 
-/// A value in a message, cut.
+/// Returns a value as messages show it, shortened.
 fn shown(value: &Value) -> String {
     ordinance_contract::one_line(&value.to_string(), 60).into_owned()
 }
@@ -278,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_can_be_used() {
+    fn the_defaults_are_valid() {
         for settings in ["", "{}", r#"{"exports":{}}"#] {
             assert_eq!(check(settings), Ok(()));
         }
@@ -287,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_told_with_the_known_ones() {
+    fn an_unknown_field_is_reported_with_the_known_ones() {
         assert_eq!(
             problems(r#"{"isolation":{"grow":"Deny"}}"#),
             one(
@@ -298,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_told_with_the_allowed_ones() {
+    fn a_wrong_value_is_reported_with_the_allowed_ones() {
         assert_eq!(
             problems(r#"{"exports":{"nested":"deny"}}"#),
             one("exports.nested", "\"deny\" is not allowed: one of Warn, Deny, Allow")
@@ -314,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told() {
+    fn every_problem_is_reported() {
         let settings =
             r#"{"mode":"Off","x":1,"exports":{"equal":1,"shared":[2],"serverAliases":{"nas":"n"}}}"#;
         assert_eq!(
@@ -354,8 +360,8 @@ mod tests {
     }
 
     #[test]
-    fn areas_are_server_and_absolute_path() {
-        for area in [
+    fn paths_are_server_and_absolute_path() {
+        for path in [
             "nas",
             "nas:srv",
             ":/srv",
@@ -366,11 +372,11 @@ mod tests {
             "my nas:/srv",
             "nas:2049:/srv",
         ] {
-            let settings = serde_json::json!({"exports": {"provisionerRoots": [area], "shared": [area]}});
+            let settings = serde_json::json!({"exports": {"provisionerRoots": [path], "shared": [path]}});
             assert_eq!(
                 fields(&settings.to_string()),
                 ["exports.provisionerRoots[0]", "exports.shared[0]"],
-                "{area}"
+                "{path}"
             );
         }
         assert_eq!(
@@ -380,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_told_as_such() {
+    fn text_that_is_not_json_is_reported() {
         assert_eq!(fields("mode: Warn"), [""]);
         assert_eq!(fields("[]"), [""]);
         assert_eq!(fields(r#"{"mode":"Warn","mode":"Warn"}"#), [""]);

@@ -60,7 +60,7 @@ impl rules::Guest for StoragePolicy {
     ) -> rules::Outcome {
         let settings: &'static Settings = match Settings::parse(&settings) {
             Ok(settings) => Box::leak(Box::new(settings)),
-            Err(error) => return rules::Outcome::Decided(ordinance_policy::unusable_settings(&error).into()),
+            Err(error) => return rules::Outcome::Decided(ordinance_policy::invalid_settings(&error).into()),
         };
         let request: &'static Request<'static> = Box::leak(Box::new(request.into()));
         match (ordinance_policy::start_review(request, settings), holdings) {
