@@ -58,7 +58,8 @@ pub(crate) fn realm(namespace: &str) -> String {
     format!("claim/{namespace}")
 }
 
-/// Returns the path of a claim. A name that ends in `-<digits>` has two segments, so that `www-web-0` lies below `www-web`.
+/// Returns the path of a claim. A name that ends in `-<digits>` has two segments, so that `www-web-0` lies below
+/// `www-web`.
 pub(crate) fn path(name: &str) -> Vec<String> {
     match name.rsplit_once('-') {
         Some((prefix, ordinal)) if is_ordinal(ordinal) && !prefix.is_empty() => {

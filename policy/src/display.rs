@@ -13,8 +13,8 @@ pub(crate) fn short_name(name: &str) -> String {
     shorten(name, NAME_CHARS)
 }
 
-/// Returns a text of at most `chars` characters: the middle of a longer one is replaced by an ellipsis, characters that break
-/// a line or a terminal by spaces, and double quotes by single ones.
+/// Returns a text of at most `chars` characters: the middle of a longer one is replaced by an ellipsis, characters
+/// that break a line or a terminal by spaces, and double quotes by single ones.
 pub(crate) fn shorten(text: &str, chars: usize) -> String {
     let clean = |c: char| match c {
         '"' => '\'',
@@ -30,10 +30,12 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
     text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).map(clean).collect()
 }
 
-/// Returns whether a character is a control character, a line or paragraph separator, or changes the direction of writing.
+/// Returns whether a character is a control character, a line or paragraph separator, or changes the direction of
+/// writing.
 fn breaks_lines(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

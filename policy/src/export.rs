@@ -47,8 +47,8 @@ pub(crate) enum Protocol {
     Cephfs,
 }
 
-/// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is absolute on
-/// the server, as NFSv3 has it, so no pseudo-root is prepended.
+/// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is absolute
+/// on the server, as NFSv3 has it, so no pseudo-root is prepended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerPath {
     server: StorageServer,

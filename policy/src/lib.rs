@@ -1,8 +1,8 @@
 //! The rules that keep the replicas of a StatefulSet out of each other's files.
 //!
-//! [`keys`] returns the keys of a stored object. [`review`] returns the verdict on a request, given the overlapping holdings
-//! of other objects. [`start_review`] is `review` in two steps, so that an object is parsed only once: it decides at once,
-//! or returns a [`PendingReview`] that needs holdings. Each kind of object has a module of its own.
+//! [`keys`] returns the keys of a stored object. [`review`] returns the verdict on a request, given the overlapping
+//! holdings of other objects. [`start_review`] is `review` in two steps, so that an object is parsed only once: it
+//! decides at once, or returns a [`PendingReview`] that needs holdings. Each kind of object has a module of its own.
 
 #![cfg_attr(
     not(test),
@@ -174,7 +174,7 @@ fn parse<'a>(
 /// Allows an object that can't be parsed, with a warning that it was not checked: the API server will reject it anyway.
 fn unreadable_verdict(request: &Request<'_>, settings: &Settings, error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(settings.mode);
-    let fact = format!("Ordinance did not look at this: {}", unreadable(&request.scope, error));
+    let fact = format!("Ordinance did not check this object: {}", unreadable(&request.scope, error));
     findings.add(StorageRule::UnreadableObject.warn("", fact));
     findings.audit("unreadable", without_position(&error.to_string()));
     findings.into_verdict(None)
@@ -190,7 +190,7 @@ fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
 /// Denies a request because the settings are invalid. A host checks settings first, so only other callers see it.
 pub fn invalid_settings(error: &serde_json::Error) -> Verdict {
     let mut findings = Findings::new(Mode::Enforce);
-    let fact = format!("the settings of the policy can't be used: {error}");
+    let fact = format!("the settings of the policy are invalid: {error}");
     findings.add(StorageRule::InvalidSettings.deny("", fact));
     findings.into_verdict(None)
 }

@@ -1,7 +1,7 @@
 //! PersistentVolumes: two of them on one directory overwrite each other's files.
 //!
-//! A volume holds its export. Each object that overlaps it is judged by the table of precedence in `conflict`. A new volume
-//! may be denied. An update is never denied, and warns only of conflicts that it makes worse.
+//! A volume holds its export. Each object that overlaps it is judged by the table of precedence in `conflict`. A new
+//! volume may be denied. An update is never denied, and warns only of conflicts that it makes worse.
 
 mod conflict;
 mod message;
@@ -135,8 +135,8 @@ impl VolumeCreation<'_> {
         }
     }
 
-    /// Returns whether denials become warnings: the provisioner of the volume could answer a denial by deleting the directory,
-    /// which is another volume's.
+    /// Returns whether denials become warnings: the provisioner of the volume could answer a denial by deleting the
+    /// directory, which is another volume's.
     fn only_warns(&self) -> bool {
         self.volume.is_provisioned && self.settings.exports.dynamic == WarnOrDeny::Warn
     }
@@ -196,8 +196,8 @@ impl<'a> Conflict<'a> {
         }
     }
 
-    /// Returns whether the conflict has a stricter outcome than the old volume had. Recycling is worse than writers in one
-    /// directory, although both are denied.
+    /// Returns whether the conflict has a stricter outcome than the old volume had. Recycling is worse than writers
+    /// in one directory, although both are denied.
     fn is_worse_than(&self, old: &Volume, settings: &Exports) -> bool {
         let strictness = |kind: ConflictKind| (kind.outcome(settings), kind == ConflictKind::Recycle);
         let before = classify(old, &self.theirs).map(|(_, kind)| strictness(kind));
@@ -293,8 +293,8 @@ fn volume_pair<'a>(
     }
 }
 
-/// Returns the proposed value of `ordinance.dev/shared-with`: the names that it has, and those of all conflicts with the
-/// same outcome.
+/// Returns the proposed value of `ordinance.dev/shared-with`: the names that it has, and those of all conflicts with
+/// the same outcome.
 fn sharing(volume: &Volume, conflict: &Conflict<'_>, all: &[Conflict<'_>]) -> String {
     let in_conflict = all
         .iter()
@@ -356,14 +356,14 @@ fn audit_entry(message: &ConflictMessage<'_>) -> String {
 fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
     let path = shorten(path, UNRESOLVED_CHARS);
     let fact = format!(
-        "{}: {path:?} stays unresolved, so nobody can know which directory that is, nor who else has it",
+        "{}: {path:?} stays unresolved, so Ordinance can't know which directory that is, nor which volumes share it",
         volume.title
     );
     StorageRule::UnresolvedExport.warn(&volume.field, fact)
 }
 
-/// Returns the fact that the inline export of a StatefulSet overlaps a holding, or `None` if it does not. `owner` is e.g.
-/// `StatefulSet "web"`.
+/// Returns the fact that the inline export of a StatefulSet overlaps a holding, or `None` if it does not. `owner` is
+/// e.g. `StatefulSet "web"`.
 pub(crate) fn inline_overlap(owner: &str, export: &Export, holding: &Holding) -> Option<String> {
     if export.realm() != holding.realm {
         return None;
@@ -433,8 +433,8 @@ mod tests {
                 rule: "shared-export".to_owned(),
                 severity: Severity::Deny,
                 field: "spec.nfs.path".to_owned(),
-                fact: "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on \
-                       one directory overwrite each other's files"
+                fact: "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two \
+                       volumes on one directory overwrite each other's files"
                     .to_owned(),
                 remedy: "Give pv2 a directory of its own, e.g. /srv/www-pv2, or annotate it ordinance.dev/shared-with: \
                          pv"
@@ -486,16 +486,16 @@ mod tests {
         assert_eq!(
             texts_for(&["srv", "www"]),
             [
-                "PersistentVolume \"pv\" shares nfs://nas/srv/www with StatefulSet \"default/web\", whose pods mount it \
-                inline: they overwrite each other's files. Give pv a directory of its own, e.g. /srv/www-pv"
+                "PersistentVolume \"pv\" shares nfs://nas/srv/www with StatefulSet \"default/web\", whose pods mount \
+                 it inline: they overwrite each other's files. Give pv a directory of its own, e.g. /srv/www-pv"
             ]
         );
         assert_eq!(
             texts_for(&["srv"]),
             [
-                "PersistentVolume \"pv\" (nfs://nas/srv/www) lies inside StatefulSet \"default/web\" (/srv), whose pods \
-                mount it inline: they overwrite each other's files. Give pv a directory outside of it, e.g. \
-                /srv-pv"
+                "PersistentVolume \"pv\" (nfs://nas/srv/www) lies inside StatefulSet \"default/web\" (/srv), whose \
+                 pods mount it inline: they overwrite each other's files. Give pv a directory outside of it, e.g. \
+                 /srv-pv"
             ]
         );
         assert!(texts_for(&["srv", "other"]).is_empty());
@@ -637,7 +637,9 @@ mod tests {
         assert_eq!(
             texts(&verdict),
             [
-                "PersistentVolume \"outer\" (nfs://nas/) contains PersistentVolume \"a\" (/a) and 41 more and can overwrite the files in it. Give outer a directory of its own, e.g. /outer, or annotate each of them ordinance.dev/shared-with: outer"
+                "PersistentVolume \"outer\" (nfs://nas/) contains PersistentVolume \"a\" (/a) and 41 more and can \
+                 overwrite the files in it. Give outer a directory of its own, e.g. /outer, or annotate each of them \
+                 ordinance.dev/shared-with: outer"
             ]
         );
     }

@@ -1,8 +1,8 @@
 //! The requests that the policy reviews, as a webhook configuration states them.
 //!
-//! The match conditions may only filter out requests that the policy would allow without a finding; a test evaluates them on
-//! every case. A condition must not fail on any object that the API server stores, so it tests every optional field with
-//! `has` first. On CREATE there is no `oldObject`.
+//! The match conditions may only filter out requests that the policy would allow without a finding; a test evaluates
+//! them on every case. A condition must not fail on any object that the API server stores, so it tests every optional
+//! field with `has` first. On CREATE there is no `oldObject`.
 
 use ordinance_contract::{FailurePolicy, MatchCondition, Operation, Phase, ReviewScope};
 

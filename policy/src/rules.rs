@@ -13,8 +13,8 @@ const SHARED_WITH: &str = "ordinance.dev/shared-with";
 /// Lets a PersistentVolume take over the directory of one that is released or being deleted.
 const TAKES_OVER: &str = "ordinance.dev/takes-over";
 
-/// Defines the rules: a variant, its id, the default severity, the setting that changes it, the annotations that silence
-/// it, and its title.
+/// Defines the rules: a variant, its id, the default severity, the setting that changes it, the annotations that
+/// silence it, and its title.
 macro_rules! rules {
     ($($variant:ident $id:literal $severity:ident $setting:literal [$($annotation:ident)*] $title:literal;)*) => {
         /// A rule of the storage policy.
@@ -99,15 +99,15 @@ rules! {
 
     // StatefulSets: variables of sub-paths
     UndeclaredVariable "undeclared-variable" Deny "" [ISOLATION SHARED_VOLUMES]
-        "A sub-path takes a variable that the container does not declare";
+        "A sub-path uses a variable that the container does not declare";
     ConflictingSubPaths "conflicting-sub-paths" Deny "" [ISOLATION SHARED_VOLUMES]
         "A mount sets both subPath and subPathExpr";
     DuplicateVariable "duplicate-variable" Warn "" [ISOLATION SHARED_VOLUMES]
-        "A sub-path takes a variable that is declared twice";
+        "A sub-path uses a variable that is declared twice";
     UnstableSubPath "unstable-sub-path" Warn "" [ISOLATION SHARED_VOLUMES]
         "A sub-path changes with every pod";
     UnprovenSubPath "unproven-sub-path" Warn "" [ISOLATION SHARED_VOLUMES]
-        "A sub-path takes a variable from outside the pod";
+        "A sub-path uses a variable from outside the pod";
     ReservedVariable "reserved-variable" Deny "" [ISOLATION SHARED_VOLUMES]
         "A container declares a reserved variable differently";
 

@@ -1,7 +1,7 @@
 //! The settings of the policy, with their defaults.
 //!
-//! The doc comments are the operator's documentation: they become the descriptions of the JSON Schema. `cargo test` compares
-//! `settings.schema.json` with the types, and `BLESS=1 cargo test -p ordinance-policy schema` writes it.
+//! The doc comments are the operator's documentation: they become the descriptions of the JSON Schema. `cargo test`
+//! compares `settings.schema.json` with the types, and `BLESS=1 cargo test -p ordinance-policy schema` writes it.
 
 #[cfg(test)]
 use schemars::JsonSchema;
@@ -33,8 +33,8 @@ pub enum Mode {
     /// Deny what would overwrite files.
     #[default]
     Enforce,
-    /// Every denial becomes a warning. Patches only keep files where they are: they add expressions that an update dropped
-    /// or that a claim is marked with, the variables that an expression uses, and the marks of claims.
+    /// Every denial becomes a warning. Patches only keep files where they are: they add expressions that an update
+    /// dropped or that a claim is marked with, the variables that an expression uses, and the marks of claims.
     Warn,
 }
 
@@ -53,7 +53,8 @@ pub struct Isolation {
     pub fixed_sub_path: DenyOrWarn,
     /// How to treat scaling beyond one replica while a volume is shared and not isolated. By default `Deny`.
     pub growth: DenyOrWarn,
-    /// CSI drivers whose inline volumes outlive a pod. By default those of NFS, SMB, Azure Files, EFS and Cloud Storage.
+    /// CSI drivers whose inline volumes outlive a pod. By default those of NFS, SMB, Azure Files, EFS and Cloud
+    /// Storage.
     pub shared_csi_drivers: Vec<String>,
 }
 
@@ -114,19 +115,19 @@ pub struct Exports {
     pub equal: DenyOrWarn,
     /// How to treat a PersistentVolume on a directory below that of another one. By default `Warn`.
     pub nested: Nested,
-    /// How to treat PersistentVolumes that a provisioner creates and that would be denied. By default `Warn`, since some
-    /// provisioners answer a denial by deleting the directory, which is the other volume's.
+    /// How to treat PersistentVolumes that a provisioner creates and that would be denied. By default `Warn`, since
+    /// some provisioners answer a denial by deleting the directory, which is the other volume's.
     pub dynamic: WarnOrDeny,
     /// The canonical name of a server, and its other names and addresses, for all protocols:
     /// `nas.example.com: [nas, 10.0.0.5]`. By default none; the policy does not ask DNS.
     pub server_aliases: BTreeMap<String, Vec<String>>,
     /// A server, and the absolute path that its NFSv4 clients see as `/`: `nas.example.com: /srv`. By default none.
     pub pseudo_roots: BTreeMap<String, String>,
-    /// Paths, as `server:path`, below which provisioners create their volumes: such a volume may lie inside a volume on that
-    /// path or above it. The path is absolute on the server, as NFSv3 has it. By default none.
+    /// Paths, as `server:path`, below which provisioners create their volumes: such a volume may lie inside a volume
+    /// on that path or above it. The path is absolute on the server, as NFSv3 has it. By default none.
     pub provisioner_roots: Vec<String>,
-    /// Paths, as `server:path`, at and below which PersistentVolumes share on purpose. The path is absolute on the server, as
-    /// NFSv3 has it. By default none.
+    /// Paths, as `server:path`, at and below which PersistentVolumes share on purpose. The path is absolute on the
+    /// server, as NFSv3 has it. By default none.
     pub shared: Vec<String>,
 }
 
@@ -161,8 +162,8 @@ pub enum ClassOutcome {
     /// Admit the request with a warning.
     #[default]
     Warn,
-    /// Deny the request, unless the files outlive the claim: `onDelete` is `retain` or `archive`, or the reclaim policy is
-    /// `Retain`.
+    /// Deny the request, unless the files outlive the claim: `onDelete` is `retain` or `archive`, or the reclaim
+    /// policy is `Retain`.
     Deny,
     /// Admit the request without a finding.
     Off,

@@ -1,7 +1,7 @@
 //! The check of settings, which reports every problem with its field and its remedy.
 //!
-//! The structure is compared with the published schema, of which this module implements the few keywords that it uses. Names,
-//! addresses and paths, which a schema cannot describe, are checked on the parsed settings.
+//! The structure is compared with the published schema, of which this module implements the few keywords that it
+//! uses. Names, addresses and paths, which a schema cannot describe, are checked on the parsed settings.
 
 use crate::export::{ServerPath, StorageServer, is_ipv6, normalised_server};
 use crate::settings::{Exports, SCHEMA, Settings};
@@ -35,7 +35,7 @@ fn document_problem(message: String) -> Vec<Problem> {
 }
 
 /// The message about a text that names no server.
-const NO_SERVER: &str = "is no server: give a name or an address, without port and path";
+const NO_SERVER: &str = "is not a server: give a name or an address, without port and path";
 
 /// Returns whether a normalised name can be that of a server. Outside of an IPv6 address, a colon would begin a port.
 fn is_server(name: &str) -> bool {
@@ -119,7 +119,7 @@ impl Problems {
             Some(other) if *other != canonical => {
                 self.add(
                     field(),
-                    format!("{alias:?} stands for {other:?} already: a name stands for one server"),
+                    format!("{alias:?} already stands for {other:?}: a name stands for one server"),
                 );
             }
             Some(_) => {}
@@ -144,7 +144,7 @@ impl Problems {
                     if let Some(other) = seen.insert(resolved.name().to_owned(), server) {
                         self.add(
                             field,
-                            format!("is the same server as {other:?}, which has one pseudo-root"),
+                            format!("is the same server as {other:?}, and a server has one pseudo-root"),
                         );
                     }
                 }
@@ -159,7 +159,8 @@ impl Problems {
                 self.add(
                     format!("{field}[{index}]"),
                     format!(
-                        "{path:?} is no server:path: write a server, a colon and an absolute path, e.g. nas.example.com:/srv"
+                        "{path:?} is not server:path: write a server, a colon and an absolute path, e.g. \
+                         nas.example.com:/srv"
                     ),
                 );
             }
@@ -198,11 +199,7 @@ impl<'a> Schema<'a> {
             (Some("string"), Value::String(_)) | (None, _) => {}
             (Some(expected), _) => problems.add(
                 field,
-                format!(
-                    "{} is not allowed: {}; left out, it has its default",
-                    shown(value),
-                    type_hint(expected)
-                ),
+                format!("{} is not allowed: {}; omit it for the default", shown(value), type_hint(expected)),
             ),
         }
     }
@@ -215,7 +212,9 @@ impl<'a> Schema<'a> {
             let known = properties.and_then(|properties| properties.get(name));
             match known.or(others.filter(|others| others.is_object())) {
                 Some(schema) => self.compare(&field, value, schema, problems),
-                None => problems.add(field, format!("is unknown: known are {}", names(properties))),
+                None => {
+                    problems.add(field, format!("is unknown: the known settings are {}", names(properties)))
+                }
             }
         }
     }
@@ -298,7 +297,8 @@ mod tests {
             problems(r#"{"isolation":{"grow":"Deny"}}"#),
             one(
                 "isolation.grow",
-                "is unknown: known are claimTemplates, fixedSubPath, growth, namedVolumes, sharedCsiDrivers, singleReplica"
+                "is unknown: the known settings are claimTemplates, fixedSubPath, growth, namedVolumes, \
+                 sharedCsiDrivers, singleReplica"
             )
         );
     }
@@ -311,11 +311,11 @@ mod tests {
         );
         assert_eq!(
             problems(r#"{"exports":{"shared":"nas:/srv"}}"#),
-            one("exports.shared", "\"nas:/srv\" is not allowed: write a list; left out, it has its default")
+            one("exports.shared", "\"nas:/srv\" is not allowed: write a list; omit it for the default")
         );
         assert_eq!(
             problems(r#"{"isolation":null}"#),
-            one("isolation", "null is not allowed: write an object; left out, it has its default")
+            one("isolation", "null is not allowed: write an object; omit it for the default")
         );
     }
 

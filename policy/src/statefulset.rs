@@ -1,8 +1,8 @@
 //! StatefulSets: replicas must not overwrite each other's files.
 //!
 //! `create` and `update` review a StatefulSet, and `scale_subresource` a Scale. Each volume is judged by itself: by
-//! `new_volume` if the replicas did not mount it before, otherwise by `existing_volume`. `patch` collects what the review
-//! adds, and `verdict` makes a verdict of patch and findings.
+//! `new_volume` if the replicas did not mount it before, otherwise by `existing_volume`. `patch` collects what the
+//! review adds, and `verdict` makes a verdict of patch and findings.
 
 mod create;
 mod existing_volume;

@@ -231,19 +231,20 @@ impl<'a> StorageClass<'a> {
             .is_some_and(|((_, value), variables)| uniqueness(value, variables).reason().is_none());
         (!is_unique).then(|| ClassFault {
             field: format!("parameters.{key}"),
-            fact: format!("has {key} \"false\" and no subPathPattern that is of one claim only"),
+            fact: format!("has {key} \"false\" and no subPathPattern that is unique to a claim"),
             remedy: format!("Write subPathPattern: {}, or leave {key} out", EFS.proposal()),
         })
     }
 
-    /// Returns the parameter by which EFS reuses access points: it finds them by the name of the claim, in any namespace.
+    /// Returns the parameter by which EFS reuses access points: it finds them by the name of the claim, in any
+    /// namespace.
     fn shared_access_point(&self) -> Option<ClassFault> {
         let (key, _) =
             self.parameter("reuseAccessPoint").filter(|(key, _)| self.is(key, &["true", "t", "1"]))?;
         Some(ClassFault {
             field: format!("parameters.{key}"),
             fact: format!(
-                "has {key} \"true\", which gives claims of one name in two namespaces one access point"
+                "has {key} \"true\", which gives claims of the same name in two namespaces one access point"
             ),
             remedy: format!("Leave {key} out"),
         })
@@ -258,7 +259,8 @@ impl<'a> StorageClass<'a> {
         (uniqueness(value, variables) == DirectoryUniqueness::Ambiguous).then(|| {
             let value = shorten(value, VALUE_CHARS);
             let ambiguity = format!(
-                "has {key} {value:?}, in which a-b and c give the same directory as a and b-c: separate them by a slash"
+                "has {key} {value:?}, in which namespace a-b and claim c give the same directory as a and b-c: \
+                 separate them by a slash"
             );
             (format!("parameters.{key}"), ambiguity)
         })
@@ -291,9 +293,9 @@ impl DirectoryUniqueness {
     fn reason(self) -> Option<&'static str> {
         match self {
             Self::Unique | Self::Ambiguous => None,
-            Self::Optional => Some("made of annotations or labels that a claim need not have"),
-            Self::Partial => Some("which is that of several claims"),
-            Self::Constant => Some("which is that of every claim"),
+            Self::Optional => Some("made of annotations or labels that a claim may lack"),
+            Self::Partial => Some("which is the same for several claims"),
+            Self::Constant => Some("which is the same for every claim"),
         }
     }
 }

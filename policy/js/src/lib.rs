@@ -1,8 +1,8 @@
 //! The storage policy for Node and browsers: the functions of `policy.wit` around the crate `ordinance-policy`.
 //!
-//! A shell without logic. Values cross the boundary as JSON, in the form of the contract's types; `types.d.ts` beside this
-//! file declares them for TypeScript. One instance serves any number of calls and keeps no state between them. Unlike the
-//! component, it uses Rust's own allocator, which frees memory.
+//! A shell without logic. Values cross the boundary as JSON, in the form of the contract's types; `types.d.ts` beside
+//! this file declares them for TypeScript. One instance serves any number of calls and keeps no state between them.
+//! Unlike the component, it uses Rust's own allocator, which frees memory.
 
 use js_sys::JSON;
 use ordinance_contract::{Holding, Outcome, Request, Scope};
@@ -28,7 +28,8 @@ pub fn check_settings(
     to_js(&problems.err().unwrap_or_default())
 }
 
-/// Returns the keys that a stored object, given as JSON text, holds, uses or looks at. Throws if the object cannot be read.
+/// Returns the keys that a stored object, given as JSON text, holds, uses or looks at. Throws if the object cannot be
+/// read.
 #[wasm_bindgen(unchecked_return_type = "Key[]")]
 pub fn keys(
     #[wasm_bindgen(unchecked_param_type = "Scope")] scope: JsValue,
@@ -41,7 +42,8 @@ pub fn keys(
     to_js(&keys.map_err(|error| JsError::new(&error))?)
 }
 
-/// Returns the verdict on a request. Without holdings, returns the keys that the verdict depends on, if it depends on any.
+/// Returns the verdict on a request. Without holdings, returns the keys that the verdict depends on, if it depends on
+/// any.
 // `types.d.ts` declares it for TypeScript: the result depends on whether there are holdings, which takes two overloads.
 #[wasm_bindgen(skip_typescript)]
 pub fn review(request: JsValue, settings: JsValue, holdings: JsValue) -> Result<JsValue, JsError> {

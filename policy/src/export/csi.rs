@@ -94,9 +94,9 @@ fn with_names(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> S
     })
 }
 
-/// The EFS driver: the handle `<file system>[:<path>[:<access point>]]`. A path may also be an attribute, an access point a
-/// mount option. The root of an access point is unknown, so it counts as a directory of its own below the root of the file
-/// system.
+/// The EFS driver: the handle `<file system>[:<path>[:<access point>]]`. A path may also be an attribute, an access
+/// point a mount option. The root of an access point is unknown, so it counts as a directory of its own below the
+/// root of the file system.
 fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Export> {
     let handle = source.attribute("fileSystemId").filter(|_| source.volume_handle.is_empty());
     let mut parts = handle.unwrap_or(&source.volume_handle).splitn(3, ':');
@@ -110,8 +110,8 @@ fn efs(source: &CsiSource<'_>, options: &MountOptions, settings: &Exports) -> Op
     Some(export)
 }
 
-/// The CephFS driver: `clusterID`, `fsName` and `rootPath` of a static volume. For any other volume the driver creates a
-/// directory.
+/// The CephFS driver: `clusterID`, `fsName` and `rootPath` of a static volume. For any other volume the driver
+/// creates a directory.
 fn cephfs(source: &CsiSource<'_>, settings: &Exports) -> Option<Export> {
     let is_static = source.attribute("staticVolume").is_none_or(|value| value.eq_ignore_ascii_case("true"));
     let root = source.attribute("rootPath").filter(|_| is_static)?;

@@ -7,8 +7,8 @@ use ordinance_storage::{CsiSource, MountOptions, VolumeNames, VolumeSource};
 // === impl Export ===
 
 impl Export {
-    /// Returns the export that a pod mounts without a claim, if it is known. Only a CSI source has mount options, so the
-    /// kubelet mounts the source `nfs` by version 4.
+    /// Returns the export that a pod mounts without a claim, if it is known. Only a CSI source has mount options, so
+    /// the kubelet mounts the source `nfs` by version 4.
     pub(crate) fn of_inline(source: &VolumeSource<'_>, settings: &Exports) -> Option<Self> {
         match source {
             VolumeSource::Nfs(source) => Self::of_nfs(source, &MountOptions::default(), settings),

@@ -24,8 +24,8 @@ impl StorageServer {
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
     }
 
-    /// Returns the Ceph cluster with these monitors, in any order, or `None` if there are none. An alias may list all monitors
-    /// of a cluster.
+    /// Returns the Ceph cluster with these monitors, in any order, or `None` if there are none. An alias may list all
+    /// monitors of a cluster.
     pub(crate) fn of_monitors<'t>(
         monitors: impl Iterator<Item = &'t str>,
         settings: &Exports,

@@ -124,7 +124,7 @@ impl ConflictMessage<'_> {
             }
             ConflictKind::EqualReader => self.reader(),
             ConflictKind::Equal if self.our_export().is_none() => {
-                ": two PersistentVolumes of one volume overwrite each other's files".to_owned()
+                ": two PersistentVolumes for one volume overwrite each other's files".to_owned()
             }
             ConflictKind::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
             ConflictKind::NestedReader => ": one sees the files of the other".to_owned(),
@@ -133,7 +133,7 @@ impl ConflictMessage<'_> {
                 PathRelation::Contains => " and can overwrite the files in it".to_owned(),
             },
             ConflictKind::Inline if self.ours.note.access == VolumeAccess::ReadOnly => {
-                ", whose pods mount it inline and can write under it".to_owned()
+                ", whose pods mount it inline and can write to its files".to_owned()
             }
             ConflictKind::Inline => {
                 ", whose pods mount it inline: they overwrite each other's files".to_owned()
@@ -163,7 +163,7 @@ impl ConflictMessage<'_> {
     }
 
     fn reader(&self) -> String {
-        let reads = |name: &str| format!(": {name} is mounted ro, the other writes under it");
+        let reads = |name: &str| format!(": {name} is mounted ro, but the other can write to its files");
         match (self.ours.note.access, self.theirs.note.access) {
             (VolumeAccess::ReadOnly, _) => reads(&self.ours.short),
             (_, VolumeAccess::ReadOnly) => reads(&self.theirs.short()),
@@ -184,7 +184,8 @@ impl ConflictMessage<'_> {
     fn enforce_read_only(&self) -> String {
         let on = |name: &str| {
             format!(
-                ". That {name} is read-only is not enforced: if it only reads, set mountOptions: [ro] on it"
+                ". The kubelet does not enforce that {name} is read-only: if it only reads, set mountOptions: [ro] on \
+                 it"
             )
         };
         match (self.ours.note.access, self.theirs.note.access) {
@@ -199,8 +200,8 @@ impl ConflictMessage<'_> {
         format!("Give {}{comma} or annotate {}", self.other_directory(), self.annotation())
     }
 
-    /// Returns how to keep the files from being recycled. In one directory, another reclaim policy is not enough: the volumes
-    /// would still overwrite each other's files.
+    /// Returns how to keep the files from being recycled. In one directory, another reclaim policy is not enough: the
+    /// volumes would still overwrite each other's files.
     fn avoid_recycling(&self) -> String {
         match self.relation {
             PathRelation::Equal => format!("Give {}", self.other_directory()),
@@ -215,8 +216,8 @@ impl ConflictMessage<'_> {
         }
     }
 
-    /// Returns that a provisioner root may be missing: a provisioner chooses the directory, which may lie inside another
-    /// volume by design.
+    /// Returns that a provisioner root may be missing: a provisioner chooses the directory, which may lie inside
+    /// another volume by design.
     fn list_provisioner_root(&self) -> Option<String> {
         let export = self
             .our_export()
@@ -236,8 +237,8 @@ impl ConflictMessage<'_> {
         format!("{} {what}{example}", self.ours.short)
     }
 
-    /// Returns the annotation that allows the sharing. The volume cannot name a group, whose names are not all known, so each
-    /// member has to name the volume.
+    /// Returns the annotation that allows the sharing. The volume cannot name a group, whose names are not all known,
+    /// so each member has to name the volume.
     fn annotation(&self) -> String {
         if self.is_group() {
             format!("each of them ordinance.dev/shared-with: {}", self.ours.short)
@@ -257,7 +258,7 @@ impl ConflictMessage<'_> {
         let mut names = self.ours.note.takes_over.clone();
         names.push(self.theirs.holding.holder.name.to_string());
         format!(
-            "; to take its files over: ordinance.dev/takes-over: {}",
+            "; to take over its files: ordinance.dev/takes-over: {}",
             shorten(&names.join(", "), PROPOSAL_CHARS)
         )
     }
@@ -304,7 +305,7 @@ impl ConflictMessage<'_> {
         let root = export::pseudo_root(server, self.settings).filter(|_| note.pseudo_root).map(|root| {
             format!("{} is below the NFSv4 pseudo-root {}", self.theirs.short(), export::shown_path(&root))
         });
-        let spelling = note.respelled.then(|| format!("{} spells it otherwise", self.theirs.short()));
+        let spelling = note.respelled.then(|| format!("{} spells it differently", self.theirs.short()));
         [alias, root, spelling].into_iter().flatten().collect()
     }
 }
@@ -321,7 +322,7 @@ fn our_spelling(export: &Export) -> Vec<String> {
         .map(|written| format!("{} is {}", quote(written), export::shown_path(export.written())));
     let root = (!export.pseudo_root().is_empty()).then(|| {
         let root = export::shown_path(export.pseudo_root());
-        format!("{} by NFSv4 is below the pseudo-root {root}", export::shown_path(export.written()))
+        format!("NFSv4 mounts {} below the pseudo-root {root}", export::shown_path(export.written()))
     });
     [name, path, root].into_iter().flatten().collect()
 }

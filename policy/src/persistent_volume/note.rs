@@ -91,7 +91,8 @@ impl VolumeNote {
         }
     }
 
-    /// Parses the note of another volume. An unreadable note counts as that of an ordinary volume, which is judged strictest.
+    /// Parses the note of another volume. An unreadable note counts as that of an ordinary volume, which is judged
+    /// strictest.
     pub(super) fn parse(note: &str) -> Self {
         serde_json::from_str(note).unwrap_or_default()
     }

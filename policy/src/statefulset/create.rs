@@ -39,7 +39,8 @@ impl<'a> SetCreation<'a> {
         OptOut::of(&self.set.metadata.annotations)
     }
 
-    /// The API server gives an object its uid when it stores it. Offline, a stored object is often reviewed as a new one.
+    /// The API server gives an object its uid when it stores it. Offline, a stored object is often reviewed as a new
+    /// one.
     fn existence(&self) -> Existence {
         match self.set.metadata.uid() {
             Ok(uid) if !uid.is_empty() => Existence::Stored,

@@ -1,8 +1,8 @@
 //! A volume that the replicas mounted before the update.
 //!
-//! An update moves no files, so it is denied only for what it makes worse. A volume that was isolated stays isolated: a
-//! mount that lost its expression gets it back, with the variables that the expression uses. A volume that was not isolated
-//! is never patched.
+//! An update moves no files, so it is denied only for what it makes worse. A volume that was isolated stays isolated:
+//! a mount that lost its expression gets it back, with the variables that the expression uses. A volume that was not
+//! isolated is never patched.
 
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
@@ -39,8 +39,8 @@ pub(super) fn warn_lost_expression(
         (volume.mounts.iter().find(has_lost_expression), previous.isolated.first())
     {
         let fact = format!(
-            "{} lost its {} in container {:?}, and is opted out, so it is not put back: the files stay there, and pods see \
-             {}",
+            "{} lost its {} in container {:?}, and is opted out, so it is not restored: the files stay there, and the \
+             pods see {}",
             volume.title(),
             sub_path_text(old),
             mount.container.name(),
@@ -86,13 +86,13 @@ fn deny_changed_variables(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "the files of {} are at {}, and with the variables of container {:?} that would be another place",
+        "the files of {} are at {}, but the variables of container {:?} name another directory",
         volume.title(),
         sub_path_text(donor),
         mount.container.name()
     );
     let remedy = format!(
-        "Declare in its env what the expression takes, as container {:?} had it before",
+        "Declare the variables of the expression in its env, as container {:?} did before",
         donor.container.name()
     );
     let field = format!("{}.env", mount.container.field());
@@ -159,7 +159,7 @@ fn deny_common_directory(
     }
     let expression = previous.previous_expression(mount);
     let fact = format!(
-        "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all",
+        "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all replicas",
         volume.title(),
         sub_path_text(mount),
         mount.container.name()
@@ -168,7 +168,7 @@ fn deny_common_directory(
         "Declare its variables as before".to_owned()
     } else {
         format!(
-            "Write subPathExpr: {expression} alone to stay with the files, or another with the pod's name"
+            "Write only subPathExpr: {expression} to keep the files, or another expression with the pod's name"
         )
     };
     review.findings.add(StorageRule::LostSubPath.deny(mount.part_field(), fact).remedy(remedy));
@@ -243,7 +243,7 @@ fn warn_moved(
 ) {
     let previous = match old {
         None => "at the root".to_owned(),
-        Some(old) if old.part() == mount.part() => "where its variables led before".to_owned(),
+        Some(old) if old.part() == mount.part() => "where its variables pointed before".to_owned(),
         Some(old) => format!("at {}", sub_path_text(old)),
     };
     let fact = format!(
@@ -252,7 +252,8 @@ fn warn_moved(
         sub_path_text(mount),
         mount.container.name()
     );
-    let remedy = format!("Files of {} that were written so far stay {previous}", volume.title());
+    let remedy =
+        format!("Move the files of {} if the pods need them: so far they are {previous}", volume.title());
     review.findings.add(StorageRule::MovedSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 

@@ -1,8 +1,8 @@
 //! The mark of a claim: the annotation `ordinance.dev/sub-path`, which says where in the claim the files are.
 //!
-//! A set that is created again finds its files by the marks of the claims that the deleted set left behind. A mark takes
-//! precedence over the settings and the number of replicas. A sub-path that the user wrote takes precedence over the mark,
-//! with a finding.
+//! A set that is created again finds its files by the marks of the claims that the deleted set left behind. A mark
+//! takes precedence over the settings and the number of replicas. A sub-path that the user wrote takes precedence
+//! over the mark, with a finding.
 
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
@@ -185,18 +185,17 @@ fn leave_at_root(
 ) {
     if let Some(mark) = mark.filter(|mark| *mark != ".") {
         let fact = format!(
-            "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal nor \
-             \".\": it counts as \".\""
+            "claim {claim:?} is annotated ordinance.dev/sub-path: {mark:?}, which is neither a path for each ordinal \
+             nor \".\": it counts as \".\""
         );
         review.findings.add(warning(volume.field(), fact, claim, review.set.namespace));
     }
     if !groups.without_sub_path.is_empty() {
-        let fact =
-            format!("{} is left as it is: the files of claim {claim:?} are at its root", volume.title());
+        let fact = format!("{} is not patched: the files of claim {claim:?} are at its root", volume.title());
         let report = warning(volume.field(), fact, claim, review.set.namespace);
         review
             .findings
-            .add(report.remedy("If they lie elsewhere, annotate the claims: ordinance.dev/sub-path"));
+            .add(report.remedy("If they are elsewhere, annotate the claims with ordinance.dev/sub-path"));
     }
     if mark.is_some() {
         warn_other_location(volume, groups, claim, None, review);
@@ -232,7 +231,7 @@ fn deny_undeclared_variable(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "claim {claim:?} of {} says that its files are in {expression:?}, which takes {name}, and container {:?} does \
+        "claim {claim:?} of {} says that its files are in {expression:?}, which uses {name}, but container {:?} does \
          not declare it",
         volume.title(),
         mount.container.name()
@@ -252,7 +251,7 @@ fn deny_conflicting_marks(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "claims {one:?} and {other:?} of {} disagree where their files are (annotation ordinance.dev/sub-path)",
+        "claims {one:?} and {other:?} of {} disagree about where their files are (annotation ordinance.dev/sub-path)",
         volume.title()
     );
     let remedy = format!(
@@ -284,7 +283,7 @@ fn warn_other_location(
     if let Some(mount) = isolated.chain(&groups.unproven).chain(&groups.same_for_all).find(differs) {
         let place = mark.map_or("at its root".to_owned(), |mark| format!("in {mark:?}"));
         let fact = format!(
-            "{} is mounted at {}, but claim {claim:?} says that its files are {place}: what is there is not seen",
+            "{} is mounted at {}, but claim {claim:?} says that its files are {place}: the pods won't see them",
             volume.title(),
             sub_path_text(mount)
         );
@@ -297,8 +296,8 @@ fn warning(field: String, fact: String, claim: &str, namespace: &str) -> Finding
     StorageRule::ClaimMark.warn(field, fact).related(&claim::scope(namespace, claim))
 }
 
-/// Returns the note of a claim template: the expression of its mounts if they all have the same one and it uses only the
-/// reserved variables, otherwise `other`. The review of a new claim copies the expression into the claim's mark.
+/// Returns the note of a claim template: the expression of its mounts if they all have the same one and it uses only
+/// the reserved variables, otherwise `other`. The review of a new claim copies the expression into the claim's mark.
 pub(super) fn note(volume: &SetVolume<'_>) -> String {
     let other = || "other".to_owned();
     let Some((first, rest)) = volume.mounts.split_first() else { return other() };

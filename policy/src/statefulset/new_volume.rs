@@ -1,8 +1,8 @@
 //! A volume that is new to the StatefulSet: the set is created, or an update mounts the volume for the first time.
 //!
-//! All replicas share a named volume: its mounts without a sub-path are isolated, and a sub-path that is the same in every
-//! replica is denied. A claim template gives each replica a volume, and two of these volumes are one directory only if the
-//! storage is misconfigured: its mounts are isolated too, but such a sub-path is not denied.
+//! All replicas share a named volume: its mounts without a sub-path are isolated, and a sub-path that is the same in
+//! every replica is denied. A claim template gives each replica a volume, and two of these volumes are one directory
+//! only if the storage is misconfigured: its mounts are isolated too, but such a sub-path is not denied.
 
 use super::fix;
 use super::mark::{self, FileLocation};
@@ -100,13 +100,13 @@ fn judge_template<'a>(
 /// Warns of a sub-path that is the same in every replica, in a claim template.
 fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
-        "{} is left at {}, which is the same in every replica: two volumes on one directory would mix their files",
+        "{} is mounted at {} in every replica: if two of its volumes are one directory, they mix their files",
         volume.title(),
         sub_path_text(mount)
     );
     let report = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
-        .remedy(format!("subPathExpr: {} keeps them apart", isolating_expression(volume, mount)))
+        .remedy(format!("Write subPathExpr: {} to isolate the replicas", isolating_expression(volume, mount)))
         .fix(fix::replace_sub_path(mount, &isolating_expression(volume, mount)));
     review.findings.add(report);
 }
@@ -119,7 +119,7 @@ fn copy_sibling_expression<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
     if let Some(reason) = review.reason_not_to_patch() {
         let fact =
             format!("{} has mounts with and without {}; {reason}", volume.title(), sub_path_text(&sibling));
-        let report = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all of them");
+        let report = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
         return review.findings.add(report);
     }
     let before = review.patch.clone();
@@ -142,8 +142,8 @@ fn deny_different_meaning(
         return warn_mixed_sub_paths(volume, review);
     }
     let fact = format!(
-        "{} is mounted at {}, which is another place with the variables of container {:?}: which files it is to see \
-         can't be known",
+        "{} is mounted at {}, but that names another directory in container {:?}: Ordinance can't know which files the \
+         container needs",
         volume.title(),
         sub_path_text(sibling),
         mount.container.name()
@@ -151,7 +151,7 @@ fn deny_different_meaning(
     review.deny_sharing(
         StorageRule::MixedSubPaths
             .deny(mount.field(), fact)
-            .remedy("Write a subPathExpr on every mount of it"),
+            .remedy("Write a subPathExpr on every mount of the volume"),
     );
 }
 
@@ -163,22 +163,22 @@ fn deny_mixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review
     }
     let Some(without_sub_path) = groups.without_sub_path.first() else { return };
     let fact = format!(
-        "{} has mounts with different expressions, and one with none in container {:?}: which files it is to see can't \
-         be known",
+        "{} has mounts with different expressions, and one without in container {:?}: Ordinance can't know which files \
+         the container needs",
         volume.title(),
         without_sub_path.container.name()
     );
     review.deny_sharing(
         StorageRule::MixedSubPaths
             .deny(without_sub_path.field(), fact)
-            .remedy("Write a subPathExpr on every mount of it"),
+            .remedy("Write a subPathExpr on every mount of the volume"),
     );
 }
 
 fn warn_mixed_sub_paths(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
-    let fact = format!("{} is left as it is: its mounts differ, and some have no sub-path", volume.title());
+    let fact = format!("{} is not patched: its mounts differ, and some have no sub-path", volume.title());
     let own = volume.default_expression();
-    let remedy = format!("Write subPathExpr: {own} on all of them to keep the replicas apart");
+    let remedy = format!("Write subPathExpr: {own} on all mounts to isolate the replicas");
     review.findings.add(StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy(remedy));
 }
 
@@ -263,7 +263,7 @@ fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
 /// Warns that a second replica would overwrite the files of the only one.
 fn warn_single_replica(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
-        (Mode::Enforce, DenyOrWarn::Deny) => "growth beyond one replica will be refused",
+        (Mode::Enforce, DenyOrWarn::Deny) => "scaling beyond one replica will be refused",
         (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
     };
     let fact = format!("{} is shared by all replicas: {outcome}", volume.title());
@@ -282,11 +282,11 @@ fn warn_single_replica(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review:
 /// Warns that a claim template is not isolated, since its volumes are created with files in their roots.
 fn warn_prefilled(volume: &SetVolume<'_>, field: &str, review: &mut SetReview<'_>) {
     let fact = format!(
-        "{} is left as it is: its volumes come filled ({field}), and the files at their root must stay in sight",
+        "{} is not isolated: its volumes are created with files in them ({field}), which the pods must see at the root",
         volume.title()
     );
     let own = volume.default_expression();
-    let remedy = format!("For directories of their own write subPathExpr: {own} on its mounts");
+    let remedy = format!("To isolate the replicas, write subPathExpr: {own} on its mounts");
     review.findings.add(StorageRule::PrefilledTemplate.warn(volume.field(), fact).remedy(remedy));
 }
 
@@ -295,7 +295,7 @@ fn warn_single_node_disk(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let VolumeKind::Named(VolumeSource::Disk { kind, read_only: false }) = volume.kind else { return };
     if review.set.replicas > 1 && volume.is_mounted() {
         let fact = format!(
-            "{} is one disk ({kind}) for {} replicas: it can't be attached to several nodes, or its file system breaks",
+            "{} is one disk ({kind}) for {} replicas: several nodes can't attach it, or they corrupt its file system",
             volume.title(),
             review.set.replicas
         );

@@ -44,8 +44,8 @@ impl<'a> OptOut<'a> {
         self.isolation == Some(DISABLED)
     }
 
-    /// Warns of unknown values and names, and adds audit annotations for what is opted out. `names` are those of the set's
-    /// volumes and claim templates.
+    /// Warns of unknown values and names, and adds audit annotations for what is opted out. `names` are those of the
+    /// set's volumes and claim templates.
     pub(super) fn report(&self, names: &[&str], findings: &mut Findings) {
         if let Some(value) = self.isolation.filter(|value| *value != DISABLED) {
             let fact = format!(
@@ -61,8 +61,8 @@ impl<'a> OptOut<'a> {
                 findings.audit("shared-volumes", *name);
             } else {
                 let fact = format!(
-                    "annotation ordinance.dev/shared-volumes names {name:?}, which is neither a volume nor a claim template \
-                     of the set: it opts out of nothing"
+                    "annotation ordinance.dev/shared-volumes names {name:?}, which is neither a volume nor a claim \
+                     template of the set: it opts out of nothing"
                 );
                 findings.add(StorageRule::UnknownOptOut.warn(ANNOTATIONS, fact));
             }
@@ -73,12 +73,12 @@ impl<'a> OptOut<'a> {
     pub(super) fn report_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         match (old.covers_set(), self.covers_set()) {
             (false, true) => findings.add(changed(
-                "ordinance.dev/isolation: disabled from now on puts nothing back and refuses nothing in this set; no \
-                 files move by it",
+                "with ordinance.dev/isolation: disabled, Ordinance restores and refuses nothing in this set from now \
+                 on; no files move",
             )),
             (true, false) => findings.add(changed(
-                "ordinance.dev/isolation: disabled is gone: new volumes are isolated and growth is judged again; what is \
-                 shared now stays shared until you write a subPathExpr",
+                "ordinance.dev/isolation: disabled is removed: new volumes are isolated and scaling up is checked \
+                 again; volumes that are shared now stay shared until you write a subPathExpr",
             )),
             _ => {}
         }
@@ -89,13 +89,14 @@ impl<'a> OptOut<'a> {
         let is_new = |name: &&&str| names.contains(name) && !old.volumes.contains(name);
         for name in self.volumes.iter().filter(is_new) {
             findings.add(changed(format!(
-                "ordinance.dev/shared-volumes: {name}: nothing of it is put back or refused from now on; no files move by it"
+                "ordinance.dev/shared-volumes now names {name}: its mounts are no longer restored or refused; no \
+                 files move"
             )));
         }
         for name in old.volumes.iter().filter(|name| !self.volumes.contains(name)) {
             findings.add(changed(format!(
-                "ordinance.dev/shared-volumes no longer names {name}: it is judged again; what is shared now stays shared \
-                 until you write a subPathExpr"
+                "ordinance.dev/shared-volumes no longer names {name}: it is checked again; if it is shared now, it \
+                 stays shared until you write a subPathExpr"
             )));
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn warn_duplicate_claims(
     let before = claims(old);
     for claim in claims(volumes).into_iter().filter(|claim| !before.contains(claim)) {
         let fact = format!(
-            "two volumes of the pod are claim {claim:?}: such a pod does not start (kubernetes#127004)"
+            "two volumes of the pod name claim {claim:?}: such a pod does not start (kubernetes#127004)"
         );
         let report = StorageRule::DuplicateClaim.warn("spec.template.spec.volumes", fact);
         review.findings.add(report.remedy("Mount one volume at both places"));

@@ -1,7 +1,7 @@
 //! What a review adds to a StatefulSet, as a JSON Patch.
 //!
-//! The patch consists of `add` operations on existing parents: expressions on mounts without a sub-path, and variables at
-//! the end of a container's `env`, or the whole list if there is none.
+//! The patch consists of `add` operations on existing parents: expressions on mounts without a sub-path, and
+//! variables at the end of a container's `env`, or the whole list if there is none.
 
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
@@ -110,8 +110,8 @@ impl<'a> PatchDraft<'a> {
         self.patched.push(PatchedVolume { volume, noun, claim, first: mount, expression, reason });
     }
 
-    /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing if
-    /// the expression would name another directory there.
+    /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing
+    /// if the expression would name another directory there.
     pub(super) fn copy_expression(
         &mut self,
         volume: &SetVolume<'a>,
@@ -127,8 +127,8 @@ impl<'a> PatchDraft<'a> {
         is_same
     }
 
-    /// Copies the variables that an expression uses from the container of one mount to that of another. Returns false and
-    /// adds nothing if the expression would name another directory there.
+    /// Copies the variables that an expression uses from the container of one mount to that of another. Returns false
+    /// and adds nothing if the expression would name another directory there.
     pub(super) fn copy_variables(
         &mut self,
         to: PlacedMount<'a>,

@@ -1,5 +1,5 @@
-//! The findings about a patch. The mutating call reports where the files are from now on; the validating call denies a set
-//! that still lacks the patch.
+//! The findings about a patch. The mutating call reports where the files are from now on; the validating call denies
+//! a set that still lacks the patch.
 
 use super::mark;
 use super::patch::{PatchReason, PatchedVolume};
@@ -58,10 +58,12 @@ fn new_location(patched: &PatchedVolume<'_>) -> String {
             )
         }
         PatchReason::LostExpression => {
-            format!("{noun} {volume:?}: subPathExpr {expression} is put back, where each replica's files are")
+            format!("{noun} {volume:?}: subPathExpr {expression} is restored, where each replica's files are")
         }
         PatchReason::ClaimMark => {
-            format!("{noun} {volume:?}: subPathExpr {expression}, where its claims say that the files are")
+            format!(
+                "{noun} {volume:?} gets subPathExpr {expression}, where its claims say that the files are"
+            )
         }
     }
 }
@@ -75,7 +77,7 @@ fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: 
         .collect();
     for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
-            "container {:?} gets {names} back in its env: a subPathExpr takes it, and the files are where it leads",
+            "container {:?} gets {names} back in its env: the subPathExpr that leads to the files uses it",
             container.name()
         );
         review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", container.field()), fact));
@@ -95,8 +97,10 @@ fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>
         return;
     }
     let names: Vec<String> = claims.iter().map(|claim| format!("{claim:?}")).collect();
-    let fact = format!("files at the root of the existing claim {} are no longer seen", names.join(", "));
-    let remedy = format!("Move each ordinal's into its directory, e.g. {}", first_ordinal(review.set.name));
+    let fact =
+        format!("the pods no longer see the files at the root of the existing claim {}", names.join(", "));
+    let remedy =
+        format!("Move each ordinal's files into its directory, e.g. {}", first_ordinal(review.set.name));
     let report = StorageRule::HiddenFiles.warn("spec.template.spec.volumes", fact).remedy(remedy);
     let namespace = review.set.namespace;
     let related = claims.iter().fold(report, |report, name| report.related(&claim::scope(namespace, name)));
@@ -118,9 +122,11 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
         })
     };
     if let Some(field) = template.or_else(of_containers) {
-        let fact =
-            format!("the kubelet makes each replica's directory as root, and by {field} the pod is not root");
-        let remedy = "Make the directories beforehand, or chown them in an init container that runs as root";
+        let fact = format!(
+            "the kubelet creates each replica's directory as root, but {field} keeps the pod from running as root"
+        );
+        let remedy =
+            "Create the directories beforehand, or chown them in an init container that runs as root";
         review.findings.add(StorageRule::RootOwnedDirectory.warn(field, fact).remedy(remedy));
     }
 }
@@ -134,8 +140,8 @@ fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
         .collect();
     for (volume, mount) in bidirectional {
         let fact = format!(
-            "{} is mounted with mountPropagation: Bidirectional in container {:?}: that concerns the replica's directory \
-             from now on, not the whole volume",
+            "{} is mounted with mountPropagation: Bidirectional in container {:?}: from now on it \
+             propagates the replica's directory, not the whole volume",
             volume.title(),
             mount.container.name()
         );
@@ -174,8 +180,8 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
 }
 
 /// The remedy if the mutating call did not run, or its patch was undone.
-const TRY_AGAIN: &str =
-    "Try again; if it stays so, Ordinance's mutating webhook is not called, or another one undoes it";
+const TRY_AGAIN: &str = "Try again; if that fails, check that Ordinance's mutating webhook is called and that no \
+                         other one undoes its patch";
 
 /// The name and version of the policy.
 fn policy() -> &'static str {

@@ -35,8 +35,8 @@ pub(super) fn previous_volume<'u, 'a>(
 // === impl PreviousMounts ===
 
 impl<'a> PreviousMounts<'a> {
-    /// Finds the mounts of a volume in the old template, or returns `None` if the update mounts the volume for the first
-    /// time.
+    /// Finds the mounts of a volume in the old template, or returns `None` if the update mounts the volume for the
+    /// first time.
     pub(super) fn find(
         volume: &SetVolume<'_>,
         old: &[SetVolume<'a>],
@@ -83,8 +83,8 @@ impl<'a> PreviousMounts<'a> {
         self.same_mount(mount).is_some_and(|old| old.part() == mount.part())
     }
 
-    /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise one of the
-    /// same container, preferably a removed one, otherwise any, preferably one at the same path.
+    /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise one of
+    /// the same container, preferably a removed one, otherwise any, preferably one at the same path.
     pub(super) fn donor(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
         let (container, path) = mount.identity();
         let rank = |(old, is_removed): &(&PlacedMount<'a>, &bool)| match old.identity() {
@@ -116,8 +116,8 @@ impl<'a> PreviousMounts<'a> {
         }
     }
 
-    /// Returns a mount that had the same expression before: the same mount, otherwise one of the same container, otherwise
-    /// any.
+    /// Returns a mount that had the same expression before: the same mount, otherwise one of the same container,
+    /// otherwise any.
     pub(super) fn mount_with_expression_of(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
         if let Some(same) = self.same_mount(mount).filter(|old| old.part() == mount.part()) {
             return Some(same);

@@ -1,5 +1,5 @@
-//! The declarations of the reserved variables: added to containers whose expressions use them, and denied if a container
-//! gives one of the names another value.
+//! The declarations of the reserved variables: added to containers whose expressions use them, and denied if a
+//! container gives one of the names another value.
 
 use super::opt_out::OptOut;
 use super::reserved_variable::ReservedVariable;
@@ -32,7 +32,8 @@ pub(super) fn add_missing<'a>(
 
 fn warn_undeclared(container: &PlacedContainer<'_>, reserved: ReservedVariable, review: &mut SetReview<'_>) {
     let fact = format!(
-        "container {:?} takes {} and does not declare it; it is left as the backup has it, and no pod can start",
+        "container {:?} uses {} and does not declare it, so no pod can start; not patched, since a backup restores \
+         the set",
         container.name(),
         reserved.name()
     );
@@ -80,11 +81,11 @@ fn deny_misused_variable(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "container {:?} declares {} otherwise than Ordinance does, and the name is reserved",
+        "container {:?} declares {} differently than Ordinance does, and the name is reserved",
         container.name(),
         &*variable.name
     );
-    let remedy = "Remove it: Ordinance declares it where it is needed; for your own use take another name";
+    let remedy = "Remove it: Ordinance declares it where it is needed; give your own variable another name";
     let field = format!("{}.env[{index}]", container.field());
     review.deny_sharing(StorageRule::ReservedVariable.deny(field, fact).remedy(remedy));
 }

@@ -1,5 +1,5 @@
-//! The two variables whose names are reserved. The mutating call adds their declarations to containers whose expressions
-//! use them.
+//! The two variables whose names are reserved. The mutating call adds their declarations to containers whose
+//! expressions use them.
 
 use ordinance_storage::{Declaration, ImplicitVariable, expression};
 

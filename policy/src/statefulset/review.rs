@@ -52,12 +52,15 @@ impl<'a> SetReview<'a> {
         self.set.replicas > 1 || self.settings.isolation.single_replica == SingleReplica::Isolate
     }
 
-    /// Adds a denial because replicas would overwrite each other's files. It is a warning for a set that a backup restores,
-    /// which must be stored as it was.
+    /// Adds a denial because replicas would overwrite each other's files. It is a warning for a set that a backup
+    /// restores, which must be stored as it was.
     pub(super) fn deny_sharing(&mut self, report: FindingBuilder) {
         let is_restored = self.set.restore.is_some();
-        let report =
-            if is_restored { report.into_warning("It is left as the backup has it") } else { report };
+        let report = if is_restored {
+            report.into_warning("Not refused, since a backup restores the set")
+        } else {
+            report
+        };
         self.findings.add(report);
     }
 
@@ -70,12 +73,12 @@ impl<'a> SetReview<'a> {
     /// Returns why the pod template must not get new fields, or `None` if it may get them.
     pub(super) fn reason_not_to_patch(&self) -> Option<&'static str> {
         if self.set.restore.is_some() {
-            return Some("left as the backup has it");
+            return Some("not patched, since a backup restores the set");
         }
         if self.set.is_windows {
-            return Some("left, as Windows has no sub-paths");
+            return Some("not patched, since Windows has no sub-paths");
         }
-        (self.settings.mode == Mode::Warn).then_some("left, by mode: Warn")
+        (self.settings.mode == Mode::Warn).then_some("not patched, because of mode: Warn")
     }
 }
 

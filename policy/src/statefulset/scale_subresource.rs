@@ -1,7 +1,7 @@
 //! The subresource `scale`, which has a number of replicas but no pod template.
 //!
-//! A StatefulSet uses the key of its name, with a note that lists the volumes that its replicas would share. The review of
-//! a Scale reads that note.
+//! A StatefulSet uses the key of its name, with a note that lists the volumes that its replicas would share. The
+//! review of a Scale reads that note.
 
 use super::scale_up::{ScaleUp, SharedVolume};
 use crate::findings::Findings;
@@ -65,9 +65,9 @@ pub(super) fn is_scale_key(key: &Key) -> bool {
     key.realm.starts_with(REALM_PREFIX)
 }
 
-/// Returns the note of a StatefulSet, e.g. `replicas=1 data uploads/ disk!`: its replicas and the volumes that they would
-/// share. A slash follows the name of a volume whose storage is not bound to a namespace, an exclamation mark that of a
-/// block device.
+/// Returns the note of a StatefulSet, e.g. `replicas=1 data uploads/ disk!`: its replicas and the volumes that they
+/// would share. A slash follows the name of a volume whose storage is not bound to a namespace, an exclamation mark
+/// that of a block device.
 pub(super) fn note(replicas: i64, shared: &[SharedVolume<'_>]) -> String {
     let mut note = format!("replicas={replicas}");
     for volume in shared {

@@ -36,7 +36,7 @@ impl ScaleUp {
     pub(super) fn report(self, volumes: &[SharedVolume<'_>], outcome: DenyOrWarn, findings: &mut Findings) {
         for volume in volumes {
             let fact = format!(
-                "beyond one replica the set would share volume {:?}: replicas overwrite each other's files",
+                "a second replica would share volume {:?} with the first one and overwrite its files",
                 volume.name
             );
             match self {
@@ -50,7 +50,7 @@ impl ScaleUp {
                                 volume.name
                             ),
                         )
-                        .remedy("Nothing is refused, since a start from 0 is a restart"),
+                        .remedy("Not refused, since scaling up from 0 counts as a restart"),
                 ),
                 Self::None => {}
             }
@@ -92,8 +92,8 @@ fn denial(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn) -> Findi
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match volume.expression {
         Some(expression) => format!(
-            "Migrate first: scale to 0, move the files into ordinal 0's directory, write subPathExpr: {expression}, then \
-             grow; or {share}"
+            "Migrate first: scale to 0, move the files into ordinal 0's directory, write subPathExpr: {expression}, \
+             then scale up; or {share}"
         ),
         None => format!("A block device has no sub-paths: use a claim template, or {share}"),
     };

@@ -11,12 +11,12 @@ pub(super) fn warn_duplicate_variables(volume: &SetVolume<'_>, review: &mut SetR
     for mount in &volume.mounts {
         if let Some(name) = mount.resolved().and_then(|resolved| resolved.repeated()) {
             let fact = format!(
-                "{name} is declared twice in container {:?}, and an expression of {} takes it: the last one counts",
+                "container {:?} declares {name} twice, and an expression of {} uses it: the last declaration counts",
                 mount.container.name(),
                 volume.title()
             );
             let report = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
-            review.findings.add(report.remedy("Remove the other"));
+            review.findings.add(report.remedy("Remove the other declaration"));
         }
     }
 }
@@ -50,7 +50,7 @@ pub(super) fn deny_missing_variable(
         MissingVariable::Empty(name) => (name, "declares without a value"),
     };
     let fact = format!(
-        "the subPathExpr of {} takes $({name}), which container {container:?} {fault}: no pod could start (missing value \
+        "the subPathExpr of {} uses $({name}), which container {container:?} {fault}: no pod can start (missing value \
          for {name})",
         volume.title()
     );
@@ -62,7 +62,7 @@ fn missing_variable_remedy(name: &str) -> String {
     let reserved = "or write $(ORDINANCE_POD_NAME), which Ordinance declares";
     if name == "HOSTNAME" {
         return format!(
-            "The kubelet does not expand with HOSTNAME: declare it in env from metadata.name, {reserved}"
+            "The kubelet does not expand HOSTNAME: declare it in env from metadata.name, {reserved}"
         );
     }
     format!("Declare it in env, e.g. from metadata.name, {reserved}")
@@ -80,11 +80,11 @@ pub(super) fn warn_unstable(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, rev
 
 pub(super) fn warn_unproven(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
-        "whether replicas share {} can't be known: {} takes a variable from outside the pod",
+        "Ordinance can't know whether replicas share {}: {} uses a variable from outside the pod",
         volume.title(),
         sub_path_text(mount)
     );
-    let remedy = format!("subPathExpr: {} would be certain", volume.default_expression());
+    let remedy = format!("Write subPathExpr: {} to be certain", volume.default_expression());
     review.findings.add(StorageRule::UnprovenSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 

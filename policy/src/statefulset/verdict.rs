@@ -14,8 +14,8 @@ pub(super) enum Existence {
     Stored,
 }
 
-/// Returns the verdict: in the mutating call with the patch and its findings, in the validating call with a denial if the
-/// patch is missing.
+/// Returns the verdict: in the mutating call with the patch and its findings, in the validating call with a denial if
+/// the patch is missing.
 pub(super) fn conclude<'a>(
     mut review: SetReview<'a>,
     phase: Phase,

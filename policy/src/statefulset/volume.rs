@@ -63,8 +63,8 @@ impl<'a> SetVolume<'a> {
         if self.is_named() { "volume" } else { "claim template" }
     }
 
-    /// Returns the expression that gives each ordinal its own directory. Storage that a pod mounts without a claim is not
-    /// bound to a namespace, so the expression names that too.
+    /// Returns the expression that gives each ordinal its own directory. Storage that a pod mounts without a claim is
+    /// not bound to a namespace, so the expression names that too.
     pub(super) fn default_expression(&self) -> &'static str {
         match self.kind {
             VolumeKind::Template(_) | VolumeKind::Named(VolumeSource::Claim(_)) => "$(ORDINANCE_POD_NAME)",
