@@ -50,7 +50,7 @@ pub(crate) fn parse<'a>(
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
-    Ok(Box::new(ClaimRequest { request, claim: Claim(json::read(object)?), settings }))
+    Ok(Box::new(ClaimReview { request, claim: Claim(json::read(object)?), settings }))
 }
 
 /// Returns the realm of the claims in a namespace.
@@ -105,7 +105,7 @@ struct ClaimAnnotations<'a> {
 }
 
 /// A request to create or update a claim.
-struct ClaimRequest<'a> {
+struct ClaimReview<'a> {
     request: &'a Request<'a>,
     claim: Claim<'a>,
     settings: &'a Settings,
@@ -178,9 +178,9 @@ fn pointer_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-// === impl ClaimRequest ===
+// === impl ClaimReview ===
 
-impl ClaimRequest<'_> {
+impl ClaimReview<'_> {
     /// Returns whether the claim may get a mark: its name is that of an ordinal, and it neither has a mark nor is being
     /// deleted.
     fn may_need_mark(&self) -> bool {
@@ -204,7 +204,7 @@ impl ClaimRequest<'_> {
     }
 }
 
-impl ParsedRequest for ClaimRequest<'_> {
+impl ParsedRequest for ClaimReview<'_> {
     fn keys(&self) -> Vec<Key> {
         if self.may_need_mark() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
     }

@@ -211,9 +211,9 @@ impl Export {
 
     /// Returns whether the path starts with that of a root, as the protocol compares names.
     fn starts_with(&self, root: &ServerPath) -> bool {
-        let equal = |(ours, its): (&String, &String)| match self.protocol {
-            Protocol::Smb => *ours == its.to_lowercase(),
-            Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => ours == its,
+        let equal = |(own, its): (&String, &String)| match self.protocol {
+            Protocol::Smb => *own == its.to_lowercase(),
+            Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => own == its,
         };
         root.segments.len() <= self.segments.len() && self.segments.iter().zip(&root.segments).all(equal)
     }

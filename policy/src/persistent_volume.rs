@@ -75,7 +75,7 @@ struct VolumeUpdate<'a> {
 
 /// A conflict of the volume under review with another object.
 struct Conflict<'a> {
-    theirs: OtherVolume<'a>,
+    other: OtherVolume<'a>,
     relation: PathRelation,
     kind: ConflictKind,
     outcome: ConflictOutcome,
@@ -117,7 +117,7 @@ impl VolumeCreation<'_> {
             ConflictOutcome::Warn => findings.add(warning().remedy(message.remedy())),
             ConflictOutcome::Deny => {
                 let report = conflict.kind.rule().deny(conflict.field(&self.volume), message.fact());
-                findings.add(report.remedy(message.remedy()).related(&conflict.theirs.holding.holder));
+                findings.add(report.remedy(message.remedy()).related(&conflict.other.holding.holder));
             }
         }
     }
@@ -185,10 +185,15 @@ fn update_remedy(message: &ConflictMessage<'_>) -> String {
 // === impl Conflict ===
 
 impl<'a> Conflict<'a> {
-    fn message(&'a self, ours: &'a Volume, sharing: &'a str, settings: &'a Exports) -> ConflictMessage<'a> {
+    fn message(
+        &'a self,
+        reviewed: &'a Volume,
+        sharing: &'a str,
+        settings: &'a Exports,
+    ) -> ConflictMessage<'a> {
         ConflictMessage {
-            ours,
-            theirs: &self.theirs,
+            reviewed,
+            other: &self.other,
             relation: self.relation,
             kind: self.kind,
             sharing,
@@ -200,13 +205,13 @@ impl<'a> Conflict<'a> {
     /// in one directory, although both are denied.
     fn is_worse_than(&self, old: &Volume, settings: &Exports) -> bool {
         let strictness = |kind: ConflictKind| (kind.outcome(settings), kind == ConflictKind::Recycle);
-        let before = classify(old, &self.theirs).map(|(_, kind)| strictness(kind));
+        let before = classify(old, &self.other).map(|(_, kind)| strictness(kind));
         before.is_none_or(|before| strictness(self.kind) > before)
     }
 
     fn warning(&self, volume: &Volume, message: &ConflictMessage<'_>) -> FindingBuilder {
         let report = self.kind.rule().warn(self.field(volume), message.fact());
-        report.related(&self.theirs.holding.holder)
+        report.related(&self.other.holding.holder)
     }
 
     /// Returns the field at fault.
@@ -223,15 +228,15 @@ fn find_conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Expor
     let mut conflicts: Vec<Conflict<'a>> = holdings
         .iter()
         .filter_map(|holding| {
-            let theirs = OtherVolume::new(holding);
-            let (relation, kind) = classify(volume, &theirs)?;
-            Some(Conflict { theirs, relation, kind, outcome: kind.outcome(settings) })
+            let other = OtherVolume::new(holding);
+            let (relation, kind) = classify(volume, &other)?;
+            Some(Conflict { other, relation, kind, outcome: kind.outcome(settings) })
         })
         .filter(|conflict| conflict.outcome > ConflictOutcome::Allow)
         .collect();
     conflicts.sort_by(|a, b| {
         let rank = |conflict: &Conflict<'a>| (std::cmp::Reverse(conflict.outcome), conflict.relation);
-        rank(a).cmp(&rank(b)).then_with(|| a.theirs.holding.holder.cmp(&b.theirs.holding.holder))
+        rank(a).cmp(&rank(b)).then_with(|| a.other.holding.holder.cmp(&b.other.holding.holder))
     });
     without_handles_of_denied(conflicts)
 }
@@ -241,18 +246,18 @@ fn without_handles_of_denied(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'
     let denied: Vec<Scope<'_>> = conflicts
         .iter()
         .filter(|conflict| conflict.outcome == ConflictOutcome::Deny)
-        .map(|conflict| conflict.theirs.holding.holder.clone())
+        .map(|conflict| conflict.other.holding.holder.clone())
         .collect();
     conflicts.retain(|conflict| {
-        conflict.kind != ConflictKind::SameHandle || !denied.contains(&conflict.theirs.holding.holder)
+        conflict.kind != ConflictKind::SameHandle || !denied.contains(&conflict.other.holding.holder)
     });
     conflicts
 }
 
 /// Returns how a volume overlaps a holding, and the kind of conflict. `None` if they do not overlap, or if the volume
 /// itself is the holder.
-fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, ConflictKind)> {
-    let holding = theirs.holding;
+fn classify(volume: &Volume, other: &OtherVolume<'_>) -> Option<(PathRelation, ConflictKind)> {
+    let holding = other.holding;
     let is_volume = holding.holder.group.is_empty() && holding.holder.resource == "persistentvolumes";
     if is_volume && !volume.name.is_empty() && holding.holder.name == volume.name {
         return None;
@@ -264,10 +269,10 @@ fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, 
     let relation = PathRelation::of(&held.path, &holding.path)?;
     let kind = if !is_volume {
         ConflictKind::Inline
-    } else if held.export.is_none() && volume.note.attributes != theirs.note.attributes {
+    } else if held.export.is_none() && volume.note.attributes != other.note.attributes {
         ConflictKind::SameHandle
     } else {
-        volume_pair(volume, held, theirs, relation).kind()
+        volume_pair(volume, held, other, relation).kind()
     };
     Some((relation, kind))
 }
@@ -275,16 +280,16 @@ fn classify(volume: &Volume, theirs: &OtherVolume<'_>) -> Option<(PathRelation, 
 fn volume_pair<'a>(
     volume: &'a Volume,
     held: &'a HeldKey,
-    theirs: &'a OtherVolume<'_>,
+    other: &'a OtherVolume<'_>,
     relation: PathRelation,
 ) -> VolumePair<'a> {
-    let holding = theirs.holding;
+    let holding = other.holding;
     let is_group = holding.count > 1;
     let outer = held.path.len().min(holding.path.len());
     VolumePair {
-        ours: PairMember { note: &volume.note, name: &volume.name, depth: held.path.len() },
-        theirs: PairMember {
-            note: &theirs.note,
+        reviewed: PairMember { note: &volume.note, name: &volume.name, depth: held.path.len() },
+        other: PairMember {
+            note: &other.note,
             name: if is_group { "" } else { &holding.holder.name },
             depth: holding.path.len(),
         },
@@ -298,12 +303,12 @@ fn volume_pair<'a>(
 fn sharing(volume: &Volume, conflict: &Conflict<'_>, all: &[Conflict<'_>]) -> String {
     let in_conflict = all
         .iter()
-        .filter(|other| other.outcome == conflict.outcome && other.theirs.holding.count <= 1)
+        .filter(|other| other.outcome == conflict.outcome && other.other.holding.count <= 1)
         .filter(|other| {
             matches!(other.kind, ConflictKind::Equal | ConflictKind::Nested | ConflictKind::NestedReader)
         })
-        .map(|other| &*other.theirs.holding.holder.name);
-    let first = &*conflict.theirs.holding.holder.name;
+        .map(|other| &*other.other.holding.holder.name);
+    let first = &*conflict.other.holding.holder.name;
     let mut names: Vec<&str> = Vec::new();
     for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_conflict) {
         if !names.contains(&name) {
@@ -327,9 +332,9 @@ fn report_each(
     }
     let Some(next) = conflicts.get(MAX_DETAILED) else { return };
     let rest: u64 =
-        conflicts.iter().skip(MAX_DETAILED).map(|conflict| u64::from(conflict.theirs.holding.count)).sum();
+        conflicts.iter().skip(MAX_DETAILED).map(|conflict| u64::from(conflict.other.holding.count)).sum();
     let fact = format!("{} overlaps {rest} more objects", volume.title);
-    findings.add(next.kind.rule().warn(next.field(volume), fact).related(&next.theirs.holding.holder));
+    findings.add(next.kind.rule().warn(next.field(volume), fact).related(&next.other.holding.holder));
 }
 
 /// Returns the remedy for a provisioned volume.
@@ -346,10 +351,10 @@ fn provisioned_remedy(conflict: &Conflict<'_>, message: &ConflictMessage<'_>) ->
 
 /// Returns a conflict as an entry of the audit log.
 fn audit_entry(message: &ConflictMessage<'_>) -> String {
-    let (ours, theirs) = (&message.ours.short, message.theirs.short());
+    let (reviewed, other) = (&message.reviewed.short, message.other.short());
     match message.kind {
-        ConflictKind::SameHandle => format!("{ours} with the volumeHandle of {theirs}"),
-        _ => format!("{ours} on {} and {theirs}", message.export()),
+        ConflictKind::SameHandle => format!("{reviewed} with the volumeHandle of {other}"),
+        _ => format!("{reviewed} on {} and {other}", message.export()),
     }
 }
 
@@ -509,9 +514,9 @@ mod tests {
         let source = ordinance_storage::VolumeSource::Nfs(source);
         let export = Export::of_inline(&source, &settings.exports).expect("an export");
         let texts_for = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
-        let theirs = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
+        let other = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
         assert_eq!(
-            theirs.iter().filter_map(texts_for).collect::<Vec<_>>(),
+            other.iter().filter_map(texts_for).collect::<Vec<_>>(),
             [
                 "StatefulSet \"web\" (nfs://nas/srv) contains PersistentVolume \"pv\" (/srv/www): they overwrite each \
                 other's files"
@@ -556,15 +561,15 @@ mod tests {
         if let Some(metadata) = outer.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("annotations".to_owned(), json!({"ordinance.dev/shared-with": "a"}));
         }
-        let ours = created("outer", &outer, &settings, &[group("{}")]);
-        assert!(ours.audit.is_empty(), "{ours:?}");
-        let theirs = created(
+        let reviewed = created("outer", &outer, &settings, &[group("{}")]);
+        assert!(reviewed.audit.is_empty(), "{reviewed:?}");
+        let other = created(
             "outer",
             &volume("outer", "nas", "/srv"),
             &settings,
             &[group(r#"{"sharedWith":["outer"]}"#)],
         );
-        assert_eq!(theirs.audit.len(), 1, "{theirs:?}");
+        assert_eq!(other.audit.len(), 1, "{other:?}");
     }
 
     /// Volumes that differ in everything that can change how they are judged beside others.

@@ -28,8 +28,8 @@ pub(super) struct PairMember<'a> {
 /// The volume under review and another one that overlaps it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VolumePair<'a> {
-    pub(super) ours: PairMember<'a>,
-    pub(super) theirs: PairMember<'a>,
+    pub(super) reviewed: PairMember<'a>,
+    pub(super) other: PairMember<'a>,
     pub(super) relation: PathRelation,
     /// Whether both are at or below one path of `exports.shared`.
     pub(super) on_shared_path: bool,
@@ -81,12 +81,12 @@ pub(super) enum ConflictOutcome {
 
 impl PathRelation {
     /// Returns the relation of two paths of one realm, or `None` if they do not overlap.
-    pub(super) fn of(ours: &[String], theirs: &[String]) -> Option<Self> {
-        if ours == theirs {
+    pub(super) fn of(reviewed: &[String], other: &[String]) -> Option<Self> {
+        if reviewed == other {
             Some(Self::Equal)
-        } else if ours.starts_with(theirs) {
+        } else if reviewed.starts_with(other) {
             Some(Self::Inside)
-        } else if theirs.starts_with(ours) {
+        } else if other.starts_with(reviewed) {
             Some(Self::Contains)
         } else {
             None
@@ -130,7 +130,7 @@ impl<'a> VolumePair<'a> {
             ConflictKind::SharedWith
         } else if self.holds_either_way(PairMember::takes_over) {
             ConflictKind::TakesOver
-        } else if self.ours.note.recycle || self.theirs.note.recycle {
+        } else if self.reviewed.note.recycle || self.other.note.recycle {
             ConflictKind::Recycle
         } else if self.holds_either_way(PairMember::is_below_root_of) {
             ConflictKind::ProvisionerRoot
@@ -140,8 +140,8 @@ impl<'a> VolumePair<'a> {
     }
 
     fn kind_by_access(self) -> ConflictKind {
-        let both = |access| self.ours.is(access) && self.theirs.is(access);
-        let one_reads = self.ours.is(VolumeAccess::ReadOnly) || self.theirs.is(VolumeAccess::ReadOnly);
+        let both = |access| self.reviewed.is(access) && self.other.is(access);
+        let one_reads = self.reviewed.is(VolumeAccess::ReadOnly) || self.other.is(VolumeAccess::ReadOnly);
         match self.relation {
             _ if both(VolumeAccess::ReadOnly) => ConflictKind::BothReadOnly,
             PathRelation::Equal if one_reads || both(VolumeAccess::DeclaredReadOnly) => {
@@ -155,7 +155,7 @@ impl<'a> VolumePair<'a> {
 
     /// Returns whether a condition holds in one direction or the other.
     fn holds_either_way(self, holds: impl Fn(PairMember<'a>, PairMember<'a>) -> bool) -> bool {
-        holds(self.ours, self.theirs) || holds(self.theirs, self.ours)
+        holds(self.reviewed, self.other) || holds(self.other, self.reviewed)
     }
 }
 
@@ -213,15 +213,15 @@ mod tests {
         note(|note| note.access = access)
     }
 
-    fn kind(ours: &VolumeNote, theirs: &VolumeNote, relation: PathRelation) -> ConflictKind {
-        let (our_depth, their_depth) = match relation {
+    fn kind(reviewed: &VolumeNote, other: &VolumeNote, relation: PathRelation) -> ConflictKind {
+        let (reviewed_depth, other_depth) = match relation {
             PathRelation::Equal => (2, 2),
             PathRelation::Inside => (2, 1),
             PathRelation::Contains => (1, 2),
         };
         VolumePair {
-            ours: PairMember { note: ours, name: "a", depth: our_depth },
-            theirs: PairMember { note: theirs, name: "b", depth: their_depth },
+            reviewed: PairMember { note: reviewed, name: "a", depth: reviewed_depth },
+            other: PairMember { note: other, name: "b", depth: other_depth },
             relation,
             on_shared_path: false,
         }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn readers_of_equal_exports_only_warn() {
         use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
-        for (ours, theirs, expected) in [
+        for (reviewed, other, expected) in [
             (ReadWrite, ReadWrite, ConflictKind::Equal),
             (ReadWrite, DeclaredReadOnly, ConflictKind::Equal),
             (DeclaredReadOnly, DeclaredReadOnly, ConflictKind::EqualReader),
@@ -240,14 +240,14 @@ mod tests {
             (ReadOnly, ReadOnly, ConflictKind::BothReadOnly),
         ] {
             assert_eq!(
-                kind(&access(ours), &access(theirs), PathRelation::Equal),
+                kind(&access(reviewed), &access(other), PathRelation::Equal),
                 expected,
-                "{ours:?} {theirs:?}"
+                "{reviewed:?} {other:?}"
             );
             assert_eq!(
-                kind(&access(theirs), &access(ours), PathRelation::Equal),
+                kind(&access(other), &access(reviewed), PathRelation::Equal),
                 expected,
-                "{theirs:?} {ours:?}"
+                "{other:?} {reviewed:?}"
             );
         }
     }
@@ -256,14 +256,18 @@ mod tests {
     fn readers_of_nested_exports_have_a_kind_of_their_own() {
         use VolumeAccess::{DeclaredReadOnly, ReadOnly, ReadWrite};
         for relation in [PathRelation::Inside, PathRelation::Contains] {
-            for (ours, theirs, expected) in [
+            for (reviewed, other, expected) in [
                 (ReadWrite, ReadWrite, ConflictKind::Nested),
                 (DeclaredReadOnly, DeclaredReadOnly, ConflictKind::Nested),
                 (ReadWrite, ReadOnly, ConflictKind::NestedReader),
                 (ReadOnly, DeclaredReadOnly, ConflictKind::NestedReader),
                 (ReadOnly, ReadOnly, ConflictKind::BothReadOnly),
             ] {
-                assert_eq!(kind(&access(ours), &access(theirs), relation), expected, "{ours:?} {theirs:?}");
+                assert_eq!(
+                    kind(&access(reviewed), &access(other), relation),
+                    expected,
+                    "{reviewed:?} {other:?}"
+                );
             }
         }
     }
@@ -322,8 +326,8 @@ mod tests {
             |note| note.shared_with = vec!["a".to_owned(), "b".to_owned()],
             |note| note.takes_over = vec!["a".to_owned(), "b".to_owned()],
         ];
-        for (ours, theirs) in
-            edits.iter().flat_map(|ours| edits.iter().map(move |theirs| (note(ours), note(theirs))))
+        for (reviewed, other) in
+            edits.iter().flat_map(|reviewed| edits.iter().map(move |other| (note(reviewed), note(other))))
         {
             for (here, there) in [
                 (PathRelation::Equal, PathRelation::Equal),
@@ -331,9 +335,9 @@ mod tests {
                 (PathRelation::Contains, PathRelation::Inside),
             ] {
                 assert_eq!(
-                    kind(&ours, &theirs, here),
-                    kind(&theirs, &ours, there),
-                    "{ours:?} {theirs:?} {here:?}"
+                    kind(&reviewed, &other, here),
+                    kind(&other, &reviewed, there),
+                    "{reviewed:?} {other:?} {here:?}"
                 );
             }
         }

@@ -26,8 +26,8 @@ pub(super) struct OtherVolume<'a> {
 
 /// A conflict as its message needs it.
 pub(super) struct ConflictMessage<'a> {
-    pub(super) ours: &'a Volume,
-    pub(super) theirs: &'a OtherVolume<'a>,
+    pub(super) reviewed: &'a Volume,
+    pub(super) other: &'a OtherVolume<'a>,
     pub(super) relation: PathRelation,
     pub(super) kind: ConflictKind,
     /// The proposed value of `ordinance.dev/shared-with`.
@@ -85,29 +85,29 @@ impl ConflictMessage<'_> {
                 None => format!("{}{}", self.move_or_annotate(), self.take_over_annotation()),
             },
             ConflictKind::Inline => format!("Give {}", self.other_directory()),
-            ConflictKind::SameHandle => format!("Give {} a volumeHandle of its own", self.ours.short),
+            ConflictKind::SameHandle => format!("Give {} a volumeHandle of its own", self.reviewed.short),
         }
     }
 
     /// Returns the export of the volume under review; for a volume known by its handle only, realm and handle.
     pub(super) fn export(&self) -> String {
-        self.ours.held.as_ref().map(|held| export::shown(&held.realm, &held.path)).unwrap_or_default()
+        self.reviewed.held.as_ref().map(|held| export::shown(&held.realm, &held.path)).unwrap_or_default()
     }
 
-    fn our_export(&self) -> Option<&Export> {
-        self.ours.held.as_ref()?.export.as_ref()
+    fn own_export(&self) -> Option<&Export> {
+        self.reviewed.held.as_ref()?.export.as_ref()
     }
 
     fn relation(&self) -> String {
-        let ours = &self.ours.title;
+        let reviewed = &self.reviewed.title;
         if self.kind == ConflictKind::SameHandle {
-            let handle = self.theirs.holding.path.first().map(|handle| quote(handle)).unwrap_or_default();
+            let handle = self.other.holding.path.first().map(|handle| quote(handle)).unwrap_or_default();
             return format!(
-                "{ours} has the volumeHandle {handle} of {}",
-                holder(&self.theirs.holding.holder)
+                "{reviewed} has the volumeHandle {handle} of {}",
+                holder(&self.other.holding.holder)
             );
         }
-        relation(ours, &self.export(), self.theirs.holding, self.relation)
+        relation(reviewed, &self.export(), self.other.holding, self.relation)
     }
 
     fn consequence(&self) -> String {
@@ -123,7 +123,7 @@ impl ConflictMessage<'_> {
                 format!(": reclaim policy Recycle of {} runs rm -rf on the export", self.recycled_volume())
             }
             ConflictKind::EqualReader => self.reader(),
-            ConflictKind::Equal if self.our_export().is_none() => {
+            ConflictKind::Equal if self.own_export().is_none() => {
                 ": two PersistentVolumes for one volume overwrite each other's files".to_owned()
             }
             ConflictKind::Equal => ": two volumes on one directory overwrite each other's files".to_owned(),
@@ -132,7 +132,7 @@ impl ConflictMessage<'_> {
                 PathRelation::Equal | PathRelation::Inside => ", which can overwrite its files".to_owned(),
                 PathRelation::Contains => " and can overwrite the files in it".to_owned(),
             },
-            ConflictKind::Inline if self.ours.note.access == VolumeAccess::ReadOnly => {
+            ConflictKind::Inline if self.reviewed.note.access == VolumeAccess::ReadOnly => {
                 ", whose pods mount it inline and can write to its files".to_owned()
             }
             ConflictKind::Inline => {
@@ -145,37 +145,37 @@ impl ConflictMessage<'_> {
 
     /// Returns that the other volume still has files although it is released or being deleted.
     fn remaining_data(&self) -> String {
-        match self.theirs.note.state {
+        match self.other.note.state {
             VolumeState::Kept => String::new(),
-            VolumeState::Released => format!("; {} is Released and still holds data", self.theirs.short()),
+            VolumeState::Released => format!("; {} is Released and still holds data", self.other.short()),
             VolumeState::BeingDeleted => {
-                format!("; {} is being deleted and still holds data", self.theirs.short())
+                format!("; {} is being deleted and still holds data", self.other.short())
             }
         }
     }
 
     fn recycled_volume(&self) -> String {
-        match (self.ours.note.recycle, self.theirs.note.recycle) {
+        match (self.reviewed.note.recycle, self.other.note.recycle) {
             (true, true) => "both".to_owned(),
-            (true, false) => self.ours.short.clone(),
-            (false, _) => self.theirs.short(),
+            (true, false) => self.reviewed.short.clone(),
+            (false, _) => self.other.short(),
         }
     }
 
     fn reader(&self) -> String {
         let reads = |name: &str| format!(": {name} is mounted ro, but the other can write to its files");
-        match (self.ours.note.access, self.theirs.note.access) {
-            (VolumeAccess::ReadOnly, _) => reads(&self.ours.short),
-            (_, VolumeAccess::ReadOnly) => reads(&self.theirs.short()),
+        match (self.reviewed.note.access, self.other.note.access) {
+            (VolumeAccess::ReadOnly, _) => reads(&self.reviewed.short),
+            (_, VolumeAccess::ReadOnly) => reads(&self.other.short()),
             _ => ": both only declare read-only, which the kubelet does not enforce".to_owned(),
         }
     }
 
     fn mount_read_only(&self) -> String {
         let on = |name: &str| format!("If {name} only reads, set mountOptions: [ro] on it");
-        match (self.ours.note.access, self.theirs.note.access) {
-            (VolumeAccess::ReadOnly, _) => on(&self.theirs.short()),
-            (_, VolumeAccess::ReadOnly) => on(&self.ours.short),
+        match (self.reviewed.note.access, self.other.note.access) {
+            (VolumeAccess::ReadOnly, _) => on(&self.other.short()),
+            (_, VolumeAccess::ReadOnly) => on(&self.reviewed.short),
             _ => "Set mountOptions: [ro] on both".to_owned(),
         }
     }
@@ -188,9 +188,9 @@ impl ConflictMessage<'_> {
                  it"
             )
         };
-        match (self.ours.note.access, self.theirs.note.access) {
-            (VolumeAccess::DeclaredReadOnly, VolumeAccess::ReadWrite) => on(&self.ours.short),
-            (VolumeAccess::ReadWrite, VolumeAccess::DeclaredReadOnly) => on(&self.theirs.short()),
+        match (self.reviewed.note.access, self.other.note.access) {
+            (VolumeAccess::DeclaredReadOnly, VolumeAccess::ReadWrite) => on(&self.reviewed.short),
+            (VolumeAccess::ReadWrite, VolumeAccess::DeclaredReadOnly) => on(&self.other.short()),
             _ => String::new(),
         }
     }
@@ -220,43 +220,43 @@ impl ConflictMessage<'_> {
     /// another volume by design.
     fn list_provisioner_root(&self) -> Option<String> {
         let export = self
-            .our_export()
-            .filter(|_| self.ours.is_provisioned && self.relation == PathRelation::Inside)?;
-        let root = export::shown_path(&self.theirs.holding.path);
+            .own_export()
+            .filter(|_| self.reviewed.is_provisioned && self.relation == PathRelation::Inside)?;
+        let root = export::shown_path(&self.other.holding.path);
         let server = short_name(&export.server().host());
         Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))
     }
 
     fn other_directory(&self) -> String {
         let what = match self.relation {
-            _ if self.our_export().is_none() => "a volume of its own",
+            _ if self.own_export().is_none() => "a volume of its own",
             PathRelation::Equal | PathRelation::Contains => "a directory of its own",
             PathRelation::Inside => "a directory outside of it",
         };
         let example = self.proposal().map(|path| format!(", e.g. {path}")).unwrap_or_default();
-        format!("{} {what}{example}", self.ours.short)
+        format!("{} {what}{example}", self.reviewed.short)
     }
 
     /// Returns the annotation that allows the sharing. The volume cannot name a group, whose names are not all known,
     /// so each member has to name the volume.
     fn annotation(&self) -> String {
         if self.is_group() {
-            format!("each of them ordinance.dev/shared-with: {}", self.ours.short)
+            format!("each of them ordinance.dev/shared-with: {}", self.reviewed.short)
         } else {
             format!("it ordinance.dev/shared-with: {}", self.sharing)
         }
     }
 
     fn is_group(&self) -> bool {
-        self.theirs.holding.count > 1
+        self.other.holding.count > 1
     }
 
     fn take_over_annotation(&self) -> String {
-        if self.theirs.note.state == VolumeState::Kept || self.is_group() {
+        if self.other.note.state == VolumeState::Kept || self.is_group() {
             return String::new();
         }
-        let mut names = self.ours.note.takes_over.clone();
-        names.push(self.theirs.holding.holder.name.to_string());
+        let mut names = self.reviewed.note.takes_over.clone();
+        names.push(self.other.holding.holder.name.to_string());
         format!(
             "; to take over its files: ordinance.dev/takes-over: {}",
             shorten(&names.join(", "), PROPOSAL_CHARS)
@@ -265,13 +265,13 @@ impl ConflictMessage<'_> {
 
     /// Returns a directory beside the outer one of both, as the volume has to write it.
     fn proposal(&self) -> Option<String> {
-        let export = self.our_export()?;
+        let export = self.own_export()?;
         let outer = match self.relation {
-            PathRelation::Inside => &self.theirs.holding.path,
+            PathRelation::Inside => &self.other.holding.path,
             PathRelation::Equal | PathRelation::Contains => export.segments(),
         };
         let outer = outer.strip_prefix(export.pseudo_root())?;
-        let suffix = if self.ours.name.is_empty() { "2" } else { &self.ours.short };
+        let suffix = if self.reviewed.name.is_empty() { "2" } else { &self.reviewed.short };
         let (last, parents) = match outer.split_last() {
             Some((_, [])) if export.has_access_point() => return None,
             Some((last, parents)) if suffix.starts_with(&format!("{last}-")) => (suffix.to_owned(), parents),
@@ -285,12 +285,12 @@ impl ConflictMessage<'_> {
 
     /// Returns why both paths are one place, in parentheses; empty if they are spelled alike.
     fn reasons(&self) -> String {
-        let Some(export) = self.our_export() else { return String::new() };
+        let Some(export) = self.own_export() else { return String::new() };
         if self.kind == ConflictKind::SameHandle {
             return String::new();
         }
-        let mut reasons = our_spelling(export);
-        for reason in self.their_spelling(export) {
+        let mut reasons = own_spelling(export);
+        for reason in self.other_spelling(export) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -298,19 +298,19 @@ impl ConflictMessage<'_> {
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
     }
 
-    fn their_spelling(&self, export: &Export) -> Vec<String> {
-        let note = &self.theirs.note;
+    fn other_spelling(&self, export: &Export) -> Vec<String> {
+        let note = &self.other.note;
         let server = export.server().name();
         let alias = note.alias.as_deref().map(|alias| via_aliases(alias, server));
         let root = export::pseudo_root(server, self.settings).filter(|_| note.pseudo_root).map(|root| {
-            format!("{} is below the NFSv4 pseudo-root {}", self.theirs.short(), export::shown_path(&root))
+            format!("{} is below the NFSv4 pseudo-root {}", self.other.short(), export::shown_path(&root))
         });
-        let spelling = note.respelled.then(|| format!("{} spells it differently", self.theirs.short()));
+        let spelling = note.respelled.then(|| format!("{} spells it differently", self.other.short()));
         [alias, root, spelling].into_iter().flatten().collect()
     }
 }
 
-fn our_spelling(export: &Export) -> Vec<String> {
+fn own_spelling(export: &Export) -> Vec<String> {
     let server = export.server();
     let name = match (server.alias(), server.respelled()) {
         (Some(alias), _) => Some(via_aliases(alias, server.name())),
@@ -332,7 +332,7 @@ fn via_aliases(alias: &str, server: &str) -> String {
 }
 
 /// Returns how an export relates to the holding of another object.
-pub(super) fn relation(ours: &str, export: &str, holding: &Holding, relation: PathRelation) -> String {
+pub(super) fn relation(subject: &str, export: &str, holding: &Holding, relation: PathRelation) -> String {
     let other = holder(&holding.holder);
     let path = shorten(&export::shown_path(&holding.path), PATH_CHARS);
     let more = match holding.count.saturating_sub(1) {
@@ -340,9 +340,9 @@ pub(super) fn relation(ours: &str, export: &str, holding: &Holding, relation: Pa
         more => format!(" and {more} more"),
     };
     match relation {
-        PathRelation::Equal => format!("{ours} shares {export} with {other}{more}"),
-        PathRelation::Inside => format!("{ours} ({export}) lies inside {other} ({path}){more}"),
-        PathRelation::Contains => format!("{ours} ({export}) contains {other} ({path}){more}"),
+        PathRelation::Equal => format!("{subject} shares {export} with {other}{more}"),
+        PathRelation::Inside => format!("{subject} ({export}) lies inside {other} ({path}){more}"),
+        PathRelation::Contains => format!("{subject} ({export}) contains {other} ({path}){more}"),
     }
 }
 
