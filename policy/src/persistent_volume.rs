@@ -116,8 +116,8 @@ impl VolumeCreation<'_> {
             }
             ConflictOutcome::Warn => findings.add(warning().remedy(message.remedy())),
             ConflictOutcome::Deny => {
-                let report = conflict.kind.rule().deny(conflict.field(&self.volume), message.fact());
-                findings.add(report.remedy(message.remedy()).related(&conflict.other.holding.holder));
+                let finding = conflict.kind.rule().deny(conflict.field(&self.volume), message.fact());
+                findings.add(finding.remedy(message.remedy()).related(&conflict.other.holding.holder));
             }
         }
     }
@@ -210,8 +210,8 @@ impl<'a> Conflict<'a> {
     }
 
     fn warning(&self, volume: &Volume, message: &ConflictMessage<'_>) -> FindingBuilder {
-        let report = self.kind.rule().warn(self.field(volume), message.fact());
-        report.related(&self.other.holding.holder)
+        let finding = self.kind.rule().warn(self.field(volume), message.fact());
+        finding.related(&self.other.holding.holder)
     }
 
     /// Returns the field at fault.
@@ -325,10 +325,10 @@ fn report_each(
     volume: &Volume,
     conflicts: &[Conflict<'_>],
     findings: &mut Findings,
-    mut report: impl FnMut(&mut Findings, &Conflict<'_>),
+    mut report_one: impl FnMut(&mut Findings, &Conflict<'_>),
 ) {
     for conflict in conflicts.iter().take(MAX_DETAILED) {
-        report(findings, conflict);
+        report_one(findings, conflict);
     }
     let Some(next) = conflicts.get(MAX_DETAILED) else { return };
     let rest: u64 =

@@ -143,8 +143,8 @@ impl ClassReview<'_> {
             let remedy = format!("{}, or set reclaimPolicy: Retain", fault.remedy);
             findings.add(StorageRule::CollapsingClass.deny(&fault.field, fact).remedy(remedy));
         } else {
-            let report = StorageRule::CollapsingClass.warn(&fault.field, format!("{fact}: {loss}"));
-            findings.add(report.remedy(&fault.remedy));
+            let finding = StorageRule::CollapsingClass.warn(&fault.field, format!("{fact}: {loss}"));
+            findings.add(finding.remedy(&fault.remedy));
         }
     }
 

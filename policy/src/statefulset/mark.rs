@@ -192,10 +192,10 @@ fn leave_at_root(
     }
     if !groups.without_sub_path.is_empty() {
         let fact = format!("{} is not patched: the files of claim {claim:?} are at its root", volume.title());
-        let report = warning(volume.field(), fact, claim, review.set.namespace);
+        let finding = warning(volume.field(), fact, claim, review.set.namespace);
         review
             .findings
-            .add(report.remedy("If they are elsewhere, annotate the claims with ordinance.dev/sub-path"));
+            .add(finding.remedy("If they are elsewhere, annotate the claims with ordinance.dev/sub-path"));
     }
     if mark.is_some() {
         warn_other_location(volume, groups, claim, None, review);
@@ -236,11 +236,11 @@ fn deny_undeclared_variable(
         volume.title(),
         mount.container.name()
     );
-    let report = StorageRule::UndeclaredVariable
+    let finding = StorageRule::UndeclaredVariable
         .deny(format!("{}.env", mount.container.field()), fact)
         .remedy(format!("Declare {name} in env as it was, e.g. from metadata.name"))
         .related(&claim::scope(review.set.namespace, claim));
-    review.findings.add(report);
+    review.findings.add(finding);
 }
 
 fn deny_conflicting_marks(
@@ -258,13 +258,13 @@ fn deny_conflicting_marks(
         "Annotate both alike: ordinance.dev/sub-path: {} if each has a directory of its own, else \".\" for the root",
         volume.default_expression()
     );
-    let report = match groups.without_sub_path.first() {
+    let finding = match groups.without_sub_path.first() {
         Some(without_sub_path) => StorageRule::ConflictingMarks.deny(without_sub_path.field(), fact),
         None => StorageRule::ConflictingMarks.warn(volume.field(), fact),
     };
     let namespace = review.set.namespace;
-    let report = report.related(&claim::scope(namespace, one)).related(&claim::scope(namespace, other));
-    review.findings.add(report.remedy(remedy));
+    let finding = finding.related(&claim::scope(namespace, one)).related(&claim::scope(namespace, other));
+    review.findings.add(finding.remedy(remedy));
 }
 
 /// Warns if the user mounts another directory than the one that the claim names.

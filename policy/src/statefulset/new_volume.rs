@@ -104,11 +104,11 @@ fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: 
         volume.title(),
         sub_path_text(mount)
     );
-    let report = StorageRule::FixedSubPath
+    let finding = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
         .remedy(format!("Write subPathExpr: {} to isolate the replicas", isolating_expression(volume, mount)))
         .fix(fix::replace_sub_path(mount, &isolating_expression(volume, mount)));
-    review.findings.add(report);
+    review.findings.add(finding);
 }
 
 /// Gives the mounts without a sub-path the expression of the other mounts, so that all see the same files.
@@ -119,8 +119,8 @@ fn copy_sibling_expression<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
     if let Some(reason) = review.reason_not_to_patch() {
         let fact =
             format!("{} has mounts with and without {}; {reason}", volume.title(), sub_path_text(&sibling));
-        let report = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
-        return review.findings.add(report);
+        let finding = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
+        return review.findings.add(finding);
     }
     let before = review.patch.clone();
     let reason = PatchReason::Siblings;
@@ -189,12 +189,12 @@ fn isolate_named<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &
     match review.settings.isolation.named_volumes {
         NamedVolumes::Isolate if can_isolate => isolate(volume, groups, review),
         NamedVolumes::Deny => {
-            let report = StorageRule::UnisolatedMount.deny(first.field(), sharing_fact(volume));
-            review.deny_sharing(report.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+            let finding = StorageRule::UnisolatedMount.deny(first.field(), sharing_fact(volume));
+            review.deny_sharing(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
         }
         NamedVolumes::Isolate | NamedVolumes::Warn => {
-            let report = StorageRule::UnisolatedMount.warn(first.field(), sharing_fact(volume));
-            review.findings.add(report.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+            let finding = StorageRule::UnisolatedMount.warn(first.field(), sharing_fact(volume));
+            review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
         }
     }
 }
@@ -203,8 +203,8 @@ fn isolate_named<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &
 fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
     if let Some(reason) = review.reason_not_to_patch() {
         let fact = format!("{}; {reason}", sharing_fact(volume));
-        let report = StorageRule::UnisolatedMount.warn(volume.field(), fact);
-        return review.findings.add(report.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+        let finding = StorageRule::UnisolatedMount.warn(volume.field(), fact);
+        return review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
     }
     let expression = volume.default_expression();
     if let Some(mount) = groups.without_sub_path.iter().find(|mount| !isolates(mount, expression)) {
@@ -238,12 +238,12 @@ fn deny_fixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review
         );
         let expression = isolating_expression(volume, mount);
         let remedy = format!("Write subPathExpr: {expression} instead, or {}", volume.share_remedy());
-        let report = StorageRule::FixedSubPath
+        let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)
             .fix(fix::replace_sub_path(mount, &expression));
         review.proposals.push((mount.field(), expression));
-        review.deny_sharing(report);
+        review.deny_sharing(finding);
     }
 }
 
@@ -256,8 +256,8 @@ fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
         NamedVolumes::Deny => DenyOrWarn::Deny,
         NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
     };
-    let report = StorageRule::SharedDevice.deny_or_warn(outcome, device.field(), fact).remedy(remedy);
-    review.deny_sharing(report);
+    let finding = StorageRule::SharedDevice.deny_or_warn(outcome, device.field(), fact).remedy(remedy);
+    review.deny_sharing(finding);
 }
 
 /// Warns that a second replica would overwrite the files of the only one.

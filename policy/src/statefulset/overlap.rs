@@ -30,8 +30,8 @@ pub(super) fn warn_duplicate_claims(
         let fact = format!(
             "two volumes of the pod name claim {claim:?}: such a pod does not start (kubernetes#127004)"
         );
-        let report = StorageRule::DuplicateClaim.warn("spec.template.spec.volumes", fact);
-        review.findings.add(report.remedy("Mount one volume at both places"));
+        let finding = StorageRule::DuplicateClaim.warn("spec.template.spec.volumes", fact);
+        review.findings.add(finding.remedy("Mount one volume at both places"));
     }
 }
 

@@ -101,9 +101,10 @@ fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>
         format!("the pods no longer see the files at the root of the existing claim {}", names.join(", "));
     let remedy =
         format!("Move each ordinal's files into its directory, e.g. {}", first_ordinal(review.set.name));
-    let report = StorageRule::HiddenFiles.warn("spec.template.spec.volumes", fact).remedy(remedy);
+    let finding = StorageRule::HiddenFiles.warn("spec.template.spec.volumes", fact).remedy(remedy);
     let namespace = review.set.namespace;
-    let related = claims.iter().fold(report, |report, name| report.related(&claim::scope(namespace, name)));
+    let related =
+        claims.iter().fold(finding, |finding, name| finding.related(&claim::scope(namespace, name)));
     review.findings.add(related);
 }
 

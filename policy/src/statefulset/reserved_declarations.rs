@@ -37,8 +37,8 @@ fn warn_undeclared(container: &PlacedContainer<'_>, reserved: ReservedVariable, 
         container.name(),
         reserved.name()
     );
-    let report = StorageRule::UndeclaredVariable.warn(format!("{}.env", container.field()), fact);
-    review.findings.add(report.remedy(format!("Declare it from {}", reserved.field_path())));
+    let finding = StorageRule::UndeclaredVariable.warn(format!("{}.env", container.field()), fact);
+    review.findings.add(finding.remedy(format!("Declare it from {}", reserved.field_path())));
 }
 
 /// Denies new declarations of a reserved name with another value, in containers that mount a judged volume.

@@ -54,14 +54,14 @@ impl<'a> SetReview<'a> {
 
     /// Adds a denial because replicas would overwrite each other's files. It is a warning for a set that a backup
     /// restores, which must be stored as it was.
-    pub(super) fn deny_sharing(&mut self, report: FindingBuilder) {
+    pub(super) fn deny_sharing(&mut self, finding: FindingBuilder) {
         let is_restored = self.set.restore.is_some();
-        let report = if is_restored {
-            report.into_warning("Not refused, since a backup restores the set")
+        let finding = if is_restored {
+            finding.into_warning("Not refused, since a backup restores the set")
         } else {
-            report
+            finding
         };
-        self.findings.add(report);
+        self.findings.add(finding);
     }
 
     /// Returns the verdict; its first denial names the set.

@@ -15,8 +15,8 @@ pub(super) fn warn_duplicate_variables(volume: &SetVolume<'_>, review: &mut SetR
                 mount.container.name(),
                 volume.title()
             );
-            let report = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
-            review.findings.add(report.remedy("Remove the other declaration"));
+            let finding = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
+            review.findings.add(finding.remedy("Remove the other declaration"));
         }
     }
 }
@@ -33,8 +33,8 @@ pub(super) fn deny_both_fields(
         mount.container.name(),
         volume.title()
     );
-    let report = StorageRule::ConflictingSubPaths.deny(mount.part_field(), fact);
-    review.findings.add(report.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
+    let finding = StorageRule::ConflictingSubPaths.deny(mount.part_field(), fact);
+    review.findings.add(finding.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
 }
 
 /// Denies an expression that uses a missing or empty variable, with which the kubelet starts no container.
@@ -54,8 +54,8 @@ pub(super) fn deny_missing_variable(
          for {name})",
         volume.title()
     );
-    let report = StorageRule::UndeclaredVariable.deny(mount.part_field(), fact);
-    review.findings.add(report.remedy(missing_variable_remedy(name)));
+    let finding = StorageRule::UndeclaredVariable.deny(mount.part_field(), fact);
+    review.findings.add(finding.remedy(missing_variable_remedy(name)));
 }
 
 fn missing_variable_remedy(name: &str) -> String {
