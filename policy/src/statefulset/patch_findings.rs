@@ -123,9 +123,8 @@ fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
         })
     };
     if let Some(field) = template.or_else(of_containers) {
-        let fact = format!(
-            "the kubelet creates each replica's directory as root, but {field} keeps the pod from running as root"
-        );
+        let fact =
+            format!("the kubelet creates each replica's directory as root, but the pod isn't root ({field})");
         let remedy =
             "Create the directories beforehand, or chown them in an init container that runs as root";
         review.findings.add(StorageRule::RootOwnedDirectory.warn(field, fact).remedy(remedy));
