@@ -1,4 +1,4 @@
-//! What README says of the settings is what counts.
+//! The settings in README are the defaults.
 
 use ordinance_policy::Settings;
 

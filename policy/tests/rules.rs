@@ -1,4 +1,4 @@
-//! The explanations of the rules: their examples are run, and `docs/rules.md` is made of them.
+//! The explanations of the rules: their examples are reviewed, and `docs/rules.md` is generated from them.
 //!
 //! `BLESS=1` writes the page.
 
@@ -15,7 +15,7 @@ use std::fs;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules.md");
 const INTRODUCTION: &str = include_str!("../rules/_introduction.md");
 
-/// Rules whose finding no manifest can show by itself.
+/// Rules that no manifest can violate by itself.
 const WITHOUT_EXAMPLE: [&str; 3] = ["unreadable-object", "invalid-settings", "missing-patch"];
 
 /// The code blocks of an explanation.
@@ -48,7 +48,7 @@ impl Example {
         example
     }
 
-    /// The findings on the last object of a block, by both webhooks. The objects before it are stored.
+    /// Returns the findings on the last object of a block, by both webhooks. The objects before it are stored.
     fn findings(&self, block: &str) -> Vec<Finding> {
         let mut state = objects(&self.stored);
         let mut block = objects(block);
@@ -114,7 +114,7 @@ fn no_good_example_is_denied() {
 }
 
 #[test]
-fn the_page_of_rules_is_made_of_the_explanations() {
+fn the_page_of_rules_is_generated_from_the_explanations() {
     let page = page();
     if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
         fs::write(PAGE, page).expect("docs/rules.md can be written");

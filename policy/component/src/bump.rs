@@ -10,11 +10,11 @@ use std::ptr::null_mut;
 /// Bytes of a page of linear memory.
 const PAGE: usize = 64 * 1024;
 
-/// The least number of pages that the memory grows by: growing is dear, untouched pages cost nothing.
+/// The smallest number of pages to grow the memory by: growing is expensive, while untouched pages cost nothing.
 const GROWTH: usize = 16;
 
 unsafe extern "C" {
-    /// Where the linker's own data and stack end.
+    /// The end of the linker's data and of the stack.
     static __heap_base: u8;
 }
 
@@ -39,7 +39,7 @@ impl Bump {
         }
     }
 
-    /// Takes everything up to `end`, and says whether the memory reaches that far.
+    /// Reserves everything up to `end`. Returns false if the memory cannot grow that far.
     fn reserve(&self, end: usize) -> bool {
         let missing = end.saturating_sub(memory_size::<0>() * PAGE);
         if missing > 0 && memory_grow::<0>(missing.div_ceil(PAGE).max(GROWTH)) == usize::MAX {
@@ -63,7 +63,7 @@ unsafe impl GlobalAlloc for Bump {
     unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is ours; memory that nobody had before is zero.
+        // SAFETY: the caller upholds the contract of `alloc`; memory that was never allocated is zero.
         unsafe { self.alloc(layout) }
     }
 
@@ -73,13 +73,14 @@ unsafe impl GlobalAlloc for Bump {
         }
         let start = block.addr();
         if start + layout.size() == self.next() {
-            // The last block grows where it is.
+            // The last block grows in place.
             return match start.checked_add(size) {
                 Some(end) if self.reserve(end) => block,
                 _ => null_mut(),
             };
         }
-        // SAFETY: both blocks are ours and at least `layout.size()` long, and the new one lies above the old.
+        // SAFETY: this allocator returned both blocks, both are at least `layout.size()` long, and the new one is above
+        // the old one.
         unsafe {
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !moved.is_null() {

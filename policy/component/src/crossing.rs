@@ -1,4 +1,4 @@
-//! From the generated types to the contract's, and back: field by field, moved, never copied.
+//! Conversions between the generated types and the contract's: every field is moved, never copied.
 
 use crate::rules;
 use ordinance_contract::{

@@ -1,7 +1,7 @@
 //! The storage policy as a WebAssembly component: the world `policy` around the crate `ordinance-policy`.
 //!
-//! A shell without logic: what crosses the boundary is moved into the contract's types, and back. What must live until
-//! `resume` is leaked, since an instance serves one review.
+//! A shell without logic: values are moved from the generated types into the contract's types, and back. Values that must
+//! live until `resume` are leaked, since an instance serves one review.
 
 #[cfg(target_family = "wasm")]
 #[expect(unsafe_code, reason = "an allocator")]
