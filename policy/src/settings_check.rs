@@ -22,11 +22,11 @@ pub(crate) fn check(text: &str) -> Result<(), Vec<Problem>> {
         serde_json::from_str(text).map_err(|error| document_problem(format!("is not JSON: {error}")))?;
     let mut problems = Problems::default();
     check_structure(&settings, &mut problems)?;
-    problems.into_result()?;
+    problems.fail_if_any()?;
     let settings = Settings::parse(text).map_err(|error| document_problem(error.to_string()))?;
     problems.drivers(&settings.isolation.shared_csi_drivers);
     problems.exports(&settings.exports);
-    problems.into_result()
+    problems.fail_if_any()
 }
 
 /// Returns a problem of the whole document.
@@ -55,8 +55,8 @@ impl Problems {
         self.0.push(Problem { field: field.into(), message: message.into() });
     }
 
-    /// Returns an error if there are any.
-    fn into_result(&mut self) -> Result<(), Vec<Problem>> {
+    /// Returns the problems as an error if there are any.
+    fn fail_if_any(&mut self) -> Result<(), Vec<Problem>> {
         if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
     }
 
