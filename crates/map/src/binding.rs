@@ -4,8 +4,7 @@
 //! name; then the one that the control plane would choose: of the volumes that fit the smallest, of equal ones the first
 //! by name. No volume is given twice.
 
-use crate::claim_places::Bound;
-use crate::map::Object;
+use crate::object::Object;
 use crate::quantity;
 use ordinance_storage::json::{self, Raw, Text};
 use ordinance_storage::{ClaimSpec, NoAnnotations, PersistentVolume, Selector};
@@ -59,6 +58,15 @@ pub(crate) enum ClaimVolume<'a> {
     Known(&'a BindableVolume<'a>, Bound),
     /// The claim names a volume that is not among the objects.
     Absent(&'a str),
+}
+
+/// How the volume of a claim is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The claim or the volume names the other.
+    Named,
+    /// It has the claim's name, or is the one that the control plane would choose.
+    Expected,
 }
 
 /// The volumes, and which of them are given already.

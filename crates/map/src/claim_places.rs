@@ -3,10 +3,11 @@
 //! A claim leads to the volume whose `claimRef` names it, to its own `volumeName`, to a volume of its name, and else to
 //! the volume that the control plane is expected to choose.
 
-use crate::binding::{self, BindableClaim, BindableVolume, ClaimRequest, ClaimVolume};
-use crate::map::{Object, Reader};
+use crate::Location;
+use crate::binding::{self, BindableClaim, BindableVolume, Bound, ClaimRequest, ClaimVolume};
+use crate::object::Object;
+use crate::reader::{Keys, Reader};
 use crate::stateful_set::MappedSet;
-use crate::{Keys, Location};
 use ordinance_storage::json::{self, Raw, Text};
 use ordinance_storage::{Metadata, PersistentVolumeClaim};
 use serde::de::IgnoredAny;
@@ -22,15 +23,6 @@ pub struct ClaimedVolume {
     pub name: String,
     /// How it is known.
     pub bound: Bound,
-}
-
-/// How the volume of a claim is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// The claim or the volume names the other.
-    Named,
-    /// It has the claim's name, or is the one that the control plane would choose.
-    Expected,
 }
 
 /// Where a claim's files are.

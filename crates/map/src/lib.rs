@@ -10,26 +10,27 @@ mod groups;
 mod json;
 mod location;
 mod map;
+mod object;
 mod overlap;
 mod plain;
 mod quantity;
+mod reader;
 mod snapshot;
 mod stateful_set;
 mod sub_path;
 mod svg;
 mod text;
+mod writer;
 
-pub use claim_places::{Bound, ClaimedVolume};
+pub use binding::Bound;
+pub use claim_places::ClaimedVolume;
 pub use json::json;
 pub use location::Location;
-pub use map::{Map, Object, Refused, Unread};
-pub use overlap::{Overlap, Relation};
-pub use snapshot::{Omitted, Pod, Snapshot, Writer};
+pub use map::{Map, Refused};
+pub use object::Object;
+pub use reader::{Keys, Unread};
+pub use snapshot::{Omitted, Snapshot};
 pub use stateful_set::{ORDINALS, WRITERS};
 pub use svg::svg;
 pub use text::{Charset, TextOptions, text};
-
-use ordinance_contract::{Key, Scope};
-
-/// Asks the policy for the keys of an object; an error says in one line why the policy can't read the object.
-pub type Keys<'a> = dyn Fn(&Scope<'_>, &str) -> Result<Vec<Key>, String> + 'a;
+pub use writer::{Overlap, Pod, Relation, Writer};

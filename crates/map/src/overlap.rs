@@ -4,32 +4,8 @@
 //! length of all locations and not the number of pairs.
 
 use crate::Location;
-use crate::snapshot::{Pod, Writer};
+use crate::writer::{Overlap, Pod, Relation, Writer};
 use std::collections::{HashMap, HashSet};
-
-/// Other pods that write to a writer's location.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
-    /// How the locations relate; the first of equal, inside and around that there is.
-    pub relation: Relation,
-    /// The first of the other pods with that relation.
-    pub with: Pod,
-    /// The location of that pod.
-    pub location: Location,
-    /// The number of other pods with that relation.
-    pub others: usize,
-}
-
-/// How the location of a writer relates to that of another pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// Both are the same.
-    Equal,
-    /// The writer's location is inside of the other one.
-    Inside,
-    /// The other location is inside of the writer's.
-    Around,
-}
 
 /// Sets the overlap of every writer.
 pub(crate) fn mark(writers: &mut [Writer]) {

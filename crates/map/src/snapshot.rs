@@ -1,11 +1,13 @@
 //! The writers before or after the policy's patches.
 
-use crate::claim_places::{Bound, ClaimPlaces, ClaimedVolume, VolumePlace};
-use crate::map::Reader;
-use crate::overlap::{self, Overlap};
+use crate::Location;
+use crate::claim_places::{ClaimPlaces, VolumePlace};
+use crate::object::Object;
+use crate::overlap;
+use crate::reader::{Keys, Reader};
 use crate::stateful_set::{MappedSet, WrittenSource, WrittenVolume};
 use crate::sub_path::SubPathPattern;
-use crate::{Keys, Location};
+use crate::writer::{Pod, Writer};
 use ordinance_contract::Scope;
 use std::ops::Range;
 
@@ -16,34 +18,6 @@ pub struct Snapshot {
     pub writers: Vec<Writer>,
     /// Ordinals that are not shown, since there are too many.
     pub omitted: Vec<Omitted>,
-}
-
-/// A pod of a StatefulSet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pod {
-    /// The set's namespace.
-    pub namespace: String,
-    /// The set's name.
-    pub stateful_set: String,
-    /// e.g. 0.
-    pub ordinal: u64,
-}
-
-/// A pod that writes to a location through a volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writer {
-    /// The pod.
-    pub pod: Pod,
-    /// The name of a volume of the pod or of a claim template.
-    pub volume: String,
-    /// The claim, in the pod's namespace; `None` for a volume that the pod mounts without one.
-    pub claim: Option<String>,
-    /// The claim's PersistentVolume, if it is known.
-    pub persistent_volume: Option<ClaimedVolume>,
-    /// The directory.
-    pub location: Location,
-    /// The other pods that write there; `None` if the writer is exclusive.
-    pub overlap: Option<Overlap>,
 }
 
 /// Ordinals of a set that are not shown.
@@ -161,32 +135,9 @@ impl MappedSet<'_> {
 }
 
 /// Returns a PersistentVolume as an object, for the policy.
-fn persistent_volume_object(json: &str) -> crate::Object<'_> {
+fn persistent_volume_object(json: &str) -> Object<'_> {
     let scope = Scope { version: "v1".into(), resource: "persistentvolumes".into(), ..Scope::default() };
-    crate::Object::new(scope, json)
-}
-
-// === impl Writer ===
-
-impl Writer {
-    /// Returns whether no other pod writes to the location, inside of it or around it.
-    pub fn is_exclusive(&self) -> bool {
-        self.overlap.is_none()
-    }
-
-    /// Returns whether the claim is not bound yet, and is expected to get the volume.
-    pub fn is_expected(&self) -> bool {
-        self.persistent_volume.as_ref().is_some_and(|volume| volume.bound == Bound::Expected)
-    }
-}
-
-// === impl Pod ===
-
-impl Pod {
-    /// Returns the pod's name, e.g. `web-0`.
-    pub fn name(&self) -> String {
-        format!("{}-{}", self.stateful_set, self.ordinal)
-    }
+    Object::new(scope, json)
 }
 
 // === impl Omitted ===

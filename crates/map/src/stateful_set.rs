@@ -2,7 +2,8 @@
 
 use crate::Location;
 use crate::binding::{BindableClaim, ClaimRequest};
-use crate::map::Object;
+use crate::object::Object;
+use crate::reader::Reader;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{
@@ -56,18 +57,21 @@ pub(crate) enum WrittenSource {
 /// A StatefulSet with its pod template and all fields that can be parsed.
 type WholeSet<'a> = StatefulSet<'a, Members<PodTemplate<'a, Raw<'a>>>, Metadata<'a>, Raw<'a>>;
 
-/// Limits each set to the ordinals that there is room for, in the order of the sets.
-pub(crate) fn fit(sets: &mut [MappedSet<'_>]) {
-    let mut room = WRITERS;
-    for set in sets {
-        set.cut(room);
-        room = room.saturating_sub(set.size());
-    }
-}
-
 // === impl MappedSet ===
 
 impl<'a> MappedSet<'a> {
+    /// Returns the StatefulSets that can be read, in the order of [`Reader::all`]. Together they show at most [`WRITERS`]
+    /// writers: a set for which there is less room shows only its first ordinals.
+    pub(crate) fn all(objects: &'a [Object<'a>], reader: &mut Reader) -> Vec<Self> {
+        let mut sets = reader.all(objects, "apps", "statefulsets", Self::read);
+        let mut room = WRITERS;
+        for set in &mut sets {
+            set.cut(room);
+            room = room.saturating_sub(set.size());
+        }
+        sets
+    }
+
     /// Reads a StatefulSet with all its ordinals.
     pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
         let set: WholeSet<'a> = json::read(&object.before)?;
