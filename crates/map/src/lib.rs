@@ -1,11 +1,10 @@
 //! Which ordinal of a StatefulSet writes where: from manifests to writers, and drawings of them.
 //!
-//! A [`Map`] is two [`Snapshot`]s, before and after the policy's patches, each a list of [`Writer`]s with the locations
+//! A [`Map`] is two [`Snapshot`]s, before and after the policy's patches, each a list of [`VolumeWriter`]s with the locations
 //! that they write to and the other pods that write there too. The policy says where a volume lies, through [`Keys`];
 //! `ordinance_storage` says which of its directories a pod mounts. Three renderers: [`text()`], [`json()`] and [`svg()`].
 
 mod binding;
-mod claim_places;
 mod groups;
 mod json;
 mod location;
@@ -15,6 +14,7 @@ mod overlap;
 mod plain;
 mod quantity;
 mod reader;
+mod resolved_claims;
 mod snapshot;
 mod stateful_set;
 mod sub_path;
@@ -23,14 +23,14 @@ mod text;
 mod writer;
 
 pub use binding::Bound;
-pub use claim_places::ClaimedVolume;
 pub use json::json;
 pub use location::Location;
-pub use map::{Map, Refused};
-pub use object::Object;
-pub use reader::{Keys, Unread};
-pub use snapshot::{Omitted, Snapshot};
+pub use map::{Map, RefusedObject};
+pub use object::MappedObject;
+pub use reader::{Keys, UnreadableObject};
+pub use resolved_claims::ClaimedVolume;
+pub use snapshot::{OmittedOrdinals, Snapshot};
 pub use stateful_set::{ORDINALS, WRITERS};
 pub use svg::svg;
 pub use text::{Charset, TextOptions, text};
-pub use writer::{Overlap, Pod, Relation, Writer};
+pub use writer::{Pod, Relation, VolumeWriter, WriterOverlap};

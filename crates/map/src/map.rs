@@ -1,8 +1,8 @@
 //! The map: the writers before and after the policy's patches, and the objects that could not be drawn.
 
-use crate::claim_places::ClaimPlaces;
-use crate::object::Object;
-use crate::reader::{Keys, Reader, Unread};
+use crate::object::MappedObject;
+use crate::reader::{Keys, Reader, UnreadableObject};
+use crate::resolved_claims::ResolvedClaims;
 use crate::snapshot::Snapshot;
 use crate::stateful_set::MappedSet;
 use ordinance_contract::Scope;
@@ -15,14 +15,14 @@ pub struct Map {
     /// With the policy's patches.
     pub after: Snapshot,
     /// Objects that the policy refuses; both snapshots draw them without a patch.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedObject>,
     /// Objects that could not be read; no snapshot draws them.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableObject>,
 }
 
 /// An object that the policy refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedObject {
     /// The object.
     pub object: Scope<'static>,
     /// The policy's message, in one line.
@@ -32,13 +32,13 @@ pub struct Refused {
 // === impl Map ===
 
 impl Map {
-    /// Maps a cluster of these objects; the last of two with the same name counts.
-    pub fn of(objects: &[Object<'_>], keys: &Keys<'_>) -> Self {
+    /// Maps these objects; of two with the same name the last one counts.
+    pub fn new(objects: &[MappedObject<'_>], keys: &Keys<'_>) -> Self {
         let mut reader = Reader::default();
         let sets = MappedSet::all(objects, &mut reader);
-        let claims = ClaimPlaces::new(objects, &sets, keys, &mut reader);
+        let claims = ResolvedClaims::new(objects, &sets, keys, &mut reader);
         let before = Snapshot::new(&sets, &claims, keys, &mut reader);
-        let patched: Vec<Object<'_>> = objects.iter().map(Object::patched).collect();
+        let patched: Vec<MappedObject<'_>> = objects.iter().map(MappedObject::patched).collect();
         let sets = MappedSet::all(&patched, &mut reader);
         let after = Snapshot::new(&sets, &claims, keys, &mut reader);
         Self { before, after, refused: Vec::new(), unread: reader.unread }

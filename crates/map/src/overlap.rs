@@ -4,13 +4,13 @@
 //! length of all locations and not the number of pairs.
 
 use crate::Location;
-use crate::writer::{Overlap, Pod, Relation, Writer};
+use crate::writer::{Pod, Relation, VolumeWriter, WriterOverlap};
 use std::collections::{HashMap, HashSet};
 
 /// Sets the overlap of every writer.
-pub(crate) fn mark(writers: &mut [Writer]) {
-    let overlaps: Vec<Option<Overlap>> = {
-        let tree = Tree::of(writers);
+pub(crate) fn mark(writers: &mut [VolumeWriter]) {
+    let overlaps: Vec<Option<WriterOverlap>> = {
+        let tree = LocationTree::of(writers);
         (0..writers.len()).map(|writer| tree.overlap(writer)).collect()
     };
     for (writer, overlap) in writers.iter_mut().zip(overlaps) {
@@ -19,17 +19,17 @@ pub(crate) fn mark(writers: &mut [Writer]) {
 }
 
 /// A tree of all locations by their segments.
-struct Tree<'w> {
-    writers: &'w [Writer],
+struct LocationTree<'w> {
+    writers: &'w [VolumeWriter],
     edges: HashMap<(usize, &'w str), usize>,
-    nodes: Vec<Node<'w>>,
+    nodes: Vec<LocationNode<'w>>,
     /// The nodes of each writer, from its realm to its location.
     paths: Vec<Vec<usize>>,
 }
 
 /// A directory.
 #[derive(Default)]
-struct Node<'w> {
+struct LocationNode<'w> {
     here: PodSet<'w>,
     /// Includes those here.
     at_or_below: PodSet<'w>,
@@ -39,16 +39,16 @@ struct Node<'w> {
 #[derive(Default)]
 struct PodSet<'w> {
     pods: HashSet<&'w Pod>,
-    first: Option<&'w Writer>,
-    second: Option<&'w Writer>,
+    first: Option<&'w VolumeWriter>,
+    second: Option<&'w VolumeWriter>,
 }
 
-// === impl Tree ===
+// === impl LocationTree ===
 
-impl<'w> Tree<'w> {
-    fn of(writers: &'w [Writer]) -> Self {
+impl<'w> LocationTree<'w> {
+    fn of(writers: &'w [VolumeWriter]) -> Self {
         let mut tree =
-            Self { writers, edges: HashMap::new(), nodes: vec![Node::default()], paths: Vec::new() };
+            Self { writers, edges: HashMap::new(), nodes: vec![LocationNode::default()], paths: Vec::new() };
         for writer in writers {
             let path = tree.path(&writer.location);
             for node in &path {
@@ -71,7 +71,7 @@ impl<'w> Tree<'w> {
             let next = self.nodes.len();
             node = *self.edges.entry((node, segment)).or_insert(next);
             if node == next {
-                self.nodes.push(Node::default());
+                self.nodes.push(LocationNode::default());
             }
             path.push(node);
         }
@@ -79,7 +79,7 @@ impl<'w> Tree<'w> {
     }
 
     /// Returns the overlap of a writer.
-    fn overlap(&self, writer: usize) -> Option<Overlap> {
+    fn overlap(&self, writer: usize) -> Option<WriterOverlap> {
         let (place, above) = self.paths[writer].split_last()?;
         let place = &self.nodes[*place];
         let pod = &self.writers[writer].pod;
@@ -93,7 +93,7 @@ impl<'w> Tree<'w> {
 // === impl PodSet ===
 
 impl<'w> PodSet<'w> {
-    fn add(&mut self, writer: &'w Writer) {
+    fn add(&mut self, writer: &'w VolumeWriter) {
         if self.pods.insert(&writer.pod) {
             let free = if self.first.is_none() { &mut self.first } else { &mut self.second };
             free.get_or_insert(writer);
@@ -101,9 +101,9 @@ impl<'w> PodSet<'w> {
     }
 
     /// Returns the overlap of a pod with the others here.
-    fn overlap(&self, pod: &Pod, relation: Relation) -> Option<Overlap> {
+    fn overlap(&self, pod: &Pod, relation: Relation) -> Option<WriterOverlap> {
         let other = [self.first, self.second].into_iter().flatten().find(|other| other.pod != *pod)?;
         let others = self.pods.len() - usize::from(self.pods.contains(pod));
-        Some(Overlap { relation, with: other.pod.clone(), location: other.location.clone(), others })
+        Some(WriterOverlap { relation, with: other.pod.clone(), location: other.location.clone(), others })
     }
 }

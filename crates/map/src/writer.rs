@@ -2,7 +2,7 @@
 
 use crate::Location;
 use crate::binding::Bound;
-use crate::claim_places::ClaimedVolume;
+use crate::resolved_claims::ClaimedVolume;
 
 /// A pod of a StatefulSet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,7 @@ pub struct Pod {
 
 /// A pod that writes to a location through a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writer {
+pub struct VolumeWriter {
     /// The pod.
     pub pod: Pod,
     /// The name of a volume of the pod or of a claim template.
@@ -29,12 +29,12 @@ pub struct Writer {
     /// The directory.
     pub location: Location,
     /// The other pods that write there; `None` if the writer is exclusive.
-    pub overlap: Option<Overlap>,
+    pub overlap: Option<WriterOverlap>,
 }
 
 /// Other pods that write to a writer's location.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
+pub struct WriterOverlap {
     /// How the locations relate; the first of equal, inside and around that there is.
     pub relation: Relation,
     /// The first of the other pods with that relation.
@@ -56,9 +56,9 @@ pub enum Relation {
     Around,
 }
 
-// === impl Writer ===
+// === impl VolumeWriter ===
 
-impl Writer {
+impl VolumeWriter {
     /// Returns whether no other pod writes to the location, inside of it or around it.
     pub fn is_exclusive(&self) -> bool {
         self.overlap.is_none()

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_map::{Charset, Map, Object, Refused, TextOptions as Look};
+use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions as Look};
 use ordinance_report::{CheckedObject, Outcome, Report};
 use std::io;
 
@@ -79,7 +79,7 @@ fn complain(report: &Report<'_>, color: Color) {
 
 /// What is there before and after.
 fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result<Map> {
-    let existing = state.iter().map(|object| Ok(Object::new(object.scope.borrowed(), &*object.json)));
+    let existing = state.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
     let given = report.objects.iter().map(patched);
     let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
     let policy = judged.judge.policy();
@@ -87,17 +87,17 @@ fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
     let refused = report.objects.iter().filter(|checked| checked.outcome == Outcome::Denied).map(refused);
-    Ok(Map { refused: refused.collect(), ..Map::of(&objects, &keys) })
+    Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })
 }
 
-fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<Object<'r>> {
+fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<MappedObject<'r>> {
     let object = checked.object;
     let after = applied(&object.json, &checked.patch).map_err(Error::msg)?;
-    Ok(Object { after: after.into(), ..Object::new(object.scope.borrowed(), &*object.json) })
+    Ok(MappedObject { after: after.into(), ..MappedObject::new(object.scope.borrowed(), &*object.json) })
 }
 
-fn refused(checked: &CheckedObject<'_>) -> Refused {
-    Refused { object: checked.object.scope.clone(), message: checked.message.message.clone() }
+fn refused(checked: &CheckedObject<'_>) -> RefusedObject {
+    RefusedObject { object: checked.object.scope.clone(), message: checked.message.message.clone() }
 }
 
 /// The map in the wanted shape.
