@@ -346,6 +346,39 @@ fn owned_scopes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec
     Ok(Vec::<Scope<'_>>::deserialize(deserializer)?.into_iter().map(Scope::into_owned).collect())
 }
 
+// === impl Description ===
+
+impl Description {
+    /// Returns true if the policy watches a resource in this API version.
+    pub fn watches(&self, group: &str, version: &str, resource: &str) -> bool {
+        let kind = (group, version, resource);
+        self.watches.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == kind)
+    }
+
+    /// Returns true if the policy reviews such requests. Match conditions do not count.
+    pub fn reviews(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
+        self.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
+    }
+
+    /// Returns true if the policy watches a resource, or reviews its new objects.
+    pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
+        let scope = Scope {
+            group: group.into(),
+            version: version.into(),
+            resource: resource.into(),
+            ..Scope::default()
+        };
+        let is_reviewed = |phase| self.reviews(&scope, Operation::Create, phase);
+        self.watches(group, version, resource) || is_reviewed(Phase::Mutate) || is_reviewed(Phase::Validate)
+    }
+
+    /// Returns true if objects like this one exist before the objects that refer to them, see [`Watch::precedes`].
+    pub fn precedes(&self, scope: &Scope<'_>) -> bool {
+        let is_kind = |watch: &&Watch| watch.group == scope.group && watch.resource == scope.resource;
+        self.watches.iter().filter(is_kind).any(|watch| watch.precedes)
+    }
+}
+
 // === impl Scope ===
 
 impl Scope<'_> {

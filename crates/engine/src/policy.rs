@@ -5,9 +5,7 @@ use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
 use super::budget::{Budget, Spending};
 use super::unmanaged::without_managed_fields;
 use crate::{Failure, Place};
-use ordinance_contract::{
-    Description, Holding, Key, Operation, Phase, Problem, Request, Rule, Scope, Verdict, Watch,
-};
+use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Rule, Scope, Verdict};
 use serde::de::IgnoredAny;
 use std::time::Instant;
 use wasmtime::Store;
@@ -62,39 +60,8 @@ impl Policy {
 
     /// Returns whether the host must index objects of this scope. A subresource is not indexed.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
-        scope.subresource.is_empty() && self.watches_kind(&scope.group, &scope.version, &scope.resource)
-    }
-
-    /// Returns whether the policy watches a kind.
-    pub fn watches_kind(&self, group: &str, version: &str, resource: &str) -> bool {
-        let wanted = (group, version, resource);
-        let watches = &self.description.watches;
-        watches.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
-    }
-
-    /// Returns true if the policy watches a kind, or reviews new objects of it.
-    pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
-        let scope = Scope {
-            group: group.into(),
-            version: version.into(),
-            resource: resource.into(),
-            ..Scope::default()
-        };
-        self.watches_kind(group, version, resource)
-            || [Phase::Mutate, Phase::Validate]
-                .into_iter()
-                .any(|phase| self.reviews(&scope, Operation::Create, phase))
-    }
-
-    /// Returns true if objects like this one exist before the objects that refer to them.
-    pub fn precedes(&self, scope: &Scope<'_>) -> bool {
-        let is_kind = |watch: &Watch| watch.group == scope.group && watch.resource == scope.resource;
-        self.description.watches.iter().any(|watch| is_kind(watch) && watch.precedes)
-    }
-
-    /// Returns true if the policy reviews such requests. Match conditions do not count.
-    pub fn reviews(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
-        self.description.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
+        scope.subresource.is_empty()
+            && self.description.watches(&scope.group, &scope.version, &scope.resource)
     }
 
     /// Returns true if this is the policy that is embedded in the binary.

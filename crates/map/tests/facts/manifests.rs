@@ -1,6 +1,6 @@
 //! From manifests to a map, as `ordinance map` does it: the mutating review patches every set.
 
-use ordinance_case::{Build as _, Indexed, Policy as _};
+use ordinance_case::{Build as _, Indexed, PolicyFunctions as _};
 use ordinance_contract::{Phase, Scope};
 use ordinance_json::applied;
 use ordinance_manifests::{Manifest, read};

@@ -43,7 +43,7 @@ impl ComponentBuild {
     }
 }
 
-impl ordinance_case::Policy for ComponentBuild {
+impl ordinance_case::PolicyFunctions for ComponentBuild {
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
         self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
     }

@@ -123,7 +123,8 @@ impl<'p> Judging<'p> {
     /// Indexes the kinds that exist before the objects that refer to them.
     fn index_preceding(&self, input: &Input) -> Result<()> {
         let preceding = input.objects().map(|(_, object)| object);
-        let preceding = preceding.filter(|object| self.admission.policy().precedes(&object.scope));
+        let preceding =
+            preceding.filter(|object| self.admission.policy().description().precedes(&object.scope));
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
         // An object that the policy cannot read is reported when it is reviewed.
         self.admission
@@ -205,7 +206,7 @@ impl<'p> Judging<'p> {
 
     /// Decides the mutating review, if the policy has one for the object.
     fn mutated<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
-        if !self.admission.policy().reviews(&object.scope, Operation::Create, Phase::Mutate) {
+        if !self.admission.policy().description().reviews(&object.scope, Operation::Create, Phase::Mutate) {
             return Ok(None);
         }
         let request = object.creation(Phase::Mutate);
