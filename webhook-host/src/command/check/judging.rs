@@ -195,7 +195,7 @@ impl<'p> Judging<'p> {
         };
         let mut request = object.creation(Phase::Validate);
         if !patch.is_empty() {
-            request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
+            request.object = Some(applied(&object.json, &patch).map_err(Failure::InvalidResponse)?.into());
         }
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
@@ -257,7 +257,8 @@ fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
 
 fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
     let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
-    serde_json::from_str(patch).map_err(|error| Failure::Nonsense(format!("an invalid patch: {error}")))
+    serde_json::from_str(patch)
+        .map_err(|error| Failure::InvalidResponse(format!("an invalid patch: {error}")))
 }
 
 /// The prefix of the name that the API server will generate.
