@@ -4,7 +4,7 @@
 //! and the text, not of the position, so it stays the same while lines move.
 
 use crate::{CheckedObject, Outcome, ReadError, Report};
-use ordinance_amend::{Change, Splice, splices};
+use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Fix, Rule, Severity};
 use ordinance_manifests::Region;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -225,7 +225,7 @@ const fn problem_severity(severity: Severity) -> &'static str {
 /// A fix as replacements in the object's file. `None` if the file cannot be edited that way.
 fn fixed(checked: &CheckedObject<'_>, fix: &Fix) -> Option<Value> {
     let patch: Vec<Value> = serde_json::from_str(&fix.patch).ok()?;
-    let changes = Change::of_patch(&patch).ok()?;
+    let changes = FieldChange::from_patch(&patch).ok()?;
     let splices = splices(checked.text, checked.object, &changes).ok()?;
     let replacements: Vec<Value> = splices.iter().map(|splice| replacement(checked.text, splice)).collect();
     let changes = json!([{ "artifactLocation": artifact(checked.file), "replacements": replacements }]);

@@ -2,7 +2,7 @@
 
 use crate::{CheckedObject, Outcome, ReadError, Report, Summary, printable};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
-use ordinance_amend::{Change, Splice, splices};
+use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Severity};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -254,7 +254,7 @@ fn patched<'r>(checked: &'r CheckedObject<'_>, additions: Vec<Splice>) -> Option
 
 /// The changes of the patch in the text, if all of them can be shown.
 fn additions(checked: &CheckedObject<'_>) -> Option<Vec<Splice>> {
-    let changes = Change::of_patch(&checked.patch).ok()?;
+    let changes = FieldChange::from_patch(&checked.patch).ok()?;
     let splices = splices(checked.text, checked.object, &changes).ok()?;
     Some(merged(splices.into_iter().map(|splice| behind(checked.text, splice)).collect()))
 }

@@ -124,7 +124,7 @@ impl Amended {
             Ok(written) => written,
             Err(reason) => return self.leave(&file.name, &reason.to_string()),
         };
-        for left in written.left {
+        for left in written.unchanged {
             let object = objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
             let object = object.ok().and_then(|place| objects.get(place));
             self.leave(&object.map_or_else(|| file.name.clone(), titled), &left.reason.to_string());
