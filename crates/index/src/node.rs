@@ -18,7 +18,7 @@ pub(crate) struct Group {
 
 /// A node. Most nodes are the end of a single key.
 #[derive(Debug, Default)]
-pub(crate) struct Node {
+pub(crate) struct PathNode {
     /// The holders of a key that ends here.
     here: SmallMap<Holder>,
     /// `None` for a leaf.
@@ -29,7 +29,7 @@ pub(crate) struct Node {
 struct Inner {
     /// The holders of keys that end below, by group.
     below: SmallMap<Arc<Group>, SmallMap<Holder>>,
-    children: SmallMap<Arc<str>, Node>,
+    children: SmallMap<Arc<str>, PathNode>,
 }
 
 // === impl Group ===
@@ -40,9 +40,9 @@ impl From<&Key> for Group {
     }
 }
 
-// === impl Node ===
+// === impl PathNode ===
 
-impl Node {
+impl PathNode {
     /// The holders of a key that ends here.
     pub(crate) fn here(&self) -> impl Iterator<Item = &Holder> {
         self.here.iter().map(|(holder, ())| holder)

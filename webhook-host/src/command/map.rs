@@ -11,7 +11,7 @@ use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions as Look};
-use ordinance_report::{CheckedObject, Outcome, Report};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject};
 use std::io;
 
 /// Columns of a terminal that does not say how many it has.
@@ -68,17 +68,17 @@ pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
 }
 
 /// Says what could not be read or judged.
-fn complain(report: &Report<'_>, color: Color) {
+fn complain(report: &CheckReport<'_>, color: Color) {
     for error in &report.errors {
         output::error(color, &anyhow!("{}: {}", error.place(), error.message));
     }
-    for checked in report.objects.iter().filter(|checked| checked.outcome == Outcome::Failed) {
+    for checked in report.objects.iter().filter(|checked| checked.outcome == AdmissionOutcome::Failed) {
         output::error(color, &anyhow!("{}: {}", checked.place(), checked.message.message));
     }
 }
 
 /// What is there before and after.
-fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result<Map> {
+fn map(state: &[Manifest], report: &CheckReport<'_>, judged: &ServedPolicy) -> Result<Map> {
     let existing = state.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
     let given = report.objects.iter().map(patched);
     let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
@@ -86,7 +86,8 @@ fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result
     let keys = |scope: &Scope<'_>, object: &str| {
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
-    let refused = report.objects.iter().filter(|checked| checked.outcome == Outcome::Denied).map(refused);
+    let refused =
+        report.objects.iter().filter(|checked| checked.outcome == AdmissionOutcome::Denied).map(refused);
     Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })
 }
 

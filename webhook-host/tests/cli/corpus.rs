@@ -9,7 +9,7 @@ use ordinance_case::corpus::{CorpusManifest, corpus_manifests};
 use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
-use ordinance_report::Message;
+use ordinance_report::VerdictText;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn reviewed(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Re
 
 /// Returns the members of the response that hold the verdict's text and patch.
 fn response(verdict: &Verdict) -> Value {
-    let message = Message::of(&verdict.findings);
+    let message = VerdictText::from_findings(&verdict.findings);
     let patch = verdict.patch.as_deref().filter(|_| verdict.is_allowed());
     json!({
         "allowed": verdict.is_allowed(),

@@ -15,7 +15,7 @@ use ordinance_contract::{Finding, Operation, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_report::{CheckedObject, Message, Outcome, Report};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, VerdictText};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,8 +54,8 @@ struct Draft<'i> {
 /// The result of both reviews of an object.
 #[derive(Default)]
 struct Reviewed {
-    outcome: Option<Outcome>,
-    message: Message,
+    outcome: Option<AdmissionOutcome>,
+    message: VerdictText,
     findings: Vec<Finding>,
     patch: Vec<Value>,
     migration: Vec<String>,
@@ -96,10 +96,10 @@ impl<'p> Judging<'p> {
     /// # Errors
     ///
     /// The index has no room for the objects that precede the others.
-    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<Report<'i>> {
+    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<CheckReport<'i>> {
         self.index_preceding(input)?;
         let objects: Vec<Positioned<'i>> = input.objects().enumerate().collect();
-        Ok(Report {
+        Ok(CheckReport {
             objects: objects.chunks(BATCH).flat_map(|batch| self.checked(batch)).collect(),
             errors: input.errors(),
             skipped: input.skipped(),
@@ -140,7 +140,7 @@ impl<'p> Judging<'p> {
         reviewed: Result<Reviewed, Failure>,
     ) -> CheckedObject<'i> {
         let reviewed = reviewed.unwrap_or_else(|failure| Reviewed {
-            message: Message { message: explain(self.policy, &failure), ..Message::default() },
+            message: VerdictText { message: explain(self.policy, &failure), ..VerdictText::default() },
             ..Reviewed::default()
         });
         CheckedObject {
@@ -148,7 +148,7 @@ impl<'p> Judging<'p> {
             text: &file.text,
             object,
             name: shown_name(object),
-            outcome: reviewed.outcome.unwrap_or(Outcome::Failed),
+            outcome: reviewed.outcome.unwrap_or(AdmissionOutcome::Failed),
             message: reviewed.message,
             findings: reviewed.findings,
             patch: reviewed.patch,
@@ -226,7 +226,7 @@ impl Reviewed {
     fn new(verdict: Verdict, patch: Vec<Value>) -> Self {
         Self {
             outcome: Some(outcome(&verdict)),
-            message: Message::of(&verdict.findings),
+            message: VerdictText::from_findings(&verdict.findings),
             findings: verdict.findings,
             patch,
             migration: verdict.migration,
@@ -235,7 +235,7 @@ impl Reviewed {
 
     /// Adds the validating review: its outcome, and the warnings and findings that are new.
     fn then(mut self, verdict: Verdict) -> Self {
-        let mut message = Message::of(&verdict.findings);
+        let mut message = VerdictText::from_findings(&verdict.findings);
         message.warnings = merged(self.message.warnings, message.warnings);
         let outcome = outcome(&verdict);
         self.findings = merged(self.findings, verdict.findings);
@@ -244,8 +244,8 @@ impl Reviewed {
     }
 }
 
-fn outcome(verdict: &Verdict) -> Outcome {
-    if verdict.is_allowed() { Outcome::Admitted } else { Outcome::Denied }
+fn outcome(verdict: &Verdict) -> AdmissionOutcome {
+    if verdict.is_allowed() { AdmissionOutcome::Admitted } else { AdmissionOutcome::Denied }
 }
 
 /// The first list, followed by the elements of the second that it does not contain.

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use ordinance_contract::Fix;
     use ordinance_manifests::Manifest;
-    use ordinance_report::{Message, Outcome};
+    use ordinance_report::{AdmissionOutcome, VerdictText};
 
     const TEXT: &str = "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 1}\n";
 
@@ -58,8 +58,8 @@ mod tests {
             text: TEXT,
             object,
             name: "a".into(),
-            outcome: Outcome::Denied,
-            message: Message::default(),
+            outcome: AdmissionOutcome::Denied,
+            message: VerdictText::default(),
             findings: vec![finding],
             patch: Vec::new(),
             migration: Vec::new(),
