@@ -1,7 +1,7 @@
 //! Builds the policy for WebAssembly, makes it a component, and compiles the component ahead.
 //!
-//! So a plain `cargo build` of the host embeds the policy of the same source tree. The inner cargo uses a target directory
-//! of its own, because the outer cargo holds the lock of the main one.
+//! So a plain `cargo build` of the host embeds the policy of the same source tree. The inner cargo uses a target
+//! directory of its own, because the outer cargo holds the lock of the main one.
 
 use config::{PoolLimits, config};
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! The contract between host and policy as plain Rust types, the mirror of `policy.wit` beside it.
 //!
-//! Every item means what the item of the same name in `policy.wit` means, and is documented there. In JSON the types have
-//! camelCase members, as in the npm package. Nothing here knows what a policy is about.
+//! Every item means what the item of the same name in `policy.wit` means, and is documented there. In JSON the types
+//! have camelCase members, as in the npm package. Nothing here knows what a policy is about.
 
 mod text;
 
@@ -512,7 +512,8 @@ impl ReviewScope {
         qualified(&self.resource, &self.subresource)
     }
 
-    /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not count.
+    /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not
+    /// count.
     pub fn covers(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
         self.group == scope.group
             && self.version == scope.version

@@ -28,7 +28,8 @@ pub struct Unchanged {
 
 /// Makes the requested changes in a text where that is safe.
 ///
-/// An object gets all of its changes or none. Costs one read of the text, plus a few reads of each document that changes.
+/// An object gets all of its changes or none. Costs one read of the text, plus a few reads of each document that
+/// changes.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Drafts, writes and verifies the changes to the objects of one chunk of a text.
 //!
-//! An object gets all of its changes or none, and no other object changes. Whether an anchor that several objects share may
-//! change is only known once the result is read again; if it may not, the objects that share it stay unchanged.
+//! An object gets all of its changes or none, and no other object changes. Whether an anchor that several objects share
+//! may change is only known once the result is read again; if it may not, the objects that share it stay unchanged.
 
 use crate::change::FieldChange;
 use crate::draft::DraftedChanges;
@@ -177,8 +177,8 @@ impl<'a> Attempt<'a> {
         self.expected(edit).is_ok_and(|expected| value(after).is_ok_and(|after| after == expected))
     }
 
-    /// Gives up the objects that go through an anchor in the documents with a wrong object; all objects of these documents
-    /// if none goes through an anchor.
+    /// Gives up the objects that go through an anchor in the documents with a wrong object; all objects of these
+    /// documents if none goes through an anchor.
     fn give_up(
         &mut self,
         edits: &mut Vec<ObjectEdits<'_>>,

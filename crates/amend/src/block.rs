@@ -66,8 +66,8 @@ fn line_column(tree: &SyntaxTree<'_>, at: usize) -> Option<usize> {
     before.bytes().all(|byte| byte == b' ').then_some(before.len())
 }
 
-/// The offset of a list's dash, and the columns from there to the element: of an element in its dash's line, if there is
-/// one.
+/// The offset of a list's dash, and the columns from there to the element: of an element in its dash's line, if there
+/// is one.
 fn dash_and_gap(tree: &SyntaxTree<'_>, id: Id) -> Option<(usize, usize)> {
     let in_line = tree.items(id).iter().find_map(|item| {
         let start = tree.node(*item).start;

@@ -38,7 +38,8 @@ pub enum FieldChange {
         /// The path of the existing value.
         path: String,
     },
-    /// The operations `remove` and `add` on members of the same mapping, of which the second takes the first's position.
+    /// The operations `remove` and `add` on members of the same mapping, of which the second takes the first's
+    /// position.
     Rewrite {
         /// The path of the existing member.
         path: String,
@@ -54,8 +55,8 @@ pub enum FieldChange {
 impl FieldChange {
     /// Converts a JSON Patch to changes.
     ///
-    /// A `remove` next to an `add` of a string to the same mapping becomes one [`FieldChange::Rewrite`], so that the member
-    /// keeps its position, its quotes and its comment.
+    /// A `remove` next to an `add` of a string to the same mapping becomes one [`FieldChange::Rewrite`], so that the
+    /// member keeps its position, its quotes and its comment.
     ///
     /// # Errors
     ///

@@ -99,7 +99,8 @@ impl<'t, 'a> DraftedChanges<'t, 'a> {
         }
     }
 
-    /// The nodes that are written differently: replaced scalars and keys, and collections with other members or elements.
+    /// The nodes that are written differently: replaced scalars and keys, and collections with other members or
+    /// elements.
     pub(crate) fn changed(&self) -> BTreeSet<Id> {
         let scalars = self.values.keys().chain(self.names.keys());
         let collections = self.members.keys().chain(self.elements.keys()).copied();

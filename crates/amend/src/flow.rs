@@ -192,8 +192,8 @@ fn run(tree: &SyntaxTree<'_>, id: Id, parts: &Range<usize>) -> (usize, usize) {
     (first.0, last.1)
 }
 
-/// Deletes some parts, but not all: with their lines, and the comment at the end of the last line, where they have lines
-/// of their own.
+/// Deletes some parts, but not all: with their lines, and the comment at the end of the last line, where they have
+/// lines of their own.
 pub(crate) fn remove(
     tree: &SyntaxTree<'_>,
     id: Id,

@@ -20,7 +20,8 @@ struct PartRun<'v> {
     added: Vec<NewPart<'v>>,
 }
 
-/// Returns the edits of a draft in the order of the text. At one offset, insertions come first, the deeper one before others.
+/// Returns the edits of a draft in the order of the text. At one offset, insertions come first, the deeper one before
+/// others.
 pub(crate) fn splices(
     tree: &SyntaxTree<'_>,
     draft: &DraftedChanges<'_, '_>,

@@ -4,8 +4,8 @@ use crate::error::AmendError;
 use crate::tree::{NodeKind, SyntaxNode, SyntaxTree};
 use granit_parser::ScalarStyle;
 
-/// Words in the actions of a chart's template. Rendered manifests have actions too, e.g. for Vault's agent, for alerts and
-/// for dashboards.
+/// Words in the actions of a chart's template. Rendered manifests have actions too, e.g. for Vault's agent, for alerts
+/// and for dashboards.
 const HELM_WORDS: [&str; 7] =
     [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include "];
 

@@ -1,7 +1,7 @@
 //! The nodes of a text with their spans.
 //!
-//! An arena holds the nodes of all documents: parents before children, in the order of the text. An alias is a node of its
-//! own that refers to its target, so the text of each node stands in one place.
+//! An arena holds the nodes of all documents: parents before children, in the order of the text. An alias is a node of
+//! its own that refers to its target, so the text of each node stands in one place.
 
 use crate::indent::ObservedIndent;
 use crate::lines::{self, IndexedText};
@@ -37,8 +37,9 @@ pub(crate) struct SyntaxNode<'a> {
     pub(crate) parent: Option<Id>,
     /// Where the node begins: at its anchor or tag, if it has one.
     pub(crate) start: usize,
-    /// The token of a scalar (of a block scalar with its header) or of an alias, the opening bracket of a flow collection.
-    /// Empty for a block collection, at its first key or dash; without indentation of the dashes, at the first element.
+    /// The token of a scalar (of a block scalar with its header) or of an alias, the opening bracket of a flow
+    /// collection. Empty for a block collection, at its first key or dash; without indentation of the dashes, at the
+    /// first element.
     pub(crate) span: Range<usize>,
     /// Where the last significant byte ends; for an omitted value, where the colon ends.
     pub(crate) end: usize,

@@ -405,8 +405,10 @@ proptest! {
         let rewrites = changes().filter(|change| matches!(change, FieldChange::Rewrite { .. })).count();
         if layout == Layout::Block {
             let needless = lost.iter().filter(|line| !gives_way(line)).count();
-            // An element before the first one of a nested list takes over its line; the last line may get a line ending.
-            let moved = changes().filter(|change| matches!(change, FieldChange::Add { path, .. } if path.ends_with("/0"))).count();
+            // An element before the first one of a nested list takes over its line; the last line may get a line
+            // ending.
+            let inserts_first = |change: &&FieldChange| matches!(change, FieldChange::Add { path, .. } if path.ends_with("/0"));
+            let moved = changes().filter(inserts_first).count();
             prop_assert!(needless <= 3 * rewrites + moved + 1, "{:?}\n{}\n{}", lost, text, new);
         }
         prop_assert!(lost.len() <= 4 * changes().count(), "{:?}\n{}\n{}", lost, text, new);
@@ -446,7 +448,8 @@ proptest! {
             });
             let written = amend(&text, &[ObjectChanges { start: manifest.bytes.start, changes }]).expect("readable");
             match in_list || after == *object {
-                // `splices` does not consider the indentation of a list around the object, or that a patch has no effect.
+                // `splices` does not consider the indentation of a list around the object, or that a patch has no
+                // effect.
                 true => prop_assert_eq!(read(&shown), read(&written.text), "{}", text),
                 false => prop_assert_eq!(shown, written.text, "{}", text),
             }

@@ -1,7 +1,8 @@
 //! A corpus of whole manifests, each with the expected report of `ordinance check`.
 //!
-//! A build reviews the objects of a manifest as `ordinance check` does: in order, each by a mutating and then a validating
-//! review. Objects of the kinds that precede others are stored from the start, other objects once they are admitted.
+//! A build reviews the objects of a manifest as `ordinance check` does: in order, each by a mutating and then a
+//! validating review. Objects of the kinds that precede others are stored from the start, other objects once they are
+//! admitted.
 
 use crate::case::{ExpectedFinding, ExpectedFix, reference};
 use ordinance_contract::{Description, Finding, Phase, Request, Severity, Verdict};
@@ -88,8 +89,8 @@ pub fn corpus_manifests(folder: &Path) -> Result<Vec<CorpusManifest>, String> {
 // === impl CorpusManifest ===
 
 impl CorpusManifest {
-    /// Compares a build's reviews of the objects with the expected report. The policy's description decides which objects
-    /// are reviewed.
+    /// Compares a build's reviews of the objects with the expected report. The policy's description decides which
+    /// objects are reviewed.
     ///
     /// # Errors
     ///

@@ -1,8 +1,9 @@
 //! Test cases as files: what a policy must answer, and a runner for any build of it.
 //!
-//! A case is a YAML file: settings, the stored objects, an admission request, and the expected verdicts of the mutating and
-//! of the validating review. [`Case`] is a parsed file, [`run()`] gets the verdicts from a [`Build`] of a policy, and
-//! [`bless()`] writes them into the file. [`corpus`] checks whole manifests, and [`check_recorded`] recorded reviews.
+//! A case is a YAML file: settings, the stored objects, an admission request, and the expected verdicts of the mutating
+//! and of the validating review. [`Case`] is a parsed file, [`run()`] gets the verdicts from a [`Build`] of a policy,
+//! and [`check_file`] compares them with the expected ones or writes them into the file. [`corpus`] checks whole
+//! manifests, and [`check_recorded`] checks recorded reviews.
 
 mod bless;
 mod case;
@@ -13,7 +14,6 @@ mod recorded_reviews;
 mod run;
 mod yaml;
 
-pub use bless::bless;
 pub use case::{
     Case, ExpectedAnnotation, ExpectedFinding, ExpectedFix, ExpectedVerdict, ExpectedVerdicts, schema,
 };

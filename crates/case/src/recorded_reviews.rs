@@ -1,4 +1,5 @@
-//! Admission reviews that were recorded from an API server. Each is reviewed with the objects that the earlier ones stored.
+//! Admission reviews that were recorded from an API server. Each is reviewed with the objects that the earlier ones
+//! stored.
 
 use crate::case::ExpectedVerdict;
 use crate::file::Bless;
@@ -62,8 +63,8 @@ pub fn recording_directories(directory: &Path) -> Result<Vec<PathBuf>, String> {
 ///
 /// # Errors
 ///
-/// A file can't be read, the build gives no verdict on a review, or the verdicts differ: then the error is a line-by-line
-/// diff.
+/// A file can't be read, the build gives no verdict on a review, or the verdicts differ: then the error is a
+/// line-by-line diff.
 pub fn check_recorded(directory: &Path, build: &dyn Build, blessing: Bless) -> Result<(), String> {
     let path = directory.join("answers.yaml");
     let mut verdicts = VerdictsByName::new();

@@ -6,7 +6,8 @@ use ordinance_index::Index;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 
-/// A build of a policy together with an index, as an API server calls it: a library, a component, an npm package or a host.
+/// A build of a policy together with an index, as an API server calls it: a library, a component, an npm package or a
+/// host.
 pub trait Build {
     /// Returns the verdict on a request, given the stored objects.
     ///
@@ -42,7 +43,8 @@ pub trait PolicyFunctions {
 #[derive(Clone, Copy, Debug)]
 pub struct Indexed<P>(pub P);
 
-/// Returns the verdicts on the phases of a case. The validating review gets the object with the mutating review's patch.
+/// Returns the verdicts on the phases of a case. The validating review gets the object with the mutating review's
+/// patch.
 ///
 /// # Errors
 ///
@@ -84,8 +86,8 @@ impl<P: PolicyFunctions> Build for Indexed<P> {
 }
 
 impl<P: PolicyFunctions> Indexed<P> {
-    /// Indexes the stored objects. Leaves out an object that the policy can't read or whose keys are too deep, as the server
-    /// does.
+    /// Indexes the stored objects. Leaves out an object that the policy can't read or whose keys are too deep, as the
+    /// server does.
     fn index(&self, settings: &str, state: &[Manifest]) -> Index {
         let mut index = Index::default();
         for object in state {
@@ -101,7 +103,8 @@ mod tests {
     use super::*;
     use ordinance_contract::{Annotation, Finding, Severity, Stance};
 
-    /// Denies a name that another object has, adds a label in the mutating phase, and records its input in audit annotations.
+    /// Denies a name that another object has, adds a label in the mutating phase, and records its input in audit
+    /// annotations.
     struct UniqueNames;
 
     impl PolicyFunctions for UniqueNames {

@@ -7,8 +7,8 @@ use similar::TextDiff;
 /// The most parser events that the aliases of a text may repeat: enough for thousands of containers.
 const REPLAYED: usize = 100_000;
 
-/// Returns the parser's options. Sizes are not limited, because the files are the project's own and may be large. Nesting
-/// and aliases are, because they multiply the work.
+/// Returns the parser's options. Sizes are not limited, because the files are the project's own and may be large.
+/// Nesting and aliases are, because they multiply the work.
 pub(crate) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

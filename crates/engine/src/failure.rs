@@ -54,7 +54,8 @@ pub enum Failure {
     /// The host panicked during the evaluation.
     #[error("made the host panic; this is a bug in Ordinance")]
     Panic,
-    /// The index has no room for another object; with a cluster, for another admitted object that no watch has reported.
+    /// The index has no room for another object; with a cluster, for another admitted object that no watch has
+    /// reported.
     #[error("already remembers {limit} objects and has no room for another")]
     Full {
         /// The limit in objects.

@@ -1,7 +1,7 @@
 //! Runs policies: each review gets a fresh instance of a pre-linked component, within limits.
 //!
-//! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. Nothing survives a
-//! review: the instance and its memory are dropped.
+//! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. Nothing survives
+//! a review: the instance and its memory are dropped.
 
 mod bindings;
 mod budget;

@@ -195,8 +195,8 @@ impl Call {
     }
 }
 
-/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run before
-/// the verdict's object enters the index.
+/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run
+/// before the verdict's object enters the index.
 fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
     for finding in &verdict.findings {

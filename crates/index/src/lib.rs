@@ -1,7 +1,7 @@
 //! An index of the keys that objects hold or use: realm, tree of path segments, holders.
 //!
-//! A look-up costs the length of the path and the number of answers, independently of the size of the cluster: every node
-//! lists the holders below it, grouped by stance and note. The index does not interpret keys.
+//! A look-up costs the length of the path and the number of answers, independently of the size of the cluster: every
+//! node lists the holders below it, grouped by stance and note. The index does not interpret keys.
 
 mod holder;
 mod node;
@@ -114,8 +114,8 @@ impl Index {
         entry.into_iter().flat_map(|entry| &entry.keys).map(Key::from).collect()
     }
 
-    /// Replaces the keys of an object. Keys that it only looks at are not stored. The round of the object stays; it is 0 for a
-    /// new one.
+    /// Replaces the keys of an object. Keys that it only looks at are not stored. The round of the object stays; it is
+    /// 0 for a new one.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Index {
         self.put(object, keys, Some(round))
     }
 
-    /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without them
-    /// shows that they no longer exist. Costs one pass over all objects.
+    /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without
+    /// them shows that they no longer exist. Costs one pass over all objects.
     pub fn sweep(&mut self, group: &str, resource: &str, round: u32) -> Vec<Scope<'static>> {
         let is_gone = |(holder, entry): (&Holder, &ObjectEntry)| {
             let gone = entry.round < round && holder.kind().is_of(group, resource);
@@ -152,9 +152,9 @@ impl Index {
 
     /// Returns the keys of other objects that overlap these keys, in a fixed order.
     ///
-    /// Equal keys and prefixes are returned one by one. Of the keys below, one is returned for each stance and note: the
-    /// first by the object's name, with the number of objects. `except` is the object whose own keys are left out; an object
-    /// without a name has none yet, and a subresource such as a Scale gets the keys of the object itself.
+    /// Equal keys and prefixes are returned one by one. Of the keys below, one is returned for each stance and note:
+    /// the first by the object's name, with the number of objects. `except` is the object whose own keys are left out;
+    /// an object without a name has none yet, and a subresource such as a Scale gets the keys of the object itself.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! The prefix tree of a realm: one node for each segment of a path.
 //!
 //! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that `/srv1` is below `/srv` unless
-//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key of
-//! the realm.
+//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key
+//! of the realm.
 
 use crate::holder::Holder;
 use crate::small_map::SmallMap;
@@ -88,8 +88,8 @@ impl PathNode {
         shared.into()
     }
 
-    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well, so
-    /// the caller has to remove all keys of a holder.
+    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well,
+    /// so the caller has to remove all keys of a holder.
     pub(crate) fn remove(&mut self, path: &[Arc<str>], group: &Group, holder: &Holder) {
         let Some((segment, rest)) = path.split_first() else { return self.here.remove(holder) };
         let Some(inner) = &mut self.inner else { return };

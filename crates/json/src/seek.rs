@@ -7,8 +7,8 @@ use serde_json::de::Read;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Returns the value at a path of keys, or `None` if it is absent, incomplete or of another type. Of equal keys the first
-/// counts. The text after the value is not read.
+/// Returns the value at a path of keys, or `None` if it is absent, incomplete or of another type. Of equal keys the
+/// first counts. The text after the value is not read.
 pub fn at<'de, T: Deserialize<'de>>(
     mut json: serde_json::Deserializer<impl Read<'de>>,
     path: &[&'static str],

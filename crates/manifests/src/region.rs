@@ -44,8 +44,8 @@ struct FieldSearch<'t> {
     cursor: Cursor<'t>,
 }
 
-/// Finds a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]`: from its key to the end of
-/// its value.
+/// Finds a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]`: from its key to the end
+/// of its value.
 ///
 /// For a field that does not exist, returns the first line of its deepest parent that exists; for the object itself (an
 /// empty field), its first line. Costs one pass over the object.

@@ -1,8 +1,8 @@
 //! Which PersistentVolume a claim is bound to, or is expected to get.
 //!
 //! In this order, over all claims: the volume that the claim names (`volumeName`); the volume that names the claim
-//! (`claimRef`); the volume with the claim's own name; the volume that the control plane would choose, which is the smallest
-//! that fits, and of equally large ones the first by name. No volume is assigned twice.
+//! (`claimRef`); the volume with the claim's own name; the volume that the control plane would choose, which is the
+//! smallest that fits, and of equally large ones the first by name. No volume is assigned twice.
 
 use crate::object::MappedObject;
 use crate::quantity;

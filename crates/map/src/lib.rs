@@ -1,8 +1,9 @@
 //! Which ordinal of a StatefulSet writes where: from manifests to writers, and drawings of them.
 //!
-//! A [`Map`] is two [`Snapshot`]s, before and after the policy's patches, each a list of [`VolumeWriter`]s with the locations
-//! that they write to and the other pods that write there too. The policy says where a volume lies, through [`Keys`];
-//! `ordinance_storage` says which of its directories a pod mounts. Three renderers: [`text()`], [`json()`] and [`svg()`].
+//! A [`Map`] is two [`Snapshot`]s, before and after the policy's patches, each a list of [`VolumeWriter`]s with the
+//! locations that they write to and the other pods that write there too. The policy says where a volume lies, through
+//! [`Keys`]; `ordinance_storage` says which of its directories a pod mounts. Three renderers: [`text()`], [`json()`]
+//! and [`svg()`].
 
 mod binding;
 mod groups;
@@ -30,7 +31,6 @@ pub use object::MappedObject;
 pub use reader::{Keys, UnreadableObject};
 pub use resolved_claims::ClaimedVolume;
 pub use snapshot::{OmittedOrdinals, Snapshot};
-pub use stateful_set::{ORDINALS, WRITERS};
 pub use svg::svg;
 pub use text::{Charset, TextOptions, text};
 pub use writer::{Pod, Relation, VolumeWriter, WriterOverlap};

@@ -35,7 +35,8 @@ struct LocationNode<'w> {
     at_or_below: PodSet<'w>,
 }
 
-/// Pods that write to a directory, and the first writers of two of them: one of these is another pod than any given one.
+/// Pods that write to a directory, and the first writers of two of them: one of these is another pod than any given
+/// one.
 #[derive(Default)]
 struct PodSet<'w> {
     pods: HashSet<&'w Pod>,

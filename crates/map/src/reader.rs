@@ -50,7 +50,8 @@ impl Reader {
         last.into_values().filter_map(readable).collect()
     }
 
-    /// Returns the location of a PersistentVolume: the first key that it holds. `None` if the policy returns no such key.
+    /// Returns the location of a PersistentVolume: the first key that it holds. `None` if the policy returns no such
+    /// key.
     pub(crate) fn location(&mut self, object: &MappedObject<'_>, keys: &Keys<'_>) -> Option<Location> {
         match keys(&object.scope, &object.before) {
             Ok(keys) => keys.iter().find(|key| key.stance == Stance::Holds).map(Location::of_key),

@@ -16,7 +16,7 @@ use std::ops::Range;
 pub struct Snapshot {
     /// By namespace, set, volume in the order of the pod, ordinal, and location.
     pub writers: Vec<VolumeWriter>,
-    /// Ordinals for which the map has no room: it shows at most [`ORDINALS`](crate::ORDINALS) of a set.
+    /// Ordinals for which the map has no room: it shows at most 1,000 of a set.
     pub omitted: Vec<OmittedOrdinals>,
 }
 

@@ -13,10 +13,10 @@ use serde_json::json;
 use std::ops::Range;
 
 /// The most ordinals of one set that a map shows; the others are only counted.
-pub const ORDINALS: u64 = 1000;
+const ORDINALS: u64 = 1000;
 
 /// The most writers that a map shows; ordinals for which there is no room are only counted.
-pub const WRITERS: u64 = 100_000;
+const WRITERS: u64 = 100_000;
 
 /// A StatefulSet.
 pub(crate) struct MappedSet<'a> {
@@ -60,8 +60,8 @@ type WholeSet<'a> = StatefulSet<'a, Members<PodTemplate<'a, Raw<'a>>>, Metadata<
 // === impl MappedSet ===
 
 impl<'a> MappedSet<'a> {
-    /// Returns the StatefulSets that can be read, in the order of [`Reader::all`]. Together they show at most [`WRITERS`]
-    /// writers: a set for which there is less room shows only its first ordinals.
+    /// Returns the StatefulSets that can be read, in the order of [`Reader::all`]. Together they show at most
+    /// [`WRITERS`] writers: a set for which there is less room shows only its first ordinals.
     pub(crate) fn all(objects: &'a [MappedObject<'a>], reader: &mut Reader) -> Vec<Self> {
         let mut sets = reader.all(objects, "apps", "statefulsets", Self::read);
         let mut room = WRITERS;
@@ -145,8 +145,8 @@ fn written_volumes(set: &WholeSet<'_>, namespace: &str) -> serde_json::Result<Ve
     Ok(written.collect())
 }
 
-/// Returns the position in the pod of the first mount that is not read-only, or of the block device, which comes after the
-/// mounts of its container; `None` if no container writes to the volume.
+/// Returns the position in the pod of the first mount that is not read-only, or of the block device, which comes after
+/// the mounts of its container; `None` if no container writes to the volume.
 fn first_write(volume: &MountedVolume<'_, Raw<'_>>) -> Option<(usize, bool, usize)> {
     let mounts = volume.mounts.iter().filter(|mounted| !mounted.mount.read_only);
     let mounts = mounts.map(|mounted| (mounted.site.place, false, mounted.index));

@@ -94,7 +94,8 @@ fn add_entry(strings: &Strings<'_>, key: &str, pattern: &mut SubPathPattern) -> 
 // === impl SubPathPattern ===
 
 impl SubPathPattern {
-    /// Returns the directory that a mount shows. If both fields are set, which exclude each other, the expression counts.
+    /// Returns the directory that a mount shows. If both fields are set, which exclude each other, the expression
+    /// counts.
     pub(crate) fn of(mounted: &PlacedMount<'_>, fields: &PodFields<'_>) -> Self {
         let expression = match mounted.part() {
             SubPath::Root => return Self::default(),

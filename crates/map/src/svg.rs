@@ -1,7 +1,7 @@
 //! The map as a drawing: one SVG without scripts or fonts, in light and in dark.
 //!
-//! Colours, the shapes of lines and boxes, and words all say whether a location is shared. Long names are cut; the titles,
-//! which pointers and screen readers find, have the whole names.
+//! Colours, the shapes of lines and boxes, and words all say whether a location is shared. Long names are cut; the
+//! titles, which pointers and screen readers find, have the whole names.
 
 mod canvas;
 mod layout;

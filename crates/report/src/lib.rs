@@ -1,8 +1,9 @@
 //! Findings as text, for people and for other programs.
 //!
-//! [`VerdictText`] is what the API server's client reads. A [`CheckReport`] covers whole manifests and borrows their text: [`text()`]
-//! shows the lines at fault as a compiler does, [`json()`], [`sarif()`] and [`junit()`] are for scripts, code scanning and
-//! continuous integration. Nothing here reads the text of a finding: only the policy knows its meaning.
+//! [`VerdictText`] is what the API server's client reads. A [`CheckReport`] covers whole manifests and borrows their
+//! text: [`text()`] shows the lines at fault as a compiler does, [`json()`], [`sarif()`] and [`junit()`] are for
+//! scripts, code scanning and continuous integration. Nothing here reads the text of a finding: only the policy knows
+//! its meaning.
 
 mod json;
 mod junit;

@@ -1,7 +1,7 @@
 //! The report as SARIF 2.1.0, for code scanning.
 //!
-//! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the object
-//! and the text, not of the position, so it stays the same while lines move.
+//! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the
+//! object and the text, not of the position, so it stays the same while lines move.
 
 use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError};
 use ordinance_amend::{FieldChange, Splice, splices};

@@ -259,7 +259,8 @@ fn additions(checked: &CheckedObject<'_>) -> Option<Vec<Splice>> {
     Some(merged(splices.into_iter().map(|splice| behind(checked.text, splice)).collect()))
 }
 
-/// Moves an addition at the start of a line to the end of the line before it, so that the drawing shows it as a new line.
+/// Moves an addition at the start of a line to the end of the line before it, so that the drawing shows it as a new
+/// line.
 fn behind(text: &str, splice: Splice) -> Splice {
     let before = text.get(..splice.at.start).unwrap_or_default();
     let (Some(line), true, Some(before)) =

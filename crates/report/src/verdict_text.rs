@@ -1,7 +1,7 @@
 //! The only place where findings become text: the message and causes of a denial, and the warnings.
 //!
-//! Every text is one line that ends with the rule's id in brackets. The last text counts the denials or warnings that exceed
-//! the API server's limits.
+//! Every text is one line that ends with the rule's id in brackets. The last text counts the denials or warnings that
+//! exceed the API server's limits.
 
 use ordinance_contract::{Finding, MESSAGE_CHARS, Severity, WARNING_CHARS, WARNINGS, one_line, rule_tag};
 use serde::Serialize;
