@@ -28,7 +28,7 @@ pub use json::json;
 pub use location::Location;
 pub use map::{Map, RefusedObject};
 pub use object::MappedObject;
-pub use reader::{Keys, UnreadableObject};
+pub use reader::{Keys, UnmappedObject};
 pub use resolved_claims::ClaimedVolume;
 pub use snapshot::{OmittedOrdinals, Snapshot};
 pub use svg::svg;

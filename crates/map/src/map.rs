@@ -1,7 +1,7 @@
 //! The map: the writers before and after the policy's patches, and the objects that could not be drawn.
 
 use crate::object::MappedObject;
-use crate::reader::{Keys, Reader, UnreadableObject};
+use crate::reader::{Keys, Reader, UnmappedObject};
 use crate::resolved_claims::ResolvedClaims;
 use crate::snapshot::Snapshot;
 use crate::stateful_set::MappedSet;
@@ -17,7 +17,7 @@ pub struct Map {
     /// Objects that the policy refuses; both snapshots draw them without a patch.
     pub refused: Vec<RefusedObject>,
     /// Objects that could not be read; no snapshot draws them.
-    pub unread: Vec<UnreadableObject>,
+    pub unread: Vec<UnmappedObject>,
 }
 
 /// An object that the policy refuses.

@@ -10,7 +10,7 @@ pub type Keys<'a> = dyn Fn(&Scope<'_>, &str) -> Result<Vec<Key>, String> + 'a;
 
 /// An object that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadableObject {
+pub struct UnmappedObject {
     /// The object.
     pub object: Scope<'static>,
     /// Why, in one line.
@@ -20,7 +20,7 @@ pub struct UnreadableObject {
 /// Reads objects, and collects those that can't be read.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    pub(crate) unread: Vec<UnreadableObject>,
+    pub(crate) unread: Vec<UnmappedObject>,
 }
 
 // === impl Reader ===
@@ -63,7 +63,7 @@ impl Reader {
     }
 
     fn add_unread(&mut self, object: &MappedObject<'_>, reason: String) {
-        let unread = UnreadableObject { object: object.scope.clone().into_owned(), reason };
+        let unread = UnmappedObject { object: object.scope.clone().into_owned(), reason };
         if !self.unread.contains(&unread) {
             self.unread.push(unread);
         }

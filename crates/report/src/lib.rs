@@ -15,7 +15,7 @@ mod verdict_text;
 pub use json::json;
 pub use junit::junit;
 pub use sarif::sarif;
-pub use text::{TextStyle, Verbosity, text};
+pub use text::{ReportStyle, Verbosity, text};
 pub use verdict_text::{Cause, VerdictText};
 
 use ordinance_contract::{Finding, Rule, Severity};

@@ -136,7 +136,7 @@ fn json_has_every_object_with_its_place() {
 #[test]
 fn text_shows_the_lines_the_facts_and_the_remedies() {
     let objects = objects();
-    let output = text(&report(&objects), TextStyle::default());
+    let output = text(&report(&objects), ReportStyle::default());
     assert_file(&output, "report.txt", include_str!("testdata/report.txt"));
 }
 
@@ -158,7 +158,7 @@ fn a_line_that_is_too_long_is_named_and_not_shown() {
         errors: vec![error],
         ..CheckReport::default()
     };
-    let output = text(&report, TextStyle::default());
+    let output = text(&report, ReportStyle::default());
     assert!(output.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{output}");
     let named =
         "warning: careful [a-rule]\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
@@ -170,19 +170,20 @@ fn a_line_that_is_too_long_is_named_and_not_shown() {
 #[test]
 fn quiet_text_has_only_denials_and_verbose_text_also_objects_without_findings() {
     let objects = objects();
-    let quiet = text(&report(&objects), TextStyle { verbosity: Verbosity::Quiet, ..TextStyle::default() });
+    let quiet =
+        text(&report(&objects), ReportStyle { verbosity: Verbosity::Quiet, ..ReportStyle::default() });
     assert!(!quiet.contains("warning") && !quiet.contains("judged") && quiet.contains("error: "), "{quiet}");
     let fine = CheckReport { objects: vec![fine("v.yaml", &objects[1])], ..CheckReport::default() };
-    let verbose = text(&fine, TextStyle { verbosity: Verbosity::Verbose, ..TextStyle::default() });
+    let verbose = text(&fine, ReportStyle { verbosity: Verbosity::Verbose, ..ReportStyle::default() });
     assert_eq!(verbose, "ok: StatefulSet shop/web (v.yaml:11)\n\n1 object judged, nothing denied\n");
 }
 
 #[test]
 fn colours_are_written_on_request() {
     let objects = objects();
-    let coloured = text(&report(&objects), TextStyle { is_coloured: true, ..TextStyle::default() });
+    let coloured = text(&report(&objects), ReportStyle { is_coloured: true, ..ReportStyle::default() });
     assert!(
-        coloured.contains("\u{1b}[") && !text(&report(&objects), TextStyle::default()).contains('\u{1b}')
+        coloured.contains("\u{1b}[") && !text(&report(&objects), ReportStyle::default()).contains('\u{1b}')
     );
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// The style of a text report.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TextStyle {
+pub struct ReportStyle {
     /// True for ANSI colours.
     pub is_coloured: bool,
     /// How much the report says.
@@ -39,7 +39,7 @@ const PATCHED_LINE: usize = 400;
 const LINE: usize = 2048;
 
 /// Returns the report as text.
-pub fn text(report: &CheckReport<'_>, style: TextStyle) -> String {
+pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     let drawing = Drawing {
         renderer: if style.is_coloured { Renderer::styled() } else { Renderer::plain() },
         verbosity: style.verbosity,

@@ -18,7 +18,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use input::Input;
 use judging::Judging;
-use ordinance_report::{AdmissionOutcome, CheckReport, TextStyle, Verbosity, json, junit, sarif, text};
+use ordinance_report::{AdmissionOutcome, CheckReport, ReportStyle, Verbosity, json, junit, sarif, text};
 use progress::Progress;
 
 /// Check manifests as the webhooks would
@@ -153,12 +153,12 @@ impl CheckArgs {
 
 impl CommonArgs {
     /// The style of a text report.
-    fn style(self, is_coloured: bool) -> TextStyle {
+    fn style(self, is_coloured: bool) -> ReportStyle {
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        TextStyle { is_coloured, verbosity }
+        ReportStyle { is_coloured, verbosity }
     }
 }
