@@ -1,9 +1,9 @@
 //! Builds the policy for WebAssembly, makes it a component, and compiles the component ahead.
 //!
-//! So a plain `cargo build` of the host embeds the policy of the same source tree. The inner cargo uses a target directory
-//! of its own, because the outer cargo holds the lock of the main one.
+//! So a plain `cargo build` of the host embeds the policy of the same source tree. The inner cargo uses a target
+//! directory of its own, because the outer cargo holds the lock of the main one.
 
-use config::{Room, config};
+use config::{PoolLimits, config};
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
@@ -120,7 +120,7 @@ fn build_module(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
 fn compile(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     let target = variable("TARGET")?;
     let target = target.to_str().ok_or("the name of the target is not text")?;
-    let engine = Engine::new(&config(&Room::default(), Some(target))?)?;
+    let engine = Engine::new(&config(&PoolLimits::default(), Some(target))?)?;
     Ok(engine.precompile_component(component)?)
 }
 

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the policy reads no environment, its test does")]
 
 use libtest_mimic::{Arguments, Trial};
-use ordinance_case::{Bless, Indexed, check_file, check_recorded, files, recordings};
+use ordinance_case::{Bless, Indexed, check_file, check_recorded, files, recording_directories};
 use ordinance_testkit::Native;
 use std::env;
 use std::path::Path;
@@ -22,7 +22,9 @@ fn main() -> ExitCode {
         .map(|file| (name(&cases, &file), file))
         .map(|(name, file)| trial(name, move || check_file(&file, &Indexed(Native), blessing())))
         .collect();
-    for reviews in recordings(&Path::new(TESTS).join("reviews")).expect("tests/data/reviews can be read") {
+    for reviews in
+        recording_directories(&Path::new(TESTS).join("reviews")).expect("tests/data/reviews can be read")
+    {
         let name = name(Path::new(TESTS), &reviews);
         trials.push(trial(name, move || check_recorded(&reviews, &Indexed(Native), blessing())));
     }

@@ -17,8 +17,8 @@ use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
 use memory::{AdmittedObject, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
-use ordinance_engine::{Failure, Place};
-use ordinance_engine::{Opened, Policy};
+use ordinance_engine::{Execution, Failure};
+use ordinance_engine::{Policy, StartedReview};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -143,11 +143,11 @@ impl Admission {
     ///
     /// The reason why the policy gave no verdict.
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
-        match self.policy.open(request, deadline)? {
-            Opened::Decided(verdict) => Ok(Decision { verdict, basis: None }),
-            Opened::Asks(keys, inquiry) => {
+        match self.policy.start_review(request, deadline)? {
+            StartedReview::Decided(verdict) => Ok(Decision { verdict, basis: None }),
+            StartedReview::NeedsHoldings(keys, pending) => {
                 let holdings = self.overlaps(self.current()?.index(), &keys, &request.scope)?;
-                let verdict = inquiry.resume(&holdings)?;
+                let verdict = pending.resume(&holdings)?;
                 Ok(Decision { verdict, basis: Some(Basis { keys, holdings }) })
             }
         }
@@ -338,8 +338,8 @@ impl Judge for Admission {
         self.conclude(request, decision, deadline)
     }
 
-    fn place(&self) -> Place {
-        self.policy.place()
+    fn execution(&self) -> Execution {
+        self.policy.execution()
     }
 }
 
@@ -348,5 +348,5 @@ fn too_many(error: TooMany) -> Failure {
 }
 
 fn too_deep(error: TooDeep) -> Failure {
-    Failure::Nonsense(error.to_string())
+    Failure::InvalidResponse(error.to_string())
 }

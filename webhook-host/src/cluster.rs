@@ -91,7 +91,8 @@ fn spawn_reflector(
     let responses = MapResponseLayer::new(recording(Arc::clone(state)));
     let client = ClientBuilder::try_from(config.clone())?.with_layer(&responses).build();
     let Watch { group, version, resource: plural, .. } = state.watch();
-    let is_interested = |admission: &&Arc<Admission>| admission.policy().watches_kind(group, version, plural);
+    let is_interested =
+        |admission: &&Arc<Admission>| admission.policy().description().watches(group, version, plural);
     let interested = admissions.iter().filter(is_interested).cloned().collect();
     let resource = api_resource(state.watch());
     if state.watch().metadata_only {

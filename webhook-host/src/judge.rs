@@ -1,7 +1,7 @@
 //! The seam between the server, which speaks HTTP, and the policies, which decide.
 
 use ordinance_contract::{Request, Verdict};
-use ordinance_engine::{Failure, Place};
+use ordinance_engine::{Execution, Failure};
 use std::time::Instant;
 
 /// Decides admission requests. The server knows a policy only by this trait.
@@ -14,5 +14,5 @@ pub trait Judge: Send + Sync {
     fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure>;
 
     /// Returns where the server calls [`Judge::judge`]: in the connection's task or on the pool.
-    fn place(&self) -> Place;
+    fn execution(&self) -> Execution;
 }

@@ -2,7 +2,7 @@
 
 use crate::units::{Bytes, Span};
 use ordinance_contract::HOLDINGS;
-use ordinance_engine::{EngineLimits, Room};
+use ordinance_engine::{EngineLimits, PoolLimits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let EngineLimits { room, output, time } = EngineLimits::default();
+        let EngineLimits { pool, output, time } = EngineLimits::default();
         Self {
             handshake_time: Duration::from_secs(5),
             handshakes: 64,
@@ -142,12 +142,12 @@ impl Default for Limits {
             deadline: Duration::from_secs(10),
             shortest_deadline: Duration::from_millis(300),
             deadline_margin: Duration::from_millis(1_100),
-            policy_memory: room.memory,
-            policy_table: room.table,
-            policy_stack: room.stack,
+            policy_memory: pool.memory,
+            policy_table: pool.table,
+            policy_stack: pool.stack,
             policy_output: output,
             answer_bytes: 2 * 1024 * 1024,
-            policy_instances: room.instances,
+            policy_instances: pool.instances,
             policy_time: time,
             holdings: HOLDINGS,
             remembered_objects: 100_000,
@@ -165,7 +165,7 @@ impl Limits {
     /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
-            room: Room {
+            pool: PoolLimits {
                 instances: self.policy_instances,
                 memory: self.policy_memory,
                 table: self.policy_table,

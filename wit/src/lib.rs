@@ -1,7 +1,7 @@
 //! The contract between host and policy as plain Rust types, the mirror of `policy.wit` beside it.
 //!
-//! Every item means what the item of the same name in `policy.wit` means, and is documented there. In JSON the types have
-//! camelCase members, as in the npm package. Nothing here knows what a policy is about.
+//! Every item means what the item of the same name in `policy.wit` means, and is documented there. In JSON the types
+//! have camelCase members, as in the npm package. Nothing here knows what a policy is about.
 
 mod text;
 
@@ -346,6 +346,39 @@ fn owned_scopes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec
     Ok(Vec::<Scope<'_>>::deserialize(deserializer)?.into_iter().map(Scope::into_owned).collect())
 }
 
+// === impl Description ===
+
+impl Description {
+    /// Returns true if the policy watches a resource in this API version.
+    pub fn watches(&self, group: &str, version: &str, resource: &str) -> bool {
+        let kind = (group, version, resource);
+        self.watches.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == kind)
+    }
+
+    /// Returns true if the policy reviews such requests. Match conditions do not count.
+    pub fn reviews(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
+        self.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
+    }
+
+    /// Returns true if the policy watches a resource, or reviews its new objects.
+    pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
+        let scope = Scope {
+            group: group.into(),
+            version: version.into(),
+            resource: resource.into(),
+            ..Scope::default()
+        };
+        let is_reviewed = |phase| self.reviews(&scope, Operation::Create, phase);
+        self.watches(group, version, resource) || is_reviewed(Phase::Mutate) || is_reviewed(Phase::Validate)
+    }
+
+    /// Returns true if objects like this one exist before the objects that refer to them, see [`Watch::precedes`].
+    pub fn precedes(&self, scope: &Scope<'_>) -> bool {
+        let is_kind = |watch: &&Watch| watch.group == scope.group && watch.resource == scope.resource;
+        self.watches.iter().filter(is_kind).any(|watch| watch.precedes)
+    }
+}
+
 // === impl Scope ===
 
 impl Scope<'_> {
@@ -479,7 +512,8 @@ impl ReviewScope {
         qualified(&self.resource, &self.subresource)
     }
 
-    /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not count.
+    /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not
+    /// count.
     pub fn covers(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
         self.group == scope.group
             && self.version == scope.version

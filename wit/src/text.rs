@@ -40,8 +40,8 @@ pub fn rule_tag(rule: &str) -> String {
     format!(" [{rule}]")
 }
 
-/// Returns an error message of a serde parser without its position (` at line 1 column 7`), which is of no use where the
-/// text is not the one that the user wrote.
+/// Returns an error message of a serde parser without its position (` at line 1 column 7`), which is of no use where
+/// the text is not the one that the user wrote.
 pub fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(reason, _)| reason)
 }

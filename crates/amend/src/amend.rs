@@ -1,88 +1,93 @@
-//! Amends the objects of a text, document by document.
+//! Changes the objects of a text, document by document.
 //!
 //! Only documents with changes are parsed into a tree; the text of the others is copied.
 
-use crate::attempt::{Attempt, Order, read};
+use crate::attempt::{Attempt, ObjectEdits, read};
 use crate::change::ObjectChanges;
-use crate::reason::Reason;
+use crate::error::AmendError;
 use ordinance_manifests::{Chunk, Manifest, documents};
 use std::collections::BTreeMap;
 
 /// A text with the changes that could be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Amended {
+pub struct AmendedText {
     /// The new text; equal to the old one if nothing was changed.
     pub text: String,
-    /// The objects that were left unchanged although changes were requested, in the order of the text.
-    pub left: Vec<Unchanged>,
+    /// The objects that could not be changed, in the order of the text.
+    pub unchanged: Vec<Unchanged>,
 }
 
-/// An object that was left unchanged.
+/// An object that could not be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchanged {
     /// The object's [`ObjectChanges::start`].
     pub start: usize,
     /// Why the object could not be changed.
-    pub reason: Reason,
+    pub reason: AmendError,
 }
 
 /// Makes the requested changes in a text where that is safe.
 ///
-/// An object gets all of its changes or none. Costs one read of the text, plus a few reads of each document that changes.
+/// An object gets all of its changes or none. Costs one read of the text, plus a few reads of each document that
+/// changes.
 ///
 /// # Errors
 ///
 /// If any part of the text cannot be parsed; then nothing is changed.
-pub fn amend(text: &str, requested: &[ObjectChanges]) -> Result<Amended, Reason> {
+pub fn amend(text: &str, requested: &[ObjectChanges]) -> Result<AmendedText, AmendError> {
     let before = read(text)?;
-    let orders = orders(&before, requested)?;
-    let mut amended = Amended { text: String::with_capacity(text.len()), left: Vec::new() };
-    let (mut first, mut orders) = (0, &orders[..]);
+    let edits = edits(&before, requested)?;
+    let mut amended = AmendedText { text: String::with_capacity(text.len()), unchanged: Vec::new() };
+    let (mut first, mut edits) = (0, &edits[..]);
     for chunk in documents(text) {
         let end = chunk.offset + chunk.text.len();
         let next = first + before[first..].partition_point(|object| object.bytes.start < end);
-        let (own, later) = orders.split_at(orders.partition_point(|order| order.object < next));
-        let own = own.iter().map(|order| Order { object: order.object - first, ..*order });
+        let (own, later) = edits.split_at(edits.partition_point(|edit| edit.object < next));
+        let own = own.iter().map(|edit| ObjectEdits { object: edit.object - first, ..*edit });
         amended.add(&chunk, &before[first..next], own.collect());
-        (first, orders) = (next, later);
+        (first, edits) = (next, later);
     }
     Ok(amended)
 }
 
-/// The changes by the object's index in the text, in that order.
-fn orders<'c>(objects: &[Manifest], requested: &'c [ObjectChanges]) -> Result<Vec<Order<'c>>, Reason> {
+/// Returns the requested changes by the index of the object in the text, sorted.
+fn edits<'c>(
+    objects: &[Manifest],
+    requested: &'c [ObjectChanges],
+) -> Result<Vec<ObjectEdits<'c>>, AmendError> {
     // Reversed, so that of two objects at one offset the first is found.
     let starts = objects.iter().enumerate().rev().map(|(index, object)| (object.bytes.start, index));
     let indices: BTreeMap<usize, usize> = starts.collect();
-    let order = |requested: &'c ObjectChanges| {
+    let edit = |requested: &'c ObjectChanges| {
         let object = indices.get(&requested.start).copied();
-        object.map(|object| Order { object, changes: &requested.changes }).ok_or(Reason::Unverified)
+        object.map(|object| ObjectEdits { object, changes: &requested.changes }).ok_or(AmendError::Unverified)
     };
-    let mut orders: Vec<Order<'c>> = requested.iter().map(order).collect::<Result<_, _>>()?;
-    orders.sort_by_key(|order| order.object);
-    Ok(orders)
+    let mut edits: Vec<ObjectEdits<'c>> = requested.iter().map(edit).collect::<Result<_, _>>()?;
+    edits.sort_by_key(|edit| edit.object);
+    Ok(edits)
 }
 
-// === impl Amended ===
+// === impl AmendedText ===
 
-impl Amended {
-    /// Appends one chunk of the text, amended where that is safe.
-    fn add(&mut self, chunk: &Chunk<'_>, before: &[Manifest], orders: Vec<Order<'_>>) {
-        if orders.is_empty() {
+impl AmendedText {
+    /// Appends one chunk of the text, changed where that is safe.
+    fn add(&mut self, chunk: &Chunk<'_>, before: &[Manifest], edits: Vec<ObjectEdits<'_>>) {
+        if edits.is_empty() {
             return self.text.push_str(chunk.text);
         }
-        let starts: Vec<usize> = orders.iter().map(|order| before[order.object].bytes.start).collect();
-        match Attempt::new(chunk, before).and_then(|attempt| attempt.run(orders)) {
-            Ok((text, left)) => {
+        let starts: Vec<usize> = edits.iter().map(|edit| before[edit.object].bytes.start).collect();
+        match Attempt::new(chunk, before).and_then(|attempt| attempt.run(edits)) {
+            Ok((text, unchanged)) => {
                 self.text.push_str(&text);
-                let left = left.into_iter();
-                self.left.extend(
-                    left.map(|(object, reason)| Unchanged { start: before[object].bytes.start, reason }),
+                let unchanged = unchanged.into_iter();
+                self.unchanged.extend(
+                    unchanged.map(|(object, reason)| Unchanged { start: before[object].bytes.start, reason }),
                 );
             }
             Err(reason) => {
                 self.text.push_str(chunk.text);
-                self.left.extend(starts.into_iter().map(|start| Unchanged { start, reason: reason.clone() }));
+                self.unchanged
+                    .extend(starts.into_iter().map(|start| Unchanged { start, reason: reason.clone() }));
             }
         }
     }
@@ -91,7 +96,7 @@ impl Amended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Change;
+    use crate::change::FieldChange;
     use crate::preview::splices;
     use crate::tree::NODE_READS;
     use serde_json::{Value, json};
@@ -121,19 +126,25 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "List", "items": vec![object; number]}).to_string()
     }
 
-    fn additions() -> Vec<Change> {
-        vec![Change::Add { path: "/metadata/annotations".to_owned(), value: json!({"a": ["b", {"c": "d"}]}) }]
+    fn additions() -> Vec<FieldChange> {
+        vec![FieldChange::Add {
+            path: "/metadata/annotations".to_owned(),
+            value: json!({"a": ["b", {"c": "d"}]}),
+        }]
     }
 
-    fn replacements() -> Vec<Change> {
+    fn replacements() -> Vec<FieldChange> {
         vec![
-            Change::Replace { path: "/spec".to_owned(), value: json!({"b": ["c"]}) },
-            Change::Add { path: "/status".to_owned(), value: json!({"d": "e"}) },
+            FieldChange::Replace { path: "/spec".to_owned(), value: json!({"b": ["c"]}) },
+            FieldChange::Add { path: "/status".to_owned(), value: json!({"d": "e"}) },
         ]
     }
 
-    fn removals() -> Vec<Change> {
-        vec![Change::Remove { path: "/spec".to_owned() }, Change::Remove { path: "/metadata".to_owned() }]
+    fn removals() -> Vec<FieldChange> {
+        vec![
+            FieldChange::Remove { path: "/spec".to_owned() },
+            FieldChange::Remove { path: "/metadata".to_owned() },
+        ]
     }
 
     fn node_reads(run: impl FnOnce()) -> usize {
@@ -155,7 +166,7 @@ mod tests {
                             .map(start)
                             .map(|start| ObjectChanges { start, changes: changes() })
                             .collect();
-                        node_reads(|| assert_eq!(amend(&text, &requested).expect("readable").left, []))
+                        node_reads(|| assert_eq!(amend(&text, &requested).expect("readable").unchanged, []))
                     };
                     let (few, many) = (reads(50), reads(200));
                     assert!(many <= 4 * few + few / 2, "{few}, {many}: {}", layout(object, 2));
@@ -189,7 +200,7 @@ mod tests {
             let value = index.max(number / 2).into();
             ObjectChanges {
                 start: object.bytes.start,
-                changes: vec![Change::Add { path: "/spec/-".to_owned(), value }],
+                changes: vec![FieldChange::Add { path: "/spec/-".to_owned(), value }],
             }
         });
         (text, requested.collect())
@@ -201,7 +212,7 @@ mod tests {
             let (text, requested) = contradictory(number);
             node_reads(|| {
                 let amended = amend(&text, &requested).expect("readable");
-                assert_eq!((amended.text == text, amended.left.len()), (true, number));
+                assert_eq!((amended.text == text, amended.unchanged.len()), (true, number));
             })
         };
         let (few, many) = (reads(100), reads(400));

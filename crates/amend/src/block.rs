@@ -1,18 +1,18 @@
 //! Edits of collections in block style: whole lines, indented like the lines around them.
 
+use crate::error::AmendError;
 use crate::flow;
 use crate::indent::{ListIndent, ObservedIndent};
-use crate::lines::{self, Text};
-use crate::reason::Reason;
+use crate::lines::{self, IndexedText};
 use crate::scalar::{Quotes, text_as, written};
 use crate::splice::Splice;
-use crate::tree::{Id, Tree};
+use crate::tree::{Id, SyntaxTree};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// How new lines are indented, in columns, and their texts quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Style {
+struct BlockStyle {
     /// Of a mapping in a mapping.
     unit: usize,
     list: ListIndent,
@@ -20,26 +20,26 @@ struct Style {
 }
 
 /// The style around a node: that of its children, else of its ancestors, else of the first blocks in the text.
-fn style(tree: &Tree<'_>, id: Id) -> Style {
+fn style(tree: &SyntaxTree<'_>, id: Id) -> BlockStyle {
     let near = || std::iter::once(id).chain(tree.ancestors(id));
     let observed = near().fold(ObservedIndent::default(), |seen, id| seen.or_else(|| observe(tree, id)));
     let observed = observed.or_else(|| *tree.indent.get_or_init(|| observe_any(tree)));
     let unit = observed.unit.unwrap_or(2);
     let has_quoted_keys =
         near().find(|id| tree.node(*id).is_mapping()).is_some_and(|id| tree.has_quoted_keys(id));
-    Style {
+    BlockStyle {
         unit,
         list: observed.list.unwrap_or(ListIndent { dash: unit, gap: 2 }),
         quotes: if has_quoted_keys { Quotes::Json } else { Quotes::Needed },
     }
 }
 
-fn observe_any(tree: &Tree<'_>) -> ObservedIndent {
+fn observe_any(tree: &SyntaxTree<'_>) -> ObservedIndent {
     tree.ids().fold(ObservedIndent::default(), |seen, id| seen.or_else(|| observe(tree, id)))
 }
 
 /// The indentation of the blocks in a mapping.
-fn observe(tree: &Tree<'_>, id: Id) -> ObservedIndent {
+fn observe(tree: &SyntaxTree<'_>, id: Id) -> ObservedIndent {
     let Some(column) = Some(id).filter(|id| tree.node(*id).is_block()).and_then(|id| column(tree, id)) else {
         return ObservedIndent::default();
     };
@@ -54,21 +54,21 @@ fn observe(tree: &Tree<'_>, id: Id) -> ObservedIndent {
     ObservedIndent { unit: blocks().find_map(unit), list: blocks().find_map(list) }
 }
 
-fn first_key(tree: &Tree<'_>, id: Id) -> Option<usize> {
+fn first_key(tree: &SyntaxTree<'_>, id: Id) -> Option<usize> {
     tree.entries(id).first().map(|(key, _)| tree.node(*key).start)
 }
 
 // --- columns and dashes ---
 
 /// The column of an offset, or `None` if anything but spaces precedes it in its line.
-fn line_column(tree: &Tree<'_>, at: usize) -> Option<usize> {
+fn line_column(tree: &SyntaxTree<'_>, at: usize) -> Option<usize> {
     let before = tree.text.indentation(at)?;
     before.bytes().all(|byte| byte == b' ').then_some(before.len())
 }
 
-/// The offset of a list's dash, and the columns from there to the element: of an element in its dash's line, if there is
-/// one.
-fn dash_and_gap(tree: &Tree<'_>, id: Id) -> Option<(usize, usize)> {
+/// The offset of a list's dash, and the columns from there to the element: of an element in its dash's line, if there
+/// is one.
+fn dash_and_gap(tree: &SyntaxTree<'_>, id: Id) -> Option<(usize, usize)> {
     let in_line = tree.items(id).iter().find_map(|item| {
         let start = tree.node(*item).start;
         let dash = tree.text.start(start) + dash_in(tree.text.before(start))?;
@@ -78,7 +78,7 @@ fn dash_and_gap(tree: &Tree<'_>, id: Id) -> Option<(usize, usize)> {
 }
 
 /// The offset of an element's dash.
-fn dash(tree: &Tree<'_>, item: Id) -> Option<usize> {
+fn dash(tree: &SyntaxTree<'_>, item: Id) -> Option<usize> {
     let start = tree.node(item).start;
     match dash_in(tree.text.before(start)) {
         Some(dash) => Some(tree.text.start(start) + dash),
@@ -92,7 +92,7 @@ fn dash_in(line: &str) -> Option<usize> {
 }
 
 /// The offset of a dash in the line before, or before the comments there.
-fn dash_above(text: &Text<'_>, start: usize) -> Option<usize> {
+fn dash_above(text: &IndexedText<'_>, start: usize) -> Option<usize> {
     let above = text[..text.start(start)].trim_end();
     let line = text.start(above.len());
     let code = match above[line..].trim_start().starts_with('#') {
@@ -103,7 +103,7 @@ fn dash_above(text: &Text<'_>, start: usize) -> Option<usize> {
 }
 
 /// The column of a block collection's keys or dashes, or `None` if other text than dashes precedes all of them.
-fn column(tree: &Tree<'_>, id: Id) -> Option<usize> {
+fn column(tree: &SyntaxTree<'_>, id: Id) -> Option<usize> {
     if tree.node(id).is_sequence() {
         return after_dashes(tree, dash_and_gap(tree, id)?.0);
     }
@@ -116,19 +116,23 @@ fn column(tree: &Tree<'_>, id: Id) -> Option<usize> {
 }
 
 /// The column of an offset, or `None` if anything but spaces and dashes precedes it in its line.
-fn after_dashes(tree: &Tree<'_>, at: usize) -> Option<usize> {
+fn after_dashes(tree: &SyntaxTree<'_>, at: usize) -> Option<usize> {
     let before = tree.text.before(at);
     before.bytes().all(|byte| matches!(byte, b' ' | b'-')).then_some(before.len())
 }
 
-fn unclear(tree: &Tree<'_>, id: Id) -> Reason {
-    Reason::Layout { line: tree.line(tree.node(id).span.start) }
+fn unclear(tree: &SyntaxTree<'_>, id: Id) -> AmendError {
+    AmendError::Layout { line: tree.line(tree.node(id).span.start) }
 }
 
 // --- additions ---
 
 /// Adds members at the end of a mapping.
-pub(crate) fn members(tree: &Tree<'_>, id: Id, added: &[(String, Value)]) -> Result<Splice, Reason> {
+pub(crate) fn members(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    added: &[(String, Value)],
+) -> Result<Splice, AmendError> {
     let column = column(tree, id).ok_or_else(|| unclear(tree, id))?;
     let style = style(tree, id);
     let lines = added.iter().flat_map(|(key, value)| style.member(key, value, column)).collect();
@@ -136,7 +140,12 @@ pub(crate) fn members(tree: &Tree<'_>, id: Id, added: &[(String, Value)]) -> Res
 }
 
 /// Adds elements to a list at an index.
-pub(crate) fn items(tree: &Tree<'_>, id: Id, index: usize, added: &[&Value]) -> Result<Splice, Reason> {
+pub(crate) fn items(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    index: usize,
+    added: &[&Value],
+) -> Result<Splice, AmendError> {
     let column = column(tree, id).ok_or_else(|| unclear(tree, id))?;
     let style = style(tree, id).with_gap(dash_and_gap(tree, id).map(|(_, gap)| gap));
     let is_flow = tree.items(id).iter().any(|item| tree.node(*item).is_flow());
@@ -152,7 +161,7 @@ pub(crate) fn items(tree: &Tree<'_>, id: Id, index: usize, added: &[&Value]) -> 
 }
 
 /// The column from which on comments after a list belong to the list, and not to the next key.
-fn comments_of_list(tree: &Tree<'_>, id: Id, column: usize) -> usize {
+fn comments_of_list(tree: &SyntaxTree<'_>, id: Id, column: usize) -> usize {
     let key = tree.entry_of(id).map(|(mapping, _)| self::column(tree, mapping));
     match key.flatten() == Some(column) {
         true => column + 1,
@@ -161,14 +170,23 @@ fn comments_of_list(tree: &Tree<'_>, id: Id, column: usize) -> usize {
 }
 
 /// Writes a collection in the lines below its key, whose line is that of `end`.
-pub(crate) fn below(tree: &Tree<'_>, (mapping, end): (Id, usize), value: &Value) -> Result<Splice, Reason> {
+pub(crate) fn below(
+    tree: &SyntaxTree<'_>,
+    (mapping, end): (Id, usize),
+    value: &Value,
+) -> Result<Splice, AmendError> {
     let column = column(tree, mapping).ok_or_else(|| unclear(tree, mapping))?;
     let lines = style(tree, mapping).below(value, column);
     insert(tree, end, Some(column + 1), lines)
 }
 
 /// Writes elements at the position of the first dash, which moves to a line of its own below them.
-fn before_first(tree: &Tree<'_>, id: Id, column: usize, lines: &[String]) -> Result<Splice, Reason> {
+fn before_first(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    column: usize,
+    lines: &[String],
+) -> Result<Splice, AmendError> {
     let first = tree.items(id).first().and_then(|item| dash(tree, *item)).ok_or_else(|| unclear(tree, id))?;
     let indentation = " ".repeat(column);
     let line = format!("{}{indentation}", tree.text.ending(first));
@@ -177,7 +195,12 @@ fn before_first(tree: &Tree<'_>, id: Id, column: usize, lines: &[String]) -> Res
 }
 
 /// Inserts lines after the line of an offset, and after the comments below it that begin in a column or right of it.
-fn insert(tree: &Tree<'_>, at: usize, comments: Option<usize>, lines: Vec<String>) -> Result<Splice, Reason> {
+fn insert(
+    tree: &SyntaxTree<'_>,
+    at: usize,
+    comments: Option<usize>,
+    lines: Vec<String>,
+) -> Result<Splice, AmendError> {
     let text = &tree.text;
     let mut next = next_line(tree, at)?;
     while comments.is_some_and(|column| is_comment(text, next, column)) {
@@ -190,19 +213,19 @@ fn insert(tree: &Tree<'_>, at: usize, comments: Option<usize>, lines: Vec<String
 }
 
 /// Where the line after a node's end begins.
-fn next_line(tree: &Tree<'_>, end: usize) -> Result<usize, Reason> {
+fn next_line(tree: &SyntaxTree<'_>, end: usize) -> Result<usize, AmendError> {
     let text = &tree.text;
     if end > 0 && text[..end].ends_with('\n') {
         return Ok(end);
     }
     match lines::is_comment(&text[end..text.end(end)]) {
         true => Ok(text.next(end)),
-        false => Err(Reason::Layout { line: tree.line(end) }),
+        false => Err(AmendError::Layout { line: tree.line(end) }),
     }
 }
 
 /// Whether a line is a comment that begins in this column or right of it.
-fn is_comment(text: &Text<'_>, at: usize, column: usize) -> bool {
+fn is_comment(text: &IndexedText<'_>, at: usize, column: usize) -> bool {
     let line = &text[at..text.end(at)];
     let indentation = line.len() - line.trim_start_matches(' ').len();
     line[indentation..].starts_with('#') && indentation >= column
@@ -211,7 +234,7 @@ fn is_comment(text: &Text<'_>, at: usize, column: usize) -> bool {
 // --- removals and replacements ---
 
 /// Deletes some members or elements, but not all: their lines, with the comment at the end of the last line.
-pub(crate) fn remove(tree: &Tree<'_>, id: Id, removed: Range<usize>) -> Result<Splice, Reason> {
+pub(crate) fn remove(tree: &SyntaxTree<'_>, id: Id, removed: Range<usize>) -> Result<Splice, AmendError> {
     let (start, end) = extent(tree, id, removed).ok_or_else(|| unclear(tree, id))?;
     let next = next_line(tree, end)?;
     if tree.text.indentation(start).is_some() {
@@ -224,12 +247,12 @@ pub(crate) fn remove(tree: &Tree<'_>, id: Id, removed: Range<usize>) -> Result<S
 }
 
 /// The number of members or elements.
-fn parts(tree: &Tree<'_>, id: Id) -> usize {
+fn parts(tree: &SyntaxTree<'_>, id: Id) -> usize {
     tree.entries(id).len() + tree.items(id).len()
 }
 
 /// Where some members or elements begin and end.
-fn extent(tree: &Tree<'_>, id: Id, parts: Range<usize>) -> Option<(usize, usize)> {
+fn extent(tree: &SyntaxTree<'_>, id: Id, parts: Range<usize>) -> Option<(usize, usize)> {
     let last = parts.end.checked_sub(1)?;
     if tree.node(id).is_sequence() {
         let items = tree.items(id);
@@ -241,7 +264,7 @@ fn extent(tree: &Tree<'_>, id: Id, parts: Range<usize>) -> Option<(usize, usize)
 }
 
 /// Writes a value in the place of a block collection.
-pub(crate) fn replace(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
+pub(crate) fn replace(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, AmendError> {
     let node = tree.node(id);
     if node.has_properties {
         return Err(unclear(tree, id));
@@ -254,11 +277,11 @@ pub(crate) fn replace(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Spli
 
 /// Replaces the lines below a key; a scalar goes after the colon.
 fn replace_below(
-    tree: &Tree<'_>,
+    tree: &SyntaxTree<'_>,
     id: Id,
     (mapping, colon): (Id, usize),
     value: &Value,
-) -> Result<Vec<Splice>, Reason> {
+) -> Result<Vec<Splice>, AmendError> {
     let text = &tree.text;
     let (start, end) = extent(tree, id, 0..parts(tree, id)).ok_or_else(|| unclear(tree, id))?;
     text.indentation(start).ok_or_else(|| unclear(tree, id))?;
@@ -275,7 +298,7 @@ fn replace_below(
 }
 
 /// Replaces an element, from the end of its dash to its own end.
-fn replace_after_dash(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
+fn replace_after_dash(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, AmendError> {
     let text = &tree.text;
     let (start, end) = extent(tree, id, 0..parts(tree, id)).ok_or_else(|| unclear(tree, id))?;
     let column = column(tree, id).ok_or_else(|| unclear(tree, id))?;
@@ -284,9 +307,9 @@ fn replace_after_dash(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Spli
     Ok(vec![Splice::replace(start..end, written.trim_start_matches(' '))])
 }
 
-// === impl Style ===
+// === impl BlockStyle ===
 
-impl Style {
+impl BlockStyle {
     fn with_gap(self, gap: Option<usize>) -> Self {
         Self { list: ListIndent { gap: gap.unwrap_or(self.list.gap), ..self.list }, ..self }
     }
@@ -330,7 +353,7 @@ impl Style {
     }
 
     /// An element in flow style.
-    fn in_one_line(self, tree: &Tree<'_>, id: Id, value: &Value, column: usize) -> String {
+    fn in_one_line(self, tree: &SyntaxTree<'_>, id: Id, value: &Value, column: usize) -> String {
         let flow = flow::style(tree, id);
         format!("{}-{}{}", " ".repeat(column), " ".repeat(self.list.gap - 1), flow.one_line(value))
     }

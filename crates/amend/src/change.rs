@@ -1,6 +1,6 @@
 //! The changes of an object, and how a JSON Patch (RFC 6902) becomes changes.
 
-use crate::reason::{Reason, field};
+use crate::error::{AmendError, field};
 use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde::Deserialize as _;
@@ -12,12 +12,12 @@ pub struct ObjectChanges {
     /// Where the object begins: the start of its [`Manifest::bytes`](ordinance_manifests::Manifest::bytes).
     pub start: usize,
     /// In order: each applies to the result of the previous ones.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FieldChange>,
 }
 
 /// One change. All paths are JSON pointers (RFC 6901).
 #[derive(Clone, Debug, PartialEq)]
-pub enum Change {
+pub enum FieldChange {
     /// The `add` operation: inserts an element into a list, or sets a member of a mapping that is absent, `null` or an
     /// empty string. Other members are not overwritten.
     Add {
@@ -38,7 +38,8 @@ pub enum Change {
         /// The path of the existing value.
         path: String,
     },
-    /// The operations `remove` and `add` on members of the same mapping, of which the second takes the first's position.
+    /// The operations `remove` and `add` on members of the same mapping, of which the second takes the first's
+    /// position.
     Rewrite {
         /// The path of the existing member.
         path: String,
@@ -49,21 +50,21 @@ pub enum Change {
     },
 }
 
-// === impl Change ===
+// === impl FieldChange ===
 
-impl Change {
+impl FieldChange {
     /// Converts a JSON Patch to changes.
     ///
-    /// A `remove` next to an `add` of a string to the same mapping becomes one [`Change::Rewrite`], so that the member
-    /// keeps its position, its quotes and its comment.
+    /// A `remove` next to an `add` of a string to the same mapping becomes one [`FieldChange::Rewrite`], so that the
+    /// member keeps its position, its quotes and its comment.
     ///
     /// # Errors
     ///
     /// If the patch has an operation other than `add`, `remove` and `replace`, or is not a JSON Patch.
-    pub fn of_patch(patch: &[Value]) -> Result<Vec<Self>, Reason> {
+    pub fn from_patch(patch: &[Value]) -> Result<Vec<Self>, AmendError> {
         let mut changes: Vec<Self> = Vec::with_capacity(patch.len());
         for operation in patch {
-            let change = Self::of_operation(operation)?;
+            let change = Self::from_operation(operation)?;
             match changes.last().and_then(|last| last.joined(&change)) {
                 Some(rewrite) => drop(changes.splice(changes.len() - 1.., [rewrite])),
                 None => changes.push(change),
@@ -72,9 +73,9 @@ impl Change {
         Ok(changes)
     }
 
-    fn of_operation(operation: &Value) -> Result<Self, Reason> {
-        let parsed =
-            PatchOperation::deserialize(operation).map_err(|error| Reason::Operation(error.to_string()))?;
+    fn from_operation(operation: &Value) -> Result<Self, AmendError> {
+        let parsed = PatchOperation::deserialize(operation)
+            .map_err(|error| AmendError::Operation(error.to_string()))?;
         let path = parsed.path().as_str().to_owned();
         match parsed {
             PatchOperation::Add(AddOperation { value, .. }) => Ok(Self::Add { path, value }),
@@ -82,7 +83,7 @@ impl Change {
             PatchOperation::Remove(_) => Ok(Self::Remove { path }),
             _ => {
                 let name = operation["op"].as_str().unwrap_or_default();
-                Err(Reason::Operation(format!("{name} {}", field(&path))))
+                Err(AmendError::Operation(format!("{name} {}", field(&path))))
             }
         }
     }
@@ -119,30 +120,30 @@ impl Change {
     }
 
     /// The decoded tokens of the path.
-    pub(crate) fn steps(&self) -> Result<Vec<String>, Reason> {
+    pub(crate) fn steps(&self) -> Result<Vec<String>, AmendError> {
         let pointer = Pointer::parse(self.path()).map_err(|_| self.unexpected("a JSON pointer"))?;
         Ok(pointer.tokens().map(|token| token.decoded().into_owned()).collect())
     }
 
-    pub(crate) fn unexpected(&self, expected: &'static str) -> Reason {
-        Reason::Unexpected { field: field(self.path()), expected }
+    pub(crate) fn unexpected(&self, expected: &'static str) -> AmendError {
+        AmendError::Unexpected { field: field(self.path()), expected }
     }
 
-    pub(crate) fn merged(&self) -> Reason {
-        Reason::Merged { field: field(self.path()) }
+    pub(crate) fn merged(&self) -> AmendError {
+        AmendError::Merged { field: field(self.path()) }
     }
 
-    pub(crate) fn repeated(&self) -> Reason {
-        Reason::Repeated { field: field(self.path()) }
+    pub(crate) fn repeated(&self) -> AmendError {
+        AmendError::Repeated { field: field(self.path()) }
     }
 
     /// Applies the change to an object.
-    pub(crate) fn apply(&self, object: &mut Value) -> Result<(), Reason> {
+    pub(crate) fn apply(&self, object: &mut Value) -> Result<(), AmendError> {
         self.apply_at(object, &self.steps()?)
     }
 
     /// Applies the change to a part of an object; `steps` is the rest of the path from there.
-    pub(crate) fn apply_at(&self, part: &mut Value, steps: &[String]) -> Result<(), Reason> {
+    pub(crate) fn apply_at(&self, part: &mut Value, steps: &[String]) -> Result<(), AmendError> {
         let path = PointerBuf::from_tokens(steps);
         let operation = match self {
             Self::Add { value, .. } => PatchOperation::Add(AddOperation { path, value: value.clone() }),
@@ -177,12 +178,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of_patch(patch: Value) -> Result<Vec<Change>, Reason> {
-        Change::of_patch(patch.as_array().expect("a list"))
+    fn from_patch(patch: Value) -> Result<Vec<FieldChange>, AmendError> {
+        FieldChange::from_patch(patch.as_array().expect("a list"))
     }
 
-    fn rewrite(path: &str, key: &str) -> Change {
-        Change::Rewrite { path: path.to_owned(), key: key.to_owned(), value: "$(POD)/x".to_owned() }
+    fn rewrite(path: &str, key: &str) -> FieldChange {
+        FieldChange::Rewrite { path: path.to_owned(), key: key.to_owned(), value: "$(POD)/x".to_owned() }
     }
 
     #[test]
@@ -191,18 +192,18 @@ mod tests {
         let add = json!({"op": "add", "path": "/a/0/subPathExpr", "value": "$(POD)/x"});
         let env = json!({"op": "add", "path": "/env", "value": "x"});
         let expected = vec![
-            Change::Add { path: "/env".to_owned(), value: "x".into() },
+            FieldChange::Add { path: "/env".to_owned(), value: "x".into() },
             rewrite("/a/0/subPath", "subPathExpr"),
         ];
-        assert_eq!(of_patch(json!([env, remove, add])), Ok(expected.clone()));
-        assert_eq!(of_patch(json!([env, add, remove])), Ok(expected));
+        assert_eq!(from_patch(json!([env, remove, add])), Ok(expected.clone()));
+        assert_eq!(from_patch(json!([env, add, remove])), Ok(expected));
         let same = json!([remove, {"op": "add", "path": "/a/0/subPath", "value": "$(POD)/x"}]);
-        assert_eq!(of_patch(same), Ok(vec![rewrite("/a/0/subPath", "subPath")]));
+        assert_eq!(from_patch(same), Ok(vec![rewrite("/a/0/subPath", "subPath")]));
         let escaped = json!([
             {"op": "remove", "path": "/a~1b"},
             {"op": "add", "path": "/c~1d", "value": "$(POD)/x"},
         ]);
-        assert_eq!(of_patch(escaped), Ok(vec![rewrite("/a~1b", "c/d")]));
+        assert_eq!(from_patch(escaped), Ok(vec![rewrite("/a~1b", "c/d")]));
     }
 
     #[test]
@@ -213,7 +214,7 @@ mod tests {
             json!([{"op": "remove", "path": "/a/0"}, {"op": "add", "path": "/a/-", "value": "x"}]),
             json!([{"op": "add", "path": "/a/b", "value": "x"}, {"op": "remove", "path": "/a/b"}]),
         ] {
-            assert_eq!(of_patch(patch.clone()).map(|changes| changes.len()), Ok(2), "{patch}");
+            assert_eq!(from_patch(patch.clone()).map(|changes| changes.len()), Ok(2), "{patch}");
         }
     }
 
@@ -224,8 +225,8 @@ mod tests {
             (json!({"op": "test", "path": "/a/0", "value": 1}), "test a[0]"),
             (json!({"op": "jump", "path": "/b"}), "unknown variant"),
         ] {
-            let refused = of_patch(json!([operation]));
-            let is_named = matches!(&refused, Err(Reason::Operation(text)) if text.starts_with(reason));
+            let refused = from_patch(json!([operation]));
+            let is_named = matches!(&refused, Err(AmendError::Operation(text)) if text.starts_with(reason));
             assert!(is_named, "{refused:?}");
         }
     }

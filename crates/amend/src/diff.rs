@@ -10,8 +10,8 @@ use std::time::Duration;
 /// How long to search for the smallest difference; after that a larger one is shown.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns a unified diff for `git apply` and `patch -p1`, or an empty text if both versions are equal. `path` is the file's
-/// name, with `/`.
+/// Returns a unified diff for `git apply` and `patch -p1`, or an empty text if both versions are equal. `path` is the
+/// file's name, with `/`.
 pub fn diff(path: &str, old: &str, new: &str, color: DiffColor) -> String {
     let diff = TextDiff::configure().timeout(TIMEOUT).diff_lines(old, new);
     let mut text = String::new();

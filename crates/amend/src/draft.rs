@@ -3,17 +3,17 @@
 //! The changes apply to the tree one after the other, as they apply to the value of the object. A node that an anchor
 //! shares among several places is changed once, if all of these places change alike.
 
-use crate::change::Change;
-use crate::reason::{Reason, field};
-use crate::tree::{Id, Kind, Node, Tree};
+use crate::change::FieldChange;
+use crate::error::{AmendError, field};
+use crate::tree::{Id, NodeKind, SyntaxNode, SyntaxTree};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The drafted changes of a tree's nodes.
 #[derive(Debug)]
-pub(crate) struct Draft<'t, 'a> {
-    tree: &'t Tree<'a>,
+pub(crate) struct DraftedChanges<'t, 'a> {
+    tree: &'t SyntaxTree<'a>,
     /// The new values of replaced nodes.
     pub(crate) values: BTreeMap<Id, Value>,
     /// The new names of renamed keys.
@@ -42,23 +42,23 @@ pub(crate) enum Element {
 #[derive(Debug, Default)]
 struct Insertions {
     /// The first route; the other routes insert the same elements in the same order, or fewer of them.
-    leader: Option<Route>,
+    leader: Option<AnchorRoute>,
     /// Each inserted element with its index, in the order of insertion.
     inserted: Vec<(usize, Value)>,
     /// The number of insertions by route.
-    done: BTreeMap<Route, usize>,
+    done: BTreeMap<AnchorRoute, usize>,
 }
 
 /// An object and a path in it that leads to a node with an anchor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Route {
+struct AnchorRoute {
     object: usize,
     /// A JSON pointer.
     path: String,
 }
 
 /// The target of a path.
-enum Target<'s> {
+enum PathTarget<'s> {
     /// A step from a node of the tree.
     Node(Id, &'s str),
     /// The rest of the path, from a new value.
@@ -82,10 +82,10 @@ enum Existing {
     New,
 }
 
-// === impl Draft ===
+// === impl DraftedChanges ===
 
-impl<'t, 'a> Draft<'t, 'a> {
-    pub(crate) fn new(tree: &'t Tree<'a>) -> Self {
+impl<'t, 'a> DraftedChanges<'t, 'a> {
+    pub(crate) fn new(tree: &'t SyntaxTree<'a>) -> Self {
         Self {
             tree,
             values: BTreeMap::new(),
@@ -99,7 +99,8 @@ impl<'t, 'a> Draft<'t, 'a> {
         }
     }
 
-    /// The nodes that are written differently: replaced scalars and keys, and collections with other members or elements.
+    /// The nodes that are written differently: replaced scalars and keys, and collections with other members or
+    /// elements.
     pub(crate) fn changed(&self) -> BTreeSet<Id> {
         let scalars = self.values.keys().chain(self.names.keys());
         let collections = self.members.keys().chain(self.elements.keys()).copied();
@@ -108,20 +109,20 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// Applies a change to an object, whose node is `root`.
-    pub(crate) fn apply(&mut self, object: usize, root: Id, change: &Change) -> Result<(), Reason> {
+    pub(crate) fn apply(&mut self, object: usize, root: Id, change: &FieldChange) -> Result<(), AmendError> {
         let steps = change.steps()?;
         let (id, step) = match self.resolve(object, root, change, &steps)? {
-            Target::Node(id, step) => (id, step),
-            Target::New(place, rest) => {
+            PathTarget::Node(id, step) => (id, step),
+            PathTarget::New(place, rest) => {
                 let value = self.new_value(place).ok_or_else(|| change.unexpected("something to change"))?;
                 return change.apply_at(value, rest);
             }
         };
         match change {
-            Change::Add { value, .. } => self.add(object, id, step, change, value),
-            Change::Replace { value, .. } => self.replace(object, id, step, change, value),
-            Change::Remove { .. } => self.remove(id, step, change),
-            Change::Rewrite { key, value, .. } => self.rewrite(object, id, step, change, (key, value)),
+            FieldChange::Add { value, .. } => self.add(object, id, step, change, value),
+            FieldChange::Replace { value, .. } => self.replace(object, id, step, change, value),
+            FieldChange::Remove { .. } => self.remove(id, step, change),
+            FieldChange::Rewrite { key, value, .. } => self.rewrite(object, id, step, change, (key, value)),
         }
     }
 
@@ -132,9 +133,9 @@ impl<'t, 'a> Draft<'t, 'a> {
         &mut self,
         object: usize,
         root: Id,
-        change: &Change,
+        change: &FieldChange,
         steps: &'s [String],
-    ) -> Result<Target<'s>, Reason> {
+    ) -> Result<PathTarget<'s>, AmendError> {
         let Some((last, parents)) = steps.split_last() else {
             return Err(change.unexpected("a part of an object"));
         };
@@ -142,25 +143,25 @@ impl<'t, 'a> Draft<'t, 'a> {
         let mut id = self.enter(object, root, change);
         for (depth, step) in parents.iter().enumerate() {
             if self.is_new(id, step) {
-                return Ok(Target::New(NewValue::In(id, step), &steps[depth + 1..]));
+                return Ok(PathTarget::New(NewValue::In(id, step), &steps[depth + 1..]));
             }
             let child = self.child(id, step, change)?;
             if self.values.contains_key(&child) {
-                return Ok(Target::New(NewValue::Of(child), &steps[depth + 1..]));
+                return Ok(PathTarget::New(NewValue::Of(child), &steps[depth + 1..]));
             }
             id = self.enter(object, child, change);
         }
-        Ok(Target::Node(id, last))
+        Ok(PathTarget::Node(id, last))
     }
 
     /// Follows an alias, and notes whether the node has several places.
-    fn enter(&mut self, object: usize, id: Id, change: &Change) -> Id {
+    fn enter(&mut self, object: usize, id: Id, change: &FieldChange) -> Id {
         let target = self.tree.target(id);
         self.is_repeated |= self.note_repeated(object, target, change);
         target
     }
 
-    fn note_repeated(&mut self, object: usize, id: Id, change: &Change) -> bool {
+    fn note_repeated(&mut self, object: usize, id: Id, change: &FieldChange) -> bool {
         let is_repeated = self.tree.node(id).is_repeated;
         if is_repeated {
             self.repeated.entry(object).or_insert_with(|| field(change.path()));
@@ -199,7 +200,7 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// The node that a step leads to.
-    fn child(&self, id: Id, step: &str, change: &Change) -> Result<Id, Reason> {
+    fn child(&self, id: Id, step: &str, change: &FieldChange) -> Result<Id, AmendError> {
         match self.existing(id, step, change)? {
             Existing::Node { value, .. } => Ok(value),
             Existing::New => Err(change.unexpected("something to change")),
@@ -207,14 +208,14 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// The current member or element that a step leads to.
-    fn existing(&self, id: Id, step: &str, change: &Change) -> Result<Existing, Reason> {
+    fn existing(&self, id: Id, step: &str, change: &FieldChange) -> Result<Existing, AmendError> {
         match &self.tree.node(id).kind {
-            Kind::Sequence { .. } => match self.element(id, step) {
+            NodeKind::Sequence { .. } => match self.element(id, step) {
                 Some(Element::Old(child)) => Ok(Existing::Node { part: child, value: child }),
                 Some(Element::New(_)) => Ok(Existing::New),
                 None => Err(change.unexpected("a longer list")),
             },
-            Kind::Mapping { .. } => match self.entry(id, step, change)? {
+            NodeKind::Mapping { .. } => match self.entry(id, step, change)? {
                 Some((key, value)) => Ok(Existing::Node { part: key, value }),
                 None if self.is_new(id, step) => Ok(Existing::New),
                 None if self.merges(id) => Err(change.merged()),
@@ -225,7 +226,7 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// The current entry of a name in a mapping.
-    fn entry(&self, id: Id, name: &str, change: &Change) -> Result<Option<(Id, Id)>, Reason> {
+    fn entry(&self, id: Id, name: &str, change: &FieldChange) -> Result<Option<(Id, Id)>, AmendError> {
         let is_it = |(key, _): &&(Id, Id)| match self.names.get(key) {
             Some(renamed) => renamed == name,
             None => !self.removed.contains(key) && self.tree.scalar(*key) == Some(name),
@@ -259,18 +260,18 @@ impl<'t, 'a> Draft<'t, 'a> {
         object: usize,
         id: Id,
         step: &str,
-        change: &Change,
+        change: &FieldChange,
         value: &Value,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), AmendError> {
         match &self.tree.node(id).kind {
-            Kind::Sequence { .. } => self.insert(object, id, step, change, value),
-            Kind::Mapping { .. } => self.set(id, step, change, value),
+            NodeKind::Sequence { .. } => self.insert(object, id, step, change, value),
+            NodeKind::Mapping { .. } => self.set(id, step, change, value),
             _ => Err(change.unexpected("a mapping or a list, not a single value")),
         }
     }
 
     /// Sets a member that is absent or empty.
-    fn set(&mut self, id: Id, name: &str, change: &Change, value: &Value) -> Result<(), Reason> {
+    fn set(&mut self, id: Id, name: &str, change: &FieldChange, value: &Value) -> Result<(), AmendError> {
         if let Some((_, old)) = self.entry(id, name, change)? {
             return self.fill(old, change, value);
         }
@@ -288,7 +289,7 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// Replaces an empty value, or a value of an earlier change.
-    fn fill(&mut self, old: Id, change: &Change, value: &Value) -> Result<(), Reason> {
+    fn fill(&mut self, old: Id, change: &FieldChange, value: &Value) -> Result<(), AmendError> {
         let is_empty = self.tree.node(old).is_null() || self.tree.scalar(old) == Some("");
         if !is_empty && !self.values.contains_key(&old) {
             return Err(change.unexpected("absent or empty"));
@@ -303,9 +304,9 @@ impl<'t, 'a> Draft<'t, 'a> {
         object: usize,
         id: Id,
         step: &str,
-        change: &Change,
+        change: &FieldChange,
         value: &Value,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), AmendError> {
         let route = self.route(object, change);
         let old = self.tree.items(id).len();
         let current = self.elements.get(&id).map_or(old, Vec::len);
@@ -326,10 +327,10 @@ impl<'t, 'a> Draft<'t, 'a> {
     }
 
     /// The route of the last resolved path; the default one if the list has only one place.
-    fn route(&self, object: usize, change: &Change) -> Route {
+    fn route(&self, object: usize, change: &FieldChange) -> AnchorRoute {
         match (self.is_repeated, change.path().rsplit_once('/')) {
-            (true, Some((path, _))) => Route { object, path: path.to_owned() },
-            _ => Route::default(),
+            (true, Some((path, _))) => AnchorRoute { object, path: path.to_owned() },
+            _ => AnchorRoute::default(),
         }
     }
 
@@ -345,9 +346,9 @@ impl<'t, 'a> Draft<'t, 'a> {
         object: usize,
         id: Id,
         step: &str,
-        change: &Change,
+        change: &FieldChange,
         value: &Value,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), AmendError> {
         let Existing::Node { value: old, .. } = self.existing(id, step, change)? else {
             let new = self.new_value(NewValue::In(id, step));
             return new
@@ -364,7 +365,7 @@ impl<'t, 'a> Draft<'t, 'a> {
         Ok(())
     }
 
-    fn remove(&mut self, id: Id, step: &str, change: &Change) -> Result<(), Reason> {
+    fn remove(&mut self, id: Id, step: &str, change: &FieldChange) -> Result<(), AmendError> {
         // Through another alias of the mapping, the same member was removed before.
         if self.is_repeated && self.removed_entry(id, step).is_some() {
             return Ok(());
@@ -412,9 +413,9 @@ impl<'t, 'a> Draft<'t, 'a> {
         object: usize,
         id: Id,
         name: &str,
-        change: &Change,
+        change: &FieldChange,
         (key, value): (&str, &str),
-    ) -> Result<(), Reason> {
+    ) -> Result<(), AmendError> {
         if name != key && self.is_rewritten(id, name, (key, value)) {
             return Ok(());
         }
@@ -463,6 +464,6 @@ fn index(step: &str, length: usize) -> Option<usize> {
     }
 }
 
-fn is_alias(node: &Node<'_>) -> bool {
-    matches!(node.kind, Kind::Alias(_))
+fn is_alias(node: &SyntaxNode<'_>) -> bool {
+    matches!(node.kind, NodeKind::Alias(_))
 }

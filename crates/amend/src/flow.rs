@@ -2,17 +2,17 @@
 //!
 //! A *part* is a member of a mapping, from its key to the end of its value, or an element of a list.
 
-use crate::lines::{self, Text};
-use crate::reason::Reason;
+use crate::error::AmendError;
+use crate::lines::{self, IndexedText};
 use crate::scalar::{Quotes, text_as, written};
 use crate::splice::Splice;
-use crate::tree::{Id, Tree};
+use crate::tree::{Id, SyntaxTree};
 use serde_json::Value;
 use std::ops::Range;
 
 /// How the parts of a collection are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Style {
+pub(crate) struct FlowStyle {
     quotes: Quotes,
     /// Between a key and its value.
     colon: String,
@@ -43,7 +43,7 @@ struct LineBreaks {
 }
 
 /// The style of a collection, or of the collections around it.
-pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
+pub(crate) fn style(tree: &SyntaxTree<'_>, id: Id) -> FlowStyle {
     let near = || {
         let chain = std::iter::once(id).chain(tree.ancestors(id));
         chain
@@ -53,7 +53,7 @@ pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
     let mapping = near().find(|id| !tree.entries(*id).is_empty());
     let is_json = tree.is_json || mapping.is_some_and(|id| tree.has_quoted_keys(id));
     let default = |text: &str| text.to_owned();
-    Style {
+    FlowStyle {
         quotes: if is_json { Quotes::Json } else { Quotes::Needed },
         colon: mapping.and_then(|id| colon(tree, id)).unwrap_or_else(|| default(": ")),
         comma: near().find_map(|id| comma(tree, id)).unwrap_or_else(|| default(", ")),
@@ -64,29 +64,29 @@ pub(crate) fn style(tree: &Tree<'_>, id: Id) -> Style {
 // --- the parts of a collection ---
 
 /// The first and the last node of each part.
-fn parts<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = (Id, Id)> + 't {
+fn parts<'t>(tree: &'t SyntaxTree<'_>, id: Id) -> impl Iterator<Item = (Id, Id)> + 't {
     tree.entries(id).iter().copied().chain(tree.items(id).iter().map(|item| (*item, *item)))
 }
 
 /// The values of a mapping, the elements of a list.
-fn children<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = Id> + 't {
+fn children<'t>(tree: &'t SyntaxTree<'_>, id: Id) -> impl Iterator<Item = Id> + 't {
     parts(tree, id).map(|(_, value)| value)
 }
 
 /// Where each part begins and ends.
-fn extents<'t>(tree: &'t Tree<'_>, id: Id) -> impl Iterator<Item = (usize, usize)> + 't {
+fn extents<'t>(tree: &'t SyntaxTree<'_>, id: Id) -> impl Iterator<Item = (usize, usize)> + 't {
     parts(tree, id).map(|(first, last)| (tree.node(first).start, tree.node(last).end))
 }
 
 /// Where a part begins and ends.
-fn extent(tree: &Tree<'_>, id: Id, index: usize) -> Option<(usize, usize)> {
+fn extent(tree: &SyntaxTree<'_>, id: Id, index: usize) -> Option<(usize, usize)> {
     let items = tree.items(id).get(index).map(|item| (*item, *item));
     let (first, last) = tree.entries(id).get(index).copied().or(items)?;
     Some((tree.node(first).start, tree.node(last).end))
 }
 
 /// The text between the first key that has a value and that value.
-fn colon(tree: &Tree<'_>, id: Id) -> Option<String> {
+fn colon(tree: &SyntaxTree<'_>, id: Id) -> Option<String> {
     let mut between = tree.entries(id).iter().filter_map(|(key, value)| {
         tree.text.get(tree.node(*key).end..tree.node(*value).start).filter(|between| between.contains(':'))
     });
@@ -96,25 +96,25 @@ fn colon(tree: &Tree<'_>, id: Id) -> Option<String> {
 }
 
 /// The text between two parts in one line.
-fn comma(tree: &Tree<'_>, id: Id) -> Option<String> {
+fn comma(tree: &SyntaxTree<'_>, id: Id) -> Option<String> {
     let pairs = extents(tree, id).zip(extents(tree, id).skip(1)).take(NEAR);
     let mut between = pairs.filter_map(|((_, end), (next, _))| tree.text.get(end..next));
     between.find(|between| between.bytes().all(|byte| matches!(byte, b',' | b' '))).map(str::to_owned)
 }
 
 /// Whether a mapping has blanks inside its braces.
-fn is_padded(tree: &Tree<'_>, id: Id) -> bool {
+fn is_padded(tree: &SyntaxTree<'_>, id: Id) -> bool {
     tree.text[tree.node(id).span.end..].starts_with(' ')
 }
 
 /// Whether the parts of a collection are on lines of their own.
-fn is_broken(tree: &Tree<'_>, id: Id) -> bool {
+fn is_broken(tree: &SyntaxTree<'_>, id: Id) -> bool {
     let first = extent(tree, id, 0).map(|first| first.0);
     first.is_some_and(|first| !lines::is_one(&tree.text[tree.node(id).span.start..first]))
 }
 
 /// How the lines of a collection are broken, or `None` if the part at an offset does not begin its line.
-fn line_breaks(tree: &Tree<'_>, id: Id, part: usize) -> Option<LineBreaks> {
+fn line_breaks(tree: &SyntaxTree<'_>, id: Id, part: usize) -> Option<LineBreaks> {
     let indentation = tree.text.indentation(part)?;
     let outer = line_indentation(&tree.text, tree.node(id).span.start);
     let unit = indentation.strip_prefix(outer).filter(|unit| !unit.is_empty()).unwrap_or("  ");
@@ -126,24 +126,24 @@ fn line_breaks(tree: &Tree<'_>, id: Id, part: usize) -> Option<LineBreaks> {
 }
 
 /// The blanks at the beginning of the line at an offset.
-fn line_indentation<'t>(text: &Text<'t>, at: usize) -> &'t str {
+fn line_indentation<'t>(text: &IndexedText<'t>, at: usize) -> &'t str {
     let line = text.before(at);
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-fn unclear(tree: &Tree<'_>, id: Id) -> Reason {
-    Reason::Layout { line: tree.line(tree.node(id).span.start) }
+fn unclear(tree: &SyntaxTree<'_>, id: Id) -> AmendError {
+    AmendError::Layout { line: tree.line(tree.node(id).span.start) }
 }
 
 // --- insertions and replacements ---
 
 /// Inserts parts at an index.
 pub(crate) fn insert(
-    tree: &Tree<'_>,
+    tree: &SyntaxTree<'_>,
     id: Id,
     index: usize,
     added: &[NewPart<'_>],
-) -> Result<Vec<Splice>, Reason> {
+) -> Result<Vec<Splice>, AmendError> {
     let style = style(tree, id);
     match (extent(tree, id, index.saturating_sub(1)), index) {
         (Some(first), 0) => Ok(vec![style.before(tree, id, first.0, added)]),
@@ -156,7 +156,12 @@ pub(crate) fn insert(
 }
 
 /// Writes parts in the place of others.
-pub(crate) fn substitute(tree: &Tree<'_>, id: Id, removed: Range<usize>, added: &[NewPart<'_>]) -> Splice {
+pub(crate) fn substitute(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    removed: Range<usize>,
+    added: &[NewPart<'_>],
+) -> Splice {
     let (start, end) = run(tree, id, &removed);
     let style = style(tree, id);
     let breaks = line_breaks(tree, id, start);
@@ -166,7 +171,7 @@ pub(crate) fn substitute(tree: &Tree<'_>, id: Id, removed: Range<usize>, added: 
 }
 
 /// A value in the place of a flow collection: in one line, or in lines as the collection.
-pub(crate) fn in_place(tree: &Tree<'_>, id: Id, value: &Value) -> String {
+pub(crate) fn in_place(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> String {
     let style = style(tree, id);
     let first = extent(tree, id, 0).filter(|_| is_broken(tree, id));
     match first.and_then(|(start, _)| line_breaks(tree, id, start)) {
@@ -181,15 +186,19 @@ pub(crate) fn in_place(tree: &Tree<'_>, id: Id, value: &Value) -> String {
 // --- removals ---
 
 /// Where a run of parts begins and ends.
-fn run(tree: &Tree<'_>, id: Id, parts: &Range<usize>) -> (usize, usize) {
+fn run(tree: &SyntaxTree<'_>, id: Id, parts: &Range<usize>) -> (usize, usize) {
     let first = extent(tree, id, parts.start).unwrap_or_default();
     let last = parts.end.checked_sub(1).and_then(|last| extent(tree, id, last)).unwrap_or(first);
     (first.0, last.1)
 }
 
-/// Deletes some parts, but not all: with their lines, and the comment at the end of the last line, where they have lines
-/// of their own.
-pub(crate) fn remove(tree: &Tree<'_>, id: Id, removed: Range<usize>) -> Result<Vec<Splice>, Reason> {
+/// Deletes some parts, but not all: with their lines, and the comment at the end of the last line, where they have
+/// lines of their own.
+pub(crate) fn remove(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    removed: Range<usize>,
+) -> Result<Vec<Splice>, AmendError> {
     let (start, end) = run(tree, id, &removed);
     if let Some((next, _)) = extent(tree, id, removed.end) {
         return remove_before(tree, id, start..end, next).map(|splice| vec![splice]);
@@ -200,7 +209,12 @@ pub(crate) fn remove(tree: &Tree<'_>, id: Id, removed: Range<usize>) -> Result<V
 }
 
 /// Deletes parts before another one.
-fn remove_before(tree: &Tree<'_>, id: Id, removed: Range<usize>, next: usize) -> Result<Splice, Reason> {
+fn remove_before(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    removed: Range<usize>,
+    next: usize,
+) -> Result<Splice, AmendError> {
     let text = &tree.text;
     if text.indentation(removed.start).is_some()
         && let Tail::Comma(_) = Tail::of(text, removed.end, next)
@@ -215,7 +229,12 @@ fn remove_before(tree: &Tree<'_>, id: Id, removed: Range<usize>, next: usize) ->
 }
 
 /// Deletes the last parts, and the comma before them unless another one follows.
-fn remove_last(tree: &Tree<'_>, id: Id, removed: Range<usize>, before: usize) -> Result<Vec<Splice>, Reason> {
+fn remove_last(
+    tree: &SyntaxTree<'_>,
+    id: Id,
+    removed: Range<usize>,
+    before: usize,
+) -> Result<Vec<Splice>, AmendError> {
     let (text, close) = (&tree.text, tree.node(id).end - 1);
     let gap = &text[before..removed.start];
     if lines::is_one(gap) {
@@ -235,15 +254,15 @@ fn remove_last(tree: &Tree<'_>, id: Id, removed: Range<usize>, before: usize) ->
 }
 
 /// Whether only a comma and a comment follow in the line, and the end of the collection is below it.
-fn has_only_comment(text: &Text<'_>, end: usize, close: usize) -> bool {
+fn has_only_comment(text: &IndexedText<'_>, end: usize, close: usize) -> bool {
     let line_end = text.end(end);
     let rest = text[end..line_end].trim_start();
     line_end < close && lines::is_comment(rest.strip_prefix(',').unwrap_or(rest))
 }
 
-// === impl Style ===
+// === impl FlowStyle ===
 
-impl Style {
+impl FlowStyle {
     /// A value in one line.
     pub(crate) fn one_line(&self, value: &Value) -> String {
         match value {
@@ -285,7 +304,7 @@ impl Style {
     /// The text of each new part.
     fn texts(
         &self,
-        tree: &Tree<'_>,
+        tree: &SyntaxTree<'_>,
         id: Id,
         breaks: Option<&LineBreaks>,
         added: &[NewPart<'_>],
@@ -305,7 +324,7 @@ impl Style {
     /// Inserts after a part; `next` is where the part after it begins.
     fn after(
         &self,
-        tree: &Tree<'_>,
+        tree: &SyntaxTree<'_>,
         id: Id,
         (start, end): (usize, usize),
         next: Option<usize>,
@@ -339,7 +358,7 @@ impl Style {
     }
 
     /// Inserts before the first part.
-    fn before(&self, tree: &Tree<'_>, id: Id, first: usize, added: &[NewPart<'_>]) -> Splice {
+    fn before(&self, tree: &SyntaxTree<'_>, id: Id, first: usize, added: &[NewPart<'_>]) -> Splice {
         let breaks = line_breaks(tree, id, first);
         let texts = self.texts(tree, id, breaks.as_ref(), added);
         let comma = match &breaks {
@@ -351,7 +370,7 @@ impl Style {
     }
 
     /// Inserts into an empty collection.
-    fn fill(&self, tree: &Tree<'_>, id: Id, added: &[NewPart<'_>]) -> Result<Vec<Splice>, Reason> {
+    fn fill(&self, tree: &SyntaxTree<'_>, id: Id, added: &[NewPart<'_>]) -> Result<Vec<Splice>, AmendError> {
         let node = tree.node(id);
         let inside = node.span.end..node.end - 1;
         let text = &tree.text[inside.clone()];
@@ -373,7 +392,7 @@ impl Style {
     }
 
     /// The line breaks for an empty collection: in JSON those of the collection around it.
-    fn as_around(&self, tree: &Tree<'_>, id: Id) -> Option<LineBreaks> {
+    fn as_around(&self, tree: &SyntaxTree<'_>, id: Id) -> Option<LineBreaks> {
         let parent = tree.node(id).parent.filter(|parent| tree.is_json && is_broken(tree, *parent))?;
         let first = extents(tree, parent).next()?.0;
         let around = line_breaks(tree, parent, first)?;
@@ -383,7 +402,7 @@ impl Style {
 }
 
 /// Whether new collections in a collection are broken into lines: as the collections in it are; else in JSON only.
-fn breaks_inner(tree: &Tree<'_>, id: Id) -> bool {
+fn breaks_inner(tree: &SyntaxTree<'_>, id: Id) -> bool {
     let mut inner = children(tree, id).filter(|child| children(tree, *child).next().is_some()).peekable();
     match inner.peek() {
         Some(_) => inner.any(|child| is_broken(tree, child)),
@@ -404,7 +423,7 @@ enum Tail {
 // === impl Tail ===
 
 impl Tail {
-    fn of(text: &Text<'_>, end: usize, follows: usize) -> Self {
+    fn of(text: &IndexedText<'_>, end: usize, follows: usize) -> Self {
         let line_end = text.end(end);
         if line_end >= follows {
             return Self::Same;

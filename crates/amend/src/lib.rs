@@ -1,9 +1,10 @@
 //! Applies JSON Patch operations to objects in YAML and JSON files and keeps every other byte.
 //!
 //! [`amend()`] takes the text of a file and the changes to its objects and returns the new text. Comments, layout,
-//! quoting, anchors and line endings stay, and new lines follow the style of the lines around them. [`amend()`] reads its
-//! result again and compares it with the patched objects, so it never returns a text with another meaning. [`save()`]
-//! replaces a file in one step, [`diff()`] shows the difference, and [`splices()`] returns the edits of one object.
+//! quoting, anchors and line endings stay, and new lines follow the style of the lines around them. [`amend()`] reads
+//! its result again and compares it with the patched objects, so it never returns a text with another meaning.
+//! [`save()`] replaces a file in one step, [`diff()`] shows the difference, and [`splices()`] returns the edits of one
+//! object.
 //!
 //! Crates that were compared, and why this one edits bytes at the spans of `granit-parser` instead:
 //!
@@ -20,13 +21,13 @@ mod block;
 mod change;
 mod diff;
 mod draft;
+mod error;
 mod flow;
 mod indent;
 mod lines;
 mod objects;
 mod parse;
 mod preview;
-mod reason;
 mod render;
 mod save;
 mod scalar;
@@ -34,10 +35,10 @@ mod splice;
 mod template;
 mod tree;
 
-pub use amend::{Amended, Unchanged, amend};
-pub use change::{Change, ObjectChanges};
+pub use amend::{AmendedText, Unchanged, amend};
+pub use change::{FieldChange, ObjectChanges};
 pub use diff::{DiffColor, diff};
+pub use error::{AmendError, field};
 pub use preview::splices;
-pub use reason::{Reason, field};
 pub use save::{SaveError, save};
 pub use splice::Splice;

@@ -4,14 +4,14 @@ use std::ops::Deref;
 
 /// A text with the offsets of its line feeds: a line is found by binary search, however long it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Text<'t> {
+pub(crate) struct IndexedText<'t> {
     pub(crate) all: &'t str,
     feeds: Vec<usize>,
 }
 
-// === impl Text ===
+// === impl IndexedText ===
 
-impl<'t> Text<'t> {
+impl<'t> IndexedText<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         Self { all: text, feeds: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
@@ -75,7 +75,7 @@ impl<'t> Text<'t> {
     }
 }
 
-impl Deref for Text<'_> {
+impl Deref for IndexedText<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_line_ends_before_its_carriage_return() {
-        let text = Text::new("a: 1\r\n  b\nc");
+        let text = IndexedText::new("a: 1\r\n  b\nc");
         assert_eq!((text.start(2), text.end(2), text.next(2)), (0, 4, 6));
         assert_eq!((text.ending(2), text.ending(8), text.ending(11)), ("\r\n", "\n", "\n"));
         assert_eq!((text.indentation(8), text.indentation(3)), (Some("  "), None));

@@ -1,6 +1,6 @@
 //! The objects in the tree of a text, in the order in which `ordinance_manifests::read` returns them.
 
-use crate::tree::{Id, Tree};
+use crate::tree::{Id, SyntaxTree};
 use ordinance_manifests::is_list_kind;
 
 /// An object in a tree.
@@ -12,7 +12,7 @@ pub(crate) struct ObjectNode {
 }
 
 /// Returns all objects; an element of a `List` is an object, the list is not.
-pub(crate) fn objects(tree: &Tree<'_>) -> Vec<ObjectNode> {
+pub(crate) fn objects(tree: &SyntaxTree<'_>) -> Vec<ObjectNode> {
     let mut objects = Vec::new();
     for (document, root) in tree.roots.iter().enumerate() {
         if !tree.node(*root).is_null() {
@@ -22,7 +22,7 @@ pub(crate) fn objects(tree: &Tree<'_>) -> Vec<ObjectNode> {
     objects
 }
 
-fn flatten(tree: &Tree<'_>, object: ObjectNode, objects: &mut Vec<ObjectNode>) {
+fn flatten(tree: &SyntaxTree<'_>, object: ObjectNode, objects: &mut Vec<ObjectNode>) {
     let node = tree.target(object.node);
     let kind = tree.member(node, "kind").and_then(|kind| tree.scalar(kind));
     let items = tree.member(node, "items").map(|items| tree.target(items));

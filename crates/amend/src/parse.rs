@@ -1,8 +1,8 @@
 //! Builds a tree from the events of the parser.
 
-use crate::lines::Text;
-use crate::reason::Reason;
-use crate::tree::{Id, Kind, Node, Tree};
+use crate::error::AmendError;
+use crate::lines::IndexedText;
+use crate::tree::{Id, NodeKind, SyntaxNode, SyntaxTree};
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
 use serde::de::IgnoredAny;
 use std::cell::OnceCell;
@@ -19,7 +19,7 @@ pub(crate) struct Excerpt<'a> {
 }
 
 /// Parses a text without a byte order mark, whose first line has this number in its file.
-pub(crate) fn text(text: &str, first_line: usize) -> Result<Tree<'_>, Reason> {
+pub(crate) fn text(text: &str, first_line: usize) -> Result<SyntaxTree<'_>, AmendError> {
     let values = json_values(text);
     let is_json = values.is_some();
     let whole = || std::iter::once(0..text.len()).collect();
@@ -27,7 +27,7 @@ pub(crate) fn text(text: &str, first_line: usize) -> Result<Tree<'_>, Reason> {
 }
 
 /// Parses one object. The anchors of its aliases may be outside it.
-pub(crate) fn excerpt(excerpt: Excerpt<'_>, first_line: usize) -> Result<Tree<'_>, Reason> {
+pub(crate) fn excerpt(excerpt: Excerpt<'_>, first_line: usize) -> Result<SyntaxTree<'_>, AmendError> {
     let mut options = options();
     options.emit_unresolved_aliases = true;
     Builder::new(excerpt.text, excerpt.is_json, first_line).read(vec![excerpt.parsed], options)
@@ -57,7 +57,7 @@ fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
 }
 
 struct Builder<'a> {
-    tree: Tree<'a>,
+    tree: SyntaxTree<'a>,
     /// The open collections; of a mapping, the key whose value comes next.
     open: Vec<(Id, Option<Id>)>,
     anchors: HashMap<usize, Id>,
@@ -69,8 +69,8 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(text: &'a str, is_json: bool, first_line: usize) -> Self {
-        let tree = Tree {
-            text: Text::new(text),
+        let tree = SyntaxTree {
+            text: IndexedText::new(text),
             is_json,
             nodes: Vec::new(),
             roots: Vec::new(),
@@ -81,9 +81,10 @@ impl<'a> Builder<'a> {
         Self { tree, open: Vec::new(), anchors: HashMap::new(), base: 0 }
     }
 
-    fn read(mut self, parts: Vec<Range<usize>>, options: Options) -> Result<Tree<'a>, Reason> {
+    fn read(mut self, parts: Vec<Range<usize>>, options: Options) -> Result<SyntaxTree<'a>, AmendError> {
         for part in parts {
-            self.read_part(part, options.clone()).map_err(|error| Reason::Unreadable(error.to_string()))?;
+            self.read_part(part, options.clone())
+                .map_err(|error| AmendError::Unreadable(error.to_string()))?;
         }
         Ok(self.tree)
     }
@@ -102,20 +103,20 @@ impl<'a> Builder<'a> {
         let range = self.range(span);
         match event {
             Event::Scalar(value, style, anchor, _) => {
-                let id = self.add(Kind::Scalar { value, style }, span, anchor);
+                let id = self.add(NodeKind::Scalar { value, style }, span, anchor);
                 self.move_before_comment(id);
                 self.tree.nodes[id].end = self.end_of_scalar(id);
                 self.move_to_header(id);
             }
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(_) => {
-                self.add(Kind::Alias(self.tree.nodes.len()), span, 0);
+                self.add(NodeKind::Alias(self.tree.nodes.len()), span, 0);
             }
             Event::MappingStart(style, anchor, _) => {
-                self.open(Kind::Mapping { style, entries: Vec::new() }, span, anchor);
+                self.open(NodeKind::Mapping { style, entries: Vec::new() }, span, anchor);
             }
             Event::SequenceStart(style, anchor, _) => {
-                self.open(Kind::Sequence { style, items: Vec::new() }, span, anchor);
+                self.open(NodeKind::Sequence { style, items: Vec::new() }, span, anchor);
             }
             Event::MappingEnd | Event::SequenceEnd => self.close(range.end),
             Event::Anchor(anchor, _) => self.begin_at(anchor, range.start),
@@ -133,11 +134,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a node as the next child of the open collection.
-    fn add(&mut self, kind: Kind<'a>, span: &Span, anchor: usize) -> Id {
+    fn add(&mut self, kind: NodeKind<'a>, span: &Span, anchor: usize) -> Id {
         let id = self.tree.nodes.len();
         let range = self.range(span);
         let tag = span.tag_span().map(|tag| self.range(&tag));
-        self.tree.nodes.push(Node {
+        self.tree.nodes.push(SyntaxNode {
             kind,
             parent: self.open.last().map(|(parent, _)| *parent),
             start: tag.as_ref().map_or(range.start, |tag| tag.start.min(range.start)),
@@ -156,11 +157,11 @@ impl<'a> Builder<'a> {
     fn attach(&mut self, id: Id) {
         let Some((parent, key)) = self.open.last_mut() else { return self.tree.roots.push(id) };
         match &mut self.tree.nodes[*parent].kind {
-            Kind::Mapping { entries, .. } => match key.take() {
+            NodeKind::Mapping { entries, .. } => match key.take() {
                 Some(key) => entries.push((key, id)),
                 None => *key = Some(id),
             },
-            Kind::Sequence { items, .. } => items.push(id),
+            NodeKind::Sequence { items, .. } => items.push(id),
             _ => {}
         }
     }
@@ -168,10 +169,10 @@ impl<'a> Builder<'a> {
     fn alias(&mut self, anchor: usize, span: &Span) {
         let Some(target) = self.anchors.get(&anchor).copied() else { return };
         self.tree.nodes[target].is_repeated = true;
-        self.add(Kind::Alias(target), span, 0);
+        self.add(NodeKind::Alias(target), span, 0);
     }
 
-    fn open(&mut self, kind: Kind<'a>, span: &Span, anchor: usize) {
+    fn open(&mut self, kind: NodeKind<'a>, span: &Span, anchor: usize) {
         let id = self.add(kind, span, anchor);
         self.open.push((id, None));
     }
@@ -204,7 +205,7 @@ impl<'a> Builder<'a> {
     /// Moves the start of a block scalar to its header, the `|` or `>` in the last line before it that is not empty.
     fn move_to_header(&mut self, id: Id) {
         let node = self.tree.node(id);
-        let Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = node.kind else {
+        let NodeKind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = node.kind else {
             return;
         };
         let before = self.tree.text[..node.span.start].trim_end().len();
@@ -220,7 +221,7 @@ impl<'a> Builder<'a> {
     /// does not keep.
     fn end_of_scalar(&self, id: Id) -> usize {
         let node = self.tree.node(id);
-        let Kind::Scalar { value, style } = &node.kind else { return node.end };
+        let NodeKind::Scalar { value, style } = &node.kind else { return node.end };
         let written = &self.tree.text[node.span.clone()];
         match style {
             ScalarStyle::Literal | ScalarStyle::Folded if !keeps_empty_lines(value) => {
@@ -232,7 +233,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The end of the colon after an omitted value, or the value's own end.
-    fn after_colon(&self, node: &Node<'_>) -> usize {
+    fn after_colon(&self, node: &SyntaxNode<'_>) -> usize {
         let rest = &self.tree.text[node.span.end..];
         let is_value = node.parent.is_some_and(|parent| self.tree.node(parent).is_mapping());
         let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
@@ -258,7 +259,7 @@ fn trimmed_lines(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Tree<'_> {
+    fn parse(text: &str) -> SyntaxTree<'_> {
         super::text(text, 1).expect("readable")
     }
 

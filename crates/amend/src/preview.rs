@@ -3,10 +3,10 @@
 //! The edits are those of [`amend()`](crate::amend()), but they are not verified. An anchor that other objects share is
 //! changed as if only this object used it. The indentation of a list around the object is not considered.
 
-use crate::change::Change;
-use crate::draft::Draft;
+use crate::change::FieldChange;
+use crate::draft::DraftedChanges;
+use crate::error::AmendError;
 use crate::parse::{self, Excerpt};
-use crate::reason::Reason;
 use crate::render;
 use crate::splice::Splice;
 use ordinance_manifests::{BYTE_ORDER_MARK, Manifest};
@@ -19,12 +19,12 @@ use serde::de::IgnoredAny;
 /// # Errors
 ///
 /// If the object cannot be changed, or not without a part of the text outside it.
-pub fn splices(text: &str, object: &Manifest, changes: &[Change]) -> Result<Vec<Splice>, Reason> {
-    let (offset, excerpt) = excerpt(text, object).ok_or(Reason::Unverified)?;
+pub fn splices(text: &str, object: &Manifest, changes: &[FieldChange]) -> Result<Vec<Splice>, AmendError> {
+    let (offset, excerpt) = excerpt(text, object).ok_or(AmendError::Unverified)?;
     let line = usize::try_from(object.line).unwrap_or(usize::MAX);
     let tree = parse::excerpt(excerpt, line)?;
-    let node = tree.mapping_at(object.bytes.start - offset).ok_or(Reason::Unverified)?;
-    let mut draft = Draft::new(&tree);
+    let node = tree.mapping_at(object.bytes.start - offset).ok_or(AmendError::Unverified)?;
+    let mut draft = DraftedChanges::new(&tree);
     changes.iter().try_for_each(|change| draft.apply(0, node, change))?;
     let in_text = |Splice { at, text }| Splice { at: offset + at.start..offset + at.end, text };
     Ok(render::splices(&tree, &draft)?.into_iter().map(in_text).collect())

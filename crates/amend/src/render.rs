@@ -1,27 +1,31 @@
 //! Renders a draft: the edits of the text that make its changes.
 
 use crate::block;
-use crate::draft::{Draft, Element};
+use crate::draft::{DraftedChanges, Element};
+use crate::error::AmendError;
 use crate::flow::{self, NewPart};
 use crate::lines;
-use crate::reason::Reason;
 use crate::scalar::{Quotes, text_like, written};
 use crate::splice::Splice;
-use crate::tree::{Id, Kind, Tree};
+use crate::tree::{Id, NodeKind, SyntaxTree};
 use granit_parser::ScalarStyle;
 use serde_json::Value;
 use std::ops::Range;
 
 /// The parts of a collection that are removed, and the new ones in their place. One of both may be empty.
 #[derive(Debug, Default)]
-struct Run<'v> {
+struct PartRun<'v> {
     /// The indices of the removed parts; empty at the index that the new parts are inserted at.
     removed: Range<usize>,
     added: Vec<NewPart<'v>>,
 }
 
-/// Returns the edits of a draft in the order of the text. At one offset, insertions come first, the deeper one before others.
-pub(crate) fn splices(tree: &Tree<'_>, draft: &Draft<'_, '_>) -> Result<Vec<Splice>, Reason> {
+/// Returns the edits of a draft in the order of the text. At one offset, insertions come first, the deeper one before
+/// others.
+pub(crate) fn splices(
+    tree: &SyntaxTree<'_>,
+    draft: &DraftedChanges<'_, '_>,
+) -> Result<Vec<Splice>, AmendError> {
     let mut splices = Vec::new();
     for id in draft.changed().into_iter().rev() {
         splices.append(&mut of_node(tree, draft, id)?);
@@ -30,7 +34,7 @@ pub(crate) fn splices(tree: &Tree<'_>, draft: &Draft<'_, '_>) -> Result<Vec<Spli
     Ok(splices)
 }
 
-fn of_node(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Splice>, Reason> {
+fn of_node(tree: &SyntaxTree<'_>, draft: &DraftedChanges<'_, '_>, id: Id) -> Result<Vec<Splice>, AmendError> {
     if let Some(value) = draft.values.get(&id) {
         return replace(tree, id, value);
     }
@@ -38,22 +42,26 @@ fn of_node(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Splice>
         return Ok(vec![rename(tree, id, name)]);
     }
     match &tree.node(id).kind {
-        Kind::Mapping { .. } => of_mapping(tree, draft, id),
-        Kind::Sequence { .. } => of_sequence(tree, draft, id),
+        NodeKind::Mapping { .. } => of_mapping(tree, draft, id),
+        NodeKind::Sequence { .. } => of_sequence(tree, draft, id),
         _ => Ok(Vec::new()),
     }
 }
 
 // --- mappings and sequences ---
 
-fn of_mapping(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Splice>, Reason> {
+fn of_mapping(
+    tree: &SyntaxTree<'_>,
+    draft: &DraftedChanges<'_, '_>,
+    id: Id,
+) -> Result<Vec<Splice>, AmendError> {
     let added = draft.members.get(&id).map_or(&[][..], Vec::as_slice);
-    let mut runs: Vec<Run<'_>> = Vec::new();
+    let mut runs: Vec<PartRun<'_>> = Vec::new();
     for (index, (key, _)) in tree.entries(id).iter().enumerate() {
         match runs.last_mut() {
             _ if !draft.removed.contains(key) => {}
             Some(run) if run.removed.end == index => run.removed.end += 1,
-            _ => runs.push(Run { removed: index..index + 1, added: Vec::new() }),
+            _ => runs.push(PartRun { removed: index..index + 1, added: Vec::new() }),
         }
     }
     let removed: usize = runs.iter().map(|run| run.removed.len()).sum();
@@ -71,12 +79,16 @@ fn of_mapping(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Spli
     match runs.first_mut() {
         Some(run) => run.added = added,
         None if added.is_empty() => {}
-        None => runs.push(Run { removed: last..last, added }),
+        None => runs.push(PartRun { removed: last..last, added }),
     }
     of_flow(tree, id, &runs)
 }
 
-fn of_sequence(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Splice>, Reason> {
+fn of_sequence(
+    tree: &SyntaxTree<'_>,
+    draft: &DraftedChanges<'_, '_>,
+    id: Id,
+) -> Result<Vec<Splice>, AmendError> {
     let Some(elements) = draft.elements.get(&id) else { return Ok(Vec::new()) };
     if !elements.iter().any(|element| matches!(element, Element::Old(_))) {
         let values = elements.iter().filter_map(|element| match element {
@@ -90,7 +102,7 @@ fn of_sequence(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Spl
         return of_flow(tree, id, &runs);
     }
     let mut splices = Vec::new();
-    for Run { removed, added } in runs {
+    for PartRun { removed, added } in runs {
         if !removed.is_empty() {
             splices.push(block::remove(tree, id, removed.clone())?);
         }
@@ -103,9 +115,9 @@ fn of_sequence(tree: &Tree<'_>, draft: &Draft<'_, '_>, id: Id) -> Result<Vec<Spl
 }
 
 /// The differences between the old items of a list and its elements now.
-fn runs<'v>(items: &[Id], elements: &'v [Element]) -> Vec<Run<'v>> {
+fn runs<'v>(items: &[Id], elements: &'v [Element]) -> Vec<PartRun<'v>> {
     let mut runs = Vec::new();
-    let mut run = Run::default();
+    let mut run = PartRun::default();
     for element in elements {
         match element {
             Element::New(value) => run.added.push(NewPart { key: None, value }),
@@ -114,7 +126,7 @@ fn runs<'v>(items: &[Id], elements: &'v [Element]) -> Vec<Run<'v>> {
                     run.removed.end += 1;
                 }
                 let next = run.removed.end + 1;
-                runs.push(std::mem::replace(&mut run, Run { removed: next..next, added: Vec::new() }));
+                runs.push(std::mem::replace(&mut run, PartRun { removed: next..next, added: Vec::new() }));
             }
         }
     }
@@ -124,9 +136,9 @@ fn runs<'v>(items: &[Id], elements: &'v [Element]) -> Vec<Run<'v>> {
     runs
 }
 
-fn of_flow(tree: &Tree<'_>, id: Id, runs: &[Run<'_>]) -> Result<Vec<Splice>, Reason> {
+fn of_flow(tree: &SyntaxTree<'_>, id: Id, runs: &[PartRun<'_>]) -> Result<Vec<Splice>, AmendError> {
     let mut splices = Vec::new();
-    for Run { removed, added } in runs {
+    for PartRun { removed, added } in runs {
         splices.append(&mut match (removed.is_empty(), added.is_empty()) {
             (true, _) => flow::insert(tree, id, removed.start, added)?,
             (false, true) => flow::remove(tree, id, removed.clone())?,
@@ -137,7 +149,7 @@ fn of_flow(tree: &Tree<'_>, id: Id, runs: &[Run<'_>]) -> Result<Vec<Splice>, Rea
 }
 
 /// Writes a collection in the place of one that is empty, or that loses all of its parts.
-fn fill(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
+fn fill(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, AmendError> {
     let node = tree.node(id);
     if node.last_child().is_some() {
         return replace(tree, id, value);
@@ -161,11 +173,11 @@ fn fill(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
 
 /// Deletes a value after its colon, and writes another one in the lines below.
 fn unfold(
-    tree: &Tree<'_>,
+    tree: &SyntaxTree<'_>,
     id: Id,
     (mapping, colon): (Id, usize),
     value: &Value,
-) -> Result<Vec<Splice>, Reason> {
+) -> Result<Vec<Splice>, AmendError> {
     let end = tree.node(id).end;
     let mut splices = vec![block::below(tree, (mapping, end), value)?];
     if colon < end {
@@ -176,21 +188,21 @@ fn unfold(
 
 // --- keys and values ---
 
-fn quotes(tree: &Tree<'_>) -> Quotes {
+fn quotes(tree: &SyntaxTree<'_>) -> Quotes {
     if tree.is_json { Quotes::Json } else { Quotes::Needed }
 }
 
-fn rename(tree: &Tree<'_>, key: Id, name: &str) -> Splice {
+fn rename(tree: &SyntaxTree<'_>, key: Id, name: &str) -> Splice {
     let node = tree.node(key);
     let style = match node.kind {
-        Kind::Scalar { style, .. } => style,
+        NodeKind::Scalar { style, .. } => style,
         _ => ScalarStyle::Plain,
     };
     Splice::replace(node.span.clone(), text_like(name, style, quotes(tree)))
 }
 
 /// Writes a value in the place of a node, which may be omitted.
-fn replace(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, Reason> {
+fn replace(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> Result<Vec<Splice>, AmendError> {
     let node = tree.node(id);
     if node.is_block() {
         return block::replace(tree, id, value);
@@ -212,15 +224,15 @@ fn is_single(value: &Value) -> bool {
     written(value, Quotes::Needed).is_some()
 }
 
-fn replace_scalar(tree: &Tree<'_>, id: Id, value: &Value) -> Result<Splice, Reason> {
+fn replace_scalar(tree: &SyntaxTree<'_>, id: Id, value: &Value) -> Result<Splice, AmendError> {
     let node = tree.node(id);
-    let unclear = || Reason::Layout { line: tree.line(node.start) };
+    let unclear = || AmendError::Layout { line: tree.line(node.start) };
     let text = match (value, &node.kind) {
-        (Value::String(text), Kind::Scalar { style, .. }) => text_like(text, *style, quotes(tree)),
+        (Value::String(text), NodeKind::Scalar { style, .. }) => text_like(text, *style, quotes(tree)),
         _ => flow::style(tree, id).one_line(value),
     };
     match node.kind {
-        Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => {
+        NodeKind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => {
             let end = lines::without_end(&tree.text[..node.end]).len();
             Ok(Splice::replace(node.span.start..end, text))
         }

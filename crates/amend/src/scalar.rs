@@ -64,8 +64,8 @@ fn needs_escape(char: char) -> bool {
 /// Plain words that some YAML reader reads as another type than string, in lower case.
 const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "inf", "nan"];
 
-/// Whether a string without quotes is read as itself, also in flow collections: it begins with a letter, `$`, `/` or `_`,
-/// so that it is not a number, and has no indicator of YAML.
+/// Whether a string without quotes is read as itself, also in flow collections: it begins with a letter, `$`, `/` or
+/// `_`, so that it is not a number, and has no indicator of YAML.
 fn is_plain(text: &str) -> bool {
     let starts_well = text.starts_with(|first: char| first.is_alphabetic() || "$/_".contains(first));
     let is_harmless = |char: char| char.is_alphanumeric() || "$/_()-.+=~@% ".contains(char);

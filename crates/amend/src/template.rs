@@ -1,22 +1,22 @@
 //! Detects Helm templates, whose text has another meaning once it is rendered.
 
-use crate::reason::Reason;
-use crate::tree::{Kind, Node, Tree};
+use crate::error::AmendError;
+use crate::tree::{NodeKind, SyntaxNode, SyntaxTree};
 use granit_parser::ScalarStyle;
 
-/// Words in the actions of a chart's template. Rendered manifests have actions too, e.g. for Vault's agent, for alerts and
-/// for dashboards.
+/// Words in the actions of a chart's template. Rendered manifests have actions too, e.g. for Vault's agent, for alerts
+/// and for dashboards.
 const HELM_WORDS: [&str; 7] =
     [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include "];
 
 /// Refuses a document with template actions: between its values, in a comment, or, with a word of Helm, in a string.
-pub(crate) fn refuse(tree: &Tree<'_>, document: usize) -> Result<(), Reason> {
+pub(crate) fn refuse(tree: &SyntaxTree<'_>, document: usize) -> Result<(), AmendError> {
     let comments = tree.comments_of(document).iter().map(|(_, range)| range);
     let mut comments = comments.filter(|range| has_action(&tree.text[(*range).clone()]));
     let comment = comments.next().map(|range| range.start);
     let node = tree.document(document).iter().find(|node| is_action(tree, node)).map(|node| node.span.start);
     match comment.or(node) {
-        Some(at) => Err(Reason::Template { line: tree.line(at) }),
+        Some(at) => Err(AmendError::Template { line: tree.line(at) }),
         None => Ok(()),
     }
 }
@@ -25,12 +25,14 @@ fn has_action(text: &str) -> bool {
     text.contains("{{")
 }
 
-fn is_action(tree: &Tree<'_>, node: &Node<'_>) -> bool {
+fn is_action(tree: &SyntaxTree<'_>, node: &SyntaxNode<'_>) -> bool {
     match &node.kind {
-        Kind::Scalar { value, style: ScalarStyle::Plain } => has_action(value),
-        Kind::Scalar { value, .. } => has_action(value) && HELM_WORDS.iter().any(|name| value.contains(name)),
+        NodeKind::Scalar { value, style: ScalarStyle::Plain } => has_action(value),
+        NodeKind::Scalar { value, .. } => {
+            has_action(value) && HELM_WORDS.iter().any(|name| value.contains(name))
+        }
         // `{{ … }}` is read as a mapping whose key is a mapping.
-        Kind::Mapping { entries, .. } => entries.iter().any(|(key, _)| tree.node(*key).is_mapping()),
+        NodeKind::Mapping { entries, .. } => entries.iter().any(|(key, _)| tree.node(*key).is_mapping()),
         _ => false,
     }
 }
@@ -42,7 +44,7 @@ mod tests {
 
     fn refuses(text: &str) -> Option<usize> {
         match refuse(&parse::text(text, 1).expect("readable"), 0) {
-            Err(Reason::Template { line }) => Some(line),
+            Err(AmendError::Template { line }) => Some(line),
             _ => None,
         }
     }

@@ -1,10 +1,10 @@
 //! The nodes of a text with their spans.
 //!
-//! An arena holds the nodes of all documents: parents before children, in the order of the text. An alias is a node of its
-//! own that refers to its target, so the text of each node stands in one place.
+//! An arena holds the nodes of all documents: parents before children, in the order of the text. An alias is a node of
+//! its own that refers to its target, so the text of each node stands in one place.
 
 use crate::indent::ObservedIndent;
-use crate::lines::{self, Text};
+use crate::lines::{self, IndexedText};
 use granit_parser::{ScalarStyle, StructureStyle};
 use ordinance_manifests::NULL_WORDS;
 use std::borrow::Cow;
@@ -16,10 +16,10 @@ pub(crate) type Id = usize;
 
 /// All nodes of a text.
 #[derive(Debug)]
-pub(crate) struct Tree<'a> {
-    pub(crate) text: Text<'a>,
+pub(crate) struct SyntaxTree<'a> {
+    pub(crate) text: IndexedText<'a>,
     pub(crate) is_json: bool,
-    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) nodes: Vec<SyntaxNode<'a>>,
     /// The root of each document, also of an empty one.
     pub(crate) roots: Vec<Id>,
     /// The comments, each with the index of the document that it is in or precedes.
@@ -32,13 +32,14 @@ pub(crate) struct Tree<'a> {
 
 /// A node.
 #[derive(Debug)]
-pub(crate) struct Node<'a> {
-    pub(crate) kind: Kind<'a>,
+pub(crate) struct SyntaxNode<'a> {
+    pub(crate) kind: NodeKind<'a>,
     pub(crate) parent: Option<Id>,
     /// Where the node begins: at its anchor or tag, if it has one.
     pub(crate) start: usize,
-    /// The token of a scalar (of a block scalar with its header) or of an alias, the opening bracket of a flow collection.
-    /// Empty for a block collection, at its first key or dash; without indentation of the dashes, at the first element.
+    /// The token of a scalar (of a block scalar with its header) or of an alias, the opening bracket of a flow
+    /// collection. Empty for a block collection, at its first key or dash; without indentation of the dashes, at the
+    /// first element.
     pub(crate) span: Range<usize>,
     /// Where the last significant byte ends; for an omitted value, where the colon ends.
     pub(crate) end: usize,
@@ -50,7 +51,7 @@ pub(crate) struct Node<'a> {
 
 /// The content of a node.
 #[derive(Debug)]
-pub(crate) enum Kind<'a> {
+pub(crate) enum NodeKind<'a> {
     Scalar {
         value: Cow<'a, str>,
         style: ScalarStyle,
@@ -69,13 +70,13 @@ pub(crate) enum Kind<'a> {
 
 #[cfg(test)]
 thread_local! {
-    /// Counts calls of [`Tree::node`], which are most of the work.
+    /// Counts calls of [`SyntaxTree::node`], which are most of the work.
     pub(crate) static NODE_READS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-// === impl Tree ===
+// === impl SyntaxTree ===
 
-impl<'a> Tree<'a> {
+impl<'a> SyntaxTree<'a> {
     /// The mapping that begins at an offset.
     pub(crate) fn mapping_at(&self, start: usize) -> Option<Id> {
         self.nodes.iter().position(|node| node.is_mapping() && node.span.start == start)
@@ -86,7 +87,7 @@ impl<'a> Tree<'a> {
         self.first_line - 1 + self.text.number(at)
     }
 
-    pub(crate) fn node(&self, id: Id) -> &Node<'a> {
+    pub(crate) fn node(&self, id: Id) -> &SyntaxNode<'a> {
         #[cfg(test)]
         NODE_READS.with(|reads| reads.set(reads.get() + 1));
         &self.nodes[id]
@@ -107,7 +108,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The nodes of a document.
-    pub(crate) fn document(&self, document: usize) -> &[Node<'a>] {
+    pub(crate) fn document(&self, document: usize) -> &[SyntaxNode<'a>] {
         let start = self.roots.get(document).copied().unwrap_or(self.nodes.len());
         let end = self.roots.get(document + 1).copied().unwrap_or(self.nodes.len());
         &self.nodes[start..end]
@@ -123,7 +124,7 @@ impl<'a> Tree<'a> {
     /// The target of an alias; any other node itself.
     pub(crate) fn target(&self, id: Id) -> Id {
         match self.node(id).kind {
-            Kind::Alias(target) => target,
+            NodeKind::Alias(target) => target,
             _ => id,
         }
     }
@@ -131,7 +132,7 @@ impl<'a> Tree<'a> {
     /// The value of a scalar, or of the scalar that an alias refers to.
     pub(crate) fn scalar(&self, id: Id) -> Option<&str> {
         match &self.node(self.target(id)).kind {
-            Kind::Scalar { value, .. } => Some(value),
+            NodeKind::Scalar { value, .. } => Some(value),
             _ => None,
         }
     }
@@ -139,7 +140,7 @@ impl<'a> Tree<'a> {
     /// The keys and values of a mapping; empty for any other node.
     pub(crate) fn entries(&self, id: Id) -> &[(Id, Id)] {
         match &self.node(id).kind {
-            Kind::Mapping { entries, .. } => entries,
+            NodeKind::Mapping { entries, .. } => entries,
             _ => &[],
         }
     }
@@ -147,7 +148,7 @@ impl<'a> Tree<'a> {
     /// The elements of a sequence; empty for any other node.
     pub(crate) fn items(&self, id: Id) -> &[Id] {
         match &self.node(id).kind {
-            Kind::Sequence { items, .. } => items,
+            NodeKind::Sequence { items, .. } => items,
             _ => &[],
         }
     }
@@ -197,14 +198,14 @@ impl<'a> Tree<'a> {
     }
 }
 
-// === impl Node ===
+// === impl SyntaxNode ===
 
-impl Node<'_> {
+impl SyntaxNode<'_> {
     pub(crate) fn is_block(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Mapping { style: StructureStyle::Block, .. }
-                | Kind::Sequence { style: StructureStyle::Block, .. }
+            NodeKind::Mapping { style: StructureStyle::Block, .. }
+                | NodeKind::Sequence { style: StructureStyle::Block, .. }
         )
     }
 
@@ -213,28 +214,28 @@ impl Node<'_> {
     }
 
     pub(crate) fn is_collection(&self) -> bool {
-        matches!(self.kind, Kind::Mapping { .. } | Kind::Sequence { .. })
+        matches!(self.kind, NodeKind::Mapping { .. } | NodeKind::Sequence { .. })
     }
 
     pub(crate) fn is_mapping(&self) -> bool {
-        matches!(self.kind, Kind::Mapping { .. })
+        matches!(self.kind, NodeKind::Mapping { .. })
     }
 
     pub(crate) fn is_sequence(&self) -> bool {
-        matches!(self.kind, Kind::Sequence { .. })
+        matches!(self.kind, NodeKind::Sequence { .. })
     }
 
     /// The last value of a mapping, or the last element of a sequence.
     pub(crate) fn last_child(&self) -> Option<Id> {
         match &self.kind {
-            Kind::Mapping { entries, .. } => entries.last().map(|(_, value)| *value),
-            Kind::Sequence { items, .. } => items.last().copied(),
+            NodeKind::Mapping { entries, .. } => entries.last().map(|(_, value)| *value),
+            NodeKind::Sequence { items, .. } => items.last().copied(),
             _ => None,
         }
     }
 
     /// Whether the node is a plain scalar that means null.
     pub(crate) fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar { value, style: ScalarStyle::Plain } if NULL_WORDS.contains(&&**value))
+        matches!(&self.kind, NodeKind::Scalar { value, style: ScalarStyle::Plain } if NULL_WORDS.contains(&&**value))
     }
 }

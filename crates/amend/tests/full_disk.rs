@@ -1,5 +1,5 @@
-//! A file that cannot be replaced keeps its text. The limit on file sizes applies to a whole process, hence a process of its
-//! own.
+//! A file that cannot be replaced keeps its text. The limit on file sizes applies to a whole process, hence a process
+//! of its own.
 #![cfg(unix)]
 
 use ordinance_amend::{SaveError, save};

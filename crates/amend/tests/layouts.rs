@@ -1,15 +1,15 @@
 //! Additions look like the lines around them, in the layouts that people and programs write.
 
-use ordinance_amend::{Amended, Change, ObjectChanges, Reason, amend};
+use ordinance_amend::{AmendError, AmendedText, FieldChange, ObjectChanges, amend};
 use serde_json::{Value, json};
 
 /// The patch of the storage policy: a variable for each container, and an expression for each mount.
-fn isolated(object: &Value) -> Vec<Change> {
+fn isolated(object: &Value) -> Vec<FieldChange> {
     let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let containers = containers.into_iter().flatten().enumerate();
     let patch: Vec<Value> =
         containers.flat_map(|(index, container)| isolated_container(index, container)).collect();
-    Change::of_patch(&patch).expect("supported operations")
+    FieldChange::from_patch(&patch).expect("supported operations")
 }
 
 fn isolated_container(index: usize, container: &Value) -> Vec<Value> {
@@ -37,7 +37,7 @@ fn isolated_container(index: usize, container: &Value) -> Vec<Value> {
 }
 
 /// Patches all sets of a text.
-fn amended(text: &str) -> Result<Amended, Reason> {
+fn amended(text: &str) -> Result<AmendedText, AmendError> {
     let objects = ordinance_manifests::read(text, "default").into_iter().filter_map(Result::ok);
     let wanted: Vec<ObjectChanges> = objects
         .filter(|object| object.kind == "StatefulSet")
@@ -51,16 +51,16 @@ fn amended(text: &str) -> Result<Amended, Reason> {
 
 /// The new text; no object is left unchanged.
 fn written(text: &str) -> String {
-    let Amended { text, left } = amended(text).expect("readable");
-    assert_eq!(left, []);
+    let AmendedText { text, unchanged } = amended(text).expect("readable");
+    assert_eq!(unchanged, []);
     text
 }
 
 /// Why each object is left unchanged; the text stays as it is.
-fn left(text: &str) -> Vec<Reason> {
+fn reasons(text: &str) -> Vec<AmendError> {
     let amended = amended(text).expect("readable");
     assert_eq!(amended.text, text);
-    amended.left.into_iter().map(|left| left.reason).collect()
+    amended.unchanged.into_iter().map(|object| object.reason).collect()
 }
 
 /// A set with these lines for its containers.
@@ -346,7 +346,7 @@ fn an_anchor_with_other_aliases_is_refused() {
         "      initContainers:\n      - volumeMounts: &m\n        - name: d\n      containers:\n      - name: a\n        volumeMounts: *m\n",
     );
     let field = "spec.template.spec.containers[0].volumeMounts[0].subPathExpr".to_owned();
-    assert_eq!(left(&shared), [Reason::Repeated { field }]);
+    assert_eq!(reasons(&shared), [AmendError::Repeated { field }]);
 }
 
 #[test]
@@ -363,13 +363,13 @@ fn a_merged_field_is_refused_and_one_beside_the_merge_key_is_added() {
         "      containers:\n      - &c\n        name: a\n        env: []\n        volumeMounts: [{name: d}]\n      - <<: *c\n        name: b\n",
     );
     let field = "spec.template.spec.containers[1].env".to_owned();
-    assert_eq!(left(&merged), [Reason::Merged { field }]);
+    assert_eq!(reasons(&merged), [AmendError::Merged { field }]);
 }
 
 #[test]
 fn a_template_is_refused() {
     let template = set("      containers:\n      - name: a\n        image: \"{{ .Values.image }}\"\n");
-    assert_eq!(left(&template), [Reason::Template { line: 9 }]);
+    assert_eq!(reasons(&template), [AmendError::Template { line: 9 }]);
 }
 
 #[test]
@@ -377,24 +377,24 @@ fn refuses_additions_to_scalars_and_absent_parts() {
     let text = set("      containers:\n      - name: a\n");
     let start = ordinance_manifests::read(&text, "default").remove(0).expect("an object").bytes.start;
     let change = |path: &str| {
-        let changes = vec![Change::Add { path: path.to_owned(), value: "x".into() }];
+        let changes = vec![FieldChange::Add { path: path.to_owned(), value: "x".into() }];
         amend(&text, &[ObjectChanges { start, changes }]).expect("readable")
     };
     for path in
         ["/kind/x", "/spec/template/spec/containers/7/x", "/none/x", "", "/spec/template/spec/containers/9"]
     {
-        let Amended { text: after, left } = change(path);
-        assert_eq!((&after, left.len()), (&text, 1), "{path}");
-        assert!(matches!(left[0].reason, Reason::Unexpected { .. }), "{path}: {left:?}");
+        let AmendedText { text: after, unchanged } = change(path);
+        assert_eq!((&after, unchanged.len()), (&text, 1), "{path}");
+        assert!(matches!(unchanged[0].reason, AmendError::Unexpected { .. }), "{path}: {unchanged:?}");
     }
     // `add` of JSON Patch would overwrite these values.
     for path in ["/spec/template", "/metadata/name"] {
-        assert_eq!(change(path).left.len(), 1, "{path}");
+        assert_eq!(change(path).unchanged.len(), 1, "{path}");
     }
 }
 
 #[test]
 fn a_file_with_a_syntax_error_is_refused() {
     let text = set("      containers:\n      - name: a\n---\na: [\n");
-    assert!(matches!(amended(&text), Err(Reason::Unreadable(_))));
+    assert!(matches!(amended(&text), Err(AmendError::Unreadable(_))));
 }

@@ -1,10 +1,10 @@
 //! Replacements and removals in every layout: only the lines or entries of the patch change.
 
-use ordinance_amend::{Amended, Change, ObjectChanges, Reason, amend};
+use ordinance_amend::{AmendError, AmendedText, FieldChange, ObjectChanges, amend};
 use serde_json::{Value, json};
 
-fn amended(text: &str, patch: &Value) -> Amended {
-    let changes = Change::of_patch(patch.as_array().expect("a list")).expect("supported operations");
+fn amended(text: &str, patch: &Value) -> AmendedText {
+    let changes = FieldChange::from_patch(patch.as_array().expect("a list")).expect("supported operations");
     let objects = ordinance_manifests::read(text, "default").into_iter().filter_map(Result::ok);
     let requested: Vec<ObjectChanges> = objects
         .filter(|object| object.kind == "A")
@@ -18,17 +18,17 @@ fn check(patch: Value, before: &str, after: &str) {
     let object = |lines: &str| format!("apiVersion: v1\nkind: A\n{lines}");
     for ending in ["\n", "\r\n"] {
         let text = |lines: &str| object(lines).replace('\n', ending);
-        let Amended { text: new, left } = amended(&text(before), &patch);
-        assert_eq!((new, left), (text(after), vec![]), "{patch}");
+        let AmendedText { text: new, unchanged } = amended(&text(before), &patch);
+        assert_eq!((new, unchanged), (text(after), vec![]), "{patch}");
     }
 }
 
 /// Why the patch of an object with these lines is refused; the text stays as it is.
-fn refused(patch: Value, lines: &str) -> Reason {
+fn refused(patch: Value, lines: &str) -> AmendError {
     let text = format!("apiVersion: v1\nkind: A\n{lines}");
     let mut amended = amended(&text, &patch);
     assert_eq!(amended.text, text);
-    amended.left.remove(0).reason
+    amended.unchanged.remove(0).reason
 }
 
 fn replace(path: &str, value: impl Into<Value>) -> Value {
@@ -157,8 +157,12 @@ fn json_stays_json() {
     let after =
         json!({"apiVersion": "v1", "kind": "A", "spec": {"a": [2, {"b": {"d": [null]}}], "c": "it's \"z\""}});
     for text in [object.to_string(), format!("{object:#}\n"), format!("{object:#}\n").replace("  ", "\t")] {
-        let Amended { text: new, left } = amended(&text, &patch);
-        assert_eq!((left, serde_json::from_str::<Value>(&new).ok()), (vec![], Some(after.clone())), "{new}");
+        let AmendedText { text: new, unchanged } = amended(&text, &patch);
+        assert_eq!(
+            (unchanged, serde_json::from_str::<Value>(&new).ok()),
+            (vec![], Some(after.clone())),
+            "{new}"
+        );
     }
     assert_eq!(amended(&object.to_string(), &patch).text, after.to_string());
     let pretty = amended(&format!("{object:#}\n"), &remove("/spec/c")).text;
@@ -224,8 +228,8 @@ fn an_anchor_is_edited_once_where_all_its_places_change_alike() {
 
 #[test]
 fn anchors_aliases_and_merge_keys_that_stand_for_others_are_refused() {
-    let repeated = |field: &str| Reason::Repeated { field: field.to_owned() };
-    let merged = |field: &str| Reason::Merged { field: field.to_owned() };
+    let repeated = |field: &str| AmendError::Repeated { field: field.to_owned() };
+    let merged = |field: &str| AmendError::Merged { field: field.to_owned() };
     let anchor = "spec:\n  a: &x\n    b: 1\n    g: 1\n  c: *x\n  d: &y 1\n  e: *y\n";
     assert_eq!(refused(replace("/spec/a/b", 2), anchor), repeated("spec.a.b"));
     assert_eq!(refused(remove("/spec/c/b"), anchor), repeated("spec.c.b"));
@@ -248,12 +252,12 @@ fn absent_parts_and_unsafe_layouts_are_refused() {
     for patch in
         [replace("/spec/b", 1), remove("/spec/b"), remove("/spec/a/1"), remove("/spec/a/x"), remove("")]
     {
-        assert!(matches!(refused(patch.clone(), lines), Reason::Unexpected { .. }), "{patch}");
+        assert!(matches!(refused(patch.clone(), lines), AmendError::Unexpected { .. }), "{patch}");
     }
-    assert_eq!(refused(remove("/b"), lines), Reason::Layout { line: 1 });
-    assert_eq!(refused(replace("/b", 1), lines), Reason::Layout { line: 6 });
-    assert_eq!(refused(replace("/d", 1), lines), Reason::Layout { line: 8 });
-    assert_eq!(refused(replace("/f", 1), lines), Reason::Unverified);
+    assert_eq!(refused(remove("/b"), lines), AmendError::Layout { line: 1 });
+    assert_eq!(refused(replace("/b", 1), lines), AmendError::Layout { line: 6 });
+    assert_eq!(refused(replace("/d", 1), lines), AmendError::Layout { line: 8 });
+    assert_eq!(refused(replace("/f", 1), lines), AmendError::Unverified);
     let comment = "spec: [a,\n  # about b\n  b]\n";
-    assert_eq!(refused(remove("/spec/0"), comment), Reason::Layout { line: 3 });
+    assert_eq!(refused(remove("/spec/0"), comment), AmendError::Layout { line: 3 });
 }

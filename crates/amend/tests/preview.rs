@@ -1,6 +1,6 @@
 //! The edits of one object are those that `amend` makes: in the corpus with the policy's patches, and in corner cases.
 
-use ordinance_amend::{Amended, Change, ObjectChanges, Splice, amend, splices};
+use ordinance_amend::{AmendedText, FieldChange, ObjectChanges, Splice, amend, splices};
 use ordinance_manifests::Manifest;
 use serde_json::{Value, json};
 use std::fs;
@@ -23,14 +23,14 @@ fn with(text: &str, shown: Vec<Splice>) -> String {
 }
 
 /// The text with the edits of an object, and the text that `amend` returns for its changes.
-fn shown_and_written(text: &str, object: &Manifest, changes: Vec<Change>) -> (String, Amended) {
+fn shown_and_written(text: &str, object: &Manifest, changes: Vec<FieldChange>) -> (String, AmendedText) {
     let shown = splices(text, object, &changes).expect("the object is independent");
     let wanted = [ObjectChanges { start: object.bytes.start, changes }];
     (with(text, shown), amend(text, &wanted).expect("readable"))
 }
 
 /// Calls a function with every object of the corpus that gets a patch, and its text.
-fn patched(mut each: impl FnMut(&str, &Manifest, Vec<Change>)) {
+fn patched(mut each: impl FnMut(&str, &Manifest, Vec<FieldChange>)) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/corpus");
     for expected in fs::read_dir(corpus.join("expected")).expect("a folder") {
         let expected = expected.expect("a file").path();
@@ -40,7 +40,8 @@ fn patched(mut each: impl FnMut(&str, &Manifest, Vec<Change>)) {
         for result in expected["results"].as_array().expect("results") {
             let line = result["line"].as_u64();
             let object = objects.iter().find(|object| Some(object.line) == line).expect("its object");
-            let changes = Change::of_patch(result["patch"].as_array().expect("a patch")).expect("a patch");
+            let changes =
+                FieldChange::from_patch(result["patch"].as_array().expect("a patch")).expect("a patch");
             if !changes.is_empty() {
                 each(&text, object, changes);
             }
@@ -56,7 +57,7 @@ fn the_edits_in_the_corpus_are_those_that_amend_makes() {
             return assert!(reason.to_string().contains("merge key"), "{}: {reason}", object.scope.name);
         }
         let (shown, written) = shown_and_written(text, object, changes);
-        match written.left.is_empty() {
+        match written.unchanged.is_empty() {
             true => assert_eq!(shown, written.text, "{}", object.scope.name),
             false => left += 1,
         }
@@ -67,7 +68,7 @@ fn the_edits_in_the_corpus_are_those_that_amend_makes() {
 
 #[test]
 fn the_edits_in_corner_cases_are_those_that_amend_makes() {
-    let add = |path: &str, value: Value| Change::Add { path: path.to_owned(), value };
+    let add = |path: &str, value: Value| FieldChange::Add { path: path.to_owned(), value };
     let changes = [
         add("/a/env", json!([{"b": 1}])),
         add("/a/list/-", json!({"c": "d"})),
@@ -100,7 +101,7 @@ fn the_edits_in_corner_cases_are_those_that_amend_makes() {
     ] {
         for object in objects(&text) {
             let (shown, written) = shown_and_written(&text, &object, changes.to_vec());
-            assert_eq!((&shown, written.left.len()), (&written.text, 0), "{text}");
+            assert_eq!((&shown, written.unchanged.len()), (&written.text, 0), "{text}");
         }
     }
 }
@@ -111,11 +112,11 @@ fn edits_outside_the_object_are_refused() {
     let text = format!(
         "apiVersion: v1\nkind: List\nx: &a [1]\ny: &o {{apiVersion: v1, kind: B}}\nitems:\n{item}- *o\n"
     );
-    let changes = [Change::Add { path: "/a/-".to_owned(), value: 2.into() }];
+    let changes = [FieldChange::Add { path: "/a/-".to_owned(), value: 2.into() }];
     for object in objects(&text) {
         assert!(splices(&text, &object, &changes).is_err(), "{}", object.kind);
     }
-    let beside = [Change::Add { path: "/b".to_owned(), value: 2.into() }];
+    let beside = [FieldChange::Add { path: "/b".to_owned(), value: 2.into() }];
     let (shown, written) = shown_and_written(&text, &objects(&text)[0], beside.to_vec());
     assert_eq!(shown, written.text);
 }

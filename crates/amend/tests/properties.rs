@@ -1,7 +1,7 @@
 //! Any values in any layout with any patch: the new text has the patched objects, and no other line changes.
 
 use json_patch::jsonptr::Token;
-use ordinance_amend::{Amended, Change, ObjectChanges, amend, splices};
+use ordinance_amend::{AmendedText, FieldChange, ObjectChanges, amend, splices};
 use ordinance_manifests::Manifest;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -34,7 +34,7 @@ enum Layout {
 }
 
 /// Writes values in a layout.
-struct Writer {
+struct YamlWriter {
     dice: Dice,
     layout: Layout,
     unit: usize,
@@ -43,7 +43,7 @@ struct Writer {
     ending: &'static str,
 }
 
-impl Writer {
+impl YamlWriter {
     fn new(seed: u64, layout: Layout) -> Self {
         let mut dice = Dice(seed);
         let (unit, gap) = ([2, 3, 4][dice.roll(3)], [2, 2, 4][dice.roll(3)]);
@@ -329,9 +329,9 @@ fn patch(object: &Value, dice: &mut Dice, added: &[Value], kinds: Operations) ->
     (patch, after)
 }
 
-fn changes(object: &Value, dice: &mut Dice, added: &[Value], kinds: Operations) -> (Vec<Change>, Value) {
+fn changes(object: &Value, dice: &mut Dice, added: &[Value], kinds: Operations) -> (Vec<FieldChange>, Value) {
     let (patch, after) = patch(object, dice, added, kinds);
-    (Change::of_patch(&patch).expect("supported operations"), after)
+    (FieldChange::from_patch(&patch).expect("supported operations"), after)
 }
 
 /// The changes of all objects of a text, and the patched objects.
@@ -391,22 +391,24 @@ proptest! {
         seed: u64,
         in_list: bool,
     ) {
-        let text = Writer::new(seed, layout).text(&documents(&objects, in_list));
+        let text = YamlWriter::new(seed, layout).text(&documents(&objects, in_list));
         prop_assert_eq!(&read(&text), &objects, "the test wrote another object\n{}", text);
 
         let dice = (&mut Dice(seed ^ 1), Operations::AddAndRewrite);
         let (requested, expected) = requested(&text, &objects, &added, dice);
-        let Amended { text: new, left } = amend(&text, &requested).expect("readable");
-        prop_assert_eq!(&left, &[], "{}\n{:#?}", text, requested);
+        let AmendedText { text: new, unchanged } = amend(&text, &requested).expect("readable");
+        prop_assert_eq!(&unchanged, &[], "{}\n{:#?}", text, requested);
         prop_assert_eq!(&read(&new), &expected, "{}\n{}", text, new);
 
         let lost = lost(&text, &new);
         let changes = || requested.iter().flat_map(|requested| &requested.changes);
-        let rewrites = changes().filter(|change| matches!(change, Change::Rewrite { .. })).count();
+        let rewrites = changes().filter(|change| matches!(change, FieldChange::Rewrite { .. })).count();
         if layout == Layout::Block {
             let needless = lost.iter().filter(|line| !gives_way(line)).count();
-            // An element before the first one of a nested list takes over its line; the last line may get a line ending.
-            let moved = changes().filter(|change| matches!(change, Change::Add { path, .. } if path.ends_with("/0"))).count();
+            // An element before the first one of a nested list takes over its line; the last line may get a line
+            // ending.
+            let inserts_first = |change: &&FieldChange| matches!(change, FieldChange::Add { path, .. } if path.ends_with("/0"));
+            let moved = changes().filter(inserts_first).count();
             prop_assert!(needless <= 3 * rewrites + moved + 1, "{:?}\n{}\n{}", lost, text, new);
         }
         prop_assert!(lost.len() <= 4 * changes().count(), "{:?}\n{}\n{}", lost, text, new);
@@ -420,11 +422,11 @@ proptest! {
         seed: u64,
         in_list: bool,
     ) {
-        let text = Writer::new(seed, layout).text(&documents(&objects, in_list));
+        let text = YamlWriter::new(seed, layout).text(&documents(&objects, in_list));
         let dice = (&mut Dice(seed ^ 1), Operations::All);
         let (requested, expected) = requested(&text, &objects, &added, dice);
-        let Amended { text: new, left } = amend(&text, &requested).expect("readable");
-        prop_assert_eq!(&left, &[], "{}\n{:#?}", text, requested);
+        let AmendedText { text: new, unchanged } = amend(&text, &requested).expect("readable");
+        prop_assert_eq!(&unchanged, &[], "{}\n{:#?}", text, requested);
         prop_assert_eq!(&read(&new), &expected, "{}\n{}", text, new);
     }
 
@@ -436,7 +438,7 @@ proptest! {
         seed: u64,
         in_list: bool,
     ) {
-        let text = Writer::new(seed, layout).text(&documents(&objects, in_list));
+        let text = YamlWriter::new(seed, layout).text(&documents(&objects, in_list));
         for (object, manifest) in objects.iter().zip(manifests(&text)) {
             let (changes, after) = changes(object, &mut Dice(seed ^ 1), &added, Operations::All);
             let shown = splices(&text, &manifest, &changes).expect("the object is independent");
@@ -446,7 +448,8 @@ proptest! {
             });
             let written = amend(&text, &[ObjectChanges { start: manifest.bytes.start, changes }]).expect("readable");
             match in_list || after == *object {
-                // `splices` does not consider the indentation of a list around the object, or that a patch has no effect.
+                // `splices` does not consider the indentation of a list around the object, or that a patch has no
+                // effect.
                 true => prop_assert_eq!(read(&shown), read(&written.text), "{}", text),
                 false => prop_assert_eq!(shown, written.text, "{}", text),
             }
@@ -460,16 +463,16 @@ proptest! {
         layout in layout(),
         seed: u64,
     ) {
-        let text = Writer::new(seed, layout).text(std::slice::from_ref(&object));
+        let text = YamlWriter::new(seed, layout).text(std::slice::from_ref(&object));
         let mut members = Map::new();
         members.insert("new".to_owned(), added);
         let changes = vec![
-            Change::Add { path: "/spec/one".to_owned(), value: Value::Object(members) },
-            Change::Add { path: "/metadata/annotations".to_owned(), value: json!({"a.b/c": "d"}) },
+            FieldChange::Add { path: "/spec/one".to_owned(), value: Value::Object(members) },
+            FieldChange::Add { path: "/metadata/annotations".to_owned(), value: json!({"a.b/c": "d"}) },
         ];
         let wanted = [ObjectChanges { start: manifests(&text)[0].bytes.start, changes }];
         let first = amend(&text, &wanted).expect("readable");
-        prop_assert_eq!(&first.left, &[]);
+        prop_assert_eq!(&first.unchanged, &[]);
         let second = amend(&first.text, &wanted).expect("readable");
         prop_assert_eq!(second, first);
     }

@@ -1,28 +1,28 @@
-//! Writing what a policy answered into a case.
+//! Writes the verdicts of a policy into the file of a case.
 
-use crate::file::yaml;
-use crate::format::{Case, Expect};
+use crate::case::{Case, ExpectedVerdicts};
+use crate::yaml;
 
-/// The text of a case with these answers; everything before `expect:` stays byte for byte.
+/// Returns the text of a case with these verdicts under `expect:`. The text before that key stays byte for byte.
 ///
 /// # Errors
 ///
-/// That something follows after `expect`, which would be lost.
-pub fn bless(text: &str, answers: &Expect) -> Result<String, String> {
+/// Another key follows `expect`, or the verdicts can't be written as YAML.
+pub(crate) fn bless(text: &str, verdicts: &ExpectedVerdicts) -> Result<String, String> {
     let (kept, old) = split(text);
     if old.lines().skip(1).any(|line| !line.is_empty() && !line.starts_with([' ', '\r', '#'])) {
         return Err("expect: is not the last key of the file".to_owned());
     }
     let gap = if kept.ends_with('\n') { "" } else { "\n" };
-    let blessed = format!("{kept}{gap}expect:\n{}", indented(&yaml(answers)));
+    let blessed = format!("{kept}{gap}expect:\n{}", indented(&yaml::to_text(verdicts)));
     match Case::parse(&blessed) {
-        Ok(case) if case.expect.as_ref() == Some(answers) => Ok(blessed),
-        Ok(_) => Err("the answers do not survive being written as YAML".to_owned()),
-        Err(error) => Err(format!("the answers can't be written as YAML: {error}")),
+        Ok(case) if case.expect.as_ref() == Some(verdicts) => Ok(blessed),
+        Ok(_) => Err("the verdicts change when they are written as YAML and read again".to_owned()),
+        Err(error) => Err(format!("the verdicts can't be written as YAML: {error}")),
     }
 }
 
-/// The text before the line `expect:`, and the text from it on.
+/// Splits a text before the line `expect:`.
 fn split(text: &str) -> (&str, &str) {
     let start = text
         .split_inclusive('\n')
@@ -45,14 +45,14 @@ fn indented(yaml: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Answer, ExpectedFinding};
+    use crate::case::{ExpectedFinding, ExpectedVerdict};
     use ordinance_contract::Severity;
     use serde_json::json;
 
     const KEPT: &str = "# a comment\nwhy:   it is so\nrequest: # and another\n  phases: [mutate]\n  object: {apiVersion: v1, kind: Pod}\n";
 
-    fn answers(message: &str) -> Expect {
-        let answer = Answer {
+    fn verdicts(message: &str) -> ExpectedVerdicts {
+        let verdict = ExpectedVerdict {
             allowed: true,
             findings: vec![ExpectedFinding {
                 rule: "a-rule".to_owned(),
@@ -67,35 +67,35 @@ mod tests {
             patch: vec![json!({"op": "add", "path": "/spec/env/-", "value": {"value": "off", "name": "1"}})],
             audit: Vec::new(),
         };
-        Expect { mutate: Some(answer), validate: None }
+        ExpectedVerdicts { mutate: Some(verdict), validate: None }
     }
 
     #[test]
-    fn keeps_everything_before_the_answers_byte_for_byte() {
-        let first = bless(KEPT, &answers("")).expect("blessed");
+    fn keeps_the_text_before_the_verdicts_byte_for_byte() {
+        let first = bless(KEPT, &verdicts("")).expect("blessed");
         assert!(first.starts_with(KEPT), "{first}");
-        let second = bless(&first, &answers("other")).expect("blessed again");
+        let second = bless(&first, &verdicts("other")).expect("blessed again");
         assert!(second.starts_with(KEPT), "{second}");
         assert_eq!(second.matches("expect:").count(), 1);
-        assert_eq!(bless(&second, &answers("")), Ok(first));
+        assert_eq!(bless(&second, &verdicts("")), Ok(first));
     }
 
     #[test]
-    fn ends_the_last_line_of_a_text_that_does_not() {
-        let blessed = bless(KEPT.trim_end(), &answers("")).expect("blessed");
+    fn adds_a_missing_line_ending_before_the_verdicts() {
+        let blessed = bless(KEPT.trim_end(), &verdicts("")).expect("blessed");
         assert!(blessed.starts_with(&format!("{KEPT}expect:\n")), "{blessed}");
     }
 
     #[test]
-    fn writes_texts_that_look_like_something_else_so_that_they_are_read_as_they_were() {
+    fn quotes_texts_that_yaml_would_read_as_another_value() {
         for text in ["yes", "1e3", "null", "- a", "a\tb", "ü\u{2028}", " x ", "#", "a: b", "…"] {
-            assert!(bless(KEPT, &answers(text)).is_ok(), "{text:?}");
+            assert!(bless(KEPT, &verdicts(text)).is_ok(), "{text:?}");
         }
     }
 
     #[test]
-    fn refuses_to_lose_what_follows_the_answers() {
+    fn refuses_a_key_after_the_verdicts() {
         let text = format!("{KEPT}expect:\n  mutate: {{allowed: true}}\nsettings: {{}}\n");
-        assert_eq!(bless(&text, &answers("")), Err("expect: is not the last key of the file".to_owned()));
+        assert_eq!(bless(&text, &verdicts("")), Err("expect: is not the last key of the file".to_owned()));
     }
 }

@@ -1,40 +1,40 @@
-//! Whole manifests, each with the expected report of `ordinance check`, for any build of a policy.
+//! A corpus of whole manifests, each with the expected report of `ordinance check`.
 //!
-//! The objects are created in order, each by a mutating and then a validating review. Admitted objects exist for later
-//! ones, and claims exist from the start.
+//! A build reviews the objects of a manifest as `ordinance check` does: in order, each by a mutating and then a
+//! validating review. Objects of the kinds that precede others are stored from the start, other objects once they are
+//! admitted.
 
-use crate::format::{ExpectedFinding, ExpectedFix, reference};
-use ordinance_contract::{Finding, Phase, Request, Severity, Verdict};
+use crate::case::{ExpectedFinding, ExpectedFix, reference};
+use ordinance_contract::{Description, Finding, Phase, Request, Severity, Verdict};
 use ordinance_json::applied;
-use ordinance_manifests::{Manifest, read_wanted};
+use ordinance_manifests::{Manifest, plural, read_wanted};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A manifest and what is expected of it.
+/// A manifest with its expected report.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    /// The file.
+pub struct CorpusManifest {
+    /// The manifest's file.
     pub path: PathBuf,
-    /// What `ordinance check --output json` says, indented.
+    /// The file with the indented output of `ordinance check --output json`.
     pub expected: PathBuf,
 }
 
-/// The result of checking one object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Checked {
-    /// True if both reviews admit it.
-    pub allowed: bool,
+/// The result of both reviews of an object.
+#[derive(Debug, PartialEq)]
+struct ReviewedObject {
+    allowed: bool,
     /// The findings of both reviews, each once.
-    pub findings: Vec<ExpectedFinding>,
+    findings: Vec<ExpectedFinding>,
     /// The patch of the mutating review.
-    pub patch: Vec<Value>,
+    patch: Vec<Value>,
 }
 
-/// The part of the JSON of `check` that every build must agree on.
+/// The members of the JSON report that every build must reproduce.
 #[derive(Deserialize)]
-struct Expected {
+struct ExpectedReport {
     results: Vec<ExpectedResult>,
 }
 
@@ -45,7 +45,7 @@ struct ExpectedResult {
     patch: Vec<Value>,
 }
 
-/// A finding as the report has it: with its line, and with related objects as records.
+/// A finding of the JSON report, whose related objects are records.
 #[derive(Deserialize)]
 struct ReportedFinding {
     rule: String,
@@ -64,82 +64,86 @@ struct RelatedObject {
     name: String,
 }
 
-/// Asks a build for a verdict, given what exists.
-pub type Ask<'a> = &'a dyn Fn(&[Manifest], &Request<'_>) -> Result<Verdict, String>;
+/// Returns a build's verdict on a request, given the stored objects.
+pub type VerdictFn<'a> = &'a dyn Fn(&[Manifest], &Request<'_>) -> Result<Verdict, String>;
 
-/// The manifests of a folder in the order of their names.
+/// Returns the manifests of a folder, sorted by name.
 ///
 /// # Errors
 ///
-/// A folder that can't be read.
-pub fn pieces(folder: &Path) -> Result<Vec<Piece>, String> {
+/// The folder can't be read.
+pub fn corpus_manifests(folder: &Path) -> Result<Vec<CorpusManifest>, String> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut pieces = Vec::new();
+    let mut manifests = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();
         if let Some(name) = path.file_name().filter(|name| path.is_file() && *name != "README.md") {
             let expected = folder.join("expected").join(format!("{}.json", name.to_string_lossy()));
-            pieces.push(Piece { expected, path });
+            manifests.push(CorpusManifest { expected, path });
         }
     }
-    pieces.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(pieces)
+    manifests.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(manifests)
 }
 
-// === impl Piece ===
+// === impl CorpusManifest ===
 
-impl Piece {
-    /// Whether a build says what is expected.
+impl CorpusManifest {
+    /// Compares a build's reviews of the objects with the expected report. The policy's description decides which
+    /// objects are reviewed.
     ///
     /// # Errors
     ///
-    /// What can't be read, the object on which there is no verdict, or the first on which it says something else.
-    pub fn check(&self, ask: Ask<'_>) -> Result<(), String> {
+    /// A file can't be read, the build gives no verdict on an object, or a result differs: then the error shows both.
+    pub fn check(&self, description: &Description, verdict: VerdictFn<'_>) -> Result<(), String> {
         let read =
             |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-        let expected: Expected =
+        let expected: ExpectedReport =
             serde_json::from_str(&read(&self.expected)?).map_err(|error| error.to_string())?;
-        let expected: Vec<Checked> = expected.results.into_iter().map(Checked::from).collect();
-        let checked = play(&read(&self.path)?, ask)?;
-        if checked.len() != expected.len() {
-            return Err(format!("{} objects were judged, not {}", checked.len(), expected.len()));
+        let expected: Vec<ReviewedObject> = expected.results.into_iter().map(ReviewedObject::from).collect();
+        let reviewed = review_all(&read(&self.path)?, description, verdict)?;
+        if reviewed.len() != expected.len() {
+            return Err(format!("expected {} reviewed objects, got {}", expected.len(), reviewed.len()));
         }
-        let mut pairs = checked.iter().zip(&expected).enumerate();
-        match pairs.find(|(_, (checked, expected))| checked != expected) {
-            Some((position, (checked, expected))) => {
-                Err(format!("object {position}: expected {expected:#?}, answered {checked:#?}"))
+        let mut pairs = reviewed.iter().zip(&expected).enumerate();
+        match pairs.find(|(_, (reviewed, expected))| reviewed != expected) {
+            Some((position, (reviewed, expected))) => {
+                Err(format!("object {position}: expected {expected:#?}, got {reviewed:#?}"))
             }
             None => Ok(()),
         }
     }
 }
 
-/// The kinds that the built-in policy knows.
-fn is_known(api_version: &str, kind: &str) -> bool {
-    matches!(
-        (api_version, kind),
-        ("apps/v1", "StatefulSet")
-            | ("v1", "PersistentVolume" | "PersistentVolumeClaim")
-            | ("storage.k8s.io/v1", "StorageClass")
-    )
+/// Reviews the creation of each object of a text, in order.
+fn review_all(
+    text: &str,
+    description: &Description,
+    verdict: VerdictFn<'_>,
+) -> Result<Vec<ReviewedObject>, String> {
+    let objects: Vec<Manifest> = read_wanted(text, "default", &|api_version, kind| {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        description.concerns(group, version, &plural(kind))
+    })
+    .objects
+    .into_iter()
+    .collect::<Result<_, _>>()
+    .map_err(|error| error.to_string())?;
+    let precedes = |object: &&Manifest| description.precedes(&object.scope);
+    let mut state: Vec<Manifest> = objects.iter().filter(precedes).cloned().collect();
+    objects.iter().map(|object| review_creation(object, &mut state, verdict)).collect()
 }
 
-fn play(text: &str, ask: Ask<'_>) -> Result<Vec<Checked>, String> {
-    let objects: Vec<Manifest> = read_wanted(text, "default", &is_known)
-        .objects
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .map_err(|error| error.to_string())?;
-    let is_claim = |object: &&Manifest| object.kind == "PersistentVolumeClaim";
-    let mut state: Vec<Manifest> = objects.iter().filter(is_claim).cloned().collect();
-    objects.iter().map(|object| create(object, &mut state, ask)).collect()
-}
-
-fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<Checked, String> {
+/// Reviews the creation of an object in both phases, and stores the object if both admit it.
+fn review_creation(
+    object: &Manifest,
+    state: &mut Vec<Manifest>,
+    verdict: VerdictFn<'_>,
+) -> Result<ReviewedObject, String> {
     let mut request = object.creation(Phase::Mutate);
-    let mutated = ask(state, &request)?;
+    let mutated = verdict(state, &request)?;
     if !mutated.is_allowed() {
-        return Checked::new(mutated, Vec::new(), Vec::new());
+        return ReviewedObject::new(mutated, Vec::new(), Vec::new());
     }
     let patch: Vec<Value> = match &mutated.patch {
         Some(patch) => serde_json::from_str(patch).map_err(|error| error.to_string())?,
@@ -148,12 +152,12 @@ fn create(object: &Manifest, state: &mut Vec<Manifest>, ask: Ask<'_>) -> Result<
     let patched = applied(&object.json, &patch)?;
     request.object = Some((&*patched).into());
     request.phase = Phase::Validate;
-    let validated = ask(state, &request)?;
+    let validated = verdict(state, &request)?;
     if validated.is_allowed() {
         state.retain(|other| other.scope != object.scope);
         state.push(Manifest { json: patched, ..object.clone() });
     }
-    Checked::new(validated, mutated.findings, patch)
+    ReviewedObject::new(validated, mutated.findings, patch)
 }
 
 // === impl RelatedObject ===
@@ -164,9 +168,9 @@ impl RelatedObject {
     }
 }
 
-// === impl Checked ===
+// === impl ReviewedObject ===
 
-impl Checked {
+impl ReviewedObject {
     /// Joins the findings of both verdicts: each once, denials first.
     fn new(verdict: Verdict, mut findings: Vec<Finding>, patch: Vec<Value>) -> Result<Self, String> {
         let allowed = verdict.is_allowed();
@@ -181,7 +185,7 @@ impl Checked {
     }
 }
 
-impl From<ExpectedResult> for Checked {
+impl From<ExpectedResult> for ReviewedObject {
     fn from(result: ExpectedResult) -> Self {
         let finding = |finding: ReportedFinding| ExpectedFinding {
             rule: finding.rule,

@@ -1,27 +1,26 @@
-//! Cases on disk: which files are cases, and whether one holds.
+//! The files of cases: finds them, and checks a build against one.
 
 use crate::bless::bless;
-use crate::format::Case;
+use crate::case::Case;
 use crate::run::{Build, run};
-use serde::Serialize;
-use similar::TextDiff;
+use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// What happens to a case whose answers are others.
+/// Whether to write verdicts that differ from the expected ones into the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bless {
-    /// It fails.
+    /// A difference is an error.
     No,
-    /// They are written into its file.
+    /// The verdicts replace the expected ones.
     Yes,
 }
 
-/// Every file below a directory but the READMEs, sorted. Which of them is no case shows when it is checked.
+/// Returns every file below a directory except `README.md`, sorted. [`check_file`] refuses a file that is not a case.
 ///
 /// # Errors
 ///
-/// A directory that can't be read.
+/// A directory can't be read.
 pub fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -40,29 +39,18 @@ pub fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 ///
-/// What is wrong with the file, why there is no verdict, or the difference line by line.
+/// The file is not a case, the build gives no verdict, or the verdicts differ: then the error is a line-by-line diff.
 pub fn check_file(path: &Path, build: &dyn Build, blessing: Bless) -> Result<(), String> {
     if path.extension().is_none_or(|extension| extension != "yaml") {
         return Err("not a case: a case's name ends in .yaml".to_owned());
     }
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let case = Case::parse(&text).map_err(|error| error.to_string())?;
-    let answers = run(&case, build)?;
+    let verdicts = run(&case, build)?;
     match (case.expect, blessing) {
-        (Some(expect), _) if expect == answers => Ok(()),
-        (_, Bless::Yes) => fs::write(path, bless(&text, &answers)?).map_err(|error| error.to_string()),
-        (Some(expect), Bless::No) => Err(format!("{}\n{}", case.why, difference(&expect, &answers))),
+        (Some(expect), _) if expect == verdicts => Ok(()),
+        (_, Bless::Yes) => fs::write(path, bless(&text, &verdicts)?).map_err(|error| error.to_string()),
+        (Some(expect), Bless::No) => Err(format!("{}\n{}", case.why, yaml::difference(&expect, &verdicts))),
         (None, Bless::No) => Err("the case has no `expect`: BLESS=1 writes it".to_owned()),
     }
-}
-
-/// The lines that were expected (`-`) and answered (`+`), with some around them.
-pub(crate) fn difference(expect: &impl Serialize, answers: &impl Serialize) -> String {
-    let (expect, answers) = (yaml(expect), yaml(answers));
-    TextDiff::from_lines(&expect, &answers).unified_diff().header("expected", "answered").to_string()
-}
-
-/// In the form of the files.
-pub(crate) fn yaml(answers: &impl Serialize) -> String {
-    serde_saphyr::to_string(answers).unwrap_or_else(|error| format!("# {error}\n"))
 }

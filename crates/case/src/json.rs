@@ -1,7 +1,7 @@
-//! A value of YAML (or any other format of serde) as JSON text.
+//! Converts a value of YAML (or any other format of serde) to JSON text.
 //!
-//! Keys stay in their order and nothing is parsed twice. Numbers become what the JSON of kubectl has: integers as they
-//! are, others as 64-bit floats.
+//! Keys keep their order, and nothing is parsed twice. Numbers are written as kubectl writes them: integers unchanged,
+//! others as 64-bit floats.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Json(pub(crate) String);
 
-/// A JSON string literal.
+/// Returns a text as a JSON string literal.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut object = Object::default();
+        let mut object = ObjectBuilder::default();
         while let Some((name, Json(value))) = entries.next_entry::<String, _>()? {
             object.push(&name, &value);
         }
@@ -90,13 +90,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// An object of JSON in the making.
+/// Builds a JSON object, member by member.
 #[derive(Default)]
-pub(crate) struct Object(String);
+pub(crate) struct ObjectBuilder(String);
 
-// === impl Object ===
+// === impl ObjectBuilder ===
 
-impl Object {
+impl ObjectBuilder {
     /// Adds a member, its value as JSON text.
     pub(crate) fn push(&mut self, name: &str, value: &str) {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
@@ -105,7 +105,7 @@ impl Object {
         self.0.push_str(value);
     }
 
-    /// The whole.
+    /// Returns the object with its closing brace.
     pub(crate) fn into_json(mut self) -> Json {
         if self.0.is_empty() {
             self.0.push('{');

@@ -1,20 +1,22 @@
-//! Cases as files: what a policy must answer, and a runner for any build of it.
+//! Test cases as files: what a policy must answer, and a runner for any build of it.
 //!
-//! A case is a YAML file: settings, the objects that exist, a request, and the whole verdict that is expected of the
-//! mutating and of the validating call. [`Case`] is such a file read, [`run()`] asks a [`Build`] of a policy, and [`bless()`]
-//! writes what it answered into the file. [`corpus`] is the same for whole manifests.
+//! A case is a YAML file: settings, the stored objects, an admission request, and the expected verdicts of the mutating
+//! and of the validating review. [`Case`] is a parsed file, [`run()`] gets the verdicts from a [`Build`] of a policy,
+//! and [`check_file`] compares them with the expected ones or writes them into the file. [`corpus`] checks whole
+//! manifests, and [`check_recorded`] checks recorded reviews.
 
 mod bless;
+mod case;
 pub mod corpus;
 mod file;
-mod format;
 mod json;
-mod recorded;
+mod recorded_reviews;
 mod run;
 mod yaml;
 
-pub use bless::bless;
+pub use case::{
+    Case, ExpectedAnnotation, ExpectedFinding, ExpectedFix, ExpectedVerdict, ExpectedVerdicts, schema,
+};
 pub use file::{Bless, check_file, files};
-pub use format::{Answer, Case, Expect, ExpectedAnnotation, ExpectedFinding, ExpectedFix, schema};
-pub use recorded::{Recorded, check_recorded, recorded, recordings};
-pub use run::{Build, Indexed, Policy, run};
+pub use recorded_reviews::{RecordedReview, check_recorded, recorded_reviews, recording_directories};
+pub use run::{Build, Indexed, PolicyFunctions, run};

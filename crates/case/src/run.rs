@@ -1,35 +1,36 @@
-//! The run of a case: what a build of a policy answers.
+//! Runs a case: gets the verdicts of a build of a policy.
 
-use crate::format::{Answer, Case, Expect};
+use crate::case::{Case, ExpectedVerdict, ExpectedVerdicts};
 use ordinance_contract::{HOLDINGS, Holding, Key, Outcome, Phase, Request, Scope, Verdict};
 use ordinance_index::Index;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 
-/// A build of a policy with whatever stands around it: asked as an API server would.
+/// A build of a policy together with an index, as an API server calls it: a library, a component, an npm package or a
+/// host.
 pub trait Build {
-    /// The verdict on a request, given what exists.
+    /// Returns the verdict on a request, given the stored objects.
     ///
     /// # Errors
     ///
-    /// Why there is none, in one line.
+    /// Why there is no verdict, in one line.
     fn verdict(&self, settings: &str, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String>;
 }
 
-/// A policy alone, as in `policy.wit`; [`Indexed`] remembers for it.
-pub trait Policy {
-    /// The keys of a stored object.
+/// The functions of a policy that `policy.wit` defines; [`Indexed`] adds an index.
+pub trait PolicyFunctions {
+    /// Returns the keys of a stored object.
     ///
     /// # Errors
     ///
-    /// One line, if the object can't be read.
+    /// Why the policy can't read the object, in one line.
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String>;
 
-    /// The verdict, or the keys that it depends on if there are no holdings yet.
+    /// Returns the verdict; without holdings perhaps the keys that the verdict depends on.
     ///
     /// # Errors
     ///
-    /// Why there is none, in one line.
+    /// Why there is neither, in one line.
     fn review(
         &self,
         request: &Request<'_>,
@@ -38,35 +39,36 @@ pub trait Policy {
     ) -> Result<Outcome, String>;
 }
 
-/// A policy over an index of what exists.
+/// A policy with an index of the stored objects.
 #[derive(Clone, Copy, Debug)]
 pub struct Indexed<P>(pub P);
 
-/// The answers to the phases of a case.
+/// Returns the verdicts on the phases of a case. The validating review gets the object with the mutating review's
+/// patch.
 ///
 /// # Errors
 ///
-/// Why there is no verdict, or that a patch does not fit the object.
-pub fn run(case: &Case, build: &dyn Build) -> Result<Expect, String> {
+/// The build gives no verdict, or a patch does not fit the object.
+pub fn run(case: &Case, build: &dyn Build) -> Result<ExpectedVerdicts, String> {
     let mut request = case.request.clone();
-    let mut answers = Expect::default();
+    let mut verdicts = ExpectedVerdicts::default();
     for phase in &case.phases {
         request.phase = *phase;
-        let answer = Answer::try_from(build.verdict(&case.settings, &case.state, &request)?)?;
-        if let (true, Some(object)) = (answer.allowed, request.object.as_deref()) {
-            request.object = Some(applied(object, &answer.patch)?.into());
+        let verdict = ExpectedVerdict::try_from(build.verdict(&case.settings, &case.state, &request)?)?;
+        if let (true, Some(object)) = (verdict.allowed, request.object.as_deref()) {
+            request.object = Some(applied(object, &verdict.patch)?.into());
         }
         match phase {
-            Phase::Mutate => answers.mutate = Some(answer),
-            Phase::Validate => answers.validate = Some(answer),
+            Phase::Mutate => verdicts.mutate = Some(verdict),
+            Phase::Validate => verdicts.validate = Some(verdict),
         }
     }
-    Ok(answers)
+    Ok(verdicts)
 }
 
 // === impl Indexed ===
 
-impl<P: Policy> Build for Indexed<P> {
+impl<P: PolicyFunctions> Build for Indexed<P> {
     fn verdict(&self, settings: &str, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
         let keys = match self.0.review(request, settings, None)? {
             Outcome::Decided(verdict) => return Ok(verdict),
@@ -83,8 +85,9 @@ impl<P: Policy> Build for Indexed<P> {
     }
 }
 
-impl<P: Policy> Indexed<P> {
-    /// What exists; an object that the policy can't read, or whose keys are too deep, is left out, as in the server.
+impl<P: PolicyFunctions> Indexed<P> {
+    /// Indexes the stored objects. Leaves out an object that the policy can't read or whose keys are too deep, as the
+    /// server does.
     fn index(&self, settings: &str, state: &[Manifest]) -> Index {
         let mut index = Index::default();
         for object in state {
@@ -100,10 +103,11 @@ mod tests {
     use super::*;
     use ordinance_contract::{Annotation, Finding, Severity, Stance};
 
-    /// Allows each name to one object, adds a label in the mutating phase, and records its input in audit annotations.
-    struct OneAName;
+    /// Denies a name that another object has, adds a label in the mutating phase, and records its input in audit
+    /// annotations.
+    struct UniqueNames;
 
-    impl Policy for OneAName {
+    impl PolicyFunctions for UniqueNames {
         fn keys(&self, scope: &Scope<'_>, _object: &str, _settings: &str) -> Result<Vec<Key>, String> {
             let key = |stance| Key {
                 realm: "name".to_owned(),
@@ -142,46 +146,46 @@ mod tests {
     }
 
     fn denial() -> Finding {
-        Finding::new("one-a-name", Severity::Deny, "the name is taken")
+        Finding::new("unique-name", Severity::Deny, "the name is taken")
     }
 
-    fn answers(state: &str, name: &str) -> Result<Expect, String> {
+    fn verdicts(state: &str, name: &str) -> Result<ExpectedVerdicts, String> {
         let text = format!(
             "why: x\nstate: [{state}]\nrequest: {{object: {{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}}}\n"
         );
-        run(&Case::parse(&text).expect("a case"), &Indexed(OneAName))
+        run(&Case::parse(&text).expect("a case"), &Indexed(UniqueNames))
     }
 
-    fn audit(answer: Option<Answer>) -> (bool, Vec<String>) {
-        let answer = answer.expect("an answer");
-        (answer.allowed, answer.audit.into_iter().map(|note| note.value).collect())
+    fn audit(verdict: Option<ExpectedVerdict>) -> (bool, Vec<String>) {
+        let verdict = verdict.expect("a verdict");
+        (verdict.allowed, verdict.audit.into_iter().map(|note| note.value).collect())
     }
 
     const POD: &str = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}"#;
 
     #[test]
-    fn shows_the_validating_call_what_the_mutating_call_made() {
-        let answers = answers("", "a").expect("answers");
+    fn the_validating_review_gets_the_patched_object() {
+        let verdicts = verdicts("", "a").expect("verdicts");
         let patched = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"a":"b"},"name":"a"}}"#;
-        assert_eq!(audit(answers.mutate), (true, vec![String::new(), POD.to_owned()]));
-        assert_eq!(audit(answers.validate), (true, vec![String::new(), patched.to_owned()]));
+        assert_eq!(audit(verdicts.mutate), (true, vec![String::new(), POD.to_owned()]));
+        assert_eq!(audit(verdicts.validate), (true, vec![String::new(), patched.to_owned()]));
     }
 
     #[test]
-    fn shows_the_validating_call_the_object_itself_after_a_refusal() {
+    fn the_validating_review_gets_the_unpatched_object_after_a_denial() {
         let state = "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: other}}";
-        let answers = answers(state, "a").expect("answers");
-        assert_eq!(audit(answers.validate), (false, vec!["other".to_owned(), POD.to_owned()]));
+        let verdicts = verdicts(state, "a").expect("verdicts");
+        assert_eq!(audit(verdicts.validate), (false, vec!["other".to_owned(), POD.to_owned()]));
     }
 
     #[test]
-    fn tells_the_policy_nothing_of_the_object_itself_nor_of_what_it_cannot_read() {
+    fn the_index_leaves_out_the_object_itself_and_unreadable_objects() {
         let state = "{apiVersion: v1, kind: Pod, metadata: {name: a}}, {apiVersion: v1, kind: Pod, metadata: {name: unreadable}}";
-        assert_eq!(audit(answers(state, "a").expect("answers").mutate).1.first(), Some(&String::new()));
+        assert_eq!(audit(verdicts(state, "a").expect("verdicts").mutate).1.first(), Some(&String::new()));
     }
 
     #[test]
-    fn fails_where_the_policy_gives_no_verdict() {
-        assert_eq!(answers("", "unreadable"), Err("unreadable".to_owned()));
+    fn fails_if_the_policy_gives_no_verdict() {
+        assert_eq!(verdicts("", "unreadable"), Err("unreadable".to_owned()));
     }
 }

@@ -1,11 +1,14 @@
-//! YAML of the project's own files: how it is read, and what is said of its faults.
+//! YAML of the project's own test data: parser options, error messages, output and differences.
 
 use ordinance_manifests::{DEPTH, ManifestError};
+use serde::Serialize;
+use similar::TextDiff;
 
-/// How many parts of a text aliases may repeat: thousands of containers, but no bomb.
+/// The most parser events that the aliases of a text may repeat: enough for thousands of containers.
 const REPLAYED: usize = 100_000;
 
-/// How YAML is read. The sizes are an operator's own: a dump of a whole cluster is no attack, a bomb of aliases is.
+/// Returns the parser's options. Sizes are not limited, because the files are the project's own and may be large.
+/// Nesting and aliases are, because they multiply the work.
 pub(crate) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -26,8 +29,8 @@ pub(crate) fn options() -> serde_saphyr::Options {
     }
 }
 
-/// The fault with its position.
-pub(crate) fn unreadable(error: &serde_saphyr::Error) -> ManifestError {
+/// Converts a parser error, with its position.
+pub(crate) fn manifest_error(error: &serde_saphyr::Error) -> ManifestError {
     let location = error.location();
     ManifestError {
         line: location.map_or(1, |location| location.line()),
@@ -36,9 +39,20 @@ pub(crate) fn unreadable(error: &serde_saphyr::Error) -> ManifestError {
     }
 }
 
-/// The fault in one line, without its position.
+/// Returns the message of a parser error in one line, without its position.
 fn message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let line = text.lines().collect::<Vec<_>>().join(" ");
     line.split_once(" at line ").map_or(line.clone(), |(reason, _)| reason.to_owned())
+}
+
+/// Returns a value as YAML text; a comment with the error if YAML cannot express the value.
+pub(crate) fn to_text(value: &impl Serialize) -> String {
+    serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# {error}\n"))
+}
+
+/// Returns a unified diff of two values as YAML: expected lines with `-`, answered lines with `+`.
+pub(crate) fn difference(expected: &impl Serialize, answered: &impl Serialize) -> String {
+    let (expected, answered) = (to_text(expected), to_text(answered));
+    TextDiff::from_lines(&expected, &answered).unified_diff().header("expected", "answered").to_string()
 }

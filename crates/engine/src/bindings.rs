@@ -1,5 +1,5 @@
-//! The contract's types as they cross into a guest, generated from `policy.wit`; and to and from those of the crate
-//! `ordinance_contract`. Texts that go in are borrowed: they are copied once, into the guest's memory.
+//! The contract's types for calls into a guest, generated from `policy.wit`, and their conversion to and from the types
+//! of the crate `ordinance_contract`. Texts of arguments are borrowed: they are copied once, into the guest's memory.
 
 use ordinance_contract as contract;
 
@@ -71,7 +71,8 @@ impl From<contract::Stance> for rules::Stance {
     }
 }
 
-/// Holdings whose texts are borrowed; their paths are lists of lists, which want a place of their own.
+/// Holdings whose texts are borrowed. The generated types need each path as a slice of `&str`, so the paths are stored
+/// here.
 pub(super) struct Holdings<'a> {
     holdings: &'a [contract::Holding],
     paths: Vec<Vec<&'a str>>,

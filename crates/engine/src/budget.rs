@@ -1,4 +1,4 @@
-//! The resources that one evaluation may use, and the failure that exceeding each of them is.
+//! The resources that one evaluation may use, and the [`Failure`] for exceeding each of them.
 //!
 //! A failure is classified by the type of wasmtime's error, never by its text.
 
@@ -18,9 +18,9 @@ pub(super) struct Budget {
     time: Duration,
 }
 
-/// The limits of one evaluation in progress.
+/// The limits of one evaluation in progress, from its start to its deadline.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spending {
+pub(super) struct RemainingBudget {
     budget: Budget,
     /// The budget's time, or the time until the deadline if that is shorter.
     time: Duration,
@@ -30,30 +30,30 @@ pub(super) struct Spending {
 
 impl Budget {
     pub(super) const fn new(limits: EngineLimits) -> Self {
-        let EngineLimits { room, output, time } = limits;
-        Self { memory: room.memory, table: room.table, stack: room.stack, output, time }
+        let EngineLimits { pool, output, time } = limits;
+        Self { memory: pool.memory, table: pool.table, stack: pool.stack, output, time }
     }
 
     /// Starts an evaluation that must end before the deadline.
-    pub(super) fn spend(self, deadline: Instant) -> Result<Spending, Failure> {
+    pub(super) fn until(self, deadline: Instant) -> Result<RemainingBudget, Failure> {
         let time = self.time.min(deadline.saturating_duration_since(Instant::now()));
-        let spending = Spending { budget: self, time };
-        if time.is_zero() { Err(spending.out_of_time()) } else { Ok(spending) }
+        let remaining = RemainingBudget { budget: self, time };
+        if time.is_zero() { Err(remaining.out_of_time()) } else { Ok(remaining) }
     }
 
     /// Starts an evaluation without a deadline of its own.
-    pub(super) fn spend_all(self) -> Spending {
-        Spending { budget: self, time: self.time }
+    pub(super) fn without_deadline(self) -> RemainingBudget {
+        RemainingBudget { budget: self, time: self.time }
     }
 }
 
-// === impl Spending ===
+// === impl RemainingBudget ===
 
-impl Spending {
+impl RemainingBudget {
     /// Returns a store that enforces the limits from now on.
     pub(super) fn store(self, engine: &wasmtime::Engine) -> Store<Self> {
         let mut store = Store::new(engine, self);
-        store.limiter(|spending| spending);
+        store.limiter(|remaining| remaining);
         store.set_hostcall_fuel(self.budget.output);
         store.set_epoch_deadline(ticks(self.time));
         store
@@ -71,7 +71,7 @@ impl Spending {
             return Failure::Busy;
         }
         if error.is::<&'static str>() || error.is::<String>() || error.is::<Utf8Error>() {
-            return Failure::Nonsense(error.root_cause().to_string());
+            return Failure::InvalidResponse(error.root_cause().to_string());
         }
         // The only error without a public type: the answer exceeds the fuel for copying from the guest to the host.
         Failure::Output { limit: self.budget.output }
@@ -91,7 +91,7 @@ impl Spending {
 }
 
 /// Ends a guest that exceeds a limit at once. If the growth merely failed, the guest would abort without a reason.
-impl ResourceLimiter for Spending {
+impl ResourceLimiter for RemainingBudget {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.budget.memory;
         if desired > limit { Err(Failure::Memory { limit }.into()) } else { Ok(true) }

@@ -1,4 +1,4 @@
-//! One configuration of the Wasm engine, for compiling ahead and for running.
+//! The configuration of the Wasm engine, for compiling ahead and for running.
 //!
 //! The engine refuses to load an artefact that was compiled with other settings. So the build script that compiles the
 //! built-in policy and the process that runs it both call [`config`].
@@ -12,9 +12,9 @@ const KEEP_RESIDENT: usize = 1024 * 1024;
 /// Bytes of an instance's table that stay resident. The built-in policy's table has a few hundred elements.
 const TABLE_KEEP_RESIDENT: usize = 16 * 1024;
 
-/// The instances of the process, and the size of each.
+/// The size of the process's pool of instances, and the limits of each instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct PoolLimits {
     /// Concurrent instances.
     pub instances: u32,
     /// Bytes of an instance's linear memory.
@@ -30,7 +30,7 @@ pub struct Room {
 /// # Errors
 ///
 /// Cranelift does not compile for the target.
-pub fn config(room: &Room, target: Option<&str>) -> Result<Config> {
+pub fn config(limits: &PoolLimits, target: Option<&str>) -> Result<Config> {
     let mut config = Config::new();
     if let Some(target) = target {
         config.target(target)?;
@@ -41,9 +41,9 @@ pub fn config(room: &Room, target: Option<&str>) -> Result<Config> {
         .cranelift_opt_level(OptLevel::Speed)
         .generate_address_map(false)
         .native_unwind_info(false)
-        .max_wasm_stack(room.stack)
-        .async_stack_size(room.stack.max(2 * 1024 * 1024))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(room)));
+        .max_wasm_stack(limits.stack)
+        .async_stack_size(limits.stack.max(2 * 1024 * 1024))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     Ok(config)
 }
 
@@ -63,26 +63,26 @@ fn features(config: &mut Config) {
 }
 
 /// Returns a pool of slots that are allocated once and reused, so that a new instance costs no system call.
-fn pool(room: &Room) -> PoolingAllocationConfig {
+fn pool(limits: &PoolLimits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(room.instances)
-        .total_core_instances(room.instances)
-        .total_memories(room.instances)
-        .total_tables(room.instances)
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances)
+        .total_memories(limits.instances)
+        .total_tables(limits.instances)
         .max_core_instances_per_component(1)
         .max_memories_per_component(1)
         .max_tables_per_component(1)
-        .max_memory_size(room.memory)
-        .table_elements(room.table)
+        .max_memory_size(limits.memory)
+        .table_elements(limits.table)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     pool
 }
 
-// === impl Room ===
+// === impl PoolLimits ===
 
-impl Default for Room {
+impl Default for PoolLimits {
     /// Returns one instance of the default size. A compiler creates no instance.
     fn default() -> Self {
         Self { instances: 1, memory: 64 * 1024 * 1024, table: 10_000, stack: 512 * 1024 }

@@ -44,7 +44,7 @@ pub enum Failure {
     Trap(String),
     /// The response is invalid, for example a patch that is not JSON.
     #[error("returned an invalid response: {0}")]
-    Nonsense(String),
+    InvalidResponse(String),
     /// More holdings overlap than one evaluation may receive.
     #[error("more than {limit} different holdings overlap this object's keys")]
     Holdings {
@@ -54,7 +54,8 @@ pub enum Failure {
     /// The host panicked during the evaluation.
     #[error("made the host panic; this is a bug in Ordinance")]
     Panic,
-    /// The index has no room for another object; with a cluster, for another admitted object that no watch has reported.
+    /// The index has no room for another object; with a cluster, for another admitted object that no watch has
+    /// reported.
     #[error("already remembers {limit} objects and has no room for another")]
     Full {
         /// The limit in objects.
@@ -81,7 +82,7 @@ impl Failure {
             Self::Output { .. } => "output",
             Self::Answer { .. } => "answer",
             Self::Trap(_) => "trap",
-            Self::Nonsense(_) => "nonsense",
+            Self::InvalidResponse(_) => "nonsense",
             Self::Holdings { .. } => "holdings",
             Self::Panic => "panic",
             Self::Full { .. } => "full",
@@ -101,7 +102,7 @@ impl Failure {
             Self::Answer { .. } => Some("limits.answerBytes"),
             Self::Holdings { .. } => Some("limits.holdings"),
             Self::Full { .. } => Some("limits.rememberedObjects"),
-            Self::Trap(_) | Self::Nonsense(_) | Self::Panic | Self::Busy | Self::NotReady => None,
+            Self::Trap(_) | Self::InvalidResponse(_) | Self::Panic | Self::Busy | Self::NotReady => None,
         }
     }
 }

@@ -1,24 +1,24 @@
 //! Runs policies: each review gets a fresh instance of a pre-linked component, within limits.
 //!
-//! An [`Engine`] owns the process's slots for instances. A [`Policy`] is a component with its settings. Nothing survives a
-//! review: the instance is dropped, and everything that the guest wrote with it.
+//! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. Nothing survives
+//! a review: the instance and its memory are dropped.
 
 mod bindings;
 mod budget;
 pub mod builtin;
 mod config;
+mod execution;
 mod failure;
 mod load;
-mod place;
+mod managed_fields;
 mod policy;
 mod ticker;
-mod unmanaged;
 
-pub use config::{Room, config};
+pub use config::{PoolLimits, config};
+pub use execution::Execution;
 pub use failure::Failure;
 pub use load::{LoadError, LoadErrorKind, is_label};
-pub use place::Place;
-pub use policy::{Inquiry, Opened, Policy};
+pub use policy::{PendingReview, Policy, StartedReview};
 
 use budget::Budget;
 use std::sync::Arc;
@@ -28,15 +28,15 @@ use ticker::Ticker;
 /// The resources of all evaluations together, and of each one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineLimits {
-    /// The instances of the process, with the memory, table and stack of each.
-    pub room: Room,
+    /// The number of instances of the process, with the memory, table and stack of each.
+    pub pool: PoolLimits,
     /// Size of one answer, in bytes.
     pub output: usize,
     /// Duration of one evaluation.
     pub time: Duration,
 }
 
-/// The process's slots for instances. Clones share them.
+/// The process's pool of instances. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
     wasm: wasmtime::Engine,
@@ -55,7 +55,7 @@ impl Default for EngineLimits {
     /// Returns 64 instances of the default size, answers of 1 MiB, and one second.
     fn default() -> Self {
         Self {
-            room: Room { instances: 64, ..Room::default() },
+            pool: PoolLimits { instances: 64, ..PoolLimits::default() },
             output: 1024 * 1024,
             time: Duration::from_secs(1),
         }
@@ -71,7 +71,7 @@ impl Engine {
     ///
     /// The machine lacks the address space or the thread.
     pub fn new(limits: EngineLimits) -> Result<Self, EngineError> {
-        let wasm = config(&limits.room, None)
+        let wasm = config(&limits.pool, None)
             .and_then(|config| wasmtime::Engine::new(&config))
             .map_err(|error| EngineError(format!("{error:#}")))?;
         let ticker = Ticker::start(wasm.clone()).map_err(|error| EngineError(error.to_string()))?;

@@ -5,9 +5,9 @@
 
 use super::Engine;
 use super::bindings::PolicyPre;
-use super::budget::Spending;
+use super::budget::RemainingBudget;
 use super::policy::{Call, Policy};
-use crate::{Failure, Place};
+use crate::{Execution, Failure};
 use ordinance_contract::{Description, PACKAGE, Problem, ReviewScope, VERSION};
 use std::fmt;
 use std::path::Path;
@@ -54,12 +54,12 @@ pub enum LoadErrorKind {
     #[error("describes itself with {0}")]
     Description(String),
     /// The policy refuses its settings.
-    #[error("can't use its settings: {}", Lines(.0))]
+    #[error("can't use its settings: {}", ProblemList(.0))]
     Settings(Vec<Problem>),
 }
 
-/// Problems in one line.
-struct Lines<'a>(&'a [Problem]);
+/// Displays problems in one line.
+struct ProblemList<'a>(&'a [Problem]);
 
 // === impl Policy ===
 
@@ -71,7 +71,7 @@ impl Policy {
     /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         built_in(engine)
-            .and_then(|component| ready(engine, &component, settings, Place::Inline))
+            .and_then(|component| ready(engine, &component, settings, Execution::Inline))
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
@@ -84,7 +84,7 @@ impl Policy {
         std::fs::read(file)
             .map_err(LoadErrorKind::from)
             .and_then(|bytes| compiled(engine, &bytes))
-            .and_then(|component| ready(engine, &component, settings, Place::Pool))
+            .and_then(|component| ready(engine, &component, settings, Execution::ThreadPool))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
     }
 }
@@ -111,16 +111,16 @@ fn ready(
     engine: &Engine,
     component: &Component,
     settings: &str,
-    place: Place,
+    execution: Execution,
 ) -> Result<Policy, LoadErrorKind> {
     let guest = linked(engine, component)?;
     let description = fresh(engine, &guest)?.describe()?;
     check_description(&description)?;
     fresh(engine, &guest)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
-    Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), place })
+    Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), execution })
 }
 
-fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<Spending>, LoadErrorKind> {
+fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<RemainingBudget>, LoadErrorKind> {
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(&engine.wasm).map(|(name, _)| name.to_owned()).collect();
     if !imports.is_empty() {
@@ -141,10 +141,10 @@ fn other_version(export: &str) -> Option<String> {
 }
 
 /// Returns a new instance. Instantiation compares the types of the exports with the contract.
-fn fresh(engine: &Engine, guest: &PolicyPre<Spending>) -> Result<Call, LoadErrorKind> {
+fn fresh(engine: &Engine, guest: &PolicyPre<RemainingBudget>) -> Result<Call, LoadErrorKind> {
     Call::new(&engine.wasm, engine.budget, guest).map_err(|error| {
-        match engine.budget.spend_all().failure(&error) {
-            Failure::Nonsense(_) => LoadErrorKind::World(line(&error)),
+        match engine.budget.without_deadline().failure(&error) {
+            Failure::InvalidResponse(_) => LoadErrorKind::World(line(&error)),
             failure => LoadErrorKind::Run(failure),
         }
     })
@@ -193,9 +193,9 @@ fn line(error: &wasmtime::Error) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-// === impl Lines ===
+// === impl ProblemList ===
 
-impl fmt::Display for Lines<'_> {
+impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, problem) in self.0.iter().enumerate() {
             let separator = if position == 0 { "" } else { "; " };

@@ -2,12 +2,10 @@
 
 use super::Engine;
 use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
-use super::budget::{Budget, Spending};
-use super::unmanaged::without_managed_fields;
-use crate::{Failure, Place};
-use ordinance_contract::{
-    Description, Holding, Key, Operation, Phase, Problem, Request, Rule, Scope, Verdict, Watch,
-};
+use super::budget::{Budget, RemainingBudget};
+use super::managed_fields::without_managed_fields;
+use crate::{Execution, Failure};
+use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Rule, Scope, Verdict};
 use serde::de::IgnoredAny;
 use std::time::Instant;
 use wasmtime::Store;
@@ -15,22 +13,22 @@ use wasmtime::Store;
 /// A loaded component with its settings.
 pub struct Policy {
     pub(super) engine: Engine,
-    pub(super) guest: PolicyPre<Spending>,
+    pub(super) guest: PolicyPre<RemainingBudget>,
     pub(super) description: Description,
     pub(super) settings: String,
-    pub(super) place: Place,
+    pub(super) execution: Execution,
 }
 
-/// The result of [`Policy::open`].
-pub enum Opened<'p> {
+/// The result of [`Policy::start_review`]: a verdict, or a review that waits for holdings.
+pub enum StartedReview<'p> {
     /// The verdict depends on no other object.
     Decided(Verdict),
     /// The verdict depends on the objects that hold or use keys which overlap these.
-    Asks(Vec<Key>, Inquiry<'p>),
+    NeedsHoldings(Vec<Key>, PendingReview<'p>),
 }
 
-/// A request that a guest has read and can decide once it gets the overlapping holdings.
-pub struct Inquiry<'p> {
+/// A review that a guest can finish once it gets the overlapping holdings. Keeps the guest's instance.
+pub struct PendingReview<'p> {
     call: Call,
     phase: Phase,
     rules: &'p [Rule],
@@ -38,7 +36,7 @@ pub struct Inquiry<'p> {
 
 /// A fresh instance.
 pub(super) struct Call {
-    store: Store<Spending>,
+    store: Store<RemainingBudget>,
     guest: Guest,
 }
 
@@ -55,52 +53,21 @@ impl Policy {
         &self.settings
     }
 
-    /// Returns where reviews run: inline for the built-in policy, on the pool for any other.
-    pub fn place(&self) -> Place {
-        self.place
+    /// Returns on which thread reviews run: inline for the built-in policy, on the thread pool for any other.
+    pub fn execution(&self) -> Execution {
+        self.execution
     }
 
     /// Returns whether the host must index objects of this scope. A subresource is not indexed.
     pub fn watches(&self, scope: &Scope<'_>) -> bool {
-        scope.subresource.is_empty() && self.watches_kind(&scope.group, &scope.version, &scope.resource)
-    }
-
-    /// Returns whether the policy watches a kind.
-    pub fn watches_kind(&self, group: &str, version: &str, resource: &str) -> bool {
-        let wanted = (group, version, resource);
-        let watches = &self.description.watches;
-        watches.iter().any(|watch| (&*watch.group, &*watch.version, &*watch.resource) == wanted)
-    }
-
-    /// Returns true if the policy watches a kind, or reviews new objects of it.
-    pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
-        let scope = Scope {
-            group: group.into(),
-            version: version.into(),
-            resource: resource.into(),
-            ..Scope::default()
-        };
-        self.watches_kind(group, version, resource)
-            || [Phase::Mutate, Phase::Validate]
-                .into_iter()
-                .any(|phase| self.reviews(&scope, Operation::Create, phase))
-    }
-
-    /// Returns true if objects like this one exist before the objects that refer to them.
-    pub fn precedes(&self, scope: &Scope<'_>) -> bool {
-        let is_kind = |watch: &Watch| watch.group == scope.group && watch.resource == scope.resource;
-        self.description.watches.iter().any(|watch| is_kind(watch) && watch.precedes)
-    }
-
-    /// Returns true if the policy reviews such requests. Match conditions do not count.
-    pub fn reviews(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
-        self.description.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
+        scope.subresource.is_empty()
+            && self.description.watches(&scope.group, &scope.version, &scope.resource)
     }
 
     /// Returns true if this is the policy that is embedded in the binary.
     pub fn is_built_in(&self) -> bool {
         // Only the embedded policy is trusted to end by itself.
-        self.place == Place::Inline
+        self.execution == Execution::Inline
     }
 
     /// Returns the keys of a stored object, or in one line why the policy can't read it.
@@ -109,7 +76,7 @@ impl Policy {
     ///
     /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
-        let mut call = self.call(self.engine.budget.spend_all())?;
+        let mut call = self.call(self.engine.budget.without_deadline())?;
         let object = without_managed_fields(object);
         call.ask(|rules, store| rules.call_keys(store, scope.into(), &object, &self.settings))
             .map(|answer| answer.map(all))
@@ -126,44 +93,50 @@ impl Policy {
         holdings: &[Holding],
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        let mut call = self.call(self.engine.budget.spend(deadline)?)?;
+        let mut call = self.call(self.engine.budget.until(deadline)?)?;
         match call.review(request, &self.settings, Some(holdings))? {
             rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
             rules::Outcome::Needs(_) => {
-                Err(Failure::Nonsense("it asked for holdings that it had received".to_owned()))
+                Err(Failure::InvalidResponse("it asked for holdings that it had received".to_owned()))
             }
         }
     }
 
-    /// Lets a fresh instance read a request, and decide it if the verdict depends on no other object.
+    /// Starts a review on a fresh instance, and finishes it if the verdict depends on no other object.
     ///
     /// # Errors
     ///
     /// The reason why there is neither a verdict nor a list of keys.
-    pub fn open(&self, request: &Request<'_>, deadline: Instant) -> Result<Opened<'_>, Failure> {
-        let mut call = self.call(self.engine.budget.spend(deadline)?)?;
+    pub fn start_review(
+        &self,
+        request: &Request<'_>,
+        deadline: Instant,
+    ) -> Result<StartedReview<'_>, Failure> {
+        let mut call = self.call(self.engine.budget.until(deadline)?)?;
         Ok(match call.review(request, &self.settings, None)? {
             rules::Outcome::Decided(verdict) => {
-                Opened::Decided(checked(verdict, request.phase, &self.description.rules)?)
+                StartedReview::Decided(checked(verdict, request.phase, &self.description.rules)?)
             }
-            rules::Outcome::Needs(keys) => Opened::Asks(all(keys), self.inquiry(call, request.phase)),
+            rules::Outcome::Needs(keys) => {
+                StartedReview::NeedsHoldings(all(keys), self.pending(call, request.phase))
+            }
         })
     }
 
-    fn inquiry(&self, call: Call, phase: Phase) -> Inquiry<'_> {
-        Inquiry { call, phase, rules: &self.description.rules }
+    fn pending(&self, call: Call, phase: Phase) -> PendingReview<'_> {
+        PendingReview { call, phase, rules: &self.description.rules }
     }
 
-    fn call(&self, spending: Spending) -> Result<Call, Failure> {
-        let mut store = spending.store(&self.engine.wasm);
-        let guest = self.guest.instantiate(&mut store).map_err(|error| spending.failure(&error))?;
+    fn call(&self, remaining: RemainingBudget) -> Result<Call, Failure> {
+        let mut store = remaining.store(&self.engine.wasm);
+        let guest = self.guest.instantiate(&mut store).map_err(|error| remaining.failure(&error))?;
         Ok(Call { store, guest })
     }
 }
 
-// === impl Inquiry ===
+// === impl PendingReview ===
 
-impl Inquiry<'_> {
+impl PendingReview<'_> {
     /// Returns the verdict, given all holdings that overlap the keys.
     ///
     /// # Errors
@@ -183,9 +156,9 @@ impl Call {
     pub(super) fn new(
         engine: &wasmtime::Engine,
         budget: Budget,
-        guest: &PolicyPre<Spending>,
+        guest: &PolicyPre<RemainingBudget>,
     ) -> wasmtime::Result<Self> {
-        let mut store = budget.spend_all().store(engine);
+        let mut store = budget.without_deadline().store(engine);
         let guest = guest.instantiate(&mut store)?;
         Ok(Self { store, guest })
     }
@@ -215,21 +188,21 @@ impl Call {
 
     fn ask<A>(
         &mut self,
-        question: impl FnOnce(&rules::Guest, &mut Store<Spending>) -> wasmtime::Result<A>,
+        question: impl FnOnce(&rules::Guest, &mut Store<RemainingBudget>) -> wasmtime::Result<A>,
     ) -> Result<A, Failure> {
         let answer = question(self.guest.ordinance_policy_rules(), &mut self.store);
         answer.map_err(|error| self.store.data().failure(&error))
     }
 }
 
-/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run before
-/// the verdict's object enters the index.
+/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run
+/// before the verdict's object enters the index.
 fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
     for finding in &verdict.findings {
         if !rules.iter().any(|rule| rule.id == finding.rule) {
             let reason = format!("a finding of the rule {:?}, which it does not describe", finding.rule);
-            return Err(Failure::Nonsense(reason));
+            return Err(Failure::InvalidResponse(reason));
         }
         for fix in &finding.fixes {
             operations(&fix.patch)?;
@@ -237,7 +210,7 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
-        return Err(Failure::Nonsense("a patch in answer to a validating review".to_owned()));
+        return Err(Failure::InvalidResponse("a patch in answer to a validating review".to_owned()));
     }
     if operations(patch)? == 0 {
         verdict.patch = None;
@@ -250,5 +223,5 @@ fn operations(patch: &str) -> Result<usize, Failure> {
     let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch);
     operations
         .map(|list| list.len())
-        .map_err(|_| Failure::Nonsense("a patch that is not a JSON array".to_owned()))
+        .map_err(|_| Failure::InvalidResponse("a patch that is not a JSON array".to_owned()))
 }

@@ -1,6 +1,6 @@
 //! Invariants of the built-in policy: it imports nothing from the host, and the host does not link it.
 
-use ordinance_engine::{Engine, EngineLimits, Policy, Room, config};
+use ordinance_engine::{Engine, EngineLimits, Policy, PoolLimits, config};
 use std::process::Command;
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Store, Trap};
@@ -25,8 +25,8 @@ fn has_no_imports() {
 
 #[test]
 fn traps_on_resume_without_a_review() {
-    let engine =
-        wasmtime::Engine::new(&config(&Room::default(), None).expect("a configuration")).expect("an engine");
+    let engine = wasmtime::Engine::new(&config(&PoolLimits::default(), None).expect("a configuration"))
+        .expect("an engine");
     #[expect(unsafe_code, reason = "the artefact is the one of this build")]
     let component = unsafe { Component::deserialize(&engine, ordinance_engine::builtin::COMPILED) }
         .expect("the artefact");

@@ -1,6 +1,6 @@
 //! Policies for tests: components made from a core module in text.
 
-use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, Room};
+use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, PoolLimits};
 use std::io::Write;
 use tempfile::NamedTempFile;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -12,7 +12,7 @@ const TEMPLATE: &str = include_str!("guest.wat");
 /// Returns the default limits with this number of instances.
 pub fn limits(instances: u32) -> EngineLimits {
     let limits = EngineLimits::default();
-    EngineLimits { room: Room { instances, ..limits.room }, ..limits }
+    EngineLimits { pool: PoolLimits { instances, ..limits.pool }, ..limits }
 }
 
 /// Returns a component whose `review` runs these instructions before it allows. `more` is added to the module.

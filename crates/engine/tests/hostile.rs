@@ -4,7 +4,7 @@ mod guest;
 
 use guest::limits;
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
-use ordinance_engine::{Engine, EngineLimits, Failure, Opened, Policy};
+use ordinance_engine::{Engine, EngineLimits, Failure, Policy, StartedReview};
 use std::time::{Duration, Instant};
 
 /// Returns instructions that store a number in memory.
@@ -83,14 +83,14 @@ fn does_not_call_the_guest_after_the_deadline() {
 
 #[test]
 fn ends_a_guest_that_exceeds_its_memory() {
-    let limit = limits(1).room.memory;
+    let limit = limits(1).pool.memory;
     let grow = "(loop (drop (memory.grow (i32.const 16))) (br 0))";
     assert_eq!(outcome(grow, ""), Err(Failure::Memory { limit }));
 }
 
 #[test]
 fn ends_a_guest_that_exceeds_its_table() {
-    let limit = limits(1).room.table;
+    let limit = limits(1).pool.table;
     let grow = "(loop (drop (table.grow $t (ref.null func) (i32.const 100))) (br 0))";
     assert_eq!(outcome(grow, "(table $t 1 funcref)"), Err(Failure::Table { limit }));
 }
@@ -104,7 +104,7 @@ fn refuses_to_load_a_guest_with_a_table_over_the_limit() {
 
 #[test]
 fn ends_endless_recursion_at_the_stack_limit() {
-    let limit = limits(1).room.stack;
+    let limit = limits(1).pool.stack;
     assert_eq!(outcome("(call $deeper)", "(func $deeper (call $deeper))"), Err(Failure::Stack { limit }));
 }
 
@@ -133,7 +133,7 @@ fn counts_a_text_each_time_that_an_answer_refers_to_it() {
 fn refuses_a_patch_that_is_not_an_array() {
     let patch = patch(1024, 8);
     let outcome = outcome(&patch, r#"(data (i32.const 1024) "{\"op\":1}")"#);
-    assert_eq!(outcome, Err(Failure::Nonsense("a patch that is not a JSON array".to_owned())));
+    assert_eq!(outcome, Err(Failure::InvalidResponse("a patch that is not a JSON array".to_owned())));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn refuses_a_patch_in_answer_to_a_validating_review() {
     let policy = guest::policy(&engine(), &patch, r#"(data (i32.const 1024) "[]")"#);
     let validate = Request { phase: Phase::Validate, ..request() };
     let outcome = policy.review(&validate, &[], in_a_minute());
-    assert!(matches!(outcome, Err(Failure::Nonsense(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Failure::InvalidResponse(_))), "{outcome:?}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn denies_by_a_finding_of_severity_deny() {
 fn refuses_a_finding_of_an_undescribed_rule() {
     let unknown = store(772, 5) + &findings(768, 1);
     let reason = "a finding of the rule \"a-rul\", which it does not describe".to_owned();
-    assert_eq!(outcome(&unknown, ""), Err(Failure::Nonsense(reason)));
+    assert_eq!(outcome(&unknown, ""), Err(Failure::InvalidResponse(reason)));
 }
 
 #[test]
@@ -182,23 +182,23 @@ fn refuses_ten_thousand_findings_as_too_large_an_answer() {
 #[test]
 fn refuses_a_text_that_is_not_utf8() {
     let outcome = outcome(&patch(1024, 1), r#"(data (i32.const 1024) "\ff")"#);
-    assert!(matches!(outcome, Err(Failure::Nonsense(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Failure::InvalidResponse(_))), "{outcome:?}");
 }
 
 #[test]
 fn refuses_a_text_outside_of_the_memory() {
-    assert!(matches!(outcome(&patch(64 << 20, 1), ""), Err(Failure::Nonsense(_))));
+    assert!(matches!(outcome(&patch(64 << 20, 1), ""), Err(Failure::InvalidResponse(_))));
 }
 
 #[test]
 fn refuses_an_answer_of_an_unknown_kind() {
-    assert!(matches!(outcome(&store(256, 7), ""), Err(Failure::Nonsense(_))));
+    assert!(matches!(outcome(&store(256, 7), ""), Err(Failure::InvalidResponse(_))));
 }
 
 #[test]
 fn refuses_a_request_for_holdings_that_the_guest_received() {
     let needs_nothing = store(256, 1) + &store(260, 0);
-    assert!(matches!(outcome(&needs_nothing, ""), Err(Failure::Nonsense(_))));
+    assert!(matches!(outcome(&needs_nothing, ""), Err(Failure::InvalidResponse(_))));
 }
 
 #[test]
@@ -222,12 +222,12 @@ fn keeps_no_state_from_one_review_to_the_next() {
 fn is_busy_while_every_instance_waits_for_holdings() {
     let engine = Engine::new(limits(1)).expect("an engine");
     let policy = guest::policy(&engine, &(store(256, 1) + &store(260, 0)), "");
-    let open = || policy.open(&request(), in_a_minute());
-    let Ok(Opened::Asks(keys, inquiry)) = open() else { panic!("the guest asks") };
+    let start = || policy.start_review(&request(), in_a_minute());
+    let Ok(StartedReview::NeedsHoldings(keys, pending)) = start() else { panic!("the guest asks") };
     assert_eq!(keys, []);
-    assert!(matches!(open(), Err(Failure::Busy)));
-    drop(inquiry);
-    assert!(matches!(open(), Ok(Opened::Asks(..))));
+    assert!(matches!(start(), Err(Failure::Busy)));
+    drop(pending);
+    assert!(matches!(start(), Ok(StartedReview::NeedsHoldings(..))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod guest;
 
 use guest::limits;
-use ordinance_engine::{Engine, EngineLimits, LoadError, LoadErrorKind, Policy, Room};
+use ordinance_engine::{Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits};
 use std::path::Path;
 
 fn engine() -> Engine {
@@ -83,7 +83,8 @@ fn refuses_compiled_code() {
 #[test]
 fn refuses_an_initial_memory_over_the_limit() {
     let component = guest::component("", "").to_vec();
-    let engine = Engine::new(EngineLimits { room: Room { memory: 1 << 20, ..limits(1).room }, ..limits(1) });
+    let engine =
+        Engine::new(EngineLimits { pool: PoolLimits { memory: 1 << 20, ..limits(1).pool }, ..limits(1) });
     let refusal = guest::load(&engine.expect("an engine"), &component).err().expect("it is too large");
     assert!(refusal.to_string().contains("memory"), "{refusal}");
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// An object. Two holders are equal if they are the same object in any API version; they are ordered by name first.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder(Arc<Object>);
+pub(crate) struct Holder(Arc<HolderFields>);
 
 /// The resource of a holder. A cluster has few of them, so holders share them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub(crate) struct ResourceKind {
 }
 
 #[derive(Debug)]
-struct Object {
+struct HolderFields {
     kind: Arc<ResourceKind>,
     namespace: Arc<str>,
     name: Box<str>,
@@ -29,7 +29,7 @@ struct Object {
 
 /// The fields that identify an object, in the order of comparison.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Identity<'a> {
+pub(crate) struct HolderIdentity<'a> {
     name: &'a str,
     namespace: &'a str,
     resource: &'a str,
@@ -41,11 +41,11 @@ pub(crate) struct Identity<'a> {
 
 impl Holder {
     pub(crate) fn new(kind: Arc<ResourceKind>, namespace: Arc<str>, name: &str) -> Self {
-        Self(Arc::new(Object { kind, namespace, name: name.into() }))
+        Self(Arc::new(HolderFields { kind, namespace, name: name.into() }))
     }
 
     pub(crate) fn scope(&self) -> Scope<'static> {
-        let Object { kind, namespace, name } = &*self.0;
+        let HolderFields { kind, namespace, name } = &*self.0;
         let owned = |text: &str| Cow::Owned(text.to_owned());
         Scope {
             group: owned(&kind.group),
@@ -65,10 +65,10 @@ impl Holder {
         &self.0.namespace
     }
 
-    fn identity(&self) -> Identity<'_> {
-        let Object { kind, namespace, name } = &*self.0;
+    fn identity(&self) -> HolderIdentity<'_> {
+        let HolderFields { kind, namespace, name } = &*self.0;
         let ResourceKind { group, resource, subresource, .. } = &**kind;
-        Identity { name, namespace, resource, group, subresource }
+        HolderIdentity { name, namespace, resource, group, subresource }
     }
 }
 
@@ -122,16 +122,16 @@ impl From<&Scope<'_>> for ResourceKind {
     }
 }
 
-// === impl Identity ===
+// === impl HolderIdentity ===
 
-impl<'a> From<&'a Scope<'_>> for Identity<'a> {
+impl<'a> From<&'a Scope<'_>> for HolderIdentity<'a> {
     fn from(scope: &'a Scope<'_>) -> Self {
         let Scope { group, resource, subresource, namespace, name, .. } = scope;
         Self { name, namespace, resource, group, subresource }
     }
 }
 
-impl Equivalent<Holder> for Identity<'_> {
+impl Equivalent<Holder> for HolderIdentity<'_> {
     fn equivalent(&self, holder: &Holder) -> bool {
         *self == holder.identity()
     }

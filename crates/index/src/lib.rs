@@ -1,15 +1,15 @@
 //! An index of the keys that objects hold or use: realm, tree of path segments, holders.
 //!
-//! A look-up costs the length of the path and the number of answers, independently of the size of the cluster: every node
-//! lists the holders below it, grouped by stance and note. The index does not interpret keys.
+//! A look-up costs the length of the path and the number of answers, independently of the size of the cluster: every
+//! node lists the holders below it, grouped by stance and note. The index does not interpret keys.
 
 mod holder;
 mod node;
 mod pool;
 mod small_map;
 
-use holder::{Holder, Identity, ResourceKind};
-use node::{Group, Node};
+use holder::{Holder, HolderIdentity, ResourceKind};
+use node::{Group, PathNode};
 use ordinance_contract::{Holding, Key, Scope, Stance};
 use pool::Pool;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,7 +24,7 @@ pub const MAX_DEPTH: usize = 256;
 /// A cluster may have a hundred thousand objects, so texts are shared and nodes of a single object are small.
 #[derive(Debug, Default)]
 pub struct Index {
-    realms: HashMap<Arc<str>, Node>,
+    realms: HashMap<Arc<str>, PathNode>,
     objects: hashbrown::HashMap<Holder, ObjectEntry, RandomState>,
     kinds: Pool<ResourceKind>,
     namespaces: Pool<str>,
@@ -69,7 +69,7 @@ pub struct TooMany {
 
 /// An overlapping key, before it is copied. The order is that of the holdings.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Overlap<'a> {
+struct OverlappingKey<'a> {
     held: &'a StoredKey,
     holder: &'a Holder,
     count: usize,
@@ -105,17 +105,17 @@ impl Index {
 
     /// Returns whether an object holds or uses a key.
     pub fn contains(&self, object: &Scope<'_>) -> bool {
-        self.objects.contains_key(&Identity::from(object))
+        self.objects.contains_key(&HolderIdentity::from(object))
     }
 
     /// Returns the keys of an object, sorted.
     pub fn keys_of(&self, object: &Scope<'_>) -> Vec<Key> {
-        let entry = self.objects.get(&Identity::from(object));
+        let entry = self.objects.get(&HolderIdentity::from(object));
         entry.into_iter().flat_map(|entry| &entry.keys).map(Key::from).collect()
     }
 
-    /// Replaces the keys of an object. Keys that it only looks at are not stored. The round of the object stays; it is 0 for a
-    /// new one.
+    /// Replaces the keys of an object. Keys that it only looks at are not stored. The round of the object stays; it is
+    /// 0 for a new one.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Index {
         self.put(object, keys, Some(round))
     }
 
-    /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without them
-    /// shows that they no longer exist. Costs one pass over all objects.
+    /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without
+    /// them shows that they no longer exist. Costs one pass over all objects.
     pub fn sweep(&mut self, group: &str, resource: &str, round: u32) -> Vec<Scope<'static>> {
         let is_gone = |(holder, entry): (&Holder, &ObjectEntry)| {
             let gone = entry.round < round && holder.kind().is_of(group, resource);
@@ -152,16 +152,16 @@ impl Index {
 
     /// Returns the keys of other objects that overlap these keys, in a fixed order.
     ///
-    /// Equal keys and prefixes are returned one by one. Of the keys below, one is returned for each stance and note: the
-    /// first by the object's name, with the number of objects. `except` is the object whose own keys are left out; an object
-    /// without a name has none yet, and a subresource such as a Scale gets the keys of the object itself.
+    /// Equal keys and prefixes are returned one by one. Of the keys below, one is returned for each stance and note:
+    /// the first by the object's name, with the number of objects. `except` is the object whose own keys are left out;
+    /// an object without a name has none yet, and a subresource such as a Scale gets the keys of the object itself.
     ///
     /// # Errors
     ///
     /// If there are more than `limit` overlaps.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
         let is_stored = !except.name.is_empty() && except.subresource.is_empty();
-        let except = is_stored.then(|| Identity::from(except));
+        let except = is_stored.then(|| HolderIdentity::from(except));
         let except = except.and_then(|own| self.objects.get_key_value(&own)).map(|(own, _)| own);
         let mut found = BTreeSet::new();
         for key in keys {
@@ -191,7 +191,7 @@ impl Index {
 
     /// Removes an object. Returns its round.
     fn take(&mut self, object: &Scope<'_>) -> Option<u32> {
-        let (holder, entry) = self.objects.remove_entry(&Identity::from(object))?;
+        let (holder, entry) = self.objects.remove_entry(&HolderIdentity::from(object))?;
         self.count_down(holder.kind().resource());
         self.keys -= entry.keys.len();
         for held in entry.keys {
@@ -246,7 +246,11 @@ impl Index {
     }
 
     /// The keys that are equal to a key or a prefix of it.
-    fn prefixes<'a>(&'a self, key: &'a Key, except: Option<&'a Holder>) -> impl Iterator<Item = Overlap<'a>> {
+    fn prefixes<'a>(
+        &'a self,
+        key: &'a Key,
+        except: Option<&'a Holder>,
+    ) -> impl Iterator<Item = OverlappingKey<'a>> {
         let nodes = self.realms.get(key.realm.as_str()).into_iter().flat_map(|root| root.along(&key.path));
         nodes.enumerate().flat_map(move |(depth, node)| {
             let here = node.here().filter(move |holder| Some(*holder) != except);
@@ -255,23 +259,32 @@ impl Index {
     }
 
     /// The keys of a holder that are the first `depth` segments of a key.
-    fn at<'a>(&'a self, key: &'a Key, depth: usize, holder: &'a Holder) -> impl Iterator<Item = Overlap<'a>> {
+    fn at<'a>(
+        &'a self,
+        key: &'a Key,
+        depth: usize,
+        holder: &'a Holder,
+    ) -> impl Iterator<Item = OverlappingKey<'a>> {
         self.of(holder)
             .iter()
             .filter(move |held| held.path.len() == depth && held.is_prefix_of(key))
-            .map(move |held| Overlap { held, holder, count: 1 })
+            .map(move |held| OverlappingKey { held, holder, count: 1 })
     }
 
     /// The keys below a key, one of each group.
-    fn grouped<'a>(&'a self, key: &'a Key, except: Option<&'a Holder>) -> impl Iterator<Item = Overlap<'a>> {
+    fn grouped<'a>(
+        &'a self,
+        key: &'a Key,
+        except: Option<&'a Holder>,
+    ) -> impl Iterator<Item = OverlappingKey<'a>> {
         let node = self.realms.get(key.realm.as_str()).and_then(|root| root.find(&key.path));
-        let groups = node.into_iter().flat_map(Node::below);
+        let groups = node.into_iter().flat_map(PathNode::below);
         groups.filter_map(move |(group, holders)| {
             let (holder, ()) = holders.iter().find(|(holder, ())| Some(*holder) != except)?;
             let count = holders.len() - usize::from(except.is_some_and(|own| holders.get(own).is_some()));
             let below = |held: &&StoredKey| *held.group == *group && held.is_below(key);
             let held = self.of(holder).iter().find(below)?;
-            Some(Overlap { held, holder, count })
+            Some(OverlappingKey { held, holder, count })
         })
     }
 
@@ -310,10 +323,10 @@ impl From<&StoredKey> for Key {
     }
 }
 
-// === impl Overlap ===
+// === impl OverlappingKey ===
 
-impl From<Overlap<'_>> for Holding {
-    fn from(overlap: Overlap<'_>) -> Self {
+impl From<OverlappingKey<'_>> for Holding {
+    fn from(overlap: OverlappingKey<'_>) -> Self {
         let Key { realm, path, stance, note } = overlap.held.into();
         Self {
             realm,

@@ -1,8 +1,8 @@
 //! The prefix tree of a realm: one node for each segment of a path.
 //!
 //! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that `/srv1` is below `/srv` unless
-//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key of
-//! the realm.
+//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key
+//! of the realm.
 
 use crate::holder::Holder;
 use crate::small_map::SmallMap;
@@ -18,7 +18,7 @@ pub(crate) struct Group {
 
 /// A node. Most nodes are the end of a single key.
 #[derive(Debug, Default)]
-pub(crate) struct Node {
+pub(crate) struct PathNode {
     /// The holders of a key that ends here.
     here: SmallMap<Holder>,
     /// `None` for a leaf.
@@ -29,7 +29,7 @@ pub(crate) struct Node {
 struct Inner {
     /// The holders of keys that end below, by group.
     below: SmallMap<Arc<Group>, SmallMap<Holder>>,
-    children: SmallMap<Arc<str>, Node>,
+    children: SmallMap<Arc<str>, PathNode>,
 }
 
 // === impl Group ===
@@ -40,9 +40,9 @@ impl From<&Key> for Group {
     }
 }
 
-// === impl Node ===
+// === impl PathNode ===
 
-impl Node {
+impl PathNode {
     /// The holders of a key that ends here.
     pub(crate) fn here(&self) -> impl Iterator<Item = &Holder> {
         self.here.iter().map(|(holder, ())| holder)
@@ -88,8 +88,8 @@ impl Node {
         shared.into()
     }
 
-    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well, so
-    /// the caller has to remove all keys of a holder.
+    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well,
+    /// so the caller has to remove all keys of a holder.
     pub(crate) fn remove(&mut self, path: &[Arc<str>], group: &Group, holder: &Holder) {
         let Some((segment, rest)) = path.split_first() else { return self.here.remove(holder) };
         let Some(inner) = &mut self.inner else { return };

@@ -1,7 +1,7 @@
 //! Values that many objects share, each stored once.
 //!
-//! `string-interner` 0.20 and `lasso` 0.7 never free a string; the index outlives the namespaces and notes of a cluster.
-//! `internment` 0.8 frees values, but its pools are global.
+//! `string-interner` 0.20 and `lasso` 0.7 never free a string; the index outlives the namespaces and notes of a
+//! cluster. `internment` 0.8 frees values, but its pools are global.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;

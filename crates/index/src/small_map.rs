@@ -1,8 +1,8 @@
 //! A sorted map that is as small as its entry while it has at most one.
 //!
-//! `smallvec` and `tinyvec` add a length to an inline entry, `arrayvec` does not grow, and `thin-vec` allocates for the first
-//! entry. All are vectors: adding a holder to a node above a hundred thousand volumes shifts the entries after it. One
-//! entry inline, and a boxed B-tree for more, has neither cost and keeps the order that look-ups need.
+//! `smallvec` and `tinyvec` add a length to an inline entry, `arrayvec` does not grow, and `thin-vec` allocates for the
+//! first entry. All are vectors: adding a holder to a node above a hundred thousand volumes shifts the entries after
+//! it. One entry inline, and a boxed B-tree for more, has neither cost and keeps the order that look-ups need.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ use serde_json::de::Read;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Returns the value at a path of keys, or `None` if it is absent, incomplete or of another type. Of equal keys the first
-/// counts. The text after the value is not read.
+/// Returns the value at a path of keys, or `None` if it is absent, incomplete or of another type. Of equal keys the
+/// first counts. The text after the value is not read.
 pub fn at<'de, T: Deserialize<'de>>(
     mut json: serde_json::Deserializer<impl Read<'de>>,
     path: &[&'static str],
@@ -27,7 +27,7 @@ struct Member<'a, T> {
 
 /// A key, borrowed if it has no escapes.
 #[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct BorrowedKey<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Member<'_, T> {
     type Value = ();
@@ -50,7 +50,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Member<'_, T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((first, rest)) = self.path.split_first() else { return Ok(()) };
-        while let Some(Key(key)) = map.next_key()? {
+        while let Some(BorrowedKey(key)) = map.next_key()? {
             if key == *first {
                 map.next_value_seed(Member { path: rest, found: &mut *self.found })?;
                 return Err(A::Error::custom("the rest is not read"));

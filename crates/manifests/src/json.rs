@@ -1,6 +1,6 @@
 //! Objects in JSON text: one value after the other, each kept byte for byte.
 
-use crate::kind::{Part, is_list_kind};
+use crate::kind::{DocumentPart, is_list_kind};
 use crate::manifest::{BYTE_ORDER_MARK, DEPTH};
 use ordinance_json::exceeds;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// The members that identify an object. A member of another type is read as absent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Members<'a> {
+struct ObjectMembers<'a> {
     #[serde(borrow, default)]
     api_version: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -19,7 +19,7 @@ struct Members<'a> {
 }
 
 /// Returns the documents of a text, or `None` if it is not JSON throughout.
-pub(crate) fn parts(text: &str) -> Option<Vec<Part<'_>>> {
+pub(crate) fn parts(text: &str) -> Option<Vec<DocumentPart<'_>>> {
     let json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if !json.trim_start().starts_with('{') || exceeds(json.as_bytes(), DEPTH) {
         return None;
@@ -41,17 +41,17 @@ struct Positions<'t> {
 // === impl Positions ===
 
 impl<'t> Positions<'t> {
-    fn part(&mut self, value: &'t RawValue) -> Part<'t> {
+    fn part(&mut self, value: &'t RawValue) -> DocumentPart<'t> {
         let json = value.get();
         self.advance_to(json.as_ptr().addr().saturating_sub(self.text.as_ptr().addr()));
         let (line, column, start) = (self.line, self.column, self.offset);
-        let members: Option<Members<'t>> = serde_json::from_str(json).ok();
+        let members: Option<ObjectMembers<'t>> = serde_json::from_str(json).ok();
         let text = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
         let kind: Option<String> = text(members.as_ref().and_then(|members| members.kind));
         let items = members.as_ref().and_then(|members| members.items);
         let items = items.filter(|_| kind.as_deref().is_some_and(is_list_kind));
         let items = items.and_then(|items| serde_json::from_str::<Vec<&RawValue>>(items.get()).ok());
-        Part {
+        DocumentPart {
             json: json.into(),
             line,
             column,

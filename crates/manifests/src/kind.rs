@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// A document, or an element of a list.
-pub(crate) struct Part<'t> {
+pub(crate) struct DocumentPart<'t> {
     pub(crate) json: Cow<'t, str>,
     pub(crate) line: u64,
     pub(crate) column: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Part<'t> {
     /// `kind`, if it is a string.
     pub(crate) kind: Option<String>,
     /// The elements of `items`, if it is a list.
-    pub(crate) items: Option<Vec<Part<'t>>>,
+    pub(crate) items: Option<Vec<DocumentPart<'t>>>,
 }
 
 /// The members that are read of every object.
@@ -28,11 +28,11 @@ struct Head {
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<ManifestMetadata>,
 }
 
 #[derive(Default, serde::Deserialize)]
-struct Metadata {
+struct ManifestMetadata {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -45,8 +45,15 @@ struct Metadata {
 ///
 /// If the text is not a Kubernetes object.
 pub fn parse(json: &str, line: u64, namespace: &str) -> Result<Manifest, ManifestError> {
-    let part =
-        Part { json: json.into(), line, column: 1, bytes: 0..0, api_version: None, kind: None, items: None };
+    let part = DocumentPart {
+        json: json.into(),
+        line,
+        column: 1,
+        bytes: 0..0,
+        api_version: None,
+        kind: None,
+        items: None,
+    };
     part.into_manifest(namespace)
 }
 
@@ -91,9 +98,9 @@ fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     }
 }
 
-// === impl Part ===
+// === impl DocumentPart ===
 
-impl Part<'_> {
+impl DocumentPart<'_> {
     /// Adds the object, or the objects of a list, to those of the wanted kinds.
     pub(crate) fn collect(mut self, namespace: &str, wanted: KindFilter<'_>, found: &mut ReadObjects) {
         match (self.is_list(), self.items.take()) {
@@ -149,7 +156,7 @@ impl Part<'_> {
     }
 }
 
-fn scope(api_version: &str, kind: &str, metadata: Metadata, namespace: &str) -> Scope<'static> {
+fn scope(api_version: &str, kind: &str, metadata: ManifestMetadata, namespace: &str) -> Scope<'static> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let namespace = match metadata.namespace.filter(|own| !own.is_empty()) {
         _ if is_cluster_scoped(group, kind) => String::new(),

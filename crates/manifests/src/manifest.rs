@@ -16,7 +16,8 @@ pub struct Manifest {
     pub line: u64,
     /// The column in which the object begins, from 1, in characters.
     pub column: u64,
-    /// The span in the text, from the first key to the end of the last value. Empty for an object of [`parse`](crate::parse).
+    /// The span in the text, from the first key to the end of the last value. Empty for an object of
+    /// [`parse`](crate::parse).
     pub bytes: Range<usize>,
 }
 

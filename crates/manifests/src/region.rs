@@ -27,7 +27,7 @@ pub struct Region {
 
 /// A step of a field path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum FieldStep {
     Member(String),
     Element(usize),
 }
@@ -44,8 +44,8 @@ struct FieldSearch<'t> {
     cursor: Cursor<'t>,
 }
 
-/// Finds a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]`: from its key to the end of
-/// its value.
+/// Finds a field such as `spec.template.spec.containers[0].env` or `spec.containers[name=web]`: from its key to the end
+/// of its value.
 ///
 /// For a field that does not exist, returns the first line of its deepest parent that exists; for the object itself (an
 /// empty field), its first line. Costs one pass over the object.
@@ -80,7 +80,7 @@ fn position(text: &str, object: &Manifest, at: usize) -> (u64, u64) {
 }
 
 /// Parses a field path. An element that is named by a member, such as `[name=web]`, becomes its index in the object.
-fn steps(json: &str, field: &str) -> Vec<Step> {
+fn steps(json: &str, field: &str) -> Vec<FieldStep> {
     let object: Value =
         if field.contains('=') { serde_json::from_str(json).unwrap_or_default() } else { Value::Null };
     let (mut steps, mut value) = (Vec::new(), Some(&object));
@@ -94,7 +94,7 @@ fn steps(json: &str, field: &str) -> Vec<Step> {
                 let (name, after) = plain.split_at(end);
                 // Skips an unclosed bracket, which is not part of a name.
                 let after = if end == 0 { plain.get(1..).unwrap_or_default() } else { after };
-                (Step::Member(name.to_owned()), after)
+                (FieldStep::Member(name.to_owned()), after)
             }
         };
         value = value.and_then(|value| step.of(value));
@@ -105,20 +105,20 @@ fn steps(json: &str, field: &str) -> Vec<Step> {
 }
 
 /// The step in brackets: an index, a member of the element with its value, or a key.
-fn bracket(inside: &str, list: Option<&Value>) -> Step {
+fn bracket(inside: &str, list: Option<&Value>) -> FieldStep {
     if let Ok(position) = inside.parse() {
-        return Step::Element(position);
+        return FieldStep::Element(position);
     }
     let named = inside.split_once('=').and_then(|(name, wanted)| {
         let wanted = wanted.trim_matches(['"', '\'']);
         list?.as_array()?.iter().position(|element| element.get(name).and_then(Value::as_str) == Some(wanted))
     });
-    named.map_or_else(|| Step::Member(inside.trim_matches(['"', '\'']).to_owned()), Step::Element)
+    named.map_or_else(|| FieldStep::Member(inside.trim_matches(['"', '\'']).to_owned()), FieldStep::Element)
 }
 
-// === impl Step ===
+// === impl FieldStep ===
 
-impl Step {
+impl FieldStep {
     fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match self {
             Self::Member(name) => value.get(name),
@@ -138,7 +138,7 @@ impl<'t> FieldSearch<'t> {
     }
 
     /// Returns the match, or `None` if the text cannot be read.
-    fn search(mut self, steps: &[Step]) -> Option<Match> {
+    fn search(mut self, steps: &[FieldStep]) -> Option<Match> {
         while let Some((event, span)) = self.next() {
             if event.is_node() {
                 return self.descend((event, span), start(&span), steps);
@@ -151,14 +151,19 @@ impl<'t> FieldSearch<'t> {
         self.cursor.next().ok().flatten()
     }
 
-    fn descend(&mut self, (event, span): (Event<'t>, Span), from: usize, steps: &[Step]) -> Option<Match> {
+    fn descend(
+        &mut self,
+        (event, span): (Event<'t>, Span),
+        from: usize,
+        steps: &[FieldStep],
+    ) -> Option<Match> {
         let Some((step, rest)) = steps.split_first() else {
             let end = self.skip(&event, &span)?;
             return Some(Match { bytes: from..end, is_whole: true });
         };
         let inner = match (step, &event) {
-            (Step::Member(name), Event::MappingStart(..)) => self.member(name)?,
-            (Step::Element(position), Event::SequenceStart(..)) => self.element(*position)?,
+            (FieldStep::Member(name), Event::MappingStart(..)) => self.member(name)?,
+            (FieldStep::Element(position), Event::SequenceStart(..)) => self.element(*position)?,
             _ => None,
         };
         match inner {

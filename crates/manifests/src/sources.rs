@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 /// The maximum size of a file. The volumes and sets of a large cluster take a fraction of it.
-pub const FILE_BYTES: usize = 256 * 1024 * 1024;
+const FILE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The extensions of manifests in a directory, as in kubectl.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -37,8 +37,8 @@ pub struct SourceError {
 /// Returns the sources that paths name, in their order. `-` is stdin; a directory is its manifests and those in the
 /// directories below it, sorted by name, without hidden files.
 ///
-/// Links are followed, except back into a directory that is being read. A file that does not exist is an error only when
-/// it is read.
+/// Links are followed, except back into a directory that is being read. A file that does not exist is an error only
+/// when it is read.
 pub fn sources(named: &[PathBuf]) -> Vec<Result<ManifestSource, SourceError>> {
     named.iter().flat_map(|path| of_path(path)).collect()
 }
@@ -108,7 +108,7 @@ impl ManifestSource {
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened or read, is larger than [`FILE_BYTES`], or is not UTF-8.
+    /// If the source cannot be opened or read, is larger than 256 MiB, or is not UTF-8.
     pub fn read(&self) -> Result<String, SourceError> {
         let mut bytes = Vec::with_capacity(self.capacity());
         let mut limited = |source: &mut dyn Read| source.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);

@@ -1,11 +1,10 @@
 //! Which PersistentVolume a claim is bound to, or is expected to get.
 //!
-//! For all claims, first the volume that names the claim or that the claim names; then a volume with the claim's own
-//! name; then the one that the control plane would choose: of the volumes that fit the smallest, of equal ones the first
-//! by name. No volume is given twice.
+//! In this order, over all claims: the volume that the claim names (`volumeName`); the volume that names the claim
+//! (`claimRef`); the volume with the claim's own name; the volume that the control plane would choose, which is the
+//! smallest that fits, and of equally large ones the first by name. No volume is assigned twice.
 
-use crate::claim_places::Bound;
-use crate::map::Object;
+use crate::object::MappedObject;
 use crate::quantity;
 use ordinance_storage::json::{self, Raw, Text};
 use ordinance_storage::{ClaimSpec, NoAnnotations, PersistentVolume, Selector};
@@ -36,13 +35,13 @@ enum Selection<'a> {
     #[default]
     All,
     Labels(Selector<'a>),
-    /// The selector is of a kind that is not followed.
+    /// The selector has expressions, which are not evaluated, or can't be parsed.
     Unknown,
 }
 
 /// A PersistentVolume, with the fields that decide whether a claim can be bound to it.
 pub(crate) struct BindableVolume<'a> {
-    pub(crate) object: &'a Object<'a>,
+    pub(crate) object: &'a MappedObject<'a>,
     pub(crate) view: VolumeView<'a>,
     storage_class: Text<'a>,
     volume_mode: Text<'a>,
@@ -61,10 +60,19 @@ pub(crate) enum ClaimVolume<'a> {
     Absent(&'a str),
 }
 
-/// The volumes, and which of them are given already.
-struct Pool<'a> {
+/// How the volume of a claim was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The claim or the volume names the other.
+    Named,
+    /// It has the claim's name, or is the one that the control plane would choose.
+    Expected,
+}
+
+/// The volumes, and which of them are assigned to a claim already.
+struct VolumePool<'a> {
     volumes: &'a [BindableVolume<'a>],
-    given: Vec<bool>,
+    assigned: Vec<bool>,
     by_name: HashMap<&'a str, usize>,
     /// Volumes that name a claim, by namespace and name of the claim.
     reserved: HashMap<(&'a str, &'a str), Vec<usize>>,
@@ -73,46 +81,46 @@ struct Pool<'a> {
 }
 
 /// A way to find a volume.
-type Search<'a> = fn(&Pool<'a>, &BindableClaim<'a>) -> Option<usize>;
+type Search<'a> = fn(&VolumePool<'a>, &BindableClaim<'a>) -> Option<usize>;
 
 /// Returns the volume of each claim, in the order of the claims.
 pub(crate) fn bind<'a>(
     claims: &[BindableClaim<'a>],
     volumes: &'a [BindableVolume<'a>],
 ) -> Vec<Option<ClaimVolume<'a>>> {
-    let mut pool = Pool::new(volumes);
+    let mut pool = VolumePool::new(volumes);
     let mut choices: Vec<Option<ClaimVolume<'a>>> = claims.iter().map(|claim| pool.named_by(claim)).collect();
     let searches: [(Search<'a>, Bound); 3] = [
-        (Pool::naming, Bound::Named),
-        (Pool::of_the_same_name, Bound::Expected),
-        (Pool::fitting, Bound::Expected),
+        (VolumePool::naming, Bound::Named),
+        (VolumePool::of_the_same_name, Bound::Expected),
+        (VolumePool::fitting, Bound::Expected),
     ];
     for (search, bound) in searches {
         let open = claims.iter().zip(&mut choices);
         for (claim, choice) in open.filter(|(claim, choice)| choice.is_none() && claim.is_open()) {
-            *choice = search(&pool, claim).map(|index| pool.give(index, bound));
+            *choice = search(&pool, claim).map(|index| pool.assign(index, bound));
         }
     }
     choices
 }
 
-// === impl Pool ===
+// === impl VolumePool ===
 
-impl<'a> Pool<'a> {
+impl<'a> VolumePool<'a> {
     fn new(volumes: &'a [BindableVolume<'a>]) -> Self {
         let by_name = volumes.iter().enumerate().map(|(index, volume)| (&*volume.object.scope.name, index));
         let by_name = by_name.collect();
-        let given = vec![false; volumes.len()];
-        Self { volumes, given, by_name, reserved: reserved(volumes), free: free(volumes) }
+        let assigned = vec![false; volumes.len()];
+        Self { volumes, assigned, by_name, reserved: reserved(volumes), free: free(volumes) }
     }
 
-    fn give(&mut self, index: usize, bound: Bound) -> ClaimVolume<'a> {
-        self.given[index] = true;
+    fn assign(&mut self, index: usize, bound: Bound) -> ClaimVolume<'a> {
+        self.assigned[index] = true;
         ClaimVolume::Known(&self.volumes[index], bound)
     }
 
-    fn is_given(&self, index: usize) -> bool {
-        self.given.get(index).is_none_or(|given| *given)
+    fn is_assigned(&self, index: usize) -> bool {
+        self.assigned.get(index).is_none_or(|assigned| *assigned)
     }
 
     /// Returns the volume that the claim names, unless it belongs to another claim.
@@ -123,19 +131,19 @@ impl<'a> Pool<'a> {
         }
         let Some(&index) = self.by_name.get(name) else { return Some(ClaimVolume::Absent(name)) };
         let is_its_own = self.volumes[index].claim_name().is_none_or(|_| self.volumes[index].is_of(claim));
-        (is_its_own && !self.is_given(index)).then(|| self.give(index, Bound::Named))
+        (is_its_own && !self.is_assigned(index)).then(|| self.assign(index, Bound::Named))
     }
 
     /// Finds a volume that names the claim.
     fn naming(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let mut naming = self.reserved.get(&(&*claim.namespace, &*claim.name))?.iter().copied();
-        naming.find(|index| !self.is_given(*index) && self.volumes[*index].is_of(claim))
+        naming.find(|index| !self.is_assigned(*index) && self.volumes[*index].is_of(claim))
     }
 
     /// Finds a free volume with the claim's name.
     fn of_the_same_name(&self, claim: &BindableClaim<'a>) -> Option<usize> {
         let index = *self.by_name.get(&*claim.name)?;
-        (!self.is_given(index) && self.volumes[index].is_free()).then_some(index)
+        (!self.is_assigned(index) && self.volumes[index].is_free()).then_some(index)
     }
 
     /// Finds the first free volume that fits.
@@ -144,7 +152,7 @@ impl<'a> Pool<'a> {
         let free = self.free.get(&*request.storage_class)?;
         let candidates = &free[free.partition_point(|(bytes, _)| *bytes < request.bytes)..];
         let mut candidates = candidates.iter().map(|(_, index)| *index);
-        candidates.find(|index| !self.is_given(*index) && self.volumes[*index].fits(request))
+        candidates.find(|index| !self.is_assigned(*index) && self.volumes[*index].fits(request))
     }
 }
 
@@ -222,7 +230,7 @@ impl<'a> Selection<'a> {
 
 impl<'a> BindableVolume<'a> {
     /// Reads a PersistentVolume.
-    pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+    pub(crate) fn read(object: &'a MappedObject<'a>) -> serde_json::Result<Self> {
         let view: VolumeView<'a> = json::read(&object.before)?;
         Ok(Self {
             storage_class: view.spec.storage_class()?,
@@ -239,7 +247,7 @@ impl<'a> BindableVolume<'a> {
         (!claim.name.is_empty()).then_some((&*claim.namespace, &*claim.name))
     }
 
-    /// Returns whether it names this claim, and not an earlier one of the same name.
+    /// Returns whether it names this claim, and not an earlier claim of the same name.
     fn is_of(&self, claim: &BindableClaim<'_>) -> bool {
         let reference = &self.view.spec.claim_ref;
         let is_earlier = if claim.uid.is_empty() {
@@ -250,7 +258,7 @@ impl<'a> BindableVolume<'a> {
         *reference.namespace == *claim.namespace && *reference.name == *claim.name && !is_earlier
     }
 
-    /// Returns whether the control plane may give it to a claim.
+    /// Returns whether the control plane may assign it to a claim.
     fn is_free(&self) -> bool {
         let is_open = matches!(self.view.phase(), "" | "Available" | "Pending");
         is_open && self.claim_name().is_none() && !self.view.metadata.is_being_deleted()

@@ -2,7 +2,7 @@
 //!
 //! Of many ordinals that are alike, a drawing shows the first few and the last.
 
-use crate::{Map, Omitted, Relation, Snapshot, Writer};
+use crate::{Map, OmittedOrdinals, Relation, Snapshot, VolumeWriter};
 use std::collections::HashMap;
 
 /// The most rows of one kind that are all shown.
@@ -17,16 +17,16 @@ pub(crate) struct VolumeGroup<'m> {
     pub(crate) namespace: &'m str,
     pub(crate) stateful_set: &'m str,
     pub(crate) volume: &'m str,
-    pub(crate) before: &'m [Writer],
-    pub(crate) after: &'m [Writer],
+    pub(crate) before: &'m [VolumeWriter],
+    pub(crate) after: &'m [VolumeWriter],
 }
 
 /// A row of a drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row<'m> {
-    One(&'m Writer),
+    One(&'m VolumeWriter),
     /// Several writers that are like those around them; never empty.
-    More(&'m [Writer]),
+    More(&'m [VolumeWriter]),
 }
 
 /// Returns the groups of a map, in the order of its writers.
@@ -35,7 +35,7 @@ pub(crate) fn groups(map: &Map) -> Vec<VolumeGroup<'_>> {
     let mut places = HashMap::new();
     for (is_after, snapshot) in [(false, &map.before), (true, &map.after)] {
         for writers in snapshot.writers.chunk_by(|one, other| one.group() == other.group()) {
-            let Some((namespace, stateful_set, volume)) = writers.first().map(Writer::group) else {
+            let Some((namespace, stateful_set, volume)) = writers.first().map(VolumeWriter::group) else {
                 continue;
             };
             let place = *places.entry((namespace, stateful_set, volume)).or_insert(groups.len());
@@ -50,11 +50,11 @@ pub(crate) fn groups(map: &Map) -> Vec<VolumeGroup<'_>> {
 }
 
 /// Returns the rows of writers.
-pub(crate) fn rows(writers: &[Writer]) -> Vec<Row<'_>> {
-    writers.chunk_by(Writer::is_like).flat_map(folded).collect()
+pub(crate) fn rows(writers: &[VolumeWriter]) -> Vec<Row<'_>> {
+    writers.chunk_by(VolumeWriter::is_like).flat_map(folded).collect()
 }
 
-fn folded(alike: &[Writer]) -> Vec<Row<'_>> {
+fn folded(alike: &[VolumeWriter]) -> Vec<Row<'_>> {
     let middle = alike.len().saturating_sub(FIRST + 1);
     if alike.len() <= ALL {
         return alike.iter().map(Row::One).collect();
@@ -64,9 +64,9 @@ fn folded(alike: &[Writer]) -> Vec<Row<'_>> {
     first.iter().map(Row::One).chain([Row::More(more)]).chain(last.iter().map(Row::One)).collect()
 }
 
-// === impl Writer ===
+// === impl VolumeWriter ===
 
-impl Writer {
+impl VolumeWriter {
     fn group(&self) -> (&str, &str, &str) {
         (&self.pod.namespace, &self.pod.stateful_set, &self.volume)
     }
@@ -134,21 +134,21 @@ impl Map {
         let unread = self.unread.iter().map(|unread| {
             format!("not drawn: {} {:?}: {}", unread.object.resource, unread.object.name, unread.reason)
         });
-        refused.chain(unread).chain(self.after.omitted.iter().map(Omitted::remark)).collect()
+        refused.chain(unread).chain(self.after.omitted.iter().map(OmittedOrdinals::remark)).collect()
     }
 
     /// Explains the mark of an expected volume, if there is one.
     pub(crate) fn footnote(&self) -> Option<&'static str> {
         let mut writers = self.before.writers.iter().chain(&self.after.writers);
         writers
-            .any(Writer::is_expected)
+            .any(VolumeWriter::is_expected)
             .then_some("* not bound yet: the volume that the claim is expected to get")
     }
 }
 
-// === impl Omitted ===
+// === impl OmittedOrdinals ===
 
-impl Omitted {
+impl OmittedOrdinals {
     fn remark(&self) -> String {
         let Self { namespace, stateful_set, ordinals } = self;
         format!(
@@ -164,8 +164,8 @@ mod tests {
     use super::*;
     use crate::{Location, Pod};
 
-    fn writers(locations: impl IntoIterator<Item = String>) -> Vec<Writer> {
-        let writer = |(ordinal, location): (usize, String)| Writer {
+    fn writers(locations: impl IntoIterator<Item = String>) -> Vec<VolumeWriter> {
+        let writer = |(ordinal, location): (usize, String)| VolumeWriter {
             pod: Pod { namespace: "n".to_owned(), stateful_set: "s".to_owned(), ordinal: ordinal as u64 },
             volume: "v".to_owned(),
             claim: None,
@@ -173,7 +173,7 @@ mod tests {
             location: Location::of("r".to_owned(), &location),
             overlap: None,
         };
-        let mut writers: Vec<Writer> = locations.into_iter().enumerate().map(writer).collect();
+        let mut writers: Vec<VolumeWriter> = locations.into_iter().enumerate().map(writer).collect();
         crate::overlap::mark(&mut writers);
         writers
     }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn names_the_pods_that_a_writer_overlaps() {
         let writers = writers(["a", "a", "a", "b", "b/c", "d"].map(str::to_owned));
-        let texts: Vec<String> = writers.iter().map(Writer::overlap_text).collect();
+        let texts: Vec<String> = writers.iter().map(VolumeWriter::overlap_text).collect();
         assert_eq!(
             texts,
             [

@@ -1,21 +1,21 @@
 //! The map for scripts: `writers` after the policy's patches, and those `before`.
 
-use crate::{Bound, Map, Omitted, Pod, Refused, Relation, Writer};
+use crate::{Bound, Map, OmittedOrdinals, Pod, RefusedObject, Relation, VolumeWriter};
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Document<'m> {
-    writers: Vec<Entry<'m>>,
-    before: Vec<Entry<'m>>,
-    refused: Vec<Refusal<'m>>,
-    omitted: Vec<Span<'m>>,
+struct JsonMap<'m> {
+    writers: Vec<WriterEntry<'m>>,
+    before: Vec<WriterEntry<'m>>,
+    refused: Vec<RefusalEntry<'m>>,
+    omitted: Vec<OmittedEntry<'m>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'m> {
+struct WriterEntry<'m> {
     #[serde(flatten)]
-    pod: Ordinal<'m>,
+    pod: PodEntry<'m>,
     volume: &'m str,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<&'m str>,
@@ -27,27 +27,27 @@ struct Entry<'m> {
     location: String,
     exclusive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    overlap: Option<Overlap<'m>>,
+    overlap: Option<OverlapEntry<'m>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Ordinal<'m> {
+struct PodEntry<'m> {
     namespace: &'m str,
     stateful_set: &'m str,
     ordinal: u64,
 }
 
 #[derive(Serialize)]
-struct Overlap<'m> {
+struct OverlapEntry<'m> {
     relation: &'static str,
-    with: Ordinal<'m>,
+    with: PodEntry<'m>,
     location: String,
     others: usize,
 }
 
 #[derive(Serialize)]
-struct Refusal<'m> {
+struct RefusalEntry<'m> {
     resource: &'m str,
     namespace: &'m str,
     name: &'m str,
@@ -57,7 +57,7 @@ struct Refusal<'m> {
 /// Ordinals that are left out; both ends are included.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Span<'m> {
+struct OmittedEntry<'m> {
     namespace: &'m str,
     stateful_set: &'m str,
     from: u64,
@@ -70,7 +70,7 @@ struct Span<'m> {
 ///
 /// None in practice: every value of a map has a JSON form.
 pub fn json(map: &Map) -> serde_json::Result<String> {
-    let document = Document {
+    let document = JsonMap {
         writers: map.after.writers.iter().map(entry).collect(),
         before: map.before.writers.iter().map(entry).collect(),
         refused: map.refused.iter().map(refusal).collect(),
@@ -79,9 +79,9 @@ pub fn json(map: &Map) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-fn entry(writer: &Writer) -> Entry<'_> {
+fn entry(writer: &VolumeWriter) -> WriterEntry<'_> {
     let volume = writer.persistent_volume.as_ref();
-    Entry {
+    WriterEntry {
         pod: ordinal(&writer.pod),
         volume: &writer.volume,
         claim: writer.claim.as_deref(),
@@ -93,8 +93,8 @@ fn entry(writer: &Writer) -> Entry<'_> {
     }
 }
 
-fn overlap(overlap: &crate::Overlap) -> Overlap<'_> {
-    Overlap {
+fn overlap(overlap: &crate::WriterOverlap) -> OverlapEntry<'_> {
+    OverlapEntry {
         relation: match overlap.relation {
             Relation::Equal => "equal",
             Relation::Inside => "inside",
@@ -106,16 +106,16 @@ fn overlap(overlap: &crate::Overlap) -> Overlap<'_> {
     }
 }
 
-fn ordinal(pod: &Pod) -> Ordinal<'_> {
-    Ordinal { namespace: &pod.namespace, stateful_set: &pod.stateful_set, ordinal: pod.ordinal }
+fn ordinal(pod: &Pod) -> PodEntry<'_> {
+    PodEntry { namespace: &pod.namespace, stateful_set: &pod.stateful_set, ordinal: pod.ordinal }
 }
 
-fn refusal(refused: &Refused) -> Refusal<'_> {
-    let Refused { object, message } = refused;
-    Refusal { resource: &object.resource, namespace: &object.namespace, name: &object.name, message }
+fn refusal(refused: &RefusedObject) -> RefusalEntry<'_> {
+    let RefusedObject { object, message } = refused;
+    RefusalEntry { resource: &object.resource, namespace: &object.namespace, name: &object.name, message }
 }
 
-fn span(omitted: &Omitted) -> Span<'_> {
-    let Omitted { namespace, stateful_set, ordinals } = omitted;
-    Span { namespace, stateful_set, from: ordinals.start, to: ordinals.end.saturating_sub(1) }
+fn span(omitted: &OmittedOrdinals) -> OmittedEntry<'_> {
+    let OmittedOrdinals { namespace, stateful_set, ordinals } = omitted;
+    OmittedEntry { namespace, stateful_set, from: ordinals.start, to: ordinals.end.saturating_sub(1) }
 }

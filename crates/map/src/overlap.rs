@@ -4,37 +4,13 @@
 //! length of all locations and not the number of pairs.
 
 use crate::Location;
-use crate::snapshot::{Pod, Writer};
+use crate::writer::{Pod, Relation, VolumeWriter, WriterOverlap};
 use std::collections::{HashMap, HashSet};
 
-/// Other pods that write to a writer's location.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
-    /// How the locations relate; the first of equal, inside and around that there is.
-    pub relation: Relation,
-    /// The first of the other pods with that relation.
-    pub with: Pod,
-    /// The location of that pod.
-    pub location: Location,
-    /// The number of other pods with that relation.
-    pub others: usize,
-}
-
-/// How the location of a writer relates to that of another pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// Both are the same.
-    Equal,
-    /// The writer's location is inside of the other one.
-    Inside,
-    /// The other location is inside of the writer's.
-    Around,
-}
-
 /// Sets the overlap of every writer.
-pub(crate) fn mark(writers: &mut [Writer]) {
-    let overlaps: Vec<Option<Overlap>> = {
-        let tree = Tree::of(writers);
+pub(crate) fn mark(writers: &mut [VolumeWriter]) {
+    let overlaps: Vec<Option<WriterOverlap>> = {
+        let tree = LocationTree::of(writers);
         (0..writers.len()).map(|writer| tree.overlap(writer)).collect()
     };
     for (writer, overlap) in writers.iter_mut().zip(overlaps) {
@@ -43,36 +19,37 @@ pub(crate) fn mark(writers: &mut [Writer]) {
 }
 
 /// A tree of all locations by their segments.
-struct Tree<'w> {
-    writers: &'w [Writer],
+struct LocationTree<'w> {
+    writers: &'w [VolumeWriter],
     edges: HashMap<(usize, &'w str), usize>,
-    nodes: Vec<Node<'w>>,
+    nodes: Vec<LocationNode<'w>>,
     /// The nodes of each writer, from its realm to its location.
     paths: Vec<Vec<usize>>,
 }
 
 /// A directory.
 #[derive(Default)]
-struct Node<'w> {
+struct LocationNode<'w> {
     here: PodSet<'w>,
     /// Includes those here.
     at_or_below: PodSet<'w>,
 }
 
-/// Pods that write to a directory, and the first writers of two of them: one of these is another pod than any given one.
+/// Pods that write to a directory, and the first writers of two of them: one of these is another pod than any given
+/// one.
 #[derive(Default)]
 struct PodSet<'w> {
     pods: HashSet<&'w Pod>,
-    first: Option<&'w Writer>,
-    second: Option<&'w Writer>,
+    first: Option<&'w VolumeWriter>,
+    second: Option<&'w VolumeWriter>,
 }
 
-// === impl Tree ===
+// === impl LocationTree ===
 
-impl<'w> Tree<'w> {
-    fn of(writers: &'w [Writer]) -> Self {
+impl<'w> LocationTree<'w> {
+    fn of(writers: &'w [VolumeWriter]) -> Self {
         let mut tree =
-            Self { writers, edges: HashMap::new(), nodes: vec![Node::default()], paths: Vec::new() };
+            Self { writers, edges: HashMap::new(), nodes: vec![LocationNode::default()], paths: Vec::new() };
         for writer in writers {
             let path = tree.path(&writer.location);
             for node in &path {
@@ -95,7 +72,7 @@ impl<'w> Tree<'w> {
             let next = self.nodes.len();
             node = *self.edges.entry((node, segment)).or_insert(next);
             if node == next {
-                self.nodes.push(Node::default());
+                self.nodes.push(LocationNode::default());
             }
             path.push(node);
         }
@@ -103,7 +80,7 @@ impl<'w> Tree<'w> {
     }
 
     /// Returns the overlap of a writer.
-    fn overlap(&self, writer: usize) -> Option<Overlap> {
+    fn overlap(&self, writer: usize) -> Option<WriterOverlap> {
         let (place, above) = self.paths[writer].split_last()?;
         let place = &self.nodes[*place];
         let pod = &self.writers[writer].pod;
@@ -117,7 +94,7 @@ impl<'w> Tree<'w> {
 // === impl PodSet ===
 
 impl<'w> PodSet<'w> {
-    fn add(&mut self, writer: &'w Writer) {
+    fn add(&mut self, writer: &'w VolumeWriter) {
         if self.pods.insert(&writer.pod) {
             let free = if self.first.is_none() { &mut self.first } else { &mut self.second };
             free.get_or_insert(writer);
@@ -125,9 +102,9 @@ impl<'w> PodSet<'w> {
     }
 
     /// Returns the overlap of a pod with the others here.
-    fn overlap(&self, pod: &Pod, relation: Relation) -> Option<Overlap> {
+    fn overlap(&self, pod: &Pod, relation: Relation) -> Option<WriterOverlap> {
         let other = [self.first, self.second].into_iter().flatten().find(|other| other.pod != *pod)?;
         let others = self.pods.len() - usize::from(self.pods.contains(pod));
-        Some(Overlap { relation, with: other.pod.clone(), location: other.location.clone(), others })
+        Some(WriterOverlap { relation, with: other.pod.clone(), location: other.location.clone(), others })
     }
 }

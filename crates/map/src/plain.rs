@@ -51,8 +51,8 @@ fn start(characters: impl Iterator<Item = char>, columns: usize) -> String {
     characters.take_while(fits).collect()
 }
 
-/// Returns whether a character is a control character, separates lines or paragraphs, turns the direction of writing, is
-/// invalid in XML, or is invisible.
+/// Returns whether a character is a control character, separates lines or paragraphs, turns the direction of writing,
+/// is invalid in XML, or is invisible.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -1,54 +1,28 @@
 //! The writers before or after the policy's patches.
 
-use crate::claim_places::{Bound, ClaimPlaces, ClaimedVolume, VolumePlace};
-use crate::map::Reader;
-use crate::overlap::{self, Overlap};
+use crate::Location;
+use crate::object::MappedObject;
+use crate::overlap;
+use crate::reader::{Keys, Reader};
+use crate::resolved_claims::{ResolvedClaims, ResolvedVolume};
 use crate::stateful_set::{MappedSet, WrittenSource, WrittenVolume};
 use crate::sub_path::SubPathPattern;
-use crate::{Keys, Location};
+use crate::writer::{Pod, VolumeWriter};
 use ordinance_contract::Scope;
 use std::ops::Range;
 
-/// The writers at one time.
+/// All writers, before or after the policy's patches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// By namespace, set, volume in the order of the pod, ordinal, and location.
-    pub writers: Vec<Writer>,
-    /// Ordinals that are not shown, since there are too many.
-    pub omitted: Vec<Omitted>,
+    pub writers: Vec<VolumeWriter>,
+    /// Ordinals for which the map has no room: it shows at most 1,000 of a set.
+    pub omitted: Vec<OmittedOrdinals>,
 }
 
-/// A pod of a StatefulSet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pod {
-    /// The set's namespace.
-    pub namespace: String,
-    /// The set's name.
-    pub stateful_set: String,
-    /// e.g. 0.
-    pub ordinal: u64,
-}
-
-/// A pod that writes to a location through a volume.
+/// Ordinals of a set for which the map has no room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writer {
-    /// The pod.
-    pub pod: Pod,
-    /// The name of a volume of the pod or of a claim template.
-    pub volume: String,
-    /// The claim, in the pod's namespace; `None` for a volume that the pod mounts without one.
-    pub claim: Option<String>,
-    /// The claim's PersistentVolume, if it is known.
-    pub persistent_volume: Option<ClaimedVolume>,
-    /// The directory.
-    pub location: Location,
-    /// The other pods that write there; `None` if the writer is exclusive.
-    pub overlap: Option<Overlap>,
-}
-
-/// Ordinals of a set that are not shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Omitted {
+pub struct OmittedOrdinals {
     /// The set's namespace.
     pub namespace: String,
     /// The set's name.
@@ -57,11 +31,11 @@ pub struct Omitted {
     pub ordinals: Range<u64>,
 }
 
-/// Where a written volume lies.
+/// The location of a written volume.
 enum VolumeRoot {
-    /// In one place for all pods, maybe through a claim.
-    Shared(Option<String>, VolumePlace),
-    /// In a claim for each ordinal, made of the template of this name.
+    /// One location for all pods, with the claim if the pods mount one.
+    Shared(Option<String>, ResolvedVolume),
+    /// A claim for each ordinal, made of the template of this name.
     PerOrdinal(String),
 }
 
@@ -70,7 +44,7 @@ enum VolumeRoot {
 impl Snapshot {
     pub(crate) fn new(
         sets: &[MappedSet<'_>],
-        claims: &ClaimPlaces,
+        claims: &ResolvedClaims,
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Self {
@@ -83,7 +57,7 @@ impl Snapshot {
             }
         }
         overlap::mark(&mut writers);
-        let omitted = sets.iter().filter(|set| !set.omitted.is_empty()).map(Omitted::of);
+        let omitted = sets.iter().filter(|set| !set.omitted.is_empty()).map(OmittedOrdinals::of);
         Self { writers, omitted: omitted.collect() }
     }
 
@@ -96,46 +70,51 @@ impl Snapshot {
 // === impl MappedSet ===
 
 impl MappedSet<'_> {
-    /// Returns where a volume lies, or `None` if its place is not known to be shared storage.
+    /// Returns the location of a volume, or `None` if it is not known to be shared storage.
     fn root(
         &self,
         volume: &WrittenVolume,
-        claims: &ClaimPlaces,
+        claims: &ResolvedClaims,
         keys: &Keys<'_>,
         reader: &mut Reader,
     ) -> Option<VolumeRoot> {
-        let shared = |location| VolumeRoot::Shared(None, VolumePlace::at(location));
+        let shared = |location| VolumeRoot::Shared(None, ResolvedVolume::at(location));
         match &volume.source {
             WrittenSource::Template => Some(VolumeRoot::PerOrdinal(volume.name.clone())),
             WrittenSource::Claim(claim) => {
-                let place = claims.place(&self.object.scope.namespace, claim);
-                Some(VolumeRoot::Shared(Some(claim.clone()), place))
+                let volume = claims.volume(&self.object.scope.namespace, claim);
+                Some(VolumeRoot::Shared(Some(claim.clone()), volume))
             }
             WrittenSource::Export(persistent_volume) => {
-                reader.held(&persistent_volume_object(persistent_volume), keys).map(shared)
+                reader.location(&persistent_volume_object(persistent_volume), keys).map(shared)
             }
             WrittenSource::Directory(location) => Some(shared(location.clone())),
         }
     }
 
     /// Returns the writers of a volume.
-    fn writers(&self, volume: &WrittenVolume, root: &VolumeRoot, claims: &ClaimPlaces) -> Vec<Writer> {
+    fn writers(
+        &self,
+        volume: &WrittenVolume,
+        root: &VolumeRoot,
+        claims: &ResolvedClaims,
+    ) -> Vec<VolumeWriter> {
         let mut writers = Vec::new();
         for ordinal in self.ordinals.clone() {
-            let (claim, place) = self.place(root, ordinal, claims);
-            if place.is_read_only {
+            let (claim, mounted) = self.mounted(root, ordinal, claims);
+            if mounted.is_read_only {
                 continue;
             }
             let pod = self.pod(ordinal);
-            let below = |pattern: &SubPathPattern| place.location.below(&pattern.of_ordinal(&pod, ordinal));
+            let below = |pattern: &SubPathPattern| mounted.location.below(&pattern.of_ordinal(&pod, ordinal));
             let mut locations: Vec<Location> = volume.sub_paths.iter().map(below).collect();
             locations.sort_unstable();
             locations.dedup();
-            writers.extend(locations.into_iter().map(|location| Writer {
+            writers.extend(locations.into_iter().map(|location| VolumeWriter {
                 pod: self.identity(ordinal),
                 volume: volume.name.clone(),
                 claim: claim.clone(),
-                persistent_volume: place.volume.clone(),
+                persistent_volume: mounted.volume.clone(),
                 location,
                 overlap: None,
             }));
@@ -147,51 +126,33 @@ impl MappedSet<'_> {
         Pod { namespace: self.object.scope.namespace.to_string(), stateful_set: self.name.clone(), ordinal }
     }
 
-    /// Returns the claim of an ordinal and where its files are.
-    fn place(&self, root: &VolumeRoot, ordinal: u64, claims: &ClaimPlaces) -> (Option<String>, VolumePlace) {
+    /// Returns the claim of an ordinal, if it mounts one, and its volume.
+    fn mounted(
+        &self,
+        root: &VolumeRoot,
+        ordinal: u64,
+        claims: &ResolvedClaims,
+    ) -> (Option<String>, ResolvedVolume) {
         match root {
-            VolumeRoot::Shared(claim, place) => (claim.clone(), place.clone()),
+            VolumeRoot::Shared(claim, volume) => (claim.clone(), volume.clone()),
             VolumeRoot::PerOrdinal(template) => {
                 let claim = self.claim_name(template, ordinal);
-                let place = claims.place(&self.object.scope.namespace, &claim);
-                (Some(claim), place)
+                let volume = claims.volume(&self.object.scope.namespace, &claim);
+                (Some(claim), volume)
             }
         }
     }
 }
 
 /// Returns a PersistentVolume as an object, for the policy.
-fn persistent_volume_object(json: &str) -> crate::Object<'_> {
+fn persistent_volume_object(json: &str) -> MappedObject<'_> {
     let scope = Scope { version: "v1".into(), resource: "persistentvolumes".into(), ..Scope::default() };
-    crate::Object::new(scope, json)
+    MappedObject::new(scope, json)
 }
 
-// === impl Writer ===
+// === impl OmittedOrdinals ===
 
-impl Writer {
-    /// Returns whether no other pod writes to the location, inside of it or around it.
-    pub fn is_exclusive(&self) -> bool {
-        self.overlap.is_none()
-    }
-
-    /// Returns whether the claim is not bound yet, and is expected to get the volume.
-    pub fn is_expected(&self) -> bool {
-        self.persistent_volume.as_ref().is_some_and(|volume| volume.bound == Bound::Expected)
-    }
-}
-
-// === impl Pod ===
-
-impl Pod {
-    /// Returns the pod's name, e.g. `web-0`.
-    pub fn name(&self) -> String {
-        format!("{}-{}", self.stateful_set, self.ordinal)
-    }
-}
-
-// === impl Omitted ===
-
-impl Omitted {
+impl OmittedOrdinals {
     fn of(set: &MappedSet<'_>) -> Self {
         Self {
             namespace: set.object.scope.namespace.to_string(),

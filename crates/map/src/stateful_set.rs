@@ -1,8 +1,9 @@
-//! A StatefulSet of the map: the volumes that its pods write, and the ordinals that are shown.
+//! A StatefulSet of the map: the volumes that its pods write, and the ordinals that the map shows.
 
 use crate::Location;
 use crate::binding::{BindableClaim, ClaimRequest};
-use crate::map::Object;
+use crate::object::MappedObject;
+use crate::reader::Reader;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{
@@ -11,21 +12,21 @@ use ordinance_storage::{
 use serde_json::json;
 use std::ops::Range;
 
-/// Ordinals of one set that a map shows; the others are only counted.
-pub const ORDINALS: u64 = 1000;
+/// The most ordinals of one set that a map shows; the others are only counted.
+const ORDINALS: u64 = 1000;
 
-/// Writers that a map shows; of sets for which there is no room the ordinals are only counted.
-pub const WRITERS: u64 = 100_000;
+/// The most writers that a map shows; ordinals for which there is no room are only counted.
+const WRITERS: u64 = 100_000;
 
 /// A StatefulSet.
 pub(crate) struct MappedSet<'a> {
-    pub(crate) object: &'a Object<'a>,
+    pub(crate) object: &'a MappedObject<'a>,
     /// The name, or `<generateName>*` while the API server has not generated it.
     pub(crate) name: String,
     /// In the order in which the pod mounts them.
     pub(crate) volumes: Vec<WrittenVolume>,
     pub(crate) ordinals: Range<u64>,
-    /// Ordinals that are not shown.
+    /// The ordinals that the map does not show.
     pub(crate) omitted: Range<u64>,
     /// The claim templates by their names.
     templates: Vec<(String, ClaimRequest<'a>)>,
@@ -40,7 +41,7 @@ pub(crate) struct WrittenVolume {
     pub(crate) sub_paths: Vec<SubPathPattern>,
 }
 
-/// Where the files of a written volume are.
+/// The source of a written volume.
 #[derive(Debug)]
 pub(crate) enum WrittenSource {
     /// In a claim for each ordinal, made of the template.
@@ -56,20 +57,23 @@ pub(crate) enum WrittenSource {
 /// A StatefulSet with its pod template and all fields that can be parsed.
 type WholeSet<'a> = StatefulSet<'a, Members<PodTemplate<'a, Raw<'a>>>, Metadata<'a>, Raw<'a>>;
 
-/// Limits each set to the ordinals that there is room for, in the order of the sets.
-pub(crate) fn fit(sets: &mut [MappedSet<'_>]) {
-    let mut room = WRITERS;
-    for set in sets {
-        set.cut(room);
-        room = room.saturating_sub(set.size());
-    }
-}
-
 // === impl MappedSet ===
 
 impl<'a> MappedSet<'a> {
+    /// Returns the StatefulSets that can be read, in the order of [`Reader::all`]. Together they show at most
+    /// [`WRITERS`] writers: a set for which there is less room shows only its first ordinals.
+    pub(crate) fn all(objects: &'a [MappedObject<'a>], reader: &mut Reader) -> Vec<Self> {
+        let mut sets = reader.all(objects, "apps", "statefulsets", Self::read);
+        let mut room = WRITERS;
+        for set in &mut sets {
+            set.cut(room);
+            room = room.saturating_sub(set.size());
+        }
+        sets
+    }
+
     /// Reads a StatefulSet with all its ordinals.
-    pub(crate) fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+    pub(crate) fn read(object: &'a MappedObject<'a>) -> serde_json::Result<Self> {
         let set: WholeSet<'a> = json::read(&object.before)?;
         let name = match &*set.metadata.name {
             "" => format!("{}*", &*set.metadata.generate_name),
@@ -141,8 +145,8 @@ fn written_volumes(set: &WholeSet<'_>, namespace: &str) -> serde_json::Result<Ve
     Ok(written.collect())
 }
 
-/// Returns the place in the pod of the first mount that is not read-only, or of the block device, which comes after the
-/// mounts of its container; `None` if nothing writes.
+/// Returns the position in the pod of the first mount that is not read-only, or of the block device, which comes after
+/// the mounts of its container; `None` if no container writes to the volume.
 fn first_write(volume: &MountedVolume<'_, Raw<'_>>) -> Option<(usize, bool, usize)> {
     let mounts = volume.mounts.iter().filter(|mounted| !mounted.mount.read_only);
     let mounts = mounts.map(|mounted| (mounted.container.place, false, mounted.index));
@@ -209,7 +213,7 @@ mod tests {
                     {"name":"raw","persistentVolumeClaim":{"claimName":"c"}},
                     {"name":"files","glusterfs":{"endpoints":"e","path":"v"}}]}},
             "volumeClaimTemplates":[{"metadata":{"name":"data"}}]}}"#;
-        let object = Object::new(Scope::default(), text);
+        let object = MappedObject::new(Scope::default(), text);
         let set = MappedSet::read(&object).expect("a StatefulSet");
         let shown = |volume: &WrittenVolume| (volume.name.clone(), volume.sub_paths.len());
         let volumes: Vec<(String, usize)> = set.volumes.iter().map(shown).collect();

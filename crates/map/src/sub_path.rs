@@ -1,13 +1,13 @@
 //! The directory of a volume that a mount shows, for all ordinals at once.
 //!
 //! An expression is resolved once for a StatefulSet and not once for each of a thousand pods: what depends on the
-//! ordinal stays a [`Part`].
+//! ordinal stays a [`SubPathPart`].
 
 use ordinance_storage::json::{Raw, Text};
 use ordinance_storage::{Piece, PlacedMount, PodTemplate, ResolvedExpression, SubPath, VariableSource};
 use std::collections::BTreeMap;
 
-/// Bytes that a sub-path may take, without pod names; no path is as long.
+/// The most bytes of a sub-path, without pod names: `PATH_MAX` of Linux.
 const BYTES: usize = 4096;
 
 /// The label that the StatefulSet controller sets to the ordinal.
@@ -16,7 +16,7 @@ const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 /// Labels or annotations.
 type Strings<'a> = BTreeMap<Text<'a>, Option<Text<'a>>>;
 
-/// The fields of a set's pods that expressions can take and manifests tell.
+/// The fields of a set's pods that expressions can refer to and that manifests declare.
 pub(crate) struct PodFields<'a> {
     namespace: &'a str,
     service_account: Text<'a>,
@@ -27,14 +27,14 @@ pub(crate) struct PodFields<'a> {
 /// A sub-path of which parts depend on the ordinal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SubPathPattern {
-    parts: Vec<Part>,
+    parts: Vec<SubPathPart>,
     /// Bytes of text, and 1 for each other part.
     bytes: usize,
 }
 
 /// A part of a sub-path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum SubPathPart {
     /// The same for every ordinal.
     Text(String),
     /// e.g. `web-0`.
@@ -56,19 +56,19 @@ impl<'a> PodFields<'a> {
     /// Adds the value of a field to a pattern; returns whether the value is known.
     fn add(&self, path: &str, pattern: &mut SubPathPattern) -> bool {
         match path {
-            "metadata.name" => pattern.push(Part::PodName),
+            "metadata.name" => pattern.push(SubPathPart::PodName),
             "metadata.namespace" => pattern.push_text(self.namespace),
             "metadata.uid" | "status.podIP" | "status.podIPs" => {
                 pattern.push_text("<");
                 pattern.push_text(path);
                 pattern.push_text(" of ");
-                pattern.push(Part::PodName);
+                pattern.push(SubPathPart::PodName);
                 pattern.push_text(">");
             }
             "spec.serviceAccountName" if self.service_account.is_empty() => pattern.push_text("default"),
             "spec.serviceAccountName" => pattern.push_text(&self.service_account),
             _ => match (entry(path, "metadata.labels"), entry(path, "metadata.annotations")) {
-                (Some(POD_INDEX), _) => pattern.push(Part::Ordinal),
+                (Some(POD_INDEX), _) => pattern.push(SubPathPart::Ordinal),
                 (Some(label), _) => return add_entry(&self.labels, label, pattern),
                 (_, Some(annotation)) => return add_entry(&self.annotations, annotation, pattern),
                 _ => return false,
@@ -94,7 +94,8 @@ fn add_entry(strings: &Strings<'_>, key: &str, pattern: &mut SubPathPattern) -> 
 // === impl SubPathPattern ===
 
 impl SubPathPattern {
-    /// Returns the directory that a mount shows. If both fields are set, which exclude each other, the expression counts.
+    /// Returns the directory that a mount shows. If both fields are set, which exclude each other, the expression
+    /// counts.
     pub(crate) fn of(mounted: &PlacedMount<'_>, fields: &PodFields<'_>) -> Self {
         let expression = match mounted.part() {
             SubPath::Root => return Self::default(),
@@ -128,9 +129,9 @@ impl SubPathPattern {
     /// Returns the sub-path of one ordinal.
     pub(crate) fn of_ordinal(&self, pod: &str, ordinal: u64) -> String {
         let parts = self.parts.iter().map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::PodName => pod.to_owned(),
-            Part::Ordinal => ordinal.to_string(),
+            SubPathPart::Text(text) => text.clone(),
+            SubPathPart::PodName => pod.to_owned(),
+            SubPathPart::Ordinal => ordinal.to_string(),
         });
         parts.collect()
     }
@@ -141,13 +142,13 @@ impl SubPathPattern {
         self.bytes += text.len();
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.parts.push(Part::Text(text.to_owned())),
+            Some(SubPathPart::Text(last)) => last.push_str(text),
+            _ => self.parts.push(SubPathPart::Text(text.to_owned())),
         }
     }
 
     /// Adds a part, if there is room for it.
-    fn push(&mut self, part: Part) {
+    fn push(&mut self, part: SubPathPart) {
         if self.bytes < BYTES {
             self.bytes += 1;
             self.parts.push(part);
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn fills_in_what_the_manifest_tells() {
+    fn fills_in_the_fields_that_the_manifest_declares() {
         let template = r#"{"metadata":{"labels":{"app":"shop","none":null}},"spec":{"containers":[{
             "env":[
               {"name":"A","value":"$(POD)"},

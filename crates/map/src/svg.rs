@@ -1,16 +1,16 @@
 //! The map as a drawing: one SVG without scripts or fonts, in light and in dark.
 //!
-//! Colours, the shapes of lines and boxes, and words all say whether a location is shared. Long names are cut; the titles,
-//! which pointers and screen readers find, have the whole names.
+//! Colours, the shapes of lines and boxes, and words all say whether a location is shared. Long names are cut; the
+//! titles, which pointers and screen readers find, have the whole names.
 
 mod canvas;
 mod layout;
 
 use crate::groups::{Row, VolumeGroup, groups};
 use crate::plain::{Ellipsis, cut, width};
-use crate::{Location, Map, Snapshot, Writer};
+use crate::{Location, Map, Snapshot, VolumeWriter};
 use canvas::{Canvas, Rect};
-use layout::{Block, LocationBox, MARGIN, SIDES, Side, WIDTH};
+use layout::{DrawingBlock, DrawingColumn, LocationBox, MARGIN, SIDES, WIDTH};
 use std::io;
 
 /// The most volumes of sets that are drawn; the others are only counted.
@@ -132,8 +132,8 @@ fn group(canvas: &mut Canvas, group: &VolumeGroup<'_>, y: f64) -> io::Result<f64
     );
     canvas.text_before("dim", WIDTH - MARGIN, y + 20.0, &of)?;
     let top = y + 42.0;
-    let sides = [group.before, group.after].map(Side::new);
-    let height = sides.iter().map(Side::height).fold(0.0, f64::max);
+    let sides = [group.before, group.after].map(DrawingColumn::new);
+    let height = sides.iter().map(DrawingColumn::height).fold(0.0, f64::max);
     for (x, side) in SIDES.into_iter().zip(&sides) {
         let y = top + (height - side.height()) / 2.0;
         if side.is_empty() {
@@ -147,7 +147,7 @@ fn group(canvas: &mut Canvas, group: &VolumeGroup<'_>, y: f64) -> io::Result<f64
 }
 
 /// Draws pods, the location that they write to, and the arrows between.
-fn block(canvas: &mut Canvas, block: &Block<'_>) -> io::Result<()> {
+fn block(canvas: &mut Canvas, block: &DrawingBlock<'_>) -> io::Result<()> {
     for pod in &block.rows {
         canvas.around("g", &[], |canvas| {
             canvas.texted("title", &[], &title(pod.row))?;
@@ -172,7 +172,7 @@ fn title(row: Row<'_>) -> String {
 }
 
 /// Describes a writer, e.g. `web-0 writes nfs://10.0.0.5/srv/www: shared with web-1`.
-fn sentence(writer: &Writer) -> String {
+fn sentence(writer: &VolumeWriter) -> String {
     let claim = writer.claim.as_ref().map(|claim| format!(" by claim {claim}")).unwrap_or_default();
     let volume = writer.persistent_volume.as_ref().map(|volume| {
         format!(" and volume {}{}", volume.name, if writer.is_expected() { " (expected)" } else { "" })
@@ -289,6 +289,6 @@ fn description(map: &Map, groups: &[VolumeGroup<'_>]) -> String {
     description
 }
 
-fn kind(writer: &Writer) -> &'static str {
+fn kind(writer: &VolumeWriter) -> &'static str {
     if writer.is_exclusive() { "exclusive" } else { "overlap" }
 }

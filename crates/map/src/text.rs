@@ -4,7 +4,7 @@
 
 use crate::groups::{Row, VolumeGroup, groups, rows};
 use crate::plain::{self, Ellipsis, ascii, plain, width};
-use crate::{Map, Writer};
+use crate::{Map, VolumeWriter};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -109,7 +109,7 @@ impl Page {
     }
 
     /// Writes the rows before or after.
-    fn side(&mut self, label: &str, writers: &[Writer]) {
+    fn side(&mut self, label: &str, writers: &[VolumeWriter]) {
         let rows = rows(writers);
         let widest =
             |of: &dyn Fn(&Row<'_>) -> String| rows.iter().map(|row| width(&of(row))).max().unwrap_or(0);
@@ -128,7 +128,7 @@ impl Page {
     }
 
     /// Writes a writer, in one row if there is room for it.
-    fn writer(&mut self, label: &str, writer: &Writer, columns: Columns) {
+    fn writer(&mut self, label: &str, writer: &VolumeWriter, columns: Columns) {
         let row = Row::One(writer);
         let pod = padded(self.pod(&row), columns.pods);
         let start = format!("  {label:<9}{pod}{}", self.symbols().arrow);
@@ -185,7 +185,7 @@ impl Page {
         }
     }
 
-    fn mark(&self, writer: &Writer) -> (&'static str, Style) {
+    fn mark(&self, writer: &VolumeWriter) -> (&'static str, Style) {
         if writer.is_exclusive() { (self.symbols().exclusive, GREEN) } else { (self.symbols().overlap, RED) }
     }
 

@@ -1,13 +1,13 @@
 //! The report as JSON, for scripts.
 
-use crate::{Cause, CheckedObject, ReadError, Report, Summary};
+use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary};
 use ordinance_contract::{Finding, Fix, Scope, Severity};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
-struct Document<'r> {
+struct JsonReport<'r> {
     results: Vec<ResultRow<'r>>,
     errors: &'r [ReadError<'r>],
     summary: Summary,
@@ -55,13 +55,13 @@ struct FixRow<'r> {
 }
 
 /// Returns the report as one line of JSON.
-pub fn json(report: &Report<'_>) -> String {
-    let document = Document {
+pub fn json(report: &CheckReport<'_>) -> String {
+    let document = JsonReport {
         results: report.objects.iter().map(ResultRow::from).collect(),
         errors: &report.errors,
         summary: report.summary(),
     };
-    // Strings and lists of strings, written to memory: nothing can fail.
+    // Serializing strings and lists of strings to memory can't fail.
     serde_json::to_string(&document).unwrap_or_default() + "\n"
 }
 

@@ -1,6 +1,6 @@
-//! For continuous integration: a test suite for each file, a test case for each object.
+//! The report as JUnit XML, for continuous integration: a test suite for each file, a test case for each object.
 
-use crate::{CheckedObject, Outcome, ReadError, Report};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
@@ -13,17 +13,17 @@ struct Suite<'r> {
     errors: Vec<&'r ReadError<'r>>,
 }
 
-/// The report as JUnit's XML.
-pub fn junit(report: &Report<'_>) -> String {
+/// Returns the report as JUnit XML.
+pub fn junit(report: &CheckReport<'_>) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    // Written to memory: there is nothing that can fail.
-    let _ = whole(&mut writer, &suites(report));
+    // Writing to memory can't fail.
+    let _ = write_suites(&mut writer, &suites(report));
     let body = String::from_utf8(writer.into_inner()).unwrap_or_default();
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n")
 }
 
-/// Suites in the order in which their files come first.
-fn suites<'r>(report: &'r Report<'_>) -> Vec<Suite<'r>> {
+/// Groups errors and objects by file: first the files with errors, in the order of the report.
+fn suites<'r>(report: &'r CheckReport<'_>) -> Vec<Suite<'r>> {
     let mut suites: Vec<Suite<'r>> = Vec::new();
     let mut positions = std::collections::HashMap::new();
     let mut position = |file: &'r str, suites: &mut Vec<Suite<'r>>| {
@@ -43,7 +43,7 @@ fn suites<'r>(report: &'r Report<'_>) -> Vec<Suite<'r>> {
     suites
 }
 
-fn whole(writer: &mut Writer<Vec<u8>>, suites: &[Suite<'_>]) -> io::Result<()> {
+fn write_suites(writer: &mut Writer<Vec<u8>>, suites: &[Suite<'_>]) -> io::Result<()> {
     let tests: usize = suites.iter().map(Suite::tests).sum();
     let failures: usize = suites.iter().map(Suite::failures).sum();
     let errors: usize = suites.iter().map(Suite::failed).sum();
@@ -62,7 +62,7 @@ fn attributes<'a>(pairs: &'a [(&'a str, String)]) -> impl Iterator<Item = (&'a s
     pairs.iter().map(|(name, value)| (*name, &**value))
 }
 
-/// A text without the characters that XML can't hold.
+/// Replaces the characters that XML can't contain.
 fn clean(text: &str) -> String {
     let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
@@ -75,16 +75,16 @@ impl Suite<'_> {
         self.objects.len() + self.errors.len()
     }
 
-    fn count(&self, outcome: Outcome) -> usize {
+    fn count(&self, outcome: AdmissionOutcome) -> usize {
         self.objects.iter().filter(|object| object.outcome == outcome).count()
     }
 
     fn failures(&self) -> usize {
-        self.count(Outcome::Denied)
+        self.count(AdmissionOutcome::Denied)
     }
 
     fn failed(&self) -> usize {
-        self.errors.len() + self.count(Outcome::Failed)
+        self.errors.len() + self.count(AdmissionOutcome::Failed)
     }
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
@@ -132,11 +132,11 @@ fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
     }
     case.write_inner_content(|writer| {
         match checked.outcome {
-            Outcome::Admitted => {}
-            Outcome::Denied => {
+            AdmissionOutcome::Admitted => {}
+            AdmissionOutcome::Denied => {
                 write_reason(writer, "failure", "denied", &checked.message.message, &places(checked))?
             }
-            Outcome::Failed => {
+            AdmissionOutcome::Failed => {
                 write_reason(writer, "error", "unjudged", &checked.message.message, &places(checked))?
             }
         }
@@ -149,7 +149,7 @@ fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
     Ok(())
 }
 
-/// Every reason with its place, one per line.
+/// Returns every cause with its file, line and column, one per line.
 fn places(checked: &CheckedObject<'_>) -> String {
     let place = |field: &str, message: &str| {
         let region = checked.region(field);
@@ -169,8 +169,8 @@ fn write_reason(
     message: &str,
     text: &str,
 ) -> io::Result<()> {
-    let said = [("type", kind.to_owned()), ("message", clean(message))];
-    let element = writer.create_element(element).with_attributes(attributes(&said));
+    let attributes_of_reason = [("type", kind.to_owned()), ("message", clean(message))];
+    let element = writer.create_element(element).with_attributes(attributes(&attributes_of_reason));
     element.write_text_content(BytesText::new(&clean(text)))?;
     Ok(())
 }

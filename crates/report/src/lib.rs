@@ -1,20 +1,22 @@
-//! Findings as text, for people and for programs.
+//! Findings as text, for people and for other programs.
 //!
-//! [`Message`] is what the API server's client reads. A [`Report`] covers whole manifests and borrows their text: [`text()`]
-//! shows the lines at fault as a compiler does, [`json()`], [`sarif()`] and [`junit()`] are for scripts, code scanning and
-//! continuous integration. The meaning of a finding is the policy's alone; nothing here reads its text.
+//! [`VerdictText`] is what the API server's client reads. A [`CheckReport`] covers whole manifests and borrows their
+//! text: [`text()`] shows the lines at fault as a compiler does, [`json()`], [`sarif()`] and [`junit()`] are for
+//! scripts, code scanning and continuous integration. Nothing here reads the text of a finding: only the policy knows
+//! its meaning.
 
 mod json;
 mod junit;
-mod message;
+
 mod sarif;
 mod text;
+mod verdict_text;
 
 pub use json::json;
 pub use junit::junit;
-pub use message::{Cause, Message};
 pub use sarif::sarif;
-pub use text::{Style, Verbosity, text};
+pub use text::{ReportStyle, Verbosity, text};
+pub use verdict_text::{Cause, VerdictText};
 
 use ordinance_contract::{Finding, Rule, Severity};
 use ordinance_manifests::{Manifest, Region, region};
@@ -24,7 +26,7 @@ use std::borrow::Cow;
 
 /// The result of checking manifests.
 #[derive(Debug, Default)]
-pub struct Report<'a> {
+pub struct CheckReport<'a> {
     /// Every object that was reviewed, in the order of the input.
     pub objects: Vec<CheckedObject<'a>>,
     /// The texts that could not be read.
@@ -53,9 +55,9 @@ pub struct CheckedObject<'a> {
     /// The object's name. If the API server will generate it: its prefix and `*`.
     pub name: Cow<'a, str>,
     /// The result, as an admission webhook would return it.
-    pub outcome: Outcome,
+    pub outcome: AdmissionOutcome,
     /// The text of the findings, or why there is no verdict.
-    pub message: Message,
+    pub message: VerdictText,
     /// The findings of both reviews, denials first.
     pub findings: Vec<Finding>,
     /// The patch of the mutating review: operations of JSON Patch.
@@ -66,7 +68,7 @@ pub struct CheckedObject<'a> {
 
 /// The outcome of an admission review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AdmissionOutcome {
     /// Code 200.
     Admitted,
     /// Code 403.
@@ -106,9 +108,9 @@ pub struct Summary {
     pub patched: u64,
 }
 
-// === impl Report ===
+// === impl CheckReport ===
 
-impl Report<'_> {
+impl CheckReport<'_> {
     /// Counts the objects.
     pub fn summary(&self) -> Summary {
         let count = |holds: fn(&CheckedObject<'_>) -> bool| {
@@ -124,10 +126,10 @@ impl Report<'_> {
     }
 }
 
-// === impl Outcome ===
+// === impl AdmissionOutcome ===
 
-impl Outcome {
-    /// The HTTP status code that an admission webhook puts into its response.
+impl AdmissionOutcome {
+    /// Returns the HTTP status code that an admission webhook puts into its response.
     pub const fn code(self) -> u16 {
         match self {
             Self::Admitted => 200,
@@ -142,15 +144,15 @@ impl Outcome {
 impl CheckedObject<'_> {
     /// Returns true if the cluster would admit the object.
     pub fn is_admitted(&self) -> bool {
-        self.outcome == Outcome::Admitted
+        self.outcome == AdmissionOutcome::Admitted
     }
 
-    /// The object's file and line, for people.
+    /// Returns the object's file and line for a message, e.g. `web.yaml:12`.
     pub fn place(&self) -> String {
         format!("{}:{}", printable(self.file), self.object.line)
     }
 
-    /// The object's kind, namespace and name, for people.
+    /// Returns the object's kind, namespace and name for a message, e.g. `StatefulSet shop/web`.
     pub fn title(&self) -> String {
         let (kind, name) = (&self.object.kind, &self.name);
         match &*self.object.scope.namespace {
@@ -159,7 +161,7 @@ impl CheckedObject<'_> {
         }
     }
 
-    /// e.g. `apps/v1`.
+    /// Returns the `apiVersion`, e.g. `apps/v1`.
     fn api_version(&self) -> String {
         let scope = &self.object.scope;
         if scope.group.is_empty() {
@@ -177,7 +179,7 @@ impl CheckedObject<'_> {
         self.findings.iter().filter(move |finding| finding.severity == severity)
     }
 
-    /// The region of a field. The whole object is represented by its name.
+    /// Returns the region of a field. The region of the whole object is its name.
     fn region(&self, field: &str) -> Region {
         let own = |field| region(self.text, self.object, field);
         match field {
@@ -190,7 +192,7 @@ impl CheckedObject<'_> {
 // === impl ReadError ===
 
 impl ReadError<'_> {
-    /// The file, line and column, for people. A file that could not be read at all has no lines.
+    /// Returns the file, line and column for a message. A file of which nothing could be read has no lines.
     pub fn place(&self) -> String {
         match (self.line, self.column, self.text) {
             (1, 1, "") => printable(self.file),

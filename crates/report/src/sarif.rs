@@ -1,10 +1,10 @@
 //! The report as SARIF 2.1.0, for code scanning.
 //!
-//! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the object
-//! and the text, not of the position, so it stays the same while lines move.
+//! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the
+//! object and the text, not of the position, so it stays the same while lines move.
 
-use crate::{CheckedObject, Outcome, ReadError, Report};
-use ordinance_amend::{Change, Splice, splices};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError};
+use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Fix, Rule, Severity};
 use ordinance_manifests::Region;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// The page of the project.
+/// The project's home page.
 const PROJECT: &str = "https://github.com/ordinance-dev/ordinance#readme";
 
 /// Characters that stay as they are in the path of a URI.
@@ -23,9 +23,9 @@ const UNREADABLE: &str = "ordinance/unreadable";
 /// The rule of an object on which the policy gives no verdict.
 const NO_VERDICT: &str = "ordinance/no-verdict";
 
-/// The results, and what they refer to.
-struct Log<'r> {
-    report: &'r Report<'r>,
+/// The results, and the positions of the rules that they refer to.
+struct SarifLog<'r> {
+    report: &'r CheckReport<'r>,
     /// The positions of the rules in the log, by id.
     rules: HashMap<&'r str, usize>,
     /// The number of results with the same fingerprint so far.
@@ -44,8 +44,8 @@ struct ResultParts<'a> {
 }
 
 /// Returns the report as a SARIF log.
-pub fn sarif(report: &Report<'_>) -> String {
-    let mut log = Log::new(report);
+pub fn sarif(report: &CheckReport<'_>) -> String {
+    let mut log = SarifLog::new(report);
     report.errors.iter().for_each(|error| log.add_error(error));
     report.objects.iter().for_each(|object| log.add_object(object));
     let rules: Vec<Value> = report
@@ -73,10 +73,10 @@ pub fn sarif(report: &Report<'_>) -> String {
     document.to_string() + "\n"
 }
 
-// === impl Log ===
+// === impl SarifLog ===
 
-impl<'r> Log<'r> {
-    fn new(report: &'r Report<'_>) -> Self {
+impl<'r> SarifLog<'r> {
+    fn new(report: &'r CheckReport<'_>) -> Self {
         let own = report.rules.iter().map(|rule| &*rule.id);
         let rules = own.chain([UNREADABLE, NO_VERDICT]).enumerate().map(|(at, id)| (id, at)).collect();
         Self { report, rules, seen: HashMap::new(), results: Vec::new() }
@@ -95,7 +95,7 @@ impl<'r> Log<'r> {
     }
 
     fn add_object(&mut self, checked: &CheckedObject<'_>) {
-        if checked.outcome == Outcome::Failed {
+        if checked.outcome == AdmissionOutcome::Failed {
             let result = self.of_object(checked, NO_VERDICT, Severity::Deny, "", &checked.message.message);
             self.results.push(result);
         }
@@ -110,7 +110,7 @@ impl<'r> Log<'r> {
             remedy => format!("{}. {remedy}", finding.fact),
         };
         let mut result = self.of_object(checked, &finding.rule, finding.severity, &finding.field, &message);
-        let fixes: Vec<Value> = finding.fixes.iter().filter_map(|fix| fixed(checked, fix)).collect();
+        let fixes: Vec<Value> = finding.fixes.iter().filter_map(|fix| sarif_fix(checked, fix)).collect();
         if !fixes.is_empty() {
             result["fixes"] = Value::from(fixes);
         }
@@ -213,7 +213,7 @@ const fn level(severity: Severity) -> &'static str {
     }
 }
 
-/// The severity in the words of GitHub's code scanning.
+/// Returns the value of `problem.severity`, which GitHub's code scanning reads.
 const fn problem_severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Deny => "error",
@@ -222,10 +222,10 @@ const fn problem_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A fix as replacements in the object's file. `None` if the file cannot be edited that way.
-fn fixed(checked: &CheckedObject<'_>, fix: &Fix) -> Option<Value> {
+/// Returns a fix as replacements in the object's file, or `None` if the file cannot be edited safely.
+fn sarif_fix(checked: &CheckedObject<'_>, fix: &Fix) -> Option<Value> {
     let patch: Vec<Value> = serde_json::from_str(&fix.patch).ok()?;
-    let changes = Change::of_patch(&patch).ok()?;
+    let changes = FieldChange::from_patch(&patch).ok()?;
     let splices = splices(checked.text, checked.object, &changes).ok()?;
     let replacements: Vec<Value> = splices.iter().map(|splice| replacement(checked.text, splice)).collect();
     let changes = json!([{ "artifactLocation": artifact(checked.file), "replacements": replacements }]);
@@ -243,7 +243,7 @@ fn replacement(text: &str, splice: &Splice) -> Value {
     })
 }
 
-/// Line and column of a byte, both from 1, the column in characters.
+/// Returns line and column of a byte offset, both from 1, the column in characters.
 fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
@@ -254,7 +254,7 @@ fn location(file: &str, region: &Value) -> Value {
     json!({ "physicalLocation": { "artifactLocation": artifact(file), "region": region } })
 }
 
-/// A file as a URI: relative to the working directory, unless it is absolute.
+/// Returns a file as a URI, relative to the working directory unless the path is absolute.
 fn artifact(file: &str) -> Value {
     let relative = file.strip_prefix("./").unwrap_or(file);
     let encoded = utf8_percent_encode(if relative == "-" { "stdin" } else { relative }, PATH);

@@ -1,4 +1,4 @@
-//! What each form of a report says.
+//! Each format of a report.
 
 use super::*;
 use ordinance_contract::Fix;
@@ -26,7 +26,7 @@ fn rule(id: &str, severity: Severity) -> Rule {
     }
 }
 
-fn report(objects: &[Manifest]) -> Report<'_> {
+fn report(objects: &[Manifest]) -> CheckReport<'_> {
     let fact = "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two volumes on one directory overwrite each other's files";
     let env =
         json!({"name": "ORDINANCE_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
@@ -45,7 +45,7 @@ fn report(objects: &[Manifest]) -> Report<'_> {
         )
     };
     let denied = CheckedObject {
-        outcome: Outcome::Denied,
+        outcome: AdmissionOutcome::Denied,
         patch: Vec::new(),
         ..with_findings(vec![shared], "v.yaml", &objects[0])
     };
@@ -71,7 +71,7 @@ fn report(objects: &[Manifest]) -> Report<'_> {
         column: 4,
         message: "mapping values are not allowed in this context".to_owned(),
     };
-    Report {
+    CheckReport {
         objects: vec![denied, patched],
         errors: vec![error],
         skipped: 3,
@@ -92,53 +92,56 @@ fn with_findings<'a>(findings: Vec<Finding>, file: &'a str, object: &'a Manifest
         text: TEXT,
         object,
         name: (&*object.scope.name).into(),
-        outcome: Outcome::Admitted,
-        message: Message::of(&findings),
+        outcome: AdmissionOutcome::Admitted,
+        message: VerdictText::from_findings(&findings),
         findings,
         patch: Vec::new(),
         migration: Vec::new(),
     }
 }
 
-/// Whether it is what a file says; `BLESS=1` writes the file.
-fn same(told: &str, file: &str, expected: &str) {
+/// Compares an output with a file; `BLESS=1` writes the file.
+fn assert_file(output: &str, file: &str, expected: &str) {
     if std::env::var_os("BLESS").is_some() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testdata").join(file);
-        std::fs::write(path, told).expect("written");
+        std::fs::write(path, output).expect("written");
     } else {
-        assert_eq!(told, expected);
+        assert_eq!(output, expected);
     }
 }
 
 #[test]
 fn json_has_every_object_with_its_place() {
     let objects = objects();
-    let told: Value = serde_json::from_str(&json(&report(&objects))).expect("JSON");
-    assert_eq!(told["summary"], json!({"objects": 2, "skipped": 3, "denied": 1, "warned": 1, "patched": 1}));
+    let output: Value = serde_json::from_str(&json(&report(&objects))).expect("JSON");
     assert_eq!(
-        told["results"][1]["object"],
+        output["summary"],
+        json!({"objects": 2, "skipped": 3, "denied": 1, "warned": 1, "patched": 1})
+    );
+    assert_eq!(
+        output["results"][1]["object"],
         json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": "shop", "name": "web"})
     );
-    assert_eq!((&told["results"][0]["line"], &told["results"][1]["line"]), (&json!(2), &json!(11)));
-    assert_eq!(told["errors"][0]["column"], 4);
-    let finding = &told["results"][0]["findings"][0];
+    assert_eq!((&output["results"][0]["line"], &output["results"][1]["line"]), (&json!(2), &json!(11)));
+    assert_eq!(output["errors"][0]["column"], 4);
+    let finding = &output["results"][0]["findings"][0];
     assert_eq!(
         (&finding["rule"], &finding["severity"], &finding["line"]),
         (&json!("shared-export"), &json!("deny"), &json!(9))
     );
     assert_eq!(finding["fixes"][0]["patch"][0]["path"], "/spec/nfs/readOnly");
-    assert_eq!(told["results"][0]["message"], told["results"][0]["causes"][0]["message"]);
+    assert_eq!(output["results"][0]["message"], output["results"][0]["causes"][0]["message"]);
 }
 
 #[test]
-fn text_shows_the_lines_what_is_wrong_and_what_to_do() {
+fn text_shows_the_lines_the_facts_and_the_remedies() {
     let objects = objects();
-    let told = text(&report(&objects), Style::default());
-    same(&told, "report.txt", include_str!("testdata/report.txt"));
+    let output = text(&report(&objects), ReportStyle::default());
+    assert_file(&output, "report.txt", include_str!("testdata/report.txt"));
 }
 
 #[test]
-fn a_line_that_nobody_can_read_is_named_and_not_shown() {
+fn a_line_that_is_too_long_is_named_and_not_shown() {
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "x": "é".repeat(5000)});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [set, set]}).to_string();
     let objects: Vec<Manifest> = ordinance_manifests::read(&list, "shop").into_iter().flatten().collect();
@@ -150,44 +153,50 @@ fn a_line_that_nobody_can_read_is_named_and_not_shown() {
     };
     let error =
         ReadError { file: "l.json", text: &list, line: 1, column: 7000, message: "a fault".to_owned() };
-    let report =
-        Report { objects: objects.iter().map(warned).collect(), errors: vec![error], ..Report::default() };
-    let told = text(&report, Style::default());
-    assert!(told.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{told}");
+    let report = CheckReport {
+        objects: objects.iter().map(warned).collect(),
+        errors: vec![error],
+        ..CheckReport::default()
+    };
+    let output = text(&report, ReportStyle::default());
+    assert!(output.starts_with("error: a fault\n--> l.json:1:7000\n\n"), "{output}");
     let named =
         "warning: careful [a-rule]\n--> l.json:1:86\n = note: StatefulSet shop/web\n = help: Take care\n";
-    assert!(told.contains(named), "{told}");
-    assert!(told.contains("\n = /spec: {\"a\":1}\n"), "{told}");
-    assert!(told.len() < 2000, "{}", told.len());
+    assert!(output.contains(named), "{output}");
+    assert!(output.contains("\n = /spec: {\"a\":1}\n"), "{output}");
+    assert!(output.len() < 2000, "{}", output.len());
 }
 
 #[test]
-fn quiet_text_says_only_what_is_wrong_and_verbose_text_also_what_is_fine() {
+fn quiet_text_has_only_denials_and_verbose_text_also_objects_without_findings() {
     let objects = objects();
-    let quiet = text(&report(&objects), Style { verbosity: Verbosity::Quiet, ..Style::default() });
+    let quiet =
+        text(&report(&objects), ReportStyle { verbosity: Verbosity::Quiet, ..ReportStyle::default() });
     assert!(!quiet.contains("warning") && !quiet.contains("judged") && quiet.contains("error: "), "{quiet}");
-    let fine = Report { objects: vec![fine("v.yaml", &objects[1])], ..Report::default() };
-    let verbose = text(&fine, Style { verbosity: Verbosity::Verbose, ..Style::default() });
+    let fine = CheckReport { objects: vec![fine("v.yaml", &objects[1])], ..CheckReport::default() };
+    let verbose = text(&fine, ReportStyle { verbosity: Verbosity::Verbose, ..ReportStyle::default() });
     assert_eq!(verbose, "ok: StatefulSet shop/web (v.yaml:11)\n\n1 object judged, nothing denied\n");
 }
 
 #[test]
-fn colours_are_there_when_they_are_wanted() {
+fn colours_are_written_on_request() {
     let objects = objects();
-    let coloured = text(&report(&objects), Style { is_coloured: true, ..Style::default() });
-    assert!(coloured.contains("\u{1b}[") && !text(&report(&objects), Style::default()).contains('\u{1b}'));
+    let coloured = text(&report(&objects), ReportStyle { is_coloured: true, ..ReportStyle::default() });
+    assert!(
+        coloured.contains("\u{1b}[") && !text(&report(&objects), ReportStyle::default()).contains('\u{1b}')
+    );
 }
 
 #[test]
-fn sarif_is_what_its_schema_says() {
+fn sarif_conforms_to_its_schema() {
     let objects = objects();
     let log: Value = serde_json::from_str(&sarif(&report(&objects))).expect("JSON");
-    // A bracket is not escaped in a pattern, which the dialect of ECMAScript forgives and others do not.
+    // The schema has an unescaped bracket in a pattern, which ECMAScript accepts and the validator does not.
     let schema = include_str!("testdata/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}$");
     let schema: Value = serde_json::from_str(&schema).expect("a schema");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let faults: Vec<String> = validator.iter_errors(&log).map(|fault| fault.to_string()).collect();
-    assert_eq!(faults, [""; 0], "{log:#}");
+    let errors: Vec<String> = validator.iter_errors(&log).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0], "{log:#}");
     assert!(!validator.is_valid(&json!({"version": "2.1.0", "runs": [{}]})));
 }
 
@@ -232,6 +241,6 @@ fn fingerprints_stay_while_lines_move_and_differ_between_results() {
 #[test]
 fn junit_has_a_suite_for_each_file_and_a_case_for_each_object() {
     let objects = objects();
-    let told = junit(&report(&objects));
-    same(&told, "report.xml", include_str!("testdata/report.xml"));
+    let output = junit(&report(&objects));
+    assert_file(&output, "report.xml", include_str!("testdata/report.xml"));
 }

@@ -1,8 +1,8 @@
-//! The report for people: the lines at fault as a compiler shows them, and what to do.
+//! The report for a terminal: the lines at fault as a compiler shows them, and the remedies.
 
-use crate::{CheckedObject, Outcome, ReadError, Report, Summary, printable};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, Summary, printable};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
-use ordinance_amend::{Change, Splice, splices};
+use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Severity};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// The style of a text report.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Style {
+pub struct ReportStyle {
     /// True for ANSI colours.
     pub is_coloured: bool,
     /// How much the report says.
@@ -39,7 +39,7 @@ const PATCHED_LINE: usize = 400;
 const LINE: usize = 2048;
 
 /// Returns the report as text.
-pub fn text(report: &Report<'_>, style: Style) -> String {
+pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     let drawing = Drawing {
         renderer: if style.is_coloured { Renderer::styled() } else { Renderer::plain() },
         verbosity: style.verbosity,
@@ -55,7 +55,7 @@ pub fn text(report: &Report<'_>, style: Style) -> String {
     out
 }
 
-/// The last line of the report.
+/// Returns the last line of the report.
 fn summary(summary: Summary, errors: usize) -> String {
     let Summary { objects, skipped, denied, warned, patched } = summary;
     let mut parts = vec![format!("{} judged", counted(objects, "object"))];
@@ -124,7 +124,7 @@ impl Drawing {
     }
 
     fn object(&self, checked: &CheckedObject<'_>, out: &mut String) {
-        if checked.outcome == Outcome::Failed {
+        if checked.outcome == AdmissionOutcome::Failed {
             self.draw(&[group(checked, Level::ERROR, "", &checked.message.message, "")], out);
         }
         for finding in checked.findings_of(Severity::Deny) {
@@ -167,7 +167,7 @@ impl Drawing {
     }
 }
 
-/// A place whose line is not shown. A file that could not be read at all has no lines.
+/// Returns a position without its line. A file of which nothing could be read has no lines.
 fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     match (line, column) {
@@ -176,13 +176,13 @@ fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
     }
 }
 
-/// A finding at its field.
+/// Draws a finding at its field.
 fn found<'r>(checked: &'r CheckedObject<'_>, level: Level<'static>, finding: &'r Finding) -> Group<'r> {
     let title = format!("{} [{}]", finding.fact, finding.rule);
     group(checked, level, &finding.field, title, &finding.remedy)
 }
 
-/// A text at a field, with what to do about it.
+/// Draws a text at a field, with its remedy.
 fn group<'r>(
     checked: &'r CheckedObject<'_>,
     level: Level<'static>,
@@ -204,7 +204,7 @@ fn group<'r>(
     }
 }
 
-/// The lines of a region, labelled with the object.
+/// Draws the lines of a region, labelled with the object.
 fn pointed<'r>(
     checked: &'r CheckedObject<'_>,
     window: &Window<'r>,
@@ -217,7 +217,7 @@ fn pointed<'r>(
     window.snippet(printable(checked.file)).annotation(annotation)
 }
 
-/// The additions of the patch, each in its place and as it would be written there.
+/// Draws the additions of the patch, each as it would be written into the file.
 fn fix<'r>(checked: &'r CheckedObject<'_>) -> Option<Group<'r>> {
     if !checked.is_patched() {
         return None;
@@ -233,7 +233,7 @@ fn fix<'r>(checked: &'r CheckedObject<'_>) -> Option<Group<'r>> {
     Some(title.elements(operations))
 }
 
-/// The lines that additions go to, with the additions; `None` if the lines cannot be shown.
+/// Draws the lines around additions with the additions; `None` if the lines cannot be shown.
 fn patched<'r>(checked: &'r CheckedObject<'_>, additions: Vec<Splice>) -> Option<Snippet<'r, Patch<'r>>> {
     let start = additions.first()?.at.start;
     let end = additions.iter().map(|addition| addition.at.end).max()?;
@@ -252,14 +252,15 @@ fn patched<'r>(checked: &'r CheckedObject<'_>, additions: Vec<Splice>) -> Option
     Some(window.snippet(printable(checked.file)).patches(patches))
 }
 
-/// The changes of the patch in the text, if all of them can be shown.
+/// Returns the changes of the patch in the text, if all of them can be shown.
 fn additions(checked: &CheckedObject<'_>) -> Option<Vec<Splice>> {
-    let changes = Change::of_patch(&checked.patch).ok()?;
+    let changes = FieldChange::from_patch(&checked.patch).ok()?;
     let splices = splices(checked.text, checked.object, &changes).ok()?;
     Some(merged(splices.into_iter().map(|splice| behind(checked.text, splice)).collect()))
 }
 
-/// Moves an addition before a line to the end of the line before it, where it is easier to read.
+/// Moves an addition at the start of a line to the end of the line before it, so that the drawing shows it as a new
+/// line.
 fn behind(text: &str, splice: Splice) -> Splice {
     let before = text.get(..splice.at.start).unwrap_or_default();
     let (Some(line), true, Some(before)) =

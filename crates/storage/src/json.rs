@@ -1,8 +1,8 @@
 //! Reading foreign JSON: borrowed text, and `null` where a value was expected.
 //!
-//! Views are structs of the few fields that a caller reads, borrowed from the text; serde skips the rest. The API server
-//! treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is an error of the
-//! whole object: the API server never sends one, and an error is better than a guess.
+//! Views are structs of the few fields that a caller reads, borrowed from the text; serde skips the rest. The API
+//! server treats `null` as absent, so every field of a view does too ([`lenient`]). A value of a wrong type is an error
+//! of the whole object: the API server never sends one, and an error is better than a guess.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -72,7 +72,7 @@ pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Erro
 }
 
 /// Reads an object, or `None` where it is absent or `null`.
-pub fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn maybe_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

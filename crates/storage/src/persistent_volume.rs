@@ -25,7 +25,7 @@ pub struct PersistentVolume<'a, O = NoAnnotations, L = IgnoredAny, R = IgnoredAn
     #[serde(borrow, deserialize_with = "json::object")]
     pub spec: PersistentVolumeSpec<'a, R>,
     #[serde(borrow, deserialize_with = "json::object")]
-    status: Status<'a>,
+    status: VolumeStatus<'a>,
 }
 
 /// The annotations of a PersistentVolume that Kubernetes defines, and others that `O` reads.
@@ -84,7 +84,7 @@ pub struct ClaimReference<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Status<'a> {
+struct VolumeStatus<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
     phase: Text<'a>,
 }

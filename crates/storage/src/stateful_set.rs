@@ -10,8 +10,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::ops::Range;
 
-/// A StatefulSet, its pod template read as `T` and its metadata as `M`; `R` reads the fields that only the control plane
-/// needs.
+/// A StatefulSet, its pod template read as `T` and its metadata as `M`; `R` reads the fields that only the control
+/// plane needs.
 #[derive(Debug, Deserialize)]
 #[serde(bound(
     deserialize = "T: Default + Deserialize<'de>, M: Default + Deserialize<'de>, R: Default + Deserialize<'de>",
@@ -199,7 +199,7 @@ impl<'a, R> PodSpec<'a, R> {
     }
 
     /// Iterates over init containers, then the others, with the list that each is in and its index there.
-    pub fn all_containers(&self) -> impl Iterator<Item = (&'static str, usize, &Container<'a>)> {
+    pub(crate) fn all_containers(&self) -> impl Iterator<Item = (&'static str, usize, &Container<'a>)> {
         let init = self.init_containers.iter().enumerate().map(|(i, c)| ("initContainers", i, c));
         init.chain(self.containers.iter().enumerate().map(|(i, c)| ("containers", i, c)))
     }

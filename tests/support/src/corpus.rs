@@ -1,6 +1,6 @@
 //! Sample requests: those of the cases and of the recorded reviews.
 
-use ordinance_case::{Case, files, recorded, recordings};
+use ordinance_case::{Case, files, recorded_reviews, recording_directories};
 use ordinance_contract::Request;
 use ordinance_manifests::Manifest;
 use std::fs;
@@ -51,8 +51,8 @@ pub fn samples() -> Result<Vec<Sample>, String> {
     let directory = Path::new(TESTS).join("cases");
     let files = files(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut samples = files.iter().map(|file| sample(file)).collect::<Result<Vec<_>, _>>()?;
-    for reviews in recordings(&Path::new(TESTS).join("reviews"))? {
-        samples.extend(recorded(&reviews)?.into_iter().map(|review| Sample {
+    for reviews in recording_directories(&Path::new(TESTS).join("reviews"))? {
+        samples.extend(recorded_reviews(&reviews)?.into_iter().map(|review| Sample {
             name: review.name,
             settings: String::new(),
             state: review.state,

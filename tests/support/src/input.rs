@@ -3,7 +3,7 @@
 //! A function that needs several texts splits the bytes at the record separator, U+001E.
 
 use crate::laws::lawful;
-use ordinance_amend::{Change, ObjectChanges};
+use ordinance_amend::{FieldChange, ObjectChanges};
 use ordinance_case::Case;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
 use ordinance_index::Index;
@@ -68,7 +68,7 @@ pub fn amend(bytes: &[u8]) {
         ordinance_manifests::read(&amended.text, "default").into_iter().flatten().collect();
     assert_eq!(after.len(), objects.len(), "{text}");
     for (before, after) in objects.iter().zip(&after) {
-        let is_left = amended.left.iter().any(|left| left.start == before.bytes.start);
+        let is_left = amended.unchanged.iter().any(|left| left.start == before.bytes.start);
         assert_eq!(
             after.json.matches(ADDED).count() > before.json.matches(ADDED).count(),
             !is_left,
@@ -80,7 +80,7 @@ pub fn amend(bytes: &[u8]) {
         .iter()
         .zip(wanted)
         .map(|(after, wanted)| ObjectChanges { start: after.bytes.start, ..wanted })
-        .filter(|wanted| !amended.left.iter().any(|left| left.start == wanted.start))
+        .filter(|wanted| !amended.unchanged.iter().any(|left| left.start == wanted.start))
         .collect();
     let second = ordinance_amend::amend(&amended.text, &again).map(|second| second.text);
     assert_eq!(second.as_deref(), Ok(&*amended.text), "{text}");
@@ -95,7 +95,8 @@ fn additions(object: &Manifest) -> ObjectChanges {
     if let Ok(value) = serde_json::from_str(&object.json) {
         mappings(&value, "", &mut paths);
     }
-    let change = |path: String| Change::Add { path: format!("{path}/{ADDED}"), value: json!([{"a": ADDED}]) };
+    let change =
+        |path: String| FieldChange::Add { path: format!("{path}/{ADDED}"), value: json!([{"a": ADDED}]) };
     ObjectChanges { start: object.bytes.start, changes: paths.into_iter().map(change).collect() }
 }
 

@@ -1,6 +1,6 @@
 //! The policy as a plain library.
 
-use ordinance_case::Policy;
+use ordinance_case::PolicyFunctions;
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
 use ordinance_policy::{Settings, StartedReview};
 
@@ -10,7 +10,7 @@ pub struct Native;
 
 // === impl Native ===
 
-impl Policy for Native {
+impl PolicyFunctions for Native {
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
         ordinance_policy::keys(scope, object, &parsed(settings)?)
     }

@@ -18,7 +18,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use input::Input;
 use judging::Judging;
-use ordinance_report::{Outcome, Report, Style, Verbosity, json, junit, sarif, text};
+use ordinance_report::{AdmissionOutcome, CheckReport, ReportStyle, Verbosity, json, junit, sarif, text};
 use progress::Progress;
 
 /// Check manifests as the webhooks would
@@ -88,7 +88,7 @@ pub(super) fn reported<T>(
     given: &GivenArgs,
     judged: &ServedPolicy,
     common: CommonArgs,
-    go_on: impl FnOnce(&Report<'_>) -> Result<T>,
+    go_on: impl FnOnce(&CheckReport<'_>) -> Result<T>,
 ) -> Result<T> {
     let (progress, input) = read(given, judged, common);
     let report = Judging::new(judged, &Limits::default(), &progress).report(&input)?;
@@ -107,7 +107,7 @@ fn read(given: &GivenArgs, judged: &ServedPolicy, common: CommonArgs) -> (Progre
     (progress, input)
 }
 
-fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
+fn told(report: &CheckReport<'_>, output: Output, common: CommonArgs) -> String {
     match output {
         Output::Text => text(report, common.style(common.color.on_stdout())),
         Output::Json => json(report),
@@ -117,8 +117,8 @@ fn told(report: &Report<'_>, output: Output, common: CommonArgs) -> String {
 }
 
 /// The exit code of a report.
-pub(super) fn exit(report: &Report<'_>) -> Exit {
-    let is_unjudged = report.objects.iter().any(|object| object.outcome == Outcome::Failed);
+pub(super) fn exit(report: &CheckReport<'_>) -> Exit {
+    let is_unjudged = report.objects.iter().any(|object| object.outcome == AdmissionOutcome::Failed);
     if is_unjudged || !report.errors.is_empty() {
         Exit::Unjudged
     } else if report.objects.iter().all(|object| object.is_admitted()) {
@@ -153,12 +153,12 @@ impl CheckArgs {
 
 impl CommonArgs {
     /// The style of a text report.
-    fn style(self, is_coloured: bool) -> Style {
+    fn style(self, is_coloured: bool) -> ReportStyle {
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        Style { is_coloured, verbosity }
+        ReportStyle { is_coloured, verbosity }
     }
 }

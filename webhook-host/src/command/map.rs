@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_map::{Charset, Map, Object, Refused, TextOptions as Look};
-use ordinance_report::{CheckedObject, Outcome, Report};
+use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions as Look};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject};
 use std::io;
 
 /// Columns of a terminal that does not say how many it has.
@@ -68,36 +68,37 @@ pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
 }
 
 /// Says what could not be read or judged.
-fn complain(report: &Report<'_>, color: Color) {
+fn complain(report: &CheckReport<'_>, color: Color) {
     for error in &report.errors {
         output::error(color, &anyhow!("{}: {}", error.place(), error.message));
     }
-    for checked in report.objects.iter().filter(|checked| checked.outcome == Outcome::Failed) {
+    for checked in report.objects.iter().filter(|checked| checked.outcome == AdmissionOutcome::Failed) {
         output::error(color, &anyhow!("{}: {}", checked.place(), checked.message.message));
     }
 }
 
 /// What is there before and after.
-fn map(state: &[Manifest], report: &Report<'_>, judged: &ServedPolicy) -> Result<Map> {
-    let existing = state.iter().map(|object| Ok(Object::new(object.scope.borrowed(), &*object.json)));
+fn map(state: &[Manifest], report: &CheckReport<'_>, judged: &ServedPolicy) -> Result<Map> {
+    let existing = state.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
     let given = report.objects.iter().map(patched);
     let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
     let policy = judged.judge.policy();
     let keys = |scope: &Scope<'_>, object: &str| {
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
-    let refused = report.objects.iter().filter(|checked| checked.outcome == Outcome::Denied).map(refused);
-    Ok(Map { refused: refused.collect(), ..Map::of(&objects, &keys) })
+    let refused =
+        report.objects.iter().filter(|checked| checked.outcome == AdmissionOutcome::Denied).map(refused);
+    Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })
 }
 
-fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<Object<'r>> {
+fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<MappedObject<'r>> {
     let object = checked.object;
     let after = applied(&object.json, &checked.patch).map_err(Error::msg)?;
-    Ok(Object { after: after.into(), ..Object::new(object.scope.borrowed(), &*object.json) })
+    Ok(MappedObject { after: after.into(), ..MappedObject::new(object.scope.borrowed(), &*object.json) })
 }
 
-fn refused(checked: &CheckedObject<'_>) -> Refused {
-    Refused { object: checked.object.scope.clone(), message: checked.message.message.clone() }
+fn refused(checked: &CheckedObject<'_>) -> RefusedObject {
+    RefusedObject { object: checked.object.scope.clone(), message: checked.message.message.clone() }
 }
 
 /// The map in the wanted shape.

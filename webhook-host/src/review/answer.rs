@@ -9,7 +9,7 @@ use ordinance_contract::{
     one_line,
 };
 use ordinance_engine::Failure;
-use ordinance_report::{Cause, Message};
+use ordinance_report::{Cause, VerdictText};
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,7 @@ impl Review<'_> {
 
     fn verdict(&self, by: &Answering<'_>, verdict: &Verdict) -> Result<Answer, Failure> {
         let allowed = verdict.is_allowed();
-        let text = Message::of(&verdict.findings);
+        let text = VerdictText::from_findings(&verdict.findings);
         // The engine has checked it; a denial changes nothing.
         let patch = verdict.patch.as_deref().filter(|_| allowed);
         let response = Response {
@@ -211,7 +211,7 @@ impl Response<'_> {
 
 impl<'a> Status<'a> {
     /// kubectl prints "denied the request" only for this code and this reason.
-    fn denied(text: &'a Message) -> Self {
+    fn denied(text: &'a VerdictText) -> Self {
         Self {
             code: 403,
             reason: "Forbidden",

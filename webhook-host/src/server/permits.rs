@@ -4,7 +4,7 @@
 //! their whole time delay neither accepts nor handshakes nor trusted policies.
 
 use crate::limits::Limits;
-use ordinance_engine::Place;
+use ordinance_engine::Execution;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,10 @@ impl Permits {
 
     /// Acquires a permit, or returns `None` after [`Limits::queue_time`]. Each connection waits for at most one permit, so
     /// the limit on connections also limits the queue.
-    pub(super) async fn acquire(&self, place: Place) -> Option<OwnedSemaphorePermit> {
-        let permits = match place {
-            Place::Inline => &self.inline,
-            Place::Pool => &self.pool,
+    pub(super) async fn acquire(&self, execution: Execution) -> Option<OwnedSemaphorePermit> {
+        let permits = match execution {
+            Execution::Inline => &self.inline,
+            Execution::ThreadPool => &self.pool,
         };
         if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
             return Some(permit);

@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use ordinance_contract::Phase;
-use ordinance_engine::{Failure, Place};
+use ordinance_engine::{Execution, Failure};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -130,29 +130,33 @@ impl Service {
 
     async fn evaluate(&self, accepted: AcceptedRequest, body: Body) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
-        let place = self.place(&route, &body);
+        let execution = self.execution(&route, &body);
         let queued = Instant::now();
-        let Some(permit) = self.permits.acquire(place).await else {
+        let Some(permit) = self.permits.acquire(execution).await else {
             route.metrics.shed(ShedReason::Queue);
             return reply::busy("too many requests are waiting for an evaluation");
         };
         route.metrics.queue.observe(queued.elapsed().as_secs_f64());
         let evaluation =
             Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
-        let evaluated = match place {
-            Place::Inline => {
+        let evaluated = match execution {
+            Execution::Inline => {
                 wake_another_worker();
                 evaluation.run()
             }
-            Place::Pool => self.on_pool(evaluation, permit).await,
+            Execution::ThreadPool => self.on_pool(evaluation, permit).await,
         };
         let reply = counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
         reply
     }
 
-    fn place(&self, route: &Route, body: &Body) -> Place {
-        if body.bytes.len() > self.limits.inline_bytes { Place::Pool } else { route.judge.place() }
+    fn execution(&self, route: &Route, body: &Body) -> Execution {
+        if body.bytes.len() > self.limits.inline_bytes {
+            Execution::ThreadPool
+        } else {
+            route.judge.execution()
+        }
     }
 
     /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the

@@ -5,11 +5,11 @@ use crate::run::run_in;
 use ordinance::admission::Admission;
 use ordinance::judge::Judge as _;
 use ordinance::limits::Limits;
-use ordinance_case::corpus::{Piece, pieces};
+use ordinance_case::corpus::{CorpusManifest, corpus_manifests};
 use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
-use ordinance_report::Message;
+use ordinance_report::VerdictText;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,15 +19,15 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus")
 }
 
-fn corpus() -> Vec<Piece> {
-    let pieces = pieces(&folder()).unwrap();
-    assert!(pieces.len() >= 30, "{}", pieces.len());
-    pieces
+fn corpus() -> Vec<CorpusManifest> {
+    let manifests = corpus_manifests(&folder()).unwrap();
+    assert!(manifests.len() >= 30, "{}", manifests.len());
+    manifests
 }
 
 #[test]
 fn check_says_of_every_manifest_what_its_file_says() {
-    for Piece { path, expected } in corpus() {
+    for CorpusManifest { path, expected } in corpus() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let ended = run_in(&folder(), &["check", "--output", "json", name]);
         let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
@@ -42,7 +42,7 @@ fn check_says_of_every_manifest_what_its_file_says() {
 
 #[test]
 fn every_expectation_has_its_manifest() {
-    let expected: Vec<PathBuf> = corpus().into_iter().map(|piece| piece.expected).collect();
+    let expected: Vec<PathBuf> = corpus().into_iter().map(|manifest| manifest.expected).collect();
     for entry in fs::read_dir(folder().join("expected")).unwrap() {
         let path = entry.unwrap().path();
         assert!(expected.contains(&path), "{}", path.display());
@@ -55,10 +55,10 @@ fn every_expectation_has_its_manifest() {
 fn review_answers_with_the_text_of_the_findings_of_check() {
     let engine = Engine::new(Limits::default().engine()).unwrap();
     let policy = Admission::new(Policy::built_in(&engine, "").unwrap(), &Limits::default());
-    for piece in corpus() {
-        piece
-            .check(&|state, request| reviewed(&policy, state, request))
-            .unwrap_or_else(|error| panic!("{}: {error}", piece.path.display()));
+    for manifest in corpus() {
+        manifest
+            .check(policy.policy().description(), &|state, request| reviewed(&policy, state, request))
+            .unwrap_or_else(|error| panic!("{}: {error}", manifest.path.display()));
     }
 }
 
@@ -79,7 +79,7 @@ fn reviewed(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Re
 
 /// Returns the members of the response that hold the verdict's text and patch.
 fn response(verdict: &Verdict) -> Value {
-    let message = Message::of(&verdict.findings);
+    let message = VerdictText::from_findings(&verdict.findings);
     let patch = verdict.patch.as_deref().filter(|_| verdict.is_allowed());
     json!({
         "allowed": verdict.is_allowed(),

@@ -223,7 +223,7 @@ fn what_can_not_be_written_safely_is_said_and_left() {
     assert_ne!(shared, SET);
     for (before, why) in [
         (&template, "web.yaml:2: StatefulSet default/web: left as it is: line 11 is a Helm template"),
-        (&shared, "is written once for several places by an anchor"),
+        (&shared, "an anchor shares"),
     ] {
         let (text, ended) = fixed(before);
         assert_eq!((&text, ended.code), (before, 0), "{}", ended.stdout);
@@ -233,7 +233,7 @@ fn what_can_not_be_written_safely_is_said_and_left() {
     let (text, ended) = fixed(&broken);
     assert_eq!((text, ended.code), (broken, 2));
     assert!(
-        ended.stdout.contains("note: web.yaml: left as it is: the file can't be read whole"),
+        ended.stdout.contains("note: web.yaml: left as it is: the file can't be parsed"),
         "{}",
         ended.stdout
     );
@@ -360,7 +360,7 @@ fn after_the_corpus_is_fixed_there_is_nothing_more_to_write_and_what_is_left_is_
     let said: Vec<String> = said.into_iter().map(|(name, said)| said.replace(&name, "FILE")).collect();
     let [merged, existing] = &said[..] else { panic!("{said:#?}") };
     assert!(
-        merged.ends_with("volumeMounts[0].subPathExpr comes by a merge key (<<): write it out"),
+        merged.ends_with("volumeMounts[0].subPathExpr comes from a merge key (<<): write it out"),
         "{merged}"
     );
     assert!(existing.contains("StatefulSet docs/wiki: exists already"), "{existing}");

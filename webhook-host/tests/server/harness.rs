@@ -6,7 +6,7 @@ use ordinance::metrics::Metrics;
 use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
 use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
-use ordinance_engine::{Failure, Place};
+use ordinance_engine::{Execution, Failure};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -26,7 +26,7 @@ pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 /// A policy made of a function.
 pub struct Policy<F> {
-    place: Place,
+    execution: Execution,
     judge: F,
 }
 
@@ -63,12 +63,12 @@ where
 {
     /// Returns a policy that runs in the connection's task.
     pub fn inline(judge: F) -> Arc<dyn Judge> {
-        Arc::new(Self { place: Place::Inline, judge })
+        Arc::new(Self { execution: Execution::Inline, judge })
     }
 
     /// Returns a policy that runs on the pool.
     pub fn pool(judge: F) -> Arc<dyn Judge> {
-        Arc::new(Self { place: Place::Pool, judge })
+        Arc::new(Self { execution: Execution::ThreadPool, judge })
     }
 }
 
@@ -80,8 +80,8 @@ where
         (self.judge)(request, deadline)
     }
 
-    fn place(&self) -> Place {
-        self.place
+    fn execution(&self) -> Execution {
+        self.execution
     }
 }
 

@@ -329,7 +329,7 @@ async fn evaluates_a_large_body_on_the_pool() {
     let test = std::thread::current().id();
     let judge = Policy::inline(move |_, _| {
         let inline = std::thread::current().id() == test;
-        if inline { Ok(Verdict::allow()) } else { Err(Failure::Nonsense("elsewhere".to_owned())) }
+        if inline { Ok(Verdict::allow()) } else { Err(Failure::InvalidResponse("elsewhere".to_owned())) }
     });
     // This runtime has one thread, so a connection's task runs on it.
     let host = Host::start(Limits { inline_bytes: 1_000, ..Limits::default() }, judge).await;

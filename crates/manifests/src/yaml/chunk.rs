@@ -11,14 +11,14 @@ pub struct Chunk<'t> {
     pub line: u64,
 }
 
-/// Cuts a text into its smallest chunks, without gaps: one for each marked document, or a single one if the text may have
-/// directives.
+/// Cuts a text into its smallest chunks, without gaps: one for each marked document, or a single one if the text may
+/// have directives.
 pub fn documents(text: &str) -> Vec<Chunk<'_>> {
     chunks(text, 1)
 }
 
-/// Cuts a text at document markers into chunks of at least `size` bytes. A text with a line that may be a directive stays
-/// whole, because a directive belongs to the marker after it.
+/// Cuts a text at document markers into chunks of at least `size` bytes. A text with a line that may be a directive
+/// stays whole, because a directive belongs to the marker after it.
 pub(super) fn chunks(text: &str, size: usize) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
     let mut rest = Chunk { text, offset: 0, line: 1 };

@@ -79,8 +79,8 @@ impl<'t> Cursor<'t> {
         self.chunk.offset + start..self.chunk.offset + start + text.len()
     }
 
-    /// Where the value of an event ends, or `None` for a block collection, which ends with its last value. An omitted value
-    /// ends with the colon before it.
+    /// Where the value of an event ends, or `None` for a block collection, which ends with its last value. An omitted
+    /// value ends with the colon before it.
     pub(crate) fn end(&self, event: &Event<'_>, span: &Span) -> Option<usize> {
         let (start, end) = (byte_offset(&span.start), byte_offset(&span.end));
         let rest = self.chunk.text.get(start..).unwrap_or_default();

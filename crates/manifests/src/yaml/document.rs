@@ -8,7 +8,7 @@ use super::cursor::{Cursor, byte_offset, options};
 use super::keys::Keys;
 use super::quote::quote;
 use super::scalar;
-use crate::kind::Part;
+use crate::kind::DocumentPart;
 use crate::manifest::{DEPTH, KindFilter, ManifestError, ReadObjects};
 use granit_parser::{Event, ScalarStyle, Span};
 use serde_json::value::RawValue;
@@ -47,7 +47,7 @@ struct ObjectSpan {
 }
 
 /// Which spans are recorded while a value is written.
-enum Recording<'p> {
+enum SpanRecording<'p> {
     None,
     /// The kind of an object, and the elements of its `items`.
     Object(&'p mut ObjectSpan),
@@ -58,8 +58,8 @@ enum Recording<'p> {
 // === impl ObjectSpan ===
 
 impl ObjectSpan {
-    fn part<'j>(&self, json: &'j str) -> Part<'j> {
-        Part {
+    fn part<'j>(&self, json: &'j str) -> DocumentPart<'j> {
+        DocumentPart {
             json: json.get(self.json.clone()).unwrap_or_default().into(),
             line: self.line,
             column: self.column,
@@ -71,14 +71,14 @@ impl ObjectSpan {
     }
 }
 
-// === impl Recording ===
+// === impl SpanRecording ===
 
-impl<'p> Recording<'p> {
+impl<'p> SpanRecording<'p> {
     /// The recording of a member's value.
-    fn of_member(&mut self, name: &str) -> Recording<'_> {
+    fn of_member(&mut self, name: &str) -> SpanRecording<'_> {
         match self {
-            Self::Object(object) if name == "items" => Recording::Items(&mut object.items),
-            _ => Recording::None,
+            Self::Object(object) if name == "items" => SpanRecording::Items(&mut object.items),
+            _ => SpanRecording::None,
         }
     }
 
@@ -162,7 +162,7 @@ impl<'t> Documents<'t> {
             kind: None,
             items: None,
         };
-        self.value(node, depth, Recording::Object(&mut object))?;
+        self.value(node, depth, SpanRecording::Object(&mut object))?;
         object.json.end = self.json.len();
         object.bytes = self.cursor.range(start, self.end);
         Ok(object)
@@ -172,7 +172,7 @@ impl<'t> Documents<'t> {
         &mut self,
         (event, span): Node<'t>,
         depth: usize,
-        recording: Recording<'_>,
+        recording: SpanRecording<'_>,
     ) -> Result<(), ManifestError> {
         let from = self.json.len();
         self.record_end(&event, &span);
@@ -208,7 +208,7 @@ impl<'t> Documents<'t> {
         self.end = self.cursor.end(event, span).unwrap_or(self.end);
     }
 
-    fn sequence(&mut self, depth: usize, recording: Recording<'_>) -> Result<(), ManifestError> {
+    fn sequence(&mut self, depth: usize, recording: SpanRecording<'_>) -> Result<(), ManifestError> {
         let mut objects = Vec::new();
         self.json.push('[');
         loop {
@@ -219,18 +219,18 @@ impl<'t> Documents<'t> {
             }
             self.separate('[');
             match recording {
-                Recording::Items(_) => objects.push(self.object(next, depth)?),
-                _ => self.value(next, depth, Recording::None)?,
+                SpanRecording::Items(_) => objects.push(self.object(next, depth)?),
+                _ => self.value(next, depth, SpanRecording::None)?,
             }
         }
         self.json.push(']');
-        if let Recording::Items(items) = recording {
+        if let SpanRecording::Items(items) = recording {
             *items = Some(objects);
         }
         Ok(())
     }
 
-    fn mapping(&mut self, depth: usize, mut recording: Recording<'_>) -> Result<(), ManifestError> {
+    fn mapping(&mut self, depth: usize, mut recording: SpanRecording<'_>) -> Result<(), ManifestError> {
         let (mut keys, mut merged) = (Keys::default(), Vec::new());
         self.json.push('{');
         loop {
@@ -325,7 +325,7 @@ impl<'t> Documents<'t> {
     fn merged(&mut self, depth: usize) -> Result<(String, Span), ManifestError> {
         let (from, node) = (self.json.len(), self.cursor.next_in_document()?);
         let span = node.1;
-        self.value(node, depth, Recording::None)?;
+        self.value(node, depth, SpanRecording::None)?;
         Ok((self.json.split_off(from), span))
     }
 

@@ -1,6 +1,7 @@
 //! Writes JSON strings.
 //!
-//! `serde_json` writes to `io::Write` only; for a `String` that costs a copy of the text, which may be most of a large file.
+//! `serde_json` writes to `io::Write` only; for a `String` that costs a copy of the text, which may be most of a large
+//! file.
 
 /// Appends a text as a JSON string.
 pub(super) fn quote(json: &mut String, text: &str) {

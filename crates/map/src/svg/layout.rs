@@ -1,8 +1,8 @@
-//! The layout of a drawing: columns, rows, and the boxes that rows lead to.
+//! The layout of a drawing: columns, rows, and the boxes of the locations that pods write to.
 
 use super::canvas::Rect;
 use crate::groups::{Row, rows};
-use crate::{Location, Relation, Writer};
+use crate::{Location, Relation, VolumeWriter};
 
 /// The drawing's width in pixels; it scales.
 pub(super) const WIDTH: f64 = 1080.0;
@@ -32,13 +32,13 @@ const OVERLAP_HEIGHT: f64 = 70.0;
 /// Between two boxes.
 const GAP: f64 = 14.0;
 
-/// One column of a group: blocks of rows.
-pub(super) struct Side<'m> {
+/// The writers of a group before or after the patches, as a column of blocks.
+pub(super) struct DrawingColumn<'m> {
     blocks: Vec<Vec<Row<'m>>>,
 }
 
 /// Adjacent rows with the same location.
-pub(super) struct Block<'m> {
+pub(super) struct DrawingBlock<'m> {
     pub(super) rows: Vec<PodBox<'m>>,
     /// `None` for a row of several pods, which write to several locations.
     pub(super) target: Option<LocationBox<'m>>,
@@ -52,16 +52,16 @@ pub(super) struct PodBox<'m> {
 
 /// The box of a location, and the first of its writers.
 pub(super) struct LocationBox<'m> {
-    pub(super) writer: &'m Writer,
+    pub(super) writer: &'m VolumeWriter,
     pub(super) area: Rect,
     rows: usize,
 }
 
-// === impl Side ===
+// === impl DrawingColumn ===
 
-impl<'m> Side<'m> {
+impl<'m> DrawingColumn<'m> {
     /// Returns the column of some writers.
-    pub(super) fn new(writers: &'m [Writer]) -> Self {
+    pub(super) fn new(writers: &'m [VolumeWriter]) -> Self {
         Self { blocks: together(writers) }
     }
 
@@ -76,9 +76,9 @@ impl<'m> Side<'m> {
     }
 
     /// Places the blocks below the upper left corner of the column.
-    pub(super) fn blocks(&self, x: f64, y: f64) -> impl Iterator<Item = Block<'m>> {
+    pub(super) fn blocks(&self, x: f64, y: f64) -> impl Iterator<Item = DrawingBlock<'m>> {
         self.blocks.iter().scan(y, move |top, rows| {
-            let block = Block::new(rows, x, *top);
+            let block = DrawingBlock::new(rows, x, *top);
             *top += height(rows) + GAP;
             Some(block)
         })
@@ -86,7 +86,7 @@ impl<'m> Side<'m> {
 }
 
 /// Groups adjacent rows with the same location.
-fn together(writers: &[Writer]) -> Vec<Vec<Row<'_>>> {
+fn together(writers: &[VolumeWriter]) -> Vec<Vec<Row<'_>>> {
     let mut blocks: Vec<Vec<Row<'_>>> = Vec::new();
     for row in rows(writers) {
         match blocks.last_mut() {
@@ -119,7 +119,7 @@ fn height_of_pods(rows: &[Row<'_>]) -> f64 {
     PITCH.mul_add(rows.len() as f64 - 1.0, POD_HEIGHT)
 }
 
-fn height_of_target(writer: Option<&Writer>) -> f64 {
+fn height_of_target(writer: Option<&VolumeWriter>) -> f64 {
     match writer {
         Some(writer) if writer.is_exclusive() => EXCLUSIVE_HEIGHT,
         Some(_) => OVERLAP_HEIGHT,
@@ -128,16 +128,16 @@ fn height_of_target(writer: Option<&Writer>) -> f64 {
 }
 
 /// Returns the first writer that is drawn by itself.
-fn first<'m>(rows: &[Row<'m>]) -> Option<&'m Writer> {
+fn first<'m>(rows: &[Row<'m>]) -> Option<&'m VolumeWriter> {
     rows.iter().find_map(|row| match row {
         Row::One(writer) => Some(*writer),
         Row::More(_) => None,
     })
 }
 
-// === impl Block ===
+// === impl DrawingBlock ===
 
-impl<'m> Block<'m> {
+impl<'m> DrawingBlock<'m> {
     /// Centres pods and box in the height of the block.
     fn new(rows: &[Row<'m>], x: f64, y: f64) -> Self {
         let (all, pods) = (height(rows), height_of_pods(rows));

@@ -1,7 +1,7 @@
 //! Claims and the volumes that they lead to.
 
 use crate::manifests::map;
-use ordinance_map::{Bound, Writer};
+use ordinance_map::{Bound, VolumeWriter};
 use serde_json::{Value, json};
 
 /// Returns a set with one claim template `data` of the class `nfs`.
@@ -51,7 +51,7 @@ fn claim_ref(name: &str) -> Value {
 /// Returns the location of each ordinal before patches, with a star if the volume is only expected.
 fn places(objects: &[Value]) -> Vec<String> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let place = |writer: &Writer| {
+    let place = |writer: &VolumeWriter| {
         let expected =
             writer.persistent_volume.as_ref().is_some_and(|volume| volume.bound == Bound::Expected);
         format!("{}{}", writer.location, if expected { "*" } else { "" })

@@ -1,7 +1,7 @@
 //! Properties of every map.
 
 use crate::manifests::map;
-use ordinance_map::{Charset, Map, Pod, TextOptions, Writer, json, svg, text};
+use ordinance_map::{Charset, Map, Pod, TextOptions, VolumeWriter, json, svg, text};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -96,8 +96,8 @@ fn drawn(sets: &[GeneratedSet], volumes: &[(u8, &str)]) -> Map {
 
 /// Returns whether two locations overlap as `docs/architecture.md` defines it: in one realm, equal, or one path is a
 /// prefix of the other.
-fn overlap(one: &Writer, other: &Writer) -> bool {
-    let segments = |writer: &Writer| writer.location.path().to_vec();
+fn overlap(one: &VolumeWriter, other: &VolumeWriter) -> bool {
+    let segments = |writer: &VolumeWriter| writer.location.path().to_vec();
     one.location.realm() == other.location.realm()
         && segments(one).iter().zip(&segments(other)).all(|(one, other)| one == other)
 }

@@ -1,7 +1,7 @@
 //! The facts of each scene in `tests/golden`: which ordinal writes where, and which other pods write there.
 
 use crate::manifests::map;
-use ordinance_map::{Charset, Map, Relation, Snapshot, TextOptions, Writer, json, text};
+use ordinance_map::{Charset, Map, Relation, Snapshot, TextOptions, VolumeWriter, json, text};
 use serde_json::{Value, json};
 
 /// Returns the map of a scene.
@@ -12,7 +12,7 @@ fn scene(name: &str) -> Map {
 
 /// Returns a line for each writer: `web-0 nfs://nas/srv`, a `*` for a volume that is only expected, and the overlap.
 fn writers(snapshot: &Snapshot) -> Vec<String> {
-    let line = |writer: &Writer| {
+    let line = |writer: &VolumeWriter| {
         let expected = if writer.is_expected() { "*" } else { "" };
         let overlap = writer.overlap.as_ref().map(|overlap| {
             let relation = match overlap.relation {

@@ -7,7 +7,7 @@ use ordinance::metrics::Metrics;
 use ordinance::server::{Readiness, Route, Routes, Server, stop};
 use ordinance_certs::{Files, server_config};
 use ordinance_contract::{Request, Verdict};
-use ordinance_engine::{Failure, Place};
+use ordinance_engine::{Execution, Failure};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,8 +35,8 @@ impl Judge for AllowAll {
         Ok(Verdict::allow())
     }
 
-    fn place(&self) -> Place {
-        Place::Inline
+    fn execution(&self) -> Execution {
+        Execution::Inline
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use ordinance::limits::Limits;
 use ordinance::review::Review;
 use ordinance_contract::{Phase, Request};
-use ordinance_engine::{Engine, Opened, Policy};
+use ordinance_engine::{Engine, Policy, StartedReview};
 use ordinance_policy::Settings;
 use ordinance_testkit::figures::{Better, Figure, Figures};
 use serde_json::Value;
@@ -114,9 +114,9 @@ fn in_process(request: &Request<'_>, settings: &Settings) {
 /// Evaluates as the host does: opens a review, and resumes the same instance with the holdings, here none.
 fn in_wasm(request: &Request<'_>, policy: &Policy) {
     let deadline = Instant::now() + Duration::from_secs(1);
-    if let Ok(Opened::Asks(keys, inquiry)) = policy.open(request, deadline) {
+    if let Ok(StartedReview::NeedsHoldings(keys, pending)) = policy.start_review(request, deadline) {
         black_box(keys);
-        let _ = black_box(inquiry.resume(&[]));
+        let _ = black_box(pending.resume(&[]));
     }
 }
 

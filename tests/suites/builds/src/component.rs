@@ -2,7 +2,7 @@
 
 use ordinance::limits::Limits;
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope};
-use ordinance_engine::{Engine, Opened, Policy};
+use ordinance_engine::{Engine, Policy, StartedReview};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ impl ComponentBuild {
     }
 }
 
-impl ordinance_case::Policy for ComponentBuild {
+impl ordinance_case::PolicyFunctions for ComponentBuild {
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
         self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
     }
@@ -57,12 +57,12 @@ impl ordinance_case::Policy for ComponentBuild {
     ) -> Result<Outcome, String> {
         let policy = self.policy(settings)?;
         let deadline = Instant::now() + PATIENCE;
-        let opened = policy.open(request, deadline).map_err(|failure| failure.to_string())?;
-        let verdict = match (opened, holdings) {
-            (Opened::Decided(verdict), _) => verdict,
-            (Opened::Asks(keys, _), None) => return Ok(Outcome::Needs(keys)),
-            (Opened::Asks(_, inquiry), Some(holdings)) => {
-                inquiry.resume(holdings).map_err(|failure| failure.to_string())?
+        let started = policy.start_review(request, deadline).map_err(|failure| failure.to_string())?;
+        let verdict = match (started, holdings) {
+            (StartedReview::Decided(verdict), _) => verdict,
+            (StartedReview::NeedsHoldings(keys, _), None) => return Ok(Outcome::Needs(keys)),
+            (StartedReview::NeedsHoldings(_, pending), Some(holdings)) => {
+                pending.resume(holdings).map_err(|failure| failure.to_string())?
             }
         };
         let at_once = policy.review(request, holdings.unwrap_or_default(), deadline);

@@ -96,7 +96,7 @@ impl NodeBuild {
     }
 }
 
-impl ordinance_case::Policy for NodeBuild {
+impl ordinance_case::PolicyFunctions for NodeBuild {
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
         self.ask(&json!({"keys": [scope, object, parsed(settings)?]}))
     }

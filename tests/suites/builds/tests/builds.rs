@@ -4,7 +4,7 @@
 //! `tests/data/cases/README.md`.
 
 use libtest_mimic::{Arguments, Trial};
-use ordinance_case::{Bless, Build, check_file, check_recorded, files, recordings};
+use ordinance_case::{Bless, Build, check_file, check_recorded, files, recording_directories};
 use ordinance_tests::builds;
 use std::env;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         .map(|file| (name(&cases, &file), file))
         .map(|(name, file)| trial(&builds, name, move |build| check_file(&file, build, Bless::No)))
         .collect();
-    for reviews in recordings(&data.join("reviews")).expect("tests/data/reviews can be read") {
+    for reviews in recording_directories(&data.join("reviews")).expect("tests/data/reviews can be read") {
         let name = name(&data, &reviews);
         trials.push(trial(&builds, name, move |build| check_recorded(&reviews, build, Bless::No)));
     }

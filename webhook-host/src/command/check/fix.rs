@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use anyhow::{Result, bail};
 use ordinance_amend::{ObjectChanges, amend};
 use ordinance_manifests::Manifest;
-use ordinance_report::{CheckedObject, Report, text};
+use ordinance_report::{CheckReport, CheckedObject, text};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use written::Written;
@@ -65,7 +65,7 @@ pub(super) fn run(
 fn finish(
     args: &CheckArgs,
     common: CommonArgs,
-    report: &Report<'_>,
+    report: &CheckReport<'_>,
     left: &[String],
     written: &Written,
 ) -> Result<Exit> {
@@ -95,7 +95,7 @@ struct Amended {
 }
 
 /// The new text of every file, in order. Files are edited in parallel.
-fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
+fn amended(input: &Input, report: &CheckReport<'_>) -> Vec<Amended> {
     let mut rest = &report.objects[..];
     let files = input.files.iter().map(|file| {
         let (own, later) = rest.split_at(file.objects.len());
@@ -124,7 +124,7 @@ impl Amended {
             Ok(written) => written,
             Err(reason) => return self.leave(&file.name, &reason.to_string()),
         };
-        for left in written.left {
+        for left in written.unchanged {
             let object = objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
             let object = object.ok().and_then(|place| objects.get(place));
             self.leave(&object.map_or_else(|| file.name.clone(), titled), &left.reason.to_string());

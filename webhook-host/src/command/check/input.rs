@@ -104,7 +104,7 @@ impl Input {
 /// Returns true if the policy watches or reviews objects of a kind.
 fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    admission.policy().concerns(group, version, &plural(kind))
+    admission.policy().description().concerns(group, version, &plural(kind))
 }
 
 // === impl File ===

@@ -15,7 +15,7 @@ use ordinance_contract::{Finding, Operation, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_report::{CheckedObject, Message, Outcome, Report};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, VerdictText};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,8 +54,8 @@ struct Draft<'i> {
 /// The result of both reviews of an object.
 #[derive(Default)]
 struct Reviewed {
-    outcome: Option<Outcome>,
-    message: Message,
+    outcome: Option<AdmissionOutcome>,
+    message: VerdictText,
     findings: Vec<Finding>,
     patch: Vec<Value>,
     migration: Vec<String>,
@@ -96,10 +96,10 @@ impl<'p> Judging<'p> {
     /// # Errors
     ///
     /// The index has no room for the objects that precede the others.
-    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<Report<'i>> {
+    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<CheckReport<'i>> {
         self.index_preceding(input)?;
         let objects: Vec<Positioned<'i>> = input.objects().enumerate().collect();
-        Ok(Report {
+        Ok(CheckReport {
             objects: objects.chunks(BATCH).flat_map(|batch| self.checked(batch)).collect(),
             errors: input.errors(),
             skipped: input.skipped(),
@@ -123,7 +123,8 @@ impl<'p> Judging<'p> {
     /// Indexes the kinds that exist before the objects that refer to them.
     fn index_preceding(&self, input: &Input) -> Result<()> {
         let preceding = input.objects().map(|(_, object)| object);
-        let preceding = preceding.filter(|object| self.admission.policy().precedes(&object.scope));
+        let preceding =
+            preceding.filter(|object| self.admission.policy().description().precedes(&object.scope));
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
         // An object that the policy cannot read is reported when it is reviewed.
         self.admission
@@ -139,7 +140,7 @@ impl<'p> Judging<'p> {
         reviewed: Result<Reviewed, Failure>,
     ) -> CheckedObject<'i> {
         let reviewed = reviewed.unwrap_or_else(|failure| Reviewed {
-            message: Message { message: explain(self.policy, &failure), ..Message::default() },
+            message: VerdictText { message: explain(self.policy, &failure), ..VerdictText::default() },
             ..Reviewed::default()
         });
         CheckedObject {
@@ -147,7 +148,7 @@ impl<'p> Judging<'p> {
             text: &file.text,
             object,
             name: shown_name(object),
-            outcome: reviewed.outcome.unwrap_or(Outcome::Failed),
+            outcome: reviewed.outcome.unwrap_or(AdmissionOutcome::Failed),
             message: reviewed.message,
             findings: reviewed.findings,
             patch: reviewed.patch,
@@ -194,7 +195,7 @@ impl<'p> Judging<'p> {
         };
         let mut request = object.creation(Phase::Validate);
         if !patch.is_empty() {
-            request.object = Some(applied(&object.json, &patch).map_err(Failure::Nonsense)?.into());
+            request.object = Some(applied(&object.json, &patch).map_err(Failure::InvalidResponse)?.into());
         }
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
@@ -205,7 +206,7 @@ impl<'p> Judging<'p> {
 
     /// Decides the mutating review, if the policy has one for the object.
     fn mutated<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
-        if !self.admission.policy().reviews(&object.scope, Operation::Create, Phase::Mutate) {
+        if !self.admission.policy().description().reviews(&object.scope, Operation::Create, Phase::Mutate) {
             return Ok(None);
         }
         let request = object.creation(Phase::Mutate);
@@ -225,7 +226,7 @@ impl Reviewed {
     fn new(verdict: Verdict, patch: Vec<Value>) -> Self {
         Self {
             outcome: Some(outcome(&verdict)),
-            message: Message::of(&verdict.findings),
+            message: VerdictText::from_findings(&verdict.findings),
             findings: verdict.findings,
             patch,
             migration: verdict.migration,
@@ -234,7 +235,7 @@ impl Reviewed {
 
     /// Adds the validating review: its outcome, and the warnings and findings that are new.
     fn then(mut self, verdict: Verdict) -> Self {
-        let mut message = Message::of(&verdict.findings);
+        let mut message = VerdictText::from_findings(&verdict.findings);
         message.warnings = merged(self.message.warnings, message.warnings);
         let outcome = outcome(&verdict);
         self.findings = merged(self.findings, verdict.findings);
@@ -243,8 +244,8 @@ impl Reviewed {
     }
 }
 
-fn outcome(verdict: &Verdict) -> Outcome {
-    if verdict.is_allowed() { Outcome::Admitted } else { Outcome::Denied }
+fn outcome(verdict: &Verdict) -> AdmissionOutcome {
+    if verdict.is_allowed() { AdmissionOutcome::Admitted } else { AdmissionOutcome::Denied }
 }
 
 /// The first list, followed by the elements of the second that it does not contain.
@@ -256,7 +257,8 @@ fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
 
 fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
     let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
-    serde_json::from_str(patch).map_err(|error| Failure::Nonsense(format!("an invalid patch: {error}")))
+    serde_json::from_str(patch)
+        .map_err(|error| Failure::InvalidResponse(format!("an invalid patch: {error}")))
 }
 
 /// The prefix of the name that the API server will generate.

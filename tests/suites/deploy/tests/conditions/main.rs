@@ -3,7 +3,7 @@
 
 mod stored;
 
-use ordinance_case::{Build, Indexed, recorded};
+use ordinance_case::{Build, Indexed, recorded_reviews};
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
 use ordinance_deploy::{FailurePolicy, Webhook, manifest};
 use ordinance_testkit::Native;
@@ -92,7 +92,7 @@ const SENT: [&str; 19] = [
 fn sends_the_relevant_recorded_reviews() {
     let webhooks = webhooks();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/reviews");
-    let reviews = recorded(&directory).expect("the reviews can be read");
+    let reviews = recorded_reviews(&directory).expect("the reviews can be read");
     let names = reviews.iter().filter(|review| !sent(&webhooks, &review.request).is_empty());
     let names: Vec<&str> = names.map(|review| &*review.name).collect();
     assert_eq!(names, SENT);

@@ -1,6 +1,6 @@
 //! The changes that `--fix` writes: the patch of an admitted object, and the first fix of each denial.
 
-use ordinance_amend::Change;
+use ordinance_amend::FieldChange;
 use ordinance_contract::{Finding, Severity};
 use ordinance_json::applied;
 use ordinance_report::CheckedObject;
@@ -11,9 +11,9 @@ use serde_json::Value;
 /// # Errors
 ///
 /// One line: a patch cannot be written into the text, or a fix does not apply to the object.
-pub(super) fn of(checked: &CheckedObject<'_>) -> Result<Vec<Change>, String> {
+pub(super) fn of(checked: &CheckedObject<'_>) -> Result<Vec<FieldChange>, String> {
     let operations = if checked.is_admitted() { checked.patch.clone() } else { fixes(checked)? };
-    Change::of_patch(&operations).map_err(|reason| reason.to_string())
+    FieldChange::from_patch(&operations).map_err(|reason| reason.to_string())
 }
 
 /// The operations of the first fix of each denial. They are meant for the object as it was sent, so all of them apply to it
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use ordinance_contract::Fix;
     use ordinance_manifests::Manifest;
-    use ordinance_report::{Message, Outcome};
+    use ordinance_report::{AdmissionOutcome, VerdictText};
 
     const TEXT: &str = "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 1}\n";
 
@@ -58,8 +58,8 @@ mod tests {
             text: TEXT,
             object,
             name: "a".into(),
-            outcome: Outcome::Denied,
-            message: Message::default(),
+            outcome: AdmissionOutcome::Denied,
+            message: VerdictText::default(),
             findings: vec![finding],
             patch: Vec::new(),
             migration: Vec::new(),

@@ -1,7 +1,8 @@
-//! Admission reviews recorded from an API server, each judged with what those before it had stored.
+//! Admission reviews that were recorded from an API server. Each is reviewed with the objects that the earlier ones
+//! stored.
 
-use crate::file::{Bless, difference};
-use crate::format::Answer;
+use crate::case::ExpectedVerdict;
+use crate::file::Bless;
 use crate::run::Build;
 use crate::yaml;
 use ordinance_contract::{Operation, Phase, Request, Scope};
@@ -15,70 +16,71 @@ use std::path::{Path, PathBuf};
 
 /// A recorded review.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedReview {
     /// The file's name without its ending, e.g. `003-mutate-create-persistentvolumes-pv`.
     pub name: String,
     /// The request.
     pub request: Request<'static>,
-    /// What the reviews before it had stored.
+    /// The objects that the earlier reviews stored.
     pub state: Vec<Manifest>,
 }
 
-/// The answers to all reviews, by name.
-pub(crate) type Answers = BTreeMap<String, Answer>;
+/// The verdicts on all reviews of a directory, by the name of the review.
+type VerdictsByName = BTreeMap<String, ExpectedVerdict>;
 
-/// The reviews of a directory in the order of their names.
+/// Returns the reviews of a directory, sorted by name.
 ///
 /// # Errors
 ///
-/// A file that can't be read, or is no review.
-pub fn recorded(directory: &Path) -> Result<Vec<Recorded>, String> {
+/// A file can't be read or is not an AdmissionReview.
+pub fn recorded_reviews(directory: &Path) -> Result<Vec<RecordedReview>, String> {
     let mut state = Vec::new();
     let mut reviews = Vec::new();
     for path in bodies(directory)? {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let body = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         let request = request(&name, &body).map_err(|error| format!("{name}: {error}"))?;
-        reviews.push(Recorded { name, request: request.clone(), state: state.clone() });
+        reviews.push(RecordedReview { name, request: request.clone(), state: state.clone() });
         store(&mut state, &request);
     }
     Ok(reviews)
 }
 
-/// The directories of recorded reviews: one, and those in it.
+/// Returns a directory and the directories in it, each with recorded reviews.
 ///
 /// # Errors
 ///
-/// If it can't be read.
-pub fn recordings(directory: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut recordings = entries(directory)?;
-    recordings.retain(|path| path.is_dir());
-    recordings.push(directory.to_path_buf());
-    recordings.sort();
-    Ok(recordings)
+/// The directory can't be read.
+pub fn recording_directories(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut directories = entries(directory)?;
+    directories.retain(|path| path.is_dir());
+    directories.push(directory.to_path_buf());
+    directories.sort();
+    Ok(directories)
 }
 
-/// Whether a build answers all reviews of a directory as its `answers.yaml` says.
+/// Compares a build's verdicts on all reviews of a directory with those in its `answers.yaml`.
 ///
 /// # Errors
 ///
-/// What can't be read, the review on which there is no verdict, or the difference line by line.
+/// A file can't be read, the build gives no verdict on a review, or the verdicts differ: then the error is a
+/// line-by-line diff.
 pub fn check_recorded(directory: &Path, build: &dyn Build, blessing: Bless) -> Result<(), String> {
     let path = directory.join("answers.yaml");
-    let mut answers = Answers::new();
-    for review in recorded(directory)? {
-        let verdict = build.verdict("", &review.state, &review.request).and_then(Answer::try_from);
-        let answer = verdict.map_err(|error| format!("{}: {error}", review.name))?;
-        answers.insert(review.name, answer);
+    let mut verdicts = VerdictsByName::new();
+    for review in recorded_reviews(directory)? {
+        let verdict = build.verdict("", &review.state, &review.request).and_then(ExpectedVerdict::try_from);
+        let verdict = verdict.map_err(|error| format!("{}: {error}", review.name))?;
+        verdicts.insert(review.name, verdict);
     }
     if blessing == Bless::Yes {
-        let text = serde_saphyr::to_string(&answers).map_err(|error| error.to_string())?;
+        let text = serde_saphyr::to_string(&verdicts).map_err(|error| error.to_string())?;
         return fs::write(&path, text).map_err(|error| error.to_string());
     }
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let expected: Answers =
+    let expected: VerdictsByName =
         serde_saphyr::from_str_with_options(&text, yaml::options()).map_err(|error| error.to_string())?;
-    if expected == answers { Ok(()) } else { Err(difference(&expected, &answers)) }
+    if expected == verdicts { Ok(()) } else { Err(yaml::difference(&expected, &verdicts)) }
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
@@ -95,7 +97,7 @@ fn bodies(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(bodies)
 }
 
-/// After an admitted validating call the object is there, or gone.
+/// Stores or deletes the object of a validating review.
 fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
     if request.phase == Phase::Mutate || request.dry_run || !request.scope.subresource.is_empty() {
         return;
@@ -115,16 +117,16 @@ fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
 
 /// The parts of an AdmissionReview that make a request.
 #[derive(Deserialize)]
-struct Review<'a> {
+struct AdmissionReviewJson<'a> {
     #[serde(borrow)]
-    request: Body<'a>,
+    request: RequestJson<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    kind: Kind,
-    resource: Resource,
+struct RequestJson<'a> {
+    kind: KindJson,
+    resource: ResourceJson,
     #[serde(default)]
     sub_resource: String,
     #[serde(default)]
@@ -143,20 +145,20 @@ struct Body<'a> {
 }
 
 #[derive(Deserialize)]
-struct Kind {
+struct KindJson {
     kind: String,
 }
 
 #[derive(Deserialize)]
-struct Resource {
+struct ResourceJson {
     group: String,
     version: String,
     resource: String,
 }
 
-/// The request of a review; its name says which webhook was asked.
+/// Parses the request of a review. The review's name contains the phase.
 fn request(name: &str, body: &str) -> Result<Request<'static>, String> {
-    let Review { request } = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    let AdmissionReviewJson { request } = serde_json::from_str(body).map_err(|error| error.to_string())?;
     let phase = if name.contains("-mutate-") { Phase::Mutate } else { Phase::Validate };
     let text = |value: &RawValue| Cow::Owned(value.get().to_owned());
     let object = |value: Option<&RawValue>| value.filter(|value| value.get() != "null").map(text);

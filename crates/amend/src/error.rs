@@ -1,12 +1,12 @@
-//! Why an object, or a whole text, stays unchanged.
+//! The errors for which an object, or a whole text, stays unchanged.
 
 use json_patch::jsonptr::Pointer;
 
 /// Why an object or a text stays unchanged. Each message is one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub enum AmendError {
     /// The text cannot be parsed, so the rest of it cannot be compared either.
-    #[error("the file can't be read whole: {0}")]
+    #[error("the file can't be parsed: {0}")]
     Unreadable(String),
     /// The text is the source of a template engine.
     #[error("line {line} is a Helm template: render the chart first, or change the template by hand")]
@@ -15,15 +15,13 @@ pub enum Reason {
         line: usize,
     },
     /// An anchor shares the field with other fields that do not change alike.
-    #[error(
-        "{field} is written once for several places by an anchor, and the others don't get the same: write it out"
-    )]
+    #[error("an anchor shares {field} with other fields, which do not get the same change: write it out")]
     Repeated {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
     },
     /// The field comes from another mapping.
-    #[error("{field} comes by a merge key (<<): write it out")]
+    #[error("{field} comes from a merge key (<<): write it out")]
     Merged {
         /// e.g. `spec.template.spec.containers[0].env`.
         field: String,
@@ -40,13 +38,13 @@ pub enum Reason {
     #[error("the patch has an operation that can't be written into a file: {0}")]
     Operation(String),
     /// The layout of the lines does not allow a safe edit.
-    #[error("line {line} is laid out in a way that can't be edited safely: change it by hand")]
+    #[error("the layout of line {line} can't be edited safely: change it by hand")]
     Layout {
         /// From 1.
         line: usize,
     },
     /// The new text would have another meaning than the patched object.
-    #[error("the changed text would be read as something else: change it by hand")]
+    #[error("the changed text would have another meaning: change it by hand")]
     Unverified,
 }
 

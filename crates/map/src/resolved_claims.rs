@@ -1,12 +1,12 @@
-//! Claims and the PersistentVolumes that they are bound to.
+//! The claims, each with its PersistentVolume and the location of its files.
 //!
-//! A claim leads to the volume whose `claimRef` names it, to its own `volumeName`, to a volume of its name, and else to
-//! the volume that the control plane is expected to choose.
+//! [`binding`](crate::binding) finds the volume of each claim; the policy says where that volume lies.
 
-use crate::binding::{self, BindableClaim, BindableVolume, ClaimRequest, ClaimVolume};
-use crate::map::{Object, Reader};
+use crate::Location;
+use crate::binding::{self, BindableClaim, BindableVolume, Bound, ClaimRequest, ClaimVolume};
+use crate::object::MappedObject;
+use crate::reader::{Keys, Reader};
 use crate::stateful_set::MappedSet;
-use crate::{Keys, Location};
 use ordinance_storage::json::{self, Raw, Text};
 use ordinance_storage::{Metadata, PersistentVolumeClaim};
 use serde::de::IgnoredAny;
@@ -20,22 +20,13 @@ type ClaimName = (String, String);
 pub struct ClaimedVolume {
     /// Name of a PersistentVolume, which need not be among the objects.
     pub name: String,
-    /// How it is known.
+    /// How the volume was found.
     pub bound: Bound,
 }
 
-/// How the volume of a claim is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// The claim or the volume names the other.
-    Named,
-    /// It has the claim's name, or is the one that the control plane would choose.
-    Expected,
-}
-
-/// Where a claim's files are.
+/// The location of a volume's files.
 #[derive(Clone, Debug)]
-pub(crate) struct VolumePlace {
+pub(crate) struct ResolvedVolume {
     pub(crate) location: Location,
     pub(crate) volume: Option<ClaimedVolume>,
     /// Whether the mount options of the volume refuse writes.
@@ -44,8 +35,8 @@ pub(crate) struct VolumePlace {
 
 /// The claims whose volume is known.
 #[derive(Debug, Default)]
-pub(crate) struct ClaimPlaces {
-    places: HashMap<ClaimName, VolumePlace>,
+pub(crate) struct ResolvedClaims {
+    volumes: HashMap<ClaimName, ResolvedVolume>,
 }
 
 /// `metadata` of a claim, of which only the uid is read.
@@ -53,17 +44,17 @@ type ClaimMetadata<'a> = Metadata<'a, IgnoredAny, IgnoredAny, Raw<'a>>;
 
 /// A claim that exists.
 struct StoredClaim<'a> {
-    object: &'a Object<'a>,
+    object: &'a MappedObject<'a>,
     uid: Text<'a>,
     request: ClaimRequest<'a>,
 }
 
-// === impl ClaimPlaces ===
+// === impl ResolvedClaims ===
 
-impl ClaimPlaces {
-    /// Follows the claims that exist, and those that the controller makes of the sets' templates.
+impl ResolvedClaims {
+    /// Resolves the claims that exist, and those that the StatefulSet controller makes of the sets' templates.
     pub(crate) fn new(
-        objects: &[Object<'_>],
+        objects: &[MappedObject<'_>],
         sets: &[MappedSet<'_>],
         keys: &Keys<'_>,
         reader: &mut Reader,
@@ -72,26 +63,26 @@ impl ClaimPlaces {
         let stored = reader.all(objects, "", "persistentvolumeclaims", StoredClaim::read);
         let claims = claims(&stored, sets);
         let choices = binding::bind(&claims, &volumes);
-        let places = claims.iter().zip(choices).filter_map(|(claim, choice)| {
-            let place = match choice? {
-                ClaimVolume::Known(volume, bound) => volume.place(claim, bound, keys, reader),
+        let resolved = claims.iter().zip(choices).filter_map(|(claim, choice)| {
+            let volume = match choice? {
+                ClaimVolume::Known(volume, bound) => volume.resolve(claim, bound, keys, reader),
                 ClaimVolume::Absent(name) => {
-                    VolumePlace::of_claim(&claim.namespace, &claim.name).bound_to(name, Bound::Named)
+                    ResolvedVolume::of_claim(&claim.namespace, &claim.name).bound_to(name, Bound::Named)
                 }
             };
-            Some(((claim.namespace.clone(), claim.name.clone()), place))
+            Some(((claim.namespace.clone(), claim.name.clone()), volume))
         });
-        Self { places: places.collect() }
+        Self { volumes: resolved.collect() }
     }
 
-    /// Returns where a claim's files are: below the claim's name if no more is known.
-    pub(crate) fn place(&self, namespace: &str, name: &str) -> VolumePlace {
-        let known = self.places.get(&(namespace.to_owned(), name.to_owned()));
-        known.cloned().unwrap_or_else(|| VolumePlace::of_claim(namespace, name))
+    /// Returns the volume of a claim. If it is not known, the claim's own name stands for its location.
+    pub(crate) fn volume(&self, namespace: &str, name: &str) -> ResolvedVolume {
+        let known = self.volumes.get(&(namespace.to_owned(), name.to_owned()));
+        known.cloned().unwrap_or_else(|| ResolvedVolume::of_claim(namespace, name))
     }
 }
 
-/// Returns the claims that exist, then those of templates in the order in which their pods are made.
+/// Returns the claims that exist, then those of templates, in the order in which the controller creates their pods.
 fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<BindableClaim<'a>> {
     let mut claims: Vec<BindableClaim<'a>> = stored.iter().map(StoredClaim::claim).collect();
     let known: HashSet<ClaimName> =
@@ -104,7 +95,7 @@ fn claims<'a>(stored: &'a [StoredClaim<'a>], sets: &'a [MappedSet<'a>]) -> Vec<B
 // === impl StoredClaim ===
 
 impl<'a> StoredClaim<'a> {
-    fn read(object: &'a Object<'a>) -> serde_json::Result<Self> {
+    fn read(object: &'a MappedObject<'a>) -> serde_json::Result<Self> {
         let claim: PersistentVolumeClaim<ClaimMetadata<'a>, Raw<'a>> = json::read(&object.before)?;
         let uid = claim.metadata.as_ref().map(|metadata| metadata.uid()).transpose()?;
         Ok(Self { object, uid: uid.unwrap_or_default(), request: ClaimRequest::read(claim.spec()?)? })
@@ -120,15 +111,15 @@ impl<'a> StoredClaim<'a> {
     }
 }
 
-// === impl VolumePlace ===
+// === impl ResolvedVolume ===
 
-impl VolumePlace {
-    /// Returns the place of a claim whose volume is not known.
+impl ResolvedVolume {
+    /// Returns the volume of a claim of which only the name is known.
     pub(crate) fn of_claim(namespace: &str, name: &str) -> Self {
         Self::at(Location::of_claim(namespace, name))
     }
 
-    /// Returns a place that can be written.
+    /// Returns a writable volume.
     pub(crate) fn at(location: Location) -> Self {
         Self { location, volume: None, is_read_only: false }
     }
@@ -141,17 +132,18 @@ impl VolumePlace {
 // === impl BindableVolume ===
 
 impl BindableVolume<'_> {
-    /// Returns where the policy says that the volume lies; if it does not know, the claim is the place.
-    fn place(
+    /// Returns the volume with the location that the policy names; if the policy does not know it, that of the claim.
+    fn resolve(
         &self,
         claim: &BindableClaim<'_>,
         bound: Bound,
         keys: &Keys<'_>,
         reader: &mut Reader,
-    ) -> VolumePlace {
-        let held = reader.held(self.object, keys);
+    ) -> ResolvedVolume {
+        let held = reader.location(self.object, keys);
         let location = held.unwrap_or_else(|| Location::of_claim(&claim.namespace, &claim.name));
         let is_read_only = self.view.mount_options().is_read_only();
-        VolumePlace { is_read_only, ..VolumePlace::at(location) }.bound_to(&self.object.scope.name, bound)
+        ResolvedVolume { is_read_only, ..ResolvedVolume::at(location) }
+            .bound_to(&self.object.scope.name, bound)
     }
 }

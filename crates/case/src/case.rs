@@ -1,4 +1,4 @@
-//! The format of a case: what stands in the file, and the case that it means.
+//! The format of a case's file, and the case that is parsed from it.
 
 use crate::json::Json;
 use crate::yaml;
@@ -8,42 +8,42 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A case, read and checked.
+/// A parsed and checked case.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// One line: why the answer is what it is.
+    /// Why the verdict is what it is, in one line.
     pub why: String,
     /// The policy's settings as JSON; empty for the defaults.
     pub settings: String,
-    /// What exists already.
+    /// The stored objects.
     pub state: Vec<Manifest>,
-    /// The request, as the first of [`Case::phases`] asks it.
+    /// The request of the first of [`Case::phases`].
     pub request: Request<'static>,
-    /// Which webhooks ask, in this order.
+    /// The phases in which the request is reviewed, in this order.
     pub phases: Vec<Phase>,
-    /// What they must answer; none in a case that was never blessed.
-    pub expect: Option<Expect>,
+    /// The expected verdicts; `None` in a case that was never blessed.
+    pub expect: Option<ExpectedVerdicts>,
 }
 
-/// The expected answers of the phases that a case has.
+/// The expected verdicts on the phases of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Expect {
-    /// The answer to the mutating call.
+pub struct ExpectedVerdicts {
+    /// The verdict of the mutating review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mutate: Option<Answer>,
-    /// The answer to the validating call, which sees the object with the patch applied.
+    pub mutate: Option<ExpectedVerdict>,
+    /// The verdict of the validating review, which gets the object with the patch applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validate: Option<Answer>,
+    pub validate: Option<ExpectedVerdict>,
 }
 
-/// A whole verdict; empty members are left out.
+/// A whole verdict; empty members are omitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Answer {
+pub struct ExpectedVerdict {
     /// True if no finding denies the request.
     pub allowed: bool,
-    /// Everything that the rules found, denials first.
+    /// The findings of all rules, denials first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<ExpectedFinding>,
     /// The JSON Patch, as a list.
@@ -67,7 +67,7 @@ pub struct ExpectedFinding {
     /// `deny`, `warn` or `note`.
     #[schemars(with = "SeverityName")]
     pub severity: Severity,
-    /// The field at fault; left out for the whole object.
+    /// The field at fault; omitted for the whole object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub field: String,
     /// What is wrong.
@@ -78,7 +78,7 @@ pub struct ExpectedFinding {
     /// The other objects, as `resource/name` or `resource/namespace/name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<String>,
-    /// Changes that resolve it, the best one first.
+    /// Changes that resolve the finding, the best one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixes: Vec<ExpectedFix>,
 }
@@ -104,50 +104,50 @@ pub struct ExpectedAnnotation {
     pub value: String,
 }
 
-/// The JSON Schema (2020-12) of a case.
+/// Returns the JSON Schema (2020-12) of a case.
 pub fn schema() -> Value {
-    schemars::schema_for!(File).to_value()
+    schemars::schema_for!(CaseFile).to_value()
 }
 
-/// What stands in the file of a case.
+/// The file of a case.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Case")]
-struct File {
-    /// One line: why the answer is what it is.
+struct CaseFile {
+    /// Why the verdict is what it is, in one line.
     why: String,
-    /// The policy's settings; left out for the defaults.
+    /// The policy's settings; omitted for the defaults.
     #[schemars(with = "Option<Map<String, Value>>")]
     settings: Option<Json>,
-    /// Manifests of what exists already; without a namespace they are in `default`.
+    /// Manifests of the stored objects; those without a namespace are in `default`.
     #[serde(default)]
     #[schemars(with = "Vec<Map<String, Value>>")]
     state: Vec<Json>,
     /// The admission request.
-    request: Asked,
-    /// The whole verdicts that are expected; the last key of the file, since `BLESS=1` rewrites all from here on.
-    expect: Option<Expect>,
+    request: CaseRequest,
+    /// The expected verdicts. The last key of the file, since `BLESS=1` rewrites the file from this key on.
+    expect: Option<ExpectedVerdicts>,
 }
 
-/// An admission request: what is left out is taken from the object.
+/// An admission request. Omitted members are taken from the object.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Request")]
-struct Asked {
-    /// By default `UPDATE` where there is an `oldObject`, else `CREATE`.
+struct CaseRequest {
+    /// By default `UPDATE` if there is an `oldObject`, else `CREATE`.
     #[schemars(with = "Option<OperationName>")]
     operation: Option<Operation>,
-    /// By default both; the validating call sees the object with the mutating call's patch.
+    /// By default both; the validating review gets the object with the mutating review's patch.
     #[serde(default = "both")]
     #[schemars(with = "Vec<PhaseName>")]
     phases: Vec<Phase>,
-    /// Whether nothing will be stored.
+    /// Whether the API server stores nothing.
     #[serde(default)]
     dry_run: bool,
     /// e.g. `scale`.
     #[serde(default)]
     subresource: String,
-    /// `group/version/resource`, or `version/resource` in the core group; by default what the object's kind belongs to,
+    /// `group/version/resource`, or `version/resource` in the core group; by default the resource of the object's kind,
     /// and `apps/v1/statefulsets` for a `Scale`.
     resource: Option<String>,
     /// By default the object's.
@@ -156,10 +156,10 @@ struct Asked {
     name: Option<String>,
     /// By default the object's, or `default`.
     namespace: Option<String>,
-    /// Who asks.
+    /// The user that sends the request.
     #[schemars(with = "Option<Map<String, Value>>")]
     user_info: Option<Json>,
-    /// The object; left out on `DELETE`.
+    /// The object; omitted on `DELETE`.
     #[schemars(with = "Option<Map<String, Value>>")]
     object: Option<Json>,
     /// The stored object.
@@ -167,7 +167,7 @@ struct Asked {
     old_object: Option<Json>,
 }
 
-/// What [`Operation`] may say.
+/// The values of [`Operation`].
 #[derive(JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -188,7 +188,7 @@ enum SeverityName {
     Note,
 }
 
-/// What [`Phase`] may say.
+/// The values of [`Phase`].
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -204,28 +204,28 @@ fn both() -> Vec<Phase> {
 // === impl Case ===
 
 impl Case {
-    /// Reads a case.
+    /// Parses a case.
     ///
     /// # Errors
     ///
-    /// What is not a case, with its place: an unknown key, a value of the wrong type, an object that is none.
+    /// With its position: an unknown key, a value of the wrong type, or an object that is not a manifest.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let file: File = serde_saphyr::from_str_with_options(text, yaml::options())
-            .map_err(|error| yaml::unreadable(&error))?;
+        let file: CaseFile = serde_saphyr::from_str_with_options(text, yaml::options())
+            .map_err(|error| yaml::manifest_error(&error))?;
         file.check().map_err(|message| ManifestError { line: 1, column: 1, message })
     }
 }
 
-// === impl File ===
+// === impl CaseFile ===
 
-impl File {
+impl CaseFile {
     fn check(self) -> Result<Case, String> {
         let phases = self.request.phases.clone();
         if self.why.trim().is_empty() || self.why.trim().contains('\n') {
-            return Err("why: say it in one line".to_owned());
+            return Err("why: must be one line".to_owned());
         }
         if let Some(expect) = &self.expect {
-            agrees(expect, &phases)?;
+            check_expected_phases(expect, &phases)?;
         }
         Ok(Case {
             why: self.why,
@@ -238,12 +238,12 @@ impl File {
     }
 }
 
-/// Answers are there for the phases that ask, and for no others.
-fn agrees(expect: &Expect, phases: &[Phase]) -> Result<(), String> {
-    let answered = [(Phase::Mutate, expect.mutate.is_some()), (Phase::Validate, expect.validate.is_some())];
-    match answered.iter().find(|(phase, there)| phases.contains(phase) != *there) {
-        Some((phase, true)) => Err(format!("expect: {phase:?} is answered, but not one of request.phases")),
-        Some((phase, false)) => Err(format!("expect: the answer to {phase:?} is missing")),
+/// Checks that there is an expected verdict for each phase of the request, and for no other phase.
+fn check_expected_phases(expect: &ExpectedVerdicts, phases: &[Phase]) -> Result<(), String> {
+    let expected = [(Phase::Mutate, expect.mutate.is_some()), (Phase::Validate, expect.validate.is_some())];
+    match expected.iter().find(|(phase, is_expected)| phases.contains(phase) != *is_expected) {
+        Some((phase, true)) => Err(format!("expect: {} is not one of request.phases", phase.word())),
+        Some((phase, false)) => Err(format!("expect: {} is missing", phase.word())),
         None => Ok(()),
     }
 }
@@ -252,16 +252,16 @@ fn stored((position, Json(object)): (usize, &Json)) -> Result<Manifest, String> 
     parse(object, 1, NAMESPACE).map_err(|error| format!("state[{position}]: {}", error.message))
 }
 
-/// Where objects are that name no namespace.
+/// The namespace of objects that name none.
 const NAMESPACE: &str = "default";
 
-// === impl Asked ===
+// === impl CaseRequest ===
 
-impl Asked {
+impl CaseRequest {
     fn check(self) -> Result<Request<'static>, String> {
         if self.phases.is_empty() || self.phases == [Phase::Validate, Phase::Mutate] || self.phases.len() > 2
         {
-            return Err("request.phases: mutate, validate, or both in this order".to_owned());
+            return Err("request.phases: must be mutate, validate, or both in this order".to_owned());
         }
         let (scope, kind) = self.subject()?;
         let operation = self.operation.unwrap_or(match self.old_object {
@@ -281,7 +281,7 @@ impl Asked {
         })
     }
 
-    /// What the request is about: the object's own words, unless the request says it.
+    /// Returns the scope and the kind: those of the request, else those of the object.
     fn subject(&self) -> Result<(Scope<'static>, String), String> {
         let object = self.object.as_ref().or(self.old_object.as_ref());
         let manifest = object.map(|Json(text)| parse(text, 1, NAMESPACE));
@@ -289,7 +289,7 @@ impl Asked {
             (Some(Ok(manifest)), _, own) => (manifest.scope, own.clone().unwrap_or(manifest.kind)),
             (_, Some(_), Some(kind)) => (Scope::default(), kind.clone()),
             (Some(Err(error)), ..) => return Err(format!("request.object: {}", error.message)),
-            (None, ..) => return Err("request: without an object, say resource and kind".to_owned()),
+            (None, ..) => return Err("request: needs resource and kind if there is no object".to_owned()),
         };
         self.name_resource(&mut scope, &kind)?;
         scope.subresource = self.subresource.clone().into();
@@ -312,7 +312,11 @@ impl Asked {
         let (group, version, resource) = match *parts {
             [version, resource] => ("", version, resource),
             [group, version, resource] => (group, version, resource),
-            _ => return Err("request.resource: group/version/resource, e.g. apps/v1/statefulsets".to_owned()),
+            _ => {
+                return Err(
+                    "request.resource: must be group/version/resource, e.g. apps/v1/statefulsets".to_owned()
+                );
+            }
         };
         scope.group = group.to_owned().into();
         scope.version = version.to_owned().into();
@@ -321,12 +325,12 @@ impl Asked {
     }
 }
 
-// === impl Answer ===
+// === impl ExpectedVerdict ===
 
-impl TryFrom<Verdict> for Answer {
+impl TryFrom<Verdict> for ExpectedVerdict {
     type Error = String;
 
-    /// The same verdict, with its patches read.
+    /// Parses the patches of a verdict.
     fn try_from(verdict: Verdict) -> Result<Self, String> {
         let allowed = verdict.is_allowed();
         let annotation = |Annotation { key, value }| ExpectedAnnotation { key, value };
@@ -367,16 +371,16 @@ impl TryFrom<Finding> for ExpectedFinding {
     }
 }
 
-/// Reads a JSON Patch that is not empty.
+/// Parses a JSON Patch that is not empty.
 fn operations(patch: &str) -> Result<Vec<Value>, String> {
     match serde_json::from_str::<Vec<Value>>(patch) {
         Ok(operations) if !operations.is_empty() => Ok(operations),
-        Ok(_) => Err("answered with an empty patch instead of none".to_owned()),
-        Err(error) => Err(format!("answered with a patch that is none: {error}")),
+        Ok(_) => Err("returned an empty patch instead of none".to_owned()),
+        Err(error) => Err(format!("returned an invalid patch: {error}")),
     }
 }
 
-/// An object as `resource/name` or `resource/namespace/name`.
+/// Returns an object as `resource/name` or `resource/namespace/name`.
 pub(crate) fn reference(resource: &str, namespace: &str, name: &str) -> String {
     if namespace.is_empty() { format!("{resource}/{name}") } else { format!("{resource}/{namespace}/{name}") }
 }
@@ -391,7 +395,7 @@ mod tests {
         Case::parse(&format!("why: it is so\nrequest: {request}\n")).expect("a case")
     }
 
-    fn fault(text: &str) -> String {
+    fn error(text: &str) -> String {
         Case::parse(text).expect_err("not a case").to_string()
     }
 
@@ -408,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_from_the_object_what_the_request_leaves_out() {
+    fn omitted_members_of_the_request_are_taken_from_the_object() {
         let request = case(&format!("{{object: {VOLUME}}}")).request;
         assert_eq!(
             request,
@@ -428,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn is_an_update_where_there_is_an_old_object() {
+    fn a_request_with_an_old_object_is_an_update() {
         let request = case(&format!("{{object: {VOLUME}, oldObject: {VOLUME}, phases: [validate]}}")).request;
         assert_eq!((request.operation, request.phase), (Operation::Update, Phase::Validate));
         let request = case(&format!("{{operation: DELETE, oldObject: {VOLUME}}}")).request;
@@ -436,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_scale_for_one_of_a_stateful_set() {
+    fn a_scale_belongs_to_a_stateful_set() {
         let object = "{apiVersion: autoscaling/v1, kind: Scale, metadata: {name: web, namespace: shop}}";
         let request = case(&format!("{{subresource: scale, object: {object}}}")).request;
         assert_eq!(request.scope, scope("apps", "statefulsets", "scale", "shop", "web"));
@@ -444,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_the_request_speak_where_the_object_is_no_manifest() {
+    fn the_request_can_identify_an_object_that_is_not_a_manifest() {
         let request =
             case("{resource: v1/persistentvolumes, kind: PersistentVolume, name: pv, object: {spec: 1}}")
                 .request;
@@ -453,38 +457,38 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_the_format_does_not_know() {
+    fn refuses_unknown_and_missing_keys() {
         let request = format!("request: {{object: {VOLUME}}}");
         assert!(
-            fault(&format!("why: x\nwhat: y\n{request}\n")).starts_with("line 2, column 1: unknown field")
+            error(&format!("why: x\nwhat: y\n{request}\n")).starts_with("line 2, column 1: unknown field")
         );
         assert!(
-            fault(&format!("why: x\n{request}\nexpect: {{mutate: {{allowed: true, patches: []}}}}\n"))
+            error(&format!("why: x\n{request}\nexpect: {{mutate: {{allowed: true, patches: []}}}}\n"))
                 .contains("patches")
         );
-        assert!(fault("why: x\nrequest: {objects: {}}\n").contains("objects"));
-        assert!(fault(&format!("{request}\n")).contains("why"));
+        assert!(error("why: x\nrequest: {objects: {}}\n").contains("objects"));
+        assert!(error(&format!("{request}\n")).contains("why"));
     }
 
     #[test]
-    fn refuses_answers_to_phases_that_do_not_ask() {
+    fn refuses_verdicts_on_other_phases_than_those_of_the_request() {
         let text = format!(
             "why: x\nrequest: {{phases: [mutate], object: {VOLUME}}}\nexpect: {{validate: {{allowed: true}}}}\n"
         );
-        assert_eq!(fault(&text), "line 1, column 1: expect: the answer to Mutate is missing");
+        assert_eq!(error(&text), "line 1, column 1: expect: mutate is missing");
     }
 
     #[test]
-    fn says_which_object_of_the_state_is_none() {
+    fn names_the_object_of_the_state_that_is_not_a_manifest() {
         let text = format!("why: x\nstate: [{VOLUME}, {{kind: Pod}}]\nrequest: {{object: {VOLUME}}}\n");
         assert_eq!(
-            fault(&text),
+            error(&text),
             "line 1, column 1: state[1]: not a Kubernetes object: apiVersion is not set"
         );
     }
 
     #[test]
-    fn publishes_a_schema_that_knows_every_key() {
+    fn the_schema_has_every_key() {
         let schema = schema();
         let keys: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
         assert_eq!(keys, ["expect", "request", "settings", "state", "why"]);

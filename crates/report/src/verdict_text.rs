@@ -1,7 +1,7 @@
 //! The only place where findings become text: the message and causes of a denial, and the warnings.
 //!
-//! Every text is one line that ends with the rule's id in brackets. The API server's limits decide what fits; what does not
-//! is counted, never dropped without a word.
+//! Every text is one line that ends with the rule's id in brackets. The last text counts the denials or warnings that
+//! exceed the API server's limits.
 
 use ordinance_contract::{Finding, MESSAGE_CHARS, Severity, WARNING_CHARS, WARNINGS, one_line, rule_tag};
 use serde::Serialize;
@@ -9,17 +9,17 @@ use serde::Serialize;
 /// Characters that a message needs to say how many denials it leaves out.
 const COUNT_CHARS: usize = 40;
 
-/// What stands between two denials of one message.
+/// The separator between two denials of one message.
 const ALSO: &str = "; also: ";
 
 /// The text of a verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message {
+pub struct VerdictText {
     /// Why the request is denied, in one line; empty if it is admitted.
     pub message: String,
     /// The denials one by one.
     pub causes: Vec<Cause>,
-    /// What the API server's client should know, one line each.
+    /// The warnings for the API server's client, one line each.
     pub warnings: Vec<String>,
 }
 
@@ -32,11 +32,11 @@ pub struct Cause {
     pub message: String,
 }
 
-// === impl Message ===
+// === impl VerdictText ===
 
-impl Message {
+impl VerdictText {
     /// Composes the text of findings.
-    pub fn of(findings: &[Finding]) -> Self {
+    pub fn from_findings(findings: &[Finding]) -> Self {
         let of = |severity| findings.iter().filter(move |finding| finding.severity == severity);
         let causes: Vec<Cause> = of(Severity::Deny).map(Cause::of).collect();
         Self { message: joined(&causes), causes, warnings: warnings(of(Severity::Warn)) }
@@ -54,7 +54,7 @@ impl Cause {
     }
 }
 
-/// As many causes as fit, in one line. A cause is never longer than a message.
+/// Joins as many causes as fit, in one line. A cause is never longer than a message.
 fn joined(causes: &[Cause]) -> String {
     let Some((first, others)) = causes.split_first() else { return String::new() };
     let mut message = first.message.clone();
@@ -71,7 +71,7 @@ fn joined(causes: &[Cause]) -> String {
     message
 }
 
-/// The warnings, each text once. A fact and a remedy that are too long for one warning are two.
+/// Returns the warnings, each text once. A fact and a remedy that are too long for one warning become two.
 fn warnings<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let mut more = 0;
@@ -101,7 +101,7 @@ fn texts(finding: &Finding) -> Vec<String> {
     }
 }
 
-/// Fact and remedy as two sentences; the last one without a full stop.
+/// Joins fact and remedy to two sentences; the last one has no full stop.
 fn sentence(finding: &Finding) -> String {
     match &*finding.remedy {
         "" => finding.fact.clone(),
@@ -109,7 +109,7 @@ fn sentence(finding: &Finding) -> String {
     }
 }
 
-/// The text as one line with the rule's id at its end; a long text is cut, the id never is.
+/// Returns the text as one line with the rule's id at its end. A long text is cut, the id never is.
 fn tagged(text: &str, rule: &str, chars: usize) -> String {
     let tag = rule_tag(rule);
     format!("{}{tag}", one_line(text, chars.saturating_sub(tag.chars().count())))
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_denial_is_one_line_with_its_rule() {
-        let message = Message::of(&[finding(Severity::Deny, "a shares\nb", "Move a")]);
+        let message = VerdictText::from_findings(&[finding(Severity::Deny, "a shares\nb", "Move a")]);
         assert_eq!(message.message, "a shares b. Move a [a-rule]");
         assert_eq!(
             message.causes,
@@ -142,14 +142,14 @@ mod tests {
             finding(Severity::Deny, "two", ""),
             finding(Severity::Note, "three", ""),
         ];
-        assert_eq!(Message::of(&findings).message, "one [a-rule]; also: two [a-rule]");
+        assert_eq!(VerdictText::from_findings(&findings).message, "one [a-rule]; also: two [a-rule]");
     }
 
     #[test]
     fn a_message_that_has_no_room_for_all_denials_counts_the_rest() {
         let findings: Vec<Finding> =
             (0..10_000).map(|at| finding(Severity::Deny, &format!("fact {at}"), "Do it")).collect();
-        let message = Message::of(&findings);
+        let message = VerdictText::from_findings(&findings);
         assert!(message.message.chars().count() <= MESSAGE_CHARS);
         assert!(message.message.ends_with(" more denials"), "{}", message.message);
         assert_eq!(message.causes.len(), 10_000);
@@ -158,8 +158,10 @@ mod tests {
     #[test]
     fn a_long_fact_is_cut_before_the_rule() {
         let long = "x".repeat(5_000);
-        let message =
-            Message::of(&[finding(Severity::Deny, &long, "Y"), finding(Severity::Warn, &long, "Y")]);
+        let message = VerdictText::from_findings(&[
+            finding(Severity::Deny, &long, "Y"),
+            finding(Severity::Warn, &long, "Y"),
+        ]);
         assert_eq!(message.message.chars().count(), MESSAGE_CHARS);
         assert!(message.message.ends_with("x… [a-rule]"));
         assert_eq!(message.warnings.len(), 2);
@@ -170,17 +172,17 @@ mod tests {
     #[test]
     fn a_fact_and_a_remedy_that_do_not_fit_together_are_two_warnings() {
         let fact = "f".repeat(200);
-        let message = Message::of(&[finding(Severity::Warn, &fact, &"r".repeat(60))]);
+        let message = VerdictText::from_findings(&[finding(Severity::Warn, &fact, &"r".repeat(60))]);
         assert_eq!(message.warnings, [format!("{fact} [a-rule]"), format!("{} [a-rule]", "r".repeat(60))]);
-        let message = Message::of(&[finding(Severity::Warn, &fact, "r")]);
+        let message = VerdictText::from_findings(&[finding(Severity::Warn, &fact, "r")]);
         assert_eq!(message.warnings, [format!("{fact}. r [a-rule]")]);
     }
 
     #[test]
-    fn the_same_warning_is_said_once_and_the_eleventh_is_counted() {
+    fn a_repeated_warning_is_shown_once_and_the_eleventh_is_counted() {
         let findings: Vec<Finding> =
             (0..12).map(|at| finding(Severity::Warn, &format!("fact {}", at % 11), "")).collect();
-        let message = Message::of(&findings);
+        let message = VerdictText::from_findings(&findings);
         assert_eq!(message.warnings.len(), WARNINGS);
         assert_eq!(message.warnings.last().map(String::as_str), Some("and 2 more warnings"));
     }
