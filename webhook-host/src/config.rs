@@ -14,12 +14,12 @@ mod serve;
 mod state;
 
 pub(crate) use args::named;
-pub use args::{ComponentArgs, PolicyArgs, ServeArgs};
+pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs};
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
 };
-pub use layers::{Layers, Source};
+pub use layers::{ConfigSource, Layers};
 pub use policy::{PolicyConfig, settings};
 pub use selfmanaged::{SelfManaged, SelfManagedFile, self_managed};
 pub use serve::{Certificate, ServeConfig, Sockets};
@@ -31,14 +31,14 @@ use std::path::Path;
 /// An error in the configuration, in one line: the place, the problem, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
-pub struct Fault {
+pub struct InputError {
     place: String,
     message: String,
 }
 
-// === impl Fault ===
+// === impl InputError ===
 
-impl Fault {
+impl InputError {
     /// Returns a fault at a flag, an environment variable, a field of a file, or a file.
     pub fn new(place: impl fmt::Display, message: impl fmt::Display) -> Self {
         let message = message.to_string().split_whitespace().collect::<Vec<_>>().join(" ");

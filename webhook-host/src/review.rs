@@ -1,12 +1,12 @@
 //! An admission review: from the bytes of a request to the bytes of its answer.
 //!
-//! A [`Review`] borrows the body; objects stay the text that they came as. Answering consumes it, so that no
+//! A [`AdmissionReview`] borrows the body; objects stay the text that they came as. Answering consumes it, so that no
 //! answer can go out under another uid. Version `admission.k8s.io/v1` only.
 
 mod answer;
 mod prefix;
 
-pub use answer::{Answer, Answering, OnError};
+pub use answer::{Answering, OnError, ReviewAnswer};
 pub(crate) use answer::{explain, refusal};
 
 use ordinance_contract::{Operation, Phase, Request, Scope, one_line};
@@ -23,7 +23,7 @@ pub const KIND: &str = "AdmissionReview";
 
 /// A request for a verdict, read from a body that it borrows.
 #[derive(Debug)]
-pub struct Review<'a>(Asked<'a>);
+pub struct AdmissionReview<'a>(AdmissionRequest<'a>);
 
 /// Why a body is no review that can be answered; one line for the caller, never for a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,24 +56,24 @@ pub enum BadReview {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct RequestEnvelope<'a> {
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
     api_version: Cow<'a, str>,
     #[serde(borrow, default)]
-    request: Option<Asked<'a>>,
+    request: Option<AdmissionRequest<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked<'a> {
+struct AdmissionRequest<'a> {
     #[serde(borrow, default)]
     uid: Cow<'a, str>,
     #[serde(borrow, default)]
-    kind: Kind<'a>,
+    kind: RequestKind<'a>,
     #[serde(borrow)]
-    resource: Resource<'a>,
+    resource: RequestResource<'a>,
     #[serde(borrow, default)]
     sub_resource: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -92,13 +92,13 @@ struct Asked<'a> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Kind<'a> {
+struct RequestKind<'a> {
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Resource<'a> {
+struct RequestResource<'a> {
     #[serde(borrow, default)]
     group: Cow<'a, str>,
     #[serde(borrow)]
@@ -107,9 +107,9 @@ struct Resource<'a> {
     resource: Cow<'a, str>,
 }
 
-// === impl Review ===
+// === impl AdmissionReview ===
 
-impl<'a> Review<'a> {
+impl<'a> AdmissionReview<'a> {
     /// Reads a body whose brackets nest at most that deep. One pass over the bytes for the depth, one for the rest.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl<'a> Review<'a> {
         if ordinance_json::exceeds(body, depth) {
             return Err(BadReview::Depth { limit: depth });
         }
-        let envelope: Envelope<'a> = serde_json::from_str(text).map_err(|error| shape(&error))?;
+        let envelope: RequestEnvelope<'a> = serde_json::from_str(text).map_err(|error| shape(&error))?;
         envelope.asked().map(Self)
     }
 
@@ -184,11 +184,11 @@ pub fn uid_of_prefix(prefix: &[u8]) -> Option<String> {
     prefix::uid(prefix)
 }
 
-// === impl Envelope ===
+// === impl RequestEnvelope ===
 
-impl<'a> Envelope<'a> {
+impl<'a> RequestEnvelope<'a> {
     /// The request, if all around it is as it must be.
-    fn asked(self) -> Result<Asked<'a>, BadReview> {
+    fn asked(self) -> Result<AdmissionRequest<'a>, BadReview> {
         if self.kind != KIND {
             return Err(BadReview::Kind);
         }
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_request_is_the_reviews_own_text() {
-        let review = Review::parse(REVIEW.as_bytes(), 128).unwrap();
+        let review = AdmissionReview::parse(REVIEW.as_bytes(), 128).unwrap();
         assert_eq!(
             review.request(Phase::Validate),
             Request {
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn a_uid_of_any_characters_comes_back_as_it_was() {
         let body = REVIEW.replace("u-1", r#"\"},\u0000\n{"#);
-        let review = Review::parse(body.as_bytes(), 128).unwrap();
-        let Answer::Verdict { body, .. } = review.answer(&BY, Ok(Verdict::allow())) else {
+        let review = AdmissionReview::parse(body.as_bytes(), 128).unwrap();
+        let ReviewAnswer::Verdict { body, .. } = review.answer(&BY, Ok(Verdict::allow())) else {
             panic!("no verdict")
         };
         let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -257,7 +257,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(Review::parse(&body, 128).is_err());
+            prop_assert!(AdmissionReview::parse(&body, 128).is_err());
             prop_assert_eq!(uid_of_prefix(&body), None);
         }
 
@@ -265,7 +265,7 @@ mod tests {
         fn a_review_with_one_byte_changed_is_read_or_refused(at in 0..REVIEW.len(), byte: u8) {
             let mut body = REVIEW.as_bytes().to_vec();
             body[at] = byte;
-            if let Ok(review) = Review::parse(&body, 128) {
+            if let Ok(review) = AdmissionReview::parse(&body, 128) {
                 prop_assert!(!review.uid().is_empty());
             }
         }
@@ -273,7 +273,7 @@ mod tests {
         #[test]
         fn a_review_cut_off_is_refused_and_its_uid_is_whole_or_unknown(end in 0..REVIEW.len()) {
             let begun = &REVIEW.as_bytes()[..end];
-            prop_assert!(Review::parse(begun, 128).is_err());
+            prop_assert!(AdmissionReview::parse(begun, 128).is_err());
             let known = end > REVIEW.find("u-1\"").unwrap() + 3;
             prop_assert_eq!(uid_of_prefix(begun), known.then(|| "u-1".to_owned()));
         }

@@ -24,7 +24,7 @@ pub enum Profile {
 
 /// A message of cargo about an artifact that it built.
 #[derive(Deserialize)]
-struct Message {
+struct CargoMessage {
     executable: Option<PathBuf>,
 }
 
@@ -103,7 +103,7 @@ pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
 /// Returns the last executable that cargo's messages name.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     let lines = messages.split(|byte| *byte == b'\n');
-    lines.rev().find_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable)
+    lines.rev().find_map(|line| serde_json::from_slice::<CargoMessage>(line).ok()?.executable)
 }
 
 // === impl Profile ===

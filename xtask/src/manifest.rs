@@ -23,7 +23,7 @@ pub struct Arguments {
 
 /// Writes or checks the manifest.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let helm = Helm::find()?;
+    let helm = HelmChart::find()?;
     let manifest = manifest(&helm)?;
     let path = crate::root().join("deploy/ordinance.yaml");
     if !arguments.check {
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Returns the current manifest.
-fn manifest(helm: &Helm) -> Result<String> {
+fn manifest(helm: &HelmChart) -> Result<String> {
     let namespace = std::fs::read_to_string(crate::root().join("deploy/namespace.yaml"))
         .context("can't read deploy/namespace.yaml")?;
     let rendered = helm.template(None)?;
@@ -59,14 +59,14 @@ fn is_bookkeeping(line: &str) -> bool {
 }
 
 /// The Helm program and the chart.
-struct Helm {
+struct HelmChart {
     program: PathBuf,
     chart: PathBuf,
 }
 
-// === impl Helm ===
+// === impl HelmChart ===
 
-impl Helm {
+impl HelmChart {
     fn find() -> Result<Self> {
         let tools = ordinance_tools::find(&[Tool::Helm], &mut |line| anstream::eprintln!("{line}"))?;
         let program = tools.path(Tool::Helm).to_path_buf();

@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const GENERATED: [&str; 2] = ["target", "node_modules"];
 
 /// A script on a page.
-struct Block {
+struct PageScript {
     page: PathBuf,
     script: Script,
 }
@@ -65,12 +65,12 @@ fn search_path(ordinance: &Path) -> Result<OsString> {
 }
 
 /// Returns the scripts of all pages, without those that call `cargo xtask`.
-fn blocks() -> Result<Vec<Block>> {
+fn blocks() -> Result<Vec<PageScript>> {
     let mut blocks = Vec::new();
     for page in pages()? {
         let text = fs::read_to_string(&page).with_context(|| format!("can't read {}", page.display()))?;
         let scripts = scripts(&text).with_context(|| page.display().to_string())?;
-        blocks.extend(scripts.into_iter().map(|script| Block { page: page.clone(), script }));
+        blocks.extend(scripts.into_iter().map(|script| PageScript { page: page.clone(), script }));
     }
     blocks.retain(|block| !block.script.text.contains("cargo xtask"));
     Ok(blocks)

@@ -1,7 +1,7 @@
 //! `ordinance explain`: the rules of a policy, or one of them.
 
 use super::{Exit, output, policies, print};
-use crate::config::ComponentArgs;
+use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 use ordinance_contract::Rule;
@@ -20,7 +20,7 @@ pub(super) struct ExplainArgs {
     #[arg(value_name = "RULE")]
     rule: Option<String>,
     #[command(flatten)]
-    component: ComponentArgs,
+    component: PolicyComponentArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {

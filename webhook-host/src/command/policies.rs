@@ -4,7 +4,7 @@ use super::{PolicyArgs, output};
 use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
 use crate::cluster::{WatchSet, merged_watches};
-use crate::config::{Fault, NAMESPACE, PolicyConfig, existing, settings};
+use crate::config::{InputError, NAMESPACE, PolicyConfig, existing, settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
@@ -143,25 +143,25 @@ pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
 pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
     let Description { name, version, .. } = description(component)?;
     let digest = match component {
-        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
+        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| InputError::of_file(path, error))?),
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })
 }
 
-fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, Fault> {
+fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, InputError> {
     let loaded = match &config.component {
         Some(path) => Policy::load(engine, path, &config.settings),
         None => Policy::built_in(engine, &config.settings),
     };
     loaded.map_err(|error| match error {
         LoadError { kind: LoadErrorKind::Settings(problems), .. } => settings_fault(config, &problems),
-        other => Fault::new(&config.component_place, other),
+        other => InputError::new(&config.component_place, other),
     })
 }
 
 /// Returns all problems of a policy's settings as one fault.
-fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> Fault {
+fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> InputError {
     let lines: Vec<String> = problems
         .iter()
         .map(
@@ -171,7 +171,7 @@ fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> Fault {
         )
         .collect();
     let way_out = "`ordinance schema settings` prints the valid settings";
-    Fault::new(&config.settings_place, format_args!("{}; {way_out}", lines.join("; ")))
+    InputError::new(&config.settings_place, format_args!("{}; {way_out}", lines.join("; ")))
 }
 
 /// Enters the existing objects into the policy's index.

@@ -1,10 +1,10 @@
 //! `ordinance review`: one admission review, answered as the server would answer it.
 
 use super::{Exit, PolicyArgs, policies, print};
-use crate::config::Fault;
+use crate::config::InputError;
 use crate::judge::Judge as _;
 use crate::limits::Limits;
-use crate::review::{self, Answer, Answering, OnError, Review};
+use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     }
     let judge = policies::of_flags(&args.policy, &limits)?;
     judge.report_unreadable();
-    let review = Review::parse(&body, limits.json_depth)?;
+    let review = AdmissionReview::parse(&body, limits.json_depth)?;
     let by = Answering {
         policy: &judge.name,
         phase: args.phase.into(),
@@ -63,18 +63,18 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
 }
 
 /// Prints an answer; the exit code says what it is.
-fn told(answer: Answer) -> Result<Exit> {
+fn told(answer: ReviewAnswer) -> Result<Exit> {
     match answer {
-        Answer::Verdict { allowed, body, .. } => {
+        ReviewAnswer::Verdict { allowed, body, .. } => {
             print(&body)?;
             Ok(if allowed { Exit::Fine } else { Exit::Refused })
         }
-        Answer::Failed { body, .. } => {
+        ReviewAnswer::Failed { body, .. } => {
             print(&body)?;
             Ok(Exit::Unjudged)
         }
-        Answer::Deferred { message, .. } => bail!(message),
-        Answer::Unavailable => bail!("the index is not ready"),
+        ReviewAnswer::Deferred { message, .. } => bail!(message),
+        ReviewAnswer::Unavailable => bail!("the index is not ready"),
     }
 }
 
@@ -90,12 +90,12 @@ fn too_large(body: &[u8], limit: usize) -> Result<Exit> {
 }
 
 /// At most one byte more than the limit.
-fn body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Fault> {
+fn body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
     match file.filter(|path| *path != Path::new("-")) {
         Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
-            Fault::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
+            InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
         }),
-        None => read(io::stdin().lock(), limit).map_err(|error| Fault::new("stdin", error)),
+        None => read(io::stdin().lock(), limit).map_err(|error| InputError::new("stdin", error)),
     }
 }
 

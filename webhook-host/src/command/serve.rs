@@ -9,12 +9,14 @@ mod signals;
 use super::policies::{self, ServedPolicy};
 use super::{CommonArgs, Exit, print};
 use crate::admission::UnreadableObject;
-use crate::cluster::{Access, Cluster, WatchSet};
-use crate::config::{ConfigFile, Fault, Layers, LogLevel, ServeArgs, ServeConfig, Sockets, Source};
+use crate::cluster::{ApiServerAccess, ClusterWatches, WatchSet};
+use crate::config::{
+    ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
+};
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
-use crate::server::{Admin, Readiness, Route, Routes, Server, stop};
+use crate::server::{Admin, PolicyRoute, Readiness, Routes, WebhookServer, stop};
 use anyhow::{Context, Result};
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
@@ -37,7 +39,7 @@ struct PreparedServer {
     reloader: Option<CertificateReloader>,
     issuer: Option<Issuer>,
     policies: Vec<ServedPolicy>,
-    cluster: Option<(Access, Arc<WatchSet>)>,
+    cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
     metrics: Arc<Metrics>,
 }
 
@@ -60,8 +62,8 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
 /// Returns the log level. A level from a flag or a variable overrides `-q` and `-v`.
 fn level(named: LogLevel, layers: &Layers, common: CommonArgs) -> LogLevel {
     match layers.source(&["log", "level"]) {
-        Source::Flag(_) | Source::Environment(_) => named,
-        Source::File(_) | Source::Default => adjusted(named, common),
+        ConfigSource::Flag(_) | ConfigSource::Environment(_) => named,
+        ConfigSource::File(_) | ConfigSource::Default => adjusted(named, common),
     }
 }
 
@@ -180,25 +182,25 @@ impl PreparedServer {
         &mut self,
         config: Option<&kube::Config>,
         readiness: &Readiness,
-    ) -> Result<Option<RunningIssuer>, Fault> {
+    ) -> Result<Option<RunningIssuer>, InputError> {
         let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
         issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_fault(&error))
     }
 
     /// Returns the client's configuration and the watches to start, or `None` without a cluster.
-    async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, Fault> {
+    async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, InputError> {
         let Some((access, watches)) = &self.cluster else { return Ok(None) };
         let config = access.config().await.map_err(|error| self.client_fault(&error))?;
         Ok(Some((config, Arc::clone(watches))))
     }
 
-    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<Cluster, Fault> {
+    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<ClusterWatches, InputError> {
         let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
-        Cluster::start(config, watches, &admissions).map_err(|error| self.client_fault(&error))
+        ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_fault(&error))
     }
 
-    fn client_fault(&self, error: &dyn std::error::Error) -> Fault {
-        Fault::new(self.layers.place(&["cluster", "source"]), error)
+    fn client_fault(&self, error: &dyn std::error::Error) -> InputError {
+        InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
 
     fn admin(&self, readiness: Readiness) -> Result<Admin> {
@@ -209,12 +211,12 @@ impl PreparedServer {
             .context("the system has no resources for the admin listener")
     }
 
-    fn server(&self, readiness: Readiness) -> Result<Server> {
+    fn server(&self, readiness: Readiness) -> Result<WebhookServer> {
         let routes = self.policies.iter().map(|policy| {
             let judge = Arc::clone(&policy.judge) as Arc<dyn Judge>;
-            Route::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
+            PolicyRoute::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
         });
-        Ok(Server {
+        Ok(WebhookServer {
             tls: Arc::clone(&self.tls),
             routes: Routes::new(routes),
             limits: Arc::new(self.sockets.limits.clone()),
@@ -223,8 +225,11 @@ impl PreparedServer {
         })
     }
 
-    fn bind_fault(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> Fault {
+    fn bind_fault(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> InputError {
         let place = self.layers.place(&[field]);
-        Fault::new(place, format_args!("can't listen on {address}: {error}; give another address, or port 0"))
+        InputError::new(
+            place,
+            format_args!("can't listen on {address}: {error}; give another address, or port 0"),
+        )
     }
 }

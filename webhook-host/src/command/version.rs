@@ -1,7 +1,7 @@
 //! `ordinance version`: the versions of host, policy and engine.
 
 use super::{Exit, policies, print};
-use crate::config::ComponentArgs;
+use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 
@@ -13,7 +13,7 @@ Examples:
   ordinance version --policy mine.wasm")]
 pub(super) struct VersionArgs {
     #[command(flatten)]
-    component: ComponentArgs,
+    component: PolicyComponentArgs,
 }
 
 pub(super) fn run(args: &VersionArgs) -> Result<Exit> {

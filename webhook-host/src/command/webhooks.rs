@@ -43,12 +43,12 @@ pub(super) struct WebhooksArgs {
     /// The Service in front of the host, as namespace/name
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "ordinance-system/ordinance")]
     #[arg(env = "ORDINANCE_SERVICE", hide_env = true)]
-    service: Service,
+    service: ServiceName,
 }
 
 /// The Service that the API server calls.
 #[derive(Clone, Debug)]
-struct Service {
+struct ServiceName {
     namespace: String,
     name: String,
 }
@@ -68,7 +68,7 @@ fn yaml(object: &impl Serialize) -> Result<String> {
     serde_saphyr::to_string(object).context("the configuration cannot be written as YAML")
 }
 
-fn mutating(policies: &[Policy], service: &Service) -> MutatingWebhookConfiguration {
+fn mutating(policies: &[Policy], service: &ServiceName) -> MutatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| MutatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
@@ -89,7 +89,7 @@ fn mutating(policies: &[Policy], service: &Service) -> MutatingWebhookConfigurat
     }
 }
 
-fn validating(policies: &[Policy], service: &Service) -> ValidatingWebhookConfiguration {
+fn validating(policies: &[Policy], service: &ServiceName) -> ValidatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| ValidatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
@@ -168,9 +168,9 @@ fn conditions(scope: &ReviewScope) -> Option<Vec<MatchCondition>> {
     (!conditions.is_empty()).then_some(conditions)
 }
 
-// === impl Service ===
+// === impl ServiceName ===
 
-impl Service {
+impl ServiceName {
     fn client_config(&self, phase: Phase, policy: &str) -> WebhookClientConfig {
         let service = ServiceReference {
             namespace: self.namespace.clone(),
@@ -195,7 +195,7 @@ impl Service {
     }
 }
 
-impl FromStr for Service {
+impl FromStr for ServiceName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -4,7 +4,7 @@ use super::policy::UNNAMED;
 use super::selfmanaged::SelfManagedFile;
 use crate::limits::Limits;
 use crate::review::OnError;
-use crate::units::Span;
+use crate::units::DurationText;
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -79,8 +79,8 @@ pub struct CertificateFile {
     /// DNS names or common names of the clients that may connect. If empty, every client of the CA may.
     pub allowed_names: Vec<String>,
     /// How often the files are checked for changes.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub reload_interval: Duration,
 }
 

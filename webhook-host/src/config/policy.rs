@@ -2,7 +2,7 @@
 
 use super::file::{ConfigFile, PolicyFile};
 use super::layers::Layers;
-use super::{Fault, read};
+use super::{InputError, read};
 use crate::review::OnError;
 use ordinance_engine::is_label;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct PolicyConfig {
 /// # Errors
 ///
 /// The file can't be read, or is neither YAML nor JSON.
-pub fn settings(path: &Path) -> Result<String, Fault> {
+pub fn settings(path: &Path) -> Result<String, InputError> {
     let settings: Value = read::yaml(path, &read::text(path)?)?;
     Ok(as_text(&settings))
 }
@@ -59,7 +59,7 @@ impl PolicyConfig {
     }
 
     /// Reads all policies of a configuration. Without any, returns the built-in one.
-    pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, Fault> {
+    pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, InputError> {
         if config.policies.is_empty() {
             return Ok(vec![Self { on_error: config.on_error, ..Self::of(None) }]);
         }
@@ -67,10 +67,10 @@ impl PolicyConfig {
         policies.map(|(name, policy)| Self::read(name, policy, config.on_error, layers)).collect()
     }
 
-    fn read(name: &str, policy: &PolicyFile, on_error: OnError, layers: &Layers) -> Result<Self, Fault> {
+    fn read(name: &str, policy: &PolicyFile, on_error: OnError, layers: &Layers) -> Result<Self, InputError> {
         let place = |field| layers.place(&["policies", name, field]);
         if name != UNNAMED && !is_label(name) {
-            return Err(Fault::new(
+            return Err(InputError::new(
                 format_args!("policies.{name}"),
                 "can't be part of a URL path; use at most 63 characters of a-z, 0-9 and -",
             ));
@@ -91,10 +91,10 @@ impl PolicyConfig {
 fn settings_of(
     policy: &PolicyFile,
     place: impl Fn(&'static str) -> String,
-) -> Result<(String, String), Fault> {
+) -> Result<(String, String), InputError> {
     match (&policy.settings, &policy.settings_file) {
         (Some(_), Some(_)) => {
-            Err(Fault::new(place("settings"), "settingsFile is set too; set only one of them"))
+            Err(InputError::new(place("settings"), "settingsFile is set too; set only one of them"))
         }
         (inline, None) => Ok((inline.as_ref().map(as_text).unwrap_or_default(), place("settings"))),
         (None, Some(path)) => {

@@ -1,8 +1,8 @@
 //! The CA that the host manages itself in a cluster: its objects, the webhooks that trust it, and its schedule.
 
 use super::layers::Layers;
-use super::{Fault, read};
-use crate::units::Span;
+use super::{InputError, read};
+use crate::units::DurationText;
 use ordinance_certs::{Lifetime, Schedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,20 +37,20 @@ pub struct SelfManagedFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Vec<String>>,
     /// Lifetime of a CA. It is replaced after two thirds of it.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub authority_lifetime: Duration,
     /// Lifetime of a replica's certificate. It is replaced after about two thirds of it.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub leaf_lifetime: Duration,
     /// How long every webhook configuration must trust a new CA before the CA signs.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub wait: Duration,
     /// How often the Secret and the webhook configurations are read.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub look: Duration,
 }
 
@@ -76,7 +76,7 @@ pub struct SelfManaged {
 /// # Errors
 ///
 /// The file can't be read, or is not a configuration.
-pub fn self_managed(path: &Path) -> Result<SelfManagedFile, Fault> {
+pub fn self_managed(path: &Path) -> Result<SelfManagedFile, InputError> {
     Ok(Layers::of_file(path, &read::text(path)?)?.config()?.certificate.self_managed)
 }
 
@@ -105,9 +105,9 @@ impl SelfManagedFile {
     /// # Errors
     ///
     /// The first duration with which a rotation can't complete.
-    pub(super) fn check(&self, layers: &Layers) -> Result<SelfManaged, Fault> {
+    pub(super) fn check(&self, layers: &Layers) -> Result<SelfManaged, InputError> {
         let fault = |field, message: &str| {
-            Err(Fault::new(layers.place(&["certificate", "selfManaged", field]), message))
+            Err(InputError::new(layers.place(&["certificate", "selfManaged", field]), message))
         };
         if self.look < Duration::from_millis(100) {
             return fault("look", "would ask the API server too often; give at least 100ms");

@@ -1,7 +1,7 @@
 //! One connection: the handshake, and then its requests one after the other.
 
 use super::reply::Reply;
-use super::service::Service;
+use super::service::RequestService;
 use super::stream::{Activity, TimedStream};
 use super::{SharedState, Stop};
 use crate::limits::Limits;
@@ -72,7 +72,7 @@ async fn requests(stream: TlsStream<TcpStream>, shared: &SharedState, mut stop: 
 }
 
 async fn reply(
-    service: &Service,
+    service: &RequestService,
     activity: &Activity,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {

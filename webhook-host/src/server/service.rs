@@ -1,14 +1,14 @@
 //! Handles one request: route, body, wait for a permit, evaluation, response.
 
-use super::body::{Bodies, Body, BodyError};
+use super::body::{Bodies, BodyError, RequestBody};
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
 use super::reply::{self, Reply};
-use super::routes::{Route, Routes};
-use super::{Server, Stop, deadline};
+use super::routes::{PolicyRoute, Routes};
+use super::{Stop, WebhookServer, deadline};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
-use crate::review::{self, Answer, BadReview};
+use crate::review::{self, BadReview, ReviewAnswer};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -23,7 +23,7 @@ const POOL_GRACE: Duration = Duration::from_millis(250);
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct RequestService {
     routes: Routes,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
@@ -34,7 +34,7 @@ pub(super) struct Service {
 
 /// A request with a valid head.
 struct AcceptedRequest {
-    route: Arc<Route>,
+    route: Arc<PolicyRoute>,
     phase: Phase,
     arrival: Instant,
     deadline: Instant,
@@ -61,13 +61,13 @@ impl HeadError {
     }
 }
 
-// === impl Service ===
+// === impl RequestService ===
 
-impl Service {
+impl RequestService {
     /// # Errors
     ///
     /// The system has no resources for the pool of threads.
-    pub(super) fn new(server: &Server, stop: Stop) -> io::Result<Self> {
+    pub(super) fn new(server: &WebhookServer, stop: Stop) -> io::Result<Self> {
         Ok(Self {
             routes: server.routes.clone(),
             limits: Arc::clone(&server.limits),
@@ -128,7 +128,7 @@ impl Service {
         })
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: Body) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
         let place = self.place(&route, &body);
         let queued = Instant::now();
@@ -151,7 +151,7 @@ impl Service {
         reply
     }
 
-    fn place(&self, route: &Route, body: &Body) -> Place {
+    fn place(&self, route: &PolicyRoute, body: &RequestBody) -> Place {
         if body.bytes.len() > self.limits.inline_bytes { Place::Pool } else { route.judge.place() }
     }
 
@@ -191,7 +191,7 @@ fn time_failure(limits: &Limits) -> Failure {
 }
 
 /// Counts an evaluation, and returns its response.
-fn counted_reply(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
+fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
     let Evaluated { answer, operation, time } = match evaluated {
         Ok(evaluated) => evaluated,
         Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
@@ -200,28 +200,30 @@ fn counted_reply(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Repl
     let label = label(&answer);
     route.metrics.answered(label, operation);
     match answer {
-        Answer::Verdict { body, .. } => reply::review(body),
-        Answer::Failed { failure, body } => {
+        ReviewAnswer::Verdict { body, .. } => reply::review(body),
+        ReviewAnswer::Failed { failure, body } => {
             route.metrics.failed(&failure);
             reply::review(body)
         }
-        Answer::Deferred { failure, message } => {
+        ReviewAnswer::Deferred { failure, message } => {
             route.metrics.failed(&failure);
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
         }
-        Answer::Unavailable => {
+        ReviewAnswer::Unavailable => {
             route.metrics.shed(ShedReason::Unavailable);
             reply::busy("the policy is unavailable")
         }
     }
 }
 
-fn label(answer: &Answer) -> VerdictLabel {
+fn label(answer: &ReviewAnswer) -> VerdictLabel {
     match answer {
-        Answer::Verdict { patched: true, .. } => VerdictLabel::Patch,
-        Answer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
-        Answer::Verdict { .. } => VerdictLabel::Deny,
-        Answer::Failed { .. } | Answer::Deferred { .. } | Answer::Unavailable => VerdictLabel::Error,
+        ReviewAnswer::Verdict { patched: true, .. } => VerdictLabel::Patch,
+        ReviewAnswer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
+        ReviewAnswer::Verdict { .. } => VerdictLabel::Deny,
+        ReviewAnswer::Failed { .. } | ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable => {
+            VerdictLabel::Error
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::{Client, Host, Policy, allow, request, review};
 use ordinance::limits::Limits;
-use ordinance::server::State;
+use ordinance::server::ServerState;
 use ordinance_contract::Verdict;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn a_stopping_server_is_unready_and_keeps_serving_for_the_drain_delay() {
     assert!(!busy.post("/mutate/test", &review("{}")).await.is_last());
     let start = Instant::now();
     host.stopper.in_order();
-    host.readiness.reached(State::Stopping).await;
+    host.readiness.reached(ServerState::Stopping).await;
     assert!(busy.post("/mutate/test", &review("{}")).await.is_last());
     busy.closed().await;
     assert!(host.post("/mutate/test", &review("{}")).await.is_last());
@@ -127,7 +127,7 @@ async fn a_second_signal_stops_at_once() {
     client.send(request("{}")).await;
     door.waiting(1).await;
     host.stopper.in_order();
-    host.readiness.reached(State::Stopping).await;
+    host.readiness.reached(ServerState::Stopping).await;
     host.stopper.at_once();
     host.running.await.unwrap().unwrap();
     assert_eq!(client.closed().await, "");

@@ -1,6 +1,6 @@
 //! The terminal output of the story. It has no colours outside of a terminal or under `NO_COLOR`.
 
-use super::host::ReviewAnswer;
+use super::host::CombinedAnswer;
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
@@ -33,7 +33,7 @@ pub fn note(text: &str) {
 }
 
 /// Prints the object of a request, and the answer.
-pub fn answer(object: &Value, answer: &ReviewAnswer) {
+pub fn answer(object: &Value, answer: &CombinedAnswer) {
     let (style, mark, word) =
         if answer.allowed { (GREEN, "✔", "accepted") } else { (RED, "✘", "refused") };
     println!("   {style}{mark} {word:<8}{style:#}  {}", describe(object));

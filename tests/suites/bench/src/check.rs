@@ -28,7 +28,7 @@ const DIFF: &[&str] = &["check", "--diff"];
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The result of a run.
-struct Run {
+struct CheckRun {
     time: Duration,
     /// The peak memory in MB (10^6 bytes).
     peak: f64,
@@ -115,7 +115,7 @@ fn parsed(files: &[PathBuf]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
+fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<CheckRun> {
     let start = Instant::now();
     let mut command = Command::new(ordinance);
     let command = command.args(arguments).arg(what).stdin(Stdio::null());
@@ -132,7 +132,7 @@ fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
     if status.code() != Some(0) {
         bail!("ordinance check: {status}");
     }
-    Ok(Run { time: start.elapsed(), peak })
+    Ok(CheckRun { time: start.elapsed(), peak })
 }
 
 /// Returns the peak resident memory of a process (`VmHWM`), or `None` once it has ended.

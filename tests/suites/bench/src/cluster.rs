@@ -1,12 +1,12 @@
 //! A large cluster: the cost of a verdict when many volumes are known, and the time and memory of the initial sync.
 
 use crate::Effort;
-use crate::process::{Identity, Server};
+use crate::process::{ServerIdentity, ServerProcess};
 use anyhow::{Context, Result, ensure};
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
-use ordinance::review::Review;
+use ordinance::review::AdmissionReview;
 use ordinance_contract::{Phase, Request, Scope};
 use ordinance_engine::{Engine, Policy};
 use ordinance_testkit::apiserver::ApiServer;
@@ -42,7 +42,7 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
 /// Measures the validating review of a volume among few and among many others on its export, in turn.
 fn verdicts(figures: &mut Figures, effort: Effort) -> Result<()> {
     let (small, large) = (knowing(FEW)?, knowing(MANY)?);
-    let review = Review::parse(CREATION, Limits::default().json_depth)?;
+    let review = AdmissionReview::parse(CREATION, Limits::default().json_depth)?;
     let request = review.request(Phase::Validate);
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
@@ -93,7 +93,7 @@ fn knowing(count: usize) -> Result<Admission> {
 /// Measures the time from `exec` to ready with the real client, and the memory of many volumes in addition to that of
 /// few.
 async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
-    let (identity, small, large) = (Identity::new()?, serving(FEW)?, serving(MANY)?);
+    let (identity, small, large) = (ServerIdentity::new()?, serving(FEW)?, serving(MANY)?);
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
         let few = follow(ordinance, &identity, &small).await?.resident()?;
@@ -120,11 +120,11 @@ fn serving(count: usize) -> Result<ApiServer> {
     Ok(api)
 }
 
-async fn follow(ordinance: &Path, identity: &Identity, api: &ApiServer) -> Result<Server> {
+async fn follow(ordinance: &Path, identity: &ServerIdentity, api: &ApiServer) -> Result<ServerProcess> {
     let directory = tempfile::tempdir()?;
     let kubeconfig = directory.path().join("kubeconfig");
     fs::write(&kubeconfig, api.kubeconfig())?;
-    Server::follow(ordinance, identity, &kubeconfig).await
+    ServerProcess::follow(ordinance, identity, &kubeconfig).await
 }
 
 /// Returns volumes as a provisioner makes them: each has a directory of its own on one export.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than any review takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The embedded component.
 pub struct ComponentBuild {
@@ -26,7 +26,7 @@ impl ComponentBuild {
     ///
     /// Returns an error if there is no engine.
     pub fn new() -> Result<Self, String> {
-        let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
+        let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
         let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
         Ok(Self { engine, policies: Mutex::default() })
     }
@@ -56,7 +56,7 @@ impl ordinance_case::Policy for ComponentBuild {
         holdings: Option<&[Holding]>,
     ) -> Result<Outcome, String> {
         let policy = self.policy(settings)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + REVIEW_TIMEOUT;
         let opened = policy.open(request, deadline).map_err(|failure| failure.to_string())?;
         let verdict = match (opened, holdings) {
             (Opened::Decided(verdict), _) => verdict,

@@ -5,7 +5,7 @@ use crate::namespace::STEP_TIMEOUT;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use ordinance_cluster::{Cluster, Kubectl, LinuxNamespaces, Node, Ordinance, until};
+use ordinance_cluster::{Cluster, ClusterNode, Kubectl, LinuxNamespaces, Ordinance, until};
 use ordinance_tools::Tool;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ pub(crate) async fn run_in_namespaces(name: &str) -> Result<()> {
 /// A control plane with a node that runs pods.
 pub struct NodeCluster<'a> {
     cluster: Cluster,
-    node: Node,
+    node: ClusterNode,
     clusters: &'a TestClusters,
     scenario: String,
     last_step: Instant,
@@ -57,8 +57,8 @@ impl<'a> NodeCluster<'a> {
         let (last_step, scenario) = (Instant::now(), scenario.to_owned());
         let wanted: Vec<Tool> = Tool::CONTROL_PLANE.into_iter().chain(Tool::NODE).collect();
         let tools = ordinance_tools::find(&wanted, &mut |line| eprintln!("{line}"))?;
-        let cluster = Cluster::start(&tools, &Node::options()).await?;
-        let node = Node::start(&cluster).await?;
+        let cluster = Cluster::start(&tools, &ClusterNode::options()).await?;
+        let node = ClusterNode::start(&cluster).await?;
         let mut started = Self { cluster, node, clusters, scenario, last_step };
         started.log_elapsed("control plane and node ready");
         Ok(started)
@@ -89,7 +89,7 @@ impl<'a> NodeCluster<'a> {
 
     /// The node.
     #[must_use]
-    pub fn node(&self) -> &Node {
+    pub fn node(&self) -> &ClusterNode {
         &self.node
     }
 

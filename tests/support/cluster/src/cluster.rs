@@ -1,8 +1,8 @@
 //! A running control plane and everything that belongs to it.
 
-use crate::access::Access;
+use crate::access::ClusterAccess;
 use crate::addresses::Addresses;
-use crate::authority::Authority;
+use crate::authority::TestAuthority;
 use crate::control_plane::{ControlPlane, PlaneConfig};
 use crate::fake_kubelet::FakeKubelet;
 use crate::helm::Helm;
@@ -38,9 +38,9 @@ pub enum PodMode {
 pub struct Cluster {
     _fake_kubelet: Option<FakeKubelet>,
     control_plane: ControlPlane,
-    access: Access,
+    access: ClusterAccess,
     kubeconfig: Kubeconfig,
-    authority: Authority,
+    authority: TestAuthority,
     _addresses: Addresses,
     tools: Tools,
     workspace: Workspace,
@@ -56,7 +56,7 @@ impl Cluster {
     /// Returns an error with the end of a log if a part did not start.
     pub async fn start(tools: &Tools, options: &Options) -> Result<Self> {
         let (workspace, addresses) = (Workspace::new()?, Addresses::claim()?);
-        let authority = Authority::new("ordinance-cluster")?;
+        let authority = TestAuthority::new("ordinance-cluster")?;
         let config = PlaneConfig {
             workspace: &workspace,
             tools,
@@ -81,7 +81,7 @@ impl Cluster {
 
     /// Access as an administrator.
     #[must_use]
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &ClusterAccess {
         &self.access
     }
 
@@ -93,7 +93,7 @@ impl Cluster {
 
     /// The CA that the API server and its clients trust.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &TestAuthority {
         &self.authority
     }
 

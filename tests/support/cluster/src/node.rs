@@ -43,15 +43,15 @@ const READY: Duration = Duration::from_secs(90);
 
 /// A running node. Dropping it kills its processes.
 #[derive(Debug)]
-pub struct Node {
+pub struct ClusterNode {
     kubelet: ManagedProcess,
     _scheduler: ManagedProcess,
     containerd: ManagedProcess,
 }
 
-// === impl Node ===
+// === impl ClusterNode ===
 
-impl Node {
+impl ClusterNode {
     /// Returns the options of a control plane with a node.
     #[must_use]
     pub fn options() -> Options {

@@ -3,7 +3,7 @@
 use super::{CertsOutput, CommonArgs, Exit, json, remedies};
 use crate::command::print;
 use crate::config::named;
-use crate::units::Span;
+use crate::units::DurationText;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,11 +40,11 @@ pub(super) struct IssueArgs {
     #[arg(long, value_name = "NAME", env = "ORDINANCE_DNS_NAME", hide_env = true, value_delimiter = ',')]
     dns_name: Vec<String>,
     /// The lifetime of the certificate [default: the stored one, else 90d]
-    #[arg(long, value_name = "TIME", env = "ORDINANCE_LIFETIME", hide_env = true, value_parser = Span::parse)]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_LIFETIME", hide_env = true, value_parser = DurationText::parse)]
     lifetime: Option<Duration>,
     /// The lifetime of the CA [default: the stored one, else 1825d]
     #[arg(long, value_name = "TIME", env = "ORDINANCE_AUTHORITY_LIFETIME", hide_env = true)]
-    #[arg(value_parser = Span::parse)]
+    #[arg(value_parser = DurationText::parse)]
     authority_lifetime: Option<Duration>,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]

@@ -3,7 +3,7 @@
 use super::cluster::{CertsClusterArgs, ClusterAuthority, block_on, request_error};
 use super::{CertsOutput, CommonArgs, Exit, json, remedies};
 use crate::command::print;
-use crate::units::Span;
+use crate::units::DurationText;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -211,7 +211,7 @@ impl NextActions {
 
 /// Parses a wait for clap.
 fn wait(text: &str) -> Result<Duration, String> {
-    let wait = Span::parse(text)?;
+    let wait = DurationText::parse(text)?;
     if wait > LONGEST_WAIT {
         return Err(format!(
             "`{text}` is too long; give at most {}",

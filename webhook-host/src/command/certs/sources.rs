@@ -2,7 +2,7 @@
 
 use super::CertsOutput;
 use super::cluster::{CertsClusterArgs, block_on};
-use crate::config::{Fault, named};
+use crate::config::{InputError, named};
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::{Inspection, Material, MaterialError, presented_chain};
@@ -162,9 +162,9 @@ impl Endpoint {
         let names = if names.is_empty() { std::slice::from_ref(&self.host) } else { names };
         let name = names.first().map_or("", String::as_str);
         let stream = self.connect().map_err(|error| {
-            Fault::new(&place, format_args!("{error}; give --connect the HOST:PORT of a TLS server"))
+            InputError::new(&place, format_args!("{error}; give --connect the HOST:PORT of a TLS server"))
         })?;
-        let presented = presented_chain(stream, name).map_err(|error| Fault::new(&place, error))?;
+        let presented = presented_chain(stream, name).map_err(|error| InputError::new(&place, error))?;
         inspection.add_presented(&place, presented, names);
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::remedies;
 use super::sources::{InvalidMaterial, SourceArgs};
 use super::{CertsOutput, CommonArgs, Exit, json};
 use crate::command::print;
-use crate::units::Span;
+use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::{CertificateFinding, InspectionTime};
@@ -27,7 +27,7 @@ Exit codes: 0 nothing is wrong, 1 something is wrong, one line each, 2 a file, a
 pub(super) struct VerifyArgs {
     /// Report certificates that expire within this time, too
     #[arg(long, value_name = "TIME", env = "ORDINANCE_WITHIN", hide_env = true)]
-    #[arg(value_parser = Span::parse)]
+    #[arg(value_parser = DurationText::parse)]
     within: Option<Duration>,
     #[command(flatten)]
     sources: SourceArgs,

@@ -7,7 +7,7 @@ mod changes;
 mod migration;
 mod written;
 
-use super::input::{File, Input};
+use super::input::{Input, InputFile};
 use super::judging::Judging;
 use super::progress::Progress;
 use super::{CheckArgs, exit, told};
@@ -102,14 +102,14 @@ fn amended(input: &Input, report: &Report<'_>) -> Vec<Amended> {
         rest = later;
         (file, own)
     });
-    let files: Vec<(&File, &[CheckedObject<'_>])> = files.collect();
+    let files: Vec<(&InputFile, &[CheckedObject<'_>])> = files.collect();
     files.into_par_iter().map(|(file, objects)| Amended::of(file, objects)).collect()
 }
 
 // === impl Amended ===
 
 impl Amended {
-    fn of(file: &File, objects: &[CheckedObject<'_>]) -> Self {
+    fn of(file: &InputFile, objects: &[CheckedObject<'_>]) -> Self {
         let mut amended = Self::default();
         let wanted: Vec<ObjectChanges> =
             objects.iter().filter_map(|checked| amended.wanted(checked)).collect();
@@ -119,7 +119,7 @@ impl Amended {
         amended
     }
 
-    fn write(&mut self, file: &File, objects: &[CheckedObject<'_>], wanted: &[ObjectChanges]) {
+    fn write(&mut self, file: &InputFile, objects: &[CheckedObject<'_>], wanted: &[ObjectChanges]) {
         let written = match amend(&file.text, wanted) {
             Ok(written) => written,
             Err(reason) => return self.leave(&file.name, &reason.to_string()),

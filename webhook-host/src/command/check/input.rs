@@ -18,11 +18,11 @@ const FAULTS: usize = 50;
 
 /// All files, in order.
 pub(super) struct Input {
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<InputFile>,
 }
 
 /// A file, as far as it can be read.
-pub(super) struct File {
+pub(super) struct InputFile {
     /// The name that it was given by.
     pub(super) name: String,
     /// `None` if it could not be opened.
@@ -50,7 +50,7 @@ impl Input {
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let taken = AtomicUsize::new(0);
         let read = |source: Result<ManifestSource, SourceError>| {
-            let file = File::read(source, &taken, |text| read_wanted(text, namespace, &wanted));
+            let file = InputFile::read(source, &taken, |text| read_wanted(text, namespace, &wanted));
             progress.found(file.objects.len());
             file
         };
@@ -68,30 +68,30 @@ impl Input {
         let file = self.files.get_mut(position)?;
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let found = read_wanted(&text, namespace, &wanted);
-        let mut new = File::new(file.name.clone(), file.source.clone(), text, found);
+        let mut new = InputFile::new(file.name.clone(), file.source.clone(), text, found);
         new.cut_off();
         Some(std::mem::replace(file, new).text)
     }
 
     /// The file that stands for stdin, if stdin is read.
-    pub(super) fn stdin(&self) -> Option<&File> {
+    pub(super) fn stdin(&self) -> Option<&InputFile> {
         self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
     }
 
     /// All objects with their files, in the order of the input.
-    pub(super) fn objects(&self) -> impl Iterator<Item = (&File, &Manifest)> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&InputFile, &Manifest)> {
         self.files.iter().flat_map(|file| file.objects.iter().map(move |object| (file, object)))
     }
 
     /// Everything that could not be read.
     pub(super) fn errors(&self) -> Vec<ReadError<'_>> {
-        self.files.iter().flat_map(File::errors).collect()
+        self.files.iter().flat_map(InputFile::errors).collect()
     }
 
     /// Returns true if the input contains no object and no error.
     pub(super) fn is_empty(&self) -> bool {
         let is_empty =
-            |file: &File| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
+            |file: &InputFile| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
         self.files.iter().all(is_empty)
     }
 
@@ -107,9 +107,9 @@ fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
     admission.policy().concerns(group, version, &plural(kind))
 }
 
-// === impl File ===
+// === impl InputFile ===
 
-impl File {
+impl InputFile {
     fn read(
         source: Result<ManifestSource, SourceError>,
         taken: &AtomicUsize,

@@ -4,7 +4,7 @@
 //! decision depends on was concluded in between, it is decided again. So the result is the same as that of reviewing one
 //! object after the other, and most of the work runs in parallel.
 
-use super::input::{File, Input};
+use super::input::{Input, InputFile};
 use super::progress::Progress;
 use crate::admission::{Admission, Decision};
 use crate::command::policies::ServedPolicy;
@@ -40,10 +40,10 @@ pub(super) struct Judging<'p> {
 }
 
 /// An object with its file and its position in the input.
-type Positioned<'i> = (usize, (&'i File, &'i Manifest));
+type Positioned<'i> = (usize, (&'i InputFile, &'i Manifest));
 
 /// Both reviews of an object, decided but not concluded.
-struct Draft<'i> {
+struct TentativeReview<'i> {
     /// `None` if the policy has no mutating webhook for the object.
     mutating: Option<(Request<'i>, Decision)>,
     patch: Vec<Value>,
@@ -112,7 +112,7 @@ impl<'p> Judging<'p> {
 
     fn checked<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
         let draft = |(position, (_, object)): &Positioned<'i>| self.drafted(object, *position);
-        let drafts: Vec<Result<Draft<'i>, Failure>> = batch.par_iter().map(draft).collect();
+        let drafts: Vec<Result<TentativeReview<'i>, Failure>> = batch.par_iter().map(draft).collect();
         let concluded = batch.iter().zip(drafts).map(|((position, (file, object)), draft)| {
             self.progress.judged();
             self.checked_object(file, object, self.concluded(object, *position, draft))
@@ -134,7 +134,7 @@ impl<'p> Judging<'p> {
 
     fn checked_object<'i>(
         &self,
-        file: &'i File,
+        file: &'i InputFile,
         object: &'i Manifest,
         reviewed: Result<Reviewed, Failure>,
     ) -> CheckedObject<'i> {
@@ -160,20 +160,20 @@ impl<'p> Judging<'p> {
         &self,
         object: &'i Manifest,
         position: usize,
-        draft: Result<Draft<'i>, Failure>,
+        draft: Result<TentativeReview<'i>, Failure>,
     ) -> Result<Reviewed, Failure> {
         let draft = match draft {
             Ok(draft) if self.stands(&draft)? => draft,
             _ => self.drafted(object, position)?,
         };
-        let Draft { mutating, patch, validating } = draft;
+        let TentativeReview { mutating, patch, validating } = draft;
         let mutated = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
         let reviewed = Reviewed::new(mutated, patch);
         let Some((request, decision)) = validating else { return Ok(reviewed) };
         Ok(reviewed.then(self.admission.conclude(&request, decision, self.deadline())?))
     }
 
-    fn stands(&self, draft: &Draft<'_>) -> Result<bool, Failure> {
+    fn stands(&self, draft: &TentativeReview<'_>) -> Result<bool, Failure> {
         for (request, decision) in [&draft.mutating, &draft.validating].into_iter().flatten() {
             if !self.admission.stands(request, decision)? {
                 return Ok(false);
@@ -183,11 +183,11 @@ impl<'p> Judging<'p> {
     }
 
     /// Decides the mutating review, and the validating review of the patched object.
-    fn drafted<'i>(&self, object: &'i Manifest, position: usize) -> Result<Draft<'i>, Failure> {
+    fn drafted<'i>(&self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
         let mutating = self.mutated(object)?;
         let patch = match &mutating {
             Some((_, decision)) if !decision.verdict.is_allowed() => {
-                return Ok(Draft { mutating, patch: Vec::new(), validating: None });
+                return Ok(TentativeReview { mutating, patch: Vec::new(), validating: None });
             }
             Some((_, decision)) => operations(&decision.verdict)?,
             None => Vec::new(),
@@ -200,7 +200,7 @@ impl<'p> Judging<'p> {
             request.scope.name = generated_name(object, position).into();
         }
         let validated = self.admission.decide(&request, self.deadline())?;
-        Ok(Draft { mutating, patch, validating: Some((request, validated)) })
+        Ok(TentativeReview { mutating, patch, validating: Some((request, validated)) })
     }
 
     /// Decides the mutating review, if the policy has one for the object.

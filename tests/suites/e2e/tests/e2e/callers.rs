@@ -5,7 +5,7 @@ use http::Request;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use ordinance_cluster::{Cluster, Installation, Options, Ordinance, PemPair, until};
+use ordinance_cluster::{Cluster, Installation, IssuedPair, Options, Ordinance, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, nfs_set, nfs_volume};
 
 /// The common name of the API server's client certificate.
@@ -78,7 +78,7 @@ async fn without_certificate(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Sends a request that is no review, and returns the HTTP status.
-async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<PemPair>) -> Result<u16> {
+async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<IssuedPair>) -> Result<u16> {
     let there = cluster.kubeconfig().by(ordinance.address());
     let text = caller.map_or_else(|| there.with_token("none"), |pair| there.with_pair(&pair));
     let file = Kubeconfig::from_yaml(&text)?;

@@ -11,7 +11,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::api::core::v1::{PersistentVolume, Secret};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use ordinance_cluster::{Access, Cluster, Installation, Options, Ordinance, StartMode, until};
+use ordinance_cluster::{Cluster, ClusterAccess, Installation, Options, Ordinance, StartMode, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, nfs_volume};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -201,15 +201,15 @@ fn installation(
     Ok(Installation { replicas, start: StartMode::Bare, arguments, ..clusters.installation()? })
 }
 
-async fn create(access: &Access, name: &str, path: &str) -> Result<()> {
+async fn create(access: &ClusterAccess, name: &str, path: &str) -> Result<()> {
     volume(access, &PostParams::default(), name, path).await
 }
 
-async fn dry_run(access: &Access, name: &str, path: &str) -> Result<()> {
+async fn dry_run(access: &ClusterAccess, name: &str, path: &str) -> Result<()> {
     volume(access, &PostParams { dry_run: true, ..PostParams::default() }, name, path).await
 }
 
-async fn volume(access: &Access, params: &PostParams, name: &str, path: &str) -> Result<()> {
+async fn volume(access: &ClusterAccess, params: &PostParams, name: &str, path: &str) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(access.client());
     let volume = serde_json::from_value(nfs_volume(name, "nas.example.com", path))?;
     volumes.create(params, &volume).await?;
@@ -217,14 +217,14 @@ async fn volume(access: &Access, params: &PostParams, name: &str, path: &str) ->
 }
 
 /// Checks that a second volume on the directory of the stored volume `first` is refused.
-async fn is_refused(access: &Access) -> Result<()> {
+async fn is_refused(access: &ClusterAccess) -> Result<()> {
     let refusal = dry_run(access, "second", "/srv/www").await.err().context("the volume was accepted")?;
     ensure!(format!("{refusal:#}").contains("with PersistentVolume \"first\""), "{refusal:#}");
     Ok(())
 }
 
 /// Waits until every failure policy is the intended one, and every bundle contains the CA.
-async fn fail_closed(access: &Access) -> Result<()> {
+async fn fail_closed(access: &ClusterAccess) -> Result<()> {
     until("the intended failure policies", REPAIR_TIMEOUT, async || {
         let trusted = authority(access).await?;
         let is_trusted = bundles(access).await?.iter().all(|bundle| bundle.contains(&trusted));
@@ -241,28 +241,28 @@ async fn are_ready(ordinance: &mut Ordinance) -> Result<()> {
     Ok(())
 }
 
-async fn mutating(access: &Access) -> Result<MutatingWebhookConfiguration> {
+async fn mutating(access: &ClusterAccess) -> Result<MutatingWebhookConfiguration> {
     Ok(Api::all(access.client()).get("ordinance").await?)
 }
 
-async fn validating(access: &Access) -> Result<ValidatingWebhookConfiguration> {
+async fn validating(access: &ClusterAccess) -> Result<ValidatingWebhookConfiguration> {
     Ok(Api::all(access.client()).get("ordinance").await?)
 }
 
 /// Returns both configurations as JSON: the used fields of both kinds are the same.
-async fn configurations(access: &Access) -> Result<[Value; 2]> {
+async fn configurations(access: &ClusterAccess) -> Result<[Value; 2]> {
     let (mutating, validating) = (mutating(access).await?, validating(access).await?);
     Ok([serde_json::to_value(mutating)?, serde_json::to_value(validating)?])
 }
 
-async fn webhooks(access: &Access) -> Result<Vec<Value>> {
+async fn webhooks(access: &ClusterAccess) -> Result<Vec<Value>> {
     let configurations = configurations(access).await?;
     let webhooks = configurations.iter().flat_map(|found| found["webhooks"].as_array().into_iter().flatten());
     Ok(webhooks.cloned().collect())
 }
 
 /// Returns the failure policies by the names of the webhooks.
-async fn policies(access: &Access) -> Result<BTreeMap<String, Value>> {
+async fn policies(access: &ClusterAccess) -> Result<BTreeMap<String, Value>> {
     let name = |webhook: &Value| webhook["name"].as_str().unwrap_or_default().to_owned();
     Ok(webhooks(access)
         .await?
@@ -272,7 +272,7 @@ async fn policies(access: &Access) -> Result<BTreeMap<String, Value>> {
 }
 
 /// Returns the failure policies that the annotations of the configurations announce.
-async fn intended(access: &Access) -> Result<BTreeMap<String, Value>> {
+async fn intended(access: &ClusterAccess) -> Result<BTreeMap<String, Value>> {
     let mut intended = BTreeMap::new();
     for configuration in configurations(access).await? {
         let text = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
@@ -285,13 +285,13 @@ async fn intended(access: &Access) -> Result<BTreeMap<String, Value>> {
 }
 
 /// Returns how often the webhooks of each configuration were written.
-async fn generation(access: &Access) -> Result<[i64; 2]> {
+async fn generation(access: &ClusterAccess) -> Result<[i64; 2]> {
     let configurations = configurations(access).await?;
     Ok(configurations.map(|found| found["metadata"]["generation"].as_i64().unwrap_or_default()))
 }
 
 /// Returns every `caBundle` as PEM.
-async fn bundles(access: &Access) -> Result<Vec<String>> {
+async fn bundles(access: &ClusterAccess) -> Result<Vec<String>> {
     let (mutating, validating) = (mutating(access).await?, validating(access).await?);
     let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| webhook.client_config);
     let validating = validating.webhooks.into_iter().flatten().map(|webhook| webhook.client_config);
@@ -300,7 +300,7 @@ async fn bundles(access: &Access) -> Result<Vec<String>> {
 }
 
 /// Returns the CA that signs, as PEM; empty before the first one exists.
-async fn authority(access: &Access) -> Result<String> {
+async fn authority(access: &ClusterAccess) -> Result<String> {
     let secrets: Api<Secret> = Api::namespaced(access.client(), "ordinance-system");
     let data = secrets.get("ordinance-ca").await?.data.unwrap_or_default();
     let current = data.get("current.crt").map(|bytes| bytes.0.clone()).unwrap_or_default();
@@ -308,7 +308,7 @@ async fn authority(access: &Access) -> Result<String> {
 }
 
 /// Replaces every bundle of the validating webhooks, as another client might.
-async fn overwrite(access: &Access, bundle: &str) -> Result<()> {
+async fn overwrite(access: &ClusterAccess, bundle: &str) -> Result<()> {
     let api: Api<ValidatingWebhookConfiguration> = Api::all(access.client());
     let mut configuration = validating(access).await?;
     for webhook in configuration.webhooks.iter_mut().flatten() {

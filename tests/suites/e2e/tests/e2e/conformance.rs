@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Api;
 use kube::api::PostParams;
 use ordinance_cluster::{
-    Authority, Cluster, CommandOutput, Kubectl, ManagedProcess, Options, Ordinance, until,
+    Cluster, CommandOutput, Kubectl, ManagedProcess, Options, Ordinance, TestAuthority, until,
 };
 use ordinance_e2e::{
     ExtraWebhook, STEP_TIMEOUT, Scenario, TestClusters, WebhookAnswer, apply, mounts, nfs_set, nfs_volume,
@@ -53,7 +53,7 @@ async fn fails_closed(clusters: &TestClusters) -> Result<()> {
     let (cluster, _ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     apply(kubectl, &volume("before")).await?;
-    let stranger = STANDARD.encode(Authority::new("stranger")?.certificate());
+    let stranger = STANDARD.encode(TestAuthority::new("stranger")?.certificate());
     let trusted = STANDARD.encode(cluster.authority().certificate());
     for (broken, mended) in [
         (

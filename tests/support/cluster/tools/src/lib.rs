@@ -73,12 +73,12 @@ pub enum Error {
 }
 
 /// Finds programs, and builds or fetches the missing ones, which takes minutes the first time. Passes lines of progress
-/// to `say`.
+/// to `progress`.
 ///
 /// # Errors
 ///
 /// Returns an error that names the programs that are not available.
-pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> {
+pub fn find(wanted: &[Tool], progress: &mut dyn FnMut(&str)) -> Result<Tools, Error> {
     let mut tools = Tools { paths: BTreeMap::new() };
     let missing = tools.take_from(&folders(), wanted);
     if missing.is_empty() {
@@ -88,8 +88,8 @@ pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> 
     let unbuilt = tools.take_built(&cache, &missing)?;
     build::require_go(&unbuilt)?;
     for (index, tool) in unbuilt.iter().enumerate() {
-        say(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
-        tools.paths.insert(*tool, cache.build(*tool, say)?);
+        progress(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
+        tools.paths.insert(*tool, cache.build(*tool, progress)?);
     }
     Ok(tools)
 }

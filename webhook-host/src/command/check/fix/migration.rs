@@ -7,13 +7,13 @@ use std::fmt::Write;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Stored {
-    metadata: Metadata,
+struct StoredObject {
+    metadata: StoredMetadata,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Metadata {
+struct StoredMetadata {
     uid: Option<String>,
 }
 
@@ -36,6 +36,6 @@ pub(super) fn note(checked: &CheckedObject<'_>) -> Option<String> {
 
 /// The API server gives an object its uid when it stores it.
 fn is_stored(object: &Manifest) -> bool {
-    let stored: Stored = serde_json::from_str(&object.json).unwrap_or_default();
+    let stored: StoredObject = serde_json::from_str(&object.json).unwrap_or_default();
     stored.metadata.uid.is_some_and(|uid| !uid.is_empty())
 }
