@@ -1,6 +1,8 @@
 //! `ordinance explain`: the rules of a policy, or one of them.
 
-use super::{Exit, output, policies, print};
+use super::exit::Exit;
+use super::output::{self, print};
+use super::policies;
 use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
@@ -27,15 +29,15 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
     let rules = policies::description(args.component.policy.as_deref())?.rules;
     let Some(id) = &args.rule else {
         print(listed(&rules).as_bytes())?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     };
     match rules.iter().find(|rule| rule.id == id.trim_matches(['[', ']'])) {
         Some(rule) => {
             print(explained(rule).as_bytes())?;
-            Ok(Exit::Fine)
+            Ok(Exit::Success)
         }
         None => {
-            output::aside(&format!("error: there is no rule {id:?}{}\n", suggested(&rules, id)));
+            output::print_to_stderr(&format!("error: there is no rule {id:?}{}\n", suggested(&rules, id)));
             Ok(Exit::Usage)
         }
     }

@@ -6,8 +6,9 @@ mod readiness;
 mod ready_file;
 mod signals;
 
+use super::exit::Exit;
+use super::output::{CommonArgs, print};
 use super::policies::{self, ServedPolicy};
-use super::{CommonArgs, Exit, print};
 use crate::admission::UnreadableObject;
 use crate::cluster::{ApiServerAccess, ClusterWatches, WatchSet};
 use crate::config::{
@@ -56,7 +57,7 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
         return server.print_config(file);
     }
     server.serve()?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Returns the log level. A level from a flag or a variable overrides `-q` and `-v`.
@@ -126,7 +127,7 @@ impl PreparedServer {
             self.layers.name_policy(&policy.name);
         }
         print(self.layers.print(&file).as_bytes())?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 
     /// Opens the sockets and serves until the server has stopped.
@@ -147,7 +148,7 @@ impl PreparedServer {
         let client = self.client().await?;
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
-            .map_err(|error| self.bind_fault("listen", self.sockets.listen, &error))?;
+            .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let address = listener.local_addr()?;
         let admin = self.admin(readiness.clone())?;
         let server = tokio::spawn(self.server(readiness.clone())?.run(listener, stop));
@@ -169,7 +170,7 @@ impl PreparedServer {
             stopped = server => stopped
                 .context("the server panicked")
                 .and_then(|stopped| stopped.context(NO_THREADS)),
-            fault = updates => Err(fault.into()),
+            error = updates => Err(error.into()),
         };
         if let Some(issuer) = issuer {
             issuer.stop().await;
@@ -184,36 +185,36 @@ impl PreparedServer {
         readiness: &Readiness,
     ) -> Result<Option<RunningIssuer>, InputError> {
         let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
-        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_fault(&error))
+        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_error(&error))
     }
 
     /// Returns the client's configuration and the watches to start, or `None` without a cluster.
     async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, InputError> {
         let Some((access, watches)) = &self.cluster else { return Ok(None) };
-        let config = access.config().await.map_err(|error| self.client_fault(&error))?;
+        let config = access.config().await.map_err(|error| self.client_error(&error))?;
         Ok(Some((config, Arc::clone(watches))))
     }
 
     fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<ClusterWatches, InputError> {
-        let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
-        ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_fault(&error))
+        let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.admission)).collect();
+        ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_error(&error))
     }
 
-    fn client_fault(&self, error: &dyn std::error::Error) -> InputError {
+    fn client_error(&self, error: &dyn std::error::Error) -> InputError {
         InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
 
     fn admin(&self, readiness: Readiness) -> Result<Admin> {
         let address = self.sockets.admin_listen;
         let listener =
-            TcpListener::bind(address).map_err(|error| self.bind_fault("adminListen", address, &error))?;
+            TcpListener::bind(address).map_err(|error| self.bind_error("adminListen", address, &error))?;
         Admin::start(listener, readiness, Arc::clone(&self.metrics))
             .context("the system has no resources for the admin listener")
     }
 
     fn server(&self, readiness: Readiness) -> Result<WebhookServer> {
         let routes = self.policies.iter().map(|policy| {
-            let judge = Arc::clone(&policy.judge) as Arc<dyn Judge>;
+            let judge = Arc::clone(&policy.admission) as Arc<dyn Judge>;
             PolicyRoute::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
         });
         Ok(WebhookServer {
@@ -225,7 +226,7 @@ impl PreparedServer {
         })
     }
 
-    fn bind_fault(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> InputError {
+    fn bind_error(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> InputError {
         let place = self.layers.place(&[field]);
         InputError::new(
             place,

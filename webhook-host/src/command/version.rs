@@ -1,6 +1,8 @@
 //! `ordinance version`: the versions of host, policy and engine.
 
-use super::{Exit, policies, print};
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
 use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
@@ -27,5 +29,5 @@ pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
         ordinance_engine::Engine::wasmtime_version(),
     );
     print(text.as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -1,6 +1,8 @@
 //! `ordinance webhooks`: the webhook configurations and RBAC rules that policies need.
 
-use super::{Exit, policies, print};
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -54,14 +56,14 @@ struct ServiceName {
 }
 
 pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
-    let policies = policies::unconfigured(&args.policy)?;
+    let policies = policies::with_default_settings(&args.policy)?;
     let documents = [
         yaml(&mutating(&policies, &args.service))?,
         yaml(&validating(&policies, &args.service))?,
         yaml(&role(&policies))?,
     ];
     print(documents.join("---\n").as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn yaml(object: &impl Serialize) -> Result<String> {

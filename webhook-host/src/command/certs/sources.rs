@@ -1,7 +1,7 @@
 //! The sources of an inspection: a directory, files, TLS servers and a cluster.
 
-use super::CertsOutput;
 use super::cluster::{CertsClusterArgs, block_on};
+use super::output::CertsFormat;
 use crate::config::{InputError, named};
 use anyhow::Result;
 use clap::Args;
@@ -38,7 +38,7 @@ pub(super) struct SourceArgs {
     at: Option<SystemTime>,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    pub(super) output: CertsOutput,
+    pub(super) output: CertsFormat,
     #[command(flatten)]
     cluster: CertsClusterArgs,
 }
