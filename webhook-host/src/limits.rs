@@ -255,11 +255,11 @@ impl Limits {
             return Ok(());
         }
         let seconds = REQUEST_TIME.as_secs();
-        let fault = format!(
+        let message = format!(
             "the API server may store an object up to {seconds} s after its admission, and the object must count \
              until then; give at least {seconds}s"
         );
-        Err(("pendingTime", fault))
+        Err(("pendingTime", message))
     }
 
     /// Refuses durations that would overflow an [`Instant`](std::time::Instant) of some platform.

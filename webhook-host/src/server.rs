@@ -25,13 +25,12 @@ pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use connection::SharedState;
 use rustls::ServerConfig;
 use service::RequestService;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 
 /// The parts of a server that is not running yet.
 #[derive(Debug)]
@@ -48,15 +47,6 @@ pub struct WebhookServer {
     pub readiness: Readiness,
 }
 
-/// The state that all connections share.
-struct SharedState {
-    tls: TlsAcceptor,
-    limits: Arc<Limits>,
-    metrics: Arc<Metrics>,
-    handshakes: Semaphore,
-    service: RequestService,
-}
-
 // === impl WebhookServer ===
 
 impl WebhookServer {
@@ -70,10 +60,9 @@ impl WebhookServer {
     ///
     /// The system has no resources for the pool of threads.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> io::Result<()> {
-        let service = RequestService::new(&self, stop.clone())?;
-        let Self { tls, limits, metrics, readiness, .. } = self;
-        let handshakes = Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS));
-        let shared = Arc::new(SharedState { tls: tls.into(), limits, metrics, handshakes, service });
+        let Self { tls, routes, limits, metrics, readiness } = self;
+        let service = RequestService::new(routes, &limits, &metrics, stop.clone())?;
+        let shared = Arc::new(SharedState::new(tls, limits, metrics, service));
         accept::run(listener, shared, readiness, stop).await;
         Ok(())
     }

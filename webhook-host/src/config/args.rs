@@ -1,8 +1,7 @@
 //! The flags and environment variables of `ordinance serve`, before they are merged and checked.
 
-use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
-use super::layers::{ConfigSource, Override};
-use super::policy::UNNAMED;
+use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel, UNNAMED};
+use super::source::{ConfigSource, Override};
 use crate::review::OnError;
 use crate::units::DurationText;
 use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser as _};

@@ -1,7 +1,7 @@
 //! The API server to watch: that of the pod, that of a kubeconfig, or none.
 
-use super::InputError;
 use super::file::{ClusterFile, ClusterSource, ConfigFile};
+use super::input_error::InputError;
 use super::layers::Layers;
 use crate::cluster::ApiServerAccess;
 use kube::config::Kubeconfig;
@@ -9,13 +9,13 @@ use kube::config::Kubeconfig;
 /// Returns how to reach the API server, or `None` without a cluster.
 pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<ApiServerAccess>, InputError> {
     let place = |field| layers.place(&["cluster", field]);
-    let access = match source(&config.cluster) {
+    let access = match config.cluster.effective_source() {
         ClusterSource::None => None,
         ClusterSource::Pod if ApiServerAccess::is_pod() => Some(ApiServerAccess::Pod),
         ClusterSource::Pod => {
-            let fault =
+            let message =
                 "this process runs in no pod with a service account; give --kubeconfig FILE, or --no-cluster";
-            return Err(InputError::new(place("source"), fault));
+            return Err(InputError::new(place("source"), message));
         }
         ClusterSource::Kubeconfig => Some(named(&config.cluster, place)?),
     };
@@ -26,20 +26,10 @@ pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<ApiS
         ));
     }
     if access.is_some() && !config.state.is_empty() {
-        let fault = "existing objects come from the watched cluster; remove this, or give --no-cluster";
-        return Err(InputError::new(layers.place(&["state"]), fault));
+        let message = "existing objects come from the watched cluster; remove this, or give --no-cluster";
+        return Err(InputError::new(layers.place(&["state"]), message));
     }
     Ok(access)
-}
-
-/// Returns the configured source, or the default of this environment.
-pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
-    match (cluster.source, &cluster.kubeconfig) {
-        (Some(source), _) => source,
-        (None, Some(_)) => ClusterSource::Kubeconfig,
-        (None, None) if ApiServerAccess::is_pod() => ClusterSource::Pod,
-        (None, None) => ClusterSource::None,
-    }
 }
 
 fn named(
@@ -54,7 +44,7 @@ fn named(
 }
 
 /// Returns the access with a kubeconfig and one of its contexts, or its current one. `place` returns the place of a field
-/// for faults.
+/// for errors.
 ///
 /// # Errors
 ///

@@ -1,17 +1,17 @@
 //! Merges flags, environment variables, the file and the defaults, and keeps the source of each value.
 //!
-//! No crate replaces this, because `--print-config` and faults name the flag, variable or file of each value, and a fault
-//! in the file also its line. `figment` tags values with their source, but it parses YAML with the unmaintained
+//! No crate replaces this, because `--print-config` and errors name the flag, variable or file of each value, and an error in
+//! the file also its line. `figment` tags values with their source, but it parses YAML with the unmaintained
 //! `serde_yaml`, and the table from flags to fields in `args.rs` would stay. `config` keeps no lines. `clap-serde-derive`
 //! and `clap_config` give the file the shape of the flags, and keep no sources.
 
 use super::args::ServeArgs;
-use super::file::ConfigFile;
-use super::policy::UNNAMED;
-use super::{InputError, read};
+use super::file::{ConfigFile, UNNAMED};
+use super::input_error::InputError;
+use super::read;
+use super::source::{ConfigSource, Override};
 use clap::ArgMatches;
 use serde_json::{Map, Value};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The fields of the file that are paths. `*` stands for any name or index.
@@ -32,28 +32,6 @@ pub struct Layers {
     values: Value,
     overrides: Vec<Override>,
     file: Option<PathBuf>,
-}
-
-/// A value of a flag or an environment variable.
-#[derive(Clone, Debug)]
-pub(super) struct Override {
-    /// The field of the file that it overrides.
-    pub(super) field: Vec<String>,
-    pub(super) value: Value,
-    pub(super) source: ConfigSource,
-}
-
-/// The source of a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// A flag, such as `--listen`.
-    Flag(String),
-    /// An environment variable, such as `ORDINANCE_LISTEN`.
-    Environment(String),
-    /// The configuration file.
-    File(PathBuf),
-    /// The default.
-    Default,
 }
 
 // === impl Layers ===
@@ -177,7 +155,7 @@ fn read_file(path: &Path) -> Result<Value, InputError> {
 }
 
 fn read_text(path: &Path, text: &str) -> Result<Value, InputError> {
-    // Parsing as `ConfigFile` gives faults with line and field. Parsing as a plain value shows which fields are set.
+    // Parsing as `ConfigFile` gives errors with line and field. Parsing as a plain value shows which fields are set.
     read::yaml::<ConfigFile>(path, text)?;
     let mut values: Value = read::yaml(path, text)?;
     if values.is_null() {
@@ -251,17 +229,4 @@ fn is_plain(text: &str) -> bool {
         text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_lowercase());
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     text.chars().all(word) && (begins || unit) && !special.contains(&text.to_ascii_lowercase().as_str())
-}
-
-// === impl ConfigSource ===
-
-impl fmt::Display for ConfigSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) => write!(formatter, "{name}"),
-            Self::Environment(name) => write!(formatter, "{name}"),
-            Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Default => formatter.write_str("default"),
-        }
-    }
 }

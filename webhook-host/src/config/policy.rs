@@ -1,15 +1,13 @@
 //! The configured policies with their settings, read from their files but not yet compiled.
 
-use super::file::{ConfigFile, PolicyFile};
+use super::file::{ConfigFile, PolicyFile, UNNAMED};
+use super::input_error::InputError;
 use super::layers::Layers;
-use super::{InputError, read};
+use super::read;
 use crate::review::OnError;
 use ordinance_engine::is_label;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-/// The name, in [`Layers`], of the policy that flags choose. The component's own name replaces it.
-pub(super) const UNNAMED: &str = "";
 
 /// A policy to be served.
 #[derive(Clone, Debug)]
@@ -18,11 +16,11 @@ pub struct PolicyConfig {
     pub name: Option<String>,
     /// The component's file; `None` for the built-in policy.
     pub component: Option<PathBuf>,
-    /// The flag, variable or field that names the component, for faults.
+    /// The flag, variable or field that names the component, for errors.
     pub component_place: String,
     /// The settings as JSON; empty for the defaults.
     pub settings: String,
-    /// The flag, variable, field or file that contains the settings, for faults.
+    /// The flag, variable, field or file that contains the settings, for errors.
     pub settings_place: String,
     /// The answer to a request without a verdict.
     pub on_error: OnError,
@@ -98,7 +96,7 @@ fn settings_of(
         }
         (inline, None) => Ok((inline.as_ref().map(as_text).unwrap_or_default(), place("settings"))),
         (None, Some(path)) => {
-            let text = settings(path).map_err(|fault| fault.within(place("settingsFile")))?;
+            let text = settings(path).map_err(|error| error.within(place("settingsFile")))?;
             Ok((text, path.display().to_string()))
         }
     }

@@ -1,6 +1,6 @@
 //! Reads the files that an operator names, up to a maximum size.
 
-use super::InputError;
+use super::input_error::InputError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment, Track};
@@ -22,7 +22,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| InputError::of_file(path, format_args!("{error}; {}", way_out(error.kind()))))?;
+        .map_err(|error| InputError::of_file(path, format_args!("{error}; {}", remedy(error.kind()))))?;
     if bytes.len() > MAX_BYTES {
         let message = format_args!("is larger than {MAX_BYTES} bytes; check that it is the right file");
         return Err(InputError::of_file(path, message));
@@ -30,7 +30,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     Ok(bytes)
 }
 
-fn way_out(kind: ErrorKind) -> &'static str {
+fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "give the path of a file that exists",
         ErrorKind::PermissionDenied => "grant this process read access",
@@ -38,7 +38,7 @@ fn way_out(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Parses YAML or JSON. An empty text is the default. A fault names file, field, line and column.
+/// Parses YAML or JSON. An empty text is the default. An error names file, field, line and column.
 pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, InputError> {
     let mut track = Track::new();
     let options = serde_saphyr::options! { with_snippet: false };

@@ -1,11 +1,12 @@
 //! The checked configuration: every file is read and every limit is valid, but no socket is bound.
 
+use super::cluster;
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
+use super::input_error::InputError;
 use super::layers::Layers;
 use super::policy::PolicyConfig;
 use super::selfmanaged::SelfManaged;
 use super::state::{NAMESPACE, existing};
-use super::{InputError, cluster};
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
 use ordinance_certs::{ClientCa, Files};
@@ -74,7 +75,7 @@ impl ServeConfig {
     ///
     /// # Errors
     ///
-    /// The first fault, with the flag, variable or field to change.
+    /// The first error, with the flag, variable or field to change.
     pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, InputError> {
         let limit = |(field, message)| InputError::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
@@ -85,7 +86,7 @@ impl ServeConfig {
             policies: PolicyConfig::all(config, layers)?,
             cluster,
             state: existing(&config.state, NAMESPACE)
-                .map_err(|fault| fault.within(layers.place(&["state"])))?,
+                .map_err(|error| error.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
         })
     }
@@ -118,9 +119,10 @@ fn certificate(
     match file.source.or_else(|| implied(file, cluster)) {
         Some(CertificateSource::SelfSigned) => names(file, layers).map(Certificate::SelfSigned),
         Some(CertificateSource::Files) => files(file, layers, now).map(Certificate::Files),
-        Some(CertificateSource::SelfManaged) if cluster.is_some() => {
-            file.self_managed.check(layers).map(Certificate::SelfManaged)
-        }
+        Some(CertificateSource::SelfManaged) if cluster.is_some() => file
+            .self_managed
+            .check(|field| layers.place(&["certificate", "selfManaged", field]))
+            .map(Certificate::SelfManaged),
         Some(CertificateSource::SelfManaged) => Err(InputError::new(
             layers.place(&["certificate", "source"]),
             format_args!("self-managed needs a cluster, and none is configured; {CERTIFICATE_FLAGS}"),

@@ -1,6 +1,6 @@
 //! The existing objects of a server without a cluster, read from files and directories.
 
-use super::InputError;
+use super::input_error::InputError;
 use ordinance_manifests::{Manifest, SourceError, read, sources};
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
-//! The answer to a review: what the API server reads, built in one buffer.
+//! Builds the answer to a review in one buffer.
 
-use super::{API_VERSION, AdmissionReview, KIND};
+use super::envelope::{API_VERSION, AdmissionReview, KIND};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
@@ -21,27 +21,27 @@ const FINDINGS: &str = "findings";
 /// Initial capacity of an answer in bytes, without its patch: enough for a few warnings.
 const BODY: usize = 1024;
 
-/// What an answer depends on, besides the review and the verdict.
+/// The context of an answer: the policy, the phase and the settings of the route.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering<'a> {
     /// The policy's name.
     pub policy: &'a str,
     /// The webhook that sent the review.
     pub phase: Phase,
-    /// What to answer without a verdict.
+    /// The answer if the policy gives no verdict.
     pub on_error: OnError,
     /// The largest answer, in bytes.
     pub limit: usize,
 }
 
-/// What the host answers if a policy fails to give a verdict.
+/// The answer if a policy gives no verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
-    /// It refuses the request, with code 500.
+    /// Refuse the request, with code 500.
     #[default]
     Deny,
-    /// It answers with an HTTP error, so that the webhook's `failurePolicy` decides.
+    /// Answer with an HTTP error, so that the webhook's `failurePolicy` decides.
     Defer,
 }
 
@@ -50,9 +50,9 @@ pub enum OnError {
 pub enum ReviewAnswer {
     /// An AdmissionReview with a verdict.
     Verdict {
-        /// True if the request is allowed.
+        /// Whether the request is allowed.
         allowed: bool,
-        /// True if the answer has a patch.
+        /// Whether the answer has a patch.
         patched: bool,
         /// The AdmissionReview.
         body: Vec<u8>,
@@ -126,7 +126,7 @@ struct Details<'a> {
 // === impl AdmissionReview ===
 
 impl AdmissionReview<'_> {
-    /// The answer that a verdict, or the want of one, leads to.
+    /// Returns the answer for a verdict or a failure.
     pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> ReviewAnswer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
@@ -138,7 +138,7 @@ impl AdmissionReview<'_> {
     fn verdict(&self, by: &Answering<'_>, verdict: &Verdict) -> Result<ReviewAnswer, Failure> {
         let allowed = verdict.is_allowed();
         let text = Message::of(&verdict.findings);
-        // The engine has checked it; a denial changes nothing.
+        // The engine has checked the patch. A denied request gets none.
         let patch = verdict.patch.as_deref().filter(|_| allowed);
         let response = Response {
             uid: self.uid(),
@@ -201,7 +201,7 @@ impl Response<'_> {
         let patch = self.patch.as_ref().map_or(0, |patch| patch.get().len());
         let mut body = Vec::with_capacity(BODY + patch);
         let envelope = ResponseEnvelope { api_version: API_VERSION, kind: KIND, response: self };
-        // Strings and maps of strings, written to memory: this cannot fail.
+        // Serialising strings and maps of strings to memory can't fail.
         let _ = serde_json::to_writer(&mut body, &envelope);
         body
     }
@@ -242,7 +242,7 @@ impl Serialize for AuditAnnotations<'_> {
     }
 }
 
-/// Severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
+/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
 fn listed(findings: &[Finding]) -> String {
     let mut pairs: Vec<(Severity, &str)> =
         findings.iter().map(|finding| (finding.severity, &*finding.rule)).collect();
@@ -253,7 +253,7 @@ fn listed(findings: &[Finding]) -> String {
     words.join(", ")
 }
 
-/// Whether the API server takes this after the webhook's name and a `/`.
+/// Returns whether the API server accepts this key, to which it prepends the webhook's name and a `/`.
 fn is_key(key: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     key != FINDINGS

@@ -1,11 +1,12 @@
-//! Handles one request: route, body, wait for a permit, evaluation, response.
+//! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
 use super::body::{Bodies, BodyError, RequestBody};
+use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
 use super::reply::{self, Reply};
 use super::routes::{PolicyRoute, Routes};
-use super::{Stop, WebhookServer, deadline};
+use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, BadReview, ReviewAnswer};
@@ -67,13 +68,18 @@ impl RequestService {
     /// # Errors
     ///
     /// The system has no resources for the pool of threads.
-    pub(super) fn new(server: &WebhookServer, stop: Stop) -> io::Result<Self> {
+    pub(super) fn new(
+        routes: Routes,
+        limits: &Arc<Limits>,
+        metrics: &Arc<Metrics>,
+        stop: Stop,
+    ) -> io::Result<Self> {
         Ok(Self {
-            routes: server.routes.clone(),
-            limits: Arc::clone(&server.limits),
-            metrics: Arc::clone(&server.metrics),
-            bodies: Bodies::new(&server.limits),
-            permits: Permits::new(&server.limits)?,
+            routes,
+            limits: Arc::clone(limits),
+            metrics: Arc::clone(metrics),
+            bodies: Bodies::new(limits),
+            permits: Permits::new(limits)?,
             stop,
         })
     }

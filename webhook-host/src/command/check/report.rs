@@ -15,7 +15,7 @@ use ordinance_report::{Outcome, Report, Style, Verbosity, json, junit, sarif, te
 /// The format of a report.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(super) enum ReportFormat {
-    /// The lines at fault, what is wrong and what to do
+    /// The lines with findings, what is wrong, and how to fix it
     #[default]
     Text,
     /// For scripts: one object with results, errors and a summary

@@ -32,8 +32,8 @@ pub(super) async fn maintain(
             None => {
                 readiness.ready();
                 last_log = None;
-                if let Some(Err(fault)) = on_ready.take().map(|on_ready| on_ready()) {
-                    return fault;
+                if let Some(Err(error)) = on_ready.take().map(|on_ready| on_ready()) {
+                    return error;
                 }
             }
         }
