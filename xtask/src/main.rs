@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod checkout;
 mod cluster;
 mod demo;
 mod drawing;
@@ -18,7 +19,6 @@ mod test;
 mod wait;
 
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The project's own commands.
@@ -81,9 +81,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Returns the root of the checkout.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

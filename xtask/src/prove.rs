@@ -1,6 +1,7 @@
 //! `cargo xtask prove`: long trials of properties that must always hold.
 
 use crate::build::{self, Profile};
+use crate::checkout;
 use anyhow::Result;
 use std::process::{Command, ExitCode};
 
@@ -23,5 +24,5 @@ pub struct Rest {
 pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
     let ProvenProperty::Certificates(Rest { rest }) = subject;
     let trials = build::binary("ordinance-rotation", Profile::Release)?;
-    build::exit_code(Command::new(trials).args(rest).current_dir(crate::root()))
+    build::exit_code(Command::new(trials).args(rest).current_dir(checkout::root()))
 }

@@ -1,6 +1,8 @@
 //! The story with kubectl, on a real API server with real controllers.
 
-use super::{STORY, TITLE, manifest, show};
+use super::show;
+use super::story::{manifest, map};
+use crate::checkout;
 use crate::cluster::TemporaryCluster;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -27,13 +29,13 @@ pub fn run(binary: &Path) -> Result<()> {
         "A real API server asks Ordinance at https://{}; kubectl shows its answers.",
         state.ordinance
     );
-    show::title(TITLE, &source);
+    show::title(&source);
     let kubectl = StoryKubectl { program: state.kubectl.clone(), kubeconfig: state.kubeconfig.clone() };
     mistake(&kubectl)?;
     isolation(&kubectl)?;
     let places = repair(&kubectl)?;
     return_home(&kubectl, &places)?;
-    super::map(5, binary)?;
+    map(5, binary)?;
     show::closing();
     Ok(())
 }
@@ -89,7 +91,7 @@ fn return_home(kubectl: &StoryKubectl, places: &[PodDirectory]) -> Result<()> {
     show::note("Where each replica writes, as before:");
     show::places(&now);
     show::gap();
-    show::note("No node runs here: pods are output to be ready as soon as their claims are bound.");
+    show::note("No node runs here: pods are reported ready as soon as their claims are bound.");
     Ok(())
 }
 
@@ -120,7 +122,7 @@ fn variables(container: &Value) -> Option<Value> {
 impl StoryKubectl {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(line.split_whitespace()).current_dir(crate::root().join(STORY));
+        command.args(line.split_whitespace()).current_dir(checkout::root().join(checkout::STORY));
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"));

@@ -2,7 +2,7 @@
 //! YAML parser alone. And `--diff`, which changes every set, compared with `check`, and for one file compared with
 //! many.
 
-use crate::Effort;
+use crate::effort::Effort;
 use anyhow::{Context, Result, bail};
 use granit_parser::Parser;
 use ordinance_testkit::figures::{Better, Figure, Figures};

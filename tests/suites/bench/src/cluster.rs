@@ -1,6 +1,6 @@
 //! A large cluster: the cost of a verdict when many volumes are known, and the time and memory of the initial sync.
 
-use crate::Effort;
+use crate::effort::Effort;
 use crate::process::{ServerIdentity, ServerProcess};
 use anyhow::{Context, Result, ensure};
 use ordinance::admission::Admission;

@@ -1,6 +1,6 @@
 //! One evaluation: in Wasm with a fresh instance, compared with the same policy called natively on as many threads.
 
-use crate::Effort;
+use crate::effort::Effort;
 use anyhow::{Context, Result, ensure};
 use ordinance::limits::Limits;
 use ordinance::review::AdmissionReview;

@@ -6,6 +6,7 @@ mod allow_all;
 mod baseline;
 mod check;
 mod cluster;
+mod effort;
 mod evaluation;
 mod load;
 mod process;
@@ -15,6 +16,7 @@ mod table;
 use anyhow::Result;
 use baseline::Baseline;
 use clap::{Parser, Subcommand, ValueEnum};
+use effort::Effort;
 use ordinance_testkit::figures::Figures;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,13 +69,6 @@ enum FigureFormat {
     Text,
     /// JSON, for scripts.
     Json,
-}
-
-/// The number of rounds, and how long each server is under load in a round.
-#[derive(Clone, Copy)]
-struct Effort {
-    rounds: usize,
-    time: Duration,
 }
 
 fn main() -> Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! Whole servers: throughput, latency, start and memory, compared with the same server without a policy.
 
-use crate::Effort;
+use crate::effort::Effort;
 use crate::load::{self, LoadTarget};
 use crate::process::{Program, ServerIdentity, ServerProcess};
 use anyhow::Result;

@@ -2,15 +2,10 @@
 
 use crate::api::ApiStore;
 use crate::replica::{EventLog, PollingReplica, ReplicaAction, ServingReplica};
+use crate::wait::until;
 use anyhow::{Context, Result};
 use ordinance_certs::{Bundle, Schedule};
-use std::time::{Duration, Instant};
-
-/// The interval between two checks of a condition.
-const CHECK_INTERVAL: Duration = Duration::from_millis(20);
-
-/// The timeout of a start or a repair.
-pub const LIMIT: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// Returns the seconds from the start of two replicas until one of them is ready.
 ///
@@ -52,20 +47,4 @@ pub async fn repairs(schedule: Schedule, times: usize, seed: u64) -> Result<Vec<
         repairs.push(started.elapsed().as_secs_f64());
     }
     Ok(repairs)
-}
-
-/// Checks a condition until it returns a value.
-///
-/// # Errors
-///
-/// If it returns none within a minute.
-pub async fn until<T>(mut check: impl AsyncFnMut() -> Option<T>) -> Result<T> {
-    let end = Instant::now() + LIMIT;
-    while Instant::now() < end {
-        if let Some(value) = check().await {
-            return Ok(value);
-        }
-        tokio::time::sleep(CHECK_INTERVAL).await;
-    }
-    anyhow::bail!("not within {} s", LIMIT.as_secs())
 }

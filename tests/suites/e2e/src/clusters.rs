@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use ordinance_cluster::{
-    Cluster, ClusterAccess, Installation, LinuxNamespaces, Options, Ordinance, ReviewRecording,
+    Cluster, ClusterAccess, ClusterOptions, Installation, LinuxNamespaces, Ordinance, ReviewRecording,
 };
 use ordinance_tools::{Error, Tool, Tools};
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ impl TestClusters {
     /// # Errors
     ///
     /// Returns an error with the end of a log if a part did not start.
-    pub async fn cluster(&self, options: &Options) -> Result<Cluster> {
+    pub async fn cluster(&self, options: &ClusterOptions) -> Result<Cluster> {
         Cluster::start(&self.tools, options).await
     }
 
@@ -110,7 +110,7 @@ impl TestClusters {
     ///
     /// Returns an error with the end of a log if a part did not start.
     pub async fn installed(&self, replicas: usize) -> Result<(Cluster, Ordinance)> {
-        let cluster = self.cluster(&Options::default()).await?;
+        let cluster = self.cluster(&ClusterOptions::default()).await?;
         let installation = Installation { replicas, ..self.installation()? };
         let ordinance = Ordinance::install(&cluster, installation).await?;
         Ok((cluster, ordinance))

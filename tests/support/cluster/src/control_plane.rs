@@ -3,9 +3,9 @@
 use crate::access::ClusterAccess;
 use crate::addresses::Addresses;
 use crate::authority::{TestAuthority, service_accounts};
-use crate::cluster::Options;
 use crate::kubeconfig::{Kubeconfig, for_webhooks};
 use crate::managed_process::ManagedProcess;
+use crate::options::ClusterOptions;
 use crate::wait::until;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -45,7 +45,7 @@ pub(crate) struct PlaneConfig<'a> {
     pub tools: &'a Tools,
     pub addresses: &'a Addresses,
     pub authority: &'a TestAuthority,
-    pub options: &'a Options,
+    pub options: &'a ClusterOptions,
 }
 
 // === impl ControlPlane ===

@@ -11,7 +11,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::api::core::v1::{PersistentVolume, Secret};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use ordinance_cluster::{Cluster, ClusterAccess, Installation, Options, Ordinance, StartMode, until};
+use ordinance_cluster::{Cluster, ClusterAccess, ClusterOptions, Installation, Ordinance, StartMode, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, nfs_volume};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 async fn first_start(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let access = cluster.access();
     let installation = installation(clusters, &cluster, &json!({}), 2)?;
     access.kubectl().apply(&installation.manifest.whole()).await?.ok()?;
@@ -72,7 +72,7 @@ async fn first_start(clusters: &TestClusters) -> Result<()> {
 
 /// The leader notices what `kubectl apply` has written, and restores the intended failure policies.
 async fn applied_again(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let _ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let (access, manifest) = (cluster.access(), clusters.installation()?.manifest);
     let (before, trusted) = (generation(access).await?, bundles(access).await?);
@@ -93,7 +93,7 @@ async fn applied_again(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn rotation(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let fast = json!({ "authorityLifetime": "30s", "leafLifetime": "6s", "wait": "2s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &fast, 3).await?;
     let (access, mut authorities, mut asked) =
@@ -116,7 +116,7 @@ async fn rotation(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn overwritten(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     for _ in 0..3 {
@@ -135,7 +135,7 @@ async fn overwritten(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn recreated(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     create(access, "first", "/srv/www").await?;
@@ -155,7 +155,7 @@ async fn recreated(clusters: &TestClusters) -> Result<()> {
 
 /// An upgrade with unchanged values writes no webhook of the configurations.
 async fn upgrade(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let access = cluster.access();
     access.kubectl().ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     let flags = format!("ordinance {DEPLOY}/chart/ordinance --namespace=ordinance-system --wait");

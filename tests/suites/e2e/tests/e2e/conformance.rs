@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Api;
 use kube::api::PostParams;
 use ordinance_cluster::{
-    Cluster, CommandOutput, Kubectl, ManagedProcess, Options, Ordinance, TestAuthority, until,
+    Cluster, ClusterOptions, CommandOutput, Kubectl, ManagedProcess, Ordinance, TestAuthority, until,
 };
 use ordinance_e2e::{
     ExtraWebhook, STEP_TIMEOUT, Scenario, TestClusters, WebhookAnswer, apply, mounts, nfs_set, nfs_volume,
@@ -255,7 +255,8 @@ async fn contract(clusters: &TestClusters) -> Result<()> {
     std::fs::write(&policy, audit_policy().to_string())?;
     let flags =
         [format!("--audit-policy-file={}", policy.display()), format!("--audit-log-path={}", log.display())];
-    let cluster = clusters.cluster(&Options { api_server: flags.to_vec(), ..Options::default() }).await?;
+    let cluster =
+        clusters.cluster(&ClusterOptions { api_server: flags.to_vec(), ..ClusterOptions::default() }).await?;
     let _ordinance = Ordinance::install(&cluster, clusters.installation()?).await?;
     let kubectl = cluster.access().kubectl();
     until("the set to be isolated", STEP_TIMEOUT, async || {

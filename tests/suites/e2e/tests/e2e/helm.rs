@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use ordinance_cluster::{
-    Cluster, ClusterAccess, CommandOutput, Helm, InstallManifest, Installation, Options, Ordinance,
+    Cluster, ClusterAccess, ClusterOptions, CommandOutput, Helm, InstallManifest, Installation, Ordinance,
     StartMode, until,
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, foreign_kinds, mounts, nfs_volume};
@@ -32,7 +32,7 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// The API server knows every field of the chart and compiles every match condition.
 async fn values(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let (kubectl, helm) = (cluster.access().kubectl(), cluster.helm());
     kubectl.ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     foreign_kinds(kubectl).await?;
@@ -51,7 +51,7 @@ async fn values(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn life_cycle(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let (access, release) = (cluster.access(), Release::new(&cluster)?);
     access.kubectl().ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     release.deploy("install", "Warn").await?;

@@ -1,7 +1,7 @@
 //! The commands of `docs/operations.md`, run as they are printed there.
 
 use anyhow::{Context, Result, ensure};
-use ordinance_cluster::{Cluster, Options, Shell};
+use ordinance_cluster::{Cluster, ClusterOptions, Shell};
 use ordinance_e2e::{Scenario, TestClusters, foreign_kinds};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
@@ -95,7 +95,7 @@ struct PageCluster {
 
 impl PageCluster {
     async fn new(clusters: &TestClusters) -> Result<Self> {
-        let (cluster, folder) = (clusters.cluster(&Options::default()).await?, tempfile::tempdir()?);
+        let (cluster, folder) = (clusters.cluster(&ClusterOptions::default()).await?, tempfile::tempdir()?);
         let name = "ordinance.ordinance-system.svc";
         let pair = cluster.authority().server(name, &[name.to_owned()])?;
         symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy"), folder.path().join("deploy"))?;

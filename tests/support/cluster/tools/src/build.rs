@@ -1,7 +1,8 @@
 //! Builds of one program with Go.
 
+use crate::error::Error;
+use crate::recipe::Tool;
 use crate::recipe::{Module, ToolSource};
-use crate::{Error, Tool};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

@@ -2,8 +2,10 @@
 //!
 //! A program appears with a rename, and only one process builds in a folder at a time.
 
+use crate::error::Error;
+use crate::recipe::Tool;
 use crate::recipe::ToolSource;
-use crate::{Error, Tool, build, package};
+use crate::{build, package};
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
 use std::io;

@@ -2,7 +2,7 @@
 
 use super::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
 use anyhow::{Context, Result, ensure};
-use ordinance_cluster::{ClusterAccess, Options, Ordinance, until};
+use ordinance_cluster::{ClusterAccess, ClusterOptions, Ordinance, until};
 use ordinance_e2e::{STEP_TIMEOUT, TestClusters};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ impl Certs {
 }
 
 pub async fn command(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let times = json!({ "wait": "2s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &times, 2).await?;
     let (access, certs) = (cluster.access(), Certs::new(clusters, cluster.access())?);

@@ -5,13 +5,13 @@ use super::{PAUSE, are_ready, authority, dry_run, installed};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use ordinance_cluster::{ClusterAccess, Options, Ordinance};
+use ordinance_cluster::{ClusterAccess, ClusterOptions, Ordinance};
 use ordinance_e2e::{STEP_TIMEOUT, TestClusters};
 use serde_json::json;
 use std::time::Instant;
 
 pub async fn leader(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let times = json!({ "authorityLifetime": "1h", "leafLifetime": "6s", "wait": "3s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &times, 3).await?;
     let (access, certs) = (cluster.access(), Certs::new(clusters, cluster.access())?);
