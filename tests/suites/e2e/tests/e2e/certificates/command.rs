@@ -1,6 +1,6 @@
 //! `ordinance certs` on a running installation.
 
-use super::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
+use super::installation::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
 use anyhow::{Context, Result, ensure};
 use ordinance_cluster::{ClusterAccess, ClusterOptions, Ordinance, until};
 use ordinance_e2e::{STEP_TIMEOUT, TestClusters};

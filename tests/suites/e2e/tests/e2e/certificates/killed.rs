@@ -1,7 +1,7 @@
 //! A rotation of the CA whose leader is killed: another replica finishes it.
 
 use super::command::Certs;
-use super::{PAUSE, are_ready, authority, dry_run, installed};
+use super::installation::{PAUSE, are_ready, authority, dry_run, installed};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;

@@ -1,7 +1,7 @@
 //! Pods that do not run as root. The kubelet creates the ordinals' directories as root, with the mode of the volume's
 //! root. Each way of preparing an export that `docs/operations.md` names lets the pods write.
 
-use super::{own_pages, set};
+use super::pages::{own_pages, set};
 use anyhow::{Result, ensure};
 use ordinance_cluster::until;
 use ordinance_e2e::{NodeCluster, STEP_TIMEOUT};
