@@ -1,4 +1,4 @@
-//! Durations and sizes in the notation of people: `15s`, `250ms`, `64Mi`.
+//! Durations and sizes as text: `15s`, `250ms`, `64Mi`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};

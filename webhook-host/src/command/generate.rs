@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::Shell;
 
-/// The commands with a manual page. The list is static, because the commands are not defined yet when clap needs it.
+/// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
 pub(super) const COMMANDS: [&str; 12] = [
     "check",
     "serve",

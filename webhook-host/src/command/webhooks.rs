@@ -23,10 +23,10 @@ const NAME: &str = "ordinance";
 /// The suffix of a webhook's name, which has to be a domain.
 const DOMAIN: &str = "ordinance.dev";
 
-/// Seconds that the API server waits.
+/// The timeout of a call of the API server, in seconds.
 const TIMEOUT: i32 = 5;
 
-/// Namespaces whose objects no webhook sees, beside that of the service: the cluster must be able to repair itself.
+/// The namespaces that no webhook receives requests from, besides that of the Service, so that the cluster can repair itself.
 const EXCLUDED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// Print the webhook configurations and RBAC rules for policies
@@ -112,7 +112,7 @@ fn validating(policies: &[Policy], service: &ServiceName) -> ValidatingWebhookCo
     }
 }
 
-/// The review scopes of a phase, each with the name of its webhook and its policy.
+/// Returns the review scopes of a phase, each with the name of its webhook and its policy.
 fn scopes(policies: &[Policy], phase: Phase) -> impl Iterator<Item = (String, &str, &ReviewScope)> {
     policies.iter().flat_map(move |policy| {
         let scopes = policy.description().reviews.iter().filter(move |scope| scope.phases.contains(&phase));
@@ -129,7 +129,7 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// The host lists and watches the kinds that the policies watch.
+/// Returns a role that may list and watch the kinds that the policies watch.
 fn role(policies: &[Policy]) -> ClusterRole {
     let mut watches: Vec<&Watch> = policies.iter().flat_map(|policy| &policy.description().watches).collect();
     watches.sort_by_key(|watch| (&watch.group, &watch.resource));
@@ -183,7 +183,7 @@ impl ServiceName {
         WebhookClientConfig { service: Some(service), ..WebhookClientConfig::default() }
     }
 
-    /// `None` for a cluster-scoped kind.
+    /// Returns the selector of a namespaced kind, or `None` for a cluster-scoped one.
     fn namespace_selector(&self, scope: &ReviewScope) -> Option<LabelSelector> {
         let excluded = EXCLUDED.iter().copied().chain([&*self.namespace]).map(str::to_owned).collect();
         let requirement = LabelSelectorRequirement {

@@ -48,7 +48,7 @@ impl ordinance_case::Policy for ComponentBuild {
         self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
     }
 
-    /// With holdings it asks in both ways, at once and in two steps, and both must answer alike.
+    /// With holdings, reviews in one step and in two, and fails unless both verdicts are equal.
     fn review(
         &self,
         request: &Request<'_>,
@@ -68,7 +68,7 @@ impl ordinance_case::Policy for ComponentBuild {
         let at_once = policy.review(request, holdings.unwrap_or_default(), deadline);
         match at_once.map_err(|failure| failure.to_string())? {
             same if same == verdict => Ok(Outcome::Decided(verdict)),
-            other => Err(format!("in two steps it says {verdict:?}, at once {other:?}")),
+            other => Err(format!("the verdict in two steps is {verdict:?}, and in one step {other:?}")),
         }
     }
 }

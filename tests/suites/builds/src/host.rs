@@ -1,4 +1,4 @@
-//! The component behind the host's own index of who holds which key, as the server calls it.
+//! The component behind the host's own index, as the server calls it.
 
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;

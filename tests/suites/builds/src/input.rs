@@ -39,12 +39,12 @@ pub fn certificates(bytes: &[u8]) {
         let data = names.map(|name| (name.to_owned(), text.to_vec())).collect();
         inspection.add_store("Secret", str::to_owned, &data, Schedule::default());
         let when = InspectionTime { at: UNIX_EPOCH, within: Duration::MAX };
-        let told = inspection.text(when, TextStyle::Plain, Remedy::to_string);
+        let output = inspection.text(when, TextStyle::Plain, Remedy::to_string);
         assert!(
-            inspection.findings(when).iter().all(|finding| told.contains(&finding.to_string())),
-            "{told}"
+            inspection.findings(when).iter().all(|finding| output.contains(&finding.to_string())),
+            "{output}"
         );
-        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+        assert!(output.chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");
         assert!(serde_json::to_string(&inspection.document(when, Remedy::to_string)).is_ok());
     }
 }

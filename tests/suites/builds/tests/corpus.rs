@@ -1,4 +1,4 @@
-//! The corpus of whole manifests: all builds of the policy must judge it like `ordinance check`.
+//! The corpus of whole manifests: all builds of the policy must review it like `ordinance check`.
 //!
 //! The tests of the command line write the expected answers: see `corpus/README.md`.
 
@@ -21,8 +21,8 @@ fn trial(piece: Piece, builds: Arc<Vec<Named>>) -> Trial {
     let name = piece.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Trial::test(name, move || {
         for (name, build) in builds.iter() {
-            let told = piece.check(&|state, request| build.verdict("", state, request));
-            told.map_err(|error| format!("{name}: {error}"))?;
+            let result = piece.check(&|state, request| build.verdict("", state, request));
+            result.map_err(|error| format!("{name}: {error}"))?;
         }
         Ok(())
     })

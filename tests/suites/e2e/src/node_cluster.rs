@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SCENARIO: &str = "ORDINANCE_E2E_INSIDE";
 
 /// The timeout of one HTTP request.
-const PAGE: Duration = Duration::from_secs(2);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The scenario that this process must run; `None` outside the Linux namespaces.
 pub(crate) fn inner_scenario() -> Option<String> {
@@ -121,8 +121,8 @@ impl<'a> NodeCluster<'a> {
     /// Logs the objects, the events and the node's logs of a failed scenario.
     async fn log_state(&self) -> Result<()> {
         for line in ["get pods,persistentvolumeclaims,persistentvolumes -A -o wide", "get events -A"] {
-            let said = self.kubectl().ok(line).await.context("the state of the cluster")?;
-            eprintln!("{}: kubectl {line}\n{said}", self.scenario);
+            let output = self.kubectl().ok(line).await.context("the state of the cluster")?;
+            eprintln!("{}: kubectl {line}\n{output}", self.scenario);
         }
         eprintln!("{}: the end of the node's logs, {}", self.scenario, self.node.tail());
         Ok(())
@@ -131,6 +131,6 @@ impl<'a> NodeCluster<'a> {
 
 fn page(url: &str) -> Result<String> {
     let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(PAGE)).proxy(None).build().into();
+        ureq::Agent::config_builder().timeout_global(Some(PAGE_TIMEOUT)).proxy(None).build().into();
     Ok(agent.get(url).call()?.body_mut().read_to_string()?)
 }

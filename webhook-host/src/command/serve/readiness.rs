@@ -7,7 +7,7 @@ use crate::server::{Readiness, ServerState};
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-/// How often to check for staleness, which wakes no task.
+/// How often to check for staleness, because a watch that becomes stale wakes no task.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often to log what the server waits for.

@@ -88,22 +88,22 @@ async fn rotation(clusters: &TestClusters) -> Result<()> {
     let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let fast = json!({ "authorityLifetime": "30s", "leafLifetime": "6s", "wait": "2s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &fast, 3).await?;
-    let (access, mut authorities, mut asked) =
+    let (access, mut authorities, mut created) =
         (cluster.access(), vec![authority(cluster.access()).await?], 0);
     let end = Instant::now() + STEP_TIMEOUT * 3;
     while authorities.len() <= ROTATIONS {
         ensure!(Instant::now() < end, "{} rotations in three times {STEP_TIMEOUT:?}", authorities.len() - 1);
         for _ in 0..10 {
-            let created = dry_run(access, "load", &format!("/srv/{asked}")).await;
-            created.with_context(|| format!("object {asked}, after {} rotations", authorities.len() - 1))?;
-            asked += 1;
+            let result = dry_run(access, "load", &format!("/srv/{created}")).await;
+            result.with_context(|| format!("object {created}, after {} rotations", authorities.len() - 1))?;
+            created += 1;
             tokio::time::sleep(PAUSE).await;
         }
         authorities.push(authority(access).await?);
         authorities.dedup();
         are_ready(&mut ordinance).await?;
     }
-    ensure!(asked > 200, "only {asked} objects were created meanwhile");
+    ensure!(created > 200, "only {created} objects were created meanwhile");
     Ok(())
 }
 

@@ -103,7 +103,7 @@ async fn hanging_host(clusters: &TestClusters) -> Result<()> {
     accepts(kubectl, &volume("other")).await
 }
 
-// === Others that mutate ===
+// === Other mutating webhooks ===
 
 /// Adds a container with the first container's mount, as sidecar injectors do.
 fn inject(request: &Value) -> WebhookAnswer {
@@ -236,15 +236,15 @@ async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> 
     Ok(())
 }
 
-/// Returns how many reviews the replicas have answered.
+/// Returns the number of reviews that the replicas have answered.
 async fn answered_reviews(ordinance: &mut Ordinance) -> Result<u64> {
-    let mut asked = 0;
+    let mut count = 0;
     for replica in ordinance.replicas() {
         let metrics = replica.ask("/metrics").await?;
         let counts = metrics.lines().filter(|line| line.starts_with("ordinance_requests_total{"));
-        asked += counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+        count += counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
     }
-    Ok(asked)
+    Ok(count)
 }
 
 // === The contract ===
@@ -358,7 +358,7 @@ fn label(request: &Value) -> WebhookAnswer {
     }
 }
 
-// === What the scenarios share ===
+// === Steps of the scenarios ===
 
 /// A small image; no pod runs.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";

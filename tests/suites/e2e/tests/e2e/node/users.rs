@@ -44,9 +44,9 @@ pub async fn users(cluster: &mut NodeCluster<'_>) -> Result<()> {
 
 /// Checks that the pod reports a permission error, and that its directory is root's and empty.
 async fn nothing_is_written(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
-    until("a pod that may not write to say so", STEP_TIMEOUT, async || {
-        let said = cluster.kubectl().run(["logs", "closed-1"]).await?;
-        Ok(said.stdout.contains("Permission denied").then_some(()))
+    until("a permission error in the log", STEP_TIMEOUT, async || {
+        let log = cluster.kubectl().run(["logs", "closed-1"]).await?;
+        Ok(log.stdout.contains("Permission denied").then_some(()))
     })
     .await?;
     let folder = export.join("default/closed-1");
