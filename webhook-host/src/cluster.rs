@@ -1,7 +1,7 @@
 //! Lists and watches the resources that the policies declare, and keeps the policies' indexes current.
 //!
-//! [`ApiServerAccess`] names an API server, [`ClusterWatches`] owns the watches, and [`WatchSet`] knows how current they are. Each object
-//! goes to the policies' `keys` as the JSON that the API server sent.
+//! [`ApiServerAccess`] names an API server, [`ClusterWatches`] owns the watches, and [`WatchSet`] knows how current they
+//! are. Each object goes to the policies' `keys` as the JSON that the API server sent.
 
 mod access;
 mod object;

@@ -1,7 +1,7 @@
 //! The TLS server that answers the API server: HTTP/1.1, every limit of [`Limits`], and a graceful shutdown.
 //!
-//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The server
-//! never closes a connection on which a request may be in flight, because the API server does not retry a POST.
+//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The
+//! server never closes a connection on which a request may be in flight, because the API server does not retry a POST.
 
 mod accept;
 mod admin;

@@ -1,7 +1,7 @@
 //! Reads `deploy/` as the API server reads it.
 //!
-//! [`objects`] returns the objects of a manifest, [`check`] compares one with its Kubernetes type, and [`InstalledWebhook`]
-//! decides which requests the API server would send.
+//! [`objects`] returns the objects of a manifest, [`check`] compares one with its Kubernetes type, and
+//! [`InstalledWebhook`] decides which requests the API server would send.
 
 mod typed;
 mod webhook;
