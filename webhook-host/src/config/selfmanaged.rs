@@ -83,7 +83,7 @@ impl Default for SelfManagedFile {
             authority_lifetime: schedule.authority.0,
             leaf_lifetime: schedule.leaf.0,
             wait: schedule.wait,
-            look: schedule.look,
+            look: schedule.poll_interval,
         }
     }
 }
@@ -127,7 +127,7 @@ impl SelfManagedFile {
                 leaf: Lifetime(self.leaf_lifetime),
                 wait: self.wait,
                 skew: MAX_SKEW.min(self.leaf_lifetime / SKEW_DIVISOR),
-                look: self.look,
+                poll_interval: self.look,
             },
             service,
         }

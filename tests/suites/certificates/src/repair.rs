@@ -18,8 +18,10 @@ pub async fn first_start(schedule: Schedule) -> Result<f64> {
     for index in 0..2 {
         let action = if index == 0 { ReplicaAction::Lead } else { ReplicaAction::Follow };
         replicas.push(
-            ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || (action, schedule.look))
-                .await?,
+            ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || {
+                (action, schedule.poll_interval)
+            })
+            .await?,
         );
     }
     let ready = until(async || log.events().ready).await.context("the first start")?;
@@ -34,13 +36,13 @@ pub async fn first_start(schedule: Schedule) -> Result<f64> {
 pub async fn repairs(schedule: Schedule, times: usize, seed: u64) -> Result<Vec<f64>> {
     let (api, log) = (ApiStore::new(None), EventLog::default());
     let _replica = ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || {
-        (ReplicaAction::Lead, schedule.look)
+        (ReplicaAction::Lead, schedule.poll_interval)
     })
     .await?;
     until(async || log.events().ready).await.context("the first start")?;
     let (expected, mut random, mut repairs) = (api.bundle(), fastrand::Rng::with_seed(seed), Vec::new());
     for _ in 0..times {
-        tokio::time::sleep(schedule.look.mul_f64(random.f64())).await;
+        tokio::time::sleep(schedule.poll_interval.mul_f64(random.f64())).await;
         api.overwrite_bundles(&Bundle::default());
         let started = Instant::now();
         until(async || (api.bundle() == expected).then_some(())).await.context("the repair of a bundle")?;

@@ -110,7 +110,7 @@ impl Issuer {
         let store = SecretStore::new(client.clone(), namespace, &secret);
         let configurations = ClusterConfigurations::new(client.clone(), webhooks);
         let rotation = Rotation::new(self.config.names(namespace), schedule);
-        let duration = LEASE_POLLS * schedule.look;
+        let duration = LEASE_POLLS * schedule.poll_interval;
         IssuingLoop {
             reconciler: Reconciler::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
@@ -192,7 +192,11 @@ impl IssuingLoop {
             Err(error) => self.renew_leaf(now).and(Err(error)),
         };
         self.report(outcome);
-        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_POLL_INTERVAL) }
+        if self.read_at.is_some() {
+            self.schedule.poll_interval
+        } else {
+            self.schedule.poll_interval.min(FIRST_POLL_INTERVAL)
+        }
     }
 
     /// Reads the CA. The replica that holds the Lease also rotates it.
