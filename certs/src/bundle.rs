@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// Characters of a PEM line, as RFC 7468 wants them.
+/// The number of characters in a PEM line, required by RFC 7468.
 const PEM_LINE: usize = 64;
 
 /// A trust bundle: the CA certificates that a client trusts.

@@ -42,7 +42,7 @@ pub enum ChainError {
     /// It has no certificate.
     #[error("holds no PEM certificate; put the server's certificate there, then the ones that signed it")]
     Missing,
-    /// A certificate does not parse; the text says why.
+    /// A certificate does not parse, for this reason.
     #[error("is not a PEM certificate ({0}); copy the whole file, from BEGIN to END CERTIFICATE")]
     Broken(String),
     /// The first certificate has expired.
@@ -59,7 +59,7 @@ pub enum PrivateKeyError {
     /// It has no private key.
     #[error("holds no PEM private key; put the certificate's key there, unencrypted")]
     Missing,
-    /// The key does not parse; the text says why.
+    /// The key does not parse, for this reason.
     #[error("is not a PEM private key ({0}); copy the whole file, from BEGIN to END PRIVATE KEY")]
     Broken(String),
     /// The algorithm is not supported.

@@ -7,21 +7,23 @@
 
 mod cluster_view;
 mod memory;
+mod observation;
 mod target;
 
-pub use cluster_view::{Freshness, ObservedObject};
+pub use cluster_view::Freshness;
+pub use observation::ObservedObject;
 
+use crate::clock::Clock;
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
 use memory::{AdmittedObject, Memory};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
-use ordinance_engine::{Execution, Failure};
-use ordinance_engine::{Policy, StartedReview};
+use ordinance_engine::{Execution, Failure, Policy, StartedReview};
 use ordinance_index::{Index, TooDeep, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use target::{BaseState, TargetObject};
 
 /// Key segments reserved for each object that may be remembered. This caps the memory that deep keys take.
@@ -95,6 +97,19 @@ impl Admission {
     #[must_use]
     pub fn with_metrics(mut self, metrics: IndexMetrics) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// Takes the index from a cluster: requests are decided only while `freshness` is current, and an admitted object
+    /// counts for `pending_time` by `clock`, or until a watch reports it.
+    #[must_use]
+    pub fn with_cluster(
+        mut self,
+        freshness: Arc<dyn Freshness>,
+        clock: Clock,
+        pending_time: Duration,
+    ) -> Self {
+        self.cluster = Some(ClusterView { freshness, clock, pending_time });
         self
     }
 
@@ -319,6 +334,30 @@ impl Admission {
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
         index.overlaps(keys, except, self.holdings_limit).map_err(too_many)
+    }
+
+    /// Returns the memory if it is current. Without a cluster it always is.
+    fn current(&self) -> Result<RwLockReadGuard<'_, Memory>, Failure> {
+        let Some(cluster) = &self.cluster else { return self.read() };
+        if !cluster.freshness.is_current() {
+            return Err(Failure::NotReady);
+        }
+        let now = cluster.clock.now();
+        let memory = self.read()?;
+        if !memory.has_expired(now) {
+            return Ok(memory);
+        }
+        drop(memory);
+        self.expire(now)?;
+        self.read()
+    }
+
+    fn expire(&self, now: Instant) -> Result<(), Failure> {
+        let mut memory = self.write()?;
+        let expired = memory.expire(now);
+        self.metrics.expired(expired);
+        self.metrics.show(memory.index(), memory.pending());
+        Ok(())
     }
 
     // A panic under the lock may have left the memory half changed. A poisoned memory must admit no object.

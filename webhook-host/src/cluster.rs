@@ -1,7 +1,7 @@
 //! Lists and watches the resources that the policies declare, and keeps the policies' indexes current.
 //!
-//! [`Access`] names an API server, [`Cluster`] owns the watches, and [`WatchSet`] knows how current they are. Each object
-//! goes to the policies' `keys` as the JSON that the API server sent.
+//! [`ApiServerAccess`] names an API server, [`ClusterWatches`] owns the watches, and [`WatchSet`] knows how current they
+//! are. Each object goes to the policies' `keys` as the JSON that the API server sent.
 
 mod access;
 mod object;
@@ -10,7 +10,7 @@ mod responses;
 mod watch_error;
 mod watch_set;
 
-pub use access::{Access, AccessError};
+pub use access::{ApiServerAccess, ApiServerAccessError};
 pub use watch_set::WatchSet;
 
 use crate::admission::Admission;
@@ -37,7 +37,7 @@ const READ_MARGIN: Duration = Duration::from_secs(10);
 
 /// The running watches of a cluster. Dropping it ends them.
 #[derive(Debug)]
-pub struct Cluster {
+pub struct ClusterWatches {
     _watches: JoinSet<()>,
 }
 
@@ -52,9 +52,9 @@ pub fn merged_watches<'a>(declared: impl IntoIterator<Item = &'a Watch>) -> Vec<
     merged.into_values().collect()
 }
 
-// === impl Cluster ===
+// === impl ClusterWatches ===
 
-impl Cluster {
+impl ClusterWatches {
     /// Starts one watch per resource of the set and feeds the policies that declared the resource. Unreachable API servers
     /// are retried forever. Must run on a tokio runtime with time and I/O.
     ///

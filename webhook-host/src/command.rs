@@ -5,9 +5,10 @@
 mod certs;
 mod check;
 mod component;
+mod exit;
 mod explain;
 mod generate;
-mod given;
+mod manifest_args;
 mod map;
 mod output;
 mod policies;
@@ -17,13 +18,13 @@ mod serve;
 mod version;
 mod webhooks;
 
-pub use output::{Color, print};
+pub use exit::Exit;
+pub use output::{Color, CommonArgs, print};
 
-use crate::config::{PolicyArgs, ServeArgs};
+use crate::config::ServeArgs;
 use clap::error::ErrorKind;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 /// Keeps the replicas of a StatefulSet out of each other's files.
 #[derive(Debug, Parser)]
@@ -43,23 +44,6 @@ pub struct Cli {
     common: CommonArgs,
     #[command(subcommand)]
     command: Command,
-}
-
-/// The flags of every command.
-#[derive(Clone, Copy, Debug, Args)]
-#[command(next_help_heading = "Common")]
-pub struct CommonArgs {
-    /// When to color the output: auto, always or never; auto respects NO_COLOR
-    #[arg(long, global = true, value_enum, value_name = "WHEN", env = "ORDINANCE_COLOR", hide_env = true)]
-    #[arg(default_value_t, hide_possible_values = true)]
-    pub color: Color,
-    /// Print only errors
-    #[arg(short, long, global = true, env = "ORDINANCE_QUIET", hide_env = true)]
-    #[arg(value_parser = clap::builder::BoolishValueParser::new(), conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Print more; give it twice for everything
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "ORDINANCE_VERBOSE", hide_env = true)]
-    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,19 +72,6 @@ pub struct Invocation {
 /// A command line that is invalid, or that asks for help.
 #[derive(Debug)]
 pub struct Usage(clap::Error);
-
-/// The exit code of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// 0: nothing was refused.
-    Fine,
-    /// 1: something was refused.
-    Refused,
-    /// 2: an error occurred, or something could not be checked.
-    Unjudged,
-    /// 64: the command line is invalid.
-    Usage,
-}
 
 /// Returns clap's definition of the command line.
 pub fn definition() -> clap::Command {
@@ -137,12 +108,12 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
         Command::Component(args) => component::run(args),
-        Command::Completions(args) => generate::completions(args),
-        Command::Man(args) => generate::man(args),
+        Command::Completions(args) => generate::completions(args, definition()),
+        Command::Man(args) => generate::man(args, definition()),
     };
     outcome.unwrap_or_else(|error| {
         output::error(common.color, &error);
-        Exit::Unjudged
+        Exit::Error
     })
 }
 
@@ -177,21 +148,7 @@ impl Usage {
     pub fn print(&self) -> Exit {
         // Printing fails if the reader closed the pipe, and then there is nothing left to do.
         let _ = self.0.print();
-        if self.0.use_stderr() { Exit::Usage } else { Exit::Fine }
-    }
-}
-
-// === impl Exit ===
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Fine => Self::SUCCESS,
-            Exit::Refused => Self::from(1),
-            Exit::Unjudged => Self::from(2),
-            // EX_USAGE of sysexits.h.
-            Exit::Usage => Self::from(64),
-        }
+        if self.0.use_stderr() { Exit::Usage } else { Exit::Success }
     }
 }
 

@@ -6,53 +6,36 @@
 mod args;
 mod cluster;
 mod file;
+mod input_error;
 mod layers;
 mod policy;
 mod read;
 mod selfmanaged;
 mod serve;
+mod source;
 mod state;
 
 pub(crate) use args::named;
-pub use args::{ComponentArgs, PolicyArgs, ServeArgs};
+pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs};
 pub use cluster::kubeconfig;
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
 };
-pub use layers::{Layers, Source};
+pub use input_error::InputError;
+pub use layers::Layers;
 pub use policy::{PolicyConfig, settings};
-pub use selfmanaged::{SelfManaged, SelfManagedFile, self_managed};
+pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
+pub use source::ConfigSource;
 pub use state::{NAMESPACE, existing};
 
-use std::fmt;
 use std::path::Path;
 
-/// An error in the configuration, in one line: the place, the problem, and the way out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {message}")]
-pub struct Fault {
-    place: String,
-    message: String,
-}
-
-// === impl Fault ===
-
-impl Fault {
-    /// Returns a fault at a flag, an environment variable, a field of a file, or a file.
-    pub fn new(place: impl fmt::Display, message: impl fmt::Display) -> Self {
-        let message = message.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { place: place.to_string(), message }
-    }
-
-    /// Returns a fault of a whole file.
-    pub fn of_file(path: &Path, message: impl fmt::Display) -> Self {
-        Self::new(path.display(), message)
-    }
-
-    /// Returns the fault with the place that led to it in front, such as the flag that names the faulty file.
-    #[must_use]
-    pub fn within(self, place: impl fmt::Display) -> Self {
-        Self { place: format!("{place}: {}", self.place), ..self }
-    }
+/// Reads the self-managed CA's part of a configuration file.
+///
+/// # Errors
+///
+/// The file can't be read, or is not a configuration.
+pub fn self_managed(path: &Path) -> Result<SelfManagedFile, InputError> {
+    Ok(Layers::of_file(path, &read::text(path)?)?.config()?.certificate.self_managed)
 }

@@ -1,4 +1,4 @@
-//! The seam between the server, which speaks HTTP, and the policies, which decide.
+//! The interface between the HTTP server and the policies.
 
 use ordinance_contract::{Request, Verdict};
 use ordinance_engine::{Execution, Failure};

@@ -1,6 +1,6 @@
 //! All limits of the host with their defaults. An operator can set each of them.
 
-use crate::units::{Bytes, Span};
+use crate::units::{ByteSize, DurationText};
 use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, PoolLimits};
 use schemars::JsonSchema;
@@ -19,30 +19,30 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
     /// Duration of a TLS handshake, including its wait for a turn.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub handshake_time: Duration,
     /// Concurrent handshakes.
     pub handshakes: usize,
     /// Time from the first byte of a request's head to its end.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub head_time: Duration,
     /// How long an idle connection stays open. Keep it above the 90 s for which the API server keeps idle connections: it
     /// does not retry a POST on a connection that the server closes.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub idle_time: Duration,
     /// Size of a request's head.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub head_bytes: usize,
     /// Number of header fields of a request.
     pub head_fields: usize,
     /// Size of a request's body. The default has room for an object of 3 MiB, the old object, and the envelope.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub body_bytes: usize,
     /// Time to receive a body.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub body_time: Duration,
     /// Lowest rate of a body in bytes per second, after its first second.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub body_rate: usize,
     /// Nesting depth of a body's JSON.
     pub json_depth: usize,
@@ -51,51 +51,51 @@ pub struct Limits {
     /// Concurrent connections from one address.
     pub connections_per_address: usize,
     /// How long the server waits before the next accept when the process has no free file descriptor.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub accept_pause: Duration,
     /// Total size of all bodies in memory that are larger than `inlineBytes`.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub bodies_bytes: usize,
     /// How long a client may read nothing of a response.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub answer_time: Duration,
     /// Concurrent evaluations, counted separately for connection tasks and for the pool, which has as many threads. The
     /// default is the number of cores.
     pub evaluations: usize,
     /// How long a request waits for its evaluation to start.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub queue_time: Duration,
     /// Largest body that is evaluated in the connection's task. Larger ones are evaluated on the pool.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub inline_bytes: usize,
     /// Deadline of a request without `?timeout=`.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub deadline: Duration,
     /// Shortest deadline of a request with `?timeout=`.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub shortest_deadline: Duration,
     /// Subtracted from `?timeout=`, so that the response arrives before the API server gives up. The API server rounds
     /// `?timeout=` up to whole seconds.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub deadline_margin: Duration,
     /// Size of a policy's linear memory.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub policy_memory: usize,
     /// Elements of a policy's table.
     pub policy_table: usize,
     /// Size of a policy's stack.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub policy_stack: usize,
     /// Size of a policy's answer.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub policy_output: usize,
     /// Size of the AdmissionReview that is returned.
-    #[serde(with = "Bytes")]
+    #[serde(with = "ByteSize")]
     pub answer_bytes: usize,
     /// Concurrent policy instances in the process.
     pub policy_instances: u32,
     /// Duration of one evaluation.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub policy_time: Duration,
     /// Holdings passed to one evaluation.
     pub holdings: usize,
@@ -103,17 +103,17 @@ pub struct Limits {
     pub remembered_objects: usize,
     /// How long the index counts as current after the last response on a watch. A silent watch is renewed after half of
     /// this time.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub index_staleness: Duration,
     /// How long an admitted object counts that no watch reports. At least the 60 s of an API server's request, after which
     /// the object is not stored any more.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub pending_time: Duration,
     /// How long the server keeps accepting connections after SIGTERM.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub drain_delay: Duration,
     /// How long the server then waits for requests in progress.
-    #[serde(with = "Span")]
+    #[serde(with = "DurationText")]
     pub drain_time: Duration,
 }
 
@@ -255,11 +255,11 @@ impl Limits {
             return Ok(());
         }
         let seconds = REQUEST_TIME.as_secs();
-        let fault = format!(
+        let message = format!(
             "the API server may store an object up to {seconds} s after its admission, and the object must count \
              until then; give at least {seconds}s"
         );
-        Err(("pendingTime", fault))
+        Err(("pendingTime", message))
     }
 
     /// Refuses durations that would overflow an [`Instant`](std::time::Instant) of some platform.

@@ -5,7 +5,9 @@
 mod certificates;
 mod connections;
 mod index;
+mod labels;
 mod requests;
+mod seconds;
 mod watches;
 
 pub use certificates::{ReloadOutcome, Reloaded};
@@ -17,16 +19,9 @@ pub use watches::WatchMetrics;
 use certificates::CertificateMetrics;
 use index::IndexFamilies;
 use ordinance_certs::Validity;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use requests::RequestFamilies;
-use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
 use watches::WatchFamilies;
-
-/// A gauge of seconds: a duration, or a Unix time.
-type Seconds = Gauge<f64, AtomicU64>;
 
 /// All metrics of one process.
 #[derive(Debug)]
@@ -38,11 +33,6 @@ pub struct Metrics {
     index: IndexFamilies,
     watches: WatchFamilies,
     certificates: CertificateMetrics,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PolicyLabels {
-    policy: String,
 }
 
 // === impl Metrics ===
@@ -109,13 +99,4 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn unix_now() -> f64 {
-    unix_seconds(SystemTime::now())
-}
-
-/// Returns the Unix time in seconds; 0 for a time before 1970, which only a wrong clock shows.
-fn unix_seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -1,7 +1,7 @@
 //! The TLS server that answers the API server: HTTP/1.1, every limit of [`Limits`], and a graceful shutdown.
 //!
-//! [`Server::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The server
-//! never closes a connection on which a request may be in flight, because the API server does not retry a POST.
+//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The
+//! server never closes a connection on which a request may be in flight, because the API server does not retry a POST.
 
 mod accept;
 mod admin;
@@ -19,23 +19,22 @@ mod stop;
 mod stream;
 
 pub use admin::Admin;
-pub use readiness::{Readiness, State};
-pub use routes::{Route, Routes};
+pub use readiness::{Readiness, ServerState};
+pub use routes::{PolicyRoute, Routes};
 pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use connection::SharedState;
 use rustls::ServerConfig;
-use service::Service;
+use service::RequestService;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 
 /// The parts of a server that is not running yet.
 #[derive(Debug)]
-pub struct Server {
+pub struct WebhookServer {
     /// The TLS configuration, which resolves the current certificate for each handshake.
     pub tls: Arc<ServerConfig>,
     /// The served policies.
@@ -48,18 +47,9 @@ pub struct Server {
     pub readiness: Readiness,
 }
 
-/// The state that all connections share.
-struct SharedState {
-    tls: TlsAcceptor,
-    limits: Arc<Limits>,
-    metrics: Arc<Metrics>,
-    handshakes: Semaphore,
-    service: Service,
-}
+// === impl WebhookServer ===
 
-// === impl Server ===
-
-impl Server {
+impl WebhookServer {
     /// Serves until it is stopped. A graceful stop sets the state to stopping, keeps serving for [`Limits::drain_delay`]
     /// with responses that close their connection, stops accepting, closes idle connections, and waits at most
     /// [`Limits::drain_time`] for the rest. An immediate stop drops all connections.
@@ -70,10 +60,9 @@ impl Server {
     ///
     /// The system has no resources for the pool of threads.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> io::Result<()> {
-        let service = Service::new(&self, stop.clone())?;
-        let Self { tls, limits, metrics, readiness, .. } = self;
-        let handshakes = Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS));
-        let shared = Arc::new(SharedState { tls: tls.into(), limits, metrics, handshakes, service });
+        let Self { tls, routes, limits, metrics, readiness } = self;
+        let service = RequestService::new(routes, &limits, &metrics, stop.clone())?;
+        let shared = Arc::new(SharedState::new(tls, limits, metrics, service));
         accept::run(listener, shared, readiness, stop).await;
         Ok(())
     }

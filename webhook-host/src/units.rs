@@ -1,4 +1,4 @@
-//! Durations and sizes in the notation of people: `15s`, `250ms`, `64Mi`.
+//! Durations and sizes as text: `15s`, `250ms`, `64Mi`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
@@ -7,18 +7,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Serialises a [`Duration`] as text such as `15s`: `#[serde(with = "Span")]`.
-pub struct Span;
+/// Serialises a [`Duration`] as text such as `15s`: `#[serde(with = "DurationText")]`.
+pub struct DurationText;
 
-/// Serialises a number of bytes as text such as `64Mi`: `#[serde(with = "Bytes")]`.
-pub struct Bytes;
+/// Serialises a number of bytes as text such as `64Mi`: `#[serde(with = "ByteSize")]`.
+pub struct ByteSize;
 
 /// The units of sizes with their bytes, the largest first.
 const UNITS: [(&str, usize); 3] = [("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 
-// === impl Span ===
+// === impl DurationText ===
 
-impl Span {
+impl DurationText {
     /// Parses a duration.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Span {
     }
 }
 
-impl JsonSchema for Span {
+impl JsonSchema for DurationText {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }
@@ -56,9 +56,9 @@ impl JsonSchema for Span {
     }
 }
 
-// === impl Bytes ===
+// === impl ByteSize ===
 
-impl Bytes {
+impl ByteSize {
     /// Parses a size.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Bytes {
     }
 }
 
-impl JsonSchema for Bytes {
+impl JsonSchema for ByteSize {
     fn schema_name() -> Cow<'static, str> {
         "Bytes".into()
     }
@@ -120,7 +120,7 @@ impl Visitor<'_> for Size {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<usize, E> {
-        Bytes::parse(text).map_err(E::custom)
+        ByteSize::parse(text).map_err(E::custom)
     }
 }
 
@@ -131,18 +131,18 @@ mod tests {
     #[test]
     fn parses_sizes_with_and_without_a_unit() {
         assert_eq!(
-            ["0", "16384", "512Ki", "7Mi", "2Gi"].map(Bytes::parse).map(Result::unwrap),
+            ["0", "16384", "512Ki", "7Mi", "2Gi"].map(ByteSize::parse).map(Result::unwrap),
             [0, 16_384, 512 << 10, 7 << 20, 2 << 30]
         );
         for text in ["", "Mi", "1.5Mi", "-1", "7MB", "99999999999999999999", "18446744073709551615Ki"] {
-            assert!(Bytes::parse(text).is_err(), "{text}");
+            assert!(ByteSize::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn serialises_a_size_in_its_largest_exact_unit() {
         let written = [0, 1, 1000, 1024, 7 << 20, 3 << 30]
-            .map(|size: usize| Bytes::serialize(&size, serde_json::value::Serializer).unwrap());
+            .map(|size: usize| ByteSize::serialize(&size, serde_json::value::Serializer).unwrap());
         assert_eq!(
             written.map(|value| value.to_string()),
             ["0", "1", "1000", "\"1Ki\"", "\"7Mi\"", "\"3Gi\""]
@@ -151,7 +151,10 @@ mod tests {
 
     #[test]
     fn refuses_a_duration_without_a_unit() {
-        assert_eq!(Span::parse("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(Span::parse("15"), Err("`15` is not a duration; write e.g. 15s or 250ms".to_owned()));
+        assert_eq!(DurationText::parse("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(
+            DurationText::parse("15"),
+            Err("`15` is not a duration; write e.g. 15s or 250ms".to_owned())
+        );
     }
 }

@@ -129,7 +129,7 @@ pub enum Severity {
     Deny,
     /// The request is admitted with a warning.
     Warn,
-    /// Reported by offline tools and metrics only.
+    /// The request is admitted. The finding appears in the audit log, in reports and in metrics only.
     Note,
 }
 

@@ -3,6 +3,7 @@
 //! The profile `release`, which links faster, is built too: the benchmark prints how much slower its evaluation is.
 
 use crate::build::{self, Profile};
+use crate::checkout;
 use anyhow::Result;
 use std::process::{Command, ExitCode};
 
@@ -22,5 +23,5 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let release_bench = build::binary("ordinance-bench", Profile::Release)?;
     let mut bench = Command::new(bench);
     bench.arg("--ordinance").arg(ordinance).arg("--release-bench").arg(release_bench);
-    build::exit_code(bench.args(&arguments.rest).current_dir(crate::root()))
+    build::exit_code(bench.args(&arguments.rest).current_dir(checkout::root()))
 }

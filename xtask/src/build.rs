@@ -1,5 +1,6 @@
 //! Calls of cargo: the Wasm target, the binaries of the workspace, and this program with more features.
 
+use crate::checkout;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -24,14 +25,14 @@ pub enum Profile {
 
 /// A message of cargo about an artifact that it built.
 #[derive(Deserialize)]
-struct Message {
+struct CargoMessage {
     executable: Option<PathBuf>,
 }
 
 /// Returns the cargo that runs this program, to be called at the root of the checkout.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(crate::root());
+    cargo.current_dir(checkout::root());
     // Build scripts that read the variables of this program's package would run again for every other caller.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| CARGO_PREFIXES.iter().any(|prefix| name.starts_with(prefix))) {
@@ -103,7 +104,7 @@ pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
 /// Returns the last executable that cargo's messages name.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     let lines = messages.split(|byte| *byte == b'\n');
-    lines.rev().find_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable)
+    lines.rev().find_map(|line| serde_json::from_slice::<CargoMessage>(line).ok()?.executable)
 }
 
 // === impl Profile ===

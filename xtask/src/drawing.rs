@@ -3,6 +3,7 @@
 //! With `--check` it writes nothing and compares the file. `cargo xtask papers` does that too.
 
 use crate::build::{self, Profile};
+use crate::checkout;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -45,12 +46,12 @@ pub fn check(ordinance: &Path) -> Result<()> {
 /// Returns `ordinance map` of the founding story. Its exit code is 1 because a volume is refused.
 pub fn map(ordinance: &Path) -> Command {
     let mut map = Command::new(ordinance);
-    map.arg("map").args(STORY).current_dir(crate::root().join(crate::demo::STORY)).stdin(Stdio::null());
+    map.arg("map").args(STORY).current_dir(checkout::root().join(checkout::STORY)).stdin(Stdio::null());
     map
 }
 
 fn path() -> PathBuf {
-    crate::root().join("docs/founding-story.svg")
+    checkout::root().join("docs/founding-story.svg")
 }
 
 /// Returns the current drawing.

@@ -16,10 +16,10 @@ pub struct Arguments {
     seconds: u64,
 }
 
-/// Runs the target; fails if it finds a fault.
+/// Runs the target; fails if it finds a crash.
 #[cfg(feature = "fuzz")]
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    target::run(arguments).map(|()| ExitCode::SUCCESS)
+    target::run(&arguments.target, arguments.seconds).map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs the target by this program with the feature `fuzz`.

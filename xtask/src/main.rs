@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod checkout;
 mod cluster;
 mod demo;
 mod drawing;
@@ -18,7 +19,6 @@ mod test;
 mod wait;
 
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The project's own commands.
@@ -26,11 +26,11 @@ use std::process::ExitCode;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Task,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Task {
     /// Show the founding story on a real TLS server on a loopback port, or with kubectl on a real API server.
     Demo(demo::Arguments),
     /// Run every test: native, as a component, in Node, and over real sockets.
@@ -44,7 +44,7 @@ enum Command {
     Bench(bench::Arguments),
     /// Run long trials of properties that must always hold.
     #[command(subcommand)]
-    Prove(prove::Subject),
+    Prove(prove::ProvenProperty),
     /// Fuzz one parser of foreign input for some seconds.
     Fuzz(fuzz::Arguments),
     /// Draw the founding story's map into `docs/founding-story.svg`.
@@ -59,20 +59,20 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Test => test::run(),
-        Command::E2e(arguments) => e2e::run(&arguments),
-        Command::Cluster(action) => cluster::run(&action),
-        Command::Bench(arguments) => bench::run(&arguments),
-        Command::Prove(subject) => prove::run(&subject),
-        Command::Fuzz(arguments) => fuzz::run(&arguments),
-        Command::Drawing(arguments) => drawing::run(&arguments),
-        Command::Manifest(arguments) => manifest::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test => test::run(),
+        Task::E2e(arguments) => e2e::run(&arguments),
+        Task::Cluster(action) => cluster::run(&action),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Prove(subject) => prove::run(&subject),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Drawing(arguments) => drawing::run(&arguments),
+        Task::Manifest(arguments) => manifest::run(&arguments),
         #[cfg(feature = "npm")]
-        Command::Npm => npm::run(),
+        Task::Npm => npm::run(),
         #[cfg(not(feature = "npm"))]
-        Command::Npm => build::rerun_with("npm"),
-        Command::Papers => papers::run(),
+        Task::Npm => build::rerun_with("npm"),
+        Task::Papers => papers::run(),
     };
     match outcome {
         Ok(code) => code,
@@ -81,9 +81,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Returns the root of the checkout.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

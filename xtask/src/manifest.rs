@@ -4,6 +4,7 @@
 //! writes nothing: it compares the file, and lints and renders the chart with each set of values in `ci/`.
 
 use crate::build;
+use crate::checkout;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ordinance_tools::Tool;
@@ -23,9 +24,9 @@ pub struct Arguments {
 
 /// Writes or checks the manifest.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let helm = Helm::find()?;
+    let helm = HelmChart::find()?;
     let manifest = manifest(&helm)?;
-    let path = crate::root().join("deploy/ordinance.yaml");
+    let path = checkout::root().join("deploy/ordinance.yaml");
     if !arguments.check {
         std::fs::write(&path, manifest).with_context(|| format!("can't write {}", path.display()))?;
         return Ok(ExitCode::SUCCESS);
@@ -39,8 +40,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Returns the current manifest.
-fn manifest(helm: &Helm) -> Result<String> {
-    let namespace = std::fs::read_to_string(crate::root().join("deploy/namespace.yaml"))
+fn manifest(helm: &HelmChart) -> Result<String> {
+    let namespace = std::fs::read_to_string(checkout::root().join("deploy/namespace.yaml"))
         .context("can't read deploy/namespace.yaml")?;
     let rendered = helm.template(None)?;
     let ours = rendered.lines().filter(|line| !is_bookkeeping(line)).collect::<Vec<_>>().join("\n");
@@ -59,18 +60,18 @@ fn is_bookkeeping(line: &str) -> bool {
 }
 
 /// The Helm program and the chart.
-struct Helm {
+struct HelmChart {
     program: PathBuf,
     chart: PathBuf,
 }
 
-// === impl Helm ===
+// === impl HelmChart ===
 
-impl Helm {
+impl HelmChart {
     fn find() -> Result<Self> {
         let tools = ordinance_tools::find(&[Tool::Helm], &mut |line| anstream::eprintln!("{line}"))?;
         let program = tools.path(Tool::Helm).to_path_buf();
-        Ok(Self { program, chart: crate::root().join("deploy/chart/ordinance") })
+        Ok(Self { program, chart: checkout::root().join("deploy/chart/ordinance") })
     }
 
     fn command(&self, verb: &str) -> Command {

@@ -1,6 +1,7 @@
 //! `cargo xtask npm`: builds the npm package of the policy with wasm-bindgen, for Node, bundlers and browsers.
 
 use crate::build;
+use crate::checkout;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
@@ -45,8 +46,8 @@ pub fn run() -> Result<ExitCode> {
 pub fn build() -> Result<PathBuf> {
     build::wasm_target()?;
     let module = compile()?;
-    let source = crate::root().join("policy/js/npm");
-    let package = crate::root().join("policy/js/pkg");
+    let source = checkout::root().join("policy/js/npm");
+    let package = checkout::root().join("policy/js/pkg");
     for loader in [Loader::Node, Loader::Bundler, Loader::Web] {
         loader.generate(&module, &package)?;
     }

@@ -7,6 +7,7 @@
 //! too.
 
 use crate::build::{self, Profile};
+use crate::checkout;
 use crate::drawing;
 use crate::wait::until;
 use anyhow::{Context, Result, bail};
@@ -26,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const GENERATED: [&str; 2] = ["target", "node_modules"];
 
 /// A script on a page.
-struct Block {
+struct PageScript {
     page: PathBuf,
     script: Script,
 }
@@ -65,20 +66,20 @@ fn search_path(ordinance: &Path) -> Result<OsString> {
 }
 
 /// Returns the scripts of all pages, without those that call `cargo xtask`.
-fn blocks() -> Result<Vec<Block>> {
+fn blocks() -> Result<Vec<PageScript>> {
     let mut blocks = Vec::new();
     for page in pages()? {
         let text = fs::read_to_string(&page).with_context(|| format!("can't read {}", page.display()))?;
         let scripts = scripts(&text).with_context(|| page.display().to_string())?;
-        blocks.extend(scripts.into_iter().map(|script| Block { page: page.clone(), script }));
+        blocks.extend(scripts.into_iter().map(|script| PageScript { page: page.clone(), script }));
     }
     blocks.retain(|block| !block.script.text.contains("cargo xtask"));
     Ok(blocks)
 }
 
 fn pages() -> Result<Vec<PathBuf>> {
-    let mut pages = vec![crate::root().join("README.md"), crate::root().join("CONTRIBUTING.md")];
-    for entry in fs::read_dir(crate::root().join("docs"))? {
+    let mut pages = vec![checkout::root().join("README.md"), checkout::root().join("CONTRIBUTING.md")];
+    for entry in fs::read_dir(checkout::root().join("docs"))? {
         pages.push(entry?.path());
     }
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
@@ -119,10 +120,10 @@ fn exit_code(info: &str) -> Result<Option<i32>> {
 impl Script {
     fn run(&self, path: &OsStr) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        for named in named_paths(&self.text, &crate::root()) {
+        for named in named_paths(&self.text, &checkout::root()) {
             let target = folder.path().join(&named);
             fs::create_dir_all(target.parent().unwrap_or(folder.path()))?;
-            copy(&crate::root().join(&named), &target).with_context(|| format!("{}", named.display()))?;
+            copy(&checkout::root().join(&named), &target).with_context(|| format!("{}", named.display()))?;
         }
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", &self.text]).env("PATH", path).current_dir(folder.path());
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn finds_the_paths_that_a_script_names() {
         let text = "cat README.md | tool --data=@docs/limits.md \"LICENSE\" ../wt target README.missing /etc";
-        let found = named_paths(text, &crate::root());
+        let found = named_paths(text, &checkout::root());
         assert_eq!(found, ["LICENSE", "README.md", "docs/limits.md"].map(PathBuf::from).into());
     }
 

@@ -1,12 +1,13 @@
 //! `cargo xtask prove`: long trials of properties that must always hold.
 
 use crate::build::{self, Profile};
+use crate::checkout;
 use anyhow::Result;
 use std::process::{Command, ExitCode};
 
 /// The property to try.
 #[derive(clap::Subcommand)]
-pub enum Subject {
+pub enum ProvenProperty {
     /// Rotations of certificates fail no request, and faulty rotations do.
     Certificates(Rest),
 }
@@ -20,8 +21,8 @@ pub struct Rest {
 }
 
 /// Builds the trial program in release mode, runs it, and returns its exit code.
-pub fn run(subject: &Subject) -> Result<ExitCode> {
-    let Subject::Certificates(Rest { rest }) = subject;
+pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
+    let ProvenProperty::Certificates(Rest { rest }) = subject;
     let trials = build::binary("ordinance-rotation", Profile::Release)?;
-    build::exit_code(Command::new(trials).args(rest).current_dir(crate::root()))
+    build::exit_code(Command::new(trials).args(rest).current_dir(checkout::root()))
 }

@@ -73,7 +73,7 @@ pub enum SigningReason {
     Due,
     /// Another CA signs now.
     NewSigner,
-    /// The stored one could not be served; the text says why.
+    /// The stored one could not be served, for this reason.
     Unusable(String),
 }
 

@@ -91,11 +91,6 @@ impl Material {
             Err(_) => Ok(Self { place, certificates, key: None }),
         }
     }
-
-    /// Returns whether there is a certificate.
-    pub fn has_certificates(&self) -> bool {
-        !self.certificates.is_empty()
-    }
 }
 
 fn contains(text: &[u8], word: &str) -> bool {

@@ -17,7 +17,7 @@ pub struct Schedule {
     /// By how much a replica's clock may be off, in either direction.
     pub skew: Duration,
     /// The interval between two polls of a replica.
-    pub look: Duration,
+    pub poll_interval: Duration,
 }
 
 // === impl Schedule ===
@@ -29,7 +29,7 @@ impl Default for Schedule {
             leaf: Lifetime::days(7),
             wait: Duration::from_secs(5 * 60),
             skew: Duration::from_secs(5 * 60),
-            look: Duration::from_secs(5),
+            poll_interval: Duration::from_secs(5),
         }
     }
 }

@@ -16,7 +16,7 @@ pub const SCHEDULE: Schedule = Schedule {
     leaf: Lifetime(Duration::from_secs(9_000)),
     wait: Duration::from_secs(300),
     skew: Duration::from_secs(120),
-    look: MINUTE,
+    poll_interval: MINUTE,
 };
 
 /// The largest lag in minutes of a client that gets bundles: less than the wait, because of the clock skew.

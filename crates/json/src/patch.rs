@@ -13,9 +13,9 @@ pub fn applied(object: &str, patch: &[Value]) -> Result<String, String> {
     }
     let mut object: Value = serde_json::from_str(object).map_err(|error| error.to_string())?;
     let patch: json_patch::Patch = serde_json::from_value(Value::from(patch))
-        .map_err(|error| format!("returned a patch that is not a JSON Patch: {error}"))?;
+        .map_err(|error| format!("the patch is not a JSON Patch: {error}"))?;
     json_patch::patch(&mut object, &patch)
-        .map_err(|error| format!("returned a patch that does not fit the object: {error}"))?;
+        .map_err(|error| format!("the patch does not fit the object: {error}"))?;
     Ok(object.to_string())
 }
 

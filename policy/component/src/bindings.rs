@@ -98,7 +98,8 @@ pub mod exports {
           Deny,
           /// The request is admitted with a warning.
           Warn,
-          /// Reported by offline tools and metrics; the API server's client never sees it.
+          /// The request is admitted. The finding appears in the audit log, in reports and in metrics; the API server's client
+          /// never sees it.
           Note,
         }
         impl ::core::fmt::Debug for Severity {

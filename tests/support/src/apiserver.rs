@@ -4,12 +4,12 @@
 //! It behaves like the real one unless a test scripts an answer or breaks a stream. It records the requests, so that
 //! tests wait for a request and not for a time. It speaks plain HTTP on loopback and has no users.
 
-mod answer;
-mod asked;
 mod body;
+mod request;
+mod script;
 mod server;
 mod store;
 
-pub use answer::{Answer, Gate};
-pub use asked::{Asked, Verb};
+pub use request::{ApiRequest, Verb};
+pub use script::{Gate, ScriptedAnswer};
 pub use server::ApiServer;

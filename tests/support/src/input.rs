@@ -158,7 +158,7 @@ fn key(path: u8, rest: u8) -> Key {
 }
 
 /// A kind that the policy knows.
-struct Kind {
+struct KnownKind {
     group: &'static str,
     resource: &'static str,
     subresource: &'static str,
@@ -166,39 +166,39 @@ struct Kind {
     kind: &'static str,
 }
 
-const STATEFUL_SET: Kind = Kind {
+const STATEFUL_SET: KnownKind = KnownKind {
     group: "apps",
     resource: "statefulsets",
     subresource: "",
     namespace: "default",
     kind: "StatefulSet",
 };
-const CLAIM: Kind = Kind {
+const CLAIM: KnownKind = KnownKind {
     group: "",
     resource: "persistentvolumeclaims",
     subresource: "",
     namespace: "default",
     kind: "PersistentVolumeClaim",
 };
-const PERSISTENT_VOLUME: Kind = Kind {
+const PERSISTENT_VOLUME: KnownKind = KnownKind {
     group: "",
     resource: "persistentvolumes",
     subresource: "",
     namespace: "",
     kind: "PersistentVolume",
 };
-const STORAGE_CLASS: Kind = Kind {
+const STORAGE_CLASS: KnownKind = KnownKind {
     group: "storage.k8s.io",
     resource: "storageclasses",
     subresource: "",
     namespace: "",
     kind: "StorageClass",
 };
-const SCALE: Kind = Kind { subresource: "scale", kind: "Scale", ..STATEFUL_SET };
+const SCALE: KnownKind = KnownKind { subresource: "scale", kind: "Scale", ..STATEFUL_SET };
 
-// === impl Kind ===
+// === impl KnownKind ===
 
-impl Kind {
+impl KnownKind {
     fn scope(&self, name: &'static str) -> Scope<'static> {
         Scope {
             group: self.group.into(),
@@ -211,7 +211,7 @@ impl Kind {
     }
 }
 
-fn judge(kind: &Kind, bytes: &[u8]) {
+fn judge(kind: &KnownKind, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.split('\u{1e}');
     let object = parts.next().unwrap_or_default();
@@ -236,7 +236,7 @@ fn judge(kind: &Kind, bytes: &[u8]) {
 }
 
 /// Returns what another object of the kind holds or uses.
-fn holdings(kind: &Kind, keys: Vec<Key>) -> Vec<Holding> {
+fn holdings(kind: &KnownKind, keys: Vec<Key>) -> Vec<Holding> {
     let held = keys.into_iter().filter(|key| key.stance != Stance::Looks);
     held.map(|key| Holding {
         realm: key.realm,

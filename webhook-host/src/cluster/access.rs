@@ -11,7 +11,7 @@ const SERVICE: &str = "KUBERNETES_SERVICE_HOST";
 
 /// Where the address and the credentials of an API server come from.
 #[derive(Clone, Debug)]
-pub enum Access {
+pub enum ApiServerAccess {
     /// The service account of the pod that this process runs in.
     Pod,
     /// A kubeconfig.
@@ -23,9 +23,9 @@ pub enum Access {
     },
 }
 
-/// Why an [`Access`] gives no client configuration.
+/// Why an [`ApiServerAccess`] gives no client configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum AccessError {
+pub enum ApiServerAccessError {
     /// The kubeconfig can't be used.
     #[error("{0}")]
     Kubeconfig(#[from] kube::config::KubeconfigError),
@@ -34,9 +34,9 @@ pub enum AccessError {
     Pod(#[from] kube::config::InClusterError),
 }
 
-// === impl Access ===
+// === impl ApiServerAccess ===
 
-impl Access {
+impl ApiServerAccess {
     /// Returns whether this process runs in a pod with a service account.
     pub fn is_pod() -> bool {
         std::env::var_os(SERVICE).is_some_and(|host| !host.is_empty()) && Path::new(TOKEN).exists()
@@ -48,7 +48,7 @@ impl Access {
     /// # Errors
     ///
     /// The pod's files or the kubeconfig can't be used.
-    pub async fn config(&self) -> Result<kube::Config, AccessError> {
+    pub async fn config(&self) -> Result<kube::Config, ApiServerAccessError> {
         match self {
             Self::Pod => Ok(kube::Config::incluster()?),
             Self::Kubeconfig { kubeconfig, context } => {

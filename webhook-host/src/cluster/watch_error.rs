@@ -14,7 +14,7 @@ const DETAIL_CHARS: usize = 500;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WatchError {
     resource: String,
-    verb: Verb,
+    verb: WatchVerb,
     pub(super) cause: WatchErrorCause,
     /// The message of the API server, or of the network error.
     detail: String,
@@ -22,7 +22,7 @@ pub(super) struct WatchError {
 
 /// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(super) enum WatchVerb {
     List,
     Watch,
     /// Entering the received objects into the indexes.
@@ -56,12 +56,12 @@ impl WatchError {
     pub(super) fn new(resource: &str, error: &watcher::Error) -> Self {
         use watcher::Error as Kind;
         let (verb, cause, detail) = match error {
-            Kind::InitialListFailed(error) => (Verb::List, cause(error), message(error)),
+            Kind::InitialListFailed(error) => (WatchVerb::List, cause(error), message(error)),
             Kind::WatchStartFailed(error) | Kind::WatchFailed(error) => {
-                (Verb::Watch, cause(error), message(error))
+                (WatchVerb::Watch, cause(error), message(error))
             }
-            Kind::WatchError(status) => (Verb::Watch, cause_of_status(status.code), status.to_string()),
-            Kind::NoResourceVersion => (Verb::Watch, WatchErrorCause::Garbage, error.to_string()),
+            Kind::WatchError(status) => (WatchVerb::Watch, cause_of_status(status.code), status.to_string()),
+            Kind::NoResourceVersion => (WatchVerb::Watch, WatchErrorCause::Garbage, error.to_string()),
         };
         let detail = one_line(&detail, DETAIL_CHARS).into_owned();
         Self { resource: resource.to_owned(), verb, cause, detail }
@@ -71,7 +71,7 @@ impl WatchError {
     pub(super) fn panic(resource: &str) -> Self {
         Self {
             resource: resource.to_owned(),
-            verb: Verb::Read,
+            verb: WatchVerb::Read,
             cause: WatchErrorCause::Panic,
             detail: String::new(),
         }
@@ -80,9 +80,9 @@ impl WatchError {
     /// Returns the verb as a metric label.
     pub(super) const fn verb(&self) -> &'static str {
         match self.verb {
-            Verb::List => "list",
-            Verb::Watch => "watch",
-            Verb::Read => "read",
+            WatchVerb::List => "list",
+            WatchVerb::Watch => "watch",
+            WatchVerb::Read => "read",
         }
     }
 }

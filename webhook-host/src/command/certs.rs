@@ -1,20 +1,21 @@
 //! `ordinance certs`: issues, shows, rotates and verifies certificates, in a directory or in a cluster.
 //!
-//! The library `ordinance-certs` decides; this module gathers its input, and words remedies with the flags of the command line.
+//! The library `ordinance-certs` decides. This module gathers its input, and words remedies with the flags of the command
+//! line.
 
 mod cluster;
 mod issue;
+mod output;
 mod remedies;
 mod rotate;
 mod show;
 mod sources;
 mod verify;
 
-use super::{CommonArgs, Exit};
+use super::exit::Exit;
+use super::output::CommonArgs;
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
-use ordinance_certs::inspect::TextStyle;
-use serde::Serialize;
+use clap::{Args, Subcommand};
 
 /// Issue, show, rotate and verify certificates
 #[derive(Debug, Args)]
@@ -38,16 +39,6 @@ enum CertsCommand {
     Verify(verify::VerifyArgs),
 }
 
-/// The output format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum CertsOutput {
-    /// For people
-    #[default]
-    Text,
-    /// For scripts: one object
-    Json,
-}
-
 pub(super) fn run(args: &CertsArgs, common: CommonArgs) -> Result<Exit> {
     match &args.command {
         CertsCommand::Issue(args) => issue::run(args, common),
@@ -68,18 +59,4 @@ impl CertsArgs {
             CertsCommand::Issue(_) | CertsCommand::Show(_) => None,
         }
     }
-}
-
-// === impl CommonArgs ===
-
-impl CommonArgs {
-    /// Returns whether text on stdout is colored.
-    fn text_style(self) -> TextStyle {
-        if self.color.on_stdout() { TextStyle::Colored } else { TextStyle::Plain }
-    }
-}
-
-/// Formats a JSON document, with a final line break.
-fn json(document: &impl Serialize) -> Result<String> {
-    Ok(serde_json::to_string_pretty(document)? + "\n")
 }

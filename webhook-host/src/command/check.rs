@@ -6,20 +6,20 @@
 
 mod fix;
 mod input;
-mod judging;
 mod progress;
+mod report;
+mod reviewer;
 
-use super::given::GivenArgs;
-use super::policies::ServedPolicy;
-use super::{CommonArgs, Exit, output, print};
-use crate::limits::Limits;
+pub(super) use report::{exit_code, with_report};
+
+use super::exit::Exit;
+use super::manifest_args::ManifestArgs;
+use super::output::{CommonArgs, print};
 use anyhow::Result;
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum};
-use input::Input;
-use judging::Judging;
-use ordinance_report::{AdmissionOutcome, CheckReport, ReportStyle, Verbosity, json, junit, sarif, text};
-use progress::Progress;
+use fix::{FixMode, FixOptions};
+use report::{ReportFormat, read_input};
 
 /// Check manifests as the webhooks would
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read 
 pub(super) struct CheckArgs {
     /// The format of the report
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    output: Output,
+    output: ReportFormat,
     /// Write patches and fixes into the files
     #[arg(long, env = "ORDINANCE_FIX", hide_env = true, value_parser = BoolishValueParser::new())]
     fix: bool,
@@ -54,111 +54,54 @@ pub(super) struct CheckArgs {
     #[arg(long, env = "ORDINANCE_DIFF", hide_env = true, value_parser = BoolishValueParser::new())]
     diff: bool,
     #[command(flatten)]
-    given: GivenArgs,
-}
-
-/// The format of a report.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Output {
-    /// The lines at fault, what is wrong and what to do
-    #[default]
-    Text,
-    /// For scripts: one object with results, errors and a summary
-    Json,
-    /// For code scanning: SARIF 2.1.0
-    Sarif,
-    /// For continuous integration: a suite per file, a case per object
-    Junit,
+    manifests: ManifestArgs,
 }
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
-    let (state, judged) = args.given.load()?;
-    if args.fix || args.diff {
-        let (progress, input) = read(&args.given, &judged, common);
-        return fix::run(args, common, (&judged, &state), (progress, input));
+    let (existing, policy) = args.manifests.load()?;
+    if let Some(options) = args.fix_options(common) {
+        let (progress, input) = read_input(&args.manifests, &policy, common);
+        return fix::run(&options, &policy, &existing, progress, input);
     }
-    reported(&args.given, &judged, common, |report| {
-        print(told(report, args.output, common).as_bytes())?;
-        Ok(exit(report))
+    with_report(&args.manifests, &policy, common, |report| {
+        print(args.output.format(report, common).as_bytes())?;
+        Ok(exit_code(report))
     })
-}
-
-/// Reads and reviews the input, and passes the report on.
-pub(super) fn reported<T>(
-    given: &GivenArgs,
-    judged: &ServedPolicy,
-    common: CommonArgs,
-    go_on: impl FnOnce(&CheckReport<'_>) -> Result<T>,
-) -> Result<T> {
-    let (progress, input) = read(given, judged, common);
-    let report = Judging::new(judged, &Limits::default(), &progress).report(&input)?;
-    drop(progress);
-    go_on(&report)
-}
-
-fn read(given: &GivenArgs, judged: &ServedPolicy, common: CommonArgs) -> (Progress, Input) {
-    judged.report_unreadable();
-    let mut progress = Progress::start(!common.quiet);
-    let input = Input::read(&given.paths, &given.namespace, &judged.judge, &progress);
-    if input.is_empty() && !common.quiet {
-        progress.end();
-        output::note("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
-    }
-    (progress, input)
-}
-
-fn told(report: &CheckReport<'_>, output: Output, common: CommonArgs) -> String {
-    match output {
-        Output::Text => text(report, common.style(common.color.on_stdout())),
-        Output::Json => json(report),
-        Output::Sarif => sarif(report),
-        Output::Junit => junit(report),
-    }
-}
-
-/// The exit code of a report.
-pub(super) fn exit(report: &CheckReport<'_>) -> Exit {
-    let is_unjudged = report.objects.iter().any(|object| object.outcome == AdmissionOutcome::Failed);
-    if is_unjudged || !report.errors.is_empty() {
-        Exit::Unjudged
-    } else if report.objects.iter().all(|object| object.is_admitted()) {
-        Exit::Fine
-    } else {
-        Exit::Refused
-    }
 }
 
 // === impl CheckArgs ===
 
 impl CheckArgs {
-    /// Returns why these arguments cannot be combined.
+    /// Returns why these arguments can't be combined.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        if let Some(why) = self.given.conflict() {
+        if let Some(why) = self.manifests.conflict() {
             return Some(why);
         }
-        match (self.output, self.takes_stdout()) {
-            (Output::Text, _) | (_, false) => None,
+        match (self.output, self.reserves_stdout()) {
+            (ReportFormat::Text, _) | (_, false) => None,
             _ if self.diff => Some("--diff writes to stdout; leave out --output, or run again for it"),
             _ => Some("--fix writes what is piped in to stdout; leave out --output, or give a file"),
         }
     }
 
-    /// Returns true if stdout is reserved for manifests or a diff.
-    fn takes_stdout(&self) -> bool {
-        self.diff || self.fix && self.given.reads_stdin()
+    /// Returns whether stdout is reserved for manifests or a diff, so that the report goes to stderr.
+    fn reserves_stdout(&self) -> bool {
+        self.diff || self.fix && self.manifests.reads_stdin()
     }
-}
 
-// === impl CommonArgs ===
-
-impl CommonArgs {
-    /// The style of a text report.
-    fn style(self, is_coloured: bool) -> ReportStyle {
-        let verbosity = match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, _) => Verbosity::Verbose,
+    /// Returns how to fix the manifests, or `None` without `--fix` and `--diff`.
+    fn fix_options(&self, common: CommonArgs) -> Option<FixOptions<'_>> {
+        let mode = match (self.diff, self.fix) {
+            (true, _) => FixMode::Diff,
+            (false, true) => FixMode::Write,
+            (false, false) => return None,
         };
-        ReportStyle { is_coloured, verbosity }
+        Some(FixOptions {
+            mode,
+            format: self.output,
+            namespace: &self.manifests.namespace,
+            reserves_stdout: self.reserves_stdout(),
+            common,
+        })
     }
 }

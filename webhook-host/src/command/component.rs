@@ -1,6 +1,7 @@
 //! `ordinance component`: the built-in policy as a file, for other hosts and for manual calls.
 
-use super::{Exit, print};
+use super::exit::Exit;
+use super::output::print;
 use anyhow::{Result, bail};
 use clap::Args;
 use std::io::{self, IsTerminal};
@@ -18,5 +19,5 @@ pub(super) fn run(_: &ComponentArgs) -> Result<Exit> {
         bail!("a component is binary; redirect it to a file: ordinance component > storage.wasm");
     }
     print(ordinance_engine::builtin::COMPONENT)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

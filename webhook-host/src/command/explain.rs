@@ -1,7 +1,9 @@
 //! `ordinance explain`: the rules of a policy, or one of them.
 
-use super::{Exit, output, policies, print};
-use crate::config::ComponentArgs;
+use super::exit::Exit;
+use super::output::{self, print};
+use super::policies;
+use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 use ordinance_contract::Rule;
@@ -20,35 +22,35 @@ pub(super) struct ExplainArgs {
     #[arg(value_name = "RULE")]
     rule: Option<String>,
     #[command(flatten)]
-    component: ComponentArgs,
+    component: PolicyComponentArgs,
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
     let rules = policies::description(args.component.policy.as_deref())?.rules;
     let Some(id) = &args.rule else {
-        print(listed(&rules).as_bytes())?;
-        return Ok(Exit::Fine);
+        print(list(&rules).as_bytes())?;
+        return Ok(Exit::Success);
     };
     match rules.iter().find(|rule| rule.id == id.trim_matches(['[', ']'])) {
         Some(rule) => {
-            print(explained(rule).as_bytes())?;
-            Ok(Exit::Fine)
+            print(explanation(rule).as_bytes())?;
+            Ok(Exit::Success)
         }
         None => {
-            output::aside(&format!("error: there is no rule {id:?}{}\n", suggested(&rules, id)));
+            output::print_to_stderr(&format!("error: there is no rule {id:?}{}\n", suggestion(&rules, id)));
             Ok(Exit::Usage)
         }
     }
 }
 
-/// One line per rule: id, severity, title.
-fn listed(rules: &[Rule]) -> String {
+/// Returns one line per rule: id, severity, title.
+fn list(rules: &[Rule]) -> String {
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     let line = |rule: &Rule| format!("{:width$}  {:4}  {}\n", rule.id, rule.severity.word(), rule.title);
     rules.iter().map(line).collect()
 }
 
-fn explained(rule: &Rule) -> String {
+fn explanation(rule: &Rule) -> String {
     let facts = [
         ("severity", rule.severity.word().to_owned()),
         ("setting", rule.setting.clone()),
@@ -59,10 +61,9 @@ fn explained(rule: &Rule) -> String {
     format!("{}: {}\n{facts}\n{}\n", rule.id, rule.title, rule.explanation.trim())
 }
 
-/// The rules whose id shares a word with the one that was asked for.
-fn suggested(rules: &[Rule], id: &str) -> String {
-    let shares_a_word =
-        |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|asked| asked == word));
+/// Returns a hint with the rules whose id shares a word with the unknown id.
+fn suggestion(rules: &[Rule], id: &str) -> String {
+    let shares_a_word = |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|own| own == word));
     let ids: Vec<&str> = rules.iter().filter(shares_a_word).map(|rule| &*rule.id).collect();
     if ids.is_empty() {
         return "; `ordinance explain` lists all rules".to_owned();

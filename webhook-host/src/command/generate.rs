@@ -1,11 +1,12 @@
 //! `ordinance completions` and `ordinance man`, generated from the definition of the command line.
 
-use super::{Exit, definition, print};
+use super::exit::Exit;
+use super::output::print;
 use anyhow::Result;
 use clap::Args;
 use clap_complete::Shell;
 
-/// The commands with a manual page. The list is static, because the commands are not defined yet when clap needs it.
+/// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
 pub(super) const COMMANDS: [&str; 12] = [
     "check",
     "serve",
@@ -45,19 +46,19 @@ pub(super) struct ManArgs {
     command: Option<String>,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit> {
+pub(super) fn completions(args: &CompletionsArgs, mut definition: clap::Command) -> Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut definition(), "ordinance", &mut script);
+    clap_complete::generate(args.shell, &mut definition, "ordinance", &mut script);
     print(&script)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
-pub(super) fn man(args: &ManArgs) -> Result<Exit> {
-    let mut whole = definition();
-    whole.build();
-    let command = args.command.as_deref().and_then(|name| whole.find_subcommand(name)).unwrap_or(&whole);
+pub(super) fn man(args: &ManArgs, mut definition: clap::Command) -> Result<Exit> {
+    definition.build();
+    let command =
+        args.command.as_deref().and_then(|name| definition.find_subcommand(name)).unwrap_or(&definition);
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     print(&page)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -1,21 +1,24 @@
 //! `ordinance map`: which ordinal writes where, before and after.
 //!
-//! Everything given is judged as `ordinance check` does; afterwards is what the patches make of it.
+//! The manifests are reviewed as by `ordinance check`. "Before" is the map of the manifests, "after" that of the patched
+//! manifests.
 
-use super::given::GivenArgs;
+use super::check;
+use super::exit::Exit;
+use super::manifest_args::ManifestArgs;
+use super::output::{self, Color, CommonArgs, print};
 use super::policies::ServedPolicy;
-use super::{Color, CommonArgs, Exit, check, output, print};
 use anyhow::{Error, Result, anyhow};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions as Look};
+use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions};
 use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject};
 use std::io;
 
-/// Columns of a terminal that does not say how many it has.
-const COLUMNS: usize = 80;
+/// The width of the text if neither a flag, the terminal nor `COLUMNS` sets one.
+const DEFAULT_COLUMNS: usize = 80;
 
 /// Show which ordinal of a StatefulSet writes where, before and after
 #[derive(Debug, Args)]
@@ -26,49 +29,50 @@ Examples:
   kubectl get statefulsets,pvc,pv -A -o yaml | ordinance map --output svg > map.svg
   ordinance map --output json web.yaml | jq -r '.writers[] | select(.exclusive | not).location'
 
-Before is what the manifests say, after is with the policy's patches. A claim is followed to its
-volume by claimRef, volumeName or name, else to the one that it is expected to get (marked *).
+The map shows the manifests as they are (before) and with the policy's patches (after). A claim is
+followed to the volume that claimRef, volumeName or name determines, else to the volume that it is
+expected to get (marked *).
 
 Exit codes: 0 nothing refused, 1 something refused, 2 something could not be read or judged.")]
 pub(super) struct MapArgs {
-    /// How to draw it
+    /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    output: Output,
-    /// Draw with ASCII alone, as where the locale is not UTF-8
+    output: MapFormat,
+    /// Draw with ASCII characters only [default: if the locale is not UTF-8]
     #[arg(long, env = "ORDINANCE_ASCII", hide_env = true)]
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     ascii: bool,
-    /// Columns of text; without it those of the terminal, or 80
+    /// The width of the text in columns [default: that of the terminal, or 80]
     #[arg(long, value_name = "COLUMNS", env = "ORDINANCE_WIDTH", hide_env = true)]
     width: Option<u16>,
     #[command(flatten)]
-    given: GivenArgs,
+    manifests: ManifestArgs,
 }
 
-/// How a map is drawn.
+/// The output format of a map.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Output {
+enum MapFormat {
     /// For a terminal
     #[default]
     Text,
     /// A drawing, in light and dark
     Svg,
-    /// For scripts: `writers` as they are afterwards, and `before`
+    /// For scripts: `writers` has the writers after, `before` those before
     Json,
 }
 
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
-    let (state, judged) = args.given.load()?;
-    check::reported(&args.given, &judged, common, |report| {
-        complain(report, common.color);
-        let map = map(&state, report, &judged)?;
-        print(&drawn(&map, args, common.color)?)?;
-        Ok(if map.unread.is_empty() { check::exit(report) } else { Exit::Unjudged })
+    let (existing, policy) = args.manifests.load()?;
+    check::with_report(&args.manifests, &policy, common, |report| {
+        print_errors(report, common.color);
+        let map = map(&existing, report, &policy)?;
+        print(&draw(&map, args, common.color)?)?;
+        Ok(if map.unread.is_empty() { check::exit_code(report) } else { Exit::Error })
     })
 }
 
-/// Says what could not be read or judged.
-fn complain(report: &CheckReport<'_>, color: Color) {
+/// Prints the errors of reading, and the failures of the policy.
+fn print_errors(report: &CheckReport<'_>, color: Color) {
     for error in &report.errors {
         output::error(color, &anyhow!("{}: {}", error.place(), error.message));
     }
@@ -77,12 +81,13 @@ fn complain(report: &CheckReport<'_>, color: Color) {
     }
 }
 
-/// What is there before and after.
-fn map(state: &[Manifest], report: &CheckReport<'_>, judged: &ServedPolicy) -> Result<Map> {
-    let existing = state.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
-    let given = report.objects.iter().map(patched);
-    let objects = existing.chain(given).collect::<Result<Vec<_>>>()?;
-    let policy = judged.judge.policy();
+/// Returns the map of the existing and the reviewed objects.
+fn map(existing: &[Manifest], report: &CheckReport<'_>, policy: &ServedPolicy) -> Result<Map> {
+    let existing =
+        existing.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
+    let reviewed = report.objects.iter().map(patched);
+    let objects = existing.chain(reviewed).collect::<Result<Vec<_>>>()?;
+    let policy = policy.admission.policy();
     let keys = |scope: &Scope<'_>, object: &str| {
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
@@ -101,35 +106,36 @@ fn refused(checked: &CheckedObject<'_>) -> RefusedObject {
     RefusedObject { object: checked.object.scope.clone(), message: checked.message.message.clone() }
 }
 
-/// The map in the wanted shape.
-fn drawn(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
+/// Returns the map in the requested format.
+fn draw(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
     Ok(match args.output {
-        Output::Json => ordinance_map::json(map)?.into_bytes(),
-        Output::Svg => ordinance_map::svg(map)?,
-        Output::Text => ordinance_map::text(map, look(args, color)).into_bytes(),
+        MapFormat::Json => ordinance_map::json(map)?.into_bytes(),
+        MapFormat::Svg => ordinance_map::svg(map)?,
+        MapFormat::Text => ordinance_map::text(map, text_options(args, color)).into_bytes(),
     })
 }
 
-fn look(args: &MapArgs, color: Color) -> Look {
+fn text_options(args: &MapArgs, color: Color) -> TextOptions {
     let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
     let terminal = || Some(usize::from(terminal_size::terminal_size_of(io::stdout())?.0.0));
-    let width = args.width.map(usize::from).or_else(terminal).or_else(columns).unwrap_or(COLUMNS);
+    let width = args.width.map(usize::from).or_else(terminal).or_else(columns).unwrap_or(DEFAULT_COLUMNS);
     let charset = if args.ascii || !is_utf8() { Charset::Ascii } else { Charset::Unicode };
-    Look { width, is_colored: color.on_stdout(), charset }
+    TextOptions { width, is_colored: color.on_stdout(), charset }
 }
 
-/// Whether the locale says so, as libc reads it.
+/// Returns whether the character set of the locale is UTF-8. The order of the variables is that of libc.
 fn is_utf8() -> bool {
-    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let locale = said.into_iter().find(|locale| !locale.is_empty()).unwrap_or_default().to_ascii_lowercase();
+    let locales = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let locale =
+        locales.into_iter().find(|locale| !locale.is_empty()).unwrap_or_default().to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
 // === impl MapArgs ===
 
 impl MapArgs {
-    /// Why this can't be run.
+    /// Returns why these arguments can't be combined.
     pub(super) fn conflict(&self) -> Option<&'static str> {
-        self.given.conflict()
+        self.manifests.conflict()
     }
 }

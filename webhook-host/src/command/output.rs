@@ -1,11 +1,29 @@
 //! Writes results to stdout and messages to stderr, with colors on terminals.
 
-use clap::ColorChoice;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ColorChoice, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+/// The flags of every command.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Common")]
+pub struct CommonArgs {
+    /// When to color the output: auto, always or never; auto respects NO_COLOR
+    #[arg(long, global = true, value_enum, value_name = "WHEN", env = "ORDINANCE_COLOR", hide_env = true)]
+    #[arg(default_value_t, hide_possible_values = true)]
+    pub color: Color,
+    /// Print only errors
+    #[arg(short, long, global = true, env = "ORDINANCE_QUIET", hide_env = true)]
+    #[arg(value_parser = BoolishValueParser::new(), conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more; give it twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ORDINANCE_VERBOSE", hide_env = true)]
+    pub verbose: u8,
+}
+
 /// When to color the output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     /// On a terminal with escape sequences, unless NO_COLOR is set.
     #[default]
@@ -37,14 +55,14 @@ pub(super) fn error(color: Color, error: &anyhow::Error) {
     let _ = writeln!(io::stderr(), "{label} {text}");
 }
 
-/// Writes lines to stderr that accompany a result, or for which stdout is not free.
-pub(super) fn aside(lines: &str) {
+/// Writes lines to stderr, because they accompany a result or because stdout is reserved for something else.
+pub(super) fn print_to_stderr(lines: &str) {
     // An error of stderr can't be reported anywhere.
     let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Writes a warning to stderr, as one line.
-pub(super) fn note(text: &str) {
+pub(super) fn warn(text: &str) {
     // An error of stderr can't be reported anywhere.
     let _ = writeln!(io::stderr(), "warning: {}", text.replace(['\n', '\r'], " "));
 }
@@ -69,7 +87,7 @@ impl Color {
     }
 
     fn named(word: &str) -> Option<Self> {
-        clap::ValueEnum::from_str(word, false).ok()
+        ValueEnum::from_str(word, false).ok()
     }
 
     /// Converts the choice for clap.
@@ -93,7 +111,7 @@ impl Color {
 
     fn on(self, stream: &impl IsTerminal) -> bool {
         match self {
-            Self::Auto => is_steered(stream) && !forbids_color(std::env::var_os("NO_COLOR")),
+            Self::Auto => supports_escapes(stream) && !forbids_color(std::env::var_os("NO_COLOR")),
             Self::Always => true,
             Self::Never => false,
         }
@@ -101,7 +119,7 @@ impl Color {
 }
 
 /// Returns whether a stream is a terminal that understands escape sequences.
-pub(super) fn is_steered(stream: &impl IsTerminal) -> bool {
+pub(super) fn supports_escapes(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 

@@ -1,10 +1,10 @@
 //! Loads the configured policies, with the same engine limits for every command.
 
-use super::{PolicyArgs, output};
+use super::output;
 use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
 use crate::cluster::{WatchSet, merged_watches};
-use crate::config::{Fault, NAMESPACE, PolicyConfig, existing, settings};
+use crate::config::{InputError, NAMESPACE, PolicyArgs, PolicyConfig, existing, settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
@@ -29,7 +29,7 @@ pub(super) struct PolicyIdentity {
 pub(super) struct ServedPolicy {
     /// The policy's name in URL paths.
     pub(super) name: String,
-    pub(super) judge: Arc<Admission>,
+    pub(super) admission: Arc<Admission>,
     /// The existing objects that the policy can't read.
     pub(super) unreadable: Vec<UnreadableObject>,
     pub(super) on_error: OnError,
@@ -39,14 +39,14 @@ pub(super) struct ServedPolicy {
 
 impl ServedPolicy {
     /// Returns the same policy with an index of only the existing objects.
-    pub(super) fn reset(&self, state: &[Manifest]) -> Result<Self> {
-        served(self.name.clone(), self.judge.with_empty_memory(), self.on_error, state)
+    pub(super) fn reset(&self, existing: &[Manifest]) -> Result<Self> {
+        served(self.name.clone(), self.admission.with_empty_memory(), self.on_error, existing)
     }
 
     /// Warns of the existing objects that the policy can't read.
-    pub(super) fn report_unreadable(&self) {
+    pub(super) fn warn_of_unreadable(&self) {
         for UnreadableObject { object, reason } in &self.unreadable {
-            output::note(&format!(
+            output::warn(&format!(
                 "the policy can't read the existing {} {}: {reason}",
                 object.resource, object.name
             ));
@@ -57,13 +57,13 @@ impl ServedPolicy {
 /// Loads all policies of a configuration, each with an index of the existing objects.
 pub(super) fn all(
     policies: &[PolicyConfig],
-    state: &[Manifest],
+    existing: &[Manifest],
     limits: &Limits,
     metrics: &Metrics,
 ) -> Result<Vec<ServedPolicy>> {
     let serve = |(config, policy): (&PolicyConfig, Policy)| {
-        let (name, admission) = named(config, policy, limits, metrics);
-        served(name, admission, config.on_error, state)
+        let (name, admission) = named_admission(config, policy, limits, metrics);
+        served(name, admission, config.on_error, existing)
     };
     policies.iter().zip(loaded(policies, limits)?).map(serve).collect()
 }
@@ -80,7 +80,7 @@ pub(super) fn with_cluster(
     let watches = merged_watches(loaded.iter().flat_map(|policy| &policy.description().watches));
     let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
     let serve = |(config, policy): (&PolicyConfig, Policy)| {
-        let (name, admission) = named(config, policy, limits, metrics);
+        let (name, admission) = named_admission(config, policy, limits, metrics);
         let admission = admission.with_cluster(watches.clone(), clock.clone(), limits.pending_time);
         served(name, admission, config.on_error, &[])
     };
@@ -89,7 +89,12 @@ pub(super) fn with_cluster(
 }
 
 /// Returns a policy's name in URL paths, and its admission with the metrics of that name.
-fn named(config: &PolicyConfig, policy: Policy, limits: &Limits, metrics: &Metrics) -> (String, Admission) {
+fn named_admission(
+    config: &PolicyConfig,
+    policy: Policy,
+    limits: &Limits,
+    metrics: &Metrics,
+) -> (String, Admission) {
     let name = config.name.clone().unwrap_or_else(|| policy.description().name.clone());
     let admission = Admission::new(policy, limits).with_metrics(metrics.index(&name));
     (name, admission)
@@ -101,12 +106,16 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
 }
 
 /// Loads the policy of the flags, with the objects of `--state` in its index.
-pub(super) fn of_flags(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
-    with_state(args, limits, &existing(&args.state, NAMESPACE)?)
+pub(super) fn from_flags(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
+    with_existing(args, limits, &existing(&args.state, NAMESPACE)?)
 }
 
 /// Loads the policy of the flags, with the existing objects in its index.
-pub(super) fn with_state(args: &PolicyArgs, limits: &Limits, state: &[Manifest]) -> Result<ServedPolicy> {
+pub(super) fn with_existing(
+    args: &PolicyArgs,
+    limits: &Limits,
+    existing: &[Manifest],
+) -> Result<ServedPolicy> {
     let config = PolicyConfig {
         settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
@@ -114,11 +123,11 @@ pub(super) fn with_state(args: &PolicyArgs, limits: &Limits, state: &[Manifest])
     };
     let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();
-    served(name, Admission::new(policy, limits), config.on_error, state)
+    served(name, Admission::new(policy, limits), config.on_error, existing)
 }
 
 /// Loads policies with their default settings; without a component the built-in policy.
-pub(super) fn unconfigured(components: &[PathBuf]) -> Result<Vec<Policy>> {
+pub(super) fn with_default_settings(components: &[PathBuf]) -> Result<Vec<Policy>> {
     let configs: Vec<PolicyConfig> = match components {
         [] => vec![PolicyConfig::of(None)],
         _ => components.iter().map(|path| PolicyConfig::of(Some(path))).collect(),
@@ -143,25 +152,25 @@ pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
 pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
     let Description { name, version, .. } = description(component)?;
     let digest = match component {
-        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| Fault::of_file(path, error))?),
+        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| InputError::of_file(path, error))?),
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })
 }
 
-fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, Fault> {
+fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, InputError> {
     let loaded = match &config.component {
         Some(path) => Policy::load(engine, path, &config.settings),
         None => Policy::built_in(engine, &config.settings),
     };
     loaded.map_err(|error| match error {
-        LoadError { kind: LoadErrorKind::Settings(problems), .. } => settings_fault(config, &problems),
-        other => Fault::new(&config.component_place, other),
+        LoadError { kind: LoadErrorKind::Settings(problems), .. } => settings_error(config, &problems),
+        other => InputError::new(&config.component_place, other),
     })
 }
 
-/// Returns all problems of a policy's settings as one fault.
-fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> Fault {
+/// Returns all problems of a policy's settings as one error.
+fn settings_error(config: &PolicyConfig, problems: &[Problem]) -> InputError {
     let lines: Vec<String> = problems
         .iter()
         .map(
@@ -170,13 +179,18 @@ fn settings_fault(config: &PolicyConfig, problems: &[Problem]) -> Fault {
             },
         )
         .collect();
-    let way_out = "`ordinance schema settings` prints the valid settings";
-    Fault::new(&config.settings_place, format_args!("{}; {way_out}", lines.join("; ")))
+    let remedy = "`ordinance schema settings` prints the valid settings";
+    InputError::new(&config.settings_place, format_args!("{}; {remedy}", lines.join("; ")))
 }
 
 /// Enters the existing objects into the policy's index.
-fn served(name: String, admission: Admission, on_error: OnError, state: &[Manifest]) -> Result<ServedPolicy> {
-    let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
+fn served(
+    name: String,
+    admission: Admission,
+    on_error: OnError,
+    existing: &[Manifest],
+) -> Result<ServedPolicy> {
+    let objects = existing.iter().map(|object| (object.scope.clone(), object.json.as_str()));
     let unreadable = admission.fill(objects).context("--state")?;
-    Ok(ServedPolicy { name, judge: Arc::new(admission), unreadable, on_error })
+    Ok(ServedPolicy { name, admission: Arc::new(admission), unreadable, on_error })
 }

@@ -1,10 +1,12 @@
-//! `ordinance review`: one admission review, answered as the server would answer it.
+//! `ordinance review`: answers one admission review as the server would.
 
-use super::{Exit, PolicyArgs, policies, print};
-use crate::config::Fault;
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
+use crate::config::{InputError, PolicyArgs};
 use crate::judge::Judge as _;
 use crate::limits::Limits;
-use crate::review::{self, Answer, Answering, OnError, Review};
+use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
@@ -26,14 +28,14 @@ pub(super) struct ReviewArgs {
     /// An AdmissionReview; `-` or nothing for stdin.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Which webhook is asked.
+    /// The webhook that receives the review.
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_PHASE", hide_env = true)]
     phase: PhaseArg,
     #[command(flatten)]
     policy: PolicyArgs,
 }
 
-/// Which webhook is asked.
+/// The webhook that receives the review.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum PhaseArg {
     /// The mutating one.
@@ -45,57 +47,57 @@ enum PhaseArg {
 
 pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     let limits = Limits::default();
-    let body = body(args.file.as_deref(), limits.body_bytes)?;
+    let body = read_body(args.file.as_deref(), limits.body_bytes)?;
     if body.len() > limits.body_bytes {
-        return too_large(&body, limits.body_bytes);
+        return print_too_large(&body, limits.body_bytes);
     }
-    let judge = policies::of_flags(&args.policy, &limits)?;
-    judge.report_unreadable();
-    let review = Review::parse(&body, limits.json_depth)?;
+    let policy = policies::from_flags(&args.policy, &limits)?;
+    policy.warn_of_unreadable();
+    let review = AdmissionReview::parse(&body, limits.json_depth)?;
     let by = Answering {
-        policy: &judge.name,
+        policy: &policy.name,
         phase: args.phase.into(),
         on_error: OnError::Deny,
         limit: limits.answer_bytes,
     };
-    let outcome = judge.judge.judge(&review.request(by.phase), Instant::now() + limits.deadline);
-    told(review.answer(&by, outcome))
+    let outcome = policy.admission.judge(&review.request(by.phase), Instant::now() + limits.deadline);
+    print_answer(review.answer(&by, outcome))
 }
 
-/// Prints an answer; the exit code says what it is.
-fn told(answer: Answer) -> Result<Exit> {
+/// Prints an answer and returns the exit code.
+fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
     match answer {
-        Answer::Verdict { allowed, body, .. } => {
+        ReviewAnswer::Verdict { allowed, body, .. } => {
             print(&body)?;
-            Ok(if allowed { Exit::Fine } else { Exit::Refused })
+            Ok(if allowed { Exit::Success } else { Exit::Refused })
         }
-        Answer::Failed { body, .. } => {
+        ReviewAnswer::Failed { body, .. } => {
             print(&body)?;
-            Ok(Exit::Unjudged)
+            Ok(Exit::Error)
         }
-        Answer::Deferred { message, .. } => bail!(message),
-        Answer::Unavailable => bail!("the index is not ready"),
+        ReviewAnswer::Deferred { message, .. } => bail!(message),
+        ReviewAnswer::Unavailable => bail!("the index is not ready"),
     }
 }
 
-/// What the server answers to a body over its limit.
-fn too_large(body: &[u8], limit: usize) -> Result<Exit> {
+/// Prints the answer to a body that is larger than the limit.
+fn print_too_large(body: &[u8], limit: usize) -> Result<Exit> {
     match review::too_large(body, limit) {
         Ok(answer) => {
             print(&answer)?;
-            Ok(Exit::Unjudged)
+            Ok(Exit::Error)
         }
         Err(line) => bail!(line),
     }
 }
 
-/// At most one byte more than the limit.
-fn body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, Fault> {
+/// Reads the review, but at most one byte more than the limit.
+fn read_body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
     match file.filter(|path| *path != Path::new("-")) {
         Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
-            Fault::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
+            InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
         }),
-        None => read(io::stdin().lock(), limit).map_err(|error| Fault::new("stdin", error)),
+        None => read(io::stdin().lock(), limit).map_err(|error| InputError::new("stdin", error)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `ordinance schema`: JSON Schemas of settings, configuration and cases, for editors and validators.
 
-use super::{Exit, policies, print};
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
 use crate::config;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -42,7 +44,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
         SchemaKind::Case => ordinance_case::schema(),
     };
     print(pretty(&schema).as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn pretty(schema: &Value) -> String {

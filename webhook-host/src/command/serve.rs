@@ -6,15 +6,18 @@ mod readiness;
 mod ready_file;
 mod signals;
 
+use super::exit::Exit;
+use super::output::{CommonArgs, print};
 use super::policies::{self, ServedPolicy};
-use super::{CommonArgs, Exit, print};
 use crate::admission::UnreadableObject;
-use crate::cluster::{Access, Cluster, WatchSet};
-use crate::config::{ConfigFile, Fault, Layers, LogLevel, ServeArgs, ServeConfig, Sockets, Source};
+use crate::cluster::{ApiServerAccess, ClusterWatches, WatchSet};
+use crate::config::{
+    ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
+};
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
-use crate::server::{Admin, Readiness, Route, Routes, Server, stop};
+use crate::server::{Admin, PolicyRoute, Readiness, Routes, WebhookServer, stop};
 use anyhow::{Context, Result};
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
@@ -37,7 +40,7 @@ struct PreparedServer {
     reloader: Option<CertificateReloader>,
     issuer: Option<Issuer>,
     policies: Vec<ServedPolicy>,
-    cluster: Option<(Access, Arc<WatchSet>)>,
+    cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
     metrics: Arc<Metrics>,
 }
 
@@ -54,14 +57,14 @@ pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) ->
         return server.print_config(file);
     }
     server.serve()?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Returns the log level. A level from a flag or a variable overrides `-q` and `-v`.
 fn level(named: LogLevel, layers: &Layers, common: CommonArgs) -> LogLevel {
     match layers.source(&["log", "level"]) {
-        Source::Flag(_) | Source::Environment(_) => named,
-        Source::File(_) | Source::Default => adjusted(named, common),
+        ConfigSource::Flag(_) | ConfigSource::Environment(_) => named,
+        ConfigSource::File(_) | ConfigSource::Default => adjusted(named, common),
     }
 }
 
@@ -124,7 +127,7 @@ impl PreparedServer {
             self.layers.name_policy(&policy.name);
         }
         print(self.layers.print(&file).as_bytes())?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 
     /// Opens the sockets and serves until the server has stopped.
@@ -145,7 +148,7 @@ impl PreparedServer {
         let client = self.client().await?;
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
-            .map_err(|error| self.bind_fault("listen", self.sockets.listen, &error))?;
+            .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let address = listener.local_addr()?;
         let admin = self.admin(readiness.clone())?;
         let server = tokio::spawn(self.server(readiness.clone())?.run(listener, stop));
@@ -167,7 +170,7 @@ impl PreparedServer {
             stopped = server => stopped
                 .context("the server panicked")
                 .and_then(|stopped| stopped.context(NO_THREADS)),
-            fault = updates => Err(fault.into()),
+            error = updates => Err(error.into()),
         };
         if let Some(issuer) = issuer {
             issuer.stop().await;
@@ -180,41 +183,41 @@ impl PreparedServer {
         &mut self,
         config: Option<&kube::Config>,
         readiness: &Readiness,
-    ) -> Result<Option<RunningIssuer>, Fault> {
+    ) -> Result<Option<RunningIssuer>, InputError> {
         let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
-        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_fault(&error))
+        issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_error(&error))
     }
 
     /// Returns the client's configuration and the watches to start, or `None` without a cluster.
-    async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, Fault> {
+    async fn client(&self) -> Result<Option<(kube::Config, Arc<WatchSet>)>, InputError> {
         let Some((access, watches)) = &self.cluster else { return Ok(None) };
-        let config = access.config().await.map_err(|error| self.client_fault(&error))?;
+        let config = access.config().await.map_err(|error| self.client_error(&error))?;
         Ok(Some((config, Arc::clone(watches))))
     }
 
-    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<Cluster, Fault> {
-        let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.judge)).collect();
-        Cluster::start(config, watches, &admissions).map_err(|error| self.client_fault(&error))
+    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<ClusterWatches, InputError> {
+        let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.admission)).collect();
+        ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_error(&error))
     }
 
-    fn client_fault(&self, error: &dyn std::error::Error) -> Fault {
-        Fault::new(self.layers.place(&["cluster", "source"]), error)
+    fn client_error(&self, error: &dyn std::error::Error) -> InputError {
+        InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
 
     fn admin(&self, readiness: Readiness) -> Result<Admin> {
         let address = self.sockets.admin_listen;
         let listener =
-            TcpListener::bind(address).map_err(|error| self.bind_fault("adminListen", address, &error))?;
+            TcpListener::bind(address).map_err(|error| self.bind_error("adminListen", address, &error))?;
         Admin::start(listener, readiness, Arc::clone(&self.metrics))
             .context("the system has no resources for the admin listener")
     }
 
-    fn server(&self, readiness: Readiness) -> Result<Server> {
+    fn server(&self, readiness: Readiness) -> Result<WebhookServer> {
         let routes = self.policies.iter().map(|policy| {
-            let judge = Arc::clone(&policy.judge) as Arc<dyn Judge>;
-            Route::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
+            let judge = Arc::clone(&policy.admission) as Arc<dyn Judge>;
+            PolicyRoute::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
         });
-        Ok(Server {
+        Ok(WebhookServer {
             tls: Arc::clone(&self.tls),
             routes: Routes::new(routes),
             limits: Arc::new(self.sockets.limits.clone()),
@@ -223,8 +226,11 @@ impl PreparedServer {
         })
     }
 
-    fn bind_fault(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> Fault {
+    fn bind_error(&self, field: &str, address: SocketAddr, error: &std::io::Error) -> InputError {
         let place = self.layers.place(&[field]);
-        Fault::new(place, format_args!("can't listen on {address}: {error}; give another address, or port 0"))
+        InputError::new(
+            place,
+            format_args!("can't listen on {address}: {error}; give another address, or port 0"),
+        )
     }
 }

@@ -1,7 +1,9 @@
 //! `ordinance version`: the versions of host, policy and engine.
 
-use super::{Exit, policies, print};
-use crate::config::ComponentArgs;
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
+use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 
@@ -13,7 +15,7 @@ Examples:
   ordinance version --policy mine.wasm")]
 pub(super) struct VersionArgs {
     #[command(flatten)]
-    component: ComponentArgs,
+    component: PolicyComponentArgs,
 }
 
 pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
@@ -27,5 +29,5 @@ pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
         ordinance_engine::Engine::wasmtime_version(),
     );
     print(text.as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -1,6 +1,8 @@
 //! `ordinance webhooks`: the webhook configurations and RBAC rules that policies need.
 
-use super::{Exit, policies, print};
+use super::exit::Exit;
+use super::output::print;
+use super::policies;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -21,10 +23,10 @@ const NAME: &str = "ordinance";
 /// The suffix of a webhook's name, which has to be a domain.
 const DOMAIN: &str = "ordinance.dev";
 
-/// Seconds that the API server waits.
+/// The timeout of a call of the API server, in seconds.
 const TIMEOUT: i32 = 5;
 
-/// Namespaces whose objects no webhook sees, beside that of the service: the cluster must be able to repair itself.
+/// The namespaces that no webhook receives requests from, besides that of the Service, so that the cluster can repair itself.
 const EXCLUDED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// Print the webhook configurations and RBAC rules for policies
@@ -43,32 +45,32 @@ pub(super) struct WebhooksArgs {
     /// The Service in front of the host, as namespace/name
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "ordinance-system/ordinance")]
     #[arg(env = "ORDINANCE_SERVICE", hide_env = true)]
-    service: Service,
+    service: ServiceName,
 }
 
 /// The Service that the API server calls.
 #[derive(Clone, Debug)]
-struct Service {
+struct ServiceName {
     namespace: String,
     name: String,
 }
 
 pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
-    let policies = policies::unconfigured(&args.policy)?;
+    let policies = policies::with_default_settings(&args.policy)?;
     let documents = [
         yaml(&mutating(&policies, &args.service))?,
         yaml(&validating(&policies, &args.service))?,
         yaml(&role(&policies))?,
     ];
     print(documents.join("---\n").as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn yaml(object: &impl Serialize) -> Result<String> {
     serde_saphyr::to_string(object).context("the configuration cannot be written as YAML")
 }
 
-fn mutating(policies: &[Policy], service: &Service) -> MutatingWebhookConfiguration {
+fn mutating(policies: &[Policy], service: &ServiceName) -> MutatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| MutatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
@@ -89,7 +91,7 @@ fn mutating(policies: &[Policy], service: &Service) -> MutatingWebhookConfigurat
     }
 }
 
-fn validating(policies: &[Policy], service: &Service) -> ValidatingWebhookConfiguration {
+fn validating(policies: &[Policy], service: &ServiceName) -> ValidatingWebhookConfiguration {
     let webhook = |(name, policy, scope): (String, &str, &ReviewScope)| ValidatingWebhook {
         name,
         admission_review_versions: vec!["v1".to_owned()],
@@ -110,7 +112,7 @@ fn validating(policies: &[Policy], service: &Service) -> ValidatingWebhookConfig
     }
 }
 
-/// The review scopes of a phase, each with the name of its webhook and its policy.
+/// Returns the review scopes of a phase, each with the name of its webhook and its policy.
 fn scopes(policies: &[Policy], phase: Phase) -> impl Iterator<Item = (String, &str, &ReviewScope)> {
     policies.iter().flat_map(move |policy| {
         let scopes = policy.description().reviews.iter().filter(move |scope| scope.phases.contains(&phase));
@@ -127,7 +129,7 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// The host lists and watches the kinds that the policies watch.
+/// Returns a role that may list and watch the kinds that the policies watch.
 fn role(policies: &[Policy]) -> ClusterRole {
     let mut watches: Vec<&Watch> = policies.iter().flat_map(|policy| &policy.description().watches).collect();
     watches.sort_by_key(|watch| (&watch.group, &watch.resource));
@@ -168,9 +170,9 @@ fn conditions(scope: &ReviewScope) -> Option<Vec<MatchCondition>> {
     (!conditions.is_empty()).then_some(conditions)
 }
 
-// === impl Service ===
+// === impl ServiceName ===
 
-impl Service {
+impl ServiceName {
     fn client_config(&self, phase: Phase, policy: &str) -> WebhookClientConfig {
         let service = ServiceReference {
             namespace: self.namespace.clone(),
@@ -181,7 +183,7 @@ impl Service {
         WebhookClientConfig { service: Some(service), ..WebhookClientConfig::default() }
     }
 
-    /// `None` for a cluster-scoped kind.
+    /// Returns the selector of a namespaced kind, or `None` for a cluster-scoped one.
     fn namespace_selector(&self, scope: &ReviewScope) -> Option<LabelSelector> {
         let excluded = EXCLUDED.iter().copied().chain([&*self.namespace]).map(str::to_owned).collect();
         let requirement = LabelSelectorRequirement {
@@ -195,7 +197,7 @@ impl Service {
     }
 }
 
-impl FromStr for Service {
+impl FromStr for ServiceName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -1,10 +1,9 @@
 //! The flags and environment variables of `ordinance serve`, before they are merged and checked.
 
-use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel};
-use super::layers::{Override, Source};
-use super::policy::UNNAMED;
+use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel, UNNAMED};
+use super::source::{ConfigSource, Override};
 use crate::review::OnError;
-use crate::units::Span;
+use crate::units::DurationText;
 use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser as _};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
@@ -41,7 +40,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "ORDINANCE_READY_FILE", hide_env = true)]
     pub ready_file: Option<PathBuf>,
     /// How long to keep accepting connections after SIGTERM [default: 15s].
-    #[arg(long, value_name = "TIME", value_parser = Span::parse, env = "ORDINANCE_DRAIN_DELAY", hide_env = true)]
+    #[arg(long, value_name = "TIME", value_parser = DurationText::parse, env = "ORDINANCE_DRAIN_DELAY", hide_env = true)]
     pub drain_delay: Option<Duration>,
     /// The policy, its settings and the existing objects.
     #[command(flatten)]
@@ -63,7 +62,7 @@ pub struct ServeArgs {
 
 /// The component of a policy.
 #[derive(Clone, Debug, Default, Args)]
-pub struct ComponentArgs {
+pub struct PolicyComponentArgs {
     /// The policy's Wasm component; without it the built-in policy `storage`
     #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
     pub policy: Option<PathBuf>,
@@ -75,7 +74,7 @@ pub struct ComponentArgs {
 pub struct PolicyArgs {
     /// The policy.
     #[command(flatten)]
-    pub component: ComponentArgs,
+    pub component: PolicyComponentArgs,
     /// The policy's settings in YAML or JSON
     #[arg(long, value_name = "FILE", env = "ORDINANCE_SETTINGS", hide_env = true)]
     #[arg(value_parser = PathBufValueParser::new().try_map(no_stdin))]
@@ -127,7 +126,7 @@ pub struct CertificateArgs {
     #[arg(long, value_name = "NAME", env = "ORDINANCE_ALLOWED_NAME", hide_env = true, value_delimiter = ',')]
     pub allowed_name: Vec<String>,
     /// How often to check the files for changes [default: 10s].
-    #[arg(long, value_name = "TIME", value_parser = Span::parse, env = "ORDINANCE_RELOAD_INTERVAL")]
+    #[arg(long, value_name = "TIME", value_parser = DurationText::parse, env = "ORDINANCE_RELOAD_INTERVAL")]
     #[arg(hide_env = true)]
     pub reload_interval: Option<Duration>,
 }
@@ -279,8 +278,10 @@ impl Collector<'_> {
         let Some(Ok(value)) = value.map(serde_json::to_value) else { return };
         let words = id.replace('_', "-");
         let source = match self.matches.value_source(id) {
-            Some(ValueSource::EnvVariable) => Source::Environment(format!("ORDINANCE_{}", id.to_uppercase())),
-            _ => Source::Flag(format!("--{words}")),
+            Some(ValueSource::EnvVariable) => {
+                ConfigSource::Environment(format!("ORDINANCE_{}", id.to_uppercase()))
+            }
+            _ => ConfigSource::Flag(format!("--{words}")),
         };
         let field = field.iter().map(|&word| word.to_owned()).collect();
         self.overrides.push(Override { field, value, source });

@@ -1,54 +1,50 @@
 //! The API server to watch: that of the pod, that of a kubeconfig, or none.
 
-use super::Fault;
 use super::file::{ClusterFile, ClusterSource, ConfigFile};
+use super::input_error::InputError;
 use super::layers::Layers;
-use crate::cluster::Access;
+use crate::cluster::ApiServerAccess;
 use kube::config::Kubeconfig;
 
 /// Returns how to reach the API server, or `None` without a cluster.
-pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<Access>, Fault> {
+pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<ApiServerAccess>, InputError> {
     let place = |field| layers.place(&["cluster", field]);
-    let access = match source(&config.cluster) {
+    let access = match config.cluster.effective_source() {
         ClusterSource::None => None,
-        ClusterSource::Pod if Access::is_pod() => Some(Access::Pod),
+        ClusterSource::Pod if ApiServerAccess::is_pod() => Some(ApiServerAccess::Pod),
         ClusterSource::Pod => {
-            let fault =
+            let message =
                 "this process runs in no pod with a service account; give --kubeconfig FILE, or --no-cluster";
-            return Err(Fault::new(place("source"), fault));
+            return Err(InputError::new(place("source"), message));
         }
         ClusterSource::Kubeconfig => Some(named(&config.cluster, place)?),
     };
-    if config.cluster.context.is_some() && !matches!(access, Some(Access::Kubeconfig { .. })) {
-        return Err(Fault::new(place("context"), "a context needs a kubeconfig; give --kubeconfig FILE too"));
+    if config.cluster.context.is_some() && !matches!(access, Some(ApiServerAccess::Kubeconfig { .. })) {
+        return Err(InputError::new(
+            place("context"),
+            "a context needs a kubeconfig; give --kubeconfig FILE too",
+        ));
     }
     if access.is_some() && !config.state.is_empty() {
-        let fault = "existing objects come from the watched cluster; remove this, or give --no-cluster";
-        return Err(Fault::new(layers.place(&["state"]), fault));
+        let message = "existing objects come from the watched cluster; remove this, or give --no-cluster";
+        return Err(InputError::new(layers.place(&["state"]), message));
     }
     Ok(access)
 }
 
-/// Returns the configured source, or the default of this environment.
-pub(super) fn source(cluster: &ClusterFile) -> ClusterSource {
-    match (cluster.source, &cluster.kubeconfig) {
-        (Some(source), _) => source,
-        (None, Some(_)) => ClusterSource::Kubeconfig,
-        (None, None) if Access::is_pod() => ClusterSource::Pod,
-        (None, None) => ClusterSource::None,
-    }
-}
-
-fn named(cluster: &ClusterFile, place: impl Fn(&'static str) -> String) -> Result<Access, Fault> {
+fn named(
+    cluster: &ClusterFile,
+    place: impl Fn(&'static str) -> String,
+) -> Result<ApiServerAccess, InputError> {
     let Some(file) = &cluster.kubeconfig else {
-        return Err(Fault::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
+        return Err(InputError::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
     };
-    let read = Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error))?;
+    let read = Kubeconfig::read_from(file).map_err(|error| InputError::new(place("kubeconfig"), error))?;
     kubeconfig(read, cluster.context.as_deref(), place)
 }
 
 /// Returns the access with a kubeconfig and one of its contexts, or its current one. `place` returns the place of a field
-/// for faults.
+/// for errors.
 ///
 /// # Errors
 ///
@@ -57,22 +53,22 @@ pub fn kubeconfig(
     kubeconfig: Kubeconfig,
     context: Option<&str>,
     place: impl Fn(&'static str) -> String,
-) -> Result<Access, Fault> {
+) -> Result<ApiServerAccess, InputError> {
     check(&kubeconfig, context, place)?;
-    Ok(Access::Kubeconfig { kubeconfig: Box::new(kubeconfig), context: context.map(str::to_owned) })
+    Ok(ApiServerAccess::Kubeconfig { kubeconfig: Box::new(kubeconfig), context: context.map(str::to_owned) })
 }
 
 fn check(
     kubeconfig: &Kubeconfig,
     context: Option<&str>,
     place: impl Fn(&'static str) -> String,
-) -> Result<(), Fault> {
+) -> Result<(), InputError> {
     let Some(context) = context else { return Ok(()) };
     let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
     if names.contains(&context) {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(InputError::new(
         place("context"),
         format_args!("the kubeconfig has no context {context:?}; give one of: {}", names.join(", ")),
     ))

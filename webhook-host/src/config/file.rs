@@ -1,10 +1,10 @@
 //! The configuration file with the default of every field. `ordinance schema config` prints its JSON Schema.
 
-use super::policy::UNNAMED;
 use super::selfmanaged::SelfManagedFile;
+use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
 use crate::review::OnError;
-use crate::units::Span;
+use crate::units::DurationText;
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The name of the policy that flags configure, until the component is loaded and its own name is known.
+pub(super) const UNNAMED: &str = "";
 
 /// The configuration of `ordinance serve`. Relative paths start at the file's directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -79,8 +82,8 @@ pub struct CertificateFile {
     /// DNS names or common names of the clients that may connect. If empty, every client of the CA may.
     pub allowed_names: Vec<String>,
     /// How often the files are checked for changes.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub reload_interval: Duration,
 }
 
@@ -222,7 +225,7 @@ impl Default for ConfigFile {
 impl ConfigFile {
     /// Sets the source of the cluster to its effective value.
     pub fn name_cluster(&mut self) {
-        self.cluster.source = Some(super::cluster::source(&self.cluster));
+        self.cluster.source = Some(self.cluster.effective_source());
     }
 
     /// Names the policy of the flags. Without any policy, adds the built-in one under this name.
@@ -232,6 +235,20 @@ impl ConfigFile {
         }
         if let Some(policy) = self.policies.remove(UNNAMED) {
             self.policies.insert(name.to_owned(), policy);
+        }
+    }
+}
+
+// === impl ClusterFile ===
+
+impl ClusterFile {
+    /// Returns the configured source, or the default of this environment.
+    pub(super) fn effective_source(&self) -> ClusterSource {
+        match (self.source, &self.kubeconfig) {
+            (Some(source), _) => source,
+            (None, Some(_)) => ClusterSource::Kubeconfig,
+            (None, None) if ApiServerAccess::is_pod() => ClusterSource::Pod,
+            (None, None) => ClusterSource::None,
         }
     }
 }

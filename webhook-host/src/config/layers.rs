@@ -1,17 +1,17 @@
 //! Merges flags, environment variables, the file and the defaults, and keeps the source of each value.
 //!
-//! No crate replaces this, because `--print-config` and faults name the flag, variable or file of each value, and a fault
-//! in the file also its line. `figment` tags values with their source, but it parses YAML with the unmaintained
+//! No crate replaces this, because `--print-config` and errors name the flag, variable or file of each value, and an error in
+//! the file also its line. `figment` tags values with their source, but it parses YAML with the unmaintained
 //! `serde_yaml`, and the table from flags to fields in `args.rs` would stay. `config` keeps no lines. `clap-serde-derive`
 //! and `clap_config` give the file the shape of the flags, and keep no sources.
 
 use super::args::ServeArgs;
-use super::file::ConfigFile;
-use super::policy::UNNAMED;
-use super::{Fault, read};
+use super::file::{ConfigFile, UNNAMED};
+use super::input_error::InputError;
+use super::read;
+use super::source::{ConfigSource, Override};
 use clap::ArgMatches;
 use serde_json::{Map, Value};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The fields of the file that are paths. `*` stands for any name or index.
@@ -34,28 +34,6 @@ pub struct Layers {
     file: Option<PathBuf>,
 }
 
-/// A value of a flag or an environment variable.
-#[derive(Clone, Debug)]
-pub(super) struct Override {
-    /// The field of the file that it overrides.
-    pub(super) field: Vec<String>,
-    pub(super) value: Value,
-    pub(super) source: Source,
-}
-
-/// The source of a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A flag, such as `--listen`.
-    Flag(String),
-    /// An environment variable, such as `ORDINANCE_LISTEN`.
-    Environment(String),
-    /// The configuration file.
-    File(PathBuf),
-    /// The default.
-    Default,
-}
-
 // === impl Layers ===
 
 impl Layers {
@@ -64,7 +42,7 @@ impl Layers {
     /// # Errors
     ///
     /// The file can't be read, or both the file and the flags configure policies.
-    pub fn new(args: &ServeArgs, matches: &ArgMatches) -> Result<Self, Fault> {
+    pub fn new(args: &ServeArgs, matches: &ArgMatches) -> Result<Self, InputError> {
         let mut values = args.config.as_deref().map_or_else(|| Ok(object()), read_file)?;
         let overrides = args.overrides(matches);
         let names_policy = |value: &&Override| value.field.iter().any(|word| word == UNNAMED);
@@ -82,7 +60,7 @@ impl Layers {
     /// # Errors
     ///
     /// The text is not a configuration.
-    pub fn of_file(path: &Path, text: &str) -> Result<Self, Fault> {
+    pub fn of_file(path: &Path, text: &str) -> Result<Self, InputError> {
         Ok(Self { values: read_text(path, text)?, overrides: Vec::new(), file: Some(path.to_owned()) })
     }
 
@@ -91,29 +69,29 @@ impl Layers {
     /// # Errors
     ///
     /// A value has the wrong type or range.
-    pub fn config(&self) -> Result<ConfigFile, Fault> {
+    pub fn config(&self) -> Result<ConfigFile, InputError> {
         serde_path_to_error::deserialize(&self.values)
-            .map_err(|error| Fault::new(error.path().to_string(), error.inner()))
+            .map_err(|error| InputError::new(error.path().to_string(), error.inner()))
     }
 
     /// Returns the source of a field's value.
-    pub fn source(&self, field: &[&str]) -> Source {
+    pub fn source(&self, field: &[&str]) -> ConfigSource {
         let value = self.overrides.iter().rev().find(|value| field.starts_with(&words(&value.field)));
         if let Some(value) = value {
             return value.source.clone();
         }
         match (&self.file, find(&self.values, field)) {
-            (Some(file), Some(_)) => Source::File(file.clone()),
-            _ => Source::Default,
+            (Some(file), Some(_)) => ConfigSource::File(file.clone()),
+            _ => ConfigSource::Default,
         }
     }
 
     /// Returns the place at which to change a field: the flag or variable that sets it, else the field of the file.
     pub fn place(&self, field: &[&str]) -> String {
         match self.source(field) {
-            Source::Flag(name) | Source::Environment(name) => name,
-            Source::File(path) => format!("{}: {}", path.display(), field.join(".")),
-            Source::Default => field.join("."),
+            ConfigSource::Flag(name) | ConfigSource::Environment(name) => name,
+            ConfigSource::File(path) => format!("{}: {}", path.display(), field.join(".")),
+            ConfigSource::Default => field.join("."),
         }
     }
 
@@ -157,14 +135,14 @@ impl Layers {
 }
 
 /// Refuses flags for a policy if the file names policies: the flags don't say which of them they mean.
-fn refuse_policies_of_file_and_flags(file: &Value, flag: &Override) -> Result<(), Fault> {
+fn refuse_policies_of_file_and_flags(file: &Value, flag: &Override) -> Result<(), InputError> {
     let named =
         find(file, &["policies"]).and_then(Value::as_object).is_some_and(|policies| !policies.is_empty());
     if !named {
         return Ok(());
     }
     let field = flag.field.last().map_or("", String::as_str);
-    Err(Fault::new(
+    Err(InputError::new(
         &flag.source,
         format_args!(
             "the file names policies too; set policies.<name>.{field} there, or remove policies from the file"
@@ -172,12 +150,12 @@ fn refuse_policies_of_file_and_flags(file: &Value, flag: &Override) -> Result<()
     ))
 }
 
-fn read_file(path: &Path) -> Result<Value, Fault> {
+fn read_file(path: &Path) -> Result<Value, InputError> {
     read_text(path, &read::text(path)?)
 }
 
-fn read_text(path: &Path, text: &str) -> Result<Value, Fault> {
-    // Parsing as `ConfigFile` gives faults with line and field. Parsing as a plain value shows which fields are set.
+fn read_text(path: &Path, text: &str) -> Result<Value, InputError> {
+    // Parsing as `ConfigFile` gives errors with line and field. Parsing as a plain value shows which fields are set.
     read::yaml::<ConfigFile>(path, text)?;
     let mut values: Value = read::yaml(path, text)?;
     if values.is_null() {
@@ -251,17 +229,4 @@ fn is_plain(text: &str) -> bool {
         text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(|c: char| c.is_ascii_lowercase());
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     text.chars().all(word) && (begins || unit) && !special.contains(&text.to_ascii_lowercase().as_str())
-}
-
-// === impl Source ===
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) => write!(formatter, "{name}"),
-            Self::Environment(name) => write!(formatter, "{name}"),
-            Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Default => formatter.write_str("default"),
-        }
-    }
 }

@@ -1,15 +1,13 @@
 //! The configured policies with their settings, read from their files but not yet compiled.
 
-use super::file::{ConfigFile, PolicyFile};
+use super::file::{ConfigFile, PolicyFile, UNNAMED};
+use super::input_error::InputError;
 use super::layers::Layers;
-use super::{Fault, read};
+use super::read;
 use crate::review::OnError;
 use ordinance_engine::is_label;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-/// The name, in [`Layers`], of the policy that flags choose. The component's own name replaces it.
-pub(super) const UNNAMED: &str = "";
 
 /// A policy to be served.
 #[derive(Clone, Debug)]
@@ -18,11 +16,11 @@ pub struct PolicyConfig {
     pub name: Option<String>,
     /// The component's file; `None` for the built-in policy.
     pub component: Option<PathBuf>,
-    /// The flag, variable or field that names the component, for faults.
+    /// The flag, variable or field that names the component, for errors.
     pub component_place: String,
     /// The settings as JSON; empty for the defaults.
     pub settings: String,
-    /// The flag, variable, field or file that contains the settings, for faults.
+    /// The flag, variable, field or file that contains the settings, for errors.
     pub settings_place: String,
     /// The answer to a request without a verdict.
     pub on_error: OnError,
@@ -33,7 +31,7 @@ pub struct PolicyConfig {
 /// # Errors
 ///
 /// The file can't be read, or is neither YAML nor JSON.
-pub fn settings(path: &Path) -> Result<String, Fault> {
+pub fn settings(path: &Path) -> Result<String, InputError> {
     let settings: Value = read::yaml(path, &read::text(path)?)?;
     Ok(as_text(&settings))
 }
@@ -59,7 +57,7 @@ impl PolicyConfig {
     }
 
     /// Reads all policies of a configuration. Without any, returns the built-in one.
-    pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, Fault> {
+    pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, InputError> {
         if config.policies.is_empty() {
             return Ok(vec![Self { on_error: config.on_error, ..Self::of(None) }]);
         }
@@ -67,10 +65,10 @@ impl PolicyConfig {
         policies.map(|(name, policy)| Self::read(name, policy, config.on_error, layers)).collect()
     }
 
-    fn read(name: &str, policy: &PolicyFile, on_error: OnError, layers: &Layers) -> Result<Self, Fault> {
+    fn read(name: &str, policy: &PolicyFile, on_error: OnError, layers: &Layers) -> Result<Self, InputError> {
         let place = |field| layers.place(&["policies", name, field]);
         if name != UNNAMED && !is_label(name) {
-            return Err(Fault::new(
+            return Err(InputError::new(
                 format_args!("policies.{name}"),
                 "can't be part of a URL path; use at most 63 characters of a-z, 0-9 and -",
             ));
@@ -91,14 +89,14 @@ impl PolicyConfig {
 fn settings_of(
     policy: &PolicyFile,
     place: impl Fn(&'static str) -> String,
-) -> Result<(String, String), Fault> {
+) -> Result<(String, String), InputError> {
     match (&policy.settings, &policy.settings_file) {
         (Some(_), Some(_)) => {
-            Err(Fault::new(place("settings"), "settingsFile is set too; set only one of them"))
+            Err(InputError::new(place("settings"), "settingsFile is set too; set only one of them"))
         }
         (inline, None) => Ok((inline.as_ref().map(as_text).unwrap_or_default(), place("settings"))),
         (None, Some(path)) => {
-            let text = settings(path).map_err(|fault| fault.within(place("settingsFile")))?;
+            let text = settings(path).map_err(|error| error.within(place("settingsFile")))?;
             Ok((text, path.display().to_string()))
         }
     }

@@ -1,6 +1,6 @@
 //! Reads the files that an operator names, up to a maximum size.
 
-use super::Fault;
+use super::input_error::InputError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment, Track};
@@ -13,24 +13,24 @@ use std::path::Path;
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Reads a text file.
-pub(super) fn text(path: &Path) -> Result<String, Fault> {
+pub(super) fn text(path: &Path) -> Result<String, InputError> {
     String::from_utf8(bytes(path)?)
-        .map_err(|_| Fault::of_file(path, "is not UTF-8 text; check that it is the right file"))
+        .map_err(|_| InputError::of_file(path, "is not UTF-8 text; check that it is the right file"))
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Fault> {
+fn bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| Fault::of_file(path, format_args!("{error}; {}", way_out(error.kind()))))?;
+        .map_err(|error| InputError::of_file(path, format_args!("{error}; {}", remedy(error.kind()))))?;
     if bytes.len() > MAX_BYTES {
         let message = format_args!("is larger than {MAX_BYTES} bytes; check that it is the right file");
-        return Err(Fault::of_file(path, message));
+        return Err(InputError::of_file(path, message));
     }
     Ok(bytes)
 }
 
-fn way_out(kind: ErrorKind) -> &'static str {
+fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "give the path of a file that exists",
         ErrorKind::PermissionDenied => "grant this process read access",
@@ -38,8 +38,8 @@ fn way_out(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Parses YAML or JSON. An empty text is the default. A fault names file, field, line and column.
-pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, Fault> {
+/// Parses YAML or JSON. An empty text is the default. An error names file, field, line and column.
+pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<T, InputError> {
     let mut track = Track::new();
     let options = serde_saphyr::options! { with_snippet: false };
     let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
@@ -48,8 +48,8 @@ pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Re
     read.map(Option::unwrap_or_default).map_err(|error| {
         let (field, message) = (track.path(), error.render_with_formatter(&UserMessageFormatter));
         match field.iter().next() {
-            None | Some(Segment::Unknown) => Fault::of_file(path, message),
-            Some(_) => Fault::new(field, message).within(path.display()),
+            None | Some(Segment::Unknown) => InputError::of_file(path, message),
+            Some(_) => InputError::new(field, message).within(path.display()),
         }
     })
 }

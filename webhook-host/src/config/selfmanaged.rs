@@ -1,12 +1,10 @@
 //! The CA that the host manages itself in a cluster: its objects, the webhooks that trust it, and its schedule.
 
-use super::layers::Layers;
-use super::{Fault, read};
-use crate::units::Span;
+use super::input_error::InputError;
+use crate::units::DurationText;
 use ordinance_certs::{Lifetime, Schedule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use std::time::Duration;
 
 /// The least lifetime of a CA, in lifetimes of its leaf certificates with their wait. A shorter CA expires before its
@@ -37,20 +35,20 @@ pub struct SelfManagedFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhooks: Option<Vec<String>>,
     /// Lifetime of a CA. It is replaced after two thirds of it.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub authority_lifetime: Duration,
     /// Lifetime of a replica's certificate. It is replaced after about two thirds of it.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub leaf_lifetime: Duration,
     /// How long every webhook configuration must trust a new CA before the CA signs.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub wait: Duration,
     /// How often the Secret and the webhook configurations are read.
-    #[serde(with = "Span")]
-    #[schemars(with = "Span")]
+    #[serde(with = "DurationText")]
+    #[schemars(with = "DurationText")]
     pub look: Duration,
 }
 
@@ -71,15 +69,6 @@ pub struct SelfManaged {
     pub schedule: Schedule,
 }
 
-/// Reads the self-managed CA's part of a configuration file.
-///
-/// # Errors
-///
-/// The file can't be read, or is not a configuration.
-pub fn self_managed(path: &Path) -> Result<SelfManagedFile, Fault> {
-    Ok(Layers::of_file(path, &read::text(path)?)?.config()?.certificate.self_managed)
-}
-
 // === impl SelfManagedFile ===
 
 impl Default for SelfManagedFile {
@@ -94,32 +83,30 @@ impl Default for SelfManagedFile {
             authority_lifetime: schedule.authority.0,
             leaf_lifetime: schedule.leaf.0,
             wait: schedule.wait,
-            look: schedule.look,
+            look: schedule.poll_interval,
         }
     }
 }
 
 impl SelfManagedFile {
-    /// Checks the durations and fills in the defaults.
+    /// Checks the durations and fills in the defaults. `place` returns the place of a field for errors.
     ///
     /// # Errors
     ///
     /// The first duration with which a rotation can't complete.
-    pub(super) fn check(&self, layers: &Layers) -> Result<SelfManaged, Fault> {
-        let fault = |field, message: &str| {
-            Err(Fault::new(layers.place(&["certificate", "selfManaged", field]), message))
-        };
+    pub(super) fn check(&self, place: impl Fn(&str) -> String) -> Result<SelfManaged, InputError> {
+        let error = |field, message: &str| Err(InputError::new(place(field), message));
         if self.look < Duration::from_millis(100) {
-            return fault("look", "would ask the API server too often; give at least 100ms");
+            return error("look", "would ask the API server too often; give at least 100ms");
         }
         if self.leaf_lifetime < 10 * self.look || self.leaf_lifetime < Duration::from_secs(5) {
-            return fault(
+            return error(
                 "leafLifetime",
                 "is too short to renew certificates in time; give at least ten times look, and 5s",
             );
         }
         if self.authority_lifetime < LEAVES_PER_CA * (self.leaf_lifetime + self.wait) {
-            return fault(
+            return error(
                 "authorityLifetime",
                 "is too short for a rotation; give at least three times the sum of leafLifetime and wait",
             );
@@ -140,7 +127,7 @@ impl SelfManagedFile {
                 leaf: Lifetime(self.leaf_lifetime),
                 wait: self.wait,
                 skew: MAX_SKEW.min(self.leaf_lifetime / SKEW_DIVISOR),
-                look: self.look,
+                poll_interval: self.look,
             },
             service,
         }

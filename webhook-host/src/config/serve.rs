@@ -1,12 +1,13 @@
 //! The checked configuration: every file is read and every limit is valid, but no socket is bound.
 
+use super::cluster;
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
+use super::input_error::InputError;
 use super::layers::Layers;
 use super::policy::PolicyConfig;
 use super::selfmanaged::SelfManaged;
 use super::state::{NAMESPACE, existing};
-use super::{Fault, cluster};
-use crate::cluster::Access;
+use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
 use ordinance_certs::{ClientCa, Files};
 use ordinance_manifests::Manifest;
@@ -34,7 +35,7 @@ pub struct ServeConfig {
     /// At least one policy.
     pub policies: Vec<PolicyConfig>,
     /// How to reach the API server; `None` without a cluster.
-    pub cluster: Option<Access>,
+    pub cluster: Option<ApiServerAccess>,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
     /// Addresses, intervals and limits.
@@ -74,9 +75,9 @@ impl ServeConfig {
     ///
     /// # Errors
     ///
-    /// The first fault, with the flag, variable or field to change.
-    pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, Fault> {
-        let limit = |(field, message)| Fault::new(layers.place(&["limits", field]), message);
+    /// The first error, with the flag, variable or field to change.
+    pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, InputError> {
+        let limit = |(field, message)| InputError::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
         let cluster = cluster::access(config, layers)?;
         Ok(Self {
@@ -85,13 +86,13 @@ impl ServeConfig {
             policies: PolicyConfig::all(config, layers)?,
             cluster,
             state: existing(&config.state, NAMESPACE)
-                .map_err(|fault| fault.within(layers.place(&["state"])))?,
+                .map_err(|error| error.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
         })
     }
 }
 
-fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, Fault> {
+fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, InputError> {
     Ok(Sockets {
         listen: config.listen,
         admin_listen: config.admin_listen,
@@ -101,48 +102,49 @@ fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, Fault> {
     })
 }
 
-fn reload_interval(interval: Duration, layers: &Layers) -> Result<Duration, Fault> {
+fn reload_interval(interval: Duration, layers: &Layers) -> Result<Duration, InputError> {
     if interval < SHORTEST_INTERVAL {
         let place = layers.place(&["certificate", "reloadInterval"]);
-        return Err(Fault::new(place, "is too short to read the files; give at least 10ms"));
+        return Err(InputError::new(place, "is too short to read the files; give at least 10ms"));
     }
     Ok(interval)
 }
 
 fn certificate(
     file: &CertificateFile,
-    cluster: Option<&Access>,
+    cluster: Option<&ApiServerAccess>,
     layers: &Layers,
     now: SystemTime,
-) -> Result<Certificate, Fault> {
+) -> Result<Certificate, InputError> {
     match file.source.or_else(|| implied(file, cluster)) {
         Some(CertificateSource::SelfSigned) => names(file, layers).map(Certificate::SelfSigned),
         Some(CertificateSource::Files) => files(file, layers, now).map(Certificate::Files),
-        Some(CertificateSource::SelfManaged) if cluster.is_some() => {
-            file.self_managed.check(layers).map(Certificate::SelfManaged)
-        }
-        Some(CertificateSource::SelfManaged) => Err(Fault::new(
+        Some(CertificateSource::SelfManaged) if cluster.is_some() => file
+            .self_managed
+            .check(|field| layers.place(&["certificate", "selfManaged", field]))
+            .map(Certificate::SelfManaged),
+        Some(CertificateSource::SelfManaged) => Err(InputError::new(
             layers.place(&["certificate", "source"]),
             format_args!("self-managed needs a cluster, and none is configured; {CERTIFICATE_FLAGS}"),
         )),
-        None => Err(Fault::new("certificate", format_args!("is not configured; {CERTIFICATE_FLAGS}"))),
+        None => Err(InputError::new("certificate", format_args!("is not configured; {CERTIFICATE_FLAGS}"))),
     }
 }
 
 /// Returns the default source of the certificate. There is none with a kubeconfig, because self-managed certificates write
 /// to the cluster.
-fn implied(file: &CertificateFile, cluster: Option<&Access>) -> Option<CertificateSource> {
+fn implied(file: &CertificateFile, cluster: Option<&ApiServerAccess>) -> Option<CertificateSource> {
     match (&file.cert_file, cluster) {
         (Some(_), _) => Some(CertificateSource::Files),
-        (None, Some(Access::Pod)) => Some(CertificateSource::SelfManaged),
+        (None, Some(ApiServerAccess::Pod)) => Some(CertificateSource::SelfManaged),
         (None, _) => None,
     }
 }
 
-fn names(file: &CertificateFile, layers: &Layers) -> Result<Vec<String>, Fault> {
+fn names(file: &CertificateFile, layers: &Layers) -> Result<Vec<String>, InputError> {
     let is_name = |name: &&String| ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok();
     if let Some(name) = file.names.iter().find(|name| !is_name(name)) {
-        return Err(Fault::new(
+        return Err(InputError::new(
             layers.place(&["certificate", "names"]),
             format_args!("{name:?} is neither a DNS name nor an IP address; give e.g. ordinance.example.com"),
         ));
@@ -150,10 +152,10 @@ fn names(file: &CertificateFile, layers: &Layers) -> Result<Vec<String>, Fault> 
     Ok(LOOPBACK.map(str::to_owned).into_iter().chain(file.names.iter().cloned()).collect())
 }
 
-fn files(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Files, Fault> {
+fn files(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Files, InputError> {
     let path = |path: &Option<PathBuf>, field, flag| {
         path.clone().ok_or_else(|| {
-            Fault::new(
+            InputError::new(
                 layers.place(&["certificate", field]),
                 format_args!("is not set; give it, or {flag} FILE"),
             )
@@ -163,18 +165,18 @@ fn files(file: &CertificateFile, layers: &Layers, now: SystemTime) -> Result<Fil
     let key = path(&file.key_file, "keyFile", "--tls-key")?;
     Files::open(&certificate, &key, now).map_err(|error| {
         let field = if error.blames(&certificate) { "certFile" } else { "keyFile" };
-        Fault::new(layers.place(&["certificate", field]), error)
+        InputError::new(layers.place(&["certificate", field]), error)
     })
 }
 
-fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, Fault> {
+fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, InputError> {
     let place = |field| layers.place(&["certificate", field]);
     match &file.client_ca {
         Some(path) => ClientCa::open(path, file.allowed_names.clone())
             .map(Some)
-            .map_err(|error| Fault::new(place("clientCa"), error)),
+            .map_err(|error| InputError::new(place("clientCa"), error)),
         None if file.allowed_names.is_empty() => Ok(None),
-        None => Err(Fault::new(
+        None => Err(InputError::new(
             place("allowedNames"),
             "names are checked only against a CA; give --client-ca FILE too",
         )),
@@ -182,14 +184,14 @@ fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, 
 }
 
 /// Checks that the ready file's directory exists: the file is written by a rename.
-fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>, Fault> {
+fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>, InputError> {
     let Some(path) = path else { return Ok(None) };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if directory.is_dir() && !path.is_dir() {
         return Ok(Some(path));
     }
     let place = layers.place(&["readyFile"]);
-    Err(Fault::new(
+    Err(InputError::new(
         place,
         format_args!("{}: can't be written; give a file path in an existing directory", path.display()),
     ))

@@ -1,6 +1,6 @@
 //! The existing objects of a server without a cluster, read from files and directories.
 
-use super::Fault;
+use super::input_error::InputError;
 use ordinance_manifests::{Manifest, SourceError, read, sources};
 use std::path::PathBuf;
 
@@ -12,18 +12,18 @@ pub const NAMESPACE: &str = "default";
 /// # Errors
 ///
 /// The place of the first object that can't be read.
-pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Fault> {
+pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, InputError> {
     let mut objects = Vec::new();
     for source in sources(paths) {
         let source = source?;
         for object in read(&source.read()?, namespace) {
-            objects.push(object.map_err(|error| Fault::new(source.name(), error))?);
+            objects.push(object.map_err(|error| InputError::new(source.name(), error))?);
         }
     }
     Ok(objects)
 }
 
-impl From<SourceError> for Fault {
+impl From<SourceError> for InputError {
     fn from(error: SourceError) -> Self {
         Self::new(&error.source_name, &error)
     }

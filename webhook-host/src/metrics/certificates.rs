@@ -1,6 +1,6 @@
 //! Metrics of the served certificate, of the self-managed CA, and of reloads.
 
-use super::{Seconds, unix_seconds};
+use super::seconds::{Seconds, unix_seconds};
 use ordinance_certs::Validity;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;

@@ -1,6 +1,7 @@
 //! Metrics of the policies' indexes.
 
-use super::{PolicyLabels, Seconds, unix_now};
+use super::labels::PolicyLabels;
+use super::seconds::{Seconds, unix_now};
 use ordinance_index::Index;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -1,6 +1,6 @@
 //! Metrics of admission requests.
 
-use super::PolicyLabels;
+use super::labels::PolicyLabels;
 use ordinance_contract::{Finding, Operation};
 use ordinance_engine::Failure;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};

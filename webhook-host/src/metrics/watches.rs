@@ -1,6 +1,6 @@
 //! Metrics of lists and watches.
 
-use super::{Seconds, unix_now};
+use super::seconds::{Seconds, unix_now};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -1,6 +1,6 @@
-//! The answer to a review: what the API server reads, built in one buffer.
+//! Builds the answer to a review in one buffer.
 
-use super::{API_VERSION, KIND, Review};
+use super::envelope::{API_VERSION, AdmissionReview, KIND};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
@@ -21,38 +21,38 @@ const FINDINGS: &str = "findings";
 /// Initial capacity of an answer in bytes, without its patch: enough for a few warnings.
 const BODY: usize = 1024;
 
-/// What an answer depends on, besides the review and the verdict.
+/// The context of an answer: the policy, the phase and the settings of the route.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering<'a> {
     /// The policy's name.
     pub policy: &'a str,
     /// The webhook that sent the review.
     pub phase: Phase,
-    /// What to answer without a verdict.
+    /// The answer if the policy gives no verdict.
     pub on_error: OnError,
     /// The largest answer, in bytes.
     pub limit: usize,
 }
 
-/// What the host answers if a policy fails to give a verdict.
+/// The answer if a policy gives no verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
-    /// It refuses the request, with code 500.
+    /// Refuse the request, with code 500.
     #[default]
     Deny,
-    /// It answers with an HTTP error, so that the webhook's `failurePolicy` decides.
+    /// Answer with an HTTP error, so that the webhook's `failurePolicy` decides.
     Defer,
 }
 
 /// The answer to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ReviewAnswer {
     /// An AdmissionReview with a verdict.
     Verdict {
-        /// True if the request is allowed.
+        /// Whether the request is allowed.
         allowed: bool,
-        /// True if the answer has a patch.
+        /// Whether the answer has a patch.
         patched: bool,
         /// The AdmissionReview.
         body: Vec<u8>,
@@ -78,7 +78,7 @@ pub enum Answer {
 /// The AdmissionReview of the answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct ResponseEnvelope<'a> {
     api_version: &'static str,
     kind: &'static str,
     response: Response<'a>,
@@ -90,7 +90,7 @@ struct Response<'a> {
     uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
+    status: Option<ResponseStatus<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +109,7 @@ struct AuditAnnotations<'a> {
 }
 
 #[derive(Serialize)]
-struct Status<'a> {
+struct ResponseStatus<'a> {
     code: u16,
     reason: &'static str,
     message: Cow<'a, str>,
@@ -123,27 +123,27 @@ struct Details<'a> {
     causes: &'a [Cause],
 }
 
-// === impl Review ===
+// === impl AdmissionReview ===
 
-impl Review<'_> {
-    /// The answer that a verdict, or the want of one, leads to.
-    pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> Answer {
+impl AdmissionReview<'_> {
+    /// Returns the answer for a verdict or a failure.
+    pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> ReviewAnswer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
-            Err(Failure::NotReady | Failure::Busy) => Answer::Unavailable,
+            Err(Failure::NotReady | Failure::Busy) => ReviewAnswer::Unavailable,
             Err(failure) => self.failed(by, failure),
         }
     }
 
-    fn verdict(&self, by: &Answering<'_>, verdict: &Verdict) -> Result<Answer, Failure> {
+    fn verdict(&self, by: &Answering<'_>, verdict: &Verdict) -> Result<ReviewAnswer, Failure> {
         let allowed = verdict.is_allowed();
         let text = VerdictText::from_findings(&verdict.findings);
-        // The engine has checked it; a denial changes nothing.
+        // The engine has checked the patch. A denied request gets none.
         let patch = verdict.patch.as_deref().filter(|_| allowed);
         let response = Response {
             uid: self.uid(),
             allowed,
-            status: (!allowed).then(|| Status::denied(&text)),
+            status: (!allowed).then(|| ResponseStatus::denied(&text)),
             patch_type: patch.map(|_| "JSONPatch"),
             patch: patch.and_then(encoded),
             warnings: &text.warnings,
@@ -153,24 +153,24 @@ impl Review<'_> {
         if body.len() > by.limit {
             return Err(Failure::Answer { limit: by.limit });
         }
-        Ok(Answer::Verdict { allowed, patched: patch.is_some(), body })
+        Ok(ReviewAnswer::Verdict { allowed, patched: patch.is_some(), body })
     }
 
-    fn failed(&self, by: &Answering<'_>, failure: Failure) -> Answer {
+    fn failed(&self, by: &Answering<'_>, failure: Failure) -> ReviewAnswer {
         let message = explain(by.policy, &failure);
         match by.on_error {
             OnError::Deny => {
                 let body = refusal(self.uid(), 500, "InternalError", &message);
-                Answer::Failed { failure, body }
+                ReviewAnswer::Failed { failure, body }
             }
-            OnError::Defer => Answer::Deferred { failure, message },
+            OnError::Defer => ReviewAnswer::Deferred { failure, message },
         }
     }
 }
 
 /// Returns a refusal by the host itself.
 pub(crate) fn refusal(uid: &str, code: u16, reason: &'static str, message: &str) -> Vec<u8> {
-    let status = Status { code, reason, message: Cow::Borrowed(message), details: None };
+    let status = ResponseStatus { code, reason, message: Cow::Borrowed(message), details: None };
     Response { uid, status: Some(status), ..Response::default() }.into_body()
 }
 
@@ -200,16 +200,16 @@ impl Response<'_> {
     fn into_body(self) -> Vec<u8> {
         let patch = self.patch.as_ref().map_or(0, |patch| patch.get().len());
         let mut body = Vec::with_capacity(BODY + patch);
-        let envelope = Envelope { api_version: API_VERSION, kind: KIND, response: self };
-        // Strings and maps of strings, written to memory: this cannot fail.
+        let envelope = ResponseEnvelope { api_version: API_VERSION, kind: KIND, response: self };
+        // Serialising strings and maps of strings to memory can't fail.
         let _ = serde_json::to_writer(&mut body, &envelope);
         body
     }
 }
 
-// === impl Status ===
+// === impl ResponseStatus ===
 
-impl<'a> Status<'a> {
+impl<'a> ResponseStatus<'a> {
     /// kubectl prints "denied the request" only for this code and this reason.
     fn denied(text: &'a VerdictText) -> Self {
         Self {
@@ -242,7 +242,7 @@ impl Serialize for AuditAnnotations<'_> {
     }
 }
 
-/// Severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
+/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
 fn listed(findings: &[Finding]) -> String {
     let mut pairs: Vec<(Severity, &str)> =
         findings.iter().map(|finding| (finding.severity, &*finding.rule)).collect();
@@ -253,7 +253,7 @@ fn listed(findings: &[Finding]) -> String {
     words.join(", ")
 }
 
-/// Whether the API server takes this after the webhook's name and a `/`.
+/// Returns whether the API server accepts this key, to which it prepends the webhook's name and a `/`.
 fn is_key(key: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     key != FINDINGS
@@ -265,13 +265,13 @@ fn is_key(key: &str) -> bool {
 
 fn causes<S: Serializer>(causes: &&[Cause], serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Line<'a> {
+    struct CauseLine<'a> {
         reason: &'static str,
         message: &'a str,
         #[serde(skip_serializing_if = "str::is_empty")]
         field: &'a str,
     }
-    serializer.collect_seq(causes.iter().map(|cause| Line {
+    serializer.collect_seq(causes.iter().map(|cause| CauseLine {
         reason: "FieldValueForbidden",
         message: &cause.message,
         field: &cause.field,

@@ -1,9 +1,9 @@
-//! The uid of a review that is too large to be read: it stands near the beginning.
+//! Finds the uid of a review that is too large to be read. The uid is near the beginning.
 
 use ordinance_json as json;
 use serde_json::Deserializer;
 
-/// The uid, if it stands in the prefix.
+/// Returns the uid, if the prefix contains it completely.
 pub(super) fn uid(prefix: &[u8]) -> Option<String> {
     json::at(Deserializer::from_slice(prefix), &["request", "uid"]).filter(|uid: &String| !uid.is_empty())
 }
@@ -13,14 +13,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_uid_before_the_text_breaks_off() {
+    fn finds_the_uid_of_a_truncated_review() {
         let text =
             br#"{"kind":"AdmissionReview","metadata":{"uid":"no"},"request":{"uid":"yes","object":{"spec":"#;
         assert_eq!(uid(text).as_deref(), Some("yes"));
     }
 
     #[test]
-    fn half_a_uid_is_none() {
+    fn ignores_an_incomplete_or_invalid_uid() {
         for text in [
             "",
             "{",

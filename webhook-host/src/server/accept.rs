@@ -1,7 +1,9 @@
 //! The accept loop, and the phases of a shutdown.
 
+use super::connection::{self, SharedState};
+use super::readiness::Readiness;
 use super::slots::Slots;
-use super::{Readiness, SharedState, Stop, connection};
+use super::stop::Stop;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! It runs on a thread of its own, so that busy policies don't delay health checks. Liveness depends on no other part.
 
-use super::readiness::{Readiness, State};
+use super::readiness::{Readiness, ServerState};
 use super::reply::{self, Reply};
 use crate::metrics::Metrics;
 use hyper::body::Incoming;
@@ -41,7 +41,7 @@ pub struct Admin {
 }
 
 /// The state that the listener reports.
-struct Status {
+struct AdminState {
     readiness: Readiness,
     metrics: Arc<Metrics>,
 }
@@ -63,7 +63,7 @@ impl Admin {
             tokio::net::TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
-        let status = Arc::new(Status { readiness, metrics });
+        let status = Arc::new(AdminState { readiness, metrics });
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -91,7 +91,7 @@ impl Drop for Admin {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, status: Arc<Status>) {
+async fn accept(listener: tokio::net::TcpListener, status: Arc<AdminState>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         match listener.accept().await {
@@ -106,7 +106,7 @@ async fn accept(listener: tokio::net::TcpListener, status: Arc<Status>) {
     }
 }
 
-async fn serve(socket: TcpStream, status: Arc<Status>, slot: OwnedSemaphorePermit) {
+async fn serve(socket: TcpStream, status: Arc<AdminState>, slot: OwnedSemaphorePermit) {
     let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request, &status))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -117,7 +117,7 @@ async fn serve(socket: TcpStream, status: Arc<Status>, slot: OwnedSemaphorePermi
     drop(slot);
 }
 
-fn answer(request: &Request<Incoming>, status: &Status) -> Reply {
+fn answer(request: &Request<Incoming>, status: &AdminState) -> Reply {
     let reply = match request.uri().path() {
         "/livez" => reply::text(StatusCode::OK, "ok"),
         "/readyz" => ready(&status.readiness),
@@ -139,10 +139,12 @@ fn answer(request: &Request<Incoming>, status: &Status) -> Reply {
 fn ready(readiness: &Readiness) -> Reply {
     let (state, waiting_for) = (readiness.state(), readiness.waiting_for());
     match state {
-        State::Ready => reply::text(StatusCode::OK, state.as_str()),
-        State::Starting if !waiting_for.is_empty() => {
+        ServerState::Ready => reply::text(StatusCode::OK, state.as_str()),
+        ServerState::Starting if !waiting_for.is_empty() => {
             reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("waiting: {waiting_for}"))
         }
-        State::Starting | State::Stopping => reply::text(StatusCode::SERVICE_UNAVAILABLE, state.as_str()),
+        ServerState::Starting | ServerState::Stopping => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, state.as_str())
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Bodies {
 
 /// A body, with its share of the memory for large bodies.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct RequestBody {
     pub(super) bytes: Bytes,
     _memory: Option<OwnedSemaphorePermit>,
 }
@@ -70,16 +70,16 @@ impl Bodies {
     }
 
     /// Reads a body to its end. A body that arrives in one piece is not copied.
-    pub(super) async fn read(&self, incoming: Incoming) -> Result<Body, BodyError> {
+    pub(super) async fn read(&self, incoming: Incoming) -> Result<RequestBody, BodyError> {
         let length = incoming.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let mut body = IncomingBody { bodies: self, incoming, start: Instant::now(), received: 0 };
         if length.is_some_and(|length| length > self.size) {
             return Err(body.too_large(BytesMut::new()).await);
         }
         let mut memory = self.reserve(length.unwrap_or_default())?;
-        let Some(first) = body.next().await? else { return Ok(Body::default()) };
+        let Some(first) = body.next().await? else { return Ok(RequestBody::default()) };
         if length == Some(first.len()) {
-            return Ok(Body { bytes: first, _memory: memory });
+            return Ok(RequestBody { bytes: first, _memory: memory });
         }
         let mut whole = BytesMut::with_capacity(length.unwrap_or(FIRST));
         whole.extend_from_slice(&first);
@@ -93,7 +93,7 @@ impl Bodies {
             }
             whole.extend_from_slice(&piece);
         }
-        Ok(Body { bytes: whole.freeze(), _memory: memory })
+        Ok(RequestBody { bytes: whole.freeze(), _memory: memory })
     }
 
     /// Reserves memory for a body of this length, or nothing for a small one.
@@ -107,9 +107,9 @@ impl Bodies {
     }
 }
 
-// === impl Body ===
+// === impl RequestBody ===
 
-impl Default for Body {
+impl Default for RequestBody {
     fn default() -> Self {
         Self { bytes: Bytes::new(), _memory: None }
     }

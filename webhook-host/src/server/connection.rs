@@ -1,21 +1,25 @@
 //! One connection: the handshake, and then its requests one after the other.
 
 use super::reply::Reply;
-use super::service::Service;
+use super::service::RequestService;
+use super::stop::Stop;
 use super::stream::{Activity, TimedStream};
-use super::{SharedState, Stop};
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// The smallest read buffer.
@@ -24,6 +28,15 @@ const BUFFER: usize = 64 * 1024;
 const ARRIVED: Duration = Duration::from_millis(10);
 /// At shutdown, how long a new connection stays open for its first request, which its client is about to send.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// The state that all connections share.
+pub(super) struct SharedState {
+    tls: TlsAcceptor,
+    pub(super) limits: Arc<Limits>,
+    pub(super) metrics: Arc<Metrics>,
+    handshakes: Semaphore,
+    service: RequestService,
+}
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(socket: TcpStream, shared: Arc<SharedState>, stop: Stop) {
@@ -72,7 +85,7 @@ async fn requests(stream: TlsStream<TcpStream>, shared: &SharedState, mut stop: 
 }
 
 async fn reply(
-    service: &Service,
+    service: &RequestService,
     activity: &Activity,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
@@ -93,4 +106,18 @@ fn builder(limits: &Limits) -> http1::Builder {
         .max_headers(limits.head_fields)
         .half_close(true);
     builder
+}
+
+// === impl SharedState ===
+
+impl SharedState {
+    pub(super) fn new(
+        tls: Arc<ServerConfig>,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+        service: RequestService,
+    ) -> Self {
+        let handshakes = Semaphore::new(limits.handshakes.min(Semaphore::MAX_PERMITS));
+        Self { tls: tls.into(), limits, metrics, handshakes, service }
+    }
 }

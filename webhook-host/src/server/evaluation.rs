@@ -1,8 +1,8 @@
 //! One evaluation: from a body to an answer, synchronously.
 
-use super::routes::Route;
+use super::routes::PolicyRoute;
 use crate::limits::Limits;
-use crate::review::{Answer, Answering, BadReview, Review};
+use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
 use bytes::Bytes;
 use ordinance_contract::{Operation, Phase, Verdict};
 use ordinance_engine::Failure;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The input of an evaluation. It is owned, so that it can move to a thread of the pool.
 #[derive(Clone, Debug)]
 pub(super) struct Evaluation {
-    pub(super) route: Arc<Route>,
+    pub(super) route: Arc<PolicyRoute>,
     pub(super) phase: Phase,
     pub(super) body: Bytes,
     pub(super) deadline: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Evaluation {
 /// The result of an evaluation.
 #[derive(Debug)]
 pub(super) struct Evaluated {
-    pub(super) answer: Answer,
+    pub(super) answer: ReviewAnswer,
     pub(super) operation: Operation,
     /// Time that the policy took.
     pub(super) time: Duration,
@@ -34,7 +34,7 @@ pub(super) struct Evaluated {
 
 impl Evaluation {
     pub(super) fn new(
-        route: Arc<Route>,
+        route: Arc<PolicyRoute>,
         phase: Phase,
         body: Bytes,
         deadline: Instant,
@@ -61,9 +61,9 @@ impl Evaluation {
 
     fn decide(
         &self,
-        judge: impl FnOnce(&Review<'_>) -> Result<Verdict, Failure>,
+        judge: impl FnOnce(&AdmissionReview<'_>) -> Result<Verdict, Failure>,
     ) -> Result<Evaluated, BadReview> {
-        let review = Review::parse(&self.body, self.depth)?;
+        let review = AdmissionReview::parse(&self.body, self.depth)?;
         let start = Instant::now();
         let outcome = judge(&review);
         let time = start.elapsed();
@@ -77,14 +77,14 @@ impl Evaluation {
     }
 
     fn answering(&self) -> Answering<'_> {
-        let Route { policy, on_error, .. } = &*self.route;
+        let PolicyRoute { policy, on_error, .. } = &*self.route;
         Answering { policy, phase: self.phase, on_error: *on_error, limit: self.output }
     }
 }
 
 /// Logs each request at debug level and each denial at info level, with the object's name but not its content. Names are
 /// quoted, because they are untrusted text.
-fn log(by: &Answering<'_>, review: &Review<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
+fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
     let (allowed, failure) = match outcome {
         Ok(verdict) => (verdict.is_allowed(), None),
         Err(failure) => (false, Some(failure.cause())),

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 /// A state of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ServerState {
     /// Not ready, for example because the index is not complete.
     Starting,
     /// Ready for requests.
@@ -20,14 +20,14 @@ pub struct Readiness(Arc<ReadinessState>);
 
 #[derive(Debug)]
 struct ReadinessState {
-    state: watch::Sender<State>,
+    state: watch::Sender<ServerState>,
     /// What the server waits for, in one line; empty if unknown.
     waiting_for: Mutex<String>,
 }
 
-// === impl State ===
+// === impl ServerState ===
 
-impl State {
+impl ServerState {
     /// Returns the state as one word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,12 +43,12 @@ impl State {
 impl Readiness {
     /// Returns the readiness of a starting server.
     pub fn new() -> Self {
-        let state = watch::Sender::new(State::Starting);
+        let state = watch::Sender::new(ServerState::Starting);
         Self(Arc::new(ReadinessState { state, waiting_for: Mutex::default() }))
     }
 
     /// Returns the current state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ServerState {
         *self.0.state.borrow()
     }
 
@@ -60,12 +60,12 @@ impl Readiness {
     /// Sets the state to ready, unless the server is stopping.
     pub fn ready(&self) {
         self.waiting().clear();
-        self.change(State::Ready);
+        self.change(ServerState::Ready);
     }
 
     /// Sets the state back to starting, unless the server is stopping.
     pub fn not_ready(&self) {
-        self.change(State::Starting);
+        self.change(ServerState::Starting);
     }
 
     /// Sets the state back to starting and records what the server waits for, unless the server is stopping.
@@ -76,11 +76,11 @@ impl Readiness {
 
     /// Sets the state to stopping.
     pub fn stopping(&self) {
-        self.change(State::Stopping);
+        self.change(ServerState::Stopping);
     }
 
     /// Returns once the server is in this state.
-    pub async fn reached(&self, state: State) {
+    pub async fn reached(&self, state: ServerState) {
         // This fails only after the last sender is dropped, and `self` owns one.
         let _ = self.0.state.subscribe().wait_for(|&now| now == state).await;
     }
@@ -89,9 +89,9 @@ impl Readiness {
         self.0.waiting_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, to: State) {
+    fn change(&self, to: ServerState) {
         self.0.state.send_if_modified(|state| {
-            let changes = *state != State::Stopping && *state != to;
+            let changes = *state != ServerState::Stopping && *state != to;
             if changes {
                 *state = to;
             }
@@ -114,10 +114,10 @@ mod tests {
     fn stays_in_the_state_stopping() {
         let readiness = Readiness::new();
         readiness.ready();
-        assert_eq!(readiness.state(), State::Ready);
+        assert_eq!(readiness.state(), ServerState::Ready);
         readiness.stopping();
         readiness.ready();
         readiness.not_ready();
-        assert_eq!(readiness.state(), State::Stopping);
+        assert_eq!(readiness.state(), ServerState::Stopping);
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A policy with its name, its answer to failures, and its metrics.
-pub struct Route {
+pub struct PolicyRoute {
     pub(super) policy: String,
     pub(super) judge: Arc<dyn Judge>,
     pub(super) on_error: OnError,
@@ -19,11 +19,11 @@ pub struct Route {
 
 /// The policies of a server by name. Clones share them, and they can be replaced while the server runs.
 #[derive(Clone, Debug, Default)]
-pub struct Routes(Arc<ArcSwap<HashMap<String, Arc<Route>>>>);
+pub struct Routes(Arc<ArcSwap<HashMap<String, Arc<PolicyRoute>>>>);
 
-// === impl Route ===
+// === impl PolicyRoute ===
 
-impl Route {
+impl PolicyRoute {
     /// Returns the route of a policy. A request without a verdict is denied.
     pub fn new(policy: impl Into<String>, judge: Arc<dyn Judge>, metrics: &Metrics) -> Self {
         let policy = policy.into();
@@ -37,9 +37,9 @@ impl Route {
     }
 }
 
-impl fmt::Debug for Route {
+impl fmt::Debug for PolicyRoute {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Route").field("policy", &self.policy).finish_non_exhaustive()
+        formatter.debug_struct("PolicyRoute").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -47,20 +47,20 @@ impl fmt::Debug for Route {
 
 impl Routes {
     /// Returns these routes. Of two with the same name, the last one counts.
-    pub fn new(routes: impl IntoIterator<Item = Route>) -> Self {
+    pub fn new(routes: impl IntoIterator<Item = PolicyRoute>) -> Self {
         let all = Self::default();
         all.replace(routes);
         all
     }
 
     /// Replaces all routes. Requests in progress keep their policy.
-    pub fn replace(&self, routes: impl IntoIterator<Item = Route>) {
+    pub fn replace(&self, routes: impl IntoIterator<Item = PolicyRoute>) {
         let by_name = routes.into_iter().map(|route| (route.policy.clone(), Arc::new(route))).collect();
         self.0.store(Arc::new(by_name));
     }
 
     /// Returns the phase and the policy of a path.
-    pub(super) fn find(&self, path: &str) -> Option<(Phase, Arc<Route>)> {
+    pub(super) fn find(&self, path: &str) -> Option<(Phase, Arc<PolicyRoute>)> {
         let (phase, policy) = split(path)?;
         self.0.load().get(policy).map(|route| (phase, Arc::clone(route)))
     }

@@ -1,14 +1,15 @@
-//! Handles one request: route, body, wait for a permit, evaluation, response.
+//! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
-use super::body::{Bodies, Body, BodyError};
+use super::body::{Bodies, BodyError, RequestBody};
+use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
 use super::reply::{self, Reply};
-use super::routes::{Route, Routes};
-use super::{Server, Stop, deadline};
+use super::routes::{PolicyRoute, Routes};
+use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
-use crate::review::{self, Answer, BadReview};
+use crate::review::{self, BadReview, ReviewAnswer};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -23,7 +24,7 @@ const POOL_GRACE: Duration = Duration::from_millis(250);
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct RequestService {
     routes: Routes,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
@@ -34,7 +35,7 @@ pub(super) struct Service {
 
 /// A request with a valid head.
 struct AcceptedRequest {
-    route: Arc<Route>,
+    route: Arc<PolicyRoute>,
     phase: Phase,
     arrival: Instant,
     deadline: Instant,
@@ -61,19 +62,24 @@ impl HeadError {
     }
 }
 
-// === impl Service ===
+// === impl RequestService ===
 
-impl Service {
+impl RequestService {
     /// # Errors
     ///
     /// The system has no resources for the pool of threads.
-    pub(super) fn new(server: &Server, stop: Stop) -> io::Result<Self> {
+    pub(super) fn new(
+        routes: Routes,
+        limits: &Arc<Limits>,
+        metrics: &Arc<Metrics>,
+        stop: Stop,
+    ) -> io::Result<Self> {
         Ok(Self {
-            routes: server.routes.clone(),
-            limits: Arc::clone(&server.limits),
-            metrics: Arc::clone(&server.metrics),
-            bodies: Bodies::new(&server.limits),
-            permits: Permits::new(&server.limits)?,
+            routes,
+            limits: Arc::clone(limits),
+            metrics: Arc::clone(metrics),
+            bodies: Bodies::new(limits),
+            permits: Permits::new(limits)?,
             stop,
         })
     }
@@ -128,7 +134,7 @@ impl Service {
         })
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: Body) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
         let execution = self.execution(&route, &body);
         let queued = Instant::now();
@@ -151,7 +157,7 @@ impl Service {
         reply
     }
 
-    fn execution(&self, route: &Route, body: &Body) -> Execution {
+    fn execution(&self, route: &PolicyRoute, body: &RequestBody) -> Execution {
         if body.bytes.len() > self.limits.inline_bytes {
             Execution::ThreadPool
         } else {
@@ -195,7 +201,7 @@ fn time_failure(limits: &Limits) -> Failure {
 }
 
 /// Counts an evaluation, and returns its response.
-fn counted_reply(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Reply {
+fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
     let Evaluated { answer, operation, time } = match evaluated {
         Ok(evaluated) => evaluated,
         Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
@@ -204,28 +210,30 @@ fn counted_reply(route: &Route, evaluated: Result<Evaluated, BadReview>) -> Repl
     let label = label(&answer);
     route.metrics.answered(label, operation);
     match answer {
-        Answer::Verdict { body, .. } => reply::review(body),
-        Answer::Failed { failure, body } => {
+        ReviewAnswer::Verdict { body, .. } => reply::review(body),
+        ReviewAnswer::Failed { failure, body } => {
             route.metrics.failed(&failure);
             reply::review(body)
         }
-        Answer::Deferred { failure, message } => {
+        ReviewAnswer::Deferred { failure, message } => {
             route.metrics.failed(&failure);
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
         }
-        Answer::Unavailable => {
+        ReviewAnswer::Unavailable => {
             route.metrics.shed(ShedReason::Unavailable);
             reply::busy("the policy is unavailable")
         }
     }
 }
 
-fn label(answer: &Answer) -> VerdictLabel {
+fn label(answer: &ReviewAnswer) -> VerdictLabel {
     match answer {
-        Answer::Verdict { patched: true, .. } => VerdictLabel::Patch,
-        Answer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
-        Answer::Verdict { .. } => VerdictLabel::Deny,
-        Answer::Failed { .. } | Answer::Deferred { .. } | Answer::Unavailable => VerdictLabel::Error,
+        ReviewAnswer::Verdict { patched: true, .. } => VerdictLabel::Patch,
+        ReviewAnswer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
+        ReviewAnswer::Verdict { .. } => VerdictLabel::Deny,
+        ReviewAnswer::Failed { .. } | ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable => {
+            VerdictLabel::Error
+        }
     }
 }
 

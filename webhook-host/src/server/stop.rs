@@ -36,12 +36,12 @@ pub fn stop() -> (Stopper, Stop) {
 
 impl Stopper {
     /// Starts a graceful shutdown.
-    pub fn in_order(&self) {
+    pub fn stop_gracefully(&self) {
         advance(&self.0, ShutdownPhase::Drain);
     }
 
     /// Starts an immediate shutdown, which drops all connections.
-    pub fn at_once(&self) {
+    pub fn stop_now(&self) {
         advance(&self.0, ShutdownPhase::Immediate);
     }
 }

@@ -5,7 +5,7 @@ use crate::host::{Host, argument, client};
 use crate::run::{Ended, end, ordinance, run, run_in, run_with_input};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ordinance_testkit::apiserver::{Answer, ApiServer, Verb};
+use ordinance_testkit::apiserver::{ApiServer, ScriptedAnswer, Verb};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
@@ -250,7 +250,7 @@ fn scripted(api: &ApiServer, files: &TempDir, bundle: &str) {
         .collect();
     let metadata = |name: &str| json!({ "name": name, "resourceVersion": "7" });
     let secret = json!({ "metadata": metadata("guard-ca"), "data": data });
-    api.script("guard-ca", Verb::List, Answer::Text(secret.to_string()));
+    api.script("guard-ca", Verb::List, ScriptedAnswer::Text(secret.to_string()));
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
         let service = json!({ "name": "guard", "namespace": "storage" });
         let webhook = json!({
@@ -262,7 +262,7 @@ fn scripted(api: &ApiServer, files: &TempDir, bundle: &str) {
             "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
             "metadata": metadata("guard"), "webhooks": [webhook],
         });
-        api.script("guard", Verb::List, Answer::Text(found.to_string()));
+        api.script("guard", Verb::List, ScriptedAnswer::Text(found.to_string()));
     }
 }
 
@@ -306,7 +306,7 @@ fn a_directory_ca_signs_only_after_every_webhook_trusts_it() {
     scripted(&api, &files, &read(&files, "tls/ca.crt"));
     let (code, text) = output(&files, &arguments);
     assert_eq!((code, text.starts_with("tls: every client trusts the next CA")), (0, true), "{text}");
-    assert_eq!(api.asked("guard-ca"), [], "the cluster's own CA does not matter here");
+    assert_eq!(api.requests("guard-ca"), [], "the cluster's own CA does not matter here");
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn missing_objects_are_findings_and_refused_requests_are_errors() {
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
     let run_with_status = |command: &str, code: u16| {
         for name in ["ordinance-ca", "ordinance", "ordinance"] {
-            api.script(name, Verb::List, Answer::Status(code));
+            api.script(name, Verb::List, ScriptedAnswer::Status(code));
         }
         run_in(files.path(), &["certs", command, "--kubeconfig", "kubeconfig"])
     };
@@ -337,13 +337,13 @@ fn rotate_writes_nothing_to_a_cluster_without_a_ca() {
     let api = ApiServer::start().unwrap();
     let files = directory(&[("kubeconfig", &api.kubeconfig())]);
     for name in ["ordinance", "ordinance", "ordinance-ca"] {
-        api.script(name, Verb::List, Answer::Status(404));
+        api.script(name, Verb::List, ScriptedAnswer::Status(404));
     }
     let ended = run_in(files.path(), &["certs", "rotate", "--force", "--kubeconfig", "kubeconfig"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
     let message = "error: Secret ordinance-system/ordinance-ca: holds no CA; ";
     assert!(ended.stderr.starts_with(message), "{}", ended.stderr);
-    assert_eq!((api.asked("ordinance").len(), api.asked("ordinance-ca").len()), (2, 1));
+    assert_eq!((api.requests("ordinance").len(), api.requests("ordinance-ca").len()), (2, 1));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `ordinance check`: manifests judged as one cluster.
+//! `ordinance check`: manifests reviewed as one cluster.
 
 use crate::files::{directory, volume, write};
 use crate::run::{Ended, end, ordinance, run, run_in, run_with_input};
@@ -13,14 +13,14 @@ fn json_of(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
 }
 
-fn checked(input: &str) -> (i32, Value) {
+fn check(input: &str) -> (i32, Value) {
     let ended = run_with_input(&["check", "--output", "json", "-"], input);
     (ended.code, json_of(&ended))
 }
 
-/// Name, whether it is allowed, and how it is patched.
-fn verdicts(told: &Value) -> Vec<(&str, bool, usize)> {
-    let results = told["results"].as_array().unwrap().iter();
+/// Returns the name of each object, whether it is allowed, and the number of its patch operations.
+fn verdicts(report: &Value) -> Vec<(&str, bool, usize)> {
+    let results = report["results"].as_array().unwrap().iter();
     results
         .map(|result| {
             let name = result["object"]["name"].as_str().unwrap();
@@ -34,10 +34,10 @@ fn yaml(objects: &[Value]) -> String {
 }
 
 #[test]
-fn a_result_says_what_the_webhooks_would() {
-    let (code, told) = checked(SET);
+fn a_result_contains_the_answer_of_the_webhooks() {
+    let (code, report) = check(SET);
     assert_eq!(code, 0);
-    let result = &told["results"][0];
+    let result = &report["results"][0];
     assert_eq!(
         (&result["file"], &result["line"], &result["object"]),
         (
@@ -53,45 +53,51 @@ fn a_result_says_what_the_webhooks_would() {
     assert_eq!(result["patch"][0]["path"], ENV);
     assert_eq!(result["patch"][1], json!({"op": "add", "path": MOUNT, "value": "$(ORDINANCE_POD_NAME)"}));
     assert!(result["warnings"][0].as_str().unwrap().contains("\"www\""), "{result}");
-    assert_eq!(told["errors"], json!([]));
-    assert_eq!(told["summary"], json!({"objects": 1, "skipped": 0, "denied": 0, "warned": 1, "patched": 1}));
+    assert_eq!(report["errors"], json!([]));
+    assert_eq!(
+        report["summary"],
+        json!({"objects": 1, "skipped": 0, "denied": 0, "warned": 1, "patched": 1})
+    );
 }
 
 #[test]
-fn of_two_volumes_on_one_export_the_second_in_the_order_given_is_denied() {
+fn denies_the_second_of_two_volumes_on_one_export_in_the_order_given() {
     let files = directory(&[
         ("b.json", &volume("first", "/srv/www").to_string()),
         ("a.json", &volume("second", "/srv/www/").to_string()),
     ]);
     let ended = run_in(files.path(), &["check", "--output", "json", "b.json", "a.json"]);
-    let told = json_of(&ended);
-    assert_eq!((ended.code, verdicts(&told)), (1, vec![("first", true, 0), ("second", false, 0)]));
-    assert_eq!((&told["results"][1]["code"], &told["results"][1]["file"]), (&json!(403), &json!("a.json")));
-    assert_eq!(told["results"][1]["causes"][0]["field"], "spec.nfs.path");
+    let report = json_of(&ended);
+    assert_eq!((ended.code, verdicts(&report)), (1, vec![("first", true, 0), ("second", false, 0)]));
+    assert_eq!(
+        (&report["results"][1]["code"], &report["results"][1]["file"]),
+        (&json!(403), &json!("a.json"))
+    );
+    assert_eq!(report["results"][1]["causes"][0]["field"], "spec.nfs.path");
     let ended = run_in(files.path(), &["check", "--output", "json", "."]);
     assert_eq!(verdicts(&json_of(&ended)), [("second", true, 0), ("first", false, 0)]);
 }
 
 #[test]
-fn a_denied_object_holds_nothing_for_those_after_it() {
+fn a_denied_object_holds_no_keys() {
     let mut recycled = volume("recycled", "/srv");
     recycled["spec"]["persistentVolumeReclaimPolicy"] = json!("Recycle");
-    let (code, told) = checked(&yaml(&[volume("a", "/srv/a"), recycled, volume("b", "/srv/b")]));
-    assert_eq!((code, verdicts(&told)), (1, vec![("a", true, 0), ("recycled", false, 0), ("b", true, 0)]));
-    assert_eq!(told["results"][2]["warnings"], json!([]), "{told}");
+    let (code, report) = check(&yaml(&[volume("a", "/srv/a"), recycled, volume("b", "/srv/b")]));
+    assert_eq!((code, verdicts(&report)), (1, vec![("a", true, 0), ("recycled", false, 0), ("b", true, 0)]));
+    assert_eq!(report["results"][2]["warnings"], json!([]), "{report}");
 }
 
 #[test]
-fn claims_exist_before_anything_is_judged_and_have_results() {
+fn claims_are_indexed_before_any_review_and_have_results() {
     let claim = |name: &str| json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": {}});
-    let (code, told) = checked(&format!("{SET}{}", yaml(&[claim("www-web-0")])));
-    assert_eq!((code, verdicts(&told)), (0, vec![("web", true, 0), ("www-web-0", true, 0)]), "{told}");
-    let (_, told) = checked(&format!("{SET}{}", yaml(&[claim("other-web-0")])));
-    assert_eq!(verdicts(&told), [("web", true, 2), ("other-web-0", true, 0)]);
+    let (code, report) = check(&format!("{SET}{}", yaml(&[claim("www-web-0")])));
+    assert_eq!((code, verdicts(&report)), (0, vec![("web", true, 0), ("www-web-0", true, 0)]), "{report}");
+    let (_, report) = check(&format!("{SET}{}", yaml(&[claim("other-web-0")])));
+    assert_eq!(verdicts(&report), [("web", true, 2), ("other-web-0", true, 0)]);
 }
 
 #[test]
-fn what_exists_already_is_never_judged() {
+fn existing_objects_are_not_reviewed() {
     let files = directory(&[("state.json", &volume("old", "/srv/www").to_string())]);
     let input = volume("new", "/srv/www").to_string();
     write(files.path(), "new.json", &input);
@@ -100,7 +106,7 @@ fn what_exists_already_is_never_judged() {
 }
 
 #[test]
-fn settings_and_namespace_are_those_of_the_flags() {
+fn flags_set_settings_and_namespace() {
     let files = directory(&[
         ("warn.yaml", "mode: Warn\n"),
         ("all.json", &yaml(&[volume("a", "/x"), volume("b", "/x")])),
@@ -120,35 +126,42 @@ fn settings_and_namespace_are_those_of_the_flags() {
             "shop",
         ],
     );
-    let told = json_of(&ended);
-    assert_eq!(ended.code, 0, "{told}");
-    assert_eq!(told["summary"]["warned"], 2);
-    assert_eq!(told["results"][2]["object"]["namespace"], "shop");
-    assert_eq!(told["results"][0]["object"]["namespace"], "");
+    let report = json_of(&ended);
+    assert_eq!(ended.code, 0, "{report}");
+    assert_eq!(report["summary"]["warned"], 2);
+    assert_eq!(report["results"][2]["object"]["namespace"], "shop");
+    assert_eq!(report["results"][0]["object"]["namespace"], "");
 }
 
 #[test]
-fn other_kinds_are_counted_and_passed_over() {
-    let (code, told) = checked(&format!(
+fn other_kinds_are_counted_and_skipped() {
+    let (code, report) = check(&format!(
         "apiVersion: v1\nkind: ConfigMap\ndata: {{a: b}}\n---\n# nothing\n---\napiVersion: apps/v1\nkind: Deployment\n---\n{SET}"
     ));
-    assert_eq!((code, &told["summary"]["skipped"], &told["summary"]["objects"]), (0, &json!(2), &json!(1)));
+    assert_eq!(
+        (code, &report["summary"]["skipped"], &report["summary"]["objects"]),
+        (0, &json!(2), &json!(1))
+    );
     let class = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: c}\nprovisioner: nfs.csi.k8s.io\nparameters: {subDir: x}\n";
-    let (_, told) = checked(class);
-    assert_eq!((&told["summary"]["objects"], &told["summary"]["warned"]), (&json!(1), &json!(1)), "{told}");
+    let (_, report) = check(class);
+    assert_eq!(
+        (&report["summary"]["objects"], &report["summary"]["warned"]),
+        (&json!(1), &json!(1)),
+        "{report}"
+    );
 }
 
 #[test]
-fn a_broken_file_is_an_error_with_its_place_and_the_rest_is_judged() {
+fn a_broken_file_is_an_error_with_its_place_and_the_rest_is_reviewed() {
     let files = directory(&[
         ("broken.yaml", "a: 1\n  b: 2\n---\nkind: Pod\n"),
         ("fine.yaml", &yaml(&[volume("a", "/x"), volume("b", "/x")])),
     ]);
     let ended =
         run_in(files.path(), &["check", "--output", "json", "broken.yaml", "missing.yaml", "fine.yaml"]);
-    let told = json_of(&ended);
-    assert_eq!((ended.code, verdicts(&told)), (2, vec![("a", true, 0), ("b", false, 0)]));
-    let places: Vec<Value> = told["errors"]
+    let report = json_of(&ended);
+    assert_eq!((ended.code, verdicts(&report)), (2, vec![("a", true, 0), ("b", false, 0)]));
+    let places: Vec<Value> = report["errors"]
         .as_array()
         .unwrap()
         .iter()
@@ -158,19 +171,19 @@ fn a_broken_file_is_an_error_with_its_place_and_the_rest_is_judged() {
         places,
         [json!(["broken.yaml", 2, 4]), json!(["broken.yaml", 4, 1]), json!(["missing.yaml", 1, 1])]
     );
-    assert!(told["errors"][2]["message"].as_str().unwrap().starts_with("No such file"), "{told}");
+    assert!(report["errors"][2]["message"].as_str().unwrap().starts_with("No such file"), "{report}");
 }
 
 #[test]
-fn objects_whose_names_are_generated_are_different_objects() {
+fn objects_with_generated_names_are_distinct() {
     let mut generated = volume("", "/srv/www");
     generated["metadata"] = json!({"generateName": "pv-"});
-    let (code, told) = checked(&yaml(&[generated.clone(), generated]));
-    assert_eq!((code, verdicts(&told)), (1, vec![("pv-*", true, 0), ("pv-*", false, 0)]));
+    let (code, report) = check(&yaml(&[generated.clone(), generated]));
+    assert_eq!((code, verdicts(&report)), (1, vec![("pv-*", true, 0), ("pv-*", false, 0)]));
 }
 
 #[test]
-fn text_points_at_the_line_and_says_what_to_do() {
+fn text_shows_the_line_and_the_remedy() {
     let files = directory(&[(
         "pv.yaml",
         "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec:\n  nfs: {server: nas, path: /x}\n---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {name: b}\nspec:\n  nfs:\n    path: /x # the same\n    server: nas\n",
@@ -195,22 +208,22 @@ fn text_points_at_the_line_and_says_what_to_do() {
 }
 
 #[test]
-fn sarif_and_junit_tell_the_same() {
+fn sarif_and_junit_report_the_same_denial() {
     let input = yaml(&[volume("a", "/x"), volume("b", "/x")]);
-    let told: Value =
+    let report: Value =
         serde_json::from_str(&run_with_input(&["check", "--output=sarif"], &input).stdout).unwrap();
-    let results = told["runs"][0]["results"].as_array().unwrap();
+    let results = report["runs"][0]["results"].as_array().unwrap();
     assert_eq!((results.len(), &results[0]["ruleId"]), (1, &json!("shared-export")));
-    let told = run_with_input(&["check", "--output", "junit"], &input);
+    let report = run_with_input(&["check", "--output", "junit"], &input);
     assert!(
-        told.code == 1 && told.stdout.contains("tests=\"2\" failures=\"1\" errors=\"0\""),
+        report.code == 1 && report.stdout.contains("tests=\"2\" failures=\"1\" errors=\"0\""),
         "{}",
-        told.stdout
+        report.stdout
     );
 }
 
 #[test]
-fn nothing_to_judge_is_fine() {
+fn an_empty_input_succeeds() {
     let empty = directory(&[("notes.txt", "nothing")]);
     let ended = run_in(empty.path(), &["check", "."]);
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "0 objects judged, nothing denied\n"));
@@ -218,7 +231,7 @@ fn nothing_to_judge_is_fine() {
 }
 
 #[test]
-fn input_without_any_object_is_said_unless_quietly() {
+fn warns_of_an_input_without_objects_unless_quiet() {
     let files = directory(&[("notes.txt", "a: b")]);
     let note = "warning: the input contains no object; in directories, *.yaml, *.yml and *.json are read\n";
     for arguments in
@@ -232,7 +245,7 @@ fn input_without_any_object_is_said_unless_quietly() {
 }
 
 #[test]
-fn stdin_is_for_one_thing() {
+fn refuses_stdin_as_both_manifests_and_state() {
     for arguments in [
         &["check", "--state", "-"][..],
         &["check", "--state=-", "a.yaml", "-"],
@@ -246,7 +259,7 @@ fn stdin_is_for_one_thing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_may_have_a_name_that_is_no_text() {
+fn reads_a_file_whose_name_is_not_utf_8() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let files = directory(&[]);
@@ -262,7 +275,7 @@ fn a_file_may_have_a_name_that_is_no_text() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let files = directory(&[("pv.json", &yaml(&[volume("a", "/x"), volume("b", "/x")]))]);
     for output in ["text", "json", "sarif", "junit"] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -277,7 +290,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn what_can_not_be_judged_exits_with_2() {
+fn unreadable_settings_state_or_policies_exit_with_2() {
     let files = directory(&[
         ("s.yaml", "nonsense: true\n"),
         ("broken.yaml", "a: b: c\n"),
@@ -295,7 +308,7 @@ fn what_can_not_be_judged_exits_with_2() {
 }
 
 #[test]
-fn judging_side_by_side_says_what_judging_one_after_the_other_would() {
+fn a_parallel_review_gives_the_results_of_a_sequential_one() {
     // Each export twice, the second time far away, right behind, or in another run of objects; and nested ones.
     let export = |position: usize| match position % 4 {
         0 => format!("/far/{}", position % 300),
@@ -305,7 +318,7 @@ fn judging_side_by_side_says_what_judging_one_after_the_other_would() {
     };
     let objects: Vec<Value> =
         (0..700).map(|position| volume(&format!("pv-{position}"), &export(position))).collect();
-    let (_, together) = checked(&yaml(&objects));
+    let (_, together) = check(&yaml(&objects));
     for (position, object) in
         objects.iter().enumerate().filter(|(position, _)| position % 41 == 0 || *position > 690)
     {
@@ -325,39 +338,39 @@ fn judging_side_by_side_says_what_judging_one_after_the_other_would() {
     assert!(together["summary"]["denied"].as_u64().unwrap() > 100, "{}", together["summary"]);
 }
 
-/// What was let in before an object.
-fn state_before<'o>(told: &Value, objects: &'o [Value], position: usize) -> Vec<&'o Value> {
-    let was_let_in = |before: &usize| told["results"][*before]["allowed"] == true;
-    (0..position).filter(was_let_in).map(|before| &objects[before]).collect()
+/// Returns the objects that were admitted before the one at this position.
+fn state_before<'o>(report: &Value, objects: &'o [Value], position: usize) -> Vec<&'o Value> {
+    let is_admitted = |before: &usize| report["results"][*before]["allowed"] == true;
+    (0..position).filter(is_admitted).map(|before| &objects[before]).collect()
 }
 
 #[test]
-fn odd_input_has_defined_answers() {
+fn unusual_input_has_defined_results() {
     let deep =
         format!("apiVersion: v1\nkind: PersistentVolume\nspec: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
-    let fault = |input: &str| {
-        let (code, told) = checked(input);
-        let error = &told["errors"][0];
+    let error = |input: &str| {
+        let (code, report) = check(input);
+        let error = &report["errors"][0];
         (code, error["line"].as_u64().unwrap(), error["message"].as_str().unwrap().to_owned())
     };
-    assert_eq!(fault(&deep), (2, 3, "nests deeper than 128 levels".to_owned()));
+    assert_eq!(error(&deep), (2, 3, "nests deeper than 128 levels".to_owned()));
     let twice = "apiVersion: v1\nkind: PersistentVolume\nkind: PersistentVolume\n";
-    assert_eq!(fault(twice), (2, 3, "the key \"kind\" is there twice".to_owned()));
+    assert_eq!(error(twice), (2, 3, "the key \"kind\" is there twice".to_owned()));
     let bomb: String = (1..12)
         .map(|level| format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(9)))
         .collect();
-    let (code, _, message) = fault(&format!("a0: &a0 [x]\n{bomb}"));
+    let (code, _, message) = error(&format!("a0: &a0 [x]\n{bomb}"));
     assert!(code == 2 && message.starts_with("anchors and aliases stand for more than"), "{message}");
-    let (code, line, message) = fault("apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n");
+    let (code, line, message) = error("apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n");
     assert!(code == 2 && line == 4 && message.ends_with("e.g. by `helm template`"), "{message}");
-    let (code, told) = checked(
+    let (code, report) = check(
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: null\nspec: {template: null, volumeClaimTemplates: null}\n---\nnull\n---\n~\n",
     );
-    assert_eq!((code, verdicts(&told)), (0, vec![("*", true, 0)]));
+    assert_eq!((code, verdicts(&report)), (0, vec![("*", true, 0)]));
 }
 
 #[test]
-fn a_list_in_one_line_is_told_in_few_words() {
+fn the_report_on_a_list_in_one_line_is_short() {
     let set: Value = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "spec": {
         "replicas": 2, "x": "x".repeat(5000),
         "template": {"spec": {"containers": [{"name": "a", "volumeMounts": [{"name": "d", "mountPath": "/d"}]}],
@@ -376,9 +389,9 @@ fn a_list_in_one_line_is_told_in_few_words() {
 }
 
 #[test]
-fn faults_beyond_the_first_fifty_of_a_file_are_counted() {
-    let (code, told) = checked(&"---\nnonsense\n".repeat(200));
-    let errors = told["errors"].as_array().unwrap();
+fn errors_beyond_the_first_fifty_of_a_file_are_counted() {
+    let (code, report) = check(&"---\nnonsense\n".repeat(200));
+    let errors = report["errors"].as_array().unwrap();
     assert_eq!(
         (code, errors.len(), &errors[50]["message"], &errors[50]["line"]),
         (2, 51, &json!("and 150 more errors from here on"), &json!(102))
@@ -387,15 +400,15 @@ fn faults_beyond_the_first_fifty_of_a_file_are_counted() {
 
 #[cfg(unix)]
 #[test]
-fn links_in_a_circle_pipes_and_what_is_no_text_are_no_trouble_in_a_directory() {
+fn a_directory_may_contain_circular_links_dead_links_and_binary_files() {
     let files = directory(&[("pv.json", &volume("a", "/x").to_string())]);
     std::os::unix::fs::symlink(".", files.path().join("again")).unwrap();
     std::os::unix::fs::symlink("nowhere", files.path().join("gone")).unwrap();
     std::fs::write(files.path().join("bytes.yaml"), b"a: \xff\n").unwrap();
-    let told = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
-    assert_eq!((verdicts(&told), told["errors"].as_array().unwrap().len()), (vec![("a", true, 0)], 1));
+    let report = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
+    assert_eq!((verdicts(&report), report["errors"].as_array().unwrap().len()), (vec![("a", true, 0)], 1));
     assert_eq!(
-        (&told["errors"][0]["file"], &told["errors"][0]["column"]),
+        (&report["errors"][0]["file"], &report["errors"][0]["column"]),
         (&json!("./bytes.yaml"), &json!(4))
     );
 }

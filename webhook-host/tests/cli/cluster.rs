@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for the server, and how often it checks.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Creates a directory with a kubeconfig of the API server, and returns it with the kubeconfig's path.
@@ -21,7 +21,7 @@ fn kubeconfig(api: &ApiServer) -> (TempDir, String) {
 
 /// Waits until `/readyz` has this status, and returns its body.
 fn until_readyz(host: &Host, status: u16) -> String {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         let reply = host.admin("/readyz");
         if reply.status == status {
@@ -94,7 +94,7 @@ fn refuses_a_cluster_together_with_state() {
     let message = "error: config.yaml: state: existing objects come from the watched cluster; remove this, or give \
                    --no-cluster";
     assert_eq!(refused(&["--config", "config.yaml"]), (2, message.to_owned()));
-    assert_eq!(api.asked("persistentvolumes"), []);
+    assert_eq!(api.requests("persistentvolumes"), []);
 }
 
 #[test]

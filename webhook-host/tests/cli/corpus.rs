@@ -1,4 +1,4 @@
-//! The corpus of whole manifests: what `check` says of each, and that `review` says the same of each object.
+//! The corpus of whole manifests: `check` gives the expected results, and `review` gives the same answer on each object.
 
 use crate::files::directory;
 use crate::run::run_in;
@@ -26,17 +26,17 @@ fn corpus() -> Vec<CorpusManifest> {
 }
 
 #[test]
-fn check_says_of_every_manifest_what_its_file_says() {
+fn check_gives_the_expected_results() {
     for CorpusManifest { path, expected } in corpus() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let ended = run_in(&folder(), &["check", "--output", "json", name]);
-        let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
-        assert_eq!(ended.code, i32::from(told["summary"]["denied"] != 0), "{name}");
-        let told = format!("{told:#}\n");
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        assert_eq!(ended.code, i32::from(report["summary"]["denied"] != 0), "{name}");
+        let report = format!("{report:#}\n");
         if std::env::var_os("BLESS").is_some() {
-            fs::write(&expected, &told).unwrap();
+            fs::write(&expected, &report).unwrap();
         }
-        assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{name}");
+        assert_eq!(report, fs::read_to_string(&expected).unwrap_or_default(), "{name}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ordinance check --fix` and `--diff`: what is written, what is not, and that nothing else changes.
+//! `ordinance check --fix` and `--diff`: which changes are written, and that nothing else changes.
 
 use crate::files::{directory, volume, write};
 use crate::run::{Ended, run, run_in, run_in_with_input, run_with_input};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A set as people write it, one mount of which is to be isolated.
+/// A set as people write it. One of its mounts needs isolation.
 const SET: &str = "# The shop.
 apiVersion: apps/v1
 kind: StatefulSet
@@ -29,14 +29,14 @@ spec:
       - {name: cache, emptyDir: {}}
 ";
 
-/// The same, isolated.
+/// Returns the set with the isolated mount.
 fn isolated() -> String {
     let env = "        env:\n        - name: ORDINANCE_POD_NAME\n          valueFrom:\n            fieldRef:\n              fieldPath: metadata.name\n";
     let mount = "          mountPath: /data\n";
     SET.replace(mount, &format!("{mount}          subPathExpr: $(ORDINANCE_POD_NAME)\n{env}"))
 }
 
-/// The set with a line more in the mount.
+/// Returns the set with one more line in the mount.
 fn with(line: &str) -> String {
     SET.replace("          mountPath: /data\n", &format!("          mountPath: /data\n          {line}\n"))
 }
@@ -45,8 +45,8 @@ fn text(directory: &Path, name: &str) -> String {
     fs::read_to_string(directory.join(name)).unwrap()
 }
 
-/// What a fixed file says, and how the run ended.
-fn fixed(text: &str) -> (String, Ended) {
+/// Runs `check --fix` on a file, and returns its new text and the result of the run.
+fn fix(text: &str) -> (String, Ended) {
     let files = directory(&[("web.yaml", text)]);
     let ended = run_in(files.path(), &["check", "--fix", "web.yaml"]);
     (self::text(files.path(), "web.yaml"), ended)
@@ -58,22 +58,22 @@ fn json_of(ended: &Ended) -> Value {
 
 #[test]
 fn a_patch_is_written_and_every_other_byte_stays() {
-    let (text, ended) = fixed(SET);
+    let (text, ended) = fix(SET);
     assert_eq!(text, isolated());
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     assert!(ended.stdout.ends_with("fixed: web.yaml\n"), "{}", ended.stdout);
     assert!(!ended.stdout.contains("becomes"), "{}", ended.stdout);
 
-    let (again, ended) = fixed(&text);
+    let (again, ended) = fix(&text);
     assert_eq!((again, ended.code), (text, 0));
     assert!(!ended.stdout.contains("fixed:"), "{}", ended.stdout);
 }
 
 #[test]
-fn line_ends_and_a_byte_order_mark_stay() {
+fn keeps_line_endings_and_a_byte_order_mark() {
     let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
-    assert_eq!(fixed(&windows(SET)).0, windows(&isolated()));
-    assert_eq!(fixed(SET.trim_end()).0, isolated().trim_end());
+    assert_eq!(fix(&windows(SET)).0, windows(&isolated()));
+    assert_eq!(fix(SET.trim_end()).0, isolated().trim_end());
 }
 
 #[test]
@@ -85,30 +85,30 @@ fn a_fixed_sub_path_becomes_the_expression_that_the_message_proposes() {
     ] {
         let before = with(line);
         assert_eq!(run_with_input(&["check"], &before).code, 1, "{line}");
-        let (text, ended) = fixed(&before);
+        let (text, ended) = fix(&before);
         assert_eq!(text, isolated().replace("subPathExpr: $(ORDINANCE_POD_NAME)", expression));
         assert_eq!(ended.code, 0, "{}", ended.stdout);
     }
 }
 
 #[test]
-fn what_remains_is_told_and_decides_the_exit_code() {
+fn remaining_findings_are_reported_and_determine_the_exit_code() {
     let both = with("subPath: a\n          subPathExpr: $(ORDINANCE_POD_NAME)");
-    let (text, ended) = fixed(&both);
+    let (text, ended) = fix(&both);
     assert_eq!((text, ended.code), (both, 1));
     assert!(ended.stdout.contains("sets both subPath and subPathExpr"), "{}", ended.stdout);
 
     let volumes = format!("---\n{}\n---\n{}\n", volume("a", "/x"), volume("b", "/x"));
-    let (text, ended) = fixed(&format!("{SET}{volumes}"));
+    let (text, ended) = fix(&format!("{SET}{volumes}"));
     assert_eq!((text, ended.code), (format!("{}{volumes}", isolated()), 1));
 }
 
 #[test]
-fn scripts_are_told_what_remains() {
+fn json_reports_the_remaining_findings() {
     let files = directory(&[("web.yaml", SET)]);
     let ended = run_in(files.path(), &["check", "--fix", "--output", "json", "web.yaml"]);
-    let told = json_of(&ended);
-    assert_eq!((ended.code, &told["summary"]["patched"]), (0, &0.into()));
+    let report = json_of(&ended);
+    assert_eq!((ended.code, &report["summary"]["patched"]), (0, &0.into()));
     assert_eq!(ended.stderr, "fixed: web.yaml\n");
     assert_eq!(
         run_in(files.path(), &["check", "--fix", "-q", "web.yaml"]),
@@ -117,10 +117,10 @@ fn scripts_are_told_what_remains() {
 }
 
 #[test]
-fn a_claim_gets_its_mark_after_its_set_is_isolated() {
+fn a_claim_is_annotated_after_its_set_is_isolated() {
     let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        volumeMounts: [{name: www, mountPath: /www, subPathExpr: $(ORDINANCE_POD_NAME)}]\n  volumeClaimTemplates:\n  - metadata: {name: www}\n    spec: {accessModes: [ReadWriteMany]}\n";
     let claim = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: www-web-0\nspec: {}\n";
-    let (text, ended) = fixed(&format!("{set}{claim}"));
+    let (text, ended) = fix(&format!("{set}{claim}"));
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     let again = run_with_input(&["check", "--output=json"], &text);
     assert_eq!(json_of(&again)["summary"]["patched"], 0, "{text}");
@@ -128,7 +128,7 @@ fn a_claim_gets_its_mark_after_its_set_is_isolated() {
 }
 
 #[test]
-fn what_exists_is_read_once_and_counts_until_nothing_more_is_written() {
+fn existing_objects_are_read_once_and_count_in_every_round() {
     let files = directory(&[("web.yaml", &format!("{SET}---\n{}\n", volume("b", "/x")))]);
     let arguments = ["check", "--fix", "--state", "-", "web.yaml"];
     let ended = run_in_with_input(files.path(), &arguments, volume("a", "/x").to_string().as_bytes());
@@ -170,7 +170,7 @@ fn a_diff_shows_what_would_be_written_and_writes_nothing() {
 }
 
 #[test]
-fn what_is_piped_in_is_piped_out_fixed() {
+fn writes_the_fixed_stdin_to_stdout() {
     let ended = run_with_input(&["check", "--fix", "-"], SET);
     assert_eq!((ended.code, ended.stdout), (0, isolated()));
     assert!(ended.stderr.contains("1 object judged"), "{}", ended.stderr);
@@ -184,7 +184,7 @@ fn what_is_piped_in_is_piped_out_fixed() {
 }
 
 #[test]
-fn stdout_is_for_one_thing() {
+fn refuses_a_report_format_when_stdout_is_reserved() {
     for arguments in
         [&["check", "--diff", "--output", "json", "x"][..], &["check", "--fix", "--output=sarif", "-"]]
     {
@@ -195,9 +195,9 @@ fn stdout_is_for_one_thing() {
 }
 
 #[test]
-fn an_object_that_exists_is_not_written_but_its_migration_is_told() {
+fn prints_the_migration_of_a_stored_object_and_does_not_change_it() {
     let existing = SET.replace("{name: web}", "{name: web, namespace: shop, uid: 1b2c}");
-    let (text, ended) = fixed(&existing);
+    let (text, ended) = fix(&existing);
     assert_eq!((text, ended.code), (existing.clone(), 0));
     for part in [
         "note: web.yaml:2: StatefulSet shop/web: exists already (it has metadata.uid), so nothing is written",
@@ -208,13 +208,13 @@ fn an_object_that_exists_is_not_written_but_its_migration_is_told() {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
     let fixed_one = existing.replace("mountPath: /data", "mountPath: /data\n          subPath: x");
-    let (text, ended) = fixed(&fixed_one);
+    let (text, ended) = fix(&fixed_one);
     assert_eq!((text, ended.code), (fixed_one, 1));
     assert!(ended.stdout.contains(": $(ORDINANCE_POD_NAME)/x for spec"), "{}", ended.stdout);
 }
 
 #[test]
-fn what_can_not_be_written_safely_is_said_and_left() {
+fn notes_and_leaves_objects_that_can_not_be_edited_safely() {
     let mounts = "        volumeMounts:\n        - {name: cache, mountPath: /cache}\n        - name: data   # shared\n          mountPath: /data\n";
     let template = SET.replace("\"app:1\"", "\"{{ .Values.image }}\"");
     let shared =
@@ -225,12 +225,12 @@ fn what_can_not_be_written_safely_is_said_and_left() {
         (&template, "web.yaml:2: StatefulSet default/web: left as it is: line 11 is a Helm template"),
         (&shared, "an anchor shares"),
     ] {
-        let (text, ended) = fixed(before);
+        let (text, ended) = fix(before);
         assert_eq!((&text, ended.code), (before, 0), "{}", ended.stdout);
         assert!(ended.stdout.contains(why), "{}", ended.stdout);
     }
     let broken = format!("{SET}---\na: b: c\n");
-    let (text, ended) = fixed(&broken);
+    let (text, ended) = fix(&broken);
     assert_eq!((text, ended.code), (broken, 2));
     assert!(
         ended.stdout.contains("note: web.yaml: left as it is: the file can't be parsed"),
@@ -248,7 +248,7 @@ fn a_file_given_by_two_names_is_written_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_stays_a_link_and_a_mode_a_mode() {
+fn keeps_symbolic_links_and_file_modes() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let files = directory(&[("real.yaml", SET)]);
     fs::set_permissions(files.path().join("real.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
@@ -262,17 +262,17 @@ fn a_link_stays_a_link_and_a_mode_a_mode() {
 
 #[cfg(unix)]
 #[test]
-fn what_can_not_be_saved_is_no_success() {
+fn a_write_error_exits_with_2() {
     let ended = run_with_input(&["check", "--fix", "/dev/stdin"], SET);
     assert_eq!(ended.code, 2);
     assert!(ended.stdout.contains("error: /dev/stdin "), "{ended:?}");
     assert!(!ended.stdout.contains("fixed:"), "{ended:?}");
 }
 
-// --- the cases ---
+// === All cases and the corpus ===
 
-/// Every file below a directory.
-fn below(directory: &Path) -> Vec<PathBuf> {
+/// Returns the entries of a directory in order.
+fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -290,18 +290,18 @@ fn object(case: &str) -> Option<String> {
     own.contains("kind: StatefulSet").then_some(own)
 }
 
-/// Whether the second is the first with something more in it.
+/// Returns whether `after` differs from `before` only by insertions.
 fn only_adds(before: &str, after: &str) -> bool {
     let mut after = after.chars();
     before.chars().all(|wanted| after.any(|char| char == wanted))
 }
 
 #[test]
-fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() {
+fn the_fixed_sets_of_all_cases_need_no_patches() {
     let files = directory(&[]);
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/cases");
     let mut before = Vec::new();
-    for case in below(&cases).iter().filter(|path| path.is_dir()).flat_map(|group| below(group)) {
+    for case in entries(&cases).iter().filter(|path| path.is_dir()).flat_map(|group| entries(group)) {
         let Some(object) = object(&fs::read_to_string(&case).unwrap()) else { continue };
         let group = case.parent().and_then(Path::file_name).unwrap().to_string_lossy();
         let name = format!("{group}-{}", case.file_name().unwrap().to_string_lossy());
@@ -336,10 +336,10 @@ fn after_the_sets_of_all_cases_are_fixed_there_is_nothing_more_to_add_to_them() 
 }
 
 #[test]
-fn after_the_corpus_is_fixed_there_is_nothing_more_to_write_and_what_is_left_is_said() {
+fn the_fixed_corpus_needs_no_changes_and_notes_name_what_was_left() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus");
-    let mut said = Vec::new();
-    for path in below(&corpus).into_iter().filter(|path| !path.is_dir() && !path.ends_with("README.md")) {
+    let mut notes = Vec::new();
+    for path in entries(&corpus).into_iter().filter(|path| !path.is_dir() && !path.ends_with("README.md")) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let before = fs::read_to_string(&path).unwrap();
         let files = directory(&[(name, &before)]);
@@ -354,11 +354,11 @@ fn after_the_corpus_is_fixed_there_is_nothing_more_to_write_and_what_is_left_is_
         let again = run_in(files.path(), &["check", "--fix", "--output=json", name]);
         assert_eq!((again.stdout, text(files.path(), name)), (ended.stdout.clone(), after), "{name}");
         if json_of(&ended)["summary"]["patched"] != 0 {
-            said.push((name.to_owned(), ended.stderr.lines().next().unwrap_or_default().to_owned()));
+            notes.push((name.to_owned(), ended.stderr.lines().next().unwrap_or_default().to_owned()));
         }
     }
-    let said: Vec<String> = said.into_iter().map(|(name, said)| said.replace(&name, "FILE")).collect();
-    let [merged, existing] = &said[..] else { panic!("{said:#?}") };
+    let notes: Vec<String> = notes.into_iter().map(|(name, note)| note.replace(&name, "FILE")).collect();
+    let [merged, existing] = &notes[..] else { panic!("{notes:#?}") };
     assert!(
         merged.ends_with("volumeMounts[0].subPathExpr comes from a merge key (<<): write it out"),
         "{merged}"

@@ -5,8 +5,8 @@ use crate::run::{end, ordinance, run, run_in, run_with_input};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A set of two replicas with claims of the volumes `pv` and `pv2`.
-fn story(second: &str) -> TempDir {
+/// Writes a set of two replicas, whose claims are bound to the volumes `pv` and `pv2`.
+fn founding_story(second: &str) -> TempDir {
     let bound = |name: &str, path: &str, ordinal: u64| {
         let mut volume = volume(name, path);
         volume["spec"]["claimRef"] = json!({"namespace": "default", "name": format!("www-web-{ordinal}")});
@@ -24,7 +24,7 @@ fn story(second: &str) -> TempDir {
     ])
 }
 
-/// Ordinal, location and whether it is exclusive, of each writer.
+/// Returns the ordinal and the location of each writer, and whether the location is exclusive.
 fn writers(map: &Value, when: &str) -> Vec<(u64, String, bool)> {
     let writer = |writer: &Value| {
         let location = writer["location"].as_str().unwrap().to_owned();
@@ -34,8 +34,8 @@ fn writers(map: &Value, when: &str) -> Vec<(u64, String, bool)> {
 }
 
 #[test]
-fn what_is_shared_before_is_each_ordinals_own_afterwards() {
-    let files = story("/srv/www/");
+fn a_shared_location_becomes_exclusive_with_the_patch() {
+    let files = founding_story("/srv/www/");
     let ended = run_in(files.path(), &["map", "--output", "json", "."]);
     let map: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
@@ -49,16 +49,16 @@ fn what_is_shared_before_is_each_ordinals_own_afterwards() {
 }
 
 #[test]
-fn nothing_is_refused_of_what_is_apart() {
-    let files = story("/srv/other");
+fn refuses_no_volume_on_a_separate_export() {
+    let files = founding_story("/srv/other");
     let ended = run_in(files.path(), &["map", "--output", "json", "web.json", "pv.json", "pv2.json"]);
     let map: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((ended.code, map["refused"].as_array().map(Vec::len)), (0, Some(0)));
 }
 
 #[test]
-fn what_exists_is_drawn_and_never_judged() {
-    let files = story("/srv/www");
+fn existing_objects_are_drawn_and_not_reviewed() {
+    let files = founding_story("/srv/www");
     let ended = run_in(files.path(), &["map", "--output", "json", "--state", "."]);
     let map: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -67,8 +67,8 @@ fn what_exists_is_drawn_and_never_judged() {
 }
 
 #[test]
-fn a_manifest_without_a_namespace_is_in_the_one_that_is_named() {
-    let files = story("/srv/other");
+fn a_manifest_without_a_namespace_is_in_that_of_the_flag() {
+    let files = founding_story("/srv/other");
     let set = std::fs::read_to_string(files.path().join("web.json")).unwrap();
     let ended = run_with_input(&["map", "-", "--namespace", "shop", "--output", "json"], &set);
     let map: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -76,8 +76,8 @@ fn a_manifest_without_a_namespace_is_in_the_one_that_is_named() {
 }
 
 #[test]
-fn what_cannot_be_read_costs_no_other_file() {
-    let files = story("/srv/other");
+fn an_unreadable_file_does_not_affect_others() {
+    let files = founding_story("/srv/other");
     std::fs::write(files.path().join("broken.yaml"), "kind: [\n").unwrap();
     let ended = run_in(files.path(), &["map", "broken.yaml", "missing.yaml", "web.json"]);
     assert_eq!((ended.code, ended.stderr.lines().count()), (2, 2), "{ended:?}");
@@ -85,8 +85,8 @@ fn what_cannot_be_read_costs_no_other_file() {
 }
 
 #[test]
-fn text_is_as_the_terminal_can_show_it() {
-    let files = story("/srv/other");
+fn text_adapts_to_locale_color_and_width() {
+    let files = founding_story("/srv/other");
     let text = |arguments: &[&str], locale: &str| {
         let mut command = ordinance(&["map", "."]);
         command.args(arguments).current_dir(files.path()).env("LC_ALL", locale).env_remove("COLUMNS");
@@ -101,21 +101,21 @@ fn text_is_as_the_terminal_can_show_it() {
 }
 
 #[test]
-fn a_drawing_is_an_svg() {
-    let files = story("/srv/www");
+fn the_svg_adapts_to_dark_mode() {
+    let files = founding_story("/srv/www");
     let ended = run_in(files.path(), &["map", "--output", "svg", "."]);
     assert!(ended.stdout.starts_with("<svg ") && ended.stdout.ends_with("</svg>\n"));
     assert!(ended.stdout.contains("prefers-color-scheme: dark"));
 }
 
 #[test]
-fn bad_usage_is_said() {
+fn invalid_usage_exits_with_64() {
     assert_eq!(run(&["map", "--output", "png"]).code, 64);
     assert_eq!(run(&["map", "missing.yaml", "--settings", "-"]).code, 64);
 }
 
 #[test]
-fn what_can_not_be_opened_has_no_lines() {
+fn an_error_of_opening_names_no_line() {
     let files = directory(&[("broken.yaml", "a: b: c\n")]);
     let ended = run_in(files.path(), &["map", "gone.yaml", "broken.yaml"]);
     assert_eq!(ended.code, 2);

@@ -1,4 +1,4 @@
-//! `ordinance review`: one review, judged offline.
+//! `ordinance review`: one review, answered offline.
 
 use crate::files::{creation, directory, volume};
 use crate::host::{Host, argument};
@@ -59,7 +59,7 @@ fn settings_change_the_verdict() {
 }
 
 #[test]
-fn what_is_no_review_is_answered_by_the_servers_reason() {
+fn an_invalid_review_is_refused_with_the_servers_reason() {
     for (input, why) in [
         ("{", "the body is not an AdmissionReview"),
         (r#"{"kind":"Pod","apiVersion":"v1"}"#, "the body is not of kind AdmissionReview"),
@@ -83,7 +83,7 @@ fn what_is_no_review_is_answered_by_the_servers_reason() {
 }
 
 #[test]
-fn the_answer_is_the_servers_byte_for_byte() {
+fn the_answer_equals_the_servers_byte_for_byte() {
     let host = Host::start(&[]);
     let padding = "x".repeat(7 * 1024 * 1024);
     let large = format!(

@@ -14,7 +14,7 @@ use std::time::Duration;
 const CLEAR: &str = "\r\u{1b}[K";
 
 /// How long a test waits for output.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A run with stdout on a terminal and an open stdin.
 struct TerminalRun {
@@ -50,7 +50,7 @@ impl TerminalRun {
     /// Waits until the terminal shows this text.
     fn see(&mut self, wanted: &str) {
         while !self.seen.contains(wanted) {
-            self.seen += &self.screen.recv_timeout(PATIENCE).unwrap();
+            self.seen += &self.screen.recv_timeout(TIMEOUT).unwrap();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lists: pages, errors, and when the index becomes current.
 
 use crate::replica::{CLAIMS, Replica, SETS, VOLUMES, api, named, numbered};
-use ordinance_testkit::apiserver::{Answer, Verb};
+use ordinance_testkit::apiserver::{ScriptedAnswer, Verb};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,8 +27,8 @@ async fn the_index_is_current_only_after_all_lists() {
 async fn reads_all_pages_of_a_list() {
     let replica = Replica::with_volumes((0..1_201).map(numbered)).await;
     assert_eq!(replica.objects(VOLUMES), 1_201);
-    let asked = replica.api.asked(VOLUMES);
-    let pages: Vec<_> = asked.iter().filter(|asked| asked.verb == Verb::List).collect();
+    let requests = replica.api.requests(VOLUMES);
+    let pages: Vec<_> = requests.iter().filter(|request| request.verb == Verb::List).collect();
     assert_eq!(pages.len(), 3);
     assert!(
         pages.iter().all(|page| page.limit == Some(500) && page.version.is_none()),
@@ -49,8 +49,8 @@ async fn requests_only_the_metadata_of_claims() {
     );
     let replica = Replica::current(&api).await;
     assert_eq!(replica.objects(CLAIMS), 1);
-    assert!(api.asked(CLAIMS).iter().all(|asked| asked.metadata_only));
-    assert!(api.asked(VOLUMES).iter().all(|asked| !asked.metadata_only));
+    assert!(api.requests(CLAIMS).iter().all(|request| request.metadata_only));
+    assert!(api.requests(VOLUMES).iter().all(|request| !request.metadata_only));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +58,7 @@ async fn restarts_a_list_whose_continue_token_has_expired() {
     let api = api((0..501).map(numbered));
     let gate = api.hold(VOLUMES, Verb::List);
     let replica = Replica::start(&api).await;
-    api.script(VOLUMES, Verb::List, Answer::Status(410));
+    api.script(VOLUMES, Verb::List, ScriptedAnswer::Status(410));
     drop(gate);
     replica.until_current().await;
     assert_eq!((replica.lists(VOLUMES, "start"), replica.lists(VOLUMES, "expired")), (1, 1));
@@ -66,7 +66,7 @@ async fn restarts_a_list_whose_continue_token_has_expired() {
 }
 
 /// Checks that an error of a list is reported and counted, and that the next list succeeds.
-async fn recovers(answer: Answer, cause: &str, message: &str) {
+async fn recovers(answer: ScriptedAnswer, cause: &str, message: &str) {
     let api = api([numbered(1)]);
     api.script(VOLUMES, Verb::List, answer);
     let gate = api.hold(VOLUMES, Verb::List);
@@ -84,28 +84,28 @@ async fn recovers(answer: Answer, cause: &str, message: &str) {
 async fn names_the_permission_that_a_forbidden_list_needs() {
     let message = "persistentvolumes are not listed yet: can't list persistentvolumes: forbidden; let this user list \
                 and watch persistentvolumes";
-    recovers(Answer::Status(403), "forbidden", message).await;
+    recovers(ScriptedAnswer::Status(403), "forbidden", message).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_a_list_after_an_error_of_the_api_server() {
-    recovers(Answer::Status(500), "status", "the API server returned an error (scripted: 500)").await;
+    recovers(ScriptedAnswer::Status(500), "status", "the API server returned an error (scripted: 500)").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_a_list_after_an_invalid_response() {
-    recovers(Answer::Text("<html>".to_owned()), "garbage", "the response is invalid").await;
+    recovers(ScriptedAnswer::Text("<html>".to_owned()), "garbage", "the response is invalid").await;
     let truncated = r#"{"kind":"List","metadata":{"resourceVersion":"1"},"items":[{"metadata""#;
-    recovers(Answer::Text(truncated.to_owned()), "garbage", "the response is invalid").await;
+    recovers(ScriptedAnswer::Text(truncated.to_owned()), "garbage", "the response is invalid").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_a_list_after_an_incomplete_response() {
     let half = r#"{"kind":"List","metadata":{"resourceVersion":"1"},"items":["#;
-    recovers(Answer::Broken(half.to_owned()), "unreachable", "the API server is unreachable").await;
+    recovers(ScriptedAnswer::Broken(half.to_owned()), "unreachable", "the API server is unreachable").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn does_not_treat_an_empty_object_as_an_empty_list() {
-    recovers(Answer::Text("{}".to_owned()), "garbage", "the response is invalid").await;
+    recovers(ScriptedAnswer::Text("{}".to_owned()), "garbage", "the response is invalid").await;
 }

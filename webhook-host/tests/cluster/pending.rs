@@ -44,7 +44,7 @@ async fn an_admitted_object_that_the_watch_reports_does_not_expire() {
 async fn a_list_without_an_admitted_object_does_not_remove_it() {
     let replica = Replica::with_volumes([]).await;
     assert!(replica.allows(&named("pv", "/srv")).await);
-    replica.api.fail(VOLUMES, 410);
+    replica.api.send_error(VOLUMES, 410);
     replica.until("new list", |replica| replica.lists(VOLUMES, "expired") == 1).await;
     replica.api.await_watch(VOLUMES);
     replica.api.put(VOLUMES, named("other", "/other"));

@@ -6,10 +6,10 @@ use crate::logs;
 use kube::config::Kubeconfig;
 use ordinance::admission::{Admission, Freshness as _};
 use ordinance::clock::Clock;
-use ordinance::cluster::{Access, Cluster, WatchSet, merged_watches};
+use ordinance::cluster::{ApiServerAccess, ClusterWatches, WatchSet, merged_watches};
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
-use ordinance::server::Route;
+use ordinance::server::PolicyRoute;
 use ordinance_engine::{Engine, Policy};
 use ordinance_testkit::apiserver::ApiServer;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub const SETS: &str = "statefulsets";
 pub const CLAIMS: &str = "persistentvolumeclaims";
 
 /// How long a test waits for the replica, and how often it checks.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// A running replica with its API server.
@@ -32,7 +32,7 @@ pub struct Replica {
     pub watches: Arc<WatchSet>,
     pub clock: ManualClock,
     host: Host,
-    _cluster: Cluster,
+    _cluster: ClusterWatches,
 }
 
 /// A clock that advances only when a test advances it.
@@ -57,15 +57,15 @@ impl Replica {
         let (clock, made) = (ManualClock::new(), OnceLock::new());
         let host = Host::with(Limits::default(), |metrics| {
             let parts = Parts::new(clock.clock(), metrics);
-            let route = Route::new("storage", parts.admission.clone(), metrics);
+            let route = PolicyRoute::new("storage", parts.admission.clone(), metrics);
             let _ = made.set(parts);
             vec![route]
         })
         .await;
         let Parts { watches, admission } = made.into_inner().unwrap();
         let kubeconfig = Box::new(Kubeconfig::from_yaml(&api.kubeconfig()).unwrap());
-        let config = Access::Kubeconfig { kubeconfig, context: None }.config().await.unwrap();
-        let cluster = Cluster::start(config, &watches, &[admission]).unwrap();
+        let config = ApiServerAccess::Kubeconfig { kubeconfig, context: None }.config().await.unwrap();
+        let cluster = ClusterWatches::start(config, &watches, &[admission]).unwrap();
         Self { api: Arc::clone(api), watches, clock, host, _cluster: cluster }
     }
 
@@ -87,9 +87,9 @@ impl Replica {
         self.until("a current index", |replica| replica.watches.is_current()).await;
     }
 
-    /// Waits until the condition holds. Panics after [`PATIENCE`].
+    /// Waits until the condition holds. Panics after [`TIMEOUT`].
     pub async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !condition(self) {
             assert!(Instant::now() < end, "no {what}: {:?}", self.watches.waiting_for());
             tokio::time::sleep(INTERVAL).await;

@@ -46,6 +46,6 @@ async fn a_new_connection_makes_the_index_current_again() {
     let replica = Replica::with_volumes([numbered(1)]).await;
     replica.clock.advance(2 * staleness());
     assert!(!replica.watches.is_current());
-    [VOLUMES, SETS, CLAIMS].into_iter().for_each(|resource| replica.api.end(resource));
+    [VOLUMES, SETS, CLAIMS].into_iter().for_each(|resource| replica.api.end_watches(resource));
     replica.until_current().await;
 }

@@ -1,11 +1,11 @@
 //! Watches: closed and broken streams, errors, and what two replicas see of each other.
 
 use crate::replica::{Replica, VOLUMES, named, numbered};
-use ordinance_testkit::apiserver::{Answer, Asked, Verb};
+use ordinance_testkit::apiserver::{ApiRequest, ScriptedAnswer, Verb};
 use std::sync::Arc;
 
-fn watches(asked: &[Asked]) -> Vec<&Asked> {
-    asked.iter().filter(|asked| asked.verb == Verb::Watch).collect()
+fn watches(requests: &[ApiRequest]) -> Vec<&ApiRequest> {
+    requests.iter().filter(|request| request.verb == Verb::Watch).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,23 +36,23 @@ async fn an_object_of_another_replica_counts_once_the_watch_reports_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_breaks_within_an_event_resumes_at_its_version() {
     let replica = Replica::with_volumes([numbered(1)]).await;
-    replica.api.say(VOLUMES, r#"{"type":"ADDED","object":{"apiVersion":"v1","kind":"Persis"#);
-    replica.api.tear(VOLUMES);
+    replica.api.send_text(VOLUMES, r#"{"type":"ADDED","object":{"apiVersion":"v1","kind":"Persis"#);
+    replica.api.break_watches(VOLUMES);
     replica.api.put(VOLUMES, numbered(2));
     replica.until_volumes(2).await;
-    let asked = replica.api.asked(VOLUMES);
-    assert_eq!(watches(&asked)[1].version, Some(1));
-    assert_eq!(asked.len(), 3, "one list, and two watches: {asked:?}");
+    let requests = replica.api.requests(VOLUMES);
+    assert_eq!(watches(&requests)[1].version, Some(1));
+    assert_eq!(requests.len(), 3, "one list, and two watches: {requests:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_ends_within_an_event_resumes_at_its_version() {
     let replica = Replica::with_volumes([numbered(1)]).await;
-    replica.api.say(VOLUMES, r#"{"type":"ADDED","object":{"apiVersion":"v1","kind":"Persis"#);
-    replica.api.end(VOLUMES);
+    replica.api.send_text(VOLUMES, r#"{"type":"ADDED","object":{"apiVersion":"v1","kind":"Persis"#);
+    replica.api.end_watches(VOLUMES);
     replica.api.put(VOLUMES, numbered(2));
     replica.until_volumes(2).await;
-    assert_eq!((replica.lists(VOLUMES, "start"), replica.api.asked(VOLUMES).len()), (1, 3));
+    assert_eq!((replica.lists(VOLUMES, "start"), replica.api.requests(VOLUMES).len()), (1, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,16 +60,16 @@ async fn a_watch_resumes_at_the_version_of_its_last_bookmark() {
     let replica = Replica::with_volumes([numbered(1)]).await;
     replica.api.put("secrets", named("of-no-interest", "/"));
     replica.api.bookmark(VOLUMES);
-    replica.api.end(VOLUMES);
-    let asked = replica.api.await_asked(VOLUMES, Verb::Watch, 2);
-    assert_eq!(watches(&asked).iter().map(|watch| watch.version).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    replica.api.end_watches(VOLUMES);
+    let requests = replica.api.await_requests(VOLUMES, Verb::Watch, 2);
+    assert_eq!(watches(&requests).iter().map(|watch| watch.version).collect::<Vec<_>>(), [Some(1), Some(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_again_if_its_version_is_compacted() {
     let replica = Replica::with_volumes((0..3).map(numbered)).await;
     let gate = replica.api.hold(VOLUMES, Verb::Watch);
-    replica.api.tear(VOLUMES);
+    replica.api.break_watches(VOLUMES);
     replica.api.delete(VOLUMES, "pv-0002");
     replica.api.compact();
     drop(gate);
@@ -81,8 +81,8 @@ async fn lists_again_if_its_version_is_compacted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_again_if_a_new_watch_gets_status_410() {
     let replica = Replica::with_volumes((0..3).map(numbered)).await;
-    replica.api.script(VOLUMES, Verb::Watch, Answer::Status(410));
-    replica.api.tear(VOLUMES);
+    replica.api.script(VOLUMES, Verb::Watch, ScriptedAnswer::Status(410));
+    replica.api.break_watches(VOLUMES);
     replica.until("new list", |replica| replica.lists(VOLUMES, "expired") == 1).await;
     replica.api.put(VOLUMES, numbered(3));
     replica.until_volumes(4).await;
@@ -91,39 +91,39 @@ async fn lists_again_if_a_new_watch_gets_status_410() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_again_if_an_open_watch_gets_error_410() {
     let replica = Replica::with_volumes((0..3).map(numbered)).await;
-    replica.api.fail(VOLUMES, 410);
+    replica.api.send_error(VOLUMES, 410);
     replica.until("new list", |replica| replica.lists(VOLUMES, "expired") == 1).await;
     replica.api.put(VOLUMES, numbered(3));
     replica.until_volumes(4).await;
 }
 
 /// Checks that a watch which can't be opened for a while misses no event.
-async fn retries_the_watch(answer: Answer, cause: &str) {
+async fn retries_the_watch(answer: ScriptedAnswer, cause: &str) {
     let replica = Replica::with_volumes([numbered(1)]).await;
     replica.api.script(VOLUMES, Verb::Watch, answer);
-    replica.api.tear(VOLUMES);
+    replica.api.break_watches(VOLUMES);
     replica.api.put(VOLUMES, numbered(2));
     replica.until_volumes(2).await;
     assert_eq!(
-        (replica.failures(VOLUMES, "watch", cause), replica.api.await_asked(VOLUMES, Verb::List, 1).len()),
+        (replica.failures(VOLUMES, "watch", cause), replica.api.await_requests(VOLUMES, Verb::List, 1).len()),
         (1, 4)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_a_forbidden_watch() {
-    retries_the_watch(Answer::Status(403), "forbidden").await;
+    retries_the_watch(ScriptedAnswer::Status(403), "forbidden").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_a_watch_after_an_error_of_the_api_server() {
-    retries_the_watch(Answer::Status(500), "status").await;
+    retries_the_watch(ScriptedAnswer::Status(500), "status").await;
 }
 
 /// Checks that an invalid event, which may hide a change, causes a new list.
 async fn lists_again(text: &str) {
     let replica = Replica::with_volumes([numbered(1)]).await;
-    replica.api.say(VOLUMES, text);
+    replica.api.send_text(VOLUMES, text);
     replica.until("new list", |replica| replica.lists(VOLUMES, "garbage") == 1).await;
     assert_eq!(replica.failures(VOLUMES, "watch", "garbage"), 1);
     replica.api.put(VOLUMES, numbered(2));
@@ -141,10 +141,10 @@ async fn lists_again_after_an_invalid_event() {
 async fn reconnects_to_an_api_server_that_was_unreachable() {
     let replica = Replica::with_volumes([numbered(1)]).await;
     for _ in 0..2 {
-        replica.api.script(VOLUMES, Verb::Watch, Answer::Broken(String::new()));
+        replica.api.script(VOLUMES, Verb::Watch, ScriptedAnswer::Broken(String::new()));
     }
-    replica.api.tear(VOLUMES);
-    replica.api.await_asked(VOLUMES, Verb::Watch, 4);
+    replica.api.break_watches(VOLUMES);
+    replica.api.await_requests(VOLUMES, Verb::Watch, 4);
     replica.api.put(VOLUMES, numbered(2));
     replica.until_volumes(2).await;
     assert_eq!(Arc::strong_count(&replica.api), 1);

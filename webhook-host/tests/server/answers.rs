@@ -3,7 +3,7 @@
 use crate::harness::{Client, Host, Policy, UID, allow, finding, head, request, review};
 use ordinance::limits::Limits;
 use ordinance::review::OnError;
-use ordinance::server::Route;
+use ordinance::server::PolicyRoute;
 use ordinance_contract::{Annotation, Finding, Operation, Phase, Severity, Verdict};
 use ordinance_engine::Failure;
 use serde_json::json;
@@ -134,7 +134,7 @@ async fn a_failure_denies_and_names_policy_limit_and_setting() {
 async fn a_deferred_failure_is_an_http_error() {
     let host = Host::with(Limits::default(), |metrics| {
         let judge = Policy::inline(|_, _| Err(Failure::Time { limit_ms: 7 }));
-        vec![Route::new("test", judge, metrics).on_error(OnError::Defer)]
+        vec![PolicyRoute::new("test", judge, metrics).on_error(OnError::Defer)]
     })
     .await;
     let reply = host.post("/mutate/test", &review(POD)).await;
@@ -291,7 +291,7 @@ async fn policies_can_be_replaced_while_the_server_runs() {
     let mut client = host.connect().await;
     assert_eq!(client.post("/mutate/test", &review(POD)).await.response()["allowed"], true);
     let refusing = Policy::inline(|_, _| Ok(deny("closed")));
-    host.routes.replace([Route::new("test", refusing, &host.metrics)]);
+    host.routes.replace([PolicyRoute::new("test", refusing, &host.metrics)]);
     assert_eq!(client.post("/mutate/test", &review(POD)).await.response()["allowed"], false);
 }
 

@@ -3,7 +3,7 @@
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
-use ordinance::server::{Readiness, Route, Routes, Server, Stopper, stop};
+use ordinance::server::{PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
 use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Execution, Failure};
@@ -100,11 +100,11 @@ pub fn finding(severity: Severity, fact: &str) -> Finding {
 impl Host {
     /// Serves one policy, `test`.
     pub async fn start(limits: Limits, judge: Arc<dyn Judge>) -> Self {
-        Self::with(limits, |metrics| vec![Route::new("test", judge, metrics)]).await
+        Self::with(limits, |metrics| vec![PolicyRoute::new("test", judge, metrics)]).await
     }
 
     /// Serves these policies.
-    pub async fn with(limits: Limits, routes: impl FnOnce(&Metrics) -> Vec<Route>) -> Self {
+    pub async fn with(limits: Limits, routes: impl FnOnce(&Metrics) -> Vec<PolicyRoute>) -> Self {
         let (tls, connector) = tls();
         let metrics = Arc::new(Metrics::new());
         let routes = Routes::new(routes(&metrics));
@@ -112,7 +112,7 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop();
-        let server = Server {
+        let server = WebhookServer {
             tls,
             routes: routes.clone(),
             limits: Arc::new(limits),

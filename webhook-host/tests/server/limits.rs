@@ -313,8 +313,8 @@ async fn a_blocking_judge_does_not_delay_trusted_policies() {
     let (started, _release, blocking) = gate();
     let host = Host::with(Limits { evaluations: 1, ..Limits::default() }, |metrics| {
         vec![
-            ordinance::server::Route::new("test", blocking, metrics),
-            ordinance::server::Route::new("trusted", allow(), metrics),
+            ordinance::server::PolicyRoute::new("test", blocking, metrics),
+            ordinance::server::PolicyRoute::new("trusted", allow(), metrics),
         ]
     })
     .await;

@@ -2,7 +2,7 @@
 
 use crate::harness::{Host, Policy, UID, allow, review};
 use ordinance::limits::Limits;
-use ordinance::server::Route;
+use ordinance::server::PolicyRoute;
 use ordinance_contract::Verdict;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 async fn every_client_gets_the_answers_to_its_own_requests() {
     let host = Host::with(Limits::default(), |metrics| {
         let pool = Policy::pool(|_, _| Ok(Verdict::allow()));
-        vec![Route::new("inline", allow(), metrics), Route::new("pool", pool, metrics)]
+        vec![PolicyRoute::new("inline", allow(), metrics), PolicyRoute::new("pool", pool, metrics)]
     })
     .await;
     let host = Arc::new(host);

@@ -2,7 +2,7 @@
 
 use crate::harness::{Client, Host, Policy, allow, request, review};
 use ordinance::limits::Limits;
-use ordinance::server::State;
+use ordinance::server::ServerState;
 use ordinance_contract::Verdict;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -55,8 +55,8 @@ async fn a_stopping_server_is_unready_and_keeps_serving_for_the_drain_delay() {
     let (mut idle, mut busy) = (host.connect().await, host.connect().await);
     assert!(!busy.post("/mutate/test", &review("{}")).await.is_last());
     let start = Instant::now();
-    host.stopper.in_order();
-    host.readiness.reached(State::Stopping).await;
+    host.stopper.stop_gracefully();
+    host.readiness.reached(ServerState::Stopping).await;
     assert!(busy.post("/mutate/test", &review("{}")).await.is_last());
     busy.closed().await;
     assert!(host.post("/mutate/test", &review("{}")).await.is_last());
@@ -73,7 +73,7 @@ async fn a_request_in_progress_is_answered_after_the_listener_is_closed() {
     let mut client = host.connect().await;
     client.send(request("{}")).await;
     door.waiting(1).await;
-    host.stopper.in_order();
+    host.stopper.stop_gracefully();
     listener_closed(&host).await;
     door.open();
     let reply = client.reply().await;
@@ -88,7 +88,7 @@ async fn a_connection_with_a_partial_head_is_not_idle() {
     let mut client = host.connect().await;
     let request = request("{}");
     client.send(&request[..20]).await;
-    host.stopper.in_order();
+    host.stopper.stop_gracefully();
     listener_closed(&host).await;
     client.send(&request[20..]).await;
     assert!(client.reply().await.is_last());
@@ -99,7 +99,7 @@ async fn a_connection_with_a_partial_head_is_not_idle() {
 async fn a_new_connection_may_still_send_its_first_request() {
     let host = Host::start(Limits { drain_delay: Duration::ZERO, ..Limits::default() }, allow()).await;
     let mut client = host.connect().await;
-    host.stopper.in_order();
+    host.stopper.stop_gracefully();
     listener_closed(&host).await;
     assert!(client.post("/mutate/test", &review("{}")).await.is_last());
     host.running.await.unwrap().unwrap();
@@ -113,7 +113,7 @@ async fn drops_a_request_that_exceeds_the_drain_time() {
     let mut client = host.connect().await;
     client.send(request("{}")).await;
     door.waiting(1).await;
-    host.stopper.in_order();
+    host.stopper.stop_gracefully();
     assert_eq!(client.closed().await, "");
     host.running.await.unwrap().unwrap();
     door.open();
@@ -126,9 +126,9 @@ async fn a_second_signal_stops_at_once() {
     let mut client = host.connect().await;
     client.send(request("{}")).await;
     door.waiting(1).await;
-    host.stopper.in_order();
-    host.readiness.reached(State::Stopping).await;
-    host.stopper.at_once();
+    host.stopper.stop_gracefully();
+    host.readiness.reached(ServerState::Stopping).await;
+    host.stopper.stop_now();
     host.running.await.unwrap().unwrap();
     assert_eq!(client.closed().await, "");
     door.open();
@@ -144,7 +144,7 @@ async fn loses_no_request_when_it_stops_under_load() {
     {
         tokio::task::yield_now().await;
     }
-    host.stopper.in_order();
+    host.stopper.stop_gracefully();
     let mut answered = 0;
     for client in clients {
         answered += client.await.unwrap();

@@ -16,20 +16,20 @@ const START: Duration = Duration::from_secs(30);
 /// A host process. Dropping it kills the process.
 pub struct HostProcess {
     process: Child,
-    ready: Ready,
+    ready: ReadyFile,
     client: ureq::Agent,
 }
 
 /// The content of the host's ready file.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Ready {
+struct ReadyFile {
     https: String,
     ca_bundle: String,
 }
 
 /// The combined answer of both webhooks on one object.
-pub struct ReviewAnswer {
+pub struct CombinedAnswer {
     /// Whether both allowed it.
     pub allowed: bool,
     /// The message of a refusal.
@@ -66,25 +66,25 @@ impl HostProcess {
     }
 
     /// Sends the creation of an object as the API server does: mutate, apply the patch, validate.
-    pub fn create(&self, object: &Value) -> Result<ReviewAnswer> {
+    pub fn create(&self, object: &Value) -> Result<CombinedAnswer> {
         let mutated = self.ask("mutate", &review("CREATE", Some(object), None))?;
         if !mutated.allowed {
             return Ok(mutated);
         }
         let patched = mutated.applied_to(object)?;
         let validated = self.ask("validate", &review("CREATE", Some(&patched), None))?;
-        Ok(ReviewAnswer { patch: mutated.patch, ..validated.with(mutated.warnings) })
+        Ok(CombinedAnswer { patch: mutated.patch, ..validated.with(mutated.warnings) })
     }
 
     /// Sends the deletion of an object.
-    pub fn delete(&self, object: &Value) -> Result<ReviewAnswer> {
+    pub fn delete(&self, object: &Value) -> Result<CombinedAnswer> {
         self.ask("validate", &review("DELETE", None, Some(object)))
     }
 
-    fn ask(&self, phase: &str, review: &Value) -> Result<ReviewAnswer> {
+    fn ask(&self, phase: &str, review: &Value) -> Result<CombinedAnswer> {
         let url = format!("https://{}/{phase}/storage?timeout=5s", self.ready.https);
         let mut response = self.client.post(url).content_type("application/json").send(review.to_string())?;
-        ReviewAnswer::read(&serde_json::from_str(&response.body_mut().read_to_string()?)?)
+        CombinedAnswer::read(&serde_json::from_str(&response.body_mut().read_to_string()?)?)
     }
 }
 
@@ -96,7 +96,7 @@ impl Drop for HostProcess {
 }
 
 /// Waits for the ready file.
-fn ready(process: &mut Child, file: &Path) -> Result<Ready> {
+fn ready(process: &mut Child, file: &Path) -> Result<ReadyFile> {
     let ready = until(START, || {
         if let Ok(text) = std::fs::read_to_string(file) {
             return Ok(Some(serde_json::from_str(&text)?));
@@ -110,7 +110,7 @@ fn ready(process: &mut Child, file: &Path) -> Result<Ready> {
 }
 
 /// Returns a client that trusts only the host's own CA.
-fn client(ready: &Ready) -> Result<ureq::Agent> {
+fn client(ready: &ReadyFile) -> Result<ureq::Agent> {
     let authority = Certificate::from_pem(ready.ca_bundle.as_bytes())?;
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build();
     Ok(ureq::Agent::config_builder().tls_config(tls).http_status_as_error(false).build().into())
@@ -144,9 +144,9 @@ fn group_version(object: &Value) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
 
-// === impl ReviewAnswer ===
+// === impl CombinedAnswer ===
 
-impl ReviewAnswer {
+impl CombinedAnswer {
     fn read(review: &Value) -> Result<Self> {
         let response = &review["response"];
         let warnings = response["warnings"].as_array().into_iter().flatten();

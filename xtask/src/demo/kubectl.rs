@@ -1,6 +1,8 @@
 //! The story with kubectl, on a real API server with real controllers.
 
-use super::{STORY, TITLE, manifest, show};
+use super::show;
+use super::story::{manifest, map};
+use crate::checkout;
 use crate::cluster::TemporaryCluster;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -11,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 const PODS: [&str; 2] = ["web-0", "web-1"];
 
 /// kubectl for the cluster of the story.
-struct Kubectl {
+struct StoryKubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
 }
@@ -27,19 +29,19 @@ pub fn run(binary: &Path) -> Result<()> {
         "A real API server asks Ordinance at https://{}; kubectl shows its answers.",
         state.ordinance
     );
-    show::title(TITLE, &source);
-    let kubectl = Kubectl { program: state.kubectl.clone(), kubeconfig: state.kubeconfig.clone() };
+    show::title(&source);
+    let kubectl = StoryKubectl { program: state.kubectl.clone(), kubeconfig: state.kubeconfig.clone() };
     mistake(&kubectl)?;
     isolation(&kubectl)?;
     let places = repair(&kubectl)?;
     return_home(&kubectl, &places)?;
-    super::map(5, binary)?;
+    map(5, binary)?;
     show::closing();
     Ok(())
 }
 
 /// Shows that the second volume on a directory is refused.
-fn mistake(kubectl: &Kubectl) -> Result<()> {
+fn mistake(kubectl: &StoryKubectl) -> Result<()> {
     show::chapter(1, "Both PersistentVolumes name one directory: the second is refused");
     kubectl.succeed("create --filename pv.yaml")?;
     let refusal = kubectl.shown("create --filename pv2-mistake.yaml")?;
@@ -48,7 +50,7 @@ fn mistake(kubectl: &Kubectl) -> Result<()> {
 }
 
 /// Shows that the StatefulSet's mount gets a directory for each ordinal.
-fn isolation(kubectl: &Kubectl) -> Result<()> {
+fn isolation(kubectl: &StoryKubectl) -> Result<()> {
     show::chapter(2, "Each replica of the StatefulSet gets a directory of its own, even on a shared volume");
     kubectl.succeed("create --filename service.yaml --filename web.yaml")?;
     let stored = kubectl.object("statefulset web")?;
@@ -56,7 +58,7 @@ fn isolation(kubectl: &Kubectl) -> Result<()> {
 }
 
 /// Shows that both volumes are accepted with a directory each, and that the pods start in order.
-fn repair(kubectl: &Kubectl) -> Result<Vec<PodDirectory>> {
+fn repair(kubectl: &StoryKubectl) -> Result<Vec<PodDirectory>> {
     show::chapter(
         3,
         "The repair, a directory for each volume: both are accepted, and the pods start in order",
@@ -75,7 +77,7 @@ fn repair(kubectl: &Kubectl) -> Result<Vec<PodDirectory>> {
 }
 
 /// Shows that each ordinal finds its files again after its pod or the set was deleted.
-fn return_home(kubectl: &Kubectl, places: &[PodDirectory]) -> Result<()> {
+fn return_home(kubectl: &StoryKubectl, places: &[PodDirectory]) -> Result<()> {
     show::chapter(4, "The pods are deleted, then the whole set: each replica comes back to its own files");
     kubectl.succeed("delete pods web-0 web-1")?;
     kubectl.output("rollout status statefulset/web --timeout=60s")?;
@@ -89,7 +91,7 @@ fn return_home(kubectl: &Kubectl, places: &[PodDirectory]) -> Result<()> {
     show::note("Where each replica writes, as before:");
     show::places(&now);
     show::gap();
-    show::note("No node runs here: pods are output to be ready as soon as their claims are bound.");
+    show::note("No node runs here: pods are reported ready as soon as their claims are bound.");
     Ok(())
 }
 
@@ -115,12 +117,12 @@ fn variables(container: &Value) -> Option<Value> {
     Some(variables.into())
 }
 
-// === impl Kubectl ===
+// === impl StoryKubectl ===
 
-impl Kubectl {
+impl StoryKubectl {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(line.split_whitespace()).current_dir(crate::root().join(STORY));
+        command.args(line.split_whitespace()).current_dir(checkout::root().join(checkout::STORY));
         command
             .env("KUBECONFIG", &self.kubeconfig)
             .env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"));

@@ -1,12 +1,16 @@
 //! The terminal output of the story. It has no colours outside of a terminal or under `NO_COLOR`.
 
-use super::host::ReviewAnswer;
+use super::host::CombinedAnswer;
+use crate::checkout;
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 use std::process::Output;
+
+/// The problem that the story shows.
+const TITLE: &str = "Two replicas, two NFS volumes made by hand, one directory";
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -17,9 +21,9 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// The number of unchanged lines around a change in a diff.
 const CONTEXT: usize = 3;
 
-/// Prints the story's title, and what gives the answers.
-pub fn title(text: &str, source: &str) {
-    println!("\n{BOLD}{text}{BOLD:#}\n{DIM}{source}{DIM:#}");
+/// Prints the title of the story, and the program that answers.
+pub fn title(source: &str) {
+    println!("\n{BOLD}{TITLE}{BOLD:#}\n{DIM}{source}{DIM:#}");
 }
 
 /// Prints a chapter's heading.
@@ -33,7 +37,7 @@ pub fn note(text: &str) {
 }
 
 /// Prints the object of a request, and the answer.
-pub fn answer(object: &Value, answer: &ReviewAnswer) {
+pub fn answer(object: &Value, answer: &CombinedAnswer) {
     let (style, mark, word) =
         if answer.allowed { (GREEN, "✔", "accepted") } else { (RED, "✘", "refused") };
     println!("   {style}{mark} {word:<8}{style:#}  {}", describe(object));
@@ -101,7 +105,7 @@ pub fn places(places: &[(String, String)]) {
 
 /// Prints what to read next.
 pub fn closing() {
-    println!("\n{DIM}The manifests: {}. The rules and settings: README.md.{DIM:#}\n", super::STORY);
+    println!("\n{DIM}The manifests: {}. The rules and settings: README.md.{DIM:#}\n", checkout::STORY);
 }
 
 /// Describes an object in a few words: kind, name, and the export that a volume names.

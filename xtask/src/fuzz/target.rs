@@ -1,7 +1,7 @@
 //! cargo-fuzz, with seeds from the test data.
 
-use super::Arguments;
 use crate::build;
+use crate::checkout;
 use anyhow::{Context, Result, anyhow};
 use ordinance_testkit::corpus::seeds;
 use std::fs;
@@ -9,16 +9,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Writes the seeds and runs the target.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let fuzz = crate::root().join("fuzz");
+pub fn run(target: &str, seconds: u64) -> Result<()> {
+    let fuzz = checkout::root().join("fuzz");
     require_cargo_fuzz()?;
-    write_seeds(&fuzz.join("corpus").join(&arguments.target))?;
+    write_seeds(&fuzz.join("corpus").join(target))?;
     // Sanitizers need a nightly compiler, which rustup chooses: so this is not the cargo that runs this program.
     let mut cargo = Command::new("cargo");
-    cargo.args(["+nightly", "fuzz", "run", "--fuzz-dir"]).arg(&fuzz).arg(&arguments.target);
-    cargo.arg("--").arg(format!("-max_total_time={}", arguments.seconds));
+    cargo.args(["+nightly", "fuzz", "run", "--fuzz-dir"]).arg(&fuzz).arg(target);
+    cargo.arg("--").arg(format!("-max_total_time={}", seconds));
     // The variable that rustup sets for this program would override `+nightly`.
-    build::run(cargo.env_remove("RUSTUP_TOOLCHAIN").current_dir(crate::root()))
+    build::run(cargo.env_remove("RUSTUP_TOOLCHAIN").current_dir(checkout::root()))
 }
 
 fn require_cargo_fuzz() -> Result<()> {

@@ -1,8 +1,8 @@
-//! `ordinance check` on ten thousand manifests and on one file, including the start of the process, compared with the
-//! YAML parser alone. And `--diff`, which changes every set, compared with `check`, and for one file compared with
-//! many.
+//! `ordinance check` on ten thousand manifests, compared with the YAML parser alone, and on one file. `check --diff`, which
+//! changes every set, compared with `check`, and on one large file compared with many. All times include the start of the
+//! process.
 
-use crate::Effort;
+use crate::effort::Effort;
 use anyhow::{Context, Result, bail};
 use granit_parser::Parser;
 use ordinance_testkit::figures::{Better, Figure, Figures};
@@ -28,7 +28,7 @@ const DIFF: &[&str] = &["check", "--diff"];
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The result of a run.
-struct Run {
+struct CheckRun {
     time: Duration,
     /// The peak memory in MB (10^6 bytes).
     peak: f64,
@@ -45,19 +45,19 @@ enum Storage {
 
 /// Measures `check` and `check --diff`.
 pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
-    judging(figures, effort, ordinance)?;
-    fixing(figures, effort, ordinance)
+    measure_check(figures, effort, ordinance)?;
+    measure_diff(figures, effort, ordinance)
 }
 
-fn judging(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
+fn measure_check(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let files = written(directory.path(), Storage::Own)?;
+    let files = write_manifests(directory.path(), Storage::Own)?;
     let one = directory.path().join("one.yaml");
     fs::write(&one, set(0, Storage::Own) + "---\n" + &volume(0))?;
     let (mut all, mut single, mut ratios, mut peaks, mut parsing) =
         <(Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     for _ in 0..effort.rounds {
-        let parser = parsed(&files)?;
+        let parser = time_parser(&files)?;
         let many = run(ordinance, CHECK, directory.path())?;
         parsing.push(parser.as_secs_f64() * 1e3);
         ratios.push(many.time.as_secs_f64() / parser.as_secs_f64());
@@ -76,9 +76,9 @@ fn judging(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()
     Ok(())
 }
 
-fn fixing(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
+fn measure_diff(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     let (directory, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let files = written(directory.path(), Storage::Shared)?;
+    let files = write_manifests(directory.path(), Storage::Shared)?;
     let together = files.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
     let one = other.path().join("one.yaml");
     fs::write(&one, together.join("---\n"))?;
@@ -103,7 +103,7 @@ fn fixing(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()>
 }
 
 /// Reads and parses the files in one thread, and returns the time.
-fn parsed(files: &[PathBuf]) -> Result<Duration> {
+fn time_parser(files: &[PathBuf]) -> Result<Duration> {
     let start = Instant::now();
     for file in files {
         let text = fs::read_to_string(file)?;
@@ -115,7 +115,7 @@ fn parsed(files: &[PathBuf]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
+fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<CheckRun> {
     let start = Instant::now();
     let mut command = Command::new(ordinance);
     let command = command.args(arguments).arg(what).stdin(Stdio::null());
@@ -132,7 +132,7 @@ fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<Run> {
     if status.code() != Some(0) {
         bail!("ordinance check: {status}");
     }
-    Ok(Run { time: start.elapsed(), peak })
+    Ok(CheckRun { time: start.elapsed(), peak })
 }
 
 /// Returns the peak resident memory of a process (`VmHWM`), or `None` once it has ended.
@@ -144,7 +144,7 @@ fn peak(process: &Child) -> Option<f64> {
 }
 
 /// Writes about 30 MB of manifests into a directory.
-fn written(directory: &Path, storage: Storage) -> Result<Vec<PathBuf>> {
+fn write_manifests(directory: &Path, storage: Storage) -> Result<Vec<PathBuf>> {
     let write = |file: usize| {
         let documents = (file * SETS..(file + 1) * SETS).flat_map(|number| {
             let (first, second) = (2 * number, 2 * number + 1);

@@ -1,12 +1,12 @@
 //! A large cluster: the cost of a verdict when many volumes are known, and the time and memory of the initial sync.
 
-use crate::Effort;
-use crate::process::{Identity, Server};
+use crate::effort::Effort;
+use crate::process::{ServerIdentity, ServerProcess};
 use anyhow::{Context, Result, ensure};
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
-use ordinance::review::Review;
+use ordinance::review::AdmissionReview;
 use ordinance_contract::{Phase, Request, Scope};
 use ordinance_engine::{Engine, Policy};
 use ordinance_testkit::apiserver::ApiServer;
@@ -41,8 +41,8 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
 
 /// Measures the validating review of a volume among few and among many others on its export, in turn.
 fn verdicts(figures: &mut Figures, effort: Effort) -> Result<()> {
-    let (small, large) = (knowing(FEW)?, knowing(MANY)?);
-    let review = Review::parse(CREATION, Limits::default().json_depth)?;
+    let (small, large) = (admission_with(FEW)?, admission_with(MANY)?);
+    let review = AdmissionReview::parse(CREATION, Limits::default().json_depth)?;
     let request = review.request(Phase::Validate);
     let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
@@ -77,7 +77,7 @@ fn time(admission: &Admission, request: &Request<'_>) -> Result<f64> {
 }
 
 /// Returns the built-in policy with `count` known volumes.
-fn knowing(count: usize) -> Result<Admission> {
+fn admission_with(count: usize) -> Result<Admission> {
     let limits = Limits { remembered_objects: 2 * MANY, ..Limits::default() };
     let admission = Admission::new(Policy::built_in(&Engine::new(limits.engine())?, "")?, &limits);
     for volume in volumes(count)? {
@@ -93,11 +93,11 @@ fn knowing(count: usize) -> Result<Admission> {
 /// Measures the time from `exec` to ready with the real client, and the memory of many volumes in addition to that of
 /// few.
 async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
-    let (identity, small, large) = (Identity::new()?, serving(FEW)?, serving(MANY)?);
+    let (identity, small, large) = (ServerIdentity::new()?, api_server_with(FEW)?, api_server_with(MANY)?);
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        let few = follow(ordinance, &identity, &small).await?.resident()?;
-        let server = follow(ordinance, &identity, &large).await?;
+        let few = start_replica(ordinance, &identity, &small).await?.resident()?;
+        let server = start_replica(ordinance, &identity, &large).await?;
         times.push(server.first_verdict.as_secs_f64());
         memory.push(server.resident()? - few);
     }
@@ -113,18 +113,22 @@ async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result
 }
 
 /// Starts an API server with `count` volumes.
-fn serving(count: usize) -> Result<ApiServer> {
+fn api_server_with(count: usize) -> Result<ApiServer> {
     let api = ApiServer::start()?;
     volumes(count)?.for_each(|volume| api.put(VOLUMES, volume));
     api.compact();
     Ok(api)
 }
 
-async fn follow(ordinance: &Path, identity: &Identity, api: &ApiServer) -> Result<Server> {
+async fn start_replica(
+    ordinance: &Path,
+    identity: &ServerIdentity,
+    api: &ApiServer,
+) -> Result<ServerProcess> {
     let directory = tempfile::tempdir()?;
     let kubeconfig = directory.path().join("kubeconfig");
     fs::write(&kubeconfig, api.kubeconfig())?;
-    Server::follow(ordinance, identity, &kubeconfig).await
+    ServerProcess::follow(ordinance, identity, &kubeconfig).await
 }
 
 /// Returns volumes as a provisioner makes them: each has a directory of its own on one export.

@@ -1,9 +1,9 @@
 //! One evaluation: in Wasm with a fresh instance, compared with the same policy called natively on as many threads.
 
-use crate::Effort;
+use crate::effort::Effort;
 use anyhow::{Context, Result, ensure};
 use ordinance::limits::Limits;
-use ordinance::review::Review;
+use ordinance::review::AdmissionReview;
 use ordinance_contract::{Phase, Request};
 use ordinance_engine::{Engine, Policy, StartedReview};
 use ordinance_policy::Settings;
@@ -38,7 +38,7 @@ pub fn measure(figures: &mut Figures, effort: Effort) -> Result<()> {
         (&small, [setup("6 KiB, one thread", 1, None), setup("6 KiB, two threads", 2, Some(3.0))]),
         (&large, [setup("100 KiB, one thread", 1, None), setup("100 KiB, two threads", 2, Some(2.2))]),
     ] {
-        let review = Review::parse(body, limits.json_depth)?;
+        let review = AdmissionReview::parse(body, limits.json_depth)?;
         let request = review.request(Phase::Mutate);
         for setup in &setups {
             compare(figures, effort, setup, &request, &policy);
@@ -69,7 +69,7 @@ pub fn print() -> Result<ExitCode> {
 }
 
 fn once(policy: &Policy) -> Result<f64> {
-    let review = Review::parse(crate::server::REVIEW, Limits::default().json_depth)?;
+    let review = AdmissionReview::parse(crate::server::REVIEW, Limits::default().json_depth)?;
     let request = review.request(Phase::Mutate);
     Ok(time(1, || in_wasm(&request, policy)))
 }

@@ -22,7 +22,7 @@ pub const CONNECTIONS: usize = 32;
 
 /// A server, and the request to send.
 #[derive(Clone)]
-pub struct Target {
+pub struct LoadTarget {
     /// The server's address.
     pub address: SocketAddr,
     /// The TLS configuration of the client, which trusts the server's certificate.
@@ -41,7 +41,7 @@ pub struct Client {
 
 impl Client {
     /// Connects, including the TLS handshake.
-    pub async fn connect(target: &Target) -> Result<Self> {
+    pub async fn connect(target: &LoadTarget) -> Result<Self> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
@@ -65,7 +65,7 @@ impl Client {
 }
 
 /// Returns the requests per second that a server answers when every connection sends its next request at once.
-pub async fn closed_loop(target: &Target, time: Duration) -> Result<f64> {
+pub async fn closed_loop(target: &LoadTarget, time: Duration) -> Result<f64> {
     let mut clients = JoinSet::new();
     let start = Instant::now();
     for client in connect_all(target).await? {
@@ -99,11 +99,11 @@ struct TimedRequest {
 }
 
 /// Sends requests at a fixed rate. It uses one thread, so that a core is free for the server.
-pub fn open_loop(target: &Target, rate: f64, time: Duration) -> Result<Latencies> {
+pub fn open_loop(target: &LoadTarget, rate: f64, time: Duration) -> Result<Latencies> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask_all(target, rate, time))
 }
 
-async fn ask_all(target: &Target, rate: f64, time: Duration) -> Result<Latencies> {
+async fn ask_all(target: &LoadTarget, rate: f64, time: Duration) -> Result<Latencies> {
     let clients = connect_all(target).await?;
     let due = Arc::new(Mutex::new(schedule(rate, time)));
     let mut asking = JoinSet::new();
@@ -149,7 +149,7 @@ async fn ask_when_due(
     }
 }
 
-async fn connect_all(target: &Target) -> Result<Vec<Client>> {
+async fn connect_all(target: &LoadTarget) -> Result<Vec<Client>> {
     let mut clients = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         clients.push(Client::connect(target).await.context("can't connect")?);

@@ -6,6 +6,7 @@ mod allow_all;
 mod baseline;
 mod check;
 mod cluster;
+mod effort;
 mod evaluation;
 mod load;
 mod process;
@@ -15,6 +16,7 @@ mod table;
 use anyhow::Result;
 use baseline::Baseline;
 use clap::{Parser, Subcommand, ValueEnum};
+use effort::Effort;
 use ordinance_testkit::figures::Figures;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +30,7 @@ const BASELINE: &str = "docs/performance-baseline.json";
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Arguments {
     #[command(subcommand)]
-    part: Option<Part>,
+    part: Option<BenchCommand>,
     /// The binary to measure.
     #[arg(long, value_name = "FILE", default_value = "target/dist/ordinance")]
     ordinance: PathBuf,
@@ -37,7 +39,7 @@ struct Arguments {
     release_bench: Option<PathBuf>,
     /// The output format.
     #[arg(long, value_enum, default_value_t)]
-    output: Output,
+    output: FigureFormat,
     /// The number of rounds; each figure is their median.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -51,7 +53,7 @@ struct Arguments {
 
 /// A part of the benchmark that runs in a process of its own.
 #[derive(Subcommand)]
-enum Part {
+enum BenchCommand {
     /// Serve without a policy: allow everything.
     #[command(hide = true)]
     AllowAll(allow_all::Arguments),
@@ -61,7 +63,7 @@ enum Part {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Output {
+enum FigureFormat {
     /// A Markdown table.
     #[default]
     Text,
@@ -69,18 +71,11 @@ enum Output {
     Json,
 }
 
-/// The number of rounds, and how long each server is under load in a round.
-#[derive(Clone, Copy)]
-struct Effort {
-    rounds: usize,
-    time: Duration,
-}
-
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     match &arguments.part {
-        Some(Part::AllowAll(server)) => allow_all::serve(server),
-        Some(Part::Evaluation) => evaluation::print(),
+        Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
+        Some(BenchCommand::Evaluation) => evaluation::print(),
         None => measure(&arguments),
     }
 }
@@ -102,8 +97,8 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
 fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
     let baseline = Baseline::read(Path::new(BASELINE))?;
     match arguments.output {
-        Output::Text => println!("{}", table::table(figures, &baseline)),
-        Output::Json => println!("{}", serde_json::to_string_pretty(figures)?),
+        FigureFormat::Text => println!("{}", table::table(figures, &baseline)),
+        FigureFormat::Json => println!("{}", serde_json::to_string_pretty(figures)?),
     }
     if arguments.keep {
         Baseline::write(figures, Path::new(BASELINE))?;

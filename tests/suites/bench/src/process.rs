@@ -1,6 +1,6 @@
 //! Servers in processes of their own, and their memory and CPU time.
 
-use crate::load::{Client, Target};
+use crate::load::{Client, LoadTarget};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
@@ -24,16 +24,16 @@ const RETRY: Duration = Duration::from_micros(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The certificate of all servers, and a TLS client configuration that trusts it.
-pub struct Identity {
+pub struct ServerIdentity {
     directory: tempfile::TempDir,
     tls: Arc<rustls::ClientConfig>,
 }
 
 /// A server process. Dropping it kills the process.
-pub struct Server {
+pub struct ServerProcess {
     process: Child,
     /// The address and the requests for this server.
-    pub target: Target,
+    pub target: LoadTarget,
     /// The time from `exec` to the first verdict, or to the ready file.
     pub first_verdict: Duration,
 }
@@ -53,9 +53,9 @@ pub enum Program<'a> {
     AllowAll,
 }
 
-// === impl Identity ===
+// === impl ServerIdentity ===
 
-impl Identity {
+impl ServerIdentity {
     /// Generates a certificate for `localhost`.
     pub fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
@@ -86,11 +86,11 @@ fn trusting(certificate: &CertificateDer<'static>) -> Result<rustls::ClientConfi
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-// === impl Server ===
+// === impl ServerProcess ===
 
-impl Server {
+impl ServerProcess {
     /// Starts a server, and waits for its first verdict on a review.
-    pub async fn start(program: &Program<'_>, identity: &Identity, body: &Bytes) -> Result<Self> {
+    pub async fn start(program: &Program<'_>, identity: &ServerIdentity, body: &Bytes) -> Result<Self> {
         let start = Instant::now();
         let mut server = Self::spawn(program, identity, body)?;
         server.first_answer(start).await?;
@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// Starts a server that watches a cluster, and waits until it is ready.
-    pub async fn follow(ordinance: &Path, identity: &Identity, kubeconfig: &Path) -> Result<Self> {
+    pub async fn follow(ordinance: &Path, identity: &ServerIdentity, kubeconfig: &Path) -> Result<Self> {
         let ready_file = kubeconfig.with_extension("ready");
         let program = Program::Following { ordinance, kubeconfig, ready_file: &ready_file };
         let start = Instant::now();
@@ -113,11 +113,11 @@ impl Server {
         Ok(server)
     }
 
-    fn spawn(program: &Program<'_>, identity: &Identity, body: &Bytes) -> Result<Self> {
+    fn spawn(program: &Program<'_>, identity: &ServerIdentity, body: &Bytes) -> Result<Self> {
         let address = free_port()?;
         let mut command = program.command(address, identity)?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let target = Target { address, tls: Arc::clone(&identity.tls), body: body.clone() };
+        let target = LoadTarget { address, tls: Arc::clone(&identity.tls), body: body.clone() };
         Ok(Self { process, target, first_verdict: Duration::ZERO })
     }
 
@@ -163,7 +163,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -177,7 +177,7 @@ fn free_port() -> Result<SocketAddr> {
 // === impl Program ===
 
 impl Program<'_> {
-    fn command(&self, address: SocketAddr, identity: &Identity) -> Result<Command> {
+    fn command(&self, address: SocketAddr, identity: &ServerIdentity) -> Result<Command> {
         let mut command = match self {
             Self::Ordinance(ordinance) | Self::Following { ordinance, .. } => Command::new(ordinance),
             Self::AllowAll => Command::new(std::env::current_exe()?),

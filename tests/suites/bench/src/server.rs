@@ -1,8 +1,8 @@
 //! Whole servers: throughput, latency, start and memory, compared with the same server without a policy.
 
-use crate::Effort;
-use crate::load::{self, Target};
-use crate::process::{Identity, Program, Server};
+use crate::effort::Effort;
+use crate::load::{self, LoadTarget};
+use crate::process::{Program, ServerIdentity, ServerProcess};
 use anyhow::Result;
 use bytes::Bytes;
 use ordinance_testkit::figures::{Better, Figure, Figures, median};
@@ -30,12 +30,12 @@ struct Rounds {
 pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let identity = Identity::new()?;
+        let identity = ServerIdentity::new()?;
         start(figures, effort, ordinance, &identity).await?;
         let body = Bytes::from_static(REVIEW);
-        let ours = Server::start(&Program::Ordinance(ordinance), &identity, &body).await?;
+        let ours = ServerProcess::start(&Program::Ordinance(ordinance), &identity, &body).await?;
         let idle = ours.resident()?;
-        let bare = Server::start(&Program::AllowAll, &identity, &body).await?;
+        let bare = ServerProcess::start(&Program::AllowAll, &identity, &body).await?;
         load(figures, effort, &ours, &bare).await?;
         memory(figures, idle, ours.resident()?);
         Ok(())
@@ -43,11 +43,17 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
 }
 
 /// Measures the time from `exec` to the first verdict over TLS.
-async fn start(figures: &mut Figures, effort: Effort, ordinance: &Path, identity: &Identity) -> Result<()> {
+async fn start(
+    figures: &mut Figures,
+    effort: Effort,
+    ordinance: &Path,
+    identity: &ServerIdentity,
+) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..effort.rounds {
         let server =
-            Server::start(&Program::Ordinance(ordinance), identity, &Bytes::from_static(REVIEW)).await?;
+            ServerProcess::start(&Program::Ordinance(ordinance), identity, &Bytes::from_static(REVIEW))
+                .await?;
         times.push(1e3 * server.first_verdict.as_secs_f64());
     }
     figures.add(Figure::measured("exec to first verdict", "ms", Better::Lower, Some(20.0), &times));
@@ -66,7 +72,12 @@ fn memory(figures: &mut Figures, idle: f64, loaded: f64) {
 }
 
 /// Measures throughput and latency of the two servers in turn.
-async fn load(figures: &mut Figures, effort: Effort, ours: &Server, bare: &Server) -> Result<()> {
+async fn load(
+    figures: &mut Figures,
+    effort: Effort,
+    ours: &ServerProcess,
+    bare: &ServerProcess,
+) -> Result<()> {
     let (mut us, mut them) = (Rounds::default(), Rounds::default());
     for server in [ours, bare] {
         load::closed_loop(&server.target, Duration::from_millis(500)).await?;
@@ -115,7 +126,7 @@ fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
 // === impl Rounds ===
 
 impl Rounds {
-    async fn closed_loop(&mut self, server: &Server, time: Duration) -> Result<()> {
+    async fn closed_loop(&mut self, server: &ServerProcess, time: Duration) -> Result<()> {
         let before = server.cpu()?;
         let rate = load::closed_loop(&server.target, time).await?;
         let used = server.cpu()?.saturating_sub(before);
@@ -124,7 +135,7 @@ impl Rounds {
         Ok(())
     }
 
-    async fn open_loop(&mut self, target: &Target, rate: f64, time: Duration) -> Result<()> {
+    async fn open_loop(&mut self, target: &LoadTarget, rate: f64, time: Duration) -> Result<()> {
         let target = target.clone();
         let latencies = spawn_blocking(move || load::open_loop(&target, rate, time)).await??;
         self.p99.push(median(&latencies.p99_of_windows(WINDOW)));

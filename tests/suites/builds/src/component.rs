@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than any review takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The embedded component.
 pub struct ComponentBuild {
@@ -26,7 +26,7 @@ impl ComponentBuild {
     ///
     /// Returns an error if there is no engine.
     pub fn new() -> Result<Self, String> {
-        let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
+        let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
         let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
         Ok(Self { engine, policies: Mutex::default() })
     }
@@ -48,7 +48,7 @@ impl ordinance_case::PolicyFunctions for ComponentBuild {
         self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
     }
 
-    /// With holdings it asks in both ways, at once and in two steps, and both must answer alike.
+    /// With holdings, reviews in one step and in two, and fails unless both verdicts are equal.
     fn review(
         &self,
         request: &Request<'_>,
@@ -56,19 +56,19 @@ impl ordinance_case::PolicyFunctions for ComponentBuild {
         holdings: Option<&[Holding]>,
     ) -> Result<Outcome, String> {
         let policy = self.policy(settings)?;
-        let deadline = Instant::now() + PATIENCE;
-        let started = policy.start_review(request, deadline).map_err(|failure| failure.to_string())?;
-        let verdict = match (started, holdings) {
+        let deadline = Instant::now() + REVIEW_TIMEOUT;
+        let opened = policy.start_review(request, deadline).map_err(|failure| failure.to_string())?;
+        let verdict = match (opened, holdings) {
             (StartedReview::Decided(verdict), _) => verdict,
             (StartedReview::NeedsHoldings(keys, _), None) => return Ok(Outcome::Needs(keys)),
-            (StartedReview::NeedsHoldings(_, pending), Some(holdings)) => {
-                pending.resume(holdings).map_err(|failure| failure.to_string())?
+            (StartedReview::NeedsHoldings(_, inquiry), Some(holdings)) => {
+                inquiry.resume(holdings).map_err(|failure| failure.to_string())?
             }
         };
         let at_once = policy.review(request, holdings.unwrap_or_default(), deadline);
         match at_once.map_err(|failure| failure.to_string())? {
             same if same == verdict => Ok(Outcome::Decided(verdict)),
-            other => Err(format!("in two steps it says {verdict:?}, at once {other:?}")),
+            other => Err(format!("the verdict in two steps is {verdict:?}, and in one step {other:?}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The component behind the host's own index of who holds which key, as the server calls it.
+//! The component behind the host's own index, as the server calls it.
 
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;
@@ -10,7 +10,7 @@ use ordinance_manifests::Manifest;
 use std::time::{Duration, Instant};
 
 /// Longer than any review takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The server's judge.
 pub struct HostBuild {
@@ -27,7 +27,7 @@ impl HostBuild {
     ///
     /// Returns an error if there is no engine.
     pub fn new() -> Result<Self, String> {
-        let limits = Limits { policy_time: PATIENCE, ..Limits::default() };
+        let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
         let engine = Engine::new(limits.engine()).map_err(|error| error.to_string())?;
         Ok(Self { engine, limits })
     }
@@ -40,7 +40,7 @@ impl Build for HostBuild {
         let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
         admission
             .fill(objects)
-            .and_then(|_left_out| admission.judge(request, Instant::now() + PATIENCE))
+            .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
             .map_err(|failure| failure.to_string())
     }
 }

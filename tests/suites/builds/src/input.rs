@@ -1,7 +1,7 @@
 //! A function of bytes for each parser of the host's foreign input: none may panic.
 
 use ordinance::config::Layers;
-use ordinance::review::{Answer, Answering, OnError, Review, uid_of_prefix};
+use ordinance::review::{AdmissionReview, Answering, OnError, ReviewAnswer, uid_of_prefix};
 use ordinance_certs::inspect::{Inspection, InspectionTime, Material, Remedy, TextStyle};
 use ordinance_certs::{Bundle, CA_CRT, Record, Schedule, TLS_CRT, TLS_KEY};
 use ordinance_contract::{Phase, Verdict};
@@ -39,12 +39,12 @@ pub fn certificates(bytes: &[u8]) {
         let data = names.map(|name| (name.to_owned(), text.to_vec())).collect();
         inspection.add_store("Secret", str::to_owned, &data, Schedule::default());
         let when = InspectionTime { at: UNIX_EPOCH, within: Duration::MAX };
-        let told = inspection.text(when, TextStyle::Plain, Remedy::to_string);
+        let output = inspection.text(when, TextStyle::Plain, Remedy::to_string);
         assert!(
-            inspection.findings(when).iter().all(|finding| told.contains(&finding.to_string())),
-            "{told}"
+            inspection.findings(when).iter().all(|finding| output.contains(&finding.to_string())),
+            "{output}"
         );
-        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+        assert!(output.chars().all(|c| c == '\n' || !c.is_control()), "{output:?}");
         assert!(serde_json::to_string(&inspection.document(when, Remedy::to_string)).is_ok());
     }
 }
@@ -53,7 +53,7 @@ pub fn certificates(bytes: &[u8]) {
 pub fn envelope(bytes: &[u8]) {
     let _uid = uid_of_prefix(bytes);
     for outcome in [Ok(Verdict::allow()), Err(Failure::Trap("x".to_owned()))] {
-        let Ok(review) = Review::parse(bytes, DEPTH) else { return };
+        let Ok(review) = AdmissionReview::parse(bytes, DEPTH) else { return };
         let uid = review.uid().to_owned();
         let request = review.request(Phase::Validate);
         let objects = [&request.object, &request.old_object];
@@ -67,11 +67,11 @@ pub fn envelope(bytes: &[u8]) {
     }
 }
 
-fn review_answer(review: Review<'_>, outcome: Result<Verdict, Failure>) -> Vec<u8> {
+fn review_answer(review: AdmissionReview<'_>, outcome: Result<Verdict, Failure>) -> Vec<u8> {
     let by = Answering { policy: "storage", phase: Phase::Validate, on_error: OnError::Deny, limit: ANSWER };
     match review.answer(&by, outcome) {
-        Answer::Verdict { body, .. } | Answer::Failed { body, .. } => body,
-        Answer::Deferred { .. } | Answer::Unavailable => Vec::new(),
+        ReviewAnswer::Verdict { body, .. } | ReviewAnswer::Failed { body, .. } => body,
+        ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable => Vec::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The corpus of whole manifests: all builds of the policy must judge it like `ordinance check`.
+//! The corpus of whole manifests: all builds of the policy must review it like `ordinance check`.
 //!
 //! The tests of the command line write the expected answers: see `corpus/README.md`.
 
@@ -21,9 +21,9 @@ fn trial(manifest: CorpusManifest, builds: Arc<Vec<Named>>) -> Trial {
     let name = manifest.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Trial::test(name, move || {
         for (name, build) in builds.iter() {
-            let checked = manifest
+            let result = manifest
                 .check(&ordinance_policy::describe(), &|state, request| build.verdict("", state, request));
-            checked.map_err(|error| format!("{name}: {error}"))?;
+            result.map_err(|error| format!("{name}: {error}"))?;
         }
         Ok(())
     })

@@ -54,7 +54,7 @@ fn stray() -> impl Strategy<Value = Value> {
 }
 
 /// Whether an object is a map of strings, in which every key has a meaning.
-fn is_texts(pointer: &str) -> bool {
+fn is_string_map(pointer: &str) -> bool {
     const MAPS: [&str; 6] =
         ["annotations", "labels", "matchLabels", "nodeSelector", "parameters", "volumeAttributes"];
     MAPS.iter().any(|map| pointer.ends_with(&format!("/{map}")))
@@ -69,7 +69,7 @@ fn is_copied(pointer: &str) -> bool {
 fn grow(objects: &mut Objects, place: &Index, name: &str, value: &Value) {
     let places = pointers(&objects.object, |node| node.is_object());
     let place = place.get(&places);
-    if is_texts(place) || is_copied(place) {
+    if is_string_map(place) || is_copied(place) {
         return;
     }
     for root in [Some(&mut objects.object), objects.old.as_mut()].into_iter().flatten() {

@@ -27,34 +27,34 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 
 /// A fault at a place of a text.
 #[derive(Clone, Debug)]
-enum Fault {
+enum TextFault {
     Cut,
     Drop(usize),
     Insert(Vec<u8>),
     Repeat(usize),
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+fn fault() -> impl Strategy<Value = TextFault> {
     let word = prop::sample::select(vec![
         "null", "[", "{", "\"", "\\u0000", "$(", "1e9", "../", "\u{1e}", "\u{feff}", ": ",
     ]);
     prop_oneof![
-        1 => Just(Fault::Cut),
-        4 => (1..40_usize).prop_map(Fault::Drop),
-        4 => word.prop_map(|word| Fault::Insert(word.as_bytes().to_vec())),
-        1 => prop::collection::vec(any::<u8>(), 1..4).prop_map(Fault::Insert),
-        2 => (1..60_usize).prop_map(Fault::Repeat),
+        1 => Just(TextFault::Cut),
+        4 => (1..40_usize).prop_map(TextFault::Drop),
+        4 => word.prop_map(|word| TextFault::Insert(word.as_bytes().to_vec())),
+        1 => prop::collection::vec(any::<u8>(), 1..4).prop_map(TextFault::Insert),
+        2 => (1..60_usize).prop_map(TextFault::Repeat),
     ]
 }
 
-fn faulty(mut text: Vec<u8>, faults: Vec<(Index, Fault)>) -> Vec<u8> {
+fn faulty(mut text: Vec<u8>, faults: Vec<(Index, TextFault)>) -> Vec<u8> {
     for (place, fault) in faults {
         let at = place.index(text.len() + 1);
         match fault {
-            Fault::Cut => text.truncate(at),
-            Fault::Drop(bytes) => drop(text.drain(at..text.len().min(at + bytes))),
-            Fault::Insert(bytes) => drop(text.splice(at..at, bytes)),
-            Fault::Repeat(bytes) => {
+            TextFault::Cut => text.truncate(at),
+            TextFault::Drop(bytes) => drop(text.drain(at..text.len().min(at + bytes))),
+            TextFault::Insert(bytes) => drop(text.splice(at..at, bytes)),
+            TextFault::Repeat(bytes) => {
                 let part = text[at..text.len().min(at + bytes)].to_vec();
                 drop(text.splice(at..at, part));
             }

@@ -16,10 +16,10 @@ pub fn names() -> Vec<String> {
 
 /// The API server, shared by replicas and callers.
 #[derive(Clone, Debug)]
-pub struct ApiStore(Arc<Mutex<State>>);
+pub struct ApiStore(Arc<Mutex<ApiStoreState>>);
 
 #[derive(Debug)]
-struct State {
+struct ApiStoreState {
     fault: Option<InjectedFault>,
     data: SecretData,
     version: u64,
@@ -48,7 +48,7 @@ impl ApiStore {
         };
         let configurations = ConfigurationKind::ALL.map(configuration).to_vec();
         let data = SecretData::new();
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(ApiStoreState {
             fault,
             data,
             version: 0,
@@ -86,14 +86,14 @@ impl ApiStore {
         state.notify();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ApiStoreState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-// === impl State ===
+// === impl ApiStoreState ===
 
-impl State {
+impl ApiStoreState {
     /// Returns the bundle of the configuration that is written last; the two differ only between two writes.
     fn bundle(&self) -> Bundle {
         let webhook = self.configurations.last().and_then(|configuration| configuration.webhooks.last());

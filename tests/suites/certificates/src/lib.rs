@@ -10,6 +10,7 @@ mod load;
 mod repair;
 mod replica;
 mod trial;
+mod wait;
 
 pub use fault::InjectedFault;
 pub use load::{LoadOutcome, RequestLoad};

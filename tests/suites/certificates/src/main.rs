@@ -62,7 +62,7 @@ fn trial(arguments: &Arguments) -> RotationTrial {
             leaf: Lifetime(Duration::from_secs(10)),
             wait: Duration::from_secs(3),
             skew: Duration::from_millis(500),
-            look: Duration::from_millis(200),
+            poll_interval: Duration::from_millis(200),
         },
         lag: Duration::from_secs(2),
         load: RequestLoad { rate: 500, connections: 25 },

@@ -2,15 +2,10 @@
 
 use crate::api::ApiStore;
 use crate::replica::{EventLog, PollingReplica, ReplicaAction, ServingReplica};
+use crate::wait::until;
 use anyhow::{Context, Result};
 use ordinance_certs::{Bundle, Schedule};
-use std::time::{Duration, Instant};
-
-/// The interval between two checks of a condition.
-const CHECK_INTERVAL: Duration = Duration::from_millis(20);
-
-/// The timeout of a start or a repair.
-pub const LIMIT: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// Returns the seconds from the start of two replicas until one of them is ready.
 ///
@@ -23,8 +18,10 @@ pub async fn first_start(schedule: Schedule) -> Result<f64> {
     for index in 0..2 {
         let action = if index == 0 { ReplicaAction::Lead } else { ReplicaAction::Follow };
         replicas.push(
-            ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || (action, schedule.look))
-                .await?,
+            ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || {
+                (action, schedule.poll_interval)
+            })
+            .await?,
         );
     }
     let ready = until(async || log.events().ready).await.context("the first start")?;
@@ -39,33 +36,17 @@ pub async fn first_start(schedule: Schedule) -> Result<f64> {
 pub async fn repairs(schedule: Schedule, times: usize, seed: u64) -> Result<Vec<f64>> {
     let (api, log) = (ApiStore::new(None), EventLog::default());
     let _replica = ServingReplica::start(PollingReplica::new(&api, schedule, &log), move || {
-        (ReplicaAction::Lead, schedule.look)
+        (ReplicaAction::Lead, schedule.poll_interval)
     })
     .await?;
     until(async || log.events().ready).await.context("the first start")?;
     let (expected, mut random, mut repairs) = (api.bundle(), fastrand::Rng::with_seed(seed), Vec::new());
     for _ in 0..times {
-        tokio::time::sleep(schedule.look.mul_f64(random.f64())).await;
+        tokio::time::sleep(schedule.poll_interval.mul_f64(random.f64())).await;
         api.overwrite_bundles(&Bundle::default());
         let started = Instant::now();
         until(async || (api.bundle() == expected).then_some(())).await.context("the repair of a bundle")?;
         repairs.push(started.elapsed().as_secs_f64());
     }
     Ok(repairs)
-}
-
-/// Checks a condition until it returns a value.
-///
-/// # Errors
-///
-/// If it returns none within a minute.
-pub async fn until<T>(mut check: impl AsyncFnMut() -> Option<T>) -> Result<T> {
-    let end = Instant::now() + LIMIT;
-    while Instant::now() < end {
-        if let Some(value) = check().await {
-            return Ok(value);
-        }
-        tokio::time::sleep(CHECK_INTERVAL).await;
-    }
-    anyhow::bail!("not within {} s", LIMIT.as_secs())
 }

@@ -1,7 +1,7 @@
 //! A replica that polls the store, signs its own leaf certificates, and serves TLS.
 
 use crate::api::{ApiStore, names};
-use crate::repair::until;
+use crate::wait::until;
 use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -163,7 +163,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor) {
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-    // The caller events the error of a broken connection.
+    // The caller records the error of a broken connection.
     let _ = connection.await;
 }
 

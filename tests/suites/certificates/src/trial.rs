@@ -4,8 +4,8 @@ use crate::api::ApiStore;
 use crate::caller::{Transport, transport};
 use crate::fault::InjectedFault;
 use crate::load::{LoadOutcome, RequestLoad, Requests};
-use crate::repair::LIMIT;
 use crate::replica::{EventLog, PollingReplica, ReplicaAction, RotationEvents, ServingReplica};
+use crate::wait::LIMIT;
 use anyhow::{Result, bail};
 use ordinance_certs::Schedule;
 use std::net::SocketAddr;
@@ -78,7 +78,7 @@ impl RotationTrial {
             if Instant::now() > end {
                 bail!("{:?} in {} s: the rotation stalled", testbed.log.events(), limit.as_secs());
             }
-            tokio::time::sleep(self.schedule.look).await;
+            tokio::time::sleep(self.schedule.poll_interval).await;
         }
         // Until the last leaf certificate of the last former CA has expired and the bundle has shrunk.
         tokio::time::sleep(self.schedule.leaf.0 + 3 * self.schedule.skew).await;
@@ -97,7 +97,7 @@ impl RotationTrial {
         let writer = (fault == InjectedFault::ForeignWriter)
             .then(|| tokio::spawn(write_foreign_bundle(testbed.api.clone())));
         while started.elapsed() < 2 * self.schedule.authority.0 && testbed.requests.failed() == 0 {
-            tokio::time::sleep(self.schedule.look).await;
+            tokio::time::sleep(self.schedule.poll_interval).await;
         }
         writer.inspect(JoinHandle::abort);
         Ok((testbed.requests.failed() > 0).then(|| started.elapsed()))
@@ -116,7 +116,7 @@ impl RotationTrial {
         let mut replicas = Vec::new();
         let leader = Arc::new(AtomicUsize::new(0));
         for index in 0..REPLICAS {
-            let actions = actions(index, Arc::clone(&leader), schedule.look, random.fork());
+            let actions = actions(index, Arc::clone(&leader), schedule.poll_interval, random.fork());
             replicas.push(ServingReplica::start(PollingReplica::new(&api, schedule, &log), actions).await?);
         }
         wait_for(&transports).await?;
@@ -139,18 +139,21 @@ impl RotationTrial {
 fn actions(
     index: usize,
     leader: Arc<AtomicUsize>,
-    look: Duration,
+    poll_interval: Duration,
     mut random: fastrand::Rng,
 ) -> impl FnMut() -> (ReplicaAction, Duration) + Send + 'static {
     move || {
         if leader.load(SeqCst) % REPLICAS != index {
-            return (ReplicaAction::Follow, look.mul_f64(1.0 + (FOLLOWER_INTERVALS - 1.0) * random.f64()));
+            return (
+                ReplicaAction::Follow,
+                poll_interval.mul_f64(1.0 + (FOLLOWER_INTERVALS - 1.0) * random.f64()),
+            );
         }
         if random.u32(..LEADER_POLLS) == 0 {
             leader.fetch_add(1, SeqCst);
-            return (ReplicaAction::Restart, look);
+            return (ReplicaAction::Restart, poll_interval);
         }
-        (ReplicaAction::Lead, look)
+        (ReplicaAction::Lead, poll_interval)
     }
 }
 

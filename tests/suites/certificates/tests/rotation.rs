@@ -11,7 +11,7 @@ const TRIAL: RotationTrial = RotationTrial {
         leaf: Lifetime(Duration::from_secs(6)),
         wait: Duration::from_millis(1500),
         skew: Duration::from_millis(250),
-        look: Duration::from_millis(100),
+        poll_interval: Duration::from_millis(100),
     },
     lag: Duration::from_millis(900),
     load: RequestLoad { rate: 100, connections: 10 },

@@ -1,13 +1,13 @@
 //! Reads `deploy/` as the API server reads it.
 //!
-//! [`objects`] returns the objects of a manifest, [`check`] compares one with its Kubernetes type, and [`Webhook`]
-//! decides which requests the API server would send.
+//! [`objects`] returns the objects of a manifest, [`check`] compares one with its Kubernetes type, and
+//! [`InstalledWebhook`] decides which requests the API server would send.
 
 mod typed;
 mod webhook;
 
 pub use typed::check;
-pub use webhook::{FailurePolicy, Webhook};
+pub use webhook::InstalledWebhook;
 
 use ordinance_manifests::{Manifest, read};
 use serde_json::Value;

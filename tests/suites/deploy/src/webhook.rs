@@ -2,14 +2,14 @@
 
 use cel::objects::{Key, Map};
 use cel::{Context, Program};
-use ordinance_contract::{Operation, Phase, Request};
+use ordinance_contract::{FailurePolicy, Operation, Phase, Request};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A webhook of a configuration.
-pub struct Webhook {
+pub struct InstalledWebhook {
     /// Its name, e.g. `statefulsets.validate.ordinance.dev`.
     pub name: String,
     /// Mutating or validating.
@@ -20,17 +20,8 @@ pub struct Webhook {
     pub failure_policy: FailurePolicy,
     /// The called path, e.g. `/validate/storage`.
     pub path: String,
-    rules: Vec<Rule>,
+    rules: Vec<WebhookRule>,
     conditions: Vec<Condition>,
-}
-
-/// What the API server does with a request if the webhook does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum FailurePolicy {
-    /// It refuses the request.
-    Fail,
-    /// It lets the request pass.
-    Ignore,
 }
 
 struct Condition {
@@ -40,7 +31,7 @@ struct Condition {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Rule {
+struct WebhookRule {
     api_groups: Vec<String>,
     api_versions: Vec<String>,
     resources: Vec<String>,
@@ -49,22 +40,22 @@ struct Rule {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct File {
+struct ManifestWebhook {
     name: String,
     client_config: ClientConfig,
     failure_policy: FailurePolicy,
-    rules: Vec<Rule>,
+    rules: Vec<WebhookRule>,
     #[serde(default)]
     match_conditions: Vec<Expression>,
 }
 
 #[derive(Deserialize)]
 struct ClientConfig {
-    service: Target,
+    service: ServicePath,
 }
 
 #[derive(Deserialize)]
-struct Target {
+struct ServicePath {
     path: String,
 }
 
@@ -74,9 +65,9 @@ struct Expression {
     expression: String,
 }
 
-// === impl Webhook ===
+// === impl InstalledWebhook ===
 
-impl Webhook {
+impl InstalledWebhook {
     /// Returns the webhooks of all configurations among some objects.
     ///
     /// # Errors
@@ -91,7 +82,7 @@ impl Webhook {
                 _ => continue,
             };
             let intended = intended(object)?;
-            let files: Vec<File> = serde_json::from_value(object["webhooks"].clone())
+            let files: Vec<ManifestWebhook> = serde_json::from_value(object["webhooks"].clone())
                 .map_err(|error| format!("{}: {error}", object["kind"]))?;
             for file in files {
                 let policy = intended.get(&file.name).copied().unwrap_or(file.failure_policy);
@@ -101,7 +92,7 @@ impl Webhook {
         Ok(webhooks)
     }
 
-    fn new(file: File, phase: Phase, failure_policy: FailurePolicy) -> Result<Self, String> {
+    fn new(file: ManifestWebhook, phase: Phase, failure_policy: FailurePolicy) -> Result<Self, String> {
         let condition = |Expression { name, expression }| match Program::compile(&expression) {
             Ok(program) => Ok(Condition { name, program }),
             Err(error) => Err(format!("{}: {name}: {error}", file.name)),
@@ -148,9 +139,9 @@ fn intended(configuration: &Value) -> Result<HashMap<String, FailurePolicy>, Str
     serde_json::from_str(text).map_err(|error| format!("{text}: {error}"))
 }
 
-// === impl Rule ===
+// === impl WebhookRule ===
 
-impl Rule {
+impl WebhookRule {
     fn is_about(&self, request: &Request<'_>) -> bool {
         let scope = &request.scope;
         self.api_groups.iter().any(|group| **group == *scope.group)

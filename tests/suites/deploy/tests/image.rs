@@ -18,7 +18,7 @@ fn instructions() -> Vec<Instruction> {
         fs::read_to_string(file("Containerfile")).expect("the recipe can be read").replace("\\\n", " ");
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let parts = lines.map(|line| line.split_once(' ').expect("an instruction with arguments"));
-    parts.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
+    parts.map(|(keyword, rest)| (keyword.to_owned(), rest.trim().to_owned())).collect()
 }
 
 /// Returns the instructions of each build stage, starting with its `FROM`.
@@ -34,9 +34,9 @@ fn stages() -> Vec<Vec<Instruction>> {
 }
 
 /// Returns the arguments of a keyword in the final stage.
-fn says(word: &str) -> Vec<String> {
+fn arguments(keyword: &str) -> Vec<String> {
     let last = stages().pop().expect("an image");
-    last.into_iter().filter(|(name, _)| name == word).map(|(_, rest)| rest).collect()
+    last.into_iter().filter(|(name, _)| name == keyword).map(|(_, rest)| rest).collect()
 }
 
 fn pod() -> Value {
@@ -47,7 +47,7 @@ fn pod() -> Value {
 #[test]
 fn the_user_is_that_of_the_pods() {
     let context = &pod()["securityContext"];
-    assert_eq!(says("USER"), [format!("{}:{}", context["runAsUser"], context["runAsGroup"])]);
+    assert_eq!(arguments("USER"), [format!("{}:{}", context["runAsUser"], context["runAsGroup"])]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_ports_are_those_of_the_container() {
     let container = &pod()["containers"][0];
     let ports = container["ports"].as_array().expect("ports").iter();
     let ports: Vec<String> = ports.map(|port| port["containerPort"].to_string()).collect();
-    assert_eq!(says("EXPOSE"), [ports.join(" ")]);
+    assert_eq!(arguments("EXPOSE"), [ports.join(" ")]);
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn the_arguments_of_the_container_follow_the_program() {
     let container = &pod()["containers"][0];
     assert_eq!((&container["command"], &container["args"][0]), (&Value::Null, &json!("serve")));
     let program: Vec<String> =
-        serde_json::from_str(&says("ENTRYPOINT")[0]).expect("a list, so without a shell");
-    let copied = says("COPY").iter().any(|copy| copy.ends_with(&format!("/ordinance {}", program[0])));
+        serde_json::from_str(&arguments("ENTRYPOINT")[0]).expect("a list, so without a shell");
+    let copied = arguments("COPY").iter().any(|copy| copy.ends_with(&format!("/ordinance {}", program[0])));
     assert!(program.len() == 1 && copied, "{program:?}");
-    assert_eq!(says("RUN"), [""; 0], "there is no shell to run anything with");
+    assert_eq!(arguments("RUN"), [""; 0], "there is no shell to run anything with");
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn the_program_is_built_for_the_glibc_that_it_runs_with() {
 #[test]
 fn the_sources_of_the_image_are_in_the_checkout() {
     let root = folder().join("..");
-    let build = instructions().into_iter().find(|(word, _)| word == "RUN").expect("something is built").1;
+    let build =
+        instructions().into_iter().find(|(keyword, _)| keyword == "RUN").expect("something is built").1;
     let script = build.split(' ').next().expect("a program");
     assert!(root.join(script).is_file(), "{script}");
     assert!(root.join("LICENSE").is_file());
@@ -95,14 +96,14 @@ fn the_sources_of_the_image_are_in_the_checkout() {
 #[test]
 fn refuses_an_architecture_without_an_image() {
     let ended = Command::new(file("build")).args(["riscv64", "/nowhere"]).output().expect("sh runs it");
-    let said = String::from_utf8(ended.stderr).expect("text");
-    assert_eq!(ended.status.code(), Some(64), "{said}");
-    assert_eq!(said, "there is no image for riscv64: give amd64 or arm64\n");
+    let stderr = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(64), "{stderr}");
+    assert_eq!(stderr, "there is no image for riscv64: give amd64 or arm64\n");
 }
 
 #[test]
 fn the_labels_match_the_chart_and_the_workspace() {
-    let labels = says("LABEL").join(" ");
+    let labels = arguments("LABEL").join(" ");
     assert!(labels.contains(&format!("licenses=\"{}\"", env!("CARGO_PKG_LICENSE"))), "{labels}");
     let chart =
         fs::read_to_string(folder().join("chart/ordinance/Chart.yaml")).expect("the chart can be read");

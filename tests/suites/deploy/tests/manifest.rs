@@ -1,7 +1,7 @@
 //! Consistency of the manifest's parts with each other and with the policy.
 
-use ordinance_contract::{Phase, ReviewScope};
-use ordinance_deploy::{FailurePolicy, Webhook, check, manifest, objects, only};
+use ordinance_contract::{FailurePolicy, Phase, ReviewScope};
+use ordinance_deploy::{InstalledWebhook, check, manifest, objects, only};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -181,7 +181,7 @@ fn the_ca_is_for_the_service_and_in_a_writable_secret() {
 
 #[test]
 fn nothing_fails_closed_before_a_replica_is_ready() {
-    for webhook in Webhook::all(&all()).expect("they can be read") {
+    for webhook in InstalledWebhook::all(&all()).expect("they can be read") {
         assert_eq!(webhook.installed_policy, FailurePolicy::Ignore, "{}", webhook.name);
     }
 }
@@ -241,7 +241,7 @@ fn reports_a_condition_that_does_not_parse() {
         std::fs::read_to_string(ordinance_deploy::folder().join("ordinance.yaml")).expect("it can be read");
     let broken =
         objects(&text.replace("expression: has(object.parameters)", "expression: has(object.parameters"));
-    let outcome = Webhook::all(&broken.expect("it is YAML")).map(|webhooks| webhooks.len());
+    let outcome = InstalledWebhook::all(&broken.expect("it is YAML")).map(|webhooks| webhooks.len());
     assert!(
         outcome
             .is_err_and(|error| error.starts_with("storageclasses.validate.ordinance.dev: has-parameters: "))

@@ -1,7 +1,9 @@
 //! The clusters that scenarios run on.
 
 use anyhow::{Context, Result};
-use ordinance_cluster::{Access, Cluster, Installation, LinuxNamespaces, Options, Ordinance, Recording};
+use ordinance_cluster::{
+    Cluster, ClusterAccess, ClusterOptions, Installation, LinuxNamespaces, Ordinance, ReviewRecording,
+};
 use ordinance_tools::{Error, Tool, Tools};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,17 +22,17 @@ const RECORD: &str = "ORDINANCE_E2E_RECORD";
 pub struct TestClusters {
     tools: Tools,
     existing: Option<PathBuf>,
-    recording: Option<Arc<Recording>>,
-    shared: OnceCell<Shared>,
+    recording: Option<Arc<ReviewRecording>>,
+    shared: OnceCell<SharedCluster>,
     known_node_obstacle: OnceCell<Option<String>>,
 }
 
 /// The shared cluster.
-enum Shared {
+enum SharedCluster {
     /// A cluster that this process started.
     Own { _ordinance: Box<Ordinance>, cluster: Box<Cluster> },
     /// A cluster that existed before.
-    Existing(Access),
+    Existing(ClusterAccess),
 }
 
 // === impl TestClusters ===
@@ -45,7 +47,7 @@ impl TestClusters {
         let existing = std::env::var_os(KUBECONFIG).map(PathBuf::from);
         let wanted = if existing.is_some() { &[Tool::Kubectl] } else { Tool::SUITE.as_slice() };
         let tools = find(wanted)?;
-        let recording = std::env::var_os(RECORD).map(|folder| Recording::open(Path::new(&folder)));
+        let recording = std::env::var_os(RECORD).map(|folder| ReviewRecording::open(Path::new(&folder)));
         let recording = recording.transpose()?.map(Arc::new);
         Ok(Self { tools, existing, recording, shared: OnceCell::new(), known_node_obstacle: OnceCell::new() })
     }
@@ -98,7 +100,7 @@ impl TestClusters {
     /// # Errors
     ///
     /// Returns an error with the end of a log if a part did not start.
-    pub async fn cluster(&self, options: &Options) -> Result<Cluster> {
+    pub async fn cluster(&self, options: &ClusterOptions) -> Result<Cluster> {
         Cluster::start(&self.tools, options).await
     }
 
@@ -108,7 +110,7 @@ impl TestClusters {
     ///
     /// Returns an error with the end of a log if a part did not start.
     pub async fn installed(&self, replicas: usize) -> Result<(Cluster, Ordinance)> {
-        let cluster = self.cluster(&Options::default()).await?;
+        let cluster = self.cluster(&ClusterOptions::default()).await?;
         let installation = Installation { replicas, ..self.installation()? };
         let ordinance = Ordinance::install(&cluster, installation).await?;
         Ok((cluster, ordinance))
@@ -119,24 +121,24 @@ impl TestClusters {
     /// # Errors
     ///
     /// Returns an error if it could not be started or reached.
-    pub async fn shared(&self) -> Result<&Access> {
+    pub async fn shared(&self) -> Result<&ClusterAccess> {
         let shared = self.shared.get_or_try_init(async || match &self.existing {
             Some(kubeconfig) => self.existing(kubeconfig).await,
             None => self.own().await,
         });
         Ok(match shared.await? {
-            Shared::Own { cluster, .. } => cluster.access(),
-            Shared::Existing(access) => access,
+            SharedCluster::Own { cluster, .. } => cluster.access(),
+            SharedCluster::Existing(access) => access,
         })
     }
 
-    async fn existing(&self, kubeconfig: &Path) -> Result<Shared> {
-        Ok(Shared::Existing(Access::new(kubeconfig, self.tools.path(Tool::Kubectl)).await?))
+    async fn existing(&self, kubeconfig: &Path) -> Result<SharedCluster> {
+        Ok(SharedCluster::Existing(ClusterAccess::new(kubeconfig, self.tools.path(Tool::Kubectl)).await?))
     }
 
-    async fn own(&self) -> Result<Shared> {
+    async fn own(&self) -> Result<SharedCluster> {
         let (cluster, ordinance) = self.installed(1).await?;
-        Ok(Shared::Own { _ordinance: Box::new(ordinance), cluster: Box::new(cluster) })
+        Ok(SharedCluster::Own { _ordinance: Box::new(ordinance), cluster: Box::new(cluster) })
     }
 }
 

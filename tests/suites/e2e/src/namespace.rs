@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
-use ordinance_cluster::{Access, CommandOutput, Kubectl, until};
+use ordinance_cluster::{ClusterAccess, CommandOutput, Kubectl, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A namespace on the shared cluster.
 pub struct TestNamespace {
-    access: Access,
+    access: ClusterAccess,
     namespace: String,
 }
 
@@ -60,7 +60,7 @@ impl TestNamespace {
 
     /// Access to the cluster as an administrator.
     #[must_use]
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &ClusterAccess {
         &self.access
     }
 

@@ -5,7 +5,7 @@ use crate::namespace::STEP_TIMEOUT;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use ordinance_cluster::{Cluster, Kubectl, LinuxNamespaces, Node, Ordinance, until};
+use ordinance_cluster::{Cluster, ClusterNode, Kubectl, LinuxNamespaces, Ordinance, until};
 use ordinance_tools::Tool;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SCENARIO: &str = "ORDINANCE_E2E_INSIDE";
 
 /// The timeout of one HTTP request.
-const PAGE: Duration = Duration::from_secs(2);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The scenario that this process must run; `None` outside the Linux namespaces.
 pub(crate) fn inner_scenario() -> Option<String> {
@@ -30,7 +30,7 @@ pub(crate) async fn run_in_namespaces(name: &str) -> Result<()> {
 /// A control plane with a node that runs pods.
 pub struct NodeCluster<'a> {
     cluster: Cluster,
-    node: Node,
+    node: ClusterNode,
     clusters: &'a TestClusters,
     scenario: String,
     last_step: Instant,
@@ -57,8 +57,8 @@ impl<'a> NodeCluster<'a> {
         let (last_step, scenario) = (Instant::now(), scenario.to_owned());
         let wanted: Vec<Tool> = Tool::CONTROL_PLANE.into_iter().chain(Tool::NODE).collect();
         let tools = ordinance_tools::find(&wanted, &mut |line| eprintln!("{line}"))?;
-        let cluster = Cluster::start(&tools, &Node::options()).await?;
-        let node = Node::start(&cluster).await?;
+        let cluster = Cluster::start(&tools, &ClusterNode::options()).await?;
+        let node = ClusterNode::start(&cluster).await?;
         let mut started = Self { cluster, node, clusters, scenario, last_step };
         started.log_elapsed("control plane and node ready");
         Ok(started)
@@ -89,7 +89,7 @@ impl<'a> NodeCluster<'a> {
 
     /// The node.
     #[must_use]
-    pub fn node(&self) -> &Node {
+    pub fn node(&self) -> &ClusterNode {
         &self.node
     }
 
@@ -121,8 +121,8 @@ impl<'a> NodeCluster<'a> {
     /// Logs the objects, the events and the node's logs of a failed scenario.
     async fn log_state(&self) -> Result<()> {
         for line in ["get pods,persistentvolumeclaims,persistentvolumes -A -o wide", "get events -A"] {
-            let said = self.kubectl().ok(line).await.context("the state of the cluster")?;
-            eprintln!("{}: kubectl {line}\n{said}", self.scenario);
+            let output = self.kubectl().ok(line).await.context("the state of the cluster")?;
+            eprintln!("{}: kubectl {line}\n{output}", self.scenario);
         }
         eprintln!("{}: the end of the node's logs, {}", self.scenario, self.node.tail());
         Ok(())
@@ -131,6 +131,6 @@ impl<'a> NodeCluster<'a> {
 
 fn page(url: &str) -> Result<String> {
     let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(PAGE)).proxy(None).build().into();
+        ureq::Agent::config_builder().timeout_global(Some(PAGE_TIMEOUT)).proxy(None).build().into();
     Ok(agent.get(url).call()?.body_mut().read_to_string()?)
 }

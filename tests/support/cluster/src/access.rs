@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 /// kubectl and a Kubernetes client with an administrator's rights.
 #[derive(Clone)]
-pub struct Access {
+pub struct ClusterAccess {
     kubeconfig: PathBuf,
     kubectl: Kubectl,
     client: Client,
 }
 
-// === impl Access ===
+// === impl ClusterAccess ===
 
-impl Access {
+impl ClusterAccess {
     /// Reads a kubeconfig. Sends no request yet.
     ///
     /// # Errors

@@ -8,23 +8,23 @@ use rcgen::{
 
 /// A CA that signs certificates of servers and clients.
 #[derive(Debug)]
-pub struct Authority {
+pub struct TestAuthority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
 /// A certificate with its private key, both as PEM.
 #[derive(Debug)]
-pub struct PemPair {
+pub struct IssuedPair {
     /// The certificate, as PEM.
     pub certificate: String,
     /// The private key, as PEM.
     pub key: String,
 }
 
-// === impl Authority ===
+// === impl TestAuthority ===
 
-impl Authority {
+impl TestAuthority {
     /// Generates a self-signed CA with a common name.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Authority {
     /// # Errors
     ///
     /// Returns an error if a name can't be in a certificate.
-    pub fn server(&self, name: &str, alternatives: &[String]) -> Result<PemPair> {
+    pub fn server(&self, name: &str, alternatives: &[String]) -> Result<IssuedPair> {
         let names = CertificateParams::new(alternatives)?.subject_alt_names;
         let mut params = named(name, None);
         params.subject_alt_names = names;
@@ -63,18 +63,18 @@ impl Authority {
     /// # Errors
     ///
     /// Returns an error if the certificate can't be generated.
-    pub fn client(&self, user: &str, group: Option<&str>) -> Result<PemPair> {
+    pub fn client(&self, user: &str, group: Option<&str>) -> Result<IssuedPair> {
         let mut params = named(user, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
 
-    fn sign(&self, mut params: CertificateParams) -> Result<PemPair> {
+    fn sign(&self, mut params: CertificateParams) -> Result<IssuedPair> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
-        Ok(PemPair { certificate, key: key.serialize_pem() })
+        Ok(IssuedPair { certificate, key: key.serialize_pem() })
     }
 }
 

@@ -1,46 +1,24 @@
 //! A running control plane and everything that belongs to it.
 
-use crate::access::Access;
+use crate::access::ClusterAccess;
 use crate::addresses::Addresses;
-use crate::authority::Authority;
+use crate::authority::TestAuthority;
 use crate::control_plane::{ControlPlane, PlaneConfig};
 use crate::fake_kubelet::FakeKubelet;
 use crate::helm::Helm;
 use crate::kubeconfig::Kubeconfig;
+use crate::options::{ClusterOptions, PodMode};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use ordinance_tools::{Tool, Tools};
-
-/// Options of a cluster.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// The common name of the client certificate that the API server shows to webhooks, or `None` for no certificate.
-    pub webhook_client: Option<String>,
-    /// Additional flags of the API server.
-    pub api_server: Vec<String>,
-    /// Additional flags of the controller manager.
-    pub controllers: Vec<String>,
-    /// How pods become ready.
-    pub pods: PodMode,
-}
-
-/// How pods become ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PodMode {
-    /// Without a node: a pod is reported ready as soon as its claims are bound. Nothing runs.
-    #[default]
-    Fake,
-    /// With a node that runs them.
-    Node,
-}
 
 /// A control plane. Dropping it ends its processes and removes its files.
 pub struct Cluster {
     _fake_kubelet: Option<FakeKubelet>,
     control_plane: ControlPlane,
-    access: Access,
+    access: ClusterAccess,
     kubeconfig: Kubeconfig,
-    authority: Authority,
+    authority: TestAuthority,
     _addresses: Addresses,
     tools: Tools,
     workspace: Workspace,
@@ -54,9 +32,9 @@ impl Cluster {
     /// # Errors
     ///
     /// Returns an error with the end of a log if a part did not start.
-    pub async fn start(tools: &Tools, options: &Options) -> Result<Self> {
+    pub async fn start(tools: &Tools, options: &ClusterOptions) -> Result<Self> {
         let (workspace, addresses) = (Workspace::new()?, Addresses::claim()?);
-        let authority = Authority::new("ordinance-cluster")?;
+        let authority = TestAuthority::new("ordinance-cluster")?;
         let config = PlaneConfig {
             workspace: &workspace,
             tools,
@@ -81,7 +59,7 @@ impl Cluster {
 
     /// Access as an administrator.
     #[must_use]
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &ClusterAccess {
         &self.access
     }
 
@@ -93,7 +71,7 @@ impl Cluster {
 
     /// The CA that the API server and its clients trust.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &TestAuthority {
         &self.authority
     }
 

@@ -1,11 +1,11 @@
 //! The processes of a control plane: etcd, kube-apiserver and kube-controller-manager.
 
-use crate::access::Access;
+use crate::access::ClusterAccess;
 use crate::addresses::Addresses;
-use crate::authority::{Authority, service_accounts};
-use crate::cluster::Options;
+use crate::authority::{TestAuthority, service_accounts};
 use crate::kubeconfig::{Kubeconfig, for_webhooks};
 use crate::managed_process::ManagedProcess;
+use crate::options::ClusterOptions;
 use crate::wait::until;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -44,19 +44,19 @@ pub(crate) struct PlaneConfig<'a> {
     pub workspace: &'a Workspace,
     pub tools: &'a Tools,
     pub addresses: &'a Addresses,
-    pub authority: &'a Authority,
-    pub options: &'a Options,
+    pub authority: &'a TestAuthority,
+    pub options: &'a ClusterOptions,
 }
 
 // === impl ControlPlane ===
 
 impl ControlPlane {
     /// Starts all parts and waits until the API server is ready. Also returns access to it.
-    pub(crate) async fn start(config: &PlaneConfig<'_>) -> Result<(Self, Access, Kubeconfig)> {
+    pub(crate) async fn start(config: &PlaneConfig<'_>) -> Result<(Self, ClusterAccess, Kubeconfig)> {
         let (store, server) = (config.addresses.free()?, config.addresses.free()?);
         let kubeconfig = Kubeconfig::new(format!("https://{server}"), config.authority.certificate());
         let admin = config.kubeconfig(&kubeconfig, "admin", Some("system:masters"))?;
-        let access = Access::new(&admin, config.tools.path(Tool::Kubectl)).await?;
+        let access = ClusterAccess::new(&admin, config.tools.path(Tool::Kubectl)).await?;
         let mut etcd = ManagedProcess::start("etcd", config.etcd(store)?, config.workspace)?;
         let (private, public) = config.service_account_keys()?;
         let command = config.api_server(server, store, [&private, &public])?;
@@ -82,13 +82,13 @@ impl ControlPlane {
     /// # Errors
     ///
     /// Returns an error with the end of a log if that takes longer than 90 s, or if a part ends.
-    pub async fn ready(&mut self, access: &Access) -> Result<()> {
+    pub async fn ready(&mut self, access: &ClusterAccess) -> Result<()> {
         ready(access, &mut [&mut self.etcd, &mut self.api_server, &mut self.controllers]).await
     }
 }
 
 /// Waits until `/readyz` reports `ok`. Fails as soon as one of the parts ends.
-async fn ready(access: &Access, parts: &mut [&mut ManagedProcess]) -> Result<()> {
+async fn ready(access: &ClusterAccess, parts: &mut [&mut ManagedProcess]) -> Result<()> {
     let client = access.client();
     until("the API server's /readyz", READY, async || {
         parts.iter_mut().try_for_each(|part| part.check())?;

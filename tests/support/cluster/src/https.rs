@@ -1,6 +1,6 @@
 //! A small HTTPS server for webhooks and proxies of the tests.
 
-use crate::authority::PemPair;
+use crate::authority::IssuedPair;
 use anyhow::{Context, Error, Result};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -38,7 +38,7 @@ impl Https {
     /// # Errors
     ///
     /// Returns an error if it can't listen there, or if the certificate is invalid.
-    pub async fn bind(address: SocketAddr, pair: &PemPair, service: impl Respond) -> Result<Self> {
+    pub async fn bind(address: SocketAddr, pair: &IssuedPair, service: impl Respond) -> Result<Self> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
         let (address, acceptor) = (listener.local_addr()?, TlsAcceptor::from(Arc::new(config(pair)?)));
@@ -58,7 +58,7 @@ impl Drop for Https {
     }
 }
 
-fn config(pair: &PemPair) -> Result<ServerConfig> {
+fn config(pair: &IssuedPair) -> Result<ServerConfig> {
     let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,6 +1,6 @@
 //! Kubeconfig files: the address of an API server, and the credentials to use.
 
-use crate::authority::PemPair;
+use crate::authority::IssuedPair;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,7 +40,7 @@ impl Kubeconfig {
 
     /// Returns the file's text for a client certificate.
     #[must_use]
-    pub fn with_pair(&self, pair: &PemPair) -> String {
+    pub fn with_pair(&self, pair: &IssuedPair) -> String {
         self.text(client_certificate(pair))
     }
 
@@ -63,11 +63,11 @@ impl Kubeconfig {
 }
 
 /// Returns the kubeconfig of the client certificate that the API server shows to webhooks behind a Service.
-pub fn for_webhooks(pair: &PemPair) -> String {
+pub fn for_webhooks(pair: &IssuedPair) -> String {
     config(json!([{ "name": "*.svc", "user": client_certificate(pair) }]), json!([]))
 }
 
-fn client_certificate(pair: &PemPair) -> Value {
+fn client_certificate(pair: &IssuedPair) -> Value {
     json!({
         "client-certificate-data": STANDARD.encode(&pair.certificate),
         "client-key-data": STANDARD.encode(&pair.key),

@@ -11,13 +11,13 @@ use std::path::Path;
 
 /// The objects that `kubectl apply --filename` would send.
 #[derive(Clone, Debug)]
-pub struct Manifest {
+pub struct InstallManifest {
     objects: Vec<Value>,
 }
 
 /// The Service that the webhook configurations refer to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
+pub struct WebhookService {
     /// Its namespace, e.g. `ordinance-system`.
     pub namespace: String,
     /// Its name, e.g. `ordinance`.
@@ -26,9 +26,9 @@ pub struct Service {
     pub port: u16,
 }
 
-// === impl Manifest ===
+// === impl InstallManifest ===
 
-impl Manifest {
+impl InstallManifest {
     /// Reads a file of YAML documents.
     ///
     /// # Errors
@@ -80,11 +80,11 @@ impl Manifest {
     /// # Errors
     ///
     /// Returns an error if the manifest has no webhook with a Service.
-    pub fn service(&self) -> Result<Service> {
+    pub fn service(&self) -> Result<WebhookService> {
         let configuration = self.objects.iter().find(|object| configures_webhooks(object));
         let configuration = configuration.context("the manifest has no webhook configuration")?;
         let service = &configuration["webhooks"][0]["clientConfig"]["service"];
-        Ok(Service {
+        Ok(WebhookService {
             namespace: service["namespace"].as_str().context("a webhook without a Service")?.to_owned(),
             name: service["name"].as_str().context("a webhook without a Service")?.to_owned(),
             port: service["port"].as_u64().map_or(Ok(443), u16::try_from)?,
@@ -152,7 +152,7 @@ webhooks:
 
     #[test]
     fn adds_only_the_ca_bundle() -> Result<()> {
-        let webhooks: Value = serde_json::from_str(&Manifest::parse(MANIFEST)?.webhooks("pem"))?;
+        let webhooks: Value = serde_json::from_str(&InstallManifest::parse(MANIFEST)?.webhooks("pem"))?;
         let client = &webhooks["items"][0]["webhooks"][0]["clientConfig"];
         let service =
             json!({ "name": "ordinance", "namespace": "ordinance-system", "path": "/validate/storage" });
@@ -162,9 +162,10 @@ webhooks:
 
     #[test]
     fn finds_the_service_of_the_webhooks() -> Result<()> {
-        let service = Manifest::parse(MANIFEST)?.service()?;
+        let service = InstallManifest::parse(MANIFEST)?.service()?;
         let named = |name: &str| name.to_owned();
-        let expected = Service { namespace: named("ordinance-system"), name: named("ordinance"), port: 443 };
+        let expected =
+            WebhookService { namespace: named("ordinance-system"), name: named("ordinance"), port: 443 };
         assert_eq!(service, expected);
         Ok(())
     }

@@ -11,8 +11,9 @@ pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod namespaces;
 
-use crate::cluster::{Cluster, Options, PodMode};
+use crate::cluster::Cluster;
 use crate::managed_process::ManagedProcess;
+use crate::options::{ClusterOptions, PodMode};
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1 as core;
@@ -28,9 +29,6 @@ use std::time::Duration;
 /// The node's name.
 pub const NAME: &str = "node-a";
 
-/// The node's address. The kubelet accepts no loopback address.
-pub(crate) const ADDRESS: &str = "10.99.0.1";
-
 /// The folder of the node's files. It exists only inside the namespaces, and is short because a socket's path must be
 /// short.
 pub(crate) const FOLDER: &str = "/run/ordinance";
@@ -43,21 +41,21 @@ const READY: Duration = Duration::from_secs(90);
 
 /// A running node. Dropping it kills its processes.
 #[derive(Debug)]
-pub struct Node {
+pub struct ClusterNode {
     kubelet: ManagedProcess,
     _scheduler: ManagedProcess,
     containerd: ManagedProcess,
 }
 
-// === impl Node ===
+// === impl ClusterNode ===
 
-impl Node {
+impl ClusterNode {
     /// Returns the options of a control plane with a node.
     #[must_use]
-    pub fn options() -> Options {
+    pub fn options() -> ClusterOptions {
         // No DNS server knows the node's name.
         let by_address = "--kubelet-preferred-address-types=InternalIP".to_owned();
-        Options { pods: PodMode::Node, api_server: vec![by_address], ..Options::default() }
+        ClusterOptions { pods: PodMode::Node, api_server: vec![by_address], ..ClusterOptions::default() }
     }
 
     /// Starts the node of a cluster and waits until it is ready. Both must be inside `LinuxNamespaces`.
@@ -169,7 +167,7 @@ fn kubelet(cluster: &Cluster, inside: &NodeContext) -> Result<ManagedProcess> {
     let file = cluster.workspace().write("kubelet.json", &configuration::kubelet(inside.cgroup()))?;
     let mut kubelet = Command::new(cluster.tools().path(Tool::Kubelet));
     kubelet.arg("--kubeconfig").arg(kubeconfig).arg("--config").arg(file);
-    kubelet.arg(format!("--hostname-override={NAME}")).arg(format!("--node-ip={ADDRESS}"));
+    kubelet.arg(format!("--hostname-override={NAME}")).arg(format!("--node-ip={}", configuration::ADDRESS));
     kubelet.arg("--cert-dir").arg(cluster.folder().join("kubelet"));
     ManagedProcess::start("kubelet", kubelet, cluster.workspace())
 }

@@ -1,11 +1,11 @@
 //! An installed Ordinance: its manifest, replicas behind the Service's address, and the webhooks.
 
-use crate::access::Access;
-use crate::authority::PemPair;
+use crate::access::ClusterAccess;
+use crate::authority::IssuedPair;
 use crate::cluster::Cluster;
 use crate::container;
-use crate::manifest::{Manifest, Service};
-use crate::recording::Recording;
+use crate::manifest::{InstallManifest, WebhookService};
+use crate::recording::ReviewRecording;
 use crate::replica::Replica;
 use crate::service_proxy::ServiceProxy;
 use anyhow::{Context, Result};
@@ -31,7 +31,7 @@ pub struct Installation {
     /// The `ordinance` program.
     pub binary: PathBuf,
     /// The manifest to apply.
-    pub manifest: Manifest,
+    pub manifest: InstallManifest,
     /// The number of processes.
     pub replicas: usize,
     /// The flags that each process is started with.
@@ -39,7 +39,7 @@ pub struct Installation {
     /// Additional flags of `ordinance serve`.
     pub arguments: Vec<String>,
     /// Where to store every review that a replica receives, if anywhere.
-    pub recording: Option<Arc<Recording>>,
+    pub recording: Option<Arc<ReviewRecording>>,
 }
 
 /// The flags of a replica, in addition to a kubeconfig with the rights of the Deployment's service account.
@@ -73,7 +73,7 @@ impl Installation {
     ///
     /// Returns an error if the manifest is invalid.
     pub fn new(binary: &Path) -> Result<Self> {
-        let manifest = Manifest::read(Path::new(MANIFEST))?;
+        let manifest = InstallManifest::read(Path::new(MANIFEST))?;
         let (binary, start) = (binary.to_path_buf(), StartMode::default());
         Ok(Self { binary, manifest, replicas: 1, start, arguments: Vec::new(), recording: None })
     }
@@ -123,7 +123,7 @@ impl Ordinance {
     /// # Errors
     ///
     /// Returns the same errors as [`start`](Self::start), and an error if a replica does not end.
-    pub async fn roll_out(&mut self, cluster: &Cluster, manifest: Manifest) -> Result<()> {
+    pub async fn roll_out(&mut self, cluster: &Cluster, manifest: InstallManifest) -> Result<()> {
         self.installation.manifest = manifest;
         self.arguments = arguments(cluster, &self.installation).await?;
         self.restart(cluster).await
@@ -164,7 +164,7 @@ impl Ordinance {
     /// # Errors
     ///
     /// Returns an error with kubectl's output if it failed.
-    pub async fn configure(&self, access: &Access) -> Result<()> {
+    pub async fn configure(&self, access: &ClusterAccess) -> Result<()> {
         let webhooks = self.installation.manifest.webhooks(&self.authority);
         access.kubectl().apply(&webhooks).await?.ok().map(|_| ())
     }
@@ -263,13 +263,13 @@ async fn arguments(cluster: &Cluster, installation: &Installation) -> Result<Vec
 }
 
 /// Issues a certificate for the Service's name.
-fn pair(cluster: &Cluster, service: &Service) -> Result<PemPair> {
+fn pair(cluster: &Cluster, service: &WebhookService) -> Result<IssuedPair> {
     let name = format!("{}.{}.svc", service.name, service.namespace);
     cluster.authority().server(&name, std::slice::from_ref(&name))
 }
 
 /// Issues a certificate for the Service's name, and returns the flags that name its files.
-fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
+fn certificate(cluster: &Cluster, service: &WebhookService) -> Result<Vec<String>> {
     let pair = pair(cluster, service)?;
     let certificate = cluster.workspace().write("ordinance.crt", &pair.certificate)?;
     let key = cluster.workspace().write("ordinance.key", &pair.key)?;
@@ -277,14 +277,14 @@ fn certificate(cluster: &Cluster, service: &Service) -> Result<Vec<String>> {
 }
 
 /// Returns the flag for a kubeconfig with the rights of the Deployment's service account.
-async fn account(cluster: &Cluster, manifest: &Manifest) -> Result<[String; 1]> {
+async fn account(cluster: &Cluster, manifest: &InstallManifest) -> Result<[String; 1]> {
     let token = token(cluster.access(), manifest).await?;
     let file = cluster.workspace().write("ordinance.kubeconfig", &cluster.kubeconfig().with_token(&token))?;
     Ok([format!("{KUBECONFIG}{}", file.display())])
 }
 
 /// Creates a token of the Deployment's service account.
-async fn token(access: &Access, manifest: &Manifest) -> Result<String> {
+async fn token(access: &ClusterAccess, manifest: &InstallManifest) -> Result<String> {
     let namespace = manifest.service()?.namespace;
     let pod = manifest.deployment()?.spec.template.spec;
     let name =
@@ -293,7 +293,7 @@ async fn token(access: &Access, manifest: &Manifest) -> Result<String> {
     Ok(access.kubectl().ok(&line).await?.trim().to_owned())
 }
 
-async fn cluster_ip(access: &Access, service: &Service) -> Result<IpAddr> {
+async fn cluster_ip(access: &ClusterAccess, service: &WebhookService) -> Result<IpAddr> {
     let services: Api<core::Service> = Api::namespaced(access.client(), &service.namespace);
     let found = services.get(&service.name).await?;
     let address = found.spec.and_then(|spec| spec.cluster_ip);

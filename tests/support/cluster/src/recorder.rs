@@ -1,8 +1,8 @@
 //! A proxy in front of a replica of Ordinance that records every review.
 
-use crate::authority::PemPair;
+use crate::authority::IssuedPair;
 use crate::https::{Https, Respond};
-use crate::recording::Recording;
+use crate::recording::ReviewRecording;
 use anyhow::{Context, Result};
 use http::{HeaderName, Request, Response, header};
 use http_body_util::BodyExt;
@@ -24,7 +24,7 @@ pub(crate) struct Recorder {
 
 /// Records a request and forwards it.
 struct Relay {
-    recording: Arc<Recording>,
+    recording: Arc<ReviewRecording>,
     replica: Arc<RwLock<SocketAddr>>,
 }
 
@@ -32,7 +32,11 @@ struct Relay {
 
 impl Recorder {
     /// Starts a proxy for the replica at an address.
-    pub async fn start(recording: Arc<Recording>, pair: &PemPair, replica: SocketAddr) -> Result<Self> {
+    pub async fn start(
+        recording: Arc<ReviewRecording>,
+        pair: &IssuedPair,
+        replica: SocketAddr,
+    ) -> Result<Self> {
         let replica = Arc::new(RwLock::new(replica));
         let relay = Relay { recording, replica: Arc::clone(&replica) };
         Ok(Self { https: Https::bind("127.0.0.1:0".parse()?, pair, relay).await?, replica })

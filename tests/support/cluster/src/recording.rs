@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Stores reviews in the order in which they arrive.
 #[derive(Debug)]
-pub struct Recording {
+pub struct ReviewRecording {
     folder: PathBuf,
     state: Mutex<RecordingState>,
 }
@@ -20,9 +20,9 @@ struct RecordingState {
     redaction: Redaction,
 }
 
-// === impl Recording ===
+// === impl ReviewRecording ===
 
-impl Recording {
+impl ReviewRecording {
     /// Opens a folder, which is created if it does not exist, and continues its numbering.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let body = br#"{"request":{"uid":"1","operation":"CREATE","resource":{"resource":"persistentvolumes"},"name":"a"}}"#;
         for _ in 0..2 {
-            Recording::open(folder.path())?.store("/validate/storage", body)?;
+            ReviewRecording::open(folder.path())?.store("/validate/storage", body)?;
         }
         let mut names: Vec<String> = std::fs::read_dir(folder.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

@@ -1,9 +1,9 @@
 //! One process of Ordinance.
 
-use crate::authority::PemPair;
+use crate::authority::IssuedPair;
 use crate::managed_process::ManagedProcess;
 use crate::recorder::Recorder;
-use crate::recording::Recording;
+use crate::recording::ReviewRecording;
 use crate::wait::until;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -24,13 +24,13 @@ const READY: Duration = Duration::from_secs(60);
 pub struct Replica {
     process: ManagedProcess,
     ready_file: PathBuf,
-    ready: Ready,
+    ready: ReplicaAddresses,
     recorder: Option<Recorder>,
 }
 
 /// The content of the ready file.
 #[derive(Clone, Copy, Debug, Deserialize)]
-struct Ready {
+struct ReplicaAddresses {
     https: SocketAddr,
     admin: SocketAddr,
 }
@@ -56,7 +56,7 @@ impl Replica {
     }
 
     /// Records every review from now on, with a proxy that has a certificate for the Service.
-    pub(crate) async fn record(&mut self, recording: Arc<Recording>, pair: &PemPair) -> Result<()> {
+    pub(crate) async fn record(&mut self, recording: Arc<ReviewRecording>, pair: &IssuedPair) -> Result<()> {
         self.recorder = Some(Recorder::start(recording, pair, self.ready.https).await?);
         Ok(())
     }
@@ -128,7 +128,7 @@ fn own_environment(command: &mut Command) {
     }
 }
 
-async fn ready(process: &mut ManagedProcess, file: &Path) -> Result<Ready> {
+async fn ready(process: &mut ManagedProcess, file: &Path) -> Result<ReplicaAddresses> {
     let ready = until("Ordinance to be ready", READY, async || {
         process.check()?;
         let text = std::fs::read_to_string(file).ok();

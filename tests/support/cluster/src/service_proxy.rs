@@ -80,7 +80,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Starts a server that sends one word to each connection, and returns its address.
-    async fn says(word: &'static str) -> Result<SocketAddr> {
+    async fn serve_word(word: &'static str) -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move {
@@ -91,7 +91,7 @@ mod tests {
         Ok(address)
     }
 
-    async fn heard(address: SocketAddr) -> Result<String> {
+    async fn read_word(address: SocketAddr) -> Result<String> {
         let mut word = String::new();
         TcpStream::connect(address).await?.read_to_string(&mut word).await?;
         Ok(word)
@@ -100,8 +100,9 @@ mod tests {
     #[tokio::test]
     async fn connections_go_to_the_endpoints_in_turn() -> Result<()> {
         let service_proxy = ServiceProxy::bind("127.0.0.1:0".parse()?).await?;
-        service_proxy.set_endpoints(vec![says("one").await?, says("two").await?]);
-        let mut words = [heard(service_proxy.address()).await?, heard(service_proxy.address()).await?];
+        service_proxy.set_endpoints(vec![serve_word("one").await?, serve_word("two").await?]);
+        let mut words =
+            [read_word(service_proxy.address()).await?, read_word(service_proxy.address()).await?];
         words.sort();
         assert_eq!(words, ["one", "two"]);
         Ok(())
@@ -110,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn without_an_endpoint_a_connection_is_closed() -> Result<()> {
         let service_proxy = ServiceProxy::bind("127.0.0.1:0".parse()?).await?;
-        assert_eq!(heard(service_proxy.address()).await?, "");
+        assert_eq!(read_word(service_proxy.address()).await?, "");
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A cluster in the background, which runs until it is stopped.
 
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
+use crate::options::ClusterOptions;
 use crate::ordinance::{Installation, Ordinance};
 use anyhow::{Context, Result};
 use futures::FutureExt;
@@ -31,7 +32,7 @@ pub async fn supervise(binary: &Path, folder: &Path, condition: StopCondition) -
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let input_end = input_end(condition);
     let tools = ordinance_tools::find(&Tool::CONTROL_PLANE, &mut |line| eprintln!("{line}"))?;
-    let cluster = Cluster::start(&tools, &Options::default()).await?;
+    let cluster = Cluster::start(&tools, &ClusterOptions::default()).await?;
     let ordinance = Ordinance::install(&cluster, Installation::new(binary)?).await?;
     publish(&cluster, &ordinance, &folder.join("state.json"))?;
     tokio::select! {

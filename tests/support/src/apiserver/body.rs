@@ -16,7 +16,7 @@ enum StreamPart {
 
 /// The sending end of a stream. Dropping it ends the body.
 #[derive(Debug)]
-pub(crate) struct Writer(UnboundedSender<StreamPart>);
+pub(crate) struct StreamWriter(UnboundedSender<StreamPart>);
 
 /// A body that is sent as its parts arrive.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ pub(crate) struct ResponseBody {
     breaks: bool,
 }
 
-pub(crate) fn stream() -> (Writer, ResponseBody) {
+pub(crate) fn stream() -> (StreamWriter, ResponseBody) {
     let (sender, parts) = unbounded_channel();
-    (Writer(sender), ResponseBody { parts, breaks: false })
+    (StreamWriter(sender), ResponseBody { parts, breaks: false })
 }
 
 /// Returns a complete body.
@@ -45,9 +45,9 @@ pub(crate) fn broken(text: String) -> ResponseBody {
     body
 }
 
-// === impl Writer ===
+// === impl StreamWriter ===
 
-impl Writer {
+impl StreamWriter {
     /// Writes a text. Has no effect if the client is gone.
     pub(crate) fn write(&self, text: String) {
         let _ = self.0.send(StreamPart::Text(text.into()));

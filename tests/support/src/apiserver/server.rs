@@ -1,9 +1,9 @@
 //! The server's thread, with the stored objects, the scripted answers and the open watches.
 
-use super::answer::{Answer, Gate, status};
-use super::asked::{Asked, Verb};
-use super::body::{ResponseBody, Writer, broken, stream, whole};
-use super::store::{Change, Store, event};
+use super::body::{ResponseBody, StreamWriter, broken, stream, whole};
+use super::request::{ApiRequest, Verb};
+use super::script::{Gate, ScriptedAnswer, status};
+use super::store::{ObjectStore, StoreChange, event};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -29,31 +29,32 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct ApiServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SharedApiState>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedApiState {
+    state: Mutex<ApiServerState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    store: Store,
-    scripts: HashMap<(String, Verb), VecDeque<Answer>>,
-    asked: Vec<Asked>,
-    watches: Vec<Watch>,
+struct ApiServerState {
+    store: ObjectStore,
+    scripts: HashMap<(String, Verb), VecDeque<ScriptedAnswer>>,
+    /// All requests, in the order of their arrival.
+    requests: Vec<ApiRequest>,
+    watches: Vec<OpenWatch>,
 }
 
 /// An open watch stream.
 #[derive(Debug)]
-struct Watch {
+struct OpenWatch {
     resource: String,
     metadata_only: bool,
-    writer: Writer,
+    writer: StreamWriter,
 }
 
 // === impl ApiServer ===
@@ -69,7 +70,7 @@ impl ApiServer {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedApiState::default());
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("api-server".to_owned()).spawn(move || {
@@ -122,48 +123,48 @@ impl ApiServer {
     }
 
     /// Scripts the answer to the next request with this resource and verb, after the answers scripted before.
-    pub fn script(&self, resource: &str, verb: Verb, answer: Answer) {
+    pub fn script(&self, resource: &str, verb: Verb, answer: ScriptedAnswer) {
         self.shared.state().scripts.entry((resource.to_owned(), verb)).or_default().push_back(answer);
     }
 
     /// Delays the next request with this resource and verb until the gate is dropped.
     #[must_use]
     pub fn hold(&self, resource: &str, verb: Verb) -> Gate {
-        let (answer, gate) = Answer::late();
+        let (answer, gate) = ScriptedAnswer::late();
         self.script(resource, verb, answer);
         gate
     }
 
     /// Sends a text to the watches of a resource as it is.
-    pub fn say(&self, resource: &str, text: &str) {
+    pub fn send_text(&self, resource: &str, text: &str) {
         self.shared.state().watches_of(resource).for_each(|watch| watch.writer.write(text.to_owned()));
     }
 
     /// Sends a bookmark to the watches of a resource: they have missed nothing.
     pub fn bookmark(&self, resource: &str) {
         let line = self.shared.state().store.bookmark();
-        self.say(resource, &line);
+        self.send_text(resource, &line);
     }
 
     /// Sends an error with this code to the watches of a resource.
-    pub fn fail(&self, resource: &str, code: u16) {
-        self.say(resource, &event("ERROR", &status(code).to_string()));
+    pub fn send_error(&self, resource: &str, code: u16) {
+        self.send_text(resource, &event("ERROR", &status(code).to_string()));
     }
 
     /// Ends the watches of a resource, as the API server does after their timeout.
-    pub fn end(&self, resource: &str) {
+    pub fn end_watches(&self, resource: &str) {
         self.shared.state().watches.retain(|watch| watch.resource != resource);
     }
 
     /// Breaks the connections of the watches of a resource.
-    pub fn tear(&self, resource: &str) {
+    pub fn break_watches(&self, resource: &str) {
         self.shared.state().watches_of(resource).for_each(|watch| watch.writer.abort());
-        self.end(resource);
+        self.end_watches(resource);
     }
 
     /// Returns all requests for a resource so far.
-    pub fn asked(&self, resource: &str) -> Vec<Asked> {
-        self.shared.state().of(resource)
+    pub fn requests(&self, resource: &str) -> Vec<ApiRequest> {
+        self.shared.state().requests_for(resource)
     }
 
     /// Waits for `count` requests with this resource and verb, and returns all requests for the resource.
@@ -171,10 +172,11 @@ impl ApiServer {
     /// # Panics
     ///
     /// Panics if they do not arrive in time.
-    pub fn await_asked(&self, resource: &str, verb: Verb, count: usize) -> Vec<Asked> {
+    pub fn await_requests(&self, resource: &str, verb: Verb, count: usize) -> Vec<ApiRequest> {
         self.shared.wait(|state| {
-            let asked = state.of(resource);
-            (asked.iter().filter(|asked| asked.verb == verb).count() >= count).then_some(asked)
+            let requests = state.requests_for(resource);
+            let matching = requests.iter().filter(|request| request.verb == verb).count();
+            (matching >= count).then_some(requests)
         })
     }
 
@@ -199,87 +201,89 @@ impl Drop for ApiServer {
     }
 }
 
-// === impl Shared ===
+// === impl SharedApiState ===
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl SharedApiState {
+    fn state(&self) -> MutexGuard<'_, ApiServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
-        let mut seen = None;
-        let unseen = |state: &mut State| {
-            seen = look(state);
-            seen.is_none()
+    fn wait<T>(&self, mut find: impl FnMut(&ApiServerState) -> Option<T>) -> T {
+        let mut found = None;
+        let is_missing = |state: &mut ApiServerState| {
+            found = find(state);
+            found.is_none()
         };
-        let waited = self.changed.wait_timeout_while(self.state(), TIMEOUT, unseen);
+        let waited = self.changed.wait_timeout_while(self.state(), TIMEOUT, is_missing);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        seen.unwrap_or_else(|| panic!("timed out waiting for a request; received so far: {:#?}", state.asked))
+        found.unwrap_or_else(|| {
+            panic!("timed out waiting for a request; received so far: {:#?}", state.requests)
+        })
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        let asked = Asked::new(request.uri(), request.headers());
-        let scripted = self.record(&asked);
-        match scripted {
-            Some(Answer::Status(code)) => json_body(code, whole(status(code).to_string())),
-            Some(Answer::Text(text)) => json_body(200, whole(text)),
-            Some(Answer::Broken(text)) => json_body(200, broken(text)),
-            Some(Answer::Late(opened)) => {
+        let request = ApiRequest::new(request.uri(), request.headers());
+        match self.record(&request) {
+            Some(ScriptedAnswer::Status(code)) => json_body(code, whole(status(code).to_string())),
+            Some(ScriptedAnswer::Text(text)) => json_body(200, whole(text)),
+            Some(ScriptedAnswer::Broken(text)) => json_body(200, broken(text)),
+            Some(ScriptedAnswer::Late(opened)) => {
                 // The gate sends nothing: dropping it is the signal.
                 let _ = opened.await;
-                self.regular_answer(&asked)
+                self.regular_answer(&request)
             }
-            None => self.regular_answer(&asked),
+            None => self.regular_answer(&request),
         }
     }
 
     /// Records a request, and takes the answer that was scripted for it.
-    fn record(&self, asked: &Asked) -> Option<Answer> {
+    fn record(&self, request: &ApiRequest) -> Option<ScriptedAnswer> {
         let mut state = self.state();
-        state.asked.push(asked.clone());
-        let script = state.scripts.get_mut(&(asked.resource.clone(), asked.verb));
+        state.requests.push(request.clone());
+        let script = state.scripts.get_mut(&(request.resource.clone(), request.verb));
         let answer = script.and_then(VecDeque::pop_front);
         self.changed.notify_all();
         answer
     }
 
     /// Returns the answer of a real API server.
-    fn regular_answer(&self, asked: &Asked) -> Response<ResponseBody> {
+    fn regular_answer(&self, request: &ApiRequest) -> Response<ResponseBody> {
         let mut state = self.state();
-        let body = match asked.verb {
-            Verb::List => whole(state.store.page(asked)),
-            Verb::Watch => state.watch(asked),
+        let body = match request.verb {
+            Verb::List => whole(state.store.page(request)),
+            Verb::Watch => state.watch(request),
         };
         self.changed.notify_all();
         json_body(200, body)
     }
 }
 
-// === impl State ===
+// === impl ApiServerState ===
 
-impl State {
-    fn of(&self, resource: &str) -> Vec<Asked> {
-        self.asked.iter().filter(|asked| asked.resource == resource).cloned().collect()
+impl ApiServerState {
+    fn requests_for(&self, resource: &str) -> Vec<ApiRequest> {
+        self.requests.iter().filter(|request| request.resource == resource).cloned().collect()
     }
 
-    fn watches_of(&self, resource: &str) -> impl Iterator<Item = &Watch> {
+    fn watches_of(&self, resource: &str) -> impl Iterator<Item = &OpenWatch> {
         self.watches.iter().filter(move |watch| watch.resource == resource)
     }
 
     /// Returns a stream that starts with the changes since the requested version.
-    fn watch(&mut self, asked: &Asked) -> ResponseBody {
-        let lines = match self.store.since(asked) {
+    fn watch(&mut self, request: &ApiRequest) -> ResponseBody {
+        let lines = match self.store.since(request) {
             Ok(lines) => lines,
             Err(too_late) => return whole(too_late),
         };
         let (writer, body) = stream();
         lines.into_iter().for_each(|line| writer.write(line));
-        let watch = Watch { resource: asked.resource.clone(), metadata_only: asked.metadata_only, writer };
+        let watch =
+            OpenWatch { resource: request.resource.clone(), metadata_only: request.metadata_only, writer };
         self.watches.push(watch);
         body
     }
 
-    fn send(&mut self, change: &Change) {
+    fn send(&mut self, change: &StoreChange) {
         self.watches.retain(|watch| watch.writer.is_read());
         for watch in self.watches_of(&change.resource) {
             watch.writer.write(change.line(watch.metadata_only));
@@ -287,7 +291,7 @@ impl State {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+async fn accept(listener: TcpListener, shared: Arc<SharedApiState>) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         let (socket, _) = listener.accept().await?;
@@ -295,7 +299,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     }
 }
 
-async fn serve(socket: TcpStream, shared: Arc<Shared>) {
+async fn serve(socket: TcpStream, shared: Arc<SharedApiState>) {
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.answer(request).await) }

@@ -1,7 +1,7 @@
 //! The stored objects with a version for each change, and the changes since the last compaction.
 
-use super::answer::status;
-use super::asked::Asked;
+use super::request::ApiRequest;
+use super::script::status;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,34 +11,34 @@ use std::sync::Arc;
 
 /// The objects of all resources.
 #[derive(Debug, Default)]
-pub(crate) struct Store {
+pub(crate) struct ObjectStore {
     version: u64,
     compacted: u64,
-    resources: BTreeMap<String, BTreeMap<String, Stored>>,
-    changes: Vec<Change>,
+    resources: BTreeMap<String, BTreeMap<String, StoredJson>>,
+    changes: Vec<StoreChange>,
 }
 
 /// The JSON text of an object.
 #[derive(Clone, Debug)]
-struct Stored(Arc<str>);
+struct StoredJson(Arc<str>);
 
 /// A change, as watches receive it.
 #[derive(Clone, Debug)]
-pub(crate) struct Change {
+pub(crate) struct StoreChange {
     pub(crate) resource: String,
     version: u64,
     kind: &'static str,
-    object: Stored,
+    object: StoredJson,
 }
 
-// === impl Store ===
+// === impl ObjectStore ===
 
-impl Store {
+impl ObjectStore {
     /// Stores an object with a new version. It replaces the one with the same name and namespace.
-    pub(crate) fn put(&mut self, resource: &str, mut object: Value) -> Change {
+    pub(crate) fn put(&mut self, resource: &str, mut object: Value) -> StoreChange {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        let stored = Stored::from(&object);
+        let stored = StoredJson::from(&object);
         let objects = self.resources.entry(resource.to_owned()).or_default();
         let kind = match objects.insert(key(&object), stored.clone()) {
             Some(_) => "MODIFIED",
@@ -48,18 +48,18 @@ impl Store {
     }
 
     /// Deletes an object, or returns `None` if there is none.
-    pub(crate) fn delete(&mut self, resource: &str, name: &str) -> Option<Change> {
-        let Stored(text) = self.resources.get_mut(resource)?.remove(name)?;
+    pub(crate) fn delete(&mut self, resource: &str, name: &str) -> Option<StoreChange> {
+        let StoredJson(text) = self.resources.get_mut(resource)?.remove(name)?;
         let mut object: Value = serde_json::from_str(&text).ok()?;
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        Some(self.record(resource, "DELETED", Stored::from(&object)))
+        Some(self.record(resource, "DELETED", StoredJson::from(&object)))
     }
 
     /// Stores a text that need not be an object. Watches receive nothing.
     pub(crate) fn put_text(&mut self, resource: &str, key: &str, text: &str) {
         let objects = self.resources.entry(resource.to_owned()).or_default();
-        objects.insert(key.to_owned(), Stored(text.into()));
+        objects.insert(key.to_owned(), StoredJson(text.into()));
     }
 
     /// Forgets the changes so far.
@@ -69,16 +69,16 @@ impl Store {
     }
 
     /// Returns a page of the current objects. Later pages of a list report the version of its first page.
-    pub(crate) fn page(&self, asked: &Asked) -> String {
-        let (version, after) = self.place(asked);
+    pub(crate) fn page(&self, request: &ApiRequest) -> String {
+        let (version, after) = self.place(request);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let nothing = BTreeMap::new();
-        let objects = self.resources.get(&asked.resource).unwrap_or(&nothing);
+        let objects = self.resources.get(&request.resource).unwrap_or(&nothing);
         let mut rest = objects.range::<str, _>((start, Bound::Unbounded)).peekable();
         let (mut items, mut last) = (String::new(), "");
-        for (key, stored) in rest.by_ref().take(asked.limit.unwrap_or(usize::MAX)) {
+        for (key, stored) in rest.by_ref().take(request.limit.unwrap_or(usize::MAX)) {
             let comma = if items.is_empty() { "" } else { "," };
-            let _ = write!(items, "{comma}{}", stored.form(asked.metadata_only));
+            let _ = write!(items, "{comma}{}", stored.form(request.metadata_only));
             last = key;
         }
         let token = if rest.peek().is_some() { format!("{version}_{last}") } else { String::new() };
@@ -87,13 +87,13 @@ impl Store {
     }
 
     /// Returns the events that a new watch receives at once, or an error event if its version was compacted.
-    pub(crate) fn since(&self, asked: &Asked) -> Result<Vec<String>, String> {
-        let version = asked.version.unwrap_or(self.version);
+    pub(crate) fn since(&self, request: &ApiRequest) -> Result<Vec<String>, String> {
+        let version = request.version.unwrap_or(self.version);
         if version < self.compacted {
             return Err(event("ERROR", &status(410).to_string()));
         }
-        let later = |change: &&Change| change.resource == asked.resource && change.version > version;
-        Ok(self.changes.iter().filter(later).map(|change| change.line(asked.metadata_only)).collect())
+        let later = |change: &&StoreChange| change.resource == request.resource && change.version > version;
+        Ok(self.changes.iter().filter(later).map(|change| change.line(request.metadata_only)).collect())
     }
 
     /// Returns a bookmark event with the current version.
@@ -105,14 +105,14 @@ impl Store {
     }
 
     /// Parses the continue token: the version of the first page, and the last key of the previous page.
-    fn place<'a>(&self, asked: &'a Asked) -> (u64, Option<&'a str>) {
-        let token = asked.token.as_deref().and_then(|token| token.split_once('_'));
+    fn place<'a>(&self, request: &'a ApiRequest) -> (u64, Option<&'a str>) {
+        let token = request.token.as_deref().and_then(|token| token.split_once('_'));
         let Some((version, key)) = token else { return (self.version, None) };
         (version.parse().unwrap_or(self.version), Some(key))
     }
 
-    fn record(&mut self, resource: &str, kind: &'static str, object: Stored) -> Change {
-        let change = Change { resource: resource.to_owned(), version: self.version, kind, object };
+    fn record(&mut self, resource: &str, kind: &'static str, object: StoredJson) -> StoreChange {
+        let change = StoreChange { resource: resource.to_owned(), version: self.version, kind, object };
         self.changes.push(change.clone());
         change
     }
@@ -132,15 +132,15 @@ pub(crate) fn event(kind: &str, object: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
 }
 
-// === impl Stored ===
+// === impl StoredJson ===
 
-impl From<&Value> for Stored {
+impl From<&Value> for StoredJson {
     fn from(object: &Value) -> Self {
         Self(object.to_string().into())
     }
 }
 
-impl Stored {
+impl StoredJson {
     /// Clients rarely ask for metadata only, so it is extracted on demand.
     fn form(&self, metadata_only: bool) -> Cow<'_, str> {
         if !metadata_only {
@@ -157,9 +157,9 @@ fn partial(object: &Value) -> Value {
     })
 }
 
-// === impl Change ===
+// === impl StoreChange ===
 
-impl Change {
+impl StoreChange {
     pub(crate) fn line(&self, metadata_only: bool) -> String {
         event(self.kind, &self.object.form(metadata_only))
     }

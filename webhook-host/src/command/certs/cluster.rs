@@ -1,7 +1,7 @@
 //! The Secret and the webhook configurations of a cluster, and access to them.
 
-use crate::cluster::Access;
-use crate::config::{Fault, SelfManaged, SelfManagedFile, kubeconfig, named, self_managed};
+use crate::cluster::ApiServerAccess;
+use crate::config::{InputError, SelfManaged, SelfManagedFile, kubeconfig, named, self_managed};
 use anyhow::{Context, Result};
 use clap::Args;
 use kube::Client;
@@ -76,12 +76,12 @@ impl CertsClusterArgs {
     /// Reads the kubeconfig and makes a client. Sends no request yet.
     pub(super) async fn open(&self) -> Result<ClusterAuthority> {
         let access = self.access()?;
-        let mut api = access.config().await.map_err(|error| Fault::new("the cluster", error))?;
+        let mut api = access.config().await.map_err(|error| InputError::new("the cluster", error))?;
         api.connect_timeout = Some(REQUEST_TIMEOUT);
         api.read_timeout = Some(REQUEST_TIMEOUT);
         api.default_retry = false;
         let managed = self.managed()?;
-        let pod = matches!(access, Access::Pod).then(|| api.default_namespace.clone());
+        let pod = matches!(access, ApiServerAccess::Pod).then(|| api.default_namespace.clone());
         let namespace = managed.namespace(pod.as_deref().unwrap_or(NAMESPACE)).to_owned();
         let client = Client::try_from(api)?;
         let SelfManaged { secret, webhooks, schedule, .. } = managed;
@@ -94,21 +94,21 @@ impl CertsClusterArgs {
         })
     }
 
-    fn access(&self) -> Result<Access, Fault> {
+    fn access(&self) -> Result<ApiServerAccess, InputError> {
         let place = |field| format!("--{field}");
         let context = self.context.as_deref();
         match &self.kubeconfig {
             Some(file) => {
                 let read =
-                    Kubeconfig::read_from(file).map_err(|error| Fault::new(place("kubeconfig"), error));
+                    Kubeconfig::read_from(file).map_err(|error| InputError::new(place("kubeconfig"), error));
                 kubeconfig(read?, context, place)
             }
-            None if Access::is_pod() => Ok(Access::Pod),
+            None if ApiServerAccess::is_pod() => Ok(ApiServerAccess::Pod),
             None => {
                 let read = Kubeconfig::read().map_err(|error| {
                     let remedy =
                         "give --kubeconfig FILE, or inspect something else: --dir DIR, --connect HOST:PORT or FILE";
-                    Fault::new("the cluster", format_args!("{error}; {remedy}"))
+                    InputError::new("the cluster", format_args!("{error}; {remedy}"))
                 });
                 kubeconfig(read?, context, place)
             }
@@ -117,7 +117,7 @@ impl CertsClusterArgs {
 
     /// Returns the names and times. Flags take precedence over the file, and the file over what follows from the Secret's
     /// name.
-    fn managed(&self) -> Result<SelfManaged, Fault> {
+    fn managed(&self) -> Result<SelfManaged, InputError> {
         let mut file = match &self.config {
             Some(path) => self_managed(path)?,
             None => SelfManagedFile::default(),
@@ -189,7 +189,7 @@ pub(super) fn request_error(place: &str, error: impl Into<anyhow::Error>) -> any
         kube::Error::Api(status) => status.message.clone(),
         _ => error.root_cause().to_string(),
     };
-    Fault::new(
+    InputError::new(
         place,
         format_args!("{message}; give --kubeconfig FILE or --context NAME with the needed access"),
     )

@@ -1,9 +1,11 @@
 //! `ordinance certs issue`: makes or renews a CA and its leaf certificate as files.
 
-use super::{CertsOutput, CommonArgs, Exit, json, remedies};
-use crate::command::print;
+use super::output::{CertsFormat, json};
+use super::remedies;
+use crate::command::exit::Exit;
+use crate::command::output::{CommonArgs, print};
 use crate::config::named;
-use crate::units::Span;
+use crate::units::DurationText;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,15 +42,15 @@ pub(super) struct IssueArgs {
     #[arg(long, value_name = "NAME", env = "ORDINANCE_DNS_NAME", hide_env = true, value_delimiter = ',')]
     dns_name: Vec<String>,
     /// The lifetime of the certificate [default: the stored one, else 90d]
-    #[arg(long, value_name = "TIME", env = "ORDINANCE_LIFETIME", hide_env = true, value_parser = Span::parse)]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_LIFETIME", hide_env = true, value_parser = DurationText::parse)]
     lifetime: Option<Duration>,
     /// The lifetime of the CA [default: the stored one, else 1825d]
     #[arg(long, value_name = "TIME", env = "ORDINANCE_AUTHORITY_LIFETIME", hide_env = true)]
-    #[arg(value_parser = Span::parse)]
+    #[arg(value_parser = DurationText::parse)]
     authority_lifetime: Option<Duration>,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    output: CertsOutput,
+    output: CertsFormat,
 }
 
 /// The JSON output.
@@ -72,12 +74,12 @@ pub(super) fn run(args: &IssueArgs, common: CommonArgs) -> Result<Exit> {
     let issued = directory.issue(&args.options(&directory)?, Schedule::default().wait, SystemTime::now());
     let outcome = issued.map_err(remedies::issue_error)?;
     let output = match args.output {
-        CertsOutput::Json => json(&IssueDocument::new(&args.dir, &outcome))?,
-        CertsOutput::Text if common.quiet => String::new(),
-        CertsOutput::Text => text(&args.dir, &outcome),
+        CertsFormat::Json => json(&IssueDocument::new(&args.dir, &outcome))?,
+        CertsFormat::Text if common.quiet => String::new(),
+        CertsFormat::Text => text(&args.dir, &outcome),
     };
     print(output.as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn text(dir: &Path, outcome: &DirectoryOutcome<Vec<DirectoryChange>>) -> String {

@@ -1,6 +1,6 @@
 //! The remedies of the library's findings and errors, worded with the flags of the command line.
 
-use crate::config::Fault;
+use crate::config::InputError;
 use ordinance_certs::DirectoryError;
 use ordinance_certs::inspect::Remedy;
 
@@ -24,11 +24,11 @@ pub(super) fn issue_error(error: DirectoryError) -> anyhow::Error {
             let lifetime = humantime::format_duration(*lifetime);
             let limits = "give at least three times --lifetime, and at most 100 years";
             let message = format!("{lifetime} is too short or too long; {limits}");
-            return Fault::new("--authority-lifetime", message).into();
+            return InputError::new("--authority-lifetime", message).into();
         }
         _ => return error.into(),
     };
-    Fault::new(flag, error).into()
+    InputError::new(flag, error).into()
 }
 
 /// Adds the command that makes a CA to the error that there is none.

@@ -1,9 +1,11 @@
 //! `ordinance certs rotate`: takes the next step of a rotation now, if that is safe.
 
 use super::cluster::{CertsClusterArgs, ClusterAuthority, block_on, request_error};
-use super::{CertsOutput, CommonArgs, Exit, json, remedies};
-use crate::command::print;
-use crate::units::Span;
+use super::output::{CertsFormat, json};
+use super::remedies;
+use crate::command::exit::Exit;
+use crate::command::output::{CommonArgs, print};
+use crate::units::DurationText;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -49,7 +51,7 @@ pub(super) struct RotateArgs {
     wait: Option<Duration>,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    output: CertsOutput,
+    output: CertsFormat,
     #[command(flatten)]
     cluster: CertsClusterArgs,
 }
@@ -76,11 +78,11 @@ pub(super) fn run(args: &RotateArgs, common: CommonArgs) -> Result<Exit> {
         Some(dir) => args.in_directory(dir, &block_on(args.client_trust())?, now)?,
         None => block_on(args.in_cluster(now))?,
     };
-    let exit = if document.step.is_some() { Exit::Fine } else { Exit::Refused };
+    let exit = if document.step.is_some() { Exit::Success } else { Exit::Refused };
     let text = match args.output {
-        CertsOutput::Json => json(&document)?,
-        CertsOutput::Text if common.quiet && exit == Exit::Fine => String::new(),
-        CertsOutput::Text => format!("{}: {}\n", document.place, document.message),
+        CertsFormat::Json => json(&document)?,
+        CertsFormat::Text if common.quiet && exit == Exit::Success => String::new(),
+        CertsFormat::Text => format!("{}: {}\n", document.place, document.message),
     };
     print(text.as_bytes())?;
     Ok(exit)
@@ -211,7 +213,7 @@ impl NextActions {
 
 /// Parses a wait for clap.
 fn wait(text: &str) -> Result<Duration, String> {
-    let wait = Span::parse(text)?;
+    let wait = DurationText::parse(text)?;
     if wait > LONGEST_WAIT {
         return Err(format!(
             "`{text}` is too long; give at most {}",

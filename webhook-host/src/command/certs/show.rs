@@ -1,9 +1,10 @@
 //! `ordinance certs show`: certificates with their validity, the bundles that trust them, and the next rotation step.
 
+use super::output::{CertsFormat, json, text_style};
 use super::remedies;
 use super::sources::{InvalidMaterial, SourceArgs};
-use super::{CertsOutput, CommonArgs, Exit, json};
-use crate::command::print;
+use crate::command::exit::Exit;
+use crate::command::output::{CommonArgs, print};
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::InspectionTime;
@@ -30,9 +31,9 @@ pub(super) fn run(args: &ShowArgs, common: CommonArgs) -> Result<Exit> {
     let inspection = args.sources.inspect(InvalidMaterial::Error)?;
     let time = InspectionTime { at: args.sources.at(), within: Duration::ZERO };
     let output = match args.sources.output {
-        CertsOutput::Text => inspection.text(time, common.text_style(), remedies::describe),
-        CertsOutput::Json => json(&inspection.document(time, remedies::describe))?,
+        CertsFormat::Text => inspection.text(time, text_style(common), remedies::describe),
+        CertsFormat::Json => json(&inspection.document(time, remedies::describe))?,
     };
     print(output.as_bytes())?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -1,8 +1,8 @@
 //! The sources of an inspection: a directory, files, TLS servers and a cluster.
 
-use super::CertsOutput;
 use super::cluster::{CertsClusterArgs, block_on};
-use crate::config::{Fault, named};
+use super::output::CertsFormat;
+use crate::config::{InputError, named};
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::{Inspection, Material, MaterialError, presented_chain};
@@ -38,7 +38,7 @@ pub(super) struct SourceArgs {
     at: Option<SystemTime>,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
-    pub(super) output: CertsOutput,
+    pub(super) output: CertsFormat,
     #[command(flatten)]
     cluster: CertsClusterArgs,
 }
@@ -162,9 +162,9 @@ impl Endpoint {
         let names = if names.is_empty() { std::slice::from_ref(&self.host) } else { names };
         let name = names.first().map_or("", String::as_str);
         let stream = self.connect().map_err(|error| {
-            Fault::new(&place, format_args!("{error}; give --connect the HOST:PORT of a TLS server"))
+            InputError::new(&place, format_args!("{error}; give --connect the HOST:PORT of a TLS server"))
         })?;
-        let presented = presented_chain(stream, name).map_err(|error| Fault::new(&place, error))?;
+        let presented = presented_chain(stream, name).map_err(|error| InputError::new(&place, error))?;
         inspection.add_presented(&place, presented, names);
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! `ordinance certs verify`: checks that every trust bundle accepts every certificate, now and for some time.
 
+use super::output::{CertsFormat, json};
 use super::remedies;
 use super::sources::{InvalidMaterial, SourceArgs};
-use super::{CertsOutput, CommonArgs, Exit, json};
-use crate::command::print;
-use crate::units::Span;
+use crate::command::exit::Exit;
+use crate::command::output::{CommonArgs, print};
+use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
 use ordinance_certs::inspect::{CertificateFinding, InspectionTime};
@@ -27,7 +28,7 @@ Exit codes: 0 nothing is wrong, 1 something is wrong, one line each, 2 a file, a
 pub(super) struct VerifyArgs {
     /// Report certificates that expire within this time, too
     #[arg(long, value_name = "TIME", env = "ORDINANCE_WITHIN", hide_env = true)]
-    #[arg(value_parser = Span::parse)]
+    #[arg(value_parser = DurationText::parse)]
     within: Option<Duration>,
     #[command(flatten)]
     sources: SourceArgs,
@@ -38,12 +39,12 @@ pub(super) fn run(args: &VerifyArgs, common: CommonArgs) -> Result<Exit> {
     let time = InspectionTime { at: args.sources.at(), within: args.within.unwrap_or_default() };
     let findings = inspection.findings(time);
     let output = match args.sources.output {
-        CertsOutput::Json => json(&inspection.document(time, remedies::describe))?,
-        CertsOutput::Text if findings.is_empty() && !common.quiet => format!("{}\n", inspection.summary()),
-        CertsOutput::Text => findings.iter().map(line).collect(),
+        CertsFormat::Json => json(&inspection.document(time, remedies::describe))?,
+        CertsFormat::Text if findings.is_empty() && !common.quiet => format!("{}\n", inspection.summary()),
+        CertsFormat::Text => findings.iter().map(line).collect(),
     };
     print(output.as_bytes())?;
-    Ok(if findings.is_empty() { Exit::Fine } else { Exit::Refused })
+    Ok(if findings.is_empty() { Exit::Success } else { Exit::Refused })
 }
 
 fn line(finding: &CertificateFinding) -> String {

@@ -1,157 +1,198 @@
 //! `--fix` and `--diff`: writes patches and fixes into manifests, or shows what would be written.
 //!
-//! After each round everything is reviewed again, since a change may affect other objects, until there is nothing more to
-//! write. Files are written only then. The remaining findings are reported as without `--fix`.
+//! A change may affect other objects, so all manifests are reviewed again after each round of changes, until a round changes
+//! nothing. Only then are files written. The remaining findings are reported as without `--fix`.
 
 mod changes;
 mod migration;
-mod written;
+mod write;
 
-use super::input::{File, Input};
-use super::judging::Judging;
+use super::input::{Input, InputFile};
 use super::progress::Progress;
-use super::{CheckArgs, exit, told};
+use super::report::{ReportFormat, exit_code, style};
+use super::reviewer::ManifestReviewer;
+use crate::command::exit::Exit;
+use crate::command::output::{self, CommonArgs, print};
 use crate::command::policies::ServedPolicy;
-use crate::command::{CommonArgs, Exit, output, print};
 use crate::limits::Limits;
 use anyhow::{Result, bail};
 use ordinance_amend::{ObjectChanges, amend};
 use ordinance_manifests::Manifest;
 use ordinance_report::{CheckReport, CheckedObject, text};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use written::Written;
+use write::{OriginalTexts, WriteSummary, print_diff, write_files};
 
-/// Rounds of reviews: a sub-path, then its variables, then the marks of its claims, and some more.
+/// The largest number of rounds. A set and its claims need about three: a sub-path, its variables, the claims' annotations.
 const ROUNDS: usize = 8;
 
-/// The texts of files, by the position of the file in the input.
-type Texts = BTreeMap<usize, String>;
+/// What to do with the fixed manifests, and how to report the remaining findings.
+pub(super) struct FixOptions<'a> {
+    pub(super) mode: FixMode,
+    pub(super) format: ReportFormat,
+    /// The namespace of objects that name none.
+    pub(super) namespace: &'a str,
+    /// Whether the report goes to stderr, because stdout is reserved for manifests or a diff.
+    pub(super) reserves_stdout: bool,
+    pub(super) common: CommonArgs,
+}
 
-/// Reviews the input, writes or shows the changes, and reports the remaining findings.
+/// What to do with the fixed manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FixMode {
+    /// Write them.
+    Write,
+    /// Print how they differ, and write nothing.
+    Diff,
+}
+
+/// The fixed text of a file, and notes on the objects that are left as they are.
+#[derive(Default)]
+struct FixedFile {
+    /// `None` if nothing changes.
+    text: Option<String>,
+    notes: Vec<String>,
+}
+
+/// Fixes the manifests round by round, writes them or prints the diff, and reports the remaining findings.
 pub(super) fn run(
-    args: &CheckArgs,
-    common: CommonArgs,
-    (policy, state): (&ServedPolicy, &[Manifest]),
-    (progress, mut input): (Progress, Input),
+    options: &FixOptions<'_>,
+    policy: &ServedPolicy,
+    existing: &[Manifest],
+    progress: Progress,
+    mut input: Input,
 ) -> Result<Exit> {
-    let mut before = Texts::new();
+    let mut originals = OriginalTexts::new();
     for _ in 0..ROUNDS {
-        let judged = policy.reset(state)?;
-        let report = Judging::new(&judged, &Limits::default(), &progress).report(&input)?;
-        let amended = amended(&input, &report);
-        if amended.iter().all(|file| file.text.is_none()) {
+        let policy = policy.reset(existing)?;
+        let report = ManifestReviewer::new(&policy, &Limits::default(), &progress).report(&input)?;
+        let files = fix_files(&input, &report);
+        if files.iter().all(|file| file.text.is_none()) {
             drop(progress);
-            let left: Vec<String> = amended.into_iter().flat_map(|file| file.left).collect();
-            let written = match args.diff {
-                true => Written::shown(&input, &before, common)?,
-                false => Written::saved(&input, &before)?,
-            };
-            return finish(args, common, &report, &left, &written);
+            let notes: Vec<String> = files.into_iter().flat_map(|file| file.notes).collect();
+            return options.finish(&input, &originals, &report, notes);
         }
         drop(report);
-        let texts = amended.into_iter().map(|file| file.text).enumerate();
+        let texts = files.into_iter().map(|file| file.text).enumerate();
         for (position, text) in texts.filter_map(|(position, text)| Some((position, text?))) {
-            let old = input.replace(position, text, &args.given.namespace, &policy.judge);
-            old.map(|old| before.entry(position).or_insert(old));
+            let old = input.replace(position, text, options.namespace, &policy.admission);
+            old.map(|old| originals.entry(position).or_insert(old));
         }
-        progress.found(input.objects().count());
+        progress.add_found(input.objects().count());
     }
     bail!("nothing is written: after {ROUNDS} rounds the policy still changes what it changed before")
 }
 
-/// Reports the remaining findings, the files written and the objects left: on stdout, unless stdout is reserved for manifests
-/// or for scripts.
-fn finish(
-    args: &CheckArgs,
-    common: CommonArgs,
-    report: &CheckReport<'_>,
-    left: &[String],
-    written: &Written,
-) -> Result<Exit> {
-    let mut notes: String = left.iter().chain(&written.failed).map(|note| format!("{note}\n")).collect();
-    if !common.quiet {
-        notes.extend(written.summary());
-    }
-    if args.takes_stdout() {
-        output::aside(&(text(report, common.style(common.color.on_stderr())) + &notes));
-    } else {
-        let (result, aside) = match args.output {
-            super::Output::Text => (told(report, args.output, common) + &notes, String::new()),
-            output => (told(report, output, common), notes),
-        };
-        print(result.as_bytes())?;
-        output::aside(&aside);
-    }
-    Ok(if written.failed.is_empty() { exit(report) } else { Exit::Unjudged })
-}
-
-/// The new text of a file, and the objects that stay as they are.
-#[derive(Default)]
-struct Amended {
-    /// `None` if nothing changes.
-    text: Option<String>,
-    left: Vec<String>,
-}
-
-/// The new text of every file, in order. Files are edited in parallel.
-fn amended(input: &Input, report: &CheckReport<'_>) -> Vec<Amended> {
+/// Returns the fixed text of every file, in order. Files are edited in parallel.
+fn fix_files(input: &Input, report: &CheckReport<'_>) -> Vec<FixedFile> {
     let mut rest = &report.objects[..];
     let files = input.files.iter().map(|file| {
         let (own, later) = rest.split_at(file.objects.len());
         rest = later;
         (file, own)
     });
-    let files: Vec<(&File, &[CheckedObject<'_>])> = files.collect();
-    files.into_par_iter().map(|(file, objects)| Amended::of(file, objects)).collect()
+    let files: Vec<(&InputFile, &[CheckedObject<'_>])> = files.collect();
+    files.into_par_iter().map(|(file, objects)| FixedFile::new(file, objects)).collect()
 }
 
-// === impl Amended ===
+// === impl FixOptions ===
 
-impl Amended {
-    fn of(file: &File, objects: &[CheckedObject<'_>]) -> Self {
-        let mut amended = Self::default();
-        let wanted: Vec<ObjectChanges> =
-            objects.iter().filter_map(|checked| amended.wanted(checked)).collect();
-        if !wanted.is_empty() {
-            amended.write(file, objects, &wanted);
-        }
-        amended
-    }
-
-    fn write(&mut self, file: &File, objects: &[CheckedObject<'_>], wanted: &[ObjectChanges]) {
-        let written = match amend(&file.text, wanted) {
-            Ok(written) => written,
-            Err(reason) => return self.leave(&file.name, &reason.to_string()),
+impl FixOptions<'_> {
+    /// Writes the files or prints the diff, and reports the remaining findings.
+    fn finish(
+        &self,
+        input: &Input,
+        originals: &OriginalTexts,
+        report: &CheckReport<'_>,
+        notes: Vec<String>,
+    ) -> Result<Exit> {
+        let summary = match self.mode {
+            FixMode::Diff => print_diff(input, originals, self.common)?,
+            FixMode::Write => write_files(input, originals)?,
         };
-        for left in written.unchanged {
-            let object = objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
-            let object = object.ok().and_then(|place| objects.get(place));
-            self.leave(&object.map_or_else(|| file.name.clone(), titled), &left.reason.to_string());
-        }
-        self.text = Some(written.text).filter(|text| *text != file.text);
+        self.print_report(report, &self.notes(notes, &summary))?;
+        Ok(if summary.errors.is_empty() { exit_code(report) } else { Exit::Error })
     }
 
-    /// The changes of an object; none of an object that is stored already.
-    fn wanted(&mut self, checked: &CheckedObject<'_>) -> Option<ObjectChanges> {
-        let changes = changes::of(checked).map_err(|reason| self.leave(&titled(checked), &reason)).ok()?;
+    /// Returns the lines that follow the report.
+    fn notes(&self, notes: Vec<String>, summary: &WriteSummary) -> String {
+        let lines = notes.iter().chain(&summary.errors);
+        let mut text: String = lines.map(|line| format!("{line}\n")).collect();
+        if !self.common.quiet {
+            text.extend(summary.line());
+        }
+        text
+    }
+
+    /// Prints report and notes to stdout. If stdout is reserved, both go to stderr. In a format for programs, only the
+    /// notes do.
+    fn print_report(&self, report: &CheckReport<'_>, notes: &str) -> Result<()> {
+        if self.reserves_stdout {
+            let style = style(self.common, self.common.color.on_stderr());
+            output::print_to_stderr(&(text(report, style) + notes));
+            return Ok(());
+        }
+        let report = self.format.format(report, self.common);
+        match self.format {
+            ReportFormat::Text => print((report + notes).as_bytes())?,
+            _ => {
+                print(report.as_bytes())?;
+                output::print_to_stderr(notes);
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl FixedFile ===
+
+impl FixedFile {
+    fn new(file: &InputFile, objects: &[CheckedObject<'_>]) -> Self {
+        let mut fixed = Self::default();
+        let changes: Vec<ObjectChanges> =
+            objects.iter().filter_map(|checked| fixed.changes_of(checked)).collect();
+        if !changes.is_empty() {
+            fixed.edit(file, objects, &changes);
+        }
+        fixed
+    }
+
+    /// Edits the text of the file. Notes the objects that can't be edited.
+    fn edit(&mut self, file: &InputFile, objects: &[CheckedObject<'_>], changes: &[ObjectChanges]) {
+        let edited = match amend(&file.text, changes) {
+            Ok(edited) => edited,
+            Err(reason) => return self.note_unchanged(&file.name, &reason.to_string()),
+        };
+        for left in edited.unchanged {
+            let index = objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
+            let object = index.ok().and_then(|index| objects.get(index));
+            let title = object.map_or_else(|| file.name.clone(), title);
+            self.note_unchanged(&title, &left.reason.to_string());
+        }
+        self.text = Some(edited.text).filter(|text| *text != file.text);
+    }
+
+    /// Returns the changes of an object, or `None` if there are none or if the object is stored already.
+    fn changes_of(&mut self, checked: &CheckedObject<'_>) -> Option<ObjectChanges> {
+        let changes = changes::of(checked);
+        let changes = changes.map_err(|reason| self.note_unchanged(&title(checked), &reason)).ok()?;
         if changes.is_empty() {
             return None;
         }
         match migration::note(checked) {
             Some(note) => {
-                self.left.push(format!("note: {}: {note}", titled(checked)));
+                self.notes.push(format!("note: {}: {note}", title(checked)));
                 None
             }
             None => Some(ObjectChanges { start: checked.object.bytes.start, changes }),
         }
     }
 
-    fn leave(&mut self, what: &str, reason: &str) {
-        self.left.push(format!("note: {what}: left as it is: {reason}"));
+    fn note_unchanged(&mut self, what: &str, reason: &str) {
+        self.notes.push(format!("note: {what}: left as it is: {reason}"));
     }
 }
 
-fn titled(checked: &CheckedObject<'_>) -> String {
+/// Returns the place, the kind and the name of an object.
+fn title(checked: &CheckedObject<'_>) -> String {
     format!("{}: {}", checked.place(), checked.title())
 }

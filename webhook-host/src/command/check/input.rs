@@ -10,20 +10,20 @@ use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of all files together.
+/// The largest total size of all files, in bytes.
 const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Errors reported per file.
-const FAULTS: usize = 50;
+/// The number of errors that are reported for a file.
+const MAX_ERRORS: usize = 50;
 
 /// All files, in order.
 pub(super) struct Input {
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<InputFile>,
 }
 
-/// A file, as far as it can be read.
-pub(super) struct File {
-    /// The name that it was given by.
+/// A file, and those of its objects that could be read.
+pub(super) struct InputFile {
+    /// The name that the command line gives it.
     pub(super) name: String,
     /// `None` if it could not be opened.
     pub(super) source: Option<ManifestSource>,
@@ -38,7 +38,7 @@ pub(super) struct File {
 // === impl Input ===
 
 impl Input {
-    /// Reads all files; what cannot be read is kept as an error.
+    /// Reads all files. Errors are kept, and [`Input::errors`] returns them.
     pub(super) fn read(
         paths: &[PathBuf],
         namespace: &str,
@@ -48,10 +48,10 @@ impl Input {
         let stdin = [PathBuf::from("-")];
         let sources = sources(if paths.is_empty() { &stdin } else { paths });
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
-        let taken = AtomicUsize::new(0);
+        let total = AtomicUsize::new(0);
         let read = |source: Result<ManifestSource, SourceError>| {
-            let file = File::read(source, &taken, |text| read_wanted(text, namespace, &wanted));
-            progress.found(file.objects.len());
+            let file = InputFile::read(source, &total, |text| read_wanted(text, namespace, &wanted));
+            progress.add_found(file.objects.len());
             file
         };
         Self { files: sources.into_par_iter().map(read).collect() }
@@ -68,51 +68,51 @@ impl Input {
         let file = self.files.get_mut(position)?;
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let found = read_wanted(&text, namespace, &wanted);
-        let mut new = File::new(file.name.clone(), file.source.clone(), text, found);
-        new.cut_off();
+        let mut new = InputFile::new(file.name.clone(), file.source.clone(), text, found);
+        new.trim();
         Some(std::mem::replace(file, new).text)
     }
 
-    /// The file that stands for stdin, if stdin is read.
-    pub(super) fn stdin(&self) -> Option<&File> {
+    /// Returns the text of stdin as a file, if stdin is read.
+    pub(super) fn stdin(&self) -> Option<&InputFile> {
         self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
     }
 
-    /// All objects with their files, in the order of the input.
-    pub(super) fn objects(&self) -> impl Iterator<Item = (&File, &Manifest)> {
+    /// Returns all objects with their files, in the order of the input.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&InputFile, &Manifest)> {
         self.files.iter().flat_map(|file| file.objects.iter().map(move |object| (file, object)))
     }
 
-    /// Everything that could not be read.
+    /// Returns the errors of all files.
     pub(super) fn errors(&self) -> Vec<ReadError<'_>> {
-        self.files.iter().flat_map(File::errors).collect()
+        self.files.iter().flat_map(InputFile::errors).collect()
     }
 
-    /// Returns true if the input contains no object and no error.
+    /// Returns whether the input contains no object and no error.
     pub(super) fn is_empty(&self) -> bool {
         let is_empty =
-            |file: &File| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
+            |file: &InputFile| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
         self.files.iter().all(is_empty)
     }
 
-    /// The number of objects of kinds that the policy does not review.
+    /// Returns the number of objects of kinds that the policy does not review.
     pub(super) fn skipped(&self) -> u64 {
         self.files.iter().map(|file| file.skipped).sum()
     }
 }
 
-/// Returns true if the policy watches or reviews objects of a kind.
+/// Returns whether the policy watches or reviews objects of a kind.
 fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     admission.policy().description().concerns(group, version, &plural(kind))
 }
 
-// === impl File ===
+// === impl InputFile ===
 
-impl File {
+impl InputFile {
     fn read(
         source: Result<ManifestSource, SourceError>,
-        taken: &AtomicUsize,
+        total: &AtomicUsize,
         read: impl FnOnce(&str) -> ReadObjects,
     ) -> Self {
         let text = source.and_then(|source| source.read().map(|text| (source, text)));
@@ -121,13 +121,13 @@ impl File {
             Err(error) => return Self::unopened(error),
         };
         let name = source.name();
-        if taken.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
+        if total.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
             let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
             return Self::unopened(SourceError { source_name: name, line: 1, column: 1, message });
         }
         let found = read(&text);
         let mut file = Self::new(name, Some(source), text, found);
-        file.cut_off();
+        file.trim();
         file
     }
 
@@ -142,11 +142,11 @@ impl File {
         Self { name, source, text, objects, skipped: found.skipped, unreadable }
     }
 
-    /// Bounds the errors, and drops a text that no report needs. The text of stdin may have to be written back.
-    fn cut_off(&mut self) {
-        if let Some(more) = self.unreadable.len().checked_sub(FAULTS).filter(|more| *more > 0) {
-            let Some(next) = self.unreadable.get(FAULTS).cloned() else { return };
-            self.unreadable.truncate(FAULTS);
+    /// Limits the number of errors, and drops a text that no report needs. `--fix` may have to write the text of stdin back.
+    fn trim(&mut self) {
+        if let Some(more) = self.unreadable.len().checked_sub(MAX_ERRORS).filter(|more| *more > 0) {
+            let Some(next) = self.unreadable.get(MAX_ERRORS).cloned() else { return };
+            self.unreadable.truncate(MAX_ERRORS);
             self.unreadable
                 .push(ManifestError { message: format!("and {more} more errors from here on"), ..next });
         }

@@ -1,6 +1,6 @@
 //! The progress of a run on a terminal, once it takes longer than a second.
 
-use crate::command::output::is_steered;
+use crate::command::output::supports_escapes;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ const DELAY: Duration = Duration::from_secs(1);
 /// The interval between two lines.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The counts, shown until this is dropped.
+/// The counts of a run, shown until this is dropped.
 pub(super) struct Progress {
     counts: Arc<Counts>,
     display: Option<(Sender<()>, JoinHandle<()>)>,
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 #[derive(Default)]
 struct Counts {
     found: AtomicUsize,
-    judged: AtomicUsize,
+    reviewed: AtomicUsize,
 }
 
 // === impl Progress ===
@@ -32,31 +32,32 @@ impl Progress {
     /// Starts to count. Shows the counts if `is_shown` and stderr is a terminal.
     pub(super) fn start(is_shown: bool) -> Self {
         let counts = Arc::new(Counts::default());
-        let display = if is_shown && is_steered(&io::stderr()) { display(Arc::clone(&counts)) } else { None };
+        let display =
+            if is_shown && supports_escapes(&io::stderr()) { display(Arc::clone(&counts)) } else { None };
         Self { counts, display }
     }
 
-    /// Stops the display and clears its line.
+    /// Stops the display and clears its line. Dropping the value does the same.
     pub(super) fn end(&mut self) {
         if let Some((stop, thread)) = self.display.take() {
             drop(stop);
-            // The thread has nothing that could panic, and the display is not worth an error.
+            // The thread does not panic, and a missing display would not be worth an error.
             let _ = thread.join();
         }
     }
 
     /// Adds objects that will be reviewed.
-    pub(super) fn found(&self, objects: usize) {
+    pub(super) fn add_found(&self, objects: usize) {
         self.counts.found.fetch_add(objects, Ordering::Relaxed);
     }
 
     /// Counts a reviewed object.
-    pub(super) fn judged(&self) {
-        self.counts.judged.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn add_reviewed(&self) {
+        self.counts.reviewed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Starts the thread that shows the counts. `None` if it can't be started.
+/// Starts the thread that shows the counts, or returns `None` if the system has no resources for it.
 fn display(counts: Arc<Counts>) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (stop, stopped) = channel::<()>();
     let show = move || {
@@ -75,7 +76,7 @@ fn display(counts: Arc<Counts>) -> Option<(Sender<()>, JoinHandle<()>)> {
 
 /// Replaces the previous line.
 fn write(line: &str) {
-    // An error of stderr has nowhere to go.
+    // An error of stderr can't be reported anywhere.
     let _ = write!(io::stderr().lock(), "\r\x1b[K{line}");
 }
 
@@ -83,11 +84,11 @@ fn write(line: &str) {
 
 impl Counts {
     fn line(&self) -> String {
-        let (found, judged) = (self.found.load(Ordering::Relaxed), self.judged.load(Ordering::Relaxed));
-        if judged == 0 {
+        let (found, reviewed) = (self.found.load(Ordering::Relaxed), self.reviewed.load(Ordering::Relaxed));
+        if reviewed == 0 {
             format!("reading, {found} objects so far")
         } else {
-            format!("{judged} of {found} objects judged")
+            format!("{reviewed} of {found} objects judged")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gets the server's certificate and the clients' CA, and reloads them while the server runs.
 
 use super::issuer::Issuer;
-use crate::config::{Certificate, Fault};
+use crate::config::{Certificate, InputError};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use anyhow::Result;
 use ordinance_certs::{
@@ -78,7 +78,7 @@ impl Certificates {
 
 fn self_signed(names: &[String], now: SystemTime) -> Result<(Arc<CertificateResolver>, String)> {
     let authority = Authority::new(names, now, SELF_SIGNED_LIFETIME)
-        .map_err(|error| Fault::new(format_args!("certificate.names: {}", names.join(", ")), error))?;
+        .map_err(|error| InputError::new(format_args!("certificate.names: {}", names.join(", ")), error))?;
     let served = Arc::new(CertificateResolver::new(authority.issue(now, SELF_SIGNED_LIFETIME)?));
     Ok((served, authority.pem()))
 }

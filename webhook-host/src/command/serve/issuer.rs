@@ -2,7 +2,7 @@
 
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
-use crate::server::{Readiness, State};
+use crate::server::{Readiness, ServerState};
 use kube::Client;
 use ordinance_certs::cluster::{ClusterConfigurations, Lease, SecretStore};
 use ordinance_certs::{
@@ -37,14 +37,14 @@ pub(super) struct Issuer {
 /// The running task; aborted on drop.
 #[derive(Debug)]
 pub(super) struct RunningIssuer {
-    status: watch::Receiver<Status>,
+    status: watch::Receiver<IssuerStatus>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 /// The status of the task.
 #[derive(Clone, Debug)]
-struct Status {
+struct IssuerStatus {
     /// What the server waits for before it is ready, or `None` if it is.
     waiting_for: Option<String>,
     /// The trust bundle for clients, PEM.
@@ -59,7 +59,7 @@ struct IssuingLoop {
     schedule: Schedule,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-    status: watch::Sender<Status>,
+    status: watch::Sender<IssuerStatus>,
     read_at: Option<SystemTime>,
     /// The last error, so that the log has it once.
     last_error: Option<String>,
@@ -92,7 +92,7 @@ impl Issuer {
         let namespace = self.config.namespace(&api.default_namespace).to_owned();
         let client = Client::try_from(api)?;
         let waiting_for = Some("the CA".to_owned());
-        let (status, watched) = watch::channel(Status { waiting_for, bundle: String::new() });
+        let (status, watched) = watch::channel(IssuerStatus { waiting_for, bundle: String::new() });
         let task = self.into_loop(&client, &namespace, readiness, status);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(task.run(stopped));
@@ -104,13 +104,13 @@ impl Issuer {
         client: &Client,
         namespace: &str,
         readiness: Readiness,
-        status: watch::Sender<Status>,
+        status: watch::Sender<IssuerStatus>,
     ) -> IssuingLoop {
         let SelfManaged { secret, lease, webhooks, schedule, .. } = self.config.clone();
         let store = SecretStore::new(client.clone(), namespace, &secret);
         let configurations = ClusterConfigurations::new(client.clone(), webhooks);
         let rotation = Rotation::new(self.config.names(namespace), schedule);
-        let duration = LEASE_POLLS * schedule.look;
+        let duration = LEASE_POLLS * schedule.poll_interval;
         IssuingLoop {
             reconciler: Reconciler::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
@@ -192,7 +192,11 @@ impl IssuingLoop {
             Err(error) => self.renew_leaf(now).and(Err(error)),
         };
         self.report(outcome);
-        if self.read_at.is_some() { self.schedule.look } else { self.schedule.look.min(FIRST_POLL_INTERVAL) }
+        if self.read_at.is_some() {
+            self.schedule.poll_interval
+        } else {
+            self.schedule.poll_interval.min(FIRST_POLL_INTERVAL)
+        }
     }
 
     /// Reads the CA. The replica that holds the Lease also rotates it.
@@ -219,7 +223,7 @@ impl IssuingLoop {
     }
 
     async fn lead(&mut self, now: SystemTime) -> Result<(), String> {
-        let is_ready = self.readiness.state() == State::Ready;
+        let is_ready = self.readiness.state() == ServerState::Ready;
         let readiness = if is_ready { WebhookReadiness::Ready } else { WebhookReadiness::NotReady };
         let changes = self.reconciler.lead(now, readiness).await.map_err(|error| error.to_string())?;
         for change in changes {
@@ -262,7 +266,7 @@ impl IssuingLoop {
         let bundle = record.bundle().pem();
         self.status.send_if_modified(|status| {
             let is_changed = status.waiting_for != waiting_for || status.bundle != bundle;
-            *status = Status { waiting_for, bundle };
+            *status = IssuerStatus { waiting_for, bundle };
             is_changed
         });
     }

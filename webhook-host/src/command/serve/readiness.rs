@@ -2,12 +2,12 @@
 
 use super::issuer::RunningIssuer;
 use crate::cluster::WatchSet;
-use crate::config::Fault;
-use crate::server::{Readiness, State};
+use crate::config::InputError;
+use crate::server::{Readiness, ServerState};
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-/// How often to check for staleness, which wakes no task.
+/// How often to check for staleness, because a watch that becomes stale wakes no task.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often to log what the server waits for.
@@ -22,8 +22,8 @@ pub(super) async fn maintain(
     watches: Option<&WatchSet>,
     issuer: Option<&RunningIssuer>,
     readiness: &Readiness,
-    on_ready: impl FnOnce() -> Result<(), Fault>,
-) -> Fault {
+    on_ready: impl FnOnce() -> Result<(), InputError>,
+) -> InputError {
     let (mut on_ready, mut last_log) = (Some(on_ready), None);
     loop {
         let untrusted = issuer.filter(|_| on_ready.is_some()).and_then(RunningIssuer::waiting_for);
@@ -32,8 +32,8 @@ pub(super) async fn maintain(
             None => {
                 readiness.ready();
                 last_log = None;
-                if let Some(Err(fault)) = on_ready.take().map(|on_ready| on_ready()) {
-                    return fault;
+                if let Some(Err(error)) = on_ready.take().map(|on_ready| on_ready()) {
+                    return error;
                 }
             }
         }
@@ -55,7 +55,9 @@ async fn changed(watches: &WatchSet, issuer: Option<&RunningIssuer>) {
 }
 
 fn wait_for(readiness: &Readiness, what: String, last_log: &mut Option<Instant>) {
-    if last_log.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) && readiness.state() != State::Stopping {
+    if last_log.is_none_or(|last| last.elapsed() >= LOG_INTERVAL)
+        && readiness.state() != ServerState::Stopping
+    {
         tracing::info!("waiting: {what}");
         *last_log = Some(Instant::now());
     }

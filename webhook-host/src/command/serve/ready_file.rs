@@ -1,6 +1,6 @@
 //! The report of a ready server: a log line, and a file for scripts that is written atomically by a rename.
 
-use crate::config::Fault;
+use crate::config::InputError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -42,10 +42,10 @@ impl ReadyReport {
     }
 
     /// Writes the file, and then logs the line, so that a reader of the log finds the file.
-    pub(super) fn publish(&self, file: Option<&Path>) -> Result<(), Fault> {
+    pub(super) fn publish(&self, file: Option<&Path>) -> Result<(), InputError> {
         if let Some(path) = file {
             self.write(path).map_err(|error| {
-                Fault::of_file(path, format_args!("{error}; give --ready-file a writable path"))
+                InputError::of_file(path, format_args!("{error}; give --ready-file a writable path"))
             })?;
         }
         tracing::info!(https = %self.https, admin = %self.admin, "ready");

@@ -16,10 +16,10 @@ pub(super) fn listen(stopper: Stopper) -> io::Result<()> {
             }
         };
         next().await;
-        stopper.in_order();
+        stopper.stop_gracefully();
         next().await;
         tracing::info!("stopping at once");
-        stopper.at_once();
+        stopper.stop_now();
     });
     Ok(())
 }

@@ -4,20 +4,20 @@
 mod stored;
 
 use ordinance_case::{Build, Indexed, recorded_reviews};
-use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
-use ordinance_deploy::{FailurePolicy, Webhook, manifest};
+use ordinance_contract::{FailurePolicy, Operation, Phase, Request, Scope, Verdict};
+use ordinance_deploy::{InstalledWebhook, manifest};
 use ordinance_testkit::Native;
 use ordinance_testkit::corpus::samples;
 use serde_json::{Value, json};
 use std::path::Path;
 
-fn webhooks() -> Vec<Webhook> {
-    Webhook::all(&manifest().expect("the manifest can be read")).expect("every condition parses")
+fn webhooks() -> Vec<InstalledWebhook> {
+    InstalledWebhook::all(&manifest().expect("the manifest can be read")).expect("every condition parses")
 }
 
 /// Returns the names of the webhooks that receive a request.
-fn sent<'a>(webhooks: &'a [Webhook], request: &Request<'_>) -> Vec<&'a str> {
-    let is_sent = |webhook: &&Webhook| {
+fn sent<'a>(webhooks: &'a [InstalledWebhook], request: &Request<'_>) -> Vec<&'a str> {
+    let is_sent = |webhook: &&InstalledWebhook| {
         webhook.phase == request.phase && webhook.is_sent(request).expect("no condition fails")
     };
     webhooks.iter().filter(is_sent).map(|webhook| &*webhook.name).collect()
@@ -120,7 +120,7 @@ fn webhooks_that_may_refuse_fail_closed_and_all_others_open() {
 /// Whether a request passes while no webhook answers.
 fn passes_an_outage(request: &Request<'_>) -> bool {
     let webhooks = webhooks();
-    let fails = |webhook: &&Webhook| webhook.failure_policy == FailurePolicy::Fail;
+    let fails = |webhook: &&InstalledWebhook| webhook.failure_policy == FailurePolicy::Fail;
     [Phase::Mutate, Phase::Validate].into_iter().all(|phase| {
         let request = Request { phase, ..request.clone() };
         let names = sent(&webhooks, &request);

@@ -5,7 +5,7 @@ use http::Request;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use ordinance_cluster::{Cluster, Installation, Options, Ordinance, PemPair, until};
+use ordinance_cluster::{Cluster, ClusterOptions, Installation, IssuedPair, Ordinance, until};
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, nfs_set, nfs_volume};
 
 /// The common name of the API server's client certificate.
@@ -28,7 +28,8 @@ async fn with_client_ca(
     clusters: &TestClusters,
     webhook_client: Option<&str>,
 ) -> Result<(Cluster, Ordinance)> {
-    let options = Options { webhook_client: webhook_client.map(str::to_owned), ..Options::default() };
+    let options =
+        ClusterOptions { webhook_client: webhook_client.map(str::to_owned), ..ClusterOptions::default() };
     let cluster = clusters.cluster(&options).await?;
     let authority = cluster.folder().join("clients.crt");
     std::fs::write(&authority, cluster.authority().certificate())?;
@@ -78,7 +79,7 @@ async fn without_certificate(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Sends a request that is no review, and returns the HTTP status.
-async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<PemPair>) -> Result<u16> {
+async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<IssuedPair>) -> Result<u16> {
     let there = cluster.kubeconfig().by(ordinance.address());
     let text = caller.map_or_else(|| there.with_token("none"), |pair| there.with_pair(&pair));
     let file = Kubeconfig::from_yaml(&text)?;

@@ -2,32 +2,24 @@
 //! configurations that another client edits or deletes.
 
 mod command;
+mod installation;
 mod killed;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+use installation::{
+    PAUSE, REPAIR_TIMEOUT, are_ready, authority, bundles, create, dry_run, fail_closed, generation,
+    installation, installed, intended, is_refused, overwrite, policies,
 };
-use k8s_openapi::api::core::v1::{PersistentVolume, Secret};
-use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
-use ordinance_cluster::{Access, Cluster, Installation, Options, Ordinance, StartMode, until};
-use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, nfs_volume};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-/// How long a first start, or the repair of an edited configuration, may take.
-const REPAIR_TIMEOUT: Duration = Duration::from_secs(10);
+use ordinance_cluster::{ClusterOptions, Installation, Ordinance, StartMode, until};
+use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters};
+use serde_json::json;
+use std::time::Instant;
 
 /// The folder `deploy` of the checkout.
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy");
 
 /// The number of CA rotations under load.
 const ROTATIONS: usize = 2;
-
-/// The pause between two objects of the load.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
@@ -56,7 +48,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 async fn first_start(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let access = cluster.access();
     let installation = installation(clusters, &cluster, &json!({}), 2)?;
     access.kubectl().apply(&installation.manifest.whole()).await?.ok()?;
@@ -72,7 +64,7 @@ async fn first_start(clusters: &TestClusters) -> Result<()> {
 
 /// The leader notices what `kubectl apply` has written, and restores the intended failure policies.
 async fn applied_again(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let _ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let (access, manifest) = (cluster.access(), clusters.installation()?.manifest);
     let (before, trusted) = (generation(access).await?, bundles(access).await?);
@@ -93,30 +85,30 @@ async fn applied_again(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn rotation(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let fast = json!({ "authorityLifetime": "30s", "leafLifetime": "6s", "wait": "2s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &fast, 3).await?;
-    let (access, mut authorities, mut asked) =
+    let (access, mut authorities, mut created) =
         (cluster.access(), vec![authority(cluster.access()).await?], 0);
     let end = Instant::now() + STEP_TIMEOUT * 3;
     while authorities.len() <= ROTATIONS {
         ensure!(Instant::now() < end, "{} rotations in three times {STEP_TIMEOUT:?}", authorities.len() - 1);
         for _ in 0..10 {
-            let created = dry_run(access, "load", &format!("/srv/{asked}")).await;
-            created.with_context(|| format!("object {asked}, after {} rotations", authorities.len() - 1))?;
-            asked += 1;
+            let result = dry_run(access, "load", &format!("/srv/{created}")).await;
+            result.with_context(|| format!("object {created}, after {} rotations", authorities.len() - 1))?;
+            created += 1;
             tokio::time::sleep(PAUSE).await;
         }
         authorities.push(authority(access).await?);
         authorities.dedup();
         are_ready(&mut ordinance).await?;
     }
-    ensure!(asked > 200, "only {asked} objects were created meanwhile");
+    ensure!(created > 200, "only {created} objects were created meanwhile");
     Ok(())
 }
 
 async fn overwritten(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     for _ in 0..3 {
@@ -135,7 +127,7 @@ async fn overwritten(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn recreated(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let mut ordinance = installed(clusters, &cluster, &json!({}), 2).await?;
     let access = cluster.access();
     create(access, "first", "/srv/www").await?;
@@ -155,7 +147,7 @@ async fn recreated(clusters: &TestClusters) -> Result<()> {
 
 /// An upgrade with unchanged values writes no webhook of the configurations.
 async fn upgrade(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let access = cluster.access();
     access.kubectl().ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     let flags = format!("ordinance {DEPLOY}/chart/ordinance --namespace=ordinance-system --wait");
@@ -167,154 +159,5 @@ async fn upgrade(clusters: &TestClusters) -> Result<()> {
     cluster.helm().ok(&format!("upgrade {flags}")).await?;
     ensure!(generation(access).await? == before, "the upgrade wrote webhooks");
     ensure!(policies(access).await? == intended(access).await?, "the upgrade loosened failure policies");
-    Ok(())
-}
-
-/// Applies the whole manifest and starts replicas with a self-managed CA. Returns as soon as the webhooks fail closed.
-async fn installed(
-    clusters: &TestClusters,
-    cluster: &Cluster,
-    times: &Value,
-    replicas: usize,
-) -> Result<Ordinance> {
-    let installation = installation(clusters, cluster, times, replicas)?;
-    cluster.access().kubectl().apply(&installation.manifest.whole()).await?.ok()?;
-    let ordinance = Ordinance::start(cluster, installation).await?;
-    fail_closed(cluster.access()).await?;
-    Ok(ordinance)
-}
-
-fn installation(
-    clusters: &TestClusters,
-    cluster: &Cluster,
-    times: &Value,
-    replicas: usize,
-) -> Result<Installation> {
-    let mut managed = json!({ "namespace": "ordinance-system" });
-    for (name, time) in times.as_object().into_iter().flatten() {
-        managed[name] = time.clone();
-    }
-    let config = json!({ "certificate": { "source": "self-managed", "selfManaged": managed } });
-    let file = cluster.folder().join("ordinance.config.json");
-    std::fs::write(&file, config.to_string())?;
-    let arguments = vec![format!("--config={}", file.display())];
-    Ok(Installation { replicas, start: StartMode::Bare, arguments, ..clusters.installation()? })
-}
-
-async fn create(access: &Access, name: &str, path: &str) -> Result<()> {
-    volume(access, &PostParams::default(), name, path).await
-}
-
-async fn dry_run(access: &Access, name: &str, path: &str) -> Result<()> {
-    volume(access, &PostParams { dry_run: true, ..PostParams::default() }, name, path).await
-}
-
-async fn volume(access: &Access, params: &PostParams, name: &str, path: &str) -> Result<()> {
-    let volumes: Api<PersistentVolume> = Api::all(access.client());
-    let volume = serde_json::from_value(nfs_volume(name, "nas.example.com", path))?;
-    volumes.create(params, &volume).await?;
-    Ok(())
-}
-
-/// Checks that a second volume on the directory of the stored volume `first` is refused.
-async fn is_refused(access: &Access) -> Result<()> {
-    let refusal = dry_run(access, "second", "/srv/www").await.err().context("the volume was accepted")?;
-    ensure!(format!("{refusal:#}").contains("with PersistentVolume \"first\""), "{refusal:#}");
-    Ok(())
-}
-
-/// Waits until every failure policy is the intended one, and every bundle contains the CA.
-async fn fail_closed(access: &Access) -> Result<()> {
-    until("the intended failure policies", REPAIR_TIMEOUT, async || {
-        let trusted = authority(access).await?;
-        let is_trusted = bundles(access).await?.iter().all(|bundle| bundle.contains(&trusted));
-        Ok((is_trusted && policies(access).await? == intended(access).await?).then_some(()))
-    })
-    .await
-}
-
-async fn are_ready(ordinance: &mut Ordinance) -> Result<()> {
-    for replica in ordinance.replicas() {
-        replica.process().check()?;
-        replica.ask("/readyz").await.context("a replica is not ready")?;
-    }
-    Ok(())
-}
-
-async fn mutating(access: &Access) -> Result<MutatingWebhookConfiguration> {
-    Ok(Api::all(access.client()).get("ordinance").await?)
-}
-
-async fn validating(access: &Access) -> Result<ValidatingWebhookConfiguration> {
-    Ok(Api::all(access.client()).get("ordinance").await?)
-}
-
-/// Returns both configurations as JSON: the used fields of both kinds are the same.
-async fn configurations(access: &Access) -> Result<[Value; 2]> {
-    let (mutating, validating) = (mutating(access).await?, validating(access).await?);
-    Ok([serde_json::to_value(mutating)?, serde_json::to_value(validating)?])
-}
-
-async fn webhooks(access: &Access) -> Result<Vec<Value>> {
-    let configurations = configurations(access).await?;
-    let webhooks = configurations.iter().flat_map(|found| found["webhooks"].as_array().into_iter().flatten());
-    Ok(webhooks.cloned().collect())
-}
-
-/// Returns the failure policies by the names of the webhooks.
-async fn policies(access: &Access) -> Result<BTreeMap<String, Value>> {
-    let name = |webhook: &Value| webhook["name"].as_str().unwrap_or_default().to_owned();
-    Ok(webhooks(access)
-        .await?
-        .iter()
-        .map(|webhook| (name(webhook), webhook["failurePolicy"].clone()))
-        .collect())
-}
-
-/// Returns the failure policies that the annotations of the configurations announce.
-async fn intended(access: &Access) -> Result<BTreeMap<String, Value>> {
-    let mut intended = BTreeMap::new();
-    for configuration in configurations(access).await? {
-        let text = &configuration["metadata"]["annotations"]["ordinance.dev/failure-policies"];
-        let policies: BTreeMap<String, Value> = serde_json::from_str(
-            text.as_str().context("a configuration without intended failure policies")?,
-        )?;
-        intended.extend(policies);
-    }
-    Ok(intended)
-}
-
-/// Returns how often the webhooks of each configuration were written.
-async fn generation(access: &Access) -> Result<[i64; 2]> {
-    let configurations = configurations(access).await?;
-    Ok(configurations.map(|found| found["metadata"]["generation"].as_i64().unwrap_or_default()))
-}
-
-/// Returns every `caBundle` as PEM.
-async fn bundles(access: &Access) -> Result<Vec<String>> {
-    let (mutating, validating) = (mutating(access).await?, validating(access).await?);
-    let mutating = mutating.webhooks.into_iter().flatten().map(|webhook| webhook.client_config);
-    let validating = validating.webhooks.into_iter().flatten().map(|webhook| webhook.client_config);
-    let bundle = mutating.chain(validating).map(|config| config.ca_bundle.unwrap_or_default().0);
-    Ok(bundle.map(String::from_utf8).collect::<Result<_, _>>()?)
-}
-
-/// Returns the CA that signs, as PEM; empty before the first one exists.
-async fn authority(access: &Access) -> Result<String> {
-    let secrets: Api<Secret> = Api::namespaced(access.client(), "ordinance-system");
-    let data = secrets.get("ordinance-ca").await?.data.unwrap_or_default();
-    let current = data.get("current.crt").map(|bytes| bytes.0.clone()).unwrap_or_default();
-    Ok(String::from_utf8(current)?)
-}
-
-/// Replaces every bundle of the validating webhooks, as another client might.
-async fn overwrite(access: &Access, bundle: &str) -> Result<()> {
-    let api: Api<ValidatingWebhookConfiguration> = Api::all(access.client());
-    let mut configuration = validating(access).await?;
-    for webhook in configuration.webhooks.iter_mut().flatten() {
-        webhook.client_config.ca_bundle = Some(k8s_openapi::ByteString(bundle.as_bytes().to_vec()));
-    }
-    let patch = json!({ "webhooks": configuration.webhooks });
-    api.patch("ordinance", &PatchParams::default(), &Patch::Merge(&patch)).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Api;
 use kube::api::PostParams;
 use ordinance_cluster::{
-    Authority, Cluster, CommandOutput, Kubectl, ManagedProcess, Options, Ordinance, until,
+    Cluster, ClusterOptions, CommandOutput, Kubectl, ManagedProcess, Ordinance, TestAuthority, until,
 };
 use ordinance_e2e::{
     ExtraWebhook, STEP_TIMEOUT, Scenario, TestClusters, WebhookAnswer, apply, mounts, nfs_set, nfs_volume,
@@ -53,7 +53,7 @@ async fn fails_closed(clusters: &TestClusters) -> Result<()> {
     let (cluster, _ordinance) = clusters.installed(1).await?;
     let kubectl = cluster.access().kubectl();
     apply(kubectl, &volume("before")).await?;
-    let stranger = STANDARD.encode(Authority::new("stranger")?.certificate());
+    let stranger = STANDARD.encode(TestAuthority::new("stranger")?.certificate());
     let trusted = STANDARD.encode(cluster.authority().certificate());
     for (broken, mended) in [
         (
@@ -103,7 +103,7 @@ async fn hanging_host(clusters: &TestClusters) -> Result<()> {
     accepts(kubectl, &volume("other")).await
 }
 
-// === Others that mutate ===
+// === Other mutating webhooks ===
 
 /// Adds a container with the first container's mount, as sidecar injectors do.
 fn inject(request: &Value) -> WebhookAnswer {
@@ -236,15 +236,15 @@ async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> 
     Ok(())
 }
 
-/// Returns how many reviews the replicas have answered.
+/// Returns the number of reviews that the replicas have answered.
 async fn answered_reviews(ordinance: &mut Ordinance) -> Result<u64> {
-    let mut asked = 0;
+    let mut count = 0;
     for replica in ordinance.replicas() {
         let metrics = replica.ask("/metrics").await?;
         let counts = metrics.lines().filter(|line| line.starts_with("ordinance_requests_total{"));
-        asked += counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+        count += counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
     }
-    Ok(asked)
+    Ok(count)
 }
 
 // === The contract ===
@@ -255,7 +255,8 @@ async fn contract(clusters: &TestClusters) -> Result<()> {
     std::fs::write(&policy, audit_policy().to_string())?;
     let flags =
         [format!("--audit-policy-file={}", policy.display()), format!("--audit-log-path={}", log.display())];
-    let cluster = clusters.cluster(&Options { api_server: flags.to_vec(), ..Options::default() }).await?;
+    let cluster =
+        clusters.cluster(&ClusterOptions { api_server: flags.to_vec(), ..ClusterOptions::default() }).await?;
     let _ordinance = Ordinance::install(&cluster, clusters.installation()?).await?;
     let kubectl = cluster.access().kubectl();
     until("the set to be isolated", STEP_TIMEOUT, async || {
@@ -357,7 +358,7 @@ fn label(request: &Value) -> WebhookAnswer {
     }
 }
 
-// === What the scenarios share ===
+// === Steps of the scenarios ===
 
 /// A small image; no pod runs.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";

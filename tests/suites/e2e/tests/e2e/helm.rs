@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use ordinance_cluster::{
-    Access, Cluster, CommandOutput, Helm, Installation, Manifest, Options, Ordinance, StartMode, until,
+    Cluster, ClusterAccess, ClusterOptions, CommandOutput, Helm, InstallManifest, Installation, Ordinance,
+    StartMode, until,
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, foreign_kinds, mounts, nfs_volume};
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// The API server knows every field of the chart and compiles every match condition.
 async fn values(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let (kubectl, helm) = (cluster.access().kubectl(), cluster.helm());
     kubectl.ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     foreign_kinds(kubectl).await?;
@@ -50,7 +51,7 @@ async fn values(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn life_cycle(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let (access, release) = (cluster.access(), Release::new(&cluster)?);
     access.kubectl().ok(&format!("apply --filename={DEPLOY}/namespace.yaml")).await?;
     release.deploy("install", "Warn").await?;
@@ -81,13 +82,13 @@ async fn start_replicas(clusters: &TestClusters, cluster: &Cluster, release: &Re
     Ordinance::start(cluster, installation).await
 }
 
-async fn create(access: &Access, name: &str, flags: &[&str]) -> Result<CommandOutput> {
+async fn create(access: &ClusterAccess, name: &str, flags: &[&str]) -> Result<CommandOutput> {
     let volume = nfs_volume(name, "nas.example.com", "/srv/www").to_string();
     access.kubectl().run_with_input(["create", "--filename=-"].iter().chain(flags), &volume).await
 }
 
 /// Checks that a second volume on the directory is accepted with a warning.
-async fn warned(access: &Access) -> Result<()> {
+async fn warned(access: &ClusterAccess) -> Result<()> {
     until("a warning about the second volume", STEP_TIMEOUT, async || {
         let ran = create(access, "second", &["--dry-run=server"]).await?;
         Ok((ran.success && ran.stderr.contains("shares nfs://nas.example.com/srv/www")).then_some(()))
@@ -95,14 +96,14 @@ async fn warned(access: &Access) -> Result<()> {
     .await
 }
 
-async fn refused(access: &Access) -> Result<()> {
+async fn refused(access: &ClusterAccess) -> Result<()> {
     let refusal = create(access, "second", &["--dry-run=server"]).await?.refusal()?;
     ensure!(refusal.contains("with PersistentVolume \"first\""), "{refusal}");
     Ok(())
 }
 
 /// Applies the user's manifests, and checks that the set keeps its isolation.
-async fn apply_manifests(access: &Access) -> Result<()> {
+async fn apply_manifests(access: &ClusterAccess) -> Result<()> {
     for file in MANIFESTS {
         access.kubectl().ok(&format!("apply --filename={DEPLOY}/examples/founding-story/{file}")).await?;
     }
@@ -113,7 +114,7 @@ async fn apply_manifests(access: &Access) -> Result<()> {
     Ok(())
 }
 
-async fn nothing_is_left(access: &Access, manifest: &str) -> Result<()> {
+async fn nothing_is_left(access: &ClusterAccess, manifest: &str) -> Result<()> {
     let left = "get --ignore-not-found --output=name --filename=-".split(' ');
     let left = access.kubectl().run_with_input(left, manifest).await?.ok()?;
     ensure!(left.is_empty(), "{left}");
@@ -165,7 +166,7 @@ impl Release {
         self.helm.ok(&format!("get manifest {RELEASE}")).await
     }
 
-    async fn manifest(&self) -> Result<Manifest> {
-        Manifest::parse(&self.text().await?)
+    async fn manifest(&self) -> Result<InstallManifest> {
+        InstallManifest::parse(&self.text().await?)
     }
 }

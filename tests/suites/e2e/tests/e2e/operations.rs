@@ -1,7 +1,7 @@
 //! The commands of `docs/operations.md`, run as they are printed there.
 
 use anyhow::{Context, Result, ensure};
-use ordinance_cluster::{Cluster, Options, Shell};
+use ordinance_cluster::{Cluster, ClusterOptions, Shell};
 use ordinance_e2e::{Scenario, TestClusters, foreign_kinds};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
@@ -18,13 +18,13 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 /// A block of commands on the page.
-struct Block {
+struct CommandBlock {
     section: String,
     script: String,
 }
 
 async fn installs(clusters: &TestClusters) -> Result<()> {
-    let blocks: Vec<Block> = blocks().into_iter().filter(Block::installs).collect();
+    let blocks: Vec<CommandBlock> = blocks().into_iter().filter(CommandBlock::installs).collect();
     ensure!(blocks.len() >= 3, "only {} blocks install", blocks.len());
     for block in &blocks {
         let cluster = PageCluster::new(clusters).await?;
@@ -35,7 +35,8 @@ async fn installs(clusters: &TestClusters) -> Result<()> {
 }
 
 async fn others(clusters: &TestClusters) -> Result<()> {
-    let (installs, others): (Vec<Block>, Vec<Block>) = blocks().into_iter().partition(Block::installs);
+    let (installs, others): (Vec<CommandBlock>, Vec<CommandBlock>) =
+        blocks().into_iter().partition(CommandBlock::installs);
     let release = installs.iter().rfind(|block| block.script.contains("helm install"));
     let release = release.context("the page installs no release")?;
     ensure!(others.len() >= 2, "only {} other blocks", others.len());
@@ -50,7 +51,7 @@ async fn others(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Returns the blocks of the page, each with its section heading.
-fn blocks() -> Vec<Block> {
+fn blocks() -> Vec<CommandBlock> {
     let (mut blocks, mut section, mut lines) = (Vec::new(), "", PAGE.lines());
     while let Some(line) = lines.next() {
         if let Some(heading) = line.strip_prefix("## ") {
@@ -58,7 +59,7 @@ fn blocks() -> Vec<Block> {
         }
         if line == "```console" {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            blocks.push(Block { section: section.to_owned(), script: script(&block) });
+            blocks.push(CommandBlock { section: section.to_owned(), script: script(&block) });
         }
     }
     blocks
@@ -76,9 +77,9 @@ fn script(block: &[&str]) -> String {
     typed.join("\n")
 }
 
-// === impl Block ===
+// === impl CommandBlock ===
 
-impl Block {
+impl CommandBlock {
     fn installs(&self) -> bool {
         self.section == "Install"
     }
@@ -94,7 +95,7 @@ struct PageCluster {
 
 impl PageCluster {
     async fn new(clusters: &TestClusters) -> Result<Self> {
-        let (cluster, folder) = (clusters.cluster(&Options::default()).await?, tempfile::tempdir()?);
+        let (cluster, folder) = (clusters.cluster(&ClusterOptions::default()).await?, tempfile::tempdir()?);
         let name = "ordinance.ordinance-system.svc";
         let pair = cluster.authority().server(name, &[name.to_owned()])?;
         symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy"), folder.path().join("deploy"))?;
@@ -107,7 +108,7 @@ impl PageCluster {
         Ok(Self { cluster, folder })
     }
 
-    async fn run(&self, block: &Block) -> Result<()> {
+    async fn run(&self, block: &CommandBlock) -> Result<()> {
         let ran = Shell::new(&self.cluster, self.folder.path()).run(&block.script).await?;
         ran.ok().with_context(|| block.script.clone()).map(|_| ())
     }

@@ -5,7 +5,8 @@ use crate::load::Load;
 use anyhow::{Result, ensure};
 use http::Request;
 use ordinance_cluster::{
-    Access, CommandOutput, ControlPlanePart, Installation, Options, Ordinance, ServiceProxy, until,
+    ClusterAccess, ClusterOptions, CommandOutput, ControlPlanePart, Installation, Ordinance, ServiceProxy,
+    until,
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, nfs_set, nfs_volume};
 
@@ -84,7 +85,7 @@ async fn api_server_restart(clusters: &TestClusters) -> Result<()> {
 
 /// Restarts the replicas one after the other, as a Deployment does, while the load goes on.
 async fn restart_under_load(clusters: &TestClusters) -> Result<()> {
-    let mut cluster = clusters.cluster(&Options::default()).await?;
+    let mut cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let installation = Installation {
         replicas: 3,
         arguments: vec!["--drain-delay=2s".to_owned()],
@@ -126,7 +127,7 @@ async fn silent_watches(clusters: &TestClusters) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("ordinance.json");
     std::fs::write(&config, r#"{"limits": {"indexStaleness": "4s"}}"#)?;
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let arguments = vec![format!("--config={}", config.display())];
     let installation = Installation { replicas: 2, arguments, ..clusters.installation()? };
     let mut ordinance = Ordinance::install(&cluster, installation).await?;
@@ -157,18 +158,18 @@ async fn silent_watches(clusters: &TestClusters) -> Result<()> {
     refused(cluster.access(), "second", "/srv/after", "after").await
 }
 
-async fn create(access: &Access, name: &str, path: &str) -> Result<()> {
+async fn create(access: &ClusterAccess, name: &str, path: &str) -> Result<()> {
     let volume = nfs_volume(name, "nas.example.com", path).to_string();
     access.kubectl().apply(&volume).await?.ok().map(|_| ())
 }
 
-async fn dry_run(access: &Access, name: &str, path: &str) -> Result<CommandOutput> {
+async fn dry_run(access: &ClusterAccess, name: &str, path: &str) -> Result<CommandOutput> {
     let volume = nfs_volume(name, "nas.example.com", path).to_string();
     access.kubectl().run_with_input("create --dry-run=server --filename=-".split(' '), &volume).await
 }
 
 /// Checks that a volume is refused. A dry run stores nothing even if the volume is admitted by mistake.
-async fn refused(access: &Access, name: &str, path: &str, by: &str) -> Result<()> {
+async fn refused(access: &ClusterAccess, name: &str, path: &str, by: &str) -> Result<()> {
     let refusal = dry_run(access, name, path).await?.refusal()?;
     ensure!(refusal.contains(&format!("with PersistentVolume {by:?}")), "{refusal}");
     Ok(())

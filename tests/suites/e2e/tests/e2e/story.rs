@@ -107,7 +107,7 @@ async fn delete_objects(test: &TestNamespace) -> Result<()> {
     test.cluster().ok("delete persistentvolumes pv pv2").await.map(|_| ())
 }
 
-// === What the story asks ===
+// === Requests and objects of the story ===
 
 async fn create(test: &TestNamespace, file: &str) -> Result<CommandOutput> {
     test.cluster().run(["create", "--filename", &format!("{STORY}/{file}")]).await

@@ -20,7 +20,7 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::in_shared_cluster("updates::restores_an_isolation_that_was_patched_away", patched_away),
         Scenario::in_shared_cluster("updates::rollout_undo_returns_to_the_isolated_revision", undone),
         Scenario::in_shared_cluster("updates::scaling_keeps_the_template", scaled),
-        Scenario::in_shared_cluster("updates::labels_and_annotations_change_nothing", noted),
+        Scenario::in_shared_cluster("updates::labels_and_annotations_change_nothing", relabelled),
         Scenario::in_shared_cluster("updates::dry_runs_store_and_hold_nothing", dry_runs),
         Scenario::in_shared_cluster(
             "updates::keeps_its_variable_when_the_user_removes_the_last_one",
@@ -102,7 +102,7 @@ async fn scaled(test: &TestNamespace) -> Result<()> {
     same_template(test, &before, 3).await
 }
 
-async fn noted(test: &TestNamespace) -> Result<()> {
+async fn relabelled(test: &TestNamespace) -> Result<()> {
     let before = isolated_set(test).await?;
     test.kubectl("annotate statefulset/web example.com/note=kept").await?;
     test.kubectl("label statefulset/web tier=front").await?;
@@ -136,7 +136,7 @@ async fn last_variable_removed(test: &TestNamespace) -> Result<()> {
     Ok(())
 }
 
-// === What the scenarios share ===
+// === Steps of the scenarios ===
 
 /// A variable of the user's own.
 const GREETING: &str = "env: [{name: GREETING, value: hello}]";

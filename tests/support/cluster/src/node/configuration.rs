@@ -4,6 +4,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// The node's address. The kubelet accepts no loopback address.
+pub const ADDRESS: &str = "10.99.0.1";
+
 /// The socket that containerd listens on.
 pub const SOCKET: &str = "/run/containerd/containerd.sock";
 
@@ -64,7 +67,7 @@ pub fn kubelet(cgroup: &str) -> String {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": super::ADDRESS,
+        "address": ADDRESS,
         "authentication": { "anonymous": { "enabled": true }, "webhook": { "enabled": false } },
         "authorization": { "mode": "AlwaysAllow" },
         "cgroupDriver": "cgroupfs",

@@ -1,7 +1,8 @@
 //! Process 1 in new Linux namespaces: it makes them look like a node, runs this program in them, and reaps orphans.
 
+use super::configuration::ADDRESS;
 use super::namespaces::NodeContext;
-use super::{ADDRESS, EXPORTS, FOLDER, NAME};
+use super::{EXPORTS, FOLDER, NAME};
 use anyhow::{Context, Result, ensure};
 use ordinance_tools::Tool;
 use rustix::process::{Pid, WaitOptions, wait};

@@ -1,7 +1,8 @@
 //! Builds of one program with Go.
 
-use crate::recipe::{Module, Source};
-use crate::{Error, Tool};
+use crate::error::Error;
+use crate::recipe::Tool;
+use crate::recipe::{Module, ToolSource};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,7 +18,7 @@ const TAIL: usize = 20;
 /// Returns an error if a program must be built and Go is missing.
 pub(crate) fn require_go(unbuilt: &[Tool]) -> Result<(), Error> {
     let go = || Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let built = unbuilt.iter().filter(|tool| matches!(tool.source(), Source::Module(_)));
+    let built = unbuilt.iter().filter(|tool| matches!(tool.source(), ToolSource::Module(_)));
     let names: Vec<&str> = built.map(|tool| tool.name()).collect();
     if names.is_empty() || go().is_ok_and(|status| status.success()) {
         return Ok(());
@@ -30,16 +31,16 @@ pub(crate) fn program(
     tool: Tool,
     module: Module,
     output: &Path,
-    say: &mut dyn FnMut(&str),
+    progress: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
     let begin = Instant::now();
     let mut go = command(tool, module, output)?;
     let spawned = go.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut go = spawned.map_err(|error| Error::Build { tool: tool.name(), output: error.to_string() })?;
-    let last = go.stderr.take().map(|stderr| follow(stderr, begin, say)).unwrap_or_default();
+    let last = go.stderr.take().map(|stderr| follow(stderr, begin, progress)).unwrap_or_default();
     match go.wait() {
         Ok(status) if status.success() => {
-            say(&format!("  built {} in {} s", tool.name(), begin.elapsed().as_secs()));
+            progress(&format!("  built {} in {} s", tool.name(), begin.elapsed().as_secs()));
             Ok(())
         }
         _ => Err(Error::Build { tool: tool.name(), output: last }),
@@ -60,14 +61,17 @@ fn command(tool: Tool, module: Module, output: &Path) -> Result<Command, Error> 
 }
 
 /// Counts the packages that Go names as it compiles them, reports progress, and returns the last lines.
-fn follow(stderr: impl Read, begin: Instant, say: &mut dyn FnMut(&str)) -> String {
-    let (mut packages, mut said) = (0_u32, begin);
+fn follow(stderr: impl Read, begin: Instant, progress: &mut dyn FnMut(&str)) -> String {
+    let (mut packages, mut last_report) = (0_u32, begin);
     let mut last = VecDeque::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         packages += 1;
-        if said.elapsed() > PROGRESS_INTERVAL {
-            said = Instant::now();
-            say(&format!("  {packages} packages compiled in {} s, at {line}", begin.elapsed().as_secs()));
+        if last_report.elapsed() > PROGRESS_INTERVAL {
+            last_report = Instant::now();
+            progress(&format!(
+                "  {packages} packages compiled in {} s, at {line}",
+                begin.elapsed().as_secs()
+            ));
         }
         last.truncate(TAIL - 1);
         last.push_front(line);

@@ -2,8 +2,10 @@
 //!
 //! A program appears with a rename, and only one process builds in a folder at a time.
 
-use crate::recipe::Source;
-use crate::{Error, Tool, build, package};
+use crate::error::Error;
+use crate::recipe::Tool;
+use crate::recipe::ToolSource;
+use crate::{build, package};
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -30,8 +32,8 @@ impl Cache {
         Ok(self.folder(tool.source())?.join("bin").join(tool.name()))
     }
 
-    fn folder(&self, source: Source) -> Result<PathBuf, Error> {
-        let Source::Module(module) = source else { return Ok(self.root.join("packages")) };
+    fn folder(&self, source: ToolSource) -> Result<PathBuf, Error> {
+        let ToolSource::Module(module) = source else { return Ok(self.root.join("packages")) };
         let sums = module.folder().join("go.sum");
         let sums = std::fs::read(&sums).map_err(|error| Error::File { path: sums, error })?;
         let name: String =
@@ -40,16 +42,16 @@ impl Cache {
     }
 
     /// Builds or fetches a program, unless another process has done so meanwhile, and returns its path.
-    pub(crate) fn build(&self, tool: Tool, say: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
+    pub(crate) fn build(&self, tool: Tool, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
         let (folder, path) = (self.folder(tool.source())?, self.path(tool)?);
         let made = std::fs::create_dir_all(folder.join("bin"));
         made.map_err(|error| Error::File { path: folder.clone(), error })?;
-        let _lock = lock(&folder.join("lock"), say)?;
+        let _lock = lock(&folder.join("lock"), progress)?;
         if !path.is_file() {
             let part = path.with_extension("part");
             match tool.source() {
-                Source::Module(module) => build::program(tool, module, &part, say)?,
-                Source::Package(name) => package::program(name, tool, &folder, &part)?,
+                ToolSource::Module(module) => build::program(tool, module, &part, progress)?,
+                ToolSource::Package(name) => package::program(name, tool, &folder, &part)?,
             }
             std::fs::rename(&part, &path).map_err(|error| Error::File { path: path.clone(), error })?;
         }
@@ -71,12 +73,12 @@ pub fn folder() -> Result<PathBuf, Error> {
 }
 
 /// Waits for a lock. It is released when the file is dropped, or when this process ends.
-fn lock(path: &Path, say: &mut dyn FnMut(&str)) -> Result<File, Error> {
+fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let failed = |error| Error::File { path: path.to_path_buf(), error };
     if let Some(file) = try_lock(path).map_err(failed)? {
         return Ok(file);
     }
-    say("  waiting for another process that builds there");
+    progress("  waiting for another process that builds there");
     let file = File::create(path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)

@@ -7,10 +7,12 @@
 
 mod build;
 mod cache;
+mod error;
 mod package;
 mod recipe;
 
 pub use cache::{folder, try_lock};
+pub use error::Error;
 pub use recipe::Tool;
 
 use cache::Cache;
@@ -27,58 +29,13 @@ pub struct Tools {
     paths: BTreeMap<Tool, PathBuf>,
 }
 
-/// Why a program is not available.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The program must be built, and Go is missing.
-    #[error(
-        "{missing} not found: set ORDINANCE_TOOLS or KUBEBUILDER_ASSETS to a folder that has them, or install Go 1.26 or \
-         newer to build them"
-    )]
-    NoGo {
-        /// The programs, separated by commas.
-        missing: String,
-    },
-    /// Go failed.
-    #[error("{tool} could not be built: {output}")]
-    Build {
-        /// The program.
-        tool: &'static str,
-        /// The last lines of Go's output.
-        output: String,
-    },
-    /// The program's package can't be fetched.
-    #[error(
-        "{tool} not found: set ORDINANCE_TOOLS to a folder that has it, or let apt fetch the package {package}, which failed: {output}"
-    )]
-    Package {
-        /// The program.
-        tool: &'static str,
-        /// The Debian package.
-        package: &'static str,
-        /// The last error line.
-        output: String,
-    },
-    /// The environment names no cache folder.
-    #[error("there is no folder for built programs: set XDG_CACHE_HOME or HOME")]
-    NoCache,
-    /// The cache can't be read or written.
-    #[error("{path}: {error}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// The error of the operating system.
-        error: std::io::Error,
-    },
-}
-
 /// Finds programs, and builds or fetches the missing ones, which takes minutes the first time. Passes lines of progress
-/// to `say`.
+/// to `progress`.
 ///
 /// # Errors
 ///
 /// Returns an error that names the programs that are not available.
-pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> {
+pub fn find(wanted: &[Tool], progress: &mut dyn FnMut(&str)) -> Result<Tools, Error> {
     let mut tools = Tools { paths: BTreeMap::new() };
     let missing = tools.take_from(&folders(), wanted);
     if missing.is_empty() {
@@ -88,8 +45,8 @@ pub fn find(wanted: &[Tool], say: &mut dyn FnMut(&str)) -> Result<Tools, Error> 
     let unbuilt = tools.take_built(&cache, &missing)?;
     build::require_go(&unbuilt)?;
     for (index, tool) in unbuilt.iter().enumerate() {
-        say(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
-        tools.paths.insert(*tool, cache.build(*tool, say)?);
+        progress(&format!("getting {} ({} of {})", tool.name(), index + 1, unbuilt.len()));
+        tools.paths.insert(*tool, cache.build(*tool, progress)?);
     }
     Ok(tools)
 }

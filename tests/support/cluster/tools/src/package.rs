@@ -1,6 +1,7 @@
 //! Programs from packages of Debian and its derivatives: the packages are downloaded and unpacked, never installed.
 
-use crate::{Error, Tool};
+use crate::error::Error;
+use crate::recipe::Tool;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;

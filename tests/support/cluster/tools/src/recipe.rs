@@ -25,7 +25,7 @@ pub enum Tool {
 
 /// The origin of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ToolSource {
     /// It is built from a Go module.
     Module(Module),
     /// It is in a package of Debian and its derivatives.
@@ -88,14 +88,14 @@ impl Tool {
     }
 
     /// The origin. runc is Debian's because building it needs a C toolchain.
-    pub(crate) fn source(self) -> Source {
+    pub(crate) fn source(self) -> ToolSource {
         match self {
-            Self::Runc => Source::Package("runc"),
-            Self::Busybox => Source::Package("busybox-static"),
-            Self::Helm => Source::Module(Module::Helm),
-            Self::Containerd | Self::ContainerdShim | Self::Ctr => Source::Module(Module::Containerd),
-            Self::HostLocal | Self::Loopback | Self::Ptp => Source::Module(Module::Containerd),
-            _ => Source::Module(Module::Kubernetes),
+            Self::Runc => ToolSource::Package("runc"),
+            Self::Busybox => ToolSource::Package("busybox-static"),
+            Self::Helm => ToolSource::Module(Module::Helm),
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => ToolSource::Module(Module::Containerd),
+            Self::HostLocal | Self::Loopback | Self::Ptp => ToolSource::Module(Module::Containerd),
+            _ => ToolSource::Module(Module::Kubernetes),
         }
     }
 }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn go_mod_lists_every_program_of_its_module() {
         for tool in Tool::CONTROL_PLANE.into_iter().chain(Tool::NODE).chain([Tool::Helm]) {
-            let Source::Module(module) = tool.source() else { continue };
+            let ToolSource::Module(module) = tool.source() else { continue };
             let go_mod = std::fs::read_to_string(module.folder().join("go.mod")).expect("go.mod");
             let package = module.package(tool);
             assert!(

@@ -10,14 +10,14 @@ use serde_json::Value;
 ///
 /// # Errors
 ///
-/// One line: a patch cannot be written into the text, or a fix does not apply to the object.
+/// A patch can't be written into the text, or a fix does not apply to the object; in one line.
 pub(super) fn of(checked: &CheckedObject<'_>) -> Result<Vec<FieldChange>, String> {
     let operations = if checked.is_admitted() { checked.patch.clone() } else { fixes(checked)? };
     FieldChange::from_patch(&operations).map_err(|reason| reason.to_string())
 }
 
-/// The operations of the first fix of each denial. They are meant for the object as it was sent, so all of them apply to it
-/// at once.
+/// Returns the operations of the first fix of each denial. Each fix is for the object as it was sent, so all of them apply
+/// together.
 fn fixes(checked: &CheckedObject<'_>) -> Result<Vec<Value>, String> {
     let denials = checked.findings.iter().filter(|finding| finding.severity == Severity::Deny);
     let mut operations = Vec::new();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fix_of_a_denial_is_written_and_that_of_a_warning_is_not() {
+    fn uses_the_fix_of_a_denial_and_not_that_of_a_warning() {
         let objects = objects();
         let patch = r#"[{"op":"add","path":"/spec/color","value":"red"}]"#;
         assert_eq!(of(&denied(&objects[0], Severity::Deny, patch)).map(|changes| changes.len()), Ok(1));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fix_that_does_not_apply_is_named() {
+    fn names_the_rule_of_a_fix_that_does_not_apply() {
         let objects = objects();
         let error = of(&denied(&objects[0], Severity::Deny, r#"[{"op":"remove","path":"/spec/none"}]"#));
         let error = error.expect_err("there is no such field");

@@ -1,4 +1,4 @@
-//! The note on an object that is stored already: files do not move because a manifest says where they should be.
+//! The note on an object that is stored already. `--fix` does not change it, because a changed manifest moves no files.
 
 use ordinance_manifests::Manifest;
 use ordinance_report::CheckedObject;
@@ -7,17 +7,17 @@ use std::fmt::Write;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Stored {
-    metadata: Metadata,
+struct StoredObject {
+    metadata: StoredMetadata,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Metadata {
+struct StoredMetadata {
     uid: Option<String>,
 }
 
-/// Returns the note, with the policy's steps. `None` if the object is new.
+/// Returns the note with the policy's migration steps, or `None` if the object is new.
 pub(super) fn note(checked: &CheckedObject<'_>) -> Option<String> {
     if !is_stored(checked.object) {
         return None;
@@ -34,8 +34,8 @@ pub(super) fn note(checked: &CheckedObject<'_>) -> Option<String> {
     Some(note)
 }
 
-/// The API server gives an object its uid when it stores it.
+/// Returns whether the object has a uid. The API server adds one when it stores an object.
 fn is_stored(object: &Manifest) -> bool {
-    let stored: Stored = serde_json::from_str(&object.json).unwrap_or_default();
+    let stored: StoredObject = serde_json::from_str(&object.json).unwrap_or_default();
     stored.metadata.uid.is_some_and(|uid| !uid.is_empty())
 }

@@ -1,8 +1,8 @@
 //! `ordinance certs` on a running installation.
 
-use super::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
+use super::installation::{REPAIR_TIMEOUT, are_ready, bundles, dry_run, installed, overwrite};
 use anyhow::{Context, Result, ensure};
-use ordinance_cluster::{Access, Options, Ordinance, until};
+use ordinance_cluster::{ClusterAccess, ClusterOptions, Ordinance, until};
 use ordinance_e2e::{STEP_TIMEOUT, TestClusters};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub struct ExitedCommand {
 // === impl Certs ===
 
 impl Certs {
-    pub fn new(clusters: &TestClusters, access: &Access) -> Result<Self> {
+    pub fn new(clusters: &TestClusters, access: &ClusterAccess) -> Result<Self> {
         Ok(Self { binary: clusters.installation()?.binary, kubeconfig: access.kubeconfig().to_owned() })
     }
 
@@ -69,7 +69,7 @@ impl Certs {
 }
 
 pub async fn command(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let times = json!({ "wait": "2s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &times, 2).await?;
     let (access, certs) = (cluster.access(), Certs::new(clusters, cluster.access())?);
@@ -98,7 +98,7 @@ pub async fn command(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Checks that `show` lists every webhook with the CAs that it trusts.
-async fn shows(certs: &Certs, access: &Access) -> Result<()> {
+async fn shows(certs: &Certs, access: &ClusterAccess) -> Result<()> {
     let shown = certs.show()?;
     let (trusts, current) = (&shown["trusts"], &shown["authorities"][0]);
     ensure!(current["role"] == "current" && current["names"] == json!([NAME]), "{shown:#}");
@@ -123,7 +123,7 @@ fn served(certs: &Certs, ordinance: &mut Ordinance) -> Result<()> {
 }
 
 /// Waits until the leader has switched to the next CA. Meanwhile `verify` finds nothing, and no object is refused.
-async fn drained(certs: &Certs, access: &Access) -> Result<()> {
+async fn drained(certs: &Certs, access: &ClusterAccess) -> Result<()> {
     until("the switch to the next CA", STEP_TIMEOUT, async || {
         dry_run(access, "load", "/srv/load").await?;
         certs.verified("")?;

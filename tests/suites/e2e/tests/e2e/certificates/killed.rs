@@ -1,17 +1,17 @@
 //! A rotation of the CA whose leader is killed: another replica finishes it.
 
 use super::command::Certs;
-use super::{PAUSE, are_ready, authority, dry_run, installed};
+use super::installation::{PAUSE, are_ready, authority, dry_run, installed};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
-use ordinance_cluster::{Access, Options, Ordinance};
+use ordinance_cluster::{ClusterAccess, ClusterOptions, Ordinance};
 use ordinance_e2e::{STEP_TIMEOUT, TestClusters};
 use serde_json::json;
 use std::time::Instant;
 
 pub async fn leader(clusters: &TestClusters) -> Result<()> {
-    let cluster = clusters.cluster(&Options::default()).await?;
+    let cluster = clusters.cluster(&ClusterOptions::default()).await?;
     let times = json!({ "authorityLifetime": "1h", "leafLifetime": "6s", "wait": "3s", "look": "200ms" });
     let mut ordinance = installed(clusters, &cluster, &times, 3).await?;
     let (access, certs) = (cluster.access(), Certs::new(clusters, cluster.access())?);
@@ -28,7 +28,7 @@ pub async fn leader(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Creates objects, all of which must be accepted, until the rotation reaches a phase.
-async fn load_until(access: &Access, certs: &Certs, phase: &str) -> Result<()> {
+async fn load_until(access: &ClusterAccess, certs: &Certs, phase: &str) -> Result<()> {
     let end = Instant::now() + STEP_TIMEOUT;
     while certs.phase()? != phase {
         ensure!(Instant::now() < end, "the rotation did not reach {phase}");
@@ -39,7 +39,7 @@ async fn load_until(access: &Access, certs: &Certs, phase: &str) -> Result<()> {
 }
 
 /// Removes the leader from the Service, since its lost requests are not under test here, and kills it.
-async fn kill(ordinance: &mut Ordinance, access: &Access) -> Result<()> {
+async fn kill(ordinance: &mut Ordinance, access: &ClusterAccess) -> Result<()> {
     let holder = holder(access).await?;
     let pid = holder.split('_').nth(1).and_then(|pid| pid.parse().ok());
     ensure!(pid.is_some(), "{holder} names no process");
@@ -50,7 +50,7 @@ async fn kill(ordinance: &mut Ordinance, access: &Access) -> Result<()> {
     Ok(())
 }
 
-async fn holder(access: &Access) -> Result<String> {
+async fn holder(access: &ClusterAccess) -> Result<String> {
     let leases: Api<Lease> = Api::namespaced(access.client(), "ordinance-system");
     let spec = leases.get("ordinance").await?.spec.context("an empty Lease")?;
     spec.holder_identity.context("no replica holds the Lease")

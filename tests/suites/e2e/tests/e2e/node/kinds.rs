@@ -1,7 +1,7 @@
 //! Replicas that share storage other than through two `nfs:` volumes: `local` volumes on one directory, a claim by
 //! name, and an inline volume.
 
-use super::{own_pages, pages, set};
+use super::pages::{own_pages, pages, set};
 use anyhow::{Result, ensure};
 use ordinance_cluster::NODE;
 use ordinance_e2e::{NodeCluster, nfs_volume};

@@ -1,7 +1,7 @@
 //! The founding story with real writes: the unchanged manifests of `deploy/examples/founding-story`, first without
 //! Ordinance and then with it.
 
-use super::{PAGES, own_pages, pages};
+use super::pages::{PAGES, own_pages, pages};
 use crate::story::{REFUSAL, STORY};
 use anyhow::{Context, Result, ensure};
 use ordinance_cluster::CommandOutput;

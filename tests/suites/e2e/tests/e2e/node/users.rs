@@ -1,7 +1,7 @@
 //! Pods that do not run as root. The kubelet creates the ordinals' directories as root, with the mode of the volume's
 //! root. Each way of preparing an export that `docs/operations.md` names lets the pods write.
 
-use super::{own_pages, set};
+use super::pages::{own_pages, set};
 use anyhow::{Result, ensure};
 use ordinance_cluster::until;
 use ordinance_e2e::{NodeCluster, STEP_TIMEOUT};
@@ -44,9 +44,9 @@ pub async fn users(cluster: &mut NodeCluster<'_>) -> Result<()> {
 
 /// Checks that the pod reports a permission error, and that its directory is root's and empty.
 async fn nothing_is_written(cluster: &NodeCluster<'_>, export: &Path) -> Result<()> {
-    until("a pod that may not write to say so", STEP_TIMEOUT, async || {
-        let said = cluster.kubectl().run(["logs", "closed-1"]).await?;
-        Ok(said.stdout.contains("Permission denied").then_some(()))
+    until("a permission error in the log", STEP_TIMEOUT, async || {
+        let log = cluster.kubectl().run(["logs", "closed-1"]).await?;
+        Ok(log.stdout.contains("Permission denied").then_some(()))
     })
     .await?;
     let folder = export.join("default/closed-1");

@@ -1,8 +1,7 @@
-//! The arguments of the offline commands: manifests, existing objects, and the policy.
+//! The arguments of `check` and `map`: manifests, existing objects, and the policy.
 
-use super::PolicyArgs;
 use super::policies::{self, ServedPolicy};
-use crate::config::{NAMESPACE, existing};
+use crate::config::{NAMESPACE, PolicyArgs, existing};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::Args;
@@ -12,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The manifests to read, and the policy that checks them.
 #[derive(Debug, Args)]
-pub(super) struct GivenArgs {
+pub(super) struct ManifestArgs {
     /// Files, directories, or `-` for stdin, which is the default
     #[arg(value_name = "FILE|DIR")]
     pub(super) paths: Vec<PathBuf>,
@@ -29,9 +28,9 @@ pub(super) struct GivenArgs {
     policy: PolicyArgs,
 }
 
-// === impl GivenArgs ===
+// === impl ManifestArgs ===
 
-impl GivenArgs {
+impl ManifestArgs {
     /// Returns why the manifests can't be read: stdin is a terminal, or is named twice.
     pub(super) fn conflict(&self) -> Option<&'static str> {
         if self.paths.is_empty() && io::stdin().is_terminal() {
@@ -46,11 +45,11 @@ impl GivenArgs {
         self.paths.is_empty() || self.paths.iter().any(|path| is_stdin(path))
     }
 
-    /// Reads the existing objects, and loads the policy with them in its index.
+    /// Reads the existing objects and returns them, and the policy with them in its index.
     pub(super) fn load(&self) -> Result<(Vec<Manifest>, ServedPolicy)> {
-        let state = existing(&self.policy.state, &self.namespace)?;
-        let policy = policies::with_state(&self.policy, &Limits::default(), &state)?;
-        Ok((state, policy))
+        let existing = existing(&self.policy.state, &self.namespace)?;
+        let policy = policies::with_existing(&self.policy, &Limits::default(), &existing)?;
+        Ok((existing, policy))
     }
 }
 

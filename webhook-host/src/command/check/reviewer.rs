@@ -1,10 +1,10 @@
 //! Reviews manifests as the webhooks would, in the order of the input.
 //!
-//! Objects are decided in parallel, on what is indexed at that time, and concluded one after the other: if an object that a
-//! decision depends on was concluded in between, it is decided again. So the result is the same as that of reviewing one
-//! object after the other, and most of the work runs in parallel.
+//! Objects are decided in parallel against the current index, and concluded one after the other. If an object that a decision
+//! depends on was concluded meanwhile, the object is decided again. So the result is that of reviewing one object after the
+//! other, and most of the work runs in parallel.
 
-use super::input::{File, Input};
+use super::input::{Input, InputFile};
 use super::progress::Progress;
 use crate::admission::{Admission, Decision};
 use crate::command::policies::ServedPolicy;
@@ -22,14 +22,16 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Objects that are decided together: enough for all cores, and few enough that little changes until they are concluded.
+/// The number of objects that are decided in parallel: enough for all cores, and few enough that only few of them have to be
+/// decided again.
 const BATCH: usize = 256;
 
 /// The page that explains the rules of the built-in policy.
 const RULES_PAGE: &str = "https://github.com/ordinance-dev/ordinance/blob/main/docs/rules.md";
 
-/// A policy whose index grows with every object that it admits.
-pub(super) struct Judging<'p> {
+/// Reviews manifests with a policy, whose index grows with every admitted object.
+pub(super) struct ManifestReviewer<'p> {
+    /// The policy's name.
     policy: &'p str,
     version: &'p str,
     rules: &'p [Rule],
@@ -40,10 +42,10 @@ pub(super) struct Judging<'p> {
 }
 
 /// An object with its file and its position in the input.
-type Positioned<'i> = (usize, (&'i File, &'i Manifest));
+type Positioned<'i> = (usize, (&'i InputFile, &'i Manifest));
 
 /// Both reviews of an object, decided but not concluded.
-struct Draft<'i> {
+struct TentativeReview<'i> {
     /// `None` if the policy has no mutating webhook for the object.
     mutating: Option<(Request<'i>, Decision)>,
     patch: Vec<Value>,
@@ -53,7 +55,8 @@ struct Draft<'i> {
 
 /// The result of both reviews of an object.
 #[derive(Default)]
-struct Reviewed {
+struct CombinedReview {
+    /// `None` if there is no verdict.
     outcome: Option<AdmissionOutcome>,
     message: VerdictText,
     findings: Vec<Finding>,
@@ -61,31 +64,31 @@ struct Reviewed {
     migration: Vec<String>,
 }
 
-/// The part of an object that a name is generated from.
+/// The part of an object from which the API server generates a name.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Unnamed {
-    metadata: Option<UnnamedMetadata>,
+struct GeneratedObject {
+    metadata: Option<GeneratedMetadata>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct UnnamedMetadata {
+struct GeneratedMetadata {
     generate_name: Option<String>,
 }
 
-// === impl Judging ===
+// === impl ManifestReviewer ===
 
-impl<'p> Judging<'p> {
-    pub(super) fn new(judged: &'p ServedPolicy, limits: &Limits, progress: &'p Progress) -> Self {
-        let policy = judged.judge.policy();
+impl<'p> ManifestReviewer<'p> {
+    pub(super) fn new(served: &'p ServedPolicy, limits: &Limits, progress: &'p Progress) -> Self {
+        let policy = served.admission.policy();
         let description = policy.description();
         Self {
-            policy: &judged.name,
+            policy: &served.name,
             version: &description.version,
             rules: &description.rules,
             rules_page: policy.is_built_in().then_some(RULES_PAGE),
-            admission: &judged.judge,
+            admission: &served.admission,
             deadline: limits.deadline,
             progress,
         }
@@ -100,7 +103,7 @@ impl<'p> Judging<'p> {
         self.index_preceding(input)?;
         let objects: Vec<Positioned<'i>> = input.objects().enumerate().collect();
         Ok(CheckReport {
-            objects: objects.chunks(BATCH).flat_map(|batch| self.checked(batch)).collect(),
+            objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
             errors: input.errors(),
             skipped: input.skipped(),
             policy: self.policy.to_owned(),
@@ -110,14 +113,14 @@ impl<'p> Judging<'p> {
         })
     }
 
-    fn checked<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
-        let draft = |(position, (_, object)): &Positioned<'i>| self.drafted(object, *position);
-        let drafts: Vec<Result<Draft<'i>, Failure>> = batch.par_iter().map(draft).collect();
-        let concluded = batch.iter().zip(drafts).map(|((position, (file, object)), draft)| {
-            self.progress.judged();
-            self.checked_object(file, object, self.concluded(object, *position, draft))
+    fn review_batch<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
+        let decide = |(position, (_, object)): &Positioned<'i>| self.decide(object, *position);
+        let tentative: Vec<Result<TentativeReview<'i>, Failure>> = batch.par_iter().map(decide).collect();
+        let checked = batch.iter().zip(tentative).map(|((position, (file, object)), tentative)| {
+            self.progress.add_reviewed();
+            self.checked_object(file, object, self.conclude(object, *position, tentative))
         });
-        concluded.collect()
+        checked.collect()
     }
 
     /// Indexes the kinds that exist before the objects that refer to them.
@@ -126,7 +129,7 @@ impl<'p> Judging<'p> {
         let preceding =
             preceding.filter(|object| self.admission.policy().description().precedes(&object.scope));
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
-        // An object that the policy cannot read is reported when it is reviewed.
+        // An object that the policy can't read is reported when it is reviewed.
         self.admission
             .fill(preceding)
             .map(drop)
@@ -135,47 +138,47 @@ impl<'p> Judging<'p> {
 
     fn checked_object<'i>(
         &self,
-        file: &'i File,
+        file: &'i InputFile,
         object: &'i Manifest,
-        reviewed: Result<Reviewed, Failure>,
+        review: Result<CombinedReview, Failure>,
     ) -> CheckedObject<'i> {
-        let reviewed = reviewed.unwrap_or_else(|failure| Reviewed {
+        let review = review.unwrap_or_else(|failure| CombinedReview {
             message: VerdictText { message: explain(self.policy, &failure), ..VerdictText::default() },
-            ..Reviewed::default()
+            ..CombinedReview::default()
         });
         CheckedObject {
             file: &file.name,
             text: &file.text,
             object,
             name: shown_name(object),
-            outcome: reviewed.outcome.unwrap_or(AdmissionOutcome::Failed),
-            message: reviewed.message,
-            findings: reviewed.findings,
-            patch: reviewed.patch,
-            migration: reviewed.migration,
+            outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),
+            message: review.message,
+            findings: review.findings,
+            patch: review.patch,
+            migration: review.migration,
         }
     }
 
-    /// Concludes a draft if it still stands, and otherwise decides again.
-    fn concluded<'i>(
+    /// Concludes a tentative review if it still stands, and otherwise decides again.
+    fn conclude<'i>(
         &self,
         object: &'i Manifest,
         position: usize,
-        draft: Result<Draft<'i>, Failure>,
-    ) -> Result<Reviewed, Failure> {
-        let draft = match draft {
-            Ok(draft) if self.stands(&draft)? => draft,
-            _ => self.drafted(object, position)?,
+        tentative: Result<TentativeReview<'i>, Failure>,
+    ) -> Result<CombinedReview, Failure> {
+        let review = match tentative {
+            Ok(review) if self.stands(&review)? => review,
+            _ => self.decide(object, position)?,
         };
-        let Draft { mutating, patch, validating } = draft;
-        let mutated = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
-        let reviewed = Reviewed::new(mutated, patch);
-        let Some((request, decision)) = validating else { return Ok(reviewed) };
-        Ok(reviewed.then(self.admission.conclude(&request, decision, self.deadline())?))
+        let TentativeReview { mutating, patch, validating } = review;
+        let mutating = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
+        let combined = CombinedReview::new(mutating, patch);
+        let Some((request, decision)) = validating else { return Ok(combined) };
+        Ok(combined.with_validating(self.admission.conclude(&request, decision, self.deadline())?))
     }
 
-    fn stands(&self, draft: &Draft<'_>) -> Result<bool, Failure> {
-        for (request, decision) in [&draft.mutating, &draft.validating].into_iter().flatten() {
+    fn stands(&self, review: &TentativeReview<'_>) -> Result<bool, Failure> {
+        for (request, decision) in [&review.mutating, &review.validating].into_iter().flatten() {
             if !self.admission.stands(request, decision)? {
                 return Ok(false);
             }
@@ -184,11 +187,11 @@ impl<'p> Judging<'p> {
     }
 
     /// Decides the mutating review, and the validating review of the patched object.
-    fn drafted<'i>(&self, object: &'i Manifest, position: usize) -> Result<Draft<'i>, Failure> {
-        let mutating = self.mutated(object)?;
+    fn decide<'i>(&self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
+        let mutating = self.decide_mutating(object)?;
         let patch = match &mutating {
             Some((_, decision)) if !decision.verdict.is_allowed() => {
-                return Ok(Draft { mutating, patch: Vec::new(), validating: None });
+                return Ok(TentativeReview { mutating, patch: Vec::new(), validating: None });
             }
             Some((_, decision)) => operations(&decision.verdict)?,
             None => Vec::new(),
@@ -200,12 +203,12 @@ impl<'p> Judging<'p> {
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
         }
-        let validated = self.admission.decide(&request, self.deadline())?;
-        Ok(Draft { mutating, patch, validating: Some((request, validated)) })
+        let decision = self.admission.decide(&request, self.deadline())?;
+        Ok(TentativeReview { mutating, patch, validating: Some((request, decision)) })
     }
 
     /// Decides the mutating review, if the policy has one for the object.
-    fn mutated<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+    fn decide_mutating<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
         if !self.admission.policy().description().reviews(&object.scope, Operation::Create, Phase::Mutate) {
             return Ok(None);
         }
@@ -219,10 +222,10 @@ impl<'p> Judging<'p> {
     }
 }
 
-// === impl Reviewed ===
+// === impl CombinedReview ===
 
-impl Reviewed {
-    /// The result of the mutating review.
+impl CombinedReview {
+    /// Returns the result of the mutating review.
     fn new(verdict: Verdict, patch: Vec<Value>) -> Self {
         Self {
             outcome: Some(outcome(&verdict)),
@@ -234,7 +237,7 @@ impl Reviewed {
     }
 
     /// Adds the validating review: its outcome, and the warnings and findings that are new.
-    fn then(mut self, verdict: Verdict) -> Self {
+    fn with_validating(mut self, verdict: Verdict) -> Self {
         let mut message = VerdictText::from_findings(&verdict.findings);
         message.warnings = merged(self.message.warnings, message.warnings);
         let outcome = outcome(&verdict);
@@ -248,7 +251,7 @@ fn outcome(verdict: &Verdict) -> AdmissionOutcome {
     if verdict.is_allowed() { AdmissionOutcome::Admitted } else { AdmissionOutcome::Denied }
 }
 
-/// The first list, followed by the elements of the second that it does not contain.
+/// Returns the first list, followed by the elements of the second that it does not contain.
 fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
     let new: Vec<T> = second.into_iter().filter(|element| !first.contains(element)).collect();
     first.extend(new);
@@ -261,10 +264,10 @@ fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
         .map_err(|error| Failure::InvalidResponse(format!("an invalid patch: {error}")))
 }
 
-/// The prefix of the name that the API server will generate.
+/// Returns the prefix of the name that the API server will generate.
 fn name_prefix(object: &Manifest) -> String {
-    let unnamed = serde_json::from_str::<Unnamed>(&object.json).unwrap_or_default();
-    unnamed.metadata.unwrap_or_default().generate_name.unwrap_or_default()
+    let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
+    object.metadata.unwrap_or_default().generate_name.unwrap_or_default()
 }
 
 fn shown_name(object: &Manifest) -> Cow<'_, str> {
@@ -274,7 +277,7 @@ fn shown_name(object: &Manifest) -> Cow<'_, str> {
     }
 }
 
-/// A name like those that the API server generates, but the same in every run.
+/// Returns a name like those that the API server generates, but the same in every run.
 fn generated_name(object: &Manifest, position: usize) -> String {
     format!("{}{position:05}", name_prefix(object))
 }

@@ -17,7 +17,7 @@ pub enum Verb {
 
 /// A received request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ApiRequest {
     /// The plural name, e.g. `persistentvolumes`.
     pub resource: String,
     /// List or watch.
@@ -32,9 +32,9 @@ pub struct Asked {
     pub metadata_only: bool,
 }
 
-// === impl Asked ===
+// === impl ApiRequest ===
 
-impl Asked {
+impl ApiRequest {
     pub(crate) fn new(uri: &Uri, fields: &HeaderMap) -> Self {
         let parameter = |name: &str| {
             let pairs = uri.query().unwrap_or_default().split('&');

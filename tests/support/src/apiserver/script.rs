@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 /// The answer to one request.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ScriptedAnswer {
     /// A `Status` with this HTTP code.
     Status(u16),
     /// HTTP 200 with this body.
@@ -20,9 +20,9 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Gate(#[expect(dead_code, reason = "its end is the signal")] oneshot::Sender<()>);
 
-// === impl Answer ===
+// === impl ScriptedAnswer ===
 
-impl Answer {
+impl ScriptedAnswer {
     /// Returns a delayed answer and its gate.
     pub fn late() -> (Self, Gate) {
         let (open, opened) = oneshot::channel();

@@ -1,0 +1,139 @@
+//! Updates the index with the objects that the watches of a cluster report.
+
+use super::memory::Memory;
+use super::{Admission, UnreadableObject};
+use ordinance_contract::{Key, Scope, Watch};
+use ordinance_engine::Failure;
+use std::time::Duration;
+
+/// The number of objects that enter the index under one lock. Requests wait for that lock.
+const BATCH: usize = 50;
+
+/// Attempts to get a free instance, and the pause between them: 10 s in all.
+const ATTEMPTS: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A stored object, as a list or a watch reports it.
+#[derive(Clone, Debug)]
+pub struct ObservedObject<'a> {
+    /// The object's resource, namespace and name; the name is empty if the object has none.
+    pub scope: Scope<'static>,
+    /// The object's uid.
+    pub uid: &'a str,
+    /// The object's resource version, if it is a number.
+    pub version: Option<u64>,
+    /// The object as JSON.
+    pub json: &'a str,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// Enters stored objects, reported by the list of this round or by the watch after it. Runs the policy once per
+    /// object. Objects that the policy can't read are left out, counted and logged.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotReady`] after a panic under the index's lock; from then on no request is admitted.
+    pub fn observe<'a>(
+        &self,
+        objects: impl IntoIterator<Item = ObservedObject<'a>>,
+        round: u32,
+    ) -> Result<(), Failure> {
+        let mut unreadable = Vec::new();
+        let mut objects = objects.into_iter().peekable();
+        while objects.peek().is_some() {
+            // The policy runs before the lock is taken.
+            let batch: Vec<_> =
+                objects.by_ref().take(BATCH).map(|object| (self.keys_of(&object), object)).collect();
+            let mut memory = self.write()?;
+            for (keys, object) in batch {
+                unreadable.extend(enter(&mut memory, &object, keys, round));
+            }
+            self.metrics.show(memory.index(), memory.pending());
+        }
+        self.report_unreadable(&unreadable);
+        Ok(())
+    }
+
+    /// Removes an object that a watch reports as deleted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admission::observe`].
+    pub fn remove(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
+        let mut memory = self.write()?;
+        memory.remove(object, uid);
+        self.metrics.show(memory.index(), memory.pending());
+        Ok(())
+    }
+
+    /// Removes the objects of a resource that the complete list of this round did not contain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admission::observe`].
+    pub fn sweep(&self, watch: &Watch, round: u32) -> Result<(), Failure> {
+        let mut memory = self.write()?;
+        memory.sweep(watch, round);
+        self.metrics.show(memory.index(), memory.pending());
+        Ok(())
+    }
+
+    fn keys_of(&self, object: &ObservedObject<'_>) -> Result<Vec<Key>, String> {
+        if object.scope.name.is_empty() {
+            return Err("it has no name".to_owned());
+        }
+        self.keys_when_free(object).unwrap_or_else(|failure| Err(failure.to_string()))
+    }
+
+    /// Returns the policy's keys of an object. Waits while requests use every instance.
+    fn keys_when_free(&self, object: &ObservedObject<'_>) -> Result<Result<Vec<Key>, String>, Failure> {
+        for _ in 0..ATTEMPTS {
+            match self.policy.keys(&object.scope, object.json) {
+                Err(Failure::Busy) => std::thread::sleep(PAUSE),
+                answer => return answer,
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// Counts each object, but warns only once: a list may contain thousands. A reason may quote the object, so it is
+    /// logged at debug level only.
+    fn report_unreadable(&self, unreadable: &[UnreadableObject]) {
+        for UnreadableObject { object, reason } in unreadable {
+            self.metrics.unreadable(&object.resource);
+            tracing::debug!(policy = self.name(), ?object, reason, "left out of the index");
+        }
+        let Some(UnreadableObject { object, .. }) = unreadable.first() else { return };
+        tracing::warn!(
+            policy = self.name(),
+            resource = ?object.resource,
+            namespace = ?object.namespace,
+            name = ?object.name,
+            others = unreadable.len() - 1,
+            "left out of the index: the policy can't read it"
+        );
+    }
+
+    fn name(&self) -> &str {
+        &self.policy.description().name
+    }
+}
+
+/// Enters an object, or returns why it is left out. A previous state of the object is removed in both cases.
+fn enter(
+    memory: &mut Memory,
+    object: &ObservedObject<'_>,
+    keys: Result<Vec<Key>, String>,
+    round: u32,
+) -> Option<UnreadableObject> {
+    let ObservedObject { scope, uid, version, .. } = object;
+    let entered = keys.and_then(|keys| {
+        memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
+    });
+    let reason = entered.err()?;
+    // This process may have admitted the update that made the object unreadable.
+    let _ = memory.observe(scope, uid, *version, Vec::new(), round);
+    Some(UnreadableObject { object: scope.clone(), reason })
+}

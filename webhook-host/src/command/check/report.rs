@@ -1,0 +1,92 @@
+//! Makes the report of reviewed manifests, formats it, and derives the exit code from it.
+
+use super::input::Input;
+use super::progress::Progress;
+use super::reviewer::ManifestReviewer;
+use crate::command::exit::Exit;
+use crate::command::manifest_args::ManifestArgs;
+use crate::command::output::{self, CommonArgs};
+use crate::command::policies::ServedPolicy;
+use crate::limits::Limits;
+use anyhow::Result;
+use clap::ValueEnum;
+use ordinance_report::{AdmissionOutcome, CheckReport, ReportStyle, Verbosity, json, junit, sarif, text};
+
+/// The format of a report.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// The lines with findings, what is wrong, and how to fix it
+    #[default]
+    Text,
+    /// For scripts: one object with results, errors and a summary
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
+    /// For continuous integration: a suite per file, a case per object
+    Junit,
+}
+
+/// Reads and reviews the manifests, and passes the report to `use_report`. The report borrows the manifests' text.
+pub(in crate::command) fn with_report<T>(
+    manifests: &ManifestArgs,
+    policy: &ServedPolicy,
+    common: CommonArgs,
+    use_report: impl FnOnce(&CheckReport<'_>) -> Result<T>,
+) -> Result<T> {
+    let (progress, input) = read_input(manifests, policy, common);
+    let report = ManifestReviewer::new(policy, &Limits::default(), &progress).report(&input)?;
+    drop(progress);
+    use_report(&report)
+}
+
+/// Reads the manifests and shows the progress. Warns if they contain no object.
+pub(super) fn read_input(
+    manifests: &ManifestArgs,
+    policy: &ServedPolicy,
+    common: CommonArgs,
+) -> (Progress, Input) {
+    policy.warn_of_unreadable();
+    let mut progress = Progress::start(!common.quiet);
+    let input = Input::read(&manifests.paths, &manifests.namespace, &policy.admission, &progress);
+    if input.is_empty() && !common.quiet {
+        progress.end();
+        output::warn("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
+    }
+    (progress, input)
+}
+
+/// Returns the exit code of a report.
+pub(in crate::command) fn exit_code(report: &CheckReport<'_>) -> Exit {
+    let has_failed = report.objects.iter().any(|object| object.outcome == AdmissionOutcome::Failed);
+    if has_failed || !report.errors.is_empty() {
+        Exit::Error
+    } else if report.objects.iter().all(|object| object.is_admitted()) {
+        Exit::Success
+    } else {
+        Exit::Refused
+    }
+}
+
+/// Returns the style of a text report.
+pub(super) fn style(common: CommonArgs, is_coloured: bool) -> ReportStyle {
+    let verbosity = match (common.quiet, common.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    ReportStyle { is_coloured, verbosity }
+}
+
+// === impl ReportFormat ===
+
+impl ReportFormat {
+    /// Formats a report for stdout.
+    pub(super) fn format(self, report: &CheckReport<'_>, common: CommonArgs) -> String {
+        match self {
+            Self::Text => text(report, style(common, common.color.on_stdout())),
+            Self::Json => json(report),
+            Self::Sarif => sarif(report),
+            Self::Junit => junit(report),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Parses the AdmissionReview of a request. Objects stay text.
+
+use ordinance_contract::{Operation, Phase, Request, Scope, one_line};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The only supported API version.
+pub const API_VERSION: &str = "admission.k8s.io/v1";
+/// The longest reason for a bad request, in characters.
+const REASON_CHARS: usize = 240;
+/// The kind of the request and of the answer.
+pub const KIND: &str = "AdmissionReview";
+
+/// An admission review, parsed from a body that it borrows.
+#[derive(Debug)]
+pub struct AdmissionReview<'a>(AdmissionRequest<'a>);
+
+/// Why a body is not a valid admission review, in one line. It may quote the body, so it must not be logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadReview {
+    /// The body is not UTF-8.
+    #[error("the body is not UTF-8")]
+    Encoding,
+    /// The JSON nests too deeply.
+    #[error("the body nests deeper than {limit} levels")]
+    Depth {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body is not JSON, or a field has the wrong type.
+    #[error("the body is not an AdmissionReview: {0}")]
+    Shape(String),
+    /// The kind is not `AdmissionReview`.
+    #[error("the body is not of kind {KIND}")]
+    Kind,
+    /// The API version is not [`API_VERSION`].
+    #[error("the AdmissionReview is not of {API_VERSION}, the only supported version")]
+    Version,
+    /// There is no field `request`.
+    #[error("the AdmissionReview has no request")]
+    NoRequest,
+    /// The request has no uid, so it can't be answered.
+    #[error("the request has no uid")]
+    NoUid,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestEnvelope<'a> {
+    #[serde(borrow, default)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow, default)]
+    request: Option<AdmissionRequest<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionRequest<'a> {
+    #[serde(borrow, default)]
+    uid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    kind: RequestKind<'a>,
+    #[serde(borrow)]
+    resource: RequestResource<'a>,
+    #[serde(borrow, default)]
+    sub_resource: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    operation: Operation,
+    #[serde(borrow, default)]
+    user_info: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    old_object: Option<&'a RawValue>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RequestKind<'a> {
+    #[serde(borrow, default)]
+    kind: Cow<'a, str>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RequestResource<'a> {
+    #[serde(borrow, default)]
+    group: Cow<'a, str>,
+    #[serde(borrow)]
+    version: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: Cow<'a, str>,
+}
+
+// === impl AdmissionReview ===
+
+impl<'a> AdmissionReview<'a> {
+    /// Parses a body whose JSON nests at most `depth` levels. Passes over the bytes twice: for the depth, and to parse.
+    ///
+    /// # Errors
+    ///
+    /// The body is not a valid review.
+    pub fn parse(body: &'a [u8], depth: usize) -> Result<Self, BadReview> {
+        let text = str::from_utf8(body).map_err(|_| BadReview::Encoding)?;
+        if ordinance_json::exceeds(body, depth) {
+            return Err(BadReview::Depth { limit: depth });
+        }
+        let envelope: RequestEnvelope<'a> =
+            serde_json::from_str(text).map_err(|error| shape_error(&error))?;
+        envelope.checked().map(Self)
+    }
+
+    /// Returns the uid of the request, which the answer must repeat.
+    pub fn uid(&self) -> &str {
+        &self.0.uid
+    }
+
+    /// Returns the operation on the object.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// Returns the request that a policy reviews.
+    pub fn request(&self, phase: Phase) -> Request<'_> {
+        let request = &self.0;
+        Request {
+            operation: request.operation,
+            phase,
+            scope: self.scope(),
+            kind: borrowed(&request.kind.kind),
+            dry_run: request.dry_run.unwrap_or_default(),
+            user_info: Cow::Borrowed(request.user_info.map_or("", RawValue::get)),
+            object: request.object.map(|raw| Cow::Borrowed(raw.get())),
+            old_object: request.old_object.map(|raw| Cow::Borrowed(raw.get())),
+        }
+    }
+
+    /// Returns the scope of the object.
+    pub fn scope(&self) -> Scope<'_> {
+        let request = &self.0;
+        Scope {
+            group: borrowed(&request.resource.group),
+            version: borrowed(&request.resource.version),
+            resource: borrowed(&request.resource.resource),
+            subresource: borrowed(&request.sub_resource),
+            namespace: borrowed(&request.namespace),
+            name: borrowed(&request.name),
+        }
+    }
+}
+
+// === impl RequestEnvelope ===
+
+impl<'a> RequestEnvelope<'a> {
+    /// Checks kind, version and uid, and returns the request.
+    fn checked(self) -> Result<AdmissionRequest<'a>, BadReview> {
+        if self.kind != KIND {
+            return Err(BadReview::Kind);
+        }
+        if self.api_version != API_VERSION {
+            return Err(BadReview::Version);
+        }
+        let request = self.request.ok_or(BadReview::NoRequest)?;
+        if request.uid.is_empty() { Err(BadReview::NoUid) } else { Ok(request) }
+    }
+}
+
+fn borrowed(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
+}
+
+fn shape_error(error: &serde_json::Error) -> BadReview {
+    BadReview::Shape(one_line(&error.to_string(), REASON_CHARS).into_owned())
+}
