@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The link that the kubelet swaps.
 pub(crate) const DATA_LINK: &str = "..data";
 
-/// More than any chain or key; keeps a mistaken path to a large file from filling the memory.
+/// The size limit of a watched file, larger than any chain or key: a mistaken path to a large file must not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// How often the files are read again if the link moved meanwhile.

@@ -4,11 +4,11 @@
 //! `new_volume` if the replicas did not mount it before, otherwise by `existing_volume`. `patch` collects what the
 //! review adds, and `verdict` makes a verdict of patch and findings.
 
+mod claim_mark;
 mod create;
 mod existing_volume;
 mod fix;
 mod keys;
-mod mark;
 mod metadata;
 mod migration;
 mod mount_groups;

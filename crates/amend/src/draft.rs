@@ -238,13 +238,13 @@ impl<'t, 'a> DraftedChanges<'t, 'a> {
         }
     }
 
-    /// The removed entry of a name in a mapping.
+    /// Returns the entry with this key, if an earlier change removed it.
     fn removed_entry(&self, id: Id, name: &str) -> Option<(Id, Id)> {
         let is_it = |(key, _): &&(Id, Id)| self.removed.contains(key) && self.tree.scalar(*key) == Some(name);
         self.tree.entries(id).iter().find(is_it).copied()
     }
 
-    /// Whether a mapping takes members from others.
+    /// Returns whether a mapping takes members from others.
     fn merges(&self, id: Id) -> bool {
         self.tree.member(id, "<<").is_some()
     }
@@ -288,7 +288,7 @@ impl<'t, 'a> DraftedChanges<'t, 'a> {
         Ok(())
     }
 
-    /// Replaces an empty value, or a value of an earlier change.
+    /// Sets the value of a node that is empty or that an earlier change wrote; fails on any other.
     fn fill(&mut self, old: Id, change: &FieldChange, value: &Value) -> Result<(), AmendError> {
         let is_empty = self.tree.node(old).is_null() || self.tree.scalar(old) == Some("");
         if !is_empty && !self.values.contains_key(&old) {
@@ -456,7 +456,7 @@ fn drop_range<V>(map: &mut BTreeMap<Id, V>, range: &Range<Id>) {
     }
 }
 
-/// The index that a step means in a list of this length; `-` is the end.
+/// Parses a JSON Pointer token as an index into a list of this length, where `-` is the end.
 fn index(step: &str, length: usize) -> Option<usize> {
     match step {
         "-" => Some(length),

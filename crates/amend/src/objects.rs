@@ -6,7 +6,6 @@ use ordinance_manifests::is_list_kind;
 /// An object in a tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ObjectNode {
-    /// The index of the document.
     pub(crate) document: usize,
     pub(crate) node: Id,
 }

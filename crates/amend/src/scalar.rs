@@ -9,11 +9,11 @@ use serde_json::Value;
 pub(crate) enum Quotes {
     /// Only where it is necessary.
     Needed,
-    /// Always, in double quotes.
+    /// Always double quotes, as in JSON: a flow mapping of JSON stays JSON.
     Json,
 }
 
-/// A scalar or an empty collection in one line, or `None` for a filled collection.
+/// Returns a scalar or an empty collection in one line, or `None` for a filled collection.
 pub(crate) fn written(value: &Value, quotes: Quotes) -> Option<String> {
     match value {
         Value::String(text) => Some(text_as(text, quotes)),
@@ -23,7 +23,7 @@ pub(crate) fn written(value: &Value, quotes: Quotes) -> Option<String> {
     }
 }
 
-/// A string with the necessary quotes.
+/// Returns a string with the necessary quotes.
 pub(crate) fn text_as(text: &str, quotes: Quotes) -> String {
     match quotes {
         Quotes::Needed if is_plain(text) => text.to_owned(),

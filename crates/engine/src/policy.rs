@@ -23,7 +23,7 @@ pub struct Policy {
 pub enum StartedReview<'p> {
     /// The verdict depends on no other object.
     Decided(Verdict),
-    /// The verdict depends on the objects that hold or use keys which overlap these.
+    /// The verdict depends on the holdings that overlap these keys.
     NeedsHoldings(Vec<Key>, PendingReview<'p>),
 }
 

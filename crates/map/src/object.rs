@@ -17,7 +17,7 @@ pub struct MappedObject<'a> {
 // === impl MappedObject ===
 
 impl<'a> MappedObject<'a> {
-    /// An object that the policy does not patch.
+    /// Returns an object that the policy does not patch.
     pub fn new(scope: Scope<'a>, text: impl Into<Cow<'a, str>>) -> Self {
         let before = text.into();
         Self { scope, after: before.clone(), before }

@@ -1,6 +1,6 @@
 //! Quantities of storage as Kubernetes writes them, e.g. `1Gi`, `500M` or `1e3`.
 
-/// Suffixes, those of two characters first.
+/// Suffixes and their factors. Those of two characters come first, so that `Mi` is not read as `M`.
 const SUFFIXES: [(&str, f64); 14] = [
     ("Ki", 1024.0),
     ("Mi", 1_048_576.0),

@@ -90,6 +90,7 @@ fn warnings<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
     warnings
 }
 
+/// Returns the warning of a finding. A fact and a remedy that do not fit into one become two.
 fn texts(finding: &Finding) -> Vec<String> {
     let tag = |text: &str| tagged(text, &finding.rule, WARNING_CHARS);
     let sentence = sentence(finding);

@@ -175,11 +175,11 @@ impl<'a> EnvVar<'a> {
     }
 
     /// Returns whether both entries declare the same variable with the same value.
-    pub fn says_the_same(&self, other: &EnvVar<'_>) -> bool {
+    pub fn is_equal_to(&self, other: &EnvVar<'_>) -> bool {
         let raw = |variable: &EnvVar<'_>| variable.value_from.map_or("null", |raw| raw.get()).to_owned();
         self.name == other.name
             && self.value == other.value
-            && (raw(self) == raw(other) || json::says_the_same(&raw(self), &raw(other)))
+            && (raw(self) == raw(other) || json::is_equal(&raw(self), &raw(other)))
     }
 }
 
@@ -234,7 +234,7 @@ impl<'a> Environment<'a> {
 
     /// Returns whether an entry declares the same as this one.
     pub fn has_just(&self, variable: &EnvVar<'_>) -> bool {
-        self.env.iter().any(|other| other.says_the_same(variable))
+        self.env.iter().any(|other| other.is_equal_to(variable))
     }
 
     /// Resolves an expression with the entries of `env`, and after them those that a patch adds.

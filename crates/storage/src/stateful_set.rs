@@ -167,9 +167,9 @@ impl<'a> RawTemplate<'a> {
     }
 
     /// Returns whether both templates say the same, their members in any order; `null` counts as absent.
-    pub fn says_the_same(self, other: Self) -> bool {
+    pub fn is_equal_to(self, other: Self) -> bool {
         let text = |raw: Self| raw.0.map_or("null", RawValue::get);
-        text(self) == text(other) || json::says_the_same(text(self), text(other))
+        text(self) == text(other) || json::is_equal(text(self), text(other))
     }
 }
 
@@ -240,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_template_says_the_same_in_any_order() {
+    fn raw_templates_are_equal_in_any_order() {
         let raw = |text| serde_json::from_str::<RawTemplate<'_>>(text).expect("JSON");
-        assert!(raw(r#"{"spec":{"a":1,"b":null}}"#).says_the_same(raw(r#"{"spec": {"a": 1}}"#)));
-        assert!(raw("null").says_the_same(RawTemplate::default()));
-        assert!(!raw("{}").says_the_same(raw(r#"{"spec":{}}"#)));
+        assert!(raw(r#"{"spec":{"a":1,"b":null}}"#).is_equal_to(raw(r#"{"spec": {"a": 1}}"#)));
+        assert!(raw("null").is_equal_to(RawTemplate::default()));
+        assert!(!raw("{}").is_equal_to(raw(r#"{"spec":{}}"#)));
     }
 }

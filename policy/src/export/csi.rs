@@ -76,8 +76,8 @@ fn directory(source: &CsiSource<'_>, share: &str, names: VolumeNames<'_>) -> Res
     if with_names.contains("${") { Err(with_names) } else { Ok(with_names) }
 }
 
-/// Replaces the variables for names as the drivers do: by the names that the provisioner recorded in the attributes,
-/// otherwise by those of the API objects, which differ only if a volume was restored under another name.
+/// Expands `${pv.metadata.name}` and the like as the drivers do: with the names that the provisioner recorded in the
+/// attributes, otherwise with those of the API objects, which differ only if a volume was restored under another name.
 fn with_names(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> String {
     if !text.contains("${") {
         return text;

@@ -1,6 +1,6 @@
 //! The keys of a StatefulSet: its name, the claims of its templates, the claims that its volumes name, and exports.
 
-use super::mark;
+use super::claim_mark;
 use super::opt_out::OptOut;
 use super::review::{Set, SetReview};
 use super::scale_subresource;
@@ -52,7 +52,7 @@ impl SetKeys<'_> {
             (VolumeKind::Template(_), _) if self.set.name.is_empty() => None,
             (VolumeKind::Template(_), _) => {
                 let path = vec![claim::prefix(volume.name, self.set.name)];
-                Some(self.claim_key(path, Stance::Uses, mark::note(volume)))
+                Some(self.claim_key(path, Stance::Uses, claim_mark::note(volume)))
             }
             (VolumeKind::Named(_), Some(claim)) => {
                 Some(self.claim_key(claim::path(claim), Stance::Looks, String::new()))

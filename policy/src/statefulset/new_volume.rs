@@ -4,8 +4,8 @@
 //! every replica is denied. A claim template gives each replica a volume, and two of these volumes are one directory
 //! only if the storage is misconfigured: its mounts are isolated too, but such a sub-path is not denied.
 
+use super::claim_mark::{self, FileLocation};
 use super::fix;
-use super::mark::{self, FileLocation};
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
 use super::review::SetReview;
@@ -28,8 +28,11 @@ pub(super) fn judge_with_overlaps<'a>(volume: &SetVolume<'a>, review: &mut SetRe
 
 /// Judges the sub-paths of a volume that the replicas did not mount before.
 fn judge<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
-    let location =
-        if review.set.restore.is_some() { FileLocation::Unknown } else { mark::location(volume, review) };
+    let location = if review.set.restore.is_some() {
+        FileLocation::Unknown
+    } else {
+        claim_mark::location(volume, review)
+    };
     let is_marked = location.is_marked();
     if !volume.is_shared(review.settings) && !is_marked {
         return warn_single_node_disk(volume, review);
@@ -54,7 +57,7 @@ fn judge_named<'a>(
     review: &mut SetReview<'a>,
 ) {
     if location.is_marked() {
-        mark::apply(volume, groups, location, review);
+        claim_mark::apply(volume, groups, location, review);
     } else if !groups.without_sub_path.is_empty() && !groups.isolated.is_empty() {
         copy_sibling_expression(volume, groups, review);
     } else if review.checks_sharing() {
@@ -77,7 +80,7 @@ fn judge_template<'a>(
 ) {
     let is_marked = location.is_marked();
     if is_marked || !matches!(location, FileLocation::Unknown) && !groups.without_sub_path.is_empty() {
-        mark::apply(volume, groups, location, review);
+        claim_mark::apply(volume, groups, location, review);
     } else if let (VolumeKind::Template(template), false) = (volume.kind, groups.without_sub_path.is_empty())
     {
         match template.filled_by() {

@@ -69,7 +69,7 @@ impl<'a> OptOut<'a> {
         }
     }
 
-    /// Warns of what a change of the annotations means.
+    /// Warns if the opt-out changed, and says what Ordinance enforces from now on, or no longer.
     pub(super) fn report_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
         match (old.covers_set(), self.covers_set()) {
             (false, true) => findings.add(changed(

@@ -1,7 +1,7 @@
 //! The findings about a patch. The mutating call reports where the files are from now on; the validating call denies
 //! a set that still lacks the patch.
 
-use super::mark;
+use super::claim_mark;
 use super::patch::{PatchReason, PatchedVolume};
 use super::review::SetReview;
 use super::volume::{SetVolume, placed_containers};
@@ -90,7 +90,7 @@ fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>
         .iter()
         .filter(|patched| matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings))
         .filter_map(|patched| patched.claim)
-        .filter(|claim| mark::known_claim(claim, review).is_some())
+        .filter(|claim| claim_mark::known_claim(claim, review).is_some())
         .collect();
     claims.dedup();
     if claims.is_empty() {

@@ -53,7 +53,7 @@ impl<'a> TemplateChange<'a> {
         if new.is_being_deleted() {
             return Ok(Self::Irrelevant);
         }
-        if !new.spec.template.says_the_same(old.spec.template) {
+        if !new.spec.template.is_equal_to(old.spec.template) {
             return Ok(Self::Changed { new: new.spec.template.read()?, old: old.spec.template.read()? });
         }
         let scales_up = ScaleUp::of(old.replicas(), new.replicas()) != ScaleUp::None;

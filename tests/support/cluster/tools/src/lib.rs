@@ -51,7 +51,7 @@ pub fn find(wanted: &[Tool], progress: &mut dyn FnMut(&str)) -> Result<Tools, Er
     Ok(tools)
 }
 
-/// Returns the folders that the environment names.
+/// Returns the folders that the environment variables in [`FOLDERS`] name.
 fn folders() -> Vec<PathBuf> {
     FOLDERS.iter().filter_map(std::env::var_os).map(PathBuf::from).collect()
 }
