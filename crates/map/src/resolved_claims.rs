@@ -1,6 +1,6 @@
 //! The claims, each with its PersistentVolume and the location of its files.
 //!
-//! [`binding`](crate::binding) finds the volume of each claim; the policy says where that volume lies.
+//! [`binding`] finds the volume of each claim; the policy says where that volume lies.
 
 use crate::Location;
 use crate::binding::{self, BindableClaim, BindableVolume, Bound, ClaimRequest, ClaimVolume};
