@@ -34,10 +34,7 @@ fn nfs(
     let (Some(server), Some(share)) = (source.attribute("server"), source.attribute("share")) else {
         return VolumeLocation::Unsupported;
     };
-    match directory(source, share, names) {
-        Ok(path) => VolumeLocation::of(Export::nfs(server, &path, options, settings)),
-        Err(unresolved) => VolumeLocation::Unresolved(unresolved),
-    }
+    in_directory(source, share, names, |path| Export::nfs(server, path, options, settings))
 }
 
 /// The SMB driver: `source`, which is `//server/share`, and `subdir`.
@@ -51,13 +48,20 @@ fn smb(
     let Some((server, share)) = address.trim().trim_start_matches('/').split_once('/') else {
         return VolumeLocation::Unsupported;
     };
+    in_directory(source, share, names, |path| {
+        Export::smb(server, &format!("/{}", path.replace('\\', "/")), options, settings)
+    })
+}
+
+/// Returns the location of the export that `export` makes of the path of share and sub-directory.
+fn in_directory(
+    source: &CsiSource<'_>,
+    share: &str,
+    names: VolumeNames<'_>,
+    export: impl FnOnce(&str) -> Option<Export>,
+) -> VolumeLocation {
     match directory(source, share, names) {
-        Ok(path) => VolumeLocation::of(Export::smb(
-            server,
-            &format!("/{}", path.replace('\\', "/")),
-            options,
-            settings,
-        )),
+        Ok(path) => VolumeLocation::of(export(&path)),
         Err(unresolved) => VolumeLocation::Unresolved(unresolved),
     }
 }
