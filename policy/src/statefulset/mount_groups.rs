@@ -66,8 +66,8 @@ impl<'a> MountGroups<'a> {
             && self.missing.is_empty()
     }
 
-    /// Returns the mounts with the same sub-path in every replica; none if all writers are isolated, since the replicas
-    /// then only read common files.
+    /// Returns the mounts with the same sub-path in every replica. Returns none of them if every writer is isolated: the
+    /// replicas then only read common files.
     pub(super) fn shared_sub_paths(&self) -> &[PlacedMount<'a>] {
         if self.writers_are_isolated() { &[] } else { &self.same_for_all }
     }

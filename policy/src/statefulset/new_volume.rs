@@ -107,10 +107,11 @@ fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: 
         volume.title(),
         sub_path_text(mount)
     );
+    let expression = isolating_expression(volume, mount);
     let finding = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
-        .remedy(format!("Write subPathExpr: {} to isolate the replicas", isolating_expression(volume, mount)))
-        .fix(fix::replace_sub_path(mount, &isolating_expression(volume, mount)));
+        .remedy(format!("Write subPathExpr: {expression} to isolate the replicas"))
+        .fix(fix::replace_sub_path(mount, &expression));
     review.findings.add(finding);
 }
 
