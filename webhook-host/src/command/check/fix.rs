@@ -117,8 +117,12 @@ impl FixOptions<'_> {
     fn notes(&self, notes: Vec<String>, summary: &WriteSummary) -> String {
         let lines = notes.iter().chain(&summary.errors);
         let mut text: String = lines.map(|line| format!("{line}\n")).collect();
-        if !self.common.quiet {
-            text.extend(summary.line());
+        if !self.common.quiet && !summary.changed.is_empty() {
+            let verb = match self.mode {
+                FixMode::Diff => "to be fixed",
+                FixMode::Write => "fixed",
+            };
+            text.push_str(&format!("{verb}: {}\n", summary.changed.join(", ")));
         }
         text
     }

@@ -15,10 +15,9 @@ pub(super) type OriginalTexts = BTreeMap<usize, String>;
 /// The files that were changed, or that `--fix` would change.
 #[derive(Default)]
 pub(super) struct WriteSummary {
-    changed: Vec<String>,
+    pub(super) changed: Vec<String>,
     /// One line for each file that could not be written.
     pub(super) errors: Vec<String>,
-    is_diff: bool,
 }
 
 /// Prints the differences to stdout and writes no file.
@@ -28,7 +27,7 @@ pub(super) fn print_diff(
     common: CommonArgs,
 ) -> Result<WriteSummary> {
     let color = if common.color.on_stdout() { DiffColor::Ansi } else { DiffColor::None };
-    let mut summary = WriteSummary { is_diff: true, ..WriteSummary::default() };
+    let mut summary = WriteSummary::default();
     let mut differences = String::new();
     for (position, original) in originals {
         let Some(file) = input.files.get(*position) else { continue };
@@ -75,15 +74,5 @@ fn diff_name(source: Option<&ManifestSource>) -> String {
             path.display().to_string().trim_start_matches("./").trim_start_matches('/').to_owned()
         }
         _ => "stdin".to_owned(),
-    }
-}
-
-// === impl WriteSummary ===
-
-impl WriteSummary {
-    /// Returns one line with the changed files, or `None` if there are none.
-    pub(super) fn line(&self) -> Option<String> {
-        let verb = if self.is_diff { "to be fixed" } else { "fixed" };
-        (!self.changed.is_empty()).then(|| format!("{verb}: {}\n", self.changed.join(", ")))
     }
 }
