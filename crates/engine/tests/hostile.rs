@@ -5,6 +5,7 @@ mod guest;
 use guest::limits;
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Engine, EngineLimits, Failure, Policy, StartedReview};
+use ordinance_testkit::guest::component;
 use std::time::{Duration, Instant};
 
 /// Returns instructions that store a number in memory.
@@ -98,7 +99,7 @@ fn ends_a_guest_that_exceeds_its_table() {
 #[test]
 fn refuses_to_load_a_guest_with_a_table_over_the_limit() {
     let more = "(table 10001 funcref)";
-    let error = guest::load(&engine(), &guest::component("", more)).err().expect("no policy").to_string();
+    let error = guest::load(&engine(), &component("", more)).err().expect("no policy").to_string();
     assert!(error.contains("table"), "{error}");
 }
 

@@ -4,6 +4,7 @@ mod guest;
 
 use guest::limits;
 use ordinance_engine::{Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits};
+use ordinance_testkit::guest::component;
 use std::path::Path;
 
 fn engine() -> Engine {
@@ -82,7 +83,7 @@ fn refuses_compiled_code() {
 
 #[test]
 fn refuses_an_initial_memory_over_the_limit() {
-    let component = guest::component("", "").to_vec();
+    let component = component("", "");
     let engine =
         Engine::new(EngineLimits { pool: PoolLimits { memory: 1 << 20, ..limits(1).pool }, ..limits(1) });
     let refusal = guest::load(&engine.expect("an engine"), &component).err().expect("it is too large");

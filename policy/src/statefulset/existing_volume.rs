@@ -8,7 +8,9 @@ use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
 use super::previous_mounts::PreviousMounts;
 use super::review::SetReview;
-use super::sub_path_findings::{deny_both_fields, deny_missing_variable, sub_path_text};
+use super::sub_path_findings::{
+    deny_both_fields, deny_missing_variable, sub_path_text, unisolated_template_text,
+};
 use super::volume::SetVolume;
 use crate::rules::StorageRule;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
@@ -262,7 +264,7 @@ fn warn_unisolated(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let fact = if volume.is_named() {
         format!("{} is shared by all replicas and not isolated", volume.title())
     } else {
-        format!("{} is not isolated: two of its volumes may be one directory", volume.title())
+        unisolated_template_text(volume)
     };
     let remedy = "An update moves no files: to isolate it, move each ordinal's files into its directory and write a \
                   subPathExpr";

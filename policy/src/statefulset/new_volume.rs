@@ -9,11 +9,12 @@ use super::fix;
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
 use super::review::SetReview;
-use super::sub_path_findings::{isolating_expression, sub_path_text};
+use super::sub_path_findings::{isolating_expression, sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
+use ordinance_contract::Fix;
 use ordinance_storage::{ExpressionClass, PlacedMount, VolumeKind, VolumeSource};
 
 /// Judges a used volume that the replicas did not mount before, and warns if its export overlaps another object's.
@@ -111,7 +112,7 @@ fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: 
     let finding = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
         .remedy(format!("Write subPathExpr: {expression} to isolate the replicas"))
-        .fix(fix::replace_sub_path(mount, &expression));
+        .fix(isolating_fix(mount, &expression));
     review.findings.add(finding);
 }
 
@@ -223,12 +224,18 @@ fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
     mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
+/// Returns a fix that isolates a mount; `None` if the expression would not isolate it, which a finding about its variables
+/// explains.
+fn isolating_fix(mount: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
+    isolates(mount, expression).then(|| fix::replace_sub_path(mount, expression)).flatten()
+}
+
 /// Returns the fact that replicas share a volume.
 fn sharing_fact(volume: &SetVolume<'_>) -> String {
     if volume.is_named() {
         format!("all replicas share {}: they overwrite each other's files", volume.title())
     } else {
-        format!("{} is not isolated: two of its volumes may be one directory", volume.title())
+        unisolated_template_text(volume)
     }
 }
 
@@ -245,7 +252,7 @@ fn deny_fixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)
-            .fix(fix::replace_sub_path(mount, &expression));
+            .fix(isolating_fix(mount, &expression));
         review.proposals.push((mount.field(), expression));
         review.deny_sharing(finding);
     }

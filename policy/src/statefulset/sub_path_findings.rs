@@ -97,6 +97,11 @@ pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
     }
 }
 
+/// Returns the fact that the volumes of a claim template may be one directory.
+pub(super) fn unisolated_template_text(volume: &SetVolume<'_>) -> String {
+    format!("{} is not isolated: two of its volumes may be one directory", volume.title())
+}
+
 /// Returns the expression that replaces a sub-path which is the same in every replica: the same path per ordinal.
 pub(super) fn isolating_expression(volume: &SetVolume<'_>, mount: &PlacedMount<'_>) -> String {
     let own = volume.default_expression();

@@ -2,6 +2,7 @@
 
 use crate::files::{directory, volume, write};
 use crate::run::{Ended, run, run_in, run_in_with_input, run_with_input};
+use ordinance_testkit::guest::component;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,6 +145,35 @@ fn a_policy_is_loaded_once() {
     let arguments = ["check", "--fix", "--policy", "/dev/stdin", "web.yaml"];
     let ended = run_in_with_input(files.path(), &arguments, ordinance_engine::builtin::COMPONENT);
     assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
+}
+
+/// A policy whose patch, in the phase `mutate`, adds an item to `spec.items` in every round. A map gets the key `-` instead, and then stays as it is.
+fn policy_that_adds_an_item() -> Vec<u8> {
+    let patch = r#"[{"op":"add","path":"/spec/items/-","value":1}]"#;
+    let review = format!(
+        "(i32.store8 (i32.const 268) (i32.eqz (i32.load8_u offset=1 (local.get 0))))
+        (i32.store (i32.const 272) (i32.const 2048))
+        (i32.store (i32.const 276) (i32.const {}))",
+        patch.len()
+    );
+    component(&review, &format!("(data (i32.const 2048) {patch:?})"))
+}
+
+#[test]
+fn an_object_whose_changes_never_end_is_left_and_the_others_are_fixed() {
+    let endless = "apiVersion: v1\nkind: Thing\nmetadata: {name: endless}\nspec:\n  items: [0]\n";
+    let settled = "apiVersion: v1\nkind: Thing\nmetadata: {name: settled}\nspec:\n  items: {a: 1}\n";
+    let both = format!("{endless}---\n{settled}");
+    let files = directory(&[("both.yaml", &both), ("other.yaml", settled)]);
+    let arguments = ["check", "--fix", "--policy", "/dev/stdin", "both.yaml", "other.yaml"];
+    let ended = run_in_with_input(files.path(), &arguments, &policy_that_adds_an_item());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let fixed = settled.replace("{a: 1}", "{a: 1, '-': 1}");
+    assert_eq!(text(files.path(), "both.yaml"), format!("{endless}---\n{fixed}"), "{ended:?}");
+    assert_eq!(text(files.path(), "other.yaml"), fixed);
+    let notes: Vec<&str> = ended.stdout.lines().filter(|line| line.contains("left as it is")).collect();
+    let [note] = *notes else { panic!("one note: {ended:?}") };
+    assert!(note.starts_with("note: both.yaml:1: Thing default/endless: left as it is: "), "{note}");
 }
 
 #[test]

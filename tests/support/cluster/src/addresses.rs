@@ -59,22 +59,39 @@ impl Addresses {
         Ipv4Addr::from(self.first + BLOCK / 2 + 1)
     }
 
-    /// Returns an address of the control plane with a free port. No other process binds to the address, so the port
-    /// stays free.
-    pub fn free(&self) -> Result<SocketAddr> {
-        Ok(TcpListener::bind((self.plane(), 0))?.local_addr()?)
+    /// Returns the control plane's address with different free ports. No other process binds to the address, so the
+    /// ports stay free.
+    pub fn free<const COUNT: usize>(&self) -> Result<[SocketAddr; COUNT]> {
+        let mut addresses = [SocketAddr::from((self.plane(), 0)); COUNT];
+        // All listeners stay open until each address has its port, so that no port is chosen twice.
+        let mut listeners = Vec::with_capacity(COUNT);
+        for address in &mut addresses {
+            let listener = TcpListener::bind(*address)?;
+            *address = listener.local_addr()?;
+            listeners.push(listener);
+        }
+        Ok(addresses)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn two_clusters_share_no_address() -> Result<()> {
         let (one, other) = (Addresses::claim()?, Addresses::claim()?);
         assert_ne!(one.services(), other.services());
         assert_ne!(one.plane(), other.plane());
+        Ok(())
+    }
+
+    #[test]
+    fn no_port_is_chosen_twice() -> Result<()> {
+        let chosen = Addresses::claim()?.free::<256>()?;
+        let ports: BTreeSet<u16> = chosen.iter().map(SocketAddr::port).collect();
+        assert_eq!(ports.len(), chosen.len());
         Ok(())
     }
 

@@ -53,11 +53,11 @@ pub(crate) struct PlaneConfig<'a> {
 impl ControlPlane {
     /// Starts all parts and waits until the API server is ready. Also returns access to it.
     pub(crate) async fn start(config: &PlaneConfig<'_>) -> Result<(Self, ClusterAccess, Kubeconfig)> {
-        let (store, server) = (config.addresses.free()?, config.addresses.free()?);
+        let [store, peers, server] = config.addresses.free()?;
         let kubeconfig = Kubeconfig::new(format!("https://{server}"), config.authority.certificate());
         let admin = config.kubeconfig(&kubeconfig, "admin", Some("system:masters"))?;
         let access = ClusterAccess::new(&admin, config.tools.path(Tool::Kubectl)).await?;
-        let mut etcd = ManagedProcess::start("etcd", config.etcd(store)?, config.workspace)?;
+        let mut etcd = ManagedProcess::start("etcd", config.etcd(store, peers)?, config.workspace)?;
         let (private, public) = config.service_account_keys()?;
         let command = config.api_server(server, store, [&private, &public])?;
         let mut api_server = ManagedProcess::start("kube-apiserver", command, config.workspace)?;
@@ -117,8 +117,8 @@ impl PlaneConfig<'_> {
         ))
     }
 
-    fn etcd(&self, address: SocketAddr) -> Result<Command> {
-        let (clients, peers) = (format!("http://{address}"), format!("http://{}", self.addresses.free()?));
+    fn etcd(&self, store: SocketAddr, peers: SocketAddr) -> Result<Command> {
+        let (clients, peers) = (format!("http://{store}"), format!("http://{peers}"));
         let mut etcd = Command::new(self.tools.path(Tool::Etcd));
         etcd.arg("--unsafe-no-fsync").arg(flag("--data-dir", self.workspace.path("etcd").display()));
         etcd.arg(flag("--listen-client-urls", &clients)).arg(flag("--advertise-client-urls", &clients));

@@ -1,7 +1,8 @@
 //! `--fix` and `--diff`: writes patches and fixes into manifests, or shows what would be written.
 //!
 //! A change may affect other objects, so all manifests are reviewed again after each round of changes, until a round changes
-//! nothing. Only then are files written. The remaining findings are reported as without `--fix`.
+//! nothing. Only then are files written. An object whose changes never end stays as it was. The remaining findings are
+//! reported as without `--fix`.
 
 mod changes;
 mod migration;
@@ -11,19 +12,24 @@ use super::input::{Input, InputFile};
 use super::progress::Progress;
 use super::report::{ReportFormat, exit_code, style};
 use super::reviewer::ManifestReviewer;
+use crate::admission::Admission;
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs, print};
 use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use ordinance_amend::{ObjectChanges, amend};
 use ordinance_manifests::Manifest;
 use ordinance_report::{CheckReport, CheckedObject, text};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use write::{OriginalTexts, WriteSummary, print_diff, write_files};
 
 /// The largest number of rounds. A set and its claims need about three: a sub-path, its variables, the claims' annotations.
 const ROUNDS: usize = 8;
+
+/// Why an object is left as it is although the policy has changes for it.
+const ENDLESS: &str = "the policy changes it again and again, which is an error in the policy";
 
 /// What to do with the fixed manifests, and how to report the remaining findings.
 pub(super) struct FixOptions<'a> {
@@ -53,6 +59,9 @@ struct FixedFile {
     notes: Vec<String>,
 }
 
+/// Objects: the positions of their files in the input, and their positions within the files.
+type ObjectPositions = BTreeSet<(usize, usize)>;
+
 /// Fixes the manifests round by round, writes them or prints the diff, and reports the remaining findings.
 pub(super) fn run(
     options: &FixOptions<'_>,
@@ -61,42 +70,68 @@ pub(super) fn run(
     progress: Progress,
     mut input: Input,
 ) -> Result<Exit> {
-    let mut originals = OriginalTexts::new();
-    for _ in 0..ROUNDS {
-        let policy = policy.reset(existing)?;
-        let report = ManifestReviewer::new(&policy, &Limits::default(), &progress).report(&input)?;
-        let files = fix_files(&input, &report);
-        if files.iter().all(|file| file.text.is_none()) {
-            drop(progress);
-            let notes: Vec<String> = files.into_iter().flat_map(|file| file.notes).collect();
-            return options.finish(&input, &originals, &report, notes);
+    // The objects that are left as they are, since their changes never end.
+    let mut endless = ObjectPositions::new();
+    loop {
+        let mut originals = OriginalTexts::new();
+        let mut changed = ObjectPositions::new();
+        for _ in 0..ROUNDS {
+            let policy = policy.reset(existing)?;
+            let report = ManifestReviewer::new(&policy, &Limits::default(), &progress).report(&input)?;
+            let files = fix_files(&input, &report, &endless);
+            if files.iter().all(|file| file.text.is_none()) {
+                drop(progress);
+                let notes: Vec<String> = files.into_iter().flat_map(|file| file.notes).collect();
+                return options.finish(&input, &originals, &report, notes);
+            }
+            drop(report);
+            changed = options.replace_texts(&mut input, &mut originals, files, &policy.admission);
+            progress.add_found(input.objects().count());
         }
-        drop(report);
-        let texts = files.into_iter().map(|file| file.text).enumerate();
-        for (position, text) in texts.filter_map(|(position, text)| Some((position, text?))) {
-            let old = input.replace(position, text, options.namespace, &policy.admission);
-            old.map(|old| originals.entry(position).or_insert(old));
+        // Begin again without the objects that still change. There are fewer each time, so this ends.
+        ensure!(!changed.is_empty(), "nothing is written: the texts change in every round, the objects do not");
+        endless.append(&mut changed);
+        for (position, text) in originals {
+            let Some(file) = input.files.get_mut(position) else { continue };
+            file.replace(text, options.namespace, &policy.admission);
         }
-        progress.add_found(input.objects().count());
     }
-    bail!("nothing is written: after {ROUNDS} rounds the policy still changes what it changed before")
 }
 
 /// Returns the fixed text of every file, in order. Files are edited in parallel.
-fn fix_files(input: &Input, report: &CheckReport<'_>) -> Vec<FixedFile> {
+fn fix_files(input: &Input, report: &CheckReport<'_>, endless: &ObjectPositions) -> Vec<FixedFile> {
     let mut rest = &report.objects[..];
-    let files = input.files.iter().map(|file| {
+    let files = input.files.iter().enumerate().map(|(position, file)| {
         let (own, later) = rest.split_at(file.objects.len());
         rest = later;
-        (file, own)
+        let endless = endless.range((position, 0)..=(position, usize::MAX)).map(|(_, object)| *object);
+        (file, own, endless.collect())
     });
-    let files: Vec<(&InputFile, &[CheckedObject<'_>])> = files.collect();
-    files.into_par_iter().map(|(file, objects)| FixedFile::new(file, objects)).collect()
+    let files: Vec<(&InputFile, &[CheckedObject<'_>], Vec<usize>)> = files.collect();
+    files.into_par_iter().map(|(file, objects, endless)| FixedFile::new(file, objects, &endless)).collect()
 }
 
 // === impl FixOptions ===
 
 impl FixOptions<'_> {
+    /// Gives the files their fixed texts, keeps the original ones, and returns the objects that changed.
+    fn replace_texts(
+        &self,
+        input: &mut Input,
+        originals: &mut OriginalTexts,
+        fixed: Vec<FixedFile>,
+        admission: &Admission,
+    ) -> ObjectPositions {
+        let mut changed = ObjectPositions::new();
+        for (position, (file, fixed)) in input.files.iter_mut().zip(fixed).enumerate() {
+            let Some(text) = fixed.text else { continue };
+            let old = file.replace(text, self.namespace, admission);
+            changed.extend(file.changed_since(&old).map(|object| (position, object)));
+            originals.entry(position).or_insert(old.text);
+        }
+        changed
+    }
+
     /// Writes the files or prints the diff, and reports the remaining findings.
     fn finish(
         &self,
@@ -150,10 +185,15 @@ impl FixOptions<'_> {
 // === impl FixedFile ===
 
 impl FixedFile {
-    fn new(file: &InputFile, objects: &[CheckedObject<'_>]) -> Self {
-        let mut fixed = Self::default();
-        let changes: Vec<ObjectChanges> =
-            objects.iter().filter_map(|checked| fixed.changes_of(checked)).collect();
+    fn new(file: &InputFile, objects: &[CheckedObject<'_>], endless: &[usize]) -> Self {
+        let (mut fixed, mut changes) = (Self::default(), Vec::new());
+        for (position, checked) in objects.iter().enumerate() {
+            if endless.contains(&position) {
+                fixed.note_unchanged(&title(checked), ENDLESS);
+            } else {
+                changes.extend(fixed.changes_of(checked));
+            }
+        }
         if !changes.is_empty() {
             fixed.edit(file, objects, &changes);
         }

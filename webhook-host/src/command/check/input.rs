@@ -57,22 +57,6 @@ impl Input {
         Self { files: sources.into_par_iter().map(read).collect() }
     }
 
-    /// Replaces the text of a file and returns the old one.
-    pub(super) fn replace(
-        &mut self,
-        position: usize,
-        text: String,
-        namespace: &str,
-        admission: &Admission,
-    ) -> Option<String> {
-        let file = self.files.get_mut(position)?;
-        let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
-        let found = read_wanted(&text, namespace, &wanted);
-        let mut new = InputFile::new(file.name.clone(), file.source.clone(), text, found);
-        new.trim();
-        Some(std::mem::replace(file, new).text)
-    }
-
     /// Returns the text of stdin as a file, if stdin is read.
     pub(super) fn stdin(&self) -> Option<&InputFile> {
         self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
@@ -129,6 +113,21 @@ impl InputFile {
         let mut file = Self::new(name, Some(source), text, found);
         file.trim();
         file
+    }
+
+    /// Replaces the text, reads its objects again, and returns the old file.
+    pub(super) fn replace(&mut self, text: String, namespace: &str, admission: &Admission) -> Self {
+        let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
+        let found = read_wanted(&text, namespace, &wanted);
+        let mut new = Self::new(self.name.clone(), self.source.clone(), text, found);
+        new.trim();
+        std::mem::replace(self, new)
+    }
+
+    /// Returns the positions of the objects that differ from those of the old file.
+    pub(super) fn changed_since(&self, old: &Self) -> impl Iterator<Item = usize> {
+        let pairs = self.objects.iter().zip(&old.objects).enumerate();
+        pairs.filter(|(_, (new, old))| new.json != old.json).map(|(position, _)| position)
     }
 
     fn new(name: String, source: Option<ManifestSource>, text: String, found: ReadObjects) -> Self {
