@@ -46,7 +46,7 @@ pub enum Failure {
     #[error("returned an invalid response: {0}")]
     InvalidResponse(String),
     /// More holdings overlap than one evaluation may receive.
-    #[error("more than {limit} different holdings overlap this object's keys")]
+    #[error("needs more than {limit} different holdings, since so many objects overlap this one")]
     Holdings {
         /// The limit.
         limit: usize,
@@ -65,7 +65,7 @@ pub enum Failure {
     #[error("is busy")]
     Busy,
     /// The index is not current. A retry may succeed.
-    #[error("the index is not ready")]
+    #[error("waits for its index, which is not current")]
     NotReady,
 }
 
@@ -82,7 +82,7 @@ impl Failure {
             Self::Output { .. } => "output",
             Self::Answer { .. } => "answer",
             Self::Trap(_) => "trap",
-            Self::InvalidResponse(_) => "nonsense",
+            Self::InvalidResponse(_) => "invalid_response",
             Self::Holdings { .. } => "holdings",
             Self::Panic => "panic",
             Self::Full { .. } => "full",

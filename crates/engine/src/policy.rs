@@ -205,23 +205,25 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
             return Err(Failure::InvalidResponse(reason));
         }
         for fix in &finding.fixes {
-            operations(&fix.patch)?;
+            if operations(&fix.patch).is_none() {
+                let reason = format!("a fix of the rule {:?} that is not a JSON array", finding.rule);
+                return Err(Failure::InvalidResponse(reason));
+            }
         }
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase == Phase::Validate {
         return Err(Failure::InvalidResponse("a patch in answer to a validating review".to_owned()));
     }
-    if operations(patch)? == 0 {
-        verdict.patch = None;
+    match operations(patch) {
+        Some(0) => verdict.patch = None,
+        Some(_) => {}
+        None => return Err(Failure::InvalidResponse("a patch that is not a JSON array".to_owned())),
     }
     Ok(verdict)
 }
 
-/// The number of operations of a JSON Patch.
-fn operations(patch: &str) -> Result<usize, Failure> {
-    let operations = serde_json::from_str::<Vec<IgnoredAny>>(patch);
-    operations
-        .map(|list| list.len())
-        .map_err(|_| Failure::InvalidResponse("a patch that is not a JSON array".to_owned()))
+/// Returns the number of operations of a JSON Patch, or `None` if it is not a JSON array.
+fn operations(patch: &str) -> Option<usize> {
+    serde_json::from_str::<Vec<IgnoredAny>>(patch).map(|list| list.len()).ok()
 }

@@ -179,6 +179,15 @@ fn quiet_text_has_only_denials_and_verbose_text_also_objects_without_findings() 
 }
 
 #[test]
+fn objects_without_a_verdict_are_not_counted_as_denied() {
+    let objects = objects();
+    let failed = CheckedObject { outcome: AdmissionOutcome::Failed, ..fine("v.yaml", &objects[0]) };
+    let report = CheckReport { objects: vec![failed, fine("v.yaml", &objects[1])], ..CheckReport::default() };
+    let output = text(&report, ReportStyle::default());
+    assert!(output.ends_with("\n2 objects judged, 1 without a verdict\n"), "{output}");
+}
+
+#[test]
 fn colours_are_written_on_request() {
     let objects = objects();
     let coloured = text(&report(&objects), ReportStyle { is_coloured: true, ..ReportStyle::default() });

@@ -50,17 +50,20 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     }
     out.extend(drawing.objects(&report.objects));
     if style.verbosity > Verbosity::Quiet {
-        out.push_str(&summary(report.summary(), report.errors.len()));
+        out.push_str(&summary(report));
     }
     out
 }
 
 /// Returns the last line of the report.
-fn summary(summary: Summary, errors: usize) -> String {
-    let Summary { objects, skipped, denied, warned, patched } = summary;
+fn summary(report: &CheckReport<'_>) -> String {
+    let Summary { objects, skipped, denied, warned, patched } = report.summary();
+    let is_failed = |checked: &&CheckedObject<'_>| checked.outcome == AdmissionOutcome::Failed;
+    let (failed, errors) = (report.objects.iter().filter(is_failed).count() as u64, report.errors.len());
     let mut parts = vec![format!("{} judged", counted(objects, "object"))];
     let more = [
-        (denied, "denied"),
+        (denied - failed, "denied"),
+        (failed, "without a verdict"),
         (warned, "with warnings"),
         (patched, "changed at admission"),
         (skipped, "of other kinds passed over"),

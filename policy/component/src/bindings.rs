@@ -446,7 +446,8 @@ pub mod exports {
           pub severity: Severity,
           /// The field at fault, e.g. `spec.nfs.path`; empty for the whole object.
           pub field: _rt::String,
-          /// What is wrong, in one line without a full stop. Names the object, and the other object if there is one.
+          /// What is wrong, in one line without a full stop. Names the other objects; the first denial, with which the message
+          /// begins, names the object itself too.
           pub fact: _rt::String,
           /// What to do about it, an imperative in one line without a full stop; empty if there is nothing to do.
           pub remedy: _rt::String,

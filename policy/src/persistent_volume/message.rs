@@ -228,6 +228,10 @@ impl ConflictMessage<'_> {
     }
 
     fn other_directory(&self) -> String {
+        if self.is_inside_a_whole_export() {
+            let other = if self.is_group() { "each of them".to_owned() } else { self.other.short() };
+            return format!("{other} a directory of its own");
+        }
         let what = match self.relation {
             _ if self.own_export().is_none() => "a volume of its own",
             PathRelation::Equal | PathRelation::Contains => "a directory of its own",
@@ -237,14 +241,21 @@ impl ConflictMessage<'_> {
         format!("{} {what}{example}", self.reviewed.short)
     }
 
+    /// Returns whether the other volume is the root of a server or a share, so that no directory is outside of it.
+    fn is_inside_a_whole_export(&self) -> bool {
+        let Some(export) = self.own_export() else { return false };
+        let beyond_root = self.other.holding.path.strip_prefix(export.pseudo_root());
+        self.relation == PathRelation::Inside && beyond_root.is_some_and(<[_]>::is_empty)
+    }
+
     /// Returns the annotation that allows the sharing. The volume cannot name a group, whose names are not all known,
     /// so each member has to name the volume.
     fn annotation(&self) -> String {
         if self.is_group() {
-            format!("each of them ordinance.dev/shared-with: {}", self.reviewed.short)
-        } else {
-            format!("it ordinance.dev/shared-with: {}", self.sharing)
+            return format!("each of them ordinance.dev/shared-with: {}", self.reviewed.short);
         }
+        let volume = if self.is_inside_a_whole_export() { &self.reviewed.short } else { "it" };
+        format!("{volume} ordinance.dev/shared-with: {}", self.sharing)
     }
 
     fn is_group(&self) -> bool {

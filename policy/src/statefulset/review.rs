@@ -57,7 +57,7 @@ impl<'a> SetReview<'a> {
     pub(super) fn deny_sharing(&mut self, finding: FindingBuilder) {
         let is_restored = self.set.restore.is_some();
         let finding = if is_restored {
-            finding.into_warning("Not refused, since a backup restores the set")
+            finding.into_warning("Migrate the files once the restore is done, which is never refused")
         } else {
             finding
         };

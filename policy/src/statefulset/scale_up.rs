@@ -50,7 +50,7 @@ impl ScaleUp {
                                 volume.name
                             ),
                         )
-                        .remedy("Not refused, since scaling up from 0 counts as a restart"),
+                        .remedy("Migrate the files to isolate the replicas: this is not refused only because scaling up from 0 counts as a restart"),
                 ),
                 Self::None => {}
             }

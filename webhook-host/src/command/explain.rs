@@ -7,6 +7,7 @@ use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 use ordinance_contract::Rule;
+use std::path::Path;
 
 /// Explain a rule, or list all rules
 #[derive(Debug, Args)]
@@ -31,13 +32,14 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
         print(list(&rules).as_bytes())?;
         return Ok(Exit::Success);
     };
-    match rules.iter().find(|rule| rule.id == id.trim_matches(['[', ']'])) {
+    match rules.iter().find(|rule| rule.id == normalized(id)) {
         Some(rule) => {
             print(explanation(rule).as_bytes())?;
             Ok(Exit::Success)
         }
         None => {
-            output::print_to_stderr(&format!("error: there is no rule {id:?}{}\n", suggestion(&rules, id)));
+            let suggestion = suggestion(&rules, &normalized(id), args.component.policy.as_deref());
+            output::print_to_stderr(&format!("error: there is no rule {id:?}{suggestion}\n"));
             Ok(Exit::Usage)
         }
     }
@@ -61,12 +63,20 @@ fn explanation(rule: &Rule) -> String {
     format!("{}: {}\n{facts}\n{}\n", rule.id, rule.title, rule.explanation.trim())
 }
 
-/// Returns a hint with the rules whose id shares a word with the unknown id.
-fn suggestion(rules: &[Rule], id: &str) -> String {
+/// Returns an id as it is written in a policy: lower case, with hyphens, without the brackets of messages.
+fn normalized(id: &str) -> String {
+    id.trim_matches(['[', ']']).to_lowercase().replace('_', "-")
+}
+
+/// Returns a hint with the rules whose id shares a word with the unknown id, and the command that lists all rules.
+fn suggestion(rules: &[Rule], id: &str, policy: Option<&Path>) -> String {
     let shares_a_word = |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|own| own == word));
     let ids: Vec<&str> = rules.iter().filter(shares_a_word).map(|rule| &*rule.id).collect();
-    if ids.is_empty() {
-        return "; `ordinance explain` lists all rules".to_owned();
+    let of_policy = policy.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();
+    let list = format!("`ordinance explain{of_policy}` lists all rules");
+    match ids.split_last() {
+        None => format!("; {list}"),
+        Some((only, [])) => format!("; did you mean {only}? {list}"),
+        Some((last, others)) => format!("; did you mean {} or {last}? {list}", others.join(", ")),
     }
-    format!("; did you mean {}? `ordinance explain` lists all rules", ids.join(" or "))
 }

@@ -44,6 +44,7 @@ pub(super) struct MapArgs {
     ascii: bool,
     /// The width of the text in columns [default: that of the terminal, or 80]
     #[arg(long, value_name = "COLUMNS", env = "ORDINANCE_WIDTH", hide_env = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     width: Option<u16>,
     #[command(flatten)]
     manifests: ManifestArgs,

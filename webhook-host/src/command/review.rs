@@ -53,7 +53,11 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     }
     let policy = policies::from_flags(&args.policy, &limits)?;
     policy.warn_of_unreadable();
-    let review = AdmissionReview::parse(&body, limits.json_depth)?;
+    let review = AdmissionReview::parse(&body, limits.json_depth);
+    let review = review.map_err(|error| match named_file(args.file.as_deref()) {
+        Some(path) => InputError::of_file(path, error).into(),
+        None => anyhow::Error::from(error),
+    })?;
     let by = Answering {
         policy: &policy.name,
         phase: args.phase.into(),
@@ -75,8 +79,7 @@ fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
             print(&body)?;
             Ok(Exit::Error)
         }
-        ReviewAnswer::Deferred { message, .. } => bail!(message),
-        ReviewAnswer::Unavailable => bail!("the index is not ready"),
+        ReviewAnswer::Deferred { message, .. } | ReviewAnswer::Unavailable { message } => bail!(message),
     }
 }
 
@@ -91,9 +94,14 @@ fn print_too_large(body: &[u8], limit: usize) -> Result<Exit> {
     }
 }
 
+/// Returns the file, unless it stands for stdin.
+fn named_file(file: Option<&Path>) -> Option<&Path> {
+    file.filter(|path| *path != Path::new("-"))
+}
+
 /// Reads the review, but at most one byte more than the limit.
 fn read_body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
-    match file.filter(|path| *path != Path::new("-")) {
+    match named_file(file) {
         Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
             InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
         }),

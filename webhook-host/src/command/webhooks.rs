@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::output::print;
 use super::policies;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference,
@@ -12,9 +12,10 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 use ordinance_contract::{Phase, ReviewScope, Watch};
-use ordinance_engine::Policy;
+use ordinance_engine::{Policy, is_label};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The name of both configurations and of the role.
@@ -57,6 +58,7 @@ struct ServiceName {
 
 pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
     let policies = policies::with_default_settings(&args.policy)?;
+    ensure_different_names(&policies, &args.policy)?;
     let documents = [
         yaml(&mutating(&policies, &args.service))?,
         yaml(&validating(&policies, &args.service))?,
@@ -64,6 +66,19 @@ pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
     ];
     print(documents.join("---\n").as_bytes())?;
     Ok(Exit::Success)
+}
+
+/// Ensures that no two policies have the same name, which is their path below `/mutate` and `/validate`.
+fn ensure_different_names(policies: &[Policy], files: &[PathBuf]) -> Result<()> {
+    let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
+    for (policy, file) in policies.iter().zip(files) {
+        let name = &*policy.description().name;
+        if let Some(other) = seen.insert(name, file) {
+            let (other, file) = (other.display(), file.display());
+            bail!("--policy {other} and --policy {file} are both named {name:?}: give each policy once");
+        }
+    }
+    Ok(())
 }
 
 fn yaml(object: &impl Serialize) -> Result<String> {
@@ -202,10 +217,10 @@ impl FromStr for ServiceName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
-            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Some((namespace, name)) if is_label(namespace) && is_label(name) => {
                 Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
             }
-            _ => Err("give namespace/name, e.g. ordinance-system/ordinance"),
+            _ => Err("give namespace/name, both DNS labels, e.g. ordinance-system/ordinance"),
         }
     }
 }

@@ -72,7 +72,10 @@ pub enum ReviewAnswer {
         message: String,
     },
     /// HTTP 503: a later retry may succeed.
-    Unavailable,
+    Unavailable {
+        /// One line.
+        message: String,
+    },
 }
 
 /// The AdmissionReview of the answer.
@@ -130,7 +133,9 @@ impl AdmissionReview<'_> {
     pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> ReviewAnswer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
-            Err(Failure::NotReady | Failure::Busy) => ReviewAnswer::Unavailable,
+            Err(failure @ (Failure::NotReady | Failure::Busy)) => {
+                ReviewAnswer::Unavailable { message: explain(by.policy, &failure) }
+            }
             Err(failure) => self.failed(by, failure),
         }
     }

@@ -85,16 +85,16 @@ impl Evaluation {
 /// Logs each request at debug level and each denial at info level, with the object's name but not its content. Names are
 /// quoted, because they are untrusted text.
 fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
-    let (allowed, failure) = match outcome {
-        Ok(verdict) => (verdict.is_allowed(), None),
-        Err(failure) => (false, Some(failure.cause())),
-    };
+    let allowed = outcome.as_ref().is_ok_and(Verdict::is_allowed);
+    let failure = outcome.as_ref().err().map(Failure::cause);
     let (uid, operation) = (review.uid(), review.operation());
     tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
     if allowed {
         return;
     }
     let scope = review.scope();
+    // The reason may have text of the policy, so that it is quoted.
+    let reason = outcome.as_ref().err().map(|failure| tracing::field::debug(failure.to_string()));
     tracing::info!(
         policy = by.policy,
         phase = ?by.phase,
@@ -104,6 +104,7 @@ fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdic
         namespace = ?scope.namespace,
         name = ?scope.name,
         failure,
+        reason,
         "denied"
     );
 }

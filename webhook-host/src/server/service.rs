@@ -219,9 +219,9 @@ fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -
             route.metrics.failed(&failure);
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
         }
-        ReviewAnswer::Unavailable => {
+        ReviewAnswer::Unavailable { message } => {
             route.metrics.shed(ShedReason::Unavailable);
-            reply::busy("the policy is unavailable")
+            reply::busy(&message)
         }
     }
 }
@@ -231,7 +231,7 @@ fn label(answer: &ReviewAnswer) -> VerdictLabel {
         ReviewAnswer::Verdict { patched: true, .. } => VerdictLabel::Patch,
         ReviewAnswer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
         ReviewAnswer::Verdict { .. } => VerdictLabel::Deny,
-        ReviewAnswer::Failed { .. } | ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable => {
+        ReviewAnswer::Failed { .. } | ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable { .. } => {
             VerdictLabel::Error
         }
     }

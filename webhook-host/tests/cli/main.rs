@@ -12,8 +12,10 @@ mod fix;
 mod host;
 mod map;
 mod review;
+mod rules;
 mod run;
 mod serve;
 #[cfg(unix)]
 mod terminal;
 mod usage;
+mod webhooks;

@@ -4,8 +4,20 @@ use crate::files::directory;
 use crate::run::{end, ordinance, run, run_in};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 10] =
-    ["check", "serve", "review", "map", "certs", "schema", "version", "component", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "check",
+    "serve",
+    "review",
+    "map",
+    "explain",
+    "webhooks",
+    "certs",
+    "schema",
+    "version",
+    "component",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_command_prints_help_with_examples_to_stdout() {

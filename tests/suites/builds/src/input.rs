@@ -71,7 +71,7 @@ fn review_answer(review: AdmissionReview<'_>, outcome: Result<Verdict, Failure>)
     let by = Answering { policy: "storage", phase: Phase::Validate, on_error: OnError::Deny, limit: ANSWER };
     match review.answer(&by, outcome) {
         ReviewAnswer::Verdict { body, .. } | ReviewAnswer::Failed { body, .. } => body,
-        ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable => Vec::new(),
+        ReviewAnswer::Deferred { .. } | ReviewAnswer::Unavailable { .. } => Vec::new(),
     }
 }
 

@@ -89,7 +89,10 @@ pub(super) fn run(
             progress.add_found(input.objects().count());
         }
         // Begin again without the objects that still change. There are fewer each time, so this ends.
-        ensure!(!changed.is_empty(), "nothing is written: the texts change in every round, the objects do not");
+        ensure!(
+            !changed.is_empty(),
+            "nothing is written: the texts change in every round, the objects do not"
+        );
         endless.append(&mut changed);
         for (position, text) in originals {
             let Some(file) = input.files.get_mut(position) else { continue };
