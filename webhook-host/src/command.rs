@@ -89,9 +89,15 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let matches = definition.try_get_matches_from_mut(&arguments).map_err(Usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(Usage)?;
     if let Some(why) = cli.command.conflict() {
-        return Err(Usage(definition.error(ErrorKind::ArgumentConflict, why)));
+        return Err(Usage(chosen(&definition, &matches).error(ErrorKind::ArgumentConflict, why)));
     }
     Ok(Invocation { cli, matches })
+}
+
+/// Returns the definition of the innermost command that the arguments name, for an error with its usage.
+fn chosen(definition: &clap::Command, matches: &ArgMatches) -> clap::Command {
+    let inner = matches.subcommand().and_then(|(name, inner)| Some((definition.find_subcommand(name)?, inner)));
+    inner.map_or_else(|| definition.clone(), |(definition, matches)| chosen(definition, matches))
 }
 
 /// Runs the command. Prints an error as one line to stderr.

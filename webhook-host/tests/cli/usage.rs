@@ -50,6 +50,8 @@ fn invalid_usage_exits_with_64_and_an_explanation_on_stderr() {
         (&["review", "--settings", "-"], "settings are not read from stdin; give a file"),
         (&["schema", "nothing"], "nothing"),
         (&["version", "-q", "-v"], "cannot be used with"),
+        (&["map", "--width", "0"], "--width"),
+        (&["check", "--diff", "--output", "sarif", "x.yaml"], "Usage: ordinance check [OPTIONS]"),
     ] {
         let ended = run(arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{arguments:?}");
