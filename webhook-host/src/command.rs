@@ -96,7 +96,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
 
 /// Returns the definition of the innermost command that the arguments name, for an error with its usage.
 fn chosen(definition: &clap::Command, matches: &ArgMatches) -> clap::Command {
-    let inner = matches.subcommand().and_then(|(name, inner)| Some((definition.find_subcommand(name)?, inner)));
+    let inner =
+        matches.subcommand().and_then(|(name, inner)| Some((definition.find_subcommand(name)?, inner)));
     inner.map_or_else(|| definition.clone(), |(definition, matches)| chosen(definition, matches))
 }
 

@@ -70,6 +70,9 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
         if request.object.as_deref().is_some_and(|object| object.contains("panic")) {
             panic!("s3cret");
         }
+        if request.object.as_deref().is_some_and(|object| object.contains("slow")) {
+            return Err(Failure::Time { limit_ms: 20 });
+        }
         let findings = vec![finding(Severity::Deny, "s3cret"), finding(Severity::Warn, "s3cret")];
         Ok(Verdict { findings, ..Verdict::allow() })
     });
@@ -81,6 +84,7 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
     logs::hide_panic_messages();
     host.post("/mutate/test", &review(r#"{"data":"s3cret panic"}"#)).await.response();
     drop(std::panic::take_hook());
+    host.post("/mutate/test", &review(r#"{"data":"s3cret slow"}"#)).await.response();
     for bad in [&review(object)[1..], r#"{"s3cret":"#, &"s3cret".repeat(1_000)] {
         host.post("/mutate/test", bad).await;
     }
@@ -90,13 +94,14 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
     broken.closed().await;
 
     let denials = log.lines(Level::INFO);
-    assert_eq!(denials.len(), 3, "{denials:?}");
+    assert_eq!(denials.len(), 4, "{denials:?}");
     assert!(denials.iter().all(|line| line.contains(UID)), "{denials:?}");
     assert!(denials[0].contains(r#"name="web\nINFO forged""#), "{denials:?}");
+    assert!(denials[3].contains(r#"failure="time" limit="limits.policyTime""#), "{denials:?}");
     for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
         assert!(log.lines(level).iter().all(|line| !line.contains("s3cret")), "{:?}", log.lines(level));
     }
-    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 3);
+    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 4);
     let panics = log.lines(Level::ERROR);
     assert_eq!(panics.len(), 1, "{panics:?}");
     assert!(panics[0].contains("panicked") && panics[0].contains("server_logs.rs:"), "{panics:?}");

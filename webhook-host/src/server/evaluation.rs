@@ -93,8 +93,8 @@ fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdic
         return;
     }
     let scope = review.scope();
-    // The reason may have text of the policy, so that it is quoted.
-    let reason = outcome.as_ref().err().map(|failure| tracing::field::debug(failure.to_string()));
+    // Of a failure only what the host itself says is logged: the text of a trap may have content of the object.
+    let limit = outcome.as_ref().err().and_then(Failure::setting);
     tracing::info!(
         policy = by.policy,
         phase = ?by.phase,
@@ -104,7 +104,7 @@ fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdic
         namespace = ?scope.namespace,
         name = ?scope.name,
         failure,
-        reason,
+        limit,
         "denied"
     );
 }
