@@ -9,6 +9,7 @@ pub mod builtin;
 mod config;
 mod execution;
 mod failure;
+mod guest;
 mod load;
 mod managed_fields;
 mod policy;

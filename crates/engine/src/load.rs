@@ -4,14 +4,13 @@
 //! loaded.
 
 use super::Engine;
-use super::bindings::PolicyPre;
-use super::budget::RemainingBudget;
+use super::guest::Guest;
 use super::policy::{Call, Policy};
 use crate::{Execution, Failure};
 use ordinance_contract::{Description, PACKAGE, Problem, ReviewScope, VERSION};
 use std::fmt;
 use std::path::Path;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
 /// Why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +69,7 @@ impl Policy {
     ///
     /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
-        built_in(engine)
-            .and_then(|component| ready(engine, &component, settings, Execution::Inline))
+        ready(engine, crate::builtin::COMPILED, settings, Execution::Inline)
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
@@ -84,22 +82,21 @@ impl Policy {
         std::fs::read(file)
             .map_err(LoadErrorKind::from)
             .and_then(|bytes| compiled(engine, &bytes))
-            .and_then(|component| ready(engine, &component, settings, Execution::ThreadPool))
+            .and_then(|artefact| ready(engine, &artefact, settings, Execution::ThreadPool))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
     }
 }
 
-fn built_in(engine: &Engine) -> Result<Component, LoadErrorKind> {
-    #[expect(
-        unsafe_code,
-        reason = "the artefact is made by this crate's own build script, with the same configuration"
-    )]
-    let component = unsafe { Component::deserialize(&engine.wasm, crate::builtin::COMPILED) };
-    component.map_err(not_a_component)
+/// Returns a compiled artefact of a component.
+fn compiled(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, LoadErrorKind> {
+    engine.wasm.precompile_component(component).map_err(not_a_component)
 }
 
-fn compiled(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadErrorKind> {
-    Component::from_binary(&engine.wasm, bytes).map_err(not_a_component)
+/// Loads a compiled artefact, which must be made by [`compiled`] or by this crate's build script.
+fn deserialized(engine: &Engine, artefact: &[u8]) -> Result<Component, LoadErrorKind> {
+    #[expect(unsafe_code, reason = "this crate made the artefact, with the same configuration")]
+    let component = unsafe { Component::deserialize(&engine.wasm, artefact) };
+    component.map_err(not_a_component)
 }
 
 fn not_a_component(error: wasmtime::Error) -> LoadErrorKind {
@@ -107,20 +104,24 @@ fn not_a_component(error: wasmtime::Error) -> LoadErrorKind {
 }
 
 /// Checks the component, its description and its settings.
+///
+/// The calls of loading use a component of their own, whose instances get other slots of the pool: every page of a slot that
+/// a call wrote is reset after each later call, and a description writes more pages than a small review.
 fn ready(
     engine: &Engine,
-    component: &Component,
+    artefact: &[u8],
     settings: &str,
     execution: Execution,
 ) -> Result<Policy, LoadErrorKind> {
-    let guest = linked(engine, component)?;
-    let description = fresh(engine, &guest)?.describe()?;
+    let loading = linked(engine, &deserialized(engine, artefact)?)?;
+    let description = described(engine, &loading)?;
     check_description(&description)?;
-    fresh(engine, &guest)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
+    fresh(engine, &loading)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
+    let guest = linked(engine, &deserialized(engine, artefact)?)?;
     Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), execution })
 }
 
-fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<RemainingBudget>, LoadErrorKind> {
+fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind> {
     let ty = component.component_type();
     let imports: Vec<String> = ty.imports(&engine.wasm).map(|(name, _)| name.to_owned()).collect();
     if !imports.is_empty() {
@@ -129,8 +130,7 @@ fn linked(engine: &Engine, component: &Component) -> Result<PolicyPre<RemainingB
     if let Some(found) = ty.exports(&engine.wasm).find_map(|(name, _)| other_version(name)) {
         return Err(LoadErrorKind::Version { found });
     }
-    let instance = Linker::new(&engine.wasm).instantiate_pre(component);
-    instance.and_then(PolicyPre::new).map_err(|error| LoadErrorKind::World(line(&error)))
+    Guest::new(&engine.wasm, component).map_err(|error| LoadErrorKind::World(line(&error)))
 }
 
 /// The version of the contract that an export belongs to, if it is not this host's.
@@ -140,14 +140,15 @@ fn other_version(export: &str) -> Option<String> {
     (package == PACKAGE && version != VERSION).then(|| version.to_owned())
 }
 
-/// Returns a new instance. Instantiation compares the types of the exports with the contract.
-fn fresh(engine: &Engine, guest: &PolicyPre<RemainingBudget>) -> Result<Call, LoadErrorKind> {
-    Call::new(&engine.wasm, engine.budget, guest).map_err(|error| {
-        match engine.budget.without_deadline().failure(&error) {
-            Failure::InvalidResponse(_) => LoadErrorKind::World(line(&error)),
-            failure => LoadErrorKind::Run(failure),
-        }
-    })
+fn described(engine: &Engine, guest: &Guest) -> Result<Description, LoadErrorKind> {
+    let mut call = fresh(engine, guest)?;
+    call.0.check_types().map_err(|error| LoadErrorKind::World(line(&error)))?;
+    Ok(call.describe()?)
+}
+
+fn fresh(engine: &Engine, guest: &Guest) -> Result<Call, LoadErrorKind> {
+    let remaining = engine.budget.without_deadline();
+    guest.instantiate(remaining).map(Call).map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
 }
 
 fn check_description(description: &Description) -> Result<(), LoadErrorKind> {

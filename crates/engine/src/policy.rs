@@ -1,19 +1,19 @@
 //! A loaded policy: each function of the contract is called on a fresh instance.
 
 use super::Engine;
-use super::bindings::{Holdings, Policy as Guest, PolicyPre, all, rules};
-use super::budget::{Budget, RemainingBudget};
+use super::bindings::{Holdings, all, rules};
+use super::budget::RemainingBudget;
+use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
 use crate::{Execution, Failure};
 use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Rule, Scope, Verdict};
 use serde::de::IgnoredAny;
 use std::time::Instant;
-use wasmtime::Store;
 
 /// A loaded component with its settings.
 pub struct Policy {
     pub(super) engine: Engine,
-    pub(super) guest: PolicyPre<RemainingBudget>,
+    pub(super) guest: Guest,
     pub(super) description: Description,
     pub(super) settings: String,
     pub(super) execution: Execution,
@@ -34,11 +34,8 @@ pub struct PendingReview<'p> {
     rules: &'p [Rule],
 }
 
-/// A fresh instance.
-pub(super) struct Call {
-    store: Store<RemainingBudget>,
-    guest: Guest,
-}
+/// A fresh instance, with a method for each function of the contract.
+pub(super) struct Call(pub(super) GuestInstance);
 
 // === impl Policy ===
 
@@ -76,10 +73,7 @@ impl Policy {
     ///
     /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
-        let mut call = self.call(self.engine.budget.without_deadline())?;
-        let object = without_managed_fields(object);
-        call.ask(|rules, store| rules.call_keys(store, scope.into(), &object, &self.settings))
-            .map(|answer| answer.map(all))
+        self.call(self.engine.budget.without_deadline())?.keys(scope, object, &self.settings)
     }
 
     /// Returns the verdict on a request, given all holdings that overlap its keys.
@@ -128,9 +122,7 @@ impl Policy {
     }
 
     fn call(&self, remaining: RemainingBudget) -> Result<Call, Failure> {
-        let mut store = remaining.store(&self.engine.wasm);
-        let guest = self.guest.instantiate(&mut store).map_err(|error| remaining.failure(&error))?;
-        Ok(Call { store, guest })
+        self.guest.instantiate(remaining).map(Call).map_err(|error| remaining.failure(&error))
     }
 }
 
@@ -143,32 +135,34 @@ impl PendingReview<'_> {
     ///
     /// The reason why there is no verdict.
     pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
-        let holdings = Holdings::from(holdings);
-        let verdict = self.call.ask(|rules, store| rules.call_resume(store, &holdings.lowered()))?;
-        checked(verdict, self.phase, self.rules)
+        checked(self.call.resume(holdings)?, self.phase, self.rules)
     }
 }
 
 // === impl Call ===
 
 impl Call {
-    /// Returns a fresh instance for the calls of loading, which have no deadline.
-    pub(super) fn new(
-        engine: &wasmtime::Engine,
-        budget: Budget,
-        guest: &PolicyPre<RemainingBudget>,
-    ) -> wasmtime::Result<Self> {
-        let mut store = budget.without_deadline().store(engine);
-        let guest = guest.instantiate(&mut store)?;
-        Ok(Self { store, guest })
-    }
-
     pub(super) fn describe(&mut self) -> Result<Description, Failure> {
-        self.ask(|rules, store| rules.call_describe(store)).map(Into::into)
+        self.0.call(self.0.exports.describe, ()).map(|answer: rules::Description| answer.into())
     }
 
     pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Failure> {
-        self.ask(|rules, store| rules.call_check_settings(store, settings)).map(|answer| answer.map_err(all))
+        let answer: Result<(), Vec<rules::Problem>> =
+            self.0.call(self.0.exports.check_settings, (settings,))?;
+        Ok(answer.map_err(all))
+    }
+
+    fn keys(
+        &mut self,
+        scope: &Scope<'_>,
+        object: &str,
+        settings: &str,
+    ) -> Result<Result<Vec<Key>, String>, Failure> {
+        let object = without_managed_fields(object);
+        let scope = rules::ScopeParam::from(scope);
+        let answer: Result<Vec<rules::Key>, String> =
+            self.0.call(self.0.exports.keys, (scope, &*object, settings))?;
+        Ok(answer.map(all))
     }
 
     fn review(
@@ -183,15 +177,12 @@ impl Call {
             .map(|object| object.as_deref().map(without_managed_fields));
         let request =
             rules::Request { object: object.as_deref(), old_object: old_object.as_deref(), ..request.into() };
-        self.ask(|rules, store| rules.call_review(store, request, settings, lowered.as_deref()))
+        self.0.call(self.0.exports.review, (request, settings, lowered.as_deref()))
     }
 
-    fn ask<A>(
-        &mut self,
-        question: impl FnOnce(&rules::Guest, &mut Store<RemainingBudget>) -> wasmtime::Result<A>,
-    ) -> Result<A, Failure> {
-        let answer = question(self.guest.ordinance_policy_rules(), &mut self.store);
-        answer.map_err(|error| self.store.data().failure(&error))
+    fn resume(&mut self, holdings: &[Holding]) -> Result<rules::Verdict, Failure> {
+        let holdings = Holdings::from(holdings);
+        self.0.call(self.0.exports.resume, (&*holdings.lowered(),))
     }
 }
 

@@ -82,12 +82,15 @@ impl<'a> PatchDraft<'a> {
         expression: &'a str,
         reason: PatchReason,
     ) {
+        let Some(first) = mounts.first() else { return };
+        let used: Vec<ReservedVariable> = ReservedVariable::used_by(expression).collect();
         for mount in mounts {
-            for reserved in ReservedVariable::used_by(expression) {
+            for reserved in &used {
                 self.add_variable(mount.container, reserved.declaration());
             }
-            self.add_expression(volume, *mount, expression, reason);
         }
+        self.expressions.extend(mounts.iter().map(|mount| (*mount, expression)));
+        self.add_patched(volume, *first, expression, reason);
     }
 
     /// Adds an expression to a mount.
@@ -99,15 +102,22 @@ impl<'a> PatchDraft<'a> {
         reason: PatchReason,
     ) {
         self.expressions.push((mount, expression));
-        if self
-            .patched
-            .last()
-            .is_some_and(|patched| patched.volume == volume.name && patched.expression == expression)
-        {
-            return;
+        self.add_patched(volume, mount, expression, reason);
+    }
+
+    /// Notes that a volume gets an expression, unless that was the last volume with the same expression.
+    fn add_patched(
+        &mut self,
+        volume: &SetVolume<'a>,
+        first: PlacedMount<'a>,
+        expression: &'a str,
+        reason: PatchReason,
+    ) {
+        let is_same = |last: &PatchedVolume<'_>| last.volume == volume.name && last.expression == expression;
+        if !self.patched.last().is_some_and(is_same) {
+            let (volume, noun, claim) = (volume.name, volume.noun(), volume.claim());
+            self.patched.push(PatchedVolume { volume, noun, claim, first, expression, reason });
         }
-        let (volume, noun, claim) = (volume.name, volume.noun(), volume.claim());
-        self.patched.push(PatchedVolume { volume, noun, claim, first: mount, expression, reason });
     }
 
     /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing
@@ -208,8 +218,12 @@ impl<'a> PatchDraft<'a> {
         for container in containers {
             patch.variables(container, self.added_variables(container));
         }
-        for (mount, expression) in &self.expressions {
-            patch.add(|pointer| mount.point(pointer), "/subPathExpr", &json::quoted(expression));
+        for mounts in self.expressions.chunk_by(|(_, one), (_, other)| std::ptr::eq(*one, *other)) {
+            let expression =
+                mounts.first().map(|(_, expression)| json::quoted(expression)).unwrap_or_default();
+            for (mount, _) in mounts {
+                patch.add(|pointer| mount.point(pointer), "/subPathExpr", &expression);
+            }
         }
         patch.finish()
     }
