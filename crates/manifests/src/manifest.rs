@@ -77,4 +77,13 @@ impl Manifest {
             old_object: None,
         }
     }
+
+    /// The admission request that replaces a stored object by this one.
+    pub fn update<'a>(&'a self, stored: &'a Self, phase: Phase) -> Request<'a> {
+        Request {
+            operation: Operation::Update,
+            old_object: Some((&*stored.json).into()),
+            ..self.creation(phase)
+        }
+    }
 }

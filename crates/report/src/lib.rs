@@ -62,8 +62,19 @@ pub struct CheckedObject<'a> {
     pub findings: Vec<Finding>,
     /// The patch of the mutating review: operations of JSON Patch.
     pub patch: Vec<Value>,
+    /// Whether the object exists already, and how that is known.
+    pub stored: Option<StoredSign>,
     /// How to change the object if it is stored already, one step per item.
     pub migration: Vec<String>,
+}
+
+/// How it is known that an object exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredSign {
+    /// It has a `metadata.uid`, which the API server adds when it stores an object.
+    Uid,
+    /// It is one of the stored objects that the policy was given.
+    State,
 }
 
 /// The outcome of an admission review.

@@ -96,6 +96,7 @@ fn with_findings<'a>(findings: Vec<Finding>, file: &'a str, object: &'a Manifest
         message: VerdictText::from_findings(&findings),
         findings,
         patch: Vec::new(),
+        stored: None,
         migration: Vec::new(),
     }
 }

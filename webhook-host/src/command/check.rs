@@ -9,8 +9,10 @@ mod input;
 mod progress;
 mod report;
 mod reviewer;
+mod stored;
 
 pub(super) use report::{exit_code, with_report};
+pub(super) use stored::StoredObjects;
 
 use super::exit::Exit;
 use super::manifest_args::ManifestArgs;
@@ -34,12 +36,14 @@ Examples:
   ordinance check --fix deploy/
   helm template shop ./chart | ordinance check --fix - | kubectl apply -f -
 
-Each object is reviewed as a new one, in the order given. Objects of kinds that the policy does
-not review are counted and skipped. Directories are searched for *.yaml, *.yml and *.json.
+Each object is reviewed as a new one, in the order given, and as an update if --state has one of
+the same kind, namespace and name. Objects of kinds that the policy does not review are counted
+and skipped. Directories are searched for *.yaml, *.yml and *.json.
 
 --fix writes the patch of each admitted object, and the first fix of each denial; every other
-byte stays. Input from stdin is written to stdout, and the report to stderr. An object with
-metadata.uid is stored already: --fix does not change it, but prints how to migrate it. With
+byte stays. Input from stdin is written to stdout, and the report to stderr. An object
+that exists already (--state has it, or it has metadata.uid) is not changed: --fix prints how to
+migrate it. With
 --fix and --diff the exit code is that of the remaining findings.
 
 Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
@@ -63,7 +67,7 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
         let (progress, input) = read_input(&args.manifests, &policy, common);
         return fix::run(&options, &policy, &existing, progress, input);
     }
-    with_report(&args.manifests, &policy, common, |report| {
+    with_report(&args.manifests, &policy, &StoredObjects::new(&existing), common, |report| {
         print(args.output.format(report, common).as_bytes())?;
         Ok(exit_code(report))
     })

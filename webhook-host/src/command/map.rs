@@ -3,7 +3,7 @@
 //! The manifests are reviewed as by `ordinance check`. "Before" is the map of the manifests, "after" that of the patched
 //! manifests.
 
-use super::check;
+use super::check::{self, StoredObjects};
 use super::exit::Exit;
 use super::manifest_args::ManifestArgs;
 use super::output::{self, Color, CommonArgs, print};
@@ -64,9 +64,10 @@ enum MapFormat {
 
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
     let (existing, policy) = args.manifests.load()?;
-    check::with_report(&args.manifests, &policy, common, |report| {
+    let stored = StoredObjects::new(&existing);
+    check::with_report(&args.manifests, &policy, &stored, common, |report| {
         print_errors(report, common.color);
-        let map = map(&existing, report, &policy)?;
+        let map = map(&existing, &stored, report, &policy)?;
         print(&draw(&map, args, common.color)?)?;
         Ok(if map.unread.is_empty() { check::exit_code(report) } else { Exit::Error })
     })
@@ -83,10 +84,16 @@ fn print_errors(report: &CheckReport<'_>, color: Color) {
 }
 
 /// Returns the map of the existing and the reviewed objects.
-fn map(existing: &[Manifest], report: &CheckReport<'_>, policy: &ServedPolicy) -> Result<Map> {
-    let existing =
-        existing.iter().map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
-    let reviewed = report.objects.iter().map(patched);
+fn map(
+    existing: &[Manifest],
+    stored: &StoredObjects<'_>,
+    report: &CheckReport<'_>,
+    policy: &ServedPolicy,
+) -> Result<Map> {
+    let reviewed = StoredObjects::new(report.objects.iter().map(|checked| checked.object));
+    let existing = existing.iter().filter(|object| reviewed.find(&object.scope).is_none());
+    let existing = existing.map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
+    let reviewed = report.objects.iter().map(|checked| patched(checked, stored));
     let objects = existing.chain(reviewed).collect::<Result<Vec<_>>>()?;
     let policy = policy.admission.policy();
     let keys = |scope: &Scope<'_>, object: &str| {
@@ -97,10 +104,12 @@ fn map(existing: &[Manifest], report: &CheckReport<'_>, policy: &ServedPolicy) -
     Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })
 }
 
-fn patched<'r>(checked: &'r CheckedObject<'_>) -> Result<MappedObject<'r>> {
+/// Returns an object as it is before and after the policy's patch; before, a stored one is as it is stored.
+fn patched<'r>(checked: &'r CheckedObject<'_>, stored: &StoredObjects<'r>) -> Result<MappedObject<'r>> {
     let object = checked.object;
+    let before = stored.find(&object.scope).unwrap_or(object);
     let after = applied(&object.json, &checked.patch).map_err(Error::msg)?;
-    Ok(MappedObject { after: after.into(), ..MappedObject::new(object.scope.borrowed(), &*object.json) })
+    Ok(MappedObject { after: after.into(), ..MappedObject::new(object.scope.borrowed(), &*before.json) })
 }
 
 fn refused(checked: &CheckedObject<'_>) -> RefusedObject {

@@ -6,6 +6,7 @@ mod ci;
 mod cluster;
 mod configuration;
 mod container;
+mod existing;
 mod corpus;
 mod files;
 mod fix;

@@ -12,6 +12,7 @@ use super::input::{Input, InputFile};
 use super::progress::Progress;
 use super::report::{ReportFormat, exit_code, style};
 use super::reviewer::ManifestReviewer;
+use super::stored::StoredObjects;
 use crate::admission::Admission;
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs, print};
@@ -72,12 +73,13 @@ pub(super) fn run(
 ) -> Result<Exit> {
     // The objects that are left as they are, since their changes never end.
     let mut endless = ObjectPositions::new();
+    let stored = StoredObjects::new(existing);
     loop {
         let mut originals = OriginalTexts::new();
         let mut changed = ObjectPositions::new();
         for _ in 0..ROUNDS {
             let policy = policy.reset(existing)?;
-            let report = ManifestReviewer::new(&policy, &Limits::default(), &progress).report(&input)?;
+            let report = ManifestReviewer::new(&policy, &stored, &Limits::default(), &progress).report(&input)?;
             let files = fix_files(&input, &report, &endless);
             if files.iter().all(|file| file.text.is_none()) {
                 drop(progress);

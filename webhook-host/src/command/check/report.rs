@@ -3,6 +3,7 @@
 use super::input::Input;
 use super::progress::Progress;
 use super::reviewer::ManifestReviewer;
+use super::stored::StoredObjects;
 use crate::command::exit::Exit;
 use crate::command::manifest_args::ManifestArgs;
 use crate::command::output::{self, CommonArgs};
@@ -30,11 +31,12 @@ pub(super) enum ReportFormat {
 pub(in crate::command) fn with_report<T>(
     manifests: &ManifestArgs,
     policy: &ServedPolicy,
+    stored: &StoredObjects<'_>,
     common: CommonArgs,
     use_report: impl FnOnce(&CheckReport<'_>) -> Result<T>,
 ) -> Result<T> {
     let (progress, input) = read_input(manifests, policy, common);
-    let report = ManifestReviewer::new(policy, &Limits::default(), &progress).report(&input)?;
+    let report = ManifestReviewer::new(policy, stored, &Limits::default(), &progress).report(&input)?;
     drop(progress);
     use_report(&report)
 }

@@ -6,16 +6,17 @@
 
 use super::input::{Input, InputFile};
 use super::progress::Progress;
+use super::stored::StoredObjects;
 use crate::admission::{Admission, Decision};
 use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
 use crate::review::explain;
 use anyhow::{Context as _, Result};
-use ordinance_contract::{Finding, Operation, Phase, Request, Rule, Verdict};
+use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, VerdictText};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign, VerdictText};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,6 +38,7 @@ pub(super) struct ManifestReviewer<'p> {
     rules: &'p [Rule],
     rules_page: Option<&'static str>,
     admission: &'p Admission,
+    stored: &'p StoredObjects<'p>,
     deadline: Duration,
     progress: &'p Progress,
 }
@@ -75,12 +77,18 @@ struct GeneratedObject {
 #[serde(default, rename_all = "camelCase")]
 struct GeneratedMetadata {
     generate_name: Option<String>,
+    uid: Option<String>,
 }
 
 // === impl ManifestReviewer ===
 
 impl<'p> ManifestReviewer<'p> {
-    pub(super) fn new(served: &'p ServedPolicy, limits: &Limits, progress: &'p Progress) -> Self {
+    pub(super) fn new(
+        served: &'p ServedPolicy,
+        stored: &'p StoredObjects<'p>,
+        limits: &Limits,
+        progress: &'p Progress,
+    ) -> Self {
         let policy = served.admission.policy();
         let description = policy.description();
         Self {
@@ -89,6 +97,7 @@ impl<'p> ManifestReviewer<'p> {
             rules: &description.rules,
             rules_page: policy.is_built_in().then_some(RULES_PAGE),
             admission: &served.admission,
+            stored,
             deadline: limits.deadline,
             progress,
         }
@@ -115,7 +124,7 @@ impl<'p> ManifestReviewer<'p> {
 
     fn review_batch<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
         let decide = |(position, (_, object)): &Positioned<'i>| self.decide(object, *position);
-        let tentative: Vec<Result<TentativeReview<'i>, Failure>> = batch.par_iter().map(decide).collect();
+        let tentative: Vec<Result<TentativeReview<'_>, Failure>> = batch.par_iter().map(decide).collect();
         let checked = batch.iter().zip(tentative).map(|((position, (file, object)), tentative)| {
             self.progress.add_reviewed();
             self.checked_object(file, object, self.conclude(object, *position, tentative))
@@ -155,13 +164,30 @@ impl<'p> ManifestReviewer<'p> {
             message: review.message,
             findings: review.findings,
             patch: review.patch,
+            stored: self.sign(object),
             migration: review.migration,
+        }
+    }
+
+    /// Returns how it is known that the object exists already.
+    fn sign(&self, object: &Manifest) -> Option<StoredSign> {
+        match self.stored.find(&object.scope) {
+            Some(_) => Some(StoredSign::State),
+            None => has_uid(object).then_some(StoredSign::Uid),
+        }
+    }
+
+    /// Returns the request that creates the object, or that updates it if it exists already.
+    fn request<'i>(&'i self, object: &'i Manifest, phase: Phase) -> Request<'i> {
+        match self.stored.find(&object.scope) {
+            Some(stored) => object.update(stored, phase),
+            None => object.creation(phase),
         }
     }
 
     /// Concludes a tentative review if it still stands, and otherwise decides again.
     fn conclude<'i>(
-        &self,
+        &'i self,
         object: &'i Manifest,
         position: usize,
         tentative: Result<TentativeReview<'i>, Failure>,
@@ -187,7 +213,7 @@ impl<'p> ManifestReviewer<'p> {
     }
 
     /// Decides the mutating review, and the validating review of the patched object.
-    fn decide<'i>(&self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
+    fn decide<'i>(&'i self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
         let mutating = self.decide_mutating(object)?;
         let patch = match &mutating {
             Some((_, decision)) if !decision.verdict.is_allowed() => {
@@ -196,7 +222,7 @@ impl<'p> ManifestReviewer<'p> {
             Some((_, decision)) => operations(&decision.verdict)?,
             None => Vec::new(),
         };
-        let mut request = object.creation(Phase::Validate);
+        let mut request = self.request(object, Phase::Validate);
         if !patch.is_empty() {
             request.object = Some(applied(&object.json, &patch).map_err(Failure::InvalidResponse)?.into());
         }
@@ -208,11 +234,11 @@ impl<'p> ManifestReviewer<'p> {
     }
 
     /// Decides the mutating review, if the policy has one for the object.
-    fn decide_mutating<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
-        if !self.admission.policy().description().reviews(&object.scope, Operation::Create, Phase::Mutate) {
+    fn decide_mutating<'i>(&'i self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+        let request = self.request(object, Phase::Mutate);
+        if !self.admission.policy().description().reviews(&object.scope, request.operation, Phase::Mutate) {
             return Ok(None);
         }
-        let request = object.creation(Phase::Mutate);
         let decision = self.admission.decide(&request, self.deadline())?;
         Ok(Some((request, decision)))
     }
@@ -268,6 +294,12 @@ fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
 fn name_prefix(object: &Manifest) -> String {
     let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
     object.metadata.unwrap_or_default().generate_name.unwrap_or_default()
+}
+
+/// Returns whether the object has a uid. The API server adds one when it stores an object.
+fn has_uid(object: &Manifest) -> bool {
+    let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
+    object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
 }
 
 fn shown_name(object: &Manifest) -> Cow<'_, str> {

@@ -62,6 +62,7 @@ mod tests {
             message: VerdictText::default(),
             findings: vec![finding],
             patch: Vec::new(),
+            stored: None,
             migration: Vec::new(),
         }
     }

@@ -1,0 +1,74 @@
+//! `check`, `--fix` and `map` of objects that exist already.
+
+use crate::files::directory;
+use crate::run::{Ended, run_in, run_in_with_input};
+use serde_json::Value;
+use std::fs;
+
+/// A set as it is applied. Its replicas share a claim.
+const SET: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: cms}
+spec:
+  replicas: 3
+  template:
+    spec:
+      containers:
+      - {name: app, image: \"app:1\", volumeMounts: [{name: data, mountPath: /data}]}
+      volumes: [{name: data, persistentVolumeClaim: {claimName: cms}}]
+";
+
+/// Returns the set as the API server stores it.
+fn stored() -> String {
+    SET.replace("{name: cms}\nspec", "{name: cms, namespace: default, uid: 5f0c}\nspec")
+}
+
+fn checked(flags: &[&str], manifest: &str, state: &str) -> Ended {
+    let files = directory(&[("set.yaml", manifest), ("cluster.yaml", state)]);
+    run_in(files.path(), &[&["check", "--state", "cluster.yaml"], flags, &["set.yaml"]].concat())
+}
+
+fn json_of(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[test]
+fn an_update_of_a_stored_set_is_never_patched() {
+    for manifest in [SET.to_owned(), SET.replace("app:1", "app:2")] {
+        let ended = checked(&["--output=json"], &manifest, &stored());
+        let report = json_of(&ended);
+        assert_eq!((ended.code, &report["summary"]["patched"]), (0, &0.into()), "{report:#}");
+    }
+    let report = json_of(&checked(&["--output=json"], SET, ""));
+    assert_eq!(report["summary"]["patched"], 1, "{report:#}");
+}
+
+#[test]
+fn the_ratchet_of_an_update_holds_for_a_stored_set() {
+    let one = stored().replace("replicas: 3", "replicas: 1");
+    let ended = checked(&["--output=json"], SET, &one);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(json_of(&ended)["results"][0]["findings"][0]["rule"], "scale-beyond-one", "{ended:?}");
+    let other = one.replace("name: cms,", "name: other,");
+    assert_eq!(checked(&[], SET, &other).code, 0);
+}
+
+#[test]
+fn a_stored_set_is_not_fixed() {
+    let files = directory(&[("cluster.yaml", &stored())]);
+    let arguments = ["check", "--state", "cluster.yaml", "--fix", "-"];
+    let ended = run_in_with_input(files.path(), &arguments, SET.as_bytes());
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, SET), "{ended:?}");
+    let files = directory(&[("cluster.yaml", &stored()), ("set.yaml", SET)]);
+    run_in(files.path(), &["check", "--state", "cluster.yaml", "--fix", "set.yaml"]);
+    assert_eq!(fs::read_to_string(files.path().join("set.yaml")).unwrap(), SET);
+}
+
+#[test]
+fn a_map_shows_a_stored_set_once_and_unchanged() {
+    let files = directory(&[("cluster.yaml", &stored()), ("set.yaml", SET)]);
+    let ended = run_in(files.path(), &["map", "--state", "cluster.yaml", "--output=json", "set.yaml"]);
+    let map = json_of(&ended);
+    assert_eq!(map["writers"], map["before"], "{map:#}");
+    assert_eq!(map["writers"].as_array().map(Vec::len), Some(3), "{map:#}");
+}
