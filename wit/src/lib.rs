@@ -227,14 +227,18 @@ pub enum Operation {
     Connect,
 }
 
-/// Which webhook is called.
+/// Why the policy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// The policy may return a patch.
+    /// By the mutating webhook. The policy may return a patch.
     Mutate,
-    /// The policy denies what still lacks its patch.
+    /// By the validating webhook. The policy denies what still lacks its patch.
     Validate,
+    /// About an object as it is stored; the operation is [`Operation::Create`]. Nothing can be refused or patched any more:
+    /// the findings say what is wrong now, a denial what the policy would have refused, and [`Verdict::migration`] how to
+    /// mend it.
+    Audit,
 }
 
 /// An admission request. Objects are JSON text, as the API server sent them.
@@ -243,7 +247,7 @@ pub enum Phase {
 pub struct Request<'a> {
     /// What happens to the object.
     pub operation: Operation,
-    /// Which webhook is called.
+    /// Why the policy is asked.
     pub phase: Phase,
     /// The object.
     #[serde(borrow)]
@@ -470,11 +474,12 @@ impl Operation {
 // === impl Phase ===
 
 impl Phase {
-    /// The phase in one word: `mutate` or `validate`.
+    /// The phase in one word: `mutate`, `validate` or `audit`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Mutate => "mutate",
             Self::Validate => "validate",
+            Self::Audit => "audit",
         }
     }
 }

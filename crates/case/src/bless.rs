@@ -67,7 +67,7 @@ mod tests {
             patch: vec![json!({"op": "add", "path": "/spec/env/-", "value": {"value": "off", "name": "1"}})],
             audit: Vec::new(),
         };
-        ExpectedVerdicts { mutate: Some(verdict), validate: None }
+        ExpectedVerdicts { mutate: Some(verdict), ..ExpectedVerdicts::default() }
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct ExpectedVerdicts {
     /// The verdict of the validating review, which gets the object with the patch applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<ExpectedVerdict>,
+    /// The verdict on the object as it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<ExpectedVerdict>,
 }
 
 /// A whole verdict; empty members are omitted.
@@ -137,7 +140,7 @@ struct CaseRequest {
     /// By default `UPDATE` if there is an `oldObject`, else `CREATE`.
     #[schemars(with = "Option<OperationName>")]
     operation: Option<Operation>,
-    /// By default both; the validating review gets the object with the mutating review's patch.
+    /// By default mutate and validate; the validating review gets the object with the mutating review's patch.
     #[serde(default = "both")]
     #[schemars(with = "Vec<PhaseName>")]
     phases: Vec<Phase>,
@@ -195,6 +198,7 @@ enum SeverityName {
 enum PhaseName {
     Mutate,
     Validate,
+    Audit,
 }
 
 fn both() -> Vec<Phase> {
@@ -240,7 +244,11 @@ impl CaseFile {
 
 /// Checks that there is an expected verdict for each phase of the request, and for no other phase.
 fn check_expected_phases(expect: &ExpectedVerdicts, phases: &[Phase]) -> Result<(), String> {
-    let expected = [(Phase::Mutate, expect.mutate.is_some()), (Phase::Validate, expect.validate.is_some())];
+    let expected = [
+        (Phase::Mutate, expect.mutate.is_some()),
+        (Phase::Validate, expect.validate.is_some()),
+        (Phase::Audit, expect.audit.is_some()),
+    ];
     match expected.iter().find(|(phase, is_expected)| phases.contains(phase) != *is_expected) {
         Some((phase, true)) => Err(format!("expect: {} is not one of request.phases", phase.word())),
         Some((phase, false)) => Err(format!("expect: {} is missing", phase.word())),
@@ -259,9 +267,8 @@ const NAMESPACE: &str = "default";
 
 impl CaseRequest {
     fn check(self) -> Result<Request<'static>, String> {
-        if self.phases.is_empty() || self.phases == [Phase::Validate, Phase::Mutate] || self.phases.len() > 2
-        {
-            return Err("request.phases: must be mutate, validate, or both in this order".to_owned());
+        if !matches!(*self.phases, [_] | [Phase::Mutate, Phase::Validate]) {
+            return Err("request.phases: must be mutate, validate, both in this order, or audit".to_owned());
         }
         let (scope, kind) = self.subject()?;
         let operation = self.operation.unwrap_or(match self.old_object {

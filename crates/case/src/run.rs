@@ -61,6 +61,7 @@ pub fn run(case: &Case, build: &dyn Build) -> Result<ExpectedVerdicts, String> {
         match phase {
             Phase::Mutate => verdicts.mutate = Some(verdict),
             Phase::Validate => verdicts.validate = Some(verdict),
+            Phase::Audit => verdicts.audit = Some(verdict),
         }
     }
     Ok(verdicts)

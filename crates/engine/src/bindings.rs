@@ -57,6 +57,7 @@ impl From<contract::Phase> for rules::Phase {
         match phase {
             contract::Phase::Mutate => Self::Mutate,
             contract::Phase::Validate => Self::Validate,
+            contract::Phase::Audit => Self::Audit,
         }
     }
 }
@@ -171,6 +172,7 @@ impl From<rules::Phase> for contract::Phase {
         match phase {
             rules::Phase::Mutate => Self::Mutate,
             rules::Phase::Validate => Self::Validate,
+            rules::Phase::Audit => Self::Audit,
         }
     }
 }

@@ -203,8 +203,8 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
         }
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
-    if phase == Phase::Validate {
-        return Err(Failure::InvalidResponse("a patch in answer to a validating review".to_owned()));
+    if phase != Phase::Mutate {
+        return Err(Failure::InvalidResponse(format!("a patch in the phase {}", phase.word())));
     }
     match operations(patch) {
         Some(0) => verdict.patch = None,

@@ -22,6 +22,8 @@ struct ResultRow<'r> {
     code: u16,
     message: &'r str,
     causes: &'r [Cause],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    migration: &'r [String],
     warnings: &'r [String],
     findings: Vec<FindingRow<'r>>,
     patch: &'r [Value],
@@ -83,6 +85,7 @@ impl<'r> From<&'r CheckedObject<'_>> for ResultRow<'r> {
             code: checked.outcome.code(),
             message: &checked.message.message,
             causes: &checked.message.causes,
+            migration: &checked.migration,
             warnings: &checked.message.warnings,
             findings: checked.findings.iter().map(|finding| FindingRow::of(checked, finding)).collect(),
             patch: &checked.patch,

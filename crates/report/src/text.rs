@@ -135,7 +135,22 @@ impl Drawing {
         }
         if self.verbosity > Verbosity::Quiet {
             self.remarks(checked, out);
+            self.migration(checked, out);
         }
+    }
+
+    /// Writes the steps that a stored object needs, numbered.
+    fn migration(&self, checked: &CheckedObject<'_>, out: &mut String) {
+        if checked.migration.is_empty() {
+            return;
+        }
+        let title = format!("to migrate {} ({})", checked.title(), checked.place());
+        let title = printable(&title);
+        out.push_str(&self.renderer.render(&[Group::with_title(Level::HELP.primary_title(&*title))]));
+        for (index, step) in checked.migration.iter().enumerate() {
+            out.push_str(&format!("\n  {}. {}", index + 1, printable(step)));
+        }
+        out.push_str("\n\n");
     }
 
     /// Draws warnings and notes; the change at admission belongs to the last one.

@@ -57,6 +57,7 @@ impl From<rules::Phase> for Phase {
         match phase {
             rules::Phase::Mutate => Self::Mutate,
             rules::Phase::Validate => Self::Validate,
+            rules::Phase::Audit => Self::Audit,
         }
     }
 }
@@ -166,6 +167,7 @@ impl From<Phase> for rules::Phase {
         match phase {
             Phase::Mutate => Self::Mutate,
             Phase::Validate => Self::Validate,
+            Phase::Audit => Self::Audit,
         }
     }
 }

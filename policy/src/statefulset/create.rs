@@ -9,7 +9,7 @@ use super::volume::{SetVolume, placed_containers};
 use super::{new_volume, overlap, reserved_declarations};
 use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
-use ordinance_contract::{Holding, Key, Request, Verdict};
+use ordinance_contract::{Holding, Key, Phase, Request, Verdict};
 use ordinance_storage::json;
 
 /// A request to create a StatefulSet.
@@ -62,12 +62,15 @@ impl ParsedRequest for SetCreation<'_> {
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),
+            is_stored: self.request.phase == Phase::Audit,
             ..self.set()
         };
         let mut review = SetReview::new(self.settings, set, holdings, &containers);
         let opt_out = self.opt_out();
         opt_out.report(&volume_names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
-        reserved_declarations::add_missing(&containers, &opt_out, &mut review);
+        if !review.set.is_stored {
+            reserved_declarations::add_missing(&containers, &opt_out, &mut review);
+        }
         reserved_declarations::deny_misuse(&containers, &[], &volumes, &opt_out, &mut review);
         for volume in volumes.iter().filter(|volume| !opt_out.covers(volume.name)) {
             new_volume::judge_with_overlaps(volume, &mut review);

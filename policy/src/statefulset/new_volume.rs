@@ -8,7 +8,7 @@ use super::claim_mark::{self, FileLocation};
 use super::fix;
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
-use super::review::SetReview;
+use super::review::{Set, SetReview};
 use super::sub_path_findings::{isolating_expression, sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings};
@@ -112,7 +112,7 @@ fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: 
     let finding = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
         .remedy(format!("Write subPathExpr: {expression} to isolate the replicas"))
-        .fix(isolating_fix(mount, &expression));
+        .fix(isolating_fix(mount, &expression, &review.set));
     review.findings.add(finding);
 }
 
@@ -206,6 +206,9 @@ fn isolate_named<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &
 
 /// Gives every mount without a sub-path a directory per ordinal.
 fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
+    if review.set.is_stored {
+        return deny_shared_now(volume, groups, review);
+    }
     if let Some(reason) = review.reason_not_to_patch() {
         let fact = format!("{}; {reason}", sharing_fact(volume));
         let finding = StorageRule::UnisolatedMount.warn(volume.field(), fact);
@@ -218,16 +221,35 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
     review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared);
 }
 
+/// Denies that the replicas of a stored set share a volume now. The volumes of a claim template are not shared.
+fn deny_shared_now(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+    let Some(first) = groups.without_sub_path.first().filter(|_| volume.is_named()) else { return };
+    let expression = volume.default_expression();
+    let fact = format!(
+        "{} replicas share {} now: they overwrite each other's files",
+        review.set.replicas,
+        volume.title()
+    );
+    let remedy = format!(
+        "Move each replica's files into a directory of its own, and then write subPathExpr: {expression}, or {}",
+        volume.share_remedy()
+    );
+    let proposals = groups.without_sub_path.iter().map(|mount| (mount.field(), expression.to_owned()));
+    review.proposals.extend(proposals);
+    review.deny_sharing(StorageRule::UnisolatedMount.deny(first.field(), fact).remedy(remedy));
+}
+
 /// Returns whether an expression of reserved variables isolates a mount; not if its container declares one of them
 /// differently.
 fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
     mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
-/// Returns a fix that isolates a mount; `None` if the expression would not isolate it, which a finding about its variables
-/// explains.
-fn isolating_fix(mount: &PlacedMount<'_>, expression: &str) -> Option<Fix> {
-    isolates(mount, expression).then(|| fix::replace_sub_path(mount, expression)).flatten()
+/// Returns a fix that isolates a mount; `None` if the set is stored, since its files would not move, or if the expression
+/// would not isolate the mount, which a finding about its variables explains.
+fn isolating_fix(mount: &PlacedMount<'_>, expression: &str, set: &Set<'_>) -> Option<Fix> {
+    let is_fix = !set.is_stored && isolates(mount, expression);
+    is_fix.then(|| fix::replace_sub_path(mount, expression)).flatten()
 }
 
 /// Returns the fact that replicas share a volume.
@@ -252,7 +274,7 @@ fn deny_fixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)
-            .fix(isolating_fix(mount, &expression));
+            .fix(isolating_fix(mount, &expression, &review.set));
         review.proposals.push((mount.field(), expression));
         review.deny_sharing(finding);
     }

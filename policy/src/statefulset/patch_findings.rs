@@ -33,6 +33,20 @@ pub(super) fn report<'a>(
     }
 }
 
+/// Reports every volume that a stored set mounts elsewhere than its claims say: nothing can be added to it any more.
+pub(super) fn report_lacking(review: &mut SetReview<'_>) {
+    for patched in review.patch.patched_volumes().to_vec() {
+        let (noun, volume, expression) = (patched.noun, patched.volume, patched.expression);
+        let fact = format!(
+            "{noun} {volume:?} is mounted at the root, but its claims say that the files are at {expression}"
+        );
+        let remedy = format!(
+            "Write subPathExpr: {expression} into the manifest that the set is applied from, or correct the claims"
+        );
+        review.findings.add(patched.reason.rule().warn(patched.first.field(), fact).remedy(remedy));
+    }
+}
+
 impl PatchReason {
     /// The rule that adds the expression.
     fn rule(self) -> StorageRule {

@@ -31,6 +31,8 @@ pub(super) struct Set<'a> {
     /// The Velero restore that creates the set, if one does.
     pub(super) restore: Option<&'a str>,
     pub(super) is_windows: bool,
+    /// True if the set is reviewed as it is stored: what it lacks can't be added any more.
+    pub(super) is_stored: bool,
 }
 
 // === impl SetReview ===
@@ -75,6 +77,9 @@ impl<'a> SetReview<'a> {
         if self.set.restore.is_some() {
             return Some("not patched, since a backup restores the set");
         }
+        if self.set.is_stored {
+            return Some("an update moves no files");
+        }
         if self.set.is_windows {
             return Some("not patched, since Windows has no sub-paths");
         }
@@ -89,7 +94,15 @@ impl<'a> Set<'a> {
     pub(super) fn new(scope: &'a Scope<'_>, metadata: &'a Metadata<'_>, replicas: i64) -> Self {
         let name = if scope.name.is_empty() { &*metadata.name } else { &*scope.name };
         let generate_name = &*metadata.generate_name;
-        Self { name, generate_name, namespace: &scope.namespace, replicas, restore: None, is_windows: false }
+        Self {
+            name,
+            generate_name,
+            namespace: &scope.namespace,
+            replicas,
+            restore: None,
+            is_windows: false,
+            is_stored: false,
+        }
     }
 
     /// Returns the set as messages name it, e.g. `StatefulSet "web"`.

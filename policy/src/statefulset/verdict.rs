@@ -15,7 +15,7 @@ pub(super) enum Existence {
 }
 
 /// Returns the verdict: in the mutating call with the patch and its findings, in the validating call with a denial if
-/// the patch is missing.
+/// the patch is missing, in an audit with the steps of a migration.
 pub(super) fn conclude<'a>(
     mut review: SetReview<'a>,
     phase: Phase,
@@ -24,6 +24,11 @@ pub(super) fn conclude<'a>(
     volumes: &[SetVolume<'_>],
     existence: Existence,
 ) -> Verdict {
+    if phase == Phase::Audit {
+        patch_findings::report_lacking(&mut review);
+        let migration = migration::steps(&review);
+        return Verdict { migration, ..review.into_verdict(None) };
+    }
     let migration = match (existence, phase) {
         (Existence::Stored, Phase::Mutate) => migration::steps(&review),
         _ => Vec::new(),

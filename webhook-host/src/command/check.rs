@@ -34,7 +34,7 @@ Examples:
   ordinance check web.yaml --state cluster.yaml --output sarif > ordinance.sarif
   ordinance check --diff deploy/
   ordinance check --fix deploy/
-  helm template shop ./chart | ordinance check --fix - | kubectl apply -f -
+  helm template shop ./chart | ordinance check --state cluster.yaml --fix - | kubectl apply -f -
 
 Each object is reviewed as a new one, in the order given, and as an update if --state has one of
 the same kind, namespace and name. Objects of kinds that the policy does not review are counted
@@ -105,6 +105,7 @@ impl CheckArgs {
             format: self.output,
             namespace: &self.manifests.namespace,
             reserves_stdout: self.reserves_stdout(),
+            has_state: self.manifests.has_state(),
             common,
         })
     }

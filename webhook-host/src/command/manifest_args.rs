@@ -45,6 +45,11 @@ impl ManifestArgs {
         self.paths.is_empty() || self.paths.iter().any(|path| is_stdin(path))
     }
 
+    /// Returns whether `--state` is given.
+    pub(super) fn has_state(&self) -> bool {
+        !self.policy.state.is_empty()
+    }
+
     /// Reads the existing objects and returns them, and the policy with them in its index.
     pub(super) fn load(&self) -> Result<(Vec<Manifest>, ServedPolicy)> {
         let existing = existing(&self.policy.state, &self.namespace)?;

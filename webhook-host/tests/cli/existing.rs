@@ -65,6 +65,40 @@ fn a_stored_set_is_not_fixed() {
 }
 
 #[test]
+fn a_set_with_a_uid_is_told_in_the_present_tense_with_its_migration() {
+    let files = directory(&[("set.yaml", &stored())]);
+    let ended = run_in(files.path(), &["check", "set.yaml"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for part in [
+        "3 replicas share volume \"data\" now: they overwrite each other's files",
+        "help: to migrate StatefulSet default/cms (set.yaml:1)\n  1. kubectl scale statefulset cms",
+        "\n1 object judged, 1 denied\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+    for word in ["at admission", "from now on"] {
+        assert!(!ended.stdout.contains(word), "{word}: {}", ended.stdout);
+    }
+    let report = json_of(&run_in(files.path(), &["check", "--output=json", "set.yaml"]));
+    assert_eq!(report["results"][0]["migration"].as_array().map(Vec::len), Some(4), "{report:#}");
+    assert_eq!(report["results"][0]["patch"], Value::Array(Vec::new()), "{report:#}");
+    let map = json_of(&run_in(files.path(), &["map", "--output=json", "set.yaml"]));
+    assert_eq!(map["writers"], map["before"], "{map:#}");
+}
+
+#[test]
+fn stored_volumes_that_overlap_are_both_denied() {
+    let volume = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {{name: {name}, uid: {name}}}\nspec: {{nfs: {{server: nas, path: /srv}}}}\n"
+        )
+    };
+    let files = directory(&[("pv.yaml", &(volume("a") + &volume("b")))]);
+    let report = json_of(&run_in(files.path(), &["check", "--output=json", "pv.yaml"]));
+    assert_eq!(report["summary"]["denied"], 2, "{report:#}");
+}
+
+#[test]
 fn a_map_shows_a_stored_set_once_and_unchanged() {
     let files = directory(&[("cluster.yaml", &stored()), ("set.yaml", SET)]);
     let ended = run_in(files.path(), &["map", "--state", "cluster.yaml", "--output=json", "set.yaml"]);

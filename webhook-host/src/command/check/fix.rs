@@ -29,6 +29,10 @@ use write::{OriginalTexts, WriteSummary, print_diff, write_files};
 /// The largest number of rounds. A set and its claims need about three: a sub-path, its variables, the claims' annotations.
 const ROUNDS: usize = 8;
 
+/// The note if nothing says what exists already.
+const TAKEN_AS_NEW: &str = "note: without --state, objects without metadata.uid are taken as new: if a set runs already, its \
+                            pods will not see their files; kubectl get statefulsets,pvc,pv -A -o yaml prints a state\n";
+
 /// Why an object is left as it is although the policy has changes for it.
 const ENDLESS: &str = "the policy changes it again and again, which is an error in the policy";
 
@@ -40,6 +44,8 @@ pub(super) struct FixOptions<'a> {
     pub(super) namespace: &'a str,
     /// Whether the report goes to stderr, because stdout is reserved for manifests or a diff.
     pub(super) reserves_stdout: bool,
+    /// Whether `--state` says what exists already.
+    pub(super) has_state: bool,
     pub(super) common: CommonArgs,
 }
 
@@ -79,7 +85,8 @@ pub(super) fn run(
         let mut changed = ObjectPositions::new();
         for _ in 0..ROUNDS {
             let policy = policy.reset(existing)?;
-            let report = ManifestReviewer::new(&policy, &stored, &Limits::default(), &progress).report(&input)?;
+            let report =
+                ManifestReviewer::new(&policy, &stored, &Limits::default(), &progress).report(&input)?;
             let files = fix_files(&input, &report, &endless);
             if files.iter().all(|file| file.text.is_none()) {
                 drop(progress);
@@ -157,6 +164,9 @@ impl FixOptions<'_> {
     fn notes(&self, notes: Vec<String>, summary: &WriteSummary) -> String {
         let lines = notes.iter().chain(&summary.errors);
         let mut text: String = lines.map(|line| format!("{line}\n")).collect();
+        if !self.has_state && !summary.changed.is_empty() {
+            text.push_str(TAKEN_AS_NEW);
+        }
         if !self.common.quiet && !summary.changed.is_empty() {
             let verb = match self.mode {
                 FixMode::Diff => "to be fixed",
@@ -224,7 +234,7 @@ impl FixedFile {
     fn changes_of(&mut self, checked: &CheckedObject<'_>) -> Option<ObjectChanges> {
         let changes = changes::of(checked);
         let changes = changes.map_err(|reason| self.note_unchanged(&title(checked), &reason)).ok()?;
-        if changes.is_empty() {
+        if changes.is_empty() && checked.migration.is_empty() {
             return None;
         }
         match migration::note(checked) {

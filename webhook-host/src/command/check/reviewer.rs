@@ -46,13 +46,16 @@ pub(super) struct ManifestReviewer<'p> {
 /// An object with its file and its position in the input.
 type Positioned<'i> = (usize, (&'i InputFile, &'i Manifest));
 
-/// Both reviews of an object, decided but not concluded.
+/// The reviews of an object, decided but not concluded.
+#[derive(Default)]
 struct TentativeReview<'i> {
     /// `None` if the policy has no mutating webhook for the object.
     mutating: Option<(Request<'i>, Decision)>,
     patch: Vec<Value>,
-    /// `None` if the mutating review denies the object.
+    /// `None` if the mutating review denies the object, and for an object that is only audited.
     validating: Option<(Request<'i>, Decision)>,
+    /// `None` if the object is new.
+    audit: Option<(Request<'i>, Decision)>,
 }
 
 /// The result of both reviews of an object.
@@ -132,11 +135,12 @@ impl<'p> ManifestReviewer<'p> {
         checked.collect()
     }
 
-    /// Indexes the kinds that exist before the objects that refer to them.
+    /// Indexes what exists already: objects with a uid, and the kinds that exist before the objects that refer to them.
     fn index_preceding(&self, input: &Input) -> Result<()> {
         let preceding = input.objects().map(|(_, object)| object);
-        let preceding =
-            preceding.filter(|object| self.admission.policy().description().precedes(&object.scope));
+        let preceding = preceding.filter(|object| {
+            has_uid(object) || self.admission.policy().description().precedes(&object.scope)
+        });
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
@@ -171,10 +175,10 @@ impl<'p> ManifestReviewer<'p> {
 
     /// Returns how it is known that the object exists already.
     fn sign(&self, object: &Manifest) -> Option<StoredSign> {
-        match self.stored.find(&object.scope) {
-            Some(_) => Some(StoredSign::State),
-            None => has_uid(object).then_some(StoredSign::Uid),
+        if has_uid(object) {
+            return Some(StoredSign::Uid);
         }
+        self.stored.find(&object.scope).map(|_| StoredSign::State)
     }
 
     /// Returns the request that creates the object, or that updates it if it exists already.
@@ -196,15 +200,20 @@ impl<'p> ManifestReviewer<'p> {
             Ok(review) if self.stands(&review)? => review,
             _ => self.decide(object, position)?,
         };
-        let TentativeReview { mutating, patch, validating } = review;
+        let TentativeReview { mutating, patch, validating, audit } = review;
+        let audit = audit.map(|(_, decision)| decision.verdict).unwrap_or_default();
+        if self.sign(object) == Some(StoredSign::Uid) {
+            return Ok(CombinedReview::new(audit, Vec::new()));
+        }
         let mutating = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
-        let combined = CombinedReview::new(mutating, patch);
+        let combined = CombinedReview { migration: audit.migration, ..CombinedReview::new(mutating, patch) };
         let Some((request, decision)) = validating else { return Ok(combined) };
         Ok(combined.with_validating(self.admission.conclude(&request, decision, self.deadline())?))
     }
 
     fn stands(&self, review: &TentativeReview<'_>) -> Result<bool, Failure> {
-        for (request, decision) in [&review.mutating, &review.validating].into_iter().flatten() {
+        let TentativeReview { mutating, validating, audit, .. } = review;
+        for (request, decision) in [mutating, validating, audit].into_iter().flatten() {
             if !self.admission.stands(request, decision)? {
                 return Ok(false);
             }
@@ -212,12 +221,37 @@ impl<'p> ManifestReviewer<'p> {
         Ok(true)
     }
 
-    /// Decides the mutating review, and the validating review of the patched object.
+    /// Decides the reviews of an object: a new one is created, one of `--state` is updated and audited, and one with a uid
+    /// is audited as it is.
     fn decide<'i>(&'i self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
+        match self.sign(object) {
+            None => self.decide_change(object, position),
+            Some(StoredSign::Uid) => {
+                Ok(TentativeReview { audit: self.decide_audit(object)?, ..TentativeReview::default() })
+            }
+            Some(StoredSign::State) => {
+                let audit = self.decide_audit(object)?;
+                Ok(TentativeReview { audit, ..self.decide_change(object, position)? })
+            }
+        }
+    }
+
+    fn decide_audit<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+        let request = object.creation(Phase::Audit);
+        let decision = self.admission.decide(&request, self.deadline())?;
+        Ok(Some((request, decision)))
+    }
+
+    /// Decides the mutating review, and the validating review of the patched object.
+    fn decide_change<'i>(
+        &'i self,
+        object: &'i Manifest,
+        position: usize,
+    ) -> Result<TentativeReview<'i>, Failure> {
         let mutating = self.decide_mutating(object)?;
         let patch = match &mutating {
             Some((_, decision)) if !decision.verdict.is_allowed() => {
-                return Ok(TentativeReview { mutating, patch: Vec::new(), validating: None });
+                return Ok(TentativeReview { mutating, ..TentativeReview::default() });
             }
             Some((_, decision)) => operations(&decision.verdict)?,
             None => Vec::new(),
@@ -230,11 +264,14 @@ impl<'p> ManifestReviewer<'p> {
             request.scope.name = generated_name(object, position).into();
         }
         let decision = self.admission.decide(&request, self.deadline())?;
-        Ok(TentativeReview { mutating, patch, validating: Some((request, decision)) })
+        Ok(TentativeReview { mutating, patch, validating: Some((request, decision)), audit: None })
     }
 
     /// Decides the mutating review, if the policy has one for the object.
-    fn decide_mutating<'i>(&'i self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+    fn decide_mutating<'i>(
+        &'i self,
+        object: &'i Manifest,
+    ) -> Result<Option<(Request<'i>, Decision)>, Failure> {
         let request = self.request(object, Phase::Mutate);
         if !self.admission.policy().description().reviews(&object.scope, request.operation, Phase::Mutate) {
             return Ok(None);
@@ -298,6 +335,10 @@ fn name_prefix(object: &Manifest) -> String {
 
 /// Returns whether the object has a uid. The API server adds one when it stores an object.
 fn has_uid(object: &Manifest) -> bool {
+    // Few manifests have one, and almost none has the word elsewhere: most are not parsed.
+    if !object.json.contains("\"uid\"") {
+        return false;
+    }
     let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
     object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use wit_bindgen_core::wit_parser::Resolve;
 use wit_bindgen_core::{Files, WorldGenerator as _};
 
-const HEADER: &str = "// @generated from wit/policy.wit; `BLESS=1 cargo test -p ordinance-tests --test bindings` writes this file.\n";
+const HEADER: &str = "// @generated from wit/policy.wit; `BLESS=1 cargo test -p ordinance-contract --test bindings` writes this file.\n";
 
 #[test]
 fn the_bindings_of_the_component_are_those_of_the_contract() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../policy/component/src/bindings.rs");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/component/src/bindings.rs");
     let generated = format!("{HEADER}{}", generated());
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, &generated).expect("the bindings are written");
