@@ -115,7 +115,7 @@ impl CorpusManifest {
     }
 }
 
-/// Reviews the creation of each object of a text, in order.
+/// Reviews each object of a text, in order: the creation of a new one, and a stored one as it is.
 fn review_all(
     text: &str,
     description: &Description,
@@ -129,9 +129,16 @@ fn review_all(
     .into_iter()
     .collect::<Result<_, _>>()
     .map_err(|error| error.to_string())?;
-    let precedes = |object: &&Manifest| description.precedes(&object.scope);
+    let precedes = |object: &&Manifest| object.has_uid() || description.precedes(&object.scope);
     let mut state: Vec<Manifest> = objects.iter().filter(precedes).cloned().collect();
-    objects.iter().map(|object| review_creation(object, &mut state, verdict)).collect()
+    let mut review = |object: &Manifest| {
+        if object.has_uid() {
+            let audited = verdict(&state, &object.creation(Phase::Audit))?;
+            return ReviewedObject::new(audited, Vec::new(), Vec::new());
+        }
+        review_creation(object, &mut state, verdict)
+    };
+    objects.iter().map(&mut review).collect()
 }
 
 /// Reviews the creation of an object in both phases, and stores the object if both admit it.

@@ -1,6 +1,7 @@
 //! The objects that are read, and the errors.
 
 use ordinance_contract::{Operation, Phase, Request, Scope};
+use serde::Deserialize;
 use std::ops::Range;
 
 /// An object in a text.
@@ -19,6 +20,19 @@ pub struct Manifest {
     /// The span in the text, from the first key to the end of the last value. Empty for an object of
     /// [`parse`](crate::parse).
     pub bytes: Range<usize>,
+}
+
+/// The part of an object that the API server adds when it stores it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StoredObject {
+    metadata: Option<StoredMetadata>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StoredMetadata {
+    uid: Option<String>,
 }
 
 /// A part of a text that is not an object.
@@ -64,6 +78,16 @@ impl ReadObjects {
 // === impl Manifest ===
 
 impl Manifest {
+    /// Returns whether the object has a uid. The API server adds one when it stores an object.
+    pub fn has_uid(&self) -> bool {
+        // Few manifests have one, and almost none has the word elsewhere: most are not parsed.
+        if !self.json.contains("\"uid\"") {
+            return false;
+        }
+        let object = serde_json::from_str::<StoredObject>(&self.json).unwrap_or_default();
+        object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
+    }
+
     /// The admission request for its creation.
     pub fn creation(&self, phase: Phase) -> Request<'_> {
         Request {

@@ -225,10 +225,15 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
 fn deny_shared_now(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
     let Some(first) = groups.without_sub_path.first().filter(|_| volume.is_named()) else { return };
     let expression = volume.default_expression();
+    let place = match (volume.inline_export(review.settings), volume.claim()) {
+        (Some(export), _) => export.to_string(),
+        (None, Some(claim)) => format!("claim {claim:?}"),
+        (None, None) => "it".to_owned(),
+    };
     let fact = format!(
-        "{} replicas share {} now: they overwrite each other's files",
-        review.set.replicas,
-        volume.title()
+        "the replicas share {} now: {} of them write {place} and overwrite each other's files",
+        volume.title(),
+        review.set.replicas
     );
     let remedy = format!(
         "Move each replica's files into a directory of its own, and then write subPathExpr: {expression}, or {}",

@@ -69,6 +69,10 @@ fn reviewed(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Re
     policy.fill(objects).map_err(|failure| failure.to_string())?;
     let deadline = Instant::now() + Duration::from_secs(60);
     let verdict = policy.judge(request, deadline).map_err(|failure| failure.to_string())?;
+    if request.phase == Phase::Audit {
+        // No webhook is asked about what is stored.
+        return Ok(verdict);
+    }
     let (expected, answered) = (response(&verdict), review_response(state, request)?);
     if answered == expected {
         Ok(verdict)

@@ -70,7 +70,7 @@ fn a_set_with_a_uid_is_told_in_the_present_tense_with_its_migration() {
     let ended = run_in(files.path(), &["check", "set.yaml"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     for part in [
-        "3 replicas share volume \"data\" now: they overwrite each other's files",
+        "the replicas share volume \"data\" now: 3 of them write claim \"cms\" and overwrite each other's files",
         "help: to migrate StatefulSet default/cms (set.yaml:1)\n  1. kubectl scale statefulset cms",
         "\n1 object judged, 1 denied\n",
     ] {

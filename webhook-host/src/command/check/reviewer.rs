@@ -80,7 +80,6 @@ struct GeneratedObject {
 #[serde(default, rename_all = "camelCase")]
 struct GeneratedMetadata {
     generate_name: Option<String>,
-    uid: Option<String>,
 }
 
 // === impl ManifestReviewer ===
@@ -139,7 +138,7 @@ impl<'p> ManifestReviewer<'p> {
     fn index_preceding(&self, input: &Input) -> Result<()> {
         let preceding = input.objects().map(|(_, object)| object);
         let preceding = preceding.filter(|object| {
-            has_uid(object) || self.admission.policy().description().precedes(&object.scope)
+            object.has_uid() || self.admission.policy().description().precedes(&object.scope)
         });
         let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
         // An object that the policy can't read is reported when it is reviewed.
@@ -175,7 +174,7 @@ impl<'p> ManifestReviewer<'p> {
 
     /// Returns how it is known that the object exists already.
     fn sign(&self, object: &Manifest) -> Option<StoredSign> {
-        if has_uid(object) {
+        if object.has_uid() {
             return Some(StoredSign::Uid);
         }
         self.stored.find(&object.scope).map(|_| StoredSign::State)
@@ -331,16 +330,6 @@ fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
 fn name_prefix(object: &Manifest) -> String {
     let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
     object.metadata.unwrap_or_default().generate_name.unwrap_or_default()
-}
-
-/// Returns whether the object has a uid. The API server adds one when it stores an object.
-fn has_uid(object: &Manifest) -> bool {
-    // Few manifests have one, and almost none has the word elsewhere: most are not parsed.
-    if !object.json.contains("\"uid\"") {
-        return false;
-    }
-    let object = serde_json::from_str::<GeneratedObject>(&object.json).unwrap_or_default();
-    object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
 }
 
 fn shown_name(object: &Manifest) -> Cow<'_, str> {
