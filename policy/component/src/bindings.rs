@@ -485,7 +485,7 @@ pub mod exports {
         pub struct Verdict {
           /// In order of importance.
           pub findings: _rt::Vec::<Finding>,
-          /// A JSON Patch (RFC 6902) as JSON. Absent if nothing changes, if the request is denied, or in the phase `validate`.
+          /// A JSON Patch (RFC 6902) as JSON. Absent if nothing changes, if the request is denied, or in another phase than `mutate`.
           pub patch: Option<_rt::String>,
           /// If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line.
           /// Empty if nothing would change, and for an object that is new.

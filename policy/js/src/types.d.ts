@@ -148,7 +148,7 @@ export interface Holding {
 export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
 /** Which webhook is called. In `mutate` the policy may return a patch; in `validate` it denies what still lacks the patch. */
-export type Phase = "mutate" | "validate";
+export type Phase = "mutate" | "validate" | "audit";
 
 /** An admission request. */
 export interface Request {
@@ -203,7 +203,7 @@ export interface Annotation {
 export interface Verdict {
   /** In order of importance. */
   findings: Finding[];
-  /** A JSON Patch (RFC 6902) as JSON text; null if nothing changes, if the request is denied, or in the phase `validate`. */
+  /** A JSON Patch (RFC 6902) as JSON text; null if nothing changes, if the request is denied, or in another phase than `mutate`. */
   patch: string | null;
   /**
    * If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line. Empty if

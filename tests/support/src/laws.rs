@@ -23,8 +23,8 @@ pub fn well_formed(request: &Request<'_>, verdict: &Verdict) -> Result<(), Strin
     if let Some(annotation) = verdict.audit.iter().find(|annotation| !is_audit_key(&annotation.key)) {
         return Err(format!("an audit annotation named {:?}", annotation.key));
     }
-    if verdict.patch.is_some() && (!verdict.is_allowed() || request.phase == Phase::Validate) {
-        return Err("a patch of a denied request, or while validating".to_owned());
+    if verdict.patch.is_some() && (!verdict.is_allowed() || request.phase != Phase::Mutate) {
+        return Err("a patch of a denied request, or in another phase than mutate".to_owned());
     }
     Ok(())
 }
