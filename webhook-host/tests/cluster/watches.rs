@@ -41,8 +41,10 @@ async fn a_stream_that_breaks_within_an_event_resumes_at_its_version() {
     replica.api.put(VOLUMES, numbered(2));
     replica.until_volumes(2).await;
     let requests = replica.api.requests(VOLUMES);
-    assert_eq!(watches(&requests)[1].version, Some(1));
-    assert_eq!(requests.len(), 3, "one list, and two watches: {requests:?}");
+    // The client may send a watch into the connection that is about to break, and then once more.
+    let resumed = &watches(&requests)[1..];
+    assert!(!resumed.is_empty() && resumed.iter().all(|watch| watch.version == Some(1)), "{requests:?}");
+    assert_eq!(requests.iter().filter(|request| request.verb == Verb::List).count(), 1, "{requests:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
