@@ -43,8 +43,16 @@ pub(super) struct ManifestReviewer<'p> {
     progress: &'p Progress,
 }
 
-/// An object with its file and its position in the input.
-type Positioned<'i> = (usize, (&'i InputFile, &'i Manifest));
+/// An object of the input.
+#[derive(Clone, Copy)]
+struct InputObject<'i> {
+    /// Its position in the input.
+    position: usize,
+    file: &'i InputFile,
+    manifest: &'i Manifest,
+    /// `None` if it is new.
+    sign: Option<StoredSign>,
+}
 
 /// The reviews of an object, decided but not concluded.
 #[derive(Default)]
@@ -111,8 +119,12 @@ impl<'p> ManifestReviewer<'p> {
     ///
     /// The index has no room for the objects that precede the others.
     pub(super) fn report<'i>(&self, input: &'i Input) -> Result<CheckReport<'i>> {
-        self.index_preceding(input)?;
-        let objects: Vec<Positioned<'i>> = input.objects().enumerate().collect();
+        let objects = input.objects().enumerate().map(|(position, (file, manifest))| {
+            let sign = self.sign(manifest);
+            InputObject { position, file, manifest, sign }
+        });
+        let objects: Vec<InputObject<'i>> = objects.collect();
+        self.index_preceding(&objects)?;
         Ok(CheckReport {
             objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
             errors: input.errors(),
@@ -124,23 +136,24 @@ impl<'p> ManifestReviewer<'p> {
         })
     }
 
-    fn review_batch<'i>(&self, batch: &[Positioned<'i>]) -> Vec<CheckedObject<'i>> {
-        let decide = |(position, (_, object)): &Positioned<'i>| self.decide(object, *position);
+    fn review_batch<'i>(&self, batch: &[InputObject<'i>]) -> Vec<CheckedObject<'i>> {
+        let decide = |object: &InputObject<'i>| self.decide(*object);
         let tentative: Vec<Result<TentativeReview<'_>, Failure>> = batch.par_iter().map(decide).collect();
-        let checked = batch.iter().zip(tentative).map(|((position, (file, object)), tentative)| {
+        let checked = batch.iter().zip(tentative).map(|(object, tentative)| {
             self.progress.add_reviewed();
-            self.checked_object(file, object, self.conclude(object, *position, tentative))
+            self.checked_object(*object, self.conclude(*object, tentative))
         });
         checked.collect()
     }
 
     /// Indexes what exists already: objects with a uid, and the kinds that exist before the objects that refer to them.
-    fn index_preceding(&self, input: &Input) -> Result<()> {
-        let preceding = input.objects().map(|(_, object)| object);
-        let preceding = preceding.filter(|object| {
-            object.has_uid() || self.admission.policy().description().precedes(&object.scope)
+    fn index_preceding(&self, objects: &[InputObject<'_>]) -> Result<()> {
+        let description = self.admission.policy().description();
+        let preceding = objects.iter().filter(|object| {
+            object.sign == Some(StoredSign::Uid) || description.precedes(&object.manifest.scope)
         });
-        let preceding = preceding.map(|object| (object.scope.clone(), object.json.as_str()));
+        let preceding =
+            preceding.map(|object| (object.manifest.scope.clone(), object.manifest.json.as_str()));
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
             .fill(preceding)
@@ -150,10 +163,10 @@ impl<'p> ManifestReviewer<'p> {
 
     fn checked_object<'i>(
         &self,
-        file: &'i InputFile,
-        object: &'i Manifest,
+        object: InputObject<'i>,
         review: Result<CombinedReview, Failure>,
     ) -> CheckedObject<'i> {
+        let InputObject { file, manifest, sign, .. } = object;
         let review = review.unwrap_or_else(|failure| CombinedReview {
             message: VerdictText { message: explain(self.policy, &failure), ..VerdictText::default() },
             ..CombinedReview::default()
@@ -161,13 +174,13 @@ impl<'p> ManifestReviewer<'p> {
         CheckedObject {
             file: &file.name,
             text: &file.text,
-            object,
-            name: shown_name(object),
+            object: manifest,
+            name: shown_name(manifest),
             outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),
             message: review.message,
             findings: review.findings,
             patch: review.patch,
-            stored: self.sign(object),
+            stored: sign,
             migration: review.migration,
         }
     }
@@ -191,17 +204,16 @@ impl<'p> ManifestReviewer<'p> {
     /// Concludes a tentative review if it still stands, and otherwise decides again.
     fn conclude<'i>(
         &'i self,
-        object: &'i Manifest,
-        position: usize,
+        object: InputObject<'i>,
         tentative: Result<TentativeReview<'i>, Failure>,
     ) -> Result<CombinedReview, Failure> {
         let review = match tentative {
             Ok(review) if self.stands(&review)? => review,
-            _ => self.decide(object, position)?,
+            _ => self.decide(object)?,
         };
         let TentativeReview { mutating, patch, validating, audit } = review;
         let audit = audit.map(|(_, decision)| decision.verdict).unwrap_or_default();
-        if self.sign(object) == Some(StoredSign::Uid) {
+        if object.sign == Some(StoredSign::Uid) {
             return Ok(CombinedReview::new(audit, Vec::new()));
         }
         let mutating = mutating.map(|(_, decision)| decision.verdict).unwrap_or_default();
@@ -222,23 +234,21 @@ impl<'p> ManifestReviewer<'p> {
 
     /// Decides the reviews of an object: a new one is created, one of `--state` is updated and audited, and one with a uid
     /// is audited as it is.
-    fn decide<'i>(&'i self, object: &'i Manifest, position: usize) -> Result<TentativeReview<'i>, Failure> {
-        match self.sign(object) {
-            None => self.decide_change(object, position),
-            Some(StoredSign::Uid) => {
-                Ok(TentativeReview { audit: self.decide_audit(object)?, ..TentativeReview::default() })
-            }
-            Some(StoredSign::State) => {
-                let audit = self.decide_audit(object)?;
-                Ok(TentativeReview { audit, ..self.decide_change(object, position)? })
-            }
-        }
+    fn decide<'i>(&'i self, object: InputObject<'i>) -> Result<TentativeReview<'i>, Failure> {
+        let InputObject { position, manifest, sign, .. } = object;
+        let Some(sign) = sign else { return self.decide_change(manifest, position) };
+        let audit = Some(self.decide_audit(manifest)?);
+        let change = match sign {
+            StoredSign::Uid => TentativeReview::default(),
+            StoredSign::State => self.decide_change(manifest, position)?,
+        };
+        Ok(TentativeReview { audit, ..change })
     }
 
-    fn decide_audit<'i>(&self, object: &'i Manifest) -> Result<Option<(Request<'i>, Decision)>, Failure> {
+    fn decide_audit<'i>(&self, object: &'i Manifest) -> Result<(Request<'i>, Decision), Failure> {
         let request = object.creation(Phase::Audit);
         let decision = self.admission.decide(&request, self.deadline())?;
-        Ok(Some((request, decision)))
+        Ok((request, decision))
     }
 
     /// Decides the mutating review, and the validating review of the patched object.
