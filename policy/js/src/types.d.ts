@@ -147,7 +147,10 @@ export interface Holding {
 /** The operation under review. */
 export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
-/** Which webhook is called. In `mutate` the policy may return a patch; in `validate` it denies what still lacks the patch. */
+/**
+ * Why the policy is asked. In `mutate` it may return a patch; in `validate` it denies what still lacks the patch; in `audit`
+ * the object is stored already, and the findings say what is wrong now.
+ */
 export type Phase = "mutate" | "validate" | "audit";
 
 /** An admission request. */

@@ -41,10 +41,9 @@ the same kind, namespace and name. Objects of kinds that the policy does not rev
 and skipped. Directories are searched for *.yaml, *.yml and *.json.
 
 --fix writes the patch of each admitted object, and the first fix of each denial; every other
-byte stays. Input from stdin is written to stdout, and the report to stderr. An object
-that exists already (--state has it, or it has metadata.uid) is not changed: --fix prints how to
-migrate it. With
---fix and --diff the exit code is that of the remaining findings.
+byte stays. Input from stdin is written to stdout, and the report to stderr. An object that
+exists already (--state has it, or it has metadata.uid) is not changed: --fix prints how to
+migrate it. With --fix and --diff the exit code is that of the remaining findings.
 
 Exit codes: 0 nothing denied, 1 something denied, 2 something could not be read or judged.")]
 pub(super) struct CheckArgs {
