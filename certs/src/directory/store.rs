@@ -50,10 +50,10 @@ impl DirectoryStore {
     pub fn read(&self) -> io::Result<StoredEntries> {
         loop {
             let version = self.version()?;
-            match self.read_version(version.clone()) {
-                // A writer replaced the version meanwhile, so read the new one.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.version()? != version => {}
-                result => return result,
+            let entries = self.read_version(version.clone());
+            // If a writer replaced the version meanwhile, some of its files may have been removed before they were read.
+            if self.version()? == version {
+                return entries;
             }
         }
     }
