@@ -6,6 +6,7 @@
 
 mod fix;
 mod input;
+mod notes;
 mod progress;
 mod report;
 mod reviewer;

@@ -5,7 +5,7 @@ use crate::config::{NAMESPACE, PolicyArgs, existing};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::Args;
-use ordinance_manifests::Manifest;
+use ordinance_manifests::{FoundSources, Manifest, PathGlob, PathGlobs, search};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,14 @@ pub(super) struct ManifestArgs {
         hide_env = true
     )]
     pub(super) namespace: String,
+    /// In directories, read only files that match a glob, as in .gitignore; may be repeated
+    #[arg(long, value_name = "GLOB", env = "ORDINANCE_INCLUDE", hide_env = true)]
+    #[arg(value_parser = PathGlob::parse)]
+    include: Vec<PathGlob>,
+    /// In directories, leave out what matches a glob; may be repeated, and wins over --include
+    #[arg(long, value_name = "GLOB", env = "ORDINANCE_EXCLUDE", hide_env = true)]
+    #[arg(value_parser = PathGlob::parse)]
+    exclude: Vec<PathGlob>,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -43,6 +51,13 @@ impl ManifestArgs {
     /// Returns whether manifests come from stdin.
     pub(super) fn reads_stdin(&self) -> bool {
         self.paths.is_empty() || self.paths.iter().any(|path| is_stdin(path))
+    }
+
+    /// Finds the manifests.
+    pub(super) fn search(&self) -> FoundSources {
+        let globs = PathGlobs { include: self.include.clone(), exclude: self.exclude.clone() };
+        let stdin = [PathBuf::from("-")];
+        search(if self.paths.is_empty() { &stdin } else { &self.paths }, &globs)
     }
 
     /// Returns whether `--state` is given.

@@ -404,11 +404,12 @@ fn a_directory_may_contain_circular_links_dead_links_and_binary_files() {
     let files = directory(&[("pv.json", &volume("a", "/x").to_string())]);
     std::os::unix::fs::symlink(".", files.path().join("again")).unwrap();
     std::os::unix::fs::symlink("nowhere", files.path().join("gone")).unwrap();
-    std::fs::write(files.path().join("bytes.yaml"), b"a: \xff\n").unwrap();
+    std::fs::write(files.path().join("bytes.yaml"), b"apiVersion: v1\nkind: \xff\n").unwrap();
+    std::fs::write(files.path().join("other.yaml"), b"a: \xff\n").unwrap();
     let report = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
     assert_eq!((verdicts(&report), report["errors"].as_array().unwrap().len()), (vec![("a", true, 0)], 1));
     assert_eq!(
         (&report["errors"][0]["file"], &report["errors"][0]["column"]),
-        (&json!("./bytes.yaml"), &json!(4))
+        (&json!("./bytes.yaml"), &json!(7))
     );
 }

@@ -12,6 +12,7 @@ mod files;
 mod fix;
 mod host;
 mod map;
+mod repository;
 mod review;
 mod rules;
 mod run;

@@ -15,8 +15,10 @@ use anyhow::{Context as _, Result};
 use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
-use ordinance_manifests::Manifest;
-use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign, VerdictText};
+use ordinance_manifests::{Manifest, RenderedDirectory};
+use ordinance_report::{
+    AdmissionOutcome, CheckReport, CheckedObject, StoredSign, UnrenderedDirectory, VerdictText,
+};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -129,6 +131,8 @@ impl<'p> ManifestReviewer<'p> {
             objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
             errors: input.errors(),
             skipped: input.skipped(),
+            passed_over: input.unread.passed_over(),
+            unrendered: input.unread.unrendered.iter().map(unrendered).collect(),
             policy: self.policy.to_owned(),
             version: self.version.to_owned(),
             rules: self.rules.to_vec(),
@@ -317,6 +321,10 @@ impl CombinedReview {
         self.findings.sort_by_key(|finding| finding.severity);
         Self { outcome: Some(outcome), message, ..self }
     }
+}
+
+fn unrendered(directory: &RenderedDirectory) -> UnrenderedDirectory {
+    UnrenderedDirectory { directory: directory.path.display().to_string(), command: directory.command_line() }
 }
 
 fn outcome(verdict: &Verdict) -> AdmissionOutcome {
