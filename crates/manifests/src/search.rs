@@ -53,7 +53,7 @@ pub fn search(named: &[PathBuf], globs: &PathGlobs) -> FoundSources {
 
 fn of_path(path: &Path, globs: &PathGlobs) -> Vec<WalkedEntry> {
     let Some(directory) = directory(path) else { return Vec::new() };
-    walk(directory, WalkScope::Repository(DirectoryGlobs::new(globs, directory)))
+    walk(directory, WalkScope::Repository(Box::new(DirectoryGlobs::new(globs, directory))))
 }
 
 // === impl FoundSources ===

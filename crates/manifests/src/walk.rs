@@ -31,7 +31,7 @@ pub(crate) enum WalkScope {
     /// All but hidden ones.
     Everything,
     /// Those that these globs choose and no `.gitignore` excludes, without the parts of charts.
-    Repository(DirectoryGlobs),
+    Repository(Box<DirectoryGlobs>),
 }
 
 /// The directories that are walked, by their paths without links, and the links to them.
@@ -162,7 +162,7 @@ mod tests {
     fn files(directory: &Path, below: &str) -> Vec<String> {
         let start = directory.join(below);
         let globs = DirectoryGlobs::new(&PathGlobs::default(), &start);
-        let entries = walk(&start, WalkScope::Repository(globs)).into_iter();
+        let entries = walk(&start, WalkScope::Repository(Box::new(globs))).into_iter();
         let file = |entry| match entry {
             WalkedEntry::File(path) => {
                 Some(path.strip_prefix(directory).expect("below").display().to_string())
