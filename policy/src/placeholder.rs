@@ -93,7 +93,7 @@ pub(crate) fn verdict(request: &Request<'_>, settings: &Settings) -> Option<Verd
 
 fn fact(found: &[Placeholder]) -> String {
     let verb = if found.len() == 1 { "is" } else { "are" };
-    format!("{} {verb} not substituted, so the object is not judged", listed(found))
+    format!("{} {verb} not substituted: which files the object shares is unknown", listed(found))
 }
 
 fn listed(found: &[Placeholder]) -> String {

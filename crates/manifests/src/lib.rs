@@ -19,6 +19,7 @@ mod kustomization;
 mod manifest;
 mod read;
 mod region;
+mod render;
 mod rendering;
 mod search;
 mod sources;
@@ -33,8 +34,8 @@ pub use manifest::{
 };
 pub use read::{read, read_wanted};
 pub use region::{Region, region};
-pub use rendering::{RenderTool, RenderedDirectory};
-pub use search::{FoundSources, search};
+pub use rendering::{RenderTool, RenderedDirectory, RenderedFile};
+pub use search::{FoundSources, Rendering, search};
 pub use sources::{FoundSource, ManifestSource, SourceError, SourceOrigin, sources};
 pub use yaml::{Chunk, NULL_WORDS, documents};
 

@@ -14,13 +14,22 @@ use std::path::{Path, PathBuf};
 pub struct FoundSources {
     /// The sources to read, in order.
     pub sources: Vec<Result<FoundSource, SourceError>>,
-    /// The charts and kustomizations, except those that others render with them.
+    /// The charts and kustomizations that are not rendered, except those that others render with them.
     pub unrendered: Vec<RenderedDirectory>,
     /// Files that are no objects, whatever they contain: descriptions of charts, kustomizations, and what these list
     /// as patches, configurations and data.
     pub passed_over: Vec<PathBuf>,
     /// Links to directories that are read already.
     pub repeated: Vec<PathBuf>,
+}
+
+/// Whether charts and kustomizations are rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rendering {
+    /// They are only listed. What a kustomization lists is read as it is.
+    List,
+    /// They are sources, instead of the files that they list.
+    Render,
 }
 
 /// The kustomizations of all directories.
@@ -31,6 +40,8 @@ struct Kustomizations {
     listed: BTreeSet<PathBuf>,
     /// Files that are no objects.
     others: BTreeSet<PathBuf>,
+    /// The files that are rendered; `None` if nothing is.
+    rendered: Option<BTreeSet<PathBuf>>,
 }
 
 /// Returns what paths name, in their order. `-` is stdin; a directory is its manifests and those in the directories below
@@ -38,9 +49,12 @@ struct Kustomizations {
 ///
 /// A file that is named itself is always read. One that does not exist is an error only when it is read. Links are
 /// followed, but each directory is walked once.
-pub fn search(named: &[PathBuf], globs: &PathGlobs) -> FoundSources {
+pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> FoundSources {
     let walked: Vec<Vec<WalkedEntry>> = named.iter().map(|path| of_path(path, globs)).collect();
-    let kustomizations = Kustomizations::of(walked.iter().flatten());
+    let mut kustomizations = Kustomizations::of(walked.iter().flatten());
+    if rendering == Rendering::Render {
+        kustomizations.rendered = Some(kustomizations.objects_of_outermost());
+    }
     let mut found = FoundSources::default();
     for (path, entries) in named.iter().zip(walked) {
         if directory(path).is_none() {
@@ -62,6 +76,7 @@ impl FoundSources {
     fn add(&mut self, entry: WalkedEntry, kustomizations: &Kustomizations) {
         match entry {
             WalkedEntry::File(path) if is_other_file(&path, kustomizations) => self.passed_over.push(path),
+            WalkedEntry::File(path) if kustomizations.renders(&path) => {}
             WalkedEntry::File(path) => {
                 self.sources.push(Ok(FoundSource::in_directory(ManifestSource::File(path))));
             }
@@ -72,8 +87,11 @@ impl FoundSources {
     }
 
     fn add_directory(&mut self, path: PathBuf, kustomizations: &Kustomizations) {
-        if let Some(tool) = rendered_by(&path, kustomizations) {
-            self.unrendered.push(RenderedDirectory { path, tool });
+        let Some(tool) = rendered_by(&path, kustomizations) else { return };
+        let directory = RenderedDirectory { path, tool };
+        match kustomizations.rendered {
+            None => self.unrendered.push(directory),
+            Some(_) => self.sources.push(Ok(FoundSource::rendered(directory))),
         }
     }
 }
@@ -109,7 +127,28 @@ impl Kustomizations {
         let objects: BTreeSet<PathBuf> = all.values().flat_map(|found| found.objects.clone()).collect();
         let others = all.values().flat_map(|found| found.others.clone());
         let others = others.filter(|file| !objects.contains(file)).collect();
-        Self { all, listed: objects, others }
+        Self { all, listed: objects, others, rendered: None }
+    }
+
+    /// Returns whether a file is read as a part of what is rendered.
+    fn renders(&self, file: &Path) -> bool {
+        self.rendered.as_ref().is_some_and(|files| files.contains(&normalized(file)))
+    }
+
+    /// Returns the objects of the outermost kustomizations, and of those that they list.
+    fn objects_of_outermost(&self) -> BTreeSet<PathBuf> {
+        let mut objects = BTreeSet::new();
+        let outermost = self.all.values().filter(|found| self.is_outermost(&found.directory));
+        let mut open: Vec<&Kustomization> = outermost.collect();
+        while let Some(next) = open.pop() {
+            for path in &next.objects {
+                // A circle of kustomizations ends here.
+                if objects.insert(path.clone()) {
+                    open.extend(self.all.get(path));
+                }
+            }
+        }
+        objects
     }
 
     /// Returns whether a directory is a kustomization that no other one lists, and no component.
@@ -125,18 +164,22 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>, Vec<String>) {
+    /// Returns the sources, the directories that are not rendered, and the files that are passed over.
+    fn found(files: &[(&str, &str)], rendering: Rendering) -> (Vec<String>, Vec<String>, Vec<String>) {
         let directory = tempfile::tempdir().expect("a directory");
         for (file, text) in files {
             let path = directory.path().join(file);
             fs::create_dir_all(path.parent().expect("a parent")).expect("created");
             fs::write(path, text).expect("written");
         }
-        let found = search(&[directory.path().to_owned()], &PathGlobs::default());
+        let found = search(&[directory.path().to_owned()], &PathGlobs::default(), rendering);
         let relative =
             |path: &Path| path.strip_prefix(directory.path()).expect("below").display().to_string();
         let sources = found.sources.iter().map(|source| match source {
             Ok(FoundSource { source: ManifestSource::File(path), .. }) => relative(path),
+            Ok(FoundSource { source: ManifestSource::Rendered(directory), .. }) => {
+                format!("rendered {}", relative(&directory.path))
+            }
             other => format!("{other:?}"),
         });
         let unrendered = found.unrendered.iter().map(|found| relative(&found.path));
@@ -146,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_chart_is_found_once_with_its_templates_and_dependencies() {
-        let (sources, unrendered, passed_over) = found(&[
+        let files = [
             ("Chart.yaml", "name: outer\n"),
             ("values.yaml", ""),
             ("templates/set.yaml", ""),
@@ -155,15 +198,18 @@ mod tests {
             ("examples/pv.yaml", ""),
             ("library/Chart.yaml", "name: library\ntype: library\n"),
             ("templates-of-mine/templates/pv.yaml", ""),
-        ]);
+        ];
+        let (sources, unrendered, passed_over) = found(&files, Rendering::List);
         assert_eq!(sources, ["examples/pv.yaml", "templates-of-mine/templates/pv.yaml", "values.yaml"]);
         assert_eq!(unrendered, [""]);
         assert_eq!(passed_over, ["Chart.yaml", "library/Chart.yaml"]);
+        let (sources, unrendered, _) = found(&files, Rendering::Render);
+        assert_eq!((&*sources[0], unrendered.len()), ("rendered ", 0));
     }
 
     #[test]
     fn the_outermost_kustomizations_are_found_and_their_patches_are_no_objects() {
-        let (sources, unrendered, passed_over) = found(&[
+        let files = [
             ("base/kustomization.yaml", "resources: [pv.yaml]\n"),
             ("base/pv.yaml", ""),
             ("component/kustomization.yaml", "kind: Component\npatches: [{path: c.yaml}]\n"),
@@ -174,18 +220,24 @@ mod tests {
             ),
             ("live/own.yaml", ""),
             ("patches/p.yaml", ""),
-        ]);
+            ("circle/a/kustomization.yaml", "resources: [../b]\n"),
+            ("circle/b/kustomization.yaml", "resources: [../a]\n"),
+        ];
+        let (sources, unrendered, passed_over) = found(&files, Rendering::List);
         assert_eq!(sources, ["base/pv.yaml", "live/own.yaml"]);
         assert_eq!(unrendered, ["live"]);
         assert_eq!(
             passed_over,
             [
                 "base/kustomization.yaml",
+                "circle/a/kustomization.yaml",
+                "circle/b/kustomization.yaml",
                 "component/c.yaml",
                 "component/kustomization.yaml",
                 "live/kustomization.yaml",
                 "patches/p.yaml"
             ]
         );
+        assert_eq!(found(&files, Rendering::Render).0, ["rendered live"]);
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::content::{TextContent, is_signed};
 use crate::manifest::ReadObjects;
+use crate::render::render;
+use crate::rendering::RenderedDirectory;
 use crate::walk::{WalkScope, WalkedEntry, walk};
 use std::borrow::Cow;
 use std::fs::File;
@@ -21,6 +23,8 @@ pub enum ManifestSource {
     Stdin,
     /// The path of a file.
     File(PathBuf),
+    /// What a tool renders of a directory.
+    Rendered(RenderedDirectory),
 }
 
 /// A source, and how the command line names it.
@@ -107,6 +111,11 @@ impl FoundSource {
         Self { source, origin: SourceOrigin::Named }
     }
 
+    /// Returns the source of a directory whose objects a tool renders.
+    pub(crate) fn rendered(directory: RenderedDirectory) -> Self {
+        Self { source: ManifestSource::Rendered(directory), origin: SourceOrigin::Named }
+    }
+
     pub(crate) fn in_directory(source: ManifestSource) -> Self {
         Self { source, origin: SourceOrigin::Directory }
     }
@@ -141,19 +150,20 @@ impl FoundSource {
 // === impl ManifestSource ===
 
 impl ManifestSource {
-    /// Returns the name for messages: the path, or `-` for stdin.
+    /// Returns the name for messages: the path of the file or the directory, or `-` for stdin.
     pub fn name(&self) -> String {
         match self {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Rendered(directory) => directory.path.display().to_string(),
         }
     }
 
-    /// Reads the whole text.
+    /// Reads the whole text, or renders it.
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened or read, is larger than 256 MiB, or is not UTF-8.
+    /// If the source cannot be opened, read or rendered, is larger than 256 MiB, or is not UTF-8.
     pub fn read(&self) -> Result<String, SourceError> {
         String::from_utf8(self.read_bytes()?).map_err(|error| self.not_text(&error))
     }
@@ -164,6 +174,10 @@ impl ManifestSource {
         let read = match self {
             Self::Stdin => limited(&mut io::stdin().lock()),
             Self::File(path) => File::open(path).and_then(|mut file| limited(&mut file)),
+            Self::Rendered(directory) => {
+                let rendered = render(directory, FILE_BYTES).map_err(|message| self.error(message))?;
+                limited(&mut rendered.as_slice())
+            }
         };
         match read {
             Err(error) => Err(self.error(advise(&error))),
