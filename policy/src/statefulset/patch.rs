@@ -5,7 +5,7 @@
 
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
-use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, SubPath, json};
+use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
 
 /// The additions of a review before they become JSON.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(super) enum PatchReason {
     Shared,
     /// Other mounts of the volume have the expression.
     Siblings,
+    /// The update adds a mount beside isolated ones.
+    AddedMount,
     /// The update dropped the expression.
     LostExpression,
     /// The mark of a claim names the expression.
@@ -120,16 +122,16 @@ impl<'a> PatchDraft<'a> {
         }
     }
 
-    /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing
-    /// if the expression would name another directory there.
+    /// Gives a mount an expression that the container of another mount declares the variables of. Returns false and adds
+    /// nothing if the expression would name another directory in the mount's container.
     pub(super) fn copy_expression(
         &mut self,
         volume: &SetVolume<'a>,
         to: PlacedMount<'a>,
         from: PlacedMount<'a>,
+        expression: &'a str,
         reason: PatchReason,
     ) -> bool {
-        let SubPath::Expression(expression) = from.part() else { return false };
         let is_same = self.copy_variables(to, from, expression);
         if is_same {
             self.add_expression(volume, to, expression, reason);

@@ -52,7 +52,7 @@ impl PatchReason {
     fn rule(self) -> StorageRule {
         match self {
             Self::Shared => StorageRule::UnisolatedMount,
-            Self::Siblings => StorageRule::MixedSubPaths,
+            Self::Siblings | Self::AddedMount => StorageRule::MixedSubPaths,
             Self::LostExpression => StorageRule::LostSubPath,
             Self::ClaimMark => StorageRule::ClaimMark,
         }
@@ -68,7 +68,14 @@ fn new_location(patched: &PatchedVolume<'_>) -> String {
         }
         PatchReason::Siblings => {
             format!(
-                "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
+                "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression}, the directory of the \
+                 other mounts"
+            )
+        }
+        PatchReason::AddedMount => {
+            format!(
+                "{noun} {volume:?}: the new mounts without a sub-path get subPathExpr {expression}, where each \
+                 replica's files are"
             )
         }
         PatchReason::LostExpression => {

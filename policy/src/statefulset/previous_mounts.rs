@@ -1,5 +1,6 @@
 //! The mounts of a volume before an update, to compare the new ones with.
 
+use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, VolumeSource};
@@ -93,6 +94,12 @@ impl<'a> PreviousMounts<'a> {
             (_, at) => 3 + u8::from(at != path),
         };
         self.isolated.iter().zip(&self.is_removed).min_by_key(rank).map(|(old, _)| *old)
+    }
+
+    /// Returns the directory of the replica for a mount that the update adds beside all the mounts that were there.
+    pub(super) fn directory_of_added(&self, mount: &PlacedMount<'a>) -> Option<ReplicaDirectory<'a>> {
+        let is_added = self.same_mount(mount).is_none() && !self.has_removed_mounts();
+        is_added.then(|| ReplicaDirectory::common(self.isolated.iter().copied())).flatten()
     }
 
     /// Returns the variables whose lack already stopped containers before the update.
