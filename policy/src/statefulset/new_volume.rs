@@ -60,9 +60,10 @@ fn judge_named<'a>(
     location: FileLocation<'a>,
     review: &mut SetReview<'a>,
 ) {
+    let is_mixed = !groups.without_sub_path.is_empty() && !groups.isolated.is_empty();
     if location.is_marked() {
         claim_mark::apply(volume, groups, location, review);
-    } else if !groups.without_sub_path.is_empty() && !groups.isolated.is_empty() {
+    } else if is_mixed {
         isolate_beside_isolated(volume, groups, review);
     } else if review.checks_sharing() {
         isolate_named(volume, groups, review);
@@ -70,7 +71,8 @@ fn judge_named<'a>(
     if review.checks_sharing() {
         deny_fixed_sub_paths(volume, groups, review);
         deny_shared_device(volume, review);
-    } else if review.patch.leaves_shared_writers(volume) {
+    } else if review.patch.leaves_shared_writers(volume) && !(is_mixed && groups.common_directory().is_none())
+    {
         warn_single_replica(volume, groups, review);
     }
 }
