@@ -61,8 +61,13 @@ pub(super) fn location<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> Fi
     }
 }
 
-/// Returns the claim of this name if it exists.
-pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
+/// Returns whether a claim of this name exists already, so that it may have files.
+pub(super) fn exists(claim: &str, review: &SetReview<'_>) -> bool {
+    known_claim(claim, review).is_some_and(|holding| !claim::ClaimNote::parse(&holding.note).is_new)
+}
+
+/// Returns the claim of this name if it exists or the same input creates it.
+fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
     let path = claim::path(name);
     let realm = claim::realm(review.set.namespace);
     review
@@ -308,7 +313,7 @@ pub(super) fn note(volume: &SetVolume<'_>) -> String {
         mount.resolved().is_some_and(|resolved| resolved.class() == ExpressionClass::PerOrdinal)
     };
     if is_ours && is_one && volume.mounts.iter().all(isolates) {
-        return claim::ClaimNote { mark: Some(expression), is_being_deleted: false }.to_string();
+        return claim::ClaimNote { mark: Some(expression), ..claim::ClaimNote::default() }.to_string();
     }
     other()
 }

@@ -174,11 +174,6 @@ impl<'a> PatchDraft<'a> {
         self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mount.mount))
     }
 
-    /// Iterates over the mounts that get an expression.
-    pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
-        self.expressions.iter().map(|(mount, expression)| (mount, *expression))
-    }
-
     /// The volumes that get an expression.
     pub(super) fn patched_volumes(&self) -> &[PatchedVolume<'a>] {
         &self.patched

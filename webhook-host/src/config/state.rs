@@ -17,7 +17,7 @@ pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Inp
     for source in sources(paths) {
         let source = source?;
         for object in read(&source.read()?, namespace) {
-            objects.push(object.map_err(|error| InputError::new(source.name(), error))?);
+            objects.push(object.map_err(|error| InputError::new(source.name(), error))?.stored());
         }
     }
     Ok(objects)

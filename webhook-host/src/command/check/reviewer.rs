@@ -12,7 +12,7 @@ use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
 use crate::review::explain;
 use anyhow::{Context as _, Result};
-use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
+use ordinance_contract::{Finding, Phase, Request, Rule, Scope, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
@@ -152,11 +152,11 @@ impl<'p> ManifestReviewer<'p> {
         let preceding = objects.iter().filter(|object| {
             object.sign == Some(StoredSign::Uid) || description.precedes(&object.manifest.scope)
         });
-        let preceding =
-            preceding.map(|object| (object.manifest.scope.clone(), object.manifest.json.as_str()));
+        let preceding: Vec<(Scope<'_>, Cow<'_, str>)> =
+            preceding.map(|object| (object.manifest.scope.clone(), object.json())).collect();
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
-            .fill(preceding)
+            .fill(preceding.iter().map(|(scope, object)| (scope.clone(), &**object)))
             .map(drop)
             .context("the objects that precede others can't be remembered")
     }
@@ -267,7 +267,8 @@ impl<'p> ManifestReviewer<'p> {
         };
         let mut request = self.request(object, Phase::Validate);
         if !patch.is_empty() {
-            request.object = Some(applied(&object.json, &patch).map_err(Failure::InvalidResponse)?.into());
+            let object = request.object.as_deref().unwrap_or_default();
+            request.object = Some(applied(object, &patch).map_err(Failure::InvalidResponse)?.into());
         }
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
@@ -291,6 +292,18 @@ impl<'p> ManifestReviewer<'p> {
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.deadline
+    }
+}
+
+// === impl InputObject ===
+
+impl InputObject<'_> {
+    /// Returns the object as JSON, with a uid if it is stored.
+    fn json(&self) -> Cow<'_, str> {
+        match self.sign {
+            Some(_) => self.manifest.stored_json(),
+            None => Cow::Borrowed(&self.manifest.json),
+        }
     }
 }
 
