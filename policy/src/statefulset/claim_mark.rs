@@ -306,7 +306,7 @@ fn warning(field: String, fact: String, claim: &str, namespace: &str) -> Finding
 pub(super) fn note(volume: &SetVolume<'_>) -> String {
     let other = || "other".to_owned();
     let Some((first, rest)) = volume.mounts.split_first() else { return other() };
-    let SubPath::Expression(expression) = first.part() else { return other() };
+    let Some(expression) = first.expression() else { return other() };
     let is_ours = expression::variables(expression).all(|name| ReservedVariable::named(name).is_some());
     let is_one = rest.iter().all(|mount| mount.part() == first.part());
     let isolates = |mount: &PlacedMount<'_>| {

@@ -7,7 +7,7 @@
 use super::claim_mark::{self, FileLocation};
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
-use super::proposal::{self, Proposal};
+use super::proposal::{self, Proposal, isolates};
 use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::sub_path_findings::{sub_path_text, unisolated_template_text};
@@ -15,7 +15,7 @@ use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings, windows};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
-use ordinance_storage::{ExpressionClass, PlacedMount, SubPath, VolumeKind, VolumeSource};
+use ordinance_storage::{PlacedMount, SubPath, VolumeKind, VolumeSource};
 
 /// Judges a used volume that the replicas did not mount before, and warns if its export overlaps another object's.
 pub(super) fn judge_with_overlaps<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
@@ -276,12 +276,6 @@ fn deny_shared_now<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review:
     let at_root = proposals.into_iter().filter(is_at_root);
     review.proposals.extend(at_root.map(|proposal| (proposal.mount.field(), proposal.expression)));
     review.deny_sharing(StorageRule::UnisolatedMount.deny(first.field(), fact).remedy(remedy));
-}
-
-/// Returns whether an expression of reserved variables isolates a mount; not if its container declares one of them
-/// differently.
-fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
-    mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
 /// Returns the fact that replicas share a volume.

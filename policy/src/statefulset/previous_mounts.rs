@@ -117,10 +117,7 @@ impl<'a> PreviousMounts<'a> {
 
     /// Returns the expression of the directories with the files of a mount.
     pub(super) fn previous_expression(&self, mount: &PlacedMount<'_>) -> &'a str {
-        match self.donor(mount).map(|donor| donor.part()) {
-            Some(SubPath::Expression(expression)) => expression,
-            _ => "",
-        }
+        self.donor(mount).and_then(|donor| donor.expression()).unwrap_or_default()
     }
 
     /// Returns a mount that had the same expression before: the same mount, otherwise one of the same container,

@@ -37,10 +37,7 @@ impl<'a> Proposal<'a> {
     /// Returns the expression that takes the place of one whose value changes with every pod: what follows that value
     /// stays.
     pub(super) fn stable(volume: &SetVolume<'a>, mount: PlacedMount<'a>) -> Self {
-        let segments = match mount.part() {
-            SubPath::Expression(expression) => expression::segments(expression),
-            SubPath::Root | SubPath::Fixed(_) | SubPath::Both => Vec::new(),
-        };
+        let segments = mount.expression().map(expression::segments).unwrap_or_default();
         let is_stable =
             |segment: &&&str| mount.container.env.resolve(segment, &[]).class() != ExpressionClass::Unstable;
         let kept = segments.iter().rev().take_while(is_stable).count();
@@ -59,10 +56,15 @@ impl<'a> Proposal<'a> {
     /// files would not move, or if the expression would not isolate the mount, which a finding about its variables
     /// explains.
     pub(super) fn fix(&self, set: &Set<'_>) -> Option<Fix> {
-        let class = self.mount.container.env.resolve(&self.expression, &[]).class();
-        let is_fix = !set.is_stored && class == ExpressionClass::PerOrdinal;
+        let is_fix = !set.is_stored && isolates(&self.mount, &self.expression);
         is_fix.then(|| fix::replace_sub_path(&self.mount, &self.expression)).flatten()
     }
+}
+
+/// Returns whether an expression of reserved variables isolates a mount; not if its container declares one of them
+/// differently.
+pub(super) fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
+    mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }
 
 /// Returns what to write, e.g. `subPathExpr: $(ORDINANCE_POD_NAME)`; if the mounts need different expressions, with the

@@ -5,8 +5,7 @@
 
 use super::reserved_variable::ReservedVariable;
 use ordinance_storage::{
-    ExpressionClass, Piece, PlacedContainer, PlacedMount, ResolvedExpression, SubPath, VariableSource,
-    expression,
+    ExpressionClass, Piece, PlacedContainer, PlacedMount, ResolvedExpression, VariableSource, expression,
 };
 use std::borrow::Cow;
 
@@ -23,10 +22,7 @@ pub(super) struct ReplicaDirectory<'a> {
 impl<'a> ReplicaDirectory<'a> {
     /// Returns the whole expression of a mount.
     pub(super) fn of(mount: PlacedMount<'a>) -> Option<Self> {
-        match mount.part() {
-            SubPath::Expression(expression) => Some(Self { mount, expression }),
-            SubPath::Root | SubPath::Fixed(_) | SubPath::Both => None,
-        }
+        mount.expression().map(|expression| Self { mount, expression })
     }
 
     /// Returns the longest common beginning of the mounts' expressions that ends with a segment which differs from
@@ -34,7 +30,8 @@ impl<'a> ReplicaDirectory<'a> {
     pub(super) fn common(mounts: impl IntoIterator<Item = PlacedMount<'a>>) -> Option<Self> {
         let mut mounts = mounts.into_iter();
         let mount = mounts.next()?;
-        let segments = segments_of(&mount);
+        let expression = mount.expression()?;
+        let segments = expression::segments(expression);
         let mut resolved: Vec<ResolvedExpression<'a>> =
             segments.iter().map(|segment| mount.container.env.resolve(segment, &[])).collect();
         for other in mounts {
@@ -42,7 +39,6 @@ impl<'a> ReplicaDirectory<'a> {
         }
         let last = resolved.iter().rposition(differs_per_replica)?;
         let end: usize = segments.iter().take(last + 1).map(|segment| segment.len() + 1).sum();
-        let SubPath::Expression(expression) = mount.part() else { return None };
         Some(Self { mount, expression: expression.get(..end - 1)? })
     }
 
@@ -63,16 +59,9 @@ impl<'a> ReplicaDirectory<'a> {
     }
 }
 
-fn segments_of<'a>(mount: &PlacedMount<'a>) -> Vec<&'a str> {
-    match mount.part() {
-        SubPath::Expression(expression) => expression::segments(expression),
-        SubPath::Root | SubPath::Fixed(_) | SubPath::Both => Vec::new(),
-    }
-}
-
 /// Returns how many segments the expression of a mount has in common with these.
 fn common_segments(segments: &[ResolvedExpression<'_>], mount: &PlacedMount<'_>) -> usize {
-    let own = segments_of(mount);
+    let own = mount.expression().map(expression::segments).unwrap_or_default();
     let is_same = |(one, own): &(&ResolvedExpression<'_>, &&str)| {
         one.is_same_as(&mount.container.env.resolve(own, &[]))
     };
