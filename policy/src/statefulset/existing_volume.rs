@@ -76,11 +76,12 @@ fn restore_expression<'a>(
     review: &mut SetReview<'a>,
 ) {
     let Some(donor) = previous.donor(&mount) else { return };
-    let added = previous.directory_of_added(&mount).map(|added| (added, PatchReason::AddedMount));
-    let lost = || Some((ReplicaDirectory::of(donor)?, PatchReason::LostExpression));
-    let Some((directory, reason)) = added.or_else(lost) else { return };
-    let ReplicaDirectory { mount: from, expression } = directory;
-    if !review.patch.copy_expression(volume, mount, from, expression, reason) {
+    let (directory, reason) = match previous.directory_of_added(&mount) {
+        Some(directory) => (Some(directory), PatchReason::AddedMount),
+        None => (ReplicaDirectory::of(donor), PatchReason::LostExpression),
+    };
+    let Some(directory) = directory else { return };
+    if !review.patch.copy_expression(volume, mount, directory, reason) {
         deny_changed_variables(volume, &mount, &donor, review);
     }
 }
@@ -143,10 +144,10 @@ fn warn_if_moved<'a>(
 ) {
     let Some(old) = previous.same_mount(mount).or_else(|| previous.donor(mount)) else { return };
     let now = mount.resolved_with(review.patch.added_variables(mount.container));
-    let is_at =
+    let is_now =
         |place: ReplicaDirectory<'a>| now.as_ref().is_some_and(|now| now.is_same_as(&place.resolved()));
-    let directory = previous.directory_of_added(mount);
-    if !directory.into_iter().chain(ReplicaDirectory::of(old)).any(is_at) {
+    let expected = [ReplicaDirectory::of(old), previous.directory_of_added(mount)];
+    if !expected.into_iter().flatten().any(is_now) {
         warn_moved(volume, mount, Some(&old), review);
         MountGroups::of_one(*mount).warn_unstable_or_unproven(volume, review);
     }

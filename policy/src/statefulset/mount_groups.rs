@@ -23,6 +23,7 @@ pub(super) struct MountGroups<'a> {
     pub(super) unproven: Vec<PlacedMount<'a>>,
     /// An expression that uses a variable without a value, with which no container starts.
     pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
+    /// See [`MountGroups::common_directory`].
     directory: OnceCell<Option<ReplicaDirectory<'a>>>,
 }
 
@@ -76,7 +77,7 @@ impl<'a> MountGroups<'a> {
         if self.writers_are_isolated() { &[] } else { &self.same_for_all }
     }
 
-    /// Returns the directory of each replica that all isolated mounts are in.
+    /// Returns the directory of the replica that all isolated mounts are in. It is found once for all proposals.
     pub(super) fn common_directory(&self) -> Option<ReplicaDirectory<'a>> {
         *self
             .directory

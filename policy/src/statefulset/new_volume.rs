@@ -135,14 +135,12 @@ fn isolate_beside_isolated<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
         return warn_unpatched_beside_isolated(volume, groups, directory, reason, review);
     }
     let before = review.patch.clone();
-    let ReplicaDirectory { mount: sibling, expression } = directory;
     let reason = PatchReason::Siblings;
-    let differs = |mount: &&PlacedMount<'a>| {
-        !review.patch.copy_expression(volume, **mount, sibling, expression, reason)
-    };
+    let differs =
+        |mount: &&PlacedMount<'a>| !review.patch.copy_expression(volume, **mount, directory, reason);
     if let Some(mount) = groups.without_sub_path.iter().find(differs) {
         review.patch = before;
-        deny_different_meaning(volume, mount, expression, review);
+        deny_different_meaning(volume, mount, directory.expression, review);
     }
 }
 

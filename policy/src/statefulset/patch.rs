@@ -3,6 +3,7 @@
 //! The patch consists of `add` operations on existing parents: expressions on mounts without a sub-path, and
 //! variables at the end of a container's `env`, or the whole list if there is none.
 
+use super::replica_directory::ReplicaDirectory;
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
 use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
@@ -122,16 +123,16 @@ impl<'a> PatchDraft<'a> {
         }
     }
 
-    /// Gives a mount an expression that the container of another mount declares the variables of. Returns false and adds
-    /// nothing if the expression would name another directory in the mount's container.
+    /// Gives a mount the expression of a directory, and its container the variables of the expression. Returns false and
+    /// adds nothing if the expression would name another directory in that container.
     pub(super) fn copy_expression(
         &mut self,
         volume: &SetVolume<'a>,
         to: PlacedMount<'a>,
-        from: PlacedMount<'a>,
-        expression: &'a str,
+        directory: ReplicaDirectory<'a>,
         reason: PatchReason,
     ) -> bool {
+        let ReplicaDirectory { mount: from, expression } = directory;
         let is_same = self.copy_variables(to, from, expression);
         if is_same {
             self.add_expression(volume, to, expression, reason);
