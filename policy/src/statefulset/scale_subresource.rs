@@ -119,13 +119,13 @@ impl ParsedRequest for ScaleRequest<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scale_up::Isolation;
+    use super::super::scale_up::VolumeIsolation;
     use super::*;
 
     #[test]
     fn a_parsed_note_is_equal_to_the_written_one() {
-        let write = Isolation::Write("subPathExpr: $(ORDINANCE_POD_NAME)/\"a b\"".to_owned());
-        let shared = [write, Isolation::Device, Isolation::Windows]
+        let write = VolumeIsolation::Write("subPathExpr: $(ORDINANCE_POD_NAME)/\"a b\"".to_owned());
+        let shared = [write, VolumeIsolation::Device, VolumeIsolation::Windows]
             .map(|isolation| SharedVolume { name: "data".into(), isolation });
         let note = ScaleNote { replicas: Some(1), shared: shared.into() };
         assert_eq!(ScaleNote::parse(&note.to_json()), note);

@@ -67,13 +67,13 @@ impl ScaleUp {
 pub(super) struct SharedVolume<'a> {
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
-    pub(super) isolation: Isolation,
+    pub(super) isolation: VolumeIsolation,
 }
 
 /// What isolates a shared volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Isolation {
+pub(super) enum VolumeIsolation {
     /// To write this in its mounts, e.g. `subPathExpr: $(ORDINANCE_POD_NAME)`.
     Write(String),
     /// Nothing: a block device has no sub-paths.
@@ -97,15 +97,15 @@ impl<'a> SharedVolume<'a> {
         };
         let shared = |volume: &'a SetVolume<'a>| Self {
             name: Cow::Borrowed(volume.name),
-            isolation: Isolation::of(volume, review.set.is_windows),
+            isolation: VolumeIsolation::of(volume, review.set.is_windows),
         };
         volumes.filter(is_shared).map(shared).collect()
     }
 }
 
-// === impl Isolation ===
+// === impl VolumeIsolation ===
 
-impl Isolation {
+impl VolumeIsolation {
     fn of(volume: &SetVolume<'_>, is_windows: bool) -> Self {
         if is_windows {
             Self::Windows
@@ -123,12 +123,14 @@ fn denial(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn) -> Findi
     let share =
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
     let remedy = match &volume.isolation {
-        Isolation::Write(write) => format!(
+        VolumeIsolation::Write(write) => format!(
             "Migrate first: scale to 0, move the files into ordinal 0's directory, write {write}, then scale up; or \
              {share}"
         ),
-        Isolation::Device => format!("A block device has no sub-paths: use a claim template, or {share}"),
-        Isolation::Windows => format!("Windows has no sub-paths: use a claim template, or {share}"),
+        VolumeIsolation::Device => {
+            format!("A block device has no sub-paths: use a claim template, or {share}")
+        }
+        VolumeIsolation::Windows => format!("Windows has no sub-paths: use a claim template, or {share}"),
     };
     StorageRule::ScaleBeyondOne.deny_or_warn(outcome, REPLICAS, fact).remedy(remedy)
 }
