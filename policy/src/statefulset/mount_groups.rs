@@ -77,6 +77,11 @@ impl<'a> MountGroups<'a> {
         if self.writers_are_isolated() { &[] } else { &self.same_for_all }
     }
 
+    /// Returns whether some mounts have no sub-path while others isolate the replicas.
+    pub(super) fn is_mixed(&self) -> bool {
+        !self.without_sub_path.is_empty() && !self.isolated.is_empty()
+    }
+
     /// Returns the directory of the replica that all isolated mounts are in. It is found once for all proposals.
     pub(super) fn common_directory(&self) -> Option<ReplicaDirectory<'a>> {
         *self

@@ -60,19 +60,21 @@ fn judge_named<'a>(
     location: FileLocation<'a>,
     review: &mut SetReview<'a>,
 ) {
-    let is_mixed = !groups.without_sub_path.is_empty() && !groups.isolated.is_empty();
     if location.is_marked() {
         claim_mark::apply(volume, groups, location, review);
-    } else if is_mixed {
-        isolate_beside_isolated(volume, groups, review);
+    } else if groups.is_mixed() {
+        isolate_like_siblings(volume, groups, review);
     } else if review.checks_sharing() {
         isolate_named(volume, groups, review);
     }
     if review.checks_sharing() {
         deny_fixed_sub_paths(volume, groups, review);
         deny_shared_device(volume, review);
-    } else if review.patch.leaves_shared_writers(volume) && !(is_mixed && groups.common_directory().is_none())
-    {
+        return;
+    }
+    // Without such a directory, no expression can be proposed: the denial of the mixed mounts says so.
+    let can_propose = !groups.is_mixed() || groups.common_directory().is_some();
+    if can_propose && review.patch.leaves_shared_writers(volume) {
         warn_single_replica(volume, groups, review);
     }
 }
@@ -91,7 +93,7 @@ fn judge_template<'a>(
     {
         match template.filled_by() {
             Some(field) => warn_prefilled(volume, field, review),
-            None if !groups.isolated.is_empty() => isolate_beside_isolated(volume, groups, review),
+            None if groups.is_mixed() => isolate_like_siblings(volume, groups, review),
             None if groups.same_for_all.is_empty() && groups.unproven.is_empty() => {
                 isolate(volume, groups, review)
             }
@@ -121,18 +123,17 @@ fn warn_fixed_sub_path(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: 
     review.findings.add(finding);
 }
 
-/// Gives the mounts without a sub-path the directory of the replica that the other mounts are in, so that they see the
-/// same files at the same paths as before.
-fn isolate_beside_isolated<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
+/// Gives the mounts without a sub-path the directory of the replica that the isolated mounts are in.
+fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
     let Some(directory) = groups.common_directory() else {
-        return deny_mixed_sub_paths(volume, groups, review);
+        return deny_no_common_directory(volume, groups, review);
     };
     let has_writer = groups.without_sub_path.iter().any(|mount| !mount.is_read_only());
     if review.set.is_stored && has_writer && volume.is_named() && review.checks_sharing() {
         return deny_shared_now(volume, groups, review);
     }
     if let Some(reason) = review.reason_not_to_patch() {
-        return warn_unpatched_beside_isolated(volume, groups, directory, reason, review);
+        return warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
     let before = review.patch.clone();
     let reason = PatchReason::Siblings;
@@ -145,7 +146,7 @@ fn isolate_beside_isolated<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
 }
 
 /// Warns of mounts without a sub-path that must not be patched, beside isolated ones.
-fn warn_unpatched_beside_isolated(
+fn warn_unpatched_siblings(
     volume: &SetVolume<'_>,
     groups: &MountGroups<'_>,
     directory: ReplicaDirectory<'_>,
@@ -175,36 +176,34 @@ fn deny_different_meaning(
         volume.title(),
         mount.container.name()
     );
-    if !volume.is_named() {
-        let finding = StorageRule::MixedSubPaths.warn(mount.field(), fact);
-        return review.findings.add(finding.remedy("Write a subPathExpr on every mount of the volume"));
-    }
-    review.deny_sharing(
-        StorageRule::MixedSubPaths
-            .deny(mount.field(), fact)
-            .remedy("Write a subPathExpr on every mount of the volume"),
-    );
+    deny_mixed_sub_paths(volume, mount, fact, review);
 }
 
-/// Denies a mount without a sub-path beside mounts with different expressions: the policy cannot know which of them to
-/// copy.
-fn deny_mixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
-    let Some(without_sub_path) = groups.without_sub_path.first() else { return };
+/// Denies a mount without a sub-path beside isolated mounts that have no directory of the replica in common.
+fn deny_no_common_directory(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+    let Some(mount) = groups.without_sub_path.first() else { return };
     let fact = format!(
         "{} has mounts with different expressions, and one without in container {:?}: Ordinance can't know which files \
          the container needs",
         volume.title(),
-        without_sub_path.container.name()
+        mount.container.name()
     );
-    if !volume.is_named() {
-        let finding = StorageRule::MixedSubPaths.warn(without_sub_path.field(), fact);
-        return review.findings.add(finding.remedy("Write a subPathExpr on every mount of the volume"));
+    deny_mixed_sub_paths(volume, mount, fact, review);
+}
+
+/// Denies a mount of a named volume whose files can't be known, and warns of one of a claim template.
+fn deny_mixed_sub_paths(
+    volume: &SetVolume<'_>,
+    mount: &PlacedMount<'_>,
+    fact: String,
+    review: &mut SetReview<'_>,
+) {
+    let remedy = "Write a subPathExpr on every mount of the volume";
+    if volume.is_named() {
+        review.deny_sharing(StorageRule::MixedSubPaths.deny(mount.field(), fact).remedy(remedy));
+    } else {
+        review.findings.add(StorageRule::MixedSubPaths.warn(mount.field(), fact).remedy(remedy));
     }
-    review.deny_sharing(
-        StorageRule::MixedSubPaths
-            .deny(without_sub_path.field(), fact)
-            .remedy("Write a subPathExpr on every mount of the volume"),
-    );
 }
 
 /// Warns of a claim template with mounts without a sub-path beside mounts with one that is the same in every replica.
@@ -310,10 +309,7 @@ pub(super) fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<
     let Some(device) = &volume.device else { return };
     let fact = format!("all replicas share {} as a block device, which has no sub-paths", volume.title());
     let remedy = format!("Use a claim template, or {}", volume.share_remedy());
-    let outcome = match review.settings.isolation.named_volumes {
-        NamedVolumes::Deny => DenyOrWarn::Deny,
-        NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
-    };
+    let outcome = review.settings.isolation.named_volumes.without_isolation();
     let finding = StorageRule::SharedDevice.deny_or_warn(outcome, device.field(), fact).remedy(remedy);
     review.deny_sharing(finding);
 }
