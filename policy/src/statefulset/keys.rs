@@ -25,8 +25,8 @@ impl SetKeys<'_> {
     pub(super) fn of_pod(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let containers = placed_containers(pod);
         let volumes = SetVolume::all(pod, templates, &containers);
-        let mut keys: Vec<Key> =
-            self.scale_key(&volumes, &containers, pod.is_windows()).into_iter().collect();
+        let set = Set { is_windows: pod.is_windows(), ..self.set };
+        let mut keys: Vec<Key> = self.scale_key(set, &volumes, &containers).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
             keys.extend(self.volume_key(volume));
         }
@@ -38,11 +38,10 @@ impl SetKeys<'_> {
     /// Returns the key of the set's name, for a Scale, if its replicas would share a volume.
     fn scale_key(
         &self,
+        set: Set<'_>,
         volumes: &[SetVolume<'_>],
         containers: &[PlacedContainer<'_>],
-        is_windows: bool,
     ) -> Option<Key> {
-        let set = Set { is_windows, ..self.set };
         let Set { name, namespace, replicas, .. } = set;
         let review = SetReview::new(self.settings, set, &[], containers);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));

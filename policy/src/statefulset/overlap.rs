@@ -34,14 +34,8 @@ fn duplicate_claims<'v>(
     let mut claims: Vec<(&str, &SetVolume<'_>)> =
         judged.filter_map(|volume| Some((volume.claim()?, volume))).collect();
     claims.sort_by_key(|(claim, _)| *claim);
-    let mut duplicates: Vec<(&str, &SetVolume<'_>)> = claims
-        .windows(2)
-        .filter_map(|pair| Some((pair.first()?, pair.last()?)))
-        .filter(|(first, second)| first.0 == second.0)
-        .map(|(_, second)| *second)
-        .collect();
-    duplicates.dedup_by_key(|(claim, _)| *claim);
-    duplicates
+    let of_one_claim = claims.chunk_by(|(one, _), (other, _)| one == other);
+    of_one_claim.filter_map(|volumes| volumes.get(1).copied()).collect()
 }
 
 /// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.

@@ -74,8 +74,8 @@ impl<'a> SetVolume<'a> {
         }
     }
 
-    /// Returns both remedies for a volume that replicas share and whose mounts have no sub-paths: to isolate it, or to
-    /// share it on purpose.
+    /// Returns both remedies for the mounts without a sub-path of a volume that replicas share: to isolate them, or to
+    /// share the volume on purpose.
     pub(super) fn isolate_or_share_remedy(&self) -> String {
         let (expression, share) = (self.default_expression(), self.share_remedy());
         let has_sub_path = self.mounts.iter().any(|mount| mount.part() != SubPath::Root);
