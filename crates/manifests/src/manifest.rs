@@ -96,7 +96,8 @@ impl Manifest {
     /// Returns the object as stored: with a uid, which every stored object has, also if the text leaves it out.
     #[must_use]
     pub fn stored(self) -> Self {
-        Self { json: self.stored_json().into_owned(), ..self }
+        let Cow::Owned(json) = self.stored_json() else { return self };
+        Self { json, ..self }
     }
 
     /// The object as stored, as JSON.

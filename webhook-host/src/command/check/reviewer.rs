@@ -12,7 +12,7 @@ use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
 use crate::review::explain;
 use anyhow::{Context as _, Result};
-use ordinance_contract::{Finding, Phase, Request, Rule, Scope, Verdict};
+use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
@@ -152,11 +152,9 @@ impl<'p> ManifestReviewer<'p> {
         let preceding = objects.iter().filter(|object| {
             object.sign == Some(StoredSign::Uid) || description.precedes(&object.manifest.scope)
         });
-        let preceding: Vec<(Scope<'_>, Cow<'_, str>)> =
-            preceding.map(|object| (object.manifest.scope.clone(), object.json())).collect();
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
-            .fill(preceding.iter().map(|(scope, object)| (scope.clone(), &**object)))
+            .fill(preceding.map(|object| (object.manifest.scope.borrowed(), object.json())))
             .map(drop)
             .context("the objects that precede others can't be remembered")
     }
