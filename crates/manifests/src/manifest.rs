@@ -93,14 +93,14 @@ impl Manifest {
         object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
     }
 
-    /// Returns the object as stored: with a uid, which every stored object has, also if the text leaves it out.
+    /// Returns the object as the API server stores it: with a uid, even if the text has none.
     #[must_use]
     pub fn stored(self) -> Self {
         let Cow::Owned(json) = self.stored_json() else { return self };
         Self { json, ..self }
     }
 
-    /// The object as stored, as JSON.
+    /// Returns the JSON of the object [as stored](Self::stored).
     pub fn stored_json(&self) -> Cow<'_, str> {
         if self.has_uid() {
             return Cow::Borrowed(&self.json);

@@ -150,7 +150,7 @@ impl<O, L, R> PersistentVolume<'_, O, L, R> {
     }
 
     /// Returns whether a provisioner made the stored volume of this name. A static volume with the annotation
-    /// `pv.kubernetes.io/provisioned-by` looks alike once it is bound, except for what only provisioners write: a name that
+    /// `pv.kubernetes.io/provisioned-by` looks the same once it is bound, but lacks what only provisioners write: a name that
     /// is derived from the claim, or the identity of a CSI provisioner.
     pub fn is_provisioned(&self, name: &str) -> bool {
         let has_identity =

@@ -35,7 +35,7 @@ pub(super) struct PatchedVolume<'a> {
 pub(super) enum PatchReason {
     /// The replicas would share it.
     Shared,
-    /// Other mounts of the volume have the expression.
+    /// Other mounts of the volume are in this directory of the replica.
     Siblings,
     /// The update adds a mount beside isolated ones.
     AddedMount,

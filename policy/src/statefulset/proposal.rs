@@ -61,8 +61,8 @@ impl<'a> Proposal<'a> {
     }
 }
 
-/// Returns whether an expression of reserved variables isolates a mount; not if its container declares one of them
-/// differently.
+/// Returns whether an expression gives each ordinal a directory of its own at a mount. It does not if the container
+/// declares a reserved variable differently.
 pub(super) fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
     mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
 }

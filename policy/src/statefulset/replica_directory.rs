@@ -1,4 +1,4 @@
-//! The directory of a replica in a volume: what takes the place of the volume's root for its mounts.
+//! The directory of a replica in a volume, which replaces the root of the volume for all mounts of the replica.
 //!
 //! A mount without a sub-path shows the root, and a mount at `$(POD_NAME)/data` shows what it calls `data`. The mounts
 //! keep this relation if the first one gets `$(POD_NAME)`.
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 /// A directory per replica, as the expressions of other mounts begin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplicaDirectory<'a> {
-    /// A mount whose expression begins with the one of the directory.
+    /// The mount that the expression is taken from.
     pub(super) mount: PlacedMount<'a>,
     pub(super) expression: &'a str,
 }
