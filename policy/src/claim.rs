@@ -7,9 +7,10 @@ use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Phase, Request, Scope, Stance, Verdict};
-use ordinance_storage::json::{self, Members, Text};
+use ordinance_storage::json::{self, Members, Raw, Text};
 use ordinance_storage::{Metadata, PersistentVolumeClaim};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use std::fmt;
 
@@ -25,6 +26,9 @@ const SUB_PATH_PREFIX: &str = "sub-path=";
 /// Begins the note of a claim that is being deleted.
 const DELETED_PREFIX: &str = "going ";
 
+/// Begins the note of a claim that is not stored yet.
+const NEW_PREFIX: &str = "new ";
+
 /// The note of a claim, or of a StatefulSet that mounts the claims of a template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClaimNote<'a> {
@@ -32,6 +36,8 @@ pub(crate) struct ClaimNote<'a> {
     pub(crate) mark: Option<&'a str>,
     /// Whether the claim is being deleted.
     pub(crate) is_being_deleted: bool,
+    /// Whether the claim is not stored yet: the same input creates it.
+    pub(crate) is_new: bool,
 }
 
 /// Returns the keys that a stored claim uses.
@@ -95,7 +101,9 @@ fn is_ordinal(text: &str) -> bool {
 }
 
 /// A claim; its annotations are `None` if a patch has to add the object `annotations`.
-struct Claim<'a>(PersistentVolumeClaim<Metadata<'a, Option<Members<ClaimAnnotations<'a>>>>>);
+struct Claim<'a>(PersistentVolumeClaim<ClaimMetadata<'a>>);
+
+type ClaimMetadata<'a> = Metadata<'a, Option<Members<ClaimAnnotations<'a>>>, IgnoredAny, Raw<'a>>;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -116,19 +124,30 @@ struct ClaimReview<'a> {
 impl<'a> ClaimNote<'a> {
     /// Parses a note that [`fmt::Display`] wrote.
     pub(crate) fn parse(note: &'a str) -> Self {
-        let rest = note.strip_prefix(DELETED_PREFIX);
-        Self { mark: rest.unwrap_or(note).strip_prefix(SUB_PATH_PREFIX), is_being_deleted: rest.is_some() }
+        let (note, is_new) = without_prefix(note, NEW_PREFIX);
+        let (note, is_being_deleted) = without_prefix(note, DELETED_PREFIX);
+        Self { mark: note.strip_prefix(SUB_PATH_PREFIX), is_being_deleted, is_new }
     }
 }
 
 impl fmt::Display for ClaimNote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = if self.is_being_deleted { DELETED_PREFIX } else { "" };
+        if self.is_new {
+            f.write_str(NEW_PREFIX)?;
+        }
+        if self.is_being_deleted {
+            f.write_str(DELETED_PREFIX)?;
+        }
         match self.mark {
-            Some(mark) => write!(f, "{prefix}{SUB_PATH_PREFIX}{mark}"),
-            None => write!(f, "{prefix}unmarked"),
+            Some(mark) => write!(f, "{SUB_PATH_PREFIX}{mark}"),
+            None => f.write_str("unmarked"),
         }
     }
+}
+
+/// Returns the text without a prefix, and whether it had the prefix.
+fn without_prefix<'a>(text: &'a str, prefix: &str) -> (&'a str, bool) {
+    text.strip_prefix(prefix).map_or((text, false), |rest| (rest, true))
 }
 
 // === impl Claim ===
@@ -139,6 +158,7 @@ impl Claim<'_> {
         ClaimNote {
             mark: metadata.annotations.as_ref().and_then(|annotations| annotations.sub_path.as_deref()),
             is_being_deleted: metadata.is_being_deleted(),
+            is_new: metadata.uid().is_ok_and(|uid| uid.is_empty()),
         }
     }
 
@@ -185,7 +205,9 @@ impl ClaimReview<'_> {
     /// deleted.
     fn may_need_mark(&self) -> bool {
         let is_of_ordinal = path(self.claim.name(&self.request.scope)).len() == 2;
-        is_of_ordinal && self.claim.note() == ClaimNote::default() && self.request.phase == Phase::Mutate
+        let note = self.claim.note();
+        let may_be_marked = note.mark.is_none() && !note.is_being_deleted;
+        is_of_ordinal && may_be_marked && self.request.phase == Phase::Mutate
     }
 
     /// Returns the expression by which all sets that the claim can belong to mount it.
@@ -232,8 +254,8 @@ mod tests {
     #[test]
     fn a_note_is_read_as_it_was_written() {
         for mark in [None, Some("."), Some("$(ORDINANCE_POD_NAME)/going x"), Some("")] {
-            for is_being_deleted in [false, true] {
-                let note = ClaimNote { mark, is_being_deleted };
+            for (is_being_deleted, is_new) in [(false, false), (false, true), (true, false), (true, true)] {
+                let note = ClaimNote { mark, is_being_deleted, is_new };
                 assert_eq!(ClaimNote::parse(&note.to_string()), note);
             }
         }

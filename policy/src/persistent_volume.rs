@@ -18,7 +18,7 @@ use crate::settings::{Exports, Settings, WarnOrDeny};
 use conflict::{ConflictKind, ConflictOutcome, PairMember, PathRelation, VolumePair};
 use message::{ConflictMessage, OtherVolume};
 use metadata::PersistentVolumeView;
-use ordinance_contract::{Holding, Key, Operation, Request, Scope, Verdict};
+use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use volume::{HeldKey, Volume};
 
 /// The longest unresolved path in a message, in characters.
@@ -47,7 +47,7 @@ pub(crate) fn parse<'a>(
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
     let volume = read(&request.scope.name, object, settings)?;
     if request.operation != Operation::Update {
-        return Ok(Box::new(VolumeCreation { volume, settings }));
+        return Ok(Box::new(VolumeCreation { volume, is_stored: request.phase == Phase::Audit, settings }));
     }
     let old =
         request.old_object.as_deref().map(|old| read(&request.scope.name, old, settings)).transpose()?;
@@ -62,6 +62,8 @@ fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_j
 /// A request to create a PersistentVolume.
 struct VolumeCreation<'a> {
     volume: Volume,
+    /// Whether the volume is reviewed as it is stored.
+    is_stored: bool,
     settings: &'a Settings,
 }
 
@@ -136,9 +138,9 @@ impl VolumeCreation<'_> {
     }
 
     /// Returns whether denials become warnings: the provisioner of the volume could answer a denial by deleting the
-    /// directory, which is another volume's.
+    /// directory, which is another volume's. A stored volume is not refused any more.
     fn only_warns(&self) -> bool {
-        self.volume.is_provisioned && self.settings.exports.dynamic == WarnOrDeny::Warn
+        self.volume.may_be_provisioned && !self.is_stored && self.settings.exports.dynamic == WarnOrDeny::Warn
     }
 }
 

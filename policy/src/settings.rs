@@ -185,6 +185,18 @@ impl Settings {
     }
 }
 
+// === impl NamedVolumes ===
+
+impl NamedVolumes {
+    /// Returns the outcome for a volume that can't be isolated.
+    pub(crate) fn without_isolation(self) -> DenyOrWarn {
+        match self {
+            Self::Deny => DenyOrWarn::Deny,
+            Self::Isolate | Self::Warn => DenyOrWarn::Warn,
+        }
+    }
+}
+
 // === impl Isolation ===
 
 impl Default for Isolation {

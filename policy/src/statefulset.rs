@@ -18,6 +18,8 @@ mod overlap;
 mod patch;
 mod patch_findings;
 mod previous_mounts;
+mod proposal;
+mod replica_directory;
 mod reserved_declarations;
 mod reserved_variable;
 mod review;
@@ -27,6 +29,7 @@ mod sub_path_findings;
 mod update;
 mod verdict;
 mod volume;
+mod windows;
 
 pub(crate) use scale_subresource::parse as parse_scale;
 

@@ -50,10 +50,11 @@ impl Example {
 
     /// Returns the findings on the last object of a block, by both webhooks. The objects before it are stored.
     fn findings(&self, block: &str) -> Vec<Finding> {
-        let mut state = objects(&self.stored);
+        let mut state: Vec<Manifest> = objects(&self.stored);
         let mut block = objects(block);
         let object = block.pop().expect("an object");
         state.extend(block);
+        let state: Vec<Manifest> = state.into_iter().map(Manifest::stored).collect();
         let old = state.iter().find(|stored| stored.scope.same_object(&object.scope)).cloned();
         let mut request = Request {
             operation: if old.is_some() { Operation::Update } else { Operation::Create },

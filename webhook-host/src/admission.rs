@@ -132,14 +132,14 @@ impl Admission {
     /// [`Failure::Full`] if the index has no room for all objects.
     pub fn fill<'a>(
         &self,
-        objects: impl IntoIterator<Item = (Scope<'a>, &'a str)>,
+        objects: impl IntoIterator<Item = (Scope<'a>, impl AsRef<str>)>,
     ) -> Result<Vec<UnreadableObject>, Failure> {
         let mut unreadable = Vec::new();
         for (scope, object) in objects {
             if !self.policy.watches(&scope) {
                 continue;
             }
-            match self.policy.keys(&scope, object) {
+            match self.policy.keys(&scope, object.as_ref()) {
                 Ok(Ok(keys)) => self.insert(self.write()?.index_mut(), &scope, keys)?,
                 Ok(Err(reason)) => unreadable.push(UnreadableObject { object: scope.into_owned(), reason }),
                 Err(failure) => {

@@ -262,7 +262,8 @@ fn check_expected_phases(expect: &ExpectedVerdicts, phases: &[Phase]) -> Result<
 }
 
 fn stored((position, Json(object)): (usize, &Json)) -> Result<Manifest, String> {
-    parse(object, 1, NAMESPACE).map_err(|error| format!("state[{position}]: {}", error.message))
+    let object = parse(object, 1, NAMESPACE).map(Manifest::stored);
+    object.map_err(|error| format!("state[{position}]: {}", error.message))
 }
 
 /// The namespace of objects that name none.

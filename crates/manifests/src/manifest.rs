@@ -2,6 +2,8 @@
 
 use ordinance_contract::{Operation, Phase, Request, Scope};
 use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// An object in a text.
@@ -79,6 +81,9 @@ pub type KindFilter<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 /// The maximum nesting of an object; equal to that of an admission review.
 pub const DEPTH: usize = 128;
 
+/// The uid of a stored object whose text leaves it out.
+const UNKNOWN_UID: &str = "unknown";
+
 /// The byte order mark that some editors write at the beginning of a file.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -105,6 +110,27 @@ impl Manifest {
         object.metadata.unwrap_or_default().uid.is_some_and(|uid| !uid.is_empty())
     }
 
+    /// Returns the object as the API server stores it: with a uid, even if the text has none.
+    #[must_use]
+    pub fn stored(self) -> Self {
+        let Cow::Owned(json) = self.stored_json() else { return self };
+        Self { json, ..self }
+    }
+
+    /// Returns the JSON of the object [as stored](Self::stored).
+    pub fn stored_json(&self) -> Cow<'_, str> {
+        if self.has_uid() {
+            return Cow::Borrowed(&self.json);
+        }
+        let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(&self.json) else {
+            return Cow::Borrowed(&self.json);
+        };
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("uid".to_owned(), UNKNOWN_UID.into());
+        }
+        Cow::Owned(Value::Object(object).to_string())
+    }
+
     /// The admission request for its creation.
     pub fn creation(&self, phase: Phase) -> Request<'_> {
         Request {
@@ -123,6 +149,7 @@ impl Manifest {
     pub fn update<'a>(&'a self, stored: &'a Self, phase: Phase) -> Request<'a> {
         Request {
             operation: Operation::Update,
+            object: Some(self.stored_json()),
             old_object: Some((&*stored.json).into()),
             ..self.creation(phase)
         }

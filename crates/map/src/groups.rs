@@ -130,7 +130,10 @@ impl Snapshot {
 impl Map {
     /// Returns what a drawing leaves out, a line each.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let refused = self.refused.iter().map(|refused| format!("refused: {}", refused.message));
+        let refused = self.refused.iter().map(|refused| {
+            let outcome = if refused.is_stored { "wrong now" } else { "refused" };
+            format!("{outcome}: {}", refused.message)
+        });
         let unread = self.unread.iter().map(|unread| {
             format!("not drawn: {} {:?}: {}", unread.object.resource, unread.object.name, unread.reason)
         });

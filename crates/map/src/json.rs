@@ -51,6 +51,7 @@ struct RefusalEntry<'m> {
     resource: &'m str,
     namespace: &'m str,
     name: &'m str,
+    stored: bool,
     message: &'m str,
 }
 
@@ -111,8 +112,9 @@ fn ordinal(pod: &Pod) -> PodEntry<'_> {
 }
 
 fn refusal(refused: &RefusedObject) -> RefusalEntry<'_> {
-    let RefusedObject { object, message } = refused;
-    RefusalEntry { resource: &object.resource, namespace: &object.namespace, name: &object.name, message }
+    let RefusedObject { object, is_stored, message } = refused;
+    let (resource, namespace, name) = (&object.resource, &object.namespace, &object.name);
+    RefusalEntry { resource, namespace, name, stored: *is_stored, message }
 }
 
 fn span(omitted: &OmittedOrdinals) -> OmittedEntry<'_> {

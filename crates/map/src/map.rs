@@ -14,17 +14,19 @@ pub struct Map {
     pub before: Snapshot,
     /// With the policy's patches.
     pub after: Snapshot,
-    /// Objects that the policy refuses; both snapshots draw them without a patch.
+    /// Objects that the policy denies; both snapshots draw them without a patch.
     pub refused: Vec<RefusedObject>,
     /// Objects that could not be read; no snapshot draws them.
     pub unread: Vec<UnmappedObject>,
 }
 
-/// An object that the policy refuses.
+/// An object that the policy denies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedObject {
     /// The object.
     pub object: Scope<'static>,
+    /// Whether it is stored already, so that nothing is refused any more: the message says what is wrong now.
+    pub is_stored: bool,
     /// The policy's message, in one line.
     pub message: String,
 }

@@ -25,6 +25,26 @@ pub fn variables(expression: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Splits an expression at the slashes outside of variables.
+pub fn segments(expression: &str) -> Vec<&str> {
+    let (mut segments, mut rest, mut unread) = (Vec::new(), expression, tokens(expression));
+    loop {
+        let read = rest.len() - unread.rest.len();
+        let Some(token) = unread.next() else { break };
+        let slash = match token {
+            Token::Text(text) => text.find('/').map(|at| read + at),
+            Token::Variable(_) => None,
+        };
+        if let Some((segment, after)) = slash.and_then(|at| rest.split_at_checked(at)) {
+            segments.push(segment);
+            rest = after.strip_prefix('/').unwrap_or_default();
+            unread = tokens(rest);
+        }
+    }
+    segments.push(rest);
+    segments
+}
+
 /// Returns the expression that expands to a fixed path.
 pub fn escaped(path: &str) -> String {
     path.replace('$', "$$")
@@ -86,6 +106,14 @@ mod tests {
     fn two_dollars_are_one_and_take_no_variable() {
         assert_eq!(read("$$(X)"), [Text("$"), Text("(X)")]);
         assert_eq!(read("$$$(X)"), [Text("$"), Variable("X")]);
+    }
+
+    #[test]
+    fn a_slash_in_the_name_of_a_variable_separates_nothing() {
+        assert_eq!(segments("a/$(B)c/d"), ["a", "$(B)c", "d"]);
+        assert_eq!(segments("$(A/B)/$$(C/D)"), ["$(A/B)", "$$(C", "D)"]);
+        assert_eq!(segments("$(A)//"), ["$(A)", "", ""]);
+        assert_eq!(segments(""), [""]);
     }
 
     #[test]

@@ -173,6 +173,14 @@ impl<'a> PlacedMount<'a> {
         self.mount.part()
     }
 
+    /// Returns the expression, or `None` if the mount has another sub-path or none.
+    pub fn expression(&self) -> Option<&'a str> {
+        match self.part() {
+            SubPath::Expression(expression) => Some(expression),
+            SubPath::Root | SubPath::Fixed(_) | SubPath::Both => None,
+        }
+    }
+
     /// Returns the resolved expression, or `None` if the mount has none.
     pub fn resolved(&self) -> Option<ResolvedExpression<'a>> {
         self.resolved_with(&[])
@@ -180,10 +188,7 @@ impl<'a> PlacedMount<'a> {
 
     /// Like [`PlacedMount::resolved`], with variables that are going to be added to the container.
     pub fn resolved_with(&self, added: &[Declaration<'a>]) -> Option<ResolvedExpression<'a>> {
-        match self.part() {
-            SubPath::Expression(expression) => Some(self.container.env.resolve(expression, added)),
-            SubPath::Root | SubPath::Fixed(_) | SubPath::Both => None,
-        }
+        Some(self.container.env.resolve(self.expression()?, added))
     }
 
     /// Returns whether the expression may give each replica its own directory.

@@ -8,6 +8,12 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
+/// The prefix of the names that provisioners give, before the claim's uid.
+const NAME_PREFIX: &str = "pvc-";
+
+/// The attribute in which the CSI external-provisioner names itself.
+const PROVISIONER_IDENTITY: &str = "storage.kubernetes.io/csiProvisionerIdentity";
+
 /// A PersistentVolume; `O` reads annotations that Kubernetes does not define, `L` the labels, and `R` the fields that only
 /// the control plane needs.
 #[derive(Debug, Default, Deserialize)]
@@ -33,8 +39,10 @@ pub struct PersistentVolume<'a, O = NoAnnotations, L = IgnoredAny, R = IgnoredAn
 pub struct VolumeAnnotations<'a, O = NoAnnotations> {
     /// `volume.beta.kubernetes.io/mount-options`: replaces `spec.mountOptions` even if it is empty.
     mount_options: Option<Text<'a>>,
-    /// `pv.kubernetes.io/provisioned-by`.
+    /// `pv.kubernetes.io/provisioned-by`. People write it on static volumes, too, as the examples of drivers do.
     provisioned_by: Text<'a>,
+    /// `pv.kubernetes.io/bound-by-controller`: the control plane chose the claim, which provisioners choose themselves.
+    is_bound_by_controller: bool,
     /// Annotations that Kubernetes does not define.
     pub other: O,
 }
@@ -132,9 +140,23 @@ impl<O, L, R> PersistentVolume<'_, O, L, R> {
         &*self.spec.persistent_volume_reclaim_policy == "Recycle"
     }
 
-    /// Returns whether a provisioner made the volume for a claim. A volume that a backup restores has no uid of a claim.
-    pub fn is_provisioned(&self) -> bool {
-        !self.metadata.annotations.provisioned_by.is_empty() && !self.spec.claim_ref.uid.is_empty()
+    /// Returns whether the request to create the volume may come from a provisioner, which knows the uid of the claim. A
+    /// backup restores a volume without it, and a static volume gets it when it is bound.
+    pub fn may_be_provisioned(&self) -> bool {
+        let annotations = &self.metadata.annotations;
+        !annotations.provisioned_by.is_empty()
+            && !annotations.is_bound_by_controller
+            && !self.spec.claim_ref.uid.is_empty()
+    }
+
+    /// Returns whether a provisioner made the stored volume of this name. A static volume with the annotation
+    /// `pv.kubernetes.io/provisioned-by` looks the same once it is bound, but lacks what only provisioners write: a name that
+    /// is derived from the claim, or the identity of a CSI provisioner.
+    pub fn is_provisioned(&self, name: &str) -> bool {
+        let has_identity =
+            || self.spec.csi.as_ref().is_some_and(|csi| csi.attribute(PROVISIONER_IDENTITY).is_some());
+        let is_of_claim = || name.starts_with(NAME_PREFIX) || name.ends_with(&*self.spec.claim_ref.uid);
+        self.may_be_provisioned() && (is_of_claim() || has_identity())
     }
 
     /// `status.phase`, e.g. `Released`; empty in a manifest.
@@ -198,6 +220,10 @@ impl<'de: 'a, 'a, O: OtherAnnotations<'a>> Visitor<'de> for AnnotationsVisitor<'
                 "pv.kubernetes.io/provisioned-by" => {
                     annotations.provisioned_by = map.next_value::<Option<_>>()?.unwrap_or_default();
                 }
+                "pv.kubernetes.io/bound-by-controller" => {
+                    let value = map.next_value::<Option<Text<'de>>>()?;
+                    annotations.is_bound_by_controller = value.is_some_and(|value| !value.is_empty());
+                }
                 name => match annotations.other.field(name) {
                     Some(field) => *field = map.next_value::<Option<_>>()?.unwrap_or_default(),
                     None => drop(map.next_value::<IgnoredAny>()?),
@@ -239,6 +265,27 @@ mod tests {
         };
         assert_eq!(volume(&csi("nfs.csi.k8s.io")).mount_options(), MountOptions::of(["ro", "v3"]));
         assert_eq!(volume(&csi("smb.csi.k8s.io")).mount_options(), MountOptions::default());
+    }
+
+    #[test]
+    fn a_static_volume_stays_static_once_it_is_bound() {
+        let bound = |more: &str, spec: &str| {
+            format!(
+                r#"{{"metadata":{{"annotations":{{"pv.kubernetes.io/provisioned-by":"nfs.csi.k8s.io"{more}}}}},
+                    "spec":{{"claimRef":{{"uid":"7d4c"}}{spec}}}}}"#
+            )
+        };
+        let by_controller = bound(r#","pv.kubernetes.io/bound-by-controller":"yes""#, "");
+        assert!(!volume(&by_controller).is_provisioned("pvc-7d4c"));
+        let plain = bound("", "");
+        let plain = volume(&plain);
+        for (name, is_provisioned) in [("uploads-b", false), ("pvc-7d4c", true), ("nfs-7d4c", true)] {
+            assert_eq!(plain.is_provisioned(name), is_provisioned, "{name}");
+        }
+        let attributes = r#"{"storage.kubernetes.io/csiProvisionerIdentity":"1-2-nfs"}"#;
+        let csi =
+            bound("", &format!(r#","csi":{{"driver":"nfs.csi.k8s.io","volumeAttributes":{attributes}}}"#));
+        assert!(volume(&csi).is_provisioned("vol-ab12"));
     }
 
     #[test]

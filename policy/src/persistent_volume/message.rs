@@ -221,7 +221,7 @@ impl ConflictMessage<'_> {
     fn list_provisioner_root(&self) -> Option<String> {
         let export = self
             .own_export()
-            .filter(|_| self.reviewed.is_provisioned && self.relation == PathRelation::Inside)?;
+            .filter(|_| self.reviewed.may_be_provisioned && self.relation == PathRelation::Inside)?;
         let root = export::shown_path(&self.other.holding.path);
         let server = short_name(&export.server().host());
         Some(format!("If its provisioner's root is {root}, list {server}:{root} in exports.provisionerRoots"))

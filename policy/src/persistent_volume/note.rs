@@ -69,15 +69,20 @@ pub(super) enum VolumeState {
 // === impl VolumeNote ===
 
 impl VolumeNote {
-    /// Returns the note of a volume; `export` is `None` if it is not on a known export.
-    pub(super) fn of(view: &PersistentVolumeView<'_>, export: Option<&Export>, settings: &Exports) -> Self {
+    /// Returns the note of a volume of this name; `export` is `None` if it is not on a known export.
+    pub(super) fn of(
+        view: &PersistentVolumeView<'_>,
+        name: &str,
+        export: Option<&Export>,
+        settings: &Exports,
+    ) -> Self {
         let annotations = &view.metadata.annotations.other;
         Self {
             access: VolumeAccess::of(view),
             recycle: view.is_recycled(),
             state: VolumeState::of(view),
             provisioner_root: export
-                .filter(|_| view.is_provisioned())
+                .filter(|_| view.is_provisioned(name))
                 .and_then(|export| provisioner_root(export, settings)),
             shared_with: names(&annotations.shared_with),
             takes_over: names(&annotations.takes_over),

@@ -18,7 +18,7 @@ pub(super) struct Volume {
     /// The name without quotes, shortened; a generated name is its prefix and `*`.
     pub(super) short: String,
     pub(super) note: VolumeNote,
-    pub(super) is_provisioned: bool,
+    pub(super) may_be_provisioned: bool,
     pub(super) held: Option<HeldKey>,
     pub(super) handle: Option<VolumeHandle>,
     /// The path with its unresolved variables, if the directory cannot be known.
@@ -58,7 +58,7 @@ impl Volume {
             VolumeLocation::Unresolved(path) => (None, Some(path)),
             VolumeLocation::Unsupported => (None, None),
         };
-        let mut note = VolumeNote::of(view, export.as_ref(), &settings.exports);
+        let mut note = VolumeNote::of(view, name, export.as_ref(), &settings.exports);
         let by_handle = view
             .spec
             .csi
@@ -73,7 +73,7 @@ impl Volume {
             title: format!("PersistentVolume {}", quoted_name(shown)),
             short: short_name(shown),
             note,
-            is_provisioned: view.is_provisioned(),
+            may_be_provisioned: view.may_be_provisioned(),
             held: export.map(|export| HeldKey::new(export, &settings.exports)).or(held_handle),
             handle,
             unresolved,

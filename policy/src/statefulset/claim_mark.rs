@@ -61,8 +61,13 @@ pub(super) fn location<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> Fi
     }
 }
 
-/// Returns the claim of this name if it exists.
-pub(super) fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
+/// Returns whether a claim of this name exists already, so that it may have files.
+pub(super) fn exists(claim: &str, review: &SetReview<'_>) -> bool {
+    known_claim(claim, review).is_some_and(|holding| !claim::ClaimNote::parse(&holding.note).is_new)
+}
+
+/// Returns the claim of this name if it exists or the same input creates it.
+fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
     let path = claim::path(name);
     let realm = claim::realm(review.set.namespace);
     review
@@ -301,14 +306,14 @@ fn warning(field: String, fact: String, claim: &str, namespace: &str) -> Finding
 pub(super) fn note(volume: &SetVolume<'_>) -> String {
     let other = || "other".to_owned();
     let Some((first, rest)) = volume.mounts.split_first() else { return other() };
-    let SubPath::Expression(expression) = first.part() else { return other() };
+    let Some(expression) = first.expression() else { return other() };
     let is_ours = expression::variables(expression).all(|name| ReservedVariable::named(name).is_some());
     let is_one = rest.iter().all(|mount| mount.part() == first.part());
     let isolates = |mount: &PlacedMount<'_>| {
         mount.resolved().is_some_and(|resolved| resolved.class() == ExpressionClass::PerOrdinal)
     };
     if is_ours && is_one && volume.mounts.iter().all(isolates) {
-        return claim::ClaimNote { mark: Some(expression), is_being_deleted: false }.to_string();
+        return claim::ClaimNote { mark: Some(expression), ..claim::ClaimNote::default() }.to_string();
     }
     other()
 }

@@ -4,7 +4,7 @@ use super::keys::SetKeys;
 use super::metadata::ParsedStatefulSet;
 use super::opt_out::{OptOut, volume_names};
 use super::review::{Set, SetReview};
-use super::verdict::{self, Existence};
+use super::verdict;
 use super::volume::{SetVolume, placed_containers};
 use super::{new_volume, overlap, reserved_declarations};
 use crate::parsed_request::ParsedRequest;
@@ -38,15 +38,6 @@ impl<'a> SetCreation<'a> {
     fn opt_out(&self) -> OptOut<'_> {
         OptOut::of(&self.set.metadata.annotations)
     }
-
-    /// The API server gives an object its uid when it stores it. Offline, a stored object is often reviewed as a new
-    /// one.
-    fn existence(&self) -> Existence {
-        match self.set.metadata.uid() {
-            Ok(uid) if !uid.is_empty() => Existence::Stored,
-            _ => Existence::New,
-        }
-    }
 }
 
 impl ParsedRequest for SetCreation<'_> {
@@ -76,6 +67,6 @@ impl ParsedRequest for SetCreation<'_> {
             new_volume::judge_with_overlaps(volume, &mut review);
         }
         overlap::warn_duplicate_claims(&volumes, &[], &opt_out, &mut review);
-        verdict::conclude(review, self.request.phase, pod, &containers, &volumes, self.existence())
+        verdict::conclude(review, self.request.phase, pod, &containers, &volumes)
     }
 }

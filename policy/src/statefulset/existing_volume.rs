@@ -7,6 +7,7 @@
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
 use super::previous_mounts::PreviousMounts;
+use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::sub_path_findings::{
     deny_both_fields, deny_missing_variable, sub_path_text, unisolated_template_text,
@@ -67,7 +68,7 @@ fn judge_isolated<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, rev
     }
 }
 
-/// Gives a mount its lost expression back.
+/// Gives a mount its lost expression back or, if the update adds the mount, the directory of the replica.
 fn restore_expression<'a>(
     volume: &SetVolume<'a>,
     mount: PlacedMount<'a>,
@@ -75,7 +76,12 @@ fn restore_expression<'a>(
     review: &mut SetReview<'a>,
 ) {
     let Some(donor) = previous.donor(&mount) else { return };
-    if !review.patch.copy_expression(volume, mount, donor, PatchReason::LostExpression) {
+    let (directory, reason) = match previous.directory_of_added(&mount) {
+        Some(directory) => (Some(directory), PatchReason::AddedMount),
+        None => (ReplicaDirectory::of(donor), PatchReason::LostExpression),
+    };
+    let Some(directory) = directory else { return };
+    if !review.patch.copy_expression(volume, mount, directory, reason) {
         deny_changed_variables(volume, &mount, &donor, review);
     }
 }
@@ -137,11 +143,11 @@ fn warn_if_moved<'a>(
     review: &mut SetReview<'a>,
 ) {
     let Some(old) = previous.same_mount(mount).or_else(|| previous.donor(mount)) else { return };
-    let is_same = match (mount.resolved_with(review.patch.added_variables(mount.container)), old.resolved()) {
-        (Some(now), Some(old)) => now.is_same_as(&old),
-        _ => false,
-    };
-    if !is_same {
+    let now = mount.resolved_with(review.patch.added_variables(mount.container));
+    let is_now =
+        |place: ReplicaDirectory<'a>| now.as_ref().is_some_and(|now| now.is_same_as(&place.resolved()));
+    let expected = [ReplicaDirectory::of(old), previous.directory_of_added(mount)];
+    if !expected.into_iter().flatten().any(is_now) {
         warn_moved(volume, mount, Some(&old), review);
         MountGroups::of_one(*mount).warn_unstable_or_unproven(volume, review);
     }
@@ -266,7 +272,11 @@ fn warn_unisolated(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     } else {
         unisolated_template_text(volume)
     };
-    let remedy = "An update moves no files: to isolate it, move each ordinal's files into its directory and write a \
-                  subPathExpr";
+    let remedy = if review.set.is_windows {
+        volume.replace_or_share_remedy()
+    } else {
+        "An update moves no files: to isolate it, move each ordinal's files into its directory and write a subPathExpr"
+            .to_owned()
+    };
     review.findings.add(StorageRule::UnisolatedMount.warn(volume.field(), fact).remedy(remedy));
 }

@@ -3,7 +3,7 @@
 use super::claim_mark;
 use super::opt_out::OptOut;
 use super::review::{Set, SetReview};
-use super::scale_subresource;
+use super::scale_subresource::{self, ScaleNote};
 use super::scale_up::SharedVolume;
 use super::volume::{SetVolume, placed_containers};
 use crate::claim;
@@ -25,7 +25,8 @@ impl SetKeys<'_> {
     pub(super) fn of_pod(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let containers = placed_containers(pod);
         let volumes = SetVolume::all(pod, templates, &containers);
-        let mut keys: Vec<Key> = self.scale_key(&volumes, &containers).into_iter().collect();
+        let set = Set { is_windows: pod.is_windows(), ..self.set };
+        let mut keys: Vec<Key> = self.scale_key(set, &volumes, &containers).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
             keys.extend(self.volume_key(volume));
         }
@@ -35,14 +36,20 @@ impl SetKeys<'_> {
     }
 
     /// Returns the key of the set's name, for a Scale, if its replicas would share a volume.
-    fn scale_key(&self, volumes: &[SetVolume<'_>], containers: &[PlacedContainer<'_>]) -> Option<Key> {
-        let Set { name, namespace, replicas, .. } = self.set;
-        let review = SetReview::new(self.settings, self.set, &[], containers);
+    fn scale_key(
+        &self,
+        set: Set<'_>,
+        volumes: &[SetVolume<'_>],
+        containers: &[PlacedContainer<'_>],
+    ) -> Option<Key> {
+        let Set { name, namespace, replicas, .. } = set;
+        let review = SetReview::new(self.settings, set, &[], containers);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
         let shared = SharedVolume::of_replicas(judged, &review);
         let has_key = !shared.is_empty() && !name.is_empty();
         has_key.then(|| {
-            scale_subresource::key(namespace, name, Stance::Uses, scale_subresource::note(replicas, &shared))
+            let note = ScaleNote { replicas: Some(replicas), shared };
+            scale_subresource::key(namespace, name, Stance::Uses, note.to_json())
         })
     }
 

@@ -1,7 +1,7 @@
 //! StatefulSets with the annotations and labels that the rules read.
 
 use ordinance_storage::PodTemplate;
-use ordinance_storage::json::{Members, Raw, Text};
+use ordinance_storage::json::{Members, Text};
 use serde::Deserialize;
 
 /// A StatefulSet whose pod template is parsed as `T`.
@@ -12,7 +12,7 @@ pub(super) type ParsedStatefulSet<'a> = StatefulSet<'a, Members<PodTemplate<'a>>
 
 /// `metadata` of a StatefulSet.
 pub(super) type Metadata<'a> =
-    ordinance_storage::Metadata<'a, Members<SetAnnotations<'a>>, Members<SetLabels<'a>>, Raw<'a>>;
+    ordinance_storage::Metadata<'a, Members<SetAnnotations<'a>>, Members<SetLabels<'a>>>;
 
 /// The opt-out annotations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -4,11 +4,8 @@ use super::review::SetReview;
 
 /// Returns the steps, one per line; empty if the review proposes no expression.
 pub(super) fn steps(review: &SetReview<'_>) -> Vec<String> {
-    let moves: Vec<String> = if review.findings.is_allowed() && !review.set.is_stored {
-        review.patch.expressions().map(|(mount, expression)| move_step(&mount.field(), expression)).collect()
-    } else {
-        review.proposals.iter().map(|(field, expression)| move_step(field, expression)).collect()
-    };
+    let moves: Vec<String> =
+        review.proposals.iter().map(|(field, expression)| move_step(field, expression)).collect();
     if moves.is_empty() {
         return moves;
     }

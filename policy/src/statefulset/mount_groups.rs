@@ -1,9 +1,12 @@
 //! The mounts of one volume, grouped by what their sub-paths mean for the replicas.
 
+use super::proposal::Proposal;
+use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::sub_path_findings::{deny_both_fields, deny_missing_variable, warn_unproven, warn_unstable};
 use super::volume::SetVolume;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
+use std::cell::OnceCell;
 
 /// The mounts of a volume, grouped by their sub-paths.
 #[derive(Default)]
@@ -20,6 +23,8 @@ pub(super) struct MountGroups<'a> {
     pub(super) unproven: Vec<PlacedMount<'a>>,
     /// An expression that uses a variable without a value, with which no container starts.
     pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
+    /// See [`MountGroups::common_directory`].
+    directory: OnceCell<Option<ReplicaDirectory<'a>>>,
 }
 
 // === impl MountGroups ===
@@ -72,10 +77,16 @@ impl<'a> MountGroups<'a> {
         if self.writers_are_isolated() { &[] } else { &self.same_for_all }
     }
 
-    /// Returns a mount with the expression of all isolated mounts, or `None` if their expressions differ.
-    pub(super) fn common_expression(&self) -> Option<PlacedMount<'a>> {
-        let ((first, resolved), others) = self.isolated.split_first()?;
-        others.iter().all(|(_, other)| other.is_same_as(resolved)).then_some(*first)
+    /// Returns whether some mounts have no sub-path while others isolate the replicas.
+    pub(super) fn is_mixed(&self) -> bool {
+        !self.without_sub_path.is_empty() && !self.isolated.is_empty()
+    }
+
+    /// Returns the directory of the replica that all isolated mounts are in. It is found once for all proposals.
+    pub(super) fn common_directory(&self) -> Option<ReplicaDirectory<'a>> {
+        *self
+            .directory
+            .get_or_init(|| ReplicaDirectory::common(self.isolated.iter().map(|(mount, _)| *mount)))
     }
 
     /// Denies mounts with which no pod starts, at any number of replicas.
@@ -89,14 +100,14 @@ impl<'a> MountGroups<'a> {
     }
 
     /// Warns of expressions whose value changes with every pod or comes from outside the pod template.
-    pub(super) fn warn_unstable_or_unproven(&self, volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+    pub(super) fn warn_unstable_or_unproven(&self, volume: &SetVolume<'a>, review: &mut SetReview<'_>) {
         for (mount, resolved) in &self.isolated {
             if resolved.class() == ExpressionClass::Unstable {
-                warn_unstable(volume, mount, review);
+                warn_unstable(volume, &Proposal::stable(volume, *mount), review);
             }
         }
         for mount in &self.unproven {
-            warn_unproven(volume, mount, review);
+            warn_unproven(volume, &Proposal::of(volume, self, *mount), review);
         }
     }
 }

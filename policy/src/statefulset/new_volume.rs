@@ -5,17 +5,17 @@
 //! only if the storage is misconfigured: its mounts are isolated too, but such a sub-path is not denied.
 
 use super::claim_mark::{self, FileLocation};
-use super::fix;
 use super::mount_groups::MountGroups;
 use super::patch::PatchReason;
-use super::review::{Set, SetReview};
-use super::sub_path_findings::{isolating_expression, sub_path_text, unisolated_template_text};
+use super::proposal::{self, Proposal, isolates};
+use super::replica_directory::ReplicaDirectory;
+use super::review::SetReview;
+use super::sub_path_findings::{sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
-use super::{overlap, reserved_declarations, sub_path_findings};
+use super::{overlap, reserved_declarations, sub_path_findings, windows};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
-use ordinance_contract::Fix;
-use ordinance_storage::{ExpressionClass, PlacedMount, VolumeKind, VolumeSource};
+use ordinance_storage::{PlacedMount, SubPath, VolumeKind, VolumeSource};
 
 /// Judges a used volume that the replicas did not mount before, and warns if its export overlaps another object's.
 pub(super) fn judge_with_overlaps<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
@@ -44,6 +44,9 @@ fn judge<'a>(volume: &SetVolume<'a>, review: &mut SetReview<'a>) {
         return;
     }
     groups.warn_unstable_or_unproven(volume, review);
+    if review.set.is_windows && !is_marked {
+        return windows::judge(volume, &groups, review);
+    }
     match volume.kind {
         VolumeKind::Template(_) => judge_template(volume, &groups, location, review),
         VolumeKind::Named(_) => judge_named(volume, &groups, location, review),
@@ -59,15 +62,19 @@ fn judge_named<'a>(
 ) {
     if location.is_marked() {
         claim_mark::apply(volume, groups, location, review);
-    } else if !groups.without_sub_path.is_empty() && !groups.isolated.is_empty() {
-        copy_sibling_expression(volume, groups, review);
+    } else if groups.is_mixed() {
+        isolate_like_siblings(volume, groups, review);
     } else if review.checks_sharing() {
         isolate_named(volume, groups, review);
     }
     if review.checks_sharing() {
         deny_fixed_sub_paths(volume, groups, review);
         deny_shared_device(volume, review);
-    } else if review.patch.leaves_shared_writers(volume) {
+        return;
+    }
+    // Without such a directory, no expression can be proposed: the denial of the mixed mounts says so.
+    let can_propose = !groups.is_mixed() || groups.common_directory().is_some();
+    if can_propose && review.patch.leaves_shared_writers(volume) {
         warn_single_replica(volume, groups, review);
     }
 }
@@ -86,105 +93,126 @@ fn judge_template<'a>(
     {
         match template.filled_by() {
             Some(field) => warn_prefilled(volume, field, review),
-            None if !groups.isolated.is_empty() => copy_sibling_expression(volume, groups, review),
+            None if groups.is_mixed() => isolate_like_siblings(volume, groups, review),
             None if groups.same_for_all.is_empty() && groups.unproven.is_empty() => {
                 isolate(volume, groups, review)
             }
-            None => warn_mixed_sub_paths(volume, review),
+            None => warn_mixed_sub_paths(volume, groups, review),
         }
     }
     if is_marked {
         return;
     }
     for mount in groups.shared_sub_paths() {
-        warn_fixed_sub_path(volume, mount, review);
+        warn_fixed_sub_path(volume, &Proposal::of(volume, groups, *mount), review);
     }
 }
 
 /// Warns of a sub-path that is the same in every replica, in a claim template.
-fn warn_fixed_sub_path(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+fn warn_fixed_sub_path(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
+    let Proposal { mount, expression } = proposal;
     let fact = format!(
         "{} is mounted at {} in every replica: if two of its volumes are one directory, they mix their files",
         volume.title(),
         sub_path_text(mount)
     );
-    let expression = isolating_expression(volume, mount);
     let finding = StorageRule::FixedSubPath
         .warn(mount.part_field(), fact)
         .remedy(format!("Write subPathExpr: {expression} to isolate the replicas"))
-        .fix(isolating_fix(mount, &expression, &review.set));
+        .fix(proposal.fix(&review.set));
     review.findings.add(finding);
 }
 
-/// Gives the mounts without a sub-path the expression of the other mounts, so that all see the same files.
-fn copy_sibling_expression<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
-    let Some(sibling) = groups.common_expression() else {
-        return deny_mixed_sub_paths(volume, groups, review);
+/// Gives the mounts without a sub-path the directory of the replica that the isolated mounts are in.
+fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'a>) {
+    let Some(directory) = groups.common_directory() else {
+        return deny_no_common_directory(volume, groups, review);
     };
+    let has_writer = groups.without_sub_path.iter().any(|mount| !mount.is_read_only());
+    if review.set.is_stored && has_writer && volume.is_named() && review.checks_sharing() {
+        return deny_shared_now(volume, groups, review);
+    }
     if let Some(reason) = review.reason_not_to_patch() {
-        let fact =
-            format!("{} has mounts with and without {}; {reason}", volume.title(), sub_path_text(&sibling));
-        let finding = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
-        return review.findings.add(finding);
+        return warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
     let before = review.patch.clone();
     let reason = PatchReason::Siblings;
-    let differs = |mount: &&PlacedMount<'a>| !review.patch.copy_expression(volume, **mount, sibling, reason);
+    let differs =
+        |mount: &&PlacedMount<'a>| !review.patch.copy_expression(volume, **mount, directory, reason);
     if let Some(mount) = groups.without_sub_path.iter().find(differs) {
         review.patch = before;
-        deny_different_meaning(volume, mount, &sibling, review);
+        deny_different_meaning(volume, mount, directory.expression, review);
     }
+}
+
+/// Warns of mounts without a sub-path that must not be patched, beside isolated ones.
+fn warn_unpatched_siblings(
+    volume: &SetVolume<'_>,
+    groups: &MountGroups<'_>,
+    directory: ReplicaDirectory<'_>,
+    reason: &str,
+    review: &mut SetReview<'_>,
+) {
+    let Some(first) = groups.without_sub_path.first() else { return };
+    let expression = directory.expression;
+    let fact = format!(
+        "{} has mounts below subPathExpr {expression:?} and mounts without a sub-path; {reason}",
+        volume.title()
+    );
+    let remedy = format!("Write subPathExpr: {expression} on the mounts without a sub-path");
+    review.findings.add(StorageRule::MixedSubPaths.warn(first.field(), fact).remedy(remedy));
 }
 
 /// Denies an expression that, in the container of another mount, names another directory.
 fn deny_different_meaning(
     volume: &SetVolume<'_>,
     mount: &PlacedMount<'_>,
-    sibling: &PlacedMount<'_>,
+    expression: &str,
     review: &mut SetReview<'_>,
 ) {
-    if !volume.is_named() {
-        return warn_mixed_sub_paths(volume, review);
-    }
     let fact = format!(
-        "{} is mounted at {}, but that names another directory in container {:?}: Ordinance can't know which files the \
-         container needs",
+        "{} is mounted at subPathExpr {expression:?}, but that names another directory in container {:?}: Ordinance \
+         can't know which files the container needs",
         volume.title(),
-        sub_path_text(sibling),
         mount.container.name()
     );
-    review.deny_sharing(
-        StorageRule::MixedSubPaths
-            .deny(mount.field(), fact)
-            .remedy("Write a subPathExpr on every mount of the volume"),
-    );
+    deny_mixed_sub_paths(volume, mount, fact, review);
 }
 
-/// Denies a mount without a sub-path beside mounts with different expressions: the policy cannot know which of them to
-/// copy.
-fn deny_mixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
-    if !volume.is_named() {
-        return warn_mixed_sub_paths(volume, review);
-    }
-    let Some(without_sub_path) = groups.without_sub_path.first() else { return };
+/// Denies a mount without a sub-path beside isolated mounts that have no directory of the replica in common.
+fn deny_no_common_directory(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+    let Some(mount) = groups.without_sub_path.first() else { return };
     let fact = format!(
         "{} has mounts with different expressions, and one without in container {:?}: Ordinance can't know which files \
          the container needs",
         volume.title(),
-        without_sub_path.container.name()
+        mount.container.name()
     );
-    review.deny_sharing(
-        StorageRule::MixedSubPaths
-            .deny(without_sub_path.field(), fact)
-            .remedy("Write a subPathExpr on every mount of the volume"),
-    );
+    deny_mixed_sub_paths(volume, mount, fact, review);
 }
 
-fn warn_mixed_sub_paths(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+/// Denies a mount of a named volume whose files can't be known, and warns of one of a claim template.
+fn deny_mixed_sub_paths(
+    volume: &SetVolume<'_>,
+    mount: &PlacedMount<'_>,
+    fact: String,
+    review: &mut SetReview<'_>,
+) {
+    let remedy = "Write a subPathExpr on every mount of the volume";
+    if volume.is_named() {
+        review.deny_sharing(StorageRule::MixedSubPaths.deny(mount.field(), fact).remedy(remedy));
+    } else {
+        review.findings.add(StorageRule::MixedSubPaths.warn(mount.field(), fact).remedy(remedy));
+    }
+}
+
+/// Warns of a claim template with mounts without a sub-path beside mounts with one that is the same in every replica.
+fn warn_mixed_sub_paths<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'_>) {
+    let Some(first) = groups.without_sub_path.first() else { return };
     let fact = format!("{} is not patched: its mounts differ, and some have no sub-path", volume.title());
-    let own = volume.default_expression();
-    let remedy = format!("Write subPathExpr: {own} on all mounts to isolate the replicas");
-    review.findings.add(StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy(remedy));
+    let write = proposal::text(&Proposal::of_shared(volume, groups));
+    let remedy = format!("Write {write} to isolate the replicas");
+    review.findings.add(StorageRule::MixedSubPaths.warn(first.field(), fact).remedy(remedy));
 }
 
 /// Isolates, denies or reports mounts without a sub-path of a volume that all replicas share, as the setting says.
@@ -195,11 +223,11 @@ fn isolate_named<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &
         NamedVolumes::Isolate if can_isolate => isolate(volume, groups, review),
         NamedVolumes::Deny => {
             let finding = StorageRule::UnisolatedMount.deny(first.field(), sharing_fact(volume));
-            review.deny_sharing(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+            review.deny_sharing(finding.remedy(volume.isolate_or_share_remedy()));
         }
         NamedVolumes::Isolate | NamedVolumes::Warn => {
             let finding = StorageRule::UnisolatedMount.warn(first.field(), sharing_fact(volume));
-            review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+            review.findings.add(finding.remedy(volume.isolate_or_share_remedy()));
         }
     }
 }
@@ -211,8 +239,9 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
     }
     if let Some(reason) = review.reason_not_to_patch() {
         let fact = format!("{}; {reason}", sharing_fact(volume));
-        let finding = StorageRule::UnisolatedMount.warn(volume.field(), fact);
-        return review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+        let Some(first) = groups.without_sub_path.first() else { return };
+        let finding = StorageRule::UnisolatedMount.warn(first.field(), fact);
+        return review.findings.add(finding.remedy(volume.isolate_or_share_remedy()));
     }
     let expression = volume.default_expression();
     if let Some(mount) = groups.without_sub_path.iter().find(|mount| !isolates(mount, expression)) {
@@ -222,9 +251,10 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
 }
 
 /// Denies that the replicas of a stored set share a volume now. The volumes of a claim template are not shared.
-fn deny_shared_now(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+fn deny_shared_now<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'_>) {
     let Some(first) = groups.without_sub_path.first().filter(|_| volume.is_named()) else { return };
-    let expression = volume.default_expression();
+    let proposals = Proposal::of_shared(volume, groups);
+    let write = proposal::text(&proposals);
     let place = match (volume.inline_export(review.settings), volume.claim()) {
         (Some(export), _) => export.to_string(),
         (None, Some(claim)) => format!("claim {claim:?}"),
@@ -236,29 +266,17 @@ fn deny_shared_now(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mu
         review.set.replicas
     );
     let remedy = format!(
-        "Move each replica's files into a directory of its own, and then write subPathExpr: {expression}, or {}",
+        "Move each replica's files into a directory of its own, and then write {write}, or {}",
         volume.share_remedy()
     );
-    let proposals = groups.without_sub_path.iter().map(|mount| (mount.field(), expression.to_owned()));
-    review.proposals.extend(proposals);
+    let is_at_root = |proposal: &Proposal<'_>| proposal.mount.part() == SubPath::Root;
+    let at_root = proposals.into_iter().filter(is_at_root);
+    review.proposals.extend(at_root.map(|proposal| (proposal.mount.field(), proposal.expression)));
     review.deny_sharing(StorageRule::UnisolatedMount.deny(first.field(), fact).remedy(remedy));
 }
 
-/// Returns whether an expression of reserved variables isolates a mount; not if its container declares one of them
-/// differently.
-fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
-    mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
-}
-
-/// Returns a fix that isolates a mount; `None` if the set is stored, since its files would not move, or if the expression
-/// would not isolate the mount, which a finding about its variables explains.
-fn isolating_fix(mount: &PlacedMount<'_>, expression: &str, set: &Set<'_>) -> Option<Fix> {
-    let is_fix = !set.is_stored && isolates(mount, expression);
-    is_fix.then(|| fix::replace_sub_path(mount, expression)).flatten()
-}
-
 /// Returns the fact that replicas share a volume.
-fn sharing_fact(volume: &SetVolume<'_>) -> String {
+pub(super) fn sharing_fact(volume: &SetVolume<'_>) -> String {
     if volume.is_named() {
         format!("all replicas share {}: they overwrite each other's files", volume.title())
     } else {
@@ -267,39 +285,41 @@ fn sharing_fact(volume: &SetVolume<'_>) -> String {
 }
 
 /// Denies sub-paths that are the same in every replica.
-fn deny_fixed_sub_paths(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+fn deny_fixed_sub_paths<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut SetReview<'_>) {
     for mount in groups.shared_sub_paths() {
         let fact = format!(
             "all replicas mount {} at the same {}: they overwrite each other's files",
             volume.title(),
             sub_path_text(mount)
         );
-        let expression = isolating_expression(volume, mount);
-        let remedy = format!("Write subPathExpr: {expression} instead, or {}", volume.share_remedy());
+        let proposal = Proposal::of(volume, groups, *mount);
+        let remedy =
+            format!("Write subPathExpr: {} instead, or {}", proposal.expression, volume.share_remedy());
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)
-            .fix(isolating_fix(mount, &expression, &review.set));
-        review.proposals.push((mount.field(), expression));
+            .fix(proposal.fix(&review.set));
+        review.proposals.push((mount.field(), proposal.expression));
         review.deny_sharing(finding);
     }
 }
 
 /// Denies or reports a block device that all replicas share: it cannot be isolated, since it has no sub-paths.
-fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+pub(super) fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(device) = &volume.device else { return };
     let fact = format!("all replicas share {} as a block device, which has no sub-paths", volume.title());
     let remedy = format!("Use a claim template, or {}", volume.share_remedy());
-    let outcome = match review.settings.isolation.named_volumes {
-        NamedVolumes::Deny => DenyOrWarn::Deny,
-        NamedVolumes::Isolate | NamedVolumes::Warn => DenyOrWarn::Warn,
-    };
+    let outcome = review.settings.isolation.named_volumes.without_isolation();
     let finding = StorageRule::SharedDevice.deny_or_warn(outcome, device.field(), fact).remedy(remedy);
     review.deny_sharing(finding);
 }
 
 /// Warns that a second replica would overwrite the files of the only one.
-fn warn_single_replica(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
+pub(super) fn warn_single_replica<'a>(
+    volume: &SetVolume<'a>,
+    groups: &MountGroups<'a>,
+    review: &mut SetReview<'_>,
+) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "scaling beyond one replica will be refused",
         (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
@@ -308,11 +328,12 @@ fn warn_single_replica(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review:
     let remedy = if volume.device.is_some() || review.set.is_windows {
         format!("To allow it, use a claim template, or {}", volume.share_remedy())
     } else {
-        let expression = match groups.shared_sub_paths().first() {
-            Some(mount) if groups.without_sub_path.is_empty() => isolating_expression(volume, mount),
-            _ => volume.default_expression().to_owned(),
-        };
-        format!("To allow it, write subPathExpr: {expression} now, or {}", volume.share_remedy())
+        let proposals = Proposal::of_shared(volume, groups);
+        if proposals.is_empty() {
+            // No pod starts, and the findings about that say how to isolate the mounts.
+            return;
+        }
+        format!("To allow it, write {} now, or {}", proposal::text(&proposals), volume.share_remedy())
     };
     review.findings.add(StorageRule::ScaleBeyondOne.warn(volume.field(), fact).remedy(remedy));
 }

@@ -14,25 +14,28 @@ pub(super) fn warn_duplicate_claims(
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'_>,
 ) {
-    let claims = |volumes: &[SetVolume<'_>]| -> Vec<String> {
-        let judged = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
-        let mut claims: Vec<String> = judged.filter_map(|volume| Some(volume.claim()?.to_owned())).collect();
-        claims.sort_unstable();
-        let mut duplicates: Vec<String> = claims
-            .windows(2)
-            .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().cloned())?)
-            .collect();
-        duplicates.dedup();
-        duplicates
-    };
-    let before = claims(old);
-    for claim in claims(volumes).into_iter().filter(|claim| !before.contains(claim)) {
+    let before = duplicate_claims(old, opt_out);
+    let is_new = |(claim, _): &(&str, &SetVolume<'_>)| !before.iter().any(|(other, _)| other == claim);
+    for (claim, volume) in duplicate_claims(volumes, opt_out).into_iter().filter(is_new) {
         let fact = format!(
             "two volumes of the pod name claim {claim:?}: such a pod does not start (kubernetes#127004)"
         );
-        let finding = StorageRule::DuplicateClaim.warn("spec.template.spec.volumes", fact);
+        let finding = StorageRule::DuplicateClaim.warn(volume.field(), fact);
         review.findings.add(finding.remedy("Mount one volume at both places"));
     }
+}
+
+/// Returns the claims that two judged volumes name, each with the second one.
+fn duplicate_claims<'v>(
+    volumes: &'v [SetVolume<'_>],
+    opt_out: &OptOut<'_>,
+) -> Vec<(&'v str, &'v SetVolume<'v>)> {
+    let judged = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
+    let mut claims: Vec<(&str, &SetVolume<'_>)> =
+        judged.filter_map(|volume| Some((volume.claim()?, volume))).collect();
+    claims.sort_by_key(|(claim, _)| *claim);
+    let of_one_claim = claims.chunk_by(|(one, _), (other, _)| one == other);
+    of_one_claim.filter_map(|volumes| volumes.get(1).copied()).collect()
 }
 
 /// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.

@@ -3,9 +3,10 @@
 //! The patch consists of `add` operations on existing parents: expressions on mounts without a sub-path, and
 //! variables at the end of a container's `env`, or the whole list if there is none.
 
+use super::replica_directory::ReplicaDirectory;
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
-use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, SubPath, json};
+use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
 
 /// The additions of a review before they become JSON.
 #[derive(Clone, Debug)]
@@ -34,8 +35,10 @@ pub(super) struct PatchedVolume<'a> {
 pub(super) enum PatchReason {
     /// The replicas would share it.
     Shared,
-    /// Other mounts of the volume have the expression.
+    /// Other mounts of the volume are in this directory of the replica.
     Siblings,
+    /// The update adds a mount beside isolated ones.
+    AddedMount,
     /// The update dropped the expression.
     LostExpression,
     /// The mark of a claim names the expression.
@@ -120,16 +123,16 @@ impl<'a> PatchDraft<'a> {
         }
     }
 
-    /// Copies the expression of one mount to another, with the variables that it uses. Returns false and adds nothing
-    /// if the expression would name another directory there.
+    /// Gives a mount the expression of a directory, and its container the variables of the expression. Returns false and
+    /// adds nothing if the expression would name another directory in that container.
     pub(super) fn copy_expression(
         &mut self,
         volume: &SetVolume<'a>,
         to: PlacedMount<'a>,
-        from: PlacedMount<'a>,
+        directory: ReplicaDirectory<'a>,
         reason: PatchReason,
     ) -> bool {
-        let SubPath::Expression(expression) = from.part() else { return false };
+        let ReplicaDirectory { mount: from, expression } = directory;
         let is_same = self.copy_variables(to, from, expression);
         if is_same {
             self.add_expression(volume, to, expression, reason);
@@ -170,11 +173,6 @@ impl<'a> PatchDraft<'a> {
     /// Returns whether a mount gets an expression.
     pub(super) fn gets_expression(&self, mount: &PlacedMount<'_>) -> bool {
         self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mount.mount))
-    }
-
-    /// Iterates over the mounts that get an expression.
-    pub(super) fn expressions(&self) -> impl Iterator<Item = (&PlacedMount<'a>, &str)> {
-        self.expressions.iter().map(|(mount, expression)| (mount, *expression))
     }
 
     /// The volumes that get an expression.

@@ -52,7 +52,7 @@ impl PatchReason {
     fn rule(self) -> StorageRule {
         match self {
             Self::Shared => StorageRule::UnisolatedMount,
-            Self::Siblings => StorageRule::MixedSubPaths,
+            Self::Siblings | Self::AddedMount => StorageRule::MixedSubPaths,
             Self::LostExpression => StorageRule::LostSubPath,
             Self::ClaimMark => StorageRule::ClaimMark,
         }
@@ -68,7 +68,14 @@ fn new_location(patched: &PatchedVolume<'_>) -> String {
         }
         PatchReason::Siblings => {
             format!(
-                "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression} like the others"
+                "{noun} {volume:?}: the mounts without a sub-path get subPathExpr {expression}, the directory of the \
+                 other mounts"
+            )
+        }
+        PatchReason::AddedMount => {
+            format!(
+                "{noun} {volume:?}: the new mounts without a sub-path get subPathExpr {expression}, where each \
+                 replica's files are"
             )
         }
         PatchReason::LostExpression => {
@@ -100,22 +107,21 @@ fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: 
 
 /// Warns that the pods no longer see the files at the root of existing claims.
 fn report_hidden_files(patched: &[PatchedVolume<'_>], review: &mut SetReview<'_>) {
-    let mut claims: Vec<&str> = patched
-        .iter()
-        .filter(|patched| matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings))
-        .filter_map(|patched| patched.claim)
-        .filter(|claim| claim_mark::known_claim(claim, review).is_some())
-        .collect();
+    let hides_root = |patched: &&PatchedVolume<'_>| {
+        matches!(patched.reason, PatchReason::Shared | PatchReason::Siblings)
+            && patched.claim.is_some_and(|claim| claim_mark::exists(claim, review))
+    };
+    let hiding: Vec<&PatchedVolume<'_>> = patched.iter().filter(hides_root).collect();
+    let Some(first) = hiding.first() else { return };
+    let field = first.first.field();
+    let mut claims: Vec<&str> = hiding.iter().filter_map(|patched| patched.claim).collect();
     claims.dedup();
-    if claims.is_empty() {
-        return;
-    }
     let names: Vec<String> = claims.iter().map(|claim| format!("{claim:?}")).collect();
     let fact =
         format!("the pods no longer see the files at the root of the existing claim {}", names.join(", "));
     let remedy =
         format!("Move each ordinal's files into its directory, e.g. {}", first_ordinal(review.set.name));
-    let finding = StorageRule::HiddenFiles.warn("spec.template.spec.volumes", fact).remedy(remedy);
+    let finding = StorageRule::HiddenFiles.warn(field, fact).remedy(remedy);
     let namespace = review.set.namespace;
     let related =
         claims.iter().fold(finding, |finding, name| finding.related(&claim::scope(namespace, name)));

@@ -1,8 +1,10 @@
 //! The mounts of a volume before an update, to compare the new ones with.
 
+use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, VolumeSource};
+use std::cell::OnceCell;
 
 /// The mounts of a volume before the update.
 pub(super) struct PreviousMounts<'a> {
@@ -14,6 +16,8 @@ pub(super) struct PreviousMounts<'a> {
     is_removed: Vec<bool>,
     /// Whether every writable mount isolates the replicas after the update.
     pub(super) writers_are_isolated: bool,
+    /// See [`PreviousMounts::common_directory`].
+    directory: OnceCell<Option<ReplicaDirectory<'a>>>,
 }
 
 /// Returns the used volume of the old template that a volume of the new one continues: that of the same name, otherwise
@@ -58,7 +62,8 @@ impl<'a> PreviousMounts<'a> {
         let mut now: Vec<(&str, &str)> = new.mounts.iter().map(PlacedMount::identity).collect();
         now.sort_unstable();
         let is_removed = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
-        let mut previous = Self { mounts, isolated, is_removed, writers_are_isolated: true };
+        let directory = OnceCell::new();
+        let mut previous = Self { mounts, isolated, is_removed, writers_are_isolated: true, directory };
         let shares = |mount: &PlacedMount<'_>| !mount.is_read_only() && previous.shares(mount);
         previous.writers_are_isolated = !new.mounts.iter().any(shares);
         previous
@@ -95,6 +100,22 @@ impl<'a> PreviousMounts<'a> {
         self.isolated.iter().zip(&self.is_removed).min_by_key(rank).map(|(old, _)| *old)
     }
 
+    /// Returns the directory of the replica for a mount that the update adds beside all the mounts that were there.
+    pub(super) fn directory_of_added(&self, mount: &PlacedMount<'a>) -> Option<ReplicaDirectory<'a>> {
+        if self.same_mount(mount).is_some() { None } else { self.common_directory() }
+    }
+
+    /// Returns the directory of the replica that all isolated mounts were in, unless the update removes one of them. It is
+    /// found once, however many mounts the update adds.
+    fn common_directory(&self) -> Option<ReplicaDirectory<'a>> {
+        *self.directory.get_or_init(|| {
+            if self.has_removed_mounts() {
+                return None;
+            }
+            ReplicaDirectory::common(self.isolated.iter().copied())
+        })
+    }
+
     /// Returns the variables whose lack already stopped containers before the update.
     pub(super) fn missing_variables(&self) -> Vec<MissingVariable<'a>> {
         let mut missing = Vec::new();
@@ -110,10 +131,7 @@ impl<'a> PreviousMounts<'a> {
 
     /// Returns the expression of the directories with the files of a mount.
     pub(super) fn previous_expression(&self, mount: &PlacedMount<'_>) -> &'a str {
-        match self.donor(mount).map(|donor| donor.part()) {
-            Some(SubPath::Expression(expression)) => expression,
-            _ => "",
-        }
+        self.donor(mount).and_then(|donor| donor.expression()).unwrap_or_default()
     }
 
     /// Returns a mount that had the same expression before: the same mount, otherwise one of the same container,

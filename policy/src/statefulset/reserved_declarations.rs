@@ -6,7 +6,7 @@ use super::reserved_variable::ReservedVariable;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use crate::rules::StorageRule;
-use ordinance_storage::{EnvVar, PlacedContainer, SubPath};
+use ordinance_storage::{EnvVar, PlacedContainer};
 
 /// Adds the declarations of reserved variables to containers whose expressions use them without declaring them.
 pub(super) fn add_missing<'a>(
@@ -15,7 +15,7 @@ pub(super) fn add_missing<'a>(
     review: &mut SetReview<'a>,
 ) {
     for mount in containers.iter().flat_map(PlacedContainer::mounts) {
-        let SubPath::Expression(expression) = mount.part() else { continue };
+        let Some(expression) = mount.expression() else { continue };
         if opt_out.covers(&mount.mount.name) {
             continue;
         }

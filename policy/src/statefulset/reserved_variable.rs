@@ -31,6 +31,11 @@ impl ReservedVariable {
         Self::ALL.into_iter().find(|reserved| reserved.name() == name)
     }
 
+    /// Returns the reserved variable with the value of a field of the pod.
+    pub(super) fn of_field(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reserved| reserved.field_path() == path)
+    }
+
     /// Iterates over the reserved variables that an expression uses.
     pub(super) fn used_by(expression: &str) -> impl Iterator<Item = Self> {
         Self::ALL

@@ -80,9 +80,6 @@ impl<'a> SetReview<'a> {
         if self.set.is_stored {
             return Some("an update moves no files");
         }
-        if self.set.is_windows {
-            return Some("not patched, since Windows has no sub-paths");
-        }
         (self.settings.mode == Mode::Warn).then_some("not patched, because of mode: Warn")
     }
 }

@@ -9,8 +9,7 @@ use crate::parsed_request::ParsedRequest;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Request, Scope, Stance, Verdict};
 use ordinance_storage::json;
-use serde::Deserialize;
-use std::fmt::Write as _;
+use serde::{Deserialize, Serialize};
 
 /// A Scale object.
 #[derive(Debug, Default, Deserialize)]
@@ -65,35 +64,25 @@ pub(super) fn is_scale_key(key: &Key) -> bool {
     key.realm.starts_with(REALM_PREFIX)
 }
 
-/// Returns the note of a StatefulSet, e.g. `replicas=1 data uploads/ disk!`: its replicas and the volumes that they
-/// would share. A slash follows the name of a volume whose storage is not bound to a namespace, an exclamation mark
-/// that of a block device.
-pub(super) fn note(replicas: i64, shared: &[SharedVolume<'_>]) -> String {
-    let mut note = format!("replicas={replicas}");
-    for volume in shared {
-        let kind = SUFFIXES.into_iter().find(|(_, expression)| *expression == volume.expression);
-        let _ = write!(note, " {}{}", volume.name, kind.map_or("", |(suffix, _)| suffix));
-    }
-    note
+/// The note of a StatefulSet, as JSON.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ScaleNote<'a> {
+    pub(super) replicas: Option<i64>,
+    /// The volumes that the replicas would share.
+    #[serde(borrow)]
+    pub(super) shared: Vec<SharedVolume<'a>>,
 }
 
-/// The suffixes of the names in a note, with the expression that isolates such a volume.
-const SUFFIXES: [(&str, Option<&str>); 3] = [
-    ("!", None),
-    ("/", Some("$(ORDINANCE_POD_NAMESPACE)/$(ORDINANCE_POD_NAME)")),
-    ("", Some("$(ORDINANCE_POD_NAME)")),
-];
+// === impl ScaleNote ===
 
-/// Parses a note: the replicas, and the volumes that they would share.
-fn parse_note(note: &str) -> (Option<i64>, Vec<SharedVolume<'_>>) {
-    let mut words = note.split(' ');
-    let replicas = words.next().and_then(|word| word.strip_prefix("replicas=")?.parse().ok());
-    let shared = words.filter_map(|word| {
-        SUFFIXES.into_iter().find_map(|(suffix, expression)| {
-            word.strip_suffix(suffix).map(|name| SharedVolume { name, expression })
-        })
-    });
-    (replicas, shared.collect())
+impl<'a> ScaleNote<'a> {
+    fn parse(text: &'a str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 // === impl ScaleRequest ===
@@ -118,8 +107,8 @@ impl ParsedRequest for ScaleRequest<'_> {
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
         if let Some(set) = self.set(holdings) {
-            let (noted, shared) = parse_note(&set.note);
-            let old = self.old.or(noted).unwrap_or(self.new);
+            let ScaleNote { replicas, shared } = ScaleNote::parse(&set.note);
+            let old = self.old.or(replicas).unwrap_or(self.new);
             let outcome = self.settings.isolation.growth;
             ScaleUp::of(old, self.new).report(&shared, outcome, &mut findings);
         }
@@ -130,18 +119,20 @@ impl ParsedRequest for ScaleRequest<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scale_up::VolumeIsolation;
     use super::*;
 
     #[test]
-    fn a_parsed_note_has_the_expressions_of_its_volumes() {
-        let shared = SUFFIXES.map(|(_, expression)| SharedVolume { name: "data", expression });
-        let note = note(1, &shared);
-        let (replicas, parsed) = parse_note(&note);
-        assert_eq!(replicas, Some(1));
-        assert_eq!(parsed.iter().map(|volume| volume.name).collect::<Vec<_>>(), ["data"; 3]);
-        assert_eq!(
-            parsed.iter().map(|volume| volume.expression).collect::<Vec<_>>(),
-            SUFFIXES.map(|(_, e)| e)
-        );
+    fn a_parsed_note_is_equal_to_the_written_one() {
+        let write = VolumeIsolation::Write("subPathExpr: $(ORDINANCE_POD_NAME)/\"a b\"".to_owned());
+        let shared = [write, VolumeIsolation::Device, VolumeIsolation::Windows]
+            .map(|isolation| SharedVolume { name: "data".into(), isolation });
+        let note = ScaleNote { replicas: Some(1), shared: shared.into() };
+        assert_eq!(ScaleNote::parse(&note.to_json()), note);
+    }
+
+    #[test]
+    fn an_unreadable_note_has_no_volumes() {
+        assert_eq!(ScaleNote::parse("replicas=1 data"), ScaleNote::default());
     }
 }

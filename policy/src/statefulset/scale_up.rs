@@ -1,10 +1,14 @@
 //! Scaling up beyond one replica: the second replica overwrites the files that the first one has had for itself.
 
+use super::mount_groups::MountGroups;
+use super::proposal::{self, Proposal};
 use super::review::SetReview;
 use super::volume::SetVolume;
 use crate::findings::{FindingBuilder, Findings};
 use crate::rules::StorageRule;
 use crate::settings::DenyOrWarn;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The field of the findings.
 const REPLICAS: &str = "spec.replicas";
@@ -59,11 +63,23 @@ impl ScaleUp {
 }
 
 /// A volume that all replicas share, without isolation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SharedVolume<'a> {
-    pub(super) name: &'a str,
-    /// The expression that isolates it; `None` for a block device.
-    pub(super) expression: Option<&'a str>,
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    pub(super) isolation: VolumeIsolation,
+}
+
+/// What isolates a shared volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum VolumeIsolation {
+    /// To write this in its mounts, e.g. `subPathExpr: $(ORDINANCE_POD_NAME)`.
+    Write(String),
+    /// Nothing: a block device has no sub-paths.
+    Device,
+    /// Nothing: Windows has no sub-paths.
+    Windows,
 }
 
 // === impl SharedVolume ===
@@ -80,22 +96,41 @@ impl<'a> SharedVolume<'a> {
                 && review.patch.leaves_shared_writers(volume)
         };
         let shared = |volume: &'a SetVolume<'a>| Self {
-            name: volume.name,
-            expression: volume.device.is_none().then(|| volume.default_expression()),
+            name: Cow::Borrowed(volume.name),
+            isolation: VolumeIsolation::of(volume, review.set.is_windows),
         };
         volumes.filter(is_shared).map(shared).collect()
+    }
+}
+
+// === impl VolumeIsolation ===
+
+impl VolumeIsolation {
+    fn of(volume: &SetVolume<'_>, is_windows: bool) -> Self {
+        if is_windows {
+            Self::Windows
+        } else if volume.device.is_some() {
+            Self::Device
+        } else {
+            let proposals = Proposal::of_shared(volume, &MountGroups::of(volume));
+            let own = || format!("subPathExpr: {}", volume.default_expression());
+            Self::Write(if proposals.is_empty() { own() } else { proposal::text(&proposals) })
+        }
     }
 }
 
 fn denial(volume: &SharedVolume<'_>, fact: String, outcome: DenyOrWarn) -> FindingBuilder {
     let share =
         format!("annotate the set ordinance.dev/shared-volumes: {} to share it on purpose", volume.name);
-    let remedy = match volume.expression {
-        Some(expression) => format!(
-            "Migrate first: scale to 0, move the files into ordinal 0's directory, write subPathExpr: {expression}, \
-             then scale up; or {share}"
+    let remedy = match &volume.isolation {
+        VolumeIsolation::Write(write) => format!(
+            "Migrate first: scale to 0, move the files into ordinal 0's directory, write {write}, then scale up; or \
+             {share}"
         ),
-        None => format!("A block device has no sub-paths: use a claim template, or {share}"),
+        VolumeIsolation::Device => {
+            format!("A block device has no sub-paths: use a claim template, or {share}")
+        }
+        VolumeIsolation::Windows => format!("Windows has no sub-paths: use a claim template, or {share}"),
     };
     StorageRule::ScaleBeyondOne.deny_or_warn(outcome, REPLICAS, fact).remedy(remedy)
 }

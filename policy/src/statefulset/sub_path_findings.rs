@@ -1,9 +1,9 @@
 //! Findings about the sub-path of one mount, and the texts that they have in common.
 
+use super::proposal::Proposal;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use crate::rules::StorageRule;
-use ordinance_storage::expression::escaped;
 use ordinance_storage::{MissingVariable, PlacedMount, SubPath};
 
 /// Warns of expressions that use a variable which the container declares twice.
@@ -68,23 +68,25 @@ fn missing_variable_remedy(name: &str) -> String {
     format!("Declare it in env, e.g. from metadata.name, {reserved}")
 }
 
-pub(super) fn warn_unstable(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+pub(super) fn warn_unstable(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
+    let Proposal { mount, expression } = proposal;
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
         volume.title(),
         sub_path_text(mount)
     );
-    let remedy = format!("Write subPathExpr: {}", volume.default_expression());
+    let remedy = format!("Write subPathExpr: {expression}");
     review.findings.add(StorageRule::UnstableSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 
-pub(super) fn warn_unproven(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+pub(super) fn warn_unproven(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
+    let Proposal { mount, expression } = proposal;
     let fact = format!(
         "Ordinance can't know whether replicas share {}: {} uses a variable from outside the pod",
         volume.title(),
         sub_path_text(mount)
     );
-    let remedy = format!("Write subPathExpr: {} to be certain", volume.default_expression());
+    let remedy = format!("Write subPathExpr: {expression} to be certain");
     review.findings.add(StorageRule::UnprovenSubPath.warn(mount.part_field(), fact).remedy(remedy));
 }
 
@@ -100,14 +102,4 @@ pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
 /// Returns the fact that the volumes of a claim template may be one directory.
 pub(super) fn unisolated_template_text(volume: &SetVolume<'_>) -> String {
     format!("{} is not isolated: two of its volumes may be one directory", volume.title())
-}
-
-/// Returns the expression that replaces a sub-path which is the same in every replica: the same path per ordinal.
-pub(super) fn isolating_expression(volume: &SetVolume<'_>, mount: &PlacedMount<'_>) -> String {
-    let own = volume.default_expression();
-    match mount.part() {
-        SubPath::Fixed(path) => format!("{own}/{}", escaped(path)),
-        SubPath::Expression(expression) => format!("{own}/{expression}"),
-        SubPath::Root | SubPath::Both => own.to_owned(),
-    }
 }

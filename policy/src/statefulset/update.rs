@@ -8,7 +8,7 @@ use super::opt_out::{OptOut, volume_names};
 use super::previous_mounts::{PreviousMounts, previous_volume};
 use super::review::{Set, SetReview};
 use super::scale_up::{ScaleUp, SharedVolume};
-use super::verdict::{self, Existence};
+use super::verdict;
 use super::volume::{SetVolume, placed_containers};
 use super::{existing_volume, new_volume, overlap, reserved_declarations, sub_path_findings};
 use crate::findings::Findings;
@@ -140,7 +140,7 @@ impl<'a> SetUpdate<'a> {
         };
         let existing: Vec<&SetVolume<'_>> = volumes.iter().filter(is_judged_for_scaling).collect();
         judge_scale_up(self.scale_up(), existing.into_iter(), &mut review);
-        verdict::conclude(review, self.request.phase, pod, &containers, &volumes, Existence::New)
+        verdict::conclude(review, self.request.phase, pod, &containers, &volumes)
     }
 }
 

@@ -6,14 +6,6 @@ use super::{migration, patch_findings};
 use ordinance_contract::{Phase, Verdict};
 use ordinance_storage::{PlacedContainer, PodSpec};
 
-/// Whether the object under review is stored already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existence {
-    New,
-    /// The verdict has the steps of a migration.
-    Stored,
-}
-
 /// Returns the verdict: in the mutating call with the patch and its findings, in the validating call with a denial if
 /// the patch is missing, in an audit with the steps of a migration.
 pub(super) fn conclude<'a>(
@@ -22,19 +14,14 @@ pub(super) fn conclude<'a>(
     pod: &PodSpec<'_>,
     containers: &'a [PlacedContainer<'a>],
     volumes: &[SetVolume<'_>],
-    existence: Existence,
 ) -> Verdict {
     if phase == Phase::Audit {
         patch_findings::report_lacking(&mut review);
         let migration = migration::steps(&review);
         return Verdict { migration, ..review.into_verdict(None) };
     }
-    let migration = match (existence, phase) {
-        (Existence::Stored, Phase::Mutate) => migration::steps(&review),
-        _ => Vec::new(),
-    };
     if !review.findings.is_allowed() {
-        return Verdict { migration, ..review.into_verdict(None) };
+        return review.into_verdict(None);
     }
     if phase == Phase::Validate {
         patch_findings::deny_missing_patch(containers, &mut review);
@@ -42,5 +29,5 @@ pub(super) fn conclude<'a>(
     }
     patch_findings::report(pod, containers, volumes, &mut review);
     let patch = review.patch.to_json(containers);
-    Verdict { migration, ..review.into_verdict(patch) }
+    review.into_verdict(patch)
 }

@@ -6,7 +6,9 @@
 use super::reserved_variable::IMPLICIT;
 use crate::export::Export;
 use crate::settings::{Settings, Templates};
-use ordinance_storage::{ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, VolumeKind, VolumeSource};
+use ordinance_storage::{
+    ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, SubPath, VolumeKind, VolumeSource,
+};
 use std::ops::Deref;
 
 /// One of a pod's volumes, or a claim template, with all its mounts.
@@ -72,15 +74,20 @@ impl<'a> SetVolume<'a> {
         }
     }
 
-    /// Returns both remedies for a volume that replicas share: to isolate it, which takes other volumes on Windows, as
-    /// Windows has no sub-paths, or to share it on purpose.
-    pub(super) fn isolate_or_share_remedy(&self, is_windows: bool) -> String {
+    /// Returns both remedies for the mounts without a sub-path of a volume that replicas share: to isolate them, or to
+    /// share the volume on purpose.
+    pub(super) fn isolate_or_share_remedy(&self) -> String {
         let (expression, share) = (self.default_expression(), self.share_remedy());
-        match (is_windows, self.is_named()) {
-            (false, _) => format!("Write subPathExpr: {expression} on its mounts, or {share}"),
-            (true, true) => format!("Use a claim template, or {share}"),
-            (true, false) => format!("Give each ordinal a volume of its own, or {share}"),
-        }
+        let has_sub_path = self.mounts.iter().any(|mount| mount.part() != SubPath::Root);
+        let mounts = if has_sub_path { "its mounts without a sub-path" } else { "its mounts" };
+        format!("Write subPathExpr: {expression} on {mounts}, or {share}")
+    }
+
+    /// Returns the remedies for a volume whose storage has no sub-paths: another volume, or to share it on purpose.
+    pub(super) fn replace_or_share_remedy(&self) -> String {
+        let other =
+            if self.is_named() { "Use a claim template" } else { "Give each ordinal a volume of its own" };
+        format!("{other}, or {}", self.share_remedy())
     }
 
     /// Returns the remedy that declares the sharing, to follow `or`.

@@ -14,7 +14,7 @@ use ordinance_contract::Scope;
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions};
-use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign};
 use std::io;
 
 /// The width of the text if neither a flag, the terminal nor `COLUMNS` sets one.
@@ -104,16 +104,23 @@ fn map(
     Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })
 }
 
-/// Returns an object as it is before and after the policy's patch; before, a stored one is as it is stored.
+/// Returns an object as it is before and after the policy's patch; before, and if its update is denied, a stored one is as
+/// it is stored.
 fn patched<'r>(checked: &'r CheckedObject<'_>, stored: &StoredObjects<'r>) -> Result<MappedObject<'r>> {
     let object = checked.object;
     let before = stored.find(&object.scope).unwrap_or(object);
-    let after = applied(&object.json, &checked.patch).map_err(Error::msg)?;
+    let is_denied = checked.outcome == AdmissionOutcome::Denied;
+    let after = if is_denied { before } else { object };
+    let after = applied(&after.json, &checked.patch).map_err(Error::msg)?;
     Ok(MappedObject { after: after.into(), ..MappedObject::new(object.scope.borrowed(), &*before.json) })
 }
 
 fn refused(checked: &CheckedObject<'_>) -> RefusedObject {
-    RefusedObject { object: checked.object.scope.clone(), message: checked.message.message.clone() }
+    RefusedObject {
+        object: checked.object.scope.clone(),
+        is_stored: checked.stored == Some(StoredSign::Uid),
+        message: checked.message.message.clone(),
+    }
 }
 
 /// Returns the map in the requested format.

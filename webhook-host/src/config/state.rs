@@ -23,7 +23,7 @@ pub fn existing(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Inp
             continue;
         }
         for object in read.objects {
-            objects.push(object.map_err(|error| InputError::new(found.source.name(), error))?);
+            objects.push(object.map_err(|error| InputError::new(found.source.name(), error))?.stored());
         }
     }
     Ok(objects)

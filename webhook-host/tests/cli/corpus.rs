@@ -64,21 +64,29 @@ fn review_answers_with_the_text_of_the_findings_of_check() {
 
 /// Asks the policy, and compares the text of its findings with the answer of `ordinance review`.
 fn reviewed(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
-    let policy = policy.with_empty_memory();
-    let objects = state.iter().map(|object| (object.scope.borrowed(), &*object.json));
-    policy.fill(objects).map_err(|failure| failure.to_string())?;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let verdict = policy.judge(request, deadline).map_err(|failure| failure.to_string())?;
+    let verdict = judged(policy, state, request)?;
     if request.phase == Phase::Audit {
         // No webhook is asked about what is stored.
         return Ok(verdict);
     }
-    let (expected, answered) = (response(&verdict), review_response(state, request)?);
+    // What `--state` has is stored.
+    let stored: Vec<Manifest> = state.iter().cloned().map(Manifest::stored).collect();
+    let expected = response(&judged(policy, &stored, request)?);
+    let answered = review_response(&stored, request)?;
     if answered == expected {
         Ok(verdict)
     } else {
         Err(format!("expected {expected:#}, answered {answered:#}"))
     }
+}
+
+/// Asks the policy, with these objects in its index.
+fn judged(policy: &Admission, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
+    let policy = policy.with_empty_memory();
+    let objects = state.iter().map(|object| (object.scope.borrowed(), &*object.json));
+    policy.fill(objects).map_err(|failure| failure.to_string())?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    policy.judge(request, deadline).map_err(|failure| failure.to_string())
 }
 
 /// Returns the members of the response that hold the verdict's text and patch.

@@ -84,6 +84,38 @@ fn a_set_with_a_uid_is_told_in_the_present_tense_with_its_migration() {
     assert_eq!(report["results"][0]["patch"], Value::Array(Vec::new()), "{report:#}");
     let map = json_of(&run_in(files.path(), &["map", "--output=json", "set.yaml"]));
     assert_eq!(map["writers"], map["before"], "{map:#}");
+    let text = run_in(files.path(), &["map", "set.yaml"]).stdout;
+    assert!(text.contains("wrong now: StatefulSet \"cms\"") && !text.contains("refused"), "{text}");
+}
+
+#[test]
+fn a_denied_update_changes_nothing_in_the_map() {
+    let one = stored().replace("replicas: 3", "replicas: 1");
+    let files = directory(&[("cluster.yaml", &one), ("set.yaml", SET)]);
+    let ended = run_in(files.path(), &["map", "--state", "cluster.yaml", "--output=json", "set.yaml"]);
+    let map = json_of(&ended);
+    assert_eq!((ended.code, &map["refused"][0]["name"]), (1, &"cms".into()), "{map:#}");
+    assert_eq!(map["writers"].as_array().map(Vec::len), Some(1), "{map:#}");
+}
+
+/// The claim of the set.
+const CLAIM: &str = "---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: cms}
+spec: {accessModes: [ReadWriteMany]}
+";
+
+#[test]
+fn only_a_claim_that_exists_may_have_files_that_the_pods_no_longer_see() {
+    let hides = |ended: &Ended| ended.stdout.contains("files at the root of the existing claim");
+    let files = directory(&[("claim.yaml", CLAIM), ("set.yaml", SET)]);
+    let together = run_in(files.path(), &["check", "claim.yaml", "set.yaml"]);
+    assert!(together.code == 0 && !hides(&together), "{together:?}");
+    let existing = run_in(files.path(), &["check", "--state", "claim.yaml", "set.yaml"]);
+    assert!(existing.code == 0 && hides(&existing), "{existing:?}");
+    let again = run_in(files.path(), &["check", "--state", "claim.yaml", "claim.yaml", "set.yaml"]);
+    assert!(again.code == 0 && hides(&again), "{again:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod files;
 mod fix;
 mod host;
 mod map;
+mod proposals;
 mod repository;
 mod review;
 mod rules;

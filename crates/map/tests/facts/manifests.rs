@@ -36,7 +36,11 @@ fn created(manifest: &Manifest, others: &[Manifest], refused: &mut Vec<RefusedOb
     let verdict = Indexed(Native).verdict("", others, &manifest.creation(Phase::Mutate)).expect("a verdict");
     if !verdict.is_allowed() {
         let facts: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.fact).collect();
-        refused.push(RefusedObject { object: manifest.scope.clone(), message: facts.join("; ") });
+        refused.push(RefusedObject {
+            object: manifest.scope.clone(),
+            is_stored: false,
+            message: facts.join("; "),
+        });
     }
     let patch: Vec<serde_json::Value> =
         verdict.patch.map(|patch| serde_json::from_str(&patch).expect("a patch")).unwrap_or_default();

@@ -156,11 +156,9 @@ impl<'p> ManifestReviewer<'p> {
         let preceding = objects.iter().filter(|object| {
             object.sign == Some(StoredSign::Uid) || description.precedes(&object.manifest.scope)
         });
-        let preceding =
-            preceding.map(|object| (object.manifest.scope.clone(), object.manifest.json.as_str()));
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
-            .fill(preceding)
+            .fill(preceding.map(|object| (object.manifest.scope.borrowed(), object.json())))
             .map(drop)
             .context("the objects that precede others can't be remembered")
     }
@@ -271,7 +269,8 @@ impl<'p> ManifestReviewer<'p> {
         };
         let mut request = self.request(object, Phase::Validate);
         if !patch.is_empty() {
-            request.object = Some(applied(&object.json, &patch).map_err(Failure::InvalidResponse)?.into());
+            let object = request.object.as_deref().unwrap_or_default();
+            request.object = Some(applied(object, &patch).map_err(Failure::InvalidResponse)?.into());
         }
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
@@ -295,6 +294,18 @@ impl<'p> ManifestReviewer<'p> {
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.deadline
+    }
+}
+
+// === impl InputObject ===
+
+impl InputObject<'_> {
+    /// Returns the object as JSON, with a uid if it is stored.
+    fn json(&self) -> Cow<'_, str> {
+        match self.sign {
+            Some(_) => self.manifest.stored_json(),
+            None => Cow::Borrowed(&self.manifest.json),
+        }
     }
 }
 
