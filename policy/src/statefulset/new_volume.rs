@@ -122,10 +122,7 @@ fn copy_sibling_expression<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
         return deny_mixed_sub_paths(volume, groups, review);
     };
     if let Some(reason) = review.reason_not_to_patch() {
-        let fact =
-            format!("{} has mounts with and without {}; {reason}", volume.title(), sub_path_text(&sibling));
-        let finding = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
-        return review.findings.add(finding);
+        return warn_unpatched_siblings(volume, &sibling, reason, review);
     }
     let before = review.patch.clone();
     let reason = PatchReason::Siblings;
@@ -133,7 +130,22 @@ fn copy_sibling_expression<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>,
     if let Some(mount) = groups.without_sub_path.iter().find(differs) {
         review.patch = before;
         deny_different_meaning(volume, mount, &sibling, review);
+    } else if let Some(reason) = review.mode_that_patches_nothing() {
+        review.patch = before;
+        warn_unpatched_siblings(volume, &sibling, reason, review);
     }
+}
+
+/// Warns of mounts without the expression of the other mounts that are not patched.
+fn warn_unpatched_siblings(
+    volume: &SetVolume<'_>,
+    sibling: &PlacedMount<'_>,
+    reason: &str,
+    review: &mut SetReview<'_>,
+) {
+    let fact = format!("{} has mounts with and without {}; {reason}", volume.title(), sub_path_text(sibling));
+    let finding = StorageRule::MixedSubPaths.warn(volume.field(), fact).remedy("Write it on all mounts");
+    review.findings.add(finding);
 }
 
 /// Denies an expression that, in the container of another mount, names another directory.
@@ -210,15 +222,23 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
         return deny_shared_now(volume, groups, review);
     }
     if let Some(reason) = review.reason_not_to_patch() {
-        let fact = format!("{}; {reason}", sharing_fact(volume));
-        let finding = StorageRule::UnisolatedMount.warn(volume.field(), fact);
-        return review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
+        return warn_unpatched(volume, reason, review);
     }
     let expression = volume.default_expression();
     if let Some(mount) = groups.without_sub_path.iter().find(|mount| !isolates(mount, expression)) {
         return reserved_declarations::deny_misuse_in(mount.container, review);
     }
-    review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared);
+    match review.mode_that_patches_nothing() {
+        Some(reason) => warn_unpatched(volume, reason, review),
+        None => review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared),
+    }
+}
+
+/// Warns of mounts without a sub-path that are not patched.
+fn warn_unpatched(volume: &SetVolume<'_>, reason: &str, review: &mut SetReview<'_>) {
+    let fact = format!("{}; {reason}", sharing_fact(volume));
+    let finding = StorageRule::UnisolatedMount.warn(volume.field(), fact);
+    review.findings.add(finding.remedy(volume.isolate_or_share_remedy(review.set.is_windows)));
 }
 
 /// Denies that the replicas of a stored set share a volume now. The volumes of a claim template are not shared.
@@ -302,7 +322,9 @@ fn deny_shared_device(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
 fn warn_single_replica(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "scaling beyond one replica will be refused",
-        (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
+        (Mode::Isolate | Mode::Warn, _) | (_, DenyOrWarn::Warn) => {
+            "replicas beyond the first will overwrite its files"
+        }
     };
     let fact = format!("{} is shared by all replicas: {outcome}", volume.title());
     let remedy = if volume.device.is_some() || review.set.is_windows {
