@@ -5,8 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use ordinance_contract::{
-    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Severity, Verdict, WARNING_CHARS,
-    one_line,
+    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Verdict, WARNING_CHARS, one_line,
 };
 use ordinance_engine::Failure;
 use ordinance_report::{Cause, VerdictText};
@@ -54,6 +53,8 @@ pub enum ReviewAnswer {
         allowed: bool,
         /// Whether the answer has a patch.
         patched: bool,
+        /// Whether the request is allowed only because the policy's settings put off its refusal.
+        would_deny: bool,
         /// The AdmissionReview.
         body: Vec<u8>,
     },
@@ -158,7 +159,8 @@ impl AdmissionReview<'_> {
         if body.len() > by.limit {
             return Err(Failure::Answer { limit: by.limit });
         }
-        Ok(ReviewAnswer::Verdict { allowed, patched: patch.is_some(), body })
+        let would_deny = verdict.would_deny();
+        Ok(ReviewAnswer::Verdict { allowed, patched: patch.is_some(), would_deny, body })
     }
 
     fn failed(&self, by: &Answering<'_>, failure: Failure) -> ReviewAnswer {
@@ -247,14 +249,14 @@ impl Serialize for AuditAnnotations<'_> {
     }
 }
 
-/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
+/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`. A warning that
+/// would be a denial has the severity `would-deny`.
 fn listed(findings: &[Finding]) -> String {
-    let mut pairs: Vec<(Severity, &str)> =
-        findings.iter().map(|finding| (finding.severity, &*finding.rule)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
+    let mut findings: Vec<&Finding> = findings.iter().collect();
+    findings.sort_by_key(|finding| (finding.rank(), &*finding.rule));
+    findings.dedup_by_key(|finding| (finding.rank(), &*finding.rule));
     let words: Vec<String> =
-        pairs.iter().map(|(severity, rule)| format!("{} {rule}", severity.word())).collect();
+        findings.iter().map(|finding| format!("{} {}", finding.word(), finding.rule)).collect();
     words.join(", ")
 }
 

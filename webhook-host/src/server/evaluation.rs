@@ -4,7 +4,7 @@ use super::routes::PolicyRoute;
 use crate::limits::Limits;
 use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
 use bytes::Bytes;
-use ordinance_contract::{Operation, Phase, Verdict};
+use ordinance_contract::{Finding, Operation, Phase, Severity, Verdict};
 use ordinance_engine::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -82,14 +82,15 @@ impl Evaluation {
     }
 }
 
-/// Logs each request at debug level and each denial at info level, with the object's name but not its content. Names are
-/// quoted, because they are untrusted text.
+/// Logs each request at debug level. Logs what is denied or would be denied at info level, with the object's name and the
+/// rules but without the object's content. Names are quoted, because they are untrusted text.
 fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
     let allowed = outcome.as_ref().is_ok_and(Verdict::is_allowed);
+    let would_deny = outcome.as_ref().is_ok_and(Verdict::would_deny);
     let failure = outcome.as_ref().err().map(Failure::cause);
     let (uid, operation) = (review.uid(), review.operation());
     tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
-    if allowed {
+    if allowed && !would_deny {
         return;
     }
     let scope = review.scope();
@@ -103,8 +104,20 @@ fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdic
         resource = ?scope.resource,
         namespace = ?scope.namespace,
         name = ?scope.name,
+        rules = outcome.as_ref().ok().map(refusing_rules),
         failure,
         limit,
-        "denied"
+        "{}",
+        if would_deny { "would be denied" } else { "denied" }
     );
+}
+
+/// Returns the rules that deny a request, or would deny it, each once: `fixed-sub-path,scale-beyond-one`.
+fn refusing_rules(verdict: &Verdict) -> String {
+    let is_refusal = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
+    let mut rules: Vec<&str> =
+        verdict.findings.iter().filter(is_refusal).map(|finding| &*finding.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    rules.join(",")
 }

@@ -228,6 +228,7 @@ fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -
 
 fn label(answer: &ReviewAnswer) -> VerdictLabel {
     match answer {
+        ReviewAnswer::Verdict { would_deny: true, .. } => VerdictLabel::WouldDeny,
         ReviewAnswer::Verdict { patched: true, .. } => VerdictLabel::Patch,
         ReviewAnswer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
         ReviewAnswer::Verdict { .. } => VerdictLabel::Deny,
