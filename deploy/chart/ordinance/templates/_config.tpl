@@ -31,6 +31,10 @@ limits:
 {{- end }}
 policies:
   storage:
+    {{- if ne .Values.policy.mode "Enforce" }}
+    # Such a mode refuses nothing, so a failure must not either: the failure policies are Ignore.
+    onError: defer
+    {{- end }}
     settings:
       {{- toYaml .Values.policy | nindent 6 }}
   {{- with .Values.extraPolicies }}
