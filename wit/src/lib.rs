@@ -446,6 +446,16 @@ impl Verdict {
     pub fn would_deny(&self) -> bool {
         self.is_allowed() && self.findings.iter().any(|finding| finding.would_deny)
     }
+
+    /// Returns the rules that deny the request, or would deny it, by id and each once.
+    pub fn refusing_rules(&self) -> Vec<&str> {
+        let is_refusal = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
+        let mut rules: Vec<&str> =
+            self.findings.iter().filter(is_refusal).map(|finding| &*finding.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
 }
 
 // === impl Finding ===

@@ -53,8 +53,6 @@ pub enum ReviewAnswer {
         allowed: bool,
         /// Whether the answer has a patch.
         patched: bool,
-        /// Whether the request is allowed only because the policy's settings put off its refusal.
-        would_deny: bool,
         /// The AdmissionReview.
         body: Vec<u8>,
     },
@@ -159,8 +157,7 @@ impl AdmissionReview<'_> {
         if body.len() > by.limit {
             return Err(Failure::Answer { limit: by.limit });
         }
-        let would_deny = verdict.would_deny();
-        Ok(ReviewAnswer::Verdict { allowed, patched: patch.is_some(), would_deny, body })
+        Ok(ReviewAnswer::Verdict { allowed, patched: patch.is_some(), body })
     }
 
     fn failed(&self, by: &Answering<'_>, failure: Failure) -> ReviewAnswer {
