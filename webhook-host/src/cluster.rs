@@ -12,7 +12,9 @@ mod watch_error;
 mod watch_set;
 
 pub use access::{ApiServerAccess, ApiServerAccessError};
-pub use event_writer::{EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, NOTE_BYTES};
+pub use event_writer::{
+    EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
+};
 pub use watch_set::WatchSet;
 
 use crate::admission::Admission;

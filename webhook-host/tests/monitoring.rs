@@ -1,6 +1,6 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
-use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
+use ordinance::metrics::{EventOutcome, Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
 use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -46,6 +46,9 @@ fn series() -> Series {
     watch.list_started("start");
     watch.failed("list", "http");
     metrics.rejected(400);
+    for outcome in [EventOutcome::Written, EventOutcome::Failed, EventOutcome::Dropped] {
+        metrics.events().count(outcome);
+    }
     read(&metrics.text())
 }
 

@@ -30,13 +30,13 @@ pub const EVENTS_PER_INTERVAL: usize = 1_000;
 pub const NOTE_BYTES: usize = 1_024;
 
 /// How long a write may take.
-const WRITE_TIME: Duration = Duration::from_secs(5);
+pub const WRITE_TIME: Duration = Duration::from_secs(5);
 
 /// How long a stopping process goes on writing the Events that wait.
 pub const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// The interval of log lines about failed writes.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
+pub const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The component that reports the Events.
 const CONTROLLER: &str = "ordinance.dev/ordinance";

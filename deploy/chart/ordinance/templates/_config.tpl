@@ -22,6 +22,9 @@ certificate:
   {{- end }}
   {{- end }}
 onError: {{ .Values.onError }}
+{{- if .Values.events.enabled }}
+events: true
+{{- end }}
 log:
   level: {{ .Values.log.level }}
   format: {{ .Values.log.format }}
