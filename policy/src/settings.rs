@@ -35,8 +35,9 @@ pub enum Mode {
     Enforce,
     /// Patch as `Enforce` does. Every denial becomes a warning, and what it is about is admitted as it is.
     Isolate,
-    /// Every denial becomes a warning, and no new set is isolated. Patches only keep files where they are: they add expressions that an update
-    /// dropped or that a claim is marked with, the variables that an expression uses, and the marks of claims.
+    /// Every denial becomes a warning, and no new set is isolated. Patches only keep files where they are: they add
+    /// expressions that an update dropped or that a claim is marked with, the variables that an expression uses, and the
+    /// marks of claims.
     Warn,
 }
 
