@@ -1,0 +1,176 @@
+//! The plan for people.
+
+use crate::manifests::yaml;
+use crate::{Plan, VolumeMigration};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// The width of the text in columns.
+const COLUMNS: usize = 100;
+
+// === impl Plan ===
+
+impl Plan {
+    /// Returns the steps with their reasons.
+    pub fn text(&self) -> String {
+        let set = format!("StatefulSet {}/{}", self.namespace, self.stateful_set);
+        let mut text = if self.is_empty() {
+            format!("{set}: nothing to migrate\n")
+        } else {
+            format!("{set}: {} of {} ordinals share files\n\n", self.location_count(), self.replicas)
+        };
+        for migration in &self.migrations {
+            let _ = writeln!(text, "  {}", described(migration));
+        }
+        for left_out in &self.left_out {
+            let _ = writeln!(text, "  volume {} stays as it is: {}", left_out.volume, left_out.reason);
+        }
+        if self.is_empty() {
+            return text;
+        }
+        for warning in &self.warnings {
+            paragraph(&mut text, "warning: ", warning);
+        }
+        text.push('\n');
+        for (number, (title, lines)) in self.steps().into_iter().enumerate() {
+            paragraph(&mut text, &format!("{number}. "), &title);
+            for line in lines {
+                let _ = writeln!(text, "     {line}");
+            }
+        }
+        text
+    }
+
+    fn location_count(&self) -> String {
+        match self.migrations.as_slice() {
+            [_] => "the".to_owned(),
+            migrations => format!("in {} directories, the", migrations.len()),
+        }
+    }
+
+    fn steps(&self) -> Vec<(String, Vec<String>)> {
+        let (set, namespace, replicas) = (&self.stateful_set, &self.namespace, self.replicas);
+        let kubectl = |line: &str| format!("kubectl -n {namespace} {line}");
+        let marks = self.marks.iter().map(|mark| {
+            kubectl(&format!("annotate pvc {} --overwrite ordinance.dev/sub-path='{}'", mark.claim, mark.sub_path))
+        });
+        vec![
+            (
+                "Write the script, which makes the following steps and stops before one whose precondition fails. \
+                 Without --yes it only checks."
+                    .to_owned(),
+                vec![
+                    format!("ordinance migrate {set} -n {namespace} --output script > migrate.sh"),
+                    "sh migrate.sh".to_owned(),
+                ],
+            ),
+            (
+                "Take a snapshot or a backup of the volume, and pause whatever writes the set again (GitOps, operators, \
+                 autoscalers). No step deletes a file, but a backup also helps against what this plan does not know."
+                    .to_owned(),
+                Vec::new(),
+            ),
+            (
+                "Scale the set to 0 and wait until its pods are gone: files that change while they are copied would \
+                 differ from their copies."
+                    .to_owned(),
+                vec![kubectl(&format!("scale statefulset {set} --replicas=0"))],
+            ),
+            (self.copy_step(), vec!["sh migrate.sh --yes    # makes steps 2 to 6".to_owned()]),
+            (
+                "Write the fields, here and in the manifests that the set is applied from. Otherwise the next apply \
+                 takes them away."
+                    .to_owned(),
+                self.fields().lines().map(str::to_owned).collect(),
+            ),
+            (
+                "Annotate the claims: a set that is created again finds its files then.".to_owned(),
+                marks.collect(),
+            ),
+            (
+                "Scale up, and check the files of every replica.".to_owned(),
+                vec![kubectl(&format!("scale statefulset {set} --replicas={replicas}"))],
+            ),
+            (
+                "To roll back: the fields are taken back, and the replicas see the originals as before. What they wrote \
+                 since is kept beside them."
+                    .to_owned(),
+                vec!["sh migrate.sh --roll-back --yes".to_owned()],
+            ),
+            (
+                "Weeks later, delete the originals if you need the room. The Job refuses if one of them has changed. \
+                 Save it now: after the migration there is nothing left to plan."
+                    .to_owned(),
+                vec![format!(
+                    "ordinance migrate {set} -n {namespace} --output json | jq '.jobs[\"clean-up\"]' > clean-up.json"
+                )],
+            ),
+        ]
+    }
+
+    fn copy_step(&self) -> String {
+        let who = match self.options.owner {
+            Some(owner) => format!(
+                "Copy the files into the directory of ordinal {owner}, and make empty directories for the others"
+            ),
+            None => "Copy the files into a directory for each ordinal, as Ordinance can't know which ordinal wrote which \
+                     file (--owner ORDINAL gives them to one only)"
+                .to_owned(),
+        };
+        format!(
+            "{who}. A Job checks the free space, copies, compares checksums, modes, owners and times, and puts a directory \
+             into place only if all are equal. The originals stay."
+        )
+    }
+
+    /// Returns the fields to write, as YAML.
+    fn fields(&self) -> String {
+        let mut containers: Map<String, Value> = Map::new();
+        for variables in &self.variables {
+            containers.entry(variables.container.clone()).or_insert_with(|| json!({}))["env"] = json!(variables.env);
+        }
+        for mount in &self.mounts {
+            let container = containers.entry(mount.container.clone()).or_insert_with(|| json!({}));
+            let entry =
+                json!({ "name": mount.volume, "mountPath": mount.mount_path, "subPathExpr": mount.expression });
+            match container["volumeMounts"].as_array_mut() {
+                Some(mounts) => mounts.push(entry),
+                None => container["volumeMounts"] = json!([entry]),
+            }
+        }
+        let named = containers.into_iter().map(|(name, mut container)| {
+            container["name"] = json!(name);
+            container
+        });
+        yaml(&named.collect::<Vec<_>>().into())
+    }
+}
+
+fn described(migration: &VolumeMigration) -> String {
+    let sources: Vec<&str> =
+        migration.sources.iter().map(|source| if source.is_empty() { "/" } else { &**source }).collect();
+    let directories: Vec<&str> = migration.directories.iter().map(|one| &*one.directory).collect();
+    format!(
+        "volume {} on {}: from {} to {}",
+        migration.volumes.join(", "),
+        migration.location,
+        sources.join(", "),
+        shortened(&directories)
+    )
+}
+
+/// Returns names, of many only the first and the last.
+fn shortened(names: &[&str]) -> String {
+    match names {
+        [first, second, .., last] if names.len() > 4 => format!("{first}, {second}, … {last}"),
+        _ => names.join(", "),
+    }
+}
+
+/// Adds a paragraph whose further lines are indented as deep as its first words.
+fn paragraph(text: &mut String, initial: &str, words: &str) {
+    let indent = " ".repeat(initial.len());
+    let options = textwrap::Options::new(COLUMNS).initial_indent(initial).subsequent_indent(&indent);
+    text.push_str(&textwrap::fill(words, options));
+    text.push('\n');
+}
