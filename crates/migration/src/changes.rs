@@ -98,7 +98,8 @@ impl MountChange {
     }
 
     fn guards(&self) -> Vec<Value> {
-        let sub_path = (!self.sub_path.is_empty()).then(|| test(&self.member("subPath"), json!(self.sub_path)));
+        let sub_path =
+            (!self.sub_path.is_empty()).then(|| test(&self.member("subPath"), json!(self.sub_path)));
         let expression = (!self.sub_path_expr.is_empty())
             .then(|| test(&self.member("subPathExpr"), json!(self.sub_path_expr)));
         self.identity().into_iter().chain(sub_path).chain(expression).collect()
@@ -116,8 +117,7 @@ impl MountChange {
         } else {
             add(&expression, &*self.sub_path_expr)
         };
-        let sub_path =
-            (!self.sub_path.is_empty()).then(|| add(&self.member("subPath"), &*self.sub_path));
+        let sub_path = (!self.sub_path.is_empty()).then(|| add(&self.member("subPath"), &*self.sub_path));
         let guards = self.identity().into_iter().chain([test(&expression, json!(self.expression))]);
         guards.chain([old]).chain(sub_path).collect()
     }
@@ -129,7 +129,9 @@ impl VariableChange {
     fn additions(&self) -> Vec<Value> {
         match self.declared {
             None => vec![add(&self.pointer, self.env.clone())],
-            Some(_) => self.env.iter().map(|entry| add(&format!("{}/-", self.pointer), entry.clone())).collect(),
+            Some(_) => {
+                self.env.iter().map(|entry| add(&format!("{}/-", self.pointer), entry.clone())).collect()
+            }
         }
     }
 

@@ -54,7 +54,9 @@ pub enum PlanError {
         name: String,
     },
     /// Pods on Windows have no sub-paths.
-    #[error("StatefulSet {0} runs on Windows, where volumes have no sub-paths; give each ordinal its own volume")]
+    #[error(
+        "StatefulSet {0} runs on Windows, where volumes have no sub-paths; give each ordinal its own volume"
+    )]
     Windows(String),
     /// A volume can't be isolated by sub-paths.
     #[error("volume {volume:?}: {reason}")]

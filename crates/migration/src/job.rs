@@ -27,8 +27,14 @@ pub(crate) const LABEL: &str = "ordinance.dev/migration";
 const CAPABILITIES: [&str; 4] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
 
 /// The fields of the set's pods that decide where a pod can run and what it can mount.
-const POD_FIELDS: [&str; 6] =
-    ["imagePullSecrets", "nodeSelector", "runtimeClassName", "schedulerName", "serviceAccountName", "tolerations"];
+const POD_FIELDS: [&str; 6] = [
+    "imagePullSecrets",
+    "nodeSelector",
+    "runtimeClassName",
+    "schedulerName",
+    "serviceAccountName",
+    "tolerations",
+];
 
 /// The fields of the pods' security context that a pod needs to read the volume.
 const SECURITY_FIELDS: [&str; 2] = ["seLinuxOptions", "supplementalGroups"];
@@ -155,7 +161,13 @@ impl Plan {
             let key = if directory.gets_files { "copy" } else { "empty" };
             format!("{key}={}", directory.directory)
         });
-        [migration.state.clone()].into_iter().chain(sources).chain(excluded).chain(tops).chain(directories).collect()
+        [migration.state.clone()]
+            .into_iter()
+            .chain(sources)
+            .chain(excluded)
+            .chain(tops)
+            .chain(directories)
+            .collect()
     }
 
     /// Returns the security context of the Job's container: that of the first container which mounts the volume, or root
@@ -164,7 +176,9 @@ impl Plan {
         let mut context = if self.options.as_pod {
             let mounts_volume = |container: &&Value| {
                 let mounts = container["volumeMounts"].as_array().into_iter().flatten();
-                mounts.into_iter().any(|mount| migration.volumes.iter().any(|volume| mount["name"] == **volume))
+                mounts
+                    .into_iter()
+                    .any(|mount| migration.volumes.iter().any(|volume| mount["name"] == **volume))
             };
             let containers = template["containers"].as_array().into_iter().flatten();
             let first = containers.into_iter().find(mounts_volume);

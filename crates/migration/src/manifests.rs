@@ -59,7 +59,8 @@ impl Plan {
             return serde_json::to_string_pretty(&value).map(|text| text + "\n");
         }
         for mode in JobMode::ALL {
-            let jobs: Vec<Value> = (0..self.migrations.len()).filter_map(|index| self.job(index, mode)).collect();
+            let jobs: Vec<Value> =
+                (0..self.migrations.len()).filter_map(|index| self.job(index, mode)).collect();
             value["jobs"][mode.name()] = json!({ "apiVersion": "v1", "kind": "List", "items": jobs });
         }
         value["script"] = json!(self.script());
@@ -70,7 +71,8 @@ impl Plan {
     fn isolated_set(&self, replicas: u64) -> Result<Value, PlanError> {
         let mut set = self.set.clone();
         set.set_replicas(0);
-        let broken = |reason| PlanError::Unreadable { object: format!("StatefulSet {}", set.title()), reason };
+        let broken =
+            |reason| PlanError::Unreadable { object: format!("StatefulSet {}", set.title()), reason };
         let patched = ordinance_json::applied(&set.json, &self.patch).map_err(broken)?;
         let mut value: Value = serde_json::from_str(&patched).map_err(|error| set.unreadable(&error))?;
         value["spec"]["replicas"] = json!(replicas);

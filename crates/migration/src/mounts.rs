@@ -1,13 +1,13 @@
 //! The mounts of one volume: which directories they show, and the expressions that isolate them.
 
+use crate::PlanError;
 use crate::changes::{MountChange, VariableChange};
 use crate::options::PlanOptions;
-use crate::PlanError;
 use ordinance_storage::json::Raw;
 use ordinance_storage::path::segments;
 use ordinance_storage::{
-    Declaration, ExpressionClass, ImplicitVariable, MountedVolume, Piece, PlacedContainer, PlacedMount, SubPath,
-    VariableSource, VolumeKind, VolumeSource, expression,
+    Declaration, ExpressionClass, ImplicitVariable, MountedVolume, Piece, PlacedContainer, PlacedMount,
+    SubPath, VariableSource, VolumeKind, VolumeSource, expression,
 };
 
 /// The variables that expressions of Ordinance take.
@@ -45,7 +45,10 @@ impl SharedMounts {
         options: &PlanOptions,
     ) -> Result<Option<Self>, PlanError> {
         if volume.device.is_some() {
-            return Err(refused(volume, "it is a block device, which has no sub-paths; use a claim template"));
+            return Err(refused(
+                volume,
+                "it is a block device, which has no sub-paths; use a claim template",
+            ));
         }
         let isolated = volume.mounts.iter().filter(|mount| mount.is_isolated()).count();
         if volume.mounts.iter().all(|mount| mount.is_read_only() || mount.is_isolated()) {
@@ -96,7 +99,8 @@ pub(crate) fn variables(containers: &[PlacedContainer<'_>], changes: &[MountChan
         let is_taken = |name: &str| own.iter().any(|change| takes(&change.expression, name));
         let missing = IMPLICIT.iter().filter(|variable| is_taken(variable.name));
         let missing = missing.filter(|variable| !container.env.declares(variable.name));
-        let env = missing.filter_map(|variable| serde_json::from_str(&Declaration::Implicit(variable).to_json()).ok());
+        let env = missing
+            .filter_map(|variable| serde_json::from_str(&Declaration::Implicit(variable).to_json()).ok());
         let mut pointer = String::new();
         container.point(&mut pointer);
         VariableChange {
@@ -156,11 +160,7 @@ fn change(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, own: &str) -> Result<
 }
 
 /// Returns the directory that a mount shows.
-fn shown(
-    volume: &SetVolume<'_>,
-    mount: &PlacedMount<'_>,
-    namespace: &str,
-) -> Result<Vec<String>, PlanError> {
+fn shown(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, namespace: &str) -> Result<Vec<String>, PlanError> {
     let Some(resolved) = mount.resolved() else {
         let SubPath::Fixed(path) = mount.part() else { return Ok(Vec::new()) };
         return Ok(segments(path));
@@ -169,7 +169,9 @@ fn shown(
     for piece in resolved.pieces() {
         match piece {
             Piece::Text(text) => path.push_str(text),
-            Piece::Variable { source: VariableSource::Field(field), .. } if &**field == "metadata.namespace" => {
+            Piece::Variable { source: VariableSource::Field(field), .. }
+                if &**field == "metadata.namespace" =>
+            {
                 path.push_str(namespace);
             }
             Piece::Variable { name, .. } => {

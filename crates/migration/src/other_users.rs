@@ -45,7 +45,10 @@ fn other_sets(set: &StoredSet, volumes: &[VolumeMigration], map: &Map) -> Vec<St
         let inside = volumes.iter().filter(move |volume| overlaps(&volume.location, &other));
         inside.map(|volume| {
             let (namespace, name) = (&writer.pod.namespace, &writer.pod.stateful_set);
-            format!("StatefulSet {namespace}/{name} uses {} too: scale it to 0 while files are copied", volume.location)
+            format!(
+                "StatefulSet {namespace}/{name} uses {} too: scale it to 0 while files are copied",
+                volume.location
+            )
         })
     });
     overlapping.collect()
@@ -53,7 +56,9 @@ fn other_sets(set: &StoredSet, volumes: &[VolumeMigration], map: &Map) -> Vec<St
 
 fn overlaps(one: &str, other: &str) -> bool {
     let is_inside = |inner: &str, outer: &str| {
-        inner.strip_prefix(outer.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        inner
+            .strip_prefix(outer.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     is_inside(one, other) || is_inside(other, one)
 }
@@ -69,7 +74,8 @@ fn other_pods(set: &StoredSet, volumes: &[VolumeMigration], objects: &[MappedObj
     let mut found = Vec::new();
     for object in objects.iter().filter(|object| object.scope.namespace == set.namespace) {
         let scope = &object.scope;
-        let is_own = scope.resource == "statefulsets" || scope.resource == "pods" && own_pods.contains(&*scope.name);
+        let is_own =
+            scope.resource == "statefulsets" || scope.resource == "pods" && own_pods.contains(&*scope.name);
         let Ok(value) = serde_json::from_str::<Value>(&object.before) else { continue };
         for claim in claims.iter().filter(|claim| !is_own && uses(&value, claim)) {
             found.push(format!(
@@ -91,11 +97,16 @@ fn uses(object: &Value, claim: &str) -> bool {
 fn controllers(set: &StoredSet) -> Vec<String> {
     let text = |pointer: &str| set.value.pointer(pointer).and_then(Value::as_str);
     let labelled = CONTROLLERS.iter().filter_map(|(pointer, what)| Some((*what, text(pointer)?.to_owned())));
-    let owners = set.value.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
-    let owners = owners.filter_map(|owner| Some(("owner", format!("{} {}", owner["kind"].as_str()?, owner["name"].as_str()?))));
+    let owners =
+        set.value.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+    let owners = owners.filter_map(|owner| {
+        Some(("owner", format!("{} {}", owner["kind"].as_str()?, owner["name"].as_str()?)))
+    });
     labelled
         .chain(owners)
-        .map(|(what, name)| format!("{what} {name} manages the set: pause it, and change its manifests likewise"))
+        .map(|(what, name)| {
+            format!("{what} {name} manages the set: pause it, and change its manifests likewise")
+        })
         .collect()
 }
 
@@ -107,6 +118,9 @@ fn autoscaler(set: &StoredSet, object: &MappedObject<'_>) -> Option<String> {
     let target = value.pointer("/spec/scaleTargetRef")?;
     let is_target = target["kind"] == "StatefulSet" && target["name"] == *set.name;
     is_target.then(|| {
-        format!("HorizontalPodAutoscaler {} scales the set: it rests while the set has 0 replicas", object.scope.name)
+        format!(
+            "HorizontalPodAutoscaler {} scales the set: it rests while the set has 0 replicas",
+            object.scope.name
+        )
     })
 }

@@ -1,12 +1,12 @@
 //! The plan.
 
+use crate::PlanError;
 use crate::changes::{ClaimMark, MountChange, VariableChange, forward, reverse};
 use crate::mounts::{IMPLICIT, SetVolume, SharedMounts, variables};
 use crate::options::PlanOptions;
 use crate::other_users;
 use crate::stored_set::StoredSet;
 use crate::volumes::{LocatedMounts, VolumeMigration};
-use crate::PlanError;
 use ordinance_contract::{Key, Scope};
 use ordinance_map::{Map, MappedObject, VolumeWriter};
 use ordinance_storage::{MountedVolume, PlacedContainer, VolumeKind, VolumeSource};
@@ -163,7 +163,8 @@ impl Plan {
         }
         match self.choose(volume, &writers, set)? {
             Choice::LeaveOut(reason) => {
-                self.left_out.push(LeftOutVolume { volume: volume.name.to_owned(), reason: reason.to_owned() });
+                self.left_out
+                    .push(LeftOutVolume { volume: volume.name.to_owned(), reason: reason.to_owned() });
                 Ok(None)
             }
             Choice::Migrate(mounts) => {
@@ -191,13 +192,16 @@ impl Plan {
         let is_of_unknown_driver = matches!(volume.kind, VolumeKind::Named(VolumeSource::Csi(_)))
             && writers.iter().any(|writer| writer.location.realm().starts_with(UNKNOWN_DRIVER));
         if is_of_unknown_driver && !is_wanted {
-            return Ok(Choice::LeaveOut("it is not known whether its CSI driver shares it; name it with --volume"));
+            return Ok(Choice::LeaveOut(
+                "it is not known whether its CSI driver shares it; name it with --volume",
+            ));
         }
         if !volume.is_named() && !is_shared(writers) {
             return Ok(Choice::LeaveOut("each ordinal has a volume of its own"));
         }
         let mounts = SharedMounts::of(volume, &set.namespace, &self.options)?;
-        Ok(mounts.map_or(Choice::LeaveOut("each ordinal has a directory of its own already"), Choice::Migrate))
+        Ok(mounts
+            .map_or(Choice::LeaveOut("each ordinal has a directory of its own already"), Choice::Migrate))
     }
 }
 

@@ -56,10 +56,12 @@ impl Plan {
     }
 
     fn variables_of_script(&self) -> Vec<(&'static str, String)> {
-        let pods: Vec<String> = self.ordinals().map(|ordinal| format!("{}-{ordinal}", self.stateful_set)).collect();
+        let pods: Vec<String> =
+            self.ordinals().map(|ordinal| format!("{}-{ordinal}", self.stateful_set)).collect();
         let claims: Vec<&str> = self.claims();
         let jobs = |mode| {
-            let names: Vec<String> = (0..self.migrations.len()).map(|index| self.job_name(index, mode)).collect();
+            let names: Vec<String> =
+                (0..self.migrations.len()).map(|index| self.job_name(index, mode)).collect();
             names.join(" ")
         };
         vec![
@@ -87,8 +89,12 @@ impl Plan {
 
     /// Returns the ordinals, in order.
     pub(crate) fn ordinals(&self) -> impl Iterator<Item = u64> {
-        let mut ordinals: Vec<u64> =
-            self.migrations.iter().flat_map(|migration| &migration.directories).map(|one| one.ordinal).collect();
+        let mut ordinals: Vec<u64> = self
+            .migrations
+            .iter()
+            .flat_map(|migration| &migration.directories)
+            .map(|one| one.ordinal)
+            .collect();
         ordinals.sort_unstable();
         ordinals.dedup();
         ordinals.into_iter()
@@ -96,7 +102,8 @@ impl Plan {
 
     /// Returns the claims whose files move.
     fn claims(&self) -> Vec<&str> {
-        let mut claims: Vec<&str> = self.migrations.iter().filter_map(|migration| migration.claim.as_deref()).collect();
+        let mut claims: Vec<&str> =
+            self.migrations.iter().filter_map(|migration| migration.claim.as_deref()).collect();
         claims.extend(self.marks.iter().map(|mark| &*mark.claim));
         claims.sort_unstable();
         claims.dedup();
@@ -146,7 +153,10 @@ impl Plan {
             for mode in [JobMode::Check, JobMode::Copy, JobMode::RollBack] {
                 let name = self.job_name(index, mode);
                 let text = self.job(index, mode).map(|job| yaml(&job)).unwrap_or_default();
-                let _ = write!(function, "        {name})\n            cat << '{END}'\n{text}{END}\n            ;;\n");
+                let _ = write!(
+                    function,
+                    "        {name})\n            cat << '{END}'\n{text}{END}\n            ;;\n"
+                );
             }
         }
         function + "    esac\n}\n"

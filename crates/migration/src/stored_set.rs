@@ -40,7 +40,8 @@ impl StoredSet {
         let found = objects.iter().rev().find(is_set);
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         let Some(found) = found else { return Err(PlanError::NoSet { namespace, name }) };
-        let value = serde_json::from_str(&found.before).map_err(|error| unreadable(&namespace, &name, &error))?;
+        let value =
+            serde_json::from_str(&found.before).map_err(|error| unreadable(&namespace, &name, &error))?;
         Ok(Self { namespace, name, json: found.before.to_string(), value })
     }
 

@@ -52,7 +52,10 @@ impl Plan {
         let (set, namespace, replicas) = (&self.stateful_set, &self.namespace, self.replicas);
         let kubectl = |line: &str| format!("kubectl -n {namespace} {line}");
         let marks = self.marks.iter().map(|mark| {
-            kubectl(&format!("annotate pvc {} --overwrite ordinance.dev/sub-path='{}'", mark.claim, mark.sub_path))
+            kubectl(&format!(
+                "annotate pvc {} --overwrite ordinance.dev/sub-path='{}'",
+                mark.claim, mark.sub_path
+            ))
         });
         vec![
             (
@@ -127,12 +130,12 @@ impl Plan {
     fn fields(&self) -> String {
         let mut containers: Map<String, Value> = Map::new();
         for variables in &self.variables {
-            containers.entry(variables.container.clone()).or_insert_with(|| json!({}))["env"] = json!(variables.env);
+            containers.entry(variables.container.clone()).or_insert_with(|| json!({}))["env"] =
+                json!(variables.env);
         }
         for mount in &self.mounts {
             let container = containers.entry(mount.container.clone()).or_insert_with(|| json!({}));
-            let entry =
-                json!({ "name": mount.volume, "mountPath": mount.mount_path, "subPathExpr": mount.expression });
+            let entry = json!({ "name": mount.volume, "mountPath": mount.mount_path, "subPathExpr": mount.expression });
             match container["volumeMounts"].as_array_mut() {
                 Some(mounts) => mounts.push(entry),
                 None => container["volumeMounts"] = json!([entry]),

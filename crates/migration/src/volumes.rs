@@ -78,7 +78,8 @@ impl VolumeMigration {
     /// Returns a directory without ordinals.
     fn of(location: String, volume: &LocatedMounts<'_>, writer: &VolumeWriter, set: &StoredSet) -> Self {
         let of_claim = |claim: &String| json!({ "persistentVolumeClaim": { "claimName": claim } });
-        let source = volume.source.clone().or_else(|| writer.claim.as_ref().map(of_claim)).unwrap_or_default();
+        let source =
+            volume.source.clone().or_else(|| writer.claim.as_ref().map(of_claim)).unwrap_or_default();
         let mut state = format!(".ordinance-migration-{}-{}", set.namespace, set.name);
         state.truncate(NAME_BYTES);
         Self {
