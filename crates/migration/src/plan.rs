@@ -16,8 +16,9 @@ use serde_json::Value;
 /// The most replicas of a plan. It is the number of ordinals that a map shows.
 pub const ORDINALS: u64 = 1000;
 
-/// The realm of storage of which the policy knows only the driver.
-const UNKNOWN_DRIVER: &str = "csi://";
+/// Why an inline volume of a driver stays that the policy does not know.
+const UNKNOWN_DRIVER: &str =
+    "it is not known where its CSI driver keeps the files; if the replicas share them, move them by hand";
 
 /// The plan of a migration.
 #[derive(Clone, Debug, Serialize)]
@@ -108,7 +109,7 @@ impl Plan {
             set: set.clone(),
         };
         plan.fill(&set, &map)?;
-        plan.warnings = other_users::warnings(&set, &plan.migrations, &map, objects);
+        plan.warnings.extend(other_users::warnings(&set, &plan.migrations, &map, objects));
         Ok(plan)
     }
 
@@ -137,6 +138,7 @@ impl Plan {
             return Err(PlanError::NoVolume(name.clone()));
         }
         self.migrations = VolumeMigration::all(&located, set, &self.options)?;
+        self.warnings = expected_volumes(&located);
         self.marks = marks(&located);
         self.mounts = located.into_iter().flat_map(|volume| volume.mounts.changes).collect();
         self.variables = variables(&containers, &self.mounts);
@@ -159,6 +161,9 @@ impl Plan {
         };
         let writers: Vec<&VolumeWriter> = map.before.writers.iter().filter(is_own).collect();
         if writers.is_empty() {
+            if matches!(volume.kind, VolumeKind::Named(VolumeSource::Csi(_))) && !volume.has_no_writers() {
+                self.leave_out(volume, UNKNOWN_DRIVER);
+            }
             return Ok(None);
         }
         match self.choose(volume, &writers, set)? {
@@ -172,6 +177,10 @@ impl Plan {
                 Ok(Some(LocatedMounts { name: volume.name.to_owned(), mounts, writers, source }))
             }
         }
+    }
+
+    fn leave_out(&mut self, volume: &SetVolume<'_>, reason: &str) {
+        self.left_out.push(LeftOutVolume { volume: volume.name.to_owned(), reason: reason.to_owned() });
     }
 
     fn choose(
@@ -189,13 +198,6 @@ impl Plan {
                 "the set's annotations say that replicas share it on purpose; remove that first to migrate it",
             ));
         }
-        let is_of_unknown_driver = matches!(volume.kind, VolumeKind::Named(VolumeSource::Csi(_)))
-            && writers.iter().any(|writer| writer.location.realm().starts_with(UNKNOWN_DRIVER));
-        if is_of_unknown_driver && !is_wanted {
-            return Ok(Choice::LeaveOut(
-                "it is not known whether its CSI driver shares it; name it with --volume",
-            ));
-        }
         if !volume.is_named() && !is_shared(writers) {
             return Ok(Choice::LeaveOut("each ordinal has a volume of its own"));
         }
@@ -208,6 +210,17 @@ impl Plan {
 /// Returns whether another pod writes to the files of a claim template.
 fn is_shared(writers: &[&VolumeWriter]) -> bool {
     writers.iter().any(|writer| !writer.is_exclusive())
+}
+
+/// Names the claims that are not bound yet, so that their files may be elsewhere.
+fn expected_volumes(located: &[LocatedMounts<'_>]) -> Vec<String> {
+    let writers = located.iter().flat_map(|volume| &volume.writers).filter(|writer| writer.is_expected());
+    let warning = |writer: &&VolumeWriter| {
+        let volume = writer.persistent_volume.as_ref().map_or("", |volume| &volume.name);
+        let claim = writer.claim.as_deref().unwrap_or_default();
+        format!("claim {claim} is not bound; this plan expects that it gets PersistentVolume {volume}")
+    };
+    writers.map(|writer| warning(writer)).collect()
 }
 
 /// Returns the annotations of the claims whose mounts have one expression.

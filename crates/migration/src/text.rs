@@ -17,7 +17,7 @@ impl Plan {
         let mut text = if self.is_empty() {
             format!("{set}: nothing to migrate\n")
         } else {
-            format!("{set}: {} of {} ordinals share files\n\n", self.location_count(), self.replicas)
+            format!("{set}: files of {} replicas move into a directory per ordinal\n\n", self.replicas)
         };
         for migration in &self.migrations {
             let _ = writeln!(text, "  {}", described(migration));
@@ -41,13 +41,6 @@ impl Plan {
         text
     }
 
-    fn location_count(&self) -> String {
-        match self.migrations.as_slice() {
-            [_] => "the".to_owned(),
-            migrations => format!("in {} directories, the", migrations.len()),
-        }
-    }
-
     fn steps(&self) -> Vec<(String, Vec<String>)> {
         let (set, namespace, replicas) = (&self.stateful_set, &self.namespace, self.replicas);
         let kubectl = |line: &str| format!("kubectl -n {namespace} {line}");
@@ -59,11 +52,13 @@ impl Plan {
         });
         vec![
             (
-                "Write the script, which makes the following steps and stops before one whose precondition fails. \
-                 Without --yes it only checks."
+                "Write the script and the data of the plan, with the same flags: once the set is migrated, nothing is \
+                 left to plan. The script makes steps 2 to 6, and stops before one whose precondition fails. Without \
+                 --yes it only checks."
                     .to_owned(),
                 vec![
                     format!("ordinance migrate {set} -n {namespace} --output script > migrate.sh"),
+                    format!("ordinance migrate {set} -n {namespace} --output json > plan.json"),
                     "sh migrate.sh".to_owned(),
                 ],
             ),
@@ -79,7 +74,7 @@ impl Plan {
                     .to_owned(),
                 vec![kubectl(&format!("scale statefulset {set} --replicas=0"))],
             ),
-            (self.copy_step(), vec!["sh migrate.sh --yes    # makes steps 2 to 6".to_owned()]),
+            (self.copy_step(), vec!["sh migrate.sh --yes".to_owned()]),
             (
                 "Write the fields, here and in the manifests that the set is applied from. Otherwise the next apply \
                  takes them away."
@@ -101,12 +96,10 @@ impl Plan {
                 vec!["sh migrate.sh --roll-back --yes".to_owned()],
             ),
             (
-                "Weeks later, delete the originals if you need the room. The Job refuses if one of them has changed. \
-                 Save it now: after the migration there is nothing left to plan."
+                "Weeks later, delete the originals if you need the room. The Job refuses if one of them has changed, and \
+                 there is no way back from it."
                     .to_owned(),
-                vec![format!(
-                    "ordinance migrate {set} -n {namespace} --output json | jq '.jobs[\"clean-up\"]' > clean-up.json"
-                )],
+                vec!["jq '.jobs[\"clean-up\"]' plan.json | kubectl create -f -".to_owned()],
             ),
         ]
     }

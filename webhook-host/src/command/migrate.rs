@@ -108,10 +108,8 @@ fn plan(args: &MigrateArgs, objects: &[Manifest]) -> Result<Plan> {
     let keys = |scope: &Scope<'_>, object: &str| {
         policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
     };
-    let mapped: Vec<MappedObject<'_>> = objects
-        .iter()
-        .map(|object| MappedObject::new(object.scope.borrowed(), &*object.json))
-        .collect();
+    let mapped: Vec<MappedObject<'_>> =
+        objects.iter().map(|object| MappedObject::new(object.scope.borrowed(), &*object.json)).collect();
     Ok(Plan::new(&mapped, &args.namespace, &args.set, &keys, args.options())?)
 }
 

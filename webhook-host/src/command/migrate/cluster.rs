@@ -110,8 +110,7 @@ impl MigrateClusterArgs {
     }
 
     async fn client(&self) -> Result<Client, InputError> {
-        let mut api =
-            self.access()?.config().await.map_err(|error| InputError::new("the cluster", error))?;
+        let mut api = self.access()?.config().await.map_err(|error| InputError::new("the cluster", error))?;
         api.connect_timeout = Some(REQUEST_TIMEOUT);
         api.read_timeout = Some(REQUEST_TIMEOUT);
         Client::try_from(api).map_err(|error| InputError::new("the cluster", error))
