@@ -1,12 +1,12 @@
 //! The script of a plan with a kubectl that only answers: which calls the script makes, and where it stops. The end-to-end
 //! scenario `node::a_migrated_set_finds_every_file_again` runs it on a real cluster.
 
+use ordinance_case::PolicyFunctions as _;
 use ordinance_contract::Scope;
 use ordinance_manifests::read;
 use ordinance_map::MappedObject;
 use ordinance_migration::{Plan, PlanOptions};
 use ordinance_testkit::Native;
-use ordinance_case::PolicyFunctions as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -50,8 +50,10 @@ impl Cluster {
     fn new() -> Self {
         let cluster = Self(tempfile::tempdir().unwrap());
         let manifests: Vec<_> = read(SET, "shop").into_iter().map(Result::unwrap).collect();
-        let objects: Vec<_> =
-            manifests.iter().map(|object| MappedObject::new(object.scope.borrowed(), &*object.json)).collect();
+        let objects: Vec<_> = manifests
+            .iter()
+            .map(|object| MappedObject::new(object.scope.borrowed(), &*object.json))
+            .collect();
         let keys = |scope: &Scope<'_>, object: &str| Native.keys(scope, object, "");
         let plan = Plan::new(&objects, "shop", "web", &keys, PlanOptions::default()).unwrap();
         cluster.set("migrate.sh", &plan.script());
@@ -112,7 +114,11 @@ fn without_yes_it_only_checks() {
     let run = cluster.run(&[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(run.changes(), [] as [&str; 0]);
-    assert!(run.calls.iter().any(|call| call.starts_with("create")), "the Job that checks runs: {:?}", run.calls);
+    assert!(
+        run.calls.iter().any(|call| call.starts_with("create")),
+        "the Job that checks runs: {:?}",
+        run.calls
+    );
     assert_eq!(cluster.run(&["--roll-back"]).changes(), [] as [&str; 0]);
 }
 

@@ -18,8 +18,36 @@ const WRITE_AND_SERVE: &str =
 
 /// The busybox programs in the image.
 const PROGRAMS: [&str; 30] = [
-    "awk", "cat", "chmod", "chown", "cmp", "cp", "df", "diff", "find", "head", "hostname", "httpd", "id", "ln", "ls", "mkdir",
-    "mv", "printf", "rm", "rmdir", "sed", "sh", "sha256sum", "sleep", "sort", "stat", "sync", "touch", "tr", "wc",
+    "awk",
+    "cat",
+    "chmod",
+    "chown",
+    "cmp",
+    "cp",
+    "df",
+    "diff",
+    "find",
+    "head",
+    "hostname",
+    "httpd",
+    "id",
+    "ln",
+    "ls",
+    "mkdir",
+    "mv",
+    "printf",
+    "rm",
+    "rmdir",
+    "sed",
+    "sh",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "stat",
+    "sync",
+    "touch",
+    "tr",
+    "wc",
 ];
 
 const FOLDERS: [&str; 9] =

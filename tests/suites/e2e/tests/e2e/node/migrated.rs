@@ -64,7 +64,14 @@ async fn create(cluster: &NodeCluster<'_>, name: &str) -> Result<()> {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "pages" }, "spec": spec,
     });
     let objects = if name == "named" {
-        vec![claim, set(name, json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "pages" } }]), json!([]))]
+        vec![
+            claim,
+            set(
+                name,
+                json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "pages" } }]),
+                json!([]),
+            ),
+        ]
     } else {
         vec![set(name, json!([]), json!([{ "metadata": { "name": "www" }, "spec": spec }]))]
     };
@@ -72,7 +79,11 @@ async fn create(cluster: &NodeCluster<'_>, name: &str) -> Result<()> {
     cluster.kubectl().ok(&format!("rollout status statefulset/{name} --timeout=90s")).await?;
     for ordinal in 0..2 {
         let write = format!("cd {PAGES} && {WRITE}");
-        cluster.kubectl().run(["exec", &format!("{name}-{ordinal}"), "--", "sh", "-c", &write]).await?.ok()?;
+        cluster
+            .kubectl()
+            .run(["exec", &format!("{name}-{ordinal}"), "--", "sh", "-c", &write])
+            .await?
+            .ok()?;
     }
     Ok(())
 }
@@ -97,9 +108,11 @@ async fn migrate(cluster: &NodeCluster<'_>, name: &str, folder: &Path) -> Result
     let plan = format!("\"$ORDINANCE_BINARY\" migrate {name} --image {IMAGE}");
     run(cluster, folder, &format!("{plan} --output script > migrate.sh")).await?;
     run(cluster, folder, &format!("{plan} --output json > plan.json")).await?;
-    let before = run(cluster, folder, "kubectl get statefulset --output=jsonpath='{.items[*].spec.replicas}'").await?;
+    let before =
+        run(cluster, folder, "kubectl get statefulset --output=jsonpath='{.items[*].spec.replicas}'").await?;
     run(cluster, folder, "sh migrate.sh").await?;
-    let after = run(cluster, folder, "kubectl get statefulset --output=jsonpath='{.items[*].spec.replicas}'").await?;
+    let after =
+        run(cluster, folder, "kubectl get statefulset --output=jsonpath='{.items[*].spec.replicas}'").await?;
     ensure!(before == after && before == "2 2", "the check changed the replicas: {before}, {after}");
     run(cluster, folder, "sh migrate.sh --yes").await.map(|_| ())
 }
@@ -126,7 +139,8 @@ async fn found_by_each(cluster: &NodeCluster<'_>, name: &str, export: &Path, fil
 
 /// Checks that both pods see the originals again, and that the set has no trace of the migration.
 async fn rolled_back(cluster: &NodeCluster<'_>, name: &str, export: &Path, files: &Files) -> Result<()> {
-    let set: Value = serde_json::from_str(&cluster.kubectl().ok(&format!("get statefulset {name} -o json")).await?)?;
+    let set: Value =
+        serde_json::from_str(&cluster.kubectl().ok(&format!("get statefulset {name} -o json")).await?)?;
     let container = &set["spec"]["template"]["spec"]["containers"][0];
     let mount = &container["volumeMounts"][0];
     ensure!(mount.get("subPathExpr").is_none() && container.get("env").is_none(), "{container}");
