@@ -8,6 +8,7 @@
 mod changes;
 mod error;
 mod job;
+mod listed_kinds;
 mod manifests;
 mod mounts;
 mod options;
@@ -21,6 +22,7 @@ mod volumes;
 pub use changes::{ClaimMark, MountChange};
 pub use error::PlanError;
 pub use job::{JOB_SCRIPT, JobMode};
+pub use listed_kinds::{Breadth, ListedKind};
 pub use options::PlanOptions;
 pub use plan::{LeftOutVolume, ORDINALS, Plan};
 pub use volumes::VolumeMigration;

@@ -26,7 +26,7 @@ impl Plan {
             documents.push((heading, self.job(index, JobMode::Check).unwrap_or_default()));
         }
         let heading = "2. The set without replicas, and with its expressions.".to_owned();
-        documents.push((heading, self.isolated_set(0)?));
+        documents.push((heading, self.isolated_set()?));
         for (index, migration) in self.migrations.iter().enumerate() {
             let heading = format!(
                 "3. Copies the files of {}. Once no pod runs: kubectl patch job {} -n {} -p '{{\"spec\":{{\"suspend\":false}}}}'",
@@ -67,15 +67,14 @@ impl Plan {
         serde_json::to_string_pretty(&value).map(|text| text + "\n")
     }
 
-    /// Returns the set with its expressions and this number of replicas, as a manifest to apply.
-    fn isolated_set(&self, replicas: u64) -> Result<Value, PlanError> {
+    /// Returns the set with its expressions and without replicas, as a manifest to apply.
+    fn isolated_set(&self) -> Result<Value, PlanError> {
         let mut set = self.set.clone();
         set.set_replicas(0);
         let broken =
             |reason| PlanError::Unreadable { object: format!("StatefulSet {}", set.title()), reason };
         let patched = ordinance_json::applied(&set.json, &self.patch).map_err(broken)?;
         let mut value: Value = serde_json::from_str(&patched).map_err(|error| set.unreadable(&error))?;
-        value["spec"]["replicas"] = json!(replicas);
         value["metadata"]["namespace"] = json!(self.namespace);
         if let Some(object) = value.as_object_mut() {
             object.remove("status");

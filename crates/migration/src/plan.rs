@@ -220,7 +220,7 @@ fn expected_volumes(located: &[LocatedMounts<'_>]) -> Vec<String> {
         let claim = writer.claim.as_deref().unwrap_or_default();
         format!("claim {claim} is not bound; this plan expects that it gets PersistentVolume {volume}")
     };
-    writers.map(|writer| warning(writer)).collect()
+    writers.map(warning).collect()
 }
 
 /// Returns the annotations of the claims whose mounts have one expression.

@@ -32,6 +32,7 @@ impl Plan {
         for (name, value) in self.variables_of_script() {
             let _ = writeln!(script, "{name}={}", quoted(&value));
         }
+        script += &self.kubectl_function();
         script += &self.manifest_function();
         script += &function("patch", &pretty(&self.patch));
         script += &function("roll_back_patch", &pretty(&self.roll_back));
@@ -72,7 +73,6 @@ impl Plan {
             ("CLAIMS", claims.join(" ")),
             ("STATE", self.migrations.first().map(|migration| migration.state.clone()).unwrap_or_default()),
             ("LABEL", LABEL.to_owned()),
-            ("KUBECTL_FLAGS", self.options.kubectl.join(" ")),
             ("CHECK_JOBS", jobs(JobMode::Check)),
             ("COPY_JOBS", jobs(JobMode::Copy)),
             ("ROLL_BACK_JOBS", jobs(JobMode::RollBack)),
@@ -144,6 +144,12 @@ impl Plan {
             "" => format!("{SHARED_VOLUMES}-"),
             names => format!("{SHARED_VOLUMES}={names}"),
         }
+    }
+
+    /// Returns the function that runs kubectl on the cluster of the plan, in the namespace of the set.
+    fn kubectl_function(&self) -> String {
+        let flags: String = self.options.kubectl.iter().map(|flag| quoted(flag) + " ").collect();
+        format!("\nk() {{\n    kubectl {flags}--namespace \"$NAMESPACE\" \"$@\"\n}}\n")
     }
 
     /// Returns the function that prints the manifest of a Job.

@@ -1,9 +1,4 @@
 
-# Runs kubectl in the namespace of the set.
-k() {
-    kubectl $KUBECTL_FLAGS --namespace "$NAMESPACE" "$@"
-}
-
 say() {
     printf '%s\n' "$*" >&2
 }

@@ -80,7 +80,8 @@ impl VolumeMigration {
         let of_claim = |claim: &String| json!({ "persistentVolumeClaim": { "claimName": claim } });
         let source =
             volume.source.clone().or_else(|| writer.claim.as_ref().map(of_claim)).unwrap_or_default();
-        let mut state = format!(".ordinance-migration-{}-{}", set.namespace, set.name);
+        // A namespace has no dot, so the names of two sets differ.
+        let mut state = format!(".ordinance-migration-{}.{}", set.namespace, set.name);
         state.truncate(NAME_BYTES);
         Self {
             location,

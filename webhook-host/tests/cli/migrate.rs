@@ -47,7 +47,11 @@ fn a_plan_comes_from_a_cluster_and_its_script_reaches_the_same_one() {
     let arguments = ["migrate", "web", "-n", "shop", "--kubeconfig", &kubeconfig, "--output", "script"];
     let ended = run(&arguments);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stdout.contains(&format!("KUBECTL_FLAGS='--kubeconfig={kubeconfig}'")), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains(&format!("kubectl '--kubeconfig={kubeconfig}' --namespace")),
+        "{}",
+        ended.stdout
+    );
     assert_eq!(ended.stderr, "warning: pod admin uses claim pages too: stop it while files are copied\n");
 }
 

@@ -171,7 +171,7 @@ fn left_out_entries_and_other_migrations_are_not_copied() {
     Volume::in_each_shell(|volume| {
         volume.write(".snapshot/old", "not copied");
         volume.write("file", "copied");
-        volume.write(".ordinance-migration-shop-api/tops", "api-0\n");
+        volume.write(".ordinance-migration-shop.api/tops", "api-0\n");
         volume.write("api-0/file", "of another set");
         let arguments = ["source=", "exclude=.snapshot", "top=web-0", "copy=web-0"];
         volume.ok(JobMode::Copy, &arguments);
@@ -186,7 +186,7 @@ fn left_out_entries_and_other_migrations_are_not_copied() {
 fn two_sets_of_a_namespace_migrate_into_one_folder() {
     Volume::in_each_shell(|volume| {
         volume.write("file", "of both");
-        volume.write(".ordinance-migration-shop-api/tops", "shop\n");
+        volume.write(".ordinance-migration-shop.api/tops", "shop\n");
         volume.write("shop/api-0/file", "of another set");
         volume.ok(JobMode::Copy, &["source=", "top=shop", "copy=shop/web-0"]);
         assert_eq!(volume.below("shop/web-0").len(), 1);

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// The entry of the volume for checksums.
-pub const STATE: &str = ".ordinance-migration-shop-web";
+pub const STATE: &str = ".ordinance-migration-shop.web";
 
 /// The arguments of a set of two replicas.
 pub const TWO: [&str; 5] = ["source=", "top=web-0", "top=web-1", "copy=web-0", "copy=web-1"];

@@ -7,7 +7,8 @@ use kube::Client;
 use kube::api::ListParams;
 use kube::config::Kubeconfig;
 use kube::core::Request;
-use ordinance_manifests::{Manifest, read};
+use ordinance_manifests::{Manifest, ManifestError, read};
+use ordinance_migration::{Breadth, ListedKind};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,40 +21,6 @@ const PAGE: u32 = 500;
 
 /// The code of an answer that the user may not read a list.
 const FORBIDDEN: u16 = 403;
-
-/// A list that a plan reads.
-struct ListedKind {
-    /// The path before the namespace.
-    group: &'static str,
-    resource: &'static str,
-    breadth: Breadth,
-}
-
-/// The namespaces that a list is read of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Breadth {
-    /// The whole cluster.
-    Cluster,
-    /// All namespaces, or the set's own if the user may not read all.
-    AllOrOwn,
-    /// The namespace of the set.
-    Own,
-    /// The namespace of the set, and nothing if the user may not read it.
-    OwnIfAllowed,
-}
-
-/// The lists: what can share storage with the set, and what changes its replicas.
-const KINDS: [ListedKind; 5] = [
-    ListedKind { group: "apis/apps/v1", resource: "statefulsets", breadth: Breadth::AllOrOwn },
-    ListedKind { group: "api/v1", resource: "persistentvolumeclaims", breadth: Breadth::AllOrOwn },
-    ListedKind { group: "api/v1", resource: "persistentvolumes", breadth: Breadth::Cluster },
-    ListedKind { group: "api/v1", resource: "pods", breadth: Breadth::Own },
-    ListedKind {
-        group: "apis/autoscaling/v2",
-        resource: "horizontalpodautoscalers",
-        breadth: Breadth::OwnIfAllowed,
-    },
-];
 
 /// The cluster to read.
 #[derive(Debug, Args)]
@@ -102,8 +69,8 @@ impl MigrateClusterArgs {
         runtime.block_on(async {
             let client = self.client().await?;
             let mut objects = Vec::new();
-            for kind in &KINDS {
-                objects.extend(kind.objects(&client, namespace).await?);
+            for kind in ListedKind::ALL {
+                objects.extend(objects_of(kind, &client, namespace).await?);
             }
             Ok(objects)
         })
@@ -133,31 +100,25 @@ impl MigrateClusterArgs {
     }
 }
 
-// === impl ListedKind ===
-
-impl ListedKind {
-    /// Reads the objects of this kind.
-    async fn objects(&self, client: &Client, namespace: &str) -> Result<Vec<Manifest>, InputError> {
-        let all = format!("/{}/{}", self.group, self.resource);
-        let own = format!("/{}/namespaces/{namespace}/{}", self.group, self.resource);
-        let listed = match self.breadth {
-            Breadth::Cluster => list(client, &all, namespace).await,
-            Breadth::Own | Breadth::OwnIfAllowed => list(client, &own, namespace).await,
-            Breadth::AllOrOwn => match list(client, &all, namespace).await {
-                Err(error) if is_forbidden(&error) => list(client, &own, namespace).await,
-                listed => listed,
-            },
-        };
-        match listed {
-            Err(error) if self.breadth == Breadth::OwnIfAllowed && is_forbidden(&error) => Ok(Vec::new()),
-            Err(error) => Err(self.error(&error)),
-            Ok(objects) => objects.into_iter().collect::<Result<_, _>>().map_err(|error| self.error(&error)),
+/// Reads the objects of a kind.
+async fn objects_of(kind: ListedKind, client: &Client, namespace: &str) -> Result<Vec<Manifest>, InputError> {
+    let all = format!("/{}/{}", kind.group, kind.resource);
+    let own = format!("/{}/namespaces/{namespace}/{}", kind.group, kind.resource);
+    let listed = match kind.breadth {
+        Breadth::Cluster => list(client, &all, namespace).await,
+        Breadth::Own | Breadth::OwnIfAllowed => list(client, &own, namespace).await,
+        Breadth::AllOrOwn => match list(client, &all, namespace).await {
+            Err(error) if is_forbidden(&error) => list(client, &own, namespace).await,
+            listed => listed,
+        },
+    };
+    let place = format!("the cluster's {}", kind.resource);
+    match listed {
+        Err(error) if kind.breadth == Breadth::OwnIfAllowed && is_forbidden(&error) => Ok(Vec::new()),
+        Err(error) => Err(InputError::new(&place, error)),
+        Ok(objects) => {
+            objects.into_iter().collect::<Result<_, _>>().map_err(|error| InputError::new(&place, error))
         }
-    }
-
-    fn error(&self, error: &dyn std::error::Error) -> InputError {
-        let place = format!("the cluster's {}", self.resource);
-        InputError::new(&place, error)
     }
 }
 
@@ -166,7 +127,7 @@ async fn list(
     client: &Client,
     path: &str,
     namespace: &str,
-) -> Result<Vec<Result<Manifest, ordinance_manifests::ManifestError>>, kube::Error> {
+) -> Result<Vec<Result<Manifest, ManifestError>>, kube::Error> {
     let mut objects = Vec::new();
     let mut page = ListParams::default().limit(PAGE);
     loop {

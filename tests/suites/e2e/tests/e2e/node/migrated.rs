@@ -155,7 +155,7 @@ async fn rolled_back(cluster: &NodeCluster<'_>, name: &str, export: &Path, files
     let is_kept = |path: &PathBuf| path.ends_with("index.html") || found.get(path) == files.get(path);
     ensure!(files.keys().all(is_kept), "{found:?}");
     ensure!(!export.join(format!("{name}-0")).exists(), "the ordinal's directory is still there");
-    let aside = export.join(format!(".ordinance-migration-default-{name}/rolled-back/1/{name}-0/index.html"));
+    let aside = export.join(format!(".ordinance-migration-default.{name}/rolled-back/1/{name}-0/index.html"));
     ensure!(std::fs::read_to_string(&aside)? == format!("{name}-0\n"), "what a pod wrote is lost");
     Ok(())
 }
@@ -171,7 +171,7 @@ async fn clean_up(cluster: &NodeCluster<'_>, name: &str, export: &Path, folder: 
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
     let is_expected = |entry: &String| {
-        entry.starts_with(&format!("{name}-")) || *entry == format!(".ordinance-migration-default-{name}")
+        entry.starts_with(&format!("{name}-")) || *entry == format!(".ordinance-migration-default.{name}")
     };
     ensure!(left.len() == 3 && left.iter().all(is_expected), "{left:?}");
     let seen = cluster.kubectl().ok(&format!("exec {name}-1 -- cat {PAGES}/of-{name}-0")).await?;
