@@ -132,8 +132,14 @@ async fn found_by_each(cluster: &NodeCluster<'_>, name: &str, export: &Path, fil
         let seen = cluster.kubectl().ok(&format!("exec {pod} -- cat {PAGES}/of-{pod}")).await?;
         ensure!(seen.trim() == format!("of {pod}"), "{pod}: {seen:?}");
     }
-    let originals = self::files(export)?;
-    ensure!(files.iter().all(|(path, content)| originals.get(path) == Some(content)), "{originals:?}");
+    are_kept(export, files)
+}
+
+/// Checks that the originals are there. Every start of a pod at the root writes the page again.
+fn are_kept(export: &Path, files: &Files) -> Result<()> {
+    let found = self::files(export)?;
+    let is_kept = |path: &PathBuf| path.ends_with("index.html") || found.get(path) == files.get(path);
+    ensure!(files.keys().all(is_kept), "{found:?}, expected {files:?}");
     Ok(())
 }
 
@@ -151,9 +157,7 @@ async fn rolled_back(cluster: &NodeCluster<'_>, name: &str, export: &Path, files
         let seen = cluster.kubectl().ok(&format!("exec {name}-{ordinal} -- cat {PAGES}/of-{other}")).await?;
         ensure!(seen.trim() == format!("of {other}"), "{seen:?}");
     }
-    let found = self::files(export)?;
-    let is_kept = |path: &PathBuf| path.ends_with("index.html") || found.get(path) == files.get(path);
-    ensure!(files.keys().all(is_kept), "{found:?}");
+    are_kept(export, files)?;
     ensure!(!export.join(format!("{name}-0")).exists(), "the ordinal's directory is still there");
     let aside = export.join(format!(".ordinance-migration-default.{name}/rolled-back/1/{name}-0/index.html"));
     ensure!(std::fs::read_to_string(&aside)? == format!("{name}-0\n"), "what a pod wrote is lost");
