@@ -54,7 +54,8 @@ fn other_sets(set: &StoredSet, volumes: &[VolumeMigration], map: &Map) -> Vec<St
     overlapping.collect()
 }
 
-fn overlaps(one: &str, other: &str) -> bool {
+/// Returns whether one of two locations is the other one, or inside of it.
+pub(crate) fn overlaps(one: &str, other: &str) -> bool {
     let is_inside = |inner: &str, outer: &str| {
         inner
             .strip_prefix(outer.trim_end_matches('/'))

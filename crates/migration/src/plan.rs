@@ -4,7 +4,7 @@ use crate::PlanError;
 use crate::changes::{ClaimMark, MountChange, VariableChange, forward, reverse};
 use crate::mounts::{IMPLICIT, SetVolume, SharedMounts, variables};
 use crate::options::PlanOptions;
-use crate::other_users;
+use crate::other_users::{self, overlaps};
 use crate::stored_set::StoredSet;
 use crate::volumes::{LocatedMounts, VolumeMigration};
 use ordinance_contract::{Key, Scope};
@@ -138,6 +138,7 @@ impl Plan {
             return Err(PlanError::NoVolume(name.clone()));
         }
         self.migrations = VolumeMigration::all(&located, set, &self.options)?;
+        expect_apart(&self.migrations)?;
         self.warnings = expected_volumes(&located);
         self.marks = marks(&located);
         self.mounts = located.into_iter().flat_map(|volume| volume.mounts.changes).collect();
@@ -210,6 +211,21 @@ impl Plan {
 /// Returns whether another pod writes to the files of a claim template.
 fn is_shared(writers: &[&VolumeWriter]) -> bool {
     writers.iter().any(|writer| !writer.is_exclusive())
+}
+
+/// Fails if one directory is inside of another one: their copies would contain each other.
+fn expect_apart(migrations: &[VolumeMigration]) -> Result<(), PlanError> {
+    for (index, inner) in migrations.iter().enumerate() {
+        let outer = migrations.iter().take(index).find(|outer| overlaps(&outer.location, &inner.location));
+        if let Some(outer) = outer {
+            let reason = format!(
+                "{} lies inside {}, which the set writes too; give the inner one a directory elsewhere first",
+                inner.location, outer.location
+            );
+            return Err(PlanError::Volume { volume: inner.volumes.join(", "), reason });
+        }
+    }
+    Ok(())
 }
 
 /// Names the claims that are not bound yet, so that their files may be elsewhere.

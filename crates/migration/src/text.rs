@@ -1,12 +1,27 @@
 //! The plan for people.
 
 use crate::manifests::yaml;
-use crate::{Plan, VolumeMigration};
+use crate::{ClaimMark, Plan, VolumeMigration};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
 /// The width of the text in columns.
 const COLUMNS: usize = 100;
+
+/// A step of the plan.
+struct Step {
+    why: String,
+    /// Commands, or fields to write.
+    lines: Vec<String>,
+}
+
+// === impl Step ===
+
+impl Step {
+    fn of(why: &str, lines: impl IntoIterator<Item = String>) -> Self {
+        Self { why: why.to_owned(), lines: lines.into_iter().collect() }
+    }
+}
 
 // === impl Plan ===
 
@@ -32,76 +47,81 @@ impl Plan {
             paragraph(&mut text, "warning: ", warning);
         }
         text.push('\n');
-        for (number, (title, lines)) in self.steps().into_iter().enumerate() {
-            paragraph(&mut text, &format!("{number}. "), &title);
-            for line in lines {
+        for (number, step) in self.steps().into_iter().enumerate() {
+            paragraph(&mut text, &format!("{number}. "), &step.why);
+            for line in step.lines {
                 let _ = writeln!(text, "     {line}");
             }
         }
         text
     }
 
-    fn steps(&self) -> Vec<(String, Vec<String>)> {
-        let (set, namespace, replicas) = (&self.stateful_set, &self.namespace, self.replicas);
-        let kubectl = |line: &str| format!("kubectl -n {namespace} {line}");
-        let marks = self.marks.iter().map(|mark| {
-            kubectl(&format!(
-                "annotate pvc {} --overwrite ordinance.dev/sub-path='{}'",
-                mark.claim, mark.sub_path
-            ))
-        });
+    fn steps(&self) -> Vec<Step> {
+        let write_fields = Step {
+            why: "Write the fields, here and in the manifests that the set is applied from. Otherwise the next apply takes \
+                  them away."
+                .to_owned(),
+            lines: self.fields().lines().map(str::to_owned).collect(),
+        };
         vec![
-            (
-                "Write the script and the data of the plan, with the same flags: once the set is migrated, nothing is \
-                 left to plan. The script makes steps 2 to 6, and stops before one whose precondition fails. Without \
-                 --yes it only checks."
-                    .to_owned(),
-                vec![
-                    format!("ordinance migrate {set} -n {namespace} --output script > migrate.sh"),
-                    format!("ordinance migrate {set} -n {namespace} --output json > plan.json"),
-                    "sh migrate.sh".to_owned(),
-                ],
-            ),
-            (
+            self.preparation(),
+            Step::of(
                 "Take a snapshot or a backup of the volume, and pause whatever writes the set again (GitOps, operators, \
-                 autoscalers). No step deletes a file, but a backup also helps against what this plan does not know."
-                    .to_owned(),
-                Vec::new(),
+                 autoscalers). No step deletes a file, but a backup also helps against what this plan does not know.",
+                [],
             ),
-            (
+            Step::of(
                 "Scale the set to 0 and wait until its pods are gone: files that change while they are copied would \
-                 differ from their copies."
-                    .to_owned(),
-                vec![kubectl(&format!("scale statefulset {set} --replicas=0"))],
+                 differ from their copies.",
+                [self.kubectl(&format!("scale statefulset {} --replicas=0", self.stateful_set))],
             ),
-            (self.copy_step(), vec!["sh migrate.sh --yes".to_owned()]),
-            (
-                "Write the fields, here and in the manifests that the set is applied from. Otherwise the next apply \
-                 takes them away."
-                    .to_owned(),
-                self.fields().lines().map(str::to_owned).collect(),
+            Step { why: self.copy_step(), lines: vec!["sh migrate.sh --yes".to_owned()] },
+            write_fields,
+            self.marking(),
+            Step::of(
+                "Scale up, and check the files of every replica.",
+                [self.kubectl(&format!(
+                    "scale statefulset {} --replicas={}",
+                    self.stateful_set, self.replicas
+                ))],
             ),
-            (
-                "Annotate the claims: a set that is created again finds its files then.".to_owned(),
-                marks.collect(),
-            ),
-            (
-                "Scale up, and check the files of every replica.".to_owned(),
-                vec![kubectl(&format!("scale statefulset {set} --replicas={replicas}"))],
-            ),
-            (
+            Step::of(
                 "To roll back: the fields are taken back, and the replicas see the originals as before. What they wrote \
-                 since is kept beside them."
-                    .to_owned(),
-                vec!["sh migrate.sh --roll-back --yes".to_owned()],
+                 since is kept beside them.",
+                ["sh migrate.sh --roll-back --yes".to_owned()],
             ),
-            (
-                "Weeks later, delete the originals if you need the room. The Job refuses if one of them has changed, and \
-                 there is no way back from it."
-                    .to_owned(),
-                vec!["jq '.jobs[\"clean-up\"]' plan.json | kubectl create -f -".to_owned()],
+            Step::of(
+                "Weeks later, delete the originals if you need the room and nothing else uses them. The Job refuses if \
+                 one of them has changed, and there is no way back from it.",
+                ["jq '.jobs[\"clean-up\"]' plan.json | kubectl create -f -".to_owned()],
             ),
         ]
+    }
+
+    fn preparation(&self) -> Step {
+        let command = format!("ordinance migrate {} -n {} --output", self.stateful_set, self.namespace);
+        Step::of(
+            "Write the script and the data of the plan, with the same flags: once the set is migrated, nothing is left to \
+             plan. The script makes steps 2 to 6, and stops before one whose precondition fails. Without --yes it only \
+             checks.",
+            [
+                format!("{command} script > migrate.sh"),
+                format!("{command} json > plan.json"),
+                "sh migrate.sh".to_owned(),
+            ],
+        )
+    }
+
+    fn marking(&self) -> Step {
+        let lines = self.marks.iter().map(|mark| {
+            let ClaimMark { claim, sub_path } = mark;
+            self.kubectl(&format!("annotate pvc {claim} --overwrite ordinance.dev/sub-path='{sub_path}'"))
+        });
+        Step::of("Annotate the claims: a set that is created again finds its files then.", lines)
+    }
+
+    fn kubectl(&self, line: &str) -> String {
+        format!("kubectl -n {} {line}", self.namespace)
     }
 
     fn copy_step(&self) -> String {

@@ -28,8 +28,8 @@ Examples:
   ordinance migrate shop --state deploy/ --output yaml
   kubectl get statefulsets,pvc,pv,pods -A -o yaml | ordinance migrate web -n shop --state -
 
-The command only reads, and prints a plan in which every file is kept: each ordinal gets a copy, which
-is compared with the originals, and the originals stay. The script checks unless it gets --yes.
+The command only reads, and prints a plan in which every file is kept: each ordinal gets a copy
+that is compared with the originals, and the originals stay. Without --yes the script only checks.
 
 Exit codes: 0 a plan, or nothing to migrate, 2 there is no plan, 64 bad usage.")]
 pub(super) struct MigrateArgs {

@@ -3,7 +3,7 @@
 use crate::files::directory;
 use crate::host::argument;
 use crate::run::{run, run_in, run_with_input};
-use ordinance_testkit::apiserver::ApiServer;
+use ordinance_testkit::apiserver::{ApiServer, ScriptedAnswer, Verb};
 use serde_json::{Value, json};
 
 /// A set of two replicas that share a claim.
@@ -53,6 +53,25 @@ fn a_plan_comes_from_a_cluster_and_its_script_reaches_the_same_one() {
         ended.stdout
     );
     assert_eq!(ended.stderr, "warning: pod admin uses claim pages too: stop it while files are copied\n");
+}
+
+#[test]
+fn who_may_read_only_the_namespace_gets_a_plan_and_who_may_not_is_told() {
+    let api = ApiServer::start().unwrap();
+    api.put("statefulsets", set());
+    for resource in ["statefulsets", "persistentvolumeclaims", "horizontalpodautoscalers"] {
+        api.script(resource, Verb::List, ScriptedAnswer::Status(403));
+    }
+    let files = directory(&[("kubeconfig", &api.kubeconfig())]);
+    let kubeconfig = argument(&files.path().join("kubeconfig")).to_owned();
+    let plan = || run(&["migrate", "web", "-n", "shop", "--kubeconfig", &kubeconfig]);
+    let ended = plan();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert_eq!(api.requests("statefulsets").len(), 2);
+    api.script("persistentvolumes", Verb::List, ScriptedAnswer::Status(403));
+    let ended = plan();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("the cluster's persistentvolumes: "), "{}", ended.stderr);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn mounts_of_one_volume_keep_their_relation() {
 }
 
 /// Two volumes on one export for ordinals 0 and 1, and another one for ordinal 2.
-fn story() -> String {
+pub fn story() -> String {
     let volume = |ordinal: u64, path: &str| {
         format!(
             r#"{{"apiVersion":"v1","kind":"PersistentVolume","metadata":{{"name":"pv-{ordinal}"}},"spec":{{

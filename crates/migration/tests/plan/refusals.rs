@@ -1,5 +1,6 @@
 //! Sets without a plan.
 
+use crate::kinds::story;
 use crate::plans::{CLAIM, MOUNT, planned, set, set_with};
 use ordinance_migration::{ORDINALS, PlanOptions};
 
@@ -33,6 +34,15 @@ fn a_refusal_names_the_volume_and_the_way_out() {
         let message = refusal(&text, PlanOptions::default());
         assert!(message.contains(expected), "{expected:?}: {message}");
     }
+}
+
+#[test]
+fn directories_inside_each_other_have_no_plan() {
+    let text = story().replace("/srv/other", "/srv/www/inner");
+    let message = refusal(&text, PlanOptions::default());
+    let expected =
+        "nfs://10.0.0.5/srv/www/inner lies inside nfs://10.0.0.5/srv/www, which the set writes too";
+    assert!(message.contains(expected), "{message}");
 }
 
 #[test]
