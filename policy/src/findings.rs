@@ -1,6 +1,6 @@
 //! The findings of one review, and their verdict.
 //!
-//! `mode: Warn` turns every denial into a warning here. The host makes the messages.
+//! Every mode but `Enforce` turns denials into warnings here. The host makes the messages.
 
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode};
@@ -102,6 +102,7 @@ impl FindingBuilder {
         Finding {
             rule: self.rule.id().to_owned(),
             severity: self.severity,
+            would_deny: false,
             field: self.field,
             fact: bounded(self.fact),
             remedy: bounded(self.remedy),
@@ -122,8 +123,9 @@ impl Findings {
     /// Adds a finding unless the same one is already reported. Warnings with the same text are the same at any field.
     pub(crate) fn add(&mut self, begin: FindingBuilder) {
         let mut finding = begin.into_finding();
-        if self.mode == Mode::Warn && finding.severity == Severity::Deny {
+        if self.mode != Mode::Enforce && finding.severity == Severity::Deny {
             finding.severity = Severity::Warn;
+            finding.would_deny = true;
         }
         let is_same = |other: &Finding| {
             other.severity == finding.severity
@@ -131,8 +133,9 @@ impl Findings {
                 && other.remedy == finding.remedy
                 && (other.field == finding.field || finding.severity != Severity::Deny)
         };
-        if !self.findings.iter().any(is_same) {
-            self.findings.push(finding);
+        match self.findings.iter().position(is_same).and_then(|place| self.findings.get_mut(place)) {
+            Some(same) => same.would_deny |= finding.would_deny,
+            None => self.findings.push(finding),
         }
     }
 
@@ -153,9 +156,11 @@ impl Findings {
         self.findings.iter().all(|finding| finding.severity != Severity::Deny)
     }
 
-    /// Prepends the title of the object to the first denial, with which the message begins.
+    /// Prepends the title of the object to the first denial, or to the first warning that would be one: the message begins
+    /// with it.
     pub(crate) fn name_first_denial(&mut self, title: &str) {
-        if let Some(first) = self.findings.iter_mut().find(|finding| finding.severity == Severity::Deny) {
+        let is_denial = |finding: &&mut Finding| finding.severity == Severity::Deny || finding.would_deny;
+        if let Some(first) = self.findings.iter_mut().find(is_denial) {
             first.fact = format!("{title}: {}", first.fact);
         }
     }
@@ -163,7 +168,7 @@ impl Findings {
     /// Returns the verdict, denials first. A denied request has no patch.
     pub(crate) fn into_verdict(mut self, patch: Option<String>) -> Verdict {
         let patch = patch.filter(|_| self.is_allowed());
-        self.findings.sort_by_key(|finding| finding.severity);
+        self.findings.sort_by_key(Finding::rank);
         Verdict { findings: self.findings, patch, migration: Vec::new(), audit: self.audit }
     }
 }

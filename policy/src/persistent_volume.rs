@@ -439,6 +439,7 @@ mod tests {
             [Finding {
                 rule: "shared-export".to_owned(),
                 severity: Severity::Deny,
+                would_deny: false,
                 field: "spec.nfs.path".to_owned(),
                 fact: "PersistentVolume \"pv2\" shares nfs://10.0.0.5/srv/www with PersistentVolume \"pv\": two \
                        volumes on one directory overwrite each other's files"

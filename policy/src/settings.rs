@@ -16,7 +16,7 @@ pub(crate) const SCHEMA: &str = include_str!("../settings.schema.json");
 #[cfg_attr(test, derive(JsonSchema), schemars(title = "Settings of the policy storage"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
-    /// Whether the policy denies requests, or only warns. By default `Enforce`.
+    /// Whether the policy patches and denies requests, only patches them, or only warns. By default `Enforce`.
     pub mode: Mode,
     /// How to treat mounts that the replicas of a StatefulSet would share.
     pub isolation: Isolation,
@@ -26,15 +26,18 @@ pub struct Settings {
     pub storage_classes: ClassOutcome,
 }
 
-/// Whether the policy denies requests or only warns.
+/// Whether the policy patches and denies requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub enum Mode {
-    /// Deny what would overwrite files.
+    /// Isolate the replicas of new sets, and deny what would overwrite files.
     #[default]
     Enforce,
-    /// Every denial becomes a warning. Patches only keep files where they are: they add expressions that an update
-    /// dropped or that a claim is marked with, the variables that an expression uses, and the marks of claims.
+    /// Patch as `Enforce` does. Every denial becomes a warning, and what it is about is admitted as it is.
+    Isolate,
+    /// Every denial becomes a warning, and no new set is isolated. Patches only keep files where they are: they add
+    /// expressions that an update dropped or that a claim is marked with, the variables that an expression uses, and the
+    /// marks of claims.
     Warn,
 }
 

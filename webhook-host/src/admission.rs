@@ -377,6 +377,12 @@ impl Judge for Admission {
         self.conclude(request, decision, deadline)
     }
 
+    fn is_asked_again(&self, request: &Request<'_>) -> bool {
+        let description = self.policy.description();
+        request.phase == Phase::Mutate
+            && description.reviews(&request.scope, request.operation, Phase::Validate)
+    }
+
     fn execution(&self) -> Execution {
         self.policy.execution()
     }

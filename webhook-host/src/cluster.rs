@@ -1,9 +1,10 @@
 //! Lists and watches the resources that the policies declare, and keeps the policies' indexes current.
 //!
-//! [`ApiServerAccess`] names an API server, [`ClusterWatches`] owns the watches, and [`WatchSet`] knows how current they
-//! are. Each object goes to the policies' `keys` as the JSON that the API server sent.
+//! [`ApiServerAccess`] names an API server, [`ClusterWatches`] owns the watches, [`WatchSet`] knows how current they are,
+//! and [`EventWriter`] writes Events. Each object goes to the policies' `keys` as the JSON that the API server sent.
 
 mod access;
+mod event_writer;
 mod object;
 mod reflector;
 mod responses;
@@ -11,6 +12,9 @@ mod watch_error;
 mod watch_set;
 
 pub use access::{ApiServerAccess, ApiServerAccessError};
+pub use event_writer::{
+    EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
+};
 pub use watch_set::WatchSet;
 
 use crate::admission::Admission;

@@ -10,6 +10,7 @@ mod explain;
 mod generate;
 mod manifest_args;
 mod map;
+mod migrate;
 mod output;
 mod policies;
 mod review;
@@ -35,6 +36,7 @@ Examples:
   ordinance serve --self-signed --listen 127.0.0.1:8443
   ordinance review request.json --phase validate --state cluster.yaml
   ordinance map web.yaml volumes/
+  ordinance migrate web -n shop
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
@@ -52,6 +54,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
     Map(map::MapArgs),
+    Migrate(Box<migrate::MigrateArgs>),
     Explain(explain::ExplainArgs),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
@@ -109,6 +112,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
         Command::Map(args) => map::run(args, common),
+        Command::Migrate(args) => migrate::run(args, common),
         Command::Explain(args) => explain::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
@@ -132,6 +136,7 @@ impl Command {
         match self {
             Self::Check(args) => args.conflict(),
             Self::Map(args) => args.conflict(),
+            Self::Migrate(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             Self::Certs(args) => args.conflict(),
             _ => None,

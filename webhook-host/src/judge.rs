@@ -13,6 +13,12 @@ pub trait Judge: Send + Sync {
     /// The reason why there is no verdict.
     fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure>;
 
+    /// Returns whether the API server asks about this request of the mutating webhook again, by the validating one. Then
+    /// the second verdict counts.
+    fn is_asked_again(&self, _request: &Request<'_>) -> bool {
+        false
+    }
+
     /// Returns where the server calls [`Judge::judge`]: in the connection's task or on the pool.
     fn execution(&self) -> Execution;
 }

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod connections;
+mod events;
 mod index;
 mod labels;
 mod requests;
@@ -12,6 +13,7 @@ mod watches;
 
 pub use certificates::{ReloadOutcome, Reloaded};
 pub use connections::ConnectionMetrics;
+pub use events::{EventMetrics, EventOutcome};
 pub use index::IndexMetrics;
 pub use requests::{RouteMetrics, ShedReason, VerdictLabel};
 pub use watches::WatchMetrics;
@@ -33,6 +35,7 @@ pub struct Metrics {
     index: IndexFamilies,
     watches: WatchFamilies,
     certificates: CertificateMetrics,
+    events: EventMetrics,
 }
 
 // === impl Metrics ===
@@ -47,6 +50,7 @@ impl Metrics {
             index: IndexFamilies::register(&mut registry),
             watches: WatchFamilies::register(&mut registry),
             certificates: CertificateMetrics::register(&mut registry),
+            events: EventMetrics::register(&mut registry),
             registry,
         }
     }
@@ -69,6 +73,11 @@ impl Metrics {
     /// Returns the metrics of the watch of a resource.
     pub fn watch(&self, resource: &str) -> WatchMetrics {
         self.watches.of_resource(resource)
+    }
+
+    /// Returns the metrics of Events.
+    pub fn events(&self) -> EventMetrics {
+        self.events.clone()
     }
 
     /// Shows the validity of the served certificate.

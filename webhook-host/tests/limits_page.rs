@@ -1,5 +1,9 @@
 //! The page on limits lists the fields and defaults of the code.
 
+use ordinance::cluster::{
+    EVENT_INTERVAL, EVENTS_PER_INTERVAL, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
+};
+use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
 
 const PAGE: &str = include_str!("../../docs/limits.md");
@@ -12,6 +16,22 @@ fn the_page_names_every_limit_with_its_default() {
     fields.sort();
     rows.sort();
     assert_eq!(rows, fields);
+}
+
+#[test]
+fn the_page_names_the_limits_of_events() {
+    let minutes = EVENT_INTERVAL.as_secs() / 60;
+    for row in [
+        format!("| {QUEUED_EVENTS} | Events that wait to be written |"),
+        format!("| {minutes} min | interval of Events about the same object and the same rules |"),
+        format!("| {EVENTS_PER_INTERVAL} | Events in {minutes} min |"),
+        format!("| {NOTE_BYTES} bytes | size of the message |"),
+        format!("| {} s | duration of a write |", WRITE_TIME.as_secs()),
+        format!("| {} min | interval of log lines about failed writes |", LOG_INTERVAL.as_secs() / 60),
+        format!("| {} s | duration of the writes of a stopping process |", FLUSH_TIME.as_secs()),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
 }
 
 /// Returns a field of the debug output, with its name in the configuration.

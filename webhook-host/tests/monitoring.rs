@@ -1,6 +1,6 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
-use ordinance::metrics::{Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
+use ordinance::metrics::{EventOutcome, Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
 use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -24,13 +24,16 @@ type Series = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 fn series() -> Series {
     let metrics = Metrics::new();
     let route = metrics.route("storage");
-    for verdict in [VerdictLabel::Allow, VerdictLabel::Patch, VerdictLabel::Deny, VerdictLabel::Error] {
+    let admitted = [VerdictLabel::Allow, VerdictLabel::Patch, VerdictLabel::WouldDeny];
+    for verdict in admitted.into_iter().chain([VerdictLabel::Deny, VerdictLabel::Error]) {
         route.answered(verdict, Operation::Create);
     }
     for reason in [ShedReason::Queue, ShedReason::Unavailable, ShedReason::Memory] {
         route.shed(reason);
     }
-    route.found(&[Finding::new("shared-export", Severity::Deny, "")]);
+    let denial = Finding::new("shared-export", Severity::Deny, "");
+    let put_off = Finding { severity: Severity::Warn, would_deny: true, ..denial.clone() };
+    route.found(&[denial, put_off]);
     route.failed(&Failure::Time { limit_ms: 1 });
     let index = metrics.index("storage");
     index.show(&Index::default(), 0);
@@ -43,6 +46,9 @@ fn series() -> Series {
     watch.list_started("start");
     watch.failed("list", "http");
     metrics.rejected(400);
+    for outcome in [EventOutcome::Written, EventOutcome::Failed, EventOutcome::Dropped] {
+        metrics.events().count(outcome);
+    }
     read(&metrics.text())
 }
 

@@ -8,7 +8,7 @@ mod harness;
 use harness::{Host, Policy, UID, finding, head, review};
 use ordinance::limits::Limits;
 use ordinance::logs;
-use ordinance_contract::{Severity, Verdict};
+use ordinance_contract::{Finding, Severity, Verdict};
 use ordinance_engine::Failure;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,10 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
         if request.object.as_deref().is_some_and(|object| object.contains("slow")) {
             return Err(Failure::Time { limit_ms: 20 });
         }
-        let findings = vec![finding(Severity::Deny, "s3cret"), finding(Severity::Warn, "s3cret")];
+        let mut findings = vec![finding(Severity::Deny, "s3cret"), finding(Severity::Warn, "s3cret")];
+        if request.object.as_deref().is_some_and(|object| object.contains("trial")) {
+            findings[0] = Finding { would_deny: true, ..finding(Severity::Warn, "s3cret") };
+        }
         Ok(Verdict { findings, ..Verdict::allow() })
     });
     let host = Host::start(Limits { body_bytes: 2_000, ..Limits::default() }, judge).await;
@@ -85,6 +88,7 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
     host.post("/mutate/test", &review(r#"{"data":"s3cret panic"}"#)).await.response();
     drop(std::panic::take_hook());
     host.post("/mutate/test", &review(r#"{"data":"s3cret slow"}"#)).await.response();
+    host.post("/mutate/test", &review(r#"{"data":"s3cret trial"}"#)).await.response();
     for bad in [&review(object)[1..], r#"{"s3cret":"#, &"s3cret".repeat(1_000)] {
         host.post("/mutate/test", bad).await;
     }
@@ -94,14 +98,17 @@ async fn logs_denials_by_name_and_no_content_of_objects() {
     broken.closed().await;
 
     let denials = log.lines(Level::INFO);
-    assert_eq!(denials.len(), 4, "{denials:?}");
+    assert_eq!(denials.len(), 5, "{denials:?}");
     assert!(denials.iter().all(|line| line.contains(UID)), "{denials:?}");
     assert!(denials[0].contains(r#"name="web\nINFO forged""#), "{denials:?}");
+    assert!(denials[0].contains(r#"rules="a-rule""#), "{denials:?}");
+    let named = r#"resource="statefulsets" namespace="default" name="web" rules="a-rule""#;
+    assert!(denials[4].contains("message=would be denied") && denials[4].contains(named), "{denials:?}");
     assert!(denials[3].contains(r#"failure="time" limit="limits.policyTime""#), "{denials:?}");
     for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
         assert!(log.lines(level).iter().all(|line| !line.contains("s3cret")), "{:?}", log.lines(level));
     }
-    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 4);
+    assert_eq!(log.lines(Level::DEBUG).iter().filter(|line| line.contains("reviewed")).count(), 5);
     let panics = log.lines(Level::ERROR);
     assert_eq!(panics.len(), 1, "{panics:?}");
     assert!(panics[0].contains("panicked") && panics[0].contains("server_logs.rs:"), "{panics:?}");

@@ -277,6 +277,9 @@ pub struct Finding {
     pub rule: String,
     /// How serious it is.
     pub severity: Severity,
+    /// True for a warning that is a denial once the settings no longer put it off.
+    #[serde(default)]
+    pub would_deny: bool,
     /// The field at fault; empty for the whole object.
     #[serde(default)]
     pub field: String,
@@ -438,6 +441,21 @@ impl Verdict {
     pub fn is_allowed(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity != Severity::Deny)
     }
+
+    /// Returns true if the request is admitted only because the settings put off its refusal.
+    pub fn would_deny(&self) -> bool {
+        self.is_allowed() && self.findings.iter().any(|finding| finding.would_deny)
+    }
+
+    /// Returns the rules that deny the request, or would deny it, by id and each once.
+    pub fn refusing_rules(&self) -> Vec<&str> {
+        let is_refusal = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
+        let mut rules: Vec<&str> =
+            self.findings.iter().filter(is_refusal).map(|finding| &*finding.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
 }
 
 // === impl Finding ===
@@ -448,12 +466,23 @@ impl Finding {
         Self {
             rule: rule.to_owned(),
             severity,
+            would_deny: false,
             field: String::new(),
             fact: fact.to_owned(),
             remedy: String::new(),
             related: Vec::new(),
             fixes: Vec::new(),
         }
+    }
+
+    /// The severity in one word, `would-deny` for a warning that would be a denial.
+    pub const fn word(&self) -> &'static str {
+        if self.would_deny { "would-deny" } else { self.severity.word() }
+    }
+
+    /// The key by which findings are sorted: denials, what would be denied, other warnings, notes.
+    pub const fn rank(&self) -> (Severity, bool) {
+        (self.severity, !self.would_deny)
     }
 }
 

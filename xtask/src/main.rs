@@ -49,7 +49,7 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Draw the founding story's map into `docs/founding-story.svg`.
     Drawing(drawing::Arguments),
-    /// Render the chart into `deploy/ordinance.yaml`.
+    /// Render the chart into the manifests in `deploy/`.
     Manifest(manifest::Arguments),
     /// Build the npm package of the policy into `policy/js/pkg`.
     Npm,

@@ -1,7 +1,8 @@
-//! `cargo xtask manifest`: renders the chart with its default values into `deploy/ordinance.yaml`.
+//! `cargo xtask manifest`: renders the chart with its default values into `deploy/ordinance.yaml`, and with `mode: Enforce`
+//! into `deploy/ordinance-enforce.yaml`.
 //!
 //! Labels and comments that only Helm needs are removed, and the namespace is added at the top. With `--check` it
-//! writes nothing: it compares the file, and lints and renders the chart with each set of values in `ci/`.
+//! writes nothing: it compares the files, and lints and renders the chart with each set of values in `ci/`.
 
 use crate::build;
 use crate::checkout;
@@ -14,41 +15,68 @@ use std::process::{Command, ExitCode, Stdio};
 /// The namespace of the manifest, as in `deploy/namespace.yaml`.
 const NAMESPACE: &str = "ordinance-system";
 
-/// Whether to write or to check the manifest.
+/// The manifests in `deploy/`, each with its first line and the values that differ from the defaults.
+const MANIFESTS: [Manifest; 2] = [
+    Manifest { file: "ordinance.yaml", content: "with its default values", values: None },
+    Manifest {
+        file: "ordinance-enforce.yaml",
+        content: "with mode: Enforce",
+        values: Some("deploy/chart/ordinance/ci/enforce-values.yaml"),
+    },
+];
+
+/// A manifest for users without Helm.
+struct Manifest {
+    file: &'static str,
+    /// What its first line says of the chart.
+    content: &'static str,
+    /// The file of values that it is rendered with.
+    values: Option<&'static str>,
+}
+
+/// Whether to write or to check the manifests.
 #[derive(Args)]
 pub struct Arguments {
-    /// Write nothing; fail if the manifest is not up to date, or if the chart is invalid with a set of values.
+    /// Write nothing; fail if a manifest is not up to date, or if the chart is invalid with a set of values.
     #[arg(long)]
     check: bool,
 }
 
-/// Writes or checks the manifest.
+/// Writes or checks the manifests.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let helm = HelmChart::find()?;
-    let manifest = manifest(&helm)?;
-    let path = checkout::root().join("deploy/ordinance.yaml");
-    if !arguments.check {
-        std::fs::write(&path, manifest).with_context(|| format!("can't write {}", path.display()))?;
-        return Ok(ExitCode::SUCCESS);
+    for manifest in &MANIFESTS {
+        let text = manifest.render(&helm)?;
+        let path = checkout::root().join("deploy").join(manifest.file);
+        if !arguments.check {
+            std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+        } else if std::fs::read_to_string(&path).ok().as_deref() != Some(&*text) {
+            bail!("{} is out of date; run: cargo xtask manifest", path.display());
+        }
     }
-    if std::fs::read_to_string(&path).ok().as_deref() != Some(&*manifest) {
-        bail!("{} is out of date; run: cargo xtask manifest", path.display());
+    if arguments.check {
+        let sets = helm.check_values()?;
+        anstream::println!("the manifests are up to date, and the chart is valid with {sets} sets of values");
     }
-    let sets = helm.check_values()?;
-    anstream::println!("the manifest is up to date, and the chart is valid with {sets} sets of values");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the current manifest.
-fn manifest(helm: &HelmChart) -> Result<String> {
-    let namespace = std::fs::read_to_string(checkout::root().join("deploy/namespace.yaml"))
-        .context("can't read deploy/namespace.yaml")?;
-    let rendered = helm.template(None)?;
-    let ours = rendered.lines().filter(|line| !is_bookkeeping(line)).collect::<Vec<_>>().join("\n");
-    Ok(format!(
-        "# The chart with its default values, for those who do without Helm. Made by `cargo xtask manifest`: don't edit.\n\
-         {namespace}{ours}\n"
-    ))
+// === impl Manifest ===
+
+impl Manifest {
+    /// Returns the current text.
+    fn render(&self, helm: &HelmChart) -> Result<String> {
+        let namespace = std::fs::read_to_string(checkout::root().join("deploy/namespace.yaml"))
+            .context("can't read deploy/namespace.yaml")?;
+        let values = self.values.map(|file| checkout::root().join(file));
+        let rendered = helm.template(values.as_deref())?;
+        let ours = rendered.lines().filter(|line| !is_bookkeeping(line)).collect::<Vec<_>>().join("\n");
+        Ok(format!(
+            "# The chart {}, for those who do without Helm. Made by `cargo xtask manifest`: don't edit.\n\
+             {namespace}{ours}\n",
+            self.content
+        ))
+    }
 }
 
 /// Whether a line is there for Helm alone.

@@ -57,6 +57,7 @@ mod tests {
             findings: vec![ExpectedFinding {
                 rule: "a-rule".to_owned(),
                 severity: Severity::Warn,
+                would_deny: false,
                 field: String::new(),
                 fact: format!("a: # \"b\" 'c' $(D) no{message}"),
                 remedy: format!("{}end ", "word ".repeat(60)),

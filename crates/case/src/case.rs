@@ -70,6 +70,9 @@ pub struct ExpectedFinding {
     /// `deny`, `warn` or `note`.
     #[schemars(with = "SeverityName")]
     pub severity: Severity,
+    /// True for a warning that is a denial once the settings no longer put it off; omitted if false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub would_deny: bool,
     /// The field at fault; omitted for the whole object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub field: String,
@@ -371,6 +374,7 @@ impl TryFrom<Finding> for ExpectedFinding {
         Ok(Self {
             rule: finding.rule,
             severity: finding.severity,
+            would_deny: finding.would_deny,
             field: finding.field,
             fact: finding.fact,
             remedy: finding.remedy,

@@ -47,9 +47,11 @@ struct ExpectedResult {
 
 /// A finding of the JSON report, whose related objects are records.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ReportedFinding {
     rule: String,
     severity: Severity,
+    would_deny: bool,
     field: String,
     fact: String,
     remedy: String,
@@ -186,7 +188,7 @@ impl ReviewedObject {
                 findings.push(finding);
             }
         }
-        findings.sort_by_key(|finding| finding.severity);
+        findings.sort_by_key(Finding::rank);
         let findings = findings.into_iter().map(ExpectedFinding::try_from).collect::<Result<_, _>>()?;
         Ok(Self { allowed, findings, patch })
     }
@@ -197,6 +199,7 @@ impl From<ExpectedResult> for ReviewedObject {
         let finding = |finding: ReportedFinding| ExpectedFinding {
             rule: finding.rule,
             severity: finding.severity,
+            would_deny: finding.would_deny,
             field: finding.field,
             fact: finding.fact,
             remedy: finding.remedy,

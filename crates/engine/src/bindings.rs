@@ -246,6 +246,7 @@ impl From<rules::Finding> for contract::Finding {
         Self {
             rule: finding.rule,
             severity: finding.severity.into(),
+            would_deny: finding.would_deny,
             field: finding.field,
             fact: finding.fact,
             remedy: finding.remedy,

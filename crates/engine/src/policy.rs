@@ -6,7 +6,9 @@ use super::budget::RemainingBudget;
 use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
 use crate::{Execution, Failure};
-use ordinance_contract::{Description, Holding, Key, Phase, Problem, Request, Rule, Scope, Verdict};
+use ordinance_contract::{
+    Description, Finding, Holding, Key, Phase, Problem, Request, Rule, Scope, Severity, Verdict,
+};
 use serde::de::IgnoredAny;
 use std::time::Instant;
 
@@ -186,21 +188,12 @@ impl Call {
     }
 }
 
-/// Refuses a verdict whose findings name undescribed rules, or whose patches are not arrays or not wanted. Must run
-/// before the verdict's object enters the index.
+/// Refuses a verdict with invalid findings, or whose patch is not an array or not wanted. Must run before the verdict's
+/// object enters the index.
 fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = Verdict::from(verdict);
     for finding in &verdict.findings {
-        if !rules.iter().any(|rule| rule.id == finding.rule) {
-            let reason = format!("a finding of the rule {:?}, which it does not describe", finding.rule);
-            return Err(Failure::InvalidResponse(reason));
-        }
-        for fix in &finding.fixes {
-            if operations(&fix.patch).is_none() {
-                let reason = format!("a fix of the rule {:?} that is not a JSON array", finding.rule);
-                return Err(Failure::InvalidResponse(reason));
-            }
-        }
+        check_finding(finding, rules).map_err(Failure::InvalidResponse)?;
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase != Phase::Mutate {
@@ -212,6 +205,21 @@ fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verd
         None => return Err(Failure::InvalidResponse("a patch that is not a JSON array".to_owned())),
     }
     Ok(verdict)
+}
+
+/// Refuses a finding of an undescribed rule, one that would be denied but is no warning, and fixes that are not arrays.
+fn check_finding(finding: &Finding, rules: &[Rule]) -> Result<(), String> {
+    let rule = &finding.rule;
+    if !rules.iter().any(|described| described.id == *rule) {
+        return Err(format!("a finding of the rule {rule:?}, which it does not describe"));
+    }
+    if finding.would_deny && finding.severity != Severity::Warn {
+        return Err(format!("a finding of the rule {rule:?} with would-deny that is not a warning"));
+    }
+    if finding.fixes.iter().any(|fix| operations(&fix.patch).is_none()) {
+        return Err(format!("a fix of the rule {rule:?} that is not a JSON array"));
+    }
+    Ok(())
 }
 
 /// Returns the number of operations of a JSON Patch, or `None` if it is not a JSON array.

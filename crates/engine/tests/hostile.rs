@@ -167,6 +167,19 @@ fn refuses_a_finding_of_an_undescribed_rule() {
 }
 
 #[test]
+fn refuses_a_denial_that_would_be_denied() {
+    // The flag is the byte after the severity.
+    let denial = store(776, 0x0100) + &findings(768, 1);
+    let reason = "a finding of the rule \"a-rule\" with would-deny that is not a warning".to_owned();
+    assert_eq!(outcome(&denial, ""), Err(Failure::InvalidResponse(reason)));
+    let warning = store(776, 0x0101) + &findings(768, 1);
+    assert_eq!(
+        outcome(&warning, "").map(|verdict| (verdict.is_allowed(), verdict.would_deny())),
+        Ok((true, true))
+    );
+}
+
+#[test]
 fn refuses_ten_thousand_findings_as_too_large_an_answer() {
     let fill = "(local $at i32) (local.set $at (i32.const 1048576))
         (loop

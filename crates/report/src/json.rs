@@ -41,9 +41,11 @@ struct ObjectRow<'r> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct FindingRow<'r> {
     rule: &'r str,
     severity: Severity,
+    would_deny: bool,
     line: u64,
     field: &'r str,
     fact: &'r str,
@@ -103,6 +105,7 @@ impl<'r> FindingRow<'r> {
         Self {
             rule: &finding.rule,
             severity: finding.severity,
+            would_deny: finding.would_deny,
             line: checked.region(&finding.field).line,
             field: &finding.field,
             fact: &finding.fact,

@@ -16,7 +16,7 @@ pub use json::json;
 pub use junit::junit;
 pub use sarif::sarif;
 pub use text::{ReportStyle, Verbosity, text};
-pub use verdict_text::{Cause, VerdictText};
+pub use verdict_text::{Cause, VerdictText, would_deny_message};
 
 use ordinance_contract::{Finding, Rule, Severity};
 use ordinance_manifests::{Manifest, Region, region};

@@ -114,6 +114,9 @@ impl<'r> SarifLog<'r> {
         if !fixes.is_empty() {
             result["fixes"] = Value::from(fixes);
         }
+        if finding.would_deny {
+            result["properties"] = json!({ "wouldDeny": true });
+        }
         self.results.push(result);
     }
 

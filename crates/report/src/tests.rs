@@ -142,6 +142,24 @@ fn text_shows_the_lines_the_facts_and_the_remedies() {
 }
 
 #[test]
+fn what_would_be_denied_is_a_warning_with_a_flag() {
+    let objects = objects();
+    let put_off = Finding { would_deny: true, ..finding("a-rule", Severity::Warn, "", "a fact", "A remedy") };
+    let report = CheckReport {
+        objects: vec![with_findings(vec![put_off], "v.yaml", &objects[0])],
+        ..CheckReport::default()
+    };
+    let output = text(&report, ReportStyle::default());
+    let note = "= help: A remedy\n  = note: would be denied if the policy enforced its rules, as with `mode: Enforce`\n";
+    assert!(output.starts_with("warning: a fact [a-rule]\n") && output.contains(note), "{output}");
+    let document: Value = serde_json::from_str(&json(&report)).expect("JSON");
+    let finding = &document["results"][0]["findings"][0];
+    assert_eq!((&finding["severity"], &finding["wouldDeny"]), (&json!("warn"), &json!(true)));
+    let log: Value = serde_json::from_str(&sarif(&report)).expect("JSON");
+    assert_eq!(log["runs"][0]["results"][0]["properties"], json!({"wouldDeny": true}));
+}
+
+#[test]
 fn a_line_that_is_too_long_is_named_and_not_shown() {
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"}, "x": "é".repeat(5000)});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [set, set]}).to_string();

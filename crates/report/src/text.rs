@@ -197,8 +197,12 @@ fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
 /// Draws a finding at its field.
 fn found<'r>(checked: &'r CheckedObject<'_>, level: Level<'static>, finding: &'r Finding) -> Group<'r> {
     let title = format!("{} [{}]", finding.fact, finding.rule);
-    group(checked, level, &finding.field, title, &finding.remedy)
+    let group = group(checked, level, &finding.field, title, &finding.remedy);
+    if finding.would_deny { group.element(Level::NOTE.message(WOULD_DENY)) } else { group }
 }
+
+/// Below a warning that would be a denial.
+const WOULD_DENY: &str = "would be denied if the policy enforced its rules, as with `mode: Enforce`";
 
 /// Draws a text at a field, with its remedy.
 fn group<'r>(

@@ -43,6 +43,13 @@ impl VerdictText {
     }
 }
 
+/// Returns the message with which the policy would deny the request, had its settings not put that off; `None` if it
+/// would not.
+pub fn would_deny_message(findings: &[Finding]) -> Option<String> {
+    let causes: Vec<Cause> = findings.iter().filter(|finding| finding.would_deny).map(Cause::of).collect();
+    (!causes.is_empty()).then(|| joined(&causes))
+}
+
 // === impl Cause ===
 
 impl Cause {
@@ -144,6 +151,17 @@ mod tests {
             finding(Severity::Note, "three", ""),
         ];
         assert_eq!(VerdictText::from_findings(&findings).message, "one [a-rule]; also: two [a-rule]");
+    }
+
+    #[test]
+    fn what_would_be_denied_has_the_message_of_the_denial() {
+        let denials = [finding(Severity::Deny, "one", "Do it"), finding(Severity::Deny, "two", "")];
+        let put_off =
+            denials.clone().map(|denial| Finding { severity: Severity::Warn, would_deny: true, ..denial });
+        let message = VerdictText::from_findings(&denials).message;
+        assert_eq!(would_deny_message(&put_off), Some(message));
+        assert_eq!(VerdictText::from_findings(&put_off).warnings, ["one. Do it [a-rule]", "two [a-rule]"]);
+        assert_eq!(would_deny_message(&[finding(Severity::Warn, "one", "")]), None);
     }
 
     #[test]

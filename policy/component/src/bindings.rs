@@ -451,6 +451,10 @@ pub mod exports {
           /// The id of a rule in `description.rules`.
           pub rule: _rt::String,
           pub severity: Severity,
+          /// True if the policy would deny the request, but its settings put off the refusal, e.g. because the operator
+          /// only tries it out. The host then counts and reports the request as one that would be denied. Only a finding
+          /// of the severity `warn` may have it.
+          pub would_deny: bool,
           /// The field at fault, e.g. `spec.nfs.path`; empty for the whole object.
           pub field: _rt::String,
           /// What is wrong, in one line without a full stop. Names the other objects; the first denial, with which the message
@@ -465,7 +469,7 @@ pub mod exports {
         }
         impl ::core::fmt::Debug for Finding {
           fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Finding").field("rule", &self.rule).field("severity", &self.severity).field("field", &self.field).field("fact", &self.fact).field("remedy", &self.remedy).field("related", &self.related).field("fixes", &self.fixes).finish()
+            f.debug_struct("Finding").field("rule", &self.rule).field("severity", &self.severity).field("would-deny", &self.would_deny).field("field", &self.field).field("fact", &self.fact).field("remedy", &self.remedy).field("related", &self.related).field("fixes", &self.fixes).finish()
           }
         }
         /// An entry of the API server's audit log.
@@ -1235,7 +1239,7 @@ pub mod exports {
       for (i, e) in vec94.into_iter().enumerate() {
         let base = result94.add(i * (13*::core::mem::size_of::<*const u8>()));
         {
-          let Finding{ rule:rule77, severity:severity77, field:field77, fact:fact77, remedy:remedy77, related:related77, fixes:fixes77, } = e;
+          let Finding{ rule:rule77, severity:severity77, would_deny:would_deny77, field:field77, fact:fact77, remedy:remedy77, related:related77, fixes:fixes77, } = e;
           let vec78 = (rule77.into_bytes()).into_boxed_slice();
           let ptr78 = vec78.as_ptr().cast::<u8>();
           let len78 = vec78.len();
@@ -1243,6 +1247,7 @@ pub mod exports {
           *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len78;
           *base.add(0).cast::<*mut u8>() = ptr78.cast_mut();
           *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (severity77.clone() as i32) as u8;
+          *base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match would_deny77 { true => 1, false => 0 }) as u8;
           let vec79 = (field77.into_bytes()).into_boxed_slice();
           let ptr79 = vec79.as_ptr().cast::<u8>();
           let len79 = vec79.len();
@@ -1679,7 +1684,7 @@ let (result53, _cleanup53) = wit_bindgen::rt::Cleanup::new(layout53);if let Some
 for (i, e) in vec53.into_iter().enumerate() {
   let base = result53.add(i * (13*::core::mem::size_of::<*const u8>()));
   {
-    let Finding{ rule:rule36, severity:severity36, field:field36, fact:fact36, remedy:remedy36, related:related36, fixes:fixes36, } = e;
+    let Finding{ rule:rule36, severity:severity36, would_deny:would_deny36, field:field36, fact:fact36, remedy:remedy36, related:related36, fixes:fixes36, } = e;
     let vec37 = (rule36.into_bytes()).into_boxed_slice();
     let ptr37 = vec37.as_ptr().cast::<u8>();
     let len37 = vec37.len();
@@ -1687,6 +1692,7 @@ for (i, e) in vec53.into_iter().enumerate() {
     *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len37;
     *base.add(0).cast::<*mut u8>() = ptr37.cast_mut();
     *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (severity36.clone() as i32) as u8;
+    *base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match would_deny36 { true => 1, false => 0 }) as u8;
     let vec38 = (field36.into_bytes()).into_boxed_slice();
     let ptr38 = vec38.as_ptr().cast::<u8>();
     let len38 = vec38.len();
@@ -2106,8 +2112,8 @@ macro_rules! __export_policy_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:ordinance:policy@0.2.0:policy:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1488] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd3\x0a\x01A\x02\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1500] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdf\x0a\x01A\x02\x01\
 A\x02\x01BD\x01r\x05\x05groups\x07versions\x08resources\x0dmetadata-only\x7f\x08\
 precedes\x7f\x04\0\x05watch\x03\0\0\x01m\x02\x04fail\x06ignore\x04\0\x0efailure-\
 policy\x03\0\x02\x01r\x02\x04names\x0aexpressions\x04\0\x0fmatch-condition\x03\0\
@@ -2127,18 +2133,18 @@ p\x1d\x01p\x0a\x01r\x06\x04names\x07versions\x07watches\x1e\x07reviews\x1f\x05ru
 les\x20\x0fsettings-schemas\x04\0\x0bdescription\x03\0!\x01ks\x01r\x08\x09operat\
 ion\x16\x05phase\x18\x05scope\x0e\x04kinds\x07dry-run\x7f\x09user-infos\x06objec\
 t#\x0aold-object#\x04\0\x07request\x03\0$\x01r\x02\x05titles\x05patchs\x04\0\x03\
-fix\x03\0&\x01p\x0e\x01p'\x01r\x07\x04rules\x08severity\x07\x05fields\x04facts\x06\
-remedys\x07related(\x05fixes)\x04\0\x07finding\x03\0*\x01r\x02\x03keys\x05values\
-\x04\0\x0aannotation\x03\0,\x01p+\x01p-\x01r\x04\x08findings.\x05patch#\x09migra\
-tion\x08\x05audit/\x04\0\x07verdict\x03\00\x01p\x12\x01q\x02\x07decided\x011\0\x05\
-needs\x012\0\x04\0\x07outcome\x03\03\x01@\0\0\"\x04\0\x08describe\x015\x01p\x0c\x01\
-j\0\x016\x01@\x01\x08settingss\07\x04\0\x0echeck-settings\x018\x01j\x012\x01s\x01\
-@\x03\x05scope\x0e\x06objects\x08settingss\09\x04\0\x04keys\x01:\x01p\x14\x01k;\x01\
-@\x03\x07request%\x08settingss\x08holdings<\04\x04\0\x06review\x01=\x01@\x01\x08\
-holdings;\01\x04\0\x06resume\x01>\x04\0\x1cordinance:policy/rules@0.2.0\x05\0\x04\
-\0\x1dordinance:policy/policy@0.2.0\x04\0\x0b\x0c\x01\0\x06policy\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rus\
-t\x060.60.0";
+fix\x03\0&\x01p\x0e\x01p'\x01r\x08\x04rules\x08severity\x07\x0awould-deny\x7f\x05\
+fields\x04facts\x06remedys\x07related(\x05fixes)\x04\0\x07finding\x03\0*\x01r\x02\
+\x03keys\x05values\x04\0\x0aannotation\x03\0,\x01p+\x01p-\x01r\x04\x08findings.\x05\
+patch#\x09migration\x08\x05audit/\x04\0\x07verdict\x03\00\x01p\x12\x01q\x02\x07d\
+ecided\x011\0\x05needs\x012\0\x04\0\x07outcome\x03\03\x01@\0\0\"\x04\0\x08descri\
+be\x015\x01p\x0c\x01j\0\x016\x01@\x01\x08settingss\07\x04\0\x0echeck-settings\x01\
+8\x01j\x012\x01s\x01@\x03\x05scope\x0e\x06objects\x08settingss\09\x04\0\x04keys\x01\
+:\x01p\x14\x01k;\x01@\x03\x07request%\x08settingss\x08holdings<\04\x04\0\x06revi\
+ew\x01=\x01@\x01\x08holdings;\01\x04\0\x06resume\x01>\x04\0\x1cordinance:policy/\
+rules@0.2.0\x05\0\x04\0\x1dordinance:policy/policy@0.2.0\x04\0\x0b\x0c\x01\0\x06\
+policy\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254\
+.2\x10wit-bindgen-rust\x060.60.0";
   };
   )
 }

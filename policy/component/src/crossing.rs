@@ -228,6 +228,7 @@ impl From<Finding> for rules::Finding {
         Self {
             rule: finding.rule,
             severity: finding.severity.into(),
+            would_deny: finding.would_deny,
             field: finding.field,
             fact: finding.fact,
             remedy: finding.remedy,

@@ -175,6 +175,8 @@ export interface Finding {
   /** The id of a rule in `Description.rules`. */
   rule: string;
   severity: Severity;
+  /** True for a warning that is a denial in the mode `Enforce`. */
+  wouldDeny: boolean;
   /** The field at fault, e.g. `spec.nfs.path`; empty for the whole object. */
   field: string;
   /** What is wrong, in one line without a full stop. Names the object, and the other object if there is one. */
@@ -236,8 +238,11 @@ export function review(request: Request, settings?: Settings | null, holdings?: 
 
 /** The settings of the policy. A setting that is left out has its default. */
 export interface Settings {
-  /** In `Warn`, every denial becomes a warning, and patches only keep files where they are. Default `Enforce`. */
-  mode?: "Enforce" | "Warn";
+  /**
+   * In `Isolate` and `Warn`, every denial becomes a warning. In `Warn`, patches only keep files where they are. Default
+   * `Enforce`.
+   */
+  mode?: "Enforce" | "Isolate" | "Warn";
   isolation?: Isolation;
   exports?: Exports;
   /** StorageClasses that make volumes share a directory. Default `Warn`. */

@@ -142,10 +142,13 @@ fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, r
     if let Some(mount) = groups.without_sub_path.iter().find(differs) {
         review.patch = before;
         deny_different_meaning(volume, mount, directory.expression, review);
+    } else if let Some(reason) = review.mode_that_patches_nothing() {
+        review.patch = before;
+        warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
 }
 
-/// Warns of mounts without a sub-path that must not be patched, beside isolated ones.
+/// Warns of mounts without a sub-path that are not patched, beside isolated ones.
 fn warn_unpatched_siblings(
     volume: &SetVolume<'_>,
     groups: &MountGroups<'_>,
@@ -238,16 +241,29 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
         return deny_shared_now(volume, groups, review);
     }
     if let Some(reason) = review.reason_not_to_patch() {
-        let fact = format!("{}; {reason}", sharing_fact(volume));
-        let Some(first) = groups.without_sub_path.first() else { return };
-        let finding = StorageRule::UnisolatedMount.warn(first.field(), fact);
-        return review.findings.add(finding.remedy(volume.isolate_or_share_remedy()));
+        return warn_unpatched(volume, groups, reason, review);
     }
     let expression = volume.default_expression();
     if let Some(mount) = groups.without_sub_path.iter().find(|mount| !isolates(mount, expression)) {
         return reserved_declarations::deny_misuse_in(mount.container, review);
     }
-    review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared);
+    match review.mode_that_patches_nothing() {
+        Some(reason) => warn_unpatched(volume, groups, reason, review),
+        None => review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared),
+    }
+}
+
+/// Warns of mounts without a sub-path that are not patched.
+fn warn_unpatched(
+    volume: &SetVolume<'_>,
+    groups: &MountGroups<'_>,
+    reason: &str,
+    review: &mut SetReview<'_>,
+) {
+    let Some(first) = groups.without_sub_path.first() else { return };
+    let fact = format!("{}; {reason}", sharing_fact(volume));
+    let finding = StorageRule::UnisolatedMount.warn(first.field(), fact);
+    review.findings.add(finding.remedy(volume.isolate_or_share_remedy()));
 }
 
 /// Denies that the replicas of a stored set share a volume now. The volumes of a claim template are not shared.
@@ -322,7 +338,9 @@ pub(super) fn warn_single_replica<'a>(
 ) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
         (Mode::Enforce, DenyOrWarn::Deny) => "scaling beyond one replica will be refused",
-        (Mode::Warn, _) | (_, DenyOrWarn::Warn) => "replicas beyond the first will overwrite its files",
+        (Mode::Isolate | Mode::Warn, _) | (_, DenyOrWarn::Warn) => {
+            "replicas beyond the first will overwrite its files"
+        }
     };
     let fact = format!("{} is shared by all replicas: {outcome}", volume.title());
     let remedy = if volume.device.is_some() || review.set.is_windows {

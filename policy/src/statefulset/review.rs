@@ -80,6 +80,12 @@ impl<'a> SetReview<'a> {
         if self.set.is_stored {
             return Some("an update moves no files");
         }
+        None
+    }
+
+    /// Returns the mode if it isolates no new volume. Unlike [`Self::reason_not_to_patch`] it hides no denial, so it is
+    /// asked last.
+    pub(super) fn mode_that_patches_nothing(&self) -> Option<&'static str> {
         (self.settings.mode == Mode::Warn).then_some("not patched, because of mode: Warn")
     }
 }

@@ -17,8 +17,8 @@ pub fn well_formed(request: &Request<'_>, verdict: &Verdict) -> Result<(), Strin
         well_formed_finding(request, finding)
             .map_err(|error| format!("{}: {error}: {finding:?}", finding.rule))?;
     }
-    if !verdict.findings.is_sorted_by_key(|finding| finding.severity) {
-        return Err("denials do not come first".to_owned());
+    if !verdict.findings.is_sorted_by_key(Finding::rank) {
+        return Err("denials do not come first, or not what would be denied before other warnings".to_owned());
     }
     if let Some(annotation) = verdict.audit.iter().find(|annotation| !is_audit_key(&annotation.key)) {
         return Err(format!("an audit annotation named {:?}", annotation.key));
@@ -32,6 +32,9 @@ pub fn well_formed(request: &Request<'_>, verdict: &Verdict) -> Result<(), Strin
 fn well_formed_finding(request: &Request<'_>, finding: &Finding) -> Result<(), String> {
     if !is_rule_id(&finding.rule) {
         return Err("the rule's id is not in kebab case".to_owned());
+    }
+    if finding.would_deny && finding.severity != Severity::Warn {
+        return Err("it would be denied, but is no warning".to_owned());
     }
     if finding.fact.is_empty() {
         return Err("there is no fact".to_owned());

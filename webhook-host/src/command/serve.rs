@@ -10,10 +10,12 @@ use super::exit::Exit;
 use super::output::{CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use crate::admission::UnreadableObject;
-use crate::cluster::{ApiServerAccess, ClusterWatches, WatchSet};
+use crate::clock::Clock;
+use crate::cluster::{ApiServerAccess, ClusterWatches, EventWriter, WatchSet};
 use crate::config::{
     ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
 };
+use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
@@ -41,6 +43,8 @@ struct PreparedServer {
     issuer: Option<Issuer>,
     policies: Vec<ServedPolicy>,
     cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
+    /// Whether to write Events.
+    events: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -116,6 +120,7 @@ impl PreparedServer {
             issuer,
             policies,
             cluster,
+            events: config.events,
             metrics,
         })
     }
@@ -151,7 +156,8 @@ impl PreparedServer {
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let address = listener.local_addr()?;
         let admin = self.admin(readiness.clone())?;
-        let server = tokio::spawn(self.server(readiness.clone())?.run(listener, stop));
+        let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
+        let server = tokio::spawn(self.server(readiness.clone(), events)?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.reloader.take().map(|reloader| reloader.start(interval)).transpose()?;
@@ -174,6 +180,9 @@ impl PreparedServer {
         };
         if let Some(issuer) = issuer {
             issuer.stop().await;
+        }
+        if let Some(writer) = event_writer {
+            writer.stop().await;
         }
         outcome.inspect(|()| tracing::info!("stopped"))
     }
@@ -200,6 +209,17 @@ impl PreparedServer {
         ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_error(&error))
     }
 
+    /// Starts the writer of Events, if they are asked for, and returns its queue.
+    fn start_events(
+        &self,
+        config: Option<&kube::Config>,
+    ) -> Result<Option<(EventQueue, EventWriter)>, InputError> {
+        let Some(config) = config.filter(|_| self.events) else { return Ok(None) };
+        let (queue, events) = EventQueue::new(self.metrics.events());
+        let writer = EventWriter::start(config.clone(), events, Clock::default(), self.metrics.events());
+        writer.map(|writer| Some((queue, writer))).map_err(|error| self.client_error(&error))
+    }
+
     fn client_error(&self, error: &dyn std::error::Error) -> InputError {
         InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
@@ -212,10 +232,11 @@ impl PreparedServer {
             .context("the system has no resources for the admin listener")
     }
 
-    fn server(&self, readiness: Readiness) -> Result<WebhookServer> {
+    fn server(&self, readiness: Readiness, events: Option<EventQueue>) -> Result<WebhookServer> {
         let routes = self.policies.iter().map(|policy| {
             let judge = Arc::clone(&policy.admission) as Arc<dyn Judge>;
-            PolicyRoute::new(&policy.name, judge, &self.metrics).on_error(policy.on_error)
+            let route = PolicyRoute::new(&policy.name, judge, &self.metrics);
+            route.on_error(policy.on_error).events(events.clone())
         });
         Ok(WebhookServer {
             tls: Arc::clone(&self.tls),

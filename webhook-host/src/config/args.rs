@@ -18,7 +18,7 @@ Examples:
   ordinance serve --self-signed --listen 127.0.0.1:0 --ready-file ready.json
   ordinance serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key --settings settings.yaml
   ordinance serve --cert self-managed --kubeconfig ~/.kube/config --config ordinance.yaml
-  ordinance serve --self-signed --kubeconfig ~/.kube/config --context kind-test
+  ordinance serve --self-signed --kubeconfig ~/.kube/config --context kind-test --events
   ordinance serve --config ordinance.yaml --print-config
 
 A flag overrides its environment variable, which overrides the file, which overrides the default.
@@ -97,6 +97,9 @@ pub struct ClusterArgs {
     /// Watch no cluster, not even in a pod: index only admitted objects and those of --state.
     #[arg(long, env = "ORDINANCE_NO_CLUSTER", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_cluster: bool,
+    /// Write an Event about each object that would be denied, as with `mode: Warn`.
+    #[arg(long, env = "ORDINANCE_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub events: bool,
 }
 
 /// The certificate to serve, and the clients to accept.
@@ -199,6 +202,9 @@ impl ClusterArgs {
         if self.no_cluster && self.kubeconfig.is_some() {
             return Some("--kubeconfig names a cluster and --no-cluster turns it off: give one");
         }
+        if self.no_cluster && self.events {
+            return Some("--events writes to a cluster and --no-cluster turns it off: give one");
+        }
         if self.kubeconfig.is_some() && !policy.state.is_empty() {
             return Some("--kubeconfig and --state are two sources of existing objects: give one");
         }
@@ -211,6 +217,7 @@ impl ClusterArgs {
         collector.add("kubeconfig", &source, self.kubeconfig.as_ref().map(|_| &ClusterSource::Kubeconfig));
         collector.add("kubeconfig", &["cluster", "kubeconfig"], self.kubeconfig.as_ref());
         collector.add("context", &["cluster", "context"], self.context.as_ref());
+        collector.add("events", &["events"], self.events.then_some(&true));
     }
 }
 

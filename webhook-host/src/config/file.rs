@@ -42,6 +42,8 @@ pub struct ConfigFile {
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<ClusterFile>")]
     pub cluster: ClusterFile,
+    /// Whether an Event is written about each object that a policy would deny if its settings did not put that off.
+    pub events: bool,
     /// Manifests of existing objects, as files or directories, for a server without a cluster.
     pub state: Vec<PathBuf>,
     /// File that is written once the server is ready: addresses, CA and process id as JSON.
@@ -214,6 +216,7 @@ impl Default for ConfigFile {
             policies: BTreeMap::new(),
             on_error: OnError::default(),
             cluster: ClusterFile::default(),
+            events: false,
             state: Vec::new(),
             ready_file: None,
             log: LogFile::default(),

@@ -36,6 +36,8 @@ pub struct ServeConfig {
     pub policies: Vec<PolicyConfig>,
     /// How to reach the API server; `None` without a cluster.
     pub cluster: Option<ApiServerAccess>,
+    /// Whether to write Events; never without a cluster.
+    pub events: bool,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
     /// Addresses, intervals and limits.
@@ -80,7 +82,12 @@ impl ServeConfig {
         let limit = |(field, message)| InputError::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
         let cluster = cluster::access(config, layers)?;
+        if config.events && cluster.is_none() {
+            let message = "Events are written to a cluster, and none is configured; remove this, or give --kubeconfig FILE";
+            return Err(InputError::new(layers.place(&["events"]), message));
+        }
         Ok(Self {
+            events: config.events,
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             policies: PolicyConfig::all(config, layers)?,

@@ -43,11 +43,16 @@ pub struct RouteMetrics {
 
 /// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(missing_docs, reason = "the names are the documentation")]
 pub enum VerdictLabel {
+    /// Admitted as it is.
     Allow,
+    /// Admitted with a patch.
     Patch,
+    /// Admitted, perhaps with a patch, only because the settings of the policy put off its refusal.
+    WouldDeny,
+    /// Refused by the policy.
     Deny,
+    /// The policy gave no verdict.
     Error,
 }
 
@@ -97,7 +102,7 @@ struct StatusLabels {
 type Durations = Family<PolicyLabels, Histogram, fn() -> Histogram>;
 
 /// The number of values of [`VerdictLabel`].
-const VERDICTS: usize = 4;
+const VERDICTS: usize = 5;
 
 /// The number of values of [`Operation`].
 const OPERATIONS: usize = 4;
@@ -183,13 +188,13 @@ impl RouteMetrics {
             .inc();
     }
 
-    /// Counts the findings of a verdict.
+    /// Counts the findings of a verdict. The severity of a warning that would be a denial is `would-deny`.
     pub fn found(&self, findings: &[Finding]) {
         for finding in findings {
             let labels = FindingLabels {
                 policy: self.policy.clone(),
                 rule: finding.rule.clone(),
-                severity: finding.severity.word(),
+                severity: finding.word(),
             };
             self.findings.get_or_create(&labels).inc();
         }

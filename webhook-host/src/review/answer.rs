@@ -5,8 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use ordinance_contract::{
-    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Severity, Verdict, WARNING_CHARS,
-    one_line,
+    ANNOTATION_KEY_BYTES, Annotation, Finding, MESSAGE_CHARS, Phase, Verdict, WARNING_CHARS, one_line,
 };
 use ordinance_engine::Failure;
 use ordinance_report::{Cause, VerdictText};
@@ -247,14 +246,14 @@ impl Serialize for AuditAnnotations<'_> {
     }
 }
 
-/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`.
+/// Returns severity and rule of every finding, each pair once: `deny shared-export, warn nested-export`. A warning that
+/// would be a denial has the severity `would-deny`.
 fn listed(findings: &[Finding]) -> String {
-    let mut pairs: Vec<(Severity, &str)> =
-        findings.iter().map(|finding| (finding.severity, &*finding.rule)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
+    let mut findings: Vec<&Finding> = findings.iter().collect();
+    findings.sort_by_key(|finding| (finding.rank(), &*finding.rule));
+    findings.dedup_by_key(|finding| (finding.rank(), &*finding.rule));
     let words: Vec<String> =
-        pairs.iter().map(|(severity, rule)| format!("{} {rule}", severity.word())).collect();
+        findings.iter().map(|finding| format!("{} {}", finding.word(), finding.rule)).collect();
     words.join(", ")
 }
 

@@ -1,6 +1,7 @@
 //! One evaluation: from a body to an answer, synchronously.
 
 use super::routes::PolicyRoute;
+use crate::events::WouldDenyEvent;
 use crate::limits::Limits;
 use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
 use bytes::Bytes;
@@ -26,6 +27,9 @@ pub(super) struct Evaluation {
 pub(super) struct Evaluated {
     pub(super) answer: ReviewAnswer,
     pub(super) operation: Operation,
+    /// Whether the request is admitted only because the policy's settings put off its refusal. False if the validating
+    /// webhook will ask again.
+    pub(super) would_deny: bool,
     /// Time that the policy took.
     pub(super) time: Duration,
 }
@@ -71,9 +75,23 @@ impl Evaluation {
         if let Ok(verdict) = &outcome {
             self.route.metrics.found(&verdict.findings);
         }
+        let would_deny = outcome.as_ref().is_ok_and(|verdict| self.would_deny(&review, verdict));
         let by = self.answering();
-        log(&by, &review, &outcome, time);
-        Ok(Evaluated { answer: review.answer(&by, outcome), operation, time })
+        log(&by, &review, &outcome, would_deny, time);
+        Ok(Evaluated { answer: review.answer(&by, outcome), operation, would_deny, time })
+    }
+
+    /// Returns whether a request would be denied, and queues an Event if it would be. In the mutating phase it is false if
+    /// the validating webhook will ask about the same request, so that each request counts once.
+    fn would_deny(&self, review: &AdmissionReview<'_>, verdict: &Verdict) -> bool {
+        let request = review.request(self.phase);
+        let would_deny = verdict.would_deny() && !self.route.judge.is_asked_again(&request);
+        if let (Some(events), true) = (&self.route.events, would_deny)
+            && let Some(event) = WouldDenyEvent::of(&request, verdict)
+        {
+            events.push(event);
+        }
+        would_deny
     }
 
     fn answering(&self) -> Answering<'_> {
@@ -82,14 +100,20 @@ impl Evaluation {
     }
 }
 
-/// Logs each request at debug level and each denial at info level, with the object's name but not its content. Names are
-/// quoted, because they are untrusted text.
-fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdict, Failure>, time: Duration) {
+/// Logs each request at debug level. Logs what is denied or would be denied at info level, with the object's name and the
+/// rules but without the object's content. Names are quoted, because they are untrusted text.
+fn log(
+    by: &Answering<'_>,
+    review: &AdmissionReview<'_>,
+    outcome: &Result<Verdict, Failure>,
+    would_deny: bool,
+    time: Duration,
+) {
     let allowed = outcome.as_ref().is_ok_and(Verdict::is_allowed);
     let failure = outcome.as_ref().err().map(Failure::cause);
     let (uid, operation) = (review.uid(), review.operation());
     tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
-    if allowed {
+    if allowed && !would_deny {
         return;
     }
     let scope = review.scope();
@@ -103,8 +127,10 @@ fn log(by: &Answering<'_>, review: &AdmissionReview<'_>, outcome: &Result<Verdic
         resource = ?scope.resource,
         namespace = ?scope.namespace,
         name = ?scope.name,
+        rules = outcome.as_ref().ok().map(|verdict| verdict.refusing_rules().join(",")),
         failure,
         limit,
-        "denied"
+        "{}",
+        if would_deny { "would be denied" } else { "denied" }
     );
 }

@@ -1,5 +1,6 @@
 //! Routes `/mutate/<policy>` and `/validate/<policy>` to policies.
 
+use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::review::OnError;
@@ -15,6 +16,8 @@ pub struct PolicyRoute {
     pub(super) judge: Arc<dyn Judge>,
     pub(super) on_error: OnError,
     pub(super) metrics: RouteMetrics,
+    /// `None` if no Events are written.
+    pub(super) events: Option<EventQueue>,
 }
 
 /// The policies of a server by name. Clones share them, and they can be replaced while the server runs.
@@ -27,7 +30,14 @@ impl PolicyRoute {
     /// Returns the route of a policy. A request without a verdict is denied.
     pub fn new(policy: impl Into<String>, judge: Arc<dyn Judge>, metrics: &Metrics) -> Self {
         let policy = policy.into();
-        Self { metrics: metrics.route(&policy), judge, on_error: OnError::default(), policy }
+        let (metrics, on_error) = (metrics.route(&policy), OnError::default());
+        Self { metrics, judge, on_error, events: None, policy }
+    }
+
+    /// Sets where to queue Events about requests that would be denied.
+    #[must_use]
+    pub fn events(self, events: Option<EventQueue>) -> Self {
+        Self { events, ..self }
     }
 
     /// Sets the answer to a request without a verdict.

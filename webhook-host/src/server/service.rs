@@ -202,12 +202,12 @@ fn time_failure(limits: &Limits) -> Failure {
 
 /// Counts an evaluation, and returns its response.
 fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
-    let Evaluated { answer, operation, time } = match evaluated {
+    let Evaluated { answer, operation, would_deny, time } = match evaluated {
         Ok(evaluated) => evaluated,
         Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
     };
     route.metrics.evaluation.observe(time.as_secs_f64());
-    let label = label(&answer);
+    let label = label(&answer, would_deny);
     route.metrics.answered(label, operation);
     match answer {
         ReviewAnswer::Verdict { body, .. } => reply::review(body),
@@ -226,8 +226,9 @@ fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -
     }
 }
 
-fn label(answer: &ReviewAnswer) -> VerdictLabel {
+fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {
     match answer {
+        ReviewAnswer::Verdict { .. } if would_deny => VerdictLabel::WouldDeny,
         ReviewAnswer::Verdict { patched: true, .. } => VerdictLabel::Patch,
         ReviewAnswer::Verdict { allowed: true, .. } => VerdictLabel::Allow,
         ReviewAnswer::Verdict { .. } => VerdictLabel::Deny,

@@ -98,6 +98,76 @@ fn refuses_a_cluster_together_with_state() {
 }
 
 #[test]
+fn counts_logs_and_writes_an_event_once_for_a_request_that_would_be_denied() {
+    let api = ApiServer::start().unwrap();
+    let (files, kubeconfig) = kubeconfig(&api);
+    let settings = files.path().join("settings.yaml");
+    std::fs::write(&settings, "mode: Warn").unwrap();
+    let arguments =
+        ["--kubeconfig", &kubeconfig, "--settings", argument(&settings), "--events", "--drain-delay", "0s"];
+    let host = Host::start(&arguments);
+    let review = stateful_set_creation();
+    for path in ["/mutate/storage", "/validate/storage"] {
+        let reply = host.post(path, &review);
+        assert!(
+            reply.body.contains(r#""allowed":true"#) && reply.body.contains("[fixed-sub-path]"),
+            "{reply:?}"
+        );
+    }
+    let events = api.await_requests("events", Verb::Create, 1);
+    let note = events[0].object["note"].as_str().unwrap();
+    assert!(note.starts_with("StatefulSet \"web\": all replicas mount volume \"data\""), "{note}");
+    let metrics = host.admin("/metrics").body;
+    for line in [
+        r#"ordinance_requests_total{policy="storage",verdict="WouldDeny",operation="CREATE"} 1"#,
+        r#"ordinance_requests_total{policy="storage",verdict="Allow",operation="CREATE"} 1"#,
+        r#"ordinance_findings_total{policy="storage",rule="fixed-sub-path",severity="would-deny"} 2"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    host.signal("TERM");
+    let (code, log) = host.ended();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("would be denied")).collect();
+    assert_eq!((code, lines.len()), (Some(0), 1), "{log}");
+    let object = r#"resource="statefulsets" namespace="shop" name="web" rules="fixed-sub-path""#;
+    assert!(lines[0].contains("phase=Validate") && lines[0].contains(object), "{}", lines[0]);
+    assert_eq!(api.requests("events").len(), 1);
+}
+
+/// Returns the review of a set whose replicas mount a claim at one sub-path.
+fn stateful_set_creation() -> String {
+    let set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"replicas": 2, "template": {"spec": {
+            "containers": [{"name": "app", "volumeMounts": [{"name": "data", "mountPath": "/data", "subPath": "x"}]}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        }}},
+    });
+    let mut review = creation(&set);
+    review["request"]["kind"] = json!({"group": "apps", "version": "v1", "kind": "StatefulSet"});
+    review["request"]["resource"] = json!({"group": "apps", "version": "v1", "resource": "statefulsets"});
+    review["request"]["namespace"] = "shop".into();
+    review.to_string()
+}
+
+#[test]
+fn refuses_events_without_a_cluster() {
+    let files = directory(&[("config.yaml", "events: true")]);
+    let refused = |arguments: &[&str]| {
+        let mut all = vec!["serve", "--self-signed"];
+        all.extend_from_slice(arguments);
+        let ended = run_in(files.path(), &all);
+        (ended.code, ended.stderr.lines().next().unwrap_or_default().to_owned())
+    };
+    let message =
+        "Events are written to a cluster, and none is configured; remove this, or give --kubeconfig FILE";
+    assert_eq!(refused(&["--events"]), (2, format!("error: --events: {message}")));
+    assert_eq!(refused(&["--config", "config.yaml"]), (2, format!("error: config.yaml: events: {message}")));
+    let message = "error: --events writes to a cluster and --no-cluster turns it off: give one";
+    assert_eq!(refused(&["--events", "--no-cluster"]), (64, message.to_owned()));
+}
+
+#[test]
 fn refuses_a_pending_time_shorter_than_a_request_of_the_api_server() {
     let files = directory(&[("config.yaml", "limits: {pendingTime: 59s}")]);
     let path = files.path().join("config.yaml");

@@ -12,6 +12,7 @@ mod files;
 mod fix;
 mod host;
 mod map;
+mod migrate;
 mod proposals;
 mod repository;
 mod review;

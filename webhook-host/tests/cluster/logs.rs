@@ -31,6 +31,12 @@ pub fn line(parts: &[&str]) -> Option<String> {
     lines.iter().find(|line| parts.iter().all(|part| line.contains(part))).cloned()
 }
 
+/// Returns the number of lines that contain all of these texts.
+pub fn count(parts: &[&str]) -> usize {
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+}
+
 impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if *event.metadata().level() > tracing::Level::INFO {

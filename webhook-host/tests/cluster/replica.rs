@@ -191,7 +191,7 @@ impl Parts {
 // === impl ManualClock ===
 
 impl ManualClock {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { origin: Instant::now(), milliseconds: Arc::default() }
     }
 
@@ -199,7 +199,7 @@ impl ManualClock {
         self.milliseconds.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    fn clock(&self) -> Clock {
+    pub fn clock(&self) -> Clock {
         let Self { origin, milliseconds } = self.clone();
         Clock::new(move || origin + Duration::from_millis(milliseconds.load(Ordering::SeqCst)))
     }

@@ -69,6 +69,29 @@ async fn a_denial_has_status_403_one_line_and_its_causes() {
 }
 
 #[tokio::test]
+async fn counts_and_lists_what_would_be_denied() {
+    let would_deny = Finding { would_deny: true, ..finding(Severity::Warn, "taken") };
+    let verdict = Verdict {
+        findings: vec![would_deny, finding(Severity::Warn, "careful")],
+        patch: Some(r#"[{"op":"add","path":"/a","value":1}]"#.to_owned()),
+        ..Verdict::allow()
+    };
+    let host = Host::start(Limits::default(), Policy::inline(move |_, _| Ok(verdict.clone()))).await;
+    let response = host.post("/mutate/test", &review(POD)).await.response();
+    assert_eq!((&response["allowed"], response.get("status")), (&json!(true), None));
+    assert_eq!(response["warnings"], json!(["taken [a-rule]", "careful [a-rule]"]));
+    assert_eq!(response["patchType"], "JSONPatch");
+    assert_eq!(response["auditAnnotations"], json!({"findings": "would-deny a-rule, warn a-rule"}));
+    let counted = r#"ordinance_requests_total{policy="test",verdict="WouldDeny",operation="CREATE"}"#;
+    assert_eq!(host.metric(counted), Some(1.0));
+    for severity in ["would-deny", "warn"] {
+        let found =
+            format!(r#"ordinance_findings_total{{policy="test",rule="a-rule",severity="{severity}"}}"#);
+        assert_eq!(host.metric(&found), Some(1.0), "{severity}");
+    }
+}
+
+#[tokio::test]
 async fn sends_a_patch_as_base64_with_its_type() {
     let patch = r#"[{"op":"add","path":"/a","value":"ü"}]"#;
     let verdict = Verdict { patch: Some(patch.to_owned()), ..Verdict::allow() };

@@ -22,6 +22,9 @@ certificate:
   {{- end }}
   {{- end }}
 onError: {{ .Values.onError }}
+{{- if .Values.events.enabled }}
+events: true
+{{- end }}
 log:
   level: {{ .Values.log.level }}
   format: {{ .Values.log.format }}
@@ -31,6 +34,10 @@ limits:
 {{- end }}
 policies:
   storage:
+    {{- if ne .Values.policy.mode "Enforce" }}
+    # Such a mode refuses nothing, so a failure must not either: the failure policies are Ignore.
+    onError: defer
+    {{- end }}
     settings:
       {{- toYaml .Values.policy | nindent 6 }}
   {{- with .Values.extraPolicies }}

@@ -123,7 +123,7 @@ fn distorted_verdicts_are_lawful(
 fn settings() -> impl Strategy<Value = String> {
     let one = |values: &'static [&'static str]| prop::sample::select(values);
     (
-        one(&["Enforce", "Warn"]),
+        one(&["Enforce", "Isolate", "Warn"]),
         one(&["ReadWriteMany", "Always", "Never"]),
         one(&["Isolate", "Deny", "Warn"]),
         one(&["Warn", "Isolate"]),

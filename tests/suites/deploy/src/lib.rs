@@ -19,13 +19,19 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../deploy")
 }
 
-/// Returns the objects of `deploy/ordinance.yaml`.
+/// The manifest that an installation begins with.
+pub const FIRST_MANIFEST: &str = "ordinance.yaml";
+
+/// The manifest with `mode: Enforce`.
+pub const ENFORCING_MANIFEST: &str = "ordinance-enforce.yaml";
+
+/// Returns the objects of a manifest in `deploy/`.
 ///
 /// # Errors
 ///
 /// Returns an error if the file can't be read or parsed.
-pub fn manifest() -> Result<Vec<Value>, String> {
-    let path = folder().join("ordinance.yaml");
+pub fn manifest(file: &str) -> Result<Vec<Value>, String> {
+    let path = folder().join(file);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     objects(&text)
 }

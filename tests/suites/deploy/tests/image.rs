@@ -1,6 +1,6 @@
 //! The image's recipe, compared with the chart and the workspace. No image is built: that needs a registry.
 
-use ordinance_deploy::{folder, manifest, only};
+use ordinance_deploy::{FIRST_MANIFEST, folder, manifest, only};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ fn arguments(keyword: &str) -> Vec<String> {
 }
 
 fn pod() -> Value {
-    let objects = manifest().expect("the manifest can be read");
+    let objects = manifest(FIRST_MANIFEST).expect("the manifest can be read");
     only(&objects, "Deployment").expect("there is one")["spec"]["template"]["spec"].clone()
 }
 

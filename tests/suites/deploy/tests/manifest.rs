@@ -1,12 +1,14 @@
 //! Consistency of the manifest's parts with each other and with the policy.
 
 use ordinance_contract::{FailurePolicy, Phase, ReviewScope};
-use ordinance_deploy::{InstalledWebhook, check, manifest, objects, only};
+use ordinance_deploy::{
+    ENFORCING_MANIFEST, FIRST_MANIFEST, InstalledWebhook, check, manifest, objects, only,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn all() -> Vec<Value> {
-    manifest().expect("the manifest can be read")
+    manifest(FIRST_MANIFEST).expect("the manifest can be read")
 }
 
 fn the(kind: &str) -> Value {
@@ -254,17 +256,52 @@ type Stated = (String, Value, String, Vec<(String, String)>);
 #[test]
 fn the_webhooks_are_those_that_the_policy_reviews() {
     let mut reviewed: Vec<Stated> = ordinance_policy::describe().reviews.iter().flat_map(reviewed).collect();
-    let mut installed: Vec<Stated> = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
-        .iter()
-        .flat_map(|kind| installed(&the(kind)))
-        .collect();
+    let installed = stated_in(ENFORCING_MANIFEST);
     reviewed.sort_by(|one, other| one.0.cmp(&other.0));
-    installed.sort_by(|one, other| one.0.cmp(&other.0));
     let names = |all: &[Stated]| all.iter().map(|stated| stated.0.clone()).collect::<Vec<_>>();
     assert_eq!(names(&installed), names(&reviewed));
     for (installed, reviewed) in installed.iter().zip(&reviewed) {
         assert_eq!(installed, reviewed);
     }
+}
+
+#[test]
+fn the_first_manifest_refuses_no_request_even_if_the_policy_fails() {
+    let config = the("ConfigMap")["data"]["ordinance.yaml"].as_str().expect("text").to_owned();
+    let config: Value = serde_saphyr::from_str(&config).expect("it is YAML");
+    let policy = &config["policies"]["storage"];
+    assert_eq!((&policy["settings"]["mode"], &policy["onError"]), (&json!("Warn"), &json!("defer")));
+    let (first, enforcing) = (stated_in(FIRST_MANIFEST), stated_in(ENFORCING_MANIFEST));
+    for ((name, rules, policy, conditions), enforced) in first.into_iter().zip(enforcing) {
+        assert_eq!(policy, "Ignore", "{name}");
+        assert_eq!((name, rules, conditions), (enforced.0, enforced.1, enforced.3));
+    }
+}
+
+#[test]
+fn the_manifests_differ_only_in_the_mode() {
+    let [first, enforcing] = [FIRST_MANIFEST, ENFORCING_MANIFEST].map(|file| {
+        let text = std::fs::read_to_string(ordinance_deploy::folder().join(file)).expect("it can be read");
+        text.lines().filter(|line| !depends_on_the_mode(line)).map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(first, enforcing);
+}
+
+fn depends_on_the_mode(line: &str) -> bool {
+    let line = line.trim_start();
+    let starts = ["mode: ", "onError: defer", "# Such a mode", "# The chart ", "checksum/config: "];
+    line.starts_with("ordinance.dev/failure-policies: ") || starts.iter().any(|start| line.starts_with(start))
+}
+
+/// Returns the webhooks of a manifest, by name.
+fn stated_in(file: &str) -> Vec<Stated> {
+    let all = manifest(file).expect("the manifest can be read");
+    let mut stated: Vec<Stated> = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+        .iter()
+        .flat_map(|kind| installed(only(&all, kind).expect("there is one")))
+        .collect();
+    stated.sort_by(|one, other| one.0.cmp(&other.0));
+    stated
 }
 
 fn reviewed(scope: &ReviewScope) -> Vec<Stated> {

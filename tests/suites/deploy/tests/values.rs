@@ -4,6 +4,9 @@ use ordinance_deploy::folder;
 use serde_json::{Map, Value};
 use std::fs;
 
+/// The mode that `docs/operations.md` begins with.
+const FIRST_MODE: &str = "Warn";
+
 fn file(path: &str) -> String {
     let path = folder().join("chart/ordinance").join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -81,7 +84,12 @@ fn an_unknown_value_is_refused() {
 
 #[test]
 fn the_schema_has_the_settings_of_the_policy() {
-    let (ours, theirs) = (schema(), settings_schema());
+    let (ours, mut theirs) = (schema(), settings_schema());
+    let mode = &mut theirs["properties"]["mode"];
+    mode["default"] = FIRST_MODE.into();
+    let description = mode["description"].as_str().unwrap_or_default();
+    mode["description"] =
+        description.replace("By default `Enforce`", "By default `Warn`, with which a rollout begins").into();
     assert_eq!(ours["properties"]["policy"]["properties"], theirs["properties"]);
     assert_eq!(ours["properties"]["policy"]["additionalProperties"], false);
     for (name, definition) in theirs["$defs"].as_object().expect("definitions") {
@@ -90,13 +98,14 @@ fn the_schema_has_the_settings_of_the_policy() {
 }
 
 #[test]
-fn the_default_settings_are_those_of_the_policy() {
+fn the_default_settings_are_those_of_the_policy_but_for_the_mode() {
     let properties = settings_schema()["properties"].clone();
     let defaults: Map<String, Value> = properties
         .as_object()
         .expect("properties")
         .iter()
         .map(|(name, property)| (name.clone(), property["default"].clone()))
+        .chain([("mode".to_owned(), FIRST_MODE.into())])
         .collect();
     assert_eq!(yaml("values.yaml")["policy"], Value::Object(defaults));
 }

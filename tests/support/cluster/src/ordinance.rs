@@ -15,8 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The manifest of the checkout.
-const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/ordinance.yaml");
+/// The manifest of the checkout with which Ordinance refuses requests.
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/ordinance-enforce.yaml");
 
 /// The lifetime of the service account's token: longer than any cluster of a test or a person. In a pod the kubelet
 /// would renew it.
@@ -67,7 +67,7 @@ pub struct Ordinance {
 // === impl Installation ===
 
 impl Installation {
-    /// Returns the options for one replica of a program and the checkout's own manifest.
+    /// Returns the options for one replica of a program and the checkout's manifest with `mode: Enforce`.
     ///
     /// # Errors
     ///

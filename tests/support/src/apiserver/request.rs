@@ -1,7 +1,8 @@
-//! The requests of a client for lists and watches.
+//! The requests of a client for lists, watches and creations.
 
 use hyper::header::ACCEPT;
-use hyper::{HeaderMap, Uri};
+use hyper::{HeaderMap, Method, Uri};
+use serde_json::Value;
 
 /// The part of the Accept header that asks for metadata only.
 const METADATA: &str = "as=PartialObjectMetadata";
@@ -13,6 +14,8 @@ pub enum Verb {
     List,
     /// The events after a resource version.
     Watch,
+    /// A new object.
+    Create,
 }
 
 /// A received request.
@@ -20,8 +23,12 @@ pub enum Verb {
 pub struct ApiRequest {
     /// The plural name, e.g. `persistentvolumes`.
     pub resource: String,
-    /// List or watch.
+    /// List, watch or create.
     pub verb: Verb,
+    /// The namespace in the path; empty without one.
+    pub namespace: String,
+    /// The object to create; `null` for another verb.
+    pub object: Value,
     /// The `resourceVersion`; `None` for the newest.
     pub version: Option<u64>,
     /// The maximal number of objects in the page.
@@ -35,7 +42,7 @@ pub struct ApiRequest {
 // === impl ApiRequest ===
 
 impl ApiRequest {
-    pub(crate) fn new(uri: &Uri, fields: &HeaderMap) -> Self {
+    pub(crate) fn new(method: &Method, uri: &Uri, fields: &HeaderMap, object: Value) -> Self {
         let parameter = |name: &str| {
             let pairs = uri.query().unwrap_or_default().split('&');
             pairs
@@ -44,9 +51,16 @@ impl ApiRequest {
                 .map(|(_, value)| value)
         };
         let is_watch = parameter("watch").is_some_and(|value| matches!(value, "true" | "1"));
+        let mut segments = uri.path().split('/').skip_while(|segment| *segment != "namespaces");
         Self {
+            namespace: segments.nth(1).unwrap_or_default().to_owned(),
+            object,
             resource: uri.path().rsplit('/').next().unwrap_or_default().to_owned(),
-            verb: if is_watch { Verb::Watch } else { Verb::List },
+            verb: match (method, is_watch) {
+                (&Method::POST, _) => Verb::Create,
+                (_, true) => Verb::Watch,
+                (_, false) => Verb::List,
+            },
             version: parameter("resourceVersion").and_then(|version| version.parse().ok()),
             limit: parameter("limit").and_then(|limit| limit.parse().ok()),
             token: parameter("continue").map(str::to_owned),

@@ -4,6 +4,7 @@ use super::body::{ResponseBody, StreamWriter, broken, stream, whole};
 use super::request::{ApiRequest, Verb};
 use super::script::{Gate, ScriptedAnswer, status};
 use super::store::{ObjectStore, StoreChange, event};
+use http_body_util::{BodyExt as _, Collected};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -222,7 +223,10 @@ impl SharedApiState {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        let request = ApiRequest::new(request.uri(), request.headers());
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        let object = serde_json::from_slice(&body).unwrap_or_default();
+        let request = ApiRequest::new(&head.method, &head.uri, &head.headers, object);
         match self.record(&request) {
             Some(ScriptedAnswer::Status(code)) => json_body(code, whole(status(code).to_string())),
             Some(ScriptedAnswer::Text(text)) => json_body(200, whole(text)),
@@ -249,12 +253,13 @@ impl SharedApiState {
     /// Returns the answer of a real API server.
     fn regular_answer(&self, request: &ApiRequest) -> Response<ResponseBody> {
         let mut state = self.state();
-        let body = match request.verb {
-            Verb::List => whole(state.store.page(request)),
-            Verb::Watch => state.watch(request),
+        let (code, body) = match request.verb {
+            Verb::List => (200, whole(state.store.page(request))),
+            Verb::Watch => (200, state.watch(request)),
+            Verb::Create => (201, whole(request.object.to_string())),
         };
         self.changed.notify_all();
-        json_body(200, body)
+        json_body(code, body)
     }
 }
 

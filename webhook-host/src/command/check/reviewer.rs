@@ -329,7 +329,7 @@ impl CombinedReview {
         message.warnings = merged(self.message.warnings, message.warnings);
         let outcome = outcome(&verdict);
         self.findings = merged(self.findings, verdict.findings);
-        self.findings.sort_by_key(|finding| finding.severity);
+        self.findings.sort_by_key(Finding::rank);
         Self { outcome: Some(outcome), message, ..self }
     }
 }

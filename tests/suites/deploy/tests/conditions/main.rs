@@ -5,14 +5,15 @@ mod stored;
 
 use ordinance_case::{Build, Indexed, recorded_reviews};
 use ordinance_contract::{FailurePolicy, Operation, Phase, Request, Scope, Verdict};
-use ordinance_deploy::{InstalledWebhook, manifest};
+use ordinance_deploy::{ENFORCING_MANIFEST, InstalledWebhook, manifest};
 use ordinance_testkit::Native;
 use ordinance_testkit::corpus::samples;
 use serde_json::{Value, json};
 use std::path::Path;
 
 fn webhooks() -> Vec<InstalledWebhook> {
-    InstalledWebhook::all(&manifest().expect("the manifest can be read")).expect("every condition parses")
+    InstalledWebhook::all(&manifest(ENFORCING_MANIFEST).expect("the manifest can be read"))
+        .expect("every condition parses")
 }
 
 /// Returns the names of the webhooks that receive a request.

@@ -8,6 +8,7 @@ use ordinance_cluster::{
     StartMode, until,
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, foreign_kinds, mounts, nfs_volume};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// The folder `deploy` of the checkout.
@@ -58,6 +59,7 @@ async fn life_cycle(clusters: &TestClusters) -> Result<()> {
     let mut ordinance = start_replicas(clusters, &cluster, &release).await?;
     create(access, "first", &[]).await?.ok()?;
     warned(access).await?;
+    reported(access).await?;
     release.deploy("upgrade", "Enforce").await?;
     ordinance.roll_out(&cluster, release.manifest().await?).await?;
     refused(access).await?;
@@ -94,6 +96,22 @@ async fn warned(access: &ClusterAccess) -> Result<()> {
         Ok((ran.success && ran.stderr.contains("shares nfs://nas.example.com/srv/www")).then_some(()))
     })
     .await
+}
+
+/// Checks that a second volume on the directory, which only `mode: Warn` accepts, gets an Event.
+async fn reported(access: &ClusterAccess) -> Result<()> {
+    create(access, "tolerated", &[]).await?.ok()?;
+    until("an Event about the second volume", STEP_TIMEOUT, async || {
+        let events = "get events --namespace=default --field-selector=reason=WouldDeny --output=json";
+        let events: Value = serde_json::from_str(&access.kubectl().ok(events).await?)?;
+        let Some(event) = events["items"].get(0) else { return Ok(None) };
+        let (object, message) = (&event["involvedObject"], event["message"].as_str().unwrap_or_default());
+        ensure!(object["kind"] == "PersistentVolume" && object["name"] == "tolerated", "{event}");
+        ensure!(message.contains("shares nfs://nas.example.com/srv/www"), "{event}");
+        Ok(Some(()))
+    })
+    .await?;
+    access.kubectl().ok("delete persistentvolume tolerated").await.map(|_| ())
 }
 
 async fn refused(access: &ClusterAccess) -> Result<()> {
@@ -146,6 +164,7 @@ impl Release {
                 "caBundle": cluster.authority().certificate(),
                 "secret": { "cert": pair.certificate, "key": pair.key },
             },
+            "events": { "enabled": true },
             // A replica that is being stopped still answers for this time; the default is 15 s.
             "limits": { "drainDelay": "1s" },
         });
