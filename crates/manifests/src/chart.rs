@@ -1,8 +1,8 @@
 //! Helm charts: directories with a `Chart.yaml`.
 
+use crate::sources::description;
 use crate::yaml::first_json;
 use serde::Deserialize;
-use std::fs;
 use std::path::Path;
 
 /// The file that makes a directory a chart.
@@ -47,7 +47,7 @@ pub(crate) fn is_description(file: &Path) -> bool {
 impl Chart {
     /// Reads the `Chart.yaml` of a directory. What can't be read counts as absent: Helm will say so.
     pub(crate) fn read(directory: &Path) -> Self {
-        let json = fs::read_to_string(directory.join(FILE)).ok().and_then(|text| first_json(&text));
+        let json = description(&directory.join(FILE)).and_then(|text| first_json(&text));
         json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
     }
 
@@ -73,6 +73,7 @@ impl Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn chart(text: &str) -> Chart {
         let directory = tempfile::tempdir().expect("a directory");

@@ -1,8 +1,8 @@
 //! Directories with a kustomization: which files it lists, and what they are.
 
+use crate::sources::description;
 use crate::yaml::first_json;
 use serde_json::Value;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// The names of the file that makes a directory a kustomization, as in kustomize.
@@ -47,7 +47,7 @@ impl Kustomization {
     /// What can't be read lists no file: kustomize will say so.
     pub(crate) fn read(directory: &Path) -> Option<Self> {
         let file = FILES.iter().map(|name| directory.join(name)).find(|file| file.is_file())?;
-        let json = fs::read_to_string(&file).ok().and_then(|text| first_json(&text));
+        let json = description(&file).and_then(|text| first_json(&text));
         let document: Value = json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
         if !is_kustomization(&document) {
             return None;
@@ -114,6 +114,7 @@ pub(crate) fn normalized(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn kustomization(text: &str) -> Option<Kustomization> {
         let directory = tempfile::tempdir().expect("a directory");

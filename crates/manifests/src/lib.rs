@@ -2,8 +2,8 @@
 //!
 //! It reads several documents in one text, `List`s (also nested), a byte order mark and CRLF line endings, and the
 //! booleans and octal numbers of YAML 1.1. An object becomes JSON text with its keys in order; text that is JSON
-//! already is passed on byte for byte. [`search()`] finds the files of a repository, [`sources()`] every
-//! file, and [`region()`] a field in a text.
+//! already is passed on byte for byte. [`search()`] finds the manifests of a repository and
+//! can let `helm` and `kubectl` render them, [`sources()`] finds every file, and [`region()`] a field in a text.
 //!
 //! The YAML reader ([`documents()`] and the modules below `yaml`) works on the events of `granit-parser`. Compared:
 //! `serde-saphyr` 2.2 uses the same parser and has spans, but stops at the first syntax error; this reader goes on with
@@ -34,7 +34,8 @@ pub use manifest::{
 };
 pub use read::{read, read_wanted};
 pub use region::{Region, region};
-pub use rendering::{RenderTool, RenderedDirectory, RenderedFile};
+pub use render::{RENDER_TIME, RENDERED_BYTES};
+pub use rendering::{RenderTool, RenderedDirectory};
 pub use search::{FoundSources, Rendering, search};
 pub use sources::{FoundSource, ManifestSource, SourceError, SourceOrigin, sources};
 pub use yaml::{Chunk, NULL_WORDS, documents};

@@ -4,10 +4,11 @@ use crate::chart::{self, Chart};
 use crate::globs::{DirectoryGlobs, PathGlobs};
 use crate::kustomization::{Kustomization, is_kustomization_file, normalized};
 use crate::rendering::{RenderTool, RenderedDirectory};
-use crate::sources::{FoundSource, ManifestSource, SourceError, directory};
+use crate::sources::{FoundSource, ManifestSource, SourceError, SourceOrigin, directory};
 use crate::walk::{WalkScope, WalkedEntry, walk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What paths name.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub struct FoundSources {
 pub enum Rendering {
     /// They are only listed. What a kustomization lists is read as it is.
     List,
-    /// They are sources, instead of the files that they list.
-    Render,
+    /// They are sources, instead of the files that they list. The tool of each may take this time.
+    Render(Duration),
 }
 
 /// The kustomizations of all directories.
@@ -40,8 +41,8 @@ struct Kustomizations {
     listed: BTreeSet<PathBuf>,
     /// Files that are no objects.
     others: BTreeSet<PathBuf>,
-    /// The files that are rendered; `None` if nothing is.
-    rendered: Option<BTreeSet<PathBuf>>,
+    /// The files that are rendered.
+    rendered: BTreeSet<PathBuf>,
 }
 
 /// Returns what paths name, in their order. `-` is stdin; a directory is its manifests and those in the directories below
@@ -52,15 +53,15 @@ struct Kustomizations {
 pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> FoundSources {
     let walked: Vec<Vec<WalkedEntry>> = named.iter().map(|path| of_path(path, globs)).collect();
     let mut kustomizations = Kustomizations::of(walked.iter().flatten());
-    if rendering == Rendering::Render {
-        kustomizations.rendered = Some(kustomizations.objects_of_outermost());
+    if let Rendering::Render(_) = rendering {
+        kustomizations.rendered = kustomizations.objects_of_outermost();
     }
     let mut found = FoundSources::default();
     for (path, entries) in named.iter().zip(walked) {
         if directory(path).is_none() {
             found.sources.push(Ok(FoundSource::named(path)));
         }
-        entries.into_iter().for_each(|entry| found.add(entry, &kustomizations));
+        entries.into_iter().for_each(|entry| found.add(entry, &kustomizations, rendering));
     }
     found
 }
@@ -73,25 +74,28 @@ fn of_path(path: &Path, globs: &PathGlobs) -> Vec<WalkedEntry> {
 // === impl FoundSources ===
 
 impl FoundSources {
-    fn add(&mut self, entry: WalkedEntry, kustomizations: &Kustomizations) {
+    fn add(&mut self, entry: WalkedEntry, kustomizations: &Kustomizations, rendering: Rendering) {
         match entry {
             WalkedEntry::File(path) if is_other_file(&path, kustomizations) => self.passed_over.push(path),
-            WalkedEntry::File(path) if kustomizations.renders(&path) => {}
+            WalkedEntry::File(path) if kustomizations.rendered.contains(&normalized(&path)) => {}
             WalkedEntry::File(path) => {
                 self.sources.push(Ok(FoundSource::in_directory(ManifestSource::File(path))));
             }
-            WalkedEntry::Directory(path) => self.add_directory(path, kustomizations),
+            WalkedEntry::Directory(path) => self.add_directory(path, kustomizations, rendering),
             WalkedEntry::RepeatedDirectory(link) => self.repeated.push(link),
             WalkedEntry::Error(error) => self.sources.push(Err(error)),
         }
     }
 
-    fn add_directory(&mut self, path: PathBuf, kustomizations: &Kustomizations) {
+    fn add_directory(&mut self, path: PathBuf, kustomizations: &Kustomizations, rendering: Rendering) {
         let Some(tool) = rendered_by(&path, kustomizations) else { return };
         let directory = RenderedDirectory { path, tool };
-        match kustomizations.rendered {
-            None => self.unrendered.push(directory),
-            Some(_) => self.sources.push(Ok(FoundSource::rendered(directory))),
+        match rendering {
+            Rendering::List => self.unrendered.push(directory),
+            Rendering::Render(time) => {
+                let source = ManifestSource::Rendered { directory, time };
+                self.sources.push(Ok(FoundSource { source, origin: SourceOrigin::Named }));
+            }
         }
     }
 }
@@ -127,12 +131,7 @@ impl Kustomizations {
         let objects: BTreeSet<PathBuf> = all.values().flat_map(|found| found.objects.clone()).collect();
         let others = all.values().flat_map(|found| found.others.clone());
         let others = others.filter(|file| !objects.contains(file)).collect();
-        Self { all, listed: objects, others, rendered: None }
-    }
-
-    /// Returns whether a file is read as a part of what is rendered.
-    fn renders(&self, file: &Path) -> bool {
-        self.rendered.as_ref().is_some_and(|files| files.contains(&normalized(file)))
+        Self { all, listed: objects, others, rendered: BTreeSet::new() }
     }
 
     /// Returns the objects of the outermost kustomizations, and of those that they list.
@@ -164,6 +163,8 @@ mod tests {
     use super::*;
     use std::fs;
 
+    const RENDER: Rendering = Rendering::Render(Duration::from_secs(60));
+
     /// Returns the sources, the directories that are not rendered, and the files that are passed over.
     fn found(files: &[(&str, &str)], rendering: Rendering) -> (Vec<String>, Vec<String>, Vec<String>) {
         let directory = tempfile::tempdir().expect("a directory");
@@ -177,7 +178,7 @@ mod tests {
             |path: &Path| path.strip_prefix(directory.path()).expect("below").display().to_string();
         let sources = found.sources.iter().map(|source| match source {
             Ok(FoundSource { source: ManifestSource::File(path), .. }) => relative(path),
-            Ok(FoundSource { source: ManifestSource::Rendered(directory), .. }) => {
+            Ok(FoundSource { source: ManifestSource::Rendered { directory, .. }, .. }) => {
                 format!("rendered {}", relative(&directory.path))
             }
             other => format!("{other:?}"),
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!(sources, ["examples/pv.yaml", "templates-of-mine/templates/pv.yaml", "values.yaml"]);
         assert_eq!(unrendered, [""]);
         assert_eq!(passed_over, ["Chart.yaml", "library/Chart.yaml"]);
-        let (sources, unrendered, _) = found(&files, Rendering::Render);
+        let (sources, unrendered, _) = found(&files, RENDER);
         assert_eq!((&*sources[0], unrendered.len()), ("rendered ", 0));
     }
 
@@ -238,6 +239,6 @@ mod tests {
                 "patches/p.yaml"
             ]
         );
-        assert_eq!(found(&files, Rendering::Render).0, ["rendered live"]);
+        assert_eq!(found(&files, RENDER).0, ["rendered live"]);
     }
 }

@@ -9,9 +9,13 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The maximum size of a file. The volumes and sets of a large cluster take a fraction of it.
 const FILE_BYTES: usize = 256 * 1024 * 1024;
+
+/// The maximum size of a `Chart.yaml` or a kustomization that is read. They have a few KiB.
+const DESCRIPTION_BYTES: u64 = 1024 * 1024;
 
 /// The extensions of manifests in a directory, as in kubectl.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -24,7 +28,12 @@ pub enum ManifestSource {
     /// The path of a file.
     File(PathBuf),
     /// What a tool renders of a directory.
-    Rendered(RenderedDirectory),
+    Rendered {
+        /// The directory.
+        directory: RenderedDirectory,
+        /// How long the tool may take.
+        time: Duration,
+    },
 }
 
 /// A source, and how the command line names it.
@@ -88,6 +97,15 @@ pub(crate) fn is_manifest(file: &Path) -> bool {
     ending.is_some_and(|ending| EXTENSIONS.contains(&ending))
 }
 
+/// Returns the text of a file that describes a chart or a kustomization, or `None` if it can't be read or is larger than
+/// [`DESCRIPTION_BYTES`].
+pub(crate) fn description(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    let source = File::open(file).ok()?;
+    source.take(DESCRIPTION_BYTES + 1).read_to_string(&mut text).ok()?;
+    (text.len() as u64 <= DESCRIPTION_BYTES).then_some(text)
+}
+
 /// The error with advice.
 pub(crate) fn advise(error: &io::Error) -> String {
     let advice = match error.kind() {
@@ -109,11 +127,6 @@ impl FoundSource {
             ManifestSource::File(path.to_owned())
         };
         Self { source, origin: SourceOrigin::Named }
-    }
-
-    /// Returns the source of a directory whose objects a tool renders.
-    pub(crate) fn rendered(directory: RenderedDirectory) -> Self {
-        Self { source: ManifestSource::Rendered(directory), origin: SourceOrigin::Named }
     }
 
     pub(crate) fn in_directory(source: ManifestSource) -> Self {
@@ -155,7 +168,7 @@ impl ManifestSource {
         match self {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
-            Self::Rendered(directory) => directory.path.display().to_string(),
+            Self::Rendered { directory, .. } => directory.path.display().to_string(),
         }
     }
 
@@ -163,7 +176,10 @@ impl ManifestSource {
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened, read or rendered, is larger than 256 MiB, or is not UTF-8.
+    /// If the source cannot be opened, read or rendered, is larger than 256 MiB (rendered: [`RENDERED_BYTES`]), or is not
+    /// UTF-8.
+    ///
+    /// [`RENDERED_BYTES`]: crate::RENDERED_BYTES
     pub fn read(&self) -> Result<String, SourceError> {
         String::from_utf8(self.read_bytes()?).map_err(|error| self.not_text(&error))
     }
@@ -174,9 +190,8 @@ impl ManifestSource {
         let read = match self {
             Self::Stdin => limited(&mut io::stdin().lock()),
             Self::File(path) => File::open(path).and_then(|mut file| limited(&mut file)),
-            Self::Rendered(directory) => {
-                let rendered = render(directory, FILE_BYTES).map_err(|message| self.error(message))?;
-                limited(&mut rendered.as_slice())
+            Self::Rendered { directory, time } => {
+                return render(directory, *time).map_err(|error| self.error(error.to_string()));
             }
         };
         match read {
