@@ -54,6 +54,8 @@ pub struct CheckedObject<'a> {
     pub file: &'a str,
     /// The text of the file.
     pub text: &'a str,
+    /// Where the text comes from.
+    pub origin: TextOrigin,
     /// The object.
     pub object: &'a Manifest,
     /// The object's name. If the API server will generate it: its prefix and `*`.
@@ -70,6 +72,15 @@ pub struct CheckedObject<'a> {
     pub stored: Option<StoredSign>,
     /// How to change the object if it is stored already, one step per item.
     pub migration: Vec<String>,
+}
+
+/// Where the text of an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextOrigin {
+    /// A file, or stdin.
+    File,
+    /// A tool has rendered it of a directory. Lines and columns are those of what the tool prints.
+    Rendered,
 }
 
 /// How it is known that an object exists already.

@@ -3,11 +3,17 @@
 use super::policies::{self, ServedPolicy};
 use crate::config::{NAMESPACE, PolicyArgs, existing};
 use crate::limits::Limits;
+use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
-use ordinance_manifests::{FoundSources, Manifest, PathGlob, PathGlobs, search};
+use clap::builder::BoolishValueParser;
+use ordinance_manifests::{FoundSources, Manifest, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest time that `--render-time` accepts.
+const LONGEST_RENDER_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// The manifests to read, and the policy that checks them.
 #[derive(Debug, Args)]
@@ -32,6 +38,13 @@ pub(super) struct ManifestArgs {
     #[arg(long, value_name = "GLOB", env = "ORDINANCE_EXCLUDE", hide_env = true)]
     #[arg(value_parser = PathGlob::parse)]
     exclude: Vec<PathGlob>,
+    /// In directories, render charts with helm and kustomizations with kubectl, and read the result
+    #[arg(long, env = "ORDINANCE_RENDER", hide_env = true, value_parser = BoolishValueParser::new())]
+    render: bool,
+    /// How long helm or kubectl may take for a directory, at most 1h [default: 60s]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_RENDER_TIME", hide_env = true)]
+    #[arg(value_parser = render_time)]
+    render_time: Option<Duration>,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -57,7 +70,14 @@ impl ManifestArgs {
     pub(super) fn search(&self) -> FoundSources {
         let globs = PathGlobs { include: self.include.clone(), exclude: self.exclude.clone() };
         let stdin = [PathBuf::from("-")];
-        search(if self.paths.is_empty() { &stdin } else { &self.paths }, &globs)
+        search(if self.paths.is_empty() { &stdin } else { &self.paths }, &globs, self.rendering())
+    }
+
+    fn rendering(&self) -> Rendering {
+        match self.render {
+            true => Rendering::Render(self.render_time.unwrap_or(RENDER_TIME)),
+            false => Rendering::List,
+        }
     }
 
     /// Returns whether `--state` is given.
@@ -70,6 +90,15 @@ impl ManifestArgs {
         let existing = existing(&self.policy.state, &self.namespace)?;
         let policy = policies::with_existing(&self.policy, &Limits::default(), &existing)?;
         Ok((existing, policy))
+    }
+}
+
+/// Parses a value of `--render-time`.
+fn render_time(text: &str) -> Result<Duration, String> {
+    let time = DurationText::parse(text)?;
+    match time.is_zero() || time > LONGEST_RENDER_TIME {
+        true => Err(format!("`{text}` is not between 1ms and 1h")),
+        false => Ok(time),
     }
 }
 

@@ -14,6 +14,8 @@ mod host;
 mod map;
 mod migrate;
 mod proposals;
+#[cfg(unix)]
+mod rendered;
 mod repository;
 mod review;
 mod rules;
@@ -21,5 +23,7 @@ mod run;
 mod serve;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod unusual_files;
 mod usage;
 mod webhooks;

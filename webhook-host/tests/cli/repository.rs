@@ -22,12 +22,13 @@ fn judged(ended: &Ended) -> Vec<String> {
 }
 
 #[test]
-fn files_that_are_no_objects_are_counted_in_one_line() {
+fn what_is_not_read_is_said_in_a_line_each() {
     let notes = "\
-note: passed over 14 files that are no Kubernetes objects (app/compose.yaml, app/package.json and 12 more)
-note: passed over 1 template, which has to be rendered first (test/template.yaml)
-note: chart is a Helm chart; to check it, run: helm template shop ./chart | ordinance check -
-note: deploy/overlays/live is a kustomization; to check it, run: kubectl kustomize ./deploy/overlays/live | ordinance check -
+note: passed over 14 files that are no Kubernetes objects (-v names them)
+note: passed over 1 template; render it first, and check what is printed (-v names it)
+note: chart is a Helm chart and is not read; add --render, or pipe in the output of: helm template shop ./chart
+note: deploy/overlays/live is a kustomization and is not read; add --render, or pipe in the output of: \
+kubectl kustomize ./deploy/overlays/live
 ";
     for command in ["check", "map"] {
         let ended = run_in(&repository(), &[command, "."]);

@@ -6,7 +6,7 @@ use ordinance_manifests::{
     FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource, ReadObjects,
     RenderedDirectory, SourceError, TextContent, plural, read_wanted,
 };
-use ordinance_report::ReadError;
+use ordinance_report::{ReadError, TextOrigin};
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,6 +188,14 @@ impl ReadSource {
 // === impl InputFile ===
 
 impl InputFile {
+    /// Returns where the text comes from.
+    pub(super) const fn origin(&self) -> TextOrigin {
+        match self.source {
+            Some(ManifestSource::Rendered { .. }) => TextOrigin::Rendered,
+            _ => TextOrigin::File,
+        }
+    }
+
     /// Replaces the text, reads its objects again, and returns the old file.
     pub(super) fn replace(&mut self, text: String, namespace: &str, admission: &Admission) -> Self {
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);

@@ -176,6 +176,7 @@ impl<'p> ManifestReviewer<'p> {
         CheckedObject {
             file: &file.name,
             text: &file.text,
+            origin: file.origin(),
             object: manifest,
             name: shown_name(manifest),
             outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),
