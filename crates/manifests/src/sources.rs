@@ -106,6 +106,11 @@ pub(crate) fn description(file: &Path) -> Option<String> {
     (text.len() as u64 <= DESCRIPTION_BYTES).then_some(text)
 }
 
+/// Returns a text in one line: a path and the messages of a tool may have line breaks and other control characters.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// The error with advice.
 pub(crate) fn advise(error: &io::Error) -> String {
     let advice = match error.kind() {
@@ -191,7 +196,7 @@ impl ManifestSource {
             Self::Stdin => limited(&mut io::stdin().lock()),
             Self::File(path) => File::open(path).and_then(|mut file| limited(&mut file)),
             Self::Rendered { directory, time } => {
-                return render(directory, *time).map_err(|error| self.error(error.to_string()));
+                return render(directory, *time).map_err(|error| self.error(one_line(&error.to_string())));
             }
         };
         match read {

@@ -47,7 +47,8 @@ fn run_with(repository: &Path, helm: &str, kubectl: &str, arguments: &[&str]) ->
         if script.is_empty() {
             continue;
         }
-        let script = format!("#!/bin/sh\nPATH=/usr/bin:/bin\nfiles={}\n{script}\n", programs.path().display());
+        let script =
+            format!("#!/bin/sh\nPATH=/usr/bin:/bin\nfiles={}\n{script}\n", programs.path().display());
         write(programs.path(), program, &script);
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(programs.path().join(program), mode).unwrap();
@@ -83,9 +84,9 @@ fn what_helm_and_kubectl_print_is_judged_at_the_place_of_the_directory() {
     let repository = repository();
     let ended = run_with(repository.path(), HELM, KUBECTL, &["check", ".", "--render", "--output", "json"]);
     let report = json_of(&ended);
-    assert_eq!(judged(&report), [("./own.json", "own"), ("./chart", "shop"), ("./live", "live")]);
-    assert_eq!((ended.code, &report["results"][1]["allowed"]), (1, &Value::from(false)));
-    let finding = &report["results"][1]["findings"][0];
+    assert_eq!(judged(&report), [("./chart", "shop"), ("./live", "live"), ("./own.json", "own")]);
+    assert_eq!((ended.code, &report["results"][0]["allowed"]), (1, &Value::from(false)));
+    let finding = &report["results"][0]["findings"][0];
     assert_eq!((&finding["rule"], &finding["line"]), (&"fixed-sub-path".into(), &16.into()));
     assert_eq!(report["summary"].get("unrendered"), None);
     assert_eq!(ended.stderr, "note: passed over 3 files that are no Kubernetes objects (-v names them)\n");
@@ -139,7 +140,9 @@ fn a_missing_program_is_an_error_with_the_way_out_and_the_rest_is_judged() {
     let ended = run_with(repository.path(), "", KUBECTL, &["check", ".", "--render", "--output", "json"]);
     let report = json_of(&ended);
     let (file, message) = error_of(&report);
-    assert!(message.starts_with("helm is not found; install Helm (") && message.ends_with("leave out --render"));
+    assert!(
+        message.starts_with("helm is not found; install Helm (") && message.ends_with("leave out --render")
+    );
     assert_eq!((ended.code, file, judged(&report).len()), (2, "./chart", 2));
 }
 
@@ -193,12 +196,14 @@ fn what_is_printed_has_to_be_manifests() {
         ("printf 'a\\377'", "is not UTF-8 text"),
         ("echo 'a: b: c'", "mapping values"),
     ] {
-        let ended = run_with(repository.path(), helm, KUBECTL, &["check", ".", "--render", "--output", "json"]);
+        let ended =
+            run_with(repository.path(), helm, KUBECTL, &["check", ".", "--render", "--output", "json"]);
         let report = json_of(&ended);
         let (file, message) = error_of(&report);
         assert_eq!((ended.code, file, message.contains(part)), (2, "./chart", true), "{message}");
     }
-    let nothing = run_with(repository.path(), "true", "true", &["check", ".", "--render", "--output", "json"]);
+    let nothing =
+        run_with(repository.path(), "true", "true", &["check", ".", "--render", "--output", "json"]);
     assert_eq!((nothing.code, judged(&json_of(&nothing)).len()), (0, 1));
 }
 
