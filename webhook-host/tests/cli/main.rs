@@ -13,6 +13,7 @@ mod fix;
 mod host;
 mod map;
 mod migrate;
+mod placeholders;
 mod proposals;
 #[cfg(unix)]
 mod rendered;
