@@ -3,7 +3,7 @@
 use crate::sources::description;
 use crate::yaml::first_json;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file that makes a directory a chart.
 const FILE: &str = "Chart.yaml";
@@ -26,15 +26,15 @@ pub(crate) struct Chart {
     kind: Option<String>,
 }
 
-/// Returns whether a directory is a chart.
-pub(crate) fn is_chart(directory: &Path) -> bool {
-    directory.join(FILE).is_file()
+/// Returns the file that describes a chart, if a directory is one.
+pub(crate) fn description_in(directory: &Path) -> Option<PathBuf> {
+    Some(directory.join(FILE)).filter(|file| file.is_file())
 }
 
 /// Returns whether a directory is a part of the chart above it, which Helm renders with it.
 pub(crate) fn is_part(directory: &Path) -> bool {
     let is_named = directory.file_name().is_some_and(|name| RENDERED.iter().any(|part| name == *part));
-    is_named && directory.parent().is_some_and(is_chart)
+    is_named && directory.parent().and_then(description_in).is_some()
 }
 
 /// Returns whether a file describes a chart.
@@ -45,9 +45,9 @@ pub(crate) fn is_description(file: &Path) -> bool {
 // === impl Chart ===
 
 impl Chart {
-    /// Reads the `Chart.yaml` of a directory. What can't be read counts as absent: Helm will say so.
-    pub(crate) fn read(directory: &Path) -> Self {
-        let json = description(&directory.join(FILE)).and_then(|text| first_json(&text));
+    /// Reads a `Chart.yaml`. What can't be read counts as absent: Helm will say so.
+    pub(crate) fn read(file: &Path) -> Self {
+        let json = description(file).and_then(|text| first_json(&text));
         json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
     }
 
@@ -78,8 +78,7 @@ mod tests {
     fn chart(text: &str) -> Chart {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join(FILE), text).expect("written");
-        assert!(is_chart(directory.path()));
-        Chart::read(directory.path())
+        Chart::read(&description_in(directory.path()).expect("a chart"))
     }
 
     #[test]

@@ -31,6 +31,8 @@ const DATA_GENERATORS: [&str; 2] = ["configMapGenerator", "secretGenerator"];
 pub(crate) struct Kustomization {
     /// The directory as it was found.
     pub(crate) directory: PathBuf,
+    /// The file in it that describes the kustomization.
+    pub(crate) file: PathBuf,
     /// Whether it is a part for other kustomizations, and never rendered by itself.
     pub(crate) is_component: bool,
     /// Files with objects, and directories.
@@ -60,6 +62,7 @@ impl Kustomization {
         let data = DATA_GENERATORS.iter().flat_map(|field| entries(&document, field)).flat_map(data_files);
         Some(Self {
             directory: directory.to_owned(),
+            file,
             is_component: document["kind"] == "Component",
             objects: listed(&OBJECT_FILES),
             others: listed(&OTHER_FILES).into_iter().chain(data.map(joined)).collect(),

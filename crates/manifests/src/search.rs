@@ -33,6 +33,12 @@ pub enum Rendering {
     Render(Duration),
 }
 
+/// What a path names: the entries of a directory, or none.
+struct WalkedPath {
+    entries: Vec<WalkedEntry>,
+    globs: DirectoryGlobs,
+}
+
 /// The kustomizations of all directories.
 struct Kustomizations {
     /// By their normalised directories.
@@ -46,50 +52,57 @@ struct Kustomizations {
 }
 
 /// Returns what paths name, in their order. `-` is stdin; a directory is its manifests and those in the directories below
-/// it, sorted by name, without hidden ones, those that `.gitignore` names, and those that the globs leave out.
+/// it, sorted by name, without hidden ones, those that `.gitignore` names, and those that the globs leave out. A chart or a
+/// kustomization is left out if the globs leave out the file that describes it.
 ///
 /// A file that is named itself is always read. One that does not exist is an error only when it is read. Links are
 /// followed, but each directory is walked once.
 pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> FoundSources {
-    let walked: Vec<Vec<WalkedEntry>> = named.iter().map(|path| of_path(path, globs)).collect();
-    let mut kustomizations = Kustomizations::of(walked.iter().flatten());
+    let walked: Vec<WalkedPath> = named.iter().map(|path| WalkedPath::of(path, globs)).collect();
+    let mut kustomizations = Kustomizations::of(&walked);
     if let Rendering::Render(_) = rendering {
         kustomizations.rendered = kustomizations.objects_of_outermost();
     }
     let mut found = FoundSources::default();
-    for (path, entries) in named.iter().zip(walked) {
+    for (path, WalkedPath { entries, globs }) in named.iter().zip(walked) {
         if directory(path).is_none() {
             found.sources.push(Ok(FoundSource::named(path)));
         }
-        entries.into_iter().for_each(|entry| found.add(entry, &kustomizations, rendering));
+        for entry in entries {
+            found.add(entry, &kustomizations, &globs, rendering);
+        }
     }
     found
-}
-
-fn of_path(path: &Path, globs: &PathGlobs) -> Vec<WalkedEntry> {
-    let Some(directory) = directory(path) else { return Vec::new() };
-    walk(directory, WalkScope::Repository(Box::new(DirectoryGlobs::new(globs, directory))))
 }
 
 // === impl FoundSources ===
 
 impl FoundSources {
-    fn add(&mut self, entry: WalkedEntry, kustomizations: &Kustomizations, rendering: Rendering) {
+    fn add(
+        &mut self,
+        entry: WalkedEntry,
+        kustomizations: &Kustomizations,
+        globs: &DirectoryGlobs,
+        rendering: Rendering,
+    ) {
         match entry {
             WalkedEntry::File(path) if is_other_file(&path, kustomizations) => self.passed_over.push(path),
             WalkedEntry::File(path) if kustomizations.rendered.contains(&normalized(&path)) => {}
             WalkedEntry::File(path) => {
                 self.sources.push(Ok(FoundSource::in_directory(ManifestSource::File(path))));
             }
-            WalkedEntry::Directory(path) => self.add_directory(path, kustomizations, rendering),
+            WalkedEntry::Directory(path) => {
+                let described = rendered_by(&path, kustomizations);
+                if let Some((_, tool)) = described.filter(|(file, _)| globs.allows_file(file)) {
+                    self.add_directory(RenderedDirectory { path, tool }, rendering);
+                }
+            }
             WalkedEntry::RepeatedDirectory(link) => self.repeated.push(link),
             WalkedEntry::Error(error) => self.sources.push(Err(error)),
         }
     }
 
-    fn add_directory(&mut self, path: PathBuf, kustomizations: &Kustomizations, rendering: Rendering) {
-        let Some(tool) = rendered_by(&path, kustomizations) else { return };
-        let directory = RenderedDirectory { path, tool };
+    fn add_directory(&mut self, directory: RenderedDirectory, rendering: Rendering) {
         match rendering {
             Rendering::List => self.unrendered.push(directory),
             Rendering::Render(time) => {
@@ -108,24 +121,41 @@ fn is_other_file(file: &Path, kustomizations: &Kustomizations) -> bool {
         || kustomizations.others.contains(&normalized(file))
 }
 
-/// Returns the tool that renders a directory by itself, if one does.
-fn rendered_by(directory: &Path, kustomizations: &Kustomizations) -> Option<RenderTool> {
-    if chart::is_chart(directory) {
-        let chart = Chart::read(directory);
-        return (!chart.is_library()).then(|| RenderTool::Helm { release: chart.release().to_owned() });
+/// Returns the tool that renders a directory by itself, and the file that describes the directory.
+fn rendered_by(directory: &Path, kustomizations: &Kustomizations) -> Option<(PathBuf, RenderTool)> {
+    if let Some(file) = chart::description_in(directory) {
+        let chart = Chart::read(&file);
+        return (!chart.is_library())
+            .then(|| (file, RenderTool::Helm { release: chart.release().to_owned() }));
     }
-    kustomizations.is_outermost(directory).then_some(RenderTool::Kustomize)
+    kustomizations.outermost(directory).map(|found| (found.file.clone(), RenderTool::Kustomize))
+}
+
+// === impl WalkedPath ===
+
+impl WalkedPath {
+    fn of(path: &Path, globs: &PathGlobs) -> Self {
+        let globs = DirectoryGlobs::new(globs, path);
+        let walked = |directory| walk(directory, WalkScope::Repository(Box::new(globs.clone())));
+        Self { entries: directory(path).map(walked).unwrap_or_default(), globs }
+    }
+
+    /// Returns the kustomizations whose files the globs choose.
+    fn kustomizations(&self) -> impl Iterator<Item = Kustomization> {
+        let directories = self.entries.iter().filter_map(|entry| match entry {
+            WalkedEntry::Directory(path) => Some(path),
+            _ => None,
+        });
+        let found = directories.filter_map(|path| Kustomization::read(path));
+        found.filter(|found| self.globs.allows_file(&found.file))
+    }
 }
 
 // === impl Kustomizations ===
 
 impl Kustomizations {
-    fn of<'e>(entries: impl Iterator<Item = &'e WalkedEntry>) -> Self {
-        let directories = entries.filter_map(|entry| match entry {
-            WalkedEntry::Directory(path) => Some(path),
-            _ => None,
-        });
-        let found = directories.filter_map(|path| Kustomization::read(path));
+    fn of(walked: &[WalkedPath]) -> Self {
+        let found = walked.iter().flat_map(WalkedPath::kustomizations);
         let all: BTreeMap<PathBuf, Kustomization> =
             found.map(|found| (normalized(&found.directory), found)).collect();
         let objects: BTreeSet<PathBuf> = all.values().flat_map(|found| found.objects.clone()).collect();
@@ -137,7 +167,7 @@ impl Kustomizations {
     /// Returns the objects of the outermost kustomizations, and of those that they list.
     fn objects_of_outermost(&self) -> BTreeSet<PathBuf> {
         let mut objects = BTreeSet::new();
-        let outermost = self.all.values().filter(|found| self.is_outermost(&found.directory));
+        let outermost = self.all.values().filter_map(|found| self.outermost(&found.directory));
         let mut open: Vec<&Kustomization> = outermost.collect();
         while let Some(next) = open.pop() {
             for path in &next.objects {
@@ -150,11 +180,11 @@ impl Kustomizations {
         objects
     }
 
-    /// Returns whether a directory is a kustomization that no other one lists, and no component.
-    fn is_outermost(&self, directory: &Path) -> bool {
+    /// Returns the kustomization of a directory, unless another one lists it or it is a component.
+    fn outermost(&self, directory: &Path) -> Option<&Kustomization> {
         let directory = normalized(directory);
-        let found = self.all.get(&directory);
-        found.is_some_and(|found| !found.is_component) && !self.listed.contains(&directory)
+        let found = self.all.get(&directory)?;
+        (!found.is_component && !self.listed.contains(&directory)).then_some(found)
     }
 }
 

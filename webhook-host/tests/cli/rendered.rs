@@ -102,6 +102,21 @@ fn without_the_flag_no_program_runs_and_the_files_of_a_kustomization_are_read() 
 }
 
 #[test]
+fn the_globs_choose_what_is_rendered_too() {
+    let repository = repository();
+    let names = |arguments: &[&str]| {
+        let all = [&["check", ".", "--render", "--output", "json"], arguments].concat();
+        let report = json_of(&run_with(repository.path(), HELM, KUBECTL, &all));
+        judged(&report).into_iter().map(|(_, name)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["--include", "live/"]), ["live"]);
+    assert_eq!(names(&["--include", "*.yaml"]), ["shop", "live"]);
+    assert_eq!(names(&["--include", "*.json"]), ["own"]);
+    assert_eq!(names(&["--exclude", "chart/"]), ["live", "own"]);
+    assert_eq!(names(&["--exclude", "live/kustomization.yaml"]), ["shop", "base", "own"]);
+}
+
+#[test]
 fn the_map_is_that_of_what_is_rendered() {
     let repository = repository();
     let ended = run_with(repository.path(), HELM, KUBECTL, &["map", ".", "--render", "--output", "json"]);
