@@ -105,3 +105,17 @@ fn render_time(text: &str) -> Result<Duration, String> {
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_render_is_up_to_an_hour_and_the_help_names_its_default() {
+        assert_eq!(render_time("1h"), Ok(LONGEST_RENDER_TIME));
+        assert!(render_time("0ms").is_err() && render_time("61m").is_err());
+        assert_eq!(render_time("60s"), Ok(RENDER_TIME));
+        let help = ManifestArgs::augment_args(clap::Command::new("a")).render_long_help().to_string();
+        assert!(help.contains("[default: 60s]"), "{help}");
+    }
+}

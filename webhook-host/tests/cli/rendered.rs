@@ -111,7 +111,7 @@ fn the_globs_choose_what_is_rendered_too() {
     };
     assert_eq!(names(&["--include", "live/"]), ["live"]);
     assert_eq!(names(&["--include", "*.yaml"]), ["shop", "live"]);
-    assert_eq!(names(&["--include", "*.json"]), ["own"]);
+    assert_eq!(names(&["--include", "*.json"]), ["base", "own"]);
     assert_eq!(names(&["--exclude", "chart/"]), ["live", "own"]);
     assert_eq!(names(&["--exclude", "live/kustomization.yaml"]), ["shop", "base", "own"]);
 }
