@@ -162,7 +162,7 @@ fn faulty_states() -> Vec<(String, &'static str, &'static str)> {
             "kind is not set",
         ),
         (
-            format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{{"),
+            "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{".to_owned(),
             "cluster.yaml:1:",
             "unclosed bracket",
         ),
