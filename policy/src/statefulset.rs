@@ -40,8 +40,9 @@ use keys::SetKeys;
 use metadata::ParsedStatefulSet;
 use opt_out::OptOut;
 use ordinance_contract::{Key, Operation, Request, Scope, Stance};
-use ordinance_storage::json;
+use ordinance_storage::{PodSpec, json};
 use review::Set;
+use serde::de::Error;
 use update::{SetUpdate, UncomparedUpdate};
 
 /// Returns the keys that a stored StatefulSet holds or uses.
@@ -56,11 +57,21 @@ pub(crate) fn keys(
         opt_out: OptOut::of(&set.metadata.annotations),
         settings,
     };
-    let keys = set_keys.of_pod(&set.spec.template.0.spec, &set.spec.volume_claim_templates);
+    let pod = &set.spec.template.0.spec;
+    check_stored(pod)?;
+    let keys = set_keys.of_pod(pod, &set.spec.volume_claim_templates);
     let is_indexed = |key: &Key| {
         key.stance != Stance::Looks && !(set.is_being_deleted() && scale_subresource::is_scale_key(key))
     };
     Ok(keys.into_iter().filter(is_indexed).collect())
+}
+
+/// Returns an error if a stored set has no pod template. Its mounts are then unknown, and an update could hide files.
+fn check_stored(pod: &PodSpec<'_>) -> Result<(), serde_json::Error> {
+    if pod.has_containers() {
+        return Ok(());
+    }
+    Err(serde_json::Error::custom("spec.template.spec.containers is empty, which no stored StatefulSet is"))
 }
 
 /// Parses a request for a StatefulSet.

@@ -27,7 +27,7 @@ pub use policy::{PolicyConfig, settings};
 pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use source::ConfigSource;
-pub use state::{NAMESPACE, existing};
+pub use state::{NAMESPACE, State, title};
 
 use std::path::Path;
 

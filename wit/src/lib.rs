@@ -143,6 +143,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What tells an object from others, see [`Scope::identity`].
+pub type Identity<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+
 /// The object that a question is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -379,6 +382,16 @@ impl Description {
         self.watches(group, version, resource) || is_reviewed(Phase::Mutate) || is_reviewed(Phase::Validate)
     }
 
+    /// Iterates over the API versions of a resource that the policy watches or reviews; some more than once.
+    pub fn versions(&self, group: &str, resource: &str) -> impl Iterator<Item = &str> {
+        let watched = self.watches.iter().map(|watch| (&watch.group, &watch.resource, &watch.version));
+        let objects = self.reviews.iter().filter(|reviewed| reviewed.subresource.is_empty());
+        let reviewed = objects.map(|reviewed| (&reviewed.group, &reviewed.resource, &reviewed.version));
+        let kinds = watched.chain(reviewed);
+        let is_kind = move |found: &(&String, &String, &String)| found.0 == group && found.1 == resource;
+        kinds.filter(is_kind).map(|(.., version)| version.as_str())
+    }
+
     /// Returns true if objects like this one exist before the objects that refer to them, see [`Watch::precedes`].
     pub fn precedes(&self, scope: &Scope<'_>) -> bool {
         let is_kind = |watch: &&Watch| watch.group == scope.group && watch.resource == scope.resource;
@@ -418,14 +431,16 @@ impl Scope<'_> {
         }
     }
 
-    /// Returns true if both name one object. The API version does not count. A subresource such as a Scale is another
-    /// object than the one it belongs to, so its review is shown what the stored object holds.
+    /// Returns what tells the object from others: group, resource, subresource, namespace and name. The API version does
+    /// not count. A subresource such as a Scale is another object than the one it belongs to, so its review is shown what
+    /// the stored object holds.
+    pub fn identity(&self) -> Identity<'_> {
+        (&self.group, &self.resource, &self.subresource, &self.namespace, &self.name)
+    }
+
+    /// Returns true if both name one object, see [`Self::identity`].
     pub fn same_object(&self, other: &Scope<'_>) -> bool {
-        self.group == other.group
-            && self.resource == other.resource
-            && self.subresource == other.subresource
-            && self.namespace == other.namespace
-            && self.name == other.name
+        self.identity() == other.identity()
     }
 }
 

@@ -120,7 +120,7 @@ fn json_has_every_object_with_its_place() {
     let output: Value = serde_json::from_str(&json(&report(&objects))).expect("JSON");
     assert_eq!(
         output["summary"],
-        json!({"objects": 2, "skipped": 3, "denied": 1, "warned": 1, "patched": 1})
+        json!({"objects": 2, "skipped": 3, "denied": 1, "warned": 1, "patched": 1, "passedOver": 4})
     );
     assert_eq!(
         output["results"][1]["object"],

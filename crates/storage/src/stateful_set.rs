@@ -198,6 +198,11 @@ impl<'a, R> PodSpec<'a, R> {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
     }
 
+    /// Returns whether the pod has a container. The API server stores no pod template without one.
+    pub fn has_containers(&self) -> bool {
+        !self.containers.is_empty()
+    }
+
     /// Iterates over init containers, then the others, with the list that each is in and its index there.
     pub(crate) fn all_containers(&self) -> impl Iterator<Item = (&'static str, usize, &Container<'a>)> {
         let init = self.init_containers.iter().enumerate().map(|(i, c)| ("initContainers", i, c));

@@ -54,7 +54,9 @@ impl<'a> TemplateChange<'a> {
             return Ok(Self::Irrelevant);
         }
         if !new.spec.template.is_equal_to(old.spec.template) {
-            return Ok(Self::Changed { new: new.spec.template.read()?, old: old.spec.template.read()? });
+            let old = old.spec.template.read()?;
+            super::check_stored(&old.spec)?;
+            return Ok(Self::Changed { new: new.spec.template.read()?, old });
         }
         let scales_up = ScaleUp::of(old.replicas(), new.replicas()) != ScaleUp::None;
         if scales_up || new.metadata.annotations != old.metadata.annotations {

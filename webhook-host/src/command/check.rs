@@ -66,12 +66,12 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
-    let (existing, policy) = args.manifests.load()?;
+    let (state, policy) = args.manifests.load()?;
     if let Some(options) = args.fix_options(common) {
         let (progress, input) = read_input(&args.manifests, &policy, common);
-        return fix::run(&options, &policy, &existing, progress, input);
+        return fix::run(&options, &policy, &state, progress, input);
     }
-    with_report(&args.manifests, &policy, &StoredObjects::new(&existing), common, |report| {
+    with_report(&args.manifests, &policy, &StoredObjects::new(&state, &policy), common, |report| {
         print(args.output.format(report, common).as_bytes())?;
         Ok(exit_code(report))
     })

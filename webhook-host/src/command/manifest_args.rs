@@ -1,13 +1,13 @@
 //! The arguments of `check` and `map`: manifests, existing objects, and the policy.
 
 use super::policies::{self, ServedPolicy};
-use crate::config::{NAMESPACE, PolicyArgs, existing};
+use crate::config::{NAMESPACE, PolicyArgs, State};
 use crate::limits::Limits;
 use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use ordinance_manifests::{FoundSources, Manifest, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
+use ordinance_manifests::{FoundSources, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,10 +86,10 @@ impl ManifestArgs {
     }
 
     /// Reads the existing objects and returns them, and the policy with them in its index.
-    pub(super) fn load(&self) -> Result<(Vec<Manifest>, ServedPolicy)> {
-        let existing = existing(&self.policy.state, &self.namespace)?;
-        let policy = policies::with_existing(&self.policy, &Limits::default(), &existing)?;
-        Ok((existing, policy))
+    pub(super) fn load(&self) -> Result<(State, ServedPolicy)> {
+        let state = State::read(&self.policy.state, &self.namespace);
+        let policy = policies::with_existing(&self.policy, &Limits::default(), &state.objects)?;
+        Ok((state, policy))
     }
 }
 

@@ -10,11 +10,12 @@ use super::output::{self, Color, CommonArgs, print};
 use super::policies::ServedPolicy;
 use anyhow::{Error, Result, anyhow};
 use clap::{Args, ValueEnum};
-use ordinance_contract::Scope;
+use ordinance_contract::{Identity, Scope};
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions};
 use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign};
+use std::collections::BTreeSet;
 use std::io;
 
 /// The width of the text if neither a flag, the terminal nor `COLUMNS` sets one.
@@ -64,11 +65,11 @@ enum MapFormat {
 }
 
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
-    let (existing, policy) = args.manifests.load()?;
-    let stored = StoredObjects::new(&existing);
+    let (state, policy) = args.manifests.load()?;
+    let stored = StoredObjects::new(&state, &policy);
     check::with_report(&args.manifests, &policy, &stored, common, |report| {
         print_errors(report, common.color);
-        let map = map(&existing, &stored, report, &policy)?;
+        let map = map(&state.objects, &stored, report, &policy)?;
         print(&draw(&map, args, common.color)?)?;
         Ok(if map.unread.is_empty() { check::exit_code(report) } else { Exit::Error })
     })
@@ -91,8 +92,9 @@ fn map(
     report: &CheckReport<'_>,
     policy: &ServedPolicy,
 ) -> Result<Map> {
-    let reviewed = StoredObjects::new(report.objects.iter().map(|checked| checked.object));
-    let existing = existing.iter().filter(|object| reviewed.find(&object.scope).is_none());
+    let reviewed: BTreeSet<Identity<'_>> =
+        report.objects.iter().map(|checked| checked.object.scope.identity()).collect();
+    let existing = existing.iter().filter(|object| !reviewed.contains(&object.scope.identity()));
     let existing = existing.map(|object| Ok(MappedObject::new(object.scope.borrowed(), &*object.json)));
     let reviewed = report.objects.iter().map(|checked| patched(checked, stored));
     let objects = existing.chain(reviewed).collect::<Result<Vec<_>>>()?;

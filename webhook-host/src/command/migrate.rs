@@ -5,7 +5,7 @@ mod cluster;
 use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
 use super::policies;
-use crate::config::{InputError, NAMESPACE, PolicyArgs, existing};
+use crate::config::{InputError, NAMESPACE, PolicyArgs, State};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -152,7 +152,7 @@ impl MigrateArgs {
         if self.policy.state.is_empty() {
             self.cluster.objects(&self.namespace)
         } else {
-            existing(&self.policy.state, &self.namespace)
+            State::read(&self.policy.state, &self.namespace).into_objects()
         }
     }
 

@@ -4,7 +4,7 @@ use super::output;
 use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
 use crate::cluster::{WatchSet, merged_watches};
-use crate::config::{InputError, NAMESPACE, PolicyArgs, PolicyConfig, existing, settings};
+use crate::config::{InputError, NAMESPACE, PolicyArgs, PolicyConfig, State, settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
@@ -107,7 +107,7 @@ fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
 
 /// Loads the policy of the flags, with the objects of `--state` in its index.
 pub(super) fn from_flags(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
-    with_existing(args, limits, &existing(&args.state, NAMESPACE)?)
+    with_existing(args, limits, &State::read(&args.state, NAMESPACE).into_objects()?)
 }
 
 /// Loads the policy of the flags, with the existing objects in its index.

@@ -6,7 +6,7 @@ use super::input_error::InputError;
 use super::layers::Layers;
 use super::policy::PolicyConfig;
 use super::selfmanaged::SelfManaged;
-use super::state::{NAMESPACE, existing};
+use super::state::{NAMESPACE, State};
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
 use ordinance_certs::{ClientCa, Files};
@@ -92,7 +92,8 @@ impl ServeConfig {
             clients: clients(&config.certificate, layers)?,
             policies: PolicyConfig::all(config, layers)?,
             cluster,
-            state: existing(&config.state, NAMESPACE)
+            state: State::read(&config.state, NAMESPACE)
+                .into_objects()
                 .map_err(|error| error.within(layers.place(&["state"])))?,
             sockets: sockets(config, layers)?,
         })

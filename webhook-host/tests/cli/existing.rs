@@ -138,3 +138,86 @@ fn a_map_shows_a_stored_set_once_and_unchanged() {
     assert_eq!(map["writers"], map["before"], "{map:#}");
     assert_eq!(map["writers"].as_array().map(Vec::len), Some(3), "{map:#}");
 }
+
+/// States that are incomplete or contradict themselves, each with the place and the message of its error.
+fn faulty_states() -> Vec<(String, &'static str, &'static str)> {
+    let other = stored().replace("replicas: 3", "replicas: 1");
+    let without_template =
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: cms}\nspec: {replicas: 3}\n";
+    vec![
+        (
+            format!("{}---\n{other}", stored()),
+            "cluster.yaml:12:1",
+            "StatefulSet default/cms differs from the one at cluster.yaml:1",
+        ),
+        (
+            stored().replace("apps/v1", "apps/v1beta2"),
+            "cluster.yaml",
+            "has apiVersion apps/v1beta2, which the policy can't read; write it as apps/v1",
+        ),
+        (without_template.to_owned(), "cluster.yaml", "spec.template.spec.containers is empty"),
+        (
+            format!("apiVersion: v1\nitems:\n- {}", stored().replace('\n', "\n  ")),
+            "cluster.yaml",
+            "kind is not set",
+        ),
+        (
+            "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{".to_owned(),
+            "cluster.yaml:1:",
+            "unclosed bracket",
+        ),
+    ]
+}
+
+#[test]
+fn a_faulty_state_is_an_error_with_its_place_and_the_rest_is_judged() {
+    for (state, place, message) in faulty_states() {
+        let ended = checked(&[], SET, &state);
+        assert_eq!(ended.code, 2, "{state}: {ended:?}");
+        assert!(ended.stdout.contains(message), "{message}: {ended:?}");
+        assert!(ended.stdout.contains(&format!("--> {place}")), "{place}: {ended:?}");
+        assert!(ended.stdout.contains("1 object judged"), "{ended:?}");
+        let files = directory(&[("set.yaml", SET), ("cluster.yaml", &state)]);
+        let map = run_in(files.path(), &["map", "--state", "cluster.yaml", "set.yaml"]);
+        assert!(
+            map.code == 2 && map.stderr.contains(message) && map.stdout.contains("StatefulSet"),
+            "{map:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_fixed_with_a_faulty_state() {
+    for (state, _, message) in faulty_states() {
+        let files = directory(&[("set.yaml", SET), ("cluster.yaml", &state)]);
+        let arguments = ["check", "--state", "cluster.yaml", "--fix"];
+        let ended = run_in(files.path(), &[&arguments[..], &["set.yaml"]].concat());
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.stdout.contains("note: no manifest is changed, since the state has errors"),
+            "{ended:?}"
+        );
+        assert_eq!(fs::read_to_string(files.path().join("set.yaml")).unwrap(), SET);
+        let piped = run_in_with_input(files.path(), &[&arguments[..], &["-"]].concat(), SET.as_bytes());
+        assert_eq!((piped.code, piped.stdout.as_str()), (2, SET), "{piped:?}");
+        assert!(piped.stderr.contains(message), "{piped:?}");
+    }
+}
+
+#[test]
+fn two_dumps_of_an_unchanged_object_do_not_contradict_each_other() {
+    let first =
+        stored().replace("uid: 5f0c", "uid: 5f0c, resourceVersion: \"1\"") + "status: {replicas: 2}\n";
+    let second =
+        stored().replace("uid: 5f0c", "uid: 5f0c, resourceVersion: \"2\"") + "status: {replicas: 3}\n";
+    let ended = checked(&[], SET, &format!("{first}---\n{second}"));
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+fn an_object_in_another_version_is_not_passed_over() {
+    let files = directory(&[("set.yaml", &SET.replace("apps/v1", "apps/v1beta1"))]);
+    let ended = run_in(files.path(), &["check", "set.yaml"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stdout.contains("StatefulSet default/cms has apiVersion apps/v1beta1"), "{ended:?}");
+}

@@ -26,8 +26,8 @@ fn what_is_not_read_is_said_in_a_line_each() {
     let notes = "\
 note: passed over 14 files that are no Kubernetes objects (-v names them)
 note: passed over 1 template; render it first, and check what is printed (-v names it)
-note: chart is a Helm chart and is not read; add --render, or pipe in the output of: helm template shop ./chart
-note: deploy/overlays/live is a kustomization and is not read; add --render, or pipe in the output of: \
+note: chart is a Helm chart and is not rendered; add --render, or pipe in the output of: helm template shop ./chart
+note: deploy/overlays/live is a kustomization and is not rendered; add --render, or pipe in the output of: \
 kubectl kustomize ./deploy/overlays/live
 ";
     for command in ["check", "map"] {

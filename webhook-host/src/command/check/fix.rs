@@ -17,10 +17,10 @@ use crate::admission::Admission;
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs, print};
 use crate::command::policies::ServedPolicy;
+use crate::config::State;
 use crate::limits::Limits;
 use anyhow::{Result, ensure};
 use ordinance_amend::{ObjectChanges, amend};
-use ordinance_manifests::Manifest;
 use ordinance_report::{CheckReport, CheckedObject, TextOrigin, printable, text};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -32,6 +32,10 @@ const ROUNDS: usize = 8;
 /// The note if nothing says what exists already.
 const TAKEN_AS_NEW: &str = "note: without --state, objects without metadata.uid are taken as new: if a set runs already, its \
                             pods will not see their files; kubectl get statefulsets,pvc,pv -A -o yaml prints a state\n";
+
+/// The note if an object may exist although the state does not have it.
+const INCOMPLETE_STATE: &str =
+    "note: no manifest is changed, since the state has errors: what it lacks may exist";
 
 /// Why an object is left as it is although the policy has changes for it.
 const ENDLESS: &str = "the policy changes it again and again, which is an error in the policy";
@@ -77,21 +81,24 @@ type ObjectPositions = BTreeSet<(usize, usize)>;
 pub(super) fn run(
     options: &FixOptions<'_>,
     policy: &ServedPolicy,
-    existing: &[Manifest],
+    state: &State,
     progress: Progress,
     mut input: Input,
 ) -> Result<Exit> {
     // The objects that are left as they are, since their changes never end.
     let mut endless = ObjectPositions::new();
-    let stored = StoredObjects::new(existing);
+    let stored = StoredObjects::new(state, policy);
     loop {
         let mut originals = OriginalTexts::new();
         let mut changed = ObjectPositions::new();
         for _ in 0..ROUNDS {
-            let policy = policy.reset(existing)?;
+            let policy = policy.reset(&state.objects)?;
             let report =
                 ManifestReviewer::new(&policy, &stored, &Limits::default(), &progress).report(&input)?;
-            let files = fix_files(&input, &report, &endless);
+            let files = match stored.is_incomplete() {
+                true => vec![FixedFile::of_incomplete_state()],
+                false => fix_files(&input, &report, &endless),
+            };
             if files.iter().all(|file| file.text.is_none()) {
                 drop(progress);
                 let notes: Vec<String> = files.into_iter().flat_map(|file| file.notes).collect();
@@ -204,6 +211,11 @@ impl FixOptions<'_> {
 // === impl FixedFile ===
 
 impl FixedFile {
+    /// Returns no fixed text, and a note that says why.
+    fn of_incomplete_state() -> Self {
+        Self { text: None, notes: vec![INCOMPLETE_STATE.to_owned()] }
+    }
+
     fn new(file: &InputFile, objects: &[CheckedObject<'_>], endless: &[usize]) -> Self {
         let (mut fixed, mut changes) = (Self::default(), Vec::new());
         for (position, checked) in objects.iter().enumerate() {

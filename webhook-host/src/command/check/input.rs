@@ -98,8 +98,8 @@ impl Input {
     }
 
     /// Returns the errors of all files.
-    pub(super) fn errors(&self) -> Vec<ReadError<'_>> {
-        self.files.iter().flat_map(InputFile::errors).collect()
+    pub(super) fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
+        self.files.iter().flat_map(InputFile::errors)
     }
 
     /// Returns whether the input contains no object and no error.
@@ -115,10 +115,10 @@ impl Input {
     }
 }
 
-/// Returns whether the policy watches or reviews objects of a kind.
+/// Returns whether the policy watches or reviews objects of a kind, in any API version.
 fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    admission.policy().description().concerns(group, version, &plural(kind))
+    let (group, _) = api_version.split_once('/').unwrap_or(("", api_version));
+    admission.policy().description().versions(group, &plural(kind)).next().is_some()
 }
 
 fn name(path: &Path) -> String {

@@ -44,7 +44,7 @@ fn directories(unrendered: &[RenderedDirectory], is_verbose: bool) -> Vec<String
     let mut lines: Vec<String> = unrendered.iter().take(named).map(directory).collect();
     if let Some(rest) = unrendered.len().checked_sub(named).filter(|rest| *rest > 0) {
         lines.push(format!(
-            "{rest} more charts and kustomizations are not read; add --render, or name them by -v"
+            "{rest} more charts and kustomizations are not rendered; add --render, or name them by -v"
         ));
     }
     lines
@@ -53,7 +53,9 @@ fn directories(unrendered: &[RenderedDirectory], is_verbose: bool) -> Vec<String
 fn directory(directory: &RenderedDirectory) -> String {
     let (path, what) = (directory.path.display().to_string(), directory.tool.what());
     let (path, command) = (short(&path), directory.command_line());
-    printable(&format!("{path} is {what} and is not read; add --render, or pipe in the output of: {command}"))
+    printable(&format!(
+        "{path} is {what} and is not rendered; add --render, or pipe in the output of: {command}"
+    ))
 }
 
 /// Returns a path without the prefix of those below the working directory.
@@ -111,11 +113,11 @@ mod tests {
         let short = notes(&unread, false);
         assert_eq!((short.lines().count(), notes(&unread, true).lines().count()), (21, 23));
         assert!(short.starts_with(
-            "note: o\u{fffd}0 is a kustomization and is not read; add --render, or pipe in the output of: \
+            "note: o\u{fffd}0 is a kustomization and is not rendered; add --render, or pipe in the output of: \
              kubectl kustomize './o\u{fffd}0'\n"
         ));
         assert!(short.ends_with(
-            "\nnote: 3 more charts and kustomizations are not read; add --render, or name them by -v\n"
+            "\nnote: 3 more charts and kustomizations are not rendered; add --render, or name them by -v\n"
         ));
     }
 }

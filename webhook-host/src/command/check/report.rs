@@ -48,7 +48,6 @@ pub(super) fn read_input(
     policy: &ServedPolicy,
     common: CommonArgs,
 ) -> (Progress, Input) {
-    policy.warn_of_unreadable();
     let mut progress = Progress::start(!common.quiet);
     let input = Input::read(manifests.search(), &manifests.namespace, &policy.admission, &progress);
     if common.quiet {

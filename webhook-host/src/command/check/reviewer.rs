@@ -6,7 +6,7 @@
 
 use super::input::{Input, InputFile};
 use super::progress::Progress;
-use super::stored::StoredObjects;
+use super::stored::{StoredObjects, other_version};
 use crate::admission::{Admission, Decision};
 use crate::command::policies::ServedPolicy;
 use crate::limits::Limits;
@@ -33,14 +33,14 @@ const BATCH: usize = 256;
 const RULES_PAGE: &str = "https://github.com/ordinance-dev/ordinance/blob/main/docs/rules.md";
 
 /// Reviews manifests with a policy, whose index grows with every admitted object.
-pub(super) struct ManifestReviewer<'p> {
+pub(super) struct ManifestReviewer<'p, 's> {
     /// The policy's name.
     policy: &'p str,
     version: &'p str,
     rules: &'p [Rule],
     rules_page: Option<&'static str>,
     admission: &'p Admission,
-    stored: &'p StoredObjects<'p>,
+    stored: &'s StoredObjects<'s>,
     deadline: Duration,
     progress: &'p Progress,
 }
@@ -94,10 +94,10 @@ struct GeneratedMetadata {
 
 // === impl ManifestReviewer ===
 
-impl<'p> ManifestReviewer<'p> {
+impl<'p, 's> ManifestReviewer<'p, 's> {
     pub(super) fn new(
         served: &'p ServedPolicy,
-        stored: &'p StoredObjects<'p>,
+        stored: &'s StoredObjects<'s>,
         limits: &Limits,
         progress: &'p Progress,
     ) -> Self {
@@ -120,7 +120,10 @@ impl<'p> ManifestReviewer<'p> {
     /// # Errors
     ///
     /// The index has no room for the objects that precede the others.
-    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<CheckReport<'i>> {
+    pub(super) fn report<'i>(&self, input: &'i Input) -> Result<CheckReport<'i>>
+    where
+        's: 'i,
+    {
         let objects = input.objects().enumerate().map(|(position, (file, manifest))| {
             let sign = self.sign(manifest);
             InputObject { position, file, manifest, sign }
@@ -129,7 +132,7 @@ impl<'p> ManifestReviewer<'p> {
         self.index_preceding(&objects)?;
         Ok(CheckReport {
             objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
-            errors: input.errors(),
+            errors: self.stored.errors().chain(input.errors()).collect(),
             skipped: input.skipped(),
             passed_over: input.unread.passed_over(),
             unrendered: input.unread.unrendered.iter().map(unrendered).collect(),
@@ -145,7 +148,10 @@ impl<'p> ManifestReviewer<'p> {
         let tentative: Vec<Result<TentativeReview<'_>, Failure>> = batch.par_iter().map(decide).collect();
         let checked = batch.iter().zip(tentative).map(|(object, tentative)| {
             self.progress.add_reviewed();
-            self.checked_object(*object, self.conclude(*object, tentative))
+            match other_version(self.admission.policy().description(), object.manifest) {
+                Some(reason) => checked_object(*object, CombinedReview::failed(reason)),
+                None => checked_object(*object, self.reviewed(*object, tentative)),
+            }
         });
         checked.collect()
     }
@@ -163,29 +169,13 @@ impl<'p> ManifestReviewer<'p> {
             .context("the objects that precede others can't be remembered")
     }
 
-    fn checked_object<'i>(
-        &self,
+    fn reviewed<'i>(
+        &'i self,
         object: InputObject<'i>,
-        review: Result<CombinedReview, Failure>,
-    ) -> CheckedObject<'i> {
-        let InputObject { file, manifest, sign, .. } = object;
-        let review = review.unwrap_or_else(|failure| CombinedReview {
-            message: VerdictText { message: explain(self.policy, &failure), ..VerdictText::default() },
-            ..CombinedReview::default()
-        });
-        CheckedObject {
-            file: &file.name,
-            text: &file.text,
-            origin: file.origin(),
-            object: manifest,
-            name: shown_name(manifest),
-            outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),
-            message: review.message,
-            findings: review.findings,
-            patch: review.patch,
-            stored: sign,
-            migration: review.migration,
-        }
+        tentative: Result<TentativeReview<'i>, Failure>,
+    ) -> CombinedReview {
+        let review = self.conclude(object, tentative);
+        review.unwrap_or_else(|failure| CombinedReview::failed(explain(self.policy, &failure)))
     }
 
     /// Returns how it is known that the object exists already.
@@ -313,6 +303,11 @@ impl InputObject<'_> {
 // === impl CombinedReview ===
 
 impl CombinedReview {
+    /// Returns a review without a verdict, and why there is none.
+    fn failed(reason: String) -> Self {
+        Self { message: VerdictText { message: reason, ..VerdictText::default() }, ..Self::default() }
+    }
+
     /// Returns the result of the mutating review.
     fn new(verdict: Verdict, patch: Vec<Value>) -> Self {
         Self {
@@ -337,6 +332,23 @@ impl CombinedReview {
 
 fn unrendered(directory: &RenderedDirectory) -> UnrenderedDirectory {
     UnrenderedDirectory { directory: directory.path.display().to_string(), command: directory.command_line() }
+}
+
+fn checked_object<'i>(object: InputObject<'i>, review: CombinedReview) -> CheckedObject<'i> {
+    let InputObject { file, manifest, sign, .. } = object;
+    CheckedObject {
+        file: &file.name,
+        text: &file.text,
+        origin: file.origin(),
+        object: manifest,
+        name: shown_name(manifest),
+        outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),
+        message: review.message,
+        findings: review.findings,
+        patch: review.patch,
+        stored: sign,
+        migration: review.migration,
+    }
 }
 
 fn outcome(verdict: &Verdict) -> AdmissionOutcome {

@@ -1,29 +1,82 @@
 //! The objects that `--state` has, by identity: a manifest of one of them is reviewed as its update.
 
-use ordinance_contract::Scope;
-use ordinance_manifests::Manifest;
-use std::collections::BTreeMap;
-
-/// API group, resource, namespace and name. The version does not count: it is one object in all versions.
-type Identity<'s> = (&'s str, &'s str, &'s str, &'s str);
+use crate::command::policies::ServedPolicy;
+use crate::config::{State, title};
+use ordinance_contract::{Description, Identity, Scope};
+use ordinance_manifests::{Manifest, SourceError};
+use ordinance_report::ReadError;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The objects that exist already.
-pub(in crate::command) struct StoredObjects<'s>(BTreeMap<Identity<'s>, &'s Manifest>);
+pub(in crate::command) struct StoredObjects<'s> {
+    objects: BTreeMap<Identity<'s>, &'s Manifest>,
+    errors: Vec<SourceError>,
+}
 
 // === impl StoredObjects ===
 
 impl<'s> StoredObjects<'s> {
-    /// Sorts the objects by identity. Of two with the same one, the last counts.
-    pub(in crate::command) fn new(existing: impl IntoIterator<Item = &'s Manifest>) -> Self {
-        Self(existing.into_iter().map(|object| (identity(&object.scope), object)).collect())
+    /// Sorts the objects by identity. Of two with the same one, which is an error of the state, the last counts.
+    pub(in crate::command) fn new(state: &'s State, policy: &ServedPolicy) -> Self {
+        let objects = state.objects.iter().map(|object| (object.scope.identity(), object));
+        let unjudged = unjudged(state, policy);
+        Self { objects: objects.collect(), errors: state.errors.iter().cloned().chain(unjudged).collect() }
     }
 
     /// Returns the stored object of this identity.
     pub(in crate::command) fn find(&self, scope: &Scope<'_>) -> Option<&'s Manifest> {
-        self.0.get(&identity(scope)).copied()
+        self.objects.get(&scope.identity()).copied()
+    }
+
+    /// Returns what can't be read of the state. Its text is not kept.
+    pub(super) fn errors<'e>(&'e self) -> impl Iterator<Item = ReadError<'e>> + use<'e, 's> {
+        self.errors.iter().map(|error| ReadError {
+            file: &error.source_name,
+            text: "",
+            line: error.line,
+            column: error.column,
+            message: error.message.clone(),
+        })
+    }
+
+    /// Returns whether the state is incomplete, so that an object may exist although it is not found.
+    pub(super) fn is_incomplete(&self) -> bool {
+        !self.errors.is_empty()
     }
 }
 
-fn identity<'s>(scope: &'s Scope<'_>) -> Identity<'s> {
-    (&scope.group, &scope.resource, &scope.namespace, &scope.name)
+/// Returns an error for each stored object that the policy should know and can't read.
+fn unjudged<'s>(state: &'s State, policy: &'s ServedPolicy) -> impl Iterator<Item = SourceError> + 's {
+    let description = policy.admission.policy().description();
+    state.objects.iter().enumerate().filter_map(move |(position, object)| {
+        let unreadable =
+            policy.unreadable.iter().find(|unreadable| unreadable.object.same_object(&object.scope));
+        let reason = match unreadable {
+            Some(unreadable) => unreadable.reason.clone(),
+            None => other_version(description, object)?,
+        };
+        Some(state.error_at(object, position, reason))
+    })
+}
+
+/// Returns the error of an object that the policy knows in another API version only.
+pub(super) fn other_version(description: &Description, object: &Manifest) -> Option<String> {
+    let Scope { group, version, resource, .. } = &object.scope;
+    if description.concerns(group, version, resource) {
+        return None;
+    }
+    let known: BTreeSet<&str> = description.versions(group, resource).collect();
+    let known: Vec<String> = known.into_iter().map(|version| api_version(group, version)).collect();
+    (!known.is_empty()).then(|| {
+        format!(
+            "{} has apiVersion {}, which the policy can't read; write it as {}",
+            title(object),
+            api_version(group, version),
+            known.join(" or ")
+        )
+    })
+}
+
+fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }

@@ -1,29 +1,15 @@
 //! A migration by the script that `ordinance migrate` prints, exactly as it is printed: of a set whose replicas share a claim,
 //! and of one whose claim templates lie on one directory.
 
-use super::pages::{PAGES, own_pages, set};
+use super::pages::{PAGES, own_pages};
+use super::shared_sets::{self, Files, SERVER, SETS, are_kept, create, files, run, volumes};
 use anyhow::{Context, Result, ensure};
-use ordinance_cluster::Shell;
-use ordinance_e2e::{NodeCluster, nfs_volume};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use ordinance_e2e::NodeCluster;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-/// The sets, with the folders that stand for their exports.
-const SETS: [(&str, &str); 2] = [("named", "/srv/named"), ("story", "/srv/story")];
-
-/// The server of the exports.
-const SERVER: &str = "nas.example.com";
 
 /// The image of the Jobs: the only one on the node that has the programs.
 const IMAGE: &str = "nginx:1.27";
-
-/// What a replica writes before the migration.
-const WRITE: &str = "echo of $(hostname) > of-$(hostname); mkdir -p 'a folder'; echo $(hostname) > \"a folder/$(hostname)\"; \
-                     ln -s of-$(hostname) link-$(hostname)";
-
-/// Files by their paths, and the targets of links.
-type Files = BTreeMap<PathBuf, String>;
 
 /// Every replica finds every file after the migration, writes beside the others, and sees the originals again after a
 /// roll back.
@@ -54,55 +40,6 @@ pub async fn migrated(cluster: &mut NodeCluster<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn create(cluster: &NodeCluster<'_>, name: &str) -> Result<()> {
-    let spec = json!({
-        "accessModes": ["ReadWriteMany"],
-        "storageClassName": name,
-        "resources": { "requests": { "storage": "1Gi" } },
-    });
-    let claim = json!({
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": { "name": "pages" }, "spec": spec,
-    });
-    let objects = if name == "named" {
-        vec![
-            claim,
-            set(
-                name,
-                json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "pages" } }]),
-                json!([]),
-            ),
-        ]
-    } else {
-        vec![set(name, json!([]), json!([{ "metadata": { "name": "www" }, "spec": spec }]))]
-    };
-    apply(cluster, objects).await?;
-    cluster.kubectl().ok(&format!("rollout status statefulset/{name} --timeout=90s")).await?;
-    for ordinal in 0..2 {
-        let write = format!("cd {PAGES} && {WRITE}");
-        cluster
-            .kubectl()
-            .run(["exec", &format!("{name}-{ordinal}"), "--", "sh", "-c", &write])
-            .await?
-            .ok()?;
-    }
-    Ok(())
-}
-
-/// Creates a volume for the claim by name, and two volumes on one directory for the claim template.
-async fn volumes(cluster: &NodeCluster<'_>) -> Result<()> {
-    let volume = |name: &str, set: &str, path: &str| {
-        let mut volume = nfs_volume(name, SERVER, path);
-        volume["spec"]["storageClassName"] = json!(set);
-        volume
-    };
-    let [(named, of_named), (story, of_story)] = SETS;
-    for (_, path) in SETS {
-        cluster.node().export(SERVER, path, 0o755)?;
-    }
-    let volumes = [("pv", named, of_named), ("pv-0", story, of_story), ("pv-1", story, of_story)];
-    apply(cluster, volumes.map(|(name, set, path)| volume(name, set, path)).to_vec()).await
-}
-
 /// Prints the plan, checks with its script, and runs it.
 async fn migrate(cluster: &NodeCluster<'_>, name: &str, folder: &Path) -> Result<()> {
     let plan = format!("\"$ORDINANCE_BINARY\" migrate {name} --image {IMAGE}");
@@ -122,7 +59,7 @@ async fn found_by_each(cluster: &NodeCluster<'_>, name: &str, export: &Path, fil
     own_pages(cluster, name).await?;
     for ordinal in 0..2 {
         let pod = format!("{name}-{ordinal}");
-        let found = self::files(&export.join(&pod))?;
+        let found = shared_sets::files(&export.join(&pod))?;
         let expected: Files = files
             .iter()
             .map(|(path, content)| (path.clone(), content.clone()))
@@ -133,14 +70,6 @@ async fn found_by_each(cluster: &NodeCluster<'_>, name: &str, export: &Path, fil
         ensure!(seen.trim() == format!("of {pod}"), "{pod}: {seen:?}");
     }
     are_kept(export, files)
-}
-
-/// Checks that the originals are there. Every start of a pod at the root writes the page again.
-fn are_kept(export: &Path, files: &Files) -> Result<()> {
-    let found = self::files(export)?;
-    let is_kept = |path: &PathBuf| path.ends_with("index.html") || found.get(path) == files.get(path);
-    ensure!(files.keys().all(is_kept), "{found:?}, expected {files:?}");
-    Ok(())
 }
 
 /// Checks that both pods see the originals again, and that the set has no trace of the migration.
@@ -181,39 +110,4 @@ async fn clean_up(cluster: &NodeCluster<'_>, name: &str, export: &Path, folder: 
     let seen = cluster.kubectl().ok(&format!("exec {name}-1 -- cat {PAGES}/of-{name}-0")).await?;
     ensure!(seen.trim() == format!("of {name}-0"), "{seen:?}");
     Ok(())
-}
-
-/// Returns the files below a directory, without those of a migration and of ordinals.
-fn files(directory: &Path) -> Result<Files> {
-    let mut files = Files::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(directory.join(&folder))? {
-            let entry = entry?;
-            let path = folder.join(entry.file_name());
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_own = SETS.iter().any(|(set, _)| name.starts_with(&format!("{set}-")))
-                || name.starts_with(".ordinance-migration");
-            let kind = entry.file_type()?;
-            if kind.is_symlink() {
-                let target = std::fs::read_link(entry.path())?;
-                files.insert(path, format!("-> {}", target.display()));
-            } else if !kind.is_dir() {
-                files.insert(path, std::fs::read_to_string(entry.path())?);
-            } else if !is_own {
-                folders.push(path);
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// Runs a line of shell with the cluster's kubectl, and returns its output.
-async fn run(cluster: &NodeCluster<'_>, folder: &Path, line: &str) -> Result<String> {
-    Shell::new(cluster.cluster(), folder).run(line).await?.ok().with_context(|| line.to_owned())
-}
-
-async fn apply(cluster: &NodeCluster<'_>, objects: Vec<Value>) -> Result<()> {
-    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
-    cluster.kubectl().apply(&list.to_string()).await?.ok().map(|_| ())
 }
