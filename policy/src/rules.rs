@@ -124,6 +124,8 @@ rules! {
         "An opt-out annotation was added or removed";
 
     // Any object
+    UnresolvedPlaceholder "unresolved-placeholder" Warn "" []
+        "A variable that envsubst or Flux should have filled in decides where files are";
     UnreadableObject "unreadable-object" Warn "" []
         "The policy cannot read the object";
     InvalidSettings "invalid-settings" Deny "" []

@@ -11,6 +11,9 @@ pub use answer::{Answering, OnError, ReviewAnswer};
 pub(crate) use answer::{explain, refusal};
 pub use envelope::{API_VERSION, AdmissionReview, BadReview, KIND};
 
+/// The bytes at the beginning of a review that exceeds the limit in which its uid is looked for.
+pub const UID_PREFIX: usize = 4 * 1024;
+
 /// Returns the refusal of a review that exceeds `limit` bytes, given its beginning. A refusal applies whatever the webhook's
 /// `failurePolicy` is.
 ///

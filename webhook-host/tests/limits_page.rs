@@ -5,6 +5,7 @@ use ordinance::cluster::{
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
+use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 
 const PAGE: &str = include_str!("../../docs/limits.md");
 
@@ -29,6 +30,17 @@ fn the_page_names_the_limits_of_events() {
         format!("| {} s | duration of a write |", WRITE_TIME.as_secs()),
         format!("| {} min | interval of log lines about failed writes |", LOG_INTERVAL.as_secs() / 60),
         format!("| {} s | duration of the writes of a stopping process |", FLUSH_TIME.as_secs()),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_names_the_limits_of_rendering() {
+    let (seconds, mebibytes) = (RENDER_TIME.as_secs(), RENDERED_BYTES / 1024 / 1024);
+    for row in [
+        format!("| {seconds} s | how long `helm` or `kubectl` may take for a directory under `--render`;"),
+        format!("| {mebibytes} MiB | size of what `helm` or `kubectl` prints for a directory |"),
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }

@@ -4,6 +4,7 @@ use crate::lines;
 use anstyle::{AnsiColor, Style};
 use similar::udiff::UnifiedDiffHunk;
 use similar::{ChangeTag, TextDiff};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ pub fn diff(path: &str, old: &str, new: &str, color: DiffColor) -> String {
     let mut text = String::new();
     for hunk in diff.unified_diff().iter_hunks() {
         if text.is_empty() {
-            line(&mut text, color, HEADER, &format!("--- a/{path}\n"));
-            line(&mut text, color, HEADER, &format!("+++ b/{path}\n"));
+            line(&mut text, color, HEADER, &format!("--- {}\n", quoted(&format!("a/{path}"))));
+            line(&mut text, color, HEADER, &format!("+++ {}\n", quoted(&format!("b/{path}"))));
         }
         self::hunk(&mut text, color, &hunk);
     }
@@ -38,6 +39,20 @@ const HEADER: Style = Style::new().bold();
 const PLACE: Style = AnsiColor::Cyan.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 const ADDED: Style = AnsiColor::Green.on_default();
+
+/// Returns a path as git writes and reads it: in quotes if it has a control character, a quote or a backslash.
+fn quoted(path: &str) -> Cow<'_, str> {
+    let is_special = |c: char| c.is_ascii_control() || c == '"' || c == '\\';
+    if !path.contains(is_special) {
+        return path.into();
+    }
+    let escaped = path.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_ascii_control() => format!("\\{:03o}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>()).into()
+}
 
 fn hunk(text: &mut String, color: DiffColor, hunk: &UnifiedDiffHunk<'_, '_, '_, str>) {
     line(text, color, PLACE, &format!("{}\n", hunk.header()));
@@ -77,6 +92,13 @@ mod tests {
             "--- a/web.yaml\n+++ b/web.yaml\n@@ -5,4 +5,5 @@\n e\n f\n g\r\n+x\r\n h\n\\ No newline at end of file\n"
         );
         assert_eq!(diff("web.yaml", old, old, DiffColor::None), "");
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_is_quoted_as_by_git() {
+        let shown = diff("a\n+b\"\\é.yaml", "a\n", "b\n", DiffColor::None);
+        assert!(shown.starts_with(r#"--- "a/a\012+b\"\\é.yaml""#), "{shown}");
+        assert_eq!(shown.lines().count(), 5);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::json::Json;
 use crate::yaml;
 use ordinance_contract::{Annotation, Finding, Fix, Operation, Phase, Request, Scope, Severity, Verdict};
-use ordinance_manifests::{Manifest, ManifestError, parse};
+use ordinance_manifests::{Manifest, ManifestError, ManifestErrorKind, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -219,7 +219,12 @@ impl Case {
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let file: CaseFile = serde_saphyr::from_str_with_options(text, yaml::options())
             .map_err(|error| yaml::manifest_error(&error))?;
-        file.check().map_err(|message| ManifestError { line: 1, column: 1, message })
+        file.check().map_err(|message| ManifestError {
+            line: 1,
+            column: 1,
+            message,
+            kind: ManifestErrorKind::Object,
+        })
     }
 }
 

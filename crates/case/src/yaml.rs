@@ -1,6 +1,6 @@
 //! YAML of the project's own test data: parser options, error messages, output and differences.
 
-use ordinance_manifests::{DEPTH, ManifestError};
+use ordinance_manifests::{DEPTH, ManifestError, ManifestErrorKind};
 use serde::Serialize;
 use similar::TextDiff;
 
@@ -36,6 +36,7 @@ pub(crate) fn manifest_error(error: &serde_saphyr::Error) -> ManifestError {
         line: location.map_or(1, |location| location.line()),
         column: location.map_or(1, |location| location.column()),
         message: message(error),
+        kind: ManifestErrorKind::Syntax,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Converts a part of a text to an object with its kind, resource and namespace.
 
-use crate::manifest::{KindFilter, Manifest, ManifestError, ReadObjects};
+use crate::manifest::{KindFilter, Manifest, ManifestError, ManifestErrorKind, ReadObjects};
 use ordinance_contract::{Scope, without_position};
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -29,6 +30,9 @@ struct Head {
     kind: Option<String>,
     #[serde(default)]
     metadata: Option<ManifestMetadata>,
+    /// Of a list, also of one whose `kind` is missing because the text was cut off.
+    #[serde(default)]
+    items: Option<IgnoredAny>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -140,8 +144,13 @@ impl DocumentPart<'_> {
     fn into_manifest(self, namespace: &str) -> Result<Manifest, ManifestError> {
         let mut reader = serde_json::Deserializer::from_str(&self.json);
         let head: Head = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| self.error(not_an_object(&self.json, &error)))?;
-        let missing = |field: &str| self.error(format!("not a Kubernetes object: {field} is not set"));
+            .map_err(|error| self.error(self.identification(), not_an_object(&self.json, &error)))?;
+        let has_api_version = head.api_version.is_some() || self.api_version.is_some();
+        let is_object =
+            has_api_version && (head.kind.is_some() || head.metadata.is_some() || head.items.is_some());
+        let error_kind = if is_object { ManifestErrorKind::Object } else { ManifestErrorKind::NoObject };
+        let missing =
+            |field: &str| self.error(error_kind, format!("not a Kubernetes object: {field} is not set"));
         let kind = head.kind.or_else(|| self.kind.clone()).filter(|kind| !kind.is_empty());
         let kind = kind.ok_or_else(|| missing("kind"))?;
         let api_version = head.api_version.or_else(|| self.api_version.clone());
@@ -151,8 +160,16 @@ impl DocumentPart<'_> {
         Ok(Manifest { scope, kind, json: json.into_owned(), line, column, bytes })
     }
 
-    fn error(&self, message: String) -> ManifestError {
-        ManifestError { line: self.line, column: self.column, message }
+    /// Returns what is wrong with a part whose members have the wrong types.
+    fn identification(&self) -> ManifestErrorKind {
+        match (&self.api_version, &self.kind) {
+            (Some(_), Some(_)) => ManifestErrorKind::Object,
+            _ => ManifestErrorKind::NoObject,
+        }
+    }
+
+    fn error(&self, kind: ManifestErrorKind, message: String) -> ManifestError {
+        ManifestError { line: self.line, column: self.column, message, kind }
     }
 }
 

@@ -47,6 +47,23 @@ pub struct ManifestError {
     pub column: u64,
     /// One line.
     pub message: String,
+    /// What is wrong.
+    pub kind: ManifestErrorKind,
+}
+
+/// What is wrong with a part of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ManifestErrorKind {
+    /// It is not YAML or JSON, or it exceeds a limit.
+    #[default]
+    Syntax,
+    /// It has template actions (`{{ … }}`), and is not YAML before they are carried out.
+    Template,
+    /// It is YAML or JSON, but neither an object nor a part of one: it has no `apiVersion` beside `kind`, `items` or
+    /// `metadata`.
+    NoObject,
+    /// It is an incomplete object.
+    Object,
 }
 
 /// The objects of a text.

@@ -1,12 +1,21 @@
 //! The texts that a command line names: files, directories with everything below them, and stdin.
 
+use crate::content::{TextContent, is_signed};
+use crate::manifest::ReadObjects;
+use crate::render::render;
+use crate::rendering::RenderedDirectory;
+use crate::walk::{WalkScope, WalkedEntry, walk};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use walkdir::{DirEntry, WalkDir};
+use std::time::Duration;
 
 /// The maximum size of a file. The volumes and sets of a large cluster take a fraction of it.
 const FILE_BYTES: usize = 256 * 1024 * 1024;
+
+/// The maximum size of a `Chart.yaml` or a kustomization that is read. They have a few KiB.
+const DESCRIPTION_BYTES: u64 = 1024 * 1024;
 
 /// The extensions of manifests in a directory, as in kubectl.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -18,6 +27,31 @@ pub enum ManifestSource {
     Stdin,
     /// The path of a file.
     File(PathBuf),
+    /// What a tool renders of a directory.
+    Rendered {
+        /// The directory.
+        directory: RenderedDirectory,
+        /// How long the tool may take.
+        time: Duration,
+    },
+}
+
+/// A source, and how the command line names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSource {
+    /// The source.
+    pub source: ManifestSource,
+    /// Whether it was named itself.
+    pub origin: SourceOrigin,
+}
+
+/// How a command line names a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceOrigin {
+    /// By its own path. It has to be a manifest.
+    Named,
+    /// By a directory above it. It may be another file.
+    Directory,
 }
 
 /// Why a source cannot be read.
@@ -37,54 +71,48 @@ pub struct SourceError {
 /// Returns the sources that paths name, in their order. `-` is stdin; a directory is its manifests and those in the
 /// directories below it, sorted by name, without hidden files.
 ///
-/// Links are followed, except back into a directory that is being read. A file that does not exist is an error only
-/// when it is read.
-pub fn sources(named: &[PathBuf]) -> Vec<Result<ManifestSource, SourceError>> {
+/// Links are followed, but each directory is read once. A file that does not exist is an error only when it is read.
+pub fn sources(named: &[PathBuf]) -> Vec<Result<FoundSource, SourceError>> {
     named.iter().flat_map(|path| of_path(path)).collect()
 }
 
-fn of_path(path: &Path) -> Vec<Result<ManifestSource, SourceError>> {
-    if path.as_os_str() == "-" {
-        return vec![Ok(ManifestSource::Stdin)];
-    }
-    if !path.is_dir() {
-        return vec![Ok(ManifestSource::File(path.to_owned()))];
-    }
-    let entries = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    entries.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)).filter_map(of_entry).collect()
+fn of_path(path: &Path) -> Vec<Result<FoundSource, SourceError>> {
+    let Some(directory) = directory(path) else { return vec![Ok(FoundSource::named(path))] };
+    let found = walk(directory, WalkScope::Everything).into_iter().filter_map(|entry| match entry {
+        WalkedEntry::File(path) => Some(Ok(FoundSource::in_directory(ManifestSource::File(path)))),
+        WalkedEntry::Directory(_) | WalkedEntry::RepeatedDirectory(_) => None,
+        WalkedEntry::Error(error) => Some(Err(error)),
+    });
+    found.collect()
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
+/// Returns the directory that a path names, or `None` if it names stdin or a file.
+pub(crate) fn directory(path: &Path) -> Option<&Path> {
+    (path.as_os_str() != "-" && path.is_dir()).then_some(path)
 }
 
-/// A manifest, an error for a directory or manifest that cannot be opened, or `None` for another file.
-fn of_entry(entry: walkdir::Result<DirEntry>) -> Option<Result<ManifestSource, SourceError>> {
-    match entry {
-        Ok(entry) if entry.file_type().is_file() && is_manifest(entry.path()) => {
-            Some(Ok(ManifestSource::File(entry.into_path())))
-        }
-        Ok(_) => None,
-        // A link to a directory above: its files are read once already.
-        Err(error) if error.loop_ancestor().is_some() => None,
-        Err(error) => {
-            let path = error.path().unwrap_or_else(|| Path::new("")).to_owned();
-            let is_file = path.symlink_metadata().is_ok_and(|data| data.is_symlink() || data.is_file());
-            let message =
-                error.into_io_error().map_or_else(|| "can't be read".to_owned(), |error| advise(&error));
-            let source = ManifestSource::File(path);
-            (!is_file || source.is_manifest()).then(|| Err(source.error(message)))
-        }
-    }
-}
-
-fn is_manifest(file: &Path) -> bool {
+/// Returns whether a file of a directory is read.
+pub(crate) fn is_manifest(file: &Path) -> bool {
     let ending = file.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| EXTENSIONS.contains(&ending))
 }
 
+/// Returns the text of a file that describes a chart or a kustomization, or `None` if it can't be read or is larger than
+/// [`DESCRIPTION_BYTES`].
+pub(crate) fn description(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    let source = File::open(file).ok()?;
+    source.take(DESCRIPTION_BYTES + 1).read_to_string(&mut text).ok()?;
+    (text.len() as u64 <= DESCRIPTION_BYTES).then_some(text)
+}
+
+/// Returns a text in one line: a path and the messages of a tool may have line breaks and other control characters.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// The error with advice.
-fn advise(error: &io::Error) -> String {
+pub(crate) fn advise(error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "give the path of a file that exists",
         io::ErrorKind::PermissionDenied => "let this process read it",
@@ -93,35 +121,90 @@ fn advise(error: &io::Error) -> String {
     format!("{error}; {advice}")
 }
 
+// === impl FoundSource ===
+
+impl FoundSource {
+    /// Returns the source of a path that a command line names.
+    pub(crate) fn named(path: &Path) -> Self {
+        let source = if path.as_os_str() == "-" {
+            ManifestSource::Stdin
+        } else {
+            ManifestSource::File(path.to_owned())
+        };
+        Self { source, origin: SourceOrigin::Named }
+    }
+
+    pub(crate) fn in_directory(source: ManifestSource) -> Self {
+        Self { source, origin: SourceOrigin::Directory }
+    }
+
+    /// Reads the whole text; `None` if the source is a file of a directory without a Kubernetes object, as far as a search
+    /// tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`ManifestSource::read`].
+    pub fn read(&self) -> Result<Option<String>, SourceError> {
+        if self.origin == SourceOrigin::Named {
+            return self.source.read().map(Some);
+        }
+        match String::from_utf8(self.source.read_bytes()?) {
+            Ok(text) => Ok(Some(text).filter(|text| TextContent::without_reading(text).is_none())),
+            Err(error) if is_signed(&approximation(error.as_bytes())) => Err(self.source.not_text(&error)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Returns what a text of this source contains, given what was read of it. A source that is named itself counts as
+    /// [`TextContent::Objects`].
+    pub fn content(&self, text: &str, found: &ReadObjects) -> TextContent {
+        match self.origin {
+            SourceOrigin::Named => TextContent::Objects,
+            SourceOrigin::Directory => TextContent::of(text, found),
+        }
+    }
+}
+
 // === impl ManifestSource ===
 
 impl ManifestSource {
-    /// Returns the name for messages: the path, or `-` for stdin.
+    /// Returns the name for messages: the path of the file or the directory, or `-` for stdin.
     pub fn name(&self) -> String {
         match self {
             Self::Stdin => "-".to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Rendered { directory, .. } => directory.path.display().to_string(),
         }
     }
 
-    /// Reads the whole text.
+    /// Reads the whole text, or renders it.
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened or read, is larger than 256 MiB, or is not UTF-8.
+    /// If the source cannot be opened, read or rendered, is larger than 256 MiB (rendered: [`RENDERED_BYTES`]), or is not
+    /// UTF-8.
+    ///
+    /// [`RENDERED_BYTES`]: crate::RENDERED_BYTES
     pub fn read(&self) -> Result<String, SourceError> {
+        String::from_utf8(self.read_bytes()?).map_err(|error| self.not_text(&error))
+    }
+
+    fn read_bytes(&self) -> Result<Vec<u8>, SourceError> {
         let mut bytes = Vec::with_capacity(self.capacity());
         let mut limited = |source: &mut dyn Read| source.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
         let read = match self {
             Self::Stdin => limited(&mut io::stdin().lock()),
             Self::File(path) => File::open(path).and_then(|mut file| limited(&mut file)),
+            Self::Rendered { directory, time } => {
+                return render(directory, *time).map_err(|error| self.error(one_line(&error.to_string())));
+            }
         };
         match read {
             Err(error) => Err(self.error(advise(&error))),
-            Ok(bytes) if bytes > FILE_BYTES => {
+            Ok(length) if length > FILE_BYTES => {
                 Err(self.error(format!("is larger than {FILE_BYTES} bytes; is it the right file?")))
             }
-            Ok(_) => String::from_utf8(bytes).map_err(|error| self.not_text(&error)),
+            Ok(_) => Ok(bytes),
         }
     }
 
@@ -132,13 +215,9 @@ impl ManifestSource {
         usize::try_from(size).unwrap_or(FILE_BYTES).min(FILE_BYTES) + 1
     }
 
-    fn is_manifest(&self) -> bool {
-        matches!(self, Self::File(path) if is_manifest(path))
-    }
-
     fn not_text(&self, error: &std::string::FromUtf8Error) -> SourceError {
         let bytes = error.as_bytes();
-        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        if utf_16(bytes).is_some() {
             return self.error("is UTF-16; save it as UTF-8".to_owned());
         }
         let valid = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
@@ -153,9 +232,26 @@ impl ManifestSource {
         }
     }
 
-    fn error(&self, message: String) -> SourceError {
+    pub(crate) fn error(&self, message: String) -> SourceError {
         SourceError { source_name: self.name(), line: 1, column: 1, message }
     }
+}
+
+/// Returns the text that bytes in another encoding probably mean.
+fn approximation(bytes: &[u8]) -> Cow<'_, str> {
+    utf_16(bytes).map_or_else(|| String::from_utf8_lossy(bytes), Cow::Owned)
+}
+
+/// Returns the text of bytes that begin with the mark of UTF-16.
+fn utf_16(bytes: &[u8]) -> Option<String> {
+    let (mark, rest) = bytes.split_first_chunk()?;
+    let unit: fn([u8; 2]) -> u16 = match mark {
+        [0xff, 0xfe] => u16::from_le_bytes,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = rest.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
+    Some(String::from_utf16_lossy(&units))
 }
 
 #[cfg(test)]
@@ -164,8 +260,8 @@ mod tests {
     use std::fs;
 
     fn names(named: &Path) -> Vec<String> {
-        let relative = |source: Result<ManifestSource, SourceError>| match source {
-            Ok(source) => source.name().replace(&format!("{}/", named.display()), ""),
+        let relative = |source: Result<FoundSource, SourceError>| match source {
+            Ok(found) => found.source.name().replace(&format!("{}/", named.display()), ""),
             Err(error) => format!("{error}"),
         };
         sources(&[named.to_owned()]).into_iter().map(relative).collect()
@@ -215,5 +311,22 @@ mod tests {
         assert_eq!(read(b"a: 1"), Ok("a: 1".to_owned()));
         let gone = ManifestSource::File(directory.path().join("gone.yaml")).read();
         assert!(gone.is_err_and(|error| error.message.starts_with("No such file")));
+    }
+
+    #[test]
+    fn a_file_of_a_directory_in_another_encoding_is_an_error_only_if_it_has_an_object() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let read = |bytes: &[u8]| {
+            let file = directory.path().join("a.yaml");
+            fs::write(&file, bytes).expect("written");
+            FoundSource::in_directory(ManifestSource::File(file)).read().map_err(|error| error.message)
+        };
+        assert_eq!(read(b"name: \xe9\n"), Ok(None));
+        assert!(read(b"apiVersion: v1\nkind: Pod # \xe9\n").is_err_and(|error| error.contains("not UTF-8")));
+        let utf_16 = |text: &str| -> Vec<u8> {
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
+        };
+        assert_eq!(read(&utf_16("name: a\n")), Ok(None));
+        assert!(read(&utf_16("apiVersion: v1\nkind: Pod\n")).is_err_and(|error| error.contains("UTF-16")));
     }
 }

@@ -33,6 +33,11 @@ pub(crate) fn read(text: &str, namespace: &str, wanted: KindFilter<'_>) -> ReadO
     })
 }
 
+/// Returns the first document of a text as JSON, or `None` if there is none or if it can't be read.
+pub(crate) fn first_json(text: &str) -> Option<String> {
+    Documents::new(Chunk { text, offset: 0, line: 1 }).first_json()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

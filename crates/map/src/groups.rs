@@ -2,7 +2,7 @@
 //!
 //! Of many ordinals that are alike, a drawing shows the first few and the last.
 
-use crate::{Map, OmittedOrdinals, Relation, Snapshot, VolumeWriter};
+use crate::{Map, OmittedOrdinals, Relation, Snapshot, UnmappedObject, VolumeWriter};
 use std::collections::HashMap;
 
 /// The most rows of one kind that are all shown.
@@ -134,10 +134,13 @@ impl Map {
             let outcome = if refused.is_stored { "wrong now" } else { "refused" };
             format!("{outcome}: {}", refused.message)
         });
-        let unread = self.unread.iter().map(|unread| {
-            format!("not drawn: {} {:?}: {}", unread.object.resource, unread.object.name, unread.reason)
-        });
-        refused.chain(unread).chain(self.after.omitted.iter().map(OmittedOrdinals::remark)).collect()
+        let unread = self.unread.iter().map(|unread| unread.remark("not drawn"));
+        let unknown = self.unknown.iter().map(|unknown| unknown.remark("unknown"));
+        refused
+            .chain(unread)
+            .chain(unknown)
+            .chain(self.after.omitted.iter().map(OmittedOrdinals::remark))
+            .collect()
     }
 
     /// Explains the mark of an expected volume, if there is one.
@@ -146,6 +149,15 @@ impl Map {
         writers
             .any(VolumeWriter::is_expected)
             .then_some("* not bound yet: the volume that the claim is expected to get")
+    }
+}
+
+// === impl UnmappedObject ===
+
+impl UnmappedObject {
+    fn remark(&self, what: &str) -> String {
+        let Self { object, reason } = self;
+        format!("{what}: {} {:?}: {reason}", object.resource, object.name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The map for scripts: `writers` after the policy's patches, and those `before`.
 
-use crate::{Bound, Map, OmittedOrdinals, Pod, RefusedObject, Relation, VolumeWriter};
+use crate::{Bound, Map, OmittedOrdinals, Pod, RefusedObject, Relation, UnmappedObject, VolumeWriter};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -9,6 +9,8 @@ struct JsonMap<'m> {
     before: Vec<WriterEntry<'m>>,
     refused: Vec<RefusalEntry<'m>>,
     omitted: Vec<OmittedEntry<'m>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<UnknownEntry<'m>>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +57,15 @@ struct RefusalEntry<'m> {
     message: &'m str,
 }
 
+/// An object with placeholders.
+#[derive(Serialize)]
+struct UnknownEntry<'m> {
+    resource: &'m str,
+    namespace: &'m str,
+    name: &'m str,
+    reason: &'m str,
+}
+
 /// Ordinals that are left out; both ends are included.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,6 +87,7 @@ pub fn json(map: &Map) -> serde_json::Result<String> {
         before: map.before.writers.iter().map(entry).collect(),
         refused: map.refused.iter().map(refusal).collect(),
         omitted: map.after.omitted.iter().map(span).collect(),
+        unknown: map.unknown.iter().map(unknown).collect(),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
@@ -115,6 +127,12 @@ fn refusal(refused: &RefusedObject) -> RefusalEntry<'_> {
     let RefusedObject { object, is_stored, message } = refused;
     let (resource, namespace, name) = (&object.resource, &object.namespace, &object.name);
     RefusalEntry { resource, namespace, name, stored: *is_stored, message }
+}
+
+fn unknown(unknown: &UnmappedObject) -> UnknownEntry<'_> {
+    let UnmappedObject { object, reason } = unknown;
+    let (resource, namespace, name) = (&object.resource, &object.namespace, &object.name);
+    UnknownEntry { resource, namespace, name, reason }
 }
 
 fn span(omitted: &OmittedOrdinals) -> OmittedEntry<'_> {

@@ -18,6 +18,9 @@ pub struct Map {
     pub refused: Vec<RefusedObject>,
     /// Objects that could not be read; no snapshot draws them.
     pub unread: Vec<UnmappedObject>,
+    /// Objects with placeholders such as `${NFS_PATH}` in strings that decide where files are. No snapshot draws these
+    /// sets, and the volumes have no location.
+    pub unknown: Vec<UnmappedObject>,
 }
 
 /// An object that the policy denies.
@@ -43,6 +46,6 @@ impl Map {
         let patched: Vec<MappedObject<'_>> = objects.iter().map(MappedObject::patched).collect();
         let sets = MappedSet::all(&patched, &mut reader);
         let after = Snapshot::new(&sets, &claims, keys, &mut reader);
-        Self { before, after, refused: Vec::new(), unread: reader.unread }
+        Self { before, after, refused: Vec::new(), unread: reader.unread, unknown: reader.unknown }
     }
 }

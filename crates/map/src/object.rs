@@ -1,6 +1,7 @@
 //! An object of the cluster, as JSON before and after the policy's patch.
 
 use ordinance_contract::Scope;
+use ordinance_storage::{DecidingKind, Placeholder};
 use std::borrow::Cow;
 
 /// An object that a map is drawn from.
@@ -34,6 +35,16 @@ impl<'a> MappedObject<'a> {
 }
 
 impl MappedObject<'_> {
+    /// Returns the placeholders in the fields that decide where the files of the object are.
+    pub(crate) fn placeholders(&self) -> Vec<Placeholder> {
+        let kind = match (&*self.scope.group, &*self.scope.resource) {
+            ("apps", "statefulsets") => DecidingKind::StatefulSet,
+            ("", "persistentvolumes") => DecidingKind::PersistentVolume,
+            _ => return Vec::new(),
+        };
+        Placeholder::all(kind, &self.before, |_| false)
+    }
+
     pub(crate) fn is(&self, group: &str, resource: &str) -> bool {
         self.scope.group == group && self.scope.resource == resource
     }

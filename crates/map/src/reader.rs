@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Returns the keys of an object, as the policy's `keys` does, or in one line why the policy can't read the object.
 pub type Keys<'a> = dyn Fn(&Scope<'_>, &str) -> Result<Vec<Key>, String> + 'a;
 
-/// An object that can't be read.
+/// An object that can't be read, or whose place is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmappedObject {
     /// The object.
@@ -17,10 +17,11 @@ pub struct UnmappedObject {
     pub reason: String,
 }
 
-/// Reads objects, and collects those that can't be read.
+/// Reads objects, and collects those that can't be read, and those with placeholders that nothing has filled in.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     pub(crate) unread: Vec<UnmappedObject>,
+    pub(crate) unknown: Vec<UnmappedObject>,
 }
 
 // === impl Reader ===
@@ -40,12 +41,15 @@ impl Reader {
             // The API server generates the empty names, so these are different objects.
             last.insert((namespace, name, if name.is_empty() { index } else { 0 }), object);
         }
-        let readable = |object: &'a MappedObject<'a>| match read(object) {
-            Ok(view) => Some(view),
-            Err(error) => {
-                self.add_unread(object, without_position(&error.to_string()).to_owned());
-                None
+        let readable = |object: &'a MappedObject<'a>| {
+            let is_unknown = self.note_placeholders(object);
+            // A volume with a placeholder still has claims.
+            if is_unknown && object.is("apps", "statefulsets") {
+                return None;
             }
+            read(object)
+                .map_err(|error| self.add_unread(object, without_position(&error.to_string()).to_owned()))
+                .ok()
         };
         last.into_values().filter_map(readable).collect()
     }
@@ -60,6 +64,18 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Returns whether where the files of an object are is unknown, because variables are not filled in yet. Remembers it.
+    fn note_placeholders(&mut self, object: &MappedObject<'_>) -> bool {
+        let placeholders = object.placeholders();
+        let Some(first) = placeholders.first() else { return false };
+        let reason = format!("{first} is not substituted");
+        let unknown = UnmappedObject { object: object.scope.clone().into_owned(), reason };
+        if !self.unknown.contains(&unknown) {
+            self.unknown.push(unknown);
+        }
+        true
     }
 
     fn add_unread(&mut self, object: &MappedObject<'_>, reason: String) {

@@ -1,6 +1,6 @@
 //! The report as JSON, for scripts.
 
-use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary};
+use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary, UnrenderedDirectory};
 use ordinance_contract::{Finding, Fix, Scope, Severity};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 struct JsonReport<'r> {
     results: Vec<ResultRow<'r>>,
     errors: &'r [ReadError<'r>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unrendered: &'r [UnrenderedDirectory],
     summary: Summary,
 }
 
@@ -63,6 +65,7 @@ pub fn json(report: &CheckReport<'_>) -> String {
     let document = JsonReport {
         results: report.objects.iter().map(ResultRow::from).collect(),
         errors: &report.errors,
+        unrendered: &report.unrendered,
         summary: report.summary(),
     };
     // Serializing strings and lists of strings to memory can't fail.

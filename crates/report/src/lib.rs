@@ -33,6 +33,10 @@ pub struct CheckReport<'a> {
     pub errors: Vec<ReadError<'a>>,
     /// The number of objects of kinds that the policy does not review.
     pub skipped: u64,
+    /// The number of files in directories that are no objects, or templates of objects.
+    pub passed_over: u64,
+    /// The directories that have to be rendered first, and are not checked.
+    pub unrendered: Vec<UnrenderedDirectory>,
     /// The policy's name.
     pub policy: String,
     /// The policy's version.
@@ -50,6 +54,8 @@ pub struct CheckedObject<'a> {
     pub file: &'a str,
     /// The text of the file.
     pub text: &'a str,
+    /// Where the text comes from.
+    pub origin: TextOrigin,
     /// The object.
     pub object: &'a Manifest,
     /// The object's name. If the API server will generate it: its prefix and `*`.
@@ -66,6 +72,15 @@ pub struct CheckedObject<'a> {
     pub stored: Option<StoredSign>,
     /// How to change the object if it is stored already, one step per item.
     pub migration: Vec<String>,
+}
+
+/// Where the text of an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextOrigin {
+    /// A file, or stdin.
+    File,
+    /// A tool has rendered it of a directory. Lines and columns are those of what the tool prints.
+    Rendered,
 }
 
 /// How it is known that an object exists already.
@@ -104,8 +119,18 @@ pub struct ReadError<'a> {
     pub message: String,
 }
 
+/// A directory that has to be rendered before its objects can be checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnrenderedDirectory {
+    /// The name of the directory.
+    pub directory: String,
+    /// The command that renders it, for a shell.
+    pub command: String,
+}
+
 /// The numbers of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Objects that were reviewed.
     pub objects: u64,
@@ -117,6 +142,17 @@ pub struct Summary {
     pub warned: u64,
     /// Objects that the mutating review changes.
     pub patched: u64,
+    /// Files in directories that are no objects, or templates of objects.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub passed_over: u64,
+    /// Directories that have to be rendered first, and are not checked.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unrendered: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 // === impl CheckReport ===
@@ -133,6 +169,8 @@ impl CheckReport<'_> {
             denied: count(|object| !object.is_admitted()),
             warned: count(|object| !object.message.warnings.is_empty()),
             patched: count(|object| object.is_patched()),
+            passed_over: self.passed_over,
+            unrendered: self.unrendered.len() as u64,
         }
     }
 }
@@ -213,7 +251,7 @@ impl ReadError<'_> {
 }
 
 /// Replaces the characters of a file name that would control a terminal.
-fn printable(file: &str) -> String {
+pub fn printable(file: &str) -> String {
     file.replace(char::is_control, "\u{fffd}")
 }
 

@@ -3,7 +3,7 @@
 //! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the
 //! object and the text, not of the position, so it stays the same while lines move.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, TextOrigin};
 use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Fix, Rule, Severity};
 use ordinance_manifests::Region;
@@ -225,8 +225,11 @@ const fn problem_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// Returns a fix as replacements in the object's file, or `None` if the file cannot be edited safely.
+/// Returns a fix as replacements in the object's file, or `None` if there is no such file or it cannot be edited safely.
 fn sarif_fix(checked: &CheckedObject<'_>, fix: &Fix) -> Option<Value> {
+    if checked.origin == TextOrigin::Rendered {
+        return None;
+    }
     let patch: Vec<Value> = serde_json::from_str(&fix.patch).ok()?;
     let changes = FieldChange::from_patch(&patch).ok()?;
     let splices = splices(checked.text, checked.object, &changes).ok()?;

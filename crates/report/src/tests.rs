@@ -75,6 +75,8 @@ fn report(objects: &[Manifest]) -> CheckReport<'_> {
         objects: vec![denied, patched],
         errors: vec![error],
         skipped: 3,
+        passed_over: 4,
+        unrendered: Vec::new(),
         policy: "storage".to_owned(),
         version: "0.1.0".to_owned(),
         rules: vec![rule("shared-export", Severity::Deny), rule("unisolated-mount", Severity::Warn)],
@@ -90,6 +92,7 @@ fn with_findings<'a>(findings: Vec<Finding>, file: &'a str, object: &'a Manifest
     CheckedObject {
         file,
         text: TEXT,
+        origin: TextOrigin::File,
         object,
         name: (&*object.scope.name).into(),
         outcome: AdmissionOutcome::Admitted,

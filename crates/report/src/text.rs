@@ -58,7 +58,7 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
 
 /// Returns the last line of the report.
 fn summary(report: &CheckReport<'_>) -> String {
-    let Summary { objects, skipped, denied, warned, patched } = report.summary();
+    let Summary { objects, skipped, denied, warned, patched, .. } = report.summary();
     let is_failed = |checked: &&CheckedObject<'_>| checked.outcome == AdmissionOutcome::Failed;
     let (failed, errors) = (report.objects.iter().filter(is_failed).count() as u64, report.errors.len());
     let mut parts = vec![format!("{} judged", counted(objects, "object"))];

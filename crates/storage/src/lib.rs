@@ -2,7 +2,8 @@
 //!
 //! A view is a struct of the few fields that a caller reads, borrowed from the object's JSON; fields that few callers
 //! read stay raw text, and a method parses them. On top of the views: the volumes of a pod with all their mounts
-//! ([`MountedVolume`]), and the expansion of `subPathExpr` ([`Environment::resolve`]). The crate knows no rule, no
+//! ([`MountedVolume`]), the expansion of `subPathExpr` ([`Environment::resolve`]), and variables that nothing has filled in yet
+//! ([`Placeholder`]). The crate knows no rule, no
 //! setting and no name of Ordinance.
 
 #![cfg_attr(
@@ -28,6 +29,7 @@ mod metadata;
 mod mount_options;
 mod mounted_volume;
 mod persistent_volume;
+mod placeholder;
 mod pod_volume;
 mod source;
 mod stateful_set;
@@ -44,6 +46,7 @@ pub use mounted_volume::{MountedVolume, PlacedContainer, PlacedDevice, PlacedMou
 pub use persistent_volume::{
     ClaimReference, PersistentVolume, PersistentVolumeSpec, VolumeAnnotations, VolumeNames,
 };
+pub use placeholder::{DecidingKind, Placeholder};
 pub use pod_volume::{AzureFileSource, ClaimSource, GlusterfsSource, PodVolume, VolumeSource};
 pub use source::{Attributes, CephfsSource, CsiSource, NfsSource};
 pub use stateful_set::{PodSpec, PodTemplate, RawTemplate, StatefulSet, StatefulSetSpec};

@@ -6,6 +6,7 @@
 
 mod fix;
 mod input;
+mod notes;
 mod progress;
 mod report;
 mod reviewer;
@@ -28,6 +29,8 @@ use report::{ReportFormat, read_input};
 #[command(after_help = "\
 Examples:
   ordinance check deploy/
+  ordinance check . --exclude 'test/' --exclude '*.local.yaml'
+  ordinance check . --render --include deploy/overlays/live/
   helm template shop ./chart | ordinance check -
   kustomize build overlays/live | ordinance check - --settings settings.yaml
   kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml | ordinance check -
@@ -38,7 +41,9 @@ Examples:
 
 Each object is reviewed as a new one, in the order given, and as an update if --state has one of
 the same kind, namespace and name. Objects of kinds that the policy does not review are counted
-and skipped. Directories are searched for *.yaml, *.yml and *.json.
+and skipped. Directories are searched for *.yaml, *.yml and *.json, except what .gitignore names;
+files that are no Kubernetes objects are counted and passed over (-v names them). Helm charts and
+kustomizations are named; --render runs helm and kubectl and checks what they print.
 
 --fix writes the patch of each admitted object, and the first fix of each denial; every other
 byte stays. Input from stdin is written to stdout, and the report to stderr. An object that

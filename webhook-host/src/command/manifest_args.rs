@@ -3,10 +3,17 @@
 use super::policies::{self, ServedPolicy};
 use crate::config::{NAMESPACE, PolicyArgs, State};
 use crate::limits::Limits;
+use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
+use clap::builder::BoolishValueParser;
+use ordinance_manifests::{FoundSources, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest time that `--render-time` accepts.
+const LONGEST_RENDER_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// The manifests to read, and the policy that checks them.
 #[derive(Debug, Args)]
@@ -23,6 +30,21 @@ pub(super) struct ManifestArgs {
         hide_env = true
     )]
     pub(super) namespace: String,
+    /// In directories, read only files that match a glob, as in .gitignore; may be repeated
+    #[arg(long, value_name = "GLOB", env = "ORDINANCE_INCLUDE", hide_env = true)]
+    #[arg(value_parser = PathGlob::parse)]
+    include: Vec<PathGlob>,
+    /// In directories, leave out what matches a glob; may be repeated, and wins over --include
+    #[arg(long, value_name = "GLOB", env = "ORDINANCE_EXCLUDE", hide_env = true)]
+    #[arg(value_parser = PathGlob::parse)]
+    exclude: Vec<PathGlob>,
+    /// In directories, render charts with helm and kustomizations with kubectl, and read the result
+    #[arg(long, env = "ORDINANCE_RENDER", hide_env = true, value_parser = BoolishValueParser::new())]
+    render: bool,
+    /// How long helm or kubectl may take for a directory, at most 1h [default: 60s]
+    #[arg(long, value_name = "TIME", env = "ORDINANCE_RENDER_TIME", hide_env = true)]
+    #[arg(value_parser = render_time)]
+    render_time: Option<Duration>,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -44,6 +66,20 @@ impl ManifestArgs {
         self.paths.is_empty() || self.paths.iter().any(|path| is_stdin(path))
     }
 
+    /// Finds the manifests.
+    pub(super) fn search(&self) -> FoundSources {
+        let globs = PathGlobs { include: self.include.clone(), exclude: self.exclude.clone() };
+        let stdin = [PathBuf::from("-")];
+        search(if self.paths.is_empty() { &stdin } else { &self.paths }, &globs, self.rendering())
+    }
+
+    fn rendering(&self) -> Rendering {
+        match self.render {
+            true => Rendering::Render(self.render_time.unwrap_or(RENDER_TIME)),
+            false => Rendering::List,
+        }
+    }
+
     /// Returns whether `--state` is given.
     pub(super) fn has_state(&self) -> bool {
         !self.policy.state.is_empty()
@@ -57,6 +93,29 @@ impl ManifestArgs {
     }
 }
 
+/// Parses a value of `--render-time`.
+fn render_time(text: &str) -> Result<Duration, String> {
+    let time = DurationText::parse(text)?;
+    match time.is_zero() || time > LONGEST_RENDER_TIME {
+        true => Err(format!("`{text}` is not between 1ms and 1h")),
+        false => Ok(time),
+    }
+}
+
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_render_is_up_to_an_hour_and_the_help_names_its_default() {
+        assert_eq!(render_time("1h"), Ok(LONGEST_RENDER_TIME));
+        assert!(render_time("0ms").is_err() && render_time("61m").is_err());
+        assert_eq!(render_time("60s"), Ok(RENDER_TIME));
+        let help = ManifestArgs::augment_args(clap::Command::new("a")).render_long_help().to_string();
+        assert!(help.contains("[default: 60s]"), "{help}");
+    }
 }

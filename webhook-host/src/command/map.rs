@@ -26,6 +26,7 @@ const DEFAULT_COLUMNS: usize = 80;
 #[command(after_help = "\
 Examples:
   ordinance map web.yaml volumes/
+  ordinance map . --render --exclude 'test/'
   helm template shop | ordinance map -
   kubectl get statefulsets,pvc,pv -A -o yaml | ordinance map --output svg > map.svg
   ordinance map --output json web.yaml | jq -r '.writers[] | select(.exclusive | not).location'

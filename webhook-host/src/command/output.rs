@@ -2,6 +2,7 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ColorChoice, ValueEnum};
+use ordinance_report::printable;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -49,7 +50,7 @@ pub fn print(result: &[u8]) -> io::Result<()> {
 
 /// Writes an error with its causes to stderr, as one line.
 pub(super) fn error(color: Color, error: &anyhow::Error) {
-    let text = format!("{error:#}").replace(['\n', '\r'], " ");
+    let text = one_line(&format!("{error:#}"));
     let label = if color.on_stderr() { "\x1b[1;31merror:\x1b[0m" } else { "error:" };
     // An error of stderr can't be reported anywhere.
     let _ = writeln!(io::stderr(), "{label} {text}");
@@ -64,7 +65,12 @@ pub(super) fn print_to_stderr(lines: &str) {
 /// Writes a warning to stderr, as one line.
 pub(super) fn warn(text: &str) {
     // An error of stderr can't be reported anywhere.
-    let _ = writeln!(io::stderr(), "warning: {}", text.replace(['\n', '\r'], " "));
+    let _ = writeln!(io::stderr(), "warning: {}", one_line(text));
+}
+
+/// Returns a text in one line, without characters that would control a terminal: it may quote the name of a file.
+fn one_line(text: &str) -> String {
+    printable(&text.replace(['\n', '\r'], " "))
 }
 
 // === impl Color ===

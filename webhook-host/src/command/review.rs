@@ -6,12 +6,12 @@ use super::policies;
 use crate::config::{InputError, PolicyArgs};
 use crate::judge::Judge as _;
 use crate::limits::Limits;
-use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer};
+use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer, UID_PREFIX};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ Examples:
   ordinance review request.json
   ordinance review --phase validate --state cluster.yaml < request.json
   ordinance review request.json | jq -r '.response.patch | @base64d'
+
+A body that is larger than the limit is denied, as by the server.
 
 Exit codes: 0 allowed, 1 denied, 2 no verdict.")]
 pub(super) struct ReviewArgs {
@@ -72,23 +74,32 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
 fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
     match answer {
         ReviewAnswer::Verdict { allowed, body, .. } => {
-            print(&body)?;
+            print_body(body)?;
             Ok(if allowed { Exit::Success } else { Exit::Refused })
         }
         ReviewAnswer::Failed { body, .. } => {
-            print(&body)?;
+            print_body(body)?;
             Ok(Exit::Error)
         }
         ReviewAnswer::Deferred { message, .. } | ReviewAnswer::Unavailable { message } => bail!(message),
     }
 }
 
+/// Prints an answer, with a line break on a terminal, where a prompt follows.
+fn print_body(mut body: Vec<u8>) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        body.push(b'\n');
+    }
+    print(&body)
+}
+
 /// Prints the answer to a body that is larger than the limit.
 fn print_too_large(body: &[u8], limit: usize) -> Result<Exit> {
-    match review::too_large(body, limit) {
+    let prefix = body.get(..UID_PREFIX).unwrap_or(body);
+    match review::too_large(prefix, limit) {
         Ok(answer) => {
-            print(&answer)?;
-            Ok(Exit::Error)
+            print_body(answer)?;
+            Ok(Exit::Refused)
         }
         Err(line) => bail!(line),
     }

@@ -2,7 +2,9 @@
 
 use super::input_error::InputError;
 use ordinance_contract::Scope;
-use ordinance_manifests::{Manifest, ManifestError, SourceError, read, sources};
+use ordinance_manifests::{
+    FoundSource, Manifest, ManifestError, SourceError, TextContent, read_wanted, sources,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,14 +35,13 @@ struct StateFile {
 // === impl State ===
 
 impl State {
-    /// Reads all objects of these files, and of the files in these directories in the order of their names.
+    /// Reads all objects of these files, and of the files in these directories in the order of their names. Files in a
+    /// directory that are no objects are passed over.
     pub fn read(paths: &[PathBuf], namespace: &str) -> Self {
         let mut state = Self::default();
         for source in sources(paths) {
-            let read = source.and_then(|source| Ok((source.name(), source.read()?)));
-            match read {
-                Ok((name, text)) => state.add_file(name, &text, namespace),
-                Err(error) => state.errors.push(error),
+            if let Err(error) = source.and_then(|found| state.add(&found, namespace)) {
+                state.errors.push(error);
             }
         }
         state.find_contradictions();
@@ -71,16 +72,23 @@ impl State {
         self.files.get(file).map_or("", |file| &file.name)
     }
 
-    fn add_file(&mut self, name: String, text: &str, namespace: &str) {
-        for object in read(text, namespace) {
+    fn add(&mut self, found: &FoundSource, namespace: &str) -> Result<(), SourceError> {
+        let Some(text) = found.read()? else { return Ok(()) };
+        let read = read_wanted(&text, namespace, &|_, _| true);
+        if found.content(&text, &read) == TextContent::Other {
+            return Ok(());
+        }
+        let name = found.source.name();
+        for object in read.objects {
             match object {
                 Ok(object) => self.objects.push(object.stored()),
-                Err(ManifestError { line, column, message }) => {
+                Err(ManifestError { line, column, message, .. }) => {
                     self.errors.push(SourceError { source_name: name.clone(), line, column, message });
                 }
             }
         }
         self.files.push(StateFile { name, end: self.objects.len() });
+        Ok(())
     }
 
     /// Adds an error for each object that differs from an earlier one of the same identity.

@@ -1,6 +1,7 @@
 //! Reads a request's body into memory, within the limits on its size, time and rate.
 
 use crate::limits::Limits;
+use crate::review::UID_PREFIX;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -9,8 +10,6 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// The part of an oversized body that is kept to find the review's uid.
-const PREFIX: usize = 4 * 1024;
 /// The time before the rate limit applies.
 const GRACE: Duration = Duration::from_secs(1);
 /// The initial capacity for a body of unknown length.
@@ -147,10 +146,10 @@ impl IncomingBody<'_> {
     /// Keeps the first bytes and discards the rest, up to twice the size limit. A client that is still sending would not
     /// read the response.
     async fn too_large(&mut self, mut begun: BytesMut) -> BodyError {
-        begun.truncate(PREFIX);
+        begun.truncate(UID_PREFIX);
         while self.received <= 2 * self.bodies.size {
             let Ok(Some(piece)) = self.next().await else { break };
-            let wanted = PREFIX - begun.len();
+            let wanted = UID_PREFIX - begun.len();
             begun.extend_from_slice(piece.get(..wanted).unwrap_or(&piece));
         }
         BodyError::Large(begun.freeze())

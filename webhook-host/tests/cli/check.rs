@@ -290,13 +290,9 @@ fn a_closed_pipe_is_not_an_error() {
 }
 
 #[test]
-fn unreadable_settings_state_or_policies_exit_with_2() {
-    let files = directory(&[
-        ("s.yaml", "nonsense: true\n"),
-        ("broken.yaml", "a: b: c\n"),
-        ("pv.json", &volume("a", "/x").to_string()),
-    ]);
-    for flags in [["--settings", "s.yaml"], ["--state", "broken.yaml"], ["--policy", "s.yaml"]] {
+fn unreadable_settings_or_policies_exit_with_2() {
+    let files = directory(&[("s.yaml", "nonsense: true\n"), ("pv.json", &volume("a", "/x").to_string())]);
+    for flags in [["--settings", "s.yaml"], ["--policy", "s.yaml"]] {
         let ended = run_in(files.path(), &["check", "pv.json", flags[0], flags[1]]);
         assert_eq!(
             (ended.code, ended.stdout.as_str(), ended.stderr.lines().count()),
@@ -404,11 +400,12 @@ fn a_directory_may_contain_circular_links_dead_links_and_binary_files() {
     let files = directory(&[("pv.json", &volume("a", "/x").to_string())]);
     std::os::unix::fs::symlink(".", files.path().join("again")).unwrap();
     std::os::unix::fs::symlink("nowhere", files.path().join("gone")).unwrap();
-    std::fs::write(files.path().join("bytes.yaml"), b"a: \xff\n").unwrap();
+    std::fs::write(files.path().join("bytes.yaml"), b"apiVersion: v1\nkind: \xff\n").unwrap();
+    std::fs::write(files.path().join("other.yaml"), b"a: \xff\n").unwrap();
     let report = json_of(&run_in(files.path(), &["check", "--output", "json", "."]));
     assert_eq!((verdicts(&report), report["errors"].as_array().unwrap().len()), (vec![("a", true, 0)], 1));
     assert_eq!(
         (&report["errors"][0]["file"], &report["errors"][0]["column"]),
-        (&json!("./bytes.yaml"), &json!(4))
+        (&json!("./bytes.yaml"), &json!(7))
     );
 }

@@ -42,6 +42,30 @@ fn the_action_fails_on_a_denial_prints_it_and_writes_sarif() {
 }
 
 #[test]
+fn the_action_passes_on_an_ordinary_repository_with_its_defaults() {
+    let action = parsed("action.yaml");
+    let default = |input: &str| action["inputs"][input]["default"].as_str().unwrap();
+    let sarif = tempfile::tempdir().unwrap();
+    let file = sarif.path().join(default("sarif"));
+    let variables =
+        [("PATHS", default("paths")), ("ARGUMENTS", default("arguments")), ("SARIF", file.to_str().unwrap())];
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/repository");
+    let ended = shell(&repository, action["runs"]["steps"][0]["run"].as_str().unwrap(), &variables);
+    let log = String::from_utf8(ended.stdout).unwrap();
+    let summary = "3 objects judged, nothing denied, 1 with warnings, 1 changed at admission\n";
+    assert!(ended.status.success() && log.ends_with(summary), "{log}");
+    let sarif: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap().iter();
+    let places = results.map(|result| {
+        (&result["ruleId"], &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+    });
+    assert_eq!(
+        places.collect::<Vec<_>>(),
+        [(&Value::from("unisolated-mount"), &Value::from("deploy/base/set.yaml"))]
+    );
+}
+
+#[test]
 fn the_hook_checks_its_files_as_one_cluster() {
     let hook = &parsed("pre-commit-config.yaml")["repos"][0]["hooks"][0];
     assert_eq!((&hook["language"], &hook["require_serial"]), (&"system".into(), &true.into()));

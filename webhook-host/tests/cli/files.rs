@@ -14,8 +14,11 @@ pub fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
+/// Writes a file, and creates the directories above it.
 pub fn write(directory: &Path, name: &str, text: &str) {
-    std::fs::write(directory.join(name), text).unwrap();
+    let path = directory.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
 }
 
 /// Returns a self-signed certificate for `localhost` and its key, PEM.

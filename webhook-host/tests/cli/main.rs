@@ -13,12 +13,18 @@ mod fix;
 mod host;
 mod map;
 mod migrate;
+mod placeholders;
 mod proposals;
+#[cfg(unix)]
+mod rendered;
+mod repository;
 mod review;
 mod rules;
 mod run;
 mod serve;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod unusual_files;
 mod usage;
 mod webhooks;

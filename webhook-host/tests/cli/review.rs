@@ -82,15 +82,65 @@ fn an_invalid_review_is_refused_with_the_servers_reason() {
     assert!(missing.stderr.starts_with("error: none.json: No such file or directory"), "{}", missing.stderr);
 }
 
+/// Returns the AdmissionReview of the creation of a set of two replicas that mount one claim, at a sub-path if one is given.
+fn creation_of_set(sub_path: Option<&str>) -> Value {
+    let mut mount = json!({"name": "data", "mountPath": "/data"});
+    if let Some(path) = sub_path {
+        mount["subPath"] = path.into();
+    }
+    let mut review = creation(&json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"replicas": 2, "template": {"spec": {
+            "containers": [{"name": "web", "volumeMounts": [mount]}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+        }}},
+    }));
+    let request = &mut review["request"];
+    request["kind"]["group"] = "apps".into();
+    request["resource"] = json!({"group": "apps", "version": "v1", "resource": "statefulsets"});
+    request["namespace"] = "default".into();
+    review
+}
+
+/// Returns a review that exceeds the limit of 7 MiB, with its uid after this many bytes.
+fn too_large(before_uid: usize) -> String {
+    let (before, padding) = ("x".repeat(before_uid), "x".repeat(7 * 1024 * 1024));
+    let head = r#""kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1""#;
+    format!(r#"{{{head},"before":"{before}","request":{{"uid":"u-1","padding":"{padding}"}}}}"#)
+}
+
 #[test]
 fn the_answer_equals_the_servers_byte_for_byte() {
     let host = Host::start(&[]);
-    let padding = "x".repeat(7 * 1024 * 1024);
-    let large = format!(
-        r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u-1","padding":"{padding}"}}}}"#
-    );
-    for review in [creation(&volume("pv", "/a/../b")).to_string(), large] {
+    let large = too_large(0);
+    for (phase, review, code, part) in [
+        ("validate", creation(&volume("pv", "/a/../b")).to_string(), 0, r#""allowed":true"#),
+        ("mutate", creation_of_set(None).to_string(), 0, r#""patchType":"JSONPatch""#),
+        ("validate", creation_of_set(None).to_string(), 1, r#""code":403"#),
+        ("mutate", creation_of_set(Some("a")).to_string(), 1, r#""allowed":false"#),
+        ("mutate", large.clone(), 1, r#""code":413"#),
+        ("validate", large, 1, "limits.bodyBytes"),
+    ] {
+        let ended = run_with_input(&["review", "--phase", phase], &review);
+        assert_eq!((ended.code, ended.stderr.as_str()), (code, ""), "{ended:?}");
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+        let reply = host.post(&format!("/{phase}/storage?timeout=5s"), &review);
+        assert_eq!((reply.status, &reply.body), (200, &ended.stdout));
+    }
+}
+
+#[test]
+fn a_review_without_an_answer_gets_the_servers_reason() {
+    let host = Host::start(&[]);
+    for (review, status) in [
+        ("{".to_owned(), 400),
+        (r#"{"kind":"Pod","apiVersion":"v1"}"#.to_owned(), 400),
+        // The server looks for the uid in the first 4 KiB.
+        (too_large(5_000), 413),
+    ] {
+        let reply = host.post("/mutate/storage?timeout=5s", &review);
         let ended = run_with_input(&["review"], &review);
-        assert_eq!(ended.stdout, host.post("/mutate/storage?timeout=5s", &review).body);
+        assert_eq!((ended.code, ended.stdout.as_str(), reply.status), (2, "", status));
+        assert_eq!(ended.stderr, format!("error: {}\n", reply.body.trim_end()));
     }
 }

@@ -86,7 +86,7 @@ fn one_volume() -> String {
 #[test]
 fn shows_progress_after_a_second_and_clears_it_before_the_report() {
     let mut run = TerminalRun::start(&["check", "-"], "xterm", Stderr::Terminal);
-    run.see("reading, 0 objects so far");
+    run.see("reading, 0 files with 0 objects so far");
     run.see(&format!("so far{CLEAR}reading"));
     let (seen, _, code) = run.end(&one_volume());
     let (progress, report) = seen.rsplit_once(CLEAR).unwrap();
@@ -99,7 +99,7 @@ fn shows_progress_after_a_second_and_clears_it_before_the_report() {
 #[test]
 fn a_map_shows_progress_and_clears_it() {
     let mut run = TerminalRun::start(&["map", "-"], "xterm", Stderr::Terminal);
-    run.see("reading, 0 objects so far");
+    run.see("reading, 0 files with 0 objects so far");
     let (seen, _, code) = run.end(&one_volume());
     let (_, map) = seen.rsplit_once(CLEAR).unwrap();
     assert!(code == Some(0) && !map.contains("reading"), "{map:?}");

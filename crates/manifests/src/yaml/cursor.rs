@@ -1,7 +1,7 @@
 //! The parser of a chunk, with positions in the whole text.
 
 use super::chunk::Chunk;
-use crate::manifest::{DEPTH, ManifestError};
+use crate::manifest::{DEPTH, ManifestError, ManifestErrorKind};
 use granit_parser::{Event, Marker, Options, Parser, ScanError, Span, StrInput};
 use std::ops::Range;
 
@@ -58,11 +58,11 @@ impl<'t> Cursor<'t> {
     }
 
     fn at(&self, mark: &Marker, message: String) -> ManifestError {
-        ManifestError {
-            line: self.line_of(mark.line()),
-            column: mark.col() as u64 + 1,
-            message: if self.is_template(mark) { message + RENDER } else { message },
-        }
+        let (message, kind) = match self.is_template(mark) {
+            true => (message + RENDER, ManifestErrorKind::Template),
+            false => (message, ManifestErrorKind::Syntax),
+        };
+        ManifestError { line: self.line_of(mark.line()), column: mark.col() as u64 + 1, message, kind }
     }
 
     /// Whether the line of a marker has a template action at the marker, or anywhere before or after it.
@@ -97,6 +97,7 @@ impl<'t> Cursor<'t> {
             line: self.chunk.line,
             column: 1,
             message: "the text ends in the middle of a document".to_owned(),
+            kind: ManifestErrorKind::Syntax,
         })
     }
 

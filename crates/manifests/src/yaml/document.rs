@@ -123,6 +123,11 @@ impl<'t> Documents<'t> {
         found
     }
 
+    /// Returns the first document as JSON.
+    pub(super) fn first_json(mut self) -> Option<String> {
+        self.document().ok().flatten().map(|_| self.json)
+    }
+
     /// Skips the rest of a broken document. Returns whether another one follows.
     fn recover(&mut self, found: &mut ReadObjects) -> bool {
         self.cursor.skip_document().unwrap_or_else(|error| {

@@ -151,6 +151,46 @@ fn unreadable_objects_are_reported_and_the_others_drawn() {
 }
 
 #[test]
+fn where_a_placeholder_decides_nothing_is_drawn_and_nothing_is_an_error() {
+    let with = |name: &str, change: Value| {
+        let mut changed = set(1);
+        merge(&mut changed, json!({"metadata": {"name": name}, "spec": change}));
+        changed
+    };
+    let replicas = with("replicas", json!({"replicas": "${REPLICAS}"}));
+    let mounts = json!([{"name": "data", "mountPath": "/data", "subPath": "${A:-b}"}]);
+    let sub_path = with(
+        "sub-path",
+        json!({"template": {"spec": {"containers": [{"name": "db", "volumeMounts": mounts}]}}}),
+    );
+    let elsewhere = with("elsewhere", json!({"template": {"metadata": {"labels": {"a": "${A}"}}}}));
+    let export = volume("export", json!({"spec": {"nfs": {"path": "${NFS_PATH}"}}}));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [replicas, sub_path, elsewhere, export]});
+    let map = map(&list.to_string());
+    let reasons: Vec<(&str, &str)> =
+        map.unknown.iter().map(|unknown| (&*unknown.object.name, &*unknown.reason)).collect();
+    assert_eq!(
+        reasons,
+        [
+            ("replicas", "\"${REPLICAS}\" in spec.replicas is not substituted"),
+            (
+                "sub-path",
+                "\"${A:-b}\" in spec.template.spec.containers[0].volumeMounts[0].subPath is not substituted"
+            ),
+            ("export", "\"${NFS_PATH}\" in spec.nfs.path is not substituted"),
+        ]
+    );
+    assert_eq!(map.unread, []);
+    let drawn: Vec<(&str, String)> = map
+        .after
+        .writers
+        .iter()
+        .map(|writer| (&*writer.pod.stateful_set, writer.location.to_string()))
+        .collect();
+    assert_eq!(drawn, [("elsewhere", "claim/default/data-elsewhere-0".to_owned())]);
+}
+
+#[test]
 fn mount_options_of_the_nfs_driver_count() {
     let csi = |options: &str| {
         json!({"spec": {"nfs": null, "csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": {

@@ -21,7 +21,7 @@ use crate::config::State;
 use crate::limits::Limits;
 use anyhow::{Result, ensure};
 use ordinance_amend::{ObjectChanges, amend};
-use ordinance_report::{CheckReport, CheckedObject, text};
+use ordinance_report::{CheckReport, CheckedObject, TextOrigin, printable, text};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use write::{OriginalTexts, WriteSummary, print_diff, write_files};
@@ -39,6 +39,10 @@ const INCOMPLETE_STATE: &str =
 
 /// Why an object is left as it is although the policy has changes for it.
 const ENDLESS: &str = "the policy changes it again and again, which is an error in the policy";
+
+/// Why an object of a chart or a kustomization is left as it is.
+const RENDERED: &str =
+    "it is rendered; change the chart's templates and values, or what the kustomization lists";
 
 /// What to do with the fixed manifests, and how to report the remaining findings.
 pub(super) struct FixOptions<'a> {
@@ -231,12 +235,12 @@ impl FixedFile {
     fn edit(&mut self, file: &InputFile, objects: &[CheckedObject<'_>], changes: &[ObjectChanges]) {
         let edited = match amend(&file.text, changes) {
             Ok(edited) => edited,
-            Err(reason) => return self.note_unchanged(&file.name, &reason.to_string()),
+            Err(reason) => return self.note_unchanged(&printable(&file.name), &reason.to_string()),
         };
         for left in edited.unchanged {
             let index = objects.binary_search_by_key(&left.start, |checked| checked.object.bytes.start);
             let object = index.ok().and_then(|index| objects.get(index));
-            let title = object.map_or_else(|| file.name.clone(), title);
+            let title = object.map_or_else(|| printable(&file.name), title);
             self.note_unchanged(&title, &left.reason.to_string());
         }
         self.text = Some(edited.text).filter(|text| *text != file.text);
@@ -252,6 +256,10 @@ impl FixedFile {
         match migration::note(checked) {
             Some(note) => {
                 self.notes.push(format!("note: {}: {note}", title(checked)));
+                None
+            }
+            None if checked.origin == TextOrigin::Rendered => {
+                self.note_unchanged(&title(checked), RENDERED);
                 None
             }
             None => Some(ObjectChanges { start: checked.object.bytes.start, changes }),

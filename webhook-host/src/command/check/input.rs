@@ -3,22 +3,45 @@
 use super::progress::Progress;
 use crate::admission::Admission;
 use ordinance_manifests::{
-    Manifest, ManifestError, ManifestSource, ReadObjects, SourceError, plural, read_wanted, sources,
+    FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource, ReadObjects,
+    RenderedDirectory, SourceError, TextContent, plural, read_wanted,
 };
-use ordinance_report::ReadError;
+use ordinance_report::{ReadError, TextOrigin};
 use rayon::prelude::*;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The largest total size of all files, in bytes.
+/// The largest total size of all files with objects or errors, in bytes.
 const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
 
 /// The number of errors that are reported for a file.
 const MAX_ERRORS: usize = 50;
 
-/// All files, in order.
+/// All files, in order, and what is not read.
 pub(super) struct Input {
     pub(super) files: Vec<InputFile>,
+    pub(super) unread: UnreadInput,
+}
+
+/// What is not read of the directories. Names are those of files.
+#[derive(Default)]
+pub(super) struct UnreadInput {
+    /// Files that are no Kubernetes objects.
+    pub(super) others: Vec<String>,
+    /// Files that are templates of objects.
+    pub(super) templates: Vec<String>,
+    /// Directories that have to be rendered.
+    pub(super) unrendered: Vec<RenderedDirectory>,
+    /// Links to directories that are read already.
+    pub(super) repeated: Vec<String>,
+}
+
+/// What a source turns out to be.
+enum ReadSource {
+    File(InputFile),
+    /// A file that is not read further, by name.
+    Other(String),
+    Template(String),
 }
 
 /// A file, and those of its objects that could be read.
@@ -40,21 +63,28 @@ pub(super) struct InputFile {
 impl Input {
     /// Reads all files. Errors are kept, and [`Input::errors`] returns them.
     pub(super) fn read(
-        paths: &[PathBuf],
+        found: FoundSources,
         namespace: &str,
         admission: &Admission,
         progress: &Progress,
     ) -> Self {
-        let stdin = [PathBuf::from("-")];
-        let sources = sources(if paths.is_empty() { &stdin } else { paths });
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let total = AtomicUsize::new(0);
-        let read = |source: Result<ManifestSource, SourceError>| {
-            let file = InputFile::read(source, &total, |text| read_wanted(text, namespace, &wanted));
-            progress.add_found(file.objects.len());
-            file
+        let read = |source: Result<FoundSource, SourceError>| {
+            let read = ReadSource::of(source, &total, |text| read_wanted(text, namespace, &wanted));
+            progress.add_read(read.objects());
+            read
         };
-        Self { files: sources.into_par_iter().map(read).collect() }
+        let all: Vec<ReadSource> = found.sources.into_par_iter().map(read).collect();
+        let mut unread = UnreadInput {
+            others: found.passed_over.iter().map(|path| name(path)).collect(),
+            unrendered: found.unrendered,
+            repeated: found.repeated.iter().map(|path| name(path)).collect(),
+            templates: Vec::new(),
+        };
+        let files = all.into_iter().filter_map(|read| unread.keep(read)).collect();
+        unread.others.sort();
+        Self { files, unread }
     }
 
     /// Returns the text of stdin as a file, if stdin is read.
@@ -91,28 +121,79 @@ fn is_known(admission: &Admission, api_version: &str, kind: &str) -> bool {
     admission.policy().description().versions(group, &plural(kind)).next().is_some()
 }
 
-// === impl InputFile ===
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
 
-impl InputFile {
-    fn read(
-        source: Result<ManifestSource, SourceError>,
+// === impl UnreadInput ===
+
+impl UnreadInput {
+    /// Returns the number of files that are no objects, or templates of objects.
+    pub(super) fn passed_over(&self) -> u64 {
+        (self.others.len() + self.templates.len()) as u64
+    }
+
+    /// Returns the file, or remembers that it is none to read.
+    fn keep(&mut self, read: ReadSource) -> Option<InputFile> {
+        match read {
+            ReadSource::File(file) => return Some(file),
+            ReadSource::Other(name) => self.others.push(name),
+            ReadSource::Template(name) => self.templates.push(name),
+        }
+        None
+    }
+}
+
+// === impl ReadSource ===
+
+impl ReadSource {
+    fn of(
+        found: Result<FoundSource, SourceError>,
         total: &AtomicUsize,
         read: impl FnOnce(&str) -> ReadObjects,
     ) -> Self {
-        let text = source.and_then(|source| source.read().map(|text| (source, text)));
-        let (source, text) = match text {
-            Ok(text) => text,
-            Err(error) => return Self::unopened(error),
+        let text = found.and_then(|found| found.read().map(|text| (found, text)));
+        let (found, text) = match text {
+            Ok((found, Some(text))) => (found, text),
+            Ok((found, None)) => return Self::Other(found.source.name()),
+            Err(error) => return Self::File(InputFile::unopened(error)),
         };
-        let name = source.name();
-        if total.fetch_add(text.len(), Ordering::Relaxed) + text.len() > TOTAL_BYTES {
-            let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
-            return Self::unopened(SourceError { source_name: name, line: 1, column: 1, message });
+        let objects = read(&text);
+        let name = found.source.name();
+        match found.content(&text, &objects) {
+            TextContent::Objects => {}
+            TextContent::Other => return Self::Other(name),
+            TextContent::Template => return Self::Template(name),
         }
-        let found = read(&text);
-        let mut file = Self::new(name, Some(source), text, found);
+        let mut file = InputFile::new(name, Some(found.source), text, objects);
         file.trim();
-        file
+        let text = file.text.len();
+        if total.fetch_add(text, Ordering::Relaxed) + text > TOTAL_BYTES {
+            let message = format!("all files together are larger than {TOTAL_BYTES} bytes");
+            let error = SourceError { source_name: file.name, line: 1, column: 1, message };
+            return Self::File(InputFile::unopened(error));
+        }
+        Self::File(file)
+    }
+
+    /// Returns the number of objects.
+    fn objects(&self) -> usize {
+        match self {
+            Self::File(file) => file.objects.len(),
+            Self::Other(_) | Self::Template(_) => 0,
+        }
+    }
+}
+
+// === impl InputFile ===
+
+impl InputFile {
+    /// Returns where the text comes from.
+    pub(super) const fn origin(&self) -> TextOrigin {
+        match self.source {
+            Some(ManifestSource::Rendered { .. }) => TextOrigin::Rendered,
+            _ => TextOrigin::File,
+        }
     }
 
     /// Replaces the text, reads its objects again, and returns the old file.
@@ -158,7 +239,8 @@ impl InputFile {
     fn unopened(error: SourceError) -> Self {
         let SourceError { source_name, line, column, message } = error;
         let file = Self::new(source_name, None, String::new(), ReadObjects::default());
-        Self { unreadable: vec![ManifestError { line, column, message }], ..file }
+        let error = ManifestError { line, column, message, kind: ManifestErrorKind::Syntax };
+        Self { unreadable: vec![error], ..file }
     }
 
     fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {

@@ -22,6 +22,7 @@ pub(super) struct Progress {
 
 #[derive(Default)]
 struct Counts {
+    files: AtomicUsize,
     found: AtomicUsize,
     reviewed: AtomicUsize,
 }
@@ -44,6 +45,22 @@ impl Progress {
             // The thread does not panic, and a missing display would not be worth an error.
             let _ = thread.join();
         }
+    }
+
+    /// Clears the line, calls `write`, and shows the counts again.
+    pub(super) fn pause(&mut self, write: impl FnOnce()) {
+        let is_shown = self.display.is_some();
+        self.end();
+        write();
+        if is_shown {
+            self.display = display(Arc::clone(&self.counts));
+        }
+    }
+
+    /// Adds a file that was read, with the number of its objects.
+    pub(super) fn add_read(&self, objects: usize) {
+        self.counts.files.fetch_add(1, Ordering::Relaxed);
+        self.add_found(objects);
     }
 
     /// Adds objects that will be reviewed.
@@ -84,9 +101,10 @@ fn write(line: &str) {
 
 impl Counts {
     fn line(&self) -> String {
+        let files = self.files.load(Ordering::Relaxed);
         let (found, reviewed) = (self.found.load(Ordering::Relaxed), self.reviewed.load(Ordering::Relaxed));
         if reviewed == 0 {
-            format!("reading, {found} objects so far")
+            format!("reading, {files} files with {found} objects so far")
         } else {
             format!("{reviewed} of {found} objects judged")
         }

@@ -1,6 +1,7 @@
 //! Makes the report of reviewed manifests, formats it, and derives the exit code from it.
 
 use super::input::Input;
+use super::notes;
 use super::progress::Progress;
 use super::reviewer::ManifestReviewer;
 use super::stored::StoredObjects;
@@ -48,8 +49,15 @@ pub(super) fn read_input(
     common: CommonArgs,
 ) -> (Progress, Input) {
     let mut progress = Progress::start(!common.quiet);
-    let input = Input::read(&manifests.paths, &manifests.namespace, &policy.admission, &progress);
-    if input.is_empty() && !common.quiet {
+    let input = Input::read(manifests.search(), &manifests.namespace, &policy.admission, &progress);
+    if common.quiet {
+        return (progress, input);
+    }
+    let notes = notes::notes(&input.unread, common.verbose > 0);
+    if !notes.is_empty() {
+        progress.pause(|| output::print_to_stderr(&notes));
+    }
+    if input.is_empty() {
         progress.end();
         output::warn("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
     }

@@ -15,8 +15,10 @@ use anyhow::{Context as _, Result};
 use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
 use ordinance_json::applied;
-use ordinance_manifests::Manifest;
-use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign, VerdictText};
+use ordinance_manifests::{Manifest, RenderedDirectory};
+use ordinance_report::{
+    AdmissionOutcome, CheckReport, CheckedObject, StoredSign, UnrenderedDirectory, VerdictText,
+};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -132,6 +134,8 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
             objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
             errors: self.stored.errors().chain(input.errors()).collect(),
             skipped: input.skipped(),
+            passed_over: input.unread.passed_over(),
+            unrendered: input.unread.unrendered.iter().map(unrendered).collect(),
             policy: self.policy.to_owned(),
             version: self.version.to_owned(),
             rules: self.rules.to_vec(),
@@ -326,11 +330,16 @@ impl CombinedReview {
     }
 }
 
+fn unrendered(directory: &RenderedDirectory) -> UnrenderedDirectory {
+    UnrenderedDirectory { directory: directory.path.display().to_string(), command: directory.command_line() }
+}
+
 fn checked_object<'i>(object: InputObject<'i>, review: CombinedReview) -> CheckedObject<'i> {
     let InputObject { file, manifest, sign, .. } = object;
     CheckedObject {
         file: &file.name,
         text: &file.text,
+        origin: file.origin(),
         object: manifest,
         name: shown_name(manifest),
         outcome: review.outcome.unwrap_or(AdmissionOutcome::Failed),

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use ordinance_contract::Fix;
     use ordinance_manifests::Manifest;
-    use ordinance_report::{AdmissionOutcome, VerdictText};
+    use ordinance_report::{AdmissionOutcome, TextOrigin, VerdictText};
 
     const TEXT: &str = "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 1}\n";
 
@@ -56,6 +56,7 @@ mod tests {
         CheckedObject {
             file: "a.yaml",
             text: TEXT,
+            origin: TextOrigin::File,
             object,
             name: "a".into(),
             outcome: AdmissionOutcome::Denied,

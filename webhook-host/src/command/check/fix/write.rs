@@ -5,6 +5,7 @@ use crate::command::output::{CommonArgs, print};
 use anyhow::Result;
 use ordinance_amend::{DiffColor, diff, save};
 use ordinance_manifests::ManifestSource;
+use ordinance_report::printable;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub(super) fn print_diff(
     for (position, original) in originals {
         let Some(file) = input.files.get(*position) else { continue };
         differences.push_str(&diff(&diff_name(file.source.as_ref()), original, &file.text, color));
-        summary.changed.push(file.name.clone());
+        summary.changed.push(printable(&file.name));
     }
     print(differences.as_bytes())?;
     Ok(summary)
@@ -46,8 +47,8 @@ pub(super) fn write_files(input: &Input, originals: &OriginalTexts) -> Result<Wr
         let Some(file) = input.files.get(*position) else { continue };
         let Some(ManifestSource::File(path)) = &file.source else { continue };
         match save_once(&mut saved, path, original, &file.text) {
-            Ok(()) => summary.changed.push(file.name.clone()),
-            Err(reason) => summary.errors.push(format!("error: {} {reason}", file.name)),
+            Ok(()) => summary.changed.push(printable(&file.name)),
+            Err(reason) => summary.errors.push(format!("error: {} {reason}", printable(&file.name))),
         }
     }
     if let Some(file) = input.stdin() {

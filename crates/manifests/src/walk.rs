@@ -1,0 +1,228 @@
+//! The files of a directory and of the directories below it, sorted by name, without hidden ones.
+//!
+//! The crate `ignore`, which ripgrep is made of, walks and reads `.gitignore`.
+
+use crate::chart;
+use crate::globs::DirectoryGlobs;
+use crate::sources::{ManifestSource, SourceError, advise, is_manifest};
+use ignore::{DirEntry, Error, WalkBuilder};
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An entry of a directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WalkedEntry {
+    /// A file with the extension of manifests.
+    File(PathBuf),
+    /// A directory, before its entries.
+    Directory(PathBuf),
+    /// A link to a directory that is walked already, and not again.
+    RepeatedDirectory(PathBuf),
+    /// A directory that can't be listed, or a manifest that can't be opened.
+    Error(SourceError),
+}
+
+/// Which files are found.
+pub(crate) enum WalkScope {
+    /// All but hidden ones.
+    Everything,
+    /// Those that these globs choose and no `.gitignore` excludes, without the parts of charts.
+    Repository(Box<DirectoryGlobs>),
+}
+
+/// The directories that are walked, by their paths without links, and the links to them.
+#[derive(Default)]
+struct SeenDirectories {
+    walked: BTreeSet<PathBuf>,
+    links: BTreeSet<PathBuf>,
+}
+
+/// Walks a directory. Links are followed, but each directory is walked once.
+pub(crate) fn walk(directory: &Path, scope: WalkScope) -> Vec<WalkedEntry> {
+    let seen = Arc::new(Mutex::new(SeenDirectories::default()));
+    let mut builder = WalkBuilder::new(directory);
+    builder.standard_filters(false).hidden(true).follow_links(true).sort_by_file_name(Ord::cmp);
+    if let WalkScope::Repository(_) = scope {
+        // As in git: in a work tree, the files above count, too; elsewhere only those in the directory.
+        let is_work_tree = is_in_work_tree(directory);
+        builder.git_ignore(true).require_git(is_work_tree).parents(is_work_tree);
+    }
+    let seen_by_filter = Arc::clone(&seen);
+    builder.filter_entry(move |entry| scope.contains(entry) && is_first_visit(entry, &seen_by_filter));
+    let mut entries: Vec<WalkedEntry> = builder.build().filter_map(of_entry).collect();
+    let links = std::mem::take(&mut seen.lock().unwrap_or_else(PoisonError::into_inner).links);
+    entries.extend(links.into_iter().map(WalkedEntry::RepeatedDirectory));
+    entries
+}
+
+/// Returns whether git would read the `.gitignore` files above a directory.
+fn is_in_work_tree(directory: &Path) -> bool {
+    let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    directory.ancestors().any(|above| above.join(".git").exists())
+}
+
+/// Returns whether an entry is no directory, or one that is not walked yet. Remembers it.
+fn is_first_visit(entry: &DirEntry, seen: &Mutex<SeenDirectories>) -> bool {
+    if !is_directory(entry) {
+        return true;
+    }
+    let Ok(target) = fs::canonicalize(entry.path()) else { return true };
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = seen.walked.insert(target);
+    if !is_first {
+        seen.links.insert(entry.path().to_owned());
+    }
+    is_first
+}
+
+fn is_directory(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_dir())
+}
+
+fn of_entry(entry: Result<DirEntry, Error>) -> Option<WalkedEntry> {
+    match entry {
+        Ok(entry) if is_directory(&entry) => Some(WalkedEntry::Directory(entry.into_path())),
+        Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) && is_manifest(entry.path()) => {
+            Some(WalkedEntry::File(entry.into_path()))
+        }
+        Ok(_) => None,
+        Err(error) => of_error(error),
+    }
+}
+
+fn of_error(error: Error) -> Option<WalkedEntry> {
+    // A link to a directory above: its files are found already.
+    if let Some(link) = loop_of(&error) {
+        return Some(WalkedEntry::RepeatedDirectory(link.to_owned()));
+    }
+    let path = path_of(&error)?.to_owned();
+    let is_file = path.symlink_metadata().is_ok_and(|data| data.is_symlink() || data.is_file());
+    if is_file && !is_manifest(&path) {
+        return None;
+    }
+    let message = reason(&error).map_or_else(|| "can't be read".to_owned(), advise);
+    Some(WalkedEntry::Error(ManifestSource::File(path).error(message)))
+}
+
+/// Returns the system's error, without the path that the walk adds to it.
+fn reason(error: &Error) -> Option<&io::Error> {
+    let error = error.io_error()?;
+    Some(error.source().and_then(|source| source.downcast_ref()).unwrap_or(error))
+}
+
+fn loop_of(error: &Error) -> Option<&Path> {
+    match error {
+        Error::Loop { child, .. } => Some(child),
+        Error::WithPath { err, .. } | Error::WithDepth { err, .. } => loop_of(err),
+        _ => None,
+    }
+}
+
+fn path_of(error: &Error) -> Option<&Path> {
+    match error {
+        Error::WithPath { path, .. } => Some(path),
+        Error::WithDepth { err, .. } => path_of(err),
+        _ => None,
+    }
+}
+
+// === impl WalkScope ===
+
+impl WalkScope {
+    fn contains(&self, entry: &DirEntry) -> bool {
+        let Self::Repository(globs) = self else { return true };
+        let path = entry.path();
+        match (entry.depth(), is_directory(entry)) {
+            (0, _) => true,
+            (_, true) => globs.allows_directory(path) && !chart::is_part(path),
+            (_, false) => globs.allows_file(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::globs::PathGlobs;
+
+    fn created(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (file, text) in files {
+            let path = directory.path().join(file);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+            fs::write(path, text).expect("written");
+        }
+        directory
+    }
+
+    fn files(directory: &Path, below: &str) -> Vec<String> {
+        let start = directory.join(below);
+        let globs = DirectoryGlobs::new(&PathGlobs::default(), &start);
+        let entries = walk(&start, WalkScope::Repository(Box::new(globs))).into_iter();
+        let file = |entry| match entry {
+            WalkedEntry::File(path) => {
+                Some(path.strip_prefix(directory).expect("below").display().to_string())
+            }
+            _ => None,
+        };
+        entries.filter_map(file).collect()
+    }
+
+    const IGNORED: [(&str, &str); 6] = [
+        (".gitignore", "build/\n*.local.yaml\n!keep.local.yaml\n"),
+        ("a.yaml", ""),
+        ("a.local.yaml", ""),
+        ("keep.local.yaml", ""),
+        ("build/b.yaml", ""),
+        ("sub/c.local.yaml", ""),
+    ];
+
+    #[test]
+    fn leaves_out_what_gitignore_names() {
+        let directory = created(&IGNORED);
+        assert_eq!(files(directory.path(), ""), ["a.yaml", "keep.local.yaml"]);
+    }
+
+    #[test]
+    fn files_above_count_in_a_work_tree_and_up_to_it() {
+        let directory = created(&IGNORED);
+        assert_eq!(files(directory.path(), "sub"), ["sub/c.local.yaml"]);
+        fs::create_dir(directory.path().join(".git")).expect("created");
+        assert_eq!(files(directory.path(), "sub"), [""; 0]);
+        fs::create_dir(directory.path().join("sub/.git")).expect("created");
+        assert_eq!(files(directory.path(), "sub"), ["sub/c.local.yaml"]);
+    }
+
+    #[test]
+    fn a_directory_is_found_although_it_is_ignored_itself() {
+        let directory = created(&IGNORED);
+        fs::create_dir(directory.path().join(".git")).expect("created");
+        assert_eq!(files(directory.path(), "build"), ["build/b.yaml"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_is_walked_once_however_many_links_lead_to_it() {
+        use std::os::unix::fs::symlink;
+        let directory = created(&[("b/x.yaml", ""), ("c/y.yaml", "")]);
+        let at = |name: &str| directory.path().join(name);
+        symlink(at("c"), at("b/to-c")).expect("linked");
+        symlink(at("b"), at("c/to-b")).expect("linked");
+        symlink(at("b"), at("d")).expect("linked");
+        let entries = walk(directory.path(), WalkScope::Everything);
+        let files: Vec<&Path> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                WalkedEntry::File(path) => Some(path.strip_prefix(directory.path()).expect("below")),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(files, ["b/to-c/y.yaml", "b/x.yaml"].map(Path::new));
+        let repeated = entries.iter().filter(|entry| matches!(entry, WalkedEntry::RepeatedDirectory(_)));
+        assert_eq!(repeated.count(), 3, "{entries:?}");
+    }
+}

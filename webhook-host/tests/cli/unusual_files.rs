@@ -1,0 +1,224 @@
+//! Directories with unusual names, many files, links in circles, and files that can't be read.
+
+use crate::files::{directory, volume, write};
+use crate::run::{Ended, end, ordinance, run_in};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A name with a line break, an escape sequence for terminals, a quote and a carriage return.
+const NAME: &str = "a\nb\u{1b}[31m\"c\r";
+
+/// The name as text reports show it.
+const SHOWN: &str = "a\u{fffd}b\u{fffd}[31m\"c\u{fffd}";
+
+/// The id of `nobody`, who may read nothing of root's.
+const NOBODY: u32 = 65_534;
+
+/// A set whose replicas share a directory.
+const SET: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: shop}
+spec:
+  replicas: 2
+  template:
+    spec:
+      containers: [{name: shop, volumeMounts: [{name: data, mountPath: /data}]}]
+      volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+";
+
+/// A directory with an object that is refused, a broken one, a chart, a file that is none, and an object that `--fix` changes, all
+/// with unusual names.
+fn unusual_names() -> TempDir {
+    directory(&[
+        ("0.json", &volume("first", "/x").to_string()),
+        (&format!("{NAME}/refused.json"), &volume("second", "/x").to_string()),
+        (&format!("{NAME}/broken.yaml"), "apiVersion: v1\nkind: [\n"),
+        (&format!("{NAME}/values.yaml"), "a: 1\n"),
+        (&format!("{NAME}/set.yaml"), SET),
+        (&format!("{NAME}-chart/Chart.yaml"), "name: shop\n"),
+    ])
+}
+
+fn json_of(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+/// Returns whether a text has no control character but line breaks.
+fn is_plain(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() && c != '\n')
+}
+
+#[test]
+fn text_shows_an_unusual_name_in_one_line_without_control_characters() {
+    let files = unusual_names();
+    for command in ["check", "map"] {
+        let ended = run_in(files.path(), &[command, ".", "-v", "--color", "never"]);
+        assert_eq!(ended.code, 2);
+        assert!(is_plain(&ended.stdout) && is_plain(&ended.stderr), "{ended:?}");
+        assert!(ended.stderr.contains(&format!("\n  {SHOWN}/values.yaml\n")), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("note: {SHOWN}-chart is a Helm chart")), "{}", ended.stderr);
+    }
+    let report = run_in(files.path(), &["check", "."]).stdout;
+    assert!(report.contains(&format!("--> ./{SHOWN}/broken.yaml:")), "{report}");
+    assert!(report.contains(&format!("--> ./{SHOWN}/refused.json:")), "{report}");
+}
+
+#[test]
+fn json_and_sarif_have_an_unusual_name_as_it_is() {
+    let files = unusual_names();
+    let report = json_of(&run_in(files.path(), &["check", ".", "--output", "json"]));
+    assert_eq!(report["errors"][0]["file"], format!("./{NAME}/broken.yaml"));
+    assert_eq!(report["unrendered"][0]["directory"], format!("./{NAME}-chart"));
+    let sarif = json_of(&run_in(files.path(), &["check", ".", "--output", "sarif"]));
+    let uri = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(uri, "a%0Ab%1B%5B31m%22c%0D/broken.yaml");
+}
+
+#[test]
+fn junit_is_well_formed_with_an_unusual_name() {
+    let files = unusual_names();
+    let ended = run_in(files.path(), &["check", ".", "--output", "junit"]);
+    let document = roxmltree::Document::parse(&ended.stdout).unwrap();
+    let suites = document.descendants().filter(|node| node.has_tag_name("testsuite"));
+    let names: Vec<&str> = suites.filter_map(|suite| suite.attribute("name")).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(names.iter().any(|name| name.ends_with("\"c\r/broken.yaml")), "{names:?}");
+}
+
+#[test]
+fn fix_writes_a_file_with_an_unusual_name_and_shows_it_in_one_line() {
+    let files = unusual_names();
+    let diff = run_in(files.path(), &["check", ".", "--diff"]);
+    let name = r#""a/a\012b\033[31m\"c\015/set.yaml""#;
+    assert!(diff.stdout.starts_with(&format!("--- {name}\n")) && is_plain(&diff.stdout), "{diff:?}");
+    assert!(is_plain(&diff.stderr), "{diff:?}");
+    let ended = run_in(files.path(), &["check", ".", "--fix"]);
+    assert!(is_plain(&ended.stdout) && is_plain(&ended.stderr), "{ended:?}");
+    assert!(ended.stdout.contains(&format!("fixed: ./{SHOWN}/set.yaml\n")), "{ended:?}");
+    let fixed = fs::read_to_string(files.path().join(NAME).join("set.yaml")).unwrap();
+    assert!(fixed.contains("subPathExpr: $(ORDINANCE_POD_NAME)"), "{fixed}");
+}
+
+#[test]
+fn a_name_that_is_not_text_is_read_and_fixed() {
+    let files = directory(&[]);
+    let name = OsStr::from_bytes(b"\xff.yaml");
+    fs::write(files.path().join(name), SET).unwrap();
+    for format in ["text", "json", "sarif", "junit"] {
+        let ended = run_in(files.path(), &["check", ".", "--output", format]);
+        assert!(ended.code == 0 && ended.stdout.contains("shop"), "{ended:?}");
+    }
+    run_in(files.path(), &["check", ".", "--fix"]);
+    let fixed = fs::read_to_string(files.path().join(name)).unwrap();
+    assert!(fixed.contains("subPathExpr: $(ORDINANCE_POD_NAME)"), "{fixed}");
+}
+
+/// Runs a command as a user for whom permissions count: root may read everything.
+fn run_as_user(directory: &Path, arguments: &[&str]) -> Ended {
+    let mut command = ordinance(arguments);
+    if fs::metadata(directory).unwrap().uid() == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    end(command.current_dir(directory))
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_may_not_be_read_is_named_and_the_rest_is_judged() {
+    let files = directory(&[
+        ("a.json", &volume("a", "/a").to_string()),
+        ("closed.json", &volume("closed", "/closed").to_string()),
+        ("notes.txt", "closed, too"),
+        ("shut/b.json", &volume("b", "/b").to_string()),
+        ("z.json", &volume("z", "/z").to_string()),
+    ]);
+    set_mode(files.path(), 0o755);
+    let closed = ["closed.json", "notes.txt", "shut"].map(|name| files.path().join(name));
+    closed.iter().for_each(|path| set_mode(path, 0));
+    let ended = run_as_user(files.path(), &["check", ".", "--output", "json"]);
+    let text = run_as_user(files.path(), &["check", "."]).stdout;
+    let map = run_as_user(files.path(), &["map", "."]).stderr;
+    set_mode(&closed[2], 0o755);
+    let report = json_of(&ended);
+    let row = |error: &Value| {
+        (error["file"].as_str().unwrap().to_owned(), error["message"].as_str().unwrap().to_owned())
+    };
+    let denied = "Permission denied (os error 13); let this process read it";
+    assert_eq!(
+        report["errors"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(),
+        [("./closed.json".to_owned(), denied.to_owned()), ("./shut".to_owned(), denied.to_owned())]
+    );
+    assert_eq!((ended.code, report["summary"]["objects"].as_u64()), (2, Some(2)));
+    for place in ["./closed.json", "./shut"] {
+        assert!(text.contains(&format!("error: {denied}\n--> {place}\n")), "{text}");
+        assert!(map.contains(&format!("error: {place}: {denied}\n")), "{map}");
+    }
+}
+
+#[test]
+fn fix_writes_nothing_that_it_could_not_read_and_the_rest() {
+    let files = directory(&[("a.yaml", SET), ("b.yaml", &SET.replace("name: shop", "name: b"))]);
+    let broken = format!("{SET}---\napiVersion: v1\nkind: [\n");
+    write(files.path(), "broken.yaml", &broken);
+    symlink("nowhere", files.path().join("gone.yaml")).unwrap();
+    let not_text = [SET.as_bytes(), b"# \xff\n"].concat();
+    fs::write(files.path().join("latin1.yaml"), &not_text).unwrap();
+    let ended = run_in(files.path(), &["check", ".", "--fix"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stdout.contains("fixed: ./a.yaml, ./b.yaml\n"), "{ended:?}");
+    assert_eq!(fs::read_to_string(files.path().join("broken.yaml")).unwrap(), broken);
+    assert_eq!(fs::read(files.path().join("latin1.yaml")).unwrap(), not_text);
+    assert!(!files.path().join("nowhere").exists());
+}
+
+#[test]
+fn links_in_circles_end_and_each_object_is_judged_once() {
+    let files = directory(&[
+        ("a/a.json", &volume("a", "/a").to_string()),
+        ("b/b.json", &volume("b", "/b").to_string()),
+    ]);
+    for (target, link) in
+        [("../b", "a/to-b"), ("../a", "b/to-a"), ("..", "a/up"), (".", "b/here"), ("loop", "loop")]
+    {
+        symlink(target, files.path().join(link)).unwrap();
+    }
+    symlink("self.yaml", files.path().join("self.yaml")).unwrap();
+    let ended = run_in(files.path(), &["check", ".", "--output", "json"]);
+    let report = json_of(&ended);
+    assert_eq!((ended.code, report["summary"]["objects"].as_u64()), (2, Some(2)), "{report}");
+    assert_eq!(report["errors"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["errors"][0]["file"], "./self.yaml");
+    let link_note = "note: did not follow 4 links to directories that are read already (-v names them)\n";
+    assert_eq!(ended.stderr, link_note);
+}
+
+#[test]
+fn a_directory_of_a_hundred_thousand_files_is_judged() {
+    let files = directory(&[("a.json", &volume("a", "/x").to_string())]);
+    for directory in 0..100 {
+        let directory = files.path().join(format!("{directory}"));
+        fs::create_dir(&directory).unwrap();
+        for file in 0..1000 {
+            fs::write(directory.join(format!("{file}.yaml")), "a: 1\n").unwrap();
+        }
+    }
+    write(files.path(), "99/z.json", &volume("z", "/x").to_string());
+    let ended = run_in(files.path(), &["check", ".", "--output", "json"]);
+    let report = json_of(&ended);
+    assert_eq!((ended.code, report["summary"]["passedOver"].as_u64()), (1, Some(100_000)));
+    let [first, second] = report["results"].as_array().unwrap().as_slice() else { panic!("{report}") };
+    assert_eq!((&first["file"], &second["file"]), (&"./99/z.json".into(), &"./a.json".into()));
+    assert_eq!(
+        ended.stderr,
+        "note: passed over 100000 files that are no Kubernetes objects (-v names them)\n"
+    );
+}
