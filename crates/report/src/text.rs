@@ -3,7 +3,8 @@
 use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, Summary, printable};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{FieldChange, Splice, splices};
-use ordinance_contract::{Finding, Severity};
+use ordinance_contract::{Finding, Scope, Severity};
+use ordinance_manifests::Manifest;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -149,6 +150,9 @@ impl Drawing {
         out.push_str(&self.renderer.render(&[Group::with_title(Level::HELP.primary_title(&*title))]));
         for (index, step) in checked.migration.iter().enumerate() {
             out.push_str(&format!("\n  {}. {}", index + 1, printable(step)));
+        }
+        if let Some(command) = migrate_command(checked.object) {
+            out.push_str(&format!("\n  `{}` plans these steps as a script", printable(&command)));
         }
         out.push_str("\n\n");
     }
@@ -348,4 +352,10 @@ fn line_end(text: &str, at: usize) -> Option<usize> {
     let near = &after[..after.len().min(LINE)];
     let end = near.iter().position(|byte| *byte == b'\n');
     end.map(|end| at + end).or_else(|| (near.len() == after.len()).then_some(text.len()))
+}
+
+/// Returns the command that plans the migration of an object. It plans those of StatefulSets.
+fn migrate_command(object: &Manifest) -> Option<String> {
+    let Scope { namespace, name, .. } = &object.scope;
+    (object.kind == "StatefulSet").then(|| format!("ordinance migrate {name} --namespace {namespace}"))
 }

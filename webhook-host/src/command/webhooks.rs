@@ -5,6 +5,7 @@ use super::output::print;
 use super::policies;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference,
     ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
@@ -47,6 +48,9 @@ pub(super) struct WebhooksArgs {
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "ordinance-system/ordinance")]
     #[arg(env = "ORDINANCE_SERVICE", hide_env = true)]
     service: ServiceName,
+    /// Allow the host to write Events, as `ordinance serve --events` does
+    #[arg(long, env = "ORDINANCE_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
+    events: bool,
 }
 
 /// The Service that the API server calls.
@@ -62,7 +66,7 @@ pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
     let documents = [
         yaml(&mutating(&policies, &args.service))?,
         yaml(&validating(&policies, &args.service))?,
-        yaml(&role(&policies))?,
+        yaml(&role(&policies, args.events))?,
     ];
     print(documents.join("---\n").as_bytes())?;
     Ok(Exit::Success)
@@ -144,8 +148,8 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// Returns a role that may list and watch the kinds that the policies watch.
-fn role(policies: &[Policy]) -> ClusterRole {
+/// Returns a role that may list and watch the kinds that the policies watch, and create Events if asked for.
+fn role(policies: &[Policy], events: bool) -> ClusterRole {
     let mut watches: Vec<&Watch> = policies.iter().flat_map(|policy| &policy.description().watches).collect();
     watches.sort_by_key(|watch| (&watch.group, &watch.resource));
     watches.dedup_by_key(|watch| (&watch.group, &watch.resource));
@@ -155,8 +159,18 @@ fn role(policies: &[Policy]) -> ClusterRole {
         verbs: ["list", "watch"].map(str::to_owned).to_vec(),
         ..PolicyRule::default()
     };
-    let rules = watches.chunk_by(|one, other| one.group == other.group).map(rule).collect();
+    let watching = watches.chunk_by(|one, other| one.group == other.group).map(rule);
+    let rules = watching.chain(events.then(event_rule)).collect();
     ClusterRole { metadata: metadata(), rules: Some(rules), ..ClusterRole::default() }
+}
+
+fn event_rule() -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec!["events.k8s.io".to_owned()]),
+        resources: Some(vec!["events".to_owned()]),
+        verbs: vec!["create".to_owned()],
+        ..PolicyRule::default()
+    }
 }
 
 fn metadata() -> ObjectMeta {

@@ -40,11 +40,8 @@ impl State {
     pub fn read(paths: &[PathBuf], namespace: &str) -> Self {
         let mut state = Self::default();
         for source in sources(paths) {
-            let read = source.and_then(|found| Ok((found.read()?, found)));
-            match read {
-                Ok((Some(text), found)) => state.add_file(&found, &text, namespace),
-                Ok((None, _)) => {}
-                Err(error) => state.errors.push(error),
+            if let Err(error) = source.and_then(|found| state.add(&found, namespace)) {
+                state.errors.push(error);
             }
         }
         state.find_contradictions();
@@ -75,10 +72,11 @@ impl State {
         self.files.get(file).map_or("", |file| &file.name)
     }
 
-    fn add_file(&mut self, found: &FoundSource, text: &str, namespace: &str) {
-        let read = read_wanted(text, namespace, &|_, _| true);
-        if found.content(text, &read) == TextContent::Other {
-            return;
+    fn add(&mut self, found: &FoundSource, namespace: &str) -> Result<(), SourceError> {
+        let Some(text) = found.read()? else { return Ok(()) };
+        let read = read_wanted(&text, namespace, &|_, _| true);
+        if found.content(&text, &read) == TextContent::Other {
+            return Ok(());
         }
         let name = found.source.name();
         for object in read.objects {
@@ -90,6 +88,7 @@ impl State {
             }
         }
         self.files.push(StateFile { name, end: self.objects.len() });
+        Ok(())
     }
 
     /// Adds an error for each object that differs from an earlier one of the same identity.

@@ -82,11 +82,12 @@ impl Evaluation {
     }
 
     /// Returns whether a request would be denied, and queues an Event if it would be. In the mutating phase it is false if
-    /// the validating webhook will ask about the same request, so that each request counts once.
+    /// the validating webhook will ask about the same request, so that each request counts once. Only the validating webhook
+    /// may have side effects, so only its reviews lead to Events.
     fn would_deny(&self, review: &AdmissionReview<'_>, verdict: &Verdict) -> bool {
         let request = review.request(self.phase);
         let would_deny = verdict.would_deny() && !self.route.judge.is_asked_again(&request);
-        if let (Some(events), true) = (&self.route.events, would_deny)
+        if let (Some(events), true) = (&self.route.events, would_deny && self.phase == Phase::Validate)
             && let Some(event) = WouldDenyEvent::of(&request, verdict)
         {
             events.push(event);

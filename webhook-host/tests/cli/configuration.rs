@@ -162,9 +162,9 @@ fn settings_are_checked_against_the_policy() {
 
 #[test]
 fn state_must_be_readable() {
-    let files = directory(&[("s.yaml", "kind: Pod\n---\nhello\n")]);
+    let files = directory(&[("s.yaml", "# a pod\nkind: Pod\n---\nhello\n")]);
     let line = refused(files.path(), &["--self-signed", "--state", "s.yaml"]);
-    assert!(line.starts_with("--state: s.yaml: line 1, column 1: "), "{line}");
+    assert!(line.starts_with("--state: s.yaml: line 2, column 1: "), "{line}");
     let line = refused(files.path(), &["--self-signed", "--state", "none"]);
     assert!(line.starts_with("--state: none: No such file or directory"), "{line}");
 }

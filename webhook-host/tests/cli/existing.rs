@@ -72,6 +72,7 @@ fn a_set_with_a_uid_is_told_in_the_present_tense_with_its_migration() {
     for part in [
         "the replicas share volume \"data\" now: 3 of them write claim \"cms\" and overwrite each other's files",
         "help: to migrate StatefulSet default/cms (set.yaml:1)\n  1. kubectl scale statefulset cms",
+        "\n  `ordinance migrate cms --namespace default` plans these steps as a script\n",
         "\n1 object judged, 1 denied\n",
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);

@@ -21,6 +21,20 @@ fn prints_both_configurations_and_the_role() {
 }
 
 #[test]
+fn the_role_may_create_events_only_if_asked_for() {
+    let role = |flags: &[&str]| {
+        let ended = run(&[&["webhooks"], flags].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.stdout.split("---").last().unwrap().to_owned()
+    };
+    assert!(!role(&[]).contains("events"));
+    let role = role(&["--events"]);
+    for part in ["kind: ClusterRole", "- events.k8s.io", "- events\n", "- create"] {
+        assert!(role.contains(part), "{part}: {role}");
+    }
+}
+
+#[test]
 fn several_policies_have_webhooks_of_their_own() {
     let files = directory(&[]);
     fs::write(files.path().join("mine.wasm"), component("", "")).unwrap();
