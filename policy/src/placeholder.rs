@@ -1,7 +1,8 @@
 //! Placeholders such as `${NFS_PATH}`, which envsubst or Flux fills in before an object is sent.
 //!
 //! Where one stands in a string that decides where files are, nothing is known about the object yet: it is neither
-//! compared with others nor patched, and a warning says so.
+//! compared with others nor patched, and a warning says so. That holds for manifests only: what a user sends to a cluster is
+//! stored as it is written.
 
 use crate::findings::Findings;
 use crate::rules::StorageRule;
@@ -36,12 +37,13 @@ fn is_stored(object: &str) -> bool {
 }
 
 /// Returns the verdict on an object with placeholders that its old state does not have; `None` without any. What is
-/// stored already is text, since nothing will fill it in.
+/// stored already, or is sent by a user, is text, since nothing will fill it in.
 pub(crate) fn verdict(request: &Request<'_>, settings: &Settings) -> Option<Verdict> {
     let is_written = matches!(request.operation, Operation::Create | Operation::Update);
     let is_off = settings.storage_classes == ClassOutcome::Off
         && matches!(kind(&request.scope), ObjectKind::StorageClass);
-    if !is_written || is_off || request.phase == Phase::Audit {
+    let is_sent = !request.user_info.is_empty();
+    if !is_written || is_off || is_sent || request.phase == Phase::Audit {
         return None;
     }
     let mut found = placeholders(&request.scope, request.object.as_deref()?);
