@@ -139,6 +139,12 @@ impl Findings {
         }
     }
 
+    /// Returns the number of denials, and of warnings that would be denials in mode Enforce.
+    pub(crate) fn denials(&self) -> usize {
+        let is_denial = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
+        self.findings.iter().filter(is_denial).count()
+    }
+
     /// Adds an audit annotation; a second value of the same key is appended.
     pub(crate) fn audit(&mut self, key: &str, value: impl Into<String>) {
         let value = one_line(&value.into(), WARNING_CHARS).into_owned();

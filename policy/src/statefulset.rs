@@ -13,6 +13,7 @@ mod metadata;
 mod migration;
 mod mount_groups;
 mod new_volume;
+mod new_writers;
 mod opt_out;
 mod overlap;
 mod patch;

@@ -154,6 +154,12 @@ impl<'a, R> MountedVolume<'a, R> {
         is_read_only || self.device.is_none() && self.mounts.iter().all(PlacedMount::is_read_only)
     }
 
+    /// Returns whether all pods that mount it write the same files.
+    pub fn has_shared_writers(&self) -> bool {
+        let shares = |mount: &PlacedMount<'_>| !mount.is_read_only() && !mount.is_isolated();
+        !self.has_no_writers() && (self.device.is_some() || self.mounts.iter().any(shares))
+    }
+
     /// Returns whether a container mounts it as a directory.
     pub fn is_mounted(&self) -> bool {
         !self.mounts.is_empty()

@@ -2,7 +2,7 @@
 
 use crate::settings::Exports;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A storage server by its canonical name, which stands for all its aliases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +81,39 @@ pub(crate) fn normalised_server(server: &str) -> String {
     if let Ok(address) = name.parse::<IpAddr>() {
         return address.to_canonical().to_string();
     }
+    if let Some(address) = numeric_address(name.trim_end_matches('.')) {
+        return address.to_string();
+    }
     match split_zone(name) {
         Some((address, zone)) => format!("{address}%{zone}"),
         None => name.trim_end_matches('.').to_lowercase(),
     }
+}
+
+/// Returns the IPv4 address that the resolver of libc reads in a name of up to four numbers: decimal, octal (`012`) or
+/// hexadecimal (`0xA`), of which the last one fills all bytes that are left. See inet_aton(3).
+fn numeric_address(name: &str) -> Option<Ipv4Addr> {
+    let numbers: Vec<u32> = name.split('.').map(c_number).collect::<Option<_>>()?;
+    let (last, leading) = numbers.split_last().filter(|(_, leading)| leading.len() < 4)?;
+    let leading_bits = 8 * u32::try_from(leading.len()).ok()?;
+    let is_byte = |number: &u32| *number <= 0xff;
+    if !leading.iter().all(is_byte) || u64::from(*last) >> (32 - leading_bits) != 0 {
+        return None;
+    }
+    let leading = leading.iter().zip([24, 16, 8]).map(|(byte, shift)| byte << shift);
+    Some(Ipv4Addr::from_bits(leading.sum::<u32>() + last))
+}
+
+/// Reads a number as C does.
+fn c_number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
+        [b'0', _, ..] => (text, 8),
+        _ => (text, 10),
+    };
+    // A sign is no digit.
+    let is_number = digits.chars().all(|digit| digit.is_digit(radix));
+    u32::from_str_radix(digits, radix).ok().filter(|_| is_number)
 }
 
 /// Returns whether a normalised name is an IPv6 address, with or without a zone.
@@ -118,6 +147,15 @@ mod tests {
         for (written, server) in [
             (" NAS.Example.com. ", "nas.example.com"),
             ("10.0.0.5", "10.0.0.5"),
+            ("10.5", "10.0.0.5"),
+            ("10.0.5", "10.0.0.5"),
+            ("167772165", "10.0.0.5"),
+            ("0xA.0.0.5", "10.0.0.5"),
+            ("0x0a000005", "10.0.0.5"),
+            ("012.0.0.5.", "10.0.0.5"),
+            ("0", "0.0.0.0"),
+            ("10.256", "10.0.1.0"),
+            ("255.255.255.255", "255.255.255.255"),
             ("::ffff:10.0.0.5", "10.0.0.5"),
             ("[::FFFF:a00:5]", "10.0.0.5"),
             ("[FD00:0:0::1]", "fd00::1"),
@@ -125,6 +163,15 @@ mod tests {
             ("[FE80:0::1%eth0]", "fe80::1%eth0"),
         ] {
             assert_eq!(normalised_server(written), server, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_a_name() {
+        for name in
+            ["10.0.0.0.5", "256.1", "1.16777216", "4294967296", "08", "0x", "+1", "1.+5", "a.5", "1..5", "-1"]
+        {
+            assert_eq!(normalised_server(name), name);
         }
     }
 

@@ -5,6 +5,7 @@
 //! isolated is never patched.
 
 use super::mount_groups::MountGroups;
+use super::new_writers;
 use super::patch::PatchReason;
 use super::previous_mounts::PreviousMounts;
 use super::replica_directory::ReplicaDirectory;
@@ -18,10 +19,15 @@ use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedE
 
 /// Judges a volume of the new template by its mounts in the old one.
 pub(super) fn judge<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, review: &mut SetReview<'a>) {
+    let denials = review.findings.denials();
     if !previous.isolated.is_empty() {
         judge_isolated(volume, previous, review);
     } else if volume.is_shared(review.settings) {
         judge_unisolated(volume, previous, review);
+    }
+    let is_denied = review.findings.denials() > denials;
+    if !is_denied && new_writers::are_added(volume, previous, review) {
+        new_writers::deny(volume, review);
     }
 }
 
@@ -204,7 +210,8 @@ fn judge_unisolated<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, r
             MountGroups::of_one(*mount).warn_unstable_or_unproven(volume, review);
         }
     }
-    if !has_finding && review.patch.leaves_shared_writers(volume) {
+    let is_shared = review.patch.leaves_shared_writers(volume);
+    if !has_finding && is_shared && !new_writers::are_added(volume, previous, review) {
         warn_unisolated(volume, review);
     }
 }

@@ -337,6 +337,9 @@ pub(super) fn warn_single_replica<'a>(
     review: &mut SetReview<'_>,
 ) {
     let outcome = match (review.settings.mode, review.settings.isolation.growth) {
+        _ if review.set.replicas == 0 => {
+            "scaling up from 0 is not refused, and replicas beyond the first will overwrite its files"
+        }
         (Mode::Enforce, DenyOrWarn::Deny) => "scaling beyond one replica will be refused",
         (Mode::Isolate | Mode::Warn, _) | (_, DenyOrWarn::Warn) => {
             "replicas beyond the first will overwrite its files"

@@ -14,6 +14,8 @@ pub(super) struct PreviousMounts<'a> {
     pub(super) isolated: Vec<PlacedMount<'a>>,
     /// For each of these, whether its container no longer mounts the volume at its path.
     is_removed: Vec<bool>,
+    /// Whether replicas wrote common files before the update.
+    pub(super) had_shared_writers: bool,
     /// Whether every writable mount isolates the replicas after the update.
     pub(super) writers_are_isolated: bool,
     /// See [`PreviousMounts::common_directory`].
@@ -21,7 +23,7 @@ pub(super) struct PreviousMounts<'a> {
 }
 
 /// Returns the used volume of the old template that a volume of the new one continues: that of the same name, otherwise
-/// one with the same source.
+/// one with the same source. A volume that replaces another one of its name, which the replicas did not share, is new.
 pub(super) fn previous_volume<'u, 'a>(
     volume: &SetVolume<'_>,
     old: &'u [SetVolume<'a>],
@@ -30,8 +32,15 @@ pub(super) fn previous_volume<'u, 'a>(
     let is_disk =
         |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
     let is_used = |other: &&SetVolume<'_>| other.is_mounted() || other.device.is_some();
-    let has_name = |other: &&SetVolume<'_>| other.name == volume.name && is_disk(other) == is_disk(volume);
     let has_source = |other: &&SetVolume<'_>| volume.has_same_source(other, review.settings);
+    let had_files = |other: &&SetVolume<'_>| {
+        other.is_shared(review.settings) || other.mounts.iter().any(PlacedMount::is_isolated)
+    };
+    let has_name = |other: &&SetVolume<'_>| {
+        other.name == volume.name
+            && is_disk(other) == is_disk(volume)
+            && (had_files(other) || !volume.is_shared(review.settings))
+    };
     let used = || old.iter().filter(is_used);
     used().find(has_name).or_else(|| used().find(has_source))
 }
@@ -63,7 +72,9 @@ impl<'a> PreviousMounts<'a> {
         now.sort_unstable();
         let is_removed = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
         let directory = OnceCell::new();
-        let mut previous = Self { mounts, isolated, is_removed, writers_are_isolated: true, directory };
+        let had_shared_writers = old.has_shared_writers();
+        let mut previous =
+            Self { mounts, isolated, is_removed, had_shared_writers, writers_are_isolated: true, directory };
         let shares = |mount: &PlacedMount<'_>| !mount.is_read_only() && previous.shares(mount);
         previous.writers_are_isolated = !new.mounts.iter().any(shares);
         previous
