@@ -389,7 +389,7 @@ impl Judge for Admission {
 }
 
 fn too_many(error: TooMany) -> Failure {
-    Failure::Holdings { limit: error.limit }
+    Failure::Holdings { limit: error.limit, key: error.key }
 }
 
 fn too_deep(error: TooDeep) -> Failure {

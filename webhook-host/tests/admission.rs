@@ -144,6 +144,40 @@ fn fill_remembers_readable_objects_and_returns_the_others() {
     assert!(!allows(&admission, &create("pv2", "/srv/www")));
 }
 
+/// Returns a set that mounts the root of the server without a claim, at many mounts with sub-paths of its own.
+fn mounting_set(number: usize) -> (Scope<'static>, String) {
+    let name = format!("set-{number:04}");
+    let set = json!({
+        "metadata": {"name": name},
+        "spec": {"replicas": 1, "template": {"spec": {
+            "containers": [{"name": "app", "volumeMounts": [{"name": "media", "mountPath": "/media", "subPath": name}]}],
+            "volumes": [{"name": "media", "nfs": {"server": "nas.example.com", "path": "/"}}],
+        }}},
+    });
+    let scope = Scope {
+        group: "apps".into(),
+        version: "v1".into(),
+        resource: "statefulsets".into(),
+        namespace: "media".into(),
+        name: name.into(),
+        ..Scope::default()
+    };
+    (scope, set.to_string())
+}
+
+#[test]
+fn sets_that_mount_the_root_of_a_server_block_none_of_its_volumes() {
+    let limits = Limits::default();
+    let admission = admission(&limits);
+    let sets = 4 * limits.holdings;
+    admission.fill((0..sets).map(mounting_set)).expect("room for all");
+    let verdict = judge(&admission, &create("pv", "/srv/www")).expect("a verdict");
+    let facts: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.fact).collect();
+    assert!(verdict.is_allowed() && facts.len() == 1, "{facts:?}");
+    let more = format!("StatefulSet \"media/set-0000\" (/) and {} more", sets - 1);
+    assert!(facts[0].contains(&more), "{facts:?}");
+}
+
 #[test]
 fn admits_exactly_one_of_concurrent_overlapping_objects() {
     const ROUNDS: usize = 100;

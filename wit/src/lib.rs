@@ -212,7 +212,8 @@ pub struct Holding {
     /// The other object; of several, the first by name.
     #[serde(deserialize_with = "owned_scope")]
     pub holder: Scope<'static>,
-    /// The number of objects that this entry stands for.
+    /// The number of objects that this entry stands for: of those that use one path with the same note, or whose keys with
+    /// the same stance and note are below the requested key.
     pub count: u32,
 }
 

@@ -46,10 +46,12 @@ pub enum Failure {
     #[error("returned an invalid response: {0}")]
     InvalidResponse(String),
     /// More holdings overlap than one evaluation may receive.
-    #[error("needs more than {limit} different holdings, since so many objects overlap this one")]
+    #[error("needs more than {limit} different holdings, since so many objects overlap {key:?}")]
     Holdings {
         /// The limit.
         limit: usize,
+        /// The key that they overlap.
+        key: String,
     },
     /// The host panicked during the evaluation.
     #[error("made the host panic; this is a bug in Ordinance")]

@@ -12,12 +12,16 @@ use holder::{Holder, HolderIdentity, ResourceKind};
 use node::{Group, PathNode};
 use ordinance_contract::{Holding, Key, Scope, Stance};
 use pool::Pool;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::RandomState;
 use std::sync::Arc;
 
 /// The maximum number of segments in a path. Every segment costs a node; real file systems are not nested this deep.
 pub const MAX_DEPTH: usize = 256;
+
+/// The number of characters of a key in an error.
+pub const SHOWN_KEY_CHARS: usize = 200;
 
 /// The keys of all objects.
 ///
@@ -60,11 +64,13 @@ pub struct TooDeep {
 }
 
 /// More holdings overlap than the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {limit} different holdings overlap")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {limit} different holdings overlap {key}")]
 pub struct TooMany {
     /// The limit that [`Index::overlaps`] was called with.
     pub limit: usize,
+    /// The key that they overlap: its realm and its path, at most [`SHOWN_KEY_CHARS`] characters.
+    pub key: String,
 }
 
 /// An overlapping key, before it is copied. The order is that of the holdings.
@@ -152,27 +158,35 @@ impl Index {
 
     /// Returns the keys of other objects that overlap these keys, in a fixed order.
     ///
-    /// Equal keys and prefixes are returned one by one. Of the keys below, one is returned for each stance and note:
-    /// the first by the object's name, with the number of objects. `except` is the object whose own keys are left out;
-    /// an object without a name has none yet, and a subresource such as a Scale gets the keys of the object itself.
+    /// Equal keys and prefixes that objects hold are returned one by one. Of those that objects use, one is returned for
+    /// each path and note, and of the keys below one for each stance and note: the first by the object's name, with the
+    /// number of objects. `except` is the object whose own keys are left out; an object without a name has none yet, and a
+    /// subresource such as a Scale gets the keys of the object itself.
+    ///
+    /// Of the uses, the first `limit` are returned: no number of them makes the review of another object fail.
     ///
     /// # Errors
     ///
-    /// If there are more than `limit` overlaps.
+    /// If more than `limit` returned keys are held.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
         let is_stored = !except.name.is_empty() && except.subresource.is_empty();
         let except = is_stored.then(|| HolderIdentity::from(except));
         let except = except.and_then(|own| self.objects.get_key_value(&own)).map(|(own, _)| own);
-        let mut found = BTreeSet::new();
+        let (mut held, mut used) = (BTreeSet::new(), BTreeSet::new());
         for key in keys {
             for answer in self.prefixes(key, except).chain(self.grouped(key, except)) {
-                found.insert(answer);
-                if found.len() > limit {
-                    return Err(TooMany { limit });
+                if answer.held.group.stance == Stance::Holds {
+                    held.insert(answer);
+                } else if used.len() < limit {
+                    used.insert(answer);
+                }
+                if held.len() > limit {
+                    return Err(TooMany { limit, key: shown(key) });
                 }
             }
         }
-        Ok(found.into_iter().map(Holding::from).collect())
+        held.append(&mut used);
+        Ok(held.into_iter().map(Holding::from).collect())
     }
 
     /// Without a round, the object keeps its own.
@@ -245,7 +259,7 @@ impl Index {
         StoredKey { realm, path: root.insert(&key.path, &group, holder), group }
     }
 
-    /// The keys that are equal to a key or a prefix of it.
+    /// The keys that are equal to a key or a prefix of it; of the uses, one for each path and note.
     fn prefixes<'a>(
         &'a self,
         key: &'a Key,
@@ -254,7 +268,7 @@ impl Index {
         let nodes = self.realms.get(key.realm.as_str()).into_iter().flat_map(|root| root.along(&key.path));
         nodes.enumerate().flat_map(move |(depth, node)| {
             let here = node.here().filter(move |holder| Some(*holder) != except);
-            here.flat_map(move |holder| self.at(key, depth, holder))
+            with_grouped_uses(here.flat_map(move |holder| self.at(key, depth, holder)))
         })
     }
 
@@ -290,6 +304,36 @@ impl Index {
 
     fn of(&self, holder: &Holder) -> &[StoredKey] {
         self.objects.get(holder).map_or(&[], |entry| &entry.keys)
+    }
+}
+
+/// Returns the keys that objects hold, and the first use of each note with the number of uses. All keys have one path.
+fn with_grouped_uses<'a>(
+    keys: impl Iterator<Item = OverlappingKey<'a>>,
+) -> impl Iterator<Item = OverlappingKey<'a>> {
+    let (mut held, mut uses) = (Vec::new(), BTreeMap::new());
+    for key in keys {
+        if key.held.group.stance == Stance::Holds {
+            held.push(key);
+            continue;
+        }
+        match uses.entry(&*key.held.group) {
+            Entry::Vacant(first) => drop(first.insert(key)),
+            Entry::Occupied(mut first) => {
+                let OverlappingKey { count, .. } = first.get_mut();
+                *count += 1;
+            }
+        }
+    }
+    held.into_iter().chain(uses.into_values())
+}
+
+/// Returns a key for a message.
+fn shown(key: &Key) -> String {
+    let path = key.path.iter().fold(key.realm.clone(), |shown, segment| shown + "/" + segment);
+    match path.char_indices().nth(SHOWN_KEY_CHARS) {
+        Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
+        None => path,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The index returns the overlaps that a plain list of all keys returns.
 
 use ordinance_contract::{Holding, Key, Scope, Stance};
-use ordinance_index::{Index, MAX_DEPTH, TooDeep, TooMany};
+use ordinance_index::{Index, MAX_DEPTH, SHOWN_KEY_CHARS, TooDeep, TooMany};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,16 @@ impl List {
     fn overlaps(&self, keys: &[Key], except: &Scope<'_>) -> Vec<Holding> {
         let mut answers: Vec<Holding> = Vec::new();
         for key in keys {
-            answers.extend(self.held(except).filter(|held| is_whole(key, held)));
+            let mut uses: BTreeMap<(Vec<String>, String), Vec<Holding>> = BTreeMap::new();
+            for held in self.held(except).filter(|held| is_whole(key, held)) {
+                match held.stance {
+                    Stance::Uses => {
+                        uses.entry((held.path.clone(), held.note.clone())).or_default().push(held)
+                    }
+                    _ => answers.push(held),
+                }
+            }
+            answers.extend(uses.into_values().filter_map(first));
             let below = self.held(except).filter(|held| is_below(key, held));
             let mut groups: BTreeMap<(Stance, String), Vec<Holding>> = BTreeMap::new();
             for held in below {
@@ -214,8 +223,35 @@ fn more_overlaps_than_the_limit_are_an_error() {
     }
     let asked = [key("/", Stance::Looks, ""), key("/srv/www", Stance::Looks, "")];
     let answers = |limit| index.overlaps(&asked, &scope("other"), limit).map(|answers| answers.len());
-    assert_eq!(answers(2), Err(TooMany { limit: 2 }));
+    assert_eq!(answers(2), Err(TooMany { limit: 2, key: "nfs://nas".to_owned() }));
     assert_eq!(answers(3), Ok(3), "an overlap with two keys is returned once");
+}
+
+#[test]
+fn no_number_of_uses_is_an_error() {
+    let mut index = Index::default();
+    for number in 0..1_000 {
+        let uses = ["", &number.to_string()].map(|note| key("/", Stance::Uses, note));
+        index.insert(scope(&format!("set-{number:04}")), uses.into()).expect("no key is deep");
+    }
+    let volume = scope("pv");
+    index.insert(volume.clone(), vec![key("/srv", Stance::Holds, "")]).expect("not deep");
+    let answers = index.overlaps(&[key("/srv/www", Stance::Holds, "")], &scope("other"), 3).expect("answers");
+    let first = holding(&scope("set-0000"), &key("/", Stance::Uses, ""), 1_000);
+    assert_eq!((answers.len(), &answers[0]), (4, &first));
+    assert_eq!(answers[3], holding(&volume, &key("/srv", Stance::Holds, ""), 1));
+}
+
+#[test]
+fn a_long_key_is_cut_in_an_error() {
+    let mut index = Index::default();
+    let path = "ä".repeat(1_000);
+    for number in 0..2 {
+        let held = key(&path, Stance::Holds, "");
+        index.insert(scope(&format!("pv-{number}")), vec![held]).expect("no key is deep");
+    }
+    let error = index.overlaps(&[key(&path, Stance::Looks, "")], &scope("other"), 1).expect_err("too many");
+    assert_eq!(error.key.chars().count(), SHOWN_KEY_CHARS + 1);
 }
 
 #[test]

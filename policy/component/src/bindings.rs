@@ -261,9 +261,10 @@ pub mod exports {
           /// `holds` or `uses`.
           pub stance: Stance,
           pub note: _rt::String,
-          /// The other object. Of several objects with the same note below the requested key, the first by name.
+          /// The other object. Of several objects that use one path with the same note, or whose keys with the same stance and
+          /// note are below the requested key, the first by name.
           pub holder: Scope,
-          /// The number of objects that this entry stands for. Greater than 1 only below the requested key.
+          /// The number of objects that this entry stands for.
           pub count: u32,
         }
         impl ::core::fmt::Debug for Holding {

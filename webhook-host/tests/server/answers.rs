@@ -134,7 +134,11 @@ async fn a_failure_denies_and_names_policy_limit_and_setting() {
         (Failure::Memory { limit: 64 }, "needed more than 64 bytes of memory", "limits.policyMemory"),
         (Failure::Stack { limit: 64 }, "needed more than 64 bytes of stack", "limits.policyStack"),
         (Failure::Output { limit: 64 }, "answered with more than 64 bytes", "limits.policyOutput"),
-        (Failure::Holdings { limit: 256 }, "more than 256 different holdings", "limits.holdings"),
+        (
+            Failure::Holdings { limit: 256, key: "nfs://nas/srv".to_owned() },
+            "more than 256 different holdings, since so many objects overlap \"nfs://nas/srv\"",
+            "limits.holdings",
+        ),
         (Failure::Trap("unreachable".to_owned()), "trapped: unreachable", "policy \"test\""),
     ];
     for (failure, what, setting) in failures {
