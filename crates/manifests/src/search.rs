@@ -5,7 +5,7 @@ use crate::globs::{DirectoryGlobs, PathGlobs};
 use crate::kustomization::{Kustomization, is_kustomization_file, normalized};
 use crate::rendering::{RenderTool, RenderedDirectory};
 use crate::sources::{FoundSource, ManifestSource, SourceError, SourceOrigin, directory};
-use crate::walk::{WalkScope, WalkedEntry, walk};
+use crate::walk::{LinkRoots, WalkScope, WalkedEntry, walk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct FoundSources {
     pub passed_over: Vec<PathBuf>,
     /// Links to directories that are read already.
     pub repeated: Vec<PathBuf>,
+    /// Links out of the directories, which are not followed.
+    pub outward: Vec<PathBuf>,
 }
 
 /// Whether charts and kustomizations are rendered.
@@ -55,10 +57,11 @@ struct Kustomizations {
 /// it, sorted by name, without hidden ones, those that `.gitignore` names, and those that the globs leave out. A chart or a
 /// kustomization is left out if the globs leave out the file that describes it.
 ///
-/// A file that is named itself is always read. One that does not exist is an error only when it is read. Links are
-/// followed, but each directory is walked once.
+/// A file that is named itself is always read. One that does not exist is an error only when it is read. Links within the
+/// directories are followed, but each directory is walked once.
 pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> FoundSources {
-    let walked: Vec<WalkedPath> = named.iter().map(|path| WalkedPath::of(path, globs)).collect();
+    let roots = LinkRoots::of(named);
+    let walked: Vec<WalkedPath> = named.iter().map(|path| WalkedPath::of(path, globs, &roots)).collect();
     let mut kustomizations = Kustomizations::of(&walked);
     if let Rendering::Render(_) = rendering {
         kustomizations.rendered = kustomizations.objects_of_outermost();
@@ -98,6 +101,7 @@ impl FoundSources {
                 }
             }
             WalkedEntry::RepeatedDirectory(link) => self.repeated.push(link),
+            WalkedEntry::OutwardLink(link) => self.outward.push(link),
             WalkedEntry::Error(error) => self.sources.push(Err(error)),
         }
     }
@@ -134,9 +138,9 @@ fn rendered_by(directory: &Path, kustomizations: &Kustomizations) -> Option<(Pat
 // === impl WalkedPath ===
 
 impl WalkedPath {
-    fn of(path: &Path, globs: &PathGlobs) -> Self {
+    fn of(path: &Path, globs: &PathGlobs, roots: &LinkRoots) -> Self {
         let globs = DirectoryGlobs::new(globs, path);
-        let walked = |directory| walk(directory, WalkScope::Repository(Box::new(globs.clone())));
+        let walked = |directory| walk(directory, WalkScope::Repository(Box::new(globs.clone())), roots);
         Self { entries: directory(path).map(walked).unwrap_or_default(), globs }
     }
 

@@ -4,7 +4,7 @@ use crate::content::{TextContent, is_signed};
 use crate::manifest::ReadObjects;
 use crate::render::render;
 use crate::rendering::RenderedDirectory;
-use crate::walk::{WalkScope, WalkedEntry, walk};
+use crate::walk::{LinkRoots, WalkScope, WalkedEntry, walk};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,6 +16,9 @@ const FILE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The maximum size of a `Chart.yaml` or a kustomization that is read. They have a few KiB.
 const DESCRIPTION_BYTES: u64 = 1024 * 1024;
+
+/// The error of a link out of the directories that are read.
+const OUTWARD: &str = "is a link out of the directories that are read; name its target, too";
 
 /// The extensions of manifests in a directory, as in kubectl.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -71,15 +74,17 @@ pub struct SourceError {
 /// Returns the sources that paths name, in their order. `-` is stdin; a directory is its manifests and those in the
 /// directories below it, sorted by name, without hidden files.
 ///
-/// Links are followed, but each directory is read once. A file that does not exist is an error only when it is read.
+/// Links within these directories are followed, but each directory is read once; a link out of them is an error. A file that does not exist is an error only when it is read.
 pub fn sources(named: &[PathBuf]) -> Vec<Result<FoundSource, SourceError>> {
-    named.iter().flat_map(|path| of_path(path)).collect()
+    let roots = LinkRoots::of(named);
+    named.iter().flat_map(|path| of_path(path, &roots)).collect()
 }
 
-fn of_path(path: &Path) -> Vec<Result<FoundSource, SourceError>> {
+fn of_path(path: &Path, roots: &LinkRoots) -> Vec<Result<FoundSource, SourceError>> {
     let Some(directory) = directory(path) else { return vec![Ok(FoundSource::named(path))] };
-    let found = walk(directory, WalkScope::Everything).into_iter().filter_map(|entry| match entry {
+    let found = walk(directory, WalkScope::Everything, roots).into_iter().filter_map(|entry| match entry {
         WalkedEntry::File(path) => Some(Ok(FoundSource::in_directory(ManifestSource::File(path)))),
+        WalkedEntry::OutwardLink(path) => Some(Err(ManifestSource::File(path).error(OUTWARD.to_owned()))),
         WalkedEntry::Directory(_) | WalkedEntry::RepeatedDirectory(_) => None,
         WalkedEntry::Error(error) => Some(Err(error)),
     });

@@ -4,7 +4,7 @@
 
 use crate::chart;
 use crate::globs::DirectoryGlobs;
-use crate::sources::{ManifestSource, SourceError, advise, is_manifest};
+use crate::sources::{ManifestSource, SourceError, advise, directory, is_manifest};
 use ignore::{DirEntry, Error, WalkBuilder};
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -22,6 +22,8 @@ pub(crate) enum WalkedEntry {
     Directory(PathBuf),
     /// A link to a directory that is walked already, and not again.
     RepeatedDirectory(PathBuf),
+    /// A link out of the directories that are searched. A repository of somebody else must not choose what is read.
+    OutwardLink(PathBuf),
     /// A directory that can't be listed, or a manifest that can't be opened.
     Error(SourceError),
 }
@@ -34,16 +36,22 @@ pub(crate) enum WalkScope {
     Repository(Box<DirectoryGlobs>),
 }
 
-/// The directories that are walked, by their paths without links, and the links to them.
+/// The directories that links may lead into, by their paths without links.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkRoots(Vec<PathBuf>);
+
+/// The directories that are walked, by their paths without links, and the links that are not followed.
 #[derive(Default)]
 struct SeenDirectories {
     walked: BTreeSet<PathBuf>,
-    links: BTreeSet<PathBuf>,
+    repeated: BTreeSet<PathBuf>,
+    outward: BTreeSet<PathBuf>,
 }
 
-/// Walks a directory. Links are followed, but each directory is walked once.
-pub(crate) fn walk(directory: &Path, scope: WalkScope) -> Vec<WalkedEntry> {
+/// Walks a directory. Links within the roots are followed, but each directory is walked once.
+pub(crate) fn walk(directory: &Path, scope: WalkScope, roots: &LinkRoots) -> Vec<WalkedEntry> {
     let seen = Arc::new(Mutex::new(SeenDirectories::default()));
+    let roots = roots.clone();
     let mut builder = WalkBuilder::new(directory);
     builder.standard_filters(false).hidden(true).follow_links(true).sort_by_file_name(Ord::cmp);
     if let WalkScope::Repository(_) = scope {
@@ -52,10 +60,15 @@ pub(crate) fn walk(directory: &Path, scope: WalkScope) -> Vec<WalkedEntry> {
         builder.git_ignore(true).require_git(is_work_tree).parents(is_work_tree);
     }
     let seen_by_filter = Arc::clone(&seen);
-    builder.filter_entry(move |entry| scope.contains(entry) && is_first_visit(entry, &seen_by_filter));
+    builder.filter_entry(move |entry| {
+        scope.contains(entry)
+            && roots.contain(entry, &seen_by_filter)
+            && is_first_visit(entry, &seen_by_filter)
+    });
     let mut entries: Vec<WalkedEntry> = builder.build().filter_map(of_entry).collect();
-    let links = std::mem::take(&mut seen.lock().unwrap_or_else(PoisonError::into_inner).links);
-    entries.extend(links.into_iter().map(WalkedEntry::RepeatedDirectory));
+    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    entries.extend(seen.repeated.into_iter().map(WalkedEntry::RepeatedDirectory));
+    entries.extend(seen.outward.into_iter().map(WalkedEntry::OutwardLink));
     entries
 }
 
@@ -74,7 +87,7 @@ fn is_first_visit(entry: &DirEntry, seen: &Mutex<SeenDirectories>) -> bool {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let is_first = seen.walked.insert(target);
     if !is_first {
-        seen.links.insert(entry.path().to_owned());
+        seen.repeated.insert(entry.path().to_owned());
     }
     is_first
 }
@@ -130,6 +143,31 @@ fn path_of(error: &Error) -> Option<&Path> {
     }
 }
 
+// === impl LinkRoots ===
+
+impl LinkRoots {
+    /// Returns the directories among some paths.
+    pub(crate) fn of(named: &[PathBuf]) -> Self {
+        let directories = named.iter().filter_map(|path| directory(path));
+        Self(directories.filter_map(|path| fs::canonicalize(path).ok()).collect())
+    }
+
+    /// Returns whether an entry is no link, or one into a root. Remembers a link out of them if its target would be read.
+    fn contain(&self, entry: &DirEntry, seen: &Mutex<SeenDirectories>) -> bool {
+        if entry.depth() == 0 || !entry.path_is_symlink() {
+            return true;
+        }
+        // The error of a link without a target is reported when it is opened.
+        let Ok(target) = fs::canonicalize(entry.path()) else { return true };
+        let is_inside = self.0.iter().any(|root| target.starts_with(root));
+        if !is_inside && (is_directory(entry) || is_manifest(entry.path())) {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.outward.insert(entry.path().to_owned());
+        }
+        is_inside
+    }
+}
+
 // === impl WalkScope ===
 
 impl WalkScope {
@@ -162,7 +200,8 @@ mod tests {
     fn files(directory: &Path, below: &str) -> Vec<String> {
         let start = directory.join(below);
         let globs = DirectoryGlobs::new(&PathGlobs::default(), &start);
-        let entries = walk(&start, WalkScope::Repository(Box::new(globs))).into_iter();
+        let roots = LinkRoots::of(std::slice::from_ref(&start));
+        let entries = walk(&start, WalkScope::Repository(Box::new(globs)), &roots).into_iter();
         let file = |entry| match entry {
             WalkedEntry::File(path) => {
                 Some(path.strip_prefix(directory).expect("below").display().to_string())
@@ -213,7 +252,8 @@ mod tests {
         symlink(at("c"), at("b/to-c")).expect("linked");
         symlink(at("b"), at("c/to-b")).expect("linked");
         symlink(at("b"), at("d")).expect("linked");
-        let entries = walk(directory.path(), WalkScope::Everything);
+        let roots = LinkRoots::of(&[directory.path().to_owned()]);
+        let entries = walk(directory.path(), WalkScope::Everything, &roots);
         let files: Vec<&Path> = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -224,5 +264,31 @@ mod tests {
         assert_eq!(files, ["b/to-c/y.yaml", "b/x.yaml"].map(Path::new));
         let repeated = entries.iter().filter(|entry| matches!(entry, WalkedEntry::RepeatedDirectory(_)));
         assert_eq!(repeated.count(), 3, "{entries:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_within_the_roots_only() {
+        use std::os::unix::fs::symlink;
+        let (one, other) = (created(&[("a.yaml", "")]), created(&[("sub/b.yaml", ""), ("c.yaml", "")]));
+        let at = |name: &str| one.path().join(name);
+        symlink(other.path().join("sub"), at("to-sub")).expect("linked");
+        symlink(other.path().join("c.yaml"), at("to-c.yaml")).expect("linked");
+        symlink("/proc/self/environ", at("environ.yaml")).expect("linked");
+        symlink("/proc/self/environ", at("environ")).expect("linked");
+        let walked = |roots: &[PathBuf]| {
+            let (mut files, mut outward) = (0, 0);
+            for entry in walk(one.path(), WalkScope::Everything, &LinkRoots::of(roots)) {
+                match entry {
+                    WalkedEntry::File(_) => files += 1,
+                    WalkedEntry::OutwardLink(_) => outward += 1,
+                    _ => {}
+                }
+            }
+            (files, outward)
+        };
+        let (one, other) = (one.path().to_owned(), other.path().to_owned());
+        assert_eq!(walked(std::slice::from_ref(&one)), (1, 3));
+        assert_eq!(walked(&[one, other]), (3, 1));
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct UnreadInput {
     pub(super) unrendered: Vec<RenderedDirectory>,
     /// Links to directories that are read already.
     pub(super) repeated: Vec<String>,
+    /// Links out of the directories.
+    pub(super) outward: Vec<String>,
 }
 
 /// What a source turns out to be.
@@ -80,6 +82,7 @@ impl Input {
             others: found.passed_over.iter().map(|path| name(path)).collect(),
             unrendered: found.unrendered,
             repeated: found.repeated.iter().map(|path| name(path)).collect(),
+            outward: found.outward.iter().map(|path| name(path)).collect(),
             templates: Vec::new(),
         };
         let files = all.into_iter().filter_map(|read| unread.keep(read)).collect();

@@ -28,10 +28,15 @@ const REPEATED: NoteText = NoteText {
     more: "did not follow # links to directories that are read already",
 };
 
+const OUTWARD: NoteText = NoteText {
+    one: "did not follow 1 link out of the directories; name its target to read it",
+    more: "did not follow # links out of the directories; name their targets to read them",
+};
+
 /// Returns the notes, one per line. `is_verbose` names everything.
 pub(super) fn notes(unread: &UnreadInput, is_verbose: bool) -> String {
-    let UnreadInput { others, templates, unrendered, repeated } = unread;
-    let counted = [(others, OTHERS), (templates, TEMPLATES), (repeated, REPEATED)];
+    let UnreadInput { others, templates, unrendered, repeated, outward } = unread;
+    let counted = [(others, OTHERS), (templates, TEMPLATES), (repeated, REPEATED), (outward, OUTWARD)];
     let counted = counted.into_iter().filter(|(names, _)| !names.is_empty());
     let mut lines: Vec<String> = counted.map(|(names, text)| text.line(names, is_verbose)).collect();
     lines.extend(directories(unrendered, is_verbose));
