@@ -41,7 +41,7 @@ use keys::SetKeys;
 use metadata::ParsedStatefulSet;
 use opt_out::OptOut;
 use ordinance_contract::{Key, Operation, Request, Scope, Stance};
-use ordinance_storage::{PodSpec, json};
+use ordinance_storage::{PodSpec, json, missing_part};
 use review::Set;
 use serde::de::Error;
 use update::{SetUpdate, UncomparedUpdate};
@@ -59,7 +59,11 @@ pub(crate) fn keys(
         settings,
     };
     let pod = &set.spec.template.0.spec;
-    check_stored(pod)?;
+    if let Some(part) = missing_part(pod, &set.spec.volume_claim_templates) {
+        return Err(serde_json::Error::custom(format!(
+            "spec.template lacks {part}, which no stored StatefulSet does"
+        )));
+    }
     let keys = set_keys.of_pod(pod, &set.spec.volume_claim_templates);
     let is_indexed = |key: &Key| {
         key.stance != Stance::Looks && !(set.is_being_deleted() && scale_subresource::is_scale_key(key))

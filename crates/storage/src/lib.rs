@@ -33,6 +33,7 @@ mod placeholder;
 mod pod_volume;
 mod source;
 mod stateful_set;
+mod stored_pod;
 
 pub use claim::{ClaimSpec, ClaimTemplate, PersistentVolumeClaim, Selector};
 pub use container::{Container, EnvFrom, EnvVar, SecurityContext, SubPath, VolumeDevice, VolumeMount};
@@ -50,3 +51,4 @@ pub use placeholder::{DecidingKind, Placeholder};
 pub use pod_volume::{AzureFileSource, ClaimSource, GlusterfsSource, PodVolume, VolumeSource};
 pub use source::{Attributes, CephfsSource, CsiSource, NfsSource};
 pub use stateful_set::{PodSpec, PodTemplate, RawTemplate, StatefulSet, StatefulSetSpec};
+pub use stored_pod::missing_part;

@@ -13,6 +13,8 @@ pub struct PodVolume<'a> {
     pub name: Text<'a>,
     /// The source; the last one if there are several, which the API server rejects.
     pub source: VolumeSource<'a>,
+    /// Whether it has a source, known or not.
+    pub has_source: bool,
 }
 
 /// The source of a pod's volume.
@@ -165,19 +167,28 @@ fn read_member<'de, A: MapAccess<'de>>(
         "glusterfs" => map.next_value::<Option<_>>()?.map(VolumeSource::Glusterfs),
         "azureFile" => map.next_value::<Option<_>>()?.map(VolumeSource::AzureFile),
         "csi" => map.next_value::<Option<_>>()?.map(VolumeSource::Csi),
-        other => read_disk(other, map)?,
+        other => {
+            let (source, is_present) = read_other(other, map)?;
+            volume.has_source |= is_present;
+            source
+        }
     };
+    volume.has_source |= source.is_some();
     volume.source = source.unwrap_or(std::mem::take(&mut volume.source));
     Ok(())
 }
 
-fn read_disk<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<VolumeSource<'de>>, A::Error> {
+/// Reads a disk, or returns whether another source is present.
+fn read_other<'de, A: MapAccess<'de>>(
+    key: &str,
+    map: &mut A,
+) -> Result<(Option<VolumeSource<'de>>, bool), A::Error> {
     let Some(kind) = DISKS.into_iter().find(|kind| *kind == key) else {
-        map.next_value::<IgnoredAny>()?;
-        return Ok(None);
+        return Ok((None, map.next_value::<Option<IgnoredAny>>()?.is_some()));
     };
     let disk = map.next_value::<Option<DiskSource>>()?;
-    Ok(disk.map(|disk| VolumeSource::Disk { kind, read_only: disk.read_only }))
+    let is_present = disk.is_some();
+    Ok((disk.map(|disk| VolumeSource::Disk { kind, read_only: disk.read_only }), is_present))
 }
 
 #[cfg(test)]

@@ -87,9 +87,24 @@ fn restore_expression<'a>(
         None => (ReplicaDirectory::of(donor), PatchReason::LostExpression),
     };
     let Some(directory) = directory else { return };
+    if reason == PatchReason::LostExpression && previous.has_ambiguous_donor(&mount) {
+        return deny_unknown_directory(volume, &mount, review);
+    }
     if !review.patch.copy_expression(volume, mount, directory, reason) {
         deny_changed_variables(volume, &mount, &donor, review);
     }
+}
+
+/// Denies a mount that lost its expression, if the mounts that it may continue had different ones.
+fn deny_unknown_directory(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
+    let fact = format!(
+        "the mounts of {} that are removed had different directories: which one container {:?} needs at {:?} is unknown",
+        volume.title(),
+        mount.container.name(),
+        &*mount.mount.mount_path
+    );
+    let remedy = "Write the subPathExpr of each mount that stays";
+    review.findings.add(StorageRule::LostSubPath.deny(mount.field(), fact).remedy(remedy));
 }
 
 /// Denies an expression that names another directory with the variables of the mount's container.

@@ -249,8 +249,27 @@ fn isolate<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, review: &mut Se
     }
     match review.mode_that_patches_nothing() {
         Some(reason) => warn_unpatched(volume, groups, reason, review),
+        None if isolate_like_replaced(volume, groups, review) => {}
         None => review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::Shared),
     }
+}
+
+/// Gives the mounts without a sub-path the directory of the replica in the volume that this one replaces. Returns false
+/// and adds nothing if there is none, or if it would be another one in some container.
+fn isolate_like_replaced<'a>(
+    volume: &SetVolume<'a>,
+    groups: &MountGroups<'a>,
+    review: &mut SetReview<'a>,
+) -> bool {
+    let Some(directory) = review.replaced else { return false };
+    let before = review.patch.clone();
+    let reason = PatchReason::Shared;
+    let mut mounts = groups.without_sub_path.iter();
+    let is_same = mounts.all(|mount| review.patch.copy_expression(volume, *mount, directory, reason));
+    if !is_same {
+        review.patch = before;
+    }
+    is_same
 }
 
 /// Warns of mounts without a sub-path that are not patched.

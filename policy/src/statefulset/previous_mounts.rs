@@ -23,26 +23,42 @@ pub(super) struct PreviousMounts<'a> {
 }
 
 /// Returns the used volume of the old template that a volume of the new one continues: that of the same name, otherwise
-/// one with the same source. A volume that replaces another one of its name, which the replicas did not share, is new.
+/// one with the same source.
+///
+/// A volume that replaces another one of its name is new if the replicas did not share that one, and if each had its own
+/// directory there: in the new one, the directory may be another or none.
 pub(super) fn previous_volume<'u, 'a>(
     volume: &SetVolume<'_>,
     old: &'u [SetVolume<'a>],
     review: &SetReview<'_>,
 ) -> Option<&'u SetVolume<'a>> {
-    let is_disk =
-        |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
     let is_used = |other: &&SetVolume<'_>| other.is_mounted() || other.device.is_some();
     let has_source = |other: &&SetVolume<'_>| volume.has_same_source(other, review.settings);
-    let had_files = |other: &&SetVolume<'_>| {
-        other.is_shared(review.settings) || other.mounts.iter().any(PlacedMount::is_isolated)
-    };
-    let has_name = |other: &&SetVolume<'_>| {
-        other.name == volume.name
-            && is_disk(other) == is_disk(volume)
-            && (had_files(other) || !volume.is_shared(review.settings))
-    };
+    let has_name = |other: &&SetVolume<'_>| other.name == volume.name && is_continued(volume, other, review);
     let used = || old.iter().filter(is_used);
     used().find(has_name).or_else(|| used().find(has_source))
+}
+
+/// Returns whether a volume continues an old one of its name.
+fn is_continued(volume: &SetVolume<'_>, old: &SetVolume<'_>, review: &SetReview<'_>) -> bool {
+    let is_disk =
+        |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
+    let is_template = !volume.is_named() && !old.is_named();
+    let settings = review.settings;
+    if is_template || volume.has_same_source(old, settings) || !volume.is_shared(settings) {
+        return is_disk(volume) == is_disk(old);
+    }
+    let is_isolated = old.mounts.iter().any(PlacedMount::is_isolated);
+    is_disk(volume) == is_disk(old) && old.is_shared(settings) && !is_isolated
+}
+
+/// Returns the directory that each replica had in the old volume of a new one's name.
+pub(super) fn replaced_directory<'a>(
+    volume: &SetVolume<'_>,
+    old: &[SetVolume<'a>],
+) -> Option<ReplicaDirectory<'a>> {
+    let replaced = old.iter().find(|old| old.name == volume.name)?;
+    ReplicaDirectory::common(replaced.mounts.iter().filter(|mount| mount.is_isolated()).copied())
 }
 
 // === impl PreviousMounts ===
@@ -99,16 +115,35 @@ impl<'a> PreviousMounts<'a> {
         self.same_mount(mount).is_some_and(|old| old.part() == mount.part())
     }
 
-    /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise one of
-    /// the same container, preferably a removed one, otherwise any, preferably one at the same path.
+    /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise a removed one,
+    /// otherwise any; preferably one of the same container, then one at the same path.
     pub(super) fn donor(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
+        self.donors(mount).next()
+    }
+
+    /// Returns whether the mounts that a mount may continue were in different directories, so that its own is unknown.
+    pub(super) fn has_ambiguous_donor(&self, mount: &PlacedMount<'_>) -> bool {
+        let mut donors = self.donors(mount).map(|donor| donor.part());
+        let first = donors.next();
+        donors.any(|part| Some(part) != first)
+    }
+
+    /// Iterates over the isolated mounts that a mount continues with equal right.
+    fn donors(&self, mount: &PlacedMount<'_>) -> impl Iterator<Item = PlacedMount<'a>> {
         let (container, path) = mount.identity();
-        let rank = |(old, is_removed): &(&PlacedMount<'a>, &bool)| match old.identity() {
-            identity if identity == (container, path) => 0,
-            (there, _) if there == container => 1 + u8::from(!**is_removed),
-            (_, at) => 3 + u8::from(at != path),
+        let rank = move |old: &PlacedMount<'a>, is_removed: bool| {
+            let (there, at) = old.identity();
+            match there == container && at == path {
+                true => 0,
+                false => {
+                    1 + 4 * u8::from(!is_removed) + 2 * u8::from(there != container) + u8::from(at != path)
+                }
+            }
         };
-        self.isolated.iter().zip(&self.is_removed).min_by_key(rank).map(|(old, _)| *old)
+        let ranks = self.isolated.iter().zip(&self.is_removed).map(move |(old, removed)| rank(old, *removed));
+        let best = ranks.clone().min();
+        let ranked = self.isolated.iter().zip(ranks);
+        ranked.filter(move |(_, rank)| Some(*rank) == best).map(|(old, _)| *old)
     }
 
     /// Returns the directory of the replica for a mount that the update adds beside all the mounts that were there.

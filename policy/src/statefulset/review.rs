@@ -2,6 +2,7 @@
 
 use super::metadata::Metadata;
 use super::patch::PatchDraft;
+use super::replica_directory::ReplicaDirectory;
 use crate::findings::{FindingBuilder, Findings};
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
@@ -15,6 +16,8 @@ pub(super) struct SetReview<'a> {
     pub(super) holdings: &'a [Holding],
     pub(super) findings: Findings,
     pub(super) patch: PatchDraft<'a>,
+    /// The directory of the replica in the volume that the judged one replaces: the pods find copied files there.
+    pub(super) replaced: Option<ReplicaDirectory<'a>>,
     /// Expressions that denials propose, each after the field of its mount; the steps of a migration name them.
     pub(super) proposals: Vec<(String, String)>,
 }
@@ -46,7 +49,7 @@ impl<'a> SetReview<'a> {
         containers: &[PlacedContainer<'a>],
     ) -> Self {
         let (findings, patch) = (Findings::new(settings.mode), PatchDraft::new(containers));
-        Self { settings, set, holdings, findings, patch, proposals: Vec::new() }
+        Self { settings, set, holdings, findings, patch, replaced: None, proposals: Vec::new() }
     }
 
     /// Returns whether named volumes count as shared: at two replicas, or at one if a setting says so.

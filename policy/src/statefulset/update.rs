@@ -5,7 +5,7 @@
 use super::keys::SetKeys;
 use super::metadata::StatefulSet;
 use super::opt_out::{OptOut, volume_names};
-use super::previous_mounts::{PreviousMounts, previous_volume};
+use super::previous_mounts::{PreviousMounts, previous_volume, replaced_directory};
 use super::review::{Set, SetReview};
 use super::scale_up::{ScaleUp, SharedVolume};
 use super::verdict;
@@ -187,7 +187,10 @@ fn judge_volume<'a>(
         return existing_volume::warn_lost_expression(volume, old, review);
     }
     let Some(previous) = PreviousMounts::find(volume, old, review) else {
-        return new_volume::judge_with_overlaps(volume, review);
+        review.replaced = replaced_directory(volume, old);
+        new_volume::judge_with_overlaps(volume, review);
+        review.replaced = None;
+        return;
     };
     existing_volume::judge(volume, &previous, review);
     sub_path_findings::warn_duplicate_variables(volume, review);
