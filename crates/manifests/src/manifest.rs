@@ -81,11 +81,30 @@ pub type KindFilter<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 /// The maximum nesting of an object; equal to that of an admission review.
 pub const DEPTH: usize = 128;
 
+/// The annotation in which kubectl keeps the manifest of the last apply.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// The uid of a stored object whose text leaves it out.
 const UNKNOWN_UID: &str = "unknown";
 
 /// The byte order mark that some editors write at the beginning of a file.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Returns the annotations of a stored object that an apply of another manifest keeps.
+fn kept_annotations(stored: &Manifest) -> Map<String, Value> {
+    if !stored.json.contains("\"annotations\"") {
+        return Map::new();
+    }
+    let annotations = annotations_of(&stored.json);
+    let applied = annotations.get(LAST_APPLIED).and_then(Value::as_str).map(annotations_of);
+    let is_kept = |name: &String| applied.as_ref().is_none_or(|applied| !applied.contains_key(name));
+    annotations.into_iter().filter(|(name, _)| is_kept(name)).collect()
+}
+
+fn annotations_of(json: &str) -> Map<String, Value> {
+    let object: Value = serde_json::from_str(json).unwrap_or_default();
+    object.pointer("/metadata/annotations").and_then(Value::as_object).cloned().unwrap_or_default()
+}
 
 // === impl ReadObjects ===
 
@@ -145,11 +164,31 @@ impl Manifest {
         }
     }
 
-    /// The admission request that replaces a stored object by this one.
+    /// Returns the JSON of the object after it is applied to a stored one: annotations that only the stored one has stay,
+    /// unless the last apply wrote them.
+    pub fn applied_json(&self, stored: &Self) -> Cow<'_, str> {
+        let kept = kept_annotations(stored);
+        if kept.is_empty() {
+            return self.stored_json();
+        }
+        let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(&self.stored_json()) else {
+            return self.stored_json();
+        };
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return self.stored_json();
+        };
+        let own = metadata.remove("annotations").and_then(|own| own.as_object().cloned());
+        let mut annotations = kept;
+        annotations.extend(own.unwrap_or_default());
+        metadata.insert("annotations".to_owned(), annotations.into());
+        Cow::Owned(Value::Object(object).to_string())
+    }
+
+    /// The admission request that applies this object to a stored one.
     pub fn update<'a>(&'a self, stored: &'a Self, phase: Phase) -> Request<'a> {
         Request {
             operation: Operation::Update,
-            object: Some(self.stored_json()),
+            object: Some(self.applied_json(stored)),
             old_object: Some((&*stored.json).into()),
             ..self.creation(phase)
         }

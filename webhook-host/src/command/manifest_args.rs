@@ -1,7 +1,7 @@
 //! The arguments of `check` and `map`: manifests, existing objects, and the policy.
 
 use super::policies::{self, ServedPolicy};
-use crate::config::{NAMESPACE, PolicyArgs, State};
+use crate::config::{NAMESPACE, PolicyArgs, State, namespace};
 use crate::limits::Limits;
 use crate::units::DurationText;
 use anyhow::Result;
@@ -26,6 +26,7 @@ pub(super) struct ManifestArgs {
         long,
         value_name = "NAME",
         default_value = NAMESPACE,
+        value_parser = namespace,
         env = "ORDINANCE_NAMESPACE",
         hide_env = true
     )]

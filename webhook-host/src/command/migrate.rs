@@ -5,7 +5,7 @@ mod cluster;
 use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
 use super::policies;
-use crate::config::{InputError, NAMESPACE, PolicyArgs, State};
+use crate::config::{InputError, NAMESPACE, PolicyArgs, State, namespace};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -37,7 +37,7 @@ pub(super) struct MigrateArgs {
     #[arg(value_name = "SET", value_parser = set_name)]
     set: String,
     /// The namespace of the set, and of objects that name none
-    #[arg(short, long, value_name = "NAME", default_value = NAMESPACE, env = "ORDINANCE_NAMESPACE", hide_env = true)]
+    #[arg(short, long, value_name = "NAME", default_value = NAMESPACE, value_parser = namespace, env = "ORDINANCE_NAMESPACE", hide_env = true)]
     namespace: String,
     /// The output format
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]

@@ -2,15 +2,22 @@
 
 use super::input_error::InputError;
 use ordinance_contract::Scope;
+use ordinance_engine::is_label;
 use ordinance_manifests::{
-    FoundSource, Manifest, ManifestError, SourceError, TextContent, read_wanted, sources,
+    FoundSource, Manifest, ManifestError, SourceError, TextContent, is_list_kind, read_wanted, sources,
 };
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The default namespace of objects that name none.
 pub const NAMESPACE: &str = "default";
+
+/// The error of a file or a directory without an object.
+const NO_OBJECT: &str =
+    "has no Kubernetes object; `kubectl get statefulsets,pvc,pv -A -o yaml` prints a state";
 
 /// The members of `metadata` that change although nobody changes the object.
 const VOLATILE: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
@@ -23,6 +30,14 @@ pub struct State {
     /// What can't be read, and objects that contradict others.
     pub errors: Vec<SourceError>,
     files: Vec<StateFile>,
+}
+
+/// The part of a List that shows whether it is empty.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ListHead {
+    kind: String,
+    items: Option<Vec<IgnoredAny>>,
 }
 
 /// A file, and the number of objects up to its end.
@@ -39,10 +54,8 @@ impl State {
     /// directory that are no objects are passed over.
     pub fn read(paths: &[PathBuf], namespace: &str) -> Self {
         let mut state = Self::default();
-        for source in sources(paths) {
-            if let Err(error) = source.and_then(|found| state.add(&found, namespace)) {
-                state.errors.push(error);
-            }
+        for path in paths {
+            state.add_path(path, namespace);
         }
         state.find_contradictions();
         state
@@ -72,6 +85,20 @@ impl State {
         self.files.get(file).map_or("", |file| &file.name)
     }
 
+    /// Adds the objects of a file or a directory. Without an object it is an error: a dump that failed is empty, too.
+    fn add_path(&mut self, path: &Path, namespace: &str) {
+        let before = (self.objects.len(), self.errors.len());
+        for source in sources(&[path.to_owned()]) {
+            if let Err(error) = source.and_then(|found| self.add(&found, namespace)) {
+                self.errors.push(error);
+            }
+        }
+        if path.is_dir() && before == (self.objects.len(), self.errors.len()) {
+            let source_name = path.display().to_string();
+            self.errors.push(SourceError { source_name, line: 1, column: 1, message: NO_OBJECT.to_owned() });
+        }
+    }
+
     fn add(&mut self, found: &FoundSource, namespace: &str) -> Result<(), SourceError> {
         let Some(text) = found.read()? else { return Ok(()) };
         let read = read_wanted(&text, namespace, &|_, _| true);
@@ -79,8 +106,18 @@ impl State {
             return Ok(());
         }
         let name = found.source.name();
+        if read.objects.is_empty() && !is_empty_list(&text) {
+            let message = NO_OBJECT.to_owned();
+            return Err(SourceError { source_name: name, line: 1, column: 1, message });
+        }
         for object in read.objects {
             match object {
+                Ok(object) if object.scope.name.is_empty() => {
+                    let Manifest { line, column, .. } = object;
+                    let message =
+                        format!("{} has no metadata.name, which every stored object has", object.kind);
+                    self.errors.push(SourceError { source_name: name.clone(), line, column, message });
+                }
                 Ok(object) => self.objects.push(object.stored()),
                 Err(ManifestError { line, column, message, .. }) => {
                     self.errors.push(SourceError { source_name: name.clone(), line, column, message });
@@ -112,6 +149,15 @@ impl State {
     }
 }
 
+/// Parses the name of a namespace on a command line.
+///
+/// # Errors
+///
+/// It is not a DNS label.
+pub fn namespace(text: &str) -> Result<String, &'static str> {
+    if is_label(text) { Ok(text.to_owned()) } else { Err("give the name of a namespace, a DNS label") }
+}
+
 /// Returns kind, namespace and name of an object.
 pub fn title(object: &Manifest) -> String {
     let Scope { namespace, name, .. } = &object.scope;
@@ -122,8 +168,14 @@ pub fn title(object: &Manifest) -> String {
     }
 }
 
+/// Returns whether a text is a List of no objects, as kubectl prints it for an empty cluster.
+fn is_empty_list(text: &str) -> bool {
+    let list: ListHead = serde_saphyr::from_str(text).unwrap_or_default();
+    is_list_kind(&list.kind) && list.items.is_some_and(|items| items.is_empty())
+}
+
 /// Returns whether somebody changed one of two objects. Its status does not count.
-fn is_different(one: &Manifest, other: &Manifest) -> bool {
+pub fn is_different(one: &Manifest, other: &Manifest) -> bool {
     one.json != other.json && wanted_state(one) != wanted_state(other)
 }
 

@@ -156,7 +156,19 @@ fn faulty_states() -> Vec<(String, &'static str, &'static str)> {
             "cluster.yaml",
             "has apiVersion apps/v1beta2, which the policy can't read; write it as apps/v1",
         ),
-        (without_template.to_owned(), "cluster.yaml", "spec.template.spec.containers is empty"),
+        (String::new(), "cluster.yaml", "has no Kubernetes object; `kubectl get"),
+        ("apiVersion: v1\nkind: List\n".to_owned(), "cluster.yaml", "List has no metadata.name"),
+        (stored().replace("name: cms, namespace", "namespace"), "cluster.yaml", "has no metadata.name"),
+        (
+            stored().replace("{claimName: cms}", ""),
+            "cluster.yaml",
+            "spec.template lacks the source of a volume",
+        ),
+        (
+            without_template.to_owned(),
+            "cluster.yaml",
+            "spec.template lacks a container, which no stored StatefulSet does",
+        ),
         (
             format!("apiVersion: v1\nitems:\n- {}", stored().replace('\n', "\n  ")),
             "cluster.yaml",
@@ -221,4 +233,85 @@ fn an_object_in_another_version_is_not_passed_over() {
     let ended = run_in(files.path(), &["check", "set.yaml"]);
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stdout.contains("StatefulSet default/cms has apiVersion apps/v1beta1"), "{ended:?}");
+}
+
+#[test]
+fn a_list_of_no_objects_is_an_empty_cluster() {
+    let ended =
+        checked(&[], SET, "apiVersion: v1\nitems: []\nkind: List\nmetadata: {resourceVersion: \"\"}\n");
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+fn a_dump_that_is_cut_anywhere_is_never_taken_for_a_cluster_without_the_set() {
+    let set = stored().replace('\n', "\n  ");
+    let dump = format!(
+        "apiVersion: v1\nitems:\n- {}\nkind: List\nmetadata:\n  resourceVersion: \"\"\n",
+        set.trim_end()
+    );
+    let ends = (0..dump.len()).step_by(7).chain(dump.find("kind: List").map(|at| at + 8));
+    for end in ends {
+        let ended = checked(&["--fix"], SET, &dump[..end]);
+        let is_whole = dump[..end].contains("kind: List");
+        assert!(ended.code == 2 || is_whole && ended.code == 0, "{}: {ended:?}", &dump[..end]);
+        assert!(!ended.stdout.contains("fixed: "), "{}: {ended:?}", &dump[..end]);
+    }
+}
+
+#[test]
+fn what_fix_hides_is_said_although_the_fixed_manifest_is_clean() {
+    let claim = CLAIM.replace("{name: cms}", "{name: cms, uid: c1}");
+    let files = directory(&[("cluster.yaml", &claim), ("set.yaml", SET)]);
+    let arguments = ["check", "-q", "--state", "cluster.yaml", "--fix", "set.yaml"];
+    let ended = run_in(files.path(), &arguments);
+    let warning =
+        "warning: set.yaml:1: StatefulSet default/cms: the pods no longer see the files at the root";
+    assert!(ended.code == 0 && ended.stdout.contains(warning), "{ended:?}");
+    let again = run_in(files.path(), &arguments);
+    assert!(again.code == 0 && !again.stdout.contains(warning), "{again:?}");
+}
+
+#[test]
+fn an_object_with_a_uid_that_differs_from_the_state_is_its_update() {
+    let isolated = stored().replace("mountPath: /data", "mountPath: /data, subPathExpr: $(P)").replace(
+        "{name: app,",
+        "{name: app, env: [{name: P, valueFrom: {fieldRef: {fieldPath: metadata.name}}}],",
+    );
+    let ended = checked(&["--output=json"], &isolated, &stored());
+    let report = json_of(&ended);
+    assert_eq!(report["results"][0]["findings"][0]["rule"], "moved-sub-path", "{report:#}");
+    let same = json_of(&checked(&["--output=json"], &stored(), &stored()));
+    assert_eq!(same["summary"]["denied"], 1, "{same:#}");
+}
+
+#[test]
+fn an_applied_claim_keeps_the_mark_that_the_webhook_wrote() {
+    let marked =
+        CLAIM.replace("{name: cms}", "{name: cms, uid: c1, annotations: {ordinance.dev/sub-path: .}}");
+    for claim in [CLAIM.to_owned(), CLAIM.replace("{name: cms}", "{name: cms, uid: c1}")] {
+        let files = directory(&[("cluster.yaml", &marked), ("claim.yaml", &claim), ("set.yaml", SET)]);
+        let ended =
+            run_in(files.path(), &["check", "--state", "cluster.yaml", "--fix", "claim.yaml", "set.yaml"]);
+        assert!(
+            ended.stdout.contains("is not patched: the files of claim \"cms\" are at its root"),
+            "{ended:?}"
+        );
+        assert_eq!(fs::read_to_string(files.path().join("set.yaml")).unwrap(), SET);
+    }
+}
+
+#[test]
+fn the_steps_of_a_migration_are_those_of_the_stored_set() {
+    let ended = checked(&[], &SET.replace("mountPath: /data", "mountPath: /data, subPath: x"), &stored());
+    assert!(ended.stdout.contains("directory of the volume: $(ORDINANCE_POD_NAME) for"), "{ended:?}");
+}
+
+#[test]
+fn a_namespace_must_be_a_dns_label() {
+    for command in [&["check", "set.yaml"][..], &["map", "set.yaml"], &["migrate", "web"]] {
+        for namespace in ["", "Bad_NS", "a/b"] {
+            let ended = run_in(&std::env::temp_dir(), &[command, &["--namespace", namespace]].concat());
+            assert!(ended.code == 64 && ended.stderr.contains("--namespace"), "{ended:?}");
+        }
+    }
 }

@@ -110,7 +110,8 @@ fn json_reports_the_remaining_findings() {
     let ended = run_in(files.path(), &["check", "--fix", "--output", "json", "web.yaml"]);
     let report = json_of(&ended);
     assert_eq!((ended.code, &report["summary"]["patched"]), (0, &0.into()));
-    let [note, fixed] = &ended.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{ended:?}") };
+    let [warning, note, fixed] = &ended.stderr.lines().collect::<Vec<_>>()[..] else { panic!("{ended:?}") };
+    assert!(warning.ends_with("from now on. To share it on purpose, annotate the set ordinance.dev/shared-volumes: data [unisolated-mount]"), "{ended:?}");
     assert!(note.starts_with("note: without --state, ") && *fixed == "fixed: web.yaml", "{ended:?}");
     assert_eq!(
         run_in(files.path(), &["check", "--fix", "-q", "web.yaml"]),

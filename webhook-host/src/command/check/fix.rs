@@ -72,6 +72,16 @@ struct FixedFile {
     /// `None` if nothing changes.
     text: Option<String>,
     notes: Vec<String>,
+    warnings: Vec<WrittenWarning>,
+}
+
+/// A warning about what `--fix` writes. Once it is written, a review has no reason for it any more.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct WrittenWarning {
+    place: String,
+    /// Kind, namespace and name of the object.
+    object: String,
+    text: String,
 }
 
 /// Objects: the positions of their files in the input, and their positions within the files.
@@ -91,6 +101,7 @@ pub(super) fn run(
     loop {
         let mut originals = OriginalTexts::new();
         let mut changed = ObjectPositions::new();
+        let mut warnings = BTreeSet::new();
         for _ in 0..ROUNDS {
             let policy = policy.reset(&state.objects)?;
             let report =
@@ -101,10 +112,12 @@ pub(super) fn run(
             };
             if files.iter().all(|file| file.text.is_none()) {
                 drop(progress);
-                let notes: Vec<String> = files.into_iter().flat_map(|file| file.notes).collect();
+                let notes = files.into_iter().flat_map(|file| file.notes);
+                let notes = unrepeated(&report, warnings).into_iter().chain(notes).collect();
                 return options.finish(&input, &originals, &report, notes);
             }
             drop(report);
+            warnings.extend(files.iter().flat_map(|file| file.warnings.iter().cloned()));
             changed = options.replace_texts(&mut input, &mut originals, files, &policy.admission);
             progress.add_found(input.objects().count());
         }
@@ -119,6 +132,19 @@ pub(super) fn run(
             file.replace(text, options.namespace, &policy.admission);
         }
     }
+}
+
+/// Returns a line for each warning that the report does not have.
+fn unrepeated(report: &CheckReport<'_>, warnings: BTreeSet<WrittenWarning>) -> Vec<String> {
+    let is_repeated = |warning: &WrittenWarning| {
+        let mut objects = report.objects.iter().filter(|checked| checked.title() == warning.object);
+        objects.any(|checked| checked.message.warnings.contains(&warning.text))
+    };
+    let new = warnings.into_iter().filter(|warning| !is_repeated(warning));
+    new.map(|WrittenWarning { place, object, text }| {
+        printable(&format!("warning: {place}: {object}: {text}"))
+    })
+    .collect()
 }
 
 /// Returns the fixed text of every file, in order. Files are edited in parallel.
@@ -213,7 +239,7 @@ impl FixOptions<'_> {
 impl FixedFile {
     /// Returns no fixed text, and a note that says why.
     fn of_incomplete_state() -> Self {
-        Self { text: None, notes: vec![INCOMPLETE_STATE.to_owned()] }
+        Self { notes: vec![INCOMPLETE_STATE.to_owned()], ..Self::default() }
     }
 
     fn new(file: &InputFile, objects: &[CheckedObject<'_>], endless: &[usize]) -> Self {
@@ -262,7 +288,14 @@ impl FixedFile {
                 self.note_unchanged(&title(checked), RENDERED);
                 None
             }
-            None => Some(ObjectChanges { start: checked.object.bytes.start, changes }),
+            None => {
+                self.warnings.extend(checked.message.warnings.iter().map(|text| WrittenWarning {
+                    place: checked.place(),
+                    object: checked.title(),
+                    text: text.clone(),
+                }));
+                Some(ObjectChanges { start: checked.object.bytes.start, changes })
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::progress::Progress;
 use super::stored::{StoredObjects, other_version};
 use crate::admission::{Admission, Decision};
 use crate::command::policies::ServedPolicy;
+use crate::config::is_different;
 use crate::limits::Limits;
 use crate::review::explain;
 use anyhow::{Context as _, Result};
@@ -164,7 +165,7 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         });
         // An object that the policy can't read is reported when it is reviewed.
         self.admission
-            .fill(preceding.map(|object| (object.manifest.scope.borrowed(), object.json())))
+            .fill(preceding.map(|object| (object.manifest.scope.borrowed(), self.json(object))))
             .map(drop)
             .context("the objects that precede others can't be remembered")
     }
@@ -178,12 +179,24 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         review.unwrap_or_else(|failure| CombinedReview::failed(explain(self.policy, &failure)))
     }
 
-    /// Returns how it is known that the object exists already.
+    /// Returns how it is known that the object exists already. With a uid it is what exists, unless the state has another
+    /// version of it.
     fn sign(&self, object: &Manifest) -> Option<StoredSign> {
-        if object.has_uid() {
-            return Some(StoredSign::Uid);
+        let stored = self.stored.find(&object.scope);
+        let has_uid = object.has_uid();
+        match stored {
+            Some(stored) if !has_uid || is_different(object, stored) => Some(StoredSign::State),
+            _ => has_uid.then_some(StoredSign::Uid),
         }
-        self.stored.find(&object.scope).map(|_| StoredSign::State)
+    }
+
+    /// Returns the object as JSON, as it is stored if it exists already.
+    fn json<'i>(&self, object: &InputObject<'i>) -> Cow<'i, str> {
+        match (object.sign, self.stored.find(&object.manifest.scope)) {
+            (None, _) => Cow::Borrowed(&object.manifest.json),
+            (Some(StoredSign::State), Some(stored)) => object.manifest.applied_json(stored),
+            (Some(_), _) => object.manifest.stored_json(),
+        }
     }
 
     /// Returns the request that creates the object, or that updates it if it exists already.
@@ -230,7 +243,7 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
     fn decide<'i>(&'i self, object: InputObject<'i>) -> Result<TentativeReview<'i>, Failure> {
         let InputObject { position, manifest, sign, .. } = object;
         let Some(sign) = sign else { return self.decide_change(manifest, position) };
-        let audit = Some(self.decide_audit(manifest)?);
+        let audit = Some(self.decide_audit(self.stored.find(&manifest.scope).unwrap_or(manifest))?);
         let change = match sign {
             StoredSign::Uid => TentativeReview::default(),
             StoredSign::State => self.decide_change(manifest, position)?,
@@ -285,18 +298,6 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.deadline
-    }
-}
-
-// === impl InputObject ===
-
-impl InputObject<'_> {
-    /// Returns the object as JSON, with a uid if it is stored.
-    fn json(&self) -> Cow<'_, str> {
-        match self.sign {
-            Some(_) => self.manifest.stored_json(),
-            None => Cow::Borrowed(&self.manifest.json),
-        }
     }
 }
 
