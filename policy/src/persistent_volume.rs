@@ -119,7 +119,8 @@ impl VolumeCreation<'_> {
             ConflictOutcome::Warn => findings.add(warning().remedy(message.remedy())),
             ConflictOutcome::Deny => {
                 let finding = conflict.kind.rule().deny(conflict.field(&self.volume), message.fact());
-                findings.add(finding.remedy(message.remedy()).related(&conflict.other.holding.holder));
+                let remedy = if self.is_stored { stored_remedy(&message) } else { message.remedy() };
+                findings.add(finding.remedy(remedy).related(&conflict.other.holding.holder));
             }
         }
     }
@@ -172,6 +173,16 @@ impl ParsedRequest for VolumeUpdate<'_> {
             findings.add(conflict.warning(&self.volume, &message).remedy(update_remedy(&message)));
         });
         findings.into_verdict(None)
+    }
+}
+
+/// Returns the remedy for a pair that is stored already: the directory of a volume can't be changed.
+fn stored_remedy(message: &ConflictMessage<'_>) -> String {
+    match message.kind {
+        ConflictKind::Equal | ConflictKind::Nested | ConflictKind::NestedReader => {
+            format!("A stored volume keeps its directory: copy its files and replace it. {}", message.remedy())
+        }
+        _ => message.remedy(),
     }
 }
 
