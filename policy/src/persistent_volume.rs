@@ -180,7 +180,10 @@ impl ParsedRequest for VolumeUpdate<'_> {
 fn stored_remedy(message: &ConflictMessage<'_>) -> String {
     match message.kind {
         ConflictKind::Equal | ConflictKind::Nested | ConflictKind::NestedReader => {
-            format!("A stored volume keeps its directory: copy its files and replace it. {}", message.remedy())
+            format!(
+                "A stored volume keeps its directory: copy its files and replace it. {}",
+                message.remedy()
+            )
         }
         _ => message.remedy(),
     }

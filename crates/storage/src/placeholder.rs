@@ -3,31 +3,13 @@
 //! Where one stands in a string that decides where files are, nothing is known about them yet. The object is read as a
 //! stream; no value is kept.
 
+use crate::pod_volume::DISKS;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The sources of volumes that have files which another volume or replica can reach.
-const SOURCES: [&str; 18] = [
-    "awsElasticBlockStore",
-    "azureDisk",
-    "azureFile",
-    "cephfs",
-    "cinder",
-    "csi",
-    "fc",
-    "gcePersistentDisk",
-    "glusterfs",
-    "iscsi",
-    "nfs",
-    "persistentVolumeClaim",
-    "photonPersistentDisk",
-    "portworxVolume",
-    "rbd",
-    "scaleIO",
-    "storageos",
-    "vsphereVolume",
-];
+/// The sources of volumes, beside disks, that have files which another volume or replica can reach.
+const SHARED_SOURCES: [&str; 6] = ["azureFile", "cephfs", "csi", "glusterfs", "nfs", "persistentVolumeClaim"];
 
 /// The annotations of Kubernetes that decide.
 const ANNOTATIONS: [&str; 2] = ["pv.kubernetes.io/provisioned-by", "volume.beta.kubernetes.io/mount-options"];
@@ -69,6 +51,11 @@ struct PlaceholderScan {
 
 /// Reads a value at the scan's path.
 struct ValueScan<'s>(&'s mut PlaceholderScan);
+
+/// Returns whether a member of a volume is a source whose files outlive a pod.
+fn is_source(member: &str) -> bool {
+    SHARED_SOURCES.contains(&member) || DISKS.contains(&member)
+}
 
 // === impl Placeholder ===
 
@@ -133,7 +120,7 @@ impl PlaceholderScan {
         self.has_storage |= match (self.kind, &*path) {
             (DecidingKind::PersistentVolume, ["spec", source])
             | (DecidingKind::StatefulSet, ["spec", "template", "spec", "volumes", _, source]) => {
-                SOURCES.contains(source)
+                is_source(source)
             }
             (DecidingKind::StatefulSet, ["spec", "volumeClaimTemplates", _])
             | (DecidingKind::StorageClass, ["parameters", _]) => true,
@@ -159,7 +146,7 @@ impl PlaceholderScan {
                 !DRIVER_PATHS.iter().any(|path| name.eq_ignore_ascii_case(path))
             }
             (DecidingKind::PersistentVolume, ["spec", field, ..]) => {
-                SOURCES.contains(field)
+                is_source(field)
                     || matches!(
                         *field,
                         "accessModes" | "claimRef" | "mountOptions" | "persistentVolumeReclaimPolicy"
@@ -204,7 +191,7 @@ impl PlaceholderScan {
 fn pod_decides(path: &[&str]) -> bool {
     match path {
         ["volumes", _, "name"] => true,
-        ["volumes", _, source, ..] => SOURCES.contains(source),
+        ["volumes", _, source, ..] => is_source(source),
         ["containers" | "initContainers", _, "volumeMounts", _, field] => *field != "mountPath",
         _ => false,
     }

@@ -91,7 +91,7 @@ struct DiskSource {
 }
 
 /// The sources that are disks.
-const DISKS: [&str; 12] = [
+pub(crate) const DISKS: [&str; 12] = [
     "awsElasticBlockStore",
     "azureDisk",
     "cinder",
