@@ -1,5 +1,7 @@
 //! Names and paths as messages show them.
 
+use ordinance_contract::acts;
+
 /// The longest name in a message, in characters: that of a DNS label.
 const NAME_CHARS: usize = 63;
 
@@ -18,7 +20,7 @@ pub(crate) fn short_name(name: &str) -> String {
 pub(crate) fn shorten(text: &str, chars: usize) -> String {
     let clean = |c: char| match c {
         '"' => '\'',
-        c if breaks_lines(c) => ' ',
+        c if acts(c) => ' ',
         c => c,
     };
     let length = text.chars().count();
@@ -28,14 +30,6 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
     let head = chars / 2;
     let tail = chars - head - 1;
     text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).map(clean).collect()
-}
-
-/// Returns whether a character is a control character, a line or paragraph separator, or changes the direction of
-/// writing.
-fn breaks_lines(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

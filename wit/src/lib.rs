@@ -6,7 +6,7 @@
 mod text;
 
 pub use text::{
-    ANNOTATION_KEY_BYTES, MESSAGE_CHARS, WARNING_CHARS, WARNINGS, one_line, rule_tag, without_position,
+    ANNOTATION_KEY_BYTES, MESSAGE_CHARS, WARNING_CHARS, WARNINGS, acts, one_line, rule_tag, without_position,
 };
 
 use serde::{Deserialize, Serialize};

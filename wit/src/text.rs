@@ -17,22 +17,26 @@ pub const ANNOTATION_KEY_BYTES: usize = 63;
 
 /// Returns the text as one line of at most `chars` characters; `…` marks what was cut off.
 ///
-/// Line breaks and other control characters become spaces. Text that is fine already is borrowed.
+/// Line breaks and other characters that [act](acts) become spaces. Text that is fine already is borrowed.
 pub fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
     if text.len() <= chars && is_plain(text) {
         return Cow::Borrowed(text);
     }
     let text = text.trim();
-    let clean = if text.contains(char::is_control) {
-        Cow::Owned(text.replace(char::is_control, " "))
-    } else {
-        Cow::Borrowed(text)
-    };
+    let clean = if text.contains(acts) { Cow::Owned(text.replace(acts, " ")) } else { Cow::Borrowed(text) };
     if clean.len() <= chars || clean.chars().count() <= chars {
         clean
     } else {
         Cow::Owned(cut(&clean, chars))
     }
+}
+
+/// Returns whether a terminal, a page or a log acts on a character: a control character, or one that separates lines or
+/// paragraphs, turns the direction of writing, is invalid in XML, or is invisible.
+pub fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns the end of every text of a finding: the rule's id in brackets, after a space.

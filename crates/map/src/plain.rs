@@ -1,5 +1,6 @@
 //! Foreign text in a drawing, without characters that move a cursor, break a line or turn the direction of writing.
 
+use ordinance_contract::acts;
 use textwrap::core::display_width;
 use unicode_width::UnicodeWidthChar;
 
@@ -49,14 +50,6 @@ fn start(characters: impl Iterator<Item = char>, columns: usize) -> String {
         taken <= columns
     };
     characters.take_while(fits).collect()
-}
-
-/// Returns whether a character is a control character, separates lines or paragraphs, turns the direction of writing,
-/// is invalid in XML, or is invisible.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

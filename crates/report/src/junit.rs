@@ -1,6 +1,6 @@
 //! The report as JUnit XML, for continuous integration: a test suite for each file, a test case for each object.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, printable};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
@@ -89,7 +89,7 @@ impl Suite<'_> {
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
         let counts = [
-            ("name", clean(self.file)),
+            ("name", clean(&printable(self.file))),
             ("tests", self.tests().to_string()),
             ("failures", self.failures().to_string()),
             ("errors", self.failed().to_string()),
@@ -105,7 +105,8 @@ impl Suite<'_> {
 
 fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
     let place = format!("{}:{}", error.line, error.column);
-    let names = [("name", place), ("classname", clean(error.file)), ("line", error.line.to_string())];
+    let names =
+        [("name", place), ("classname", clean(&printable(error.file))), ("line", error.line.to_string())];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));
     case.write_inner_content(|writer| {
         write_reason(
@@ -122,7 +123,7 @@ fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
 fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
     let names = [
         ("name", clean(&checked.title())),
-        ("classname", clean(checked.file)),
+        ("classname", clean(&printable(checked.file))),
         ("line", checked.object.line.to_string()),
     ];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));

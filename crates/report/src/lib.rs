@@ -18,7 +18,7 @@ pub use sarif::sarif;
 pub use text::{ReportStyle, Verbosity, text};
 pub use verdict_text::{Cause, VerdictText, would_deny_message};
 
-use ordinance_contract::{Finding, Rule, Severity};
+use ordinance_contract::{Finding, Rule, Severity, acts};
 use ordinance_manifests::{Manifest, Region, region};
 use serde::Serialize;
 use serde_json::Value;
@@ -205,8 +205,8 @@ impl CheckedObject<'_> {
     pub fn title(&self) -> String {
         let (kind, name) = (&self.object.kind, &self.name);
         match &*self.object.scope.namespace {
-            "" => format!("{kind} {name}"),
-            namespace => format!("{kind} {namespace}/{name}"),
+            "" => printable(&format!("{kind} {name}")),
+            namespace => printable(&format!("{kind} {namespace}/{name}")),
         }
     }
 
@@ -250,9 +250,14 @@ impl ReadError<'_> {
     }
 }
 
-/// Replaces the characters of a file name that would control a terminal.
-pub fn printable(file: &str) -> String {
-    file.replace(char::is_control, "\u{fffd}")
+/// Replaces the characters of foreign text that a terminal or a page acts on, and breaks what a CI runner takes for one of
+/// its commands at the beginning of a line (`::error::`).
+pub fn printable(text: &str) -> String {
+    let text = text.replace(acts, "\u{fffd}");
+    match text.trim_start().strip_prefix("::") {
+        Some(rest) => format!(":\u{fffd}:{rest}"),
+        None => text,
+    }
 }
 
 #[cfg(test)]

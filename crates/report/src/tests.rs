@@ -275,3 +275,15 @@ fn junit_has_a_suite_for_each_file_and_a_case_for_each_object() {
     let output = junit(&report(&objects));
     assert_file(&output, "report.xml", include_str!("testdata/report.xml"));
 }
+
+#[test]
+fn foreign_text_moves_no_cursor_and_gives_no_command() {
+    assert_eq!(printable("a\u{1b}[31m\n\u{202e}b\u{2028}"), "a\u{fffd}[31m\u{fffd}\u{fffd}b\u{fffd}");
+    for (text, shown) in [
+        ("::error::x", ":\u{fffd}:error::x"),
+        ("  ::set-output name=a::b", ":\u{fffd}:set-output name=a::b"),
+        ("a::b", "a::b"),
+    ] {
+        assert_eq!(printable(text), shown);
+    }
+}

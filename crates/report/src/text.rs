@@ -39,6 +39,9 @@ const PATCHED_LINE: usize = 400;
 /// Bytes of a line before and after the region that is shown; longer lines are named but not shown.
 const LINE: usize = 2048;
 
+/// How the commands of a runner begin that stand within a line.
+const RUNNER_COMMAND: &str = "##[";
+
 /// Returns the report as text.
 pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     let drawing = Drawing {
@@ -53,7 +56,8 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     if style.verbosity > Verbosity::Quiet {
         out.push_str(&summary(report));
     }
-    out
+    // A runner of CI reads commands such as `##[error]` anywhere in a line, also in the excerpt of a file.
+    if out.contains(RUNNER_COMMAND) { out.replace(RUNNER_COMMAND, "##\u{fffd}[") } else { out }
 }
 
 /// Returns the last line of the report.
