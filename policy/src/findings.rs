@@ -141,8 +141,7 @@ impl Findings {
 
     /// Returns the number of denials, and of warnings that would be denials in mode Enforce.
     pub(crate) fn denials(&self) -> usize {
-        let is_denial = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
-        self.findings.iter().filter(is_denial).count()
+        self.findings.iter().filter(|finding| finding.is_refusal()).count()
     }
 
     /// Adds an audit annotation; a second value of the same key is appended.
@@ -165,8 +164,7 @@ impl Findings {
     /// Prepends the title of the object to the first denial, or to the first warning that would be one: the message begins
     /// with it.
     pub(crate) fn name_first_denial(&mut self, title: &str) {
-        let is_denial = |finding: &&mut Finding| finding.severity == Severity::Deny || finding.would_deny;
-        if let Some(first) = self.findings.iter_mut().find(is_denial) {
+        if let Some(first) = self.findings.iter_mut().find(|finding| finding.is_refusal()) {
             first.fact = format!("{title}: {}", first.fact);
         }
     }

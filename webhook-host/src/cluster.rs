@@ -112,6 +112,6 @@ fn spawn_reflector(
 /// Returns the resource without its kind, which no URL contains.
 fn api_resource(watch: &Watch) -> ApiResource {
     let Watch { group, version, resource, .. } = watch.clone();
-    let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+    let api_version = ordinance_contract::api_version(&group, &version);
     ApiResource { group, version, api_version, kind: String::new(), plural: resource }
 }

@@ -94,10 +94,7 @@ impl EventObject {
         let scaled =
             SCALED_KINDS.iter().find(|(plural, _)| scope.subresource == "scale" && scope.resource == *plural);
         Self {
-            api_version: match &*scope.group {
-                "" => scope.version.to_string(),
-                group => format!("{group}/{}", scope.version),
-            },
+            api_version: scope.api_version(),
             kind: scaled.map_or(&*request.kind, |(_, kind)| kind).to_owned(),
             namespace: scope.namespace.to_string(),
             name: scope.name.to_string(),

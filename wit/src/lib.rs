@@ -408,6 +408,11 @@ impl Scope<'_> {
         qualified(&self.resource, &self.subresource)
     }
 
+    /// The `apiVersion` of the object, e.g. `apps/v1`.
+    pub fn api_version(&self) -> String {
+        api_version(&self.group, &self.version)
+    }
+
     /// The same scope, owned.
     pub fn into_owned(self) -> Scope<'static> {
         Scope {
@@ -465,9 +470,8 @@ impl Verdict {
 
     /// Returns the rules that deny the request, or would deny it, by id and each once.
     pub fn refusing_rules(&self) -> Vec<&str> {
-        let is_refusal = |finding: &&Finding| finding.severity == Severity::Deny || finding.would_deny;
-        let mut rules: Vec<&str> =
-            self.findings.iter().filter(is_refusal).map(|finding| &*finding.rule).collect();
+        let refusals = self.findings.iter().filter(|finding| finding.is_refusal());
+        let mut rules: Vec<&str> = refusals.map(|finding| &*finding.rule).collect();
         rules.sort_unstable();
         rules.dedup();
         rules
@@ -489,6 +493,11 @@ impl Finding {
             related: Vec::new(),
             fixes: Vec::new(),
         }
+    }
+
+    /// Returns true for a denial, and for a warning that would be one.
+    pub fn is_refusal(&self) -> bool {
+        self.severity == Severity::Deny || self.would_deny
     }
 
     /// The severity in one word, `would-deny` for a warning that would be a denial.
@@ -572,6 +581,11 @@ impl ReviewScope {
             && self.operations.contains(&operation)
             && self.phases.contains(&phase)
     }
+}
+
+/// Returns an `apiVersion`, e.g. `apps/v1`; of the core group, the version alone.
+pub fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
 fn qualified(resource: &str, subresource: &str) -> String {

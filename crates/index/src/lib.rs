@@ -319,10 +319,7 @@ fn with_grouped_uses<'a>(
         }
         match uses.entry(&*key.held.group) {
             Entry::Vacant(first) => drop(first.insert(key)),
-            Entry::Occupied(mut first) => {
-                let OverlappingKey { count, .. } = first.get_mut();
-                *count += 1;
-            }
+            Entry::Occupied(mut first) => first.get_mut().count += 1,
         }
     }
     held.into_iter().chain(uses.into_values())

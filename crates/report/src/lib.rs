@@ -212,12 +212,7 @@ impl CheckedObject<'_> {
 
     /// Returns the `apiVersion`, e.g. `apps/v1`.
     fn api_version(&self) -> String {
-        let scope = &self.object.scope;
-        if scope.group.is_empty() {
-            scope.version.to_string()
-        } else {
-            format!("{}/{}", scope.group, scope.version)
-        }
+        self.object.scope.api_version()
     }
 
     fn is_patched(&self) -> bool {

@@ -135,14 +135,11 @@ fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, r
     if let Some(reason) = review.reason_not_to_patch() {
         return warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
-    let before = review.patch.clone();
+    let unpatched = review.mode_that_patches_nothing().map(|reason| (reason, review.patch.clone()));
     let reason = PatchReason::Siblings;
-    let differs =
-        |mount: &&PlacedMount<'a>| !review.patch.copy_expression(volume, **mount, directory, reason);
-    if let Some(mount) = groups.without_sub_path.iter().find(differs) {
-        review.patch = before;
+    if let Err(mount) = review.patch.copy_to_all(volume, &groups.without_sub_path, directory, reason) {
         deny_different_meaning(volume, mount, directory.expression, review);
-    } else if let Some(reason) = review.mode_that_patches_nothing() {
+    } else if let Some((reason, before)) = unpatched {
         review.patch = before;
         warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
@@ -262,14 +259,8 @@ fn isolate_like_replaced<'a>(
     review: &mut SetReview<'a>,
 ) -> bool {
     let Some(directory) = review.replaced else { return false };
-    let before = review.patch.clone();
-    let reason = PatchReason::Shared;
-    let mut mounts = groups.without_sub_path.iter();
-    let is_same = mounts.all(|mount| review.patch.copy_expression(volume, *mount, directory, reason));
-    if !is_same {
-        review.patch = before;
-    }
-    is_same
+    let mounts = &groups.without_sub_path;
+    review.patch.copy_to_all(volume, mounts, directory, PatchReason::Shared).is_ok()
 }
 
 /// Warns of mounts without a sub-path that are not patched.

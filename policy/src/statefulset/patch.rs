@@ -140,6 +140,29 @@ impl<'a> PatchDraft<'a> {
         is_same
     }
 
+    /// Gives mounts the expression of a directory, as [`Self::copy_expression`] does.
+    ///
+    /// # Errors
+    ///
+    /// The first mount in whose container the expression would name another directory; then nothing is added.
+    pub(super) fn copy_to_all<'m>(
+        &mut self,
+        volume: &SetVolume<'a>,
+        mounts: &'m [PlacedMount<'a>],
+        directory: ReplicaDirectory<'a>,
+        reason: PatchReason,
+    ) -> Result<(), &'m PlacedMount<'a>> {
+        let before = self.clone();
+        let differs = |mount: &&PlacedMount<'a>| !self.copy_expression(volume, **mount, directory, reason);
+        match mounts.iter().find(differs) {
+            None => Ok(()),
+            Some(mount) => {
+                *self = before;
+                Err(mount)
+            }
+        }
+    }
+
     /// Copies the variables that an expression uses from the container of one mount to that of another. Returns false
     /// and adds nothing if the expression would name another directory there.
     pub(super) fn copy_variables(

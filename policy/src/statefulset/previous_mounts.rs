@@ -43,13 +43,16 @@ pub(super) fn previous_volume<'u, 'a>(
 fn is_continued(volume: &SetVolume<'_>, old: &SetVolume<'_>, review: &SetReview<'_>) -> bool {
     let is_disk =
         |volume: &SetVolume<'_>| matches!(volume.kind, VolumeKind::Named(VolumeSource::Disk { .. }));
-    let is_template = !volume.is_named() && !old.is_named();
-    let settings = review.settings;
-    if is_template || volume.has_same_source(old, settings) || !volume.is_shared(settings) {
-        return is_disk(volume) == is_disk(old);
+    if is_disk(volume) != is_disk(old) {
+        return false;
     }
-    let is_isolated = old.mounts.iter().any(PlacedMount::is_isolated);
-    is_disk(volume) == is_disk(old) && old.is_shared(settings) && !is_isolated
+    let settings = review.settings;
+    let are_templates = !volume.is_named() && !old.is_named();
+    let was_isolated = old.mounts.iter().any(PlacedMount::is_isolated);
+    are_templates
+        || !volume.is_shared(settings)
+        || old.is_shared(settings) && !was_isolated
+        || volume.has_same_source(old, settings)
 }
 
 /// Returns the directory that each replica had in the old volume of a new one's name.
@@ -132,13 +135,9 @@ impl<'a> PreviousMounts<'a> {
     fn donors(&self, mount: &PlacedMount<'_>) -> impl Iterator<Item = PlacedMount<'a>> {
         let (container, path) = mount.identity();
         let rank = move |old: &PlacedMount<'a>, is_removed: bool| {
-            let (there, at) = old.identity();
-            match there == container && at == path {
-                true => 0,
-                false => {
-                    1 + 4 * u8::from(!is_removed) + 2 * u8::from(there != container) + u8::from(at != path)
-                }
-            }
+            let is_elsewhere = [old.identity().0 != container, old.identity().1 != path];
+            let is_same = is_elsewhere == [false; 2];
+            (!is_same, !is_same && !is_removed, is_elsewhere)
         };
         let ranks = self.isolated.iter().zip(&self.is_removed).map(move |(old, removed)| rank(old, *removed));
         let best = ranks.clone().min();

@@ -2,7 +2,7 @@
 
 use crate::command::policies::ServedPolicy;
 use crate::config::{State, title};
-use ordinance_contract::{Description, Identity, Scope};
+use ordinance_contract::{Description, Identity, Scope, api_version};
 use ordinance_manifests::{Manifest, SourceError};
 use ordinance_report::ReadError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,11 +48,12 @@ impl<'s> StoredObjects<'s> {
 /// Returns an error for each stored object that the policy should know and can't read.
 fn unjudged<'s>(state: &'s State, policy: &'s ServedPolicy) -> impl Iterator<Item = SourceError> + 's {
     let description = policy.admission.policy().description();
+    let unreadable =
+        policy.unreadable.iter().map(|unreadable| (unreadable.object.identity(), &unreadable.reason));
+    let unreadable: BTreeMap<Identity<'_>, &String> = unreadable.collect();
     state.objects.iter().enumerate().filter_map(move |(position, object)| {
-        let unreadable =
-            policy.unreadable.iter().find(|unreadable| unreadable.object.same_object(&object.scope));
-        let reason = match unreadable {
-            Some(unreadable) => unreadable.reason.clone(),
+        let reason = match unreadable.get(&object.scope.identity()) {
+            Some(reason) => (*reason).clone(),
             None => other_version(description, object)?,
         };
         Some(state.error_at(object, position, reason))
@@ -71,12 +72,8 @@ pub(super) fn other_version(description: &Description, object: &Manifest) -> Opt
         format!(
             "{} has apiVersion {}, which the policy can't read; write it as {}",
             title(object),
-            api_version(group, version),
+            object.scope.api_version(),
             known.join(" or ")
         )
     })
-}
-
-fn api_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
