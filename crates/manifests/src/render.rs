@@ -303,7 +303,7 @@ mod tests {
     /// Returns whether a process ends within a moment.
     fn has_ended(process: &str) -> bool {
         let is_running = || {
-            // A process that nobody waits for stays in the list as a zombie.
+            // Until its parent waits for it, an ended process stays in the list as a zombie.
             let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
             !status.is_empty() && !status.contains(") Z ")
         };

@@ -22,7 +22,8 @@ pub(crate) enum WalkedEntry {
     Directory(PathBuf),
     /// A link to a directory that is walked already, and not again.
     RepeatedDirectory(PathBuf),
-    /// A link out of the directories that are searched. A repository of somebody else must not choose what is read.
+    /// A link whose target is outside the searched directories. It is not followed: through it, a repository could have any
+    /// file read.
     OutwardLink(PathBuf),
     /// A directory that can't be listed, or a manifest that can't be opened.
     Error(SourceError),

@@ -60,9 +60,10 @@ fn is_source(member: &str) -> bool {
 // === impl Placeholder ===
 
 impl Placeholder {
-    /// Returns the placeholders of an object, given as JSON, in fields that decide where its files are: none if it has no
-    /// storage that others can reach, or is not JSON. `is_deciding_annotation` names annotations that decide, beside those
-    /// of Kubernetes.
+    /// Returns the placeholders in the fields of an object that decide where its files are. `object` is JSON;
+    /// `is_deciding_annotation` returns whether an annotation decides, besides those of Kubernetes.
+    ///
+    /// Returns none for an object without storage that others can reach, and for a text that is not JSON.
     pub fn all(kind: DecidingKind, object: &str, is_deciding_annotation: fn(&str) -> bool) -> Vec<Self> {
         // Few objects have one.
         if first_in(object).is_none() {

@@ -19,7 +19,7 @@ pub const NAMESPACE: &str = "default";
 const NO_OBJECT: &str =
     "has no Kubernetes object; `kubectl get statefulsets,pvc,pv -A -o yaml` prints a state";
 
-/// The members of `metadata` that change although nobody changes the object.
+/// The members of `metadata` that the API server changes by itself.
 const VOLATILE: [&str; 3] = ["generation", "managedFields", "resourceVersion"];
 
 /// The objects that exist already. A part of a file that can't be read is an error; the rest is read nevertheless.
@@ -174,12 +174,12 @@ fn is_empty_list(text: &str) -> bool {
     is_list_kind(&list.kind) && list.items.is_some_and(|items| items.is_empty())
 }
 
-/// Returns whether somebody changed one of two objects. Its status does not count.
+/// Returns whether two versions of an object differ in more than `status` and what the API server changes by itself.
 pub fn is_different(one: &Manifest, other: &Manifest) -> bool {
     one.json != other.json && wanted_state(one) != wanted_state(other)
 }
 
-/// Returns an object without the fields that change although nobody changes it.
+/// Returns an object without `status` and the fields that the API server changes by itself.
 fn wanted_state(object: &Manifest) -> Option<Value> {
     let mut object: Value = serde_json::from_str(&object.json).ok()?;
     let members = object.as_object_mut()?;
