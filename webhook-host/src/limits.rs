@@ -99,8 +99,10 @@ pub struct Limits {
     pub policy_time: Duration,
     /// Holdings passed to one evaluation.
     pub holdings: usize,
-    /// Objects in the index without a cluster; with a cluster, admitted objects that no watch has reported yet.
+    /// Objects in the index without a cluster.
     pub remembered_objects: usize,
+    /// Admitted objects that no watch has reported yet. The next one displaces the one that expires first.
+    pub pending_objects: usize,
     /// How long the index counts as current after the last response on a watch. A silent watch is renewed after half of
     /// this time.
     #[serde(with = "DurationText")]
@@ -151,6 +153,7 @@ impl Default for Limits {
             policy_time: time,
             holdings: HOLDINGS,
             remembered_objects: 100_000,
+            pending_objects: 1_000,
             index_staleness: Duration::from_secs(120),
             pending_time: Duration::from_secs(75),
             drain_delay: Duration::from_secs(15),
@@ -207,6 +210,7 @@ impl Limits {
             ("answerBytes", self.answer_bytes, 1024),
             ("policyInstances", usize::try_from(self.policy_instances).unwrap_or(usize::MAX), 1),
             ("holdings", self.holdings, 1),
+            ("pendingObjects", self.pending_objects, 1),
         ];
         match smallest.iter().find(|(_, value, least)| value < least) {
             Some((field, value, least)) => {
@@ -222,6 +226,7 @@ impl Limits {
             ("evaluations", self.evaluations, 1_024),
             ("handshakes", self.handshakes, 1_000_000),
             ("connections", self.connections, 1_000_000),
+            ("pendingObjects", self.pending_objects, 10_000),
             ("policyMemory", self.policy_memory, 4 * 1024 * 1024 * 1024),
             ("policyStack", self.policy_stack, 64 * 1024 * 1024),
         ];

@@ -14,7 +14,7 @@ mod watches;
 pub use certificates::{ReloadOutcome, Reloaded};
 pub use connections::ConnectionMetrics;
 pub use events::{EventMetrics, EventOutcome};
-pub use index::IndexMetrics;
+pub use index::{Confirmation, IndexMetrics};
 pub use requests::{RouteMetrics, ShedReason, VerdictLabel};
 pub use watches::WatchMetrics;
 

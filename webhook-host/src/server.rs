@@ -6,6 +6,7 @@
 mod accept;
 mod admin;
 mod body;
+mod callers;
 mod connection;
 mod deadline;
 mod evaluation;
@@ -19,6 +20,7 @@ mod stop;
 mod stream;
 
 pub use admin::Admin;
+pub use callers::Callers;
 pub use readiness::{Readiness, ServerState};
 pub use routes::{PolicyRoute, Routes};
 pub use stop::{Stop, Stopper, stop};
@@ -39,6 +41,8 @@ pub struct WebhookServer {
     pub tls: Arc<ServerConfig>,
     /// The served policies.
     pub routes: Routes,
+    /// The callers whose requests are answered.
+    pub callers: Callers,
     /// The limits of connections, requests and evaluations.
     pub limits: Arc<Limits>,
     /// The metrics of the process.
@@ -60,8 +64,8 @@ impl WebhookServer {
     ///
     /// The system has no resources for the pool of threads.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> io::Result<()> {
-        let Self { tls, routes, limits, metrics, readiness } = self;
-        let service = RequestService::new(routes, &limits, &metrics, stop.clone())?;
+        let Self { tls, routes, callers, limits, metrics, readiness } = self;
+        let service = RequestService::new(routes, callers, &limits, &metrics, stop.clone())?;
         let shared = Arc::new(SharedState::new(tls, limits, metrics, service));
         accept::run(listener, shared, readiness, stop).await;
         Ok(())

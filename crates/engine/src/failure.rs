@@ -1,5 +1,7 @@
 //! The reasons for which a policy gives no verdict.
 
+use ordinance_contract::Scope;
+
 /// Why a policy gave no verdict. The text follows the policy's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -56,8 +58,7 @@ pub enum Failure {
     /// The host panicked during the evaluation.
     #[error("made the host panic; this is a bug in Ordinance")]
     Panic,
-    /// The index has no room for another object; with a cluster, for another admitted object that no watch has
-    /// reported.
+    /// The index has no room for another object.
     #[error("already remembers {limit} objects and has no room for another")]
     Full {
         /// The limit in objects.
@@ -69,6 +70,12 @@ pub enum Failure {
     /// The index is not current. A retry may succeed.
     #[error("waits for its index, which is not current")]
     NotReady,
+    /// The verdict depends on whether the API server stores objects that were admitted before. A retry may succeed.
+    #[error("waits until the API server stores an object that it asked about before, or drops it")]
+    Unconfirmed {
+        /// These objects.
+        objects: Vec<Scope<'static>>,
+    },
 }
 
 // === impl Failure ===
@@ -90,6 +97,7 @@ impl Failure {
             Self::Full { .. } => "full",
             Self::Busy => "busy",
             Self::NotReady => "not_ready",
+            Self::Unconfirmed { .. } => "unconfirmed",
         }
     }
 
@@ -104,7 +112,12 @@ impl Failure {
             Self::Answer { .. } => Some("limits.answerBytes"),
             Self::Holdings { .. } => Some("limits.holdings"),
             Self::Full { .. } => Some("limits.rememberedObjects"),
-            Self::Trap(_) | Self::InvalidResponse(_) | Self::Panic | Self::Busy | Self::NotReady => None,
+            Self::Trap(_)
+            | Self::InvalidResponse(_)
+            | Self::Panic
+            | Self::Busy
+            | Self::NotReady
+            | Self::Unconfirmed { .. } => None,
         }
     }
 }

@@ -19,11 +19,12 @@ use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
-use crate::server::{Admin, PolicyRoute, Readiness, Routes, WebhookServer, stop};
+use crate::server::{Admin, Callers, PolicyRoute, Readiness, Routes, WebhookServer, stop};
 use anyhow::{Context, Result};
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
 use issuer::{Issuer, RunningIssuer};
+use ordinance_certs::AcceptedPaths;
 use ready_file::ReadyReport;
 use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
@@ -41,6 +42,7 @@ struct PreparedServer {
     ca_bundle: String,
     reloader: Option<CertificateReloader>,
     issuer: Option<Issuer>,
+    callers: Callers,
     policies: Vec<ServedPolicy>,
     cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
     /// Whether to write Events.
@@ -100,7 +102,7 @@ impl PreparedServer {
     fn new(config: ServeConfig, layers: Layers) -> Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let now = SystemTime::now();
-        let Certificates { tls, ca_bundle, reloader, issuer } =
+        let Certificates { tls, ca_bundle, reloader, issuer, callers } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
         let (policies, cluster) = match config.cluster {
@@ -118,6 +120,7 @@ impl PreparedServer {
             ca_bundle,
             reloader: Some(reloader),
             issuer,
+            callers,
             policies,
             cluster,
             events: config.events,
@@ -151,6 +154,9 @@ impl PreparedServer {
         let (stopper, stop) = stop();
         signals::listen(stopper)?;
         let client = self.client().await?;
+        if self.issuer.is_none() {
+            self.callers.accept(AcceptedPaths::anyone());
+        }
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
@@ -241,6 +247,7 @@ impl PreparedServer {
         Ok(WebhookServer {
             tls: Arc::clone(&self.tls),
             routes: Routes::new(routes),
+            callers: self.callers.clone(),
             limits: Arc::new(self.sockets.limits.clone()),
             metrics: Arc::clone(&self.metrics),
             readiness,

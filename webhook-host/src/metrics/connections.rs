@@ -15,6 +15,8 @@ pub struct ConnectionMetrics {
     pub accepts_failed: Counter,
     /// Handshakes that failed or timed out.
     pub handshakes_failed: Counter,
+    /// 1 while anyone who reaches the listener can ask for reviews, otherwise 0.
+    pub callers_unverified: Gauge,
 }
 
 // === impl ConnectionMetrics ===
@@ -37,6 +39,11 @@ impl ConnectionMetrics {
             "handshakes_failed",
             "TLS handshakes that failed or timed out",
             metrics.handshakes_failed.clone(),
+        );
+        registry.register(
+            "callers_unverified",
+            "1 while anyone who reaches the webhook port can ask for reviews, otherwise 0",
+            metrics.callers_unverified.clone(),
         );
         metrics
     }

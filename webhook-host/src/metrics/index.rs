@@ -3,7 +3,7 @@
 use super::labels::PolicyLabels;
 use super::seconds::{Seconds, unix_now};
 use ordinance_index::Index;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -19,6 +19,8 @@ pub(super) struct IndexFamilies {
     keys: Family<PolicyLabels, Gauge>,
     pending: Family<PolicyLabels, Gauge>,
     expired: Family<PolicyLabels, Counter>,
+    displaced: Family<PolicyLabels, Counter>,
+    confirmations: Family<ConfirmationLabels, Counter>,
     unreadable: Family<ResourceLabels, Counter>,
     updated: Family<PolicyLabels, Seconds>,
 }
@@ -34,6 +36,8 @@ pub struct IndexMetrics {
     keys: Gauge,
     pending: Gauge,
     expired: Counter,
+    displaced: Counter,
+    confirmations: Family<ConfirmationLabels, Counter>,
     unreadable: Family<ResourceLabels, Counter>,
     updated: Seconds,
 }
@@ -42,6 +46,25 @@ pub struct IndexMetrics {
 struct ResourceLabels {
     policy: String,
     resource: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConfirmationLabels {
+    policy: String,
+    outcome: Confirmation,
+}
+
+/// What became of a pending object on which a verdict depended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Confirmation {
+    /// The API server stores it.
+    Stored,
+    /// The API server does not store it, or stores another state.
+    Absent,
+    /// The API server did not answer.
+    Failed,
+    /// The request waited for too long, and was decided without it.
+    GivenUp,
 }
 
 // === impl IndexFamilies ===
@@ -67,6 +90,16 @@ impl IndexFamilies {
             families.expired.clone(),
         );
         registry.register(
+            "index_displaced_objects",
+            "Admitted objects removed from the index because too many were waiting for a watch to report them",
+            families.displaced.clone(),
+        );
+        registry.register(
+            "index_confirmations",
+            "Questions to the API server whether it stores an admitted object, by outcome",
+            families.confirmations.clone(),
+        );
+        registry.register(
             "index_unreadable_objects",
             "Objects left out of the index because the policy can't read them",
             families.unreadable.clone(),
@@ -90,6 +123,8 @@ impl IndexFamilies {
             keys: self.keys.get_or_create_owned(&labels),
             pending: self.pending.get_or_create_owned(&labels),
             expired: self.expired.get_or_create_owned(&labels),
+            displaced: self.displaced.get_or_create_owned(&labels),
+            confirmations: self.confirmations.clone(),
             unreadable: self.unreadable.clone(),
             updated: self.updated.get_or_create_owned(&labels),
         }
@@ -129,6 +164,17 @@ impl IndexMetrics {
     /// Counts admitted objects that no watch reported in time.
     pub fn expired(&self, objects: usize) {
         self.expired.inc_by(objects as u64);
+    }
+
+    /// Counts admitted objects that others displaced.
+    pub fn displaced(&self, objects: usize) {
+        self.displaced.inc_by(objects as u64);
+    }
+
+    /// Counts what became of a pending object on which a verdict depended.
+    pub fn confirmed(&self, outcome: Confirmation) {
+        let labels = ConfirmationLabels { policy: self.policy.clone(), outcome };
+        self.confirmations.get_or_create(&labels).inc();
     }
 
     fn labels(&self, resource: &str) -> ResourceLabels {

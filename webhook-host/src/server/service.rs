@@ -1,6 +1,7 @@
 //! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
 use super::body::{Bodies, BodyError, RequestBody};
+use super::callers::Callers;
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
@@ -26,6 +27,7 @@ const POOL_GRACE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct RequestService {
     routes: Routes,
+    callers: Callers,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     bodies: Bodies,
@@ -70,12 +72,14 @@ impl RequestService {
     /// The system has no resources for the pool of threads.
     pub(super) fn new(
         routes: Routes,
+        callers: Callers,
         limits: &Arc<Limits>,
         metrics: &Arc<Metrics>,
         stop: Stop,
     ) -> io::Result<Self> {
         Ok(Self {
             routes,
+            callers,
             limits: Arc::clone(limits),
             metrics: Arc::clone(metrics),
             bodies: Bodies::new(limits),
@@ -101,9 +105,12 @@ impl RequestService {
     /// Checks the head of a request.
     fn accept(&self, request: &Request<Incoming>) -> Result<AcceptedRequest, HeadError> {
         let arrival = Instant::now();
-        let Some((phase, route)) = self.routes.find(request.uri().path()) else {
-            return Err(HeadError::Path);
-        };
+        let path = request.uri().path();
+        let (phase, route) = self
+            .callers
+            .without_token(path)
+            .and_then(|path| self.routes.find(path))
+            .ok_or(HeadError::Path)?;
         if request.method() != Method::POST {
             return Err(HeadError::Method);
         }
@@ -136,25 +143,38 @@ impl RequestService {
 
     async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
-        let execution = self.execution(&route, &body);
-        let queued = Instant::now();
-        let Some(permit) = self.permits.acquire(execution).await else {
-            route.metrics.shed(ShedReason::Queue);
-            return reply::busy("too many requests are waiting for an evaluation");
-        };
-        route.metrics.queue.observe(queued.elapsed().as_secs_f64());
         let evaluation =
             Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
-        let evaluated = match execution {
+        let execution = self.execution(&route, &body);
+        let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+        if let Ok(Evaluated { unconfirmed, .. }) = &evaluated
+            && !unconfirmed.is_empty()
+        {
+            route.judge.confirm(unconfirmed).await;
+            let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+            evaluated = again;
+        }
+        let reply = counted_reply(&route, evaluated);
+        route.metrics.total.observe(arrival.elapsed().as_secs_f64());
+        reply
+    }
+
+    /// Runs an evaluation, or returns `None` if too many others wait.
+    async fn run(
+        &self,
+        evaluation: &Evaluation,
+        execution: Execution,
+    ) -> Option<Result<Evaluated, BadReview>> {
+        let queued = Instant::now();
+        let permit = self.permits.acquire(execution).await?;
+        evaluation.route.metrics.queue.observe(queued.elapsed().as_secs_f64());
+        Some(match execution {
             Execution::Inline => {
                 wake_another_worker();
                 evaluation.run()
             }
-            Execution::ThreadPool => self.on_pool(evaluation, permit).await,
-        };
-        let reply = counted_reply(&route, evaluated);
-        route.metrics.total.observe(arrival.elapsed().as_secs_f64());
-        reply
+            Execution::ThreadPool => self.on_pool(evaluation.clone(), permit).await,
+        })
     }
 
     fn execution(&self, route: &PolicyRoute, body: &RequestBody) -> Execution {
@@ -200,9 +220,15 @@ fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
 }
 
+/// Counts a request for which no evaluation was free in time, and returns its response.
+fn queue_full(route: &PolicyRoute) -> Reply {
+    route.metrics.shed(ShedReason::Queue);
+    reply::busy("too many requests are waiting for an evaluation")
+}
+
 /// Counts an evaluation, and returns its response.
 fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
-    let Evaluated { answer, operation, would_deny, time } = match evaluated {
+    let Evaluated { answer, operation, would_deny, time, .. } = match evaluated {
         Ok(evaluated) => evaluated,
         Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
     };

@@ -3,7 +3,7 @@
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
-use ordinance::server::{PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
+use ordinance::server::{Callers, PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
 use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Execution, Failure};
@@ -113,6 +113,7 @@ impl Host {
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop();
         let server = WebhookServer {
+            callers: Callers::anyone(),
             tls,
             routes: routes.clone(),
             limits: Arc::new(limits),
