@@ -4,7 +4,7 @@ use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::{Callers, PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
-use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
+use ordinance_certs::{AcceptedPaths, Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Execution, Failure};
 use rustls::pki_types::pem::PemObject as _;
@@ -33,6 +33,7 @@ pub struct Policy<F> {
 /// A running server.
 pub struct Host {
     pub address: SocketAddr,
+    pub callers: Callers,
     pub metrics: Arc<Metrics>,
     pub readiness: Readiness,
     pub routes: Routes,
@@ -112,8 +113,10 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop();
+        let callers = Callers::new(false, metrics.connections.callers_unverified.clone());
+        callers.accept(AcceptedPaths::anyone());
         let server = WebhookServer {
-            callers: Callers::anyone(),
+            callers: callers.clone(),
             tls,
             routes: routes.clone(),
             limits: Arc::new(limits),
@@ -122,7 +125,7 @@ impl Host {
         };
         readiness.ready();
         let running = tokio::spawn(server.run(listener, stop));
-        Self { address, metrics, readiness, routes, stopper, running, connector }
+        Self { address, callers, metrics, readiness, routes, stopper, running, connector }
     }
 
     /// Opens a connection and completes its handshake.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod answers;
+mod callers;
 mod harness;
 mod limits;
 mod load;
