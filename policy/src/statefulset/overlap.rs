@@ -3,8 +3,10 @@
 use super::opt_out::OptOut;
 use super::review::SetReview;
 use super::volume::SetVolume;
+use crate::export::Export;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
+use crate::settings::NameOrCount;
 use ordinance_contract::Holding;
 
 /// Warns of claims that two judged volumes name, unless the old template had them.
@@ -43,11 +45,31 @@ pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut S
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
     let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
     let owner = review.set.title();
-    for holding in review.holdings.iter().filter(is_volume) {
-        if let Some(fact) = persistent_volume::inline_overlap(&owner, &export, holding) {
-            review
-                .findings
-                .add(StorageRule::InlineExport.warn(volume.field(), fact).related(&holding.holder));
+    let volumes = review.holdings.iter().filter(is_volume);
+    let mut overlaps = volumes
+        .filter_map(|holding| Some((holding, persistent_volume::inline_overlap(&owner, &export, holding)?)));
+    let warn = |fact| StorageRule::InlineExport.warn(volume.field(), fact);
+    match review.settings.exports.inline_overlaps {
+        NameOrCount::Name => {
+            for (holding, fact) in overlaps {
+                review.findings.add(warn(fact).related(&holding.holder));
+            }
+        }
+        NameOrCount::Count => {
+            let count = overlaps.try_fold(0_u32, |count, (holding, _)| count.checked_add(holding.count));
+            match count.unwrap_or(u32::MAX) {
+                0 => {}
+                count => review.findings.add(warn(counted_overlap(&owner, &export, count))),
+            }
         }
     }
+}
+
+fn counted_overlap(owner: &str, export: &Export, count: u32) -> String {
+    let volumes = if count == 1 {
+        "the export of a PersistentVolume".to_owned()
+    } else {
+        format!("the exports of {count} PersistentVolumes")
+    };
+    format!("{owner} ({export}) overlaps {volumes}: they overwrite each other's files")
 }
