@@ -1,9 +1,12 @@
 //! The accept loop, and the phases of a shutdown.
 
-use super::connection::{self, SharedState};
+use super::connection::{OpenConnection, SharedState};
 use super::readiness::Readiness;
-use super::slots::Slots;
+use super::slots::{SlotLimits, Slots};
+use super::socket::SharedSocket;
 use super::stop::Stop;
+use super::stream::Activity;
+use crate::metrics::ListenerLabel;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,7 +58,8 @@ async fn run_gracefully(
 
 impl Connections {
     fn new(shared: Arc<SharedState>, stop: Stop) -> Self {
-        let slots = Slots::new(&shared.limits, shared.metrics.connections.open.clone());
+        let metrics = shared.metrics.connections.of_listener(ListenerLabel::Https);
+        let slots = Slots::new(SlotLimits::of_server(&shared.limits), metrics);
         Self { shared, slots, tasks: JoinSet::new(), stop }
     }
 
@@ -87,15 +91,13 @@ impl Connections {
 
     /// Serves a connection in a task of its own, or closes it if a limit is reached.
     fn serve(&mut self, socket: TcpStream, peer: SocketAddr) {
-        let Some(slot) = self.slots.take(peer.ip()) else {
+        let (socket, activity) = (SharedSocket::new(socket), Activity::default());
+        let Some(slot) = self.slots.take(peer.ip(), &socket, &activity) else {
             self.shared.metrics.connections.refused.inc();
             return;
         };
-        let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());
-        self.tasks.spawn(async move {
-            connection::serve(socket, shared, stop).await;
-            drop(slot);
-        });
+        let connection = OpenConnection::new(socket, activity, slot);
+        self.tasks.spawn(connection.serve(Arc::clone(&self.shared), self.stop.clone()));
     }
 
     /// Closes idle connections and waits at most this long for the others.

@@ -1,18 +1,39 @@
-//! Limits the number of connections, in total and per address.
+//! Limits the number of a listener's connections, in total and per address. At a limit, a connection that has not carried a
+//! request is closed to make room for a new one.
+//!
+//! A client that opens connections and sends nothing thus closes its own ones. Of all addresses, the one with the most
+//! connections without a request loses one first, and of its connections the oldest. A connection with a request in progress, or
+//! that has answered a review, is never closed: the API server does not repeat a POST.
 
+use super::socket::SharedSocket;
+use super::stream::Activity;
 use crate::limits::Limits;
-use prometheus_client::metrics::gauge::Gauge;
-use std::collections::HashMap;
+use crate::metrics::{CloseReason, ListenerMetrics};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
 
-/// The slots for connections.
+/// How long the head of a first request may be incomplete while its connection is needed for another client. The API server
+/// sends a head at once.
+const HEAD_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The slots for the connections of a listener.
 #[derive(Debug)]
 pub(super) struct Slots {
     taken: Mutex<TakenSlots>,
-    total_limit: usize,
-    address_limit: usize,
-    gauge: Gauge,
+    limits: SlotLimits,
+    metrics: ListenerMetrics,
+}
+
+/// The numbers of concurrent connections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotLimits {
+    pub(super) total: usize,
+    pub(super) per_address: usize,
+    /// Connections from one address that wait for the start of a handshake.
+    pub(super) waiting_per_address: usize,
 }
 
 /// The slot of one connection. Dropping it frees the slot.
@@ -20,109 +41,216 @@ pub(super) struct Slots {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     address: IpAddr,
+    id: u64,
+    activity: Activity,
+    kept: Once,
 }
 
 #[derive(Debug, Default)]
 struct TakenSlots {
     total: usize,
-    by_address: HashMap<IpAddr, usize>,
+    next_id: u64,
+    by_address: HashMap<IpAddr, AddressSlots>,
+}
+
+/// The slots of one address.
+#[derive(Debug, Default)]
+struct AddressSlots {
+    total: usize,
+    /// By id, so that the oldest is first.
+    unused: BTreeMap<u64, UnusedSlot>,
+}
+
+/// A connection that has not answered a review yet.
+#[derive(Debug)]
+struct UnusedSlot {
+    socket: SharedSocket,
+    activity: Activity,
+    /// Whether its handshake has not started yet.
+    is_waiting: bool,
+}
+
+// === impl SlotLimits ===
+
+impl SlotLimits {
+    /// Returns the limits of the TLS listener.
+    pub(super) fn of_server(limits: &Limits) -> Self {
+        Self {
+            total: limits.connections,
+            per_address: limits.connections_per_address,
+            waiting_per_address: limits.waiting_per_address,
+        }
+    }
 }
 
 // === impl Slots ===
 
 impl Slots {
-    pub(super) fn new(limits: &Limits, gauge: Gauge) -> Arc<Self> {
-        Arc::new(Self {
-            taken: Mutex::default(),
-            total_limit: limits.connections,
-            address_limit: limits.connections_per_address,
-            gauge,
-        })
+    pub(super) fn new(limits: SlotLimits, metrics: ListenerMetrics) -> Arc<Self> {
+        Arc::new(Self { taken: Mutex::default(), limits, metrics })
     }
 
-    /// Takes a slot for a connection from this address, or returns `None` if a limit is reached.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Slot> {
+    /// Takes a slot for a connection from this address. At a limit it closes another connection, or returns `None` if all of
+    /// them are in use. The cost at the limit is linear in the number of connections that have carried no request.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        address: IpAddr,
+        socket: &SharedSocket,
+        activity: &Activity,
+    ) -> Option<Slot> {
         // On an IPv6 socket an IPv4 client has a mapped address.
         let address = address.to_canonical();
-        if !self.change(|taken| taken.add(address, self.total_limit, self.address_limit)) {
-            return None;
-        }
-        self.gauge.inc();
-        Some(Slot { slots: Arc::clone(self), address })
+        let unused = UnusedSlot { socket: socket.clone(), activity: activity.clone(), is_waiting: true };
+        let id = self.change(|taken| {
+            let has_room = taken.make_room(address, self.limits, &self.metrics);
+            has_room.then(|| taken.add(address, unused))
+        })?;
+        Some(Slot { slots: Arc::clone(self), address, id, activity: activity.clone(), kept: Once::new() })
     }
 
-    /// No code panics while it changes the counts, so a poisoned lock is still valid.
+    /// Changes the slots and shows their number. No code panics while it changes them, so a poisoned lock is still valid.
     fn change<T>(&self, change: impl FnOnce(&mut TakenSlots) -> T) -> T {
-        change(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut taken);
+        self.metrics.open.set(i64::try_from(taken.total).unwrap_or(i64::MAX));
+        changed
     }
 }
 
 // === impl TakenSlots ===
 
 impl TakenSlots {
-    fn add(&mut self, address: IpAddr, total_limit: usize, address_limit: usize) -> bool {
-        let of_address = self.by_address.get(&address).copied().unwrap_or_default();
-        if self.total >= total_limit || of_address >= address_limit {
-            return false;
+    /// Returns whether a connection from this address is within the limits, if need be instead of another one.
+    fn make_room(&mut self, address: IpAddr, limits: SlotLimits, metrics: &ListenerMetrics) -> bool {
+        let (of_address, waiting) =
+            self.by_address.get(&address).map_or((0, 0), |slots| (slots.total, slots.waiting()));
+        if waiting >= limits.waiting_per_address && self.evict_waiting(address) {
+            metrics.closed(CloseReason::WaitingPerAddress);
+            return true;
         }
+        if of_address >= limits.per_address {
+            if !self.evict_from(address) {
+                return false;
+            }
+            metrics.closed(CloseReason::ConnectionsPerAddress);
+        }
+        self.total < limits.total || self.evict_any(metrics)
+    }
+
+    fn add(&mut self, address: IpAddr, unused: UnusedSlot) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
         self.total += 1;
-        self.by_address.insert(address, of_address + 1);
+        let slots = self.by_address.entry(address).or_default();
+        slots.total += 1;
+        slots.unused.insert(id, unused);
+        id
+    }
+
+    /// Closes the oldest connection of an address whose handshake has not started, if there is one.
+    fn evict_waiting(&mut self, address: IpAddr) -> bool {
+        let oldest = self.by_address.get(&address).and_then(|slots| slots.evictable(|slot| slot.is_waiting));
+        self.evict(address, oldest)
+    }
+
+    /// Closes the oldest connection of an address without a request, if there is one.
+    fn evict_from(&mut self, address: IpAddr) -> bool {
+        let oldest = self.by_address.get(&address).and_then(|slots| slots.evictable(|_| true));
+        self.evict(address, oldest)
+    }
+
+    /// Closes the oldest connection without a request of the address that has the most of them, if there is one.
+    fn evict_any(&mut self, metrics: &ListenerMetrics) -> bool {
+        let candidates = self.by_address.iter().filter_map(|(address, slots)| {
+            let id = slots.evictable(|_| true)?;
+            Some((slots.unused.len(), Reverse(id), *address))
+        });
+        let Some((_, Reverse(id), address)) = candidates.max() else { return false };
+        metrics.closed(CloseReason::Connections);
+        self.evict(address, Some(id))
+    }
+
+    fn evict(&mut self, address: IpAddr, id: Option<u64>) -> bool {
+        let unused = id.and_then(|id| self.by_address.get_mut(&address)?.unused.remove(&id));
+        let Some(UnusedSlot { socket, activity, .. }) = unused else { return false };
+        activity.evicted();
+        socket.close();
+        self.free(address);
         true
     }
 
-    fn remove(&mut self, address: IpAddr) {
+    /// Frees the slot of a connection that has ended.
+    fn remove(&mut self, address: IpAddr, id: u64) {
+        if let Some(slots) = self.by_address.get_mut(&address) {
+            slots.unused.remove(&id);
+        }
+        self.free(address);
+    }
+
+    fn free(&mut self, address: IpAddr) {
         self.total = self.total.saturating_sub(1);
         match self.by_address.get_mut(&address) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(slots) if slots.total > 1 => slots.total -= 1,
             _ => drop(self.by_address.remove(&address)),
         }
+    }
+
+    fn unused(&mut self, address: IpAddr) -> Option<&mut BTreeMap<u64, UnusedSlot>> {
+        Some(&mut self.by_address.get_mut(&address)?.unused)
+    }
+}
+
+// === impl AddressSlots ===
+
+impl AddressSlots {
+    fn waiting(&self) -> usize {
+        self.unused.values().filter(|slot| slot.is_waiting).count()
+    }
+
+    /// Returns the oldest such connection without a request.
+    fn evictable(&self, is_such: impl Fn(&UnusedSlot) -> bool) -> Option<u64> {
+        let mut slots = self.unused.iter();
+        slots.find(|(_, slot)| is_such(slot) && slot.is_evictable()).map(|(id, _)| *id)
+    }
+}
+
+// === impl UnusedSlot ===
+
+impl UnusedSlot {
+    /// Returns whether no request is in progress, and none has arrived of which the connection's task does not know yet.
+    fn is_evictable(&self) -> bool {
+        let is_silent = self.activity.is_without_request(HEAD_PATIENCE) && !self.socket.has_unread();
+        is_silent || self.activity.is_lingering()
     }
 }
 
 // === impl Slot ===
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.slots.change(|taken| taken.remove(self.address));
-        self.slots.gauge.dec();
+impl Slot {
+    /// Records that the handshake has started.
+    pub(super) fn handshake_started(&self) {
+        self.slots.change(|taken| {
+            let slot = taken.unused(self.address).and_then(|unused| unused.get_mut(&self.id));
+            if let Some(slot) = slot {
+                slot.is_waiting = false;
+            }
+        });
+    }
+
+    /// Keeps the connection from now on, whatever the limits.
+    pub(super) fn keep(&self) {
+        self.kept.call_once(|| {
+            self.slots.change(|taken| taken.unused(self.address).map(|unused| unused.remove(&self.id)));
+        });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
-    const A: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    const B: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-
-    fn slots(connections: usize, connections_per_address: usize) -> Arc<Slots> {
-        let limits = Limits { connections, connections_per_address, ..Limits::default() };
-        Slots::new(&limits, Gauge::default())
-    }
-
-    #[test]
-    fn limits_the_slots_of_one_address() {
-        let slots = slots(3, 2);
-        let _held = (slots.take(A), slots.take(A));
-        assert!(slots.take(A).is_none());
-        let last = slots.take(B);
-        assert!(last.is_some() && slots.take(B).is_none());
-    }
-
-    #[test]
-    fn a_dropped_slot_is_free_and_leaves_no_entry() {
-        let slots = slots(1, 1);
-        drop(slots.take(A));
-        assert!(slots.take(B).is_some());
-        assert_eq!((slots.change(|taken| taken.by_address.len()), slots.gauge.get()), (0, 0));
-    }
-
-    #[test]
-    fn counts_a_mapped_ipv4_address_as_ipv4() {
-        let slots = slots(2, 1);
-        let _held = slots.take(A);
-        assert!(slots.take(IpAddr::V6(Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped())).is_none());
-        assert!(slots.take(IpAddr::V6(Ipv6Addr::LOCALHOST)).is_some());
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.slots.change(|taken| {
+            if !self.activity.is_evicted() {
+                taken.remove(self.address, self.id);
+            }
+        });
     }
 }

@@ -240,13 +240,16 @@ async fn limits_the_memory_of_large_bodies() {
 }
 
 #[tokio::test]
-async fn limits_connections_in_total_and_per_address() {
+async fn refuses_a_connection_if_all_others_are_in_use() {
     for limits in [
         Limits { connections: 2, ..Limits::default() },
         Limits { connections_per_address: 2, ..Limits::default() },
     ] {
         let host = host(limits).await;
-        let (mut first, _second) = (host.connect().await, host.connect().await);
+        let (mut first, mut second) = (host.connect().await, host.connect().await);
+        for used in [&mut first, &mut second] {
+            assert_eq!(used.post("/mutate/test", &review("{}")).await.status, 200);
+        }
         assert!(host.try_connect().await.is_err());
         assert_eq!(host.metric("ordinance_connections_refused_total"), Some(1.0));
         assert_eq!(host.metric("ordinance_connections"), Some(2.0));
