@@ -2,13 +2,12 @@
 
 use super::connection::{OpenConnection, SharedState};
 use super::readiness::Readiness;
-use super::slots::{SlotLimits, Slots};
+use super::slots::{Slot, SlotLimits, Slots};
 use super::socket::SharedSocket;
 use super::stop::Stop;
 use super::stream::Activity;
 use crate::metrics::ListenerLabel;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -67,7 +66,11 @@ impl Connections {
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((socket, peer)) => self.serve(socket, peer),
+                Ok((socket, peer)) => {
+                    let (socket, activity) = (SharedSocket::new(socket), Activity::default());
+                    let slot = self.slots.take_soon(peer.ip(), &socket, &activity).await;
+                    self.serve(socket, activity, slot);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     self.shared.metrics.connections.accepts_failed.inc();
@@ -84,15 +87,16 @@ impl Connections {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((socket, peer)) = listener.accept() {
             if let Ok(socket) = to_tokio(socket) {
-                self.serve(socket, peer);
+                let (socket, activity) = (SharedSocket::new(socket), Activity::default());
+                let slot = self.slots.take(peer.ip(), &socket, &activity);
+                self.serve(socket, activity, slot);
             }
         }
     }
 
-    /// Serves a connection in a task of its own, or closes it if a limit is reached.
-    fn serve(&mut self, socket: TcpStream, peer: SocketAddr) {
-        let (socket, activity) = (SharedSocket::new(socket), Activity::default());
-        let Some(slot) = self.slots.take(peer.ip(), &socket, &activity) else {
+    /// Serves a connection in a task of its own, or closes it if it has no slot.
+    fn serve(&mut self, socket: SharedSocket, activity: Activity, slot: Option<Slot>) {
+        let Some(slot) = slot else {
             self.shared.metrics.connections.refused.inc();
             return;
         };

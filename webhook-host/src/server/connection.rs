@@ -142,8 +142,11 @@ impl OpenConnection {
     /// Drops what the client still sends after the last response, so that the response reaches it.
     async fn linger(&self, ended: &hyper::Result<()>, limits: &Limits) {
         // hyper itself answers a head that it can't parse.
-        let is_invalid = ended.as_ref().is_err_and(hyper::Error::is_parse);
-        if is_invalid || self.is_cut_short.load(Ordering::Relaxed) || self.socket.has_unread() {
+        let is_answered = match ended {
+            Ok(()) => self.socket.has_unread(),
+            Err(error) => error.is_parse(),
+        };
+        if is_answered || self.is_cut_short.load(Ordering::Relaxed) {
             self.activity.lingering();
             self.socket.linger(limits.linger_bytes, limits.linger_time).await;
         }

@@ -111,6 +111,7 @@ impl PlainState {
             total: PLAIN_CONNECTIONS,
             per_address: PLAIN_CONNECTIONS_PER_ADDRESS,
             waiting_per_address: usize::MAX,
+            head_patience: Duration::ZERO,
         };
         let of_listener = metrics.connections.of_listener(label);
         Self {
@@ -127,7 +128,7 @@ impl PlainState {
                 Ok((socket, peer)) => {
                     let (socket, activity) = (SharedSocket::new(socket), Activity::default());
                     // Without a slot the connection is closed.
-                    if let Some(slot) = self.slots.take(peer.ip(), &socket, &activity) {
+                    if let Some(slot) = self.slots.take_soon(peer.ip(), &socket, &activity).await {
                         tokio::spawn(Arc::clone(&self).serve(socket, activity, slot));
                     }
                 }
@@ -146,7 +147,8 @@ impl PlainState {
             activity.lingering();
             std::future::ready(Ok::<_, Infallible>(reply))
         });
-        let stream = TimedStream::new(socket, activity.clone(), PLAIN_HEAD_TIME, ANSWER_TIME);
+        // hyper limits the time of the head, which begins with the connection.
+        let stream = TimedStream::new(socket, activity.clone(), PLAIN_CONNECTION_TIME, ANSWER_TIME);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PLAIN_HEAD_TIME)

@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
+use tokio::task::yield_now;
 
-/// How long the head of a first request may be incomplete while its connection is needed for another client. The API server
-/// sends a head at once.
+/// How long an incomplete first head keeps its connection to the TLS listener. The API server sends a head at once.
 const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The slots for the connections of a listener.
@@ -34,6 +34,8 @@ pub(super) struct SlotLimits {
     pub(super) per_address: usize,
     /// Connections from one address that wait for the start of a handshake.
     pub(super) waiting_per_address: usize,
+    /// How long an incomplete first head keeps its connection.
+    pub(super) head_patience: Duration,
 }
 
 /// The slot of one connection. Dropping it frees the slot.
@@ -68,6 +70,7 @@ struct UnusedSlot {
     activity: Activity,
     /// Whether its handshake has not started yet.
     is_waiting: bool,
+    head_patience: Duration,
 }
 
 // === impl SlotLimits ===
@@ -79,6 +82,7 @@ impl SlotLimits {
             total: limits.connections,
             per_address: limits.connections_per_address,
             waiting_per_address: limits.waiting_per_address,
+            head_patience: HEAD_PATIENCE,
         }
     }
 }
@@ -100,12 +104,32 @@ impl Slots {
     ) -> Option<Slot> {
         // On an IPv6 socket an IPv4 client has a mapped address.
         let address = address.to_canonical();
-        let unused = UnusedSlot { socket: socket.clone(), activity: activity.clone(), is_waiting: true };
+        let unused = UnusedSlot {
+            socket: socket.clone(),
+            activity: activity.clone(),
+            is_waiting: true,
+            head_patience: self.limits.head_patience,
+        };
         let id = self.change(|taken| {
             let has_room = taken.make_room(address, self.limits, &self.metrics);
             has_room.then(|| taken.add(address, unused))
         })?;
         Some(Slot { slots: Arc::clone(self), address, id, activity: activity.clone(), kept: Once::new() })
+    }
+
+    /// Takes a slot like [`Slots::take`]. If it can't, it first lets the tasks of the other connections read what has arrived.
+    pub(super) async fn take_soon(
+        self: &Arc<Self>,
+        address: IpAddr,
+        socket: &SharedSocket,
+        activity: &Activity,
+    ) -> Option<Slot> {
+        let slot = self.take(address, socket, activity);
+        if slot.is_some() {
+            return slot;
+        }
+        yield_now().await;
+        self.take(address, socket, activity)
     }
 
     /// Changes the slots and shows their number. No code panics while it changes them, so a poisoned lock is still valid.
@@ -219,7 +243,7 @@ impl AddressSlots {
 impl UnusedSlot {
     /// Returns whether no request is in progress, and none has arrived of which the connection's task does not know yet.
     fn is_evictable(&self) -> bool {
-        let is_silent = self.activity.is_without_request(HEAD_PATIENCE) && !self.socket.has_unread();
+        let is_silent = self.activity.is_without_request(self.head_patience) && !self.socket.has_unread();
         is_silent || self.activity.is_lingering()
     }
 }
@@ -252,5 +276,128 @@ impl Drop for Slot {
                 taken.remove(self.address, self.id);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{ListenerLabel, Metrics};
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    const A: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    const B: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    const C: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3));
+
+    /// A connection with its client.
+    struct Peer {
+        client: TcpStream,
+        socket: SharedSocket,
+        activity: Activity,
+    }
+
+    impl Peer {
+        async fn new() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (socket, _) = listener.accept().await.unwrap();
+            Self { client, socket: SharedSocket::new(socket), activity: Activity::default() }
+        }
+
+        fn take(&self, slots: &Arc<Slots>, address: IpAddr) -> Option<Slot> {
+            slots.take(address, &self.socket, &self.activity)
+        }
+
+        /// Takes a slot that is kept.
+        fn keep(&self, slots: &Arc<Slots>, address: IpAddr) -> Option<Slot> {
+            self.take(slots, address).inspect(Slot::keep)
+        }
+    }
+
+    fn slots(total: usize, per_address: usize) -> Arc<Slots> {
+        let limits = SlotLimits {
+            total,
+            per_address,
+            waiting_per_address: usize::MAX,
+            head_patience: HEAD_PATIENCE,
+        };
+        Slots::new(limits, Metrics::new().connections.of_listener(ListenerLabel::Https))
+    }
+
+    #[tokio::test]
+    async fn limits_the_kept_slots_in_total_and_of_one_address() {
+        let (slots, peer) = (slots(3, 2), Peer::new().await);
+        let _held = (peer.keep(&slots, A), peer.keep(&slots, A));
+        assert!(peer.take(&slots, A).is_none());
+        let last = peer.keep(&slots, B);
+        assert!(last.is_some() && peer.take(&slots, B).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_slot_is_free_and_leaves_no_entry() {
+        let (slots, peer) = (slots(1, 1), Peer::new().await);
+        drop(peer.keep(&slots, A));
+        assert!(peer.keep(&slots, B).is_some());
+        assert_eq!((slots.change(|taken| taken.by_address.len()), slots.metrics.open.get()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_evicted_slot_is_freed_once() {
+        let slots = slots(2, 2);
+        let (first, second, third) = (Peer::new().await, Peer::new().await, Peer::new().await);
+        let (evicted, _kept) = (first.take(&slots, A), second.keep(&slots, A));
+        let _new = third.take(&slots, A);
+        assert!(first.activity.is_evicted() && slots.metrics.open.get() == 2);
+        drop(evicted);
+        assert_eq!(slots.metrics.open.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn counts_a_mapped_ipv4_address_as_ipv4() {
+        let (slots, peer) = (slots(2, 1), Peer::new().await);
+        let _held = peer.keep(&slots, A);
+        assert!(peer.take(&slots, IpAddr::V6(Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped())).is_none());
+        assert!(peer.take(&slots, IpAddr::V6(Ipv6Addr::LOCALHOST)).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_address_with_the_most_silent_connections_loses_its_oldest_one() {
+        let slots = slots(4, 4);
+        let mut peers = Vec::new();
+        let mut held = Vec::new();
+        for address in [A, B, B, B, C] {
+            let peer = Peer::new().await;
+            held.push(peer.take(&slots, address));
+            peers.push(peer);
+        }
+        let evicted: Vec<bool> = peers.iter().map(|peer| peer.activity.is_evicted()).collect();
+        assert_eq!(evicted, [false, true, false, false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_unread_bytes_is_not_closed() {
+        let slots = slots(1, 1);
+        let (mut first, second) = (Peer::new().await, Peer::new().await);
+        let _held = first.take(&slots, A);
+        first.client.write_all(b"x").await.unwrap();
+        while !first.socket.has_unread() {
+            tokio::task::yield_now().await;
+        }
+        assert!(second.take(&slots, A).is_none() && !first.activity.is_evicted());
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_response_is_being_sent_is_not_closed() {
+        let slots = slots(1, 1);
+        let (first, second) = (Peer::new().await, Peer::new().await);
+        let _held = first.take(&slots, A);
+        first.activity.request_received();
+        assert!(second.take(&slots, A).is_none());
+        first.activity.response_sent();
+        assert!(second.take(&slots, A).is_none());
+        first.activity.lingering();
+        assert!(second.take(&slots, A).is_some());
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::harness::{Client, Host, allow, closed, head, is_closed, request, review, socket_from};
 use ordinance::limits::Limits;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -174,7 +173,6 @@ fn client_hello() -> Vec<u8> {
     let mut client = rustls::ClientConnection::new(config.into(), name).unwrap();
     let mut hello = Vec::new();
     client.write_tls(&mut hello).unwrap();
-    hello.flush().unwrap();
     hello
 }
 
