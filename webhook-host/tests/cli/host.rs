@@ -14,6 +14,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 pub struct ReadyFile {
     pub https: String,
     pub admin: String,
+    pub metrics: String,
     pub ca_bundle: String,
     pub pid: u32,
 }
@@ -86,10 +87,20 @@ impl Host {
         reply(request.content_type("application/json").send(body).unwrap())
     }
 
+    /// Asks the listener for health checks.
     pub fn admin(&self, path: &str) -> HttpReply {
+        self.ask(&self.ready.admin, path)
+    }
+
+    /// Returns all metrics.
+    pub fn metrics(&self) -> String {
+        self.ask(&self.ready.metrics, "/metrics").body
+    }
+
+    fn ask(&self, address: &str, path: &str) -> HttpReply {
         reply(
             ureq::agent()
-                .get(format!("http://{}{path}", self.ready.admin))
+                .get(format!("http://{address}{path}"))
                 .config()
                 .http_status_as_error(false)
                 .build()

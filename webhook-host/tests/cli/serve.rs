@@ -48,7 +48,7 @@ fn metrics_show_the_size_of_each_index() {
     let files = directory(&[("pv.json", &volume("pv", "/a").to_string())]);
     let host = Host::start(&["--state", argument(files.path())]);
     let shows = |objects: usize| {
-        let (metrics, line) = (host.admin("/metrics").body, "ordinance_index_objects{policy=\"storage\"} ");
+        let (metrics, line) = (host.metrics(), "ordinance_index_objects{policy=\"storage\"} ");
         metrics.contains(&format!("\n{line}{objects}\n"))
     };
     assert!(shows(1));
@@ -61,7 +61,9 @@ fn metrics_show_the_size_of_each_index() {
 #[test]
 fn the_ready_file_contains_addresses_ca_and_pid() {
     let host = Host::start(&[]);
-    assert!(host.ready.https.starts_with("127.0.0.1:") && host.ready.admin.starts_with("127.0.0.1:"));
+    for address in [&host.ready.https, &host.ready.admin, &host.ready.metrics] {
+        assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{address}");
+    }
     assert!(host.ready.ca_bundle.starts_with("-----BEGIN CERTIFICATE-----\n"));
     assert!(host.ready.pid > 0);
 }
@@ -83,7 +85,7 @@ fn serves_a_new_certificate_without_a_restart() {
     write(files.path(), "tls.crt", &second);
     host.log_until("in use from now on");
     assert!(trusts(&host, &second) && !trusts(&host, &first));
-    let metrics = host.admin("/metrics").body;
+    let metrics = host.metrics();
     assert!(
         metrics.contains(r#"ordinance_reloads_total{what="Certificate",outcome="Taken"} 1"#),
         "{metrics}"
