@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::{StartHandshake, TlsStream};
@@ -77,7 +77,8 @@ impl OpenConnection {
             self.socket.send_at_once()?;
             let hello = LazyConfigAcceptor::new(Acceptor::default(), self.socket.clone()).await?;
             self.slot.handshake_started();
-            shared.accept(hello).await
+            let place = self.slot.enter_queue().await?;
+            shared.accept(hello, place).await
         };
         let accepted = timeout(shared.limits.handshake_time, handshake).await.ok()?;
         accepted.inspect_err(|error| tracing::debug!(%error, "the TLS handshake failed")).ok()
@@ -181,10 +182,14 @@ impl SharedState {
 
     /// Answers a ClientHello and completes the handshake. A turn is for the key exchange and the signature only: a client that
     /// does not answer holds none.
-    async fn accept(&self, hello: StartHandshake<SharedSocket>) -> io::Result<TlsStream<SharedSocket>> {
+    async fn accept(
+        &self,
+        hello: StartHandshake<SharedSocket>,
+        place: SemaphorePermit<'_>,
+    ) -> io::Result<TlsStream<SharedSocket>> {
         let turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
         let answered = hello.into_stream(Arc::clone(&self.tls));
-        drop(turn);
+        drop((turn, place));
         answered.await
     }
 }

@@ -111,6 +111,7 @@ impl PlainState {
             total: PLAIN_CONNECTIONS,
             per_address: PLAIN_CONNECTIONS_PER_ADDRESS,
             waiting_per_address: usize::MAX,
+            handshakes: 1,
             head_patience: Duration::ZERO,
         };
         let of_listener = metrics.connections.of_listener(label);

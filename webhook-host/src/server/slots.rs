@@ -11,9 +11,11 @@ use crate::limits::Limits;
 use crate::metrics::{CloseReason, ListenerMetrics};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 
 /// How long an incomplete first head keeps its connection to the TLS listener. The API server sends a head at once.
@@ -34,6 +36,8 @@ pub(super) struct SlotLimits {
     pub(super) per_address: usize,
     /// Connections from one address that wait for the start of a handshake.
     pub(super) waiting_per_address: usize,
+    /// Handshakes of one address that may wait for a turn.
+    pub(super) handshakes: usize,
     /// How long an incomplete first head keeps its connection.
     pub(super) head_patience: Duration,
 }
@@ -46,6 +50,7 @@ pub(super) struct Slot {
     id: u64,
     activity: Activity,
     kept: Once,
+    queue: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -56,9 +61,11 @@ struct TakenSlots {
 }
 
 /// The slots of one address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct AddressSlots {
     total: usize,
+    /// The permits to wait for a turn of a handshake.
+    queue: Arc<Semaphore>,
     /// By id, so that the oldest is first.
     unused: BTreeMap<u64, UnusedSlot>,
 }
@@ -82,6 +89,7 @@ impl SlotLimits {
             total: limits.connections,
             per_address: limits.connections_per_address,
             waiting_per_address: limits.waiting_per_address,
+            handshakes: limits.handshakes,
             head_patience: HEAD_PATIENCE,
         }
     }
@@ -110,11 +118,12 @@ impl Slots {
             is_waiting: true,
             head_patience: self.limits.head_patience,
         };
-        let id = self.change(|taken| {
+        let (id, queue) = self.change(|taken| {
             let has_room = taken.make_room(address, self.limits, &self.metrics);
-            has_room.then(|| taken.add(address, unused))
+            has_room.then(|| taken.add(address, unused, self.limits.handshakes))
         })?;
-        Some(Slot { slots: Arc::clone(self), address, id, activity: activity.clone(), kept: Once::new() })
+        let activity = activity.clone();
+        Some(Slot { slots: Arc::clone(self), address, id, activity, kept: Once::new(), queue })
     }
 
     /// Takes a slot like [`Slots::take`]. If it can't, it first lets the tasks of the other connections read what has arrived.
@@ -161,14 +170,15 @@ impl TakenSlots {
         self.total < limits.total || self.evict_any(metrics)
     }
 
-    fn add(&mut self, address: IpAddr, unused: UnusedSlot) -> u64 {
+    /// Returns the id of the slot, and the queue of its address.
+    fn add(&mut self, address: IpAddr, unused: UnusedSlot, handshakes: usize) -> (u64, Arc<Semaphore>) {
         let id = self.next_id;
         self.next_id += 1;
         self.total += 1;
-        let slots = self.by_address.entry(address).or_default();
+        let slots = self.by_address.entry(address).or_insert_with(|| AddressSlots::new(handshakes));
         slots.total += 1;
         slots.unused.insert(id, unused);
-        id
+        (id, Arc::clone(&slots.queue))
     }
 
     /// Closes the oldest connection of an address whose handshake has not started, if there is one.
@@ -227,6 +237,11 @@ impl TakenSlots {
 // === impl AddressSlots ===
 
 impl AddressSlots {
+    fn new(handshakes: usize) -> Self {
+        let queue = Arc::new(Semaphore::new(handshakes.min(Semaphore::MAX_PERMITS)));
+        Self { total: 0, queue, unused: BTreeMap::new() }
+    }
+
     fn waiting(&self) -> usize {
         self.unused.values().filter(|slot| slot.is_waiting).count()
     }
@@ -259,6 +274,14 @@ impl Slot {
                 slot.is_waiting = false;
             }
         });
+    }
+
+    /// Waits until the handshake may wait for a turn. Each address has only as many handshakes in the common queue as can
+    /// have a turn at once, so that many handshakes of one address delay another address by a few.
+    pub(super) async fn enter_queue(&self) -> io::Result<SemaphorePermit<'_>> {
+        let place = self.queue.acquire().await.map_err(io::Error::other)?;
+        // The client of an evicted connection gets no answer.
+        if self.activity.is_evicted() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(place) }
     }
 
     /// Keeps the connection from now on, whatever the limits.
@@ -321,6 +344,7 @@ mod tests {
             total,
             per_address,
             waiting_per_address: usize::MAX,
+            handshakes: 1,
             head_patience: HEAD_PATIENCE,
         };
         Slots::new(limits, Metrics::new().connections.of_listener(ListenerLabel::Https))

@@ -241,7 +241,8 @@ fn metrics_are_served_beside_the_health_checks_unless_they_have_an_address() {
         (&["--admin-listen", "127.0.0.1:65535"], "127.0.0.1:0"),
         (&["--metrics-listen", "127.0.0.1:7"], "127.0.0.1:7"),
     ] {
-        let ended = run(&[&["serve", "--self-signed", "--print-config"], flags].concat());
+        let files = directory(&[]);
+        let ended = run_in(files.path(), &[&["serve", "--self-signed", "--print-config"], flags].concat());
         assert_eq!(field(&ended.stdout, "metricsListen").0, format!("\"{expected}\""), "{ended:?}");
     }
 }
