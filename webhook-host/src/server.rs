@@ -21,9 +21,7 @@ mod socket;
 mod stop;
 mod stream;
 
-pub use plain::{
-    PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
-};
+pub use plain::{PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME};
 pub use probes::ProbeListener;
 pub use readiness::{Readiness, ServerState};
 pub use routes::{PolicyRoute, Routes};

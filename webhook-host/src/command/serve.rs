@@ -156,11 +156,8 @@ impl PreparedServer {
             .await
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let (probes, metrics) = (self.probes(readiness.clone())?, self.metrics_listener()?);
-        let addresses = Addresses {
-            https: listener.local_addr()?,
-            admin: probes.address(),
-            metrics: metrics.address(),
-        };
+        let addresses =
+            Addresses { https: listener.local_addr()?, admin: probes.address(), metrics: metrics.address() };
         let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
         let server = tokio::spawn(self.server(readiness.clone(), events)?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);

@@ -64,10 +64,7 @@ const CLOSED: [(ListenerLabel, &[CloseReason]); 3] = {
     use CloseReason::{Connections, ConnectionsPerAddress, FirstRequestTime, WaitingPerAddress};
     let plain: &[CloseReason] = &[Connections, ConnectionsPerAddress, FirstRequestTime];
     [
-        (
-            ListenerLabel::Https,
-            &[Connections, ConnectionsPerAddress, WaitingPerAddress, FirstRequestTime],
-        ),
+        (ListenerLabel::Https, &[Connections, ConnectionsPerAddress, WaitingPerAddress, FirstRequestTime]),
         (ListenerLabel::Probes, plain),
         (ListenerLabel::Metrics, plain),
     ]

@@ -35,7 +35,9 @@ fn answer(path: &str, readiness: &Readiness) -> Reply {
     match path {
         "/livez" => reply::text(StatusCode::OK, "ok"),
         "/readyz" => ready(readiness),
-        "/metrics" => reply::text(StatusCode::NOT_FOUND, "not found; the address of metricsListen has /metrics"),
+        "/metrics" => {
+            reply::text(StatusCode::NOT_FOUND, "not found; the address of metricsListen has /metrics")
+        }
         _ => reply::text(StatusCode::NOT_FOUND, "not found; the paths are /livez and /readyz"),
     }
 }

@@ -58,8 +58,7 @@ fn asks_for_open_metrics(headers: &HeaderMap) -> bool {
 
 fn is_open_metrics(range: &str) -> bool {
     let mut parts = range.split(';').map(str::trim);
-    let is_named =
-        parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/openmetrics-text"));
+    let is_named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/openmetrics-text"));
     let weight = parts.find_map(|parameter| parameter.strip_prefix("q=")?.parse::<f32>().ok());
     is_named && weight.is_none_or(|weight| weight > 0.0)
 }

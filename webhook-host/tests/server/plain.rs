@@ -172,11 +172,19 @@ fn metrics_have_the_format_that_the_client_asks_for() {
     let get = |fields| ask_with(scrapes.address(), "GET", "/metrics", fields);
     for fields in ["", "Accept: */*\r\n", "Accept: text/plain\r\n"] {
         let reply = get(fields);
-        assert!(reply.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{}", reply.head);
+        assert!(
+            reply.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
+            "{}",
+            reply.head
+        );
         assert!(!reply.body.contains("# EOF") && !reply.body.contains("# UNIT"), "{}", reply.body);
     }
     let reply = get("Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n");
-    assert!(reply.head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{}", reply.head);
+    assert!(
+        reply.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        "{}",
+        reply.head
+    );
     assert!(reply.body.ends_with("# EOF\n"), "{}", reply.body);
 }
 
