@@ -1,6 +1,7 @@
 //! `ordinance serve`: checks the configuration, opens the sockets, and serves until a signal.
 
 mod certificates;
+mod descriptors;
 mod issuer;
 mod readiness;
 mod ready_file;
@@ -139,6 +140,7 @@ impl PreparedServer {
     /// Opens the sockets and serves until the server has stopped.
     fn serve(self) -> Result<()> {
         ready_file::remove(self.sockets.ready_file.as_deref());
+        descriptors::raise_limit(&self.sockets.limits);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.sockets.limits.evaluations)
             .enable_all()

@@ -8,6 +8,31 @@ fn allowed(body: &str) -> bool {
     serde_json::from_str::<Value>(body).unwrap()["response"]["allowed"].as_bool().unwrap()
 }
 
+/// Returns the soft and the hard limit on open files of a process.
+#[cfg(target_os = "linux")]
+fn open_files(pid: u32) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn raises_the_soft_limit_on_file_descriptors_to_the_hard_one() {
+    let host = Host::start_in_shell("ulimit -Sn 256");
+    let (soft, hard) = open_files(host.ready.pid);
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "256");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn warns_of_too_few_file_descriptors_for_its_connections() {
+    let host = Host::start_in_shell("ulimit -n 1024");
+    assert!(host.seen.iter().any(|line| line.contains("limits.connections")), "{:?}", host.seen);
+}
+
 #[test]
 fn refuses_a_second_volume_on_the_same_directory() {
     let host = Host::start(&[]);
