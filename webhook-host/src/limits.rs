@@ -18,15 +18,21 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Duration of a TLS handshake, including its wait for a turn.
+    /// Duration of a TLS handshake, from the start of the connection, including its wait for a turn.
     #[serde(with = "DurationText")]
     pub handshake_time: Duration,
-    /// Concurrent handshakes.
+    /// Handshakes whose keys and signatures are computed at the same time. The default leaves one of the cores to open
+    /// connections, if there are several.
     pub handshakes: usize,
+    /// Concurrent connections from one address whose ClientHello has not arrived.
+    pub waiting_per_address: usize,
+    /// Time from the start of a connection to the first byte of its first request.
+    #[serde(with = "DurationText")]
+    pub first_request_time: Duration,
     /// Time from the first byte of a request's head to its end.
     #[serde(with = "DurationText")]
     pub head_time: Duration,
-    /// How long an idle connection stays open. Keep it above the 90 s for which the API server keeps idle connections: it
+    /// How long a connection that has carried a request may be idle. Keep it above the 90 s for which the API server keeps idle connections: it
     /// does not retry a POST on a connection that the server closes.
     #[serde(with = "DurationText")]
     pub idle_time: Duration,
@@ -59,6 +65,12 @@ pub struct Limits {
     /// How long a client may read nothing of a response.
     #[serde(with = "DurationText")]
     pub answer_time: Duration,
+    /// Bytes that a client may still send after the last response of its connection. They are dropped.
+    #[serde(with = "ByteSize")]
+    pub linger_bytes: usize,
+    /// How long a client may still send after the last response of its connection.
+    #[serde(with = "DurationText")]
+    pub linger_time: Duration,
     /// Concurrent evaluations, counted separately for connection tasks and for the pool, which has as many threads. The
     /// default is the number of cores.
     pub evaluations: usize,
@@ -124,7 +136,9 @@ impl Default for Limits {
         let EngineLimits { pool, output, time } = EngineLimits::default();
         Self {
             handshake_time: Duration::from_secs(5),
-            handshakes: 64,
+            handshakes: cores().saturating_sub(1).max(1),
+            waiting_per_address: 64,
+            first_request_time: Duration::from_secs(10),
             head_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(120),
             head_bytes: 16 * 1024,
@@ -138,7 +152,9 @@ impl Default for Limits {
             accept_pause: Duration::from_millis(100),
             bodies_bytes: 128 * 1024 * 1024,
             answer_time: Duration::from_secs(10),
-            evaluations: std::thread::available_parallelism().map_or(1, usize::from),
+            linger_bytes: 64 * 1024 * 1024,
+            linger_time: Duration::from_secs(5),
+            evaluations: cores(),
             queue_time: Duration::from_millis(250),
             inline_bytes: 256 * 1024,
             deadline: Duration::from_secs(10),
@@ -160,6 +176,10 @@ impl Default for Limits {
             drain_time: Duration::from_secs(10),
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 // === impl Limits ===
@@ -195,6 +215,7 @@ impl Limits {
     fn check_smallest(&self) -> Result<(), (&'static str, String)> {
         let smallest = [
             ("handshakes", self.handshakes, 1),
+            ("waitingPerAddress", self.waiting_per_address, 1),
             ("headBytes", self.head_bytes, 8 * 1024),
             ("headFields", self.head_fields, 16),
             ("bodyBytes", self.body_bytes, 1024),
@@ -240,6 +261,7 @@ impl Limits {
     fn check_shortest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
+            ("firstRequestTime", self.first_request_time),
             ("headTime", self.head_time),
             ("idleTime", self.idle_time),
             ("bodyTime", self.body_time),
@@ -271,11 +293,13 @@ impl Limits {
     fn check_longest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
+            ("firstRequestTime", self.first_request_time),
             ("headTime", self.head_time),
             ("idleTime", self.idle_time),
             ("bodyTime", self.body_time),
             ("acceptPause", self.accept_pause),
             ("answerTime", self.answer_time),
+            ("lingerTime", self.linger_time),
             ("queueTime", self.queue_time),
             ("deadline", self.deadline),
             ("shortestDeadline", self.shortest_deadline),

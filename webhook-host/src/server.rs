@@ -1,28 +1,34 @@
 //! The TLS server that answers the API server: HTTP/1.1, every limit of [`Limits`], and a graceful shutdown.
 //!
-//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The
-//! server never closes a connection on which a request may be in flight, because the API server does not retry a POST.
+//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`ProbeListener`] and [`MetricsListener`] are
+//! listeners of their own. The server never closes a connection on which a request may be in flight, because the API server does
+//! not retry a POST.
 
 mod accept;
-mod admin;
 mod body;
 mod callers;
 mod connection;
 mod deadline;
 mod evaluation;
 mod permits;
+mod plain;
+mod probes;
 mod readiness;
 mod reply;
 mod routes;
+mod scrapes;
 mod service;
 mod slots;
+mod socket;
 mod stop;
 mod stream;
 
-pub use admin::Admin;
 pub use callers::Callers;
+pub use plain::{PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME};
+pub use probes::ProbeListener;
 pub use readiness::{Readiness, ServerState};
 pub use routes::{PolicyRoute, Routes};
+pub use scrapes::MetricsListener;
 pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;

@@ -1,6 +1,7 @@
 //! `ordinance serve`: checks the configuration, opens the sockets, and serves until a signal.
 
 mod certificates;
+mod descriptors;
 mod issuer;
 mod readiness;
 mod ready_file;
@@ -19,13 +20,15 @@ use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
 use crate::metrics::Metrics;
-use crate::server::{Admin, Callers, PolicyRoute, Readiness, Routes, WebhookServer, stop};
+use crate::server::{
+    Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, Routes, WebhookServer, stop,
+};
 use anyhow::{Context, Result};
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
 use issuer::{Issuer, RunningIssuer};
 use ordinance_certs::AcceptedPaths;
-use ready_file::ReadyReport;
+use ready_file::{Addresses, ReadyReport};
 use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -129,6 +132,7 @@ impl PreparedServer {
     }
 
     fn print_config(mut self, mut file: ConfigFile) -> Result<Exit> {
+        file.name_metrics_listen();
         file.name_cluster();
         for policy in &self.policies {
             file.name_policy(&policy.name);
@@ -141,6 +145,7 @@ impl PreparedServer {
     /// Opens the sockets and serves until the server has stopped.
     fn serve(self) -> Result<()> {
         ready_file::remove(self.sockets.ready_file.as_deref());
+        descriptors::raise_limit(&self.sockets.limits);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.sockets.limits.evaluations)
             .enable_all()
@@ -160,8 +165,9 @@ impl PreparedServer {
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
-        let address = listener.local_addr()?;
-        let admin = self.admin(readiness.clone())?;
+        let (probes, metrics) = (self.probes(readiness.clone())?, self.metrics_listener()?);
+        let addresses =
+            Addresses { https: listener.local_addr()?, admin: probes.address(), metrics: metrics.address() };
         let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
         let server = tokio::spawn(self.server(readiness.clone(), events)?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
@@ -172,7 +178,7 @@ impl PreparedServer {
         let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
         let updates = readiness::maintain(watches, issuer.as_ref(), &readiness, || {
             let bundle = issuer.as_ref().map_or_else(|| self.ca_bundle.clone(), RunningIssuer::bundle);
-            let report = ReadyReport::new(address, admin.address(), bundle);
+            let report = ReadyReport::new(addresses, bundle);
             if is_self_signed {
                 report.log_ca();
             }
@@ -230,12 +236,18 @@ impl PreparedServer {
         InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
 
-    fn admin(&self, readiness: Readiness) -> Result<Admin> {
-        let address = self.sockets.admin_listen;
-        let listener =
-            TcpListener::bind(address).map_err(|error| self.bind_error("adminListen", address, &error))?;
-        Admin::start(listener, readiness, Arc::clone(&self.metrics))
-            .context("the system has no resources for the admin listener")
+    fn probes(&self, readiness: Readiness) -> Result<ProbeListener> {
+        let listener = self.bind("adminListen", self.sockets.admin_listen)?;
+        ProbeListener::start(listener, readiness, &self.metrics).context(NO_THREADS)
+    }
+
+    fn metrics_listener(&self) -> Result<MetricsListener> {
+        let listener = self.bind("metricsListen", self.sockets.metrics_listen)?;
+        MetricsListener::start(listener, &self.metrics).context(NO_THREADS)
+    }
+
+    fn bind(&self, field: &str, address: SocketAddr) -> Result<TcpListener, InputError> {
+        TcpListener::bind(address).map_err(|error| self.bind_error(field, address, &error))
     }
 
     fn server(&self, readiness: Readiness, events: Option<EventQueue>) -> Result<WebhookServer> {

@@ -49,8 +49,10 @@ pub struct ServeConfig {
 pub struct Sockets {
     /// Address of the TLS listener.
     pub listen: SocketAddr,
-    /// Address of health and metrics.
+    /// Address of health checks.
     pub admin_listen: SocketAddr,
+    /// Address of metrics.
+    pub metrics_listen: SocketAddr,
     /// File that is written once the server is ready.
     pub ready_file: Option<PathBuf>,
     /// How often the certificate's files are checked for changes.
@@ -104,6 +106,7 @@ fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, InputError> 
     Ok(Sockets {
         listen: config.listen,
         admin_listen: config.admin_listen,
+        metrics_listen: config.effective_metrics_listen(),
         ready_file: ready_file(config.ready_file.clone(), layers)?,
         reload_interval: reload_interval(config.certificate.reload_interval, layers)?,
         limits: config.limits.clone(),

@@ -143,15 +143,13 @@ impl IncomingBody<'_> {
         self.start + self.bodies.time.min(GRACE + earned)
     }
 
-    /// Keeps the first bytes and discards the rest, up to twice the size limit. A client that is still sending would not
-    /// read the response.
+    /// Returns the first bytes, which contain the uid. The rest stays unread.
     async fn too_large(&mut self, mut begun: BytesMut) -> BodyError {
-        begun.truncate(UID_PREFIX);
-        while self.received <= 2 * self.bodies.size {
+        while begun.len() < UID_PREFIX {
             let Ok(Some(piece)) = self.next().await else { break };
-            let wanted = UID_PREFIX - begun.len();
-            begun.extend_from_slice(piece.get(..wanted).unwrap_or(&piece));
+            begun.extend_from_slice(&piece);
         }
+        begun.truncate(UID_PREFIX);
         BodyError::Large(begun.freeze())
     }
 }

@@ -44,6 +44,11 @@ pub(super) fn closing(mut reply: Reply) -> Reply {
     reply
 }
 
+/// Returns whether the response closes its connection.
+pub(super) fn is_closing(reply: &Reply) -> bool {
+    reply.headers().get(CONNECTION) == Some(&CLOSE)
+}
+
 /// Returns a response with a body of this content type.
 pub(super) fn with_body(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(body)));

@@ -43,6 +43,13 @@ struct AcceptedRequest {
     deadline: Instant,
 }
 
+/// A response.
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// Whether the whole body of the request was received.
+    pub(super) is_body_read: bool,
+}
+
 /// The part of a request's head that is invalid.
 enum HeadError {
     Path,
@@ -88,18 +95,21 @@ impl RequestService {
         })
     }
 
-    /// Returns the response to a request. A stopping server closes the connection with it.
-    pub(super) async fn reply(&self, request: Request<Incoming>) -> Reply {
-        let reply = match self.accept(&request) {
+    /// Returns the response to a request. A stopping server closes the connection with it. Every server closes it with a
+    /// response that is no review, so that only clients with reviews keep connections.
+    pub(super) async fn reply(&self, request: Request<Incoming>) -> Answer {
+        let mut answer = match self.accept(&request) {
             Ok(accepted) => self.review(accepted, request.into_body()).await,
-            Err(error) if request.body().is_end_stream() => error.reply(),
-            // No other request can follow a body that was not read.
-            Err(error) => reply::closing(error.reply()),
+            Err(error) => Answer { reply: error.reply(), is_body_read: request.body().is_end_stream() },
         };
-        if reply.status() != StatusCode::OK {
-            self.metrics.rejected(reply.status().as_u16());
+        let is_review = answer.reply.status() == StatusCode::OK;
+        if !is_review {
+            self.metrics.rejected(answer.reply.status().as_u16());
         }
-        if self.stop.is_draining() { reply::closing(reply) } else { reply }
+        if !is_review || !answer.is_body_read || self.stop.is_draining() {
+            answer.reply = reply::closing(answer.reply);
+        }
+        answer
     }
 
     /// Checks the head of a request.
@@ -121,16 +131,16 @@ impl RequestService {
         Ok(AcceptedRequest { route, phase, arrival, deadline })
     }
 
-    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Reply {
+    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Answer {
         match self.bodies.read(incoming).await {
-            Ok(body) => self.evaluate(accepted, body).await,
-            Err(error) => self.body_error(&accepted, error),
+            Ok(body) => Answer { reply: self.evaluate(accepted, body).await, is_body_read: true },
+            Err(error) => Answer { reply: self.body_error(&accepted, error), is_body_read: false },
         }
     }
 
     /// Returns the response to a body that could not be read.
     fn body_error(&self, accepted: &AcceptedRequest, error: BodyError) -> Reply {
-        reply::closing(match error {
+        match error {
             BodyError::Large(begun) => too_large(&begun, self.limits.body_bytes),
             BodyError::Slow => reply::text(StatusCode::REQUEST_TIMEOUT, "the body arrived too slowly"),
             BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
@@ -138,7 +148,7 @@ impl RequestService {
                 accepted.route.metrics.shed(ShedReason::Memory);
                 reply::busy("too many large bodies at once")
             }
-        })
+        }
     }
 
     async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {

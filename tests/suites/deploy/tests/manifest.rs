@@ -63,15 +63,15 @@ fn every_named_port_exists_in_the_container() {
     let container = container();
     let ports: BTreeSet<&str> =
         each(&container["ports"], "name").into_iter().filter_map(Value::as_str).collect();
-    assert_eq!(ports, BTreeSet::from(["admin", "https"]));
+    assert_eq!(ports, BTreeSet::from(["admin", "https", "metrics"]));
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         assert_eq!(container[probe]["httpGet"]["port"], "admin", "{probe}");
     }
-    assert_eq!(each(&the("Service")["spec"]["ports"], "targetPort"), [&json!("https"), &json!("admin")]);
+    assert_eq!(each(&the("Service")["spec"]["ports"], "targetPort"), [&json!("https"), &json!("metrics")]);
     let ingress = the("NetworkPolicy")["spec"]["ingress"].clone();
     let allowed: Vec<&Value> =
         each(&ingress, "ports").into_iter().flat_map(|ports| each(ports, "port")).collect();
-    assert_eq!(allowed, [&json!("https"), &json!("admin")]);
+    assert_eq!(allowed, [&json!("https"), &json!("metrics")]);
 }
 
 #[test]

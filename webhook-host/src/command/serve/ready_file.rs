@@ -8,12 +8,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+/// The addresses of a server.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Addresses {
+    /// The address of admission reviews.
+    pub(super) https: SocketAddr,
+    /// The address of health checks.
+    pub(super) admin: SocketAddr,
+    pub(super) metrics: SocketAddr,
+}
+
 /// The addresses of a ready server, and the CA to trust it by.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReadyReport {
-    https: SocketAddr,
-    admin: SocketAddr,
+    #[serde(flatten)]
+    addresses: Addresses,
     ca_bundle: String,
     pid: u32,
 }
@@ -29,8 +39,8 @@ pub(super) fn remove(file: Option<&Path>) {
 // === impl ReadyReport ===
 
 impl ReadyReport {
-    pub(super) fn new(https: SocketAddr, admin: SocketAddr, ca_bundle: String) -> Self {
-        Self { https, admin, ca_bundle, pid: std::process::id() }
+    pub(super) fn new(addresses: Addresses, ca_bundle: String) -> Self {
+        Self { addresses, ca_bundle, pid: std::process::id() }
     }
 
     /// Logs the CA as base64, the format of `caBundle` in a webhook configuration.
@@ -48,7 +58,8 @@ impl ReadyReport {
                 InputError::of_file(path, format_args!("{error}; give --ready-file a writable path"))
             })?;
         }
-        tracing::info!(https = %self.https, admin = %self.admin, "ready");
+        let Addresses { https, admin, metrics } = self.addresses;
+        tracing::info!(%https, %admin, %metrics, "ready");
         Ok(())
     }
 

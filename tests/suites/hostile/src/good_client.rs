@@ -1,0 +1,73 @@
+//! A client that behaves like the API server, or like a kubelet.
+
+use crate::host::HostProcess;
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How long a client waits: the default timeout of a webhook.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A StatefulSet of 6.3 KiB, which gets a patch.
+const REVIEW: &[u8] = include_bytes!("../../../data/reviews/019-mutate-create-statefulsets-shop.json");
+
+/// Opens a TCP connection from the loopback address `127.0.0.<last>`.
+pub(crate) async fn connect_from(last: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, last], 0).into())?;
+    let stream = socket.connect(to).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Performs the handshake of a client that trusts the host.
+pub(crate) async fn handshake(host: &HostProcess, socket: TcpStream) -> Result<TlsStream<TcpStream>> {
+    let name = ServerName::from(host.https().ip());
+    Ok(TlsConnector::from(Arc::clone(&host.tls)).connect(name, socket).await?)
+}
+
+/// Sends a review on a new connection, and returns how long the connection and the answer took.
+pub(crate) async fn review(host: &HostProcess) -> Result<Duration> {
+    let start = Instant::now();
+    timeout(PATIENCE, async {
+        let stream = handshake(host, connect_from(1, host.https()).await?).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let request = Request::post("/mutate/storage?timeout=10s")
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from_static(REVIEW)))?;
+        let response = sender.send_request(request).await?;
+        ensure!(response.status() == 200, "the host answered {}", response.status());
+        response.into_body().collect().await?;
+        connection.abort();
+        Ok(start.elapsed())
+    })
+    .await?
+}
+
+/// Probes the host once, and returns how long the answer took.
+pub(crate) async fn probe(host: &HostProcess) -> Result<Duration> {
+    let start = Instant::now();
+    timeout(PATIENCE, async {
+        let mut socket = connect_from(1, host.admin()).await?;
+        socket.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        ensure!(answer.starts_with("HTTP/1.1 200"), "the host answered {answer:?}");
+        Ok(start.elapsed())
+    })
+    .await?
+}

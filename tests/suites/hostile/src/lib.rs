@@ -1,0 +1,10 @@
+//! Hostile clients of a running host, and the figures of its other clients meanwhile.
+//!
+//! Each module plays one kind of attack and adds its figures, with their goals.
+
+pub mod connections;
+mod good_client;
+mod host;
+mod silent_clients;
+
+pub use host::HostProcess;
