@@ -44,7 +44,9 @@ impl Directory {
     pub fn directory(&self, name: &OsStr) -> io::Result<Self> {
         let opened = rustix::fs::openat(&self.0, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
         opened.map(Self).map_err(|error| match error {
-            Errno::LOOP | Errno::NOTDIR => of_entry(name, "is not a directory, and a link to one is not followed"),
+            Errno::LOOP | Errno::NOTDIR => {
+                of_entry(name, "is not a directory, and a link to one is not followed")
+            }
             other => other.into(),
         })
     }
