@@ -27,7 +27,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 pub fn open_regular_or_pipe(path: &Path) -> io::Result<File> {
     let kind = fs::metadata(path)?.file_type();
     if !kind.is_file() && !kind.is_fifo() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is neither a regular file nor a pipe"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "neither a regular file nor a pipe"));
     }
     File::open(path)
 }
@@ -50,7 +50,7 @@ pub fn read_up_to(stream: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes")));
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
     }
     Ok(bytes)
 }
@@ -59,7 +59,7 @@ pub fn read_up_to(stream: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 pub(crate) fn regular(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
-        false => Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")),
+        false => Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let error = read_regular(&path, 2).expect_err("too large");
         assert_eq!(
             (error.kind(), &*error.to_string()),
-            (ErrorKind::FileTooLarge, "it is larger than 2 bytes")
+            (ErrorKind::FileTooLarge, "larger than 2 bytes")
         );
     }
 
@@ -91,7 +91,7 @@ mod tests {
         let pipe = directory.path().join("pipe");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
         for path in [&*pipe, directory.path(), Path::new("/dev/zero"), Path::new("/dev/null")] {
-            assert_eq!(error(path), "it is not a regular file", "{path:?}");
+            assert_eq!(error(path), "not a regular file", "{path:?}");
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
     fn refuses_devices_where_a_pipe_is_allowed() {
         for path in ["/dev/zero", "/"] {
             let error = open_regular_or_pipe(Path::new(path)).expect_err("it is refused");
-            assert_eq!(error.to_string(), "it is neither a regular file nor a pipe");
+            assert_eq!(error.to_string(), "neither a regular file nor a pipe");
         }
     }
 }
