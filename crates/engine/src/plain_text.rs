@@ -27,12 +27,6 @@ fn lines(texts: &mut [String], chars: usize) {
     texts.iter_mut().for_each(|text| line(text, chars));
 }
 
-fn name(text: &mut Cow<'_, str>) {
-    if let Cow::Owned(plain) = one_line(text, NAME_CHARS) {
-        *text = Cow::Owned(plain);
-    }
-}
-
 fn document(text: &mut String, chars: usize) {
     if let Cow::Owned(plain) = several_lines(text, chars) {
         *text = plain;
@@ -62,7 +56,9 @@ impl PlainText for Description {
 
 impl PlainText for Watch {
     fn make_plain(&mut self) {
-        [&mut self.group, &mut self.version, &mut self.resource].map(|text| line(text, NAME_CHARS));
+        for text in [&mut self.group, &mut self.version, &mut self.resource] {
+            line(text, NAME_CHARS);
+        }
     }
 }
 
@@ -70,7 +66,9 @@ impl PlainText for ReviewScope {
     fn make_plain(&mut self) {
         // An expression is not changed: what acts in it is refused.
         let Self { name, group, version, resource, subresource, match_conditions, .. } = self;
-        [name, group, version, resource, subresource].map(|text| line(text, NAME_CHARS));
+        for text in [name, group, version, resource, subresource] {
+            line(text, NAME_CHARS);
+        }
         match_conditions.iter_mut().for_each(|condition| line(&mut condition.name, NAME_CHARS));
     }
 }
@@ -110,7 +108,9 @@ impl PlainText for Finding {
     fn make_plain(&mut self) {
         let Self { rule, field, fact, remedy, related, fixes, .. } = self;
         line(rule, NAME_CHARS);
-        [field, fact, remedy].map(|text| line(text, MESSAGE_CHARS));
+        for text in [field, fact, remedy] {
+            line(text, MESSAGE_CHARS);
+        }
         related.make_plain();
         fixes.iter_mut().for_each(|fix| line(&mut fix.title, TITLE_CHARS));
     }
@@ -118,7 +118,11 @@ impl PlainText for Finding {
 
 impl PlainText for Scope<'_> {
     fn make_plain(&mut self) {
-        let Self { group, version, resource, subresource, namespace, name: own } = self;
-        [group, version, resource, subresource, namespace, own].map(name);
+        let Self { group, version, resource, subresource, namespace, name } = self;
+        for text in [group, version, resource, subresource, namespace, name] {
+            if let Cow::Owned(plain) = one_line(text, NAME_CHARS) {
+                *text = Cow::Owned(plain);
+            }
+        }
     }
 }

@@ -77,6 +77,16 @@ impl Directory {
         self.opened(name, READING, Mode::empty())
     }
 
+    /// Opens a regular file for writing. Its content stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::file`].
+    pub fn file_for_writing(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        self.opened(name, flags, Mode::empty())
+    }
+
     /// Creates a file for writing, with these permissions less those that the process masks.
     ///
     /// # Errors

@@ -79,10 +79,7 @@ mod tests {
         fs::write(&path, "abc").expect("written");
         assert_eq!(read_regular(&path, 3).expect("read"), b"abc");
         let error = read_regular(&path, 2).expect_err("too large");
-        assert_eq!(
-            (error.kind(), &*error.to_string()),
-            (ErrorKind::FileTooLarge, "larger than 2 bytes")
-        );
+        assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::FileTooLarge, "larger than 2 bytes"));
     }
 
     #[test]
