@@ -12,6 +12,7 @@
 
 mod chart;
 mod content;
+mod excerpt;
 mod globs;
 mod json;
 mod kind;

@@ -255,5 +255,29 @@ pub fn printable(text: &str) -> String {
     }
 }
 
+/// Returns JSON in which characters that [act](acts) are escaped, and what a CI runner takes for one of its commands (`##[`).
+/// Such characters are in strings only, so the values stay the same.
+pub fn plain_json(json: String) -> String {
+    let is_foreign = |c: char| acts(c) && c != '\n';
+    let json = match json.contains(is_foreign) {
+        true => json.chars().map(|c| if is_foreign(c) { escaped(c) } else { c.to_string() }).collect(),
+        false => json,
+    };
+    if json.contains(RUNNER_COMMAND) { json.replace(RUNNER_COMMAND, "#\\u0023[") } else { json }
+}
+
+/// How the commands of a runner begin that stand within a line.
+const RUNNER_COMMAND: &str = "##[";
+
+/// Breaks the commands of a runner that stand within a line.
+fn without_runner_commands(text: String) -> String {
+    if text.contains(RUNNER_COMMAND) { text.replace(RUNNER_COMMAND, "##\u{fffd}[") } else { text }
+}
+
+/// Returns the escape of a character in a JSON string.
+fn escaped(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer, UID
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
-use std::fs::File;
+use ordinance_files::open_regular_or_pipe;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -113,7 +113,7 @@ fn named_file(file: Option<&Path>) -> Option<&Path> {
 /// Reads the review, but at most one byte more than the limit.
 fn read_body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
     match named_file(file) {
-        Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
+        Some(path) => open_regular_or_pipe(path).and_then(|file| read(file, limit)).map_err(|error| {
             InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
         }),
         None => read(io::stdin().lock(), limit).map_err(|error| InputError::new("stdin", error)),

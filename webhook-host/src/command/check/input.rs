@@ -271,14 +271,15 @@ impl InputFile {
     fn unopened(error: SourceError) -> Self {
         let SourceError { source_name, line, column, message } = error;
         let file = Self::new(source_name, None, String::new(), ReadObjects::default());
-        let error = ManifestError { line, column, message, kind: ManifestErrorKind::Syntax };
+        let error =
+            ManifestError { line, column, message, kind: ManifestErrorKind::Syntax, is_quotable: false };
         Self { unreadable: vec![error], ..file }
     }
 
     fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
         self.unreadable.iter().map(|error| ReadError {
             file: &self.name,
-            text: &self.text,
+            text: if error.is_quotable { &self.text } else { "" },
             line: error.line,
             column: error.column,
             message: error.message.clone(),
