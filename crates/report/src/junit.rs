@@ -1,6 +1,6 @@
 //! The report as JUnit XML, for continuous integration: a test suite for each file, a test case for each object.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, printable};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, plain_lines, printable};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
@@ -60,11 +60,6 @@ fn write_suites(writer: &mut Writer<Vec<u8>>, suites: &[Suite<'_>]) -> io::Resul
 
 fn attributes<'a>(pairs: &'a [(&'a str, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {
     pairs.iter().map(|(name, value)| (*name, &**value))
-}
-
-/// Makes each line of a text plain, so that it has no character that XML can't contain either.
-fn plain_lines(text: &str) -> String {
-    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 // === impl Suite ===

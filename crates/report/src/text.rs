@@ -5,7 +5,7 @@ use crate::{
 };
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{FieldChange, Splice, splices};
-use ordinance_contract::{Finding, Scope, Severity};
+use ordinance_contract::{Finding, Scope, Severity, acts};
 use ordinance_manifests::Manifest;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -55,8 +55,14 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     if style.verbosity > Verbosity::Quiet {
         out.push_str(&summary(report));
     }
-    // A runner of CI reads commands such as `##[error]` anywhere in a line, also in the excerpt of a file.
-    without_runner_commands(out)
+    without_runner_commands(plain_excerpts(out, style))
+}
+
+/// Replaces the characters that act in excerpts of files. The report itself has line breaks, and escape sequences for
+/// colours; the renderer has replaced those of excerpts.
+fn plain_excerpts(text: String, style: ReportStyle) -> String {
+    let is_foreign = |c: char| acts(c) && c != '\n' && (c != '\u{1b}' || !style.is_coloured);
+    if text.contains(is_foreign) { text.replace(is_foreign, "\u{fffd}") } else { text }
 }
 
 /// Returns the last line of the report.

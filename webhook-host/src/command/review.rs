@@ -11,6 +11,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
 use ordinance_files::open_regular_or_pipe;
+use ordinance_report::plain_json;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -85,8 +86,13 @@ fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
     }
 }
 
-/// Prints an answer, with a line break on a terminal, where a prompt follows.
-fn print_body(mut body: Vec<u8>) -> io::Result<()> {
+/// Prints an answer, with a line break on a terminal, where a prompt follows. Characters that act are escaped: the answer may
+/// have names of the request.
+fn print_body(body: Vec<u8>) -> io::Result<()> {
+    let mut body = match String::from_utf8(body) {
+        Ok(json) => plain_json(json).into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
     if io::stdout().is_terminal() {
         body.push(b'\n');
     }

@@ -48,7 +48,7 @@ pub(super) fn write_files(input: &Input, originals: &OriginalTexts) -> Result<Wr
         let Some(place) = &file.place else { continue };
         match save_once(&mut saved, place, original, &file.text) {
             Ok(()) => summary.changed.push(printable(&file.name)),
-            Err(reason) => summary.errors.push(format!("error: {} {reason}", printable(&file.name))),
+            Err(reason) => summary.errors.push(printable(&format!("error: {} {reason}", file.name))),
         }
     }
     if let Some(file) = input.stdin() {
