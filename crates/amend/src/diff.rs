@@ -53,10 +53,11 @@ fn quoted(path: &str) -> Cow<'_, str> {
     }
     let escaped = path.chars().map(|c| match c {
         '"' | '\\' => format!("\\{c}"),
-        c if acts(c) || c == '[' => octal(c),
+        c if acts(c) => octal(c),
         c => c.to_string(),
     });
-    format!("\"{}\"", escaped.collect::<String>()).into()
+    let escaped = escaped.collect::<String>().replace(RUNNER_COMMAND, "##\\133");
+    format!("\"{escaped}\"").into()
 }
 
 fn octal(c: char) -> String {

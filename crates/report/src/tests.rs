@@ -294,6 +294,9 @@ fn foreign_text_moves_no_cursor_and_gives_no_command() {
 fn plain_json_has_the_same_values() {
     let value = serde_json::json!({"a\u{202e}": ["\u{9b}\u{2028}\u{e0001}\u{feff}", "##[error]", "::x\n"]});
     let plain = plain_json(serde_json::to_string_pretty(&value).expect("JSON"));
-    assert!(!plain.contains(|c: char| ordinance_contract::acts(c) && c != '\n') && !plain.contains("##["), "{plain}");
+    assert!(
+        !plain.contains(|c: char| ordinance_contract::acts(c) && c != '\n') && !plain.contains("##["),
+        "{plain}"
+    );
     assert_eq!(serde_json::from_str::<serde_json::Value>(&plain).expect("JSON"), value);
 }

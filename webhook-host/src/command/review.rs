@@ -54,6 +54,10 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     if body.len() > limits.body_bytes {
         return print_too_large(&body, limits.body_bytes);
     }
+    refuse_other_text(&body).map_err(|error| match named_file(args.file.as_deref()) {
+        Some(path) => InputError::of_file(path, error),
+        None => InputError::new("stdin", error),
+    })?;
     let policy = policies::from_flags(&args.policy, &limits)?;
     policy.warn_of_unreadable();
     let review = AdmissionReview::parse(&body, limits.json_depth);
@@ -69,6 +73,14 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     };
     let outcome = policy.admission.judge(&review.request(by.phase), Instant::now() + limits.deadline);
     print_answer(review.answer(&by, outcome))
+}
+
+/// Refuses a text that is no JSON object, without quoting it as a parser would: it may be a file of secrets.
+fn refuse_other_text(body: &[u8]) -> Result<(), &'static str> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err("the body is not an AdmissionReview: it is not a JSON object"),
+    }
 }
 
 /// Prints an answer and returns the exit code.

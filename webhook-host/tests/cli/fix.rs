@@ -343,12 +343,16 @@ fn another_hard_link_keeps_its_text() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn a_write_error_exits_with_2() {
-    let ended = run_with_input(&["check", "--fix", "/dev/stdin"], SET);
-    assert_eq!(ended.code, 2);
-    assert!(ended.stdout.contains("error: /dev/stdin "), "{ended:?}");
+    let files = directory(&[]);
+    let pipe = files.path().join("web.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || fs::write(pipe, SET).unwrap());
+    let ended = run_in(files.path(), &["check", "--fix", "web.yaml"]);
+    writer.join().unwrap();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stdout.contains("error: web.yaml can't be written: not a regular file"), "{ended:?}");
     assert!(!ended.stdout.contains("fixed:"), "{ended:?}");
 }
 

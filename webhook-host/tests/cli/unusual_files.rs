@@ -2,6 +2,7 @@
 
 use crate::files::{creation, directory, volume, write};
 use crate::run::{Ended, end, ordinance, run_in};
+use ordinance_testkit::guest::component;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -243,11 +244,21 @@ spec:
     )
 }
 
+/// Returns [`ACTING`] as a JSON string of ASCII characters: YAML has not all of them.
+fn escaped() -> String {
+    let escape = |c: char| match c {
+        ' '..='~' => c.to_string(),
+        _ => format!("\\u{:04x}", u32::from(c)),
+    };
+    format!("\"{}\"", ACTING.chars().map(escape).collect::<String>())
+}
+
 /// A repository in which every text acts.
 fn acting() -> TempDir {
-    let escaped = serde_json::to_string(ACTING).unwrap();
+    let escaped = escaped();
     let set = acting_set(&escaped);
-    let pvs = format!("{}\n---\n{}\n", volume(ACTING, "/x"), volume("other", "/x"));
+    let acting_volume = volume("first", "/x").to_string().replace("\"first\"", &escaped);
+    let pvs = format!("{}\n---\n{acting_volume}\n", volume("other", "/x"));
     directory(&[
         ("set.yaml", &set),
         (&format!("{ACTING}/set.yaml"), &set.replacen(&escaped, "web", 1)),
@@ -469,4 +480,54 @@ fn a_named_pipe_of_the_command_line_is_read() {
     let ended = run_in(files.path(), &["check", "pipe.yaml", "--output", "json"]);
     writer.join().unwrap();
     assert_eq!(json_of(&ended)["summary"]["objects"], 1);
+}
+
+/// A policy whose texts all act, and which denies each thing.
+fn acting_policy() -> Vec<u8> {
+    let text = r"::error::\1b[31m\0a::error::x ##[error]y\e2\80\ae\e2\80\a8";
+    let bytes = 42;
+    let place = |field| format!(r#"(data (i32.const {field}) "\00\08\00\00\{bytes:02x}\00\00\00")"#);
+    let places: String = [72, 520, 532, 548, 780, 788, 796].map(place).concat();
+    let finding = "(i32.store (i32.const 260) (i32.const 768)) (i32.store (i32.const 264) (i32.const 1))";
+    component(finding, &format!(r#"(data (i32.const 2048) "{text}"){places}"#))
+}
+
+#[test]
+fn nothing_of_a_foreign_policy_acts() {
+    let files = directory(&[("thing.yaml", "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n")]);
+    fs::write(files.path().join("acting.wasm"), acting_policy()).unwrap();
+    for (arguments, code) in [
+        ("explain --policy acting.wasm", 0),
+        ("explain a-rule --policy acting.wasm", 0),
+        ("explain other --policy acting.wasm", 64),
+        ("version --policy acting.wasm", 0),
+        ("schema settings --policy acting.wasm", 0),
+        ("webhooks --policy acting.wasm", 0),
+        ("check thing.yaml --policy acting.wasm", 1),
+        ("check thing.yaml -v --policy acting.wasm --output json", 1),
+        ("check thing.yaml --policy acting.wasm --output sarif", 1),
+        ("check thing.yaml --policy acting.wasm --output junit", 1),
+    ] {
+        let ended = run_in(files.path(), &arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(ended.code, code, "{arguments}: {ended:?}");
+        assert_nothing_acts(&(ended.stdout + &ended.stderr), arguments);
+    }
+}
+
+#[test]
+fn a_patch_that_is_none_is_an_error_with_its_fault() {
+    let patch = r#"[{"op":"merge","path":"/spec"}]"#;
+    let review = format!(
+        "(i32.store8 (i32.const 268) (i32.eqz (i32.load8_u offset=1 (local.get 0))))
+        (i32.store (i32.const 272) (i32.const 2048)) (i32.store (i32.const 276) (i32.const {}))",
+        patch.len()
+    );
+    let files = directory(&[("thing.yaml", "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n")]);
+    let component = component(&review, &format!("(data (i32.const 2048) {patch:?})"));
+    fs::write(files.path().join("merging.wasm"), component).unwrap();
+    let ended = run_in(files.path(), &["check", "thing.yaml", "--policy", "merging.wasm"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let fault = "returned an invalid response: a patch that is not a JSON Patch (RFC 6902): its operation 0 has another \
+                 \"op\" than add, remove, replace, move, copy and test";
+    assert!(ended.stdout.contains(fault), "{ended:?}");
 }
