@@ -56,7 +56,7 @@ impl Directory {
     /// # Errors
     ///
     /// A directory of the path can't be opened or is a link, or the path has another part than names.
-    pub fn parent_of<'p>(self, below: &'p Path) -> io::Result<(Self, &'p OsStr)> {
+    pub fn parent_of(self, below: &Path) -> io::Result<(Self, &OsStr)> {
         let names = below.components().map(|part| match part {
             Component::Normal(name) => Ok(name),
             _ => Err(io::Error::new(ErrorKind::InvalidInput, "it is not a path below the directory")),

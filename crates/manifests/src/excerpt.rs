@@ -89,7 +89,6 @@ fn plain_value(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::read_wanted;
 
     /// Returns whether the line of each error may be quoted.
