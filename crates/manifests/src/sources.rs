@@ -219,8 +219,8 @@ impl ManifestSource {
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened, read or rendered, is a device or a directory, is larger than 256 MiB (rendered: [`RENDERED_BYTES`]), or is not
-    /// UTF-8.
+    /// If the source cannot be opened, read or rendered, is a device or a directory, is larger than 256 MiB (rendered:
+    /// [`RENDERED_BYTES`]), or is not UTF-8.
     ///
     /// [`RENDERED_BYTES`]: crate::RENDERED_BYTES
     pub fn read(&self) -> Result<String, SourceError> {

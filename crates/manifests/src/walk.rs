@@ -75,11 +75,12 @@ pub(crate) fn walk(directory: &Path, scope: WalkScope, roots: &LinkRoots) -> Vec
     entries
 }
 
-/// Walks a directory without following a link in it.
+/// Walks a directory without following a link in it. Every link is an entry: whether the scope has its target is not known
+/// yet.
 fn entries_without_links(directory: &Path, scope: &WalkScope) -> Vec<Result<DirEntry, Error>> {
     let scope_of_filter = scope.clone();
     let mut builder = builder(directory, scope);
-    builder.filter_entry(move |entry| scope_of_filter.contains(entry));
+    builder.filter_entry(move |entry| entry.path_is_symlink() || scope_of_filter.contains(entry));
     builder.build().collect()
 }
 

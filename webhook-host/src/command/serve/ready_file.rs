@@ -65,6 +65,10 @@ impl ReadyReport {
         hidden.push(name);
         hidden.push(format!(".{}", self.pid));
         let directory = Directory::open(path.parent().unwrap_or(path))?;
+        // A process of the same id may have left one: in a container, every server has the id 1.
+        if directory.kind(&hidden)?.is_some() {
+            directory.remove(&hidden)?;
+        }
         directory.create(&hidden, MODE)?.write_all(&serde_json::to_vec(self)?)?;
         directory.rename(&hidden, name)
     }
