@@ -3,10 +3,15 @@
 use crate::config::InputError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ordinance_files::Directory;
 use serde::Serialize;
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+
+/// The permissions of the file: it has nothing secret.
+const MODE: u32 = 0o644;
 
 /// The addresses of a server.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -63,12 +68,19 @@ impl ReadyReport {
         Ok(())
     }
 
+    /// Writes a new file beside the path and renames it. A link of its name, which another user may have made in a shared
+    /// directory, is not followed.
     fn write(&self, path: &Path) -> io::Result<()> {
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(path.file_name().unwrap_or_default());
+        let name = path.file_name().unwrap_or_default();
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
         hidden.push(format!(".{}", self.pid));
-        let temporary = path.with_file_name(hidden);
-        std::fs::write(&temporary, serde_json::to_vec(self)?)?;
-        std::fs::rename(&temporary, path)
+        let directory = Directory::open(path.parent().unwrap_or(path))?;
+        // A process of the same id may have left one: in a container, every server has the id 1.
+        if directory.kind(&hidden)?.is_some() {
+            directory.remove(&hidden)?;
+        }
+        directory.create(&hidden, MODE)?.write_all(&serde_json::to_vec(self)?)?;
+        directory.rename(&hidden, name)
     }
 }
