@@ -41,19 +41,26 @@ pub(crate) async fn handshake(host: &HostProcess, socket: TcpStream) -> Result<T
 /// Sends a review on a new connection, and returns how long the connection and the answer took.
 pub(crate) async fn review(host: &HostProcess) -> Result<Duration> {
     let start = Instant::now();
+    let (status, _) = post(host, "/mutate/storage?timeout=10s", REVIEW).await?;
+    ensure!(status == 200, "the host answered {status}");
+    Ok(start.elapsed())
+}
+
+/// Posts a body on a new connection, and returns the status and the body of the answer.
+pub(crate) async fn post(host: &HostProcess, path: &str, body: impl Into<Bytes>) -> Result<(u16, Bytes)> {
     timeout(PATIENCE, async {
         let stream = handshake(host, connect_from(1, host.https()).await?).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let request = Request::post("/mutate/storage?timeout=10s")
+        let request = Request::post(path)
             .header("host", "localhost")
             .header("content-type", "application/json")
-            .body(Full::new(Bytes::from_static(REVIEW)))?;
+            .body(Full::new(body.into()))?;
         let response = sender.send_request(request).await?;
-        ensure!(response.status() == 200, "the host answered {}", response.status());
-        response.into_body().collect().await?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
         connection.abort();
-        Ok(start.elapsed())
+        Ok((status, body))
     })
     .await?
 }
@@ -61,13 +68,26 @@ pub(crate) async fn review(host: &HostProcess) -> Result<Duration> {
 /// Probes the host once, and returns how long the answer took.
 pub(crate) async fn probe(host: &HostProcess) -> Result<Duration> {
     let start = Instant::now();
+    get(host.admin(), "/livez").await?;
+    Ok(start.elapsed())
+}
+
+/// Returns the value of a metric; 0 without such a series.
+pub(crate) async fn metric(host: &HostProcess, series: &str) -> Result<f64> {
+    let metrics = get(host.metrics(), "/metrics").await?;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+    Ok(value.unwrap_or_default())
+}
+
+/// Returns a page in plain HTTP, with its head.
+async fn get(from: SocketAddr, path: &str) -> Result<String> {
     timeout(PATIENCE, async {
-        let mut socket = connect_from(1, host.admin()).await?;
-        socket.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+        let mut socket = connect_from(1, from).await?;
+        socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await?;
         ensure!(answer.starts_with("HTTP/1.1 200"), "the host answered {answer:?}");
-        Ok(start.elapsed())
+        Ok(answer)
     })
     .await?
 }

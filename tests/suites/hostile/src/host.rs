@@ -17,7 +17,7 @@ const READY: Duration = Duration::from_secs(30);
 /// The interval between two checks of the ready file.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// An `ordinance serve` process without a cluster. Dropping it kills the process.
+/// An `ordinance serve` process. Dropping it kills the process.
 #[derive(Debug)]
 pub struct HostProcess {
     process: Child,
@@ -32,6 +32,7 @@ pub struct HostProcess {
 struct ReadyFile {
     https: SocketAddr,
     admin: SocketAddr,
+    metrics: SocketAddr,
     ca_bundle: String,
 }
 
@@ -44,11 +45,30 @@ impl HostProcess {
     ///
     /// Returns an error if the process ends, or is not ready within 30 s.
     pub fn start(ordinance: &Path) -> Result<Self> {
+        Self::start_with(ordinance, |_| Ok(vec!["--no-cluster".to_owned()]))
+    }
+
+    /// Starts the host in a cluster, with this configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostProcess::start`].
+    pub(crate) fn in_cluster(ordinance: &Path, kubeconfig: &str, config: &str) -> Result<Self> {
+        Self::start_with(ordinance, |directory| {
+            let (cluster, host) = (directory.join("kubeconfig"), directory.join("config.yaml"));
+            std::fs::write(&cluster, kubeconfig)?;
+            std::fs::write(&host, config)?;
+            Ok(vec![format!("--kubeconfig={}", cluster.display()), format!("--config={}", host.display())])
+        })
+    }
+
+    fn start_with(ordinance: &Path, arguments: impl FnOnce(&Path) -> Result<Vec<String>>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("ready.json");
         let any = "127.0.0.1:0";
         let mut process = Command::new(ordinance)
-            .args(["serve", "--self-signed", "--no-cluster", "-q"])
+            .args(["serve", "--self-signed", "-q"])
+            .args(arguments(directory.path())?)
             .args(["--listen", any, "--admin-listen", any, "--ready-file"])
             .arg(&file)
             .stdin(Stdio::null())
@@ -62,6 +82,11 @@ impl HostProcess {
     /// The address of admission reviews.
     pub(crate) fn https(&self) -> SocketAddr {
         self.ready.https
+    }
+
+    /// The address of the metrics.
+    pub(crate) fn metrics(&self) -> SocketAddr {
+        self.ready.metrics
     }
 
     /// The address of the probes.

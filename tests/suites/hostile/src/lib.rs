@@ -2,6 +2,7 @@
 //!
 //! Each module plays one kind of attack and adds its figures, with their goals.
 
+pub mod callers;
 pub mod connections;
 mod good_client;
 mod host;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use ordinance_hostile::{HostProcess, connections};
+use ordinance_hostile::{HostProcess, callers, connections};
 use ordinance_testkit::figures::Figures;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +20,11 @@ async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let host = HostProcess::start(&arguments.ordinance)?;
     let mut figures = Figures::default();
+    let callers = tokio::spawn({
+        let ordinance = arguments.ordinance.clone();
+        async move { callers::measure(&ordinance).await }
+    });
     connections::measure(&host, &mut figures).await?;
+    callers::add(&mut figures, callers.await??);
     Ok(if figures.hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
