@@ -184,3 +184,47 @@ async fn a_list_without_an_admitted_object_does_not_remove_it() {
     replica.until_volumes(2).await;
     assert!(waits(&replica, &named("pv2", "/srv")).await);
 }
+
+/// Returns a set with one replica that mounts a claim by this expression, or without one if it is empty.
+fn set(expression: &str) -> Value {
+    let mut mount = json!({"name": "data", "mountPath": "/data"});
+    if !expression.is_empty() {
+        mount["subPathExpr"] = expression.into();
+    }
+    let name = json!({"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "shop", "uid": "web"},
+        "spec": {"replicas": 1, "template": {"spec": {
+            "containers": [{"name": "app", "volumeMounts": [mount], "env": [name]}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "shared"}}],
+        }}},
+    })
+}
+
+fn set_review(operation: &str, subresource: &str, object: &Value, old: &Value) -> Value {
+    let mut review = creation(object);
+    let request = &mut review["request"];
+    request["operation"] = operation.into();
+    request["resource"] = json!({"group": "apps", "version": "v1", "resource": SETS});
+    request["subResource"] = subresource.into();
+    request["namespace"] = "shop".into();
+    request["name"] = "web".into();
+    request["oldObject"] = old.clone();
+    review
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_posted_set_does_not_block_the_scaling_of_the_stored_one() {
+    let replica = Replica::with_volumes([]).await;
+    replica.api.put(SETS, set("$(POD_NAME)"));
+    let scale = |replicas: u32| json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "web"}, "spec": {"replicas": replicas}});
+    let scaling = set_review("UPDATE", "scale", &scale(3), &scale(1));
+    let is_allowed = async || replica.review(&scaling).await.response()["allowed"].as_bool().unwrap();
+    assert!(is_allowed().await);
+    let posted = set_review("CREATE", "", &set(""), &Value::Null);
+    assert!(replica.review(&posted).await.response()["allowed"].as_bool().unwrap());
+    assert_eq!(replica.review(&scaling).await.status, 503, "the posted set would be refused");
+    replica.clock.advance(PENDING_TIME);
+    replica.refresh().await;
+    assert!(is_allowed().await);
+}
