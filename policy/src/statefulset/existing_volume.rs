@@ -6,6 +6,7 @@
 
 use super::mount_groups::MountGroups;
 use super::new_writers;
+use super::old_volumes::OldVolumes;
 use super::patch::PatchReason;
 use super::previous_mounts::PreviousMounts;
 use super::replica_directory::ReplicaDirectory;
@@ -15,7 +16,8 @@ use super::sub_path_findings::{
 };
 use super::volume::SetVolume;
 use crate::rules::StorageRule;
-use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
+use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath};
+use std::collections::BTreeSet;
 
 /// Judges a volume of the new template by its mounts in the old one.
 pub(super) fn judge<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, review: &mut SetReview<'a>) {
@@ -34,7 +36,7 @@ pub(super) fn judge<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, r
 /// Warns of a lost expression that is not restored, since the volume is opted out.
 pub(super) fn warn_lost_expression(
     volume: &SetVolume<'_>,
-    old: &[SetVolume<'_>],
+    old: &OldVolumes<'_, '_>,
     review: &mut SetReview<'_>,
 ) {
     let Some(previous) = PreviousMounts::find(volume, old, review) else {
@@ -143,8 +145,9 @@ fn judge_expression<'a>(
         }
         return;
     }
-    let resolved = mount.container.env.resolve(expression, review.patch.added_variables(mount.container));
+    let Some(resolved) = review.patch.resolve(mount.container, expression) else { return };
     match (resolved.class(), old) {
+        (ExpressionClass::Unresolved, _) => {}
         (ExpressionClass::Missing(MissingVariable::Undeclared(_)), Some(old)) => {
             deny_changed_variables(volume, &mount, &old, review)
         }
@@ -164,7 +167,7 @@ fn warn_if_moved<'a>(
     review: &mut SetReview<'a>,
 ) {
     let Some(old) = previous.same_mount(mount).or_else(|| previous.donor(mount)) else { return };
-    let now = mount.resolved_with(review.patch.added_variables(mount.container));
+    let now = mount.expression().and_then(|now| review.patch.resolve(mount.container, now));
     let is_now =
         |place: ReplicaDirectory<'a>| now.as_ref().is_some_and(|now| now.is_same_as(&place.resolved()));
     let expected = [ReplicaDirectory::of(old), previous.directory_of_added(mount)];
@@ -236,7 +239,7 @@ fn deny_newly_unstartable(
     volume: &SetVolume<'_>,
     mount: &PlacedMount<'_>,
     previous: &PreviousMounts<'_>,
-    missing_variables: &[MissingVariable<'_>],
+    missing_variables: &BTreeSet<MissingVariable>,
     review: &mut SetReview<'_>,
 ) -> bool {
     let had_both = previous.same_mount(mount).is_some_and(|old| old.part() == SubPath::Both);
@@ -245,10 +248,10 @@ fn deny_newly_unstartable(
         return true;
     }
     let resolved = mount.resolved();
-    let Some(ExpressionClass::Missing(missing)) = resolved.as_ref().map(ResolvedExpression::class) else {
+    let Some(ExpressionClass::Missing(missing)) = resolved.as_ref().map(|resolved| resolved.class()) else {
         return false;
     };
-    let is_new = !missing_variables.contains(&missing);
+    let is_new = !missing_variables.contains(missing);
     if is_new {
         deny_missing_variable(volume, mount, missing, review);
     }

@@ -135,12 +135,12 @@ fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, r
     if let Some(reason) = review.reason_not_to_patch() {
         return warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
-    let unpatched = review.mode_that_patches_nothing().map(|reason| (reason, review.patch.clone()));
+    let unpatched = review.mode_that_patches_nothing().map(|reason| (reason, review.patch.extent()));
     let reason = PatchReason::Siblings;
     if let Err(mount) = review.patch.copy_to_all(volume, &groups.without_sub_path, directory, reason) {
         deny_different_meaning(volume, mount, directory.expression, review);
     } else if let Some((reason, before)) = unpatched {
-        review.patch = before;
+        review.patch.return_to(before);
         warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
 }

@@ -3,9 +3,14 @@
 use super::opt_out::OptOut;
 use super::review::SetReview;
 use super::volume::SetVolume;
+use crate::display::Quoted;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
 use ordinance_contract::Holding;
+use std::collections::BTreeSet;
+
+/// PersistentVolumes that findings about one volume name. The last finding counts the others.
+const MAX_DETAILED: usize = 8;
 
 /// Warns of claims that two judged volumes name, unless the old template had them.
 pub(super) fn warn_duplicate_claims(
@@ -14,11 +19,12 @@ pub(super) fn warn_duplicate_claims(
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'_>,
 ) {
-    let before = duplicate_claims(old, opt_out);
-    let is_new = |(claim, _): &(&str, &SetVolume<'_>)| !before.iter().any(|(other, _)| other == claim);
+    let before: BTreeSet<&str> = duplicate_claims(old, opt_out).into_iter().map(|(claim, _)| claim).collect();
+    let is_new = |(claim, _): &(&str, &SetVolume<'_>)| !before.contains(claim);
     for (claim, volume) in duplicate_claims(volumes, opt_out).into_iter().filter(is_new) {
         let fact = format!(
-            "two volumes of the pod name claim {claim:?}: such a pod does not start (kubernetes#127004)"
+            "two volumes of the pod name claim {}: such a pod does not start (kubernetes#127004)",
+            Quoted(claim)
         );
         let finding = StorageRule::DuplicateClaim.warn(volume.field(), fact);
         review.findings.add(finding.remedy("Mount one volume at both places"));
@@ -41,13 +47,19 @@ fn duplicate_claims<'v>(
 /// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.
 pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
-    let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
+    let overlaps = |holding: &&&Holding| persistent_volume::is_on(export, holding);
+    let mut overlapping = review.holdings.exports(&export.realm()).iter().filter(overlaps);
     let owner = review.set.title();
-    for holding in review.holdings.iter().filter(is_volume) {
-        if let Some(fact) = persistent_volume::inline_overlap(&owner, &export, holding) {
+    for holding in overlapping.by_ref().take(MAX_DETAILED) {
+        if let Some(fact) = persistent_volume::inline_overlap(&owner, export, holding) {
             review
                 .findings
                 .add(StorageRule::InlineExport.warn(volume.field(), fact).related(&holding.holder));
         }
+    }
+    if let Some(next) = overlapping.next() {
+        let rest: u64 = std::iter::once(next).chain(overlapping).map(|other| u64::from(other.count)).sum();
+        let fact = format!("{owner} ({export}) overlaps {rest} more PersistentVolumes");
+        review.findings.add(StorageRule::InlineExport.warn(volume.field(), fact).related(&next.holder));
     }
 }

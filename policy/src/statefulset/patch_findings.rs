@@ -4,10 +4,10 @@
 use super::claim_mark;
 use super::patch::{PatchReason, PatchedVolume};
 use super::review::SetReview;
-use super::volume::{SetVolume, placed_containers};
+use super::volume::SetVolume;
 use crate::claim;
 use crate::rules::StorageRule;
-use ordinance_storage::{PlacedContainer, PodSpec};
+use ordinance_storage::{Declaration, PlacedContainer, PodSpec};
 
 /// Reports every volume that the mutating call patches, and what the patch means for the pod.
 pub(super) fn report<'a>(
@@ -28,7 +28,7 @@ pub(super) fn report<'a>(
     report_restored_variables(containers, review);
     if !patched.is_empty() {
         report_hidden_files(&patched, review);
-        report_root_owner(pod, review);
+        report_root_owner(pod, containers, review);
         report_propagation(volumes, review);
     }
 }
@@ -133,11 +133,15 @@ fn first_ordinal(set: &str) -> String {
 }
 
 /// Warns of pods that do not run as root: the kubelet creates the directories as root.
-fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
+fn report_root_owner(
+    pod: &PodSpec<'_>,
+    containers: &[PlacedContainer<'_>],
+    review: &mut SetReview<'_>,
+) {
     let template =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
-        placed_containers(pod).iter().find_map(|container| {
+        containers.iter().find_map(|container| {
             let field = container.container.security_context.not_root()?;
             Some(format!("{}.securityContext.{field}", container.field()))
         })
@@ -187,7 +191,7 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
         review.patch.containers_with_only_variables(containers).collect();
     for container in undeclared {
         let names: Vec<&str> =
-            review.patch.added_variables(container).iter().map(|declaration| declaration.name()).collect();
+            review.patch.declarations(container).iter().map(Declaration::name).collect();
         let fact = format!(
             "container {:?} does not declare {}, which the mutating call of policy {} should have added",
             container.name(),

@@ -31,7 +31,9 @@ impl<'a> Proposal<'a> {
             SubPath::Expression(expression) => format!("{own}/{expression}"),
             SubPath::Root | SubPath::Both => own.into_owned(),
         };
-        Self { mount, expression }
+        // Many mounts may have the beginning in common, and messages repeat it for each.
+        let is_short = mount.container.env.steps().spend_on(expression.len());
+        Self { mount, expression: if is_short { expression } else { String::new() } }
     }
 
     /// Returns the expression that takes the place of one whose value changes with every pod: what follows that value
@@ -39,7 +41,7 @@ impl<'a> Proposal<'a> {
     pub(super) fn stable(volume: &SetVolume<'a>, mount: PlacedMount<'a>) -> Self {
         let segments = mount.expression().map(expression::segments).unwrap_or_default();
         let is_stable =
-            |segment: &&&str| mount.container.env.resolve(segment, &[]).class() != ExpressionClass::Unstable;
+            |segment: &&&str| mount.container.env.resolve(segment).class() != ExpressionClass::Unstable;
         let kept = segments.iter().rev().take_while(is_stable).count();
         let own = std::iter::once(volume.default_expression());
         let rest = segments.iter().skip(segments.len() - kept).copied();
@@ -64,7 +66,7 @@ impl<'a> Proposal<'a> {
 /// Returns whether an expression gives each ordinal a directory of its own at a mount. It does not if the container
 /// declares a reserved variable differently.
 pub(super) fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
-    mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
+    mount.container.env.resolve(expression).class() == ExpressionClass::PerOrdinal
 }
 
 /// Returns what to write, e.g. `subPathExpr: $(ORDINANCE_POD_NAME)`; if the mounts need different expressions, with the
