@@ -11,6 +11,7 @@ use super::review::SetReview;
 use super::sub_path_findings::sub_path_text;
 use super::volume::SetVolume;
 use crate::claim;
+use crate::display::Quoted;
 use crate::findings::FindingBuilder;
 use crate::rules::StorageRule;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, expression};
@@ -217,10 +218,10 @@ fn deny_undeclared_variable(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "claim {claim:?} of {} says that its files are in {expression:?}, which uses {name}, but container {:?} does \
+        "claim {claim:?} of {} says that its files are in {expression:?}, which uses {name}, but container {} does \
          not declare it",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let finding = StorageRule::UndeclaredVariable
         .deny(format!("{}.env", mount.container.field()), fact)

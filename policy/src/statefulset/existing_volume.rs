@@ -15,6 +15,7 @@ use super::sub_path_findings::{
     deny_both_fields, deny_missing_variable, sub_path_text, unisolated_template_text,
 };
 use super::volume::SetVolume;
+use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath};
 use std::collections::BTreeSet;
@@ -50,11 +51,11 @@ pub(super) fn warn_lost_expression(
         (volume.mounts.iter().find(has_lost_expression), previous.isolated.first())
     {
         let fact = format!(
-            "{} lost its {} in container {:?}, and is opted out, so it is not restored: the files stay there, and the \
+            "{} lost its {} in container {}, and is opted out, so it is not restored: the files stay there, and the \
              pods see {}",
             volume.title(),
             sub_path_text(old),
-            mount.container.name(),
+            Quoted(mount.container.name()),
             sub_path_text(mount)
         );
         review.findings.add(StorageRule::LostSubPath.warn(mount.part_field(), fact));
@@ -100,10 +101,10 @@ fn restore_expression<'a>(
 /// Denies a mount that lost its expression, if the mounts that it may continue had different ones.
 fn deny_unknown_directory(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
-        "the mounts of {} that are removed had different directories: which one container {:?} needs at {:?} is unknown",
+        "the mounts of {} that are removed had different directories: which one container {} needs at {} is unknown",
         volume.title(),
-        mount.container.name(),
-        &*mount.mount.mount_path
+        Quoted(mount.container.name()),
+        Quoted(&mount.mount.mount_path)
     );
     let remedy = "Write the subPathExpr of each mount that stays";
     review.findings.add(StorageRule::LostSubPath.deny(mount.field(), fact).remedy(remedy));
@@ -117,14 +118,14 @@ fn deny_changed_variables(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "the files of {} are at {}, but the variables of container {:?} name another directory",
+        "the files of {} are at {}, but the variables of container {} name another directory",
         volume.title(),
         sub_path_text(donor),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy = format!(
-        "Declare the variables of the expression in its env, as container {:?} did before",
-        donor.container.name()
+        "Declare the variables of the expression in its env, as container {} did before",
+        Quoted(donor.container.name())
     );
     let field = format!("{}.env", mount.container.field());
     review.findings.add(StorageRule::LostSubPath.deny(field, fact).remedy(remedy));
@@ -189,12 +190,12 @@ fn deny_common_directory(
     if is_unchanged || reads_common_files(mount, previous) {
         return;
     }
-    let expression = previous.previous_expression(mount);
+    let expression = Shown(previous.previous_expression(mount));
     let fact = format!(
-        "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all replicas",
+        "{} has a directory for each replica ({expression}), but {} in container {} is the same for all replicas",
         volume.title(),
         sub_path_text(mount),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy = if previous.keeps_sub_path(mount) {
         "Declare its variables as before".to_owned()
@@ -280,10 +281,10 @@ fn warn_moved(
         Some(old) => format!("at {}", sub_path_text(old)),
     };
     let fact = format!(
-        "{} is mounted at {} in container {:?} from now on",
+        "{} is mounted at {} in container {} from now on",
         volume.title(),
         sub_path_text(mount),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy =
         format!("Move the files of {} if the pods need them: so far they are {previous}", volume.title());

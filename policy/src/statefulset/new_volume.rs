@@ -13,6 +13,7 @@ use super::review::SetReview;
 use super::sub_path_findings::{sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings, windows};
+use crate::display::Quoted;
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use ordinance_storage::{PlacedMount, SubPath, VolumeKind, VolumeSource};
@@ -171,10 +172,10 @@ fn deny_different_meaning(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "{} is mounted at subPathExpr {expression:?}, but that names another directory in container {:?}: Ordinance \
+        "{} is mounted at subPathExpr {expression:?}, but that names another directory in container {}: Ordinance \
          can't know which files the container needs",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     deny_mixed_sub_paths(volume, mount, fact, review);
 }
@@ -183,10 +184,10 @@ fn deny_different_meaning(
 fn deny_no_common_directory(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
     let Some(mount) = groups.without_sub_path.first() else { return };
     let fact = format!(
-        "{} has mounts with different expressions, and one without in container {:?}: Ordinance can't know which files \
+        "{} has mounts with different expressions, and one without in container {}: Ordinance can't know which files \
          the container needs",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     deny_mixed_sub_paths(volume, mount, fact, review);
 }

@@ -10,7 +10,7 @@ use ordinance_contract::Holding;
 use std::collections::BTreeSet;
 
 /// PersistentVolumes that findings about one volume name. The last finding counts the others.
-const MAX_DETAILED: usize = 8;
+const MAX_DETAILED: usize = 3;
 
 /// Warns of claims that two judged volumes name, unless the old template had them.
 pub(super) fn warn_duplicate_claims(

@@ -6,6 +6,7 @@ use super::patch::{PatchReason, PatchedVolume};
 use super::review::SetReview;
 use super::volume::SetVolume;
 use crate::claim;
+use crate::display::Quoted;
 use crate::rules::StorageRule;
 use ordinance_storage::{Declaration, PlacedContainer, PodSpec};
 
@@ -98,8 +99,8 @@ fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: 
         .collect();
     for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
-            "container {:?} gets {names} back in its env: the subPathExpr that leads to the files uses it",
-            container.name()
+            "container {} gets {names} back in its env: the subPathExpr that leads to the files uses it",
+            Quoted(container.name())
         );
         review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", container.field()), fact));
     }
@@ -164,10 +165,10 @@ fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
         .collect();
     for (volume, mount) in bidirectional {
         let fact = format!(
-            "{} is mounted with mountPropagation: Bidirectional in container {:?}: from now on it \
+            "{} is mounted with mountPropagation: Bidirectional in container {}: from now on it \
              propagates the replica's directory, not the whole volume",
             volume.title(),
-            mount.container.name()
+            Quoted(mount.container.name())
         );
         let field = format!("{}.mountPropagation", mount.field());
         review.findings.add(StorageRule::BidirectionalMount.warn(field, fact));
@@ -193,8 +194,8 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
         let names: Vec<&str> =
             review.patch.declarations(container).iter().map(Declaration::name).collect();
         let fact = format!(
-            "container {:?} does not declare {}, which the mutating call of policy {} should have added",
-            container.name(),
+            "container {} does not declare {}, which the mutating call of policy {} should have added",
+            Quoted(container.name()),
             names.join(" and "),
             policy()
         );

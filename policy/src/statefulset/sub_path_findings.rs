@@ -98,8 +98,8 @@ pub(super) fn warn_unproven(volume: &SetVolume<'_>, proposal: &Proposal<'_>, rev
 pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
     match mount.part() {
         SubPath::Root | SubPath::Both => "the root".to_owned(),
-        SubPath::Fixed(path) => format!("subPath {path:?}"),
-        SubPath::Expression(expression) => format!("subPathExpr {expression:?}"),
+        SubPath::Fixed(path) => format!("subPath {}", Quoted(path)),
+        SubPath::Expression(expression) => format!("subPathExpr {}", Quoted(expression)),
     }
 }
 

@@ -6,6 +6,8 @@ use super::{POD_INDEX_LABEL, POD_NAME, Steps, UNSTABLE};
 #[derive(Clone, Debug)]
 pub struct ResolvedExpression {
     pub(super) pieces: Vec<Piece>,
+    /// How the pieces differ between pods, apart from what is missing.
+    pub(super) class: ExpressionClass<'static>,
     /// The first missing variable.
     pub(super) missing: Option<MissingVariable>,
     pub(super) repeated: Option<String>,
@@ -79,19 +81,10 @@ impl ResolvedExpression {
 
     /// Returns how the value differs between the pods of a StatefulSet.
     pub fn class(&self) -> ExpressionClass<'_> {
-        let has = |wanted: fn(&VariableSource) -> bool| self.sources().any(wanted);
-        if !self.is_complete {
-            ExpressionClass::Unresolved
-        } else if let Some(missing) = &self.missing {
-            ExpressionClass::Missing(missing)
-        } else if has(|source| matches!(source, VariableSource::Field(path) if UNSTABLE.contains(&&**path))) {
-            ExpressionClass::Unstable
-        } else if has(|source| matches!(source, VariableSource::Field(path) if is_per_ordinal(path))) {
-            ExpressionClass::PerOrdinal
-        } else if has(|source| matches!(source, VariableSource::Elsewhere(_))) {
-            ExpressionClass::Unproved
-        } else {
-            ExpressionClass::Same
+        match &self.missing {
+            _ if !self.is_complete => ExpressionClass::Unresolved,
+            Some(missing) => ExpressionClass::Missing(missing),
+            None => self.class,
         }
     }
 
@@ -114,18 +107,29 @@ impl ResolvedExpression {
             && self.steps.spend_on(self.bytes.min(other.bytes))
             && self.pieces.iter().zip(&other.pieces).all(|(one, other)| one.is_same_as(other))
     }
-
-    fn sources(&self) -> impl Iterator<Item = &VariableSource> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Variable { source, .. } => Some(source),
-        })
-    }
 }
 
 // === impl VariableSource ===
 
 impl VariableSource {
+    /// Returns the class of an expression that takes the variable, if it had `before` without it. The class that says most
+    /// about the expression wins.
+    pub(super) fn class(&self, before: ExpressionClass<'static>) -> ExpressionClass<'static> {
+        let own = match self {
+            Self::Field(path) if UNSTABLE.contains(&&**path) => ExpressionClass::Unstable,
+            Self::Field(path) if is_per_ordinal(path) => ExpressionClass::PerOrdinal,
+            Self::Elsewhere(_) => ExpressionClass::Unproved,
+            Self::Field(_) | Self::Same(_) | Self::Missing(_) => ExpressionClass::Same,
+        };
+        let weight = |class| match class {
+            ExpressionClass::Unstable => 3,
+            ExpressionClass::PerOrdinal => 2,
+            ExpressionClass::Unproved => 1,
+            ExpressionClass::Same | ExpressionClass::Missing(_) | ExpressionClass::Unresolved => 0,
+        };
+        if weight(own) > weight(before) { own } else { before }
+    }
+
     /// Returns how many bytes a comparison reads.
     pub(super) fn bytes(&self) -> usize {
         match self {

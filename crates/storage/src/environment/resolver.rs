@@ -2,8 +2,8 @@
 
 use super::service_variables::is_service_variable;
 use super::{
-    AddedVariables, Declaration, Environment, MissingVariable, POD_NAME, Piece, ResolvedExpression, ValueFrom,
-    VariableSource,
+    AddedVariables, Declaration, Environment, ExpressionClass, MissingVariable, POD_NAME, Piece,
+    ResolvedExpression, ValueFrom, VariableSource,
 };
 use crate::EnvVar;
 use crate::expression::{self, Token};
@@ -36,6 +36,7 @@ impl<'e, 'a> Resolver<'e, 'a> {
     pub(super) fn new(environment: &'e Environment<'a>, added: Option<&'e AddedVariables<'a>>) -> Self {
         let resolved = ResolvedExpression {
             pieces: Vec::new(),
+            class: ExpressionClass::Same,
             missing: None,
             repeated: None,
             is_complete: true,
@@ -191,6 +192,7 @@ impl<'e, 'a> Resolver<'e, 'a> {
     fn piece(&mut self, name: &str, source: VariableSource) {
         self.weight += 1;
         self.resolved.bytes += source.bytes();
+        self.resolved.class = source.class(self.resolved.class);
         self.resolved.pieces.push(Piece::Variable { name: name.to_owned(), source });
     }
 }
