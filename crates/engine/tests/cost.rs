@@ -17,8 +17,9 @@ use bindings::exports::ordinance::policy::rules;
 /// The sizes of a review that are compared, in bytes.
 const SIZES: [usize; 2] = [32 * 1024, 256 * 1024];
 
-/// How much more a byte of the larger review may cost. The logarithms of the two sizes differ by a fifth.
-const GROWTH: f64 = 1.5;
+/// How much more a byte of the larger review may cost. The logarithms of the numbers of mounts differ by a third, and names get
+/// longer. What is quadratic costs eight times as much.
+const GROWTH: f64 = 1.7;
 
 /// Fuel that a byte may cost in the larger review.
 const PER_BYTE: u64 = 2_500;

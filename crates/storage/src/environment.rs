@@ -29,6 +29,9 @@ use std::rc::Rc;
 /// The field that holds the pod's name.
 const POD_NAME: &str = "metadata.name";
 
+/// The pod's name, as a label that the StatefulSet controller sets.
+const POD_NAME_LABEL: &str = "metadata.labels['statefulset.kubernetes.io/pod-name']";
+
 /// The ordinal, as a label that the StatefulSet controller sets.
 const POD_INDEX_LABEL: &str = "metadata.labels['apps.kubernetes.io/pod-index']";
 
@@ -62,9 +65,21 @@ pub struct Environment<'a> {
     implicit: &'static [ImplicitVariable],
     steps: Steps,
     resolved: RefCell<BTreeMap<String, Rc<ResolvedExpression>>>,
+    /// The sources of the entries that expressions took, by their indexes.
+    sources: RefCell<BTreeMap<usize, Option<VariableSource>>>,
     /// Indexes into `env`, sorted by name and then by index; computed on first use, since most containers have no
     /// expression.
     by_name: OnceCell<Vec<usize>>,
+}
+
+/// An entry of `env` that an expression takes.
+#[derive(Clone, Copy)]
+struct FoundVariable<'a> {
+    /// Its index.
+    place: usize,
+    variable: &'a EnvVar<'a>,
+    /// Whether an earlier entry has its name.
+    is_repeated: bool,
 }
 
 /// `valueFrom`.
@@ -127,6 +142,18 @@ impl<'a> EnvVar<'a> {
         serde_json::from_str(self.value_from?.get()).ok()
     }
 
+    /// Returns where its value comes from if it has no text; `None` if it has no value.
+    fn source_of_value(&self) -> Option<VariableSource> {
+        let raw = self.value_from?;
+        Some(match self.source() {
+            Some(ValueFrom { field_ref: Some(field), .. }) => {
+                VariableSource::Field(canonical(&field.field_path).to_owned())
+            }
+            Some(ValueFrom { resource_field_ref: Some(_), .. }) => VariableSource::Same(raw.get().to_owned()),
+            _ => VariableSource::Elsewhere(raw.get().to_owned()),
+        })
+    }
+
     /// Returns name, value and source; equal for two entries that declare the same variable with the same value.
     pub fn meaning(&self) -> (&str, &str, Option<String>) {
         (&self.name, &self.value, self.value_from.and_then(|raw| json::canonical(raw.get())))
@@ -169,6 +196,7 @@ impl<'a> Environment<'a> {
             implicit,
             steps: steps.clone(),
             resolved: RefCell::default(),
+            sources: RefCell::default(),
             by_name: OnceCell::new(),
         }
     }
@@ -272,6 +300,11 @@ impl<'a> Environment<'a> {
 
     /// Returns the index of the last entry of a name before an index.
     fn last_before(&self, name: &str, before: usize) -> Option<usize> {
+        self.find(name, before).map(|found| found.place)
+    }
+
+    /// Returns the last entry of a name before an index.
+    fn find(&self, name: &str, before: usize) -> Option<FoundVariable<'a>> {
         let key = |place: usize| (self.name_at(place), place);
         let places = self.by_name.get_or_init(|| {
             let mut places: Vec<usize> = (0..self.env.len()).collect();
@@ -279,13 +312,25 @@ impl<'a> Environment<'a> {
             places
         });
         let end = places.partition_point(|place| key(*place) < (name, before));
-        let last = end.checked_sub(1).and_then(|last| places.get(last)).copied()?;
-        (self.name_at(last) == name).then_some(last)
+        let mut earlier = places.get(..end)?.iter().rev().copied().take_while(|place| self.name_at(*place) == name);
+        let place = earlier.next()?;
+        Some(FoundVariable { place, variable: self.env.get(place)?, is_repeated: earlier.next().is_some() })
+    }
+
+    /// Returns where the value of an entry without text comes from; `None` if it has no value. It is read once.
+    fn source_of(&self, found: &FoundVariable<'a>) -> Option<VariableSource> {
+        let mut sources = self.sources.borrow_mut();
+        sources.entry(found.place).or_insert_with(|| found.variable.source_of_value()).clone()
     }
 
     fn name_at(&self, place: usize) -> &str {
         self.env.get(place).map_or("", |variable| &variable.name)
     }
+}
+
+/// Returns one spelling for the two fields that hold the pod's name.
+fn canonical(path: &str) -> &str {
+    if path == POD_NAME_LABEL { POD_NAME } else { path }
 }
 
 #[cfg(test)]
@@ -429,7 +474,7 @@ mod tests {
     #[test]
     fn without_steps_an_expression_is_unresolved_and_equals_none() {
         let container = container(r#"{"env":[{"name":"A","value":"a"}]}"#);
-        let steps = Steps::new(8);
+        let steps = Steps::new(16);
         let environment = Environment::new(&container, IMPLICIT, &steps);
         let known = environment.resolve("$(A)");
         let long = environment.resolve("$(A)$(A)$(A)$(A)$(A)");

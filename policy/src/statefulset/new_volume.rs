@@ -13,7 +13,7 @@ use super::review::SetReview;
 use super::sub_path_findings::{sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings, windows};
-use crate::display::Quoted;
+use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use ordinance_storage::{PlacedMount, SubPath, VolumeKind, VolumeSource};
@@ -111,7 +111,7 @@ fn judge_template<'a>(
 
 /// Warns of a sub-path that is the same in every replica, in a claim template.
 fn warn_fixed_sub_path(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "{} is mounted at {} in every replica: if two of its volumes are one directory, they mix their files",
         volume.title(),
@@ -321,7 +321,7 @@ fn deny_fixed_sub_paths<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, re
         );
         let proposal = Proposal::of(volume, groups, *mount);
         let remedy =
-            format!("Write subPathExpr: {} instead, or {}", proposal.expression, volume.share_remedy());
+            format!("Write subPathExpr: {} instead, or {}", Shown(&proposal.expression), volume.share_remedy());
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)

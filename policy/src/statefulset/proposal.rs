@@ -4,12 +4,16 @@ use super::fix;
 use super::mount_groups::MountGroups;
 use super::review::Set;
 use super::volume::SetVolume;
+use crate::display::{Quoted, Shown};
 use ordinance_contract::Fix;
 use ordinance_storage::{ExpressionClass, PlacedMount, SubPath, expression};
 use std::fmt::Write as _;
 
 /// Mounts that a text names; it counts the others.
 const MAX_NAMED: usize = 8;
+
+/// How much more a byte of a proposal costs than one of an expression: it is copied, resolved and quoted.
+const TEXT_COST: usize = 4;
 
 /// An expression for a mount.
 #[derive(Debug)]
@@ -31,8 +35,8 @@ impl<'a> Proposal<'a> {
             SubPath::Expression(expression) => format!("{own}/{expression}"),
             SubPath::Root | SubPath::Both => own.into_owned(),
         };
-        // Many mounts may have the beginning in common, and messages repeat it for each.
-        let is_short = mount.container.env.steps().spend_on(expression.len());
+        // Many mounts may have a long beginning in common, which is then resolved and quoted for each.
+        let is_short = mount.container.env.steps().spend_on(TEXT_COST * expression.len());
         Self { mount, expression: if is_short { expression } else { String::new() } }
     }
 
@@ -75,12 +79,13 @@ pub(super) fn text(proposals: &[Proposal<'_>]) -> String {
     let mut text = "subPathExpr: ".to_owned();
     let Some((first, others)) = proposals.split_first() else { return text };
     if others.iter().all(|other| other.expression == first.expression) {
-        text.push_str(&first.expression);
+        let _ = write!(text, "{}", Shown(&first.expression));
         return text;
     }
     for (index, Proposal { mount, expression }) in proposals.iter().take(MAX_NAMED).enumerate() {
         let separator = if index == 0 { "" } else { ", " };
-        let _ = write!(text, "{separator}{expression} at {:?}", &*mount.mount.mount_path);
+        let (expression, path) = (Shown(expression), Quoted(&mount.mount.mount_path));
+        let _ = write!(text, "{separator}{expression} at {path}");
     }
     if let Some(more) = proposals.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         let _ = write!(text, " and {more} more");

@@ -73,7 +73,7 @@ fn missing_variable_remedy(name: &str) -> String {
 }
 
 pub(super) fn warn_unstable(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
         volume.title(),
@@ -84,7 +84,7 @@ pub(super) fn warn_unstable(volume: &SetVolume<'_>, proposal: &Proposal<'_>, rev
 }
 
 pub(super) fn warn_unproven(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "Ordinance can't know whether replicas share {}: {} uses a variable from outside the pod",
         volume.title(),

@@ -2,8 +2,8 @@
 
 use super::service_variables::is_service_variable;
 use super::{
-    AddedVariables, Declaration, Environment, ExpressionClass, MissingVariable, POD_NAME, Piece,
-    ResolvedExpression, ValueFrom, VariableSource,
+    AddedVariables, Declaration, Environment, ExpressionClass, FoundVariable, ImplicitVariable, MissingVariable,
+    Piece, ResolvedExpression, VariableSource,
 };
 use crate::EnvVar;
 use crate::expression::{self, Token};
@@ -17,8 +17,8 @@ const DEPTH: usize = 32;
 /// Bytes that an expression may grow to; no path is as long.
 const WEIGHT: usize = 16_384;
 
-/// The pod's name, as a label that the StatefulSet controller sets.
-const POD_NAME_LABEL: &str = "metadata.labels['statefulset.kubernetes.io/pod-name']";
+/// The bytes of text that cost as much as a variable, which has to be found.
+const VARIABLE_BYTES: usize = 192;
 
 /// Replaces the variables of one expression.
 pub(super) struct Resolver<'e, 'a> {
@@ -28,6 +28,13 @@ pub(super) struct Resolver<'e, 'a> {
     steps: usize,
     /// Bytes of text so far, and 1 for each other piece: it does not grow by a variable that is empty.
     weight: usize,
+}
+
+/// The declaration of a variable.
+enum Found<'a> {
+    Implicit(&'static ImplicitVariable),
+    Added { place: usize, variable: &'a EnvVar<'a> },
+    Declared(FoundVariable<'a>),
 }
 
 // === impl Resolver ===
@@ -67,8 +74,10 @@ impl<'e, 'a> Resolver<'e, 'a> {
 
     /// Spends the steps of a token; returns whether there were enough.
     fn begin(&mut self, token: Token<'_>) -> bool {
-        let (Token::Text(text) | Token::Variable(text)) = token;
-        self.spend_on(text.len())
+        match token {
+            Token::Text(text) => self.spend_on(text.len()),
+            Token::Variable(name) => self.spend_on(VARIABLE_BYTES + name.len()),
+        }
     }
 
     fn spend_on(&mut self, bytes: usize) -> bool {
@@ -109,51 +118,56 @@ impl<'e, 'a> Resolver<'e, 'a> {
 
     /// Adds the value of a variable that is declared before an index; returns whether it is.
     fn declared(&mut self, name: &str, before: usize, depth: usize) -> bool {
-        let Some((place, declaration)) = self.find(name, before) else { return false };
+        let Some(found) = self.find(name, before) else { return false };
         self.steps += 1;
         if self.steps > STEPS || depth > DEPTH || self.weight > WEIGHT {
             self.piece(name, VariableSource::Elsewhere(name.to_owned()));
             return true;
         }
-        match declaration {
-            Declaration::Implicit(implicit) => {
+        match found {
+            Found::Implicit(implicit) => {
                 self.piece(name, VariableSource::Field(implicit.field_path.to_owned()));
             }
-            Declaration::Copy(variable) => self.entry(name, variable, place, depth),
+            Found::Added { place, variable } if !variable.value.is_empty() => {
+                self.value(&variable.value, place, depth);
+            }
+            Found::Added { variable, .. } => {
+                let source = variable.source_of_value();
+                self.source(name, source);
+            }
+            Found::Declared(found) if !found.variable.value.is_empty() => {
+                self.value(&found.variable.value, found.place, depth);
+            }
+            Found::Declared(found) => {
+                let source = self.environment.source_of(&found);
+                self.source(name, source);
+            }
         }
         true
     }
 
-    fn entry(&mut self, name: &str, variable: &EnvVar<'_>, place: usize, depth: usize) {
-        if !variable.value.is_empty() {
-            return self.value(&variable.value, place, depth);
+    /// Adds a variable whose value the template does not tell; nothing if it is empty.
+    fn source(&mut self, name: &str, source: Option<VariableSource>) {
+        if let Some(source) = source.filter(|source| self.spend_on(source.bytes())) {
+            self.piece(name, source);
         }
-        let Some(raw) = variable.value_from else { return };
-        if !self.spend_on(raw.get().len()) {
-            return;
-        }
-        let source = match variable.source() {
-            Some(ValueFrom { field_ref: Some(field), .. }) => {
-                VariableSource::Field(canonical(&field.field_path).to_owned())
-            }
-            Some(ValueFrom { resource_field_ref: Some(_), .. }) => VariableSource::Same(raw.get().to_owned()),
-            _ => VariableSource::Elsewhere(raw.get().to_owned()),
-        };
-        self.piece(name, source);
     }
 
     /// Returns the last declaration of a name before an index; added ones stand after all entries of `env`.
-    fn find(&mut self, name: &str, before: usize) -> Option<(usize, Declaration<'a>)> {
-        let env = self.environment.env;
+    fn find(&mut self, name: &str, before: usize) -> Option<Found<'a>> {
+        let length = self.environment.env.len();
         let added = self.added.and_then(|added| added.find(name));
-        let added = added.map(|(index, declaration)| (env.len() + index, declaration));
-        added.filter(|(place, _)| *place < before).or_else(|| {
-            let place = self.environment.last_before(name, before)?;
-            if self.environment.last_before(name, place).is_some() {
-                self.resolved.repeated.get_or_insert_with(|| name.to_owned());
-            }
-            Some((place, Declaration::Copy(env.get(place)?)))
-        })
+        if let Some((index, declaration)) = added.filter(|(index, _)| length + index < before) {
+            return Some(match declaration {
+                Declaration::Implicit(implicit) => Found::Implicit(implicit),
+                Declaration::Copy(variable) => Found::Added { place: length + index, variable },
+            });
+        }
+        let found = self.environment.find(name, before)?;
+        if found.is_repeated {
+            self.resolved.repeated.get_or_insert_with(|| name.to_owned());
+        }
+        Some(Found::Declared(found))
     }
 
     /// Adds a variable that `env` does not declare, if it may have a value all the same; returns whether it may.
@@ -195,9 +209,4 @@ impl<'e, 'a> Resolver<'e, 'a> {
         self.resolved.class = source.class(self.resolved.class);
         self.resolved.pieces.push(Piece::Variable { name: name.to_owned(), source });
     }
-}
-
-/// Returns one spelling for the two fields that hold the pod's name.
-fn canonical(path: &str) -> &str {
-    if path == POD_NAME_LABEL { POD_NAME } else { path }
 }
