@@ -4,13 +4,15 @@ use ordinance_contract::{Phase, Severity, Verdict};
 use ordinance_policy::Settings;
 use ordinance_testkit::shapes::{ShapedReview, shapes};
 
-/// The shapes whose expressions, or the patch with them, have much more text than the set.
-const GROWING: [&str; 6] = [
+/// The shapes whose expressions, or the patch with them, have much more text than the set, and one whose many volumes all
+/// continue the same mounts.
+const GROWING: [&str; 7] = [
     "many variables that double each other",
     "many expressions of a large variable",
     "many mounts with one large value in different spellings",
     "many mounts beside one with a long expression",
     "an update that drops variables of a large value",
+    "an update that makes one volume many",
     "many mounts of a claim with a long mark",
 ];
 

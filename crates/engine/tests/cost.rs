@@ -15,7 +15,7 @@ mod bindings {
 use bindings::exports::ordinance::policy::rules;
 
 /// The sizes of a review that are compared, in bytes.
-const SIZES: [usize; 2] = [32 * 1024, 256 * 1024];
+const SIZES: [usize; 2] = [16 * 1024, 128 * 1024];
 
 /// How much more a byte of the larger review may cost. The logarithms of the numbers of mounts differ by a third, and names get
 /// longer. What is quadratic costs eight times as much.
@@ -123,40 +123,11 @@ fn holding(holding: &Holding) -> rules::Holding {
 
 /// Returns the fuel of the most expensive call per byte of the review.
 fn cost(policy: &CountedPolicy, review: &ShapedReview) -> f64 {
-    let phases = [Phase::Mutate, Phase::Validate, Phase::Audit];
-    let reviews = phases.into_iter().map(|phase| policy.review(review, phase));
-    let fuel = reviews.chain([policy.keys(review)]).max().unwrap_or_default();
-    fuel as f64 / review.bytes() as f64
-}
-
-/// Prints the fuel and the time of every shape.
-#[test]
-#[ignore]
-fn probe_time() {
-    let policy = CountedPolicy::new();
-    let mut config = Config::new();
-    config.concurrency_support(false);
-    let engine = Engine::new(&config).expect("an engine");
-    let component = Component::new(&engine, ordinance_engine::builtin::COMPONENT).expect("c");
-    let linker = Linker::new(&engine);
-    for shape in shapes() {
-        for bytes in [6 * 1024, 16 * 1024, 88 * 1024] {
-            let review = shape.of_bytes(bytes);
-            let fuel = policy.review(&review, Phase::Mutate);
-            let request = request(&review.request, Phase::Mutate);
-            let holdings: Vec<rules::Holding> = review.holdings.iter().map(holding).collect();
-            let mut best = f64::MAX;
-            for _ in 0..5 {
-                let mut store = Store::new(&engine, ());
-                let policy = bindings::Policy::instantiate(&mut store, &component, &linker).expect("an instance");
-                let start = std::time::Instant::now();
-                let _ = policy.ordinance_policy_rules().call_review(&mut store, &request, review.settings, Some(&holdings));
-                best = best.min(1e3 * start.elapsed().as_secs_f64());
-            }
-            print!("{:>7} B {:>10} fuel {best:>7.2} ms | ", review.bytes(), fuel);
-        }
-        println!("{}", shape.name);
-    }
+    let phases = [Phase::Mutate, Phase::Validate, Phase::Audit].into_iter();
+    let reviews = phases.map(|phase| policy.review(review, phase)).chain([policy.keys(review)]);
+    let variants = review.variants();
+    let variants = variants.iter().map(|variant| policy.review(variant, Phase::Mutate));
+    reviews.chain(variants).max().unwrap_or_default() as f64 / review.bytes() as f64
 }
 
 #[test]

@@ -9,6 +9,9 @@ use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
+/// The steps to arrange a mount of the old template.
+const MOUNT_STEPS: usize = 8;
+
 /// The mounts of a volume before the update.
 pub(super) struct PreviousMounts<'a> {
     /// All mounts, sorted by container and path.
@@ -73,7 +76,9 @@ impl<'a> PreviousMounts<'a> {
         old: &OldVolumes<'_, 'a>,
         review: &SetReview<'_>,
     ) -> Option<Self> {
-        previous_volume(volume, old, review).map(|old| Self::of(old, volume))
+        let old = previous_volume(volume, old, review)?;
+        // Several new volumes may continue one.
+        review.steps.spend(MOUNT_STEPS * old.mounts.len()).then(|| Self::of(old, volume))
     }
 
     /// Returns whether the update removes a mount that isolated the replicas.

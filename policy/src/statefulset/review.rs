@@ -30,7 +30,8 @@ pub(super) struct SetReview<'a> {
     pub(super) proposals: Vec<(String, String)>,
     /// The places of the containers whose misused names are all denied.
     pub(super) misuse_denied: BTreeSet<usize>,
-    steps: Steps,
+    /// The steps that the set's expressions, and their comparison, may still take.
+    pub(super) steps: Steps,
 }
 
 /// The StatefulSet apart from its pod template.
@@ -78,7 +79,7 @@ impl<'a> SetReview<'a> {
         }
     }
 
-    /// Denies the set instead of all findings so far if its expressions took too many steps: which files the replicas share
+    /// Denies the set instead of all findings so far if its sub-paths took too many steps: which files the replicas share
     /// is unknown then.
     pub(super) fn deny_unresolved(&mut self, opt_out: &OptOut<'_>) {
         if !self.steps.are_spent() || opt_out.covers_set() {
@@ -88,7 +89,7 @@ impl<'a> SetReview<'a> {
         self.patch = PatchDraft::new(0);
         self.proposals.clear();
         let fact = format!(
-            "its expressions take more steps to resolve than {EXPRESSION_STEPS} and one for each byte of the set, so \
+            "its sub-paths take more steps to resolve than {EXPRESSION_STEPS} and one for each byte of the set, so \
              which files the replicas share is unknown"
         );
         let remedy = "Use fewer or shorter variables in subPathExpr, or annotate the set ordinance.dev/isolation: \

@@ -94,6 +94,32 @@ impl ShapedReview {
         .to_string()
     }
 
+    /// Returns the review of a StatefulSet in other circumstances: with one replica, on Windows, and restored from a backup.
+    pub fn variants(&self) -> Vec<Self> {
+        let changes: [(&str, Value); 3] = [
+            ("/spec", json!({"replicas": 1})),
+            ("/spec/template/spec", json!({"os": {"name": "windows"}})),
+            ("/metadata", json!({"labels": {"velero.io/restore-name": "r"}})),
+        ];
+        if self.request.scope.resource != "statefulsets" {
+            return Vec::new();
+        }
+        changes.iter().map(|(pointer, members)| self.with_members(pointer, members)).collect()
+    }
+
+    /// Sets members of a part of the object.
+    fn with_members(&self, pointer: &str, members: &Value) -> Self {
+        let text = self.request.object.as_deref().unwrap_or_default();
+        let mut object: Value = serde_json::from_str(text).unwrap_or_default();
+        let part = object.pointer_mut(pointer).and_then(Value::as_object_mut);
+        if let (Some(part), Some(members)) = (part, members.as_object()) {
+            part.extend(members.clone());
+        }
+        let mut review = self.clone();
+        review.request.object = Some(object.to_string().into());
+        review
+    }
+
     fn with_holdings(self, holdings: Vec<Holding>) -> Self {
         Self { holdings, ..self }
     }

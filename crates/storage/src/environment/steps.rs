@@ -38,7 +38,7 @@ impl Steps {
     }
 
     /// Spends steps; returns false if there were too few, and then none is left.
-    pub(super) fn spend(&self, steps: usize) -> bool {
+    pub fn spend(&self, steps: usize) -> bool {
         let left = self.0.get().and_then(|left| left.checked_sub(steps));
         self.0.set(left);
         left.is_some()

@@ -22,6 +22,10 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { name: "an update that scales many shared volumes up", build: scaled },
     Shape { name: "an update of a deep template", build: deep },
     Shape { name: "an update that exchanges many claims", build: exchanged },
+    Shape { name: "an update that makes one volume many", build: split },
+    Shape { name: "an update with many opted-out volumes that lose their expressions", build: lost_on_purpose },
+    Shape { name: "an update that lets many readers write", build: new_writers },
+    Shape { name: "a Scale of a set with many volumes", build: scale },
 ];
 
 fn isolated(at: usize) -> Value {
@@ -187,4 +191,44 @@ fn exchanged(count: usize) -> ShapedReview {
         set_of_volumes(name, many(count, |at| claim(&name(at), &format!("c{}", (at + first) % count))))
     };
     updated(&set(0), &set(count / 2))
+}
+
+fn split(count: usize) -> ShapedReview {
+    let name = |at: usize| format!("v{at}");
+    let new = set_of_volumes(name, many(count, |at| claim(&name(at), "data")));
+    updated(&one_container(many(count, isolated)), &new)
+}
+
+fn lost_on_purpose(count: usize) -> ShapedReview {
+    let name = |at: usize| format!("v{at}");
+    let set = |expression: &str| {
+        let mounts = many(count, |at| super::mount_of(&name(at), at, expression));
+        let volumes = many(count, |at| claim(&name(at), &format!("c{at}")));
+        let mut set = set(vec![container("app", mounts)], volumes);
+        let names = many(count, name).join(",");
+        set["metadata"]["annotations"] = json!({"ordinance.dev/shared-volumes": names});
+        set
+    };
+    updated(&set("$(ORDINANCE_POD_NAME)"), &set(""))
+}
+
+fn new_writers(count: usize) -> ShapedReview {
+    let name = |at: usize| format!("v{at}");
+    let mut old = set_of_volumes(name, many(count, |at| claim(&name(at), &format!("c{at}"))));
+    let new = old.clone();
+    let mounts = &mut old["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+    for mount in mounts.as_array_mut().into_iter().flatten() {
+        mount["readOnly"] = true.into();
+    }
+    updated(&old, &new)
+}
+
+fn scale(count: usize) -> ShapedReview {
+    let scale = |replicas: usize| json!({"spec": {"replicas": replicas}});
+    let mut review = updated(&scale(1), &scale(3));
+    review.request.scope.subresource = "scale".into();
+    let isolation = json!({"write": "subPathExpr: $(ORDINANCE_POD_NAME)"});
+    let shared = many(count, |at| json!({"name": format!("v{at}"), "isolation": isolation}));
+    let note = json!({"replicas": 1, "shared": shared}).to_string();
+    review.with_holdings(vec![super::holding("statefulsets", "web".to_owned(), "set/default", &["web"], &note)])
 }
