@@ -17,7 +17,7 @@ const GROWING: [&str; 7] = [
 ];
 
 /// The size of the reviews, in bytes.
-const BYTES: usize = 128 * 1024;
+const BYTES: usize = 64 * 1024;
 
 fn verdict(review: &ShapedReview, settings: &str, phase: Phase) -> Verdict {
     let settings = Settings::parse(settings).expect("settings");

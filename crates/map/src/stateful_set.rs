@@ -7,8 +7,7 @@ use crate::reader::Reader;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{
-    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, Steps, VolumeKind,
-    VolumeSource,
+    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, Steps, VolumeKind, VolumeSource,
 };
 use serde_json::json;
 use std::ops::Range;

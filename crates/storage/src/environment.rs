@@ -312,7 +312,8 @@ impl<'a> Environment<'a> {
             places
         });
         let end = places.partition_point(|place| key(*place) < (name, before));
-        let mut earlier = places.get(..end)?.iter().rev().copied().take_while(|place| self.name_at(*place) == name);
+        let mut earlier =
+            places.get(..end)?.iter().rev().copied().take_while(|place| self.name_at(*place) == name);
         let place = earlier.next()?;
         Some(FoundVariable { place, variable: self.env.get(place)?, is_repeated: earlier.next().is_some() })
     }
@@ -465,10 +466,7 @@ mod tests {
         assert_eq!(environment.resolve_with("$(A)", &added).class(), ExpressionClass::Same);
         added.remove_last();
         let undeclared = MissingVariable::Undeclared("A".to_owned());
-        assert_eq!(
-            environment.resolve_with("$(A)", &added).class(),
-            ExpressionClass::Missing(&undeclared)
-        );
+        assert_eq!(environment.resolve_with("$(A)", &added).class(), ExpressionClass::Missing(&undeclared));
     }
 
     #[test]

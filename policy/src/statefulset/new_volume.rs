@@ -320,8 +320,11 @@ fn deny_fixed_sub_paths<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, re
             sub_path_text(mount)
         );
         let proposal = Proposal::of(volume, groups, *mount);
-        let remedy =
-            format!("Write subPathExpr: {} instead, or {}", Shown(&proposal.expression), volume.share_remedy());
+        let remedy = format!(
+            "Write subPathExpr: {} instead, or {}",
+            Shown(&proposal.expression),
+            volume.share_remedy()
+        );
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)

@@ -104,7 +104,10 @@ impl<'a> OptOut<'a> {
 }
 
 /// Returns the names that `ordinance.dev/shared-volumes` may list.
-pub(super) fn volume_names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> BTreeSet<&'a str> {
+pub(super) fn volume_names<'a>(
+    pod: &'a PodSpec<'_>,
+    templates: &'a [ClaimTemplate<'_>],
+) -> BTreeSet<&'a str> {
     pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
 }
 

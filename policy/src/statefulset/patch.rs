@@ -258,9 +258,7 @@ impl<'a> PatchDraft<'a> {
             }
         }
         let without = containers.iter().zip(has_expression).filter(|(_, has_expression)| !has_expression);
-        without
-            .map(|(container, _)| container)
-            .filter(|container| !self.declarations(container).is_empty())
+        without.map(|(container, _)| container).filter(|container| !self.declarations(container).is_empty())
     }
 
     /// Returns the extent of the patch so far.

@@ -134,11 +134,7 @@ fn first_ordinal(set: &str) -> String {
 }
 
 /// Warns of pods that do not run as root: the kubelet creates the directories as root.
-fn report_root_owner(
-    pod: &PodSpec<'_>,
-    containers: &[PlacedContainer<'_>],
-    review: &mut SetReview<'_>,
-) {
+fn report_root_owner(pod: &PodSpec<'_>, containers: &[PlacedContainer<'_>], review: &mut SetReview<'_>) {
     let template =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
@@ -191,8 +187,7 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
     let undeclared: Vec<&PlacedContainer<'_>> =
         review.patch.containers_with_only_variables(containers).collect();
     for container in undeclared {
-        let names: Vec<&str> =
-            review.patch.declarations(container).iter().map(Declaration::name).collect();
+        let names: Vec<&str> = review.patch.declarations(container).iter().map(Declaration::name).collect();
         let fact = format!(
             "container {} does not declare {}, which the mutating call of policy {} should have added",
             Quoted(container.name()),

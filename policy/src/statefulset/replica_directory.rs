@@ -66,9 +66,8 @@ impl<'a> ReplicaDirectory<'a> {
 /// Returns how many segments the expression of a mount has in common with these.
 fn common_segments(segments: &[Rc<ResolvedExpression>], mount: &PlacedMount<'_>) -> usize {
     let own = mount.expression().map(expression::segments).unwrap_or_default();
-    let is_same = |(one, own): &(&Rc<ResolvedExpression>, &&str)| {
-        one.is_same_as(&mount.container.env.resolve(own))
-    };
+    let is_same =
+        |(one, own): &(&Rc<ResolvedExpression>, &&str)| one.is_same_as(&mount.container.env.resolve(own));
     segments.iter().zip(&own).take_while(is_same).count()
 }
 

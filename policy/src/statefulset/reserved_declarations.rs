@@ -60,8 +60,11 @@ pub(super) fn deny_misuse(
             *mounts_judged = true;
         }
     }
-    let misused_before: BTreeSet<_> =
-        old.iter().flat_map(|container| container.env.misuses()).map(|(_, misused)| misused.meaning()).collect();
+    let misused_before: BTreeSet<_> = old
+        .iter()
+        .flat_map(|container| container.env.misuses())
+        .map(|(_, misused)| misused.meaning())
+        .collect();
     for (container, _) in containers.iter().zip(mounts_judged).filter(|(_, mounts_judged)| *mounts_judged) {
         let is_unchanged = |variable: &EnvVar<'_>| misused_before.contains(&variable.meaning());
         for (index, variable) in container.env.misuses().filter(|(_, variable)| !is_unchanged(variable)) {

@@ -70,8 +70,9 @@ impl<'a> SetVolume<'a> {
     /// Returns the files of a volume that the pod names; `None` if they are the pod's or the node's own, or on a disk.
     pub(super) fn files(&self, settings: &Settings) -> Option<FileSource<'_>> {
         match self.kind {
-            VolumeKind::Template(_)
-            | VolumeKind::Named(VolumeSource::Disk { .. } | VolumeSource::Other) => None,
+            VolumeKind::Template(_) | VolumeKind::Named(VolumeSource::Disk { .. } | VolumeSource::Other) => {
+                None
+            }
             VolumeKind::Named(VolumeSource::Claim(claim)) => Some(FileSource::Claim(&claim.claim_name)),
             VolumeKind::Named(source) => Some(match self.inline_export(settings) {
                 Some(export) => FileSource::Export(export.realm(), export.segments()),

@@ -224,7 +224,12 @@ fn holding(resource: &'static str, name: String, realm: &str, path: &[&str], not
         path: path.iter().map(ToString::to_string).collect(),
         stance: Stance::Holds,
         note: note.to_owned(),
-        holder: Scope { version: "v1".into(), resource: resource.into(), name: name.into(), ..Scope::default() },
+        holder: Scope {
+            version: "v1".into(),
+            resource: resource.into(),
+            name: name.into(),
+            ..Scope::default()
+        },
         count: 1,
     }
 }

@@ -38,7 +38,9 @@ mod tests {
         let sources = prefixes(&["B", "A_", "A_X", "C_"]);
         let prefixes = Prefixes::of(&sources);
         assert_eq!(prefixes.0, ["A_", "B", "C_"]);
-        for (name, begins) in [("A_Z", true), ("A", false), ("BA", true), ("C", false), ("D", false), ("", false)] {
+        for (name, begins) in
+            [("A_Z", true), ("A", false), ("BA", true), ("C", false), ("D", false), ("", false)]
+        {
             assert_eq!(prefixes.begin(name), begins, "{name}");
         }
     }

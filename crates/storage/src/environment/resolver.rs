@@ -2,8 +2,8 @@
 
 use super::service_variables::is_service_variable;
 use super::{
-    AddedVariables, Declaration, Environment, ExpressionClass, FoundVariable, ImplicitVariable, MissingVariable,
-    Piece, ResolvedExpression, VariableSource,
+    AddedVariables, Declaration, Environment, ExpressionClass, FoundVariable, ImplicitVariable,
+    MissingVariable, Piece, ResolvedExpression, VariableSource,
 };
 use crate::EnvVar;
 use crate::expression::{self, Token};

@@ -76,7 +76,8 @@ fn undeclared(count: usize) -> ShapedReview {
 
 fn prefixes(count: usize) -> ShapedReview {
     let mut app = container("app", many(count, |at| mount(at, &format!("$(U{at})"))));
-    app["envFrom"] = many(count, |at| json!({"prefix": format!("P{at}"), "configMapRef": {"name": "c"}})).into();
+    app["envFrom"] =
+        many(count, |at| json!({"prefix": format!("P{at}"), "configMapRef": {"name": "c"}})).into();
     created(&set(vec![app], data()))
 }
 

@@ -23,7 +23,10 @@ pub(super) const SHAPES: &[Shape] = &[
     Shape { name: "an update of a deep template", build: deep },
     Shape { name: "an update that exchanges many claims", build: exchanged },
     Shape { name: "an update that makes one volume many", build: split },
-    Shape { name: "an update with many opted-out volumes that lose their expressions", build: lost_on_purpose },
+    Shape {
+        name: "an update with many opted-out volumes that lose their expressions",
+        build: lost_on_purpose,
+    },
     Shape { name: "an update that lets many readers write", build: new_writers },
     Shape { name: "a Scale of a set with many volumes", build: scale },
 ];
@@ -62,10 +65,7 @@ fn renamed_volumes(count: usize) -> ShapedReview {
 
 fn renamed_containers(count: usize) -> ShapedReview {
     let set = |prefix: &str, expression: &str| {
-        set(
-            many(count, |at| container(&format!("{prefix}{at}"), vec![mount(at, expression)])),
-            data(),
-        )
+        set(many(count, |at| container(&format!("{prefix}{at}"), vec![mount(at, expression)])), data())
     };
     updated(&set("a", "$(ORDINANCE_POD_NAME)"), &set("b", ""))
 }
@@ -230,5 +230,11 @@ fn scale(count: usize) -> ShapedReview {
     let isolation = json!({"write": "subPathExpr: $(ORDINANCE_POD_NAME)"});
     let shared = many(count, |at| json!({"name": format!("v{at}"), "isolation": isolation}));
     let note = json!({"replicas": 1, "shared": shared}).to_string();
-    review.with_holdings(vec![super::holding("statefulsets", "web".to_owned(), "set/default", &["web"], &note)])
+    review.with_holdings(vec![super::holding(
+        "statefulsets",
+        "web".to_owned(),
+        "set/default",
+        &["web"],
+        &note,
+    )])
 }

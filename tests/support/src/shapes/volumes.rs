@@ -58,7 +58,8 @@ fn claims(count: usize) -> ShapedReview {
     let path = |at: usize| format!("c{at}");
     let set = set_of_volumes(count, |name, at| claim(name, &path(at)));
     let holdings = many(count.min(256), |at| {
-        let mut other = holding("persistentvolumeclaims", path(at), "claim/default", &[&path(at)], "unmarked");
+        let mut other =
+            holding("persistentvolumeclaims", path(at), "claim/default", &[&path(at)], "unmarked");
         other.holder.namespace = "default".into();
         other
     });
@@ -75,9 +76,10 @@ fn exports(count: usize) -> ShapedReview {
 
 fn templates(count: usize) -> ShapedReview {
     let mut set = set_of_volumes(count, |name, _| json!({"name": name, "emptyDir": {}}));
-    set["spec"]["volumeClaimTemplates"] = many(count, |at| {
-        json!({"metadata": {"name": format!("v{at}")}, "spec": {"accessModes": ["ReadWriteMany"]}})
-    })
+    set["spec"]["volumeClaimTemplates"] = many(
+        count,
+        |at| json!({"metadata": {"name": format!("v{at}")}, "spec": {"accessModes": ["ReadWriteMany"]}}),
+    )
     .into();
     let note = "sub-path=$(ORDINANCE_POD_NAME)";
     let holdings = many(count.min(256), |at| {
@@ -92,8 +94,7 @@ fn templates(count: usize) -> ShapedReview {
 fn devices(count: usize) -> ShapedReview {
     let mut set = set_of_volumes(count, |name, at| claim(name, &format!("c{at}")));
     let devices = many(count, |at| json!({"name": format!("v{at}"), "devicePath": format!("/dev/{at}")}));
-    set["spec"]["template"]["spec"]["containers"] =
-        json!([{"name": "app", "volumeDevices": devices}]);
+    set["spec"]["template"]["spec"]["containers"] = json!([{"name": "app", "volumeDevices": devices}]);
     created(&set)
 }
 
@@ -196,9 +197,10 @@ fn mount_options(count: usize) -> ShapedReview {
 
 /// Returns a manifest, which no user sent, with such server names.
 fn manifest(server: impl Fn(usize) -> String, count: usize) -> ShapedReview {
-    let set = set_of_volumes(count, |name, at| {
-        json!({"name": name, "nfs": {"server": server(at), "path": "/srv"}})
-    });
+    let set = set_of_volumes(
+        count,
+        |name, at| json!({"name": name, "nfs": {"server": server(at), "path": "/srv"}}),
+    );
     let mut review = created(&set);
     review.request.user_info = "".into();
     review
@@ -216,7 +218,8 @@ fn unclosed_placeholders(count: usize) -> ShapedReview {
 }
 
 fn pattern(count: usize) -> ShapedReview {
-    let parameters = json!({"server": "nas", "share": "/", "subDir": "${pvc.metadata.name}/..".repeat(count)});
+    let parameters =
+        json!({"server": "nas", "share": "/", "subDir": "${pvc.metadata.name}/..".repeat(count)});
     let class = json!({"provisioner": "nfs.csi.k8s.io", "parameters": parameters});
     ShapedReview::of(["storage.k8s.io", "storageclasses", "StorageClass"], "", &class)
 }
