@@ -28,8 +28,10 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
         return text.chars().map(clean).collect();
     }
     let head = chars / 2;
-    let tail = text.char_indices().rev().nth(chars - head - 2).map_or(0, |(start, _)| start);
-    let tail = text.get(tail..).unwrap_or_default();
+    let last = (chars - head).checked_sub(2);
+    let start =
+        last.and_then(|last| text.char_indices().rev().nth(last)).map_or(text.len(), |(start, _)| start);
+    let tail = text.get(start..).unwrap_or_default();
     text.chars().take(head).chain(['…']).chain(tail.chars()).map(clean).collect()
 }
 
@@ -83,6 +85,7 @@ mod tests {
     fn a_long_text_loses_its_middle() {
         assert_eq!(shorten("abcdefghij", 5), "ab…ij");
         assert_eq!(shorten("abcde", 5), "abcde");
+        assert_eq!(shorten("abc", 1), "…");
         assert_eq!(shorten("a\nb\u{2028}\"", 5), "a b '");
     }
 

@@ -15,11 +15,11 @@ mod bindings {
 use bindings::exports::ordinance::policy::rules;
 
 /// The sizes of a review that are compared, in bytes.
-const SIZES: [usize; 2] = [16 * 1024, 128 * 1024];
+const SIZES: [usize; 2] = [16 * 1024, 96 * 1024];
 
-/// How much more a byte of the larger review may cost. The logarithms of the numbers of mounts differ by a third, and names get
-/// longer. What is quadratic costs eight times as much.
-const GROWTH: f64 = 1.7;
+/// How much more a byte of the larger review may cost. What is quadratic costs six times as much; a logarithm, and the
+/// longer names of more mounts, cost up to 1.6 times as much.
+const GROWTH: f64 = 2.0;
 
 /// Fuel that a byte may cost in the larger review.
 const PER_BYTE: u64 = 2_500;

@@ -6,6 +6,7 @@
 mod added_variables;
 mod prefixes;
 mod resolved_expression;
+mod resolved_expressions;
 mod resolver;
 mod service_variables;
 mod steps;
@@ -18,6 +19,7 @@ use crate::expression;
 use crate::json::{self, Text};
 use crate::{Container, EnvVar};
 use prefixes::Prefixes;
+use resolved_expressions::ResolvedExpressions;
 use resolver::Resolver;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -64,7 +66,7 @@ pub struct Environment<'a> {
     from: Prefixes<'a>,
     implicit: &'static [ImplicitVariable],
     steps: Steps,
-    resolved: RefCell<BTreeMap<String, Rc<ResolvedExpression>>>,
+    resolved: RefCell<ResolvedExpressions>,
     /// The sources of the entries that expressions took, by their indexes.
     sources: RefCell<BTreeMap<usize, Option<VariableSource>>>,
     /// Indexes into `env`, sorted by name and then by index; computed on first use, since most containers have no
@@ -236,18 +238,18 @@ impl<'a> Environment<'a> {
     /// Resolves an expression unless it is resolved already.
     fn resolve_once(
         &self,
-        resolved: &RefCell<BTreeMap<String, Rc<ResolvedExpression>>>,
+        resolved: &RefCell<ResolvedExpressions>,
         expression: &str,
         added: Option<&AddedVariables<'_>>,
     ) -> Rc<ResolvedExpression> {
         if !self.steps.spend_on(expression.len()) {
             return Rc::new(Resolver::new(self, added).unresolved());
         }
-        if let Some(known) = resolved.borrow().get(expression) {
-            return Rc::clone(known);
+        if let Some(known) = resolved.borrow().find(expression) {
+            return known;
         }
         let new = Rc::new(Resolver::new(self, added).resolved(expression));
-        resolved.borrow_mut().insert(expression.to_owned(), Rc::clone(&new));
+        resolved.borrow_mut().add(expression, Rc::clone(&new));
         new
     }
 

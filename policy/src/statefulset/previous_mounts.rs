@@ -9,8 +9,8 @@ use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-/// The steps to arrange a mount of the old template.
-const MOUNT_STEPS: usize = 8;
+/// The steps to arrange a mount of the old template again, for another new volume that continues its volume.
+const MOUNT_STEPS: usize = 64;
 
 /// The mounts of a volume before the update.
 pub(super) struct PreviousMounts<'a> {
@@ -74,11 +74,12 @@ impl<'a> PreviousMounts<'a> {
     pub(super) fn find(
         volume: &SetVolume<'_>,
         old: &OldVolumes<'_, 'a>,
-        review: &SetReview<'_>,
+        review: &mut SetReview<'_>,
     ) -> Option<Self> {
         let old = previous_volume(volume, old, review)?;
-        // Several new volumes may continue one.
-        review.steps.spend(MOUNT_STEPS * old.mounts.len()).then(|| Self::of(old, volume))
+        let is_first = review.continued.insert((old.is_named(), old.index));
+        let steps = if is_first { 0 } else { MOUNT_STEPS * old.mounts.len() };
+        review.steps.spend(steps).then(|| Self::of(old, volume))
     }
 
     /// Returns whether the update removes a mount that isolated the replicas.

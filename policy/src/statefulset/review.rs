@@ -30,6 +30,8 @@ pub(super) struct SetReview<'a> {
     pub(super) proposals: Vec<(String, String)>,
     /// The places of the containers whose misused names are all denied.
     pub(super) misuse_denied: BTreeSet<usize>,
+    /// The old volumes that new ones continue: whether they are named, and their indexes.
+    pub(super) continued: BTreeSet<(bool, usize)>,
     /// The steps that the set's expressions, and their comparison, may still take.
     pub(super) steps: Steps,
 }
@@ -75,6 +77,7 @@ impl<'a> SetReview<'a> {
             replaced: None,
             proposals: Vec::new(),
             misuse_denied: BTreeSet::new(),
+            continued: BTreeSet::new(),
             steps: steps.clone(),
         }
     }

@@ -1,9 +1,9 @@
 //! Variables that a patch adds to a container.
 
-use super::{Declaration, ResolvedExpression};
+use super::Declaration;
+use super::resolved_expressions::ResolvedExpressions;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// Variables that a patch adds to a container, in the order of the patch; each has another name.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +11,7 @@ pub struct AddedVariables<'a> {
     declarations: Vec<Declaration<'a>>,
     by_name: BTreeMap<&'a str, usize>,
     /// The expressions that take one of them, resolved since the last one was added or removed.
-    pub(super) resolved: RefCell<BTreeMap<String, Rc<ResolvedExpression>>>,
+    pub(super) resolved: RefCell<ResolvedExpressions>,
 }
 
 // === impl AddedVariables ===

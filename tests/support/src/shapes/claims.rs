@@ -32,7 +32,7 @@ fn long_mark(count: usize) -> ShapedReview {
 fn marks(count: usize) -> ShapedReview {
     let mut set = set(many(count, |at| container(&format!("c{at}"), vec![mount(at, "")])), vec![]);
     set["spec"]["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}}]);
-    let holdings = many(256, |at| {
+    let holdings = many(count.min(256), |at| {
         of_claim(&format!("data-web-{at}"), &["data-web", &at.to_string()], "$(ORDINANCE_POD_NAME)")
     });
     created(&set).with_holdings(holdings)

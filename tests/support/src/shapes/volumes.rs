@@ -150,7 +150,7 @@ fn roots(count: usize) -> Vec<ordinance_contract::Holding> {
 }
 
 fn overlapping_exports(count: usize) -> ShapedReview {
-    created(&set_of_volumes(count, export)).with_holdings(roots(256))
+    created(&set_of_volumes(count, export)).with_holdings(roots(count.min(256)))
 }
 
 fn nfs() -> Value {
