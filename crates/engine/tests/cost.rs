@@ -18,11 +18,11 @@ use bindings::exports::ordinance::policy::rules;
 const SIZES: [usize; 2] = [16 * 1024, 96 * 1024];
 
 /// How much more a byte of the larger review may cost. What is quadratic costs six times as much; a logarithm, and the
-/// longer names of more mounts, cost up to 1.6 times as much.
-const GROWTH: f64 = 2.0;
+/// longer names of more mounts, cost up to 1.4 times as much.
+const GROWTH: f64 = 1.7;
 
 /// Fuel that a byte may cost in the larger review.
-const PER_BYTE: u64 = 2_500;
+const PER_BYTE: u64 = 3_000;
 
 /// The component, compiled to count its instructions.
 struct CountedPolicy {
