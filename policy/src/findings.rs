@@ -7,13 +7,28 @@ use crate::settings::{DenyOrWarn, Mode};
 use ordinance_contract::{
     Annotation, Finding, Fix, MESSAGE_CHARS, Scope, Severity, Verdict, WARNING_CHARS, one_line, rule_tag,
 };
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The findings and audit annotations so far, in the order of their report.
 #[derive(Debug)]
 pub(crate) struct Findings {
     mode: Mode,
     findings: Vec<Finding>,
+    /// The places of the findings by their texts.
+    places: BTreeMap<FindingText, usize>,
+    denials: usize,
     audit: Vec<Annotation>,
+}
+
+/// What makes two findings the same.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FindingText {
+    severity: Severity,
+    fact: String,
+    remedy: String,
+    /// `None` unless it is a denial: warnings with the same text are the same at any field.
+    field: Option<String>,
 }
 
 /// A finding that a rule composes; [`Findings::add`] reports it.
@@ -112,12 +127,22 @@ impl FindingBuilder {
     }
 }
 
+// === impl FindingText ===
+
+impl FindingText {
+    fn of(finding: &Finding) -> Self {
+        let Finding { severity, fact, remedy, field, .. } = finding;
+        let field = (*severity == Severity::Deny).then(|| field.clone());
+        Self { severity: *severity, fact: fact.clone(), remedy: remedy.clone(), field }
+    }
+}
+
 // === impl Findings ===
 
 impl Findings {
     /// Returns an empty list for a mode.
     pub(crate) const fn new(mode: Mode) -> Self {
-        Self { mode, findings: Vec::new(), audit: Vec::new() }
+        Self { mode, findings: Vec::new(), places: BTreeMap::new(), denials: 0, audit: Vec::new() }
     }
 
     /// Adds a finding unless the same one is already reported. Warnings with the same text are the same at any field.
@@ -127,21 +152,25 @@ impl Findings {
             finding.severity = Severity::Warn;
             finding.would_deny = true;
         }
-        let is_same = |other: &Finding| {
-            other.severity == finding.severity
-                && other.fact == finding.fact
-                && other.remedy == finding.remedy
-                && (other.field == finding.field || finding.severity != Severity::Deny)
-        };
-        match self.findings.iter().position(is_same).and_then(|place| self.findings.get_mut(place)) {
-            Some(same) => same.would_deny |= finding.would_deny,
-            None => self.findings.push(finding),
+        match self.places.entry(FindingText::of(&finding)) {
+            Entry::Occupied(place) => {
+                if let Some(same) = self.findings.get_mut(*place.get()) {
+                    let was_refusal = same.is_refusal();
+                    same.would_deny |= finding.would_deny;
+                    self.denials += usize::from(same.is_refusal() && !was_refusal);
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(self.findings.len());
+                self.denials += usize::from(finding.is_refusal());
+                self.findings.push(finding);
+            }
         }
     }
 
     /// Returns the number of denials, and of warnings that would be denials in mode Enforce.
-    pub(crate) fn denials(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.is_refusal()).count()
+    pub(crate) const fn denials(&self) -> usize {
+        self.denials
     }
 
     /// Adds an audit annotation; a second value of the same key is appended.

@@ -19,6 +19,7 @@ use conflict::{ConflictKind, ConflictOutcome, PairMember, PathRelation, VolumePa
 use message::{ConflictMessage, OtherVolume};
 use metadata::PersistentVolumeView;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
+use std::collections::BTreeSet;
 use volume::{HeldKey, Volume};
 
 /// The longest unresolved path in a message, in characters.
@@ -259,7 +260,7 @@ fn find_conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Expor
 
 /// Drops equal handles of volumes that are already reported for their directory.
 fn without_handles_of_denied(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'_>> {
-    let denied: Vec<Scope<'_>> = conflicts
+    let denied: BTreeSet<Scope<'_>> = conflicts
         .iter()
         .filter(|conflict| conflict.outcome == ConflictOutcome::Deny)
         .map(|conflict| conflict.other.holding.holder.clone())
@@ -327,6 +328,9 @@ fn sharing(volume: &Volume, conflict: &Conflict<'_>, all: &[Conflict<'_>]) -> St
     let first = &*conflict.other.holding.holder.name;
     let mut names: Vec<&str> = Vec::new();
     for name in volume.note.shared_with.iter().map(String::as_str).chain([first]).chain(in_conflict) {
+        if names.len() > MAX_NAMES {
+            break;
+        }
         if !names.contains(&name) {
             names.push(name);
         }
@@ -381,6 +385,11 @@ fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
         volume.title
     );
     StorageRule::UnresolvedExport.warn(&volume.field, fact)
+}
+
+/// Returns whether the path of an export overlaps that of a holding of its realm.
+pub(crate) fn is_on(export: &Export, holding: &Holding) -> bool {
+    PathRelation::of(export.segments(), &holding.path).is_some()
 }
 
 /// Returns the fact that the inline export of a StatefulSet overlaps a holding, or `None` if it does not. `owner` is

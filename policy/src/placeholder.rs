@@ -13,6 +13,7 @@ use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{DecidingKind, Metadata, Placeholder};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::collections::BTreeSet;
 
 /// The number of placeholders that a warning names; it counts the others.
 const NAMED: usize = 2;
@@ -48,7 +49,7 @@ pub(crate) fn verdict(request: &Request<'_>, settings: &Settings) -> Option<Verd
     }
     let mut found = placeholders(&request.scope, request.object.as_deref()?);
     if let Some(old) = request.old_object.as_deref() {
-        let stored = placeholders(&request.scope, old);
+        let stored = BTreeSet::from_iter(placeholders(&request.scope, old));
         found.retain(|placeholder| !stored.contains(placeholder));
     }
     let first = found.first()?;

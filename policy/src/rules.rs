@@ -108,6 +108,8 @@ rules! {
         "A sub-path changes with every pod";
     UnprovenSubPath "unproven-sub-path" Warn "" [ISOLATION SHARED_VOLUMES]
         "A sub-path uses a variable from outside the pod";
+    UnresolvedSubPath "unresolved-sub-path" Deny "" [ISOLATION]
+        "The sub-paths of a set take too many steps to resolve";
     ReservedVariable "reserved-variable" Deny "" [ISOLATION SHARED_VOLUMES]
         "A container declares a reserved variable differently";
 

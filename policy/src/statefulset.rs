@@ -6,14 +6,17 @@
 
 mod claim_mark;
 mod create;
+mod donors;
 mod existing_volume;
 mod fix;
 mod keys;
+mod known_holdings;
 mod metadata;
 mod migration;
 mod mount_groups;
 mod new_volume;
 mod new_writers;
+mod old_volumes;
 mod opt_out;
 mod overlap;
 mod patch;
@@ -57,6 +60,7 @@ pub(crate) fn keys(
         set: Set::new(scope, &set.metadata, set.replicas()),
         opt_out: OptOut::of(&set.metadata.annotations),
         settings,
+        bytes: object.len(),
     };
     let pod = &set.spec.template.0.spec;
     if let Some(part) = missing_part(pod, &set.spec.volume_claim_templates) {

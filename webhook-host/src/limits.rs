@@ -71,13 +71,14 @@ pub struct Limits {
     /// How long a client may still send after the last response of its connection.
     #[serde(with = "DurationText")]
     pub linger_time: Duration,
-    /// Concurrent evaluations, counted separately for connection tasks and for the pool, which has as many threads. The
-    /// default is the number of cores.
+    /// Concurrent evaluations in connection tasks. The pool has one thread less, but at least one. The default is the
+    /// number of cores.
     pub evaluations: usize,
     /// How long a request waits for its evaluation to start.
     #[serde(with = "DurationText")]
     pub queue_time: Duration,
-    /// Largest body that is evaluated in the connection's task. Larger ones are evaluated on the pool.
+    /// Largest body that the built-in policy reviews in the connection's task: in about a millisecond, whatever is in it.
+    /// Larger ones are evaluated on the pool.
     #[serde(with = "ByteSize")]
     pub inline_bytes: usize,
     /// Deadline of a request without `?timeout=`.
@@ -156,7 +157,7 @@ impl Default for Limits {
             linger_time: Duration::from_secs(5),
             evaluations: cores(),
             queue_time: Duration::from_millis(250),
-            inline_bytes: 256 * 1024,
+            inline_bytes: 16 * 1024,
             deadline: Duration::from_secs(10),
             shortest_deadline: Duration::from_millis(300),
             deadline_margin: Duration::from_millis(1_100),

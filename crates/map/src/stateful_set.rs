@@ -7,7 +7,7 @@ use crate::reader::Reader;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{
-    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, VolumeKind, VolumeSource,
+    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, Steps, VolumeKind, VolumeSource,
 };
 use serde_json::json;
 use std::ops::Range;
@@ -134,7 +134,7 @@ impl<'a> MappedSet<'a> {
 fn written_volumes(set: &WholeSet<'_>, namespace: &str) -> serde_json::Result<Vec<WrittenVolume>> {
     let template = &set.spec.template;
     let fields = PodFields::read(namespace, template)?;
-    let containers = PlacedContainer::all(&template.spec, &[]);
+    let containers = PlacedContainer::all(&template.spec, &[], &Steps::unlimited());
     let mut volumes = MountedVolume::all(&template.spec, &set.spec.volume_claim_templates, &containers);
     volumes.sort_by_key(first_write);
     let written = volumes.iter().filter(|volume| first_write(volume).is_some());

@@ -103,7 +103,7 @@ impl SubPathPattern {
             SubPath::Expression(expression) => expression,
             SubPath::Both => mounted.mount.sub_path_expr(),
         };
-        Self::expanded(&mounted.container.env.resolve(expression, &[]), fields)
+        Self::expanded(&mounted.container.env.resolve(expression), fields)
     }
 
     fn text(text: &str) -> Self {
@@ -113,7 +113,7 @@ impl SubPathPattern {
     }
 
     /// Fills in the variables of an expression. One whose value is not known stays as it is written.
-    fn expanded(resolved: &ResolvedExpression<'_>, fields: &PodFields<'_>) -> Self {
+    fn expanded(resolved: &ResolvedExpression, fields: &PodFields<'_>) -> Self {
         let mut pattern = Self::default();
         for piece in resolved.pieces() {
             match piece {
@@ -159,13 +159,13 @@ impl SubPathPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordinance_storage::{PlacedContainer, json};
+    use ordinance_storage::{PlacedContainer, Steps, json};
 
     /// The sub-paths of all mounts for ordinal 1.
     fn sub_paths(template: &str) -> Vec<String> {
         let template: PodTemplate<'_, Raw<'_>> = json::read(template).expect("a pod template");
         let fields = PodFields::read("default", &template).expect("fields");
-        let containers = PlacedContainer::all(&template.spec, &[]);
+        let containers = PlacedContainer::all(&template.spec, &[], &Steps::unlimited());
         let mounts = containers.iter().flat_map(PlacedContainer::mounts);
         mounts.map(|mounted| SubPathPattern::of(&mounted, &fields).of_ordinal("web-1", 1)).collect()
     }

@@ -127,7 +127,7 @@ fn expect_own_names(
     mount: &PlacedMount<'_>,
     own: &'static str,
 ) -> Result<(), PlanError> {
-    if mount.container.env.resolve(own, &[]).class() == ExpressionClass::PerOrdinal {
+    if mount.container.env.resolve(own).class() == ExpressionClass::PerOrdinal {
         return Ok(());
     }
     let reason = format!(

@@ -9,7 +9,7 @@ use crate::stored_set::StoredSet;
 use crate::volumes::{LocatedMounts, VolumeMigration};
 use ordinance_contract::{Key, Scope, acts};
 use ordinance_map::{Map, MappedObject, VolumeWriter};
-use ordinance_storage::{MountedVolume, PlacedContainer, VolumeKind, VolumeSource};
+use ordinance_storage::{MountedVolume, PlacedContainer, Steps, VolumeKind, VolumeSource};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -147,7 +147,7 @@ impl Plan {
         if pod.is_windows() {
             return Err(PlanError::Windows(set.title()));
         }
-        let containers = PlacedContainer::all(pod, IMPLICIT);
+        let containers = PlacedContainer::all(pod, IMPLICIT, &Steps::unlimited());
         let volumes = MountedVolume::all(pod, &view.spec.volume_claim_templates, &containers);
         let mut located = Vec::new();
         for volume in &volumes {

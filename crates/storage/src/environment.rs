@@ -3,20 +3,36 @@
 //! The last of two variables of one name wins, and `env` wins over `envFrom`. An expression sees all variables, a value
 //! only those that are declared before it (`pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`).
 
+mod added_variables;
+mod prefixes;
+mod resolved_expression;
+mod resolved_expressions;
 mod resolver;
 mod service_variables;
+mod steps;
+
+pub use added_variables::AddedVariables;
+pub use resolved_expression::{ExpressionClass, MissingVariable, Piece, ResolvedExpression, VariableSource};
+pub use steps::Steps;
 
 use crate::expression;
 use crate::json::{self, Text};
-use crate::{Container, EnvFrom, EnvVar};
+use crate::{Container, EnvVar};
+use prefixes::Prefixes;
+use resolved_expressions::ResolvedExpressions;
 use resolver::Resolver;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// The field that holds the pod's name.
 const POD_NAME: &str = "metadata.name";
+
+/// The pod's name, as a label that the StatefulSet controller sets.
+const POD_NAME_LABEL: &str = "metadata.labels['statefulset.kubernetes.io/pod-name']";
 
 /// The ordinal, as a label that the StatefulSet controller sets.
 const POD_INDEX_LABEL: &str = "metadata.labels['apps.kubernetes.io/pod-index']";
@@ -43,75 +59,29 @@ pub enum Declaration<'a> {
     Copy(&'a EnvVar<'a>),
 }
 
-/// The environment of a container.
+/// The environment of a container. It resolves each expression once.
 #[derive(Debug)]
 pub struct Environment<'a> {
     env: &'a [EnvVar<'a>],
-    from: &'a [EnvFrom<'a>],
+    from: Prefixes<'a>,
     implicit: &'static [ImplicitVariable],
+    steps: Steps,
+    resolved: RefCell<ResolvedExpressions>,
+    /// The sources of the entries that expressions took, by their indexes.
+    sources: RefCell<BTreeMap<usize, Option<VariableSource>>>,
     /// Indexes into `env`, sorted by name and then by index; computed on first use, since most containers have no
     /// expression.
     by_name: OnceCell<Vec<usize>>,
 }
 
-/// An expression with the values of its variables, as far as the pod template tells them.
-#[derive(Clone, Debug, Default)]
-pub struct ResolvedExpression<'a> {
-    pieces: Vec<Piece<'a>>,
-    /// The first missing variable.
-    missing: Option<MissingVariable<'a>>,
-    repeated: Option<&'a str>,
-}
-
-/// A part of a resolved expression.
-#[derive(Clone, Debug)]
-pub enum Piece<'a> {
-    /// Literal text.
-    Text(Cow<'a, str>),
-    /// The value of a variable that the pod template does not tell.
-    Variable {
-        /// The variable's name; through others, that of the innermost one.
-        name: &'a str,
-        /// Where its value comes from.
-        source: VariableSource<'a>,
-    },
-}
-
-/// Where the value of a variable comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VariableSource<'a> {
-    /// A field of the pod, e.g. `metadata.name`.
-    Field(Text<'a>),
-    /// Something else that is the same for all replicas, such as a resource limit.
-    Same(&'a str),
-    /// Another object or a file.
-    Elsewhere(&'a str),
-    /// Nowhere: the variable stops the container.
-    Missing(MissingVariable<'a>),
-}
-
-/// A variable of an expression with which the kubelet does not start the container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingVariable<'a> {
-    /// It is not declared.
-    Undeclared(&'a str),
-    /// Its value is empty.
-    Empty(&'a str),
-}
-
-/// How the value of an expression differs between the pods of a StatefulSet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpressionClass<'a> {
-    /// Each ordinal has its own value and keeps it.
-    PerOrdinal,
-    /// Each pod has its own value, and its successor has another one.
-    Unstable,
-    /// All pods have the same value.
-    Same,
-    /// The value comes from outside the pod template, so nothing can be proved.
-    Unproved,
-    /// No pod starts.
-    Missing(MissingVariable<'a>),
+/// An entry of `env` that an expression takes.
+#[derive(Clone, Copy)]
+struct FoundVariable<'a> {
+    /// Its index.
+    place: usize,
+    variable: &'a EnvVar<'a>,
+    /// Whether an earlier entry has its name.
+    is_repeated: bool,
 }
 
 /// `valueFrom`.
@@ -174,12 +144,21 @@ impl<'a> EnvVar<'a> {
         serde_json::from_str(self.value_from?.get()).ok()
     }
 
-    /// Returns whether both entries declare the same variable with the same value.
-    pub fn is_equal_to(&self, other: &EnvVar<'_>) -> bool {
-        let raw = |variable: &EnvVar<'_>| variable.value_from.map_or("null", |raw| raw.get()).to_owned();
-        self.name == other.name
-            && self.value == other.value
-            && (raw(self) == raw(other) || json::is_equal(&raw(self), &raw(other)))
+    /// Returns where its value comes from if it has no text; `None` if it has no value.
+    fn source_of_value(&self) -> Option<VariableSource> {
+        let raw = self.value_from?;
+        Some(match self.source() {
+            Some(ValueFrom { field_ref: Some(field), .. }) => {
+                VariableSource::Field(canonical(&field.field_path).to_owned())
+            }
+            Some(ValueFrom { resource_field_ref: Some(_), .. }) => VariableSource::Same(raw.get().to_owned()),
+            _ => VariableSource::Elsewhere(raw.get().to_owned()),
+        })
+    }
+
+    /// Returns name, value and source; equal for two entries that declare the same variable with the same value.
+    pub fn meaning(&self) -> (&str, &str, Option<String>) {
+        (&self.name, &self.value, self.value_from.and_then(|raw| json::canonical(raw.get())))
     }
 }
 
@@ -187,7 +166,7 @@ impl<'a> EnvVar<'a> {
 
 impl<'a> Declaration<'a> {
     /// The variable's name.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'a str {
         match self {
             Self::Implicit(variable) => variable.name,
             Self::Copy(variable) => &variable.name,
@@ -210,12 +189,16 @@ impl<'a> Declaration<'a> {
 // === impl Environment ===
 
 impl<'a> Environment<'a> {
-    /// Returns the environment that a container declares; its expressions may take `implicit` variables besides.
-    pub fn new(container: &'a Container<'a>, implicit: &'static [ImplicitVariable]) -> Self {
+    /// Returns the environment that a container declares; its expressions may take `implicit` variables besides, and
+    /// that many steps.
+    pub fn new(container: &'a Container<'a>, implicit: &'static [ImplicitVariable], steps: &Steps) -> Self {
         Self {
             env: container.env.as_deref().unwrap_or_default(),
-            from: &container.env_from,
+            from: Prefixes::of(&container.env_from),
             implicit,
+            steps: steps.clone(),
+            resolved: RefCell::default(),
+            sources: RefCell::default(),
             by_name: OnceCell::new(),
         }
     }
@@ -232,14 +215,42 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// Returns whether an entry declares the same as this one.
-    pub fn has_just(&self, variable: &EnvVar<'_>) -> bool {
-        self.env.iter().any(|other| other.is_equal_to(variable))
+    /// The steps that its expressions may still take.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// Resolves an expression with the entries of `env`.
+    pub fn resolve(&self, expression: &str) -> Rc<ResolvedExpression> {
+        self.resolve_once(&self.resolved, expression, None)
     }
 
     /// Resolves an expression with the entries of `env`, and after them those that a patch adds.
-    pub fn resolve(&self, expression: &'a str, added: &[Declaration<'a>]) -> ResolvedExpression<'a> {
-        Resolver::new(self, added).resolved(expression)
+    pub fn resolve_with(&self, expression: &str, added: &AddedVariables<'_>) -> Rc<ResolvedExpression> {
+        // The entries of `env` see none of the added ones.
+        if added.has_copy_of(expression::variables(expression)) {
+            self.resolve_once(&added.resolved, expression, Some(added))
+        } else {
+            self.resolve(expression)
+        }
+    }
+
+    /// Resolves an expression unless it is resolved already.
+    fn resolve_once(
+        &self,
+        resolved: &RefCell<ResolvedExpressions>,
+        expression: &str,
+        added: Option<&AddedVariables<'_>>,
+    ) -> Rc<ResolvedExpression> {
+        if !self.steps.spend_on(expression.len()) {
+            return Rc::new(Resolver::new(self, added).unresolved());
+        }
+        if let Some(known) = resolved.borrow().find(expression) {
+            return known;
+        }
+        let new = Rc::new(Resolver::new(self, added).resolved(expression));
+        resolved.borrow_mut().add(expression, Rc::clone(&new));
+        new
     }
 
     /// Returns what another container must declare for the expression to mean there what it means here, in this order.
@@ -247,23 +258,29 @@ impl<'a> Environment<'a> {
         &self,
         expression: &'a str,
         to: &Environment<'_>,
-        added: &[Declaration<'_>],
+        added: &AddedVariables<'_>,
     ) -> Vec<Declaration<'a>> {
-        let declared = |name: &str| to.declares(name) || added.iter().any(|other| other.name() == name);
         let mut carried: Vec<(usize, Declaration<'a>)> = Vec::new();
+        let mut seen: BTreeSet<&'a str> = BTreeSet::new();
         let mut wanted: Vec<(&'a str, usize)> =
             expression::variables(expression).map(|name| (name, usize::MAX)).collect();
         while let Some((name, before)) = wanted.pop() {
-            if declared(name) || carried.iter().any(|(_, other)| other.name() == name) {
+            if !self.steps.spend_on(name.len()) {
+                break;
+            }
+            if seen.contains(name) || to.declares(name) || added.find(name).is_some() {
                 continue;
             }
             if let Some(place) = self.last_before(name, before)
                 && let Some(variable) = self.env.get(place)
             {
                 carried.push((place, self.declaration(variable)));
+                seen.insert(name);
+                self.steps.spend_on(variable.value.len());
                 wanted.extend(expression::variables(&variable.value).map(|name| (name, place)));
             } else if let Some(implicit) = self.implicit(name).filter(|_| before == usize::MAX) {
                 carried.push((usize::MAX, Declaration::Implicit(implicit)));
+                seen.insert(name);
             }
         }
         let rank = |name: &str| self.implicit.iter().position(|implicit| implicit.name == name);
@@ -285,6 +302,11 @@ impl<'a> Environment<'a> {
 
     /// Returns the index of the last entry of a name before an index.
     fn last_before(&self, name: &str, before: usize) -> Option<usize> {
+        self.find(name, before).map(|found| found.place)
+    }
+
+    /// Returns the last entry of a name before an index.
+    fn find(&self, name: &str, before: usize) -> Option<FoundVariable<'a>> {
         let key = |place: usize| (self.name_at(place), place);
         let places = self.by_name.get_or_init(|| {
             let mut places: Vec<usize> = (0..self.env.len()).collect();
@@ -292,79 +314,26 @@ impl<'a> Environment<'a> {
             places
         });
         let end = places.partition_point(|place| key(*place) < (name, before));
-        let last = end.checked_sub(1).and_then(|last| places.get(last)).copied()?;
-        (self.name_at(last) == name).then_some(last)
+        let mut earlier =
+            places.get(..end)?.iter().rev().copied().take_while(|place| self.name_at(*place) == name);
+        let place = earlier.next()?;
+        Some(FoundVariable { place, variable: self.env.get(place)?, is_repeated: earlier.next().is_some() })
+    }
+
+    /// Returns where the value of an entry without text comes from; `None` if it has no value. It is read once.
+    fn source_of(&self, found: &FoundVariable<'a>) -> Option<VariableSource> {
+        let mut sources = self.sources.borrow_mut();
+        sources.entry(found.place).or_insert_with(|| found.variable.source_of_value()).clone()
     }
 
     fn name_at(&self, place: usize) -> &str {
         self.env.get(place).map_or("", |variable| &variable.name)
     }
-
-    /// Returns whether a ConfigMap or a Secret of `envFrom` may declare the name.
-    fn may_come_from(&self, name: &str) -> bool {
-        self.from.iter().any(|from| name.starts_with(&*from.prefix))
-    }
 }
 
-// === impl ResolvedExpression ===
-
-impl<'a> ResolvedExpression<'a> {
-    /// The pieces, from left to right.
-    pub fn pieces(&self) -> &[Piece<'a>] {
-        &self.pieces
-    }
-
-    /// Returns how the value differs between the pods of a StatefulSet.
-    pub fn class(&self) -> ExpressionClass<'a> {
-        let has = |wanted: fn(&VariableSource<'_>) -> bool| self.sources().any(wanted);
-        if let Some(missing) = self.missing {
-            ExpressionClass::Missing(missing)
-        } else if has(|source| matches!(source, VariableSource::Field(path) if UNSTABLE.contains(&&**path))) {
-            ExpressionClass::Unstable
-        } else if has(|source| matches!(source, VariableSource::Field(path) if is_per_ordinal(path))) {
-            ExpressionClass::PerOrdinal
-        } else if has(|source| matches!(source, VariableSource::Elsewhere(_))) {
-            ExpressionClass::Unproved
-        } else {
-            ExpressionClass::Same
-        }
-    }
-
-    /// Returns a variable that it takes and that is declared twice.
-    pub fn repeated(&self) -> Option<&'a str> {
-        self.repeated
-    }
-
-    /// Returns whether both have the same value in every pod, whatever their variables are called.
-    pub fn is_same_as(&self, other: &ResolvedExpression<'_>) -> bool {
-        self.pieces.len() == other.pieces.len()
-            && self.pieces.iter().zip(&other.pieces).all(|(one, other)| one.is_same_as(other))
-    }
-
-    fn sources(&self) -> impl Iterator<Item = &VariableSource<'a>> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Variable { source, .. } => Some(source),
-        })
-    }
-}
-
-// === impl Piece ===
-
-impl Piece<'_> {
-    /// Returns whether both have the same value in every pod: names do not matter.
-    fn is_same_as(&self, other: &Piece<'_>) -> bool {
-        match (self, other) {
-            (Self::Text(one), Piece::Text(other)) => one == other,
-            (Self::Variable { source: one, .. }, Piece::Variable { source: other, .. }) => one == other,
-            _ => false,
-        }
-    }
-}
-
-/// Returns whether each ordinal has its own value of a field and keeps it.
-fn is_per_ordinal(path: &str) -> bool {
-    path == POD_NAME || path == POD_INDEX_LABEL
+/// Returns one spelling for the two fields that hold the pod's name.
+fn canonical(path: &str) -> &str {
+    if path == POD_NAME_LABEL { POD_NAME } else { path }
 }
 
 #[cfg(test)]
@@ -380,17 +349,21 @@ mod tests {
         serde_json::from_str(json).expect("a container")
     }
 
+    fn environment<'a>(container: &'a Container<'a>) -> Environment<'a> {
+        Environment::new(container, IMPLICIT, &Steps::unlimited())
+    }
+
     fn class_of(json: &str, expression: &str) -> String {
-        format!("{:?}", Environment::new(&container(json), IMPLICIT).resolve(expression, &[]).class())
+        format!("{:?}", environment(&container(json)).resolve(expression).class())
     }
 
     /// The pieces, text as it is and variables with their names and sources.
     fn pieces_of(json: &str, expression: &str) -> Vec<String> {
         let container = container(json);
-        let resolved = Environment::new(&container, IMPLICIT).resolve(expression, &[]);
-        let shown = |piece: &Piece<'_>| match piece {
-            Piece::Text(text) => text.to_string(),
-            Piece::Variable { name, source: VariableSource::Field(path) } => format!("{name}={}", &**path),
+        let resolved = environment(&container).resolve(expression);
+        let shown = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Variable { name, source: VariableSource::Field(path) } => format!("{name}={path}"),
             Piece::Variable { name, source } => format!("{name}={source:?}"),
         };
         resolved.pieces().iter().map(shown).collect()
@@ -416,8 +389,9 @@ mod tests {
         assert_eq!(pieces_of("{}", "$(IMPLICIT_POD)/x"), ["IMPLICIT_POD=metadata.name", "/x"]);
         assert_eq!(class_of("{}", "$(IMPLICIT_POD)"), "PerOrdinal");
         let without = container("{}");
-        let resolved = Environment::new(&without, &[]).resolve("$(IMPLICIT_POD)", &[]);
-        assert_eq!(resolved.class(), ExpressionClass::Missing(MissingVariable::Undeclared("IMPLICIT_POD")));
+        let resolved = Environment::new(&without, &[], &Steps::unlimited()).resolve("$(IMPLICIT_POD)");
+        let undeclared = MissingVariable::Undeclared("IMPLICIT_POD".to_owned());
+        assert_eq!(resolved.class(), ExpressionClass::Missing(&undeclared));
     }
 
     #[test]
@@ -443,10 +417,10 @@ mod tests {
         );
         let other =
             container(r#"{"env":[{"name":"B","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]}"#);
-        let (one, other) = (Environment::new(&one, IMPLICIT), Environment::new(&other, IMPLICIT));
-        assert!(one.resolve("x/$(A)", &[]).is_same_as(&other.resolve("x/$(B)", &[])));
-        assert!(one.resolve("$(A)", &[]).is_same_as(&other.resolve("$(IMPLICIT_POD)", &[])));
-        assert!(!one.resolve("x/$(A)", &[]).is_same_as(&other.resolve("$(B)", &[])));
+        let (one, other) = (environment(&one), environment(&other));
+        assert!(one.resolve("x/$(A)").is_same_as(&other.resolve("x/$(B)")));
+        assert!(one.resolve("$(A)").is_same_as(&other.resolve("$(IMPLICIT_POD)")));
+        assert!(!one.resolve("x/$(A)").is_same_as(&other.resolve("$(B)")));
     }
 
     #[test]
@@ -465,9 +439,49 @@ mod tests {
             r#"{"env":[{"name":"A","value":"a"},{"name":"X","value":"x"},{"name":"B","value":"$(A)$(IMPLICIT_POD)"}]}"#,
         );
         let to = container(r#"{"env":[{"name":"X","value":"y"}]}"#);
-        let to = Environment::new(&to, IMPLICIT);
-        let carried = Environment::new(&donor, IMPLICIT).carried("$(B)/$(X)/$(IMPLICIT_POD)", &to, &[]);
+        let to = environment(&to);
+        let donor = environment(&donor);
+        let carried = donor.carried("$(B)/$(X)/$(IMPLICIT_POD)", &to, &AddedVariables::default());
         let names: Vec<&str> = carried.iter().map(Declaration::name).collect();
         assert_eq!(names, ["A", "B", "IMPLICIT_POD"]);
+    }
+
+    #[test]
+    fn an_expression_is_resolved_once() {
+        let container = container(r#"{"env":[{"name":"A","value":"a"}]}"#);
+        let steps = Steps::new(1_000);
+        let environment = Environment::new(&container, IMPLICIT, &steps);
+        let first = environment.resolve("$(A)$(IMPLICIT_POD)");
+        assert!(Rc::ptr_eq(&first, &environment.resolve("$(A)$(IMPLICIT_POD)")));
+        let mut added = AddedVariables::default();
+        assert!(added.add(Declaration::Implicit(&IMPLICIT[0])));
+        assert!(Rc::ptr_eq(&first, &environment.resolve_with("$(A)$(IMPLICIT_POD)", &added)));
+    }
+
+    #[test]
+    fn an_added_variable_counts_until_it_is_removed() {
+        let empty = container("{}");
+        let donor = container(r#"{"env":[{"name":"A","value":"a"}]}"#);
+        let environment = environment(&empty);
+        let mut added = AddedVariables::default();
+        assert!(added.add(Declaration::Copy(&donor.env.as_deref().expect("variables")[0])));
+        assert_eq!(environment.resolve_with("$(A)", &added).class(), ExpressionClass::Same);
+        added.remove_last();
+        let undeclared = MissingVariable::Undeclared("A".to_owned());
+        assert_eq!(environment.resolve_with("$(A)", &added).class(), ExpressionClass::Missing(&undeclared));
+    }
+
+    #[test]
+    fn without_steps_an_expression_is_unresolved_and_equals_none() {
+        let container = container(r#"{"env":[{"name":"A","value":"a"}]}"#);
+        let steps = Steps::new(16);
+        let environment = Environment::new(&container, IMPLICIT, &steps);
+        let known = environment.resolve("$(A)");
+        let long = environment.resolve("$(A)$(A)$(A)$(A)$(A)");
+        assert_eq!((known.class(), long.class()), (ExpressionClass::Same, ExpressionClass::Unresolved));
+        assert!(steps.are_spent());
+        assert_eq!(environment.resolve("$(A)").class(), ExpressionClass::Unresolved);
+        assert!(!long.is_same_as(&long));
+        assert!(!known.is_same_as(&environment.resolve("a")));
     }
 }

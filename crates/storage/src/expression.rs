@@ -14,7 +14,7 @@ pub enum Token<'a> {
 /// Splits an expression into tokens, from left to right.
 #[inline]
 pub fn tokens(expression: &str) -> Tokens<'_> {
-    Tokens { rest: expression }
+    Tokens { rest: expression, may_close: true }
 }
 
 /// Iterates over the names of the variables that an expression takes, in order and with repetitions.
@@ -27,21 +27,17 @@ pub fn variables(expression: &str) -> impl Iterator<Item = &str> {
 
 /// Splits an expression at the slashes outside of variables.
 pub fn segments(expression: &str) -> Vec<&str> {
-    let (mut segments, mut rest, mut unread) = (Vec::new(), expression, tokens(expression));
+    let (mut segments, mut start, mut unread) = (Vec::new(), 0, tokens(expression));
     loop {
-        let read = rest.len() - unread.rest.len();
+        let read = expression.len() - unread.rest.len();
         let Some(token) = unread.next() else { break };
-        let slash = match token {
-            Token::Text(text) => text.find('/').map(|at| read + at),
-            Token::Variable(_) => None,
-        };
-        if let Some((segment, after)) = slash.and_then(|at| rest.split_at_checked(at)) {
-            segments.push(segment);
-            rest = after.strip_prefix('/').unwrap_or_default();
-            unread = tokens(rest);
+        let Token::Text(text) = token else { continue };
+        for (at, _) in text.match_indices('/') {
+            segments.extend(expression.get(start..read + at));
+            start = read + at + 1;
         }
     }
-    segments.push(rest);
+    segments.extend(expression.get(start..));
     segments
 }
 
@@ -54,6 +50,8 @@ pub fn escaped(path: &str) -> String {
 #[derive(Clone, Debug)]
 pub struct Tokens<'a> {
     rest: &'a str,
+    /// False once a `$(` had no `)` after it, so that the rest is searched for one only once.
+    may_close: bool,
 }
 
 // === impl Tokens ===
@@ -67,7 +65,7 @@ impl<'a> Iterator for Tokens<'a> {
             return None;
         }
         let (token, rest) = match self.rest.split_once('$') {
-            Some(("", after)) => operator(self.rest, after),
+            Some(("", after)) => self.operator(after),
             Some((text, _)) => (Token::Text(text), self.rest.strip_prefix(text).unwrap_or_default()),
             None => (Token::Text(self.rest), ""),
         };
@@ -76,16 +74,20 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Returns the token that begins with a `$`, and the text after it.
-fn operator<'a>(whole: &'a str, after: &'a str) -> (Token<'a>, &'a str) {
-    if let Some(rest) = after.strip_prefix('$') {
-        return (Token::Text("$"), rest);
+impl<'a> Tokens<'a> {
+    /// Returns the token that begins with a `$`, and the text after it.
+    fn operator(&mut self, after: &'a str) -> (Token<'a>, &'a str) {
+        if let Some(rest) = after.strip_prefix('$') {
+            return (Token::Text("$"), rest);
+        }
+        if let Some(inner) = after.strip_prefix('(').filter(|_| self.may_close) {
+            if let Some((name, rest)) = inner.split_once(')') {
+                return (Token::Variable(name), rest);
+            }
+            self.may_close = false;
+        }
+        (Token::Text(self.rest.strip_suffix(after).unwrap_or(self.rest)), after)
     }
-    if let Some((name, rest)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-        return (Token::Variable(name), rest);
-    }
-    let lone = whole.strip_suffix(after).unwrap_or(whole);
-    (Token::Text(lone), after)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ pub fn is_equal(one: &str, other: &str) -> bool {
 
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Object(one), Value::Object(other)) => holds_all(one, other) && holds_all(other, one),
+        (Value::Object(one), Value::Object(other)) => same_members(one, other),
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
@@ -127,9 +127,31 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Returns whether the second object has all members of the first.
-fn holds_all(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
-    one.iter().all(|(name, value)| same(value, other.get(name).unwrap_or(&Value::Null)))
+/// Returns whether two objects have the same members. Each pair is compared once: nested objects would otherwise cost
+/// twice as much with each level.
+fn same_members(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    let present = |object: &Map<String, Value>| object.values().filter(|value| !value.is_null()).count();
+    let is_in_other =
+        |(name, value): (&String, &Value)| other.get(name).is_some_and(|other| same(value, other));
+    present(one) == present(other) && one.iter().filter(|(_, value)| !value.is_null()).all(is_in_other)
+}
+
+/// Returns a JSON text that is the same for texts which [`is_equal`] finds equal, or `None` for invalid JSON.
+pub fn canonical(text: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(without_null_members(value).to_string())
+}
+
+fn without_null_members(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_null_members(value)))
+            .collect(),
+        Value::Array(elements) => elements.into_iter().map(without_null_members).collect(),
+        value => value,
+    }
 }
 
 // === impl Raw ===
@@ -254,5 +276,21 @@ mod tests {
         assert!(!is_equal(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
         assert!(!is_equal(r#"{"a":1}"#, r#"{"a":1,"b":0}"#));
         assert!(!is_equal("{", "{"));
+        assert!(!is_equal(r#"{"a":null,"b":1}"#, r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn deep_objects_are_compared_once() {
+        let deep = |inside: &str| format!(r#"{}{inside}{}"#, r#"{"a":"#.repeat(100), "}".repeat(100));
+        assert!(is_equal(&deep("{}"), &deep(r#"{"b":null}"#)));
+        assert!(!is_equal(&deep("{}"), &deep(r#"{"b":0}"#)));
+    }
+
+    #[test]
+    fn equal_texts_have_one_canonical_text() {
+        let texts = [r#"{"b":[{"x":null}],"a":{"y":1}}"#, r#"{ "a": {"y":1,"z":null}, "b":[{}]}"#];
+        assert_eq!(texts.map(canonical), [(); 2].map(|()| Some(r#"{"a":{"y":1},"b":[{}]}"#.to_owned())));
+        assert_ne!(canonical("[null]"), canonical("[]"));
+        assert_eq!(canonical("{"), None);
     }
 }

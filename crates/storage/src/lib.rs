@@ -38,8 +38,8 @@ mod stored_pod;
 pub use claim::{ClaimSpec, ClaimTemplate, PersistentVolumeClaim, Selector};
 pub use container::{Container, EnvFrom, EnvVar, SecurityContext, SubPath, VolumeDevice, VolumeMount};
 pub use environment::{
-    Declaration, Environment, ExpressionClass, ImplicitVariable, MissingVariable, Piece, ResolvedExpression,
-    VariableSource,
+    AddedVariables, Declaration, Environment, ExpressionClass, ImplicitVariable, MissingVariable, Piece,
+    ResolvedExpression, Steps, VariableSource,
 };
 pub use metadata::{Metadata, NoAnnotations, OtherAnnotations};
 pub use mount_options::MountOptions;

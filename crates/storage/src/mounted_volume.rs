@@ -3,9 +3,12 @@
 //! All mounts of a volume belong together, whichever containers they are in: a file that one container writes is the
 //! file that the others read.
 
-use crate::environment::{Declaration, Environment, ExpressionClass, ImplicitVariable, ResolvedExpression};
+use crate::environment::{
+    AddedVariables, Environment, ExpressionClass, ImplicitVariable, ResolvedExpression, Steps,
+};
 use crate::{ClaimTemplate, Container, PodSpec, PodVolume, SubPath, VolumeMount, VolumeSource};
 use serde::de::IgnoredAny;
+use std::rc::Rc;
 
 /// A container and its place in the pod.
 #[derive(Debug)]
@@ -69,14 +72,18 @@ pub struct PlacedDevice<'a> {
 
 impl<'a> PlacedContainer<'a> {
     /// Returns the containers of a pod: init containers, then the others. Their expressions may take `implicit`
-    /// variables without declaring them.
-    pub fn all<R>(pod: &'a PodSpec<'a, R>, implicit: &'static [ImplicitVariable]) -> Vec<Self> {
+    /// variables without declaring them, and that many steps together.
+    pub fn all<R>(
+        pod: &'a PodSpec<'a, R>,
+        implicit: &'static [ImplicitVariable],
+        steps: &Steps,
+    ) -> Vec<Self> {
         let placed = |(place, (list, index, container))| Self {
             list,
             index,
             place,
             container,
-            env: Environment::new(container, implicit),
+            env: Environment::new(container, implicit, steps),
         };
         pod.all_containers().enumerate().map(placed).collect()
     }
@@ -188,28 +195,23 @@ impl<'a> PlacedMount<'a> {
     }
 
     /// Returns the resolved expression, or `None` if the mount has none.
-    pub fn resolved(&self) -> Option<ResolvedExpression<'a>> {
-        self.resolved_with(&[])
+    pub fn resolved(&self) -> Option<Rc<ResolvedExpression>> {
+        Some(self.container.env.resolve(self.expression()?))
     }
 
     /// Like [`PlacedMount::resolved`], with variables that are going to be added to the container.
-    pub fn resolved_with(&self, added: &[Declaration<'a>]) -> Option<ResolvedExpression<'a>> {
-        Some(self.container.env.resolve(self.expression()?, added))
+    pub fn resolved_with(&self, added: &AddedVariables<'_>) -> Option<Rc<ResolvedExpression>> {
+        Some(self.container.env.resolve_with(self.expression()?, added))
     }
 
     /// Returns whether the expression may give each replica its own directory.
     pub fn is_isolated(&self) -> bool {
-        self.is_isolated_with(&[])
+        self.resolved().is_some_and(may_isolate)
     }
 
     /// Like [`PlacedMount::is_isolated`], with variables that are going to be added to the container.
-    pub fn is_isolated_with(&self, added: &[Declaration<'a>]) -> bool {
-        self.resolved_with(added).is_some_and(|resolved| {
-            matches!(
-                resolved.class(),
-                ExpressionClass::PerOrdinal | ExpressionClass::Unstable | ExpressionClass::Unproved
-            )
-        })
+    pub fn is_isolated_with(&self, added: &AddedVariables<'_>) -> bool {
+        self.resolved_with(added).is_some_and(may_isolate)
     }
 
     /// Returns the JSON pointer of the mount in a StatefulSet.
@@ -240,6 +242,11 @@ impl<'a> PlacedMount<'a> {
         }
     }
 
+    /// Returns the place of the container and the index in it, which identify the mount in its pod.
+    pub fn place(&self) -> (usize, usize) {
+        (self.container.place, self.index)
+    }
+
     /// Returns container and path, which identify the mount after an update.
     pub fn identity(&self) -> (&'a str, &'a str) {
         (self.container.name(), &self.mount.mount_path)
@@ -252,6 +259,13 @@ impl PlacedDevice<'_> {
     /// Returns the field of a StatefulSet that the device is.
     pub fn field(&self) -> String {
         format!("{}.volumeDevices[{}]", self.container.field(), self.index)
+    }
+}
+
+fn may_isolate(resolved: Rc<ResolvedExpression>) -> bool {
+    match resolved.class() {
+        ExpressionClass::PerOrdinal | ExpressionClass::Unstable | ExpressionClass::Unproved => true,
+        ExpressionClass::Same | ExpressionClass::Missing(_) | ExpressionClass::Unresolved => false,
     }
 }
 
@@ -301,7 +315,7 @@ mod tests {
         )
         .expect("a pod");
         let templates = [];
-        let containers = PlacedContainer::all(&pod, &[]);
+        let containers = PlacedContainer::all(&pod, &[], &Steps::unlimited());
         let volumes = MountedVolume::all(&pod, &templates, &containers);
         let [data, raw] = volumes.as_slice() else { panic!("{volumes:?}") };
         let fields: Vec<String> = data.mounts.iter().map(PlacedMount::part_field).collect();

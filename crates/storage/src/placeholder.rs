@@ -17,8 +17,11 @@ const ANNOTATIONS: [&str; 2] = ["pv.kubernetes.io/provisioned-by", "volume.beta.
 /// The attributes in which drivers have placeholders of their own.
 const DRIVER_PATHS: [&str; 2] = ["share", "subdir"];
 
+/// The number of names on the path of a volume's source in a StatefulSet; of other sources it is less.
+const SOURCE_DEPTH: usize = 6;
+
 /// A placeholder in a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Placeholder {
     /// As it is written, e.g. `${NFS_PATH}`.
     pub text: String,
@@ -88,21 +91,23 @@ impl fmt::Display for Placeholder {
 /// Returns the first placeholder of a text: a name in `${…}`, alone or with an operator after it. `$${…}` is an escape,
 /// `$(…)` belongs to Kubernetes, and names with dots belong to CSI drivers and provisioners.
 fn first_in(text: &str) -> Option<&str> {
-    text.match_indices("${").find_map(|(at, _)| {
+    // Behind the last brace nothing ends, so that the search for an end succeeds where it begins.
+    let last = text.rfind('}')?;
+    text.match_indices("${").take_while(|(at, _)| *at < last).find_map(|(at, _)| {
         if text.get(..at).is_some_and(|before| before.ends_with('$')) {
             return None;
         }
-        let (inside, _) = text.get(at + 2..)?.split_once('}')?;
-        is_variable(inside).then(|| text.get(at..at + inside.len() + 3)).flatten()
+        let inside = text.get(at + 2..)?;
+        let length = is_variable(inside).then(|| inside.find('}')).flatten()?;
+        text.get(at..at + length + 3)
     })
 }
 
-/// Returns whether the text in the braces is a variable's name, which an operator may follow.
+/// Returns whether a text begins with a variable's name, which the brace or an operator follows.
 fn is_variable(inside: &str) -> bool {
-    let name = inside.trim_start_matches(|c: char| c == '_' || c.is_ascii_alphanumeric());
+    let rest = inside.trim_start_matches(|c: char| c == '_' || c.is_ascii_alphanumeric());
     let begins = inside.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
-    let ends = name.is_empty() || name.starts_with([':', '-', '=', '+', '?', '#', '%', '/', ',', '^']);
-    begins && ends
+    begins && rest.starts_with(['}', ':', '-', '=', '+', '?', '#', '%', '/', ',', '^'])
 }
 
 // === impl PlaceholderScan ===
@@ -117,6 +122,9 @@ impl PlaceholderScan {
 
     /// Notes a member of an object that begins at the path.
     fn enter(&mut self) {
+        if self.path.len() > SOURCE_DEPTH {
+            return;
+        }
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         self.has_storage |= match (self.kind, &*path) {
             (DecidingKind::PersistentVolume, ["spec", source])

@@ -18,7 +18,7 @@ pub struct PodVolume<'a> {
 }
 
 /// The source of a pod's volume.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VolumeSource<'a> {
     /// `persistentVolumeClaim`.
     Claim(ClaimSource<'a>),
@@ -45,7 +45,7 @@ pub enum VolumeSource<'a> {
 }
 
 /// The source `persistentVolumeClaim`.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClaimSource<'a> {
     /// A claim in the pod's namespace.
@@ -56,7 +56,7 @@ pub struct ClaimSource<'a> {
 }
 
 /// The source `glusterfs`.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GlusterfsSource<'a> {
     /// The Endpoints object, in the pod's namespace, that lists the servers.
@@ -70,7 +70,7 @@ pub struct GlusterfsSource<'a> {
 }
 
 /// The source `azureFile`.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AzureFileSource<'a> {
     /// The Secret, in the pod's namespace, that names the storage account.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub type Attributes<'a> = BTreeMap<Text<'a>, Text<'a>>;
 
 /// The source `nfs`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NfsSource<'a> {
     /// A host name or an address, as written.
@@ -23,7 +23,7 @@ pub struct NfsSource<'a> {
 }
 
 /// The source `cephfs`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CephfsSource<'a> {
     /// Addresses of the cluster's monitors, in any order.
@@ -38,7 +38,7 @@ pub struct CephfsSource<'a> {
 }
 
 /// The source `csi`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CsiSource<'a> {
     /// e.g. `nfs.csi.k8s.io`.

@@ -4,6 +4,9 @@ use super::{Export, Protocol, StorageServer, VolumeLocation};
 use crate::settings::Exports;
 use ordinance_storage::{CsiSource, MountOptions, VolumeNames};
 
+/// The longest path that Linux opens.
+const PATH_BYTES: usize = 4_096;
+
 // === impl VolumeLocation ===
 
 impl VolumeLocation {
@@ -93,9 +96,15 @@ fn with_names(source: &CsiSource<'_>, text: String, names: VolumeNames<'_>) -> S
     ]
     .into_iter()
     .fold(text, |text, (variable, attribute, name)| match source.attribute(attribute).or(name) {
-        Some(value) => text.replace(variable, value),
-        None => text,
+        Some(value) if is_path(&text, variable, value) => text.replace(variable, value),
+        _ => text,
     })
+}
+
+/// Returns whether a text is short enough for a path once a variable is replaced. A longer one stays unresolved: no
+/// server has such a path.
+fn is_path(text: &str, variable: &str, value: &str) -> bool {
+    value.len() <= variable.len() || text.matches(variable).count().saturating_mul(value.len()) <= PATH_BYTES
 }
 
 /// The EFS driver: the handle `<file system>[:<path>[:<access point>]]`. A path may also be an attribute, an access

@@ -116,7 +116,7 @@ impl<'a> PairMember<'a> {
 }
 
 fn is_named(names: &[String], member: PairMember<'_>) -> bool {
-    !member.name.is_empty() && names.iter().any(|name| name == member.name)
+    !member.name.is_empty() && names.binary_search_by(|name| name.as_str().cmp(member.name)).is_ok()
 }
 
 // === impl VolumePair ===

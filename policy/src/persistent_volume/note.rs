@@ -21,6 +21,7 @@ pub(super) struct VolumeNote {
     /// For a provisioned volume: the number of segments of the deepest path of `exports.provisionerRoots` above it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) provisioner_root: Option<usize>,
+    /// Sorted, as `takes_over` is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) shared_with: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

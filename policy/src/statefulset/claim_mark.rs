@@ -11,9 +11,9 @@ use super::review::SetReview;
 use super::sub_path_findings::sub_path_text;
 use super::volume::SetVolume;
 use crate::claim;
+use crate::display::Quoted;
 use crate::findings::FindingBuilder;
 use crate::rules::StorageRule;
-use ordinance_contract::Holding;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, expression};
 
 /// Where the files of a volume are, according to its claims.
@@ -63,21 +63,11 @@ pub(super) fn location<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> Fi
 
 /// Returns whether a claim of this name exists already, so that it may have files.
 pub(super) fn exists(claim: &str, review: &SetReview<'_>) -> bool {
-    known_claim(claim, review).is_some_and(|holding| !claim::ClaimNote::parse(&holding.note).is_new)
-}
-
-/// Returns the claim of this name if it exists or the same input creates it.
-fn known_claim<'a>(name: &str, review: &SetReview<'a>) -> Option<&'a Holding> {
-    let path = claim::path(name);
-    let realm = claim::realm(review.set.namespace);
-    review
-        .holdings
-        .iter()
-        .find(|holding| claim::is_claim(&holding.holder) && holding.realm == realm && holding.path == path)
+    review.holdings.claim(claim).is_some_and(|holding| !claim::ClaimNote::parse(&holding.note).is_new)
 }
 
 fn location_in_claim<'a>(volume: &SetVolume<'a>, claim: &'a str, review: &SetReview<'a>) -> FileLocation<'a> {
-    let mark = known_claim(claim, review).and_then(|holding| claim::ClaimNote::parse(&holding.note).mark);
+    let mark = review.holdings.claim(claim).and_then(|holding| claim::ClaimNote::parse(&holding.note).mark);
     match mark.map(|mark| (mark, interpret(mark, volume))) {
         None => FileLocation::Unknown,
         Some((mark, MarkMeaning::Root)) => FileLocation::Root { claim, mark: Some(mark) },
@@ -89,8 +79,13 @@ fn location_in_template<'a>(volume: &SetVolume<'a>, review: &SetReview<'a>) -> F
     let mut claims = template_claims(volume.name, review);
     claims.sort_unstable_by_key(|(name, _)| *name);
     let mut location = FileLocation::Unknown;
+    // Most claims of a template have the mark of the one before.
+    let mut last = (None, MarkMeaning::Root);
     for (name, mark) in claims {
-        location = match (location, mark.map_or(MarkMeaning::Root, |mark| interpret(mark, volume))) {
+        if mark != last.0 {
+            last = (mark, mark.map_or(MarkMeaning::Root, |mark| interpret(mark, volume)));
+        }
+        location = match (location, last.1) {
             (FileLocation::Unknown, MarkMeaning::Root) => FileLocation::Root { claim: name, mark },
             (FileLocation::Unknown, MarkMeaning::Directory(expression)) => {
                 FileLocation::Directory { claim: name, expression }
@@ -123,28 +118,15 @@ fn template_claims<'a>(template: &str, review: &SetReview<'a>) -> Vec<(&'a str, 
     if review.set.name.is_empty() {
         return Vec::new();
     }
-    let realm = claim::realm(review.set.namespace);
-    let prefix = claim::prefix(template, review.set.name);
-    let is_of_template = |holding: &&Holding| {
-        claim::is_claim(&holding.holder)
-            && holding.realm == realm
-            && matches!(holding.path.as_slice(), [first, _] if *first == prefix)
-    };
-    review
-        .holdings
-        .iter()
-        .filter(is_of_template)
-        .map(|holding| (&*holding.holder.name, claim::ClaimNote::parse(&holding.note)))
-        .filter(|(_, note)| !note.is_being_deleted)
-        .map(|(name, note)| (name, note.mark))
-        .collect()
+    let claims = review.holdings.template_claims(template, review.set.name);
+    claims.map(|(name, note)| (name, note.mark)).collect()
 }
 
 /// Interprets a mark in the containers that mount the volume without a sub-path, or in all if none does.
 fn interpret<'a>(mark: &'a str, volume: &SetVolume<'a>) -> MarkMeaning<'a> {
     let is_per_ordinal = |mount: &PlacedMount<'a>| {
         matches!(
-            mount.container.env.resolve(mark, &[]).class(),
+            mount.container.env.resolve(mark).class(),
             ExpressionClass::PerOrdinal | ExpressionClass::Missing(MissingVariable::Undeclared(_))
         )
     };
@@ -216,13 +198,13 @@ fn isolate_as_marked<'a>(
 ) {
     warn_other_location(volume, groups, claim, Some(expression), review);
     let undeclared = groups.without_sub_path.iter().find_map(|mount| {
-        match mount.container.env.resolve(expression, review.patch.added_variables(mount.container)).class() {
-            ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mount, name)),
+        match review.patch.resolve(mount.container, expression)?.class() {
+            ExpressionClass::Missing(MissingVariable::Undeclared(name)) => Some((*mount, name.clone())),
             _ => None,
         }
     });
     match undeclared {
-        Some((mount, name)) => deny_undeclared_variable(volume, &mount, claim, expression, name, review),
+        Some((mount, name)) => deny_undeclared_variable(volume, &mount, claim, expression, &name, review),
         None => review.patch.isolate(volume, &groups.without_sub_path, expression, PatchReason::ClaimMark),
     }
 }
@@ -236,10 +218,10 @@ fn deny_undeclared_variable(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "claim {claim:?} of {} says that its files are in {expression:?}, which uses {name}, but container {:?} does \
+        "claim {claim:?} of {} says that its files are in {expression:?}, which uses {name}, but container {} does \
          not declare it",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let finding = StorageRule::UndeclaredVariable
         .deny(format!("{}.env", mount.container.field()), fact)
@@ -281,7 +263,7 @@ fn warn_other_location(
     review: &mut SetReview<'_>,
 ) {
     let differs = |mount: &&PlacedMount<'_>| match (mount.resolved(), mark) {
-        (Some(resolved), Some(mark)) => !resolved.is_same_as(&mount.container.env.resolve(mark, &[])),
+        (Some(resolved), Some(mark)) => !resolved.is_same_as(&mount.container.env.resolve(mark)),
         _ => true,
     };
     let isolated = groups.isolated.iter().map(|(mount, _)| mount);

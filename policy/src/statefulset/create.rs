@@ -3,7 +3,7 @@
 use super::keys::SetKeys;
 use super::metadata::ParsedStatefulSet;
 use super::opt_out::{OptOut, volume_names};
-use super::review::{Set, SetReview};
+use super::review::{self, Set, SetReview};
 use super::verdict;
 use super::volume::{SetVolume, placed_containers};
 use super::{new_volume, overlap, reserved_declarations};
@@ -16,6 +16,8 @@ use ordinance_storage::json;
 pub(super) struct SetCreation<'a> {
     request: &'a Request<'a>,
     set: ParsedStatefulSet<'a>,
+    /// The size of the set.
+    bytes: usize,
     settings: &'a Settings,
 }
 
@@ -28,7 +30,7 @@ impl<'a> SetCreation<'a> {
         object: &'a str,
         settings: &'a Settings,
     ) -> Result<Self, serde_json::Error> {
-        Ok(Self { request, set: json::read(object)?, settings })
+        Ok(Self { request, set: json::read(object)?, bytes: object.len(), settings })
     }
 
     fn set(&self) -> Set<'_> {
@@ -42,13 +44,15 @@ impl<'a> SetCreation<'a> {
 
 impl ParsedRequest for SetCreation<'_> {
     fn keys(&self) -> Vec<Key> {
-        let keys = SetKeys { set: self.set(), opt_out: self.opt_out(), settings: self.settings };
+        let (set, opt_out) = (self.set(), self.opt_out());
+        let keys = SetKeys { set, opt_out, settings: self.settings, bytes: self.bytes };
         keys.of_pod(&self.set.spec.template.0.spec, &self.set.spec.volume_claim_templates)
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let pod = &self.set.spec.template.0.spec;
-        let containers = placed_containers(pod);
+        let steps = review::steps(self.bytes);
+        let containers = placed_containers(pod, &steps);
         let volumes = SetVolume::all(pod, &self.set.spec.volume_claim_templates, &containers);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
@@ -56,7 +60,7 @@ impl ParsedRequest for SetCreation<'_> {
             is_stored: self.request.phase == Phase::Audit,
             ..self.set()
         };
-        let mut review = SetReview::new(self.settings, set, holdings, &containers);
+        let mut review = SetReview::new(self.settings, set, holdings, &containers, &steps);
         let opt_out = self.opt_out();
         opt_out.report(&volume_names(pod, &self.set.spec.volume_claim_templates), &mut review.findings);
         if !review.set.is_stored {
@@ -67,6 +71,7 @@ impl ParsedRequest for SetCreation<'_> {
             new_volume::judge_with_overlaps(volume, &mut review);
         }
         overlap::warn_duplicate_claims(&volumes, &[], &opt_out, &mut review);
+        review.deny_unresolved(&opt_out);
         verdict::conclude(review, self.request.phase, pod, &containers, &volumes)
     }
 }

@@ -6,6 +6,7 @@
 
 use super::mount_groups::MountGroups;
 use super::new_writers;
+use super::old_volumes::OldVolumes;
 use super::patch::PatchReason;
 use super::previous_mounts::PreviousMounts;
 use super::replica_directory::ReplicaDirectory;
@@ -14,8 +15,10 @@ use super::sub_path_findings::{
     deny_both_fields, deny_missing_variable, sub_path_text, unisolated_template_text,
 };
 use super::volume::SetVolume;
+use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
-use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
+use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath};
+use std::collections::BTreeSet;
 
 /// Judges a volume of the new template by its mounts in the old one.
 pub(super) fn judge<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, review: &mut SetReview<'a>) {
@@ -34,7 +37,7 @@ pub(super) fn judge<'a>(volume: &SetVolume<'a>, previous: &PreviousMounts<'a>, r
 /// Warns of a lost expression that is not restored, since the volume is opted out.
 pub(super) fn warn_lost_expression(
     volume: &SetVolume<'_>,
-    old: &[SetVolume<'_>],
+    old: &OldVolumes<'_, '_>,
     review: &mut SetReview<'_>,
 ) {
     let Some(previous) = PreviousMounts::find(volume, old, review) else {
@@ -48,11 +51,11 @@ pub(super) fn warn_lost_expression(
         (volume.mounts.iter().find(has_lost_expression), previous.isolated.first())
     {
         let fact = format!(
-            "{} lost its {} in container {:?}, and is opted out, so it is not restored: the files stay there, and the \
+            "{} lost its {} in container {}, and is opted out, so it is not restored: the files stay there, and the \
              pods see {}",
             volume.title(),
             sub_path_text(old),
-            mount.container.name(),
+            Quoted(mount.container.name()),
             sub_path_text(mount)
         );
         review.findings.add(StorageRule::LostSubPath.warn(mount.part_field(), fact));
@@ -98,10 +101,10 @@ fn restore_expression<'a>(
 /// Denies a mount that lost its expression, if the mounts that it may continue had different ones.
 fn deny_unknown_directory(volume: &SetVolume<'_>, mount: &PlacedMount<'_>, review: &mut SetReview<'_>) {
     let fact = format!(
-        "the mounts of {} that are removed had different directories: which one container {:?} needs at {:?} is unknown",
+        "the mounts of {} that are removed had different directories: which one container {} needs at {} is unknown",
         volume.title(),
-        mount.container.name(),
-        &*mount.mount.mount_path
+        Quoted(mount.container.name()),
+        Quoted(&mount.mount.mount_path)
     );
     let remedy = "Write the subPathExpr of each mount that stays";
     review.findings.add(StorageRule::LostSubPath.deny(mount.field(), fact).remedy(remedy));
@@ -115,14 +118,14 @@ fn deny_changed_variables(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "the files of {} are at {}, but the variables of container {:?} name another directory",
+        "the files of {} are at {}, but the variables of container {} name another directory",
         volume.title(),
         sub_path_text(donor),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy = format!(
-        "Declare the variables of the expression in its env, as container {:?} did before",
-        donor.container.name()
+        "Declare the variables of the expression in its env, as container {} did before",
+        Quoted(donor.container.name())
     );
     let field = format!("{}.env", mount.container.field());
     review.findings.add(StorageRule::LostSubPath.deny(field, fact).remedy(remedy));
@@ -143,8 +146,9 @@ fn judge_expression<'a>(
         }
         return;
     }
-    let resolved = mount.container.env.resolve(expression, review.patch.added_variables(mount.container));
+    let Some(resolved) = review.patch.resolve(mount.container, expression) else { return };
     match (resolved.class(), old) {
+        (ExpressionClass::Unresolved, _) => {}
         (ExpressionClass::Missing(MissingVariable::Undeclared(_)), Some(old)) => {
             deny_changed_variables(volume, &mount, &old, review)
         }
@@ -164,7 +168,7 @@ fn warn_if_moved<'a>(
     review: &mut SetReview<'a>,
 ) {
     let Some(old) = previous.same_mount(mount).or_else(|| previous.donor(mount)) else { return };
-    let now = mount.resolved_with(review.patch.added_variables(mount.container));
+    let now = mount.expression().and_then(|now| review.patch.resolve(mount.container, now));
     let is_now =
         |place: ReplicaDirectory<'a>| now.as_ref().is_some_and(|now| now.is_same_as(&place.resolved()));
     let expected = [ReplicaDirectory::of(old), previous.directory_of_added(mount)];
@@ -186,12 +190,12 @@ fn deny_common_directory(
     if is_unchanged || reads_common_files(mount, previous) {
         return;
     }
-    let expression = previous.previous_expression(mount);
+    let expression = Shown(previous.previous_expression(mount));
     let fact = format!(
-        "{} has a directory for each replica ({expression}), but {} in container {:?} is the same for all replicas",
+        "{} has a directory for each replica ({expression}), but {} in container {} is the same for all replicas",
         volume.title(),
         sub_path_text(mount),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy = if previous.keeps_sub_path(mount) {
         "Declare its variables as before".to_owned()
@@ -236,7 +240,7 @@ fn deny_newly_unstartable(
     volume: &SetVolume<'_>,
     mount: &PlacedMount<'_>,
     previous: &PreviousMounts<'_>,
-    missing_variables: &[MissingVariable<'_>],
+    missing_variables: &BTreeSet<MissingVariable>,
     review: &mut SetReview<'_>,
 ) -> bool {
     let had_both = previous.same_mount(mount).is_some_and(|old| old.part() == SubPath::Both);
@@ -245,10 +249,10 @@ fn deny_newly_unstartable(
         return true;
     }
     let resolved = mount.resolved();
-    let Some(ExpressionClass::Missing(missing)) = resolved.as_ref().map(ResolvedExpression::class) else {
+    let Some(ExpressionClass::Missing(missing)) = resolved.as_ref().map(|resolved| resolved.class()) else {
         return false;
     };
-    let is_new = !missing_variables.contains(&missing);
+    let is_new = !missing_variables.contains(missing);
     if is_new {
         deny_missing_variable(volume, mount, missing, review);
     }
@@ -277,10 +281,10 @@ fn warn_moved(
         Some(old) => format!("at {}", sub_path_text(old)),
     };
     let fact = format!(
-        "{} is mounted at {} in container {:?} from now on",
+        "{} is mounted at {} in container {} from now on",
         volume.title(),
         sub_path_text(mount),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     let remedy =
         format!("Move the files of {} if the pods need them: so far they are {previous}", volume.title());

@@ -2,20 +2,22 @@
 
 use super::claim_mark;
 use super::opt_out::OptOut;
-use super::review::{Set, SetReview};
+use super::review::{self, Set, SetReview};
 use super::scale_subresource::{self, ScaleNote};
 use super::scale_up::SharedVolume;
 use super::volume::{SetVolume, placed_containers};
 use crate::claim;
 use crate::settings::Settings;
 use ordinance_contract::{Key, Stance};
-use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, VolumeKind};
+use ordinance_storage::{ClaimTemplate, PlacedContainer, PodSpec, Steps, VolumeKind};
 
 /// Computes the keys of a set.
 pub(super) struct SetKeys<'a> {
     pub(super) set: Set<'a>,
     pub(super) opt_out: OptOut<'a>,
     pub(super) settings: &'a Settings,
+    /// The size of the set.
+    pub(super) bytes: usize,
 }
 
 // === impl SetKeys ===
@@ -23,10 +25,11 @@ pub(super) struct SetKeys<'a> {
 impl SetKeys<'_> {
     /// Returns the keys of the set with this pod, sorted and without duplicates.
     pub(super) fn of_pod(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
-        let containers = placed_containers(pod);
+        let steps = review::steps(self.bytes);
+        let containers = placed_containers(pod, &steps);
         let volumes = SetVolume::all(pod, templates, &containers);
         let set = Set { is_windows: pod.is_windows(), ..self.set };
-        let mut keys: Vec<Key> = self.scale_key(set, &volumes, &containers).into_iter().collect();
+        let mut keys: Vec<Key> = self.scale_key(set, &volumes, &containers, &steps).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {
             keys.extend(self.volume_key(volume));
         }
@@ -41,9 +44,10 @@ impl SetKeys<'_> {
         set: Set<'_>,
         volumes: &[SetVolume<'_>],
         containers: &[PlacedContainer<'_>],
+        steps: &Steps,
     ) -> Option<Key> {
         let Set { name, namespace, replicas, .. } = set;
-        let review = SetReview::new(self.settings, set, &[], containers);
+        let review = SetReview::new(self.settings, set, &[], containers, steps);
         let judged = volumes.iter().filter(|volume| !self.opt_out.covers(volume.name));
         let shared = SharedVolume::of_replicas(judged, &review);
         let has_key = !shared.is_empty() && !name.is_empty();

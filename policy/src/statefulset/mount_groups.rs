@@ -7,6 +7,7 @@ use super::sub_path_findings::{deny_both_fields, deny_missing_variable, warn_unp
 use super::volume::SetVolume;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, ResolvedExpression, SubPath};
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 /// The mounts of a volume, grouped by their sub-paths.
 #[derive(Default)]
@@ -18,11 +19,11 @@ pub(super) struct MountGroups<'a> {
     /// A `subPath`, or an expression with the same value in every replica.
     pub(super) same_for_all: Vec<PlacedMount<'a>>,
     /// An expression with a value per pod: a directory per ordinal, unless the value changes with every restart.
-    pub(super) isolated: Vec<(PlacedMount<'a>, ResolvedExpression<'a>)>,
+    pub(super) isolated: Vec<(PlacedMount<'a>, Rc<ResolvedExpression>)>,
     /// An expression with a value from outside the pod template.
     pub(super) unproven: Vec<PlacedMount<'a>>,
     /// An expression that uses a variable without a value, with which no container starts.
-    pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable<'a>)>,
+    pub(super) missing: Vec<(PlacedMount<'a>, MissingVariable)>,
     /// See [`MountGroups::common_directory`].
     directory: OnceCell<Option<ReplicaDirectory<'a>>>,
 }
@@ -56,9 +57,9 @@ impl<'a> MountGroups<'a> {
         };
         match resolved.class() {
             ExpressionClass::PerOrdinal | ExpressionClass::Unstable => self.isolated.push((mount, resolved)),
-            ExpressionClass::Unproved => self.unproven.push(mount),
+            ExpressionClass::Unproved | ExpressionClass::Unresolved => self.unproven.push(mount),
             ExpressionClass::Same => self.same_for_all.push(mount),
-            ExpressionClass::Missing(missing) => self.missing.push((mount, missing)),
+            ExpressionClass::Missing(missing) => self.missing.push((mount, missing.clone())),
         }
     }
 
@@ -95,7 +96,7 @@ impl<'a> MountGroups<'a> {
             deny_both_fields(volume, mount, volume.default_expression(), review);
         }
         for (mount, missing) in &self.missing {
-            deny_missing_variable(volume, mount, *missing, review);
+            deny_missing_variable(volume, mount, missing, review);
         }
     }
 

@@ -13,6 +13,7 @@ use super::review::SetReview;
 use super::sub_path_findings::{sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings, windows};
+use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
 use ordinance_storage::{PlacedMount, SubPath, VolumeKind, VolumeSource};
@@ -110,7 +111,7 @@ fn judge_template<'a>(
 
 /// Warns of a sub-path that is the same in every replica, in a claim template.
 fn warn_fixed_sub_path(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "{} is mounted at {} in every replica: if two of its volumes are one directory, they mix their files",
         volume.title(),
@@ -135,12 +136,12 @@ fn isolate_like_siblings<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, r
     if let Some(reason) = review.reason_not_to_patch() {
         return warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
-    let unpatched = review.mode_that_patches_nothing().map(|reason| (reason, review.patch.clone()));
+    let unpatched = review.mode_that_patches_nothing().map(|reason| (reason, review.patch.extent()));
     let reason = PatchReason::Siblings;
     if let Err(mount) = review.patch.copy_to_all(volume, &groups.without_sub_path, directory, reason) {
         deny_different_meaning(volume, mount, directory.expression, review);
     } else if let Some((reason, before)) = unpatched {
-        review.patch = before;
+        review.patch.return_to(before);
         warn_unpatched_siblings(volume, groups, directory, reason, review);
     }
 }
@@ -171,10 +172,10 @@ fn deny_different_meaning(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "{} is mounted at subPathExpr {expression:?}, but that names another directory in container {:?}: Ordinance \
+        "{} is mounted at subPathExpr {expression:?}, but that names another directory in container {}: Ordinance \
          can't know which files the container needs",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     deny_mixed_sub_paths(volume, mount, fact, review);
 }
@@ -183,10 +184,10 @@ fn deny_different_meaning(
 fn deny_no_common_directory(volume: &SetVolume<'_>, groups: &MountGroups<'_>, review: &mut SetReview<'_>) {
     let Some(mount) = groups.without_sub_path.first() else { return };
     let fact = format!(
-        "{} has mounts with different expressions, and one without in container {:?}: Ordinance can't know which files \
+        "{} has mounts with different expressions, and one without in container {}: Ordinance can't know which files \
          the container needs",
         volume.title(),
-        mount.container.name()
+        Quoted(mount.container.name())
     );
     deny_mixed_sub_paths(volume, mount, fact, review);
 }
@@ -319,8 +320,11 @@ fn deny_fixed_sub_paths<'a>(volume: &SetVolume<'a>, groups: &MountGroups<'a>, re
             sub_path_text(mount)
         );
         let proposal = Proposal::of(volume, groups, *mount);
-        let remedy =
-            format!("Write subPathExpr: {} instead, or {}", proposal.expression, volume.share_remedy());
+        let remedy = format!(
+            "Write subPathExpr: {} instead, or {}",
+            Shown(&proposal.expression),
+            volume.share_remedy()
+        );
         let finding = StorageRule::FixedSubPath
             .deny_or_warn(review.settings.isolation.fixed_sub_path, mount.part_field(), fact)
             .remedy(remedy)

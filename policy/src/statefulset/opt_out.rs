@@ -6,6 +6,7 @@ use super::metadata::SetAnnotations;
 use crate::findings::{FindingBuilder, Findings};
 use crate::rules::StorageRule;
 use ordinance_storage::{ClaimTemplate, PodSpec};
+use std::collections::BTreeSet;
 
 /// The only value of `ordinance.dev/isolation`.
 const DISABLED: &str = "disabled";
@@ -18,8 +19,9 @@ const ANNOTATIONS: &str = "metadata.annotations";
 pub(super) struct OptOut<'a> {
     /// `ordinance.dev/isolation`.
     isolation: Option<&'a str>,
-    /// `ordinance.dev/shared-volumes`.
+    /// `ordinance.dev/shared-volumes`, as it is written.
     volumes: Vec<&'a str>,
+    names: BTreeSet<&'a str>,
 }
 
 // === impl OptOut ===
@@ -28,15 +30,14 @@ impl<'a> OptOut<'a> {
     /// Parses the annotations of a set.
     pub(super) fn of(annotations: &'a SetAnnotations<'_>) -> Self {
         let names = annotations.shared_volumes.as_deref().unwrap_or_default();
-        Self {
-            isolation: annotations.isolation.as_deref(),
-            volumes: names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
-        }
+        let volumes: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let names = volumes.iter().copied().collect();
+        Self { isolation: annotations.isolation.as_deref(), volumes, names }
     }
 
     /// Returns whether a volume or a claim template is opted out.
     pub(super) fn covers(&self, volume: &str) -> bool {
-        self.covers_set() || self.volumes.contains(&volume)
+        self.covers_set() || self.names.contains(volume)
     }
 
     /// Returns whether the whole set is opted out.
@@ -46,7 +47,7 @@ impl<'a> OptOut<'a> {
 
     /// Warns of unknown values and names, and adds audit annotations for what is opted out. `names` are those of the
     /// set's volumes and claim templates.
-    pub(super) fn report(&self, names: &[&str], findings: &mut Findings) {
+    pub(super) fn report(&self, names: &BTreeSet<&str>, findings: &mut Findings) {
         if let Some(value) = self.isolation.filter(|value| *value != DISABLED) {
             let fact = format!(
                 "annotation ordinance.dev/isolation: {value:?} opts out of nothing: the only value is {DISABLED}"
@@ -57,7 +58,7 @@ impl<'a> OptOut<'a> {
             findings.audit("isolation", DISABLED);
         }
         for name in &self.volumes {
-            if names.contains(name) {
+            if names.contains(*name) {
                 findings.audit("shared-volumes", *name);
             } else {
                 let fact = format!(
@@ -70,7 +71,7 @@ impl<'a> OptOut<'a> {
     }
 
     /// Warns if the opt-out changed, and says what Ordinance enforces from now on, or no longer.
-    pub(super) fn report_change(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
+    pub(super) fn report_change(&self, old: &OptOut<'_>, names: &BTreeSet<&str>, findings: &mut Findings) {
         match (old.covers_set(), self.covers_set()) {
             (false, true) => findings.add(changed(
                 "with ordinance.dev/isolation: disabled, Ordinance restores and refuses nothing in this set from now \
@@ -85,15 +86,15 @@ impl<'a> OptOut<'a> {
         self.report_changed_names(old, names, findings);
     }
 
-    fn report_changed_names(&self, old: &OptOut<'_>, names: &[&str], findings: &mut Findings) {
-        let is_new = |name: &&&str| names.contains(name) && !old.volumes.contains(name);
+    fn report_changed_names(&self, old: &OptOut<'_>, names: &BTreeSet<&str>, findings: &mut Findings) {
+        let is_new = |name: &&&str| names.contains(**name) && !old.names.contains(**name);
         for name in self.volumes.iter().filter(is_new) {
             findings.add(changed(format!(
                 "ordinance.dev/shared-volumes now names {name}: its mounts are no longer restored or refused; no \
                  files move"
             )));
         }
-        for name in old.volumes.iter().filter(|name| !self.volumes.contains(name)) {
+        for name in old.volumes.iter().filter(|name| !self.names.contains(**name)) {
             findings.add(changed(format!(
                 "ordinance.dev/shared-volumes no longer names {name}: it is checked again; if it is shared now, it \
                  stays shared until you write a subPathExpr"
@@ -103,7 +104,10 @@ impl<'a> OptOut<'a> {
 }
 
 /// Returns the names that `ordinance.dev/shared-volumes` may list.
-pub(super) fn volume_names<'a>(pod: &'a PodSpec<'_>, templates: &'a [ClaimTemplate<'_>]) -> Vec<&'a str> {
+pub(super) fn volume_names<'a>(
+    pod: &'a PodSpec<'_>,
+    templates: &'a [ClaimTemplate<'_>],
+) -> BTreeSet<&'a str> {
     pod.volumes.iter().map(|volume| &*volume.name).chain(templates.iter().map(ClaimTemplate::name)).collect()
 }
 

@@ -3,11 +3,16 @@
 use super::opt_out::OptOut;
 use super::review::SetReview;
 use super::volume::SetVolume;
+use crate::display::Quoted;
 use crate::export::Export;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
 use crate::settings::NameOrCount;
 use ordinance_contract::Holding;
+use std::collections::BTreeSet;
+
+/// PersistentVolumes that findings about one volume name. The last finding counts the others.
+const MAX_DETAILED: usize = 3;
 
 /// Warns of claims that two judged volumes name, unless the old template had them.
 pub(super) fn warn_duplicate_claims(
@@ -16,11 +21,12 @@ pub(super) fn warn_duplicate_claims(
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'_>,
 ) {
-    let before = duplicate_claims(old, opt_out);
-    let is_new = |(claim, _): &(&str, &SetVolume<'_>)| !before.iter().any(|(other, _)| other == claim);
+    let before: BTreeSet<&str> = duplicate_claims(old, opt_out).into_iter().map(|(claim, _)| claim).collect();
+    let is_new = |(claim, _): &(&str, &SetVolume<'_>)| !before.contains(claim);
     for (claim, volume) in duplicate_claims(volumes, opt_out).into_iter().filter(is_new) {
         let fact = format!(
-            "two volumes of the pod name claim {claim:?}: such a pod does not start (kubernetes#127004)"
+            "two volumes of the pod name claim {}: such a pod does not start (kubernetes#127004)",
+            Quoted(claim)
         );
         let finding = StorageRule::DuplicateClaim.warn(volume.field(), fact);
         review.findings.add(finding.remedy("Mount one volume at both places"));
@@ -43,33 +49,39 @@ fn duplicate_claims<'v>(
 /// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.
 pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
-    let is_volume = |holding: &&Holding| holding.holder.resource == "persistentvolumes";
+    let overlaps = |holding: &&Holding| persistent_volume::is_on(export, holding);
+    let mut overlapping = review.holdings.exports(&export.realm()).iter().copied().filter(overlaps);
     let owner = review.set.title();
-    let volumes = review.holdings.iter().filter(is_volume);
-    let mut overlaps = volumes
-        .filter_map(|holding| Some((holding, persistent_volume::inline_overlap(&owner, &export, holding)?)));
     let warn = |fact| StorageRule::InlineExport.warn(volume.field(), fact);
-    match review.settings.exports.inline_overlaps {
-        NameOrCount::Name => {
-            for (holding, fact) in overlaps {
-                review.findings.add(warn(fact).related(&holding.holder));
-            }
+    if review.settings.exports.inline_overlaps == NameOrCount::Count {
+        if let Some(fact) = counted_overlap(&owner, export, number(overlapping)) {
+            review.findings.add(warn(fact));
         }
-        NameOrCount::Count => {
-            let count = overlaps.try_fold(0_u32, |count, (holding, _)| count.checked_add(holding.count));
-            match count.unwrap_or(u32::MAX) {
-                0 => {}
-                count => review.findings.add(warn(counted_overlap(&owner, &export, count))),
-            }
+        return;
+    }
+    for holding in overlapping.by_ref().take(MAX_DETAILED) {
+        if let Some(fact) = persistent_volume::inline_overlap(&owner, export, holding) {
+            review.findings.add(warn(fact).related(&holding.holder));
         }
+    }
+    if let Some(next) = overlapping.next() {
+        let rest = number(std::iter::once(next).chain(overlapping));
+        let fact = format!("{owner} ({export}) overlaps {rest} more PersistentVolumes");
+        review.findings.add(warn(fact).related(&next.holder));
     }
 }
 
-fn counted_overlap(owner: &str, export: &Export, count: u32) -> String {
-    let volumes = if count == 1 {
-        "the export of a PersistentVolume".to_owned()
-    } else {
-        format!("the exports of {count} PersistentVolumes")
+/// Returns the number of objects that some holdings stand for.
+fn number<'h>(holdings: impl Iterator<Item = &'h Holding>) -> u64 {
+    holdings.map(|holding| u64::from(holding.count)).sum()
+}
+
+/// Returns the fact that an export overlaps those of this number of volumes, or `None` if there are none.
+fn counted_overlap(owner: &str, export: &Export, volumes: u64) -> Option<String> {
+    let volumes = match volumes {
+        0 => return None,
+        1 => "the export of a PersistentVolume".to_owned(),
+        more => format!("the exports of {more} PersistentVolumes"),
     };
-    format!("{owner} ({export}) overlaps {volumes}: they overwrite each other's files")
+    Some(format!("{owner} ({export}) overlaps {volumes}: they overwrite each other's files"))
 }

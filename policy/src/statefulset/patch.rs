@@ -6,15 +6,31 @@
 use super::replica_directory::ReplicaDirectory;
 use super::reserved_variable::ReservedVariable;
 use super::volume::SetVolume;
-use ordinance_storage::{Declaration, PlacedContainer, PlacedMount, json};
+use ordinance_storage::{
+    AddedVariables, Declaration, PlacedContainer, PlacedMount, ResolvedExpression, json,
+};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// The additions of a review before they become JSON.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct PatchDraft<'a> {
     expressions: Vec<(PlacedMount<'a>, &'a str)>,
+    /// The mounts of these expressions, by the places of their containers and their indexes.
+    patched_mounts: BTreeSet<(usize, usize)>,
     /// Indexed by [`PlacedContainer::place`].
-    declarations: Vec<Vec<Declaration<'a>>>,
+    variables: Vec<AddedVariables<'a>>,
+    /// The place of the container of each added variable, in the order of their addition.
+    additions: Vec<usize>,
     patched: Vec<PatchedVolume<'a>>,
+}
+
+/// The extent of a [`PatchDraft`] at one moment, to return to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PatchExtent {
+    expressions: usize,
+    additions: usize,
+    patched: usize,
 }
 
 /// A volume that gets an expression, and why.
@@ -54,26 +70,32 @@ struct PatchText {
 // === impl PatchDraft ===
 
 impl<'a> PatchDraft<'a> {
-    /// Returns an empty patch for these containers.
-    pub(super) fn new(containers: &[PlacedContainer<'a>]) -> Self {
+    /// Returns an empty patch for this many containers.
+    pub(super) fn new(containers: usize) -> Self {
         Self {
             expressions: Vec::new(),
-            declarations: vec![Vec::new(); containers.len()],
+            patched_mounts: BTreeSet::new(),
+            variables: (0..containers).map(|_| AddedVariables::default()).collect(),
+            additions: Vec::new(),
             patched: Vec::new(),
         }
     }
 
-    /// The variables that are added to a container, in the order of the patch.
-    pub(super) fn added_variables(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
-        self.declarations.get(container.place).map(Vec::as_slice).unwrap_or_default()
+    /// The variables that are added to a container.
+    pub(super) fn added_variables(&self, container: &PlacedContainer<'_>) -> Option<&AddedVariables<'a>> {
+        self.variables.get(container.place)
+    }
+
+    /// The declarations that are added to a container, in the order of the patch.
+    pub(super) fn declarations(&self, container: &PlacedContainer<'_>) -> &[Declaration<'a>] {
+        self.added_variables(container).map(AddedVariables::declarations).unwrap_or_default()
     }
 
     /// Adds a variable to a container, unless the container declares it or it is already added.
     pub(super) fn add_variable(&mut self, container: &PlacedContainer<'_>, declaration: Declaration<'a>) {
-        let Some(declarations) = self.declarations.get_mut(container.place) else { return };
-        let is_there = declarations.iter().any(|other| other.name() == declaration.name());
-        if !is_there && !container.env.declares(declaration.name()) {
-            declarations.push(declaration);
+        let Some(variables) = self.variables.get_mut(container.place) else { return };
+        if !container.env.declares(declaration.name()) && variables.add(declaration) {
+            self.additions.push(container.place);
         }
     }
 
@@ -92,7 +114,9 @@ impl<'a> PatchDraft<'a> {
                 self.add_variable(mount.container, reserved.declaration());
             }
         }
-        self.expressions.extend(mounts.iter().map(|mount| (*mount, expression)));
+        for mount in mounts {
+            self.push_expression(*mount, expression);
+        }
         self.add_patched(volume, *first, expression, reason);
     }
 
@@ -104,8 +128,16 @@ impl<'a> PatchDraft<'a> {
         expression: &'a str,
         reason: PatchReason,
     ) {
-        self.expressions.push((mount, expression));
+        self.push_expression(mount, expression);
         self.add_patched(volume, mount, expression, reason);
+    }
+
+    /// Adds an expression to the text of the patch, which repeats it for each mount.
+    fn push_expression(&mut self, mount: PlacedMount<'a>, expression: &'a str) {
+        if mount.container.env.steps().spend_on(expression.len()) {
+            self.patched_mounts.insert(mount.place());
+            self.expressions.push((mount, expression));
+        }
     }
 
     /// Notes that a volume gets an expression, unless that was the last volume with the same expression.
@@ -152,12 +184,12 @@ impl<'a> PatchDraft<'a> {
         directory: ReplicaDirectory<'a>,
         reason: PatchReason,
     ) -> Result<(), &'m PlacedMount<'a>> {
-        let before = self.clone();
+        let before = self.extent();
         let differs = |mount: &&PlacedMount<'a>| !self.copy_expression(volume, **mount, directory, reason);
         match mounts.iter().find(differs) {
             None => Ok(()),
             Some(mount) => {
-                *self = before;
+                self.return_to(before);
                 Err(mount)
             }
         }
@@ -172,22 +204,33 @@ impl<'a> PatchDraft<'a> {
         expression: &'a str,
     ) -> bool {
         let (source, target) = (&from.container.env, to.container);
-        let checkpoint = self.added_variables(target).len();
-        for declaration in source.carried(expression, &target.env, self.added_variables(target)) {
+        let Some(added) = self.added_variables(target) else { return false };
+        let before = self.extent();
+        for declaration in source.carried(expression, &target.env, added) {
             self.add_variable(target, declaration);
         }
-        let copied = target.env.resolve(expression, self.added_variables(target));
-        let is_same = copied.is_same_as(&source.resolve(expression, &[]));
+        let copied = self.resolve(target, expression);
+        let is_same = copied.is_some_and(|copied| copied.is_same_as(&source.resolve(expression)));
         if !is_same {
-            self.roll_back(target, checkpoint);
+            self.return_to(before);
         }
         is_same
+    }
+
+    /// Resolves an expression in a container with the variables that are added to it.
+    pub(super) fn resolve(
+        &self,
+        container: &PlacedContainer<'_>,
+        expression: &str,
+    ) -> Option<Rc<ResolvedExpression>> {
+        Some(container.env.resolve_with(expression, self.added_variables(container)?))
     }
 
     /// Returns whether two replicas would write the same files even with this patch.
     pub(super) fn leaves_shared_writers(&self, volume: &SetVolume<'a>) -> bool {
         let is_isolated = |mount: &PlacedMount<'a>| {
-            mount.is_isolated_with(self.added_variables(mount.container)) || self.gets_expression(mount)
+            let added = self.added_variables(mount.container);
+            self.gets_expression(mount) || added.is_some_and(|added| mount.is_isolated_with(added))
         };
         let shares = |mount: &PlacedMount<'a>| !mount.is_read_only() && !is_isolated(mount);
         !volume.has_no_writers() && (volume.device.is_some() || volume.mounts.iter().any(shares))
@@ -195,7 +238,7 @@ impl<'a> PatchDraft<'a> {
 
     /// Returns whether a mount gets an expression.
     pub(super) fn gets_expression(&self, mount: &PlacedMount<'_>) -> bool {
-        self.expressions.iter().any(|(other, _)| std::ptr::eq(other.mount, mount.mount))
+        self.patched_mounts.contains(&mount.place())
     }
 
     /// The volumes that get an expression.
@@ -215,29 +258,42 @@ impl<'a> PatchDraft<'a> {
             }
         }
         let without = containers.iter().zip(has_expression).filter(|(_, has_expression)| !has_expression);
-        without
-            .map(|(container, _)| container)
-            .filter(|container| !self.added_variables(container).is_empty())
+        without.map(|(container, _)| container).filter(|container| !self.declarations(container).is_empty())
     }
 
-    /// Removes the variables that were added to a container since it had this number of them.
-    fn roll_back(&mut self, container: &PlacedContainer<'_>, checkpoint: usize) {
-        if let Some(declarations) = self.declarations.get_mut(container.place) {
-            declarations.truncate(checkpoint);
+    /// Returns the extent of the patch so far.
+    pub(super) fn extent(&self) -> PatchExtent {
+        PatchExtent {
+            expressions: self.expressions.len(),
+            additions: self.additions.len(),
+            patched: self.patched.len(),
         }
+    }
+
+    /// Removes what was added since the patch had an extent.
+    pub(super) fn return_to(&mut self, before: PatchExtent) {
+        for place in self.additions.drain(before.additions..).rev() {
+            if let Some(variables) = self.variables.get_mut(place) {
+                variables.remove_last();
+            }
+        }
+        for (mount, _) in self.expressions.drain(before.expressions..) {
+            self.patched_mounts.remove(&mount.place());
+        }
+        self.patched.truncate(before.patched);
     }
 
     /// Returns the names of the variables that are copied into a container; the reserved variables do not count.
     pub(super) fn copied_variables(&self, container: &PlacedContainer<'_>) -> Vec<&str> {
         let is_copy = |declaration: &&Declaration<'_>| matches!(declaration, Declaration::Copy(_));
-        self.added_variables(container).iter().filter(is_copy).map(Declaration::name).collect()
+        self.declarations(container).iter().filter(is_copy).map(Declaration::name).collect()
     }
 
     /// Returns the JSON Patch, or `None` if it is empty.
     pub(super) fn to_json(&self, containers: &[PlacedContainer<'_>]) -> Option<String> {
         let mut patch = PatchText::default();
         for container in containers {
-            patch.variables(container, self.added_variables(container));
+            patch.variables(container, self.declarations(container));
         }
         for mounts in self.expressions.chunk_by(|(_, one), (_, other)| std::ptr::eq(*one, *other)) {
             let expression =

@@ -4,10 +4,11 @@
 use super::claim_mark;
 use super::patch::{PatchReason, PatchedVolume};
 use super::review::SetReview;
-use super::volume::{SetVolume, placed_containers};
+use super::volume::SetVolume;
 use crate::claim;
+use crate::display::Quoted;
 use crate::rules::StorageRule;
-use ordinance_storage::{PlacedContainer, PodSpec};
+use ordinance_storage::{Declaration, PlacedContainer, PodSpec};
 
 /// Reports every volume that the mutating call patches, and what the patch means for the pod.
 pub(super) fn report<'a>(
@@ -28,7 +29,7 @@ pub(super) fn report<'a>(
     report_restored_variables(containers, review);
     if !patched.is_empty() {
         report_hidden_files(&patched, review);
-        report_root_owner(pod, review);
+        report_root_owner(pod, containers, review);
         report_propagation(volumes, review);
     }
 }
@@ -98,8 +99,8 @@ fn report_restored_variables<'a>(containers: &'a [PlacedContainer<'a>], review: 
         .collect();
     for (container, names) in lost.into_iter().filter(|(_, names)| !names.is_empty()) {
         let fact = format!(
-            "container {:?} gets {names} back in its env: the subPathExpr that leads to the files uses it",
-            container.name()
+            "container {} gets {names} back in its env: the subPathExpr that leads to the files uses it",
+            Quoted(container.name())
         );
         review.findings.add(StorageRule::LostSubPath.warn(format!("{}.env", container.field()), fact));
     }
@@ -133,11 +134,11 @@ fn first_ordinal(set: &str) -> String {
 }
 
 /// Warns of pods that do not run as root: the kubelet creates the directories as root.
-fn report_root_owner(pod: &PodSpec<'_>, review: &mut SetReview<'_>) {
+fn report_root_owner(pod: &PodSpec<'_>, containers: &[PlacedContainer<'_>], review: &mut SetReview<'_>) {
     let template =
         pod.security_context.not_root().map(|field| format!("spec.template.spec.securityContext.{field}"));
     let of_containers = || {
-        placed_containers(pod).iter().find_map(|container| {
+        containers.iter().find_map(|container| {
             let field = container.container.security_context.not_root()?;
             Some(format!("{}.securityContext.{field}", container.field()))
         })
@@ -160,10 +161,10 @@ fn report_propagation(volumes: &[SetVolume<'_>], review: &mut SetReview<'_>) {
         .collect();
     for (volume, mount) in bidirectional {
         let fact = format!(
-            "{} is mounted with mountPropagation: Bidirectional in container {:?}: from now on it \
+            "{} is mounted with mountPropagation: Bidirectional in container {}: from now on it \
              propagates the replica's directory, not the whole volume",
             volume.title(),
-            mount.container.name()
+            Quoted(mount.container.name())
         );
         let field = format!("{}.mountPropagation", mount.field());
         review.findings.add(StorageRule::BidirectionalMount.warn(field, fact));
@@ -186,11 +187,10 @@ pub(super) fn deny_missing_patch<'a>(containers: &'a [PlacedContainer<'a>], revi
     let undeclared: Vec<&PlacedContainer<'_>> =
         review.patch.containers_with_only_variables(containers).collect();
     for container in undeclared {
-        let names: Vec<&str> =
-            review.patch.added_variables(container).iter().map(|declaration| declaration.name()).collect();
+        let names: Vec<&str> = review.patch.declarations(container).iter().map(Declaration::name).collect();
         let fact = format!(
-            "container {:?} does not declare {}, which the mutating call of policy {} should have added",
-            container.name(),
+            "container {} does not declare {}, which the mutating call of policy {} should have added",
+            Quoted(container.name()),
             names.join(" and "),
             policy()
         );

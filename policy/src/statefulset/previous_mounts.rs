@@ -1,10 +1,16 @@
 //! The mounts of a volume before an update, to compare the new ones with.
 
+use super::donors::Donors;
+use super::old_volumes::OldVolumes;
 use super::replica_directory::ReplicaDirectory;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use ordinance_storage::{ExpressionClass, MissingVariable, PlacedMount, SubPath, VolumeKind, VolumeSource};
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+/// The steps to arrange a mount of the old template again, for another new volume that continues its volume.
+const MOUNT_STEPS: usize = 64;
 
 /// The mounts of a volume before the update.
 pub(super) struct PreviousMounts<'a> {
@@ -12,8 +18,7 @@ pub(super) struct PreviousMounts<'a> {
     mounts: Vec<PlacedMount<'a>>,
     /// The mounts that isolated the replicas, in the order of the pod.
     pub(super) isolated: Vec<PlacedMount<'a>>,
-    /// For each of these, whether its container no longer mounts the volume at its path.
-    is_removed: Vec<bool>,
+    donors: Donors<'a>,
     /// Whether replicas wrote common files before the update.
     pub(super) had_shared_writers: bool,
     /// Whether every writable mount isolates the replicas after the update.
@@ -29,14 +34,11 @@ pub(super) struct PreviousMounts<'a> {
 /// directory there: in the new one, the directory may be another or none.
 pub(super) fn previous_volume<'u, 'a>(
     volume: &SetVolume<'_>,
-    old: &'u [SetVolume<'a>],
+    old: &OldVolumes<'u, 'a>,
     review: &SetReview<'_>,
 ) -> Option<&'u SetVolume<'a>> {
-    let is_used = |other: &&SetVolume<'_>| other.is_mounted() || other.device.is_some();
-    let has_source = |other: &&SetVolume<'_>| volume.has_same_source(other, review.settings);
-    let has_name = |other: &&SetVolume<'_>| other.name == volume.name && is_continued(volume, other, review);
-    let used = || old.iter().filter(is_used);
-    used().find(has_name).or_else(|| used().find(has_source))
+    let named = old.used_by_name(volume.name).filter(|old| is_continued(volume, old, review));
+    named.or_else(|| old.used_by_files(volume, review.settings))
 }
 
 /// Returns whether a volume continues an old one of its name.
@@ -58,9 +60,9 @@ fn is_continued(volume: &SetVolume<'_>, old: &SetVolume<'_>, review: &SetReview<
 /// Returns the directory that each replica had in the old volume of a new one's name.
 pub(super) fn replaced_directory<'a>(
     volume: &SetVolume<'_>,
-    old: &[SetVolume<'a>],
+    old: &OldVolumes<'_, 'a>,
 ) -> Option<ReplicaDirectory<'a>> {
-    let replaced = old.iter().find(|old| old.name == volume.name)?;
+    let replaced = old.named(volume.name)?;
     ReplicaDirectory::common(replaced.mounts.iter().filter(|mount| mount.is_isolated()).copied())
 }
 
@@ -71,15 +73,18 @@ impl<'a> PreviousMounts<'a> {
     /// first time.
     pub(super) fn find(
         volume: &SetVolume<'_>,
-        old: &[SetVolume<'a>],
-        review: &SetReview<'_>,
+        old: &OldVolumes<'_, 'a>,
+        review: &mut SetReview<'_>,
     ) -> Option<Self> {
-        previous_volume(volume, old, review).map(|old| Self::of(old, volume))
+        let old = previous_volume(volume, old, review)?;
+        let is_first = review.continued.insert((old.is_named(), old.index));
+        let steps = if is_first { 0 } else { MOUNT_STEPS * old.mounts.len() };
+        review.steps.spend(steps).then(|| Self::of(old, volume))
     }
 
     /// Returns whether the update removes a mount that isolated the replicas.
     pub(super) fn has_removed_mounts(&self) -> bool {
-        self.is_removed.contains(&true)
+        self.donors.has_removed_mounts()
     }
 
     fn of(old: &SetVolume<'a>, new: &SetVolume<'_>) -> Self {
@@ -89,11 +94,11 @@ impl<'a> PreviousMounts<'a> {
             old.mounts.iter().filter(|mount| mount.is_isolated()).copied().collect();
         let mut now: Vec<(&str, &str)> = new.mounts.iter().map(PlacedMount::identity).collect();
         now.sort_unstable();
-        let is_removed = isolated.iter().map(|old| now.binary_search(&old.identity()).is_err()).collect();
+        let donors = Donors::of(&isolated, |old| now.binary_search(&old.identity()).is_err());
         let directory = OnceCell::new();
         let had_shared_writers = old.has_shared_writers();
         let mut previous =
-            Self { mounts, isolated, is_removed, had_shared_writers, writers_are_isolated: true, directory };
+            Self { mounts, isolated, donors, had_shared_writers, writers_are_isolated: true, directory };
         let shares = |mount: &PlacedMount<'_>| !mount.is_read_only() && previous.shares(mount);
         previous.writers_are_isolated = !new.mounts.iter().any(shares);
         previous
@@ -121,28 +126,12 @@ impl<'a> PreviousMounts<'a> {
     /// Returns the isolated mount whose expression a mount without a sub-path gets: the same mount, otherwise a removed one,
     /// otherwise any; preferably one of the same container, then one at the same path.
     pub(super) fn donor(&self, mount: &PlacedMount<'_>) -> Option<PlacedMount<'a>> {
-        self.donors(mount).next()
+        self.donors.of_mount(mount).map(|donors| donors.first)
     }
 
     /// Returns whether the mounts that a mount may continue were in different directories, so that its own is unknown.
     pub(super) fn has_ambiguous_donor(&self, mount: &PlacedMount<'_>) -> bool {
-        let mut donors = self.donors(mount).map(|donor| donor.part());
-        let first = donors.next();
-        donors.any(|part| Some(part) != first)
-    }
-
-    /// Iterates over the isolated mounts that a mount continues with equal right.
-    fn donors(&self, mount: &PlacedMount<'_>) -> impl Iterator<Item = PlacedMount<'a>> {
-        let (container, path) = mount.identity();
-        let rank = move |old: &PlacedMount<'a>, is_removed: bool| {
-            let is_elsewhere = [old.identity().0 != container, old.identity().1 != path];
-            let is_same = is_elsewhere == [false; 2];
-            (!is_same, !is_same && !is_removed, is_elsewhere)
-        };
-        let ranks = self.isolated.iter().zip(&self.is_removed).map(move |(old, removed)| rank(old, *removed));
-        let best = ranks.clone().min();
-        let ranked = self.isolated.iter().zip(ranks);
-        ranked.filter(move |(_, rank)| Some(*rank) == best).map(|(old, _)| *old)
+        self.donors.of_mount(mount).is_some_and(|donors| donors.are_different)
     }
 
     /// Returns the directory of the replica for a mount that the update adds beside all the mounts that were there.
@@ -162,16 +151,13 @@ impl<'a> PreviousMounts<'a> {
     }
 
     /// Returns the variables whose lack already stopped containers before the update.
-    pub(super) fn missing_variables(&self) -> Vec<MissingVariable<'a>> {
-        let mut missing = Vec::new();
-        for resolved in self.mounts.iter().filter_map(PlacedMount::resolved) {
-            if let ExpressionClass::Missing(variable) = resolved.class()
-                && !missing.contains(&variable)
-            {
-                missing.push(variable);
-            }
-        }
-        missing
+    pub(super) fn missing_variables(&self) -> BTreeSet<MissingVariable> {
+        let resolved = self.mounts.iter().filter_map(PlacedMount::resolved);
+        let missing = resolved.filter_map(|resolved| match resolved.class() {
+            ExpressionClass::Missing(variable) => Some(variable.clone()),
+            _ => None,
+        });
+        missing.collect()
     }
 
     /// Returns the expression of the directories with the files of a mount.
@@ -185,8 +171,6 @@ impl<'a> PreviousMounts<'a> {
         if let Some(same) = self.same_mount(mount).filter(|old| old.part() == mount.part()) {
             return Some(same);
         }
-        let mut candidates = self.isolated.iter().filter(|old| old.part() == mount.part());
-        let container = mount.identity().0;
-        candidates.clone().find(|old| old.identity().0 == container).or_else(|| candidates.next()).copied()
+        self.donors.with_part_of(mount)
     }
 }

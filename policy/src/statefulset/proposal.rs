@@ -4,12 +4,16 @@ use super::fix;
 use super::mount_groups::MountGroups;
 use super::review::Set;
 use super::volume::SetVolume;
+use crate::display::{Quoted, Shown};
 use ordinance_contract::Fix;
 use ordinance_storage::{ExpressionClass, PlacedMount, SubPath, expression};
 use std::fmt::Write as _;
 
 /// Mounts that a text names; it counts the others.
 const MAX_NAMED: usize = 8;
+
+/// How much more a byte of a proposal costs than one of an expression: it is copied, resolved and quoted.
+const TEXT_COST: usize = 4;
 
 /// An expression for a mount.
 #[derive(Debug)]
@@ -31,7 +35,9 @@ impl<'a> Proposal<'a> {
             SubPath::Expression(expression) => format!("{own}/{expression}"),
             SubPath::Root | SubPath::Both => own.into_owned(),
         };
-        Self { mount, expression }
+        // Many mounts may have a long beginning in common, which is then resolved and quoted for each.
+        let is_short = mount.container.env.steps().spend_on(TEXT_COST * expression.len());
+        Self { mount, expression: if is_short { expression } else { String::new() } }
     }
 
     /// Returns the expression that takes the place of one whose value changes with every pod: what follows that value
@@ -39,7 +45,7 @@ impl<'a> Proposal<'a> {
     pub(super) fn stable(volume: &SetVolume<'a>, mount: PlacedMount<'a>) -> Self {
         let segments = mount.expression().map(expression::segments).unwrap_or_default();
         let is_stable =
-            |segment: &&&str| mount.container.env.resolve(segment, &[]).class() != ExpressionClass::Unstable;
+            |segment: &&&str| mount.container.env.resolve(segment).class() != ExpressionClass::Unstable;
         let kept = segments.iter().rev().take_while(is_stable).count();
         let own = std::iter::once(volume.default_expression());
         let rest = segments.iter().skip(segments.len() - kept).copied();
@@ -64,7 +70,7 @@ impl<'a> Proposal<'a> {
 /// Returns whether an expression gives each ordinal a directory of its own at a mount. It does not if the container
 /// declares a reserved variable differently.
 pub(super) fn isolates(mount: &PlacedMount<'_>, expression: &str) -> bool {
-    mount.container.env.resolve(expression, &[]).class() == ExpressionClass::PerOrdinal
+    mount.container.env.resolve(expression).class() == ExpressionClass::PerOrdinal
 }
 
 /// Returns what to write, e.g. `subPathExpr: $(ORDINANCE_POD_NAME)`; if the mounts need different expressions, with the
@@ -73,12 +79,13 @@ pub(super) fn text(proposals: &[Proposal<'_>]) -> String {
     let mut text = "subPathExpr: ".to_owned();
     let Some((first, others)) = proposals.split_first() else { return text };
     if others.iter().all(|other| other.expression == first.expression) {
-        text.push_str(&first.expression);
+        let _ = write!(text, "{}", Shown(&first.expression));
         return text;
     }
     for (index, Proposal { mount, expression }) in proposals.iter().take(MAX_NAMED).enumerate() {
         let separator = if index == 0 { "" } else { ", " };
-        let _ = write!(text, "{separator}{expression} at {:?}", &*mount.mount.mount_path);
+        let (expression, path) = (Shown(expression), Quoted(&mount.mount.mount_path));
+        let _ = write!(text, "{separator}{expression} at {path}");
     }
     if let Some(more) = proposals.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         let _ = write!(text, " and {more} more");

@@ -8,6 +8,7 @@ use ordinance_storage::{
     ExpressionClass, Piece, PlacedContainer, PlacedMount, ResolvedExpression, VariableSource, expression,
 };
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A directory per replica, as the expressions of other mounts begin.
 #[derive(Clone, Copy, Debug)]
@@ -32,26 +33,29 @@ impl<'a> ReplicaDirectory<'a> {
         let mount = mounts.next()?;
         let expression = mount.expression()?;
         let segments = expression::segments(expression);
-        let mut resolved: Vec<ResolvedExpression<'a>> =
-            segments.iter().map(|segment| mount.container.env.resolve(segment, &[])).collect();
-        for other in mounts {
+        let mut resolved: Vec<Rc<ResolvedExpression>> =
+            segments.iter().map(|segment| mount.container.env.resolve(segment)).collect();
+        let is_other = |other: &PlacedMount<'a>| {
+            other.container.place != mount.container.place || other.part() != mount.part()
+        };
+        for other in mounts.filter(is_other) {
             resolved.truncate(common_segments(&resolved, &other));
         }
-        let last = resolved.iter().rposition(differs_per_replica)?;
+        let last = resolved.iter().rposition(|segment| differs_per_replica(segment))?;
         let end: usize = segments.iter().take(last + 1).map(|segment| segment.len() + 1).sum();
         Some(Self { mount, expression: expression.get(..end - 1)? })
     }
 
     /// Returns the resolved expression.
-    pub(super) fn resolved(&self) -> ResolvedExpression<'a> {
-        self.mount.container.env.resolve(self.expression, &[])
+    pub(super) fn resolved(&self) -> Rc<ResolvedExpression> {
+        self.mount.container.env.resolve(self.expression)
     }
 
     /// Returns the expression of the directory in another container: as the mount spells it or, if that means something
     /// else there, with the reserved variables.
     pub(super) fn expression_in(&self, container: &PlacedContainer<'a>) -> Cow<'a, str> {
         let meaning = self.resolved();
-        if container.env.resolve(self.expression, &[]).is_same_as(&meaning) {
+        if container.env.resolve(self.expression).is_same_as(&meaning) {
             return Cow::Borrowed(self.expression);
         }
         let spelled: Option<String> = meaning.pieces().iter().map(spelled_with_reserved_variables).collect();
@@ -60,20 +64,19 @@ impl<'a> ReplicaDirectory<'a> {
 }
 
 /// Returns how many segments the expression of a mount has in common with these.
-fn common_segments(segments: &[ResolvedExpression<'_>], mount: &PlacedMount<'_>) -> usize {
+fn common_segments(segments: &[Rc<ResolvedExpression>], mount: &PlacedMount<'_>) -> usize {
     let own = mount.expression().map(expression::segments).unwrap_or_default();
-    let is_same = |(one, own): &(&ResolvedExpression<'_>, &&str)| {
-        one.is_same_as(&mount.container.env.resolve(own, &[]))
-    };
+    let is_same =
+        |(one, own): &(&Rc<ResolvedExpression>, &&str)| one.is_same_as(&mount.container.env.resolve(own));
     segments.iter().zip(&own).take_while(is_same).count()
 }
 
-fn differs_per_replica(segment: &ResolvedExpression<'_>) -> bool {
+fn differs_per_replica(segment: &ResolvedExpression) -> bool {
     matches!(segment.class(), ExpressionClass::PerOrdinal | ExpressionClass::Unstable)
 }
 
 /// Returns a piece of an expression, or `None` if no reserved variable has its value.
-fn spelled_with_reserved_variables(piece: &Piece<'_>) -> Option<String> {
+fn spelled_with_reserved_variables(piece: &Piece) -> Option<String> {
     match piece {
         Piece::Text(text) => Some(expression::escaped(text)),
         Piece::Variable { source: VariableSource::Field(path), .. } => {

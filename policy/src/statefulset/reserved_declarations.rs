@@ -5,8 +5,10 @@ use super::opt_out::OptOut;
 use super::reserved_variable::ReservedVariable;
 use super::review::SetReview;
 use super::volume::SetVolume;
+use crate::display::Quoted;
 use crate::rules::StorageRule;
 use ordinance_storage::{EnvVar, PlacedContainer};
+use std::collections::BTreeSet;
 
 /// Adds the declarations of reserved variables to containers whose expressions use them without declaring them.
 pub(super) fn add_missing<'a>(
@@ -32,9 +34,9 @@ pub(super) fn add_missing<'a>(
 
 fn warn_undeclared(container: &PlacedContainer<'_>, reserved: ReservedVariable, review: &mut SetReview<'_>) {
     let fact = format!(
-        "container {:?} uses {} and does not declare it, so no pod can start; not patched, since a backup restores \
+        "container {} uses {} and does not declare it, so no pod can start; not patched, since a backup restores \
          the set",
-        container.name(),
+        Quoted(container.name()),
         reserved.name()
     );
     let finding = StorageRule::UndeclaredVariable.warn(format!("{}.env", container.field()), fact);
@@ -58,9 +60,13 @@ pub(super) fn deny_misuse(
             *mounts_judged = true;
         }
     }
+    let misused_before: BTreeSet<_> = old
+        .iter()
+        .flat_map(|container| container.env.misuses())
+        .map(|(_, misused)| misused.meaning())
+        .collect();
     for (container, _) in containers.iter().zip(mounts_judged).filter(|(_, mounts_judged)| *mounts_judged) {
-        let is_unchanged =
-            |variable: &EnvVar<'_>| old.iter().any(|container| container.env.has_just(variable));
+        let is_unchanged = |variable: &EnvVar<'_>| misused_before.contains(&variable.meaning());
         for (index, variable) in container.env.misuses().filter(|(_, variable)| !is_unchanged(variable)) {
             deny_misused_variable(container, index, variable, review);
         }
@@ -69,6 +75,9 @@ pub(super) fn deny_misuse(
 
 /// Denies every declaration of a reserved name with another value in a container.
 pub(super) fn deny_misuse_in(container: &PlacedContainer<'_>, review: &mut SetReview<'_>) {
+    if !review.misuse_denied.insert(container.place) {
+        return;
+    }
     for (index, variable) in container.env.misuses() {
         deny_misused_variable(container, index, variable, review);
     }
@@ -81,8 +90,8 @@ fn deny_misused_variable(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "container {:?} declares {} differently than Ordinance does, and the name is reserved",
-        container.name(),
+        "container {} declares {} differently than Ordinance does, and the name is reserved",
+        Quoted(container.name()),
         &*variable.name
     );
     let remedy = "Remove it: Ordinance declares it where it is needed; give your own variable another name";

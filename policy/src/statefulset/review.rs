@@ -1,25 +1,39 @@
 //! A StatefulSet under review: the input of the rules, and what they found so far.
 
+use super::known_holdings::KnownHoldings;
 use super::metadata::Metadata;
+use super::opt_out::OptOut;
 use super::patch::PatchDraft;
 use super::replica_directory::ReplicaDirectory;
+use crate::display::{Quoted, Shown};
 use crate::findings::{FindingBuilder, Findings};
+use crate::rules::StorageRule;
 use crate::settings::{Mode, Settings, SingleReplica};
 use ordinance_contract::{Holding, Scope, Verdict};
-use ordinance_storage::PlacedContainer;
+use ordinance_storage::{PlacedContainer, Steps};
+use std::collections::BTreeSet;
+
+/// The steps that the expressions of a set may take to be resolved, whatever its size.
+pub(super) const EXPRESSION_STEPS: usize = 16_384;
 
 /// The input of the rules, and their results so far.
 pub(super) struct SetReview<'a> {
     pub(super) settings: &'a Settings,
     pub(super) set: Set<'a>,
     /// The holdings that overlap the set's keys.
-    pub(super) holdings: &'a [Holding],
+    pub(super) holdings: KnownHoldings<'a>,
     pub(super) findings: Findings,
     pub(super) patch: PatchDraft<'a>,
     /// The directory of the replica in the volume that the judged one replaces: the pods find copied files there.
     pub(super) replaced: Option<ReplicaDirectory<'a>>,
     /// Expressions that denials propose, each after the field of its mount; the steps of a migration name them.
     pub(super) proposals: Vec<(String, String)>,
+    /// The places of the containers whose misused names are all denied.
+    pub(super) misuse_denied: BTreeSet<usize>,
+    /// The old volumes that new ones continue: whether they are named, and their indexes.
+    pub(super) continued: BTreeSet<(bool, usize)>,
+    /// The steps that the set's expressions, and their comparison, may still take.
+    pub(super) steps: Steps,
 }
 
 /// The StatefulSet apart from its pod template.
@@ -38,6 +52,11 @@ pub(super) struct Set<'a> {
     pub(super) is_stored: bool,
 }
 
+/// Returns the steps for the expressions of objects with this many bytes.
+pub(super) fn steps(bytes: usize) -> Steps {
+    Steps::new(EXPRESSION_STEPS + bytes)
+}
+
 // === impl SetReview ===
 
 impl<'a> SetReview<'a> {
@@ -47,9 +66,38 @@ impl<'a> SetReview<'a> {
         set: Set<'a>,
         holdings: &'a [Holding],
         containers: &[PlacedContainer<'a>],
+        steps: &Steps,
     ) -> Self {
-        let (findings, patch) = (Findings::new(settings.mode), PatchDraft::new(containers));
-        Self { settings, set, holdings, findings, patch, replaced: None, proposals: Vec::new() }
+        Self {
+            settings,
+            set,
+            holdings: KnownHoldings::new(holdings, set.namespace),
+            findings: Findings::new(settings.mode),
+            patch: PatchDraft::new(containers.len()),
+            replaced: None,
+            proposals: Vec::new(),
+            misuse_denied: BTreeSet::new(),
+            continued: BTreeSet::new(),
+            steps: steps.clone(),
+        }
+    }
+
+    /// Denies the set instead of all findings so far if its sub-paths took too many steps: which files the replicas share
+    /// is unknown then.
+    pub(super) fn deny_unresolved(&mut self, opt_out: &OptOut<'_>) {
+        if !self.steps.are_spent() || opt_out.covers_set() {
+            return;
+        }
+        self.findings = Findings::new(self.settings.mode);
+        self.patch = PatchDraft::new(0);
+        self.proposals.clear();
+        let fact = format!(
+            "its sub-paths take more steps to resolve than {EXPRESSION_STEPS} and one for each byte of the set, so \
+             which files the replicas share is unknown"
+        );
+        let remedy = "Use fewer or shorter variables in subPathExpr, or annotate the set ordinance.dev/isolation: \
+                      disabled to leave it unchecked";
+        self.deny_sharing(StorageRule::UnresolvedSubPath.deny("spec.template.spec", fact).remedy(remedy));
     }
 
     /// Returns whether named volumes count as shared: at two replicas, or at one if a setting says so.
@@ -114,8 +162,9 @@ impl<'a> Set<'a> {
     /// Returns the set as messages name it, e.g. `StatefulSet "web"`.
     pub(super) fn title(&self) -> String {
         if self.name.is_empty() {
-            return format!("StatefulSet {:?}", format!("{}*", self.generate_name));
+            let prefix = Shown(self.generate_name);
+            return format!("StatefulSet {:?}", format!("{prefix}*"));
         }
-        format!("StatefulSet {:?}", self.name)
+        format!("StatefulSet {}", Quoted(self.name))
     }
 }

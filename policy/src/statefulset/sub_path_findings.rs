@@ -3,16 +3,19 @@
 use super::proposal::Proposal;
 use super::review::SetReview;
 use super::volume::SetVolume;
+use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
 use ordinance_storage::{MissingVariable, PlacedMount, SubPath};
 
 /// Warns of expressions that use a variable which the container declares twice.
 pub(super) fn warn_duplicate_variables(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     for mount in &volume.mounts {
-        if let Some(name) = mount.resolved().and_then(|resolved| resolved.repeated()) {
+        let resolved = mount.resolved();
+        if let Some(name) = resolved.as_ref().and_then(|resolved| resolved.repeated()) {
+            let (container, name) = (Quoted(mount.container.name()), Shown(name));
             let fact = format!(
-                "container {:?} declares {name} twice, and an expression of {} uses it: the last declaration counts",
-                mount.container.name(),
+                "container {container} declares {name} twice, and an expression of {} uses it: the last declaration \
+                 counts",
                 volume.title()
             );
             let finding = StorageRule::DuplicateVariable.warn(mount.part_field(), fact);
@@ -29,29 +32,30 @@ pub(super) fn deny_both_fields(
     review: &mut SetReview<'_>,
 ) {
     let fact = format!(
-        "container {:?} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
-        mount.container.name(),
+        "container {} sets both subPath and subPathExpr on a mount of {}, and they exclude each other",
+        Quoted(mount.container.name()),
         volume.title()
     );
     let finding = StorageRule::ConflictingSubPaths.deny(mount.part_field(), fact);
-    review.findings.add(finding.remedy(format!("Keep one, e.g. subPathExpr: {keep}")));
+    review.findings.add(finding.remedy(format!("Keep one, e.g. subPathExpr: {}", Shown(keep))));
 }
 
 /// Denies an expression that uses a missing or empty variable, with which the kubelet starts no container.
 pub(super) fn deny_missing_variable(
     volume: &SetVolume<'_>,
     mount: &PlacedMount<'_>,
-    missing: MissingVariable<'_>,
+    missing: &MissingVariable,
     review: &mut SetReview<'_>,
 ) {
-    let container = mount.container.name();
+    let container = Quoted(mount.container.name());
     let (name, fault) = match missing {
         MissingVariable::Undeclared(name) => (name, "does not declare"),
         MissingVariable::Empty(name) => (name, "declares without a value"),
     };
+    let shown = Shown(name);
     let fact = format!(
-        "the subPathExpr of {} uses $({name}), which container {container:?} {fault}: no pod can start (missing value \
-         for {name})",
+        "the subPathExpr of {} uses $({shown}), which container {container} {fault}: no pod can start (missing value \
+         for {shown})",
         volume.title()
     );
     let finding = StorageRule::UndeclaredVariable.deny(mount.part_field(), fact);
@@ -69,7 +73,7 @@ fn missing_variable_remedy(name: &str) -> String {
 }
 
 pub(super) fn warn_unstable(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "the files of {} are lost at every restart: {} changes with each pod",
         volume.title(),
@@ -80,7 +84,7 @@ pub(super) fn warn_unstable(volume: &SetVolume<'_>, proposal: &Proposal<'_>, rev
 }
 
 pub(super) fn warn_unproven(volume: &SetVolume<'_>, proposal: &Proposal<'_>, review: &mut SetReview<'_>) {
-    let Proposal { mount, expression } = proposal;
+    let (mount, expression) = (&proposal.mount, Shown(&proposal.expression));
     let fact = format!(
         "Ordinance can't know whether replicas share {}: {} uses a variable from outside the pod",
         volume.title(),
@@ -94,8 +98,8 @@ pub(super) fn warn_unproven(volume: &SetVolume<'_>, proposal: &Proposal<'_>, rev
 pub(super) fn sub_path_text(mount: &PlacedMount<'_>) -> String {
     match mount.part() {
         SubPath::Root | SubPath::Both => "the root".to_owned(),
-        SubPath::Fixed(path) => format!("subPath {path:?}"),
-        SubPath::Expression(expression) => format!("subPathExpr {expression:?}"),
+        SubPath::Fixed(path) => format!("subPath {}", Quoted(path)),
+        SubPath::Expression(expression) => format!("subPathExpr {}", Quoted(expression)),
     }
 }
 

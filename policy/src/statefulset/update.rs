@@ -4,9 +4,10 @@
 
 use super::keys::SetKeys;
 use super::metadata::StatefulSet;
+use super::old_volumes::OldVolumes;
 use super::opt_out::{OptOut, volume_names};
 use super::previous_mounts::{PreviousMounts, previous_volume, replaced_directory};
-use super::review::{Set, SetReview};
+use super::review::{self, Set, SetReview};
 use super::scale_up::{ScaleUp, SharedVolume};
 use super::verdict;
 use super::volume::{SetVolume, placed_containers};
@@ -26,6 +27,8 @@ pub(super) struct SetUpdate<'a> {
     new: RawSet<'a>,
     old: RawSet<'a>,
     template: TemplateChange<'a>,
+    /// The size of both states.
+    bytes: usize,
     settings: &'a Settings,
 }
 
@@ -76,9 +79,10 @@ impl<'a> SetUpdate<'a> {
         old: &'a str,
         settings: &'a Settings,
     ) -> Result<Self, serde_json::Error> {
+        let bytes = object.len() + old.len();
         let (new, old): (RawSet<'a>, RawSet<'a>) = (json::read(object)?, json::read(old)?);
         let template = TemplateChange::of(&new, &old)?;
-        Ok(Self { request, new, old, template, settings })
+        Ok(Self { request, new, old, template, bytes, settings })
     }
 
     fn opt_out(&self) -> OptOut<'_> {
@@ -104,16 +108,18 @@ impl<'a> SetUpdate<'a> {
 
     /// Judges an update that keeps the template: only additional replicas can make anything worse.
     fn judge_unchanged_template(&self, template: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
-        let pod = &template.spec;
-        let containers = placed_containers(pod);
+        let (pod, steps) = (&template.spec, review::steps(self.bytes));
+        let containers = placed_containers(pod, &steps);
         let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
-        let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
+        let set = self.set(pod.is_windows());
+        let mut review = SetReview::new(self.settings, set, holdings, &containers, &steps);
         if self.new.metadata.annotations != self.old.metadata.annotations {
             self.report_opt_out(pod, &mut review);
         }
         let opt_out = self.opt_out();
         let volumes = volumes.iter().filter(|volume| !opt_out.covers(volume.name));
         judge_scale_up(self.scale_up(), volumes, &mut review);
+        review.deny_unresolved(&opt_out);
         review.into_verdict(None)
     }
 
@@ -124,11 +130,14 @@ impl<'a> SetUpdate<'a> {
         old: &PodTemplate<'_>,
         holdings: &[Holding],
     ) -> Verdict {
-        let (pod, old_pod) = (&new.spec, &old.spec);
-        let (containers, old_containers) = (placed_containers(pod), placed_containers(old_pod));
+        let (pod, old_pod, steps) = (&new.spec, &old.spec, review::steps(self.bytes));
+        let containers = placed_containers(pod, &steps);
+        let old_containers = placed_containers(old_pod, &steps);
         let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
         let old_volumes = SetVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
-        let mut review = SetReview::new(self.settings, self.set(pod.is_windows()), holdings, &containers);
+        let set = self.set(pod.is_windows());
+        let mut review = SetReview::new(self.settings, set, holdings, &containers, &steps);
+        let old_volumes = OldVolumes::new(&old_volumes, self.settings);
         let opt_out = self.opt_out();
         self.report_opt_out(pod, &mut review);
         reserved_declarations::add_missing(&containers, &opt_out, &mut review);
@@ -136,12 +145,13 @@ impl<'a> SetUpdate<'a> {
         for volume in volumes.iter().filter(|volume| volume.is_mounted() || volume.device.is_some()) {
             judge_volume(volume, &old_volumes, &opt_out, &mut review);
         }
-        overlap::warn_duplicate_claims(&volumes, &old_volumes, &opt_out, &mut review);
+        overlap::warn_duplicate_claims(&volumes, old_volumes.all(), &opt_out, &mut review);
         let is_judged_for_scaling = |volume: &&SetVolume<'_>| {
             !opt_out.covers(volume.name) && previous_volume(volume, &old_volumes, &review).is_some()
         };
         let existing: Vec<&SetVolume<'_>> = volumes.iter().filter(is_judged_for_scaling).collect();
         judge_scale_up(self.scale_up(), existing.into_iter(), &mut review);
+        review.deny_unresolved(&opt_out);
         verdict::conclude(review, self.request.phase, pod, &containers, &volumes)
     }
 }
@@ -149,7 +159,8 @@ impl<'a> SetUpdate<'a> {
 impl ParsedRequest for SetUpdate<'_> {
     fn keys(&self) -> Vec<Key> {
         let TemplateChange::Changed { new, .. } = &self.template else { return Vec::new() };
-        let keys = SetKeys { set: self.set(false), opt_out: self.opt_out(), settings: self.settings };
+        let (set, opt_out) = (self.set(false), self.opt_out());
+        let keys = SetKeys { set, opt_out, settings: self.settings, bytes: self.bytes };
         keys.of_pod(&new.spec, &self.new.spec.volume_claim_templates)
     }
 
@@ -179,7 +190,7 @@ impl ParsedRequest for UncomparedUpdate<'_> {
 /// Judges a volume of the new template.
 fn judge_volume<'a>(
     volume: &SetVolume<'a>,
-    old: &[SetVolume<'a>],
+    old: &OldVolumes<'_, 'a>,
     opt_out: &OptOut<'_>,
     review: &mut SetReview<'a>,
 ) {
@@ -194,7 +205,7 @@ fn judge_volume<'a>(
     };
     existing_volume::judge(volume, &previous, review);
     sub_path_findings::warn_duplicate_variables(volume, review);
-    if !old.iter().any(|old| volume.has_same_source(old, review.settings)) {
+    if !old.have_files_of(volume, review.settings) {
         overlap::warn_inline_export_overlaps(volume, review);
     }
 }

@@ -4,20 +4,37 @@
 //! its own. The files of every other volume are the pod's or the node's own.
 
 use super::reserved_variable::IMPLICIT;
+use crate::display::{Quoted, Shown};
 use crate::export::Export;
 use crate::settings::{Settings, Templates};
 use ordinance_storage::{
-    ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, SubPath, VolumeKind, VolumeSource,
+    ClaimTemplate, MountedVolume, PlacedContainer, PodSpec, Steps, SubPath, VolumeKind, VolumeSource,
 };
+use std::cell::OnceCell;
 use std::ops::Deref;
 
 /// One of a pod's volumes, or a claim template, with all its mounts.
 #[derive(Debug)]
-pub(super) struct SetVolume<'a>(MountedVolume<'a>);
+pub(super) struct SetVolume<'a> {
+    mounted: MountedVolume<'a>,
+    /// See [`SetVolume::inline_export`].
+    export: OnceCell<Option<Export>>,
+}
+
+/// The files of a volume that a pod names. Two volumes with equal ones have the same files.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FileSource<'v> {
+    /// A claim of the set's namespace.
+    Claim(&'v str),
+    /// A directory of a server, by realm and path.
+    Export(String, &'v [String]),
+    /// Files that only their source identifies.
+    Other(&'v VolumeSource<'v>),
+}
 
 /// Returns the containers of a pod, whose expressions may use the reserved variables without a declaration.
-pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>) -> Vec<PlacedContainer<'a>> {
-    PlacedContainer::all(pod, IMPLICIT)
+pub(super) fn placed_containers<'a>(pod: &'a PodSpec<'a>, steps: &Steps) -> Vec<PlacedContainer<'a>> {
+    PlacedContainer::all(pod, IMPLICIT, steps)
 }
 
 // === impl SetVolume ===
@@ -29,7 +46,8 @@ impl<'a> SetVolume<'a> {
         templates: &'a [ClaimTemplate<'a>],
         containers: &'a [PlacedContainer<'a>],
     ) -> Vec<Self> {
-        MountedVolume::all(pod, templates, containers).into_iter().map(Self).collect()
+        let volumes = MountedVolume::all(pod, templates, containers).into_iter();
+        volumes.map(|mounted| Self { mounted, export: OnceCell::new() }).collect()
     }
 
     /// Returns whether replicas may write to the same files through it.
@@ -46,18 +64,30 @@ impl<'a> SetVolume<'a> {
 
     /// Returns whether both have the same files, whatever the volumes are called.
     pub(super) fn has_same_source(&self, other: &SetVolume<'_>, settings: &Settings) -> bool {
-        match (self.kind, other.kind) {
-            (VolumeKind::Named(source), VolumeKind::Named(other)) => is_same(source, other, settings),
-            _ => false,
+        self.files(settings).is_some_and(|files| other.files(settings) == Some(files))
+    }
+
+    /// Returns the files of a volume that the pod names; `None` if they are the pod's or the node's own, or on a disk.
+    pub(super) fn files(&self, settings: &Settings) -> Option<FileSource<'_>> {
+        match self.kind {
+            VolumeKind::Template(_) | VolumeKind::Named(VolumeSource::Disk { .. } | VolumeSource::Other) => {
+                None
+            }
+            VolumeKind::Named(VolumeSource::Claim(claim)) => Some(FileSource::Claim(&claim.claim_name)),
+            VolumeKind::Named(source) => Some(match self.inline_export(settings) {
+                Some(export) => FileSource::Export(export.realm(), export.segments()),
+                None => FileSource::Other(source),
+            }),
         }
     }
 
-    /// Returns the export that the pod mounts without a claim, if it is known.
-    pub(super) fn inline_export(&self, settings: &Settings) -> Option<Export> {
-        match self.kind {
+    /// Returns the export that the pod mounts without a claim, if it is known. It is read once.
+    pub(super) fn inline_export(&self, settings: &Settings) -> Option<&Export> {
+        let read = || match self.kind {
             VolumeKind::Named(source) => Export::of_inline(source, &settings.exports),
             VolumeKind::Template(_) => None,
-        }
+        };
+        self.export.get_or_init(read).as_ref()
     }
 
     /// The kind of the volume in messages.
@@ -92,7 +122,8 @@ impl<'a> SetVolume<'a> {
 
     /// Returns the remedy that declares the sharing, to follow `or`.
     pub(super) fn share_remedy(&self) -> String {
-        format!("annotate the set ordinance.dev/shared-volumes: {} if they share it on purpose", self.name)
+        let name = Shown(self.name);
+        format!("annotate the set ordinance.dev/shared-volumes: {name} if they share it on purpose")
     }
 
     /// Returns the field that declares the volume, e.g. `spec.template.spec.volumes[0]`.
@@ -103,7 +134,7 @@ impl<'a> SetVolume<'a> {
 
     /// Returns the volume as messages name it, e.g. `volume "data"`.
     pub(super) fn title(&self) -> String {
-        format!("{} {:?}", self.noun(), self.name)
+        format!("{} {}", self.noun(), Quoted(self.name))
     }
 }
 
@@ -111,7 +142,7 @@ impl<'a> Deref for SetVolume<'a> {
     type Target = MountedVolume<'a>;
 
     fn deref(&self) -> &MountedVolume<'a> {
-        &self.0
+        &self.mounted
     }
 }
 
@@ -130,44 +161,42 @@ fn is_shared(source: &VolumeSource<'_>, settings: &Settings) -> bool {
     }
 }
 
-/// Returns whether two sources have the same files.
-fn is_same(one: &VolumeSource<'_>, other: &VolumeSource<'_>, settings: &Settings) -> bool {
-    match (one, other) {
-        (VolumeSource::Claim(one), VolumeSource::Claim(other)) => one.claim_name == other.claim_name,
-        (VolumeSource::Disk { .. } | VolumeSource::Other, _) => false,
-        _ => one == other || has_same_export(one, other, settings),
-    }
-}
-
-fn has_same_export(one: &VolumeSource<'_>, other: &VolumeSource<'_>, settings: &Settings) -> bool {
-    let export = |source| Export::of_inline(source, &settings.exports);
-    match (export(one), export(other)) {
-        (Some(one), Some(other)) => one.realm() == other.realm() && one.segments() == other.segments(),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordinance_storage::PodVolume;
+    use ordinance_storage::json;
 
-    fn source(json: &str) -> VolumeSource<'_> {
-        serde_json::from_str::<PodVolume<'_>>(json).expect("a volume").source
+    /// Returns whether the first two volumes of a pod have the same files.
+    fn are_same(volumes: &str) -> bool {
+        let pod = format!(r#"{{"volumes":{volumes}}}"#);
+        let pod: PodSpec<'_> = json::read(&pod).expect("a pod");
+        let volumes = SetVolume::all(&pod, &[], &[]);
+        let [one, other] = volumes.as_slice() else { panic!("{volumes:?}") };
+        one.has_same_source(other, &Settings::default())
     }
 
     #[test]
     fn exports_are_the_same_however_they_are_written() {
-        let one = source(r#"{"nfs":{"server":"NAS.example.com.","path":"/srv/www/"}}"#);
-        let other = source(
-            r#"{"csi":{"driver":"nfs.csi.k8s.io","volumeAttributes":{"server":"nas.example.com","share":"/srv/www"}}}"#,
-        );
-        assert!(is_same(&one, &other, &Settings::default()));
+        assert!(are_same(
+            r#"[{"name":"a","nfs":{"server":"NAS.example.com.","path":"/srv/www/"}},
+                {"name":"b","csi":{"driver":"nfs.csi.k8s.io","volumeAttributes":{"server":"nas.example.com","share":"/srv/www"}}}]"#
+        ));
     }
 
     #[test]
-    fn two_volumes_of_a_pods_own_are_never_the_same() {
-        let own = r#"{"emptyDir":{}}"#;
-        assert!(!is_same(&source(own), &source(own), &Settings::default()));
+    fn sources_without_an_export_are_compared_as_they_are_written() {
+        let shares = |one: &str, other: &str| {
+            are_same(&format!(
+                r#"[{{"name":"a","azureFile":{{"secretName":"s","shareName":"{one}"}}}},
+                    {{"name":"b","azureFile":{{"secretName":"s","shareName":"{other}"}}}}]"#
+            ))
+        };
+        assert!(shares("x", "x"));
+        assert!(!shares("x", "y"));
+    }
+
+    #[test]
+    fn two_disks_are_never_the_same() {
+        assert!(!are_same(r#"[{"name":"a","rbd":{"image":"i"}},{"name":"b","rbd":{"image":"i"}}]"#));
     }
 }

@@ -1,7 +1,8 @@
-//! Limits concurrent evaluations, and runs those of untrusted policies.
+//! Limits concurrent evaluations, and runs those that may take long.
 //!
-//! Trusted policies run in the connection's task. All others run on a separate pool of threads, so that guests which use
-//! their whole time delay neither accepts nor handshakes nor trusted policies.
+//! Trusted policies review small bodies in the connection's task. All other evaluations run on a separate pool of threads. It
+//! has one thread less than the machine has cores, and a low priority, so that long evaluations delay neither accepts nor
+//! handshakes nor short reviews.
 
 use crate::limits::Limits;
 use ordinance_engine::Execution;
@@ -22,6 +23,10 @@ pub(super) struct Permits {
     wait: Duration,
 }
 
+/// The priority of the pool's threads, as `nice` has it: beside a worker on one core they get a quarter of its time.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
 /// How long an idle thread is kept.
 const IDLE_THREAD: Duration = Duration::from_secs(60);
 
@@ -40,10 +45,11 @@ impl Permits {
     /// The system has no resources for the pool.
     pub(super) fn new(limits: &Limits) -> io::Result<Self> {
         let evaluations = limits.evaluations.clamp(1, Semaphore::MAX_PERMITS);
+        let threads = (evaluations - 1).max(1);
         Ok(Self {
             inline: Arc::new(Semaphore::new(evaluations)),
-            pool: Arc::new(Semaphore::new(evaluations)),
-            threads: EvaluationThreads::new(evaluations)?,
+            pool: Arc::new(Semaphore::new(threads)),
+            threads: EvaluationThreads::new(threads)?,
             wait: limits.queue_time,
         })
     }
@@ -78,9 +84,17 @@ impl EvaluationThreads {
             .max_blocking_threads(count)
             .thread_keep_alive(IDLE_THREAD)
             .thread_name("evaluate")
+            .on_thread_start(lower_priority)
             .build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
+}
+
+/// Lowers the priority of the calling thread.
+fn lower_priority() {
+    // Only Linux has a priority per thread. A sandbox may forbid the call; then the kernel shares the cores evenly.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 impl Drop for EvaluationThreads {
@@ -88,5 +102,29 @@ impl Drop for EvaluationThreads {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_evaluation_less_runs_on_the_pool_than_inline() {
+        for (evaluations, inline, pool) in [(1, 1, 1), (2, 2, 1), (8, 8, 7)] {
+            let permits = Permits::new(&Limits { evaluations, ..Limits::default() }).unwrap();
+            let available = (permits.inline.available_permits(), permits.pool.available_permits());
+            assert_eq!(available, (inline, pool));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn only_the_threads_of_the_pool_have_a_low_priority() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let before = priority();
+        let permits = Permits::new(&Limits::default()).unwrap();
+        assert_eq!(permits.spawn(priority).await.unwrap(), NICE);
+        assert_eq!(priority(), before);
     }
 }

@@ -2,12 +2,11 @@
 
 use super::service_variables::is_service_variable;
 use super::{
-    Declaration, Environment, MissingVariable, POD_NAME, Piece, ResolvedExpression, ValueFrom, VariableSource,
+    AddedVariables, Declaration, Environment, ExpressionClass, FoundVariable, ImplicitVariable,
+    MissingVariable, Piece, ResolvedExpression, VariableSource,
 };
 use crate::EnvVar;
 use crate::expression::{self, Token};
-use crate::json::Text;
-use std::borrow::Cow;
 
 /// Values that one expression may take, through others; the kubelet has no limit, but a review needs one.
 const STEPS: usize = 256;
@@ -18,28 +17,53 @@ const DEPTH: usize = 32;
 /// Bytes that an expression may grow to; no path is as long.
 const WEIGHT: usize = 16_384;
 
-/// The pod's name, as a label that the StatefulSet controller sets.
-const POD_NAME_LABEL: &str = "metadata.labels['statefulset.kubernetes.io/pod-name']";
+/// The bytes of text that cost as much as a variable, which has to be found.
+const VARIABLE_BYTES: usize = 192;
 
 /// Replaces the variables of one expression.
 pub(super) struct Resolver<'e, 'a> {
     environment: &'e Environment<'a>,
-    added: &'e [Declaration<'a>],
-    resolved: ResolvedExpression<'a>,
+    added: Option<&'e AddedVariables<'a>>,
+    resolved: ResolvedExpression,
     steps: usize,
     /// Bytes of text so far, and 1 for each other piece: it does not grow by a variable that is empty.
     weight: usize,
 }
 
+/// The declaration of a variable.
+enum Found<'a> {
+    Implicit(&'static ImplicitVariable),
+    Added { place: usize, variable: &'a EnvVar<'a> },
+    Declared(FoundVariable<'a>),
+}
+
 // === impl Resolver ===
 
 impl<'e, 'a> Resolver<'e, 'a> {
-    pub(super) fn new(environment: &'e Environment<'a>, added: &'e [Declaration<'a>]) -> Self {
-        Self { environment, added, resolved: ResolvedExpression::default(), steps: 0, weight: 0 }
+    pub(super) fn new(environment: &'e Environment<'a>, added: Option<&'e AddedVariables<'a>>) -> Self {
+        let resolved = ResolvedExpression {
+            pieces: Vec::new(),
+            class: ExpressionClass::Same,
+            missing: None,
+            repeated: None,
+            is_complete: true,
+            bytes: 0,
+            steps: environment.steps.clone(),
+        };
+        Self { environment, added, resolved, steps: 0, weight: 0 }
     }
 
-    pub(super) fn resolved(mut self, expression: &'a str) -> ResolvedExpression<'a> {
+    /// Returns an expression for which no steps are left.
+    pub(super) fn unresolved(mut self) -> ResolvedExpression {
+        self.resolved.is_complete = false;
+        self.resolved
+    }
+
+    pub(super) fn resolved(mut self, expression: &str) -> ResolvedExpression {
         for token in expression::tokens(expression) {
+            if !self.begin(token) {
+                break;
+            }
             match token {
                 Token::Text(text) => self.text(text),
                 Token::Variable(name) => self.variable(name),
@@ -48,23 +72,39 @@ impl<'e, 'a> Resolver<'e, 'a> {
         self.resolved
     }
 
+    /// Spends the steps of a token; returns whether there were enough.
+    fn begin(&mut self, token: Token<'_>) -> bool {
+        match token {
+            Token::Text(text) => self.spend_on(text.len()),
+            Token::Variable(name) => self.spend_on(VARIABLE_BYTES + name.len()),
+        }
+    }
+
+    fn spend_on(&mut self, bytes: usize) -> bool {
+        self.resolved.is_complete &= self.environment.steps.spend_on(bytes);
+        self.resolved.is_complete
+    }
+
     /// Adds a variable of the expression itself.
-    fn variable(&mut self, name: &'a str) {
+    fn variable(&mut self, name: &str) {
         let before = self.weight;
         if self.declared(name, usize::MAX, 0) {
             if self.weight == before {
-                self.missing(name, MissingVariable::Empty(name));
+                self.missing(name, MissingVariable::Empty(name.to_owned()));
             }
         } else if let Some(implicit) = self.environment.implicit(name) {
-            self.piece(name, VariableSource::Field(Text::from(implicit.field_path)));
+            self.piece(name, VariableSource::Field(implicit.field_path.to_owned()));
         } else if !self.undeclared(name) {
-            self.missing(name, MissingVariable::Undeclared(name));
+            self.missing(name, MissingVariable::Undeclared(name.to_owned()));
         }
     }
 
     /// Adds a value, whose variables see only entries before an index.
-    fn value(&mut self, value: &'a str, before: usize, depth: usize) {
+    fn value(&mut self, value: &str, before: usize, depth: usize) {
         for token in expression::tokens(value) {
+            if !self.begin(token) {
+                break;
+            }
             match token {
                 Token::Text(text) => self.text(text),
                 Token::Variable(name) => {
@@ -77,59 +117,65 @@ impl<'e, 'a> Resolver<'e, 'a> {
     }
 
     /// Adds the value of a variable that is declared before an index; returns whether it is.
-    fn declared(&mut self, name: &'a str, before: usize, depth: usize) -> bool {
-        let Some((place, declaration)) = self.find(name, before) else { return false };
+    fn declared(&mut self, name: &str, before: usize, depth: usize) -> bool {
+        let Some(found) = self.find(name, before) else { return false };
         self.steps += 1;
         if self.steps > STEPS || depth > DEPTH || self.weight > WEIGHT {
-            self.piece(name, VariableSource::Elsewhere(name));
+            self.piece(name, VariableSource::Elsewhere(name.to_owned()));
             return true;
         }
-        match declaration {
-            Declaration::Implicit(implicit) => {
-                self.piece(name, VariableSource::Field(Text::from(implicit.field_path)));
+        match found {
+            Found::Implicit(implicit) => {
+                self.piece(name, VariableSource::Field(implicit.field_path.to_owned()));
             }
-            Declaration::Copy(variable) => self.entry(name, variable, place, depth),
+            Found::Added { place, variable } if !variable.value.is_empty() => {
+                self.value(&variable.value, place, depth);
+            }
+            Found::Added { variable, .. } => {
+                let source = variable.source_of_value();
+                self.source(name, source);
+            }
+            Found::Declared(found) if !found.variable.value.is_empty() => {
+                self.value(&found.variable.value, found.place, depth);
+            }
+            Found::Declared(found) => {
+                let source = self.environment.source_of(&found);
+                self.source(name, source);
+            }
         }
         true
     }
 
-    fn entry(&mut self, name: &'a str, variable: &'a EnvVar<'a>, place: usize, depth: usize) {
-        if !variable.value.is_empty() {
-            return self.value(&variable.value, place, depth);
+    /// Adds a variable whose value the template does not tell; nothing if it is empty.
+    fn source(&mut self, name: &str, source: Option<VariableSource>) {
+        if let Some(source) = source.filter(|source| self.spend_on(source.bytes())) {
+            self.piece(name, source);
         }
-        let Some(raw) = variable.value_from else { return };
-        let source = match variable.source() {
-            Some(ValueFrom { field_ref: Some(field), .. }) => {
-                VariableSource::Field(canonical(field.field_path))
-            }
-            Some(ValueFrom { resource_field_ref: Some(_), .. }) => VariableSource::Same(raw.get()),
-            _ => VariableSource::Elsewhere(raw.get()),
-        };
-        self.piece(name, source);
     }
 
     /// Returns the last declaration of a name before an index; added ones stand after all entries of `env`.
-    fn find(&mut self, name: &'a str, before: usize) -> Option<(usize, Declaration<'a>)> {
-        let env = self.environment.env;
-        let added = self.added.iter().enumerate().rev().find_map(|(index, declaration)| {
-            let place = env.len() + index;
-            (place < before && declaration.name() == name).then_some((place, *declaration))
-        });
-        added.or_else(|| {
-            let place = self.environment.last_before(name, before)?;
-            if self.environment.last_before(name, place).is_some() {
-                self.resolved.repeated.get_or_insert(name);
-            }
-            Some((place, Declaration::Copy(env.get(place)?)))
-        })
+    fn find(&mut self, name: &str, before: usize) -> Option<Found<'a>> {
+        let length = self.environment.env.len();
+        let added = self.added.and_then(|added| added.find(name));
+        if let Some((index, declaration)) = added.filter(|(index, _)| length + index < before) {
+            return Some(match declaration {
+                Declaration::Implicit(implicit) => Found::Implicit(implicit),
+                Declaration::Copy(variable) => Found::Added { place: length + index, variable },
+            });
+        }
+        let found = self.environment.find(name, before)?;
+        if found.is_repeated {
+            self.resolved.repeated.get_or_insert_with(|| name.to_owned());
+        }
+        Some(Found::Declared(found))
     }
 
     /// Adds a variable that `env` does not declare, if it may have a value all the same; returns whether it may.
-    fn undeclared(&mut self, name: &'a str) -> bool {
-        if self.environment.may_come_from(name) {
-            self.piece(name, VariableSource::Elsewhere(name));
+    fn undeclared(&mut self, name: &str) -> bool {
+        if self.environment.from.begin(name) {
+            self.piece(name, VariableSource::Elsewhere(name.to_owned()));
         } else if is_service_variable(name) {
-            self.piece(name, VariableSource::Same(name));
+            self.piece(name, VariableSource::Same(name.to_owned()));
         } else {
             return false;
         }
@@ -137,32 +183,30 @@ impl<'e, 'a> Resolver<'e, 'a> {
     }
 
     /// Adds a variable of a value that nothing declares: it stays as it is written.
-    fn literal(&mut self, name: &'a str) {
+    fn literal(&mut self, name: &str) {
         self.text("$(");
         self.text(name);
         self.text(")");
     }
 
-    fn text(&mut self, text: &'a str) {
+    fn text(&mut self, text: &str) {
         self.weight += text.len();
+        self.resolved.bytes += text.len();
         match self.resolved.pieces.last_mut() {
-            Some(Piece::Text(before)) => before.to_mut().push_str(text),
-            _ => self.resolved.pieces.push(Piece::Text(Cow::Borrowed(text))),
+            Some(Piece::Text(before)) => before.push_str(text),
+            _ => self.resolved.pieces.push(Piece::Text(text.to_owned())),
         }
     }
 
-    fn missing(&mut self, name: &'a str, missing: MissingVariable<'a>) {
-        self.resolved.missing.get_or_insert(missing);
+    fn missing(&mut self, name: &str, missing: MissingVariable) {
+        self.resolved.missing.get_or_insert_with(|| missing.clone());
         self.piece(name, VariableSource::Missing(missing));
     }
 
-    fn piece(&mut self, name: &'a str, source: VariableSource<'a>) {
+    fn piece(&mut self, name: &str, source: VariableSource) {
         self.weight += 1;
-        self.resolved.pieces.push(Piece::Variable { name, source });
+        self.resolved.bytes += source.bytes();
+        self.resolved.class = source.class(self.resolved.class);
+        self.resolved.pieces.push(Piece::Variable { name: name.to_owned(), source });
     }
-}
-
-/// Returns one spelling for the two fields that hold the pod's name.
-fn canonical(path: Text<'_>) -> Text<'_> {
-    if &*path == POD_NAME_LABEL { Text::from(POD_NAME) } else { path }
 }

@@ -19,10 +19,10 @@ fn is_name(text: &str) -> bool {
 
 /// `<S>_SERVICE_PORT_<NAME>`.
 fn is_named_port(name: &str) -> bool {
-    name.match_indices("_SERVICE_PORT_").any(|(at, infix)| {
-        let (service, rest) = name.split_at_checked(at).unwrap_or_default();
-        is_name(service) && rest.strip_prefix(infix).is_some_and(is_name)
-    })
+    const INFIX: &str = "_SERVICE_PORT_";
+    // Parts of a name are names, so it is read once, however often it has the infix.
+    let is_between = |at: usize| at > 0 && at + INFIX.len() < name.len();
+    is_name(name) && name.match_indices(INFIX).any(|(at, _)| is_between(at))
 }
 
 /// `<S>_PORT_<n>_<PROTOCOL>`, also with `_PROTO`, `_PORT` or `_ADDR`.

@@ -51,6 +51,11 @@ impl Client {
         Ok(Self { sender, body: target.body.clone() })
     }
 
+    /// Sets the body of the next requests.
+    pub fn set_body(&mut self, body: Bytes) {
+        self.body = body;
+    }
+
     /// Sends the review once, and returns the answer.
     pub async fn ask(&mut self) -> Result<Bytes> {
         let request = Request::post("/mutate/storage?timeout=10s")
@@ -160,6 +165,11 @@ async fn connect_all(target: &LoadTarget) -> Result<Vec<Client>> {
 // === impl Latencies ===
 
 impl Latencies {
+    /// Returns the median of all requests, in milliseconds.
+    pub fn p50(&self) -> f64 {
+        percentile(&self.0, 50)
+    }
+
     /// Returns the p99 of all requests, in milliseconds.
     pub fn p99(&self) -> f64 {
         p99(&self.0)
@@ -173,10 +183,14 @@ impl Latencies {
     }
 }
 
-/// Returns the smallest time that 99 of 100 requests do not exceed, in milliseconds.
 fn p99(answered: &[TimedRequest]) -> f64 {
+    percentile(answered, 99)
+}
+
+/// Returns the smallest time that this many of 100 requests do not exceed, in milliseconds.
+fn percentile(answered: &[TimedRequest], percent: usize) -> f64 {
     let mut times: Vec<Duration> = answered.iter().map(|answered| answered.took).collect();
     times.sort_unstable();
-    let rank = (times.len() * 99).div_ceil(100).saturating_sub(1);
+    let rank = (times.len() * percent).div_ceil(100).saturating_sub(1);
     times.get(rank).map_or(f64::NAN, |time| 1e3 * time.as_secs_f64())
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod effort;
 mod evaluation;
 mod load;
+mod neighbours;
 mod process;
 mod server;
 mod table;
@@ -60,6 +61,8 @@ enum BenchCommand {
     /// Print the time of one evaluation, in microseconds.
     #[command(hide = true)]
     Evaluation,
+    /// Measure only what clients with expensive reviews cost the others.
+    Neighbours,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -76,18 +79,35 @@ fn main() -> Result<ExitCode> {
     match &arguments.part {
         Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
         Some(BenchCommand::Evaluation) => evaluation::print(),
+        Some(BenchCommand::Neighbours) => measure_neighbours(&arguments),
         None => measure(&arguments),
     }
 }
 
+// === impl Arguments ===
+
+impl Arguments {
+    fn effort(&self) -> Effort {
+        Effort { rounds: self.rounds, time: Duration::from_secs(self.seconds) }
+    }
+}
+
+fn measure_neighbours(arguments: &Arguments) -> Result<ExitCode> {
+    let mut figures = Figures::default();
+    neighbours::measure(&mut figures, arguments.effort(), &arguments.ordinance)?;
+    print_figures(&figures, &Baseline::read(Path::new(BASELINE))?, arguments.output)?;
+    Ok(exit(figures.hold()))
+}
+
 fn measure(arguments: &Arguments) -> Result<ExitCode> {
-    let effort = Effort { rounds: arguments.rounds, time: Duration::from_secs(arguments.seconds) };
+    let effort = arguments.effort();
     let mut figures = Figures::default();
     evaluation::measure(&mut figures, effort)?;
     if let Some(release) = &arguments.release_bench {
         evaluation::compare_with_release(&mut figures, effort, release)?;
     }
     server::measure(&mut figures, effort, &arguments.ordinance)?;
+    neighbours::measure(&mut figures, effort, &arguments.ordinance)?;
     cluster::measure(&mut figures, effort, &arguments.ordinance)?;
     check::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)
@@ -96,10 +116,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
 /// Prints the figures, and returns exit code 1 if one misses its goal or is worse than the baseline allows.
 fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
     let baseline = Baseline::read(Path::new(BASELINE))?;
-    match arguments.output {
-        FigureFormat::Text => println!("{}", table::table(figures, &baseline)),
-        FigureFormat::Json => println!("{}", serde_json::to_string_pretty(figures)?),
-    }
+    print_figures(figures, &baseline, arguments.output)?;
     if arguments.keep {
         Baseline::write(figures, Path::new(BASELINE))?;
         return Ok(exit(figures.hold()));
@@ -111,6 +128,14 @@ fn report(figures: &Figures, arguments: &Arguments) -> Result<ExitCode> {
         );
     }
     Ok(exit(figures.hold() && regressions.is_empty()))
+}
+
+fn print_figures(figures: &Figures, baseline: &Baseline, output: FigureFormat) -> Result<()> {
+    match output {
+        FigureFormat::Text => println!("{}", table::table(figures, baseline)),
+        FigureFormat::Json => println!("{}", serde_json::to_string_pretty(figures)?),
+    }
+    Ok(())
 }
 
 fn exit(holds: bool) -> ExitCode {

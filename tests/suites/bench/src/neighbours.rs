@@ -1,0 +1,129 @@
+//! What clients with expensive reviews cost the others: the latency of small reviews, alone and beside them.
+
+use crate::effort::Effort;
+use crate::load::{Client, LoadTarget, open_loop};
+use crate::process::{Program, ServerIdentity, ServerProcess};
+use crate::server::REVIEW;
+use anyhow::Result;
+use bytes::Bytes;
+use ordinance_testkit::figures::{Better, Figure, Figures, median};
+use ordinance_testkit::shapes::shapes;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::task::{JoinSet, spawn_blocking};
+
+/// The connections with expensive reviews. Each sends its next review as soon as it has the answer.
+const EXPENSIVE: usize = 8;
+
+/// The size of an expensive review, in bytes.
+const BYTES: usize = 88 * 1024;
+
+/// The small reviews in a second: far below what the server can answer.
+const RATE: f64 = 200.0;
+
+/// How long a client waits before it connects again.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// The latencies of small reviews, in milliseconds, by round.
+#[derive(Default)]
+struct Rounds {
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+/// Measures the latency of small reviews without and with clients that send expensive ones.
+pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
+    let bodies: Arc<[Bytes]> = shapes().iter().map(|shape| shape.of_bytes(BYTES).body().into()).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let identity = ServerIdentity::new()?;
+        let small = Bytes::from_static(REVIEW);
+        let server = ServerProcess::start(&Program::Ordinance(ordinance), &identity, &small).await?;
+        let (mut alone, mut beside) = (Rounds::default(), Rounds::default());
+        for _ in 0..effort.rounds {
+            alone.measure(&server.target, effort.time).await?;
+            let expensive = ExpensiveClients::start(&server.target, &bodies)?;
+            beside.measure(&server.target, effort.time).await?;
+            drop(expensive);
+        }
+        report(figures, &alone, &beside);
+        Ok(())
+    })
+}
+
+fn report(figures: &mut Figures, alone: &Rounds, beside: &Rounds) {
+    let mut add = |name: &str, unit, goal, rounds: &[f64]| {
+        figures.add(Figure::measured(name, unit, Better::Lower, goal, rounds));
+    };
+    add("p50 of small reviews, alone", "ms", None, &alone.p50);
+    add("p50 of small reviews, beside 8 expensive clients", "ms", None, &beside.p50);
+    add("p99 of small reviews, alone", "ms", None, &alone.p99);
+    add("p99 of small reviews, beside 8 expensive clients", "ms", None, &beside.p99);
+    let ratio = median(&beside.p99) / median(&alone.p99);
+    add("p99 of small reviews, beside expensive clients / alone", "ratio", Some(2.0), &[ratio]);
+}
+
+// === impl Rounds ===
+
+impl Rounds {
+    async fn measure(&mut self, target: &LoadTarget, time: Duration) -> Result<()> {
+        let target = target.clone();
+        let latencies = spawn_blocking(move || open_loop(&target, RATE, time)).await??;
+        self.p50.push(latencies.p50());
+        self.p99.push(latencies.p99());
+        Ok(())
+    }
+}
+
+/// Clients that send expensive reviews, in a runtime of their own. Dropping them ends them.
+struct ExpensiveClients {
+    stop: Arc<AtomicBool>,
+    runtime: Option<Runtime>,
+}
+
+// === impl ExpensiveClients ===
+
+impl ExpensiveClients {
+    fn start(target: &LoadTarget, bodies: &Arc<[Bytes]>) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let mut clients = JoinSet::new();
+        for first in 0..EXPENSIVE {
+            let (target, bodies, stop) = (target.clone(), Arc::clone(bodies), Arc::clone(&stop));
+            let first = first * bodies.len() / EXPENSIVE;
+            clients.spawn_on(send_all(target, bodies, first, stop), runtime.handle());
+        }
+        clients.detach_all();
+        Ok(Self { stop, runtime: Some(runtime) })
+    }
+}
+
+impl Drop for ExpensiveClients {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Sends the bodies in turn, beginning with one of them. A server may close the connection to shed load.
+async fn send_all(target: LoadTarget, bodies: Arc<[Bytes]>, first: usize, stop: Arc<AtomicBool>) {
+    let mut bodies = bodies.iter().cycle().skip(first);
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(mut client) = Client::connect(&target).await else {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        };
+        while !stop.load(Ordering::Relaxed) {
+            let Some(body) = bodies.next() else { return };
+            client.set_body(body.clone());
+            if client.ask().await.is_err() {
+                break;
+            }
+        }
+    }
+}
