@@ -207,6 +207,10 @@ impl Admission {
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
         let target = TargetObject::from(request);
+        // The API server stores no object without a name.
+        if target.scope.name.is_empty() {
+            return Ok(decision.verdict);
+        }
         if request.operation == Operation::Delete || target.is_last_update {
             self.release(&target.scope)?;
             return Ok(decision.verdict);

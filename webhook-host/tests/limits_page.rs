@@ -5,6 +5,7 @@ use ordinance::cluster::{
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
+use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 
 const PAGE: &str = include_str!("../../docs/limits.md");
@@ -43,6 +44,16 @@ fn the_page_names_the_limits_of_rendering() {
         format!("| {mebibytes} MiB | size of what `helm` or `kubectl` prints for a directory |"),
     ] {
         assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_names_the_limits_of_a_reviews_texts() {
+    for part in [
+        format!("the\nuid may have {UID_BYTES} bytes"),
+        format!("and the group, version and resource {NAME_BYTES} bytes"),
+    ] {
+        assert!(PAGE.contains(&part), "{part}");
     }
 }
 
