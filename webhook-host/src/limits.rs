@@ -1,5 +1,6 @@
 //! All limits of the host with their defaults. An operator can set each of them.
 
+use crate::memory;
 use crate::units::{ByteSize, DurationText};
 use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, PoolLimits};
@@ -53,14 +54,21 @@ pub struct Limits {
     /// How long the server waits before the next accept when the process has no free file descriptor.
     #[serde(with = "DurationText")]
     pub accept_pause: Duration,
-    /// Total size of all bodies in memory that are larger than `inlineBytes`.
+    /// Memory of the process. Evaluations, bodies, connections and indexes must fit into it. The default is the limit of the
+    /// cgroup, or half of the machine's memory.
+    #[serde(with = "ByteSize")]
+    pub memory: usize,
+    /// Memory of the index of one policy. The default is what the other limits leave of `memory`.
+    #[serde(with = "ByteSize")]
+    pub index_bytes: usize,
+    /// Total size of all bodies in memory. The default is an eighth of `memory`, and at most 128Mi.
     #[serde(with = "ByteSize")]
     pub bodies_bytes: usize,
     /// How long a client may read nothing of a response.
     #[serde(with = "DurationText")]
     pub answer_time: Duration,
     /// Concurrent evaluations, counted separately for connection tasks and for the pool, which has as many threads. The
-    /// default is the number of cores.
+    /// default is the number of cores, or as many as fit into `memory`.
     pub evaluations: usize,
     /// How long a request waits for its evaluation to start.
     #[serde(with = "DurationText")]
@@ -134,6 +142,8 @@ impl Default for Limits {
             connections: 1_024,
             connections_per_address: 512,
             accept_pause: Duration::from_millis(100),
+            memory: memory::available(),
+            index_bytes: 1024 * 1024 * 1024,
             bodies_bytes: 128 * 1024 * 1024,
             answer_time: Duration::from_secs(10),
             evaluations: std::thread::available_parallelism().map_or(1, usize::from),

@@ -5,14 +5,16 @@ use ordinance::cluster::{
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
+use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_EVALUATIONS};
 use ordinance::review::{NAME_BYTES, UID_BYTES};
+use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 
 const PAGE: &str = include_str!("../../docs/limits.md");
 
 #[test]
 fn the_page_names_every_limit_with_its_default() {
-    let limits = Limits { evaluations: 0, ..Limits::default() };
+    let limits = Limits { evaluations: 0, memory: 0, index_bytes: 0, ..Limits::default() };
     let mut fields: Vec<(String, String)> = format!("{limits:#?}").lines().filter_map(field).collect();
     let mut rows: Vec<(String, String)> = PAGE.lines().filter_map(row).collect();
     fields.sort();
@@ -57,6 +59,21 @@ fn the_page_names_the_limits_of_a_reviews_texts() {
     }
 }
 
+#[test]
+fn the_page_names_the_limits_of_keys_and_the_parts_of_the_memory() {
+    for row in [
+        format!("| {PATH_SEGMENTS} | segments of a path |"),
+        format!("| {PATH_BYTES} bytes | length of a path |"),
+        format!("| {REALM_BYTES} bytes | length of a realm |"),
+        format!("| {} KiB | memory for what an object of a namespace uses |", OBJECT_BYTES >> 10),
+        format!("{} MiB for the process", BASE_BYTES >> 20),
+        format!("{} KiB for each of `connections`", CONNECTION_BYTES >> 10),
+        format!("one for each of the {WATCH_EVALUATIONS} kinds"),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
 /// Returns a field of the debug output, with its name in the configuration.
 fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.trim().trim_end_matches(',').split_once(": ")?;
@@ -75,7 +92,7 @@ fn row(line: &str) -> Option<(String, String)> {
 
 fn printed(default: &str) -> String {
     let in_bytes = |number: &str, unit: usize| (number.parse::<usize>().unwrap() * unit).to_string();
-    if default == "cores" {
+    if ["cores", "cgroup", "rest"].contains(&default) {
         return "0".to_owned();
     }
     let (kibi, mebi) = (default.strip_suffix("Ki"), default.strip_suffix("Mi"));

@@ -5,7 +5,7 @@
 
 use super::target::BaseState;
 use ordinance_contract::{Key, Scope, Watch};
-use ordinance_index::{Index, TooDeep};
+use ordinance_index::{Index, ObjectTooLarge};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -66,7 +66,7 @@ impl Memory {
     }
 
     /// Adds an admitted object to the stored object with the same name.
-    pub(super) fn admit(&mut self, admitted: AdmittedObject) -> Result<(), TooDeep> {
+    pub(super) fn admit(&mut self, admitted: AdmittedObject) -> Result<(), ObjectTooLarge> {
         let AdmittedObject { scope, base, keys, expires_at } = admitted;
         let stored =
             self.take_pending(&scope).map_or_else(|| self.index.keys_of(&scope), |before| before.stored);
@@ -85,7 +85,7 @@ impl Memory {
         version: Option<u64>,
         keys: Vec<Key>,
         round: u32,
-    ) -> Result<(), TooDeep> {
+    ) -> Result<(), ObjectTooLarge> {
         let owned = scope.clone().into_owned();
         let counted = match self.pending.get_mut(&owned) {
             Some(pending) if !pending.base.is_superseded_by(uid, version) => {
@@ -128,7 +128,7 @@ impl Memory {
         let expired: Vec<Scope<'static>> = expired.map(|(scope, _)| scope.clone()).collect();
         for scope in &expired {
             if let Some(PendingObject { stored, .. }) = self.take_pending(scope) {
-                // These keys were in the index before, so none of them is too deep.
+                // These keys were in the index before, so they fit the budget of an object.
                 let _ = self.index.insert(scope.clone(), stored);
             }
         }
@@ -143,7 +143,7 @@ impl Memory {
                 pending.stored.clear();
                 let keys = pending.keys.clone();
                 self.index.remove(scope);
-                // These keys were in the index before, so none of them is too deep.
+                // These keys were in the index before, so they fit the budget of an object.
                 let _ = self.index.insert(scope.clone(), keys);
             }
             None => self.index.remove(scope),
