@@ -61,7 +61,7 @@ pub struct Limits {
     /// Memory of the index of one policy. The default is what the other limits leave of `memory`.
     #[serde(with = "ByteSize")]
     pub index_bytes: usize,
-    /// Total size of all bodies in memory. The default is an eighth of `memory`, and at most 128Mi.
+    /// Total size of all bodies in memory, of requests and of answers. A quarter is only for bodies of at most `inlineBytes`. The default is an eighth of `memory`, and at most 128Mi.
     #[serde(with = "ByteSize")]
     pub bodies_bytes: usize,
     /// How long a client may read nothing of a response.
@@ -172,6 +172,14 @@ impl Default for Limits {
 // === impl Limits ===
 
 impl Limits {
+    /// Bodies of at most [`Limits::inline_bytes`] have this part of [`Limits::bodies_bytes`] to themselves.
+    pub const SMALL_BODIES_SHARE: usize = 4;
+
+    /// Returns the least [`Limits::bodies_bytes`]: the share of large bodies has room for one.
+    pub const fn least_bodies_bytes(&self) -> usize {
+        self.body_bytes.div_ceil(Self::SMALL_BODIES_SHARE - 1).saturating_mul(Self::SMALL_BODIES_SHARE)
+    }
+
     /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
@@ -208,7 +216,7 @@ impl Limits {
             ("jsonDepth", self.json_depth, 16),
             ("connections", self.connections, 1),
             ("connectionsPerAddress", self.connections_per_address, 1),
-            ("bodiesBytes", self.bodies_bytes, self.body_bytes),
+            ("bodiesBytes", self.bodies_bytes, self.least_bodies_bytes()),
             ("evaluations", self.evaluations, 1),
             ("policyMemory", self.policy_memory, 1024 * 1024),
             ("policyTable", self.policy_table, 1),

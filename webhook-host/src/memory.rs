@@ -88,8 +88,8 @@ impl MemoryPlan {
         policies: usize,
         watches: usize,
     ) -> Result<Self, MemoryTooSmall> {
-        let bodies =
-            (limits.memory / BODIES_SHARE).clamp(limits.body_bytes, MOST_BODIES.max(limits.body_bytes));
+        let least = limits.least_bodies_bytes();
+        let bodies = (limits.memory / BODIES_SHARE).clamp(least, MOST_BODIES.max(least));
         let mut plan = Self {
             memory: limits.memory,
             evaluations: limits.evaluations,

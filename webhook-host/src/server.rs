@@ -6,6 +6,7 @@
 mod accept;
 mod admin;
 mod body;
+mod body_memory;
 mod connection;
 mod deadline;
 mod evaluation;

@@ -1,6 +1,6 @@
 //! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
-use super::body::{Bodies, BodyError, RequestBody};
+use super::body::{Bodies, BodyError};
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
@@ -10,6 +10,7 @@ use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, BadReview, ReviewAnswer};
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -21,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How long after its deadline an evaluation on the pool is abandoned.
 const POOL_GRACE: Duration = Duration::from_millis(250);
+
+/// The reason of a 503 for lack of memory.
+const MEMORY_USED_UP: &str = "too many or too large bodies at once";
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
@@ -129,12 +133,12 @@ impl RequestService {
             BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             BodyError::Memory => {
                 accepted.route.metrics.shed(ShedReason::Memory);
-                reply::busy("too many large bodies at once")
+                reply::busy(MEMORY_USED_UP)
             }
         })
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
         let execution = self.execution(&route, &body);
         let queued = Instant::now();
@@ -143,8 +147,7 @@ impl RequestService {
             return reply::busy("too many requests are waiting for an evaluation");
         };
         route.metrics.queue.observe(queued.elapsed().as_secs_f64());
-        let evaluation =
-            Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
+        let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
         let evaluated = match execution {
             Execution::Inline => {
                 wake_another_worker();
@@ -152,17 +155,48 @@ impl RequestService {
             }
             Execution::ThreadPool => self.on_pool(evaluation, permit).await,
         };
-        let reply = counted_reply(&route, evaluated);
+        let reply = self.counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
         reply
     }
 
-    fn execution(&self, route: &PolicyRoute, body: &RequestBody) -> Execution {
-        if body.bytes.len() > self.limits.inline_bytes {
-            Execution::ThreadPool
-        } else {
-            route.judge.execution()
+    fn execution(&self, route: &PolicyRoute, body: &Bytes) -> Execution {
+        if body.len() > self.limits.inline_bytes { Execution::ThreadPool } else { route.judge.execution() }
+    }
+
+    /// Counts an evaluation, and returns its response.
+    fn counted_reply(&self, route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
+        let Evaluated { answer, operation, would_deny, time } = match evaluated {
+            Ok(evaluated) => evaluated,
+            Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
+        };
+        route.metrics.evaluation.observe(time.as_secs_f64());
+        let label = label(&answer, would_deny);
+        route.metrics.answered(label, operation);
+        match answer {
+            ReviewAnswer::Verdict { body, .. } => self.answer(route, body),
+            ReviewAnswer::Failed { failure, body } => {
+                route.metrics.failed(&failure);
+                self.answer(route, body)
+            }
+            ReviewAnswer::Deferred { failure, message } => {
+                route.metrics.failed(&failure);
+                reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            ReviewAnswer::Unavailable { message } => {
+                route.metrics.shed(ShedReason::Unavailable);
+                reply::busy(&message)
+            }
         }
+    }
+
+    /// Returns the response with an answer, which counts until the client has read it.
+    fn answer(&self, route: &PolicyRoute, body: Vec<u8>) -> Reply {
+        if let Ok(body) = self.bodies.memory.count(body) {
+            return reply::review(body);
+        }
+        route.metrics.shed(ShedReason::Memory);
+        reply::busy(MEMORY_USED_UP)
     }
 
     /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the
@@ -198,32 +232,6 @@ fn wake_another_worker() {
 /// Returns the failure of a policy that did not end at its time limit.
 fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
-}
-
-/// Counts an evaluation, and returns its response.
-fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
-    let Evaluated { answer, operation, would_deny, time } = match evaluated {
-        Ok(evaluated) => evaluated,
-        Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
-    };
-    route.metrics.evaluation.observe(time.as_secs_f64());
-    let label = label(&answer, would_deny);
-    route.metrics.answered(label, operation);
-    match answer {
-        ReviewAnswer::Verdict { body, .. } => reply::review(body),
-        ReviewAnswer::Failed { failure, body } => {
-            route.metrics.failed(&failure);
-            reply::review(body)
-        }
-        ReviewAnswer::Deferred { failure, message } => {
-            route.metrics.failed(&failure);
-            reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
-        ReviewAnswer::Unavailable { message } => {
-            route.metrics.shed(ShedReason::Unavailable);
-            reply::busy(&message)
-        }
-    }
 }
 
 fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {
