@@ -23,7 +23,7 @@ impl LeftOut {
     /// Forgets the objects that a later list of their resource found room for, or did not contain.
     pub(super) fn sweep(&self, watch: &Watch, round: u32) {
         self.places().retain(|[group, resource, _], last| {
-            *last >= round || (&*group, &*resource) != (&watch.group, &watch.resource)
+            *last >= round || (group, resource) != (&watch.group, &watch.resource)
         });
     }
 
