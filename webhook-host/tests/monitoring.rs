@@ -38,6 +38,7 @@ fn series() -> Series {
     let index = metrics.index("storage");
     index.show(&Index::default(), 0);
     index.unreadable("persistentvolumes");
+    index.left_out("persistentvolumeclaims");
     for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
         metrics.reloaded(Reloaded::Certificate, outcome);
     }

@@ -60,6 +60,9 @@ fn push(text: &mut String, segment: &str) {
 
 /// Cuts a text to at most `bytes` bytes, with the end of its last segment.
 fn cut(text: &mut String, bytes: usize) {
+    if text.get(..bytes).is_some_and(|whole| whole.ends_with(END)) {
+        return text.truncate(bytes);
+    }
     text.truncate(text.floor_char_boundary(bytes.saturating_sub(1)));
     if !text.is_empty() && !text.ends_with(END) {
         text.push(END);
@@ -90,6 +93,13 @@ mod tests {
 
     fn paths() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec("[\0\x01\x02aä]{0,3}", 0..5)
+    }
+
+    #[test]
+    fn a_cut_keeps_an_empty_segment_that_fits() {
+        let path = ["", ""].map(str::to_owned);
+        assert_eq!(text(&path, 2, 1), "\0");
+        assert_eq!(text(&path[..1], 2, 1), "\0");
     }
 
     proptest! {
