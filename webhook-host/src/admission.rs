@@ -195,7 +195,8 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for the object, or the reason why a second review gave no verdict.
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for the object, or the reason why a second review
+    /// gave no verdict.
     pub fn conclude(
         &self,
         request: &Request<'_>,

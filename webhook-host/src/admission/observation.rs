@@ -91,18 +91,15 @@ impl Admission {
         round: u32,
     ) -> Option<UnreadableObject> {
         let ObservedObject { scope, uid, version, .. } = object;
+        let held = keys.as_deref().map(held).unwrap_or_default();
         let fitting = keys.and_then(|keys| self.fitting(memory, scope, keys, round));
-        let (keys, mut reason) = match fitting {
-            Ok(keys) => (keys, None),
-            Err(reason) => (Vec::new(), Some(reason)),
-        };
-        let held = held(&keys);
-        if let Err(error) = memory.observe(scope, uid, *version, keys, round) {
-            reason = Some(error.to_string());
-            // What an object holds has no limit.
-            let _ = memory.observe(scope, uid, *version, held, round);
-        }
-        Some(UnreadableObject { object: scope.clone(), reason: reason? })
+        let entered = fitting.and_then(|keys| {
+            memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
+        });
+        let reason = entered.err()?;
+        // What an object holds has no limit, and this process may have admitted its update.
+        let _ = memory.observe(scope, uid, *version, held, round);
+        Some(UnreadableObject { object: scope.clone(), reason })
     }
 
     /// Returns the keys of an object that the index has room for. What an object holds always has room. If what an object of a
