@@ -11,6 +11,7 @@
 
 mod cluster_view;
 mod confirmation;
+mod left_out;
 mod memory;
 mod observation;
 mod target;
@@ -23,15 +24,16 @@ use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
+use left_out::LeftOut;
 use memory::{AdmittedObject, Memory, PendingLimits};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure, Policy, StartedReview};
-use ordinance_index::{Index, TooDeep, TooMany};
+use ordinance_index::{Index, ObjectTooLarge, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use target::{BaseState, TargetObject};
 
-/// Key segments reserved for each object that may be remembered. This caps the memory that deep keys take.
+/// Key segments reserved for each pending object. This caps the memory that deep keys take.
 const SEGMENTS_PER_OBJECT: usize = 8;
 
 /// A policy and its index.
@@ -43,6 +45,9 @@ pub struct Admission {
     holdings_limit: usize,
     objects_limit: usize,
     pending_limit: usize,
+    /// Bytes of the index.
+    index_limit: usize,
+    left_out: LeftOut,
     metrics: IndexMetrics,
 }
 
@@ -85,6 +90,8 @@ impl Admission {
             holdings_limit: limits.holdings,
             objects_limit: limits.remembered_objects,
             pending_limit: limits.pending_objects,
+            index_limit: limits.index_bytes,
+            left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
     }
@@ -99,6 +106,8 @@ impl Admission {
             holdings_limit: self.holdings_limit,
             objects_limit: self.objects_limit,
             pending_limit: self.pending_limit,
+            index_limit: self.index_limit,
+            left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
     }
@@ -106,6 +115,7 @@ impl Admission {
     /// Shows the size of the index in these metrics.
     #[must_use]
     pub fn with_metrics(mut self, metrics: IndexMetrics) -> Self {
+        metrics.show_limit(self.index_limit);
         self.metrics = metrics;
         self
     }
@@ -147,7 +157,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Failure::Full`] if the index has no room for all objects.
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for all objects.
     pub fn fill<'a>(
         &self,
         objects: impl IntoIterator<Item = (Scope<'a>, impl AsRef<str>)>,
@@ -178,6 +188,9 @@ impl Admission {
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
         match self.policy.start_review(request, deadline)? {
             StartedReview::Decided(verdict) => Ok(Decision { verdict, basis: None }),
+            StartedReview::NeedsHoldings(..) if self.left_out.affects(&request.scope.namespace) => {
+                Err(Failure::IndexFull { limit: self.index_limit })
+            }
             StartedReview::NeedsHoldings(keys, pending) => {
                 let memory = self.current()?;
                 let holdings = self.overlaps(memory.index(), &keys, &request.scope);
@@ -211,7 +224,8 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Failure::Full`] if the index has no room for the object, or the reason why a second review gave no verdict.
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for the object, or the reason why a second review
+    /// gave no verdict.
     pub fn conclude(
         &self,
         request: &Request<'_>,
@@ -242,6 +256,10 @@ impl Admission {
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
         let target = TargetObject::from(request);
+        // The API server stores no object without a name.
+        if target.scope.name.is_empty() {
+            return Ok(decision.verdict);
+        }
         if request.operation == Operation::Delete || target.is_last_update {
             self.release(&target.scope)?;
             return Ok(decision.verdict);
@@ -339,7 +357,7 @@ impl Admission {
     ) -> Result<(), Failure> {
         let (scope, base) = (scope.clone().into_owned(), BaseState::from(request));
         let admitted = AdmittedObject { scope, base, keys };
-        let displaced = memory.admit(admitted, cluster.pending_limits()).map_err(too_deep)?;
+        let displaced = memory.admit(admitted, cluster.pending_limits()).map_err(too_large)?;
         self.metrics.displaced(displaced);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
@@ -347,16 +365,19 @@ impl Admission {
 
     /// Inserts an object until it is removed.
     fn insert(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
-        self.check_room(index.len(), index.contains(scope), index.segments())?;
-        index.insert(scope.clone().into_owned(), keys).map_err(too_deep)?;
+        self.check_room(index.len(), index.contains(scope))?;
+        let growth = index.growth(scope, &keys).map_err(too_large)?;
+        if growth > 0 && index.bytes() + growth > self.index_limit {
+            return Err(Failure::IndexFull { limit: self.index_limit });
+        }
+        index.insert(scope.clone().into_owned(), keys).map_err(too_large)?;
         self.metrics.show(index, 0);
         Ok(())
     }
 
     /// Fails without room for one more object. A known object needs no room of its own.
-    fn check_room(&self, objects: usize, is_known: bool, segments: usize) -> Result<(), Failure> {
-        let is_full = objects >= self.objects_limit && !is_known
-            || segments >= self.objects_limit.saturating_mul(SEGMENTS_PER_OBJECT);
+    fn check_room(&self, objects: usize, is_known: bool) -> Result<(), Failure> {
+        let is_full = objects >= self.objects_limit && !is_known;
         if is_full { Err(Failure::Full { limit: self.objects_limit }) } else { Ok(()) }
     }
 
@@ -434,6 +455,6 @@ fn too_many(error: TooMany) -> Failure {
     Failure::Holdings { limit: error.limit, key: error.key }
 }
 
-fn too_deep(error: TooDeep) -> Failure {
-    Failure::InvalidResponse(error.to_string())
+fn too_large(error: ObjectTooLarge) -> Failure {
+    Failure::Keys(error.to_string())
 }

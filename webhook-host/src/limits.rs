@@ -1,5 +1,6 @@
 //! All limits of the host with their defaults. An operator can set each of them.
 
+use crate::memory;
 use crate::units::{ByteSize, DurationText};
 use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, PoolLimits};
@@ -59,7 +60,14 @@ pub struct Limits {
     /// How long the server waits before the next accept when the process has no free file descriptor.
     #[serde(with = "DurationText")]
     pub accept_pause: Duration,
-    /// Total size of all bodies in memory that are larger than `inlineBytes`.
+    /// Memory of the process. Evaluations, bodies, connections and indexes must fit into it. The default is the limit of the
+    /// cgroup, or half of the machine's memory.
+    #[serde(with = "ByteSize")]
+    pub memory: usize,
+    /// Memory of the index of one policy. The default is what the other limits leave of `memory`.
+    #[serde(with = "ByteSize")]
+    pub index_bytes: usize,
+    /// Total size of all bodies in memory, of requests and of answers. A quarter is only for bodies of at most `inlineBytes`. The default is an eighth of `memory`, and at most 128Mi.
     #[serde(with = "ByteSize")]
     pub bodies_bytes: usize,
     /// How long a client may read nothing of a response.
@@ -72,7 +80,7 @@ pub struct Limits {
     #[serde(with = "DurationText")]
     pub linger_time: Duration,
     /// Concurrent evaluations in connection tasks. The pool has one thread less, but at least one. The default is the
-    /// number of cores.
+    /// number of cores, or as many as fit into `memory`.
     pub evaluations: usize,
     /// How long a request waits for its evaluation to start.
     #[serde(with = "DurationText")]
@@ -151,6 +159,8 @@ impl Default for Limits {
             connections: 1_024,
             connections_per_address: 512,
             accept_pause: Duration::from_millis(100),
+            memory: memory::available(),
+            index_bytes: 1024 * 1024 * 1024,
             bodies_bytes: 128 * 1024 * 1024,
             answer_time: Duration::from_secs(10),
             linger_bytes: 64 * 1024 * 1024,
@@ -186,6 +196,14 @@ fn cores() -> usize {
 // === impl Limits ===
 
 impl Limits {
+    /// Bodies of at most [`Limits::inline_bytes`] have this part of [`Limits::bodies_bytes`] to themselves.
+    pub const SMALL_BODIES_SHARE: usize = 4;
+
+    /// Returns the least [`Limits::bodies_bytes`]: the share of large bodies has room for one.
+    pub const fn least_bodies_bytes(&self) -> usize {
+        self.body_bytes.div_ceil(Self::SMALL_BODIES_SHARE - 1).saturating_mul(Self::SMALL_BODIES_SHARE)
+    }
+
     /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
@@ -223,7 +241,7 @@ impl Limits {
             ("jsonDepth", self.json_depth, 16),
             ("connections", self.connections, 1),
             ("connectionsPerAddress", self.connections_per_address, 1),
-            ("bodiesBytes", self.bodies_bytes, self.body_bytes),
+            ("bodiesBytes", self.bodies_bytes, self.least_bodies_bytes()),
             ("evaluations", self.evaluations, 1),
             ("policyMemory", self.policy_memory, 1024 * 1024),
             ("policyTable", self.policy_table, 1),

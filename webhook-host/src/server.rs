@@ -6,6 +6,7 @@
 
 mod accept;
 mod body;
+mod body_memory;
 mod callers;
 mod connection;
 mod deadline;

@@ -43,6 +43,7 @@ fn series() -> Series {
     for outcome in [Confirmation::Stored, Confirmation::Absent, Confirmation::Failed, Confirmation::GivenUp] {
         index.confirmed(outcome);
     }
+    index.left_out("persistentvolumeclaims");
     for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
         metrics.reloaded(Reloaded::Certificate, outcome);
     }

@@ -64,6 +64,15 @@ pub enum Failure {
         /// The limit in objects.
         limit: usize,
     },
+    /// The index of admitted objects has no room for the keys of another one.
+    #[error("has no room for another object in its index of {limit} bytes")]
+    IndexFull {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The keys of an object take too much memory, even with shorter paths.
+    #[error("can't remember the object: {0}")]
+    Keys(String),
     /// Every instance is busy, or concurrent requests keep changing the overlapping holdings. A retry may succeed.
     #[error("is busy")]
     Busy,
@@ -95,6 +104,8 @@ impl Failure {
             Self::Holdings { .. } => "holdings",
             Self::Panic => "panic",
             Self::Full { .. } => "full",
+            Self::IndexFull { .. } => "index_full",
+            Self::Keys(_) => "keys",
             Self::Busy => "busy",
             Self::NotReady => "not_ready",
             Self::Unconfirmed { .. } => "unconfirmed",
@@ -112,8 +123,10 @@ impl Failure {
             Self::Answer { .. } => Some("limits.answerBytes"),
             Self::Holdings { .. } => Some("limits.holdings"),
             Self::Full { .. } => Some("limits.rememberedObjects"),
+            Self::IndexFull { .. } => Some("limits.indexBytes"),
             Self::Trap(_)
             | Self::InvalidResponse(_)
+            | Self::Keys(_)
             | Self::Panic
             | Self::Busy
             | Self::NotReady

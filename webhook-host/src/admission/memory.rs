@@ -7,7 +7,7 @@
 
 use super::target::BaseState;
 use ordinance_contract::{Key, Scope, Watch};
-use ordinance_index::{Index, TooDeep};
+use ordinance_index::{Index, OBJECT_BYTES, ObjectTooLarge, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -76,13 +76,17 @@ impl Memory {
 
     /// Adds an admitted object to the stored object with the same name. Returns how many other pending objects it displaced.
     ///
-    /// A name that is admitted again expires no later than before.
+    /// A name that is admitted again expires no later than before. Keys of which the index would keep only a part are left out:
+    /// a watch reports the object.
     pub(super) fn admit(
         &mut self,
         admitted: AdmittedObject,
         limits: PendingLimits,
-    ) -> Result<usize, TooDeep> {
+    ) -> Result<usize, ObjectTooLarge> {
         let AdmittedObject { scope, base, keys } = admitted;
+        if !fits(&keys) {
+            return Ok(0);
+        }
         let deadline = limits.now + limits.time;
         if let Some(until) = self.expired.get_mut(&scope).filter(|until| **until > limits.now) {
             *until = deadline;
@@ -120,7 +124,7 @@ impl Memory {
         version: Option<u64>,
         keys: Vec<Key>,
         round: u32,
-    ) -> Result<(), TooDeep> {
+    ) -> Result<(), ObjectTooLarge> {
         let owned = scope.clone().into_owned();
         self.expired.remove(&owned);
         let counted = match self.pending.get_mut(&owned) {
@@ -168,7 +172,7 @@ impl Memory {
 
     /// Calls a function with the index as it would be without the admitted states of these objects.
     pub(super) fn without<T>(&mut self, pending: &[Scope<'static>], look_up: impl FnOnce(&Index) -> T) -> T {
-        // All these keys were in the index before, so none of them is too deep.
+        // All these keys were in the index before, so they fit the budget of an object.
         let states = pending.iter().filter_map(|scope| Some((scope, self.pending.get(scope)?)));
         for (scope, pending) in states.clone() {
             let _ = self.index.insert(scope.clone(), pending.stored.clone());
@@ -212,7 +216,7 @@ impl Memory {
     /// Removes a pending object, and keeps its stored state.
     fn forget(&mut self, scope: &Scope<'static>) {
         if let Some(PendingObject { stored, .. }) = self.take_pending(scope) {
-            // These keys were in the index before, so none of them is too deep.
+            // These keys were in the index before, so they fit the budget of an object.
             let _ = self.index.insert(scope.clone(), stored);
         }
     }
@@ -224,7 +228,7 @@ impl Memory {
                 pending.stored.clear();
                 let keys = pending.keys.clone();
                 self.index.remove(scope);
-                // These keys were in the index before, so none of them is too deep.
+                // These keys were in the index before, so they fit the budget of an object.
                 let _ = self.index.insert(scope.clone(), keys);
             }
             None => self.index.remove(scope),
@@ -246,6 +250,15 @@ fn concat(stored: &[Key], admitted: &[Key]) -> Vec<Key> {
 /// Returns whether one of two keys is equal to the other or a prefix of it.
 fn is_overlap(one: &Key, other: &Key) -> bool {
     one.realm == other.realm && one.path.iter().zip(&other.path).all(|(one, other)| one == other)
+}
+
+/// Returns whether the index keeps the keys of an object as they are.
+fn fits(keys: &[Key]) -> bool {
+    let is_whole = |key: &Key| {
+        let bytes: usize = key.path.iter().map(|segment| segment.len() + 1).sum();
+        key.realm.len() <= REALM_BYTES && key.path.len() <= PATH_SEGMENTS && bytes <= PATH_BYTES
+    };
+    size(keys) <= OBJECT_BYTES && keys.iter().all(is_whole)
 }
 
 /// Returns roughly how many bytes keys take.

@@ -19,6 +19,7 @@ use crate::config::{
 use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
+use crate::memory::MemoryPlan;
 use crate::metrics::Metrics;
 use crate::server::{
     Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, Routes, WebhookServer, stop,
@@ -37,9 +38,13 @@ use std::time::SystemTime;
 /// The error of a system without free threads.
 const NO_THREADS: &str = "the system has no resources for threads";
 
+/// The least worker threads, so that connections are accepted during an evaluation.
+const LEAST_WORKERS: usize = 2;
+
 /// A server whose configuration is checked and whose policies are loaded, before its sockets are open.
 struct PreparedServer {
     sockets: Sockets,
+    memory: MemoryPlan,
     layers: Layers,
     tls: Arc<ServerConfig>,
     ca_bundle: String,
@@ -118,6 +123,7 @@ impl PreparedServer {
         report_unreadable(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,
+            memory: config.memory,
             layers,
             tls,
             ca_bundle,
@@ -132,6 +138,7 @@ impl PreparedServer {
     }
 
     fn print_config(mut self, mut file: ConfigFile) -> Result<Exit> {
+        file.limits = self.sockets.limits.clone();
         file.name_metrics_listen();
         file.name_cluster();
         for policy in &self.policies {
@@ -144,10 +151,11 @@ impl PreparedServer {
 
     /// Opens the sockets and serves until the server has stopped.
     fn serve(self) -> Result<()> {
+        tracing::info!("memory: {}", self.memory);
         ready_file::remove(self.sockets.ready_file.as_deref());
         descriptors::raise_limit(&self.sockets.limits);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.sockets.limits.evaluations)
+            .worker_threads(self.sockets.limits.evaluations.max(LEAST_WORKERS))
             .enable_all()
             .build()
             .context(NO_THREADS)?;

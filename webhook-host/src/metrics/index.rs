@@ -17,6 +17,9 @@ pub(super) struct IndexFamilies {
     objects: Family<PolicyLabels, Gauge>,
     resources: Family<ResourceLabels, Gauge>,
     keys: Family<PolicyLabels, Gauge>,
+    bytes: Family<PolicyLabels, Gauge>,
+    limit: Family<PolicyLabels, Gauge>,
+    left_out: Family<ResourceLabels, Counter>,
     pending: Family<PolicyLabels, Gauge>,
     expired: Family<PolicyLabels, Counter>,
     displaced: Family<PolicyLabels, Counter>,
@@ -34,6 +37,9 @@ pub struct IndexMetrics {
     /// The gauges of all resources that were ever in the index.
     shown: Arc<Mutex<BTreeMap<String, Gauge>>>,
     keys: Gauge,
+    bytes: Gauge,
+    limit: Gauge,
+    left_out: Family<ResourceLabels, Counter>,
     pending: Gauge,
     expired: Counter,
     displaced: Counter,
@@ -73,6 +79,23 @@ impl IndexFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self::default();
         registry.register("index_keys", "Keys in the index", families.keys.clone());
+        registry.register_with_unit(
+            "index",
+            "Most memory that the keys in the index take",
+            Unit::Bytes,
+            families.bytes.clone(),
+        );
+        registry.register_with_unit(
+            "index_limit",
+            "Memory that the keys in the index may take",
+            Unit::Bytes,
+            families.limit.clone(),
+        );
+        registry.register(
+            "index_left_out_objects",
+            "Objects left out of the index because it has no room for them",
+            families.left_out.clone(),
+        );
         registry.register("index_objects", "Objects in the index", families.objects.clone());
         registry.register(
             "index_resource_objects",
@@ -121,6 +144,9 @@ impl IndexFamilies {
             resources: self.resources.clone(),
             shown: Arc::default(),
             keys: self.keys.get_or_create_owned(&labels),
+            bytes: self.bytes.get_or_create_owned(&labels),
+            limit: self.limit.get_or_create_owned(&labels),
+            left_out: self.left_out.clone(),
             pending: self.pending.get_or_create_owned(&labels),
             expired: self.expired.get_or_create_owned(&labels),
             displaced: self.displaced.get_or_create_owned(&labels),
@@ -138,9 +164,20 @@ impl IndexMetrics {
     pub fn show(&self, index: &Index, pending: usize) {
         self.objects.set(gauge_value(index.len()));
         self.keys.set(gauge_value(index.keys()));
+        self.bytes.set(gauge_value(index.bytes()));
         self.pending.set(gauge_value(pending));
         self.show_resources(index.resources());
         self.updated.set(unix_now());
+    }
+
+    /// Shows the bytes that the keys in the index may take.
+    pub fn show_limit(&self, bytes: usize) {
+        self.limit.set(gauge_value(bytes));
+    }
+
+    /// Counts an object that is left out of the index because it has no room.
+    pub fn left_out(&self, resource: &str) {
+        self.left_out.get_or_create(&self.labels(resource)).inc();
     }
 
     /// Shows 0 for a resource whose last object left the index.

@@ -63,7 +63,7 @@ pub enum ShedReason {
     Queue,
     /// Every instance was busy, or the index was not ready.
     Unavailable,
-    /// Large bodies filled the memory that is reserved for them.
+    /// Bodies filled the memory that they may take.
     Memory,
 }
 

@@ -1,6 +1,6 @@
 //! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
-use super::body::{Bodies, BodyError, RequestBody};
+use super::body::{Bodies, BodyError};
 use super::callers::Callers;
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
@@ -11,6 +11,7 @@ use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, BadReview, ReviewAnswer};
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// How long after its deadline an evaluation on the pool is abandoned.
 const POOL_GRACE: Duration = Duration::from_millis(250);
+
+/// The reason of a 503 for lack of memory.
+const MEMORY_USED_UP: &str = "too many or too large bodies at once";
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
@@ -146,16 +150,15 @@ impl RequestService {
             BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             BodyError::Memory => {
                 accepted.route.metrics.shed(ShedReason::Memory);
-                reply::busy("too many large bodies at once")
+                reply::busy(MEMORY_USED_UP)
             }
         }
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
-        let evaluation =
-            Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
         let execution = self.execution(&route, &body);
+        let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
         let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
         if let Ok(Evaluated { unconfirmed, .. }) = &evaluated
             && !unconfirmed.is_empty()
@@ -164,7 +167,7 @@ impl RequestService {
             let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
             evaluated = again;
         }
-        let reply = counted_reply(&route, evaluated);
+        let reply = self.counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
         reply
     }
@@ -187,12 +190,43 @@ impl RequestService {
         })
     }
 
-    fn execution(&self, route: &PolicyRoute, body: &RequestBody) -> Execution {
-        if body.bytes.len() > self.limits.inline_bytes {
-            Execution::ThreadPool
-        } else {
-            route.judge.execution()
+    fn execution(&self, route: &PolicyRoute, body: &Bytes) -> Execution {
+        if body.len() > self.limits.inline_bytes { Execution::ThreadPool } else { route.judge.execution() }
+    }
+
+    /// Counts an evaluation, and returns its response.
+    fn counted_reply(&self, route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
+        let Evaluated { answer, operation, would_deny, time, .. } = match evaluated {
+            Ok(evaluated) => evaluated,
+            Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
+        };
+        route.metrics.evaluation.observe(time.as_secs_f64());
+        let label = label(&answer, would_deny);
+        route.metrics.answered(label, operation);
+        match answer {
+            ReviewAnswer::Verdict { body, .. } => self.answer(route, body),
+            ReviewAnswer::Failed { failure, body } => {
+                route.metrics.failed(&failure);
+                self.answer(route, body)
+            }
+            ReviewAnswer::Deferred { failure, message } => {
+                route.metrics.failed(&failure);
+                reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            ReviewAnswer::Unavailable { message } => {
+                route.metrics.shed(ShedReason::Unavailable);
+                reply::busy(&message)
+            }
         }
+    }
+
+    /// Returns the response with an answer, which counts until the client has read it.
+    fn answer(&self, route: &PolicyRoute, body: Vec<u8>) -> Reply {
+        if let Ok(body) = self.bodies.memory.count(body) {
+            return reply::review(body);
+        }
+        route.metrics.shed(ShedReason::Memory);
+        reply::busy(MEMORY_USED_UP)
     }
 
     /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the
@@ -234,32 +268,6 @@ fn time_failure(limits: &Limits) -> Failure {
 fn queue_full(route: &PolicyRoute) -> Reply {
     route.metrics.shed(ShedReason::Queue);
     reply::busy("too many requests are waiting for an evaluation")
-}
-
-/// Counts an evaluation, and returns its response.
-fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
-    let Evaluated { answer, operation, would_deny, time, .. } = match evaluated {
-        Ok(evaluated) => evaluated,
-        Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
-    };
-    route.metrics.evaluation.observe(time.as_secs_f64());
-    let label = label(&answer, would_deny);
-    route.metrics.answered(label, operation);
-    match answer {
-        ReviewAnswer::Verdict { body, .. } => reply::review(body),
-        ReviewAnswer::Failed { failure, body } => {
-            route.metrics.failed(&failure);
-            reply::review(body)
-        }
-        ReviewAnswer::Deferred { failure, message } => {
-            route.metrics.failed(&failure);
-            reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
-        ReviewAnswer::Unavailable { message } => {
-            route.metrics.shed(ShedReason::Unavailable);
-            reply::busy(&message)
-        }
-    }
 }
 
 fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {
