@@ -10,7 +10,7 @@ use ordinance_testkit::figures::{Better, Figure, Figures, median};
 use ordinance_testkit::shapes::shapes;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -32,6 +32,8 @@ const RETRY: Duration = Duration::from_millis(10);
 struct Rounds {
     p50: Vec<f64>,
     p99: Vec<f64>,
+    /// The answers to expensive reviews in a second.
+    expensive: Vec<f64>,
 }
 
 /// Measures the latency of small reviews without and with clients that send expensive ones.
@@ -47,7 +49,7 @@ pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Resul
             alone.measure(&server.target, effort.time).await?;
             let expensive = ExpensiveClients::start(&server.target, &bodies)?;
             beside.measure(&server.target, effort.time).await?;
-            drop(expensive);
+            beside.expensive.push(expensive.stop() / effort.time.as_secs_f64());
         }
         report(figures, &alone, &beside);
         Ok(())
@@ -62,6 +64,7 @@ fn report(figures: &mut Figures, alone: &Rounds, beside: &Rounds) {
     add("p50 of small reviews, beside 8 expensive clients", "ms", None, &beside.p50);
     add("p99 of small reviews, alone", "ms", None, &alone.p99);
     add("p99 of small reviews, beside 8 expensive clients", "ms", None, &beside.p99);
+    add("expensive reviews, answered", "1/s", None, &beside.expensive);
     let ratio = median(&beside.p99) / median(&alone.p99);
     add("p99 of small reviews, beside expensive clients / alone", "ratio", Some(2.0), &[ratio]);
 }
@@ -81,6 +84,7 @@ impl Rounds {
 /// Clients that send expensive reviews, in a runtime of their own. Dropping them ends them.
 struct ExpensiveClients {
     stop: Arc<AtomicBool>,
+    answers: Arc<AtomicU32>,
     runtime: Option<Runtime>,
 }
 
@@ -88,16 +92,26 @@ struct ExpensiveClients {
 
 impl ExpensiveClients {
     fn start(target: &LoadTarget, bodies: &Arc<[Bytes]>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let mut clients = JoinSet::new();
         for first in 0..EXPENSIVE {
-            let (target, bodies, stop) = (target.clone(), Arc::clone(bodies), Arc::clone(&stop));
-            let first = first * bodies.len() / EXPENSIVE;
-            clients.spawn_on(send_all(target, bodies, first, stop), runtime.handle());
+            let client = ExpensiveClient {
+                target: target.clone(),
+                bodies: Arc::clone(bodies),
+                first: first * bodies.len() / EXPENSIVE,
+                stop: Arc::clone(&stop),
+                answers: Arc::clone(&answers),
+            };
+            clients.spawn_on(client.send_all(), runtime.handle());
         }
         clients.detach_all();
-        Ok(Self { stop, runtime: Some(runtime) })
+        Ok(Self { stop, answers, runtime: Some(runtime) })
+    }
+
+    /// Stops the clients, and returns how many answers they got.
+    fn stop(self) -> f64 {
+        f64::from(self.answers.load(Ordering::Relaxed))
     }
 }
 
@@ -110,20 +124,41 @@ impl Drop for ExpensiveClients {
     }
 }
 
-/// Sends the bodies in turn, beginning with one of them. A server may close the connection to shed load.
-async fn send_all(target: LoadTarget, bodies: Arc<[Bytes]>, first: usize, stop: Arc<AtomicBool>) {
-    let mut bodies = bodies.iter().cycle().skip(first);
-    while !stop.load(Ordering::Relaxed) {
-        let Ok(mut client) = Client::connect(&target).await else {
-            tokio::time::sleep(RETRY).await;
-            continue;
-        };
-        while !stop.load(Ordering::Relaxed) {
-            let Some(body) = bodies.next() else { return };
+/// A client that sends all bodies in turn, beginning with one of them.
+struct ExpensiveClient {
+    target: LoadTarget,
+    bodies: Arc<[Bytes]>,
+    first: usize,
+    stop: Arc<AtomicBool>,
+    answers: Arc<AtomicU32>,
+}
+
+// === impl ExpensiveClient ===
+
+impl ExpensiveClient {
+    async fn send_all(self) {
+        let mut bodies = self.bodies.iter().cycle().skip(self.first);
+        while self.is_running() {
+            let Ok(mut client) = Client::connect(&self.target).await else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            self.send_on(&mut client, &mut bodies).await;
+        }
+    }
+
+    /// Sends bodies on a connection until the server closes it, which it may do to shed load.
+    async fn send_on(&self, client: &mut Client, bodies: &mut impl Iterator<Item = &Bytes>) {
+        while let Some(body) = bodies.next().filter(|_| self.is_running()) {
             client.set_body(body.clone());
             if client.ask().await.is_err() {
-                break;
+                return;
             }
+            self.answers.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn is_running(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
     }
 }
