@@ -33,9 +33,6 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use target::{BaseState, TargetObject};
 
-/// Key segments reserved for each pending object. This caps the memory that deep keys take.
-const SEGMENTS_PER_OBJECT: usize = 8;
-
 /// A policy and its index.
 pub struct Admission {
     policy: Arc<Policy>,

@@ -1,7 +1,7 @@
 //! The server stays below the chart's memory limit, whatever its callers send and hold.
 
 use crate::run::run;
-use ordinance_memory_trial::MemoryLoad;
+use ordinance_hostile::memory::MemoryLoad;
 use std::path::Path;
 
 /// The memory limit of the chart in MiB.

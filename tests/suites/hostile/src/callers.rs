@@ -4,7 +4,7 @@ use crate::good_client::{metric, post};
 use crate::host::HostProcess;
 use anyhow::{Context, Result};
 use ordinance_testkit::apiserver::ApiServer;
-use ordinance_testkit::figures::{Better, Figure, Figures};
+use ordinance_testkit::figures::{Better, Figure};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -71,11 +71,6 @@ pub async fn measure(ordinance: &Path) -> Result<Vec<Figure>> {
             outcome.waited.as_secs_f64(),
         ),
     ])
-}
-
-/// Adds the figures to others.
-pub fn add(figures: &mut Figures, measured: Vec<Figure>) {
-    measured.into_iter().for_each(|figure| figures.add(figure));
 }
 
 /// Posts claims with marks, and returns how many the host remembers.

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -21,7 +22,8 @@ use tokio_rustls::client::TlsStream;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A StatefulSet of 6.3 KiB, which gets a patch.
-const REVIEW: &[u8] = include_bytes!("../../../data/reviews/019-mutate-create-statefulsets-shop.json");
+pub(crate) const REVIEW: &[u8] =
+    include_bytes!("../../../data/reviews/019-mutate-create-statefulsets-shop.json");
 
 /// Opens a TCP connection from the loopback address `127.0.0.<last>`.
 pub(crate) async fn connect_from(last: u8, to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -38,31 +40,58 @@ pub(crate) async fn handshake(host: &HostProcess, socket: TcpStream) -> Result<T
     Ok(TlsConnector::from(Arc::clone(&host.tls)).connect(name, socket).await?)
 }
 
+/// A client that keeps its connection.
+pub(crate) struct Keeping {
+    sender: SendRequest<Full<Bytes>>,
+    connection: JoinHandle<hyper::Result<()>>,
+}
+
+// === impl Keeping ===
+
+impl Keeping {
+    pub(crate) async fn connect(host: &HostProcess) -> Result<Self> {
+        let stream = handshake(host, connect_from(1, host.https()).await?).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection: tokio::spawn(connection) })
+    }
+
+    /// Sends a review that is answered by a review.
+    pub(crate) async fn review(&mut self, body: Bytes) -> Result<()> {
+        let (status, _) = self.post("/mutate/storage?timeout=10s", body).await?;
+        ensure!(status == 200, "the host answered {status}");
+        Ok(())
+    }
+
+    async fn post(&mut self, path: &str, body: Bytes) -> Result<(u16, Bytes)> {
+        let request = Request::post(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .body(Full::new(body))?;
+        let response = timeout(PATIENCE, self.sender.send_request(request)).await??;
+        let status = response.status().as_u16();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
 /// Sends a review on a new connection, and returns how long the connection and the answer took.
 pub(crate) async fn review(host: &HostProcess) -> Result<Duration> {
     let start = Instant::now();
-    let (status, _) = post(host, "/mutate/storage?timeout=10s", REVIEW).await?;
-    ensure!(status == 200, "the host answered {status}");
-    Ok(start.elapsed())
+    timeout(PATIENCE, async {
+        Keeping::connect(host).await?.review(Bytes::from_static(REVIEW)).await?;
+        Ok(start.elapsed())
+    })
+    .await?
 }
 
 /// Posts a body on a new connection, and returns the status and the body of the answer.
 pub(crate) async fn post(host: &HostProcess, path: &str, body: impl Into<Bytes>) -> Result<(u16, Bytes)> {
-    timeout(PATIENCE, async {
-        let stream = handshake(host, connect_from(1, host.https()).await?).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let request = Request::post(path)
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(Full::new(body.into()))?;
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await?.to_bytes();
-        connection.abort();
-        Ok((status, body))
-    })
-    .await?
+    timeout(PATIENCE, async { Keeping::connect(host).await?.post(path, body.into()).await }).await?
 }
 
 /// Probes the host once, and returns how long the answer took.

@@ -6,6 +6,8 @@ pub mod callers;
 pub mod connections;
 mod good_client;
 mod host;
+pub mod memory;
+pub mod neighbours;
 mod silent_clients;
 
 pub use host::HostProcess;

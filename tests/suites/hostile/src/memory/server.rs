@@ -1,6 +1,6 @@
 //! The server under trial, as a process of its own.
 
-use crate::cgroup::Cgroup;
+use super::cgroup::Cgroup;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;

@@ -1,8 +1,8 @@
 //! Fills the memory of a server in each way that a caller can, and holds it.
 
-use crate::cgroup::Cgroup;
-use crate::client::{Client, Connection};
-use crate::server::Server;
+use super::cgroup::Cgroup;
+use super::client::{Client, Connection};
+use super::server::Server;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Connections that send as much of a request as a trial wants.
 
-use crate::server::ReadyFile;
+use super::server::ReadyFile;
 use anyhow::{Context, Result};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
