@@ -6,6 +6,7 @@
 mod access;
 mod event_writer;
 mod object;
+mod page_limit;
 mod reflector;
 mod responses;
 mod stored_objects;
@@ -16,6 +17,7 @@ pub use access::{ApiServerAccess, ApiServerAccessError};
 pub use event_writer::{
     EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
 };
+pub use page_limit::PAGE_BYTES;
 pub use watch_set::WatchSet;
 
 use crate::admission::Admission;
@@ -24,6 +26,7 @@ use kube::client::ClientBuilder;
 use kube::core::ApiResource;
 use object::RawObject;
 use ordinance_contract::Watch;
+use page_limit::PageLimitLayer;
 use reflector::Reflector;
 use responses::recording;
 use std::collections::BTreeMap;
@@ -97,7 +100,8 @@ fn spawn_reflector(
     timeout: Duration,
 ) -> kube::Result<()> {
     let responses = MapResponseLayer::new(recording(Arc::clone(state)));
-    let client = ClientBuilder::try_from(config.clone())?.with_layer(&responses).build();
+    let client =
+        ClientBuilder::try_from(config.clone())?.with_layer(&PageLimitLayer).with_layer(&responses).build();
     let Watch { group, version, resource: plural, .. } = state.watch();
     let is_interested =
         |admission: &&Arc<Admission>| admission.policy().description().watches(group, version, plural);

@@ -1,5 +1,6 @@
 //! The memory of the process, divided among what may grow: evaluations, bodies, connections and the indexes.
 
+use crate::cluster::PAGE_BYTES;
 use crate::limits::Limits;
 use std::fmt;
 use std::fs;
@@ -13,6 +14,9 @@ pub const CONNECTION_BYTES: usize = 48 << 10;
 
 /// Evaluations of stored objects by the watches of a cluster: one for each kind that the built-in policy watches.
 pub const WATCH_EVALUATIONS: usize = 3;
+
+/// The page of a list that each watch may hold: once as the API server sends it, and once as objects.
+pub const WATCH_BYTES: usize = 2 * PAGE_BYTES;
 
 /// The default of `limits.bodiesBytes` is this part of the memory, and at most [`MOST_BODIES`].
 const BODIES_SHARE: usize = 8;
@@ -54,6 +58,8 @@ pub struct MemoryPlan {
     pub policy_memory: usize,
     /// All instances that may run at once.
     pub instances: usize,
+    /// The watches of a cluster, each with a page of a list.
+    pub watches: usize,
     /// All bodies.
     pub bodies_bytes: usize,
     /// Concurrent connections.
@@ -95,6 +101,7 @@ impl MemoryPlan {
             evaluations: limits.evaluations,
             policy_memory: limits.policy_memory,
             instances: 0,
+            watches,
             bodies_bytes: if explicit.bodies_bytes { limits.bodies_bytes } else { bodies },
             connections: limits.connections,
             indexes: policies.max(1),
@@ -103,10 +110,10 @@ impl MemoryPlan {
         if !explicit.index_bytes {
             plan.index_bytes = limits.memory / INDEX_SHARE / plan.indexes;
         }
-        plan.count_instances(limits, watches);
+        plan.count_instances(limits);
         while !explicit.evaluations && plan.evaluations > 1 && plan.needed() > plan.memory {
             plan.evaluations -= 1;
-            plan.count_instances(limits, watches);
+            plan.count_instances(limits);
         }
         let Some(rest) = plan.memory.checked_sub(plan.needed()) else { return Err(MemoryTooSmall { plan }) };
         if !explicit.index_bytes {
@@ -126,9 +133,9 @@ impl MemoryPlan {
         }
     }
 
-    fn count_instances(&mut self, limits: &Limits, watches: usize) {
+    fn count_instances(&mut self, limits: &Limits) {
         let most = usize::try_from(limits.policy_instances).unwrap_or(usize::MAX);
-        self.instances = (2 * self.evaluations + watches).min(most);
+        self.instances = (2 * self.evaluations + self.watches).min(most);
     }
 
     fn needed(&self) -> usize {
@@ -136,6 +143,7 @@ impl MemoryPlan {
             BASE_BYTES,
             self.connections.saturating_mul(CONNECTION_BYTES),
             self.instances.saturating_mul(self.policy_memory),
+            self.watches.saturating_mul(WATCH_BYTES),
             self.bodies_bytes,
             self.indexes.saturating_mul(self.index_bytes),
         ];
@@ -145,14 +153,15 @@ impl MemoryPlan {
 
 impl fmt::Display for MemoryPlan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connections, instances, indexes, .. } = self;
+        let Self { connections, instances, watches, indexes, .. } = self;
         write!(
             formatter,
-            "{} for the process, {connections} connections of {}, {instances} evaluations of {} (policyMemory), {} for \
-             bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes) need {} of {} (memory)",
+            "{} for the process, {connections} connections of {}, {instances} evaluations of {} (policyMemory), {watches} \
+             watches of {}, {} for bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes) need {} of {} (memory)",
             size(BASE_BYTES),
             size(CONNECTION_BYTES),
             size(self.policy_memory),
+            size(WATCH_BYTES),
             size(self.bodies_bytes),
             size(self.index_bytes),
             size(self.needed()),
@@ -232,7 +241,7 @@ mod tests {
     fn a_node_with_64_cores_runs_as_many_evaluations_as_fit() {
         let plan = plan(&limits(768), NONE).unwrap();
         assert_eq!((plan.evaluations, plan.instances), (2, 7));
-        assert_eq!((plan.bodies_bytes, plan.index_bytes), (96 * MIB, 144 * MIB));
+        assert_eq!((plan.bodies_bytes, plan.index_bytes), (96 * MIB, 96 * MIB));
         assert_eq!(plan.needed(), plan.memory);
     }
 
@@ -246,7 +255,7 @@ mod tests {
     #[test]
     fn the_policies_share_the_memory_of_the_indexes() {
         let plan = MemoryPlan::new(&limits(768), NONE, 2, WATCH_EVALUATIONS).unwrap();
-        assert_eq!((plan.indexes, plan.index_bytes), (2, 72 * MIB));
+        assert_eq!((plan.indexes, plan.index_bytes), (2, 48 * MIB));
     }
 
     #[test]
@@ -256,7 +265,7 @@ mod tests {
             evaluations,
             bodies_bytes: 64 * MIB,
             index_bytes: 16 * MIB,
-            ..limits(768)
+            ..limits(816)
         };
         let kept = plan(&with(3), set).unwrap().limits(&with(3));
         assert_eq!((kept.evaluations, kept.bodies_bytes, kept.index_bytes), (3, 64 * MIB, 16 * MIB));
@@ -264,8 +273,8 @@ mod tests {
         assert!(
             error.starts_with(
                 "is too little: 32 MiB for the process, 1024 connections of 48 KiB, 11 evaluations of 64 MiB \
-                 (policyMemory), 64 MiB for bodies (bodiesBytes) and 1 x 16 MiB for the index (indexBytes) need 864 MiB of \
-                 768 MiB (memory); "
+                 (policyMemory), 3 watches of 16 MiB, 64 MiB for bodies (bodiesBytes) and 1 x 16 MiB for the index \
+                 (indexBytes) need 912 MiB of 816 MiB (memory); "
             ),
             "{error}"
         );
@@ -273,8 +282,8 @@ mod tests {
 
     #[test]
     fn one_evaluation_that_does_not_fit_is_refused() {
-        assert!(plan(&limits(512), NONE).is_ok());
-        assert!(plan(&limits(480), NONE).is_err());
+        assert!(plan(&limits(576), NONE).is_ok());
+        assert!(plan(&limits(512), NONE).is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The page on limits lists the fields and defaults of the code.
 
 use ordinance::cluster::{
-    EVENT_INTERVAL, EVENTS_PER_INTERVAL, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
+    EVENT_INTERVAL, EVENTS_PER_INTERVAL, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, PAGE_BYTES, WRITE_TIME,
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
-use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_EVALUATIONS};
+use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
 use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
     PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
@@ -85,6 +85,8 @@ fn the_page_names_the_limits_of_keys_and_the_parts_of_the_memory() {
         format!("{} MiB for the process", BASE_BYTES >> 20),
         format!("{} KiB for each of `connections`", CONNECTION_BYTES >> 10),
         format!("one for each of the {WATCH_EVALUATIONS} kinds"),
+        format!("{} MiB for each of these kinds", WATCH_BYTES >> 20),
+        format!("at most 500 objects and {} MiB", PAGE_BYTES >> 20),
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }

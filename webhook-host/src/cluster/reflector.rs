@@ -13,8 +13,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Objects of one page, and of one batch.
+/// Objects of one page, and of one batch. After a failed list the next one has a quarter of that, because a page may exceed
+/// [`PAGE_BYTES`](super::page_limit::PAGE_BYTES); after a complete list twice as many, up to this number.
 const PAGE: usize = 500;
+const SHRINK: usize = 4;
 
 /// Signals that events may have been missed, so that the resource must be listed again.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Reflector<const METADATA: bool> {
     reason: &'static str,
     list_start: Instant,
     batch: Vec<RawObject<METADATA>>,
+    /// Objects of one page of the next list.
+    page: usize,
     backoff: DefaultBackoff,
 }
 
@@ -44,17 +48,18 @@ impl<const METADATA: bool> Reflector<METADATA> {
             reason: "start",
             list_start: Instant::now(),
             batch: Vec::new(),
+            page: PAGE,
             backoff: DefaultBackoff::default(),
         }
     }
 
     /// Runs forever. Lists name no resource version, so the API server answers them with the latest state.
     pub(super) async fn run(mut self, api: Api<RawObject<METADATA>>, timeout: Duration) {
-        let page = u32::try_from(PAGE).unwrap_or(u32::MAX);
         let seconds = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
-        let config = Config::default().page_size(page).timeout(seconds);
         loop {
-            let mut events = pin!(watcher(api.clone(), config.clone()));
+            let page = u32::try_from(self.page).unwrap_or(u32::MAX);
+            let config = Config::default().page_size(page).timeout(seconds);
+            let mut events = pin!(watcher(api.clone(), config));
             while let Ok(()) = self.step(events.as_mut()).await {}
         }
     }
@@ -77,7 +82,7 @@ impl<const METADATA: bool> Reflector<METADATA> {
 
     async fn push(&mut self, object: RawObject<METADATA>) -> Result<(), Relist> {
         self.batch.push(object);
-        if self.batch.len() >= PAGE { self.flush().await } else { Ok(()) }
+        if self.batch.len() >= self.page { self.flush().await } else { Ok(()) }
     }
 
     async fn start_list(&mut self) -> Result<(), Relist> {
@@ -96,6 +101,7 @@ impl<const METADATA: bool> Reflector<METADATA> {
         self.on_blocking_thread(move |admission| admission.sweep(state.watch(), round)).await?;
         self.state.list_finished();
         self.backoff.reset();
+        self.page = (2 * self.page).min(PAGE);
         self.reason = "failed";
         let time = self.list_start.elapsed();
         self.state.metrics.list_finished(time);
@@ -111,16 +117,21 @@ impl<const METADATA: bool> Reflector<METADATA> {
 
     async fn handle_error(&mut self, error: &watcher::Error) -> Result<(), Relist> {
         self.flush().await?;
+        let is_list = matches!(error, watcher::Error::InitialListFailed(_));
         let error = WatchError::new(&self.state.watch().resource, error);
         let cause = error.cause;
         self.state.failed(error);
         self.back_off().await;
+        if is_list {
+            self.page = (self.page / SHRINK).max(1);
+        }
         // An invalid response is an event that the API server does not send again.
         if matches!(cause, WatchErrorCause::Expired | WatchErrorCause::Garbage) {
             self.reason = cause.as_str();
             return Err(Relist);
         }
-        Ok(())
+        // Only a new watcher asks for smaller pages.
+        if is_list { Err(Relist) } else { Ok(()) }
     }
 
     async fn back_off(&mut self) {

@@ -4,6 +4,7 @@
 use crate::files::{pair, write};
 use crate::run::{Ended, run};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -119,8 +120,11 @@ fn the_container_serves_the_policies_of_the_webhook_paths() {
     let printed = Container::new().printed();
     let policies: Vec<&String> = printed["policies"].as_object().expect("policies").keys().collect();
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
-        for webhook in only(kind)["webhooks"].as_array().expect("webhooks") {
-            let path = webhook["clientConfig"]["service"]["path"].as_str().expect("a path");
+        let annotation = only(kind)["metadata"]["annotations"]["ordinance.dev/paths"].clone();
+        let paths: BTreeMap<String, String> =
+            serde_json::from_str(annotation.as_str().expect("text")).expect("paths");
+        assert!(!paths.is_empty());
+        for path in paths.values() {
             let policy = path.rsplit('/').next().expect("a name").to_owned();
             assert!(policies.contains(&&policy), "{path}, and there is {policies:?}");
         }

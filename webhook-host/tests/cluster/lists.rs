@@ -1,6 +1,7 @@
 //! Lists: pages, errors, and when the index becomes current.
 
 use crate::replica::{CLAIMS, Replica, SETS, VOLUMES, api, named, numbered};
+use ordinance::cluster::PAGE_BYTES;
 use ordinance_testkit::apiserver::{ScriptedAnswer, Verb};
 use serde_json::json;
 
@@ -35,6 +36,23 @@ async fn reads_all_pages_of_a_list() {
         "without a resource version: {pages:?}"
     );
     assert!(!replica.allows(&named("another", "/srv/1200")).await);
+}
+
+/// Who may create objects determines how large they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn asks_for_fewer_objects_after_a_page_that_is_too_large() {
+    let large = |number: usize| {
+        let mut volume = numbered(number);
+        volume["metadata"]["annotations"] = json!({"note": "x".repeat(PAGE_BYTES / 300)});
+        volume
+    };
+    let replica = Replica::with_volumes((0..400).map(large)).await;
+    assert_eq!(replica.objects(VOLUMES), 400);
+    let requests = replica.api.requests(VOLUMES);
+    let lists = requests.iter().filter(|request| request.verb == Verb::List);
+    let limits: Vec<_> = lists.filter_map(|page| page.limit).collect();
+    assert_eq!(limits, [500, 125, 125, 125, 125]);
+    assert_eq!(replica.policy_metric("index_unreadable_objects_total"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,7 @@ async fn a_chunked_body_over_the_limit_is_answered_with_its_uid() {
 async fn every_early_answer_reaches_a_client_that_writes_first() {
     let host = host(Limits { body_bytes: 32 << 20, bodies_bytes: 32 << 20, ..Limits::default() }).await;
     let mut reserved = host.connect().await;
-    reserved.send(head("/mutate/test", 32 << 20) + "{").await;
+    reserved.send(head("/mutate/test", 20 << 20) + &"x".repeat(17 << 20)).await;
     let known = head("/mutate/test", LARGE);
     for (head, status) in [
         (head("/mutate/other", LARGE), 404),
