@@ -8,6 +8,6 @@ mod configurations;
 mod lease;
 mod secret;
 
-pub use configurations::{ClusterConfigurations, FIELD_MANAGER, INTENDED_POLICIES};
+pub use configurations::{ClusterConfigurations, FIELD_MANAGER, INTENDED_POLICIES, PATHS};
 pub use lease::Lease;
 pub use secret::SecretStore;

@@ -14,7 +14,7 @@ pub use store::DirectoryStore;
 use crate::record::{CA_CRT, Record, SecretData, TLS_CRT, TLS_KEY};
 use crate::rotation::{StepDecision, StepPolicy};
 use crate::store::{StoreVersion, WriteOutcome};
-use crate::watched_files::{UnreadableFile, read_file};
+use crate::watched_files::{DATA_LINK, UnreadableFile, read_file};
 use state::{DirectoryState, normalized};
 use std::io;
 use std::path::Path;
@@ -64,6 +64,7 @@ impl CertificateDirectory {
     ///
     /// If the files can't be read.
     pub fn has_authority(&self) -> Result<bool, DirectoryError> {
+        self.refuse_foreign_files()?;
         let stored = self.0.read().map_err(|source| self.io(source))?;
         Ok(Record::ENTRIES.iter().any(|name| stored.data.contains_key(*name)))
     }
@@ -129,8 +130,8 @@ impl CertificateDirectory {
         mut decide: impl FnMut(&Self, &SecretData) -> Result<(DirectoryState, T, bool), DirectoryError>,
     ) -> Result<DirectoryOutcome<T>, DirectoryError> {
         for _ in 0..ATTEMPTS {
-            let stored = self.0.read().map_err(|source| self.io(source))?;
             self.refuse_foreign_files()?;
+            let stored = self.0.read().map_err(|source| self.io(source))?;
             let (state, result, is_changed) = decide(self, &stored.data)?;
             let written = match is_changed {
                 true => self.0.write(&state.data(), &stored.version).map_err(|source| self.io(source))?,
@@ -145,7 +146,7 @@ impl CertificateDirectory {
 
     /// Refuses foreign files: a write would leave them in place, beside links to other files of the same generation.
     fn refuse_foreign_files(&self) -> Result<(), DirectoryError> {
-        let foreign = file_names().find(|name| self.0.has_foreign_file(name));
+        let foreign = [DATA_LINK].into_iter().chain(file_names()).find(|name| self.0.has_foreign_file(name));
         foreign.map_or(Ok(()), |name| Err(DirectoryError::ForeignFile(self.0.path(name))))
     }
 

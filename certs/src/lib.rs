@@ -15,6 +15,7 @@ mod directory;
 mod files;
 pub mod inspect;
 mod leaf;
+mod path_token;
 mod reconciler;
 mod record;
 mod resolver;
@@ -37,6 +38,7 @@ pub use directory::{
 };
 pub use files::{Files, FilesError};
 pub use leaf::{LeafSigner, RecordReading, Renewal};
+pub use path_token::{AcceptedPaths, PathToken};
 pub use reconciler::{ReconcileChange, ReconcileError, Reconciler, take_next_step, trusted_bundles};
 pub use record::{CA_CRT, NextAuthority, Record, RecordError, RetiredBundle, SecretData, TLS_CRT, TLS_KEY};
 pub use resolver::{CertificateResolver, server_config};
@@ -46,4 +48,6 @@ pub use rotation::{
 pub use store::{Store, StoreVersion, StoredEntries, WriteOutcome};
 pub use time::{Timestamp, rough_duration};
 pub use watched_files::{Reload, UnreadableFile};
-pub use webhooks::{ConfigurationKind, ConfigurationStore, Webhook, WebhookConfiguration, WebhookReadiness};
+pub use webhooks::{
+    ConfigurationKind, ConfigurationStore, WantedFields, Webhook, WebhookConfiguration, WebhookReadiness,
+};

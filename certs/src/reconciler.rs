@@ -9,7 +9,7 @@ use crate::rotation::{
     ObservedState, Rotation, RotationError, RotationPhase, Schedule, StepDecision, StepPolicy,
 };
 use crate::store::{Store, StoredEntries, WriteOutcome};
-use crate::webhooks::{ConfigurationStore, WebhookConfiguration, WebhookReadiness};
+use crate::webhooks::{ConfigurationStore, WantedFields, WebhookConfiguration, WebhookReadiness};
 use std::error::Error;
 use std::time::SystemTime;
 
@@ -122,7 +122,7 @@ impl<S: Store, W: ConfigurationStore> Reconciler<S, W> {
         let next = self.rotation.step(&observed)?;
         match (next, record) {
             (Some(next), _) => self.write(next, &stored).await,
-            (None, Ok(Some(record))) => self.apply(&record, &configurations, readiness).await,
+            (None, Ok(Some(record))) => self.apply(&record, &configurations, readiness, now).await,
             (None, _) => Ok(StepOutcome::Settled),
         }
     }
@@ -143,9 +143,11 @@ impl<S: Store, W: ConfigurationStore> Reconciler<S, W> {
         record: &Record,
         configurations: &[WebhookConfiguration],
         readiness: WebhookReadiness,
+        now: SystemTime,
     ) -> Result<StepOutcome, ReconcileError> {
-        let bundle = record.bundle();
-        let mut wanted = configurations.iter().filter_map(|found| found.wanted(&bundle, readiness));
+        let token = record.path_token(now, self.rotation.schedule());
+        let fields = WantedFields { bundle: &record.bundle(), token, readiness };
+        let mut wanted = configurations.iter().filter_map(|found| found.wanted(&fields));
         let Some(wanted) = wanted.next() else { return Ok(StepOutcome::Settled) };
         match self.webhooks.apply(&wanted).await.map_err(webhooks_error)? {
             WriteOutcome::Conflict => Ok(StepOutcome::Conflict),
@@ -171,7 +173,7 @@ pub async fn take_next_step<S: Store, W: ConfigurationStore>(
         let bundles = trusted_bundles(&configurations.read().await.map_err(webhooks_error)?);
         let stored = store.read().await.map_err(store_error)?;
         let Some(record) = Record::read_any(&stored.data)? else { return Ok(None) };
-        let rotation = Rotation::new(record.names(), schedule.with_authority_of(&record));
+        let rotation = Rotation::new(record.names(), schedule.with_authority_of(&record)).with_path_tokens();
         let observed = ObservedState { now, stored: Ok(Some(&record)), bundles: &bundles };
         let decision = rotation.manual_step(&record, &observed, policy).map_err(RotationError::from)?;
         let StepDecision::Take(_, next) = &decision else { return Ok(Some(decision)) };

@@ -6,6 +6,8 @@
 use crate::authority::{Authority, InvalidAuthority, PemPair, permitted_names};
 use crate::bundle::Bundle;
 use crate::certificate::parse;
+use crate::path_token::{AcceptedPaths, PathToken};
+use crate::rotation::Schedule;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -30,6 +32,11 @@ pub struct Record {
     pub previous: Option<RetiredBundle>,
     /// The CA that signs leaf certificates.
     pub current: PemPair,
+    /// The token in the paths of the webhooks, or `None` if they have none.
+    pub token: Option<PathToken>,
+    /// The token that the paths get once `next` signs. It is known one rotation ahead, so that a replica which misses a
+    /// rotation accepts it too.
+    pub next_token: Option<PathToken>,
     /// Since when every webhook configuration is known to trust `current`.
     pub confirmed_at: Option<SystemTime>,
     /// The CA that will sign next.
@@ -43,6 +50,8 @@ pub struct RetiredBundle {
     pub bundle: Bundle,
     /// When the last leaf certificate signed by one of them expires.
     pub until: SystemTime,
+    /// The paths that webhooks had meanwhile.
+    pub paths: AcceptedPaths,
 }
 
 /// A CA that does not sign yet.
@@ -79,6 +88,11 @@ const CONFIRMED: &str = "confirmed-at";
 const NEXT_CONFIRMED: &str = "next-confirmed-at";
 pub(crate) const PREVIOUS: &str = "previous.crt";
 const PREVIOUS_UNTIL: &str = "previous-until";
+const TOKEN: &str = "current.token";
+const NEXT_TOKEN: &str = "next.token";
+const PREVIOUS_PATHS: &str = "previous.tokens";
+/// What [`PREVIOUS_PATHS`] has in place of a token for paths without one.
+const NO_TOKEN: &str = "none";
 
 /// The names of a CA's two entries.
 #[derive(Clone, Copy)]
@@ -92,16 +106,19 @@ pub(crate) struct CaEntries {
 
 impl Record {
     /// The names of all entries that a record can have.
-    pub const ENTRIES: [&'static str; 9] = [
+    pub const ENTRIES: [&'static str; 12] = [
         GENERATION,
         CURRENT.certificate,
         CURRENT.key,
+        TOKEN,
         NEXT.certificate,
         NEXT.key,
+        NEXT_TOKEN,
         CONFIRMED,
         NEXT_CONFIRMED,
         PREVIOUS,
         PREVIOUS_UNTIL,
+        PREVIOUS_PATHS,
     ];
 
     /// Reads a record of a service with these names, or returns `None` if there are no entries.
@@ -117,6 +134,8 @@ impl Record {
             generation: number(data, GENERATION)?.ok_or(RecordError::Missing(GENERATION))?,
             previous: previous(data)?,
             current: authority(data, CURRENT, names)?.ok_or(RecordError::Missing(CURRENT.certificate))?,
+            token: token(data, TOKEN)?,
+            next_token: token(data, NEXT_TOKEN)?,
             confirmed_at: time(data, CONFIRMED)?,
             next: next(data, names)?,
         };
@@ -153,8 +172,14 @@ impl Record {
                 put(entries.key, pair.key.clone());
             }
         }
+        for (name, token) in [(TOKEN, &self.token), (NEXT_TOKEN, &self.next_token)] {
+            if let Some(token) = token {
+                put(name, token.as_str().to_owned());
+            }
+        }
         if let Some(previous) = &self.previous {
             put(PREVIOUS, previous.bundle.pem());
+            put(PREVIOUS_PATHS, paths_text(&previous.paths));
         }
         for (name, time) in [
             (CONFIRMED, self.confirmed_at),
@@ -176,6 +201,25 @@ impl Record {
             bundle.extend(&Bundle::read(next.pair.certificate.as_bytes()));
         }
         bundle
+    }
+
+    /// Returns the token that the paths of the webhooks should have now, or `None` for paths without a token.
+    ///
+    /// Replicas that a record replaces know no token. So after a time in which webhooks had none, the first token is used
+    /// only once every replica can have been replaced.
+    pub fn path_token(&self, now: SystemTime, schedule: &Schedule) -> Option<&PathToken> {
+        let is_first = self.previous.as_ref().is_some_and(|previous| previous.paths.anyone);
+        let replaced = self.confirmed_at.map(|confirmed| confirmed + 2 * (schedule.wait + schedule.skew));
+        let is_due = !is_first || replaced.is_some_and(|replaced| replaced <= now);
+        self.token.as_ref().filter(|_| is_due)
+    }
+
+    /// Returns the paths that a server accepts: those that webhooks may have now, had shortly before, or will have next.
+    pub fn accepted_paths(&self) -> AcceptedPaths {
+        let mut paths = self.previous.as_ref().map(|previous| previous.paths.clone()).unwrap_or_default();
+        paths.add(self.token.as_ref());
+        paths.tokens.extend(self.next_token.clone());
+        paths
     }
 
     /// Returns a bundle of the current CA alone.
@@ -228,7 +272,30 @@ fn previous(data: &SecretData) -> Result<Option<RetiredBundle>, RecordError> {
         return Err(RecordError::Broken(PREVIOUS));
     }
     let until = time(data, PREVIOUS_UNTIL)?.ok_or(RecordError::Missing(PREVIOUS_UNTIL))?;
-    Ok(Some(RetiredBundle { bundle, until }))
+    Ok(Some(RetiredBundle { bundle, until, paths: paths(data)? }))
+}
+
+fn token(data: &SecretData, name: &'static str) -> Result<Option<PathToken>, RecordError> {
+    let Some(text) = text(data, name)? else { return Ok(None) };
+    PathToken::parse(text.trim()).map(Some).ok_or(RecordError::Broken(name))
+}
+
+/// Reads the paths that webhooks had: one token in a line.
+fn paths(data: &SecretData) -> Result<AcceptedPaths, RecordError> {
+    let Some(text) = text(data, PREVIOUS_PATHS)? else { return Ok(AcceptedPaths::anyone()) };
+    let mut paths = AcceptedPaths::default();
+    for line in text.lines() {
+        match PathToken::parse(line) {
+            None if line != NO_TOKEN => return Err(RecordError::Broken(PREVIOUS_PATHS)),
+            token => paths.add(token.as_ref()),
+        }
+    }
+    Ok(paths)
+}
+
+fn paths_text(paths: &AcceptedPaths) -> String {
+    let tokens = paths.tokens.iter().map(PathToken::as_str);
+    tokens.chain(paths.anyone.then_some(NO_TOKEN)).map(|line| format!("{line}\n")).collect()
 }
 
 fn text(data: &SecretData, name: &'static str) -> Result<Option<String>, RecordError> {

@@ -30,6 +30,15 @@ pub enum WriteOutcome {
     Conflict,
 }
 
+// === impl StoredEntries ===
+
+impl StoredEntries {
+    /// Returns no entries, of a store that does not exist yet.
+    pub(crate) fn absent() -> Self {
+        Self { data: SecretData::new(), version: StoreVersion::Absent }
+    }
+}
+
 /// A store of one record, with compare-and-swap.
 pub trait Store: Send + Sync {
     /// The error of a failed read or write.

@@ -3,15 +3,15 @@
 //! The kubelet replaces the content of a Secret volume by renaming the link `..data`; every file is a link through it. Two
 //! files read one after the other may therefore be of two versions, so the link is resolved once for all files below it.
 
-use std::fs::File;
-use std::io::{self, Read};
+use ordinance_files::read_regular;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The link that the kubelet swaps.
 pub(crate) const DATA_LINK: &str = "..data";
 
 /// The size limit of a watched file, larger than any chain or key: a mistaken path to a large file must not fill the memory.
-const MAX_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// How often the files are read again if the link moved meanwhile.
 const ATTEMPTS: usize = 3;
@@ -51,7 +51,7 @@ pub struct UnreadableFile {
 /// Returns what to give in place of an unreadable file.
 fn expected(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::FileTooLarge => "a file of certificates or a key",
+        io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput => "a file of certificates or a key",
         _ => "a file that this process may read",
     }
 }
@@ -137,19 +137,9 @@ fn read_each<const N: usize>(paths: &[PathBuf; N]) -> Result<[Vec<u8>; N], Unrea
     Ok(files)
 }
 
-/// Reads a whole file of at most [`MAX_BYTES`].
+/// Reads a whole regular file of at most [`MAX_BYTES`].
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    read_from(File::open(path)?)
-}
-
-/// Reads a whole stream of at most [`MAX_BYTES`].
-pub(crate) fn read_from(stream: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    stream.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {MAX_BYTES} bytes")));
-    }
-    Ok(bytes)
+    read_regular(path, MAX_BYTES)
 }
 
 /// Returns the path below the target of `..data`, or the path itself if no directory above has such a link.

@@ -1,6 +1,7 @@
-//! Webhook configurations: the trust bundles and failure policies that they have, and those that they should have.
+//! Webhook configurations: the trust bundles, paths and failure policies that they have, and those that they should have.
 
 use crate::bundle::Bundle;
+use crate::path_token::{PathToken, without_token};
 use crate::store::WriteOutcome;
 use std::error::Error;
 use std::fmt;
@@ -34,6 +35,12 @@ pub struct Webhook {
     pub name: String,
     /// The host name that the API server verifies, or `None` if the configuration has neither a Service nor a valid URL.
     pub host: Option<String>,
+    /// The URL, or `None` for a Service.
+    pub url: Option<String>,
+    /// The path of the Service or of the URL; `None` if it is empty.
+    pub path: Option<String>,
+    /// The path to use if there is none, without a token.
+    pub default_path: Option<String>,
     /// `caBundle`, as PEM.
     pub bundle: Vec<u8>,
     /// What the API server does if the webhook does not answer: `Fail` or `Ignore`.
@@ -57,6 +64,17 @@ pub trait ConfigurationStore: Send + Sync {
     ) -> impl Future<Output = Result<WriteOutcome, Self::Error>> + Send;
 }
 
+/// What the webhooks of a configuration should have.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedFields<'a> {
+    /// The CAs to trust.
+    pub bundle: &'a Bundle,
+    /// The token of their paths, or `None` for paths without a token.
+    pub token: Option<&'a PathToken>,
+    /// Whether the intended failure policies may be set.
+    pub readiness: WebhookReadiness,
+}
+
 /// Whether a replica answers the webhooks, so that the intended failure policies may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookReadiness {
@@ -72,15 +90,31 @@ impl WebhookConfiguration {
     /// Returns the configuration as it should be, or `None` if it already is.
     ///
     /// Sets the intended failure policies only when a replica is ready, so that an installation blocks no requests.
-    pub fn wanted(&self, bundle: &Bundle, readiness: WebhookReadiness) -> Option<Self> {
-        let pem = bundle.pem().into_bytes();
-        let webhook = |webhook: &Webhook| {
-            let intended = webhook.intended_policy.as_ref().filter(|_| readiness == WebhookReadiness::Ready);
-            let failure_policy = intended.unwrap_or(&webhook.failure_policy).clone();
-            Webhook { bundle: pem.clone(), failure_policy, ..webhook.clone() }
+    pub fn wanted(&self, fields: &WantedFields<'_>) -> Option<Self> {
+        let pem = fields.bundle.pem().into_bytes();
+        let webhook = |webhook: &Webhook| Webhook {
+            bundle: pem.clone(),
+            path: webhook.wanted_path(fields.token),
+            failure_policy: webhook.wanted_policy(fields.readiness).to_owned(),
+            ..webhook.clone()
         };
         let wanted = Self { webhooks: self.webhooks.iter().map(webhook).collect(), ..self.clone() };
         (wanted != *self).then_some(wanted)
+    }
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    /// Returns the path with this token in place of another one, or `None` if the path is not known.
+    fn wanted_path(&self, token: Option<&PathToken>) -> Option<String> {
+        let path = without_token(self.path.as_ref().or(self.default_path.as_ref())?);
+        Some(token.map_or_else(|| path.to_owned(), |token| token.before(path)))
+    }
+
+    fn wanted_policy(&self, readiness: WebhookReadiness) -> &str {
+        let intended = self.intended_policy.as_ref().filter(|_| readiness == WebhookReadiness::Ready);
+        intended.unwrap_or(&self.failure_policy)
     }
 }
 

@@ -132,6 +132,20 @@ pub struct Exports {
     /// Paths, as `server:path`, at and below which PersistentVolumes share on purpose. The path is absolute on the
     /// server, as NFSv3 has it. By default none.
     pub shared: Vec<String>,
+    /// How a message about a StatefulSet tells of the PersistentVolumes whose exports it mounts inline. By default
+    /// `Name`. Who may create StatefulSets learns of other volumes by it.
+    pub inline_overlaps: NameOrCount,
+}
+
+/// How a message tells of other objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub enum NameOrCount {
+    /// By their names and paths.
+    #[default]
+    Name,
+    /// By their number only.
+    Count,
 }
 
 /// How to treat nested exports.

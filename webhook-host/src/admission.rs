@@ -1,16 +1,22 @@
 //! Decides admission requests with a policy and an index of the keys that other objects hold.
 //!
 //! An admitted object of a watched kind holds its keys from its validating review on, unless that is a dry run. Without a
-//! cluster it holds them until its deletion is admitted. With a cluster it holds them until a watch reports the object;
-//! from then on the stored object counts. Before an admission enters the index, the overlapping holdings are looked up
-//! again under the same lock, so this process never admits two conflicting objects on the same state.
+//! cluster it holds them until its deletion is admitted. With a cluster this is so only of kinds that the webhooks validate,
+//! and the object holds its keys until a watch reports it; from then on the stored object counts. Before an admission enters
+//! the index, the overlapping holdings are looked up again under the same lock, so this process never admits two conflicting
+//! objects on the same state.
+//!
+//! Anyone may have sent a review. So with a cluster no denial and no patch rests on pending objects alone: the API server is
+//! asked whether it stores them.
 
 mod cluster_view;
+mod confirmation;
+mod left_out;
 mod memory;
 mod observation;
 mod target;
 
-pub use cluster_view::Freshness;
+pub use cluster_view::{BoxFuture, Freshness, StoredObjects};
 pub use observation::ObservedObject;
 
 use crate::clock::Clock;
@@ -18,16 +24,14 @@ use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
-use memory::{AdmittedObject, Memory};
+use left_out::LeftOut;
+use memory::{AdmittedObject, Memory, PendingLimits};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure, Policy, StartedReview};
-use ordinance_index::{Index, TooDeep, TooMany};
+use ordinance_index::{Index, ObjectTooLarge, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use target::{BaseState, TargetObject};
-
-/// Key segments reserved for each object that may be remembered. This caps the memory that deep keys take.
-const SEGMENTS_PER_OBJECT: usize = 8;
 
 /// A policy and its index.
 pub struct Admission {
@@ -37,6 +41,10 @@ pub struct Admission {
     cluster: Option<ClusterView>,
     holdings_limit: usize,
     objects_limit: usize,
+    pending_limit: usize,
+    /// Bytes of the index.
+    index_limit: usize,
+    left_out: LeftOut,
     metrics: IndexMetrics,
 }
 
@@ -63,6 +71,8 @@ pub struct Decision {
 struct Basis {
     keys: Vec<Key>,
     holdings: Vec<Holding>,
+    /// Pending objects that do not count, because the API server does not store them.
+    ignored: Vec<Scope<'static>>,
 }
 
 // === impl Admission ===
@@ -76,6 +86,9 @@ impl Admission {
             cluster: None,
             holdings_limit: limits.holdings,
             objects_limit: limits.remembered_objects,
+            pending_limit: limits.pending_objects,
+            index_limit: limits.index_bytes,
+            left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
     }
@@ -89,6 +102,9 @@ impl Admission {
             cluster: None,
             holdings_limit: self.holdings_limit,
             objects_limit: self.objects_limit,
+            pending_limit: self.pending_limit,
+            index_limit: self.index_limit,
+            left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
     }
@@ -96,6 +112,7 @@ impl Admission {
     /// Shows the size of the index in these metrics.
     #[must_use]
     pub fn with_metrics(mut self, metrics: IndexMetrics) -> Self {
+        metrics.show_limit(self.index_limit);
         self.metrics = metrics;
         self
     }
@@ -109,8 +126,16 @@ impl Admission {
         clock: Clock,
         pending_time: Duration,
     ) -> Self {
-        self.cluster = Some(ClusterView { freshness, clock, pending_time });
+        self.cluster = Some(ClusterView::new(freshness, clock, pending_time, self.pending_limit));
         self
+    }
+
+    /// Sets where to ask whether an admitted object is stored. Without it, no admitted object counts before a watch reports
+    /// it. Does nothing without a cluster, or the second time.
+    pub fn confirm_with(&self, stored: Arc<dyn StoredObjects>) {
+        if let Some(cluster) = &self.cluster {
+            let _ = cluster.stored.set(stored);
+        }
     }
 
     /// Returns the policy.
@@ -129,7 +154,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Failure::Full`] if the index has no room for all objects.
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for all objects.
     pub fn fill<'a>(
         &self,
         objects: impl IntoIterator<Item = (Scope<'a>, impl AsRef<str>)>,
@@ -160,10 +185,23 @@ impl Admission {
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
         match self.policy.start_review(request, deadline)? {
             StartedReview::Decided(verdict) => Ok(Decision { verdict, basis: None }),
+            StartedReview::NeedsHoldings(..) if self.left_out.affects(&request.scope.namespace) => {
+                Err(Failure::IndexFull { limit: self.index_limit })
+            }
             StartedReview::NeedsHoldings(keys, pending) => {
-                let holdings = self.overlaps(self.current()?.index(), &keys, &request.scope)?;
-                let verdict = pending.resume(&holdings)?;
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings }) })
+                let memory = self.current()?;
+                let holdings = self.overlaps(memory.index(), &keys, &request.scope);
+                let unconfirmed = self.unconfirmed(&memory, &keys, &request.scope);
+                drop(memory);
+                let verdict = match holdings {
+                    Ok(holdings) => pending.resume(&holdings).map(|verdict| (holdings, verdict)),
+                    Err(failure) => Err(failure),
+                };
+                if !unconfirmed.is_empty() {
+                    return self.decide_on_confirmed(request, keys, unconfirmed, verdict, deadline);
+                }
+                let (holdings, verdict) = verdict?;
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, ignored: Vec::new() }) })
             }
         }
     }
@@ -174,15 +212,17 @@ impl Admission {
     ///
     /// [`Failure::Holdings`] if too many holdings overlap now, [`Failure::NotReady`] if the index is stale.
     pub fn stands(&self, request: &Request<'_>, decision: &Decision) -> Result<bool, Failure> {
-        let Some(Basis { keys, holdings }) = &decision.basis else { return Ok(true) };
-        Ok(self.overlaps(self.current()?.index(), keys, &request.scope)? == *holdings)
+        let Some(basis) = &decision.basis else { return Ok(true) };
+        drop(self.current()?);
+        Ok(self.overlaps_of(&mut *self.write()?, basis, &request.scope)? == basis.holdings)
     }
 
     /// Enters an allowed object into the index, and returns the verdict. Reviews again if the holdings changed.
     ///
     /// # Errors
     ///
-    /// [`Failure::Full`] if the index has no room for the object, or the reason why a second review gave no verdict.
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for the object, or the reason why a second review
+    /// gave no verdict.
     pub fn conclude(
         &self,
         request: &Request<'_>,
@@ -197,7 +237,13 @@ impl Admission {
     }
 
     fn changes_index(&self, request: &Request<'_>) -> bool {
-        request.phase == Phase::Validate && !request.dry_run && self.policy.watches(&request.scope)
+        let (scope, operation) = (&request.scope, request.operation);
+        // The API server asks only about what the webhooks review; anyone may send a review of another kind.
+        let is_reviewed = || self.policy.description().reviews(scope, operation, Phase::Validate);
+        request.phase == Phase::Validate
+            && !request.dry_run
+            && self.policy.watches(scope)
+            && (self.cluster.is_none() || is_reviewed())
     }
 
     fn admit(
@@ -207,14 +253,16 @@ impl Admission {
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
         let target = TargetObject::from(request);
+        // The API server stores no object without a name.
+        if target.scope.name.is_empty() {
+            return Ok(decision.verdict);
+        }
         if request.operation == Operation::Delete || target.is_last_update {
             self.release(&target.scope)?;
             return Ok(decision.verdict);
         }
-        match (decision.basis, request.object.as_deref()) {
-            (Some(basis), _) => {
-                self.admit_on_basis(request, &target.scope, decision.verdict, basis, deadline)
-            }
+        match (&decision.basis, request.object.as_deref()) {
+            (Some(_), _) => self.admit_on_basis(request, &target.scope, decision, deadline),
             (None, Some(object)) => {
                 self.admit_without_basis(request, &target.scope, object)?;
                 Ok(decision.verdict)
@@ -241,22 +289,22 @@ impl Admission {
         &self,
         request: &Request<'_>,
         scope: &Scope<'_>,
-        mut verdict: Verdict,
-        mut basis: Basis,
+        mut decision: Decision,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        while verdict.is_allowed() {
+        while let Decision { verdict, basis: Some(basis) } = decision {
+            if !verdict.is_allowed() {
+                return Ok(verdict);
+            }
             let mut memory = self.write()?;
-            let holdings = self.overlaps(memory.index(), &basis.keys, &request.scope)?;
-            if holdings == basis.holdings {
+            if self.overlaps_of(&mut memory, &basis, &request.scope)? == basis.holdings {
                 self.enter(&mut memory, request, scope, basis.keys)?;
-                break;
+                return Ok(verdict);
             }
             drop(memory);
-            verdict = self.policy.review(request, &holdings, deadline)?;
-            basis.holdings = holdings;
+            decision = self.decide(request, deadline)?;
         }
-        Ok(verdict)
+        Ok(decision.verdict)
     }
 
     /// Enters the keys of an object whose verdict depends on no other object.
@@ -304,36 +352,44 @@ impl Admission {
         scope: &Scope<'_>,
         keys: Vec<Key>,
     ) -> Result<(), Failure> {
-        self.check_room(memory.pending(), memory.is_pending(scope), memory.pending_segments())?;
-        memory
-            .admit(AdmittedObject {
-                scope: scope.clone().into_owned(),
-                base: BaseState::from(request),
-                keys,
-                expires_at: cluster.expiry(),
-            })
-            .map_err(too_deep)?;
+        let (scope, base) = (scope.clone().into_owned(), BaseState::from(request));
+        let admitted = AdmittedObject { scope, base, keys };
+        let displaced = memory.admit(admitted, cluster.pending_limits()).map_err(too_large)?;
+        self.metrics.displaced(displaced);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
     }
 
     /// Inserts an object until it is removed.
     fn insert(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
-        self.check_room(index.len(), index.contains(scope), index.segments())?;
-        index.insert(scope.clone().into_owned(), keys).map_err(too_deep)?;
+        self.check_room(index.len(), index.contains(scope))?;
+        let growth = index.growth(scope, &keys).map_err(too_large)?;
+        if growth > 0 && index.bytes() + growth > self.index_limit {
+            return Err(Failure::IndexFull { limit: self.index_limit });
+        }
+        index.insert(scope.clone().into_owned(), keys).map_err(too_large)?;
         self.metrics.show(index, 0);
         Ok(())
     }
 
     /// Fails without room for one more object. A known object needs no room of its own.
-    fn check_room(&self, objects: usize, is_known: bool, segments: usize) -> Result<(), Failure> {
-        let is_full = objects >= self.objects_limit && !is_known
-            || segments >= self.objects_limit.saturating_mul(SEGMENTS_PER_OBJECT);
+    fn check_room(&self, objects: usize, is_known: bool) -> Result<(), Failure> {
+        let is_full = objects >= self.objects_limit && !is_known;
         if is_full { Err(Failure::Full { limit: self.objects_limit }) } else { Ok(()) }
     }
 
     fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
         index.overlaps(keys, except, self.holdings_limit).map_err(too_many)
+    }
+
+    /// Returns the holdings that overlap the keys of a decision now.
+    fn overlaps_of(
+        &self,
+        memory: &mut Memory,
+        basis: &Basis,
+        except: &Scope<'_>,
+    ) -> Result<Vec<Holding>, Failure> {
+        memory.without(&basis.ignored, |index| self.overlaps(index, &basis.keys, except))
     }
 
     /// Returns the memory if it is current. Without a cluster it always is.
@@ -342,19 +398,19 @@ impl Admission {
         if !cluster.freshness.is_current() {
             return Err(Failure::NotReady);
         }
-        let now = cluster.clock.now();
+        let limits = cluster.pending_limits();
         let memory = self.read()?;
-        if !memory.has_expired(now) {
+        if !memory.has_expired(limits.now) {
             return Ok(memory);
         }
         drop(memory);
-        self.expire(now)?;
+        self.expire(limits)?;
         self.read()
     }
 
-    fn expire(&self, now: Instant) -> Result<(), Failure> {
+    fn expire(&self, limits: PendingLimits) -> Result<(), Failure> {
         let mut memory = self.write()?;
-        let expired = memory.expire(now);
+        let expired = memory.expire(limits);
         self.metrics.expired(expired);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
@@ -386,12 +442,16 @@ impl Judge for Admission {
     fn execution(&self) -> Execution {
         self.policy.execution()
     }
+
+    fn confirm<'a>(&'a self, objects: &'a [Scope<'static>]) -> BoxFuture<'a, ()> {
+        Box::pin(self.confirm_stored(objects))
+    }
 }
 
 fn too_many(error: TooMany) -> Failure {
     Failure::Holdings { limit: error.limit, key: error.key }
 }
 
-fn too_deep(error: TooDeep) -> Failure {
-    Failure::InvalidResponse(error.to_string())
+fn too_large(error: ObjectTooLarge) -> Failure {
+    Failure::Keys(error.to_string())
 }

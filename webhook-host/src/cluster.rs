@@ -8,6 +8,7 @@ mod event_writer;
 mod object;
 mod reflector;
 mod responses;
+mod stored_objects;
 mod watch_error;
 mod watch_set;
 
@@ -28,6 +29,7 @@ use responses::recording;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use stored_objects::ApiServerObjects;
 use tokio::task::JoinSet;
 use tower::util::MapResponseLayer;
 use watch_set::WatchState;
@@ -76,6 +78,8 @@ impl ClusterWatches {
         config.reset_reader_on_write = true;
         // The client's own retry waits for minutes and logs nothing. The reflectors retry, and log each error.
         config.default_retry = false;
+        let stored = Arc::new(ApiServerObjects::new(config.clone())?);
+        admissions.iter().for_each(|admission| admission.confirm_with(Arc::clone(&stored) as _));
         let mut tasks = JoinSet::new();
         for state in watches.states() {
             spawn_reflector(&mut tasks, &config, state, admissions, timeout)?;

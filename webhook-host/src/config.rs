@@ -17,7 +17,7 @@ mod state;
 
 pub(crate) use args::named;
 pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs};
-pub use cluster::kubeconfig;
+pub use cluster::{kubeconfig, kubeconfig_of, kubeconfig_problem};
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,
 };

@@ -1,6 +1,7 @@
 //! The interface between the HTTP server and the policies.
 
-use ordinance_contract::{Request, Verdict};
+use crate::admission::BoxFuture;
+use ordinance_contract::{Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure};
 use std::time::Instant;
 
@@ -17,6 +18,11 @@ pub trait Judge: Send + Sync {
     /// the second verdict counts.
     fn is_asked_again(&self, _request: &Request<'_>) -> bool {
         false
+    }
+
+    /// Finds out whether these objects are stored, after [`Failure::Unconfirmed`]. Then the server calls [`Judge::judge`] again.
+    fn confirm<'a>(&'a self, _objects: &'a [Scope<'static>]) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     /// Returns where the server calls [`Judge::judge`]: in the connection's task or on the pool.

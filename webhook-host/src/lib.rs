@@ -13,6 +13,7 @@ pub mod events;
 pub mod judge;
 pub mod limits;
 pub mod logs;
+pub mod memory;
 pub mod metrics;
 pub mod review;
 pub mod server;

@@ -1,5 +1,6 @@
 //! All limits of the host with their defaults. An operator can set each of them.
 
+use crate::memory;
 use crate::units::{ByteSize, DurationText};
 use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, PoolLimits};
@@ -18,15 +19,21 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Duration of a TLS handshake, including its wait for a turn.
+    /// Duration of a TLS handshake, from the start of the connection, including its wait for a turn.
     #[serde(with = "DurationText")]
     pub handshake_time: Duration,
-    /// Concurrent handshakes.
+    /// Handshakes whose keys and signatures are computed at the same time. The default leaves one of the cores to open
+    /// connections, if there are several.
     pub handshakes: usize,
+    /// Concurrent connections from one address whose ClientHello has not arrived.
+    pub waiting_per_address: usize,
+    /// Time from the start of a connection to the first byte of its first request.
+    #[serde(with = "DurationText")]
+    pub first_request_time: Duration,
     /// Time from the first byte of a request's head to its end.
     #[serde(with = "DurationText")]
     pub head_time: Duration,
-    /// How long an idle connection stays open. Keep it above the 90 s for which the API server keeps idle connections: it
+    /// How long a connection that has carried a request may be idle. Keep it above the 90 s for which the API server keeps idle connections: it
     /// does not retry a POST on a connection that the server closes.
     #[serde(with = "DurationText")]
     pub idle_time: Duration,
@@ -53,14 +60,27 @@ pub struct Limits {
     /// How long the server waits before the next accept when the process has no free file descriptor.
     #[serde(with = "DurationText")]
     pub accept_pause: Duration,
-    /// Total size of all bodies in memory that are larger than `inlineBytes`.
+    /// Memory of the process. Evaluations, bodies, connections and indexes must fit into it. The default is the limit of the
+    /// cgroup, or half of the machine's memory.
+    #[serde(with = "ByteSize")]
+    pub memory: usize,
+    /// Memory of the index of one policy. The default is what the other limits leave of `memory`.
+    #[serde(with = "ByteSize")]
+    pub index_bytes: usize,
+    /// Total size of all bodies in memory, of requests and of answers. A quarter is only for bodies of at most `inlineBytes`. The default is an eighth of `memory`, and at most 128Mi.
     #[serde(with = "ByteSize")]
     pub bodies_bytes: usize,
     /// How long a client may read nothing of a response.
     #[serde(with = "DurationText")]
     pub answer_time: Duration,
+    /// Bytes that a client may still send after the last response of its connection. They are dropped.
+    #[serde(with = "ByteSize")]
+    pub linger_bytes: usize,
+    /// How long a client may still send after the last response of its connection.
+    #[serde(with = "DurationText")]
+    pub linger_time: Duration,
     /// Concurrent evaluations in connection tasks. The pool has one thread less, but at least one. The default is the
-    /// number of cores.
+    /// number of cores, or as many as fit into `memory`.
     pub evaluations: usize,
     /// How long a request waits for its evaluation to start.
     #[serde(with = "DurationText")]
@@ -100,8 +120,10 @@ pub struct Limits {
     pub policy_time: Duration,
     /// Holdings passed to one evaluation.
     pub holdings: usize,
-    /// Objects in the index without a cluster; with a cluster, admitted objects that no watch has reported yet.
+    /// Objects in the index without a cluster.
     pub remembered_objects: usize,
+    /// Admitted objects that no watch has reported yet. The next one displaces the one that expires first.
+    pub pending_objects: usize,
     /// How long the index counts as current after the last response on a watch. A silent watch is renewed after half of
     /// this time.
     #[serde(with = "DurationText")]
@@ -123,7 +145,9 @@ impl Default for Limits {
         let EngineLimits { pool, output, time } = EngineLimits::default();
         Self {
             handshake_time: Duration::from_secs(5),
-            handshakes: 64,
+            handshakes: cores().saturating_sub(1).max(1),
+            waiting_per_address: 64,
+            first_request_time: Duration::from_secs(10),
             head_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(120),
             head_bytes: 16 * 1024,
@@ -135,9 +159,13 @@ impl Default for Limits {
             connections: 1_024,
             connections_per_address: 512,
             accept_pause: Duration::from_millis(100),
+            memory: memory::available(),
+            index_bytes: 1024 * 1024 * 1024,
             bodies_bytes: 128 * 1024 * 1024,
             answer_time: Duration::from_secs(10),
-            evaluations: std::thread::available_parallelism().map_or(1, usize::from),
+            linger_bytes: 64 * 1024 * 1024,
+            linger_time: Duration::from_secs(5),
+            evaluations: cores(),
             queue_time: Duration::from_millis(250),
             inline_bytes: 16 * 1024,
             deadline: Duration::from_secs(10),
@@ -152,6 +180,7 @@ impl Default for Limits {
             policy_time: time,
             holdings: HOLDINGS,
             remembered_objects: 100_000,
+            pending_objects: 1_000,
             index_staleness: Duration::from_secs(120),
             pending_time: Duration::from_secs(75),
             drain_delay: Duration::from_secs(15),
@@ -160,9 +189,21 @@ impl Default for Limits {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 // === impl Limits ===
 
 impl Limits {
+    /// Bodies of at most [`Limits::inline_bytes`] have this part of [`Limits::bodies_bytes`] to themselves.
+    pub const SMALL_BODIES_SHARE: usize = 4;
+
+    /// Returns the least [`Limits::bodies_bytes`]: the share of large bodies has room for one.
+    pub const fn least_bodies_bytes(&self) -> usize {
+        self.body_bytes.div_ceil(Self::SMALL_BODIES_SHARE - 1).saturating_mul(Self::SMALL_BODIES_SHARE)
+    }
+
     /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
@@ -193,13 +234,14 @@ impl Limits {
     fn check_smallest(&self) -> Result<(), (&'static str, String)> {
         let smallest = [
             ("handshakes", self.handshakes, 1),
+            ("waitingPerAddress", self.waiting_per_address, 1),
             ("headBytes", self.head_bytes, 8 * 1024),
             ("headFields", self.head_fields, 16),
             ("bodyBytes", self.body_bytes, 1024),
             ("jsonDepth", self.json_depth, 16),
             ("connections", self.connections, 1),
             ("connectionsPerAddress", self.connections_per_address, 1),
-            ("bodiesBytes", self.bodies_bytes, self.body_bytes),
+            ("bodiesBytes", self.bodies_bytes, self.least_bodies_bytes()),
             ("evaluations", self.evaluations, 1),
             ("policyMemory", self.policy_memory, 1024 * 1024),
             ("policyTable", self.policy_table, 1),
@@ -208,6 +250,7 @@ impl Limits {
             ("answerBytes", self.answer_bytes, 1024),
             ("policyInstances", usize::try_from(self.policy_instances).unwrap_or(usize::MAX), 1),
             ("holdings", self.holdings, 1),
+            ("pendingObjects", self.pending_objects, 1),
         ];
         match smallest.iter().find(|(_, value, least)| value < least) {
             Some((field, value, least)) => {
@@ -223,6 +266,7 @@ impl Limits {
             ("evaluations", self.evaluations, 1_024),
             ("handshakes", self.handshakes, 1_000_000),
             ("connections", self.connections, 1_000_000),
+            ("pendingObjects", self.pending_objects, 10_000),
             ("policyMemory", self.policy_memory, 4 * 1024 * 1024 * 1024),
             ("policyStack", self.policy_stack, 64 * 1024 * 1024),
         ];
@@ -236,6 +280,7 @@ impl Limits {
     fn check_shortest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
+            ("firstRequestTime", self.first_request_time),
             ("headTime", self.head_time),
             ("idleTime", self.idle_time),
             ("bodyTime", self.body_time),
@@ -267,11 +312,13 @@ impl Limits {
     fn check_longest(&self) -> Result<(), (&'static str, String)> {
         let times = [
             ("handshakeTime", self.handshake_time),
+            ("firstRequestTime", self.first_request_time),
             ("headTime", self.head_time),
             ("idleTime", self.idle_time),
             ("bodyTime", self.body_time),
             ("acceptPause", self.accept_pause),
             ("answerTime", self.answer_time),
+            ("lingerTime", self.linger_time),
             ("queueTime", self.queue_time),
             ("deadline", self.deadline),
             ("shortestDeadline", self.shortest_deadline),

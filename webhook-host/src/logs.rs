@@ -1,6 +1,12 @@
 //! Writes the log to stderr, as text for people or as JSON for programs.
+//!
+//! Names, errors and reasons in a log are foreign text. Each field is cut and made one line here, so that none writes a line of its own
+//! or acts on a terminal.
+
+mod fields;
 
 use crate::config::{LogFile, LogFormat, LogLevel};
+use fields::JsonLines;
 use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -12,8 +18,8 @@ use tracing_subscriber::{Layer, fmt, registry};
 pub fn start(log: LogFile, is_coloured: bool) {
     let lines = fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = match log.format {
-        LogFormat::Text => lines.with_ansi(is_coloured).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_ansi(false).boxed(),
+        LogFormat::Text => lines.fmt_fields(fields::text()).with_ansi(is_coloured).boxed(),
+        LogFormat::Json => lines.event_format(JsonLines).with_ansi(false).boxed(),
     };
     // This fails only on a second call, and then the first log stays.
     let _ = registry().with(lines.with_filter(filter(log.level))).try_init();

@@ -12,15 +12,16 @@ mod seconds;
 mod watches;
 
 pub use certificates::{ReloadOutcome, Reloaded};
-pub use connections::ConnectionMetrics;
+pub use connections::{CloseReason, ConnectionMetrics, ListenerLabel, ListenerMetrics};
 pub use events::{EventMetrics, EventOutcome};
-pub use index::IndexMetrics;
+pub use index::{Confirmation, IndexMetrics};
 pub use requests::{RouteMetrics, ShedReason, VerdictLabel};
 pub use watches::WatchMetrics;
 
 use certificates::CertificateMetrics;
 use index::IndexFamilies;
 use ordinance_certs::Validity;
+use prometheus_client::encoding;
 use prometheus_client::registry::Registry;
 use requests::RequestFamilies;
 use watches::WatchFamilies;
@@ -30,7 +31,7 @@ use watches::WatchFamilies;
 pub struct Metrics {
     registry: Registry,
     requests: RequestFamilies,
-    /// Connections of the TLS listener.
+    /// Connections of all listeners.
     pub connections: ConnectionMetrics,
     index: IndexFamilies,
     watches: WatchFamilies,
@@ -95,11 +96,19 @@ impl Metrics {
         self.certificates.reloaded(what, outcome);
     }
 
-    /// Returns all metrics in the OpenMetrics text format.
+    /// Returns all metrics in the text format of Prometheus, version 0.0.4.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string can't fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        let _ = encoding::prometheus_text::encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Returns all metrics in the text format of OpenMetrics, version 1.0.0.
+    pub fn open_metrics(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string can't fail.
+        let _ = encoding::text::encode(&mut text, &self.registry);
         text
     }
 }

@@ -9,7 +9,7 @@ mod prefix;
 
 pub use answer::{Answering, OnError, ReviewAnswer};
 pub(crate) use answer::{explain, refusal};
-pub use envelope::{API_VERSION, AdmissionReview, BadReview, KIND};
+pub use envelope::{API_VERSION, AdmissionReview, BadReview, KIND, NAME_BYTES, UID_BYTES};
 
 /// The bytes at the beginning of a review that exceeds the limit in which its uid is looked for.
 pub const UID_PREFIX: usize = 4 * 1024;
@@ -79,6 +79,36 @@ mod tests {
         };
         let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(answer["response"]["uid"], "\"},\0\n{");
+    }
+
+    #[test]
+    fn a_field_longer_than_any_of_an_api_server_makes_no_review() {
+        for (field, limit) in [
+            ("request.uid", UID_BYTES),
+            ("request.kind.kind", NAME_BYTES),
+            ("request.resource.group", NAME_BYTES),
+            ("request.resource.version", NAME_BYTES),
+            ("request.resource.resource", NAME_BYTES),
+            ("request.subResource", NAME_BYTES),
+            ("request.name", NAME_BYTES),
+            ("request.namespace", NAME_BYTES),
+        ] {
+            let parse = |bytes: usize| {
+                let mut review: serde_json::Value = serde_json::from_str(REVIEW).unwrap();
+                let pointer = format!("/{}", field.replace('.', "/"));
+                *review.pointer_mut(&pointer).unwrap() = "n".repeat(bytes).into();
+                AdmissionReview::parse(review.to_string().as_bytes(), 128).map(|_| ())
+            };
+            assert_eq!(parse(limit), Ok(()), "{field}");
+            assert_eq!(parse(limit + 1), Err(BadReview::Long { field, bytes: limit + 1, limit }));
+        }
+    }
+
+    #[test]
+    fn a_review_that_is_too_large_is_not_answered_with_an_overlong_uid() {
+        let prefix = |bytes: usize| format!(r#"{{"request":{{"uid":"{}","object":{{"#, "u".repeat(bytes));
+        assert!(too_large(prefix(UID_BYTES).as_bytes(), 1024).is_ok());
+        assert!(too_large(prefix(UID_BYTES + 1).as_bytes(), 1024).is_err());
     }
 
     proptest! {

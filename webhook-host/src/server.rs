@@ -1,26 +1,35 @@
 //! The TLS server that answers the API server: HTTP/1.1, every limit of [`Limits`], and a graceful shutdown.
 //!
-//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`Admin`] is the second listener. The
-//! server never closes a connection on which a request may be in flight, because the API server does not retry a POST.
+//! [`WebhookServer::run`] takes its listener and its shutdown signal as arguments; [`ProbeListener`] and [`MetricsListener`] are
+//! listeners of their own. The server never closes a connection on which a request may be in flight, because the API server does
+//! not retry a POST.
 
 mod accept;
-mod admin;
 mod body;
+mod body_memory;
+mod callers;
 mod connection;
 mod deadline;
 mod evaluation;
 mod permits;
+mod plain;
+mod probes;
 mod readiness;
 mod reply;
 mod routes;
+mod scrapes;
 mod service;
 mod slots;
+mod socket;
 mod stop;
 mod stream;
 
-pub use admin::Admin;
+pub use callers::Callers;
+pub use plain::{PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME};
+pub use probes::ProbeListener;
 pub use readiness::{Readiness, ServerState};
 pub use routes::{PolicyRoute, Routes};
+pub use scrapes::MetricsListener;
 pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;
@@ -39,6 +48,8 @@ pub struct WebhookServer {
     pub tls: Arc<ServerConfig>,
     /// The served policies.
     pub routes: Routes,
+    /// The callers whose requests are answered.
+    pub callers: Callers,
     /// The limits of connections, requests and evaluations.
     pub limits: Arc<Limits>,
     /// The metrics of the process.
@@ -60,8 +71,8 @@ impl WebhookServer {
     ///
     /// The system has no resources for the pool of threads.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> io::Result<()> {
-        let Self { tls, routes, limits, metrics, readiness } = self;
-        let service = RequestService::new(routes, &limits, &metrics, stop.clone())?;
+        let Self { tls, routes, callers, limits, metrics, readiness } = self;
+        let service = RequestService::new(routes, callers, &limits, &metrics, stop.clone())?;
         let shared = Arc::new(SharedState::new(tls, limits, metrics, service));
         accept::run(listener, shared, readiness, stop).await;
         Ok(())

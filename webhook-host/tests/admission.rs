@@ -1,13 +1,15 @@
 //! The index of admitted objects, with the built-in policy and PersistentVolumes.
 
-use ordinance::admission::{Admission, UnreadableObject};
+use ordinance::admission::{Admission, Freshness, ObservedObject, UnreadableObject};
+use ordinance::clock::Clock;
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
+use ordinance::metrics::Metrics;
 use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::Failure;
 use ordinance_engine::{Engine, Policy};
 use serde_json::json;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 fn admission(limits: &Limits) -> Admission {
@@ -128,6 +130,119 @@ fn refuses_an_object_without_room_in_the_index() {
     assert!(allows(&admission, &create("pv", "/srv/a")));
     assert_eq!(judge(&admission, &create("pv2", "/srv/b")), Err(Failure::Full { limit: 1 }));
     assert!(allows(&admission, &create("pv", "/srv/a")), "a remembered object needs no room");
+}
+
+#[test]
+fn refuses_an_object_whose_keys_exceed_the_bytes_of_the_index() {
+    let limit = 700;
+    let admission = admission(&Limits { index_bytes: limit, ..Limits::default() });
+    assert!(allows(&admission, &create("pv", "/srv/a")));
+    assert_eq!(judge(&admission, &create("pv2", "/srv/b")), Err(Failure::IndexFull { limit }));
+    assert!(allows(&admission, &create("pv", "/srv/a")), "a remembered object needs no room");
+}
+
+#[derive(Debug)]
+struct Current;
+
+impl Freshness for Current {
+    fn is_current(&self) -> bool {
+        true
+    }
+}
+
+/// Returns the validating review of a set that mounts a claim of its namespace at a sub-path.
+fn create_set(namespace: &'static str) -> Request<'static> {
+    let mount = json!({"name": "data", "mountPath": "/data", "subPathExpr": "$(ORDINANCE_POD_NAME)"});
+    let env =
+        json!({"name": "ORDINANCE_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+    let template = json!({"spec": {
+        "containers": [{"name": "app", "image": "app", "env": [env], "volumeMounts": [mount]}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "shared"}}],
+    }});
+    let object = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"replicas": 2, "serviceName": "web", "template": template},
+    });
+    let scope = Scope {
+        group: "apps".into(),
+        resource: "statefulsets".into(),
+        namespace: namespace.into(),
+        ..scope("web")
+    };
+    Request {
+        scope,
+        kind: "StatefulSet".into(),
+        object: Some(object.to_string().into()),
+        ..create("web", "/")
+    }
+}
+
+/// Enters claims of a namespace and one volume, as a list of this round does.
+fn list(admission: &Admission, namespace: &'static str, claims: usize, round: u32) {
+    let claim = |number: usize| {
+        let name = format!("claim-{number}");
+        let json = json!({"metadata": {"name": name, "namespace": namespace, "uid": "u"}}).to_string();
+        let resource = "persistentvolumeclaims".into();
+        (Scope { resource, namespace: namespace.into(), ..scope(&name) }, json)
+    };
+    let volume = (scope("pv"), volume("pv", "/srv").to_string());
+    let objects: Vec<_> = (0..claims).map(claim).chain([volume]).collect();
+    let observed = objects.iter().map(|(scope, json)| ObservedObject {
+        scope: scope.clone(),
+        uid: "u",
+        version: Some(1),
+        json,
+    });
+    admission.observe(observed, round).expect("an index");
+    for watch in &admission.policy().description().watches {
+        admission.sweep(watch, round).expect("an index");
+    }
+}
+
+#[test]
+fn a_namespace_whose_objects_have_no_room_gets_no_verdict_and_others_do() {
+    let limit = 8_000;
+    let limits = Limits { index_bytes: limit, ..Limits::default() };
+    let metrics = Metrics::new();
+    let admission = admission(&limits).with_metrics(metrics.index("storage")).with_cluster(
+        Arc::new(Current),
+        Clock::default(),
+        limits.pending_time,
+    );
+    list(&admission, "team", 5, 1);
+    assert!(allows(&admission, &create_set("team")));
+    list(&admission, "team", 50, 2);
+    assert_eq!(judge(&admission, &create_set("team")), Err(Failure::IndexFull { limit }));
+    assert!(allows(&admission, &create_set("other")));
+    assert!(!allows(&admission, &create("pv2", "/srv")), "a volume is never left out");
+    list(&admission, "team", 5, 3);
+    assert!(allows(&admission, &create_set("team")), "a complete list had room for all");
+    let text = metrics.text();
+    let left_out =
+        "ordinance_index_left_out_objects_total{policy=\"storage\",resource=\"persistentvolumeclaims\"} ";
+    assert!(text.lines().any(|line| line.starts_with(left_out)), "{text}");
+    assert!(
+        text.lines().any(|line| line == "ordinance_index_limit_bytes{policy=\"storage\"} 8000"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_object_in_too_many_realms_is_refused() {
+    let admission = admission(&Limits::default());
+    let mut request = create_set("team");
+    let mut object: serde_json::Value = serde_json::from_str(request.object.as_deref().unwrap()).unwrap();
+    let server = |number: usize| format!("nas-{number}.example.com");
+    let volume =
+        |number| json!({"name": format!("v{number}"), "nfs": {"server": server(number), "path": "/"}});
+    let mount = |number: usize| json!({"name": format!("v{number}"), "mountPath": format!("/{number}"), "readOnly": true});
+    let spec = &mut object["spec"]["template"]["spec"];
+    spec["volumes"] = (0..100).map(volume).collect();
+    spec["containers"][0]["volumeMounts"] = (0..100).map(mount).collect();
+    request.object = Some(object.to_string().into());
+    let outcome = judge(&admission, &request);
+    assert!(matches!(&outcome, Err(Failure::Keys(reason)) if reason.contains("16384")), "{outcome:?}");
+    assert_eq!(admission.remembered(), 0);
 }
 
 #[test]

@@ -5,13 +5,20 @@ use ordinance::cluster::{
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
+use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_EVALUATIONS};
+use ordinance::review::{NAME_BYTES, UID_BYTES};
+use ordinance::server::{
+    PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
+};
+use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 
 const PAGE: &str = include_str!("../../docs/limits.md");
 
 #[test]
 fn the_page_names_every_limit_with_its_default() {
-    let limits = Limits { evaluations: 0, ..Limits::default() };
+    // These depend on the machine.
+    let limits = Limits { evaluations: 0, handshakes: 0, memory: 0, index_bytes: 0, ..Limits::default() };
     let mut fields: Vec<(String, String)> = format!("{limits:#?}").lines().filter_map(field).collect();
     let mut rows: Vec<(String, String)> = PAGE.lines().filter_map(row).collect();
     fields.sort();
@@ -36,11 +43,48 @@ fn the_page_names_the_limits_of_events() {
 }
 
 #[test]
+fn the_page_names_the_limits_of_the_plain_listeners() {
+    for row in [
+        format!("| {PLAIN_CONNECTIONS} | concurrent connections |"),
+        format!("| {PLAIN_CONNECTIONS_PER_ADDRESS} | concurrent connections from one address |"),
+        format!("| {} s | time from the start of a connection to the end", PLAIN_HEAD_TIME.as_secs()),
+        format!("| {} s | lifetime of a connection |", PLAIN_CONNECTION_TIME.as_secs()),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
 fn the_page_names_the_limits_of_rendering() {
     let (seconds, mebibytes) = (RENDER_TIME.as_secs(), RENDERED_BYTES / 1024 / 1024);
     for row in [
         format!("| {seconds} s | how long `helm` or `kubectl` may take for a directory under `--render`;"),
         format!("| {mebibytes} MiB | size of what `helm` or `kubectl` prints for a directory |"),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_names_the_limits_of_a_reviews_texts() {
+    for part in [
+        format!("the\nuid may have {UID_BYTES} bytes"),
+        format!("and the group, version and resource {NAME_BYTES} bytes"),
+    ] {
+        assert!(PAGE.contains(&part), "{part}");
+    }
+}
+
+#[test]
+fn the_page_names_the_limits_of_keys_and_the_parts_of_the_memory() {
+    for row in [
+        format!("| {PATH_SEGMENTS} | segments of a path |"),
+        format!("| {PATH_BYTES} bytes | length of a path |"),
+        format!("| {REALM_BYTES} bytes | length of a realm |"),
+        format!("| {} KiB | memory for what an object of a namespace uses |", OBJECT_BYTES >> 10),
+        format!("{} MiB for the process", BASE_BYTES >> 20),
+        format!("{} KiB for each of `connections`", CONNECTION_BYTES >> 10),
+        format!("one for each of the {WATCH_EVALUATIONS} kinds"),
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }
@@ -64,7 +108,7 @@ fn row(line: &str) -> Option<(String, String)> {
 
 fn printed(default: &str) -> String {
     let in_bytes = |number: &str, unit: usize| (number.parse::<usize>().unwrap() * unit).to_string();
-    if default == "cores" {
+    if default.starts_with("cores") || ["cgroup", "rest"].contains(&default) {
         return "0".to_owned();
     }
     let (kibi, mebi) = (default.strip_suffix("Ki"), default.strip_suffix("Mi"));

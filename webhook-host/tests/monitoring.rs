@@ -1,6 +1,8 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
-use ordinance::metrics::{EventOutcome, Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel};
+use ordinance::metrics::{
+    Confirmation, EventOutcome, Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel,
+};
 use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -38,6 +40,10 @@ fn series() -> Series {
     let index = metrics.index("storage");
     index.show(&Index::default(), 0);
     index.unreadable("persistentvolumes");
+    for outcome in [Confirmation::Stored, Confirmation::Absent, Confirmation::Failed, Confirmation::GivenUp] {
+        index.confirmed(outcome);
+    }
+    index.left_out("persistentvolumeclaims");
     for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
         metrics.reloaded(Reloaded::Certificate, outcome);
     }

@@ -12,6 +12,16 @@ pub const WARNINGS: usize = 10;
 /// Characters of the message of a denial: about a screenful.
 pub const MESSAGE_CHARS: usize = 2_000;
 
+/// Characters of a name: the longest that the API server accepts for an object.
+pub const NAME_CHARS: usize = 253;
+
+/// Characters of a title or a version.
+pub const TITLE_CHARS: usize = 240;
+
+/// Characters of a text of several lines, such as the explanation of a rule. Those of the built-in policy have less than
+/// 8 000.
+pub const DOCUMENT_CHARS: usize = 64_000;
+
 /// Bytes of the key of an audit annotation, without the webhook's name that the API server puts in front.
 pub const ANNOTATION_KEY_BYTES: usize = 63;
 
@@ -22,8 +32,24 @@ pub fn one_line(text: &str, chars: usize) -> Cow<'_, str> {
     if text.len() <= chars && is_plain(text) {
         return Cow::Borrowed(text);
     }
-    let text = text.trim();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || acts(c));
     let clean = if text.contains(acts) { Cow::Owned(text.replace(acts, " ")) } else { Cow::Borrowed(text) };
+    if clean.len() <= chars || clean.chars().count() <= chars {
+        clean
+    } else {
+        Cow::Owned(cut(&clean, chars))
+    }
+}
+
+/// Returns the text with its line breaks and tabs, but with spaces for other characters that [act](acts), and at most
+/// `chars` characters; `…` marks what was cut off.
+pub fn several_lines(text: &str, chars: usize) -> Cow<'_, str> {
+    let is_foreign = |c: char| acts(c) && !matches!(c, '\n' | '\t');
+    let clean = if text.contains(is_foreign) {
+        Cow::Owned(text.replace(is_foreign, " "))
+    } else {
+        Cow::Borrowed(text)
+    };
     if clean.len() <= chars || clean.chars().count() <= chars {
         clean
     } else {
@@ -71,8 +97,16 @@ mod tests {
     #[test]
     fn replaces_line_breaks_by_spaces_and_cuts_by_characters() {
         assert_eq!(one_line("a\r\nb\u{1b}[0m\n", 80), "a  b [0m");
+        assert_eq!(one_line("\u{1b}[0m \u{7}", 80), "[0m");
         assert_eq!(one_line("äöüß", 4), "äöüß");
         assert_eq!(one_line("äöüßx", 4), "äöü…");
+    }
+
+    #[test]
+    fn several_lines_keep_their_breaks_only() {
+        assert!(matches!(several_lines("a\n\tb", 4), Cow::Borrowed("a\n\tb")));
+        assert_eq!(several_lines("a\u{1b}[0m\n\u{202e}b\u{2028}", 80), "a [0m\n b ");
+        assert_eq!(several_lines("äö\nüx", 4), "äö\n…");
     }
 
     #[test]

@@ -10,19 +10,32 @@ use std::process::{Command, ExitCode};
 pub enum ProvenProperty {
     /// Rotations of certificates fail no request, and faulty rotations do.
     Certificates(Rest),
+    /// Hostile clients neither stop a server nor fill its memory nor delay its other clients.
+    Hostile(Rest),
 }
 
 /// The command line, which is passed to the trial program unchanged.
 #[derive(clap::Args)]
 pub struct Rest {
-    /// Flags of the trial program, e.g. `--trials 30 --seed 2`; `--help` lists them.
+    /// Flags of the trial program, e.g. `--trials 30 --seed 2` or `--minutes 10`; `--help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
 /// Builds the trial program in release mode, runs it, and returns its exit code.
 pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
-    let ProvenProperty::Certificates(Rest { rest }) = subject;
-    let trials = build::binary("ordinance-rotation", Profile::Release)?;
-    build::exit_code(Command::new(trials).args(rest).current_dir(checkout::root()))
+    let mut command = match subject {
+        ProvenProperty::Certificates(Rest { rest }) => {
+            let mut command = Command::new(build::binary("ordinance-rotation", Profile::Release)?);
+            command.args(rest);
+            command
+        }
+        ProvenProperty::Hostile(Rest { rest }) => {
+            let ordinance = build::binary("ordinance", Profile::Release)?;
+            let mut command = Command::new(build::binary("ordinance-hostile", Profile::Release)?);
+            command.arg("--ordinance").arg(ordinance).args(rest);
+            command
+        }
+    };
+    build::exit_code(command.current_dir(checkout::root()))
 }

@@ -1,5 +1,6 @@
-//! Webhook configurations of a cluster. Server-side apply sets `caBundle` of each webhook, and `failurePolicy` where an
-//! annotation states the intended one, so that the API server tracks the owner of these fields and no other field changes.
+//! Webhook configurations of a cluster. Server-side apply sets `caBundle` and the path of each webhook, and `failurePolicy`
+//! where an annotation states the intended one, so that the API server tracks the owner of these fields and no other field
+//! changes.
 
 use super::conditional::write_outcome;
 use crate::store::WriteOutcome;
@@ -18,6 +19,10 @@ pub const FIELD_MANAGER: &str = "ordinance-certificates";
 /// The annotation with the intended failure policies: a JSON object from webhook name to `Fail` or `Ignore`. Failure
 /// policies of webhooks without an entry stay as they are.
 pub const INTENDED_POLICIES: &str = "ordinance.dev/failure-policies";
+
+/// The annotation with the paths of webhooks whose Service has none: a JSON object from webhook name to path. A
+/// configuration that is applied again without a path then keeps the one that was set here.
+pub const PATHS: &str = "ordinance.dev/paths";
 
 const GROUP: &str = "admissionregistration.k8s.io";
 const VERSION: &str = "v1";
@@ -52,6 +57,7 @@ struct WebhookClientConfig {
 struct ServiceReference {
     name: String,
     namespace: String,
+    path: Option<String>,
 }
 
 // === impl ClusterConfigurations ===
@@ -98,10 +104,13 @@ fn configuration(
         Some(webhooks) => serde_json::from_value(webhooks.clone()).map_err(kube::Error::SerdeError)?,
         None => Vec::new(),
     };
-    let intended = intended(object);
+    let (intended, paths) = (intended(object), annotated(object, PATHS));
     let webhook = |found: WebhookObject| Webhook {
         intended_policy: intended.get(&found.name).cloned(),
+        default_path: paths.get(&found.name).filter(|path| path.starts_with('/')).cloned(),
+        path: found.client_config.path(),
         host: found.client_config.host(),
+        url: found.client_config.url,
         bundle: found.client_config.ca_bundle.unwrap_or_default().0,
         failure_policy: found.failure_policy,
         name: found.name,
@@ -120,21 +129,34 @@ impl WebhookClientConfig {
     /// Returns the name that the API server expects in the certificate.
     fn host(&self) -> Option<String> {
         match (&self.service, &self.url) {
-            (Some(ServiceReference { name, namespace }), _) => Some(format!("{name}.{namespace}.svc")),
+            (Some(ServiceReference { name, namespace, .. }), _) => Some(format!("{name}.{namespace}.svc")),
             (None, Some(url)) => Some(url.parse::<Uri>().ok()?.host()?.trim_matches(['[', ']']).to_owned()),
             (None, None) => None,
         }
+    }
+
+    /// Returns the path of the Service or of the URL, if there is one.
+    fn path(&self) -> Option<String> {
+        let url = self.url.as_ref().and_then(|url| url.parse::<Uri>().ok());
+        let path = match &self.service {
+            Some(service) => service.path.clone(),
+            None => url.map(|url| url.path().to_owned()),
+        };
+        path.filter(|path| !["", "/"].contains(&path.as_str()))
     }
 }
 
 /// Reads the annotation. Ignores values that the API server would reject: a typo must not make every write fail.
 fn intended(object: &DynamicObject) -> BTreeMap<String, String> {
-    let text =
-        object.metadata.annotations.as_ref().and_then(|annotations| annotations.get(INTENDED_POLICIES));
-    let mut intended: BTreeMap<String, String> =
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut intended = annotated(object, INTENDED_POLICIES);
     intended.retain(|_, policy| ["Fail", "Ignore"].contains(&policy.as_str()));
     intended
+}
+
+/// Returns the entries of an annotation that is a JSON object; none if it is anything else.
+fn annotated(object: &DynamicObject, annotation: &str) -> BTreeMap<String, String> {
+    let text = object.metadata.annotations.as_ref().and_then(|annotations| annotations.get(annotation));
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Returns the applied fields. `resourceVersion` makes the write conditional.
@@ -151,15 +173,33 @@ fn patch(wanted: &WebhookConfiguration) -> Value {
 fn webhook(wanted: &Webhook) -> Value {
     let mut webhook =
         json!({ "name": wanted.name, "clientConfig": { "caBundle": ByteString(wanted.bundle.clone()) } });
+    match (&wanted.path, &wanted.url) {
+        (Some(path), Some(url)) => webhook["clientConfig"]["url"] = json!(with_path(url, path)),
+        (Some(path), None) => webhook["clientConfig"]["service"] = json!({ "path": path }),
+        (None, _) => {}
+    }
     if wanted.intended_policy.is_some() {
         webhook["failurePolicy"] = json!(wanted.failure_policy);
     }
     webhook
 }
 
+/// Returns a URL with another path. One that does not parse stays as it is.
+fn with_path(url: &str, path: &str) -> String {
+    let replaced = url.parse::<Uri>().ok().and_then(|url| {
+        let mut parts = url.into_parts();
+        parts.path_and_query = Some(path.parse().ok()?);
+        Uri::from_parts(parts).ok()
+    });
+    replaced.map_or_else(|| url.to_owned(), |url| url.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::Bundle;
+    use crate::path_token::PathToken;
+    use crate::webhooks::{WantedFields, WebhookReadiness};
 
     fn object(annotation: &str) -> DynamicObject {
         serde_json::from_value(json!({
@@ -205,6 +245,37 @@ mod tests {
         assert_eq!(host(json!({ "url": "https://[::1]:8443/validate" })).as_deref(), Some("::1"));
         assert_eq!(host(json!({ "url": "no url" })), None);
         assert_eq!(host(json!({})), None);
+    }
+
+    #[test]
+    fn writes_paths_of_services_and_urls() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let mut object = object("{}");
+        object.data["webhooks"] = json!([
+            { "name": "a", "clientConfig": { "service": { "name": "o", "namespace": "n" } } },
+            { "name": "b", "clientConfig": { "service": { "name": "o", "namespace": "n", "path": "/mutate/mine" } } },
+            { "name": "c", "clientConfig": { "url": format!("https://nas.example.com:8443/{token}/validate/storage") } },
+            { "name": "d", "clientConfig": { "service": { "name": "o", "namespace": "n" } } },
+        ]);
+        let annotations = object.metadata.annotations.as_mut().unwrap();
+        annotations.insert(PATHS.to_owned(), json!({ "a": "/validate/storage" }).to_string());
+        let found = configuration(ConfigurationKind::Validating, "own", &object).unwrap();
+        let written = |token| {
+            let fields =
+                WantedFields { bundle: &Bundle::new(), token, readiness: WebhookReadiness::NotReady };
+            patch(&found.wanted(&fields).unwrap_or_else(|| found.clone()))["webhooks"].clone()
+        };
+        let new = PathToken::random().unwrap();
+        let expected = |prefix: &str| {
+            json!([
+                { "name": "a", "clientConfig": { "caBundle": "", "service": { "path": format!("{prefix}/validate/storage") } } },
+                { "name": "b", "clientConfig": { "caBundle": "", "service": { "path": format!("{prefix}/mutate/mine") } } },
+                { "name": "c", "clientConfig": { "caBundle": "", "url": format!("https://nas.example.com:8443{prefix}/validate/storage") } },
+                { "name": "d", "clientConfig": { "caBundle": "" } },
+            ])
+        };
+        assert_eq!(written(Some(&new)), expected(&format!("/{}", new.as_str())));
+        assert_eq!(written(None), expected(""));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! PEM material of one file or one entry of a Secret: certificates, a private key, or both.
 
 use crate::certificate::{ChainError, PrivateKey, PrivateKeyError, certificates};
-use crate::watched_files::{UnreadableFile, read_file, read_from};
+use crate::watched_files::{MAX_BYTES, UnreadableFile, read_file};
+use ordinance_files::read_up_to;
 use rustls::pki_types::CertificateDer;
 use std::io::Read;
 use std::path::Path;
@@ -66,7 +67,8 @@ impl Material {
     ///
     /// If the stream can't be read, or has no usable PEM material.
     pub fn stream(place: &str, stream: impl Read) -> Result<Self, MaterialError> {
-        let bytes = read_from(stream).map_err(|source| UnreadableFile::new(Path::new(place), source))?;
+        let bytes =
+            read_up_to(stream, MAX_BYTES).map_err(|source| UnreadableFile::new(Path::new(place), source))?;
         Self::read(place.to_owned(), &bytes)
     }
 

@@ -49,12 +49,9 @@ impl Rotation {
             return Ok(take(RotationStep::Replace, self.replaced(stored, now)?));
         }
         match (&stored.next, &stored.previous) {
-            (Some(next), _) => Ok(self.toward_switch(stored, next, observed, policy)),
+            (Some(next), _) => self.toward_switch(stored, next, observed, policy),
             (None, Some(previous)) => Ok(self.shrink(stored, previous, now, policy)),
-            (None, None) => {
-                let published = stored.clone().with_next(&self.names, now, &self.schedule)?;
-                Ok(take(RotationStep::Publish, published))
-            }
+            (None, None) => Ok(take(RotationStep::Publish, self.with_next(stored, now)?)),
         }
     }
 
@@ -65,25 +62,34 @@ impl Rotation {
         next: &NextAuthority,
         observed: &ObservedState<'_>,
         policy: StepPolicy,
-    ) -> StepDecision {
+    ) -> Result<StepDecision, AuthorityError> {
         let now = observed.now;
         if policy == StepPolicy::Force {
-            return take(RotationStep::Switch, self.switched(stored, next, now).next_generation());
+            return self.switch(stored, next, now);
         }
         if !trusted_by_all(&stored.bundle(), observed.bundles) {
-            return StepDecision::Untrusted;
+            return Ok(StepDecision::Untrusted);
         }
         let Some(confirmed) = next.confirmed_at else {
             let next = NextAuthority { confirmed_at: Some(now), ..next.clone() };
             let confirmed = Record { next: Some(next), ..stored.clone() };
-            return take(RotationStep::Confirm, confirmed.next_generation());
+            return Ok(take(RotationStep::Confirm, confirmed.next_generation()));
         };
         let safe = confirmed + self.schedule.wait + 2 * self.schedule.skew;
         match &stored.previous {
-            _ if now < safe => StepDecision::WaitsForClients(safe),
-            Some(previous) => self.shrink(stored, previous, now, policy),
-            None => take(RotationStep::Switch, self.switched(stored, next, now).next_generation()),
+            _ if now < safe => Ok(StepDecision::WaitsForClients(safe)),
+            Some(previous) => Ok(self.shrink(stored, previous, now, policy)),
+            None => self.switch(stored, next, now),
         }
+    }
+
+    fn switch(
+        &self,
+        stored: &Record,
+        next: &NextAuthority,
+        now: SystemTime,
+    ) -> Result<StepDecision, AuthorityError> {
+        Ok(take(RotationStep::Switch, self.switched(stored, next, now)?.next_generation()))
     }
 
     fn shrink(

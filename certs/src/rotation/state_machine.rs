@@ -3,6 +3,7 @@
 use super::schedule::Schedule;
 use crate::authority::{Authority, AuthorityError, PemPair};
 use crate::bundle::Bundle;
+use crate::path_token::{AcceptedPaths, PathToken};
 use crate::record::{NextAuthority, Record, RecordError, RetiredBundle};
 use std::time::SystemTime;
 
@@ -25,6 +26,7 @@ pub struct ObservedState<'a> {
 pub struct Rotation {
     pub(super) names: Vec<String>,
     pub(super) schedule: Schedule,
+    has_tokens: bool,
     known: Option<Record>,
     trusted: Option<TrustedSince>,
 }
@@ -48,28 +50,6 @@ pub enum RotationError {
     Authority(#[from] AuthorityError),
 }
 
-// === impl Record ===
-
-impl Record {
-    /// Returns the record with a new next CA, unless it has one already.
-    ///
-    /// # Errors
-    ///
-    /// If no CA can be made.
-    pub fn with_next(
-        self,
-        names: &[String],
-        now: SystemTime,
-        schedule: &Schedule,
-    ) -> Result<Self, AuthorityError> {
-        if self.next.is_some() {
-            return Ok(self);
-        }
-        let pair = new_authority(names, now, schedule)?;
-        Ok(Self { next: Some(NextAuthority { pair, confirmed_at: None }), ..self }.next_generation())
-    }
-}
-
 fn new_authority(names: &[String], now: SystemTime, schedule: &Schedule) -> Result<PemPair, AuthorityError> {
     Ok(Authority::new(names, now, schedule.authority)?.pem_pair())
 }
@@ -79,7 +59,33 @@ fn new_authority(names: &[String], now: SystemTime, schedule: &Schedule) -> Resu
 impl Rotation {
     /// Returns a rotation for a service's names, which remembers no record yet.
     pub fn new(names: Vec<String>, schedule: Schedule) -> Self {
-        Self { names, schedule, known: None, trusted: None }
+        Self { names, schedule, has_tokens: false, known: None, trusted: None }
+    }
+
+    /// Gives each new CA a new token for the paths of the webhooks.
+    #[must_use]
+    pub fn with_path_tokens(self) -> Self {
+        Self { has_tokens: true, ..self }
+    }
+
+    fn new_token(&self) -> Result<Option<PathToken>, AuthorityError> {
+        self.has_tokens.then(PathToken::random).transpose()
+    }
+
+    /// Returns the record with a new next CA, unless it has one already.
+    ///
+    /// # Errors
+    ///
+    /// If no CA can be made.
+    pub fn with_next(&self, stored: &Record, now: SystemTime) -> Result<Record, AuthorityError> {
+        if stored.next.is_some() {
+            return Ok(stored.clone());
+        }
+        let pair = new_authority(&self.names, now, &self.schedule)?;
+        let next = Some(NextAuthority { pair, confirmed_at: None });
+        let next_token =
+            stored.next_token.clone().map_or_else(|| self.new_token(), |known| Ok(Some(known)))?;
+        Ok(Record { next, next_token, ..stored.clone() }.next_generation())
     }
 
     /// Returns the service's names.
@@ -112,7 +118,7 @@ impl Rotation {
     pub fn step(&mut self, observed: &ObservedState<'_>) -> Result<Option<Record>, RotationError> {
         let stored = match (observed.stored, &self.known) {
             (Ok(Some(stored)), _) => stored,
-            (Ok(None), None) => return self.first_record(observed).map(Some),
+            (Ok(None), None) => return Ok(Some(self.first_record(observed)?)),
             (Err(invalid), None) => return Err(RotationError::Record(invalid.clone())),
             // The record was deleted or damaged, but leaf certificates of the known one are being served.
             (Ok(None) | Err(_), Some(known)) => return Ok(Some(known.clone().next_generation())),
@@ -127,14 +133,15 @@ impl Rotation {
 
     /// Makes the first record. CAs that configurations trust already stay trusted for a while: other replicas may serve
     /// certificates of them until all replicas are replaced.
-    fn first_record(&self, observed: &ObservedState<'_>) -> Result<Record, RotationError> {
+    fn first_record(&self, observed: &ObservedState<'_>) -> Result<Record, AuthorityError> {
         let mut foreign = Bundle::default();
         observed.bundles.iter().for_each(|bundle| foreign.extend(bundle));
         let keep = !foreign.is_empty() && foreign.certificates().len() <= MAX_FOREIGN;
         let until = self.schedule.drained(observed.now);
-        let previous = keep.then_some(RetiredBundle { bundle: foreign, until });
+        let previous = keep.then(|| RetiredBundle { bundle: foreign, until, paths: AcceptedPaths::anyone() });
         let current = new_authority(&self.names, observed.now, &self.schedule)?;
-        Ok(Record { generation: 1, previous, current, confirmed_at: None, next: None })
+        let (token, next_token) = (self.new_token()?, self.new_token()?);
+        Ok(Record { generation: 1, previous, current, token, next_token, confirmed_at: None, next: None })
     }
 
     /// Tracks since when every configuration trusts `next`.
@@ -162,9 +169,9 @@ impl Rotation {
             return Ok(settled.map(Record::next_generation));
         }
         match &stored.next {
-            Some(next) => Ok(self.switched_when_safe(stored, next, now).map(Record::next_generation)),
+            Some(next) => Ok(self.switched_when_safe(stored, next, now)?.map(Record::next_generation)),
             None if current.is_some_and(|current| self.schedule.due(current) <= now) => {
-                stored.clone().with_next(&self.names, now, &self.schedule).map(Some)
+                self.with_next(stored, now).map(Some)
             }
             None => Ok(None),
         }
@@ -173,9 +180,8 @@ impl Rotation {
     /// Returns the record with a new CA in place of an expired one. No wait is needed: no client accepts certificates of
     /// an expired CA.
     pub(super) fn replaced(&self, stored: &Record, now: SystemTime) -> Result<Record, AuthorityError> {
-        let current = new_authority(&self.names, now, &self.schedule)?;
-        let generation = stored.generation;
-        Ok(Record { generation, previous: None, current, confirmed_at: None, next: None }.next_generation())
+        let first = ObservedState { now, stored: Ok(None), bundles: &[] };
+        Ok(Record { generation: stored.generation, ..self.first_record(&first)? }.next_generation())
     }
 
     fn shrunk(&self, stored: &Record, now: SystemTime) -> Option<Record> {
@@ -198,25 +204,38 @@ impl Rotation {
     }
 
     /// Lets `next` sign once every configuration has trusted it for the wait and `previous` is drained.
-    fn switched_when_safe(&self, stored: &Record, next: &NextAuthority, now: SystemTime) -> Option<Record> {
-        let trusted = self.trusted.as_ref()?;
-        if stored.previous.is_some() || now < trusted.since + self.schedule.wait {
-            return None;
-        }
-        Some(self.switched(stored, next, now))
+    fn switched_when_safe(
+        &self,
+        stored: &Record,
+        next: &NextAuthority,
+        now: SystemTime,
+    ) -> Result<Option<Record>, AuthorityError> {
+        let is_safe = self.trusted.as_ref().is_some_and(|trusted| trusted.since + self.schedule.wait <= now);
+        let is_due = is_safe && stored.previous.is_none();
+        is_due.then(|| self.switched(stored, next, now)).transpose()
     }
 
     /// Returns the record in which `next` signs, and every CA that may have signed before stays trusted.
-    pub(super) fn switched(&self, stored: &Record, next: &NextAuthority, now: SystemTime) -> Record {
-        let mut bundle = stored.previous.as_ref().map(|previous| previous.bundle.clone()).unwrap_or_default();
+    pub(super) fn switched(
+        &self,
+        stored: &Record,
+        next: &NextAuthority,
+        now: SystemTime,
+    ) -> Result<Record, AuthorityError> {
+        let former =
+            stored.previous.as_ref().map(|previous| (previous.bundle.clone(), previous.paths.clone()));
+        let (mut bundle, mut paths) = former.unwrap_or_default();
         bundle.extend(&stored.signing());
-        Record {
+        paths.add(stored.token.as_ref());
+        Ok(Record {
             generation: stored.generation,
-            previous: Some(RetiredBundle { bundle, until: self.schedule.drained(now) }),
+            previous: Some(RetiredBundle { bundle, until: self.schedule.drained(now), paths }),
             current: next.pair.clone(),
+            token: stored.next_token.clone(),
+            next_token: self.new_token()?,
             confirmed_at: next.confirmed_at,
             next: None,
-        }
+        })
     }
 }
 

@@ -6,9 +6,9 @@ use ordinance_certs::inspect::{
     CertificateFinding, Inspection, InspectionTime, Material, Remedy, TextStyle, presented_chain,
 };
 use ordinance_certs::{
-    Authority, Bundle, CertificateDirectory, ClientTrust, ConfigurationKind, Files, IssueOptions, Lifetime,
-    Record, RetiredBundle, Schedule, StepPolicy, Webhook, WebhookConfiguration, rough_duration,
-    server_config,
+    AcceptedPaths, Authority, Bundle, CertificateDirectory, ClientTrust, ConfigurationKind, Files,
+    IssueOptions, Lifetime, Record, RetiredBundle, Rotation, Schedule, StepPolicy, Webhook,
+    WebhookConfiguration, rough_duration, server_config,
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -54,6 +54,9 @@ fn cluster(record: &Record, trusted: &Bundle, host: &str) -> Inspection {
         name: "ordinance".to_owned(),
         version: "1".to_owned(),
         webhooks: vec![Webhook {
+            url: None,
+            path: None,
+            default_path: None,
             name: "volumes".to_owned(),
             host: Some(host.to_owned()),
             bundle: trusted.pem().into_bytes(),
@@ -67,7 +70,15 @@ fn cluster(record: &Record, trusted: &Bundle, host: &str) -> Inspection {
 fn record() -> Record {
     let current =
         Authority::new(&[NAME.to_owned()], SystemTime::now(), Lifetime::days(365)).unwrap().pem_pair();
-    Record { generation: 1, previous: None, current, confirmed_at: None, next: None }
+    Record {
+        generation: 1,
+        previous: None,
+        current,
+        token: None,
+        next_token: None,
+        confirmed_at: None,
+        next: None,
+    }
 }
 
 #[test]
@@ -184,8 +195,9 @@ fn reports_a_webhook_that_does_not_trust_the_current_ca() {
 #[test]
 fn requires_trust_in_the_next_ca_only_after_confirmation() {
     let record = record();
-    let published =
-        record.clone().with_next(&[NAME.to_owned()], SystemTime::now(), &Schedule::default()).unwrap();
+    let published = Rotation::new(vec![NAME.to_owned()], Schedule::default())
+        .with_next(&record, SystemTime::now())
+        .unwrap();
     assert_eq!(messages(&cluster(&published, &record.bundle(), NAME), now()), [""; 0]);
     let mut confirmed = published;
     confirmed.next.as_mut().unwrap().confirmed_at = Some(SystemTime::now());
@@ -200,8 +212,10 @@ fn requires_trust_in_the_next_ca_only_after_confirmation() {
 fn requires_trust_in_a_former_ca_until_it_leaves_the_record() {
     let (former, current) = (record(), record());
     let until = SystemTime::now() + HOUR;
-    let draining =
-        Record { previous: Some(RetiredBundle { bundle: former.bundle(), until }), ..current.clone() };
+    let draining = Record {
+        previous: Some(RetiredBundle { bundle: former.bundle(), until, paths: AcceptedPaths::anyone() }),
+        ..current.clone()
+    };
     assert_eq!(messages(&cluster(&draining, &draining.bundle(), NAME), now()), [""; 0]);
     let shrunk = messages(&cluster(&draining, &current.bundle(), NAME), now());
     assert!(

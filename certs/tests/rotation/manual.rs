@@ -4,7 +4,7 @@ use crate::executor::run_one;
 use crate::replica::{Replica, ReplicaRole};
 use crate::simulation::{LAG, MINUTE, SCHEDULE, Simulation};
 use ordinance_certs::{
-    Bundle, Record, RotationPhase, RotationStep, StepDecision, StepPolicy, take_next_step,
+    Bundle, Record, Rotation, RotationPhase, RotationStep, StepDecision, StepPolicy, take_next_step,
 };
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ fn a_forced_switch_during_a_drain_keeps_both_former_cas() {
     step(&simulation, StepPolicy::Force);
     let second = record(&simulation);
     let published =
-        second.clone().with_next(&crate::simulation::names(), simulation.now(), &SCHEDULE).unwrap();
+        Rotation::new(crate::simulation::names(), SCHEDULE).with_next(&second, simulation.now()).unwrap();
     simulation.overwrite(published.data());
     assert_eq!(step(&simulation, StepPolicy::Force), Some(RotationStep::Switch));
     let bundle = record(&simulation).bundle();

@@ -31,8 +31,8 @@ pub enum ReplicaRole {
 impl Replica {
     pub fn new(simulation: &Simulation, ahead: i64) -> Self {
         let connection = simulation.connection();
-        let reconciler =
-            Reconciler::new(connection.clone(), connection.clone(), Rotation::new(names(), SCHEDULE));
+        let rotation = Rotation::new(names(), SCHEDULE).with_path_tokens();
+        let reconciler = Reconciler::new(connection.clone(), connection.clone(), rotation);
         Self {
             connection,
             simulation: simulation.clone(),
@@ -94,6 +94,16 @@ impl Replica {
         self.is_ready
     }
 
+    /// A ready replica accepts the path of every client, however late it gets the configurations.
+    fn check_accepts(&self, late: u32) {
+        let accepted = self.reconciler.record().unwrap().accepted_paths();
+        let webhooks = self.simulation.webhooks_after(late * MINUTE).into_iter();
+        for webhook in webhooks.filter(|webhook| !webhook.bundle.is_empty()) {
+            let path = webhook.path.unwrap();
+            assert_eq!(accepted.accept(&path), Some("/validate/storage"), "{late} min late: {path}");
+        }
+    }
+
     /// Every client that a ready replica serves trusts its certificate, however late it gets bundles.
     pub fn check_trusted_by_clients(&self) {
         let Some(pair) = self.served().filter(|_| self.is_ready) else { return };
@@ -109,6 +119,7 @@ impl Replica {
                     bundle.certificates().iter().map(|certificate| names_of(certificate).1).collect();
                 assert!(subjects.contains(&issuer), "{late} min late: {issuer} is not in {subjects:?}");
             }
+            self.check_accepts(late);
         }
     }
 

@@ -53,8 +53,8 @@ struct State {
     data: SecretData,
     version: u64,
     configurations: Vec<WebhookConfiguration>,
-    /// All bundles that the configurations had, and since when.
-    history: Vec<(SystemTime, Vec<Bundle>)>,
+    /// All states that the webhooks had, and since when.
+    history: Vec<(SystemTime, Vec<Webhook>)>,
     generations: Vec<u64>,
     authorities: usize,
 }
@@ -128,15 +128,20 @@ impl Simulation {
         let mut state = self.state();
         edit(&mut state.configurations);
         state.configurations.iter_mut().for_each(|found| found.version.push('+'));
-        state.record_bundles();
+        state.record_webhooks();
     }
 
     /// Returns the bundles of a client with this lag.
     pub fn seen_after(&self, late: Duration) -> Vec<Bundle> {
+        self.webhooks_after(late).iter().map(|webhook| Bundle::read(&webhook.bundle)).collect()
+    }
+
+    /// Returns the webhooks as a client with this lag knows them.
+    pub fn webhooks_after(&self, late: Duration) -> Vec<Webhook> {
         let state = self.state();
         let then = state.now - late;
         let mut shown = state.history.iter().rev().filter(|(since, _)| *since <= then);
-        shown.next().map(|(_, bundles)| bundles.clone()).unwrap_or_default()
+        shown.next().map(|(_, webhooks)| webhooks.clone()).unwrap_or_default()
     }
 
     /// Returns every generation that was written.
@@ -154,6 +159,9 @@ fn webhook(name: &str) -> Webhook {
     Webhook {
         name: name.to_owned(),
         host: None,
+        url: None,
+        path: Some("/validate/storage".to_owned()),
+        default_path: None,
         bundle: Vec::new(),
         failure_policy: "Ignore".to_owned(),
         intended_policy: Some("Fail".to_owned()),
@@ -163,10 +171,9 @@ fn webhook(name: &str) -> Webhook {
 // === impl State ===
 
 impl State {
-    fn record_bundles(&mut self) {
-        let webhooks = self.configurations.iter().flat_map(|found| &found.webhooks);
-        let bundles = webhooks.map(|webhook| Bundle::read(&webhook.bundle)).collect();
-        self.history.push((self.now, bundles));
+    fn record_webhooks(&mut self) {
+        let webhooks = self.configurations.iter().flat_map(|found| found.webhooks.clone());
+        self.history.push((self.now, webhooks.collect()));
     }
 
     fn write(&mut self, data: &SecretData, over: &StoreVersion) -> WriteOutcome {
@@ -190,7 +197,7 @@ impl State {
         let Some(found) = found else { return WriteOutcome::Conflict };
         found.webhooks.clone_from(&wanted.webhooks);
         found.version.push('.');
-        self.record_bundles();
+        self.record_webhooks();
         WriteOutcome::Done
     }
 }

@@ -3,7 +3,9 @@
 use crate::executor::run_one;
 use crate::replica::{Replica, ReplicaRole};
 use crate::simulation::{MINUTE, SCHEDULE, Simulation, names};
-use ordinance_certs::{Bundle, PemPair, Record, RotationPhase, SecretData};
+use ordinance_certs::{
+    AcceptedPaths, Bundle, PathToken, PemPair, Record, Rotation, RotationPhase, SecretData,
+};
 use std::time::Duration;
 
 fn started() -> (Simulation, Replica) {
@@ -66,6 +68,76 @@ fn a_rotation_goes_through_all_its_phases() {
     assert_eq!(drain, 154);
     assert_eq!(record(&simulation).bundle(), record(&simulation).signing());
     assert_eq!(simulation.seen_after(Duration::ZERO), vec![record(&simulation).bundle(); 4]);
+}
+
+/// Returns the paths of the webhooks, each once.
+fn paths(simulation: &Simulation) -> Vec<String> {
+    let webhooks = simulation.webhooks_after(Duration::ZERO).into_iter();
+    let mut paths: Vec<String> = webhooks.filter_map(|webhook| webhook.path).collect();
+    paths.dedup();
+    paths
+}
+
+fn path(token: Option<&PathToken>) -> Vec<String> {
+    vec![token.unwrap().before("/validate/storage")]
+}
+
+#[test]
+fn the_paths_get_the_token_of_the_ca_that_signs() {
+    let (simulation, mut replica) = started();
+    let first = record(&simulation);
+    assert_eq!(paths(&simulation), path(first.token.as_ref()));
+    let accepted = |tokens: &[&Option<PathToken>]| {
+        let tokens = tokens.iter().filter_map(|token| (*token).clone()).collect();
+        AcceptedPaths { tokens, anyone: false }
+    };
+    assert_eq!(first.accepted_paths(), accepted(&[&first.token, &first.next_token]));
+    until(&simulation, &mut replica, RotationPhase::Wait);
+    assert_eq!(paths(&simulation), path(first.token.as_ref()));
+    until(&simulation, &mut replica, RotationPhase::Drain);
+    let second = record(&simulation);
+    assert_eq!(paths(&simulation), path(first.next_token.as_ref()));
+    assert_eq!(second.accepted_paths(), accepted(&[&first.token, &second.token, &second.next_token]));
+    until(&simulation, &mut replica, RotationPhase::Steady);
+    assert_eq!(record(&simulation).accepted_paths(), accepted(&[&second.token, &second.next_token]));
+    assert_eq!(second.accepted_paths().tokens.len(), 3);
+}
+
+/// Replicas of another configuration, which know no token, may serve until all of them are replaced.
+#[test]
+fn webhooks_that_trusted_another_ca_get_a_token_only_after_the_replicas_are_replaced() {
+    let simulation = Simulation::new();
+    let foreign = record(&started().0).signing().pem().into_bytes();
+    simulation.edit(|found| found[0].webhooks[0].bundle = foreign);
+    let mut replica = Replica::new(&simulation, 0);
+    run_one(replica.poll(ReplicaRole::Leads));
+    let (begin, token) = (simulation.now(), record(&simulation).token);
+    while paths(&simulation) != path(token.as_ref()) {
+        assert_eq!(paths(&simulation), ["/validate/storage"]);
+        assert!(simulation.now() < begin + 20 * MINUTE);
+        simulation.advance(MINUTE);
+        run_one(replica.poll(ReplicaRole::Leads));
+    }
+    assert_eq!(simulation.now(), begin + 2 * (SCHEDULE.wait + SCHEDULE.skew));
+    assert!(record(&simulation).accepted_paths().anyone);
+    until(&simulation, &mut replica, RotationPhase::Steady);
+    assert!(!record(&simulation).accepted_paths().anyone);
+}
+
+#[test]
+fn a_ca_without_a_token_gets_one_with_its_next_rotation() {
+    let (simulation, _) = started();
+    let mut data = record(&simulation).data();
+    data.retain(|name, _| !name.ends_with(".token"));
+    simulation.overwrite(data);
+    let mut replica = Replica::new(&simulation, 0);
+    run_one(replica.poll(ReplicaRole::Leads));
+    assert_eq!(paths(&simulation), ["/validate/storage"]);
+    until(&simulation, &mut replica, RotationPhase::Drain);
+    assert_eq!(paths(&simulation), ["/validate/storage"]);
+    until(&simulation, &mut replica, RotationPhase::Steady);
+    assert_eq!(paths(&simulation), path(record(&simulation).token.as_ref()));
+    assert!(!record(&simulation).accepted_paths().anyone);
 }
 
 #[test]
@@ -201,8 +273,9 @@ fn replaces_an_expired_ca_at_once() {
 #[test]
 fn does_not_make_a_second_next_ca() {
     let (simulation, _) = started();
-    let once = record(&simulation).with_next(&names(), simulation.now(), &SCHEDULE).unwrap();
-    assert_eq!(once.clone().with_next(&names(), simulation.now(), &SCHEDULE).unwrap(), once);
+    let rotation = Rotation::new(names(), SCHEDULE);
+    let once = rotation.with_next(&record(&simulation), simulation.now()).unwrap();
+    assert_eq!(rotation.with_next(&once, simulation.now()).unwrap(), once);
 }
 
 #[test]

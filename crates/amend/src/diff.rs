@@ -2,6 +2,7 @@
 
 use crate::lines;
 use anstyle::{AnsiColor, Style};
+use ordinance_contract::acts;
 use similar::udiff::UnifiedDiffHunk;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
@@ -40,18 +41,36 @@ const PLACE: Style = AnsiColor::Cyan.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 const ADDED: Style = AnsiColor::Green.on_default();
 
-/// Returns a path as git writes and reads it: in quotes if it has a control character, a quote or a backslash.
+/// How the commands of a CI runner begin that stand within a line.
+const RUNNER_COMMAND: &str = "##[";
+
+/// Returns a path as git writes and reads it: in quotes, with octal escapes, if it has a character that acts, a quote, a
+/// backslash or a command of a CI runner.
 fn quoted(path: &str) -> Cow<'_, str> {
-    let is_special = |c: char| c.is_ascii_control() || c == '"' || c == '\\';
-    if !path.contains(is_special) {
+    let is_special = |c: char| acts(c) || c == '"' || c == '\\';
+    if !path.contains(is_special) && !path.contains(RUNNER_COMMAND) {
         return path.into();
     }
     let escaped = path.chars().map(|c| match c {
         '"' | '\\' => format!("\\{c}"),
-        c if c.is_ascii_control() => format!("\\{:03o}", u32::from(c)),
+        c if acts(c) => octal(c),
         c => c.to_string(),
     });
-    format!("\"{}\"", escaped.collect::<String>()).into()
+    let escaped = escaped.collect::<String>().replace(RUNNER_COMMAND, "##\\133");
+    format!("\"{escaped}\"").into()
+}
+
+fn octal(c: char) -> String {
+    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:03o}")).collect()
+}
+
+/// Returns a line of a file without characters that act and commands of a CI runner. The diff does not apply to such a line.
+fn plain(content: &str) -> Cow<'_, str> {
+    let is_foreign = |c: char| acts(c) && c != '\t';
+    if !content.contains(is_foreign) && !content.contains(RUNNER_COMMAND) {
+        return content.into();
+    }
+    content.replace(is_foreign, "\u{fffd}").replace(RUNNER_COMMAND, "##\u{fffd}[").into()
 }
 
 fn hunk(text: &mut String, color: DiffColor, hunk: &UnifiedDiffHunk<'_, '_, '_, str>) {
@@ -62,7 +81,9 @@ fn hunk(text: &mut String, color: DiffColor, hunk: &UnifiedDiffHunk<'_, '_, '_, 
             ChangeTag::Delete => ('-', REMOVED),
             ChangeTag::Insert => ('+', ADDED),
         };
-        line(text, color, style, &format!("{sign}{}", change.value()));
+        let content = lines::without_end(change.value());
+        let end = &change.value()[content.len()..];
+        line(text, color, style, &format!("{sign}{}{end}", plain(content)));
         if change.missing_newline() {
             text.push_str("\n\\ No newline at end of file\n");
         }
@@ -99,6 +120,13 @@ mod tests {
         let shown = diff("a\n+b\"\\é.yaml", "a\n", "b\n", DiffColor::None);
         assert!(shown.starts_with(r#"--- "a/a\012+b\"\\é.yaml""#), "{shown}");
         assert_eq!(shown.lines().count(), 5);
+    }
+
+    #[test]
+    fn acting_characters_and_commands_are_shown_as_replaced() {
+        let shown = diff("##[a]\u{202e}", "a\n", "\tb\u{2028} ##[error]\r\n", DiffColor::None);
+        assert!(shown.starts_with(r#"--- "a/##\133a]\342\200\256""#), "{shown}");
+        assert!(shown.ends_with("+\tb\u{fffd} ##\u{fffd}[error]\r\n"), "{shown:?}");
     }
 
     #[test]

@@ -1,21 +1,31 @@
 //! Replaces a file in one step: readers see the old text or the new one, and a full disk loses neither.
 //!
-//! `tempfile` writes and renames; the owner, the mode, links and the check for concurrent changes are handled here.
+//! The directory is opened once, and no link in it is followed: whoever prepared it does not choose which file is written, also
+//! not between reading and writing.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use ordinance_files::Directory;
+use ordinance_manifests::FilePlace;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::PathBuf;
+
+/// The permissions that a file keeps: neither set-user-ID nor set-group-ID, since its text is another one.
+const PERMISSIONS: u32 = 0o777;
+
+/// The permissions of the new text until it has those of the file.
+const PRIVATE: u32 = 0o600;
+
+/// How often another name is tried for the new text.
+const NAMES: u32 = 16;
 
 /// Why a file was not replaced. Each message continues a sentence that begins with the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// This user cannot read or write the file.
+    /// The file can't be opened without following a link, is no regular file, or this user cannot read or write it.
     #[error("can't be written: {0}")]
     Closed(io::Error),
-    /// The path is a pipe or a device.
-    #[error("is not a regular file")]
-    Special,
     /// Another process has written the file since it was read.
     #[error("has changed since it was read: run again")]
     Changed,
@@ -27,67 +37,120 @@ pub enum SaveError {
     Owner(io::Error),
 }
 
+/// A new file that is removed on drop, unless it was renamed.
+struct TemporaryFile<'d> {
+    directory: &'d Directory,
+    name: OsString,
+    file: File,
+}
+
 /// Replaces the text of a file.
 ///
-/// The new text is written and synced in the same directory, gets the file's mode and owner, and is renamed over it. A
-/// link stays a link; its target is replaced.
+/// The new text is written and synced in the same directory, gets the file's permissions and owner, and is renamed over it. So
+/// another hard link to the file keeps the old text.
 ///
 /// # Errors
 ///
-/// If any step fails. The file then has its old text.
-pub fn save(path: &Path, old: &str, new: &str) -> Result<(), SaveError> {
-    let target = fs::canonicalize(path).map_err(SaveError::Closed)?;
-    let file = OpenOptions::new().read(true).write(true).open(&target).map_err(SaveError::Closed)?;
-    let metadata = file.metadata().map_err(SaveError::Closed)?;
-    if !metadata.is_file() {
-        return Err(SaveError::Special);
-    }
-    let directory = target.parent().unwrap_or(Path::new("/"));
-    let unsaved = |error| SaveError::Unsaved(directory.to_owned(), error);
-    let written = temporary_file(directory, new).map_err(unsaved)?;
-    copy_owner_and_mode(&metadata, written.as_file())?;
-    written.as_file().sync_all().map_err(unsaved)?;
-    if fs::read(&target).map_err(SaveError::Closed)? != old.as_bytes() {
+/// If the file or a directory below the chosen one is a link, or any step fails. The file then has its old text.
+pub fn save(place: &FilePlace, old: &str, new: &str) -> Result<(), SaveError> {
+    let directory = Directory::open(&place.directory).map_err(SaveError::Closed)?;
+    let (directory, name) = directory.parent_of(&place.below).map_err(SaveError::Closed)?;
+    let metadata = writable(&directory, name).map_err(SaveError::Closed)?;
+    let unsaved = |error| SaveError::Unsaved(parent(place), error);
+    let written = TemporaryFile::new(&directory, new).map_err(unsaved)?;
+    copy_owner_and_permissions(&metadata, &written.file)?;
+    written.file.sync_all().map_err(unsaved)?;
+    if !has_text(&directory, name, &metadata, old).map_err(SaveError::Closed)? {
         return Err(SaveError::Changed);
     }
-    written.persist(&target).map_err(|error| unsaved(error.error))?;
+    written.rename(name).map_err(unsaved)?;
     // The file is replaced already; without this sync a power failure may undo that, which is no error here.
-    let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    let _ = directory.sync();
     Ok(())
 }
 
-/// Creates a file with a text in a directory. It is deleted on drop.
-fn temporary_file(directory: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(".ordinance-").tempfile_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    Ok(file)
-}
-
-/// Copies owner and mode.
-fn copy_owner_and_mode(old: &Metadata, new: &File) -> Result<(), SaveError> {
-    copy_owner(old, new).map_err(SaveError::Owner)?;
-    new.set_permissions(old.permissions()).map_err(SaveError::Closed)
-}
-
-#[cfg(unix)]
-fn copy_owner(old: &Metadata, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let current = new.metadata()?;
-    if (current.uid(), current.gid()) == (old.uid(), old.gid()) {
-        return Ok(());
+/// Returns the path of the file's directory.
+fn parent(place: &FilePlace) -> PathBuf {
+    match place.path().parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
-    fchown(new, Some(old.uid()), Some(old.gid()))
 }
 
-#[cfg(not(unix))]
-fn copy_owner(_old: &Metadata, _new: &File) -> io::Result<()> {
-    Ok(())
+/// Returns the metadata of a file that this user may read and write: a rename alone would replace a read-only file, too.
+fn writable(directory: &Directory, name: &OsStr) -> io::Result<Metadata> {
+    directory.file(name)?;
+    directory.file_for_writing(name)?.metadata()
 }
 
-#[cfg(all(test, unix))]
+/// Returns whether the entry is still the same file with this text.
+fn has_text(directory: &Directory, name: &OsStr, metadata: &Metadata, text: &str) -> io::Result<bool> {
+    let file = directory.file(name)?;
+    let current = file.metadata()?;
+    if (current.dev(), current.ino()) != (metadata.dev(), metadata.ino()) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    file.take(text.len() as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes == text.as_bytes())
+}
+
+/// Copies owner and permissions.
+fn copy_owner_and_permissions(old: &Metadata, new: &File) -> Result<(), SaveError> {
+    let current = new.metadata().map_err(SaveError::Closed)?;
+    if (current.uid(), current.gid()) != (old.uid(), old.gid()) {
+        fchown(new, Some(old.uid()), Some(old.gid())).map_err(SaveError::Owner)?;
+    }
+    new.set_permissions(Permissions::from_mode(old.mode() & PERMISSIONS)).map_err(SaveError::Closed)
+}
+
+// === impl TemporaryFile ===
+
+impl<'d> TemporaryFile<'d> {
+    /// Creates a file with a text.
+    fn new(directory: &'d Directory, text: &str) -> io::Result<Self> {
+        let (name, file) = created(directory)?;
+        let mut temporary = Self { directory, name, file };
+        temporary.file.write_all(text.as_bytes())?;
+        Ok(temporary)
+    }
+
+    /// Renames the file over another one.
+    fn rename(self, name: &OsStr) -> io::Result<()> {
+        self.directory.rename(&self.name, name)
+    }
+}
+
+impl Drop for TemporaryFile<'_> {
+    fn drop(&mut self) {
+        // After a rename there is none of this name.
+        let _ = self.directory.remove(&self.name);
+    }
+}
+
+/// Creates a file of a name that is free.
+fn created(directory: &Directory) -> io::Result<(OsString, File)> {
+    let process = std::process::id();
+    for number in 0..NAMES {
+        let name = OsString::from(format!(".ordinance-{process}-{number}"));
+        match directory.create(&name, PRIVATE) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => return other.map(|file| (name, file)),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    fn place(directory: &Path, below: &str) -> FilePlace {
+        FilePlace { directory: directory.to_owned(), below: below.into() }
+    }
 
     fn file(directory: &Path, name: &str, text: &str) -> PathBuf {
         let path = directory.join(name);
@@ -105,48 +168,97 @@ mod tests {
     }
 
     #[test]
-    fn a_file_keeps_its_mode_and_its_owner() {
+    fn a_file_keeps_its_permissions_and_its_owner() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = file(directory.path(), "a.yaml", "old");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
-        // Only root can change the owner; for other users the test covers the mode.
+        // Only root can change the owner; for other users the test covers the permissions.
         let _ = std::os::unix::fs::chown(&path, Some(12), Some(34));
+        fs::set_permissions(&path, Permissions::from_mode(0o4640)).expect("a mode");
         let before = fs::metadata(&path).expect("there");
-        save(&path, "old", "new").expect("saved");
+        save(&place(directory.path(), "a.yaml"), "old", "new").expect("saved");
         let after = fs::metadata(&path).expect("there");
         assert_eq!(fs::read_to_string(&path).expect("read"), "new");
-        use std::os::unix::fs::MetadataExt;
-        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+        assert_eq!(after.mode() & 0o7777, 0o640);
         assert_eq!(names(directory.path()), ["a.yaml"]);
     }
 
     #[test]
-    fn a_link_stays_and_its_target_is_replaced() {
+    fn no_link_below_the_directory_is_followed() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("real")).expect("made");
         let real = file(&directory.path().join("real"), "a.yaml", "old");
-        let link = directory.path().join("link.yaml");
-        symlink("real/a.yaml", &link).expect("linked");
-        save(&link, "old", "new").expect("saved");
-        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
-        assert_eq!(fs::read_to_string(real).expect("read"), "new");
-        assert_eq!(names(directory.path()), ["link.yaml", "real"]);
+        symlink("real/a.yaml", directory.path().join("link.yaml")).expect("linked");
+        symlink("real", directory.path().join("linked")).expect("linked");
+        for below in ["link.yaml", "linked/a.yaml"] {
+            let place = place(directory.path(), below);
+            assert!(place.is_behind_link(), "{below}");
+            assert!(matches!(save(&place, "old", "new"), Err(SaveError::Closed(_))), "{below}");
+        }
+        assert_eq!(fs::read_to_string(&real).expect("read"), "old");
+        for place in
+            [place(directory.path(), "real/a.yaml"), place(&directory.path().join("linked"), "a.yaml")]
+        {
+            assert!(!place.is_behind_link(), "{place:?}");
+            save(&place, "old", "new").expect("saved");
+            assert_eq!(fs::read_to_string(&real).expect("read"), "new");
+            fs::write(&real, "old").expect("written");
+        }
+        assert_eq!(names(directory.path()), ["link.yaml", "linked", "real"]);
+    }
+
+    #[test]
+    fn another_hard_link_keeps_the_old_text() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = file(directory.path(), "a.yaml", "old");
+        let other = directory.path().join("other");
+        fs::hard_link(&path, &other).expect("linked");
+        save(&place(directory.path(), "a.yaml"), "old", "new").expect("saved");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "new");
+        assert_eq!(fs::read_to_string(&other).expect("read"), "old");
+    }
+
+    #[test]
+    fn a_prepared_name_of_the_new_text_is_not_followed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let victim = file(directory.path(), "victim", "precious");
+        let path = file(directory.path(), "a.yaml", "old");
+        let prepared = format!(".ordinance-{}-0", std::process::id());
+        symlink("victim", directory.path().join(&prepared)).expect("linked");
+        save(&place(directory.path(), "a.yaml"), "old", "new").expect("saved");
+        assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "new");
+        assert_eq!(names(directory.path()), [&*prepared, "a.yaml", "victim"]);
     }
 
     #[test]
     fn a_file_that_has_changed_is_not_overwritten() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = file(directory.path(), "a.yaml", "theirs");
-        assert!(matches!(save(&path, "old", "new"), Err(SaveError::Changed)));
+        assert!(matches!(save(&place(directory.path(), "a.yaml"), "old", "new"), Err(SaveError::Changed)));
         assert_eq!(fs::read_to_string(&path).expect("read"), "theirs");
         assert_eq!(names(directory.path()), ["a.yaml"]);
     }
 
     #[test]
-    fn refuses_to_replace_what_is_not_a_regular_file() {
-        assert!(matches!(save(Path::new("/dev/null"), "", "new"), Err(SaveError::Special)));
+    fn a_file_that_was_exchanged_is_another_one() {
         let directory = tempfile::tempdir().expect("a directory");
-        assert!(matches!(save(directory.path(), "", "new"), Err(SaveError::Closed(_))));
-        assert!(matches!(save(&directory.path().join("none"), "", "new"), Err(SaveError::Closed(_))));
+        let path = file(directory.path(), "a.yaml", "same");
+        let opened = Directory::open(directory.path()).expect("opened");
+        let before = writable(&opened, OsStr::new("a.yaml")).expect("there");
+        file(directory.path(), "b.yaml", "same");
+        assert!(has_text(&opened, OsStr::new("a.yaml"), &before, "same").expect("read"));
+        fs::rename(directory.path().join("b.yaml"), path).expect("renamed");
+        assert!(!has_text(&opened, OsStr::new("a.yaml"), &before, "same").expect("read"));
+    }
+
+    #[test]
+    fn refuses_to_replace_what_is_not_a_regular_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::create_dir(directory.path().join("sub")).expect("made");
+        let device = place(Path::new("/dev"), "null");
+        for place in [device, place(directory.path(), "sub"), place(directory.path(), "none")] {
+            assert!(matches!(save(&place, "", "new"), Err(SaveError::Closed(_))), "{place:?}");
+        }
     }
 }

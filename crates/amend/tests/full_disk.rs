@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use ordinance_amend::{SaveError, save};
+use ordinance_manifests::FilePlace;
 use rlimit::Resource;
 use std::fs;
 use std::io::ErrorKind;
@@ -26,7 +27,8 @@ fn loses_nothing_when_the_disk_is_full() {
     fs::write(&path, &old).expect("written");
     Resource::FSIZE.set(4096, 4096).expect("a limit");
 
-    let error = save(&path, &old, &"y".repeat(5000)).expect_err("too large");
+    let place = FilePlace { directory: directory.path().to_owned(), below: "a.yaml".into() };
+    let error = save(&place, &old, &"y".repeat(5000)).expect_err("too large");
     assert!(
         matches!(&error, SaveError::Unsaved(_, error) if error.kind() == ErrorKind::FileTooLarge),
         "{error}"

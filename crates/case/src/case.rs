@@ -224,6 +224,7 @@ impl Case {
             column: 1,
             message,
             kind: ManifestErrorKind::Object,
+            is_quotable: true,
         })
     }
 }

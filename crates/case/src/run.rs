@@ -87,7 +87,7 @@ impl<P: PolicyFunctions> Build for Indexed<P> {
 }
 
 impl<P: PolicyFunctions> Indexed<P> {
-    /// Indexes the stored objects. Leaves out an object that the policy can't read or whose keys are too deep, as the
+    /// Indexes the stored objects. Leaves out an object that the policy can't read or whose keys are too large, as the
     /// server does.
     fn index(&self, settings: &str, state: &[Manifest]) -> Index {
         let mut index = Index::default();

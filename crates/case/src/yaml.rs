@@ -37,6 +37,7 @@ pub(crate) fn manifest_error(error: &serde_saphyr::Error) -> ManifestError {
         column: location.map_or(1, |location| location.column()),
         message: message(error),
         kind: ManifestErrorKind::Syntax,
+        is_quotable: true,
     }
 }
 

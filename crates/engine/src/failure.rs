@@ -1,5 +1,7 @@
 //! The reasons for which a policy gives no verdict.
 
+use ordinance_contract::Scope;
+
 /// Why a policy gave no verdict. The text follows the policy's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -56,19 +58,33 @@ pub enum Failure {
     /// The host panicked during the evaluation.
     #[error("made the host panic; this is a bug in Ordinance")]
     Panic,
-    /// The index has no room for another object; with a cluster, for another admitted object that no watch has
-    /// reported.
+    /// The index has no room for another object.
     #[error("already remembers {limit} objects and has no room for another")]
     Full {
         /// The limit in objects.
         limit: usize,
     },
+    /// The index of admitted objects has no room for the keys of another one.
+    #[error("has no room for another object in its index of {limit} bytes")]
+    IndexFull {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The keys of an object take too much memory, even with shorter paths.
+    #[error("can't remember the object: {0}")]
+    Keys(String),
     /// Every instance is busy, or concurrent requests keep changing the overlapping holdings. A retry may succeed.
     #[error("is busy")]
     Busy,
     /// The index is not current. A retry may succeed.
     #[error("waits for its index, which is not current")]
     NotReady,
+    /// The verdict depends on whether the API server stores objects that were admitted before. A retry may succeed.
+    #[error("waits until the API server stores an object that it asked about before, or drops it")]
+    Unconfirmed {
+        /// These objects.
+        objects: Vec<Scope<'static>>,
+    },
 }
 
 // === impl Failure ===
@@ -88,8 +104,11 @@ impl Failure {
             Self::Holdings { .. } => "holdings",
             Self::Panic => "panic",
             Self::Full { .. } => "full",
+            Self::IndexFull { .. } => "index_full",
+            Self::Keys(_) => "keys",
             Self::Busy => "busy",
             Self::NotReady => "not_ready",
+            Self::Unconfirmed { .. } => "unconfirmed",
         }
     }
 
@@ -104,7 +123,14 @@ impl Failure {
             Self::Answer { .. } => Some("limits.answerBytes"),
             Self::Holdings { .. } => Some("limits.holdings"),
             Self::Full { .. } => Some("limits.rememberedObjects"),
-            Self::Trap(_) | Self::InvalidResponse(_) | Self::Panic | Self::Busy | Self::NotReady => None,
+            Self::IndexFull { .. } => Some("limits.indexBytes"),
+            Self::Trap(_)
+            | Self::InvalidResponse(_)
+            | Self::Keys(_)
+            | Self::Panic
+            | Self::Busy
+            | Self::NotReady
+            | Self::Unconfirmed { .. } => None,
         }
     }
 }

@@ -12,13 +12,14 @@ mod failure;
 mod guest;
 mod load;
 mod managed_fields;
+mod plain_text;
 mod policy;
 mod ticker;
 
 pub use config::{PoolLimits, config};
 pub use execution::Execution;
 pub use failure::Failure;
-pub use load::{LoadError, LoadErrorKind, is_label};
+pub use load::{LoadError, LoadErrorKind, component_bytes, is_label};
 pub use policy::{PendingReview, Policy, StartedReview};
 
 use budget::Budget;
@@ -36,6 +37,9 @@ pub struct EngineLimits {
     /// Duration of one evaluation.
     pub time: Duration,
 }
+
+/// The largest component that is loaded, in bytes. The built-in policy has less than 1 MiB.
+pub const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The process's pool of instances. Clones share it.
 #[derive(Clone)]

@@ -6,11 +6,19 @@
 use super::Engine;
 use super::guest::Guest;
 use super::policy::{Call, Policy};
-use crate::{Execution, Failure};
-use ordinance_contract::{Description, PACKAGE, Problem, ReviewScope, VERSION};
+use crate::{COMPONENT_BYTES, Execution, Failure};
+use ordinance_contract::{
+    Description, MESSAGE_CHARS, MatchCondition, NAME_CHARS, PACKAGE, Problem, ReviewScope, VERSION, Watch,
+    acts, one_line,
+};
+use ordinance_files::read_regular;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use wasmtime::component::Component;
+
+/// The number of imports that an error names.
+const NAMED_IMPORTS: usize = 10;
 
 /// Why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +34,13 @@ pub struct LoadError {
 /// The reason why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadErrorKind {
-    /// The file can't be read.
-    #[error("can't be read: {0}")]
-    Unreadable(#[from] std::io::Error),
+    /// The file can't be read, is no regular file, or is larger than [`COMPONENT_BYTES`].
+    #[error("can't be read: {0}; give the file of a component")]
+    Unreadable(#[from] io::Error),
     /// This engine can't compile the component.
     #[error("is not a WebAssembly component that can be used here: {0}")]
     NotAComponent(String),
-    /// The component has imports.
+    /// The component has imports: the names of the first ones.
     #[error("has imports, and a policy may have none: {}", .0.join(", "))]
     Imports(Vec<String>),
     /// The component does not export the contract.
@@ -79,12 +87,21 @@ impl Policy {
     ///
     /// The file or the settings can't be used.
     pub fn load(engine: &Engine, file: &Path, settings: &str) -> Result<Self, LoadError> {
-        std::fs::read(file)
+        component_bytes(file)
             .map_err(LoadErrorKind::from)
             .and_then(|bytes| compiled(engine, &bytes))
             .and_then(|artefact| ready(engine, &artefact, settings, Execution::ThreadPool))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
     }
+}
+
+/// Reads a component's file.
+///
+/// # Errors
+///
+/// It can't be read, is no regular file, or is larger than [`COMPONENT_BYTES`].
+pub fn component_bytes(file: &Path) -> io::Result<Vec<u8>> {
+    read_regular(file, COMPONENT_BYTES)
 }
 
 /// Returns a compiled artefact of a component.
@@ -123,7 +140,8 @@ fn ready(
 
 fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind> {
     let ty = component.component_type();
-    let imports: Vec<String> = ty.imports(&engine.wasm).map(|(name, _)| name.to_owned()).collect();
+    let imports: Vec<String> =
+        ty.imports(&engine.wasm).map(|(name, _)| plain(name)).take(NAMED_IMPORTS).collect();
     if !imports.is_empty() {
         return Err(LoadErrorKind::Imports(imports));
     }
@@ -137,7 +155,7 @@ fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind
 fn other_version(export: &str) -> Option<String> {
     let (package, version) = export.split_once('@')?;
     let (package, _interface) = package.split_once('/')?;
-    (package == PACKAGE && version != VERSION).then(|| version.to_owned())
+    (package == PACKAGE && version != VERSION).then(|| plain(version))
 }
 
 fn described(engine: &Engine, guest: &Guest) -> Result<Description, LoadErrorKind> {
@@ -156,15 +174,17 @@ fn check_description(description: &Description) -> Result<(), LoadErrorKind> {
     if !is_label(&description.name) {
         return fault(format!("the name {:?}, which is not a DNS label", description.name));
     }
-    if let Some(watch) =
-        description.watches.iter().find(|watch| watch.resource.is_empty() || watch.version.is_empty())
-    {
-        return fault(format!("a watch without resource or version: {watch:?}"));
+    if let Some(watch) = description.watches.iter().find(|watch| !is_kind(watch)) {
+        return fault(format!("a watch without a valid group, resource or version: {watch:?}"));
     }
     if let Some(scope) = description.reviews.iter().find(|scope| !is_complete(scope)) {
         return fault(format!(
-            "a review scope without name, resource, version, operation or phase: {scope:?}"
+            "a review scope without a valid name, group, resource, version, operation or phase: {scope:?}"
         ));
+    }
+    let conditions = description.reviews.iter().flat_map(|scope| &scope.match_conditions);
+    if let Some(condition) = conditions.into_iter().find(|condition| !is_readable(condition)) {
+        return fault(format!("a match condition with characters that can't be seen: {:?}", condition.name));
     }
     match description.rules.iter().find(|rule| !is_label(&rule.id)) {
         Some(rule) => fault(format!("a rule of the id {:?}, which is not in kebab case", rule.id)),
@@ -174,10 +194,26 @@ fn check_description(description: &Description) -> Result<(), LoadErrorKind> {
 
 fn is_complete(scope: &ReviewScope) -> bool {
     is_label(&scope.name)
-        && !scope.resource.is_empty()
-        && !scope.version.is_empty()
+        && is_group(&scope.group)
+        && is_label(&scope.resource)
+        && is_label(&scope.version)
+        && (scope.subresource.is_empty() || is_label(&scope.subresource))
         && !scope.operations.is_empty()
         && !scope.phases.is_empty()
+}
+
+fn is_kind(watch: &Watch) -> bool {
+    is_group(&watch.group) && is_label(&watch.resource) && is_label(&watch.version)
+}
+
+/// Returns whether a text is an API group: DNS labels with dots between them, or empty for the core group.
+fn is_group(group: &str) -> bool {
+    group.is_empty() || group.len() <= NAME_CHARS && group.split('.').all(is_label)
+}
+
+/// Returns whether a reader sees every character of a condition, so that it means what it seems to mean.
+fn is_readable(condition: &MatchCondition) -> bool {
+    !condition.expression.contains(|c: char| acts(c) && !matches!(c, '\n' | '\t'))
 }
 
 /// Returns whether a name can be part of a webhook's path: whether it is a DNS label (RFC 1123).
@@ -191,7 +227,13 @@ pub fn is_label(name: &str) -> bool {
 
 /// Returns an error with its causes, in one line.
 fn line(error: &wasmtime::Error) -> String {
-    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    one_line(&text, MESSAGE_CHARS).into_owned()
+}
+
+/// Returns a name of a component in one line, cut.
+fn plain(name: &str) -> String {
+    one_line(name, NAME_CHARS).into_owned()
 }
 
 // === impl ProblemList ===

@@ -5,11 +5,13 @@ use super::bindings::{Holdings, all, rules};
 use super::budget::RemainingBudget;
 use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
+use super::plain_text::{PlainText, line};
 use crate::{Execution, Failure};
 use ordinance_contract::{
-    Description, Finding, Holding, Key, Phase, Problem, Request, Rule, Scope, Severity, Verdict,
+    Description, Finding, Holding, Key, MESSAGE_CHARS, Phase, Problem, Request, Rule, Scope, Severity,
+    Verdict, one_line,
 };
-use serde::de::IgnoredAny;
+use ordinance_json::check_patch;
 use std::time::Instant;
 
 /// A loaded component with its settings.
@@ -145,13 +147,14 @@ impl PendingReview<'_> {
 
 impl Call {
     pub(super) fn describe(&mut self) -> Result<Description, Failure> {
-        self.0.call(self.0.exports.describe, ()).map(|answer: rules::Description| answer.into())
+        let answer: rules::Description = self.0.call(self.0.exports.describe, ())?;
+        Ok(plain(answer.into()))
     }
 
     pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Failure> {
         let answer: Result<(), Vec<rules::Problem>> =
             self.0.call(self.0.exports.check_settings, (settings,))?;
-        Ok(answer.map_err(all))
+        Ok(answer.map_err(|problems| plain(all(problems))))
     }
 
     fn keys(
@@ -164,7 +167,10 @@ impl Call {
         let scope = rules::ScopeParam::from(scope);
         let answer: Result<Vec<rules::Key>, String> =
             self.0.call(self.0.exports.keys, (scope, &*object, settings))?;
-        Ok(answer.map(all))
+        Ok(answer.map(all).map_err(|mut reason| {
+            line(&mut reason, MESSAGE_CHARS);
+            reason
+        }))
     }
 
     fn review(
@@ -188,26 +194,33 @@ impl Call {
     }
 }
 
-/// Refuses a verdict with invalid findings, or whose patch is not an array or not wanted. Must run before the verdict's
-/// object enters the index.
+/// Returns a value of a policy with plain texts.
+fn plain<T: PlainText>(mut value: T) -> T {
+    value.make_plain();
+    value
+}
+
+/// Makes the texts of a verdict plain. Refuses one with invalid findings, or whose patch is no JSON Patch or not wanted. Must
+/// run before the verdict's object enters the index.
 fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
-    let mut verdict = Verdict::from(verdict);
+    let mut verdict = plain(Verdict::from(verdict));
     for finding in &verdict.findings {
-        check_finding(finding, rules).map_err(Failure::InvalidResponse)?;
+        check_finding(finding, rules).map_err(invalid)?;
     }
     let Some(patch) = &verdict.patch else { return Ok(verdict) };
     if phase != Phase::Mutate {
-        return Err(Failure::InvalidResponse(format!("a patch in the phase {}", phase.word())));
+        return Err(invalid(format!("a patch in the phase {}", phase.word())));
     }
     match operations(patch) {
-        Some(0) => verdict.patch = None,
-        Some(_) => {}
-        None => return Err(Failure::InvalidResponse("a patch that is not a JSON array".to_owned())),
+        Ok(0) => verdict.patch = None,
+        Ok(_) => {}
+        Err(reason) => return Err(invalid(format!("a patch that {reason}"))),
     }
     Ok(verdict)
 }
 
-/// Refuses a finding of an undescribed rule, one that would be denied but is no warning, and fixes that are not arrays.
+/// Refuses a finding of an undescribed rule, one that would be denied but is no warning, and fixes that are no JSON
+/// Patches.
 fn check_finding(finding: &Finding, rules: &[Rule]) -> Result<(), String> {
     let rule = &finding.rule;
     if !rules.iter().any(|described| described.id == *rule) {
@@ -216,13 +229,18 @@ fn check_finding(finding: &Finding, rules: &[Rule]) -> Result<(), String> {
     if finding.would_deny && finding.severity != Severity::Warn {
         return Err(format!("a finding of the rule {rule:?} with would-deny that is not a warning"));
     }
-    if finding.fixes.iter().any(|fix| operations(&fix.patch).is_none()) {
-        return Err(format!("a fix of the rule {rule:?} that is not a JSON array"));
+    for fix in &finding.fixes {
+        operations(&fix.patch).map_err(|reason| format!("a fix of the rule {rule:?} that {reason}"))?;
     }
     Ok(())
 }
 
-/// Returns the number of operations of a JSON Patch, or `None` if it is not a JSON array.
-fn operations(patch: &str) -> Option<usize> {
-    serde_json::from_str::<Vec<IgnoredAny>>(patch).map(|list| list.len()).ok()
+/// Returns the number of operations of a JSON Patch, or why it is none.
+fn operations(patch: &str) -> Result<usize, String> {
+    check_patch(patch).map_err(|error| format!("is not a JSON Patch (RFC 6902): {error}"))
+}
+
+/// Returns the failure of an invalid response. The reason may quote the response.
+fn invalid(reason: String) -> Failure {
+    Failure::InvalidResponse(one_line(&reason, MESSAGE_CHARS).into_owned())
 }

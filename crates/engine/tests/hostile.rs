@@ -130,11 +130,58 @@ fn counts_a_text_each_time_that_an_answer_refers_to_it() {
     assert_eq!(outcome(&migration, ""), Err(Failure::Output { limit }));
 }
 
+/// Returns the reason for which a review with this patch has no verdict; `None` if it has one.
+fn refused_patch(text: &str) -> Option<String> {
+    match outcome(&patch(2048, text.len() as u32), &format!("(data (i32.const 2048) {text:?})")) {
+        Ok(verdict) => {
+            assert_eq!(verdict.patch.as_deref(), Some(text));
+            None
+        }
+        Err(Failure::InvalidResponse(reason)) => Some(reason),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn refuses_a_patch_that_is_not_an_array() {
-    let patch = patch(1024, 8);
-    let outcome = outcome(&patch, r#"(data (i32.const 1024) "{\"op\":1}")"#);
-    assert_eq!(outcome, Err(Failure::InvalidResponse("a patch that is not a JSON array".to_owned())));
+fn passes_on_a_patch_with_known_operations() {
+    let all = r#"[{"op":"add","path":"/a","value":null},{"op":"move","path":"/b","from":"/a"}]"#;
+    assert_eq!(refused_patch(all), None);
+}
+
+#[test]
+fn refuses_what_is_no_json_patch_and_names_the_fault() {
+    let kind = "a patch that is not a JSON Patch (RFC 6902): ";
+    for (patch, fault) in [
+        (r#"{"op":1}"#, "it is not a list of operations: "),
+        (
+            r#"[{"op":"remove","path":"/a"},{"op":"merge","path":"/a"}]"#,
+            "its operation 1 has another \"op\" than ",
+        ),
+        (r#"[{"op":"add","path":"/a"}]"#, "its operation 0 has no \"value\""),
+        (r#"[{"op":"remove","path":"a"}]"#, "its operation 0 has a \"path\" that is not a JSON Pointer"),
+    ] {
+        let reason = refused_patch(patch).expect("it is refused");
+        assert!(reason.starts_with(&format!("{kind}{fault}")), "{reason}");
+    }
+}
+
+#[test]
+fn refuses_a_fix_that_is_no_json_patch() {
+    let fix = |patch: &str| {
+        // The finding's list of one fix, whose title is empty.
+        let review = store(812, 1024)
+            + &store(816, 1)
+            + &store(1032, 2048)
+            + &store(1036, patch.len() as u32)
+            + &findings(768, 1);
+        outcome(&review, &format!("(data (i32.const 2048) {patch:?})"))
+    };
+    assert!(
+        fix(r#"[{"op":"remove","path":"/a"}]"#).is_ok_and(|verdict| verdict.findings[0].fixes.len() == 1)
+    );
+    let reason =
+        "a fix of the rule \"a-rule\" that is not a JSON Patch (RFC 6902): its operation 0 has no \"from\"";
+    assert_eq!(fix(r#"[{"op":"move","path":"/a"}]"#), Err(Failure::InvalidResponse(reason.to_owned())));
 }
 
 #[test]
@@ -202,6 +249,60 @@ fn refuses_a_text_that_is_not_utf8() {
 #[test]
 fn refuses_a_text_outside_of_the_memory() {
     assert!(matches!(outcome(&patch(64 << 20, 1), ""), Err(Failure::InvalidResponse(_))));
+}
+
+/// A text that would act on a terminal, a log or a page, with its length.
+const ACTING: (&str, u32) = (r"\1b[31m\0a::error::\e2\80\ae\e2\80\a8x", 22);
+
+/// The text as it leaves the engine.
+const PLAIN: &str = "[31m ::error::  x";
+
+/// Returns `more` of a guest: [`ACTING`] at 2048, and its place in each of these fields.
+fn acting_at(fields: &[u32]) -> String {
+    let (text, bytes) = ACTING;
+    let place = |field| format!(r#"(data (i32.const {field}) "\00\08\00\00\{bytes:02x}\00\00\00")"#);
+    let places: String = fields.iter().map(place).collect();
+    format!(r#"(data (i32.const 2048) "{text}"){places}"#)
+}
+
+#[test]
+fn makes_the_texts_of_a_finding_plain() {
+    let verdict = outcome(&findings(768, 1), &acting_at(&[780, 788, 796])).expect("a verdict");
+    let finding = &verdict.findings[0];
+    assert_eq!([&*finding.field, &finding.fact, &finding.remedy], [PLAIN; 3]);
+}
+
+#[test]
+fn makes_the_texts_of_a_description_plain() {
+    let policy = guest::policy(&engine(), "", &acting_at(&[72, 520, 532, 548]));
+    let description = policy.description();
+    let rule = &description.rules[0];
+    assert_eq!([&*description.version, &rule.title, &rule.setting], [PLAIN; 3]);
+    assert_eq!(rule.explanation, " [31m\n::error::  x");
+}
+
+#[test]
+fn cuts_the_texts_of_a_description() {
+    // Half a mebibyte of spaces and letters as the version.
+    let long = format!(
+        r#"(data (i32.const 65536) "{}")(data (i32.const 72) "\00\00\01\00\00\00\08\00")"#,
+        "v 1.".repeat(1 << 17)
+    );
+    let policy = guest::policy(&engine(), "", &long);
+    assert_eq!(policy.description().version.chars().count(), 240);
+}
+
+#[test]
+fn refuses_a_policy_whose_kinds_or_rules_have_acting_names() {
+    for (field, what) in [(64, "the name"), (512, "a rule"), (864, "a review scope"), (880, "a review scope")]
+    {
+        let error = guest::load(&engine(), &component("", &acting_at(&[field])))
+            .err()
+            .expect("no policy")
+            .to_string();
+        assert!(error.contains(&format!("describes itself with {what}")), "{error}");
+        assert!(!error.contains(|c: char| c.is_control()), "{error}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod guest;
 
 use guest::limits;
-use ordinance_engine::{Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits};
+use ordinance_engine::{COMPONENT_BYTES, Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits};
 use ordinance_testkit::guest::component;
 use std::path::Path;
 
@@ -94,6 +94,26 @@ fn refuses_an_initial_memory_over_the_limit() {
 fn names_a_missing_file() {
     let refusal = Policy::load(&engine(), Path::new("no/such.wasm"), "").err().expect("there is none");
     assert!(refusal.to_string().starts_with("policy no/such.wasm: can't be read: "), "{refusal}");
+}
+
+#[test]
+fn refuses_what_is_no_regular_file_without_waiting() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let pipe = directory.path().join("pipe.wasm");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    for path in [&*pipe, directory.path(), Path::new("/dev/zero")] {
+        let refusal = Policy::load(&engine(), path, "").err().expect("it is refused").to_string();
+        assert!(refusal.ends_with("not a regular file; give the file of a component"), "{refusal}");
+    }
+}
+
+#[test]
+fn refuses_a_file_over_the_limit() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    file.as_file().set_len(COMPONENT_BYTES as u64 + 1).expect("a sparse file");
+    let refusal = Policy::load(&engine(), file.path(), "").err().expect("it is refused").to_string();
+    assert!(refusal.contains(&format!("larger than {COMPONENT_BYTES} bytes")), "{refusal}");
 }
 
 #[test]

@@ -2,23 +2,39 @@
 //!
 //! A look-up costs the length of the path and the number of answers, independently of the size of the cluster: every
 //! node lists the holders below it, grouped by stance and note. The index does not interpret keys.
+//!
+//! Every key and every object has a budget of bytes, see [`PATH_SEGMENTS`] and [`OBJECT_BYTES`]. A key that exceeds it is
+//! cut, so that it overlaps more.
 
+mod budget;
 mod holder;
 mod node;
+mod path;
 mod pool;
 mod small_map;
 
+use budget::{BudgetedKeys, CutKey};
 use holder::{Holder, HolderIdentity, ResourceKind};
 use node::{Group, PathNode};
 use ordinance_contract::{Holding, Key, Scope, Stance};
 use pool::Pool;
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::RandomState;
 use std::sync::Arc;
 
-/// The maximum number of segments in a path. Every segment costs a node; real file systems are not nested this deep.
-pub const MAX_DEPTH: usize = 256;
+/// The segments of a path that are compared. Real file systems are not nested this deep. A longer path counts as its prefix.
+pub const PATH_SEGMENTS: usize = 128;
+
+/// The bytes of a path that are compared, with one for the end of each segment: as many as Linux allows. A longer path counts
+/// as its prefix.
+pub const PATH_BYTES: usize = 4096;
+
+/// The bytes of a realm that are compared. A longer realm counts as its prefix.
+pub const REALM_BYTES: usize = 1024;
+
+/// The bytes that the keys of one object of a namespace may cost, besides those that it holds. If they cost more, their paths
+/// are cut to fewer segments.
+pub const OBJECT_BYTES: usize = 16 * 1024;
 
 /// The number of characters of a key in an error.
 pub const SHOWN_KEY_CHARS: usize = 200;
@@ -35,7 +51,7 @@ pub struct Index {
     groups: Pool<Group>,
     resources: BTreeMap<String, usize>,
     keys: usize,
-    segments: usize,
+    bytes: usize,
 }
 
 /// The keys of an object.
@@ -43,6 +59,8 @@ pub struct Index {
 struct ObjectEntry {
     /// Sorted.
     keys: Box<[StoredKey]>,
+    /// The bytes that the object costs.
+    bytes: usize,
     /// The last list that the object was seen in.
     round: u32,
 }
@@ -51,16 +69,21 @@ struct ObjectEntry {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct StoredKey {
     realm: Arc<str>,
-    path: Box<[Arc<str>]>,
+    path: Arc<str>,
     group: Arc<Group>,
 }
 
-/// A key has more than [`MAX_DEPTH`] segments.
+/// The keys that an object of a namespace uses are in too many realms, or have too long notes, to be stored even as the roots of
+/// their realms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key has {segments} segments, more than {MAX_DEPTH}")]
-pub struct TooDeep {
-    /// The number of segments.
-    pub segments: usize,
+#[error(
+    "its keys take {bytes} bytes, more than the {limit} of an object; use fewer servers, drivers or volumes"
+)]
+pub struct ObjectTooLarge {
+    /// The bytes of the keys, cut to the roots of their realms.
+    pub bytes: usize,
+    /// [`OBJECT_BYTES`].
+    pub limit: usize,
 }
 
 /// More holdings overlap than the limit.
@@ -76,7 +99,9 @@ pub struct TooMany {
 /// An overlapping key, before it is copied. The order is that of the holdings.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct OverlappingKey<'a> {
-    held: &'a StoredKey,
+    realm: &'a str,
+    path: &'a str,
+    group: &'a Group,
     holder: &'a Holder,
     count: usize,
 }
@@ -104,9 +129,9 @@ impl Index {
         &self.resources
     }
 
-    /// Returns the number of segments of all keys, which the memory of the index depends on.
-    pub fn segments(&self) -> usize {
-        self.segments
+    /// Returns the bytes that the objects cost: an upper bound of the memory that the index takes, kept with each change.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Returns whether an object holds or uses a key.
@@ -114,7 +139,12 @@ impl Index {
         self.objects.contains_key(&HolderIdentity::from(object))
     }
 
-    /// Returns the keys of an object, sorted.
+    /// Returns the bytes that an object costs, or 0 if it is not stored.
+    pub fn bytes_of(&self, object: &Scope<'_>) -> usize {
+        self.objects.get(&HolderIdentity::from(object)).map_or(0, |entry| entry.bytes)
+    }
+
+    /// Returns the keys of an object as they are stored, sorted.
     pub fn keys_of(&self, object: &Scope<'_>) -> Vec<Key> {
         let entry = self.objects.get(&HolderIdentity::from(object));
         entry.into_iter().flat_map(|entry| &entry.keys).map(Key::from).collect()
@@ -125,18 +155,23 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// If a key is too deep; then nothing is changed.
-    pub fn insert(&mut self, object: Scope<'static>, keys: Vec<Key>) -> Result<(), TooDeep> {
-        self.put(object, keys, None)
+    /// If the object uses too many keys; then nothing is changed. Keys that it holds are no error.
+    pub fn insert(&mut self, object: Scope<'static>, keys: Vec<Key>) -> Result<(), ObjectTooLarge> {
+        self.put(&object, &keys, None)
     }
 
     /// Replaces the keys of an object that was seen in a list or after it. Rounds number the lists of one resource.
     ///
     /// # Errors
     ///
-    /// If a key is too deep; then nothing is changed.
-    pub fn insert_seen(&mut self, object: Scope<'static>, keys: Vec<Key>, round: u32) -> Result<(), TooDeep> {
-        self.put(object, keys, Some(round))
+    /// If the object uses too many keys; then nothing is changed. Keys that it holds are no error.
+    pub fn insert_seen(
+        &mut self,
+        object: Scope<'static>,
+        keys: Vec<Key>,
+        round: u32,
+    ) -> Result<(), ObjectTooLarge> {
+        self.put(&object, &keys, Some(round))
     }
 
     /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without
@@ -156,6 +191,16 @@ impl Index {
         self.take(object);
     }
 
+    /// Returns the bytes that an object would cost, beyond what it costs now.
+    ///
+    /// # Errors
+    ///
+    /// If the object uses too many keys.
+    pub fn growth(&self, object: &Scope<'_>, keys: &[Key]) -> Result<usize, ObjectTooLarge> {
+        let cost = BudgetedKeys::new(object, keys)?.bytes;
+        Ok(cost.saturating_sub(self.bytes_of(object)))
+    }
+
     /// Returns the keys of other objects that overlap these keys, in a fixed order.
     ///
     /// Equal keys and prefixes that objects hold are returned one by one. Of those that objects use, one is returned for
@@ -169,13 +214,14 @@ impl Index {
     ///
     /// If more than `limit` returned keys are held.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
+        let keys = asked(keys, except);
         let is_stored = !except.name.is_empty() && except.subresource.is_empty();
         let except = is_stored.then(|| HolderIdentity::from(except));
         let except = except.and_then(|own| self.objects.get_key_value(&own)).map(|(own, _)| own);
         let (mut held, mut used) = (BTreeSet::new(), BTreeSet::new());
-        for key in keys {
-            for answer in self.prefixes(key, except).chain(self.grouped(key, except)) {
-                if answer.held.group.stance == Stance::Holds {
+        for key in &keys {
+            for answer in self.prefixes(key, except).chain(self.below(key, except)) {
+                if answer.group.stance == Stance::Holds {
                     held.insert(answer);
                 } else if used.len() < limit {
                     used.insert(answer);
@@ -190,15 +236,12 @@ impl Index {
     }
 
     /// Without a round, the object keeps its own.
-    fn put(&mut self, object: Scope<'static>, keys: Vec<Key>, round: Option<u32>) -> Result<(), TooDeep> {
-        if let Some(segments) = keys.iter().map(|key| key.path.len()).find(|segments| *segments > MAX_DEPTH) {
-            return Err(TooDeep { segments });
-        }
-        let before = self.take(&object);
+    fn put(&mut self, object: &Scope<'_>, keys: &[Key], round: Option<u32>) -> Result<(), ObjectTooLarge> {
+        let keys = BudgetedKeys::new(object, keys)?;
+        let before = self.take(object);
         let round = round.or(before).unwrap_or_default();
-        let keys: BTreeSet<Key> = keys.into_iter().filter(|key| key.stance != Stance::Looks).collect();
-        if !keys.is_empty() {
-            self.add(&object, &keys, round);
+        if !keys.keys.is_empty() {
+            self.add(object, &keys, round);
         }
         Ok(())
     }
@@ -208,8 +251,8 @@ impl Index {
         let (holder, entry) = self.objects.remove_entry(&HolderIdentity::from(object))?;
         self.count_down(holder.kind().resource());
         self.keys -= entry.keys.len();
+        self.bytes -= entry.bytes;
         for held in entry.keys {
-            self.segments -= held.path.len();
             self.remove_key(&held, &holder);
             self.groups.release(held.group);
         }
@@ -241,20 +284,21 @@ impl Index {
         }
     }
 
-    fn add(&mut self, object: &Scope<'_>, keys: &BTreeSet<Key>, round: u32) {
+    fn add(&mut self, object: &Scope<'_>, keys: &BudgetedKeys<'_>, round: u32) {
+        let BudgetedKeys { keys, bytes } = keys;
         let kind = self.kinds.share(ResourceKind::from(object));
         *self.resources.entry(kind.resource().to_owned()).or_default() += 1;
         let holder = Holder::new(kind, self.namespaces.share(&*object.namespace), &object.name);
         self.keys += keys.len();
+        self.bytes += bytes;
         let keys = keys.iter().map(|key| self.add_key(key, &holder)).collect();
-        self.objects.insert(holder, ObjectEntry { keys, round });
+        self.objects.insert(holder, ObjectEntry { keys, bytes: *bytes, round });
     }
 
-    fn add_key(&mut self, key: &Key, holder: &Holder) -> StoredKey {
-        self.segments += key.path.len();
-        let group = self.groups.share(Group::from(key));
-        let known = self.realms.get_key_value(key.realm.as_str()).map(|(realm, _)| Arc::clone(realm));
-        let realm = known.unwrap_or_else(|| key.realm.as_str().into());
+    fn add_key(&mut self, key: &CutKey<'_>, holder: &Holder) -> StoredKey {
+        let group = self.groups.share(Group { stance: key.stance, note: key.note.into() });
+        let known = self.realms.get_key_value(key.realm).map(|(realm, _)| Arc::clone(realm));
+        let realm = known.unwrap_or_else(|| key.realm.into());
         let root = self.realms.entry(Arc::clone(&realm)).or_default();
         StoredKey { realm, path: root.insert(&key.path, &group, holder), group }
     }
@@ -262,43 +306,34 @@ impl Index {
     /// The keys that are equal to a key or a prefix of it; of the uses, one for each path and note.
     fn prefixes<'a>(
         &'a self,
-        key: &'a Key,
+        key: &'a CutKey<'_>,
         except: Option<&'a Holder>,
     ) -> impl Iterator<Item = OverlappingKey<'a>> {
-        let nodes = self.realms.get(key.realm.as_str()).into_iter().flat_map(|root| root.along(&key.path));
-        nodes.enumerate().flat_map(move |(depth, node)| {
-            let here = node.here().filter(move |holder| Some(*holder) != except);
-            with_grouped_uses(here.flat_map(move |holder| self.at(key, depth, holder)))
+        let nodes = self.realms.get(key.realm).into_iter().flat_map(|root| root.along(&key.path));
+        nodes.flat_map(move |(end, node)| {
+            let path = key.path.get(..end).unwrap_or_default();
+            node.here().flat_map(move |(group, holders)| {
+                let others =
+                    holders.iter().map(|(holder, ())| holder).filter(move |one| Some(*one) != except);
+                let is_held = group.stance == Stance::Holds;
+                let count = if is_held { 1 } else { node::count(holders, except) };
+                let named = others.take(if is_held { usize::MAX } else { 1 });
+                named.map(move |holder| OverlappingKey { realm: key.realm, path, group, holder, count })
+            })
         })
     }
 
-    /// The keys of a holder that are the first `depth` segments of a key.
-    fn at<'a>(
-        &'a self,
-        key: &'a Key,
-        depth: usize,
-        holder: &'a Holder,
-    ) -> impl Iterator<Item = OverlappingKey<'a>> {
-        self.of(holder)
-            .iter()
-            .filter(move |held| held.path.len() == depth && held.is_prefix_of(key))
-            .map(move |held| OverlappingKey { held, holder, count: 1 })
-    }
-
     /// The keys below a key, one of each group.
-    fn grouped<'a>(
+    fn below<'a>(
         &'a self,
-        key: &'a Key,
+        key: &'a CutKey<'_>,
         except: Option<&'a Holder>,
     ) -> impl Iterator<Item = OverlappingKey<'a>> {
-        let node = self.realms.get(key.realm.as_str()).and_then(|root| root.find(&key.path));
-        let groups = node.into_iter().flat_map(PathNode::below);
-        groups.filter_map(move |(group, holders)| {
-            let (holder, ()) = holders.iter().find(|(holder, ())| Some(*holder) != except)?;
-            let count = holders.len() - usize::from(except.is_some_and(|own| holders.get(own).is_some()));
-            let below = |held: &&StoredKey| *held.group == *group && held.is_below(key);
-            let held = self.of(holder).iter().find(below)?;
-            Some(OverlappingKey { held, holder, count })
+        let below = self.realms.get(key.realm).map(|root| root.below(&key.path)).unwrap_or_default();
+        below.groups(except).filter_map(move |(group, holder, count)| {
+            let is_below = |held: &&StoredKey| *held.group == *group && held.is_below(key);
+            let held = self.of(holder).iter().find(is_below)?;
+            Some(OverlappingKey { realm: key.realm, path: &held.path, group, holder, count })
         })
     }
 
@@ -307,27 +342,20 @@ impl Index {
     }
 }
 
-/// Returns the keys that objects hold, and the first use of each note with the number of uses. All keys have one path.
-fn with_grouped_uses<'a>(
-    keys: impl Iterator<Item = OverlappingKey<'a>>,
-) -> impl Iterator<Item = OverlappingKey<'a>> {
-    let (mut held, mut uses) = (Vec::new(), BTreeMap::new());
-    for key in keys {
-        if key.held.group.stance == Stance::Holds {
-            held.push(key);
-            continue;
-        }
-        match uses.entry(&*key.held.group) {
-            Entry::Vacant(first) => drop(first.insert(key)),
-            Entry::Occupied(mut first) => first.get_mut().count += 1,
-        }
+/// Returns the keys to look up for a request: each key, and as it would be stored if that is shorter, so that an object
+/// overlaps another one if and only if the other one overlaps it.
+fn asked<'a>(keys: &'a [Key], object: &Scope<'_>) -> BTreeSet<CutKey<'a>> {
+    let mut asked: BTreeSet<CutKey<'a>> = keys.iter().map(CutKey::from).collect();
+    if let Ok(stored) = BudgetedKeys::new(object, keys) {
+        asked.extend(stored.keys);
     }
-    held.into_iter().chain(uses.into_values())
+    asked
 }
 
 /// Returns a key for a message.
-fn shown(key: &Key) -> String {
-    let path = key.path.iter().fold(key.realm.clone(), |shown, segment| shown + "/" + segment);
+fn shown(key: &CutKey<'_>) -> String {
+    let segments = path::segments(&key.path);
+    let path = segments.iter().fold(key.realm.to_owned(), |shown, segment| shown + "/" + segment);
     match path.char_indices().nth(SHOWN_KEY_CHARS) {
         Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
         None => path,
@@ -337,19 +365,8 @@ fn shown(key: &Key) -> String {
 // === impl StoredKey ===
 
 impl StoredKey {
-    /// Whether this key is equal to another one or a prefix of it.
-    fn is_prefix_of(&self, key: &Key) -> bool {
-        self.path.len() <= key.path.len() && self.shares_prefix(key)
-    }
-
-    fn is_below(&self, key: &Key) -> bool {
-        self.path.len() > key.path.len() && self.shares_prefix(key)
-    }
-
-    /// Whether one of both keys is equal to the other or a prefix of it.
-    fn shares_prefix(&self, key: &Key) -> bool {
-        let mut segments = self.path.iter().zip(&key.path);
-        *self.realm == *key.realm && segments.all(|(mine, other)| **mine == **other)
+    fn is_below(&self, key: &CutKey<'_>) -> bool {
+        self.path.len() > key.path.len() && self.path.starts_with(&key.path) && *self.realm == *key.realm
     }
 }
 
@@ -357,7 +374,7 @@ impl From<&StoredKey> for Key {
     fn from(held: &StoredKey) -> Self {
         Self {
             realm: held.realm.to_string(),
-            path: held.path.iter().map(ToString::to_string).collect(),
+            path: path::segments(&held.path),
             stance: held.group.stance,
             note: held.group.note.to_string(),
         }
@@ -368,14 +385,14 @@ impl From<&StoredKey> for Key {
 
 impl From<OverlappingKey<'_>> for Holding {
     fn from(overlap: OverlappingKey<'_>) -> Self {
-        let Key { realm, path, stance, note } = overlap.held.into();
+        let OverlappingKey { realm, path, group, holder, count } = overlap;
         Self {
-            realm,
-            path,
-            stance,
-            note,
-            holder: overlap.holder.scope(),
-            count: u32::try_from(overlap.count).unwrap_or(u32::MAX),
+            realm: realm.to_owned(),
+            path: path::segments(path),
+            stance: group.stance,
+            note: group.note.to_string(),
+            holder: holder.scope(),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
         }
     }
 }

@@ -1,13 +1,18 @@
-//! The prefix tree of a realm: one node for each segment of a path.
+//! The prefix tree of a realm. A node is where a key ends or where keys part, whatever the number of segments between them.
 //!
-//! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that `/srv1` is below `/srv` unless
-//! segments are encoded. None of them stores a summary of the keys below a node: a look-up of `/` would visit every key
-//! of the realm.
+//! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that a node may be within a segment. None
+//! of them stores a summary of the keys below a node: a look-up of `/` would visit every key of the realm.
 
 use crate::holder::Holder;
+use crate::path;
 use crate::small_map::SmallMap;
 use ordinance_contract::{Key, Stance};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::sync::Arc;
+
+/// A node whose child has more holders stays when it could be replaced by its child: creating it again costs time for each.
+const CHEAP_HOLDERS: usize = 64;
 
 /// The stance and the note that keys have in common. One holding stands for all keys of a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,20 +21,39 @@ pub(crate) struct Group {
     pub(crate) note: Box<str>,
 }
 
+/// The holders of keys, by group.
+pub(crate) type Groups = SmallMap<Arc<Group>, SmallMap<Holder>>;
+
 /// A node. Most nodes are the end of a single key.
 #[derive(Debug, Default)]
 pub(crate) struct PathNode {
-    /// The holders of a key that ends here.
-    here: SmallMap<Holder>,
+    /// The holders of keys that end here.
+    here: Groups,
     /// `None` for a leaf.
     inner: Option<Box<Inner>>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The holders of keys that end below, by group.
-    below: SmallMap<Arc<Group>, SmallMap<Holder>>,
-    children: SmallMap<Arc<str>, PathNode>,
+    /// The holders of keys that end below.
+    below: Groups,
+    children: SmallMap<Edge, PathNode>,
+}
+
+/// The way to a child. Edges of one node differ in their first segment.
+#[derive(Debug)]
+struct Edge {
+    /// The path of the child, from the root. The keys that end there share it.
+    path: Arc<str>,
+    /// The length of the node's own path.
+    start: u32,
+}
+
+/// The holders of keys below a path: those of a node, and those of the node above it if the path ends between both.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeysBelow<'a> {
+    here: Option<&'a Groups>,
+    below: Option<&'a Groups>,
 }
 
 // === impl Group ===
@@ -43,81 +67,228 @@ impl From<&Key> for Group {
 // === impl PathNode ===
 
 impl PathNode {
-    /// The holders of a key that ends here.
-    pub(crate) fn here(&self) -> impl Iterator<Item = &Holder> {
-        self.here.iter().map(|(holder, ())| holder)
-    }
-
-    /// The holders of keys that end below, by group.
-    pub(crate) fn below(&self) -> impl Iterator<Item = (&Group, &SmallMap<Holder>)> {
-        let below = self.inner.iter().flat_map(|inner| inner.below.iter());
-        below.map(|(group, holders)| (&**group, holders))
+    /// The holders of keys that end here, by group.
+    pub(crate) fn here(&self) -> impl Iterator<Item = (&Group, &SmallMap<Holder>)> {
+        self.here.iter().map(|(group, holders)| (&**group, holders))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.here.is_empty() && self.inner.is_none()
     }
 
-    /// This node and the nodes along a path, as far as they exist.
-    pub(crate) fn along<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a Self> {
-        let down = path.iter().scan(self, |node, segment| {
-            *node = node.child(segment)?;
-            Some(*node)
-        });
-        std::iter::once(self).chain(down)
+    /// This node and the nodes along a path, each with the length of its own path.
+    pub(crate) fn along<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (usize, &'a Self)> {
+        std::iter::successors(Some((0, self)), move |(end, node)| {
+            let rest = path.get(*end..)?;
+            let (edge, child) = node.child(rest)?;
+            rest.starts_with(edge.label()).then(|| (edge.path.len(), child))
+        })
     }
 
-    /// The node at the end of a path.
-    pub(crate) fn find(&self, path: &[String]) -> Option<&Self> {
-        path.iter().try_fold(self, |node, segment| node.child(segment))
+    /// The holders of keys that end below a path.
+    pub(crate) fn below<'a>(&'a self, path: &'a str) -> KeysBelow<'a> {
+        let (end, node) = self.along(path).last().unwrap_or((0, self));
+        let rest = path.get(end..).unwrap_or_default();
+        if rest.is_empty() {
+            return KeysBelow { here: None, below: node.groups_below() };
+        }
+        match node.child(rest) {
+            Some((edge, child)) if edge.label().starts_with(rest) => {
+                KeysBelow { here: Some(&child.here), below: child.groups_below() }
+            }
+            _ => KeysBelow::default(),
+        }
     }
 
-    /// Adds a key. Returns its path in segments that the tree shares.
-    pub(crate) fn insert(&mut self, path: &[String], group: &Arc<Group>, holder: &Holder) -> Box<[Arc<str>]> {
-        let mut node = self;
-        let mut shared = Vec::with_capacity(path.len());
-        for segment in path {
+    /// Adds a key. Returns its path, in a text that the tree shares.
+    pub(crate) fn insert(&mut self, path: &str, group: &Arc<Group>, holder: &Holder) -> Arc<str> {
+        let (mut node, mut reached): (_, Arc<str>) = (self, Arc::from(""));
+        while let Some(rest) = path.get(reached.len()..).filter(|rest| !rest.is_empty()) {
+            let start = reached.len();
             let Inner { below, children } = &mut **node.inner.get_or_insert_default();
             below.entry(Arc::clone(group)).entry(holder.clone());
-            let known = children.get(segment.as_str()).map(|(segment, _)| Arc::clone(segment));
-            let segment = known.unwrap_or_else(|| segment.as_str().into());
-            shared.push(Arc::clone(&segment));
-            node = children.entry(segment);
+            reached = Inner::reach(children, rest, start).unwrap_or_else(|| path.into());
+            node = children.entry(Edge::new(&reached, start));
         }
-        node.here.entry(holder.clone());
-        shared.into()
+        node.here.entry(Arc::clone(group)).entry(holder.clone());
+        reached
     }
 
-    /// Removes a key, and the nodes that become empty. The holder's other keys below these nodes are removed as well,
-    /// so the caller has to remove all keys of a holder.
-    pub(crate) fn remove(&mut self, path: &[Arc<str>], group: &Group, holder: &Holder) {
-        let Some((segment, rest)) = path.split_first() else { return self.here.remove(holder) };
-        let Some(inner) = &mut self.inner else { return };
-        inner.remove_below(group, holder);
-        let Some(child) = inner.children.get_mut(segment) else { return };
-        child.remove(rest, group, holder);
-        if child.is_empty() {
-            inner.children.remove(segment);
+    /// Removes a key, and the nodes that are not needed without it. The holder's other keys of the group below these nodes are
+    /// removed as well, so the caller has to remove all keys of a holder.
+    pub(crate) fn remove(&mut self, path: &str, group: &Group, holder: &Holder) {
+        if path.is_empty() {
+            return remove_holder(&mut self.here, group, holder);
         }
+        let Some(inner) = &mut self.inner else { return };
+        remove_holder(&mut inner.below, group, holder);
+        inner.remove_from_child(path, group, holder);
         if inner.children.is_empty() {
             self.inner = None;
         }
     }
 
-    fn child(&self, segment: &str) -> Option<&Self> {
-        let (_, child) = self.inner.as_ref()?.children.get(segment)?;
-        Some(child)
+    fn child(&self, path: &str) -> Option<(&Edge, &Self)> {
+        self.inner.as_ref()?.children.get(path::prefix(path, 1))
+    }
+
+    fn groups_below(&self) -> Option<&Groups> {
+        self.inner.as_ref().map(|inner| &inner.below)
+    }
+
+    /// All holders of this node and below it, by group.
+    fn all_groups(&self) -> Groups {
+        let mut all = self.groups_below().cloned().unwrap_or_default();
+        for (group, holders) in self.here.iter() {
+            let all = all.entry(Arc::clone(group));
+            holders.iter().for_each(|(holder, ())| *all.entry(holder.clone()) = ());
+        }
+        all
+    }
+
+    /// Takes the only child of a node that no key ends at, if it can replace the node.
+    fn take_replacement(&mut self) -> Option<(Edge, Self)> {
+        let inner = self.inner.as_mut().filter(|inner| self.here.is_empty() && inner.has_few_holders())?;
+        inner.children.take_only()
     }
 }
 
 // === impl Inner ===
 
 impl Inner {
-    fn remove_below(&mut self, group: &Group, holder: &Holder) {
-        let Some(holders) = self.below.get_mut(group) else { return };
-        holders.remove(holder);
-        if holders.is_empty() {
-            self.below.remove(group);
+    /// Makes sure that a child's path ends where a new path leaves the existing ones. Returns the path of the child that the
+    /// new path leads to, or `None` if there is none yet.
+    fn reach(children: &mut SmallMap<Edge, PathNode>, rest: &str, start: usize) -> Option<Arc<str>> {
+        let first = path::prefix(rest, 1);
+        let (edge, _) = children.get(first)?;
+        let shared = path::shared(edge.label(), rest);
+        if shared == edge.label().len() {
+            return Some(Arc::clone(&edge.path));
+        }
+        let (edge, child) = children.take(first)?;
+        let parting: Arc<str> = edge.path.get(..start + shared)?.into();
+        let below = child.all_groups();
+        let mut inner = Self { below, children: SmallMap::default() };
+        *inner.children.entry(Edge::new(&edge.path, parting.len())) = child;
+        *children.entry(Edge::new(&parting, start)) =
+            PathNode { here: Groups::default(), inner: Some(Box::new(inner)) };
+        Some(parting)
+    }
+
+    fn remove_from_child(&mut self, path: &str, group: &Group, holder: &Holder) {
+        let first = path::prefix(path, 1);
+        let Some((edge, child)) = self.children.get_mut(first) else { return };
+        let Some(rest) = path.strip_prefix(edge.label()) else { return };
+        child.remove(rest, group, holder);
+        let start = edge.start as usize;
+        if child.is_empty() {
+            self.children.take(first);
+        } else if let Some((edge, replacement)) = child.take_replacement() {
+            self.children.take(first);
+            *self.children.entry(Edge::new(&edge.path, start)) = replacement;
         }
     }
+
+    fn has_few_holders(&self) -> bool {
+        let mut left = CHEAP_HOLDERS;
+        self.below.iter().all(|(_, holders)| {
+            left = left.saturating_sub(holders.len());
+            left > 0
+        })
+    }
+}
+
+fn remove_holder(groups: &mut Groups, group: &Group, holder: &Holder) {
+    let Some((_, holders)) = groups.get_mut(group) else { return };
+    holders.take(holder);
+    if holders.is_empty() {
+        groups.take(group);
+    }
+}
+
+// === impl Edge ===
+
+impl Edge {
+    fn new(path: &Arc<str>, start: usize) -> Self {
+        // No path is longer than `PATH_BYTES`.
+        Self { path: Arc::clone(path), start: u32::try_from(start).unwrap_or(u32::MAX) }
+    }
+
+    /// The segments from the node to the child.
+    fn label(&self) -> &str {
+        self.path.get(self.start as usize..).unwrap_or_default()
+    }
+}
+
+impl Borrow<str> for Edge {
+    /// The first segment.
+    fn borrow(&self) -> &str {
+        path::prefix(self.label(), 1)
+    }
+}
+
+impl PartialEq for Edge {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Edge {}
+
+impl PartialOrd for Edge {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Edge {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Borrow::<str>::borrow(self).cmp(other.borrow())
+    }
+}
+
+// === impl KeysBelow ===
+
+impl<'a> KeysBelow<'a> {
+    /// The first holder of each group besides `except`, and the number of holders besides it.
+    pub(crate) fn groups(
+        self,
+        except: Option<&'a Holder>,
+    ) -> impl Iterator<Item = (&'a Group, &'a Holder, usize)> {
+        let here = self.here.into_iter().flat_map(Groups::iter);
+        let here = here
+            .map(move |(group, holders)| (group, holders, self.below.and_then(|below| below.value(group))));
+        let is_only_below =
+            move |group: &Arc<Group>| self.here.is_none_or(|here| here.value(group).is_none());
+        let below = self.below.into_iter().flat_map(Groups::iter);
+        let below = below
+            .filter(move |(group, _)| is_only_below(group))
+            .map(|(group, holders)| (group, holders, None));
+        here.chain(below).filter_map(move |(group, one, other)| {
+            let (first, count) = first_of(one, other, except)?;
+            Some((&**group, first, count))
+        })
+    }
+}
+
+/// The first holder of one or two sets besides `except`, and the number of holders besides it.
+fn first_of<'a>(
+    one: &'a SmallMap<Holder>,
+    other: Option<&'a SmallMap<Holder>>,
+    except: Option<&Holder>,
+) -> Option<(&'a Holder, usize)> {
+    let first = |holders: &'a SmallMap<Holder>| {
+        holders.iter().map(|(holder, ())| holder).find(|holder| Some(*holder) != except)
+    };
+    let Some(other) = other else { return Some((first(one)?, count(one, except))) };
+    let (small, large) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    let is_only_here = |holder: &Holder| Some(holder) != except && large.value(holder).is_none();
+    let added = small.iter().filter(|(holder, ())| is_only_here(holder)).count();
+    let first = first(small).into_iter().chain(first(large)).min()?;
+    Some((first, count(large, except) + added))
+}
+
+/// The number of holders besides `except`.
+pub(crate) fn count(holders: &SmallMap<Holder>, except: Option<&Holder>) -> usize {
+    holders.len() - usize::from(except.is_some_and(|own| holders.value(own).is_some()))
 }

@@ -6,9 +6,10 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Entries by key. Without values, a set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum SmallMap<K, V = ()> {
     One(Option<(K, V)>),
     /// At least two entries.
@@ -59,16 +60,26 @@ impl<K: Ord, V> SmallMap<K, V> {
         }
     }
 
-    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub(crate) fn value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.get(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(&K, &mut V)>
     where
         K: Borrow<Q>,
     {
         match self {
             Self::One(one) => {
                 let (found, value) = one.as_mut()?;
-                ((*found).borrow() == key).then_some(value)
+                ((*found).borrow() == key).then_some((found, value))
             }
-            Self::Many(many) => many.get_mut(key),
+            Self::Many(many) => {
+                let mut at = many.range_mut((Bound::Included(key), Bound::Included(key)));
+                at.next()
+            }
         }
     }
 
@@ -88,18 +99,28 @@ impl<K: Ord, V> SmallMap<K, V> {
         }
     }
 
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q)
+    /// Removes an entry, and returns it.
+    pub(crate) fn take<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
     where
         K: Borrow<Q>,
     {
         match self {
-            Self::One(one) => drop(one.take_if(|(found, _)| (*found).borrow() == key)),
+            Self::One(one) => one.take_if(|(found, _)| (*found).borrow() == key),
             Self::Many(many) => {
-                many.remove(key);
+                let taken = many.remove_entry(key);
                 if many.len() == 1 {
                     *self = Self::One(many.pop_first());
                 }
+                taken
             }
+        }
+    }
+
+    /// Removes the entry and returns it, if there is only one.
+    pub(crate) fn take_only(&mut self) -> Option<(K, V)> {
+        match self {
+            Self::One(one) => one.take(),
+            Self::Many(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The memory of the index for each object, in clusters of several shapes, counted at the allocator.
 
 use ordinance_contract::{Key, Scope, Stance};
-use ordinance_index::Index;
+use ordinance_index::{Index, OBJECT_BYTES};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 
@@ -12,23 +12,27 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const OVERHEAD: usize = 16;
 
 const OBJECTS: usize = 20_000;
+const HOSTILE_OBJECTS: usize = 100;
 
 /// Bytes for an object with one key, including its texts, as in `docs/limits.md`.
 const MOST: usize = 640;
 
-/// Bytes per object of an index with these objects.
-fn bytes_each(object: impl Fn(usize) -> (Scope<'static>, Vec<Key>)) -> usize {
+/// A shape of objects.
+type Object = fn(usize) -> (Scope<'static>, Vec<Key>);
+
+/// Memory of an index for each of these objects, counted at the allocator, and as the index reports it.
+fn bytes_each(objects: usize, object: Object) -> (usize, usize) {
     let region = Region::new(ALLOCATOR);
     let mut index = Index::default();
-    for number in 0..OBJECTS {
+    for number in 0..objects {
         let (scope, keys) = object(number);
-        index.insert(scope, keys).expect("no key is deep");
+        index.insert(scope, keys).expect("inserted");
     }
     let change = region.change();
-    let bytes = change.bytes_allocated.strict_add_signed(change.bytes_reallocated) - change.bytes_deallocated;
+    let bytes = change.bytes_allocated - change.bytes_deallocated;
     let allocations = change.allocations - change.deallocations;
-    assert_eq!(index.len(), OBJECTS);
-    (bytes + OVERHEAD * allocations) / OBJECTS
+    assert_eq!(index.len(), objects);
+    ((bytes + OVERHEAD * allocations) / objects, index.bytes() / objects)
 }
 
 fn volume(name: String, realm: &str, path: &[&str]) -> (Scope<'static>, Vec<Key>) {
@@ -79,15 +83,72 @@ fn claim(number: usize) -> (Scope<'static>, Vec<Key>) {
     (scope, vec![key(&format!("claim/{namespace}"), vec![prefix, ordinal], Stance::Uses)])
 }
 
+/// A set with 150 volumes whose paths are deep.
+fn deep(number: usize) -> (Scope<'static>, Vec<Key>) {
+    hostile(number, 150, |key| [vec![format!("{number}-{key}")], vec!["a".to_owned(); 254]].concat())
+}
+
+/// A set with volumes whose paths part at every segment, so that no part of them is shared.
+fn parting(number: usize) -> (Scope<'static>, Vec<Key>) {
+    hostile(number, 150, |key| {
+        [vec![number.to_string()], vec!["a".to_owned(); key % 100], vec![key.to_string()]].concat()
+    })
+}
+
+/// A set with volumes of long names.
+fn long(number: usize) -> (Scope<'static>, Vec<Key>) {
+    hostile(number, 20, |key| vec!["d".repeat(6_000) + &number.to_string() + &key.to_string()])
+}
+
+/// A set with volumes on as many servers as fit.
+fn servers(number: usize) -> (Scope<'static>, Vec<Key>) {
+    let (scope, keys) = hostile(number, 25, |key| vec![key.to_string()]);
+    let apart = |(at, key): (usize, Key)| Key { realm: format!("nfs://{number}.{at}.example.com"), ..key };
+    (scope, keys.into_iter().enumerate().map(apart).collect())
+}
+
+/// A set that notes distinguish.
+fn notes(number: usize) -> (Scope<'static>, Vec<Key>) {
+    let (scope, keys) = hostile(number, 20, |key| vec![number.to_string(), "a".to_owned(), key.to_string()]);
+    let noted = |(at, key): (usize, Key)| Key { note: format!("{number} {at}"), ..key };
+    (scope, keys.into_iter().enumerate().map(noted).collect())
+}
+
+/// A set whose paths part at every segment, each with its own note, so that every node has an entry for each key below.
+fn noted_and_parting(number: usize) -> (Scope<'static>, Vec<Key>) {
+    let (scope, keys) =
+        hostile(number, 22, |key| [vec![number.to_string()], vec!["a".to_owned(); key]].concat());
+    let noted = |(at, key): (usize, Key)| Key { note: format!("{number} {at}"), ..key };
+    (scope, keys.into_iter().enumerate().map(noted).collect())
+}
+
+fn hostile(number: usize, keys: usize, path: impl Fn(usize) -> Vec<String>) -> (Scope<'static>, Vec<Key>) {
+    let scope = scope("statefulsets", "team", format!("set-{number}"));
+    let key = |at| Key { note: String::new(), ..key("nfs://nas.example.com", path(at), Stance::Uses) };
+    (scope, (0..keys).map(key).collect())
+}
+
 /// A single test, because allocations of concurrent tests would be counted too.
 #[test]
-fn an_object_takes_less_memory_than_documented_in_every_shape_of_cluster() {
-    for (shape, bytes) in [
-        ("provisioned", bytes_each(provisioned)),
-        ("nested", bytes_each(nested)),
-        ("apart", bytes_each(apart)),
-        ("claim", bytes_each(claim)),
-    ] {
-        assert!(bytes < MOST, "{shape}: {bytes} bytes an object");
+fn an_object_takes_no_more_memory_than_the_index_reports_in_every_shape_of_cluster() {
+    let ordinary: [(&str, Object); 4] =
+        [("provisioned", provisioned), ("nested", nested), ("apart", apart), ("claim", claim)];
+    for (shape, object) in ordinary {
+        let (counted, reported) = bytes_each(OBJECTS, object);
+        assert!(counted < MOST, "{shape}: {counted} bytes an object");
+        assert!((counted..2 * counted).contains(&reported), "{shape}: {counted} bytes, {reported} reported");
+    }
+    let hostile: [(&str, Object); 6] = [
+        ("deep", deep),
+        ("parting", parting),
+        ("long", long),
+        ("servers", servers),
+        ("notes", notes),
+        ("noted and parting", noted_and_parting),
+    ];
+    for (shape, object) in hostile {
+        let (counted, reported) = bytes_each(HOSTILE_OBJECTS, object);
+        assert!(counted <= reported, "{shape}: {counted} bytes, {reported} reported");
+        assert!(reported < OBJECT_BYTES + MOST, "{shape}: {reported} bytes an object");
     }
 }

@@ -1,9 +1,9 @@
-//! JSON without Kubernetes: the nesting of a text, one value of a text, and the application of a patch.
+//! JSON without Kubernetes: the nesting of a text, one value of a text, and the check and application of a patch.
 
 mod depth;
 mod patch;
 mod seek;
 
 pub use depth::exceeds;
-pub use patch::applied;
+pub use patch::{OperationFault, PatchError, applied, check_patch};
 pub use seek::at;

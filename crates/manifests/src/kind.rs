@@ -144,7 +144,7 @@ impl DocumentPart<'_> {
     fn into_manifest(self, namespace: &str) -> Result<Manifest, ManifestError> {
         let mut reader = serde_json::Deserializer::from_str(&self.json);
         let head: Head = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| self.error(self.identification(), not_an_object(&self.json, &error)))?;
+            .map_err(|error| self.error(self.identification(), self.not_an_object(&error)))?;
         let has_api_version = head.api_version.is_some() || self.api_version.is_some();
         let is_object =
             has_api_version && (head.kind.is_some() || head.metadata.is_some() || head.items.is_some());
@@ -168,8 +168,25 @@ impl DocumentPart<'_> {
         }
     }
 
+    /// The message of a JSON error, with its field but without its position, which counts from the object's beginning. Only an
+    /// object is quoted: other files may have secrets.
+    fn not_an_object(&self, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+        if !self.json.starts_with('{') {
+            return "not a Kubernetes object: expected a mapping with apiVersion and kind".to_owned();
+        }
+        let text = error.inner().to_string();
+        let reason = match self.identification() {
+            ManifestErrorKind::Object => without_position(&text),
+            _ => "it has another type than in Kubernetes",
+        };
+        match error.path().to_string() {
+            path if path == "." => format!("not a Kubernetes object: {reason}"),
+            path => format!("not a Kubernetes object: {path}: {reason}"),
+        }
+    }
+
     fn error(&self, kind: ManifestErrorKind, message: String) -> ManifestError {
-        ManifestError { line: self.line, column: self.column, message, kind }
+        ManifestError { line: self.line, column: self.column, message, kind, is_quotable: false }
     }
 }
 
@@ -187,18 +204,5 @@ fn scope(api_version: &str, kind: &str, metadata: ManifestMetadata, namespace: &
         namespace: namespace.into(),
         name: metadata.name.unwrap_or_default().into(),
         ..Scope::default()
-    }
-}
-
-/// The message of a JSON error, with its field but without its position, which counts from the object's beginning.
-fn not_an_object(json: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    if !json.starts_with('{') {
-        return "not a Kubernetes object: expected a mapping with apiVersion and kind".to_owned();
-    }
-    let text = error.inner().to_string();
-    let reason = without_position(&text);
-    match error.path().to_string() {
-        path if path == "." => format!("not a Kubernetes object: {reason}"),
-        path => format!("not a Kubernetes object: {path}: {reason}"),
     }
 }

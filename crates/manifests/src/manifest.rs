@@ -49,6 +49,8 @@ pub struct ManifestError {
     pub message: String,
     /// What is wrong.
     pub kind: ManifestErrorKind,
+    /// Whether the line may be quoted: whether it is part of a manifest of a kind that is read.
+    pub is_quotable: bool,
 }
 
 /// What is wrong with a part of a text.

@@ -1,5 +1,7 @@
 //! Reads the objects of a text, as JSON if it is JSON, else as YAML.
 
+use crate::excerpt::mark_quotable;
+use crate::kind::DocumentPart;
 use crate::manifest::{KindFilter, Manifest, ManifestError, ReadObjects};
 use crate::{json, yaml};
 
@@ -15,7 +17,15 @@ pub fn read(text: &str, namespace: &str) -> Vec<Result<Manifest, ManifestError>>
 ///
 /// The chunks of a large YAML text are read in parallel.
 pub fn read_wanted(text: &str, namespace: &str, wanted: KindFilter<'_>) -> ReadObjects {
-    let Some(parts) = json::parts(text) else { return yaml::read(text, namespace, wanted) };
+    let mut found = match json::parts(text) {
+        Some(parts) => objects_of(parts, namespace, wanted),
+        None => yaml::read(text, namespace, wanted),
+    };
+    mark_quotable(text, wanted, &mut found);
+    found
+}
+
+fn objects_of(parts: Vec<DocumentPart<'_>>, namespace: &str, wanted: KindFilter<'_>) -> ReadObjects {
     let mut found = ReadObjects::default();
     for part in parts {
         part.collect(namespace, wanted, &mut found);

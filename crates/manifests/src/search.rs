@@ -72,7 +72,7 @@ pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> Fou
             found.sources.push(Ok(FoundSource::named(path)));
         }
         for entry in entries {
-            found.add(entry, &kustomizations, &globs, rendering);
+            found.add(path, entry, &kustomizations, &globs, rendering);
         }
     }
     found
@@ -83,6 +83,7 @@ pub fn search(named: &[PathBuf], globs: &PathGlobs, rendering: Rendering) -> Fou
 impl FoundSources {
     fn add(
         &mut self,
+        named: &Path,
         entry: WalkedEntry,
         kustomizations: &Kustomizations,
         globs: &DirectoryGlobs,
@@ -92,7 +93,7 @@ impl FoundSources {
             WalkedEntry::File(path) if is_other_file(&path, kustomizations) => self.passed_over.push(path),
             WalkedEntry::File(path) if kustomizations.rendered.contains(&normalized(&path)) => {}
             WalkedEntry::File(path) => {
-                self.sources.push(Ok(FoundSource::in_directory(ManifestSource::File(path))));
+                self.sources.push(Ok(FoundSource::in_directory(named, path)));
             }
             WalkedEntry::Directory(path) => {
                 let described = rendered_by(&path, kustomizations);

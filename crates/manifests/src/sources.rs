@@ -5,6 +5,7 @@ use crate::manifest::ReadObjects;
 use crate::render::render;
 use crate::rendering::RenderedDirectory;
 use crate::walk::{LinkRoots, WalkScope, WalkedEntry, walk};
+use ordinance_files::{open_regular, open_regular_or_pipe, read_regular};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +16,7 @@ use std::time::Duration;
 const FILE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The maximum size of a `Chart.yaml` or a kustomization that is read. They have a few KiB.
-const DESCRIPTION_BYTES: u64 = 1024 * 1024;
+const DESCRIPTION_BYTES: usize = 1024 * 1024;
 
 /// The error of a link out of the directories that are read.
 const OUTWARD: &str = "is a link out of the directories that are read; name its target, too";
@@ -49,12 +50,36 @@ pub struct FoundSource {
 }
 
 /// How a command line names a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceOrigin {
     /// By its own path. It has to be a manifest.
     Named,
-    /// By a directory above it. It may be another file.
-    Directory,
+    /// By this directory above it. It may be another file.
+    Directory(PathBuf),
+}
+
+/// Where a file is: a directory that the command line chooses, and the path of the file below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePlace {
+    /// The directory; empty for the working directory. Its path may have links.
+    pub directory: PathBuf,
+    /// The path below the directory.
+    pub below: PathBuf,
+}
+
+// === impl FilePlace ===
+
+impl FilePlace {
+    /// Returns the path of the file.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(&self.below)
+    }
+
+    /// Returns whether the file, or a directory between it and the chosen one, is a link.
+    pub fn is_behind_link(&self) -> bool {
+        let above = self.below.ancestors().filter(|part| !part.as_os_str().is_empty());
+        above.map(|part| self.directory.join(part)).any(|path| path.is_symlink())
+    }
 }
 
 /// Why a source cannot be read.
@@ -83,7 +108,7 @@ pub fn sources(named: &[PathBuf]) -> Vec<Result<FoundSource, SourceError>> {
 fn of_path(path: &Path, roots: &LinkRoots) -> Vec<Result<FoundSource, SourceError>> {
     let Some(directory) = directory(path) else { return vec![Ok(FoundSource::named(path))] };
     let found = walk(directory, WalkScope::Everything, roots).into_iter().filter_map(|entry| match entry {
-        WalkedEntry::File(path) => Some(Ok(FoundSource::in_directory(ManifestSource::File(path)))),
+        WalkedEntry::File(path) => Some(Ok(FoundSource::in_directory(directory, path))),
         WalkedEntry::OutwardLink(path) => Some(Err(ManifestSource::File(path).error(OUTWARD.to_owned()))),
         WalkedEntry::Directory(_) | WalkedEntry::RepeatedDirectory(_) => None,
         WalkedEntry::Error(error) => Some(Err(error)),
@@ -105,10 +130,7 @@ pub(crate) fn is_manifest(file: &Path) -> bool {
 /// Returns the text of a file that describes a chart or a kustomization, or `None` if it can't be read or is larger than
 /// [`DESCRIPTION_BYTES`].
 pub(crate) fn description(file: &Path) -> Option<String> {
-    let mut text = String::new();
-    let source = File::open(file).ok()?;
-    source.take(DESCRIPTION_BYTES + 1).read_to_string(&mut text).ok()?;
-    (text.len() as u64 <= DESCRIPTION_BYTES).then_some(text)
+    String::from_utf8(read_regular(file, DESCRIPTION_BYTES).ok()?).ok()
 }
 
 /// Returns a text in one line: a path and the messages of a tool may have line breaks and other control characters.
@@ -139,8 +161,19 @@ impl FoundSource {
         Self { source, origin: SourceOrigin::Named }
     }
 
-    pub(crate) fn in_directory(source: ManifestSource) -> Self {
-        Self { source, origin: SourceOrigin::Directory }
+    /// Returns the source of a file that was found in a directory.
+    pub(crate) fn in_directory(directory: &Path, file: PathBuf) -> Self {
+        Self { source: ManifestSource::File(file), origin: SourceOrigin::Directory(directory.to_owned()) }
+    }
+
+    /// Returns where the file is, if it is one.
+    pub fn place(&self) -> Option<FilePlace> {
+        let ManifestSource::File(file) = &self.source else { return None };
+        let (directory, below) = match &self.origin {
+            SourceOrigin::Directory(directory) => (directory.as_path(), file.strip_prefix(directory).ok()?),
+            SourceOrigin::Named => (file.parent()?, Path::new(file.file_name()?)),
+        };
+        Some(FilePlace { directory: directory.to_owned(), below: below.to_owned() })
     }
 
     /// Reads the whole text; `None` if the source is a file of a directory without a Kubernetes object, as far as a search
@@ -153,7 +186,7 @@ impl FoundSource {
         if self.origin == SourceOrigin::Named {
             return self.source.read().map(Some);
         }
-        match String::from_utf8(self.source.read_bytes()?) {
+        match String::from_utf8(self.source.read_bytes(open_regular)?) {
             Ok(text) => Ok(Some(text).filter(|text| TextContent::without_reading(text).is_none())),
             Err(error) if is_signed(&approximation(error.as_bytes())) => Err(self.source.not_text(&error)),
             Err(_) => Ok(None),
@@ -165,7 +198,7 @@ impl FoundSource {
     pub fn content(&self, text: &str, found: &ReadObjects) -> TextContent {
         match self.origin {
             SourceOrigin::Named => TextContent::Objects,
-            SourceOrigin::Directory => TextContent::of(text, found),
+            SourceOrigin::Directory(_) => TextContent::of(text, found),
         }
     }
 }
@@ -186,20 +219,20 @@ impl ManifestSource {
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened, read or rendered, is larger than 256 MiB (rendered: [`RENDERED_BYTES`]), or is not
-    /// UTF-8.
+    /// If the source cannot be opened, read or rendered, is a device or a directory, is larger than 256 MiB (rendered:
+    /// [`RENDERED_BYTES`]), or is not UTF-8.
     ///
     /// [`RENDERED_BYTES`]: crate::RENDERED_BYTES
     pub fn read(&self) -> Result<String, SourceError> {
-        String::from_utf8(self.read_bytes()?).map_err(|error| self.not_text(&error))
+        String::from_utf8(self.read_bytes(open_regular_or_pipe)?).map_err(|error| self.not_text(&error))
     }
 
-    fn read_bytes(&self) -> Result<Vec<u8>, SourceError> {
+    fn read_bytes(&self, open: fn(&Path) -> io::Result<File>) -> Result<Vec<u8>, SourceError> {
         let mut bytes = Vec::with_capacity(self.capacity());
         let mut limited = |source: &mut dyn Read| source.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
         let read = match self {
             Self::Stdin => limited(&mut io::stdin().lock()),
-            Self::File(path) => File::open(path).and_then(|mut file| limited(&mut file)),
+            Self::File(path) => open(path).and_then(|mut file| limited(&mut file)),
             Self::Rendered { directory, time } => {
                 return render(directory, *time).map_err(|error| self.error(one_line(&error.to_string())));
             }
@@ -324,7 +357,7 @@ mod tests {
         let read = |bytes: &[u8]| {
             let file = directory.path().join("a.yaml");
             fs::write(&file, bytes).expect("written");
-            FoundSource::in_directory(ManifestSource::File(file)).read().map_err(|error| error.message)
+            FoundSource::in_directory(directory.path(), file).read().map_err(|error| error.message)
         };
         assert_eq!(read(b"name: \xe9\n"), Ok(None));
         assert!(read(b"apiVersion: v1\nkind: Pod # \xe9\n").is_err_and(|error| error.contains("not UTF-8")));

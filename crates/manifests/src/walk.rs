@@ -30,6 +30,7 @@ pub(crate) enum WalkedEntry {
 }
 
 /// Which files are found.
+#[derive(Clone)]
 pub(crate) enum WalkScope {
     /// All but hidden ones.
     Everything,
@@ -49,22 +50,23 @@ struct SeenDirectories {
     outward: BTreeSet<PathBuf>,
 }
 
-/// Walks a directory. Links within the roots are followed, but each directory is walked once.
+/// Walks a directory. Links within the roots are followed, but each directory is walked once: by its own path if it has one
+/// here.
 pub(crate) fn walk(directory: &Path, scope: WalkScope, roots: &LinkRoots) -> Vec<WalkedEntry> {
+    let entries = entries_without_links(directory, &scope);
+    if !entries.iter().flatten().any(|entry| entry.path_is_symlink()) {
+        return entries.into_iter().filter_map(of_entry).collect();
+    }
+    let own = entries.iter().flatten().filter(|entry| is_directory(entry));
+    let own: BTreeSet<PathBuf> = own.filter_map(|entry| fs::canonicalize(entry.path()).ok()).collect();
     let seen = Arc::new(Mutex::new(SeenDirectories::default()));
     let roots = roots.clone();
-    let mut builder = WalkBuilder::new(directory);
-    builder.standard_filters(false).hidden(true).follow_links(true).sort_by_file_name(Ord::cmp);
-    if let WalkScope::Repository(_) = scope {
-        // As in git: in a work tree, the files above count, too; elsewhere only those in the directory.
-        let is_work_tree = is_in_work_tree(directory);
-        builder.git_ignore(true).require_git(is_work_tree).parents(is_work_tree);
-    }
+    let mut builder = builder(directory, &scope);
     let seen_by_filter = Arc::clone(&seen);
-    builder.filter_entry(move |entry| {
+    builder.follow_links(true).filter_entry(move |entry| {
         scope.contains(entry)
             && roots.contain(entry, &seen_by_filter)
-            && is_first_visit(entry, &seen_by_filter)
+            && is_first_visit(entry, &own, &seen_by_filter)
     });
     let mut entries: Vec<WalkedEntry> = builder.build().filter_map(of_entry).collect();
     let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -73,20 +75,42 @@ pub(crate) fn walk(directory: &Path, scope: WalkScope, roots: &LinkRoots) -> Vec
     entries
 }
 
+/// Walks a directory without following a link in it. Every link is an entry: whether the scope has its target is not known
+/// yet.
+fn entries_without_links(directory: &Path, scope: &WalkScope) -> Vec<Result<DirEntry, Error>> {
+    let scope_of_filter = scope.clone();
+    let mut builder = builder(directory, scope);
+    builder.filter_entry(move |entry| entry.path_is_symlink() || scope_of_filter.contains(entry));
+    builder.build().collect()
+}
+
+fn builder(directory: &Path, scope: &WalkScope) -> WalkBuilder {
+    let mut builder = WalkBuilder::new(directory);
+    builder.standard_filters(false).hidden(true).sort_by_file_name(Ord::cmp);
+    if let WalkScope::Repository(_) = scope {
+        // As in git: in a work tree, the files above count, too; elsewhere only those in the directory.
+        let is_work_tree = is_in_work_tree(directory);
+        builder.git_ignore(true).require_git(is_work_tree).parents(is_work_tree);
+    }
+    builder
+}
+
 /// Returns whether git would read the `.gitignore` files above a directory.
 fn is_in_work_tree(directory: &Path) -> bool {
     let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     directory.ancestors().any(|above| above.join(".git").exists())
 }
 
-/// Returns whether an entry is no directory, or one that is not walked yet. Remembers it.
-fn is_first_visit(entry: &DirEntry, seen: &Mutex<SeenDirectories>) -> bool {
+/// Returns whether an entry is no directory, or one that is not walked yet and is no link to one of the walk's own. Remembers
+/// it.
+fn is_first_visit(entry: &DirEntry, own: &BTreeSet<PathBuf>, seen: &Mutex<SeenDirectories>) -> bool {
     if !is_directory(entry) {
         return true;
     }
     let Ok(target) = fs::canonicalize(entry.path()) else { return true };
+    let is_link_to_own = entry.depth() > 0 && entry.path_is_symlink() && own.contains(&target);
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_first = seen.walked.insert(target);
+    let is_first = !is_link_to_own && seen.walked.insert(target);
     if !is_first {
         seen.repeated.insert(entry.path().to_owned());
     }
@@ -262,7 +286,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(files, ["b/to-c/y.yaml", "b/x.yaml"].map(Path::new));
+        assert_eq!(files, ["b/x.yaml", "c/y.yaml"].map(Path::new));
         let repeated = entries.iter().filter(|entry| matches!(entry, WalkedEntry::RepeatedDirectory(_)));
         assert_eq!(repeated.count(), 3, "{entries:?}");
     }

@@ -11,9 +11,12 @@ pub(crate) enum Ellipsis {
     Ascii,
 }
 
-/// Replaces the characters that a terminal or a page would act on.
+/// How the commands of a CI runner begin that stand within a line.
+const RUNNER_COMMAND: &str = "##[";
+
+/// Replaces the characters that a terminal or a page would act on, and breaks the commands of a CI runner.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.replace(acts, "\u{fffd}").replace(RUNNER_COMMAND, "##\u{fffd}[")
 }
 
 /// Escapes all characters beyond printable ASCII as `\u{…}`.
@@ -59,6 +62,7 @@ mod tests {
     #[test]
     fn replaces_characters_that_act() {
         assert_eq!(plain("a\u{1b}[31m\n\u{202e}b\u{0}"), "a\u{fffd}[31m\u{fffd}\u{fffd}b\u{fffd}");
+        assert_eq!(plain("##[error]"), "##\u{fffd}[error]");
         assert_eq!(ascii("é\t~"), "\\u{e9}\\u{9}~");
     }
 

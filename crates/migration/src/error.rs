@@ -53,6 +53,16 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
+    /// A name or a path of the set would act on a shell or a terminal.
+    #[error(
+        "{set} has {name:?}, with a line break or a character that can't be seen, which no script may have; rename it"
+    )]
+    ActingName {
+        /// The set.
+        set: String,
+        /// The name or the path.
+        name: String,
+    },
     /// Pods on Windows have no sub-paths.
     #[error(
         "StatefulSet {0} runs on Windows, where volumes have no sub-paths; give each ordinal its own volume"

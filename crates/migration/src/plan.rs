@@ -7,11 +7,11 @@ use crate::options::PlanOptions;
 use crate::other_users::{self, overlaps};
 use crate::stored_set::StoredSet;
 use crate::volumes::{LocatedMounts, VolumeMigration};
-use ordinance_contract::{Key, Scope};
+use ordinance_contract::{Key, Scope, acts};
 use ordinance_map::{Map, MappedObject, VolumeWriter};
 use ordinance_storage::{MountedVolume, PlacedContainer, Steps, VolumeKind, VolumeSource};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The most replicas of a plan. It is the number of ordinals that a map shows.
 pub const ORDINALS: u64 = 1000;
@@ -71,6 +71,18 @@ enum Choice {
     LeaveOut(&'static str),
 }
 
+/// Returns a text of a value, or a key, with a character that acts.
+fn acting_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text.as_str()).filter(|text| text.contains(acts)),
+        Value::Array(items) => items.iter().find_map(acting_text),
+        Value::Object(members) => members.iter().find_map(|(key, value)| {
+            Some(key.as_str()).filter(|key| key.contains(acts)).or_else(|| acting_text(value))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
 // === impl Plan ===
 
 impl Plan {
@@ -109,8 +121,19 @@ impl Plan {
             set: set.clone(),
         };
         plan.fill(&set, &map)?;
+        plan.refuse_acting_names()?;
         plan.warnings.extend(other_users::warnings(&set, &plan.migrations, &map, objects));
         Ok(plan)
+    }
+
+    /// Refuses names and paths that become part of the script and would act on a shell or a terminal.
+    fn refuse_acting_names(&self) -> Result<(), PlanError> {
+        let Self { mounts, migrations, marks, patch, .. } = self;
+        let used = json!([mounts, migrations, marks, patch]);
+        match acting_text(&used) {
+            Some(text) => Err(PlanError::ActingName { set: self.set.title(), name: text.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Returns whether there is nothing to migrate.

@@ -1,6 +1,6 @@
 //! The report as JSON, for scripts.
 
-use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary, UnrenderedDirectory};
+use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary, UnrenderedDirectory, plain_json};
 use ordinance_contract::{Finding, Fix, Scope, Severity};
 use serde::Serialize;
 use serde_json::Value;
@@ -69,7 +69,7 @@ pub fn json(report: &CheckReport<'_>) -> String {
         summary: report.summary(),
     };
     // Serializing strings and lists of strings to memory can't fail.
-    serde_json::to_string(&document).unwrap_or_default() + "\n"
+    plain_json(serde_json::to_string(&document).unwrap_or_default() + "\n")
 }
 
 // === impl ResultRow ===

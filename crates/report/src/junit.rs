@@ -1,6 +1,6 @@
 //! The report as JUnit XML, for continuous integration: a test suite for each file, a test case for each object.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, printable};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, plain_lines, printable};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
@@ -62,12 +62,6 @@ fn attributes<'a>(pairs: &'a [(&'a str, String)]) -> impl Iterator<Item = (&'a s
     pairs.iter().map(|(name, value)| (*name, &**value))
 }
 
-/// Replaces the characters that XML can't contain.
-fn clean(text: &str) -> String {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
-}
-
 // === impl Suite ===
 
 impl Suite<'_> {
@@ -89,7 +83,7 @@ impl Suite<'_> {
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
         let counts = [
-            ("name", clean(&printable(self.file))),
+            ("name", printable(self.file)),
             ("tests", self.tests().to_string()),
             ("failures", self.failures().to_string()),
             ("errors", self.failed().to_string()),
@@ -105,8 +99,7 @@ impl Suite<'_> {
 
 fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
     let place = format!("{}:{}", error.line, error.column);
-    let names =
-        [("name", place), ("classname", clean(&printable(error.file))), ("line", error.line.to_string())];
+    let names = [("name", place), ("classname", printable(error.file)), ("line", error.line.to_string())];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));
     case.write_inner_content(|writer| {
         write_reason(
@@ -114,7 +107,7 @@ fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
             "error",
             "unreadable",
             &error.message,
-            &format!("{}:{}:{}", error.file, error.line, error.column),
+            &format!("{}:{}:{}", printable(error.file), error.line, error.column),
         )
     })?;
     Ok(())
@@ -122,8 +115,8 @@ fn unreadable(error: &ReadError<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
 
 fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
     let names = [
-        ("name", clean(&checked.title())),
-        ("classname", clean(&printable(checked.file))),
+        ("name", checked.title()),
+        ("classname", printable(checked.file)),
         ("line", checked.object.line.to_string()),
     ];
     let case = writer.create_element("testcase").with_attributes(attributes(&names));
@@ -142,7 +135,7 @@ fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
             }
         }
         if !checked.message.warnings.is_empty() {
-            let text = clean(&checked.message.warnings.join("\n"));
+            let text = plain_lines(&checked.message.warnings.join("\n"));
             writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
         }
         Ok(())
@@ -154,7 +147,7 @@ fn case(checked: &CheckedObject<'_>, writer: &mut Writer<Vec<u8>>) -> io::Result
 fn places(checked: &CheckedObject<'_>) -> String {
     let place = |field: &str, message: &str| {
         let region = checked.region(field);
-        format!("{}:{}:{}: {message}", checked.file, region.line, region.column)
+        format!("{}:{}:{}: {message}", printable(checked.file), region.line, region.column)
     };
     let causes = &checked.message.causes;
     if causes.is_empty() {
@@ -170,8 +163,8 @@ fn write_reason(
     message: &str,
     text: &str,
 ) -> io::Result<()> {
-    let attributes_of_reason = [("type", kind.to_owned()), ("message", clean(message))];
+    let attributes_of_reason = [("type", kind.to_owned()), ("message", printable(message))];
     let element = writer.create_element(element).with_attributes(attributes(&attributes_of_reason));
-    element.write_text_content(BytesText::new(&clean(text)))?;
+    element.write_text_content(BytesText::new(&plain_lines(text)))?;
     Ok(())
 }

@@ -245,14 +245,56 @@ impl ReadError<'_> {
     }
 }
 
+/// How the commands of a CI runner begin that stand within a line.
+const RUNNER_COMMAND: &str = "##[";
+
+/// How those begin that stand at the beginning of a line.
+const RUNNER_LINE: &str = "::";
+
 /// Replaces the characters of foreign text that a terminal or a page acts on, and breaks what a CI runner takes for one of
-/// its commands at the beginning of a line (`::error::`).
+/// its commands.
 pub fn printable(text: &str) -> String {
     let text = text.replace(acts, "\u{fffd}");
-    match text.trim_start().strip_prefix("::") {
-        Some(rest) => format!(":\u{fffd}:{rest}"),
-        None => text,
+    if let Some(plain) = broken_commands(&text) { plain } else { text }
+}
+
+/// Makes each line of a text [printable].
+pub fn plain_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// Breaks what a CI runner takes for one of its commands: `::error::` at the beginning of a line, `##[error]` anywhere.
+pub fn without_runner_commands(text: String) -> String {
+    if let Some(plain) = broken_commands(&text) { plain } else { text }
+}
+
+/// Returns a text with broken commands, or `None` if it has none.
+fn broken_commands(text: &str) -> Option<String> {
+    let is_command = |line: &str| line.trim_start().starts_with(RUNNER_LINE);
+    if !text.contains(RUNNER_COMMAND) && !text.lines().any(is_command) {
+        return None;
     }
+    let lines = text.split('\n').map(|line| match is_command(line) {
+        true => line.replacen(RUNNER_LINE, ":\u{fffd}:", 1),
+        false => line.to_owned(),
+    });
+    Some(lines.collect::<Vec<_>>().join("\n").replace(RUNNER_COMMAND, "##\u{fffd}["))
+}
+
+/// Returns JSON in which characters that [act](acts) are escaped, and what a CI runner takes for one of its commands (`##[`).
+/// Such characters are in strings only, so the values stay the same.
+pub fn plain_json(json: String) -> String {
+    let is_foreign = |c: char| acts(c) && c != '\n';
+    let json = match json.contains(is_foreign) {
+        true => json.chars().map(|c| if is_foreign(c) { escaped(c) } else { c.to_string() }).collect(),
+        false => json,
+    };
+    if json.contains(RUNNER_COMMAND) { json.replace(RUNNER_COMMAND, "#\\u0023[") } else { json }
+}
+
+/// Returns the escape of a character in a JSON string.
+fn escaped(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Every rule of the policy is listed, with its explanation. The fingerprint of a result is made of the rule, the
 //! object and the text, not of the position, so it stays the same while lines move.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, TextOrigin};
+use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, TextOrigin, plain_json};
 use ordinance_amend::{FieldChange, Splice, splices};
 use ordinance_contract::{Finding, Fix, Rule, Severity};
 use ordinance_manifests::Region;
@@ -70,7 +70,7 @@ pub fn sarif(report: &CheckReport<'_>) -> String {
             "results": log.results,
         }],
     });
-    document.to_string() + "\n"
+    plain_json(document.to_string() + "\n")
 }
 
 // === impl SarifLog ===

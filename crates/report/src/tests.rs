@@ -281,9 +281,22 @@ fn foreign_text_moves_no_cursor_and_gives_no_command() {
     assert_eq!(printable("a\u{1b}[31m\n\u{202e}b\u{2028}"), "a\u{fffd}[31m\u{fffd}\u{fffd}b\u{fffd}");
     for (text, shown) in [
         ("::error::x", ":\u{fffd}:error::x"),
-        ("  ::set-output name=a::b", ":\u{fffd}:set-output name=a::b"),
+        ("  ::set-output name=a::b", "  :\u{fffd}:set-output name=a::b"),
         ("a::b", "a::b"),
+        ("a ##[error]b", "a ##\u{fffd}[error]b"),
     ] {
         assert_eq!(printable(text), shown);
     }
+    assert_eq!(plain_lines("a\u{1b}b\n::warning::c"), "a\u{fffd}b\n:\u{fffd}:warning::c");
+}
+
+#[test]
+fn plain_json_has_the_same_values() {
+    let value = serde_json::json!({"a\u{202e}": ["\u{9b}\u{2028}\u{e0001}\u{feff}", "##[error]", "::x\n"]});
+    let plain = plain_json(serde_json::to_string_pretty(&value).expect("JSON"));
+    assert!(
+        !plain.contains(|c: char| ordinance_contract::acts(c) && c != '\n') && !plain.contains("##["),
+        "{plain}"
+    );
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&plain).expect("JSON"), value);
 }

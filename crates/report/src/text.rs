@@ -1,9 +1,11 @@
 //! The report for a terminal: the lines at fault as a compiler shows them, and the remedies.
 
-use crate::{AdmissionOutcome, CheckReport, CheckedObject, ReadError, Summary, printable};
+use crate::{
+    AdmissionOutcome, CheckReport, CheckedObject, ReadError, Summary, printable, without_runner_commands,
+};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use ordinance_amend::{FieldChange, Splice, splices};
-use ordinance_contract::{Finding, Scope, Severity};
+use ordinance_contract::{Finding, Scope, Severity, acts};
 use ordinance_manifests::Manifest;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -39,9 +41,6 @@ const PATCHED_LINE: usize = 400;
 /// Bytes of a line before and after the region that is shown; longer lines are named but not shown.
 const LINE: usize = 2048;
 
-/// How the commands of a runner begin that stand within a line.
-const RUNNER_COMMAND: &str = "##[";
-
 /// Returns the report as text.
 pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     let drawing = Drawing {
@@ -56,8 +55,14 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     if style.verbosity > Verbosity::Quiet {
         out.push_str(&summary(report));
     }
-    // A runner of CI reads commands such as `##[error]` anywhere in a line, also in the excerpt of a file.
-    if out.contains(RUNNER_COMMAND) { out.replace(RUNNER_COMMAND, "##\u{fffd}[") } else { out }
+    without_runner_commands(plain_excerpts(out, style))
+}
+
+/// Replaces the characters that act in excerpts of files. The report itself has line breaks, and escape sequences for
+/// colours; the renderer has replaced those of excerpts.
+fn plain_excerpts(text: String, style: ReportStyle) -> String {
+    let is_foreign = |c: char| acts(c) && c != '\n' && (c != '\u{1b}' || !style.is_coloured);
+    if text.contains(is_foreign) { text.replace(is_foreign, "\u{fffd}") } else { text }
 }
 
 /// Returns the last line of the report.
@@ -108,7 +113,7 @@ impl Drawing {
     }
 
     fn error(&self, error: &ReadError<'_>, out: &mut String) {
-        let title = Level::ERROR.primary_title(&error.message);
+        let title = Level::ERROR.primary_title(printable(&error.message));
         let Some(window) = Window::of_line(error.text, error.line) else {
             let origin = origin(error.file, error.line, error.column);
             return self.draw(&[title.element(origin)], out);
@@ -133,7 +138,7 @@ impl Drawing {
 
     fn object(&self, checked: &CheckedObject<'_>, out: &mut String) {
         if checked.outcome == AdmissionOutcome::Failed {
-            self.draw(&[group(checked, Level::ERROR, "", &checked.message.message, "")], out);
+            self.draw(&[group(checked, Level::ERROR, "", printable(&checked.message.message), "")], out);
         }
         for finding in checked.findings_of(Severity::Deny) {
             self.draw(&[found(checked, Level::ERROR, finding)], out);
@@ -204,7 +209,7 @@ fn origin<'t>(file: &str, line: u64, column: u64) -> Origin<'t> {
 
 /// Draws a finding at its field.
 fn found<'r>(checked: &'r CheckedObject<'_>, level: Level<'static>, finding: &'r Finding) -> Group<'r> {
-    let title = format!("{} [{}]", finding.fact, finding.rule);
+    let title = printable(&format!("{} [{}]", finding.fact, finding.rule));
     let group = group(checked, level, &finding.field, title, &finding.remedy);
     if finding.would_deny { group.element(Level::NOTE.message(WOULD_DENY)) } else { group }
 }
@@ -230,7 +235,7 @@ fn group<'r>(
     };
     match remedy {
         "" => group,
-        remedy => group.element(Level::HELP.message(remedy)),
+        remedy => group.element(Level::HELP.message(printable(remedy))),
     }
 }
 
@@ -258,7 +263,7 @@ fn fix<'r>(checked: &'r CheckedObject<'_>) -> Option<Group<'r>> {
     }
     let operations = checked.patch.iter().map(|operation| {
         let path = operation["path"].as_str().unwrap_or_default();
-        Level::NOTE.no_name().message(format!("{path}: {}", operation["value"]))
+        Level::NOTE.no_name().message(printable(&format!("{path}: {}", operation["value"])))
     });
     Some(title.elements(operations))
 }

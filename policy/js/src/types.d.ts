@@ -281,4 +281,6 @@ export interface Exports {
   provisionerRoots?: string[];
   /** `server:path` at and below which volumes share on purpose. */
   shared?: string[];
+  /** How a message about a StatefulSet tells of volumes whose exports it mounts inline. Default `Name`. */
+  inlineOverlaps?: "Name" | "Count";
 }

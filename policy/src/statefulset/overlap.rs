@@ -4,8 +4,10 @@ use super::opt_out::OptOut;
 use super::review::SetReview;
 use super::volume::SetVolume;
 use crate::display::Quoted;
+use crate::export::Export;
 use crate::persistent_volume;
 use crate::rules::StorageRule;
+use crate::settings::NameOrCount;
 use ordinance_contract::Holding;
 use std::collections::BTreeSet;
 
@@ -47,19 +49,39 @@ fn duplicate_claims<'v>(
 /// Warns if the inline export of a volume overlaps the exports of PersistentVolumes.
 pub(super) fn warn_inline_export_overlaps(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
     let Some(export) = volume.inline_export(review.settings).filter(|_| volume.is_mounted()) else { return };
-    let overlaps = |holding: &&&Holding| persistent_volume::is_on(export, holding);
-    let mut overlapping = review.holdings.exports(&export.realm()).iter().filter(overlaps);
+    let overlaps = |holding: &&Holding| persistent_volume::is_on(export, holding);
+    let mut overlapping = review.holdings.exports(&export.realm()).iter().copied().filter(overlaps);
     let owner = review.set.title();
+    let warn = |fact| StorageRule::InlineExport.warn(volume.field(), fact);
+    if review.settings.exports.inline_overlaps == NameOrCount::Count {
+        if let Some(fact) = counted_overlap(&owner, export, number(overlapping)) {
+            review.findings.add(warn(fact));
+        }
+        return;
+    }
     for holding in overlapping.by_ref().take(MAX_DETAILED) {
         if let Some(fact) = persistent_volume::inline_overlap(&owner, export, holding) {
-            review
-                .findings
-                .add(StorageRule::InlineExport.warn(volume.field(), fact).related(&holding.holder));
+            review.findings.add(warn(fact).related(&holding.holder));
         }
     }
     if let Some(next) = overlapping.next() {
-        let rest: u64 = std::iter::once(next).chain(overlapping).map(|other| u64::from(other.count)).sum();
+        let rest = number(std::iter::once(next).chain(overlapping));
         let fact = format!("{owner} ({export}) overlaps {rest} more PersistentVolumes");
-        review.findings.add(StorageRule::InlineExport.warn(volume.field(), fact).related(&next.holder));
+        review.findings.add(warn(fact).related(&next.holder));
     }
+}
+
+/// Returns the number of objects that some holdings stand for.
+fn number<'h>(holdings: impl Iterator<Item = &'h Holding>) -> u64 {
+    holdings.map(|holding| u64::from(holding.count)).sum()
+}
+
+/// Returns the fact that an export overlaps those of this number of volumes, or `None` if there are none.
+fn counted_overlap(owner: &str, export: &Export, volumes: u64) -> Option<String> {
+    let volumes = match volumes {
+        0 => return None,
+        1 => "the export of a PersistentVolume".to_owned(),
+        more => format!("the exports of {more} PersistentVolumes"),
+    };
+    Some(format!("{owner} ({export}) overlaps {volumes}: they overwrite each other's files"))
 }

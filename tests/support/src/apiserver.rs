@@ -1,4 +1,4 @@
-//! A small API server for clients that list and watch: pages, continue tokens, resource versions, bookmarks, and lists
+//! A small API server for clients that get, list and watch: pages, continue tokens, resource versions, bookmarks, and lists
 //! of metadata only. It answers a creation with the object, and stores nothing of it.
 //!
 //! It behaves like the real one unless a test scripts an answer or breaks a stream. It records the requests, so that

@@ -132,7 +132,7 @@ pub fn index(bytes: &[u8]) {
     for (name, keys) in left {
         assert_eq!(fresh.insert(STATEFUL_SET.scope(name), keys), Ok(()));
     }
-    let sizes = |index: &Index| (index.len(), index.keys(), index.segments());
+    let sizes = |index: &Index| (index.len(), index.keys(), index.bytes());
     assert_eq!(sizes(&stepped), sizes(&fresh));
     for [who, path, rest] in bytes.as_chunks().0 {
         let (keys, except) = ([key(*path, *rest)], STATEFUL_SET.scope(name(*who)));

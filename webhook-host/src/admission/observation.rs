@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 use super::{Admission, UnreadableObject};
-use ordinance_contract::{Key, Scope, Watch};
+use ordinance_contract::{Key, Scope, Stance, Watch};
 use ordinance_engine::Failure;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Admission {
                 objects.by_ref().take(BATCH).map(|object| (self.keys_of(&object), object)).collect();
             let mut memory = self.write()?;
             for (keys, object) in batch {
-                unreadable.extend(enter(&mut memory, &object, keys, round));
+                unreadable.extend(self.enter_observed(&mut memory, &object, keys, round));
             }
             self.metrics.show(memory.index(), memory.pending());
         }
@@ -76,8 +76,51 @@ impl Admission {
     pub fn sweep(&self, watch: &Watch, round: u32) -> Result<(), Failure> {
         let mut memory = self.write()?;
         memory.sweep(watch, round);
+        self.left_out.sweep(watch, round);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
+    }
+
+    /// Enters an object, and returns why it is left out or only its held keys are entered. A previous state of the object is
+    /// removed in any case.
+    fn enter_observed(
+        &self,
+        memory: &mut Memory,
+        object: &ObservedObject<'_>,
+        keys: Result<Vec<Key>, String>,
+        round: u32,
+    ) -> Option<UnreadableObject> {
+        let ObservedObject { scope, uid, version, .. } = object;
+        let held = keys.as_deref().map(held).unwrap_or_default();
+        let fitting = keys.and_then(|keys| self.fitting(memory, scope, keys, round));
+        let entered = fitting.and_then(|keys| {
+            memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
+        });
+        let reason = entered.err()?;
+        // What an object holds has no limit, and this process may have admitted its update.
+        let _ = memory.observe(scope, uid, *version, held, round);
+        Some(UnreadableObject { object: scope.clone(), reason })
+    }
+
+    /// Returns the keys of an object that the index has room for. What an object holds always has room. If what an object of a
+    /// namespace uses has none, the namespace gets no verdicts.
+    fn fitting(
+        &self,
+        memory: &Memory,
+        object: &Scope<'static>,
+        keys: Vec<Key>,
+        round: u32,
+    ) -> Result<Vec<Key>, String> {
+        let index = memory.index();
+        let growth = index.growth(object, &keys).map_err(|error| error.to_string())?;
+        let fits = growth == 0 || index.bytes() + growth <= self.index_limit;
+        if fits || object.namespace.is_empty() {
+            return Ok(keys);
+        }
+        self.left_out.add(object, round);
+        self.metrics.left_out(&object.resource);
+        tracing::debug!(policy = self.name(), ?object, "left out of the index, which is full");
+        Ok(held(&keys))
     }
 
     fn keys_of(&self, object: &ObservedObject<'_>) -> Result<Vec<Key>, String> {
@@ -121,19 +164,7 @@ impl Admission {
     }
 }
 
-/// Enters an object, or returns why it is left out. A previous state of the object is removed in both cases.
-fn enter(
-    memory: &mut Memory,
-    object: &ObservedObject<'_>,
-    keys: Result<Vec<Key>, String>,
-    round: u32,
-) -> Option<UnreadableObject> {
-    let ObservedObject { scope, uid, version, .. } = object;
-    let entered = keys.and_then(|keys| {
-        memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
-    });
-    let reason = entered.err()?;
-    // This process may have admitted the update that made the object unreadable.
-    let _ = memory.observe(scope, uid, *version, Vec::new(), round);
-    Some(UnreadableObject { object: scope.clone(), reason })
+/// Returns the keys that deny others something.
+fn held(keys: &[Key]) -> Vec<Key> {
+    keys.iter().filter(|key| key.stance == Stance::Holds).cloned().collect()
 }

@@ -1,12 +1,14 @@
 //! The object that a request changes, and the stored state that the change is based on.
 
+use crate::review::{NAME_BYTES, UID_BYTES};
 use ordinance_contract::{Operation, Request, Scope};
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The object that a request changes.
 pub(super) struct TargetObject<'a> {
-    /// The scope with the object's name. A deletion of a collection names its objects only in `oldObject`.
+    /// The scope with the object's name. A deletion of a collection names its objects only in `oldObject`. The name is empty
+    /// if there is none, or none that the API server would store.
     pub(super) scope: Scope<'a>,
     /// Whether this update removes the last finalizer of an object that is being deleted. The API server then removes the
     /// object without another admission request.
@@ -16,7 +18,7 @@ pub(super) struct TargetObject<'a> {
 /// The stored state that an admitted change is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BaseState {
-    /// The object's uid; empty if the request does not contain it.
+    /// The object's uid; empty if the request contains none, or none that an API server assigns.
     uid: String,
     /// The resource version that an update replaces; `None` for a creation.
     version: Option<u64>,
@@ -53,7 +55,7 @@ impl<'a> From<&'a Request<'_>> for TargetObject<'a> {
         let metadata = metadata(object.filter(|_| !is_complete));
         let mut scope = request.scope.borrowed();
         if scope.name.is_empty() {
-            scope.name = metadata.name.unwrap_or_default();
+            scope.name = metadata.name.filter(|name| name.len() <= NAME_BYTES).unwrap_or_default();
         }
         let is_last_update = request.operation == Operation::Update
             && metadata.deletion_timestamp.is_some()
@@ -66,9 +68,12 @@ impl<'a> From<&'a Request<'_>> for TargetObject<'a> {
 
 impl From<&Request<'_>> for BaseState {
     fn from(request: &Request<'_>) -> Self {
-        let uid = metadata(request.object.as_deref()).uid.unwrap_or_default().into_owned();
+        let uid = metadata(request.object.as_deref()).uid.filter(|uid| uid.len() <= UID_BYTES);
         let version = metadata(request.old_object.as_deref()).resource_version;
-        Self { uid, version: version.and_then(|version| version.parse().ok()) }
+        Self {
+            uid: uid.unwrap_or_default().into_owned(),
+            version: version.and_then(|version| version.parse().ok()),
+        }
     }
 }
 
@@ -95,9 +100,31 @@ fn metadata(object: Option<&str>) -> PartialMetadata<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ordinance_contract::Phase;
 
     fn base(uid: &str, version: Option<u64>) -> BaseState {
         BaseState { uid: uid.to_owned(), version }
+    }
+
+    #[test]
+    fn neither_a_name_nor_a_uid_of_an_object_is_kept_that_no_api_server_stores() {
+        let kept = |name: usize, uid: usize| {
+            let metadata = serde_json::json!({"name": "n".repeat(name), "uid": "u".repeat(uid)});
+            let object = serde_json::json!({"metadata": metadata}).to_string();
+            let request = Request {
+                operation: Operation::Create,
+                phase: Phase::Validate,
+                scope: Scope::default(),
+                kind: "".into(),
+                dry_run: false,
+                user_info: "".into(),
+                object: Some(object.into()),
+                old_object: None,
+            };
+            (TargetObject::from(&request).scope.name.len(), BaseState::from(&request).uid.len())
+        };
+        assert_eq!(kept(NAME_BYTES, UID_BYTES), (NAME_BYTES, UID_BYTES));
+        assert_eq!(kept(NAME_BYTES + 1, UID_BYTES + 1), (0, 0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
 use ordinance_contract::Rule;
+use ordinance_report::{printable, without_runner_commands};
 use std::path::Path;
 
 /// Explain a rule, or list all rules
@@ -29,17 +30,19 @@ pub(super) struct ExplainArgs {
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
     let rules = policies::description(args.component.policy.as_deref())?.rules;
     let Some(id) = &args.rule else {
-        print(list(&rules).as_bytes())?;
+        print(without_runner_commands(list(&rules)).as_bytes())?;
         return Ok(Exit::Success);
     };
     match rules.iter().find(|rule| rule.id == normalized(id)) {
         Some(rule) => {
-            print(explanation(rule).as_bytes())?;
+            print(without_runner_commands(explanation(rule)).as_bytes())?;
             Ok(Exit::Success)
         }
         None => {
             let suggestion = suggestion(&rules, &normalized(id), args.component.policy.as_deref());
-            output::print_to_stderr(&format!("error: there is no rule {id:?}{suggestion}\n"));
+            output::print_to_stderr(
+                &(printable(&format!("error: there is no rule {id:?}{suggestion}")) + "\n"),
+            );
             Ok(Exit::Usage)
         }
     }

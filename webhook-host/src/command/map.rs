@@ -14,7 +14,9 @@ use ordinance_contract::{Identity, Scope};
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
 use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions};
-use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign};
+use ordinance_report::{
+    AdmissionOutcome, CheckReport, CheckedObject, StoredSign, plain_json, without_runner_commands,
+};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -129,9 +131,12 @@ fn refused(checked: &CheckedObject<'_>) -> RefusedObject {
 /// Returns the map in the requested format.
 fn draw(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
     Ok(match args.output {
-        MapFormat::Json => ordinance_map::json(map)?.into_bytes(),
+        MapFormat::Json => plain_json(ordinance_map::json(map)?).into_bytes(),
         MapFormat::Svg => ordinance_map::svg(map)?,
-        MapFormat::Text => ordinance_map::text(map, text_options(args, color)).into_bytes(),
+        // A long name may be wrapped before `::`.
+        MapFormat::Text => {
+            without_runner_commands(ordinance_map::text(map, text_options(args, color))).into_bytes()
+        }
     })
 }
 

@@ -14,6 +14,7 @@ use ordinance_contract::Scope;
 use ordinance_manifests::Manifest;
 use ordinance_map::MappedObject;
 use ordinance_migration::{Plan, PlanOptions};
+use ordinance_report::{plain_json, plain_lines};
 
 /// What the kinds of a StatefulSet's name are called on the command line of kubectl.
 const KINDS: [&str; 4] = ["statefulset", "statefulsets", "sts", "statefulset.apps"];
@@ -92,8 +93,9 @@ pub(super) fn run(args: &MigrateArgs, common: CommonArgs) -> Result<Exit> {
         report_beside(&plan, common);
     }
     let text = match args.output {
-        PlanFormat::Text => plan.text(),
-        PlanFormat::Json => plan.json()?,
+        // The plan has only plain names of the set, but reasons and warnings name other objects.
+        PlanFormat::Text => plain_lines(&plan.text()),
+        PlanFormat::Json => plain_json(plan.json()?),
         _ if plan.is_empty() => String::new(),
         PlanFormat::Script => plan.script(),
         PlanFormat::Yaml => plan.manifests()?,

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_contract::{Description, Problem};
-use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy};
+use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes};
 use ordinance_manifests::Manifest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -152,7 +152,9 @@ pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
 pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
     let Description { name, version, .. } = description(component)?;
     let digest = match component {
-        Some(path) => Sha256::digest(std::fs::read(path).map_err(|error| InputError::of_file(path, error))?),
+        Some(path) => {
+            Sha256::digest(component_bytes(path).map_err(|error| InputError::of_file(path, error))?)
+        }
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })

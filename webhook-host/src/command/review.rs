@@ -10,7 +10,8 @@ use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer, UID
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ordinance_contract::Phase;
-use std::fs::File;
+use ordinance_files::open_regular_or_pipe;
+use ordinance_report::plain_json;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -53,6 +54,10 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     if body.len() > limits.body_bytes {
         return print_too_large(&body, limits.body_bytes);
     }
+    refuse_other_text(&body).map_err(|error| match named_file(args.file.as_deref()) {
+        Some(path) => InputError::of_file(path, error),
+        None => InputError::new("stdin", error),
+    })?;
     let policy = policies::from_flags(&args.policy, &limits)?;
     policy.warn_of_unreadable();
     let review = AdmissionReview::parse(&body, limits.json_depth);
@@ -70,6 +75,14 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     print_answer(review.answer(&by, outcome))
 }
 
+/// Refuses a text that is no JSON object, without quoting it as a parser would: it may be a file of secrets.
+fn refuse_other_text(body: &[u8]) -> Result<(), &'static str> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err("the body is not an AdmissionReview: it is not a JSON object"),
+    }
+}
+
 /// Prints an answer and returns the exit code.
 fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
     match answer {
@@ -85,8 +98,13 @@ fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
     }
 }
 
-/// Prints an answer, with a line break on a terminal, where a prompt follows.
-fn print_body(mut body: Vec<u8>) -> io::Result<()> {
+/// Prints an answer, with a line break on a terminal, where a prompt follows. Characters that act are escaped: the answer may
+/// have names of the request.
+fn print_body(body: Vec<u8>) -> io::Result<()> {
+    let mut body = match String::from_utf8(body) {
+        Ok(json) => plain_json(json).into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
     if io::stdout().is_terminal() {
         body.push(b'\n');
     }
@@ -113,7 +131,7 @@ fn named_file(file: Option<&Path>) -> Option<&Path> {
 /// Reads the review, but at most one byte more than the limit.
 fn read_body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
     match named_file(file) {
-        Some(path) => File::open(path).and_then(|file| read(file, limit)).map_err(|error| {
+        Some(path) => open_regular_or_pipe(path).and_then(|file| read(file, limit)).map_err(|error| {
             InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
         }),
         None => read(io::stdin().lock(), limit).map_err(|error| InputError::new("stdin", error)),

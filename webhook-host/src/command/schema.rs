@@ -6,6 +6,7 @@ use super::policies;
 use crate::config;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use ordinance_report::plain_json;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -43,7 +44,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
         SchemaKind::Config => config::schema(),
         SchemaKind::Case => ordinance_case::schema(),
     };
-    print(pretty(&schema).as_bytes())?;
+    print(plain_json(pretty(&schema)).as_bytes())?;
     Ok(Exit::Success)
 }
 

@@ -1,6 +1,7 @@
 //! `ordinance serve`: checks the configuration, opens the sockets, and serves until a signal.
 
 mod certificates;
+mod descriptors;
 mod issuer;
 mod readiness;
 mod ready_file;
@@ -18,13 +19,17 @@ use crate::config::{
 use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
+use crate::memory::MemoryPlan;
 use crate::metrics::Metrics;
-use crate::server::{Admin, PolicyRoute, Readiness, Routes, WebhookServer, stop};
+use crate::server::{
+    Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, Routes, WebhookServer, stop,
+};
 use anyhow::{Context, Result};
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
 use issuer::{Issuer, RunningIssuer};
-use ready_file::ReadyReport;
+use ordinance_certs::AcceptedPaths;
+use ready_file::{Addresses, ReadyReport};
 use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -33,14 +38,19 @@ use std::time::SystemTime;
 /// The error of a system without free threads.
 const NO_THREADS: &str = "the system has no resources for threads";
 
+/// The least worker threads, so that connections are accepted during an evaluation.
+const LEAST_WORKERS: usize = 2;
+
 /// A server whose configuration is checked and whose policies are loaded, before its sockets are open.
 struct PreparedServer {
     sockets: Sockets,
+    memory: MemoryPlan,
     layers: Layers,
     tls: Arc<ServerConfig>,
     ca_bundle: String,
     reloader: Option<CertificateReloader>,
     issuer: Option<Issuer>,
+    callers: Callers,
     policies: Vec<ServedPolicy>,
     cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
     /// Whether to write Events.
@@ -100,7 +110,7 @@ impl PreparedServer {
     fn new(config: ServeConfig, layers: Layers) -> Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let now = SystemTime::now();
-        let Certificates { tls, ca_bundle, reloader, issuer } =
+        let Certificates { tls, ca_bundle, reloader, issuer, callers } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
         let (policies, cluster) = match config.cluster {
@@ -113,11 +123,13 @@ impl PreparedServer {
         report_unreadable(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,
+            memory: config.memory,
             layers,
             tls,
             ca_bundle,
             reloader: Some(reloader),
             issuer,
+            callers,
             policies,
             cluster,
             events: config.events,
@@ -126,6 +138,8 @@ impl PreparedServer {
     }
 
     fn print_config(mut self, mut file: ConfigFile) -> Result<Exit> {
+        file.limits = self.sockets.limits.clone();
+        file.name_metrics_listen();
         file.name_cluster();
         for policy in &self.policies {
             file.name_policy(&policy.name);
@@ -137,9 +151,11 @@ impl PreparedServer {
 
     /// Opens the sockets and serves until the server has stopped.
     fn serve(self) -> Result<()> {
+        tracing::info!("memory: {}", self.memory);
         ready_file::remove(self.sockets.ready_file.as_deref());
+        descriptors::raise_limit(&self.sockets.limits);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.sockets.limits.evaluations)
+            .worker_threads(self.sockets.limits.evaluations.max(LEAST_WORKERS))
             .enable_all()
             .build()
             .context(NO_THREADS)?;
@@ -151,11 +167,15 @@ impl PreparedServer {
         let (stopper, stop) = stop();
         signals::listen(stopper)?;
         let client = self.client().await?;
+        if self.issuer.is_none() {
+            self.callers.accept(AcceptedPaths::anyone());
+        }
         let listener = tokio::net::TcpListener::bind(self.sockets.listen)
             .await
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
-        let address = listener.local_addr()?;
-        let admin = self.admin(readiness.clone())?;
+        let (probes, metrics) = (self.probes(readiness.clone())?, self.metrics_listener()?);
+        let addresses =
+            Addresses { https: listener.local_addr()?, admin: probes.address(), metrics: metrics.address() };
         let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
         let server = tokio::spawn(self.server(readiness.clone(), events)?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
@@ -166,7 +186,7 @@ impl PreparedServer {
         let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
         let updates = readiness::maintain(watches, issuer.as_ref(), &readiness, || {
             let bundle = issuer.as_ref().map_or_else(|| self.ca_bundle.clone(), RunningIssuer::bundle);
-            let report = ReadyReport::new(address, admin.address(), bundle);
+            let report = ReadyReport::new(addresses, bundle);
             if is_self_signed {
                 report.log_ca();
             }
@@ -224,12 +244,18 @@ impl PreparedServer {
         InputError::new(self.layers.place(&["cluster", "source"]), error)
     }
 
-    fn admin(&self, readiness: Readiness) -> Result<Admin> {
-        let address = self.sockets.admin_listen;
-        let listener =
-            TcpListener::bind(address).map_err(|error| self.bind_error("adminListen", address, &error))?;
-        Admin::start(listener, readiness, Arc::clone(&self.metrics))
-            .context("the system has no resources for the admin listener")
+    fn probes(&self, readiness: Readiness) -> Result<ProbeListener> {
+        let listener = self.bind("adminListen", self.sockets.admin_listen)?;
+        ProbeListener::start(listener, readiness, &self.metrics).context(NO_THREADS)
+    }
+
+    fn metrics_listener(&self) -> Result<MetricsListener> {
+        let listener = self.bind("metricsListen", self.sockets.metrics_listen)?;
+        MetricsListener::start(listener, &self.metrics).context(NO_THREADS)
+    }
+
+    fn bind(&self, field: &str, address: SocketAddr) -> Result<TcpListener, InputError> {
+        TcpListener::bind(address).map_err(|error| self.bind_error(field, address, &error))
     }
 
     fn server(&self, readiness: Readiness, events: Option<EventQueue>) -> Result<WebhookServer> {
@@ -241,6 +267,7 @@ impl PreparedServer {
         Ok(WebhookServer {
             tls: Arc::clone(&self.tls),
             routes: Routes::new(routes),
+            callers: self.callers.clone(),
             limits: Arc::new(self.sockets.limits.clone()),
             metrics: Arc::clone(&self.metrics),
             readiness,

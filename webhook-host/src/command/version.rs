@@ -6,6 +6,7 @@ use super::policies;
 use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
+use ordinance_report::without_runner_commands;
 
 /// Print the versions of Ordinance, of the policy and of wasmtime
 #[derive(Debug, Args)]
@@ -28,6 +29,6 @@ pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
         policy.digest,
         ordinance_engine::Engine::wasmtime_version(),
     );
-    print(text.as_bytes())?;
+    print(without_runner_commands(text).as_bytes())?;
     Ok(Exit::Success)
 }

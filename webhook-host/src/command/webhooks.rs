@@ -148,20 +148,43 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// Returns a role that may list and watch the kinds that the policies watch, and create Events if asked for.
+/// Returns a role that may list and watch the kinds that the policies watch, get those that they validate, and create Events
+/// if asked for.
 fn role(policies: &[Policy], events: bool) -> ClusterRole {
-    let mut watches: Vec<&Watch> = policies.iter().flat_map(|policy| &policy.description().watches).collect();
-    watches.sort_by_key(|watch| (&watch.group, &watch.resource));
-    watches.dedup_by_key(|watch| (&watch.group, &watch.resource));
-    let rule = |watches: &[&Watch]| PolicyRule {
-        api_groups: watches.first().map(|watch| vec![watch.group.clone()]),
-        resources: Some(watches.iter().map(|watch| watch.resource.clone()).collect()),
-        verbs: ["list", "watch"].map(str::to_owned).to_vec(),
-        ..PolicyRule::default()
-    };
-    let watching = watches.chunk_by(|one, other| one.group == other.group).map(rule);
+    let mut watches: Vec<(&Watch, bool)> = policies.iter().flat_map(watches).collect();
+    watches.sort_by_key(|(watch, is_validated)| (&watch.group, *is_validated, &watch.resource));
+    watches.dedup_by_key(|(watch, is_validated)| (&watch.group, *is_validated, &watch.resource));
+    let watching = watches
+        .chunk_by(|(one, one_validated), (other, other_validated)| {
+            (&one.group, one_validated) == (&other.group, other_validated)
+        })
+        .map(watch_rule);
     let rules = watching.chain(events.then(event_rule)).collect();
     ClusterRole { metadata: metadata(), rules: Some(rules), ..ClusterRole::default() }
+}
+
+/// Returns the kinds that a policy watches, each with whether it validates them. Of those the host asks the API server about
+/// single objects.
+fn watches(policy: &Policy) -> impl Iterator<Item = (&Watch, bool)> {
+    let description = policy.description();
+    let is_validated = |watch: &Watch| {
+        description.reviews.iter().any(|scope| {
+            scope.phases.contains(&Phase::Validate)
+                && (&scope.group, &scope.resource) == (&watch.group, &watch.resource)
+        })
+    };
+    description.watches.iter().map(move |watch| (watch, is_validated(watch)))
+}
+
+fn watch_rule(watches: &[(&Watch, bool)]) -> PolicyRule {
+    let is_validated = watches.iter().any(|(_, is_validated)| *is_validated);
+    let verbs = is_validated.then_some("get").into_iter().chain(["list", "watch"]);
+    PolicyRule {
+        api_groups: watches.first().map(|(watch, _)| vec![watch.group.clone()]),
+        resources: Some(watches.iter().map(|(watch, _)| watch.resource.clone()).collect()),
+        verbs: verbs.map(str::to_owned).collect(),
+        ..PolicyRule::default()
+    }
 }
 
 fn event_rule() -> PolicyRule {

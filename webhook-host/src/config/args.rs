@@ -33,9 +33,12 @@ pub struct ServeArgs {
     /// Address of the TLS listener; port 0 picks a free port [default: 0.0.0.0:8443].
     #[arg(long, value_name = "ADDR", env = "ORDINANCE_LISTEN", hide_env = true)]
     pub listen: Option<SocketAddr>,
-    /// Address of /livez, /readyz and /metrics, in plain HTTP [default: 0.0.0.0:8080].
+    /// Address of /livez and /readyz, in plain HTTP [default: 0.0.0.0:8080].
     #[arg(long, value_name = "ADDR", env = "ORDINANCE_ADMIN_LISTEN", hide_env = true)]
     pub admin_listen: Option<SocketAddr>,
+    /// Address of /metrics, in plain HTTP [default: the port after that of --admin-listen, or a free one if that is 0].
+    #[arg(long, value_name = "ADDR", env = "ORDINANCE_METRICS_LISTEN", hide_env = true)]
+    pub metrics_listen: Option<SocketAddr>,
     /// File to write atomically once ready: addresses, CA and process id as JSON.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_READY_FILE", hide_env = true)]
     pub ready_file: Option<PathBuf>,
@@ -173,6 +176,7 @@ impl ServeArgs {
         let mut collector = Collector { matches, overrides: Vec::new() };
         collector.add("listen", &["listen"], self.listen.as_ref());
         collector.add("admin_listen", &["adminListen"], self.admin_listen.as_ref());
+        collector.add("metrics_listen", &["metricsListen"], self.metrics_listen.as_ref());
         collector.add("ready_file", &["readyFile"], self.ready_file.as_ref());
         collector.add("drain_delay", &["limits", "drainDelay"], self.drain_delay.map(duration_text).as_ref());
         collector.add("on_error", &["onError"], self.on_error.as_ref());

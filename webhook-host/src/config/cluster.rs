@@ -3,8 +3,15 @@
 use super::file::{ClusterFile, ClusterSource, ConfigFile};
 use super::input_error::InputError;
 use super::layers::Layers;
+use super::read;
 use crate::cluster::ApiServerAccess;
-use kube::config::Kubeconfig;
+use kube::config::{Kubeconfig, KubeconfigError};
+use ordinance_files::read_regular;
+use serde_saphyr::UserMessageFormatter;
+use std::path::Path;
+
+/// The largest kubeconfig, in bytes. It may have the certificates of many clusters.
+const KUBECONFIG_BYTES: usize = 16 * 1024 * 1024;
 
 /// Returns how to reach the API server, or `None` without a cluster.
 pub(super) fn access(config: &ConfigFile, layers: &Layers) -> Result<Option<ApiServerAccess>, InputError> {
@@ -39,8 +46,25 @@ fn named(
     let Some(file) = &cluster.kubeconfig else {
         return Err(InputError::new(place("kubeconfig"), "is not set; give it, or --kubeconfig FILE"));
     };
-    let read = Kubeconfig::read_from(file).map_err(|error| InputError::new(place("kubeconfig"), error))?;
+    let read = kubeconfig_of(file).map_err(|error| error.within(place("kubeconfig")))?;
     kubeconfig(read, cluster.context.as_deref(), place)
+}
+
+/// Reads a kubeconfig from a file.
+///
+/// # Errors
+///
+/// The file can't be read, is no regular file, is larger than 16 MiB, or is no kubeconfig.
+pub fn kubeconfig_of(file: &Path) -> Result<Kubeconfig, InputError> {
+    read_regular(file, KUBECONFIG_BYTES).map_err(|error| read::unreadable(file, &error))?;
+    Kubeconfig::read_from(file).map_err(|error| InputError::of_file(file, kubeconfig_problem(&error)))
+}
+
+/// Returns the text of an error without the lines that a parser quotes: a kubeconfig has tokens and keys.
+pub fn kubeconfig_problem(error: &KubeconfigError) -> String {
+    let KubeconfigError::Parse(error) = error else { return error.to_string() };
+    let reason = error.without_snippet().render_with_formatter(&UserMessageFormatter);
+    format!("is not a kubeconfig: {reason}")
 }
 
 /// Returns the access with a kubeconfig and one of its contexts, or its current one. `place` returns the place of a field

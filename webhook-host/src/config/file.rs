@@ -24,9 +24,14 @@ pub struct ConfigFile {
     /// Address of the TLS listener, which answers admission reviews. Port 0 picks a free port.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// Address of `/livez`, `/readyz` and `/metrics`, in plain HTTP. Port 0 picks a free port.
+    /// Address of `/livez` and `/readyz`, in plain HTTP. Port 0 picks a free port.
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
+    /// Address of `/metrics`, in plain HTTP. Port 0 picks a free port. The default is the IP address of `adminListen` with the
+    /// port after it, or a free port if that is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The server's certificate and the accepted clients.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<CertificateFile>")]
@@ -212,6 +217,7 @@ impl Default for ConfigFile {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
             admin_listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            metrics_listen: None,
             certificate: CertificateFile::default(),
             policies: BTreeMap::new(),
             on_error: OnError::default(),
@@ -226,6 +232,20 @@ impl Default for ConfigFile {
 }
 
 impl ConfigFile {
+    /// Returns the address of `/metrics`.
+    pub(super) fn effective_metrics_listen(&self) -> SocketAddr {
+        self.metrics_listen.unwrap_or_else(|| {
+            let (ip, port) = (self.admin_listen.ip(), self.admin_listen.port());
+            let next = if port == 0 { None } else { port.checked_add(1) };
+            SocketAddr::new(ip, next.unwrap_or(0))
+        })
+    }
+
+    /// Sets the address of `/metrics` to its effective value.
+    pub fn name_metrics_listen(&mut self) {
+        self.metrics_listen = Some(self.effective_metrics_listen());
+    }
+
     /// Sets the source of the cluster to its effective value.
     pub fn name_cluster(&mut self) {
         self.cluster.source = Some(self.cluster.effective_source());

@@ -26,14 +26,21 @@ pub struct PolicyConfig {
     pub on_error: OnError,
 }
 
+/// The error of settings that are no mapping. They are not quoted: a file of another kind may have secrets.
+const NO_MAPPING: &str =
+    "is not a mapping of settings; `ordinance schema settings` prints the valid settings";
+
 /// Reads settings in YAML or JSON from a file, and returns them as JSON.
 ///
 /// # Errors
 ///
-/// The file can't be read, or is neither YAML nor JSON.
+/// The file can't be read, or is neither YAML nor JSON, or no mapping.
 pub fn settings(path: &Path) -> Result<String, InputError> {
     let settings: Value = read::yaml(path, &read::text(path)?)?;
-    Ok(as_text(&settings))
+    match settings {
+        Value::Null | Value::Object(_) => Ok(as_text(&settings)),
+        _ => Err(InputError::of_file(path, NO_MAPPING)),
+    }
 }
 
 /// Returns settings as JSON, and an empty text for an empty file.

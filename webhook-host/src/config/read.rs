@@ -1,12 +1,12 @@
 //! Reads the files that an operator names, up to a maximum size.
 
 use super::input_error::InputError;
+use ordinance_files::{open_regular_or_pipe, read_up_to};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment, Track};
 use serde_saphyr::UserMessageFormatter;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// The maximum size of a configuration or settings file; real ones have a few KiB.
@@ -19,21 +19,20 @@ pub(super) fn text(path: &Path) -> Result<String, InputError> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, InputError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| InputError::of_file(path, format_args!("{error}; {}", remedy(error.kind()))))?;
-    if bytes.len() > MAX_BYTES {
-        let message = format_args!("is larger than {MAX_BYTES} bytes; check that it is the right file");
-        return Err(InputError::of_file(path, message));
-    }
-    Ok(bytes)
+    let read = open_regular_or_pipe(path).and_then(|file| read_up_to(file, MAX_BYTES));
+    read.map_err(|error| unreadable(path, &error))
+}
+
+/// Returns the error of a file that can't be read, or not in full.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> InputError {
+    InputError::of_file(path, format_args!("{error}; {}", remedy(error.kind())))
 }
 
 fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "give the path of a file that exists",
         ErrorKind::PermissionDenied => "grant this process read access",
+        ErrorKind::FileTooLarge => "check that it is the right file",
         _ => "give a file that can be read",
     }
 }

@@ -6,9 +6,11 @@ use super::input_error::InputError;
 use super::layers::Layers;
 use super::policy::PolicyConfig;
 use super::selfmanaged::SelfManaged;
+use super::source::ConfigSource;
 use super::state::{NAMESPACE, State};
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
+use crate::memory::{ExplicitLimits, MemoryPlan, WATCH_EVALUATIONS};
 use ordinance_certs::{ClientCa, Files};
 use ordinance_manifests::Manifest;
 use rustls::pki_types::ServerName;
@@ -40,6 +42,8 @@ pub struct ServeConfig {
     pub events: bool,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
+    /// How the memory is divided.
+    pub memory: MemoryPlan,
     /// Addresses, intervals and limits.
     pub sockets: Sockets,
 }
@@ -49,8 +53,10 @@ pub struct ServeConfig {
 pub struct Sockets {
     /// Address of the TLS listener.
     pub listen: SocketAddr,
-    /// Address of health and metrics.
+    /// Address of health checks.
     pub admin_listen: SocketAddr,
+    /// Address of metrics.
+    pub metrics_listen: SocketAddr,
     /// File that is written once the server is ready.
     pub ready_file: Option<PathBuf>,
     /// How often the certificate's files are checked for changes.
@@ -81,32 +87,54 @@ impl ServeConfig {
     pub fn check(config: &ConfigFile, layers: &Layers, now: SystemTime) -> Result<Self, InputError> {
         let limit = |(field, message)| InputError::new(layers.place(&["limits", field]), message);
         config.limits.check().map_err(limit)?;
+        let policies = PolicyConfig::all(config, layers)?;
         let cluster = cluster::access(config, layers)?;
         if config.events && cluster.is_none() {
             let message = "Events are written to a cluster, and none is configured; remove this, or give --kubeconfig FILE";
             return Err(InputError::new(layers.place(&["events"]), message));
         }
+        let memory = memory(config, layers, policies.len(), cluster.is_some())?;
         Ok(Self {
             events: config.events,
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
-            policies: PolicyConfig::all(config, layers)?,
+            sockets: sockets(config, layers, memory.limits(&config.limits))?,
+            memory,
+            policies,
             cluster,
             state: State::read(&config.state, NAMESPACE)
                 .into_objects()
                 .map_err(|error| error.within(layers.place(&["state"])))?,
-            sockets: sockets(config, layers)?,
         })
     }
 }
 
-fn sockets(config: &ConfigFile, layers: &Layers) -> Result<Sockets, InputError> {
+/// Divides the memory. Limits that are set keep their values.
+fn memory(
+    config: &ConfigFile,
+    layers: &Layers,
+    policies: usize,
+    has_cluster: bool,
+) -> Result<MemoryPlan, InputError> {
+    let is_set = |field| layers.source(&["limits", field]) != ConfigSource::Default;
+    let explicit = ExplicitLimits {
+        evaluations: is_set("evaluations"),
+        bodies_bytes: is_set("bodiesBytes"),
+        index_bytes: is_set("indexBytes"),
+    };
+    let watches = if has_cluster { WATCH_EVALUATIONS } else { 0 };
+    MemoryPlan::new(&config.limits, explicit, policies, watches)
+        .map_err(|error| InputError::new(layers.place(&["limits", "memory"]), error))
+}
+
+fn sockets(config: &ConfigFile, layers: &Layers, limits: Limits) -> Result<Sockets, InputError> {
     Ok(Sockets {
         listen: config.listen,
         admin_listen: config.admin_listen,
+        metrics_listen: config.effective_metrics_listen(),
         ready_file: ready_file(config.ready_file.clone(), layers)?,
         reload_interval: reload_interval(config.certificate.reload_interval, layers)?,
-        limits: config.limits.clone(),
+        limits,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::labels::PolicyLabels;
 use super::seconds::{Seconds, unix_now};
 use ordinance_index::Index;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,8 +17,13 @@ pub(super) struct IndexFamilies {
     objects: Family<PolicyLabels, Gauge>,
     resources: Family<ResourceLabels, Gauge>,
     keys: Family<PolicyLabels, Gauge>,
+    bytes: Family<PolicyLabels, Gauge>,
+    limit: Family<PolicyLabels, Gauge>,
+    left_out: Family<ResourceLabels, Counter>,
     pending: Family<PolicyLabels, Gauge>,
     expired: Family<PolicyLabels, Counter>,
+    displaced: Family<PolicyLabels, Counter>,
+    confirmations: Family<ConfirmationLabels, Counter>,
     unreadable: Family<ResourceLabels, Counter>,
     updated: Family<PolicyLabels, Seconds>,
 }
@@ -32,8 +37,13 @@ pub struct IndexMetrics {
     /// The gauges of all resources that were ever in the index.
     shown: Arc<Mutex<BTreeMap<String, Gauge>>>,
     keys: Gauge,
+    bytes: Gauge,
+    limit: Gauge,
+    left_out: Family<ResourceLabels, Counter>,
     pending: Gauge,
     expired: Counter,
+    displaced: Counter,
+    confirmations: Family<ConfirmationLabels, Counter>,
     unreadable: Family<ResourceLabels, Counter>,
     updated: Seconds,
 }
@@ -44,12 +54,48 @@ struct ResourceLabels {
     resource: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConfirmationLabels {
+    policy: String,
+    outcome: Confirmation,
+}
+
+/// What became of a pending object on which a verdict depended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Confirmation {
+    /// The API server stores it.
+    Stored,
+    /// The API server does not store it, or stores another state.
+    Absent,
+    /// The API server did not answer.
+    Failed,
+    /// The request waited for too long, and was decided without it.
+    GivenUp,
+}
+
 // === impl IndexFamilies ===
 
 impl IndexFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self::default();
         registry.register("index_keys", "Keys in the index", families.keys.clone());
+        registry.register_with_unit(
+            "index",
+            "Most memory that the keys in the index take",
+            Unit::Bytes,
+            families.bytes.clone(),
+        );
+        registry.register_with_unit(
+            "index_limit",
+            "Memory that the keys in the index may take",
+            Unit::Bytes,
+            families.limit.clone(),
+        );
+        registry.register(
+            "index_left_out_objects",
+            "Objects left out of the index because it has no room for them",
+            families.left_out.clone(),
+        );
         registry.register("index_objects", "Objects in the index", families.objects.clone());
         registry.register(
             "index_resource_objects",
@@ -65,6 +111,16 @@ impl IndexFamilies {
             "index_forgotten_objects",
             "Admitted objects removed from the index because no watch reported them in time",
             families.expired.clone(),
+        );
+        registry.register(
+            "index_displaced_objects",
+            "Admitted objects removed from the index because too many were waiting for a watch to report them",
+            families.displaced.clone(),
+        );
+        registry.register(
+            "index_confirmations",
+            "Questions to the API server whether it stores an admitted object, by outcome",
+            families.confirmations.clone(),
         );
         registry.register(
             "index_unreadable_objects",
@@ -88,8 +144,13 @@ impl IndexFamilies {
             resources: self.resources.clone(),
             shown: Arc::default(),
             keys: self.keys.get_or_create_owned(&labels),
+            bytes: self.bytes.get_or_create_owned(&labels),
+            limit: self.limit.get_or_create_owned(&labels),
+            left_out: self.left_out.clone(),
             pending: self.pending.get_or_create_owned(&labels),
             expired: self.expired.get_or_create_owned(&labels),
+            displaced: self.displaced.get_or_create_owned(&labels),
+            confirmations: self.confirmations.clone(),
             unreadable: self.unreadable.clone(),
             updated: self.updated.get_or_create_owned(&labels),
         }
@@ -103,9 +164,20 @@ impl IndexMetrics {
     pub fn show(&self, index: &Index, pending: usize) {
         self.objects.set(gauge_value(index.len()));
         self.keys.set(gauge_value(index.keys()));
+        self.bytes.set(gauge_value(index.bytes()));
         self.pending.set(gauge_value(pending));
         self.show_resources(index.resources());
         self.updated.set(unix_now());
+    }
+
+    /// Shows the bytes that the keys in the index may take.
+    pub fn show_limit(&self, bytes: usize) {
+        self.limit.set(gauge_value(bytes));
+    }
+
+    /// Counts an object that is left out of the index because it has no room.
+    pub fn left_out(&self, resource: &str) {
+        self.left_out.get_or_create(&self.labels(resource)).inc();
     }
 
     /// Shows 0 for a resource whose last object left the index.
@@ -129,6 +201,17 @@ impl IndexMetrics {
     /// Counts admitted objects that no watch reported in time.
     pub fn expired(&self, objects: usize) {
         self.expired.inc_by(objects as u64);
+    }
+
+    /// Counts admitted objects that others displaced.
+    pub fn displaced(&self, objects: usize) {
+        self.displaced.inc_by(objects as u64);
+    }
+
+    /// Counts what became of a pending object on which a verdict depended.
+    pub fn confirmed(&self, outcome: Confirmation) {
+        let labels = ConfirmationLabels { policy: self.policy.clone(), outcome };
+        self.confirmations.get_or_create(&labels).inc();
     }
 
     fn labels(&self, resource: &str) -> ResourceLabels {

@@ -63,7 +63,7 @@ pub enum ShedReason {
     Queue,
     /// Every instance was busy, or the index was not ready.
     Unavailable,
-    /// Large bodies filled the memory that is reserved for them.
+    /// Bodies filled the memory that they may take.
     Memory,
 }
 
@@ -238,8 +238,8 @@ mod tests {
         metrics.route("storage").evaluation.observe(15e-6);
         let text = metrics.text();
         for line in [
-            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00001",policy="storage"} 0"#,
-            r#"ordinance_evaluation_duration_seconds_bucket{le="0.00002",policy="storage"} 1"#,
+            r#"ordinance_evaluation_duration_seconds_bucket{policy="storage",le="1e-05"} 0"#,
+            r#"ordinance_evaluation_duration_seconds_bucket{policy="storage",le="2e-05"} 1"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }

@@ -132,7 +132,7 @@ impl AdmissionReview<'_> {
     pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> ReviewAnswer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
-            Err(failure @ (Failure::NotReady | Failure::Busy)) => {
+            Err(failure @ (Failure::NotReady | Failure::Busy | Failure::Unconfirmed { .. })) => {
                 ReviewAnswer::Unavailable { message: explain(by.policy, &failure) }
             }
             Err(failure) => self.failed(by, failure),

@@ -11,6 +11,11 @@ pub const API_VERSION: &str = "admission.k8s.io/v1";
 const REASON_CHARS: usize = 240;
 /// The kind of the request and of the answer.
 pub const KIND: &str = "AdmissionReview";
+/// The longest name of a request, in bytes: Kubernetes limits names to DNS subdomains. The same limit applies to the
+/// namespace, the kind, and the parts of the resource.
+pub const NAME_BYTES: usize = 253;
+/// The longest uid of a request and of an object, in bytes. The API server's uids have 36.
+pub const UID_BYTES: usize = 64;
 
 /// An admission review, parsed from a body that it borrows.
 #[derive(Debug)]
@@ -43,6 +48,16 @@ pub enum BadReview {
     /// The request has no uid, so it can't be answered.
     #[error("the request has no uid")]
     NoUid,
+    /// A field is longer than any that an API server sends.
+    #[error("{field} has {bytes} bytes, more than {limit}")]
+    Long {
+        /// The field, e.g. `request.name`.
+        field: &'static str,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
 }
 
 #[derive(Deserialize)]
@@ -158,7 +173,7 @@ impl<'a> AdmissionReview<'a> {
 // === impl RequestEnvelope ===
 
 impl<'a> RequestEnvelope<'a> {
-    /// Checks kind, version and uid, and returns the request.
+    /// Checks kind, version, uid and lengths, and returns the request.
     fn checked(self) -> Result<AdmissionRequest<'a>, BadReview> {
         if self.kind != KIND {
             return Err(BadReview::Kind);
@@ -167,7 +182,34 @@ impl<'a> RequestEnvelope<'a> {
             return Err(BadReview::Version);
         }
         let request = self.request.ok_or(BadReview::NoRequest)?;
-        if request.uid.is_empty() { Err(BadReview::NoUid) } else { Ok(request) }
+        if request.uid.is_empty() {
+            return Err(BadReview::NoUid);
+        }
+        request.check_lengths()?;
+        Ok(request)
+    }
+}
+
+// === impl AdmissionRequest ===
+
+impl AdmissionRequest<'_> {
+    /// Refuses texts that the host would copy or remember, and that no API server sends.
+    fn check_lengths(&self) -> Result<(), BadReview> {
+        let Self { uid, kind, resource, sub_resource, name, namespace, .. } = self;
+        let texts = [
+            ("request.uid", uid, UID_BYTES),
+            ("request.kind.kind", &kind.kind, NAME_BYTES),
+            ("request.resource.group", &resource.group, NAME_BYTES),
+            ("request.resource.version", &resource.version, NAME_BYTES),
+            ("request.resource.resource", &resource.resource, NAME_BYTES),
+            ("request.subResource", sub_resource, NAME_BYTES),
+            ("request.name", name, NAME_BYTES),
+            ("request.namespace", namespace, NAME_BYTES),
+        ];
+        match texts.into_iter().find(|(_, text, limit)| text.len() > *limit) {
+            Some((field, text, limit)) => Err(BadReview::Long { field, bytes: text.len(), limit }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Finds the uid of a review that is too large to be read. The uid is near the beginning.
 
+use super::envelope::UID_BYTES;
 use ordinance_json as json;
 use serde_json::Deserializer;
 
-/// Returns the uid, if the prefix contains it completely.
+/// Returns the uid, if the prefix contains it completely and it is valid.
 pub(super) fn uid(prefix: &[u8]) -> Option<String> {
-    json::at(Deserializer::from_slice(prefix), &["request", "uid"]).filter(|uid: &String| !uid.is_empty())
+    let is_valid = |uid: &String| (1..=UID_BYTES).contains(&uid.len());
+    json::at(Deserializer::from_slice(prefix), &["request", "uid"]).filter(is_valid)
 }
 
 #[cfg(test)]

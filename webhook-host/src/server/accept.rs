@@ -1,11 +1,13 @@
 //! The accept loop, and the phases of a shutdown.
 
-use super::connection::{self, SharedState};
+use super::connection::{OpenConnection, SharedState};
 use super::readiness::Readiness;
-use super::slots::Slots;
+use super::slots::{Slot, SlotLimits, Slots};
+use super::socket::SharedSocket;
 use super::stop::Stop;
+use super::stream::Activity;
+use crate::metrics::ListenerLabel;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -55,7 +57,8 @@ async fn run_gracefully(
 
 impl Connections {
     fn new(shared: Arc<SharedState>, stop: Stop) -> Self {
-        let slots = Slots::new(&shared.limits, shared.metrics.connections.open.clone());
+        let metrics = shared.metrics.connections.of_listener(ListenerLabel::Https);
+        let slots = Slots::new(SlotLimits::of_server(&shared.limits), metrics);
         Self { shared, slots, tasks: JoinSet::new(), stop }
     }
 
@@ -63,7 +66,11 @@ impl Connections {
     async fn accept(&mut self, listener: &TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((socket, peer)) => self.serve(socket, peer),
+                Ok((socket, peer)) => {
+                    let (socket, activity) = (SharedSocket::new(socket), Activity::default());
+                    let slot = self.slots.take_soon(peer.ip(), &socket, &activity).await;
+                    self.serve(socket, activity, slot);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     self.shared.metrics.connections.accepts_failed.inc();
@@ -80,22 +87,21 @@ impl Connections {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((socket, peer)) = listener.accept() {
             if let Ok(socket) = to_tokio(socket) {
-                self.serve(socket, peer);
+                let (socket, activity) = (SharedSocket::new(socket), Activity::default());
+                let slot = self.slots.take(peer.ip(), &socket, &activity);
+                self.serve(socket, activity, slot);
             }
         }
     }
 
-    /// Serves a connection in a task of its own, or closes it if a limit is reached.
-    fn serve(&mut self, socket: TcpStream, peer: SocketAddr) {
-        let Some(slot) = self.slots.take(peer.ip()) else {
+    /// Serves a connection in a task of its own, or closes it if it has no slot.
+    fn serve(&mut self, socket: SharedSocket, activity: Activity, slot: Option<Slot>) {
+        let Some(slot) = slot else {
             self.shared.metrics.connections.refused.inc();
             return;
         };
-        let (shared, stop) = (Arc::clone(&self.shared), self.stop.clone());
-        self.tasks.spawn(async move {
-            connection::serve(socket, shared, stop).await;
-            drop(slot);
-        });
+        let connection = OpenConnection::new(socket, activity, slot);
+        self.tasks.spawn(connection.serve(Arc::clone(&self.shared), self.stop.clone()));
     }
 
     /// Closes idle connections and waits at most this long for the others.

@@ -1,13 +1,12 @@
 //! Reads a request's body into memory, within the limits on its size, time and rate.
 
+use super::body_memory::{BodyMemory, MemoryUsedUp, ReservedMemory};
 use crate::limits::Limits;
 use crate::review::UID_PREFIX;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// The time before the rate limit applies.
@@ -15,22 +14,13 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The initial capacity for a body of unknown length.
 const FIRST: usize = 16 * 1024;
 
-/// Reads bodies, and limits the memory of large ones.
+/// Reads bodies, and limits their memory.
 #[derive(Debug)]
 pub(super) struct Bodies {
     size: usize,
     time: Duration,
     rate: usize,
-    small: usize,
-    /// In KiB, because one acquisition of a semaphore counts at most 32 bits.
-    memory: Arc<Semaphore>,
-}
-
-/// A body, with its share of the memory for large bodies.
-#[derive(Debug)]
-pub(super) struct RequestBody {
-    pub(super) bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
+    pub(super) memory: BodyMemory,
 }
 
 /// Why a body could not be read.
@@ -42,7 +32,7 @@ pub(super) enum BodyError {
     Slow,
     /// The client closed the connection or violated the protocol.
     Broken,
-    /// The memory for large bodies is used up.
+    /// The memory for bodies of this size is used up.
     Memory,
 }
 
@@ -58,27 +48,26 @@ struct IncomingBody<'a> {
 
 impl Bodies {
     pub(super) fn new(limits: &Limits) -> Self {
-        let permits = (limits.bodies_bytes / 1024).min(Semaphore::MAX_PERMITS);
         Self {
             size: limits.body_bytes,
             time: limits.body_time,
             rate: limits.body_rate.max(1),
-            small: limits.inline_bytes,
-            memory: Arc::new(Semaphore::new(permits)),
+            memory: BodyMemory::new(limits),
         }
     }
 
-    /// Reads a body to its end. A body that arrives in one piece is not copied.
-    pub(super) async fn read(&self, incoming: Incoming) -> Result<RequestBody, BodyError> {
+    /// Reads a body to its end, which counts until it is dropped. A body that arrives in one piece is not copied.
+    pub(super) async fn read(&self, incoming: Incoming) -> Result<Bytes, BodyError> {
         let length = incoming.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let mut body = IncomingBody { bodies: self, incoming, start: Instant::now(), received: 0 };
         if length.is_some_and(|length| length > self.size) {
             return Err(body.too_large(BytesMut::new()).await);
         }
-        let mut memory = self.reserve(length.unwrap_or_default())?;
-        let Some(first) = body.next().await? else { return Ok(RequestBody::default()) };
+        let mut memory = ReservedMemory::default();
+        let Some(first) = body.next().await? else { return Ok(Bytes::new()) };
+        self.memory.grow(&mut memory, first.len())?;
         if length == Some(first.len()) {
-            return Ok(RequestBody { bytes: first, _memory: memory });
+            return Ok(memory.of(first));
         }
         let mut whole = BytesMut::with_capacity(length.unwrap_or(FIRST));
         whole.extend_from_slice(&first);
@@ -87,30 +76,18 @@ impl Bodies {
                 whole.extend_from_slice(&piece);
                 return Err(body.too_large(whole).await);
             }
-            if memory.is_none() && whole.len() + piece.len() > self.small {
-                memory = self.reserve(self.size)?;
-            }
+            self.memory.grow(&mut memory, whole.len() + piece.len())?;
             whole.extend_from_slice(&piece);
         }
-        Ok(RequestBody { bytes: whole.freeze(), _memory: memory })
-    }
-
-    /// Reserves memory for a body of this length, or nothing for a small one.
-    fn reserve(&self, length: usize) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
-        if length <= self.small {
-            return Ok(None);
-        }
-        let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.memory).try_acquire_many_owned(kib);
-        permit.map(Some).map_err(|_| BodyError::Memory)
+        Ok(memory.of(whole))
     }
 }
 
-// === impl RequestBody ===
+// === impl BodyError ===
 
-impl Default for RequestBody {
-    fn default() -> Self {
-        Self { bytes: Bytes::new(), _memory: None }
+impl From<MemoryUsedUp> for BodyError {
+    fn from(_: MemoryUsedUp) -> Self {
+        Self::Memory
     }
 }
 
@@ -143,15 +120,13 @@ impl IncomingBody<'_> {
         self.start + self.bodies.time.min(GRACE + earned)
     }
 
-    /// Keeps the first bytes and discards the rest, up to twice the size limit. A client that is still sending would not
-    /// read the response.
+    /// Returns the first bytes, which contain the uid. The rest stays unread.
     async fn too_large(&mut self, mut begun: BytesMut) -> BodyError {
-        begun.truncate(UID_PREFIX);
-        while self.received <= 2 * self.bodies.size {
+        while begun.len() < UID_PREFIX {
             let Ok(Some(piece)) = self.next().await else { break };
-            let wanted = UID_PREFIX - begun.len();
-            begun.extend_from_slice(piece.get(..wanted).unwrap_or(&piece));
+            begun.extend_from_slice(&piece);
         }
+        begun.truncate(UID_PREFIX);
         BodyError::Large(begun.freeze())
     }
 }

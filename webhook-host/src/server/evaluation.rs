@@ -5,7 +5,7 @@ use crate::events::WouldDenyEvent;
 use crate::limits::Limits;
 use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
 use bytes::Bytes;
-use ordinance_contract::{Operation, Phase, Verdict};
+use ordinance_contract::{Operation, Phase, Scope, Verdict};
 use ordinance_engine::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub(super) struct Evaluated {
     /// Whether the request is admitted only because the policy's settings put off its refusal. False if the validating
     /// webhook will ask again.
     pub(super) would_deny: bool,
+    /// The objects of which the judge has to know first whether they are stored.
+    pub(super) unconfirmed: Vec<Scope<'static>>,
     /// Time that the policy took.
     pub(super) time: Duration,
 }
@@ -78,7 +80,11 @@ impl Evaluation {
         let would_deny = outcome.as_ref().is_ok_and(|verdict| self.would_deny(&review, verdict));
         let by = self.answering();
         log(&by, &review, &outcome, would_deny, time);
-        Ok(Evaluated { answer: review.answer(&by, outcome), operation, would_deny, time })
+        let unconfirmed = match &outcome {
+            Err(Failure::Unconfirmed { objects }) => objects.clone(),
+            _ => Vec::new(),
+        };
+        Ok(Evaluated { answer: review.answer(&by, outcome), operation, would_deny, unconfirmed, time })
     }
 
     /// Returns whether a request would be denied, and queues an Event if it would be. In the mutating phase it is false if

@@ -13,7 +13,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Returns a response with an AdmissionReview.
-pub(super) fn review(body: Vec<u8>) -> Reply {
+pub(super) fn review(body: impl Into<Bytes>) -> Reply {
     with_body(StatusCode::OK, JSON, body)
 }
 
@@ -44,9 +44,14 @@ pub(super) fn closing(mut reply: Reply) -> Reply {
     reply
 }
 
+/// Returns whether the response closes its connection.
+pub(super) fn is_closing(reply: &Reply) -> bool {
+    reply.headers().get(CONNECTION) == Some(&CLOSE)
+}
+
 /// Returns a response with a body of this content type.
-pub(super) fn with_body(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body)));
+pub(super) fn with_body(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply

@@ -1,6 +1,7 @@
 //! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
-use super::body::{Bodies, BodyError, RequestBody};
+use super::body::{Bodies, BodyError};
+use super::callers::Callers;
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
 use super::permits::Permits;
@@ -10,6 +11,7 @@ use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
 use crate::review::{self, BadReview, ReviewAnswer};
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
@@ -22,10 +24,14 @@ use std::time::{Duration, Instant};
 /// How long after its deadline an evaluation on the pool is abandoned.
 const POOL_GRACE: Duration = Duration::from_millis(250);
 
+/// The reason of a 503 for lack of memory.
+const MEMORY_USED_UP: &str = "too many or too large bodies at once";
+
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
 pub(super) struct RequestService {
     routes: Routes,
+    callers: Callers,
     limits: Arc<Limits>,
     metrics: Arc<Metrics>,
     bodies: Bodies,
@@ -39,6 +45,13 @@ struct AcceptedRequest {
     phase: Phase,
     arrival: Instant,
     deadline: Instant,
+}
+
+/// A response.
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// Whether the whole body of the request was received.
+    pub(super) is_body_read: bool,
 }
 
 /// The part of a request's head that is invalid.
@@ -70,12 +83,14 @@ impl RequestService {
     /// The system has no resources for the pool of threads.
     pub(super) fn new(
         routes: Routes,
+        callers: Callers,
         limits: &Arc<Limits>,
         metrics: &Arc<Metrics>,
         stop: Stop,
     ) -> io::Result<Self> {
         Ok(Self {
             routes,
+            callers,
             limits: Arc::clone(limits),
             metrics: Arc::clone(metrics),
             bodies: Bodies::new(limits),
@@ -84,26 +99,32 @@ impl RequestService {
         })
     }
 
-    /// Returns the response to a request. A stopping server closes the connection with it.
-    pub(super) async fn reply(&self, request: Request<Incoming>) -> Reply {
-        let reply = match self.accept(&request) {
+    /// Returns the response to a request. A stopping server closes the connection with it. Every server closes it with a
+    /// response that is no review, so that only clients with reviews keep connections.
+    pub(super) async fn reply(&self, request: Request<Incoming>) -> Answer {
+        let mut answer = match self.accept(&request) {
             Ok(accepted) => self.review(accepted, request.into_body()).await,
-            Err(error) if request.body().is_end_stream() => error.reply(),
-            // No other request can follow a body that was not read.
-            Err(error) => reply::closing(error.reply()),
+            Err(error) => Answer { reply: error.reply(), is_body_read: request.body().is_end_stream() },
         };
-        if reply.status() != StatusCode::OK {
-            self.metrics.rejected(reply.status().as_u16());
+        let is_review = answer.reply.status() == StatusCode::OK;
+        if !is_review {
+            self.metrics.rejected(answer.reply.status().as_u16());
         }
-        if self.stop.is_draining() { reply::closing(reply) } else { reply }
+        if !is_review || !answer.is_body_read || self.stop.is_draining() {
+            answer.reply = reply::closing(answer.reply);
+        }
+        answer
     }
 
     /// Checks the head of a request.
     fn accept(&self, request: &Request<Incoming>) -> Result<AcceptedRequest, HeadError> {
         let arrival = Instant::now();
-        let Some((phase, route)) = self.routes.find(request.uri().path()) else {
-            return Err(HeadError::Path);
-        };
+        let path = request.uri().path();
+        let (phase, route) = self
+            .callers
+            .without_token(path)
+            .and_then(|path| self.routes.find(path))
+            .ok_or(HeadError::Path)?;
         if request.method() != Method::POST {
             return Err(HeadError::Method);
         }
@@ -114,55 +135,98 @@ impl RequestService {
         Ok(AcceptedRequest { route, phase, arrival, deadline })
     }
 
-    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Reply {
+    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Answer {
         match self.bodies.read(incoming).await {
-            Ok(body) => self.evaluate(accepted, body).await,
-            Err(error) => self.body_error(&accepted, error),
+            Ok(body) => Answer { reply: self.evaluate(accepted, body).await, is_body_read: true },
+            Err(error) => Answer { reply: self.body_error(&accepted, error), is_body_read: false },
         }
     }
 
     /// Returns the response to a body that could not be read.
     fn body_error(&self, accepted: &AcceptedRequest, error: BodyError) -> Reply {
-        reply::closing(match error {
+        match error {
             BodyError::Large(begun) => too_large(&begun, self.limits.body_bytes),
             BodyError::Slow => reply::text(StatusCode::REQUEST_TIMEOUT, "the body arrived too slowly"),
             BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
             BodyError::Memory => {
                 accepted.route.metrics.shed(ShedReason::Memory);
-                reply::busy("too many large bodies at once")
+                reply::busy(MEMORY_USED_UP)
             }
-        })
+        }
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: RequestBody) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
         let execution = self.execution(&route, &body);
-        let queued = Instant::now();
-        let Some(permit) = self.permits.acquire(execution).await else {
-            route.metrics.shed(ShedReason::Queue);
-            return reply::busy("too many requests are waiting for an evaluation");
-        };
-        route.metrics.queue.observe(queued.elapsed().as_secs_f64());
-        let evaluation =
-            Evaluation::new(Arc::clone(&route), phase, body.bytes.clone(), deadline, &self.limits);
-        let evaluated = match execution {
-            Execution::Inline => {
-                wake_another_worker();
-                evaluation.run()
-            }
-            Execution::ThreadPool => self.on_pool(evaluation, permit).await,
-        };
-        let reply = counted_reply(&route, evaluated);
+        let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
+        let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+        if let Ok(Evaluated { unconfirmed, .. }) = &evaluated
+            && !unconfirmed.is_empty()
+        {
+            route.judge.confirm(unconfirmed).await;
+            let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+            evaluated = again;
+        }
+        let reply = self.counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
         reply
     }
 
-    fn execution(&self, route: &PolicyRoute, body: &RequestBody) -> Execution {
-        if body.bytes.len() > self.limits.inline_bytes {
-            Execution::ThreadPool
-        } else {
-            route.judge.execution()
+    /// Runs an evaluation, or returns `None` if too many others wait.
+    async fn run(
+        &self,
+        evaluation: &Evaluation,
+        execution: Execution,
+    ) -> Option<Result<Evaluated, BadReview>> {
+        let queued = Instant::now();
+        let permit = self.permits.acquire(execution).await?;
+        evaluation.route.metrics.queue.observe(queued.elapsed().as_secs_f64());
+        Some(match execution {
+            Execution::Inline => {
+                wake_another_worker();
+                evaluation.run()
+            }
+            Execution::ThreadPool => self.on_pool(evaluation.clone(), permit).await,
+        })
+    }
+
+    fn execution(&self, route: &PolicyRoute, body: &Bytes) -> Execution {
+        if body.len() > self.limits.inline_bytes { Execution::ThreadPool } else { route.judge.execution() }
+    }
+
+    /// Counts an evaluation, and returns its response.
+    fn counted_reply(&self, route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
+        let Evaluated { answer, operation, would_deny, time, .. } = match evaluated {
+            Ok(evaluated) => evaluated,
+            Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
+        };
+        route.metrics.evaluation.observe(time.as_secs_f64());
+        let label = label(&answer, would_deny);
+        route.metrics.answered(label, operation);
+        match answer {
+            ReviewAnswer::Verdict { body, .. } => self.answer(route, body),
+            ReviewAnswer::Failed { failure, body } => {
+                route.metrics.failed(&failure);
+                self.answer(route, body)
+            }
+            ReviewAnswer::Deferred { failure, message } => {
+                route.metrics.failed(&failure);
+                reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+            ReviewAnswer::Unavailable { message } => {
+                route.metrics.shed(ShedReason::Unavailable);
+                reply::busy(&message)
+            }
         }
+    }
+
+    /// Returns the response with an answer, which counts until the client has read it.
+    fn answer(&self, route: &PolicyRoute, body: Vec<u8>) -> Reply {
+        if let Ok(body) = self.bodies.memory.count(body) {
+            return reply::review(body);
+        }
+        route.metrics.shed(ShedReason::Memory);
+        reply::busy(MEMORY_USED_UP)
     }
 
     /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the
@@ -200,30 +264,10 @@ fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
 }
 
-/// Counts an evaluation, and returns its response.
-fn counted_reply(route: &PolicyRoute, evaluated: Result<Evaluated, BadReview>) -> Reply {
-    let Evaluated { answer, operation, would_deny, time } = match evaluated {
-        Ok(evaluated) => evaluated,
-        Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
-    };
-    route.metrics.evaluation.observe(time.as_secs_f64());
-    let label = label(&answer, would_deny);
-    route.metrics.answered(label, operation);
-    match answer {
-        ReviewAnswer::Verdict { body, .. } => reply::review(body),
-        ReviewAnswer::Failed { failure, body } => {
-            route.metrics.failed(&failure);
-            reply::review(body)
-        }
-        ReviewAnswer::Deferred { failure, message } => {
-            route.metrics.failed(&failure);
-            reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
-        ReviewAnswer::Unavailable { message } => {
-            route.metrics.shed(ShedReason::Unavailable);
-            reply::busy(&message)
-        }
-    }
+/// Counts a request for which no evaluation was free in time, and returns its response.
+fn queue_full(route: &PolicyRoute) -> Reply {
+    route.metrics.shed(ShedReason::Queue);
+    reply::busy("too many requests are waiting for an evaluation")
 }
 
 fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {

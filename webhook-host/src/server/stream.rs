@@ -3,21 +3,28 @@
 //!
 //! The head timeout of hyper can't be used for the first limit: it also runs while a connection is idle, which may be long.
 
-use crate::limits::Limits;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// The current activity of a connection, shared by its stream and its service.
+/// The current activity of a connection, shared by its stream, its service and its slot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Activity(Arc<AtomicU8>);
+pub(super) struct Activity(Arc<ActivityState>);
 
-/// No byte has arrived yet.
+#[derive(Debug, Default)]
+struct ActivityState {
+    phase: AtomicU8,
+    /// When the first byte of the first head arrived.
+    begun: OnceLock<Instant>,
+    is_evicted: AtomicBool,
+}
+
+/// No byte of a request has arrived yet.
 const FRESH: u8 = 0;
 /// No byte has arrived since the last response.
 const IDLE: u8 = 1;
@@ -25,6 +32,8 @@ const IDLE: u8 = 1;
 const HEAD: u8 = 2;
 /// A request is being handled.
 const REQUEST: u8 = 3;
+/// The last response was sent, and the client's remaining bytes are dropped.
+const LINGERING: u8 = 4;
 
 /// A stream with time limits.
 pub(super) struct TimedStream<S> {
@@ -43,35 +52,70 @@ struct LazyTimer {
 // === impl Activity ===
 
 impl Activity {
-    /// Returns whether no byte has arrived yet.
+    /// Returns whether no byte of a request has arrived yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.0.load(Ordering::Acquire) == FRESH
+        self.phase() == FRESH
     }
 
     /// Returns whether no byte has arrived since the last response, or at all.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Acquire) <= IDLE
+        self.phase() <= IDLE
+    }
+
+    /// Returns whether the client has sent no request. Parts of a head do not count if it has been incomplete for longer than
+    /// `patience`.
+    pub(super) fn is_without_request(&self, patience: Duration) -> bool {
+        match self.phase() {
+            FRESH => true,
+            HEAD => self.0.begun.get().is_some_and(|begun| begun.elapsed() > patience),
+            _ => false,
+        }
+    }
+
+    /// Returns whether the connection only waits for its client to close it.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.phase() == LINGERING
     }
 
     /// Records that a request's head is complete.
     pub(super) fn request_received(&self) {
-        self.0.store(REQUEST, Ordering::Release);
+        self.0.phase.store(REQUEST, Ordering::Release);
     }
 
     /// Records that a request has its response.
     pub(super) fn response_sent(&self) {
-        self.0.store(IDLE, Ordering::Release);
+        self.0.phase.store(IDLE, Ordering::Release);
+    }
+
+    /// Records that the last response was sent.
+    pub(super) fn lingering(&self) {
+        self.0.phase.store(LINGERING, Ordering::Release);
+    }
+
+    /// Records that the connection lost its slot to another one.
+    pub(super) fn evicted(&self) {
+        self.0.is_evicted.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the connection lost its slot to another one.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.0.is_evicted.load(Ordering::Acquire)
     }
 
     fn bytes_received(&self) {
-        // Only the connection's own task changes the activity, so a separate load and store are safe.
+        // Only the connection's own task changes the phase, so a separate load and store are safe.
         if self.is_idle() {
-            self.0.store(HEAD, Ordering::Release);
+            self.0.begun.get_or_init(Instant::now);
+            self.0.phase.store(HEAD, Ordering::Release);
         }
     }
 
     fn is_head(&self) -> bool {
-        self.0.load(Ordering::Acquire) == HEAD
+        self.phase() == HEAD
+    }
+
+    fn phase(&self) -> u8 {
+        self.0.phase.load(Ordering::Acquire)
     }
 }
 
@@ -106,9 +150,9 @@ impl LazyTimer {
 // === impl TimedStream ===
 
 impl<S> TimedStream<S> {
-    pub(super) fn new(inner: S, activity: Activity, limits: &Limits) -> Self {
-        let (head, response) = (LazyTimer::new(limits.head_time), LazyTimer::new(limits.answer_time));
-        Self { inner, activity, head, response }
+    /// Limits the time of a head, from its first byte, and the time for which the client reads nothing of a response.
+    pub(super) fn new(inner: S, activity: Activity, head: Duration, response: Duration) -> Self {
+        Self { inner, activity, head: LazyTimer::new(head), response: LazyTimer::new(response) }
     }
 }
 

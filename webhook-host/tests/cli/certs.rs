@@ -78,6 +78,93 @@ fn issue_prints_how_to_serve_and_the_ca_bundle_and_changes_nothing_twice() {
     assert_eq!((code, quiet.as_str()), (0, ""));
 }
 
+/// The entries of a directory of `certs issue`: those of its own, and one for each file.
+const ENTRIES: [&str; 18] = [
+    ".lock",
+    "..data",
+    "..v1",
+    "..v2",
+    "tls.crt",
+    "tls.key",
+    "ca.crt",
+    "generation",
+    "current.crt",
+    "current.key",
+    "next.crt",
+    "next.key",
+    "confirmed-at",
+    "next-confirmed-at",
+    "previous.crt",
+    "previous-until",
+    "leaf-lifetime",
+    "authority-lifetime",
+];
+
+#[test]
+fn a_directory_prepared_by_another_user_makes_issue_write_nothing_elsewhere() {
+    for entry in ENTRIES {
+        let files = directory(&[("victim", "precious"), ("victims/victim", "precious"), ("tls/none", "")]);
+        for target in ["../victim", "../victims"] {
+            let link = files.path().join("tls").join(entry);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let ended = run_in(files.path(), &["certs", "issue", "--dir", "tls"]);
+            assert_eq!(std::fs::read_link(&link).unwrap().to_str(), Some(target), "{entry}");
+            std::fs::remove_file(link).unwrap();
+            assert!(ended.code == 2 || ["..v2"].contains(&entry) || is_unused(entry), "{entry}: {ended:?}");
+            assert_eq!(
+                (read(&files, "victim"), read(&files, "victims/victim")),
+                ("precious".into(), "precious".into())
+            );
+        }
+    }
+}
+
+/// Returns whether the first version of a directory has no such file, so that a link of its name is left alone.
+fn is_unused(entry: &str) -> bool {
+    ["leaf-lifetime", "authority-lifetime"].contains(&entry)
+}
+
+#[test]
+fn rotate_and_issue_remove_no_directory_that_they_have_not_made() {
+    let files = issued(&[]);
+    std::fs::create_dir(files.path().join("victims")).unwrap();
+    std::fs::write(files.path().join("victims/victim"), "precious").unwrap();
+    let data = files.path().join("tls/..data");
+    let version = std::fs::read_link(&data).unwrap();
+    for target in ["../victims", "/tmp", ".."] {
+        std::fs::remove_file(&data).unwrap();
+        std::os::unix::fs::symlink(target, &data).unwrap();
+        for command in ["issue", "rotate", "show", "verify"] {
+            let ended = run_in(files.path(), &["certs", command, "--dir", "tls"]);
+            assert_eq!(ended.code, 2, "{command}: {ended:?}");
+            assert!(ended.stderr.contains("..data"), "{command}: {ended:?}");
+        }
+        assert_eq!(read(&files, "victims/victim"), "precious");
+    }
+    std::fs::remove_file(&data).unwrap();
+    std::os::unix::fs::symlink(version, &data).unwrap();
+    assert_eq!(run_in(files.path(), &["certs", "rotate", "--dir", "tls"]).code, 0);
+}
+
+#[test]
+fn a_pipe_or_a_device_is_no_file_of_certificates() {
+    let files = issued(&[]);
+    let pipe = files.path().join("pipe.crt");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in ["pipe.crt", "/dev/zero", "tls"] {
+        for arguments in
+            [&["certs", "show", path][..], &["serve", "--tls-cert", path, "--tls-key", "tls/tls.key"]]
+        {
+            let ended = run_in(files.path(), arguments);
+            assert_eq!(ended.code, 2, "{ended:?}");
+            assert!(
+                ended.stderr.contains("not a regular file; give a file of certificates or a key"),
+                "{ended:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn environment_variables_set_flags() {
     let files = directory(&[]);

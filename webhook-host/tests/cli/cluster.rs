@@ -72,7 +72,7 @@ fn logs_an_unreadable_object_without_its_content() {
     let host = Host::start_after(&arguments, "left out of the index", || ());
     let line =
         "ordinance_index_unreadable_objects_total{policy=\"storage\",resource=\"persistentvolumes\"} 1";
-    assert!(host.admin("/metrics").body.lines().any(|found| found == line));
+    assert!(host.metrics().lines().any(|found| found == line));
     host.signal("TERM");
     let (code, log) = host.ended();
     assert_eq!((code, log.contains("a secret")), (Some(0), false), "{log}");
@@ -117,7 +117,7 @@ fn counts_logs_and_writes_an_event_once_for_a_request_that_would_be_denied() {
     let events = api.await_requests("events", Verb::Create, 1);
     let note = events[0].object["note"].as_str().unwrap();
     assert!(note.starts_with("StatefulSet \"web\": all replicas mount volume \"data\""), "{note}");
-    let metrics = host.admin("/metrics").body;
+    let metrics = host.metrics();
     for line in [
         r#"ordinance_requests_total{policy="storage",verdict="WouldDeny",operation="CREATE"} 1"#,
         r#"ordinance_requests_total{policy="storage",verdict="Allow",operation="CREATE"} 1"#,

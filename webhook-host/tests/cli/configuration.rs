@@ -223,12 +223,28 @@ fn a_flag_overrides_its_variable_the_file_and_the_default() {
     let printed = |name| field(&ended.stdout, name);
     assert_eq!(printed("listen"), ("\"127.0.0.1:5\"", "--listen"));
     assert_eq!(printed("adminListen"), ("\"127.0.0.1:4\"", "ORDINANCE_ADMIN_LISTEN"));
+    assert_eq!(printed("metricsListen"), ("\"127.0.0.1:5\"", "default"));
     assert_eq!(printed("readyFile"), ("ready", "o.yaml"));
     assert_eq!(printed("format"), ("json", "o.yaml"));
     assert_eq!(printed("level"), ("info", "default"));
     assert_eq!(printed("source"), ("self-signed", "--self-signed"));
     assert_eq!(printed("storage"), ("{}", "default"));
     assert_eq!(printed("bodyBytes"), ("7Mi", "default"));
+}
+
+#[test]
+fn metrics_are_served_beside_the_health_checks_unless_they_have_an_address() {
+    for (flags, expected) in [
+        (&[][..], "0.0.0.0:8081"),
+        (&["--admin-listen", "127.0.0.1:0"], "127.0.0.1:0"),
+        (&["--admin-listen", "[::1]:9000"], "[::1]:9001"),
+        (&["--admin-listen", "127.0.0.1:65535"], "127.0.0.1:0"),
+        (&["--metrics-listen", "127.0.0.1:7"], "127.0.0.1:7"),
+    ] {
+        let files = directory(&[]);
+        let ended = run_in(files.path(), &[&["serve", "--self-signed", "--print-config"], flags].concat());
+        assert_eq!(field(&ended.stdout, "metricsListen").0, format!("\"{expected}\""), "{ended:?}");
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn kubeconfig() -> String {
 #[test]
 fn the_container_listens_on_its_declared_ports() {
     let printed = Container::new().printed();
-    for (field, name) in [("listen", "https"), ("adminListen", "admin")] {
+    for (field, name) in [("listen", "https"), ("adminListen", "admin"), ("metricsListen", "metrics")] {
         let ports = pod()["containers"][0]["ports"].as_array().expect("it has ports").clone();
         let port =
             ports.iter().find(|port| port["name"] == name).expect("it is named")["containerPort"].clone();

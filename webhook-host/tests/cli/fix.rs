@@ -5,6 +5,7 @@ use crate::run::{Ended, run, run_in, run_in_with_input, run_with_input};
 use ordinance_testkit::guest::component;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// A set as people write it. One of its mounts needs isolation.
@@ -140,12 +141,11 @@ fn existing_objects_are_read_once_and_count_in_every_round() {
     assert!(ended.stdout.contains("shares nfs://10.0.0.5/x with PersistentVolume \"a\""), "{}", ended.stdout);
 }
 
-#[cfg(unix)]
 #[test]
-fn a_policy_is_loaded_once() {
+fn a_policy_is_loaded_from_a_file() {
     let files = directory(&[("web.yaml", SET)]);
-    let arguments = ["check", "--fix", "--policy", "/dev/stdin", "web.yaml"];
-    let ended = run_in_with_input(files.path(), &arguments, ordinance_engine::builtin::COMPONENT);
+    fs::write(files.path().join("policy.wasm"), ordinance_engine::builtin::COMPONENT).unwrap();
+    let ended = run_in(files.path(), &["check", "--fix", "--policy", "policy.wasm", "web.yaml"]);
     assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
 }
 
@@ -167,8 +167,9 @@ fn an_object_whose_changes_never_end_is_left_and_the_others_are_fixed() {
     let settled = "apiVersion: v1\nkind: Thing\nmetadata: {name: settled}\nspec:\n  items: {a: 1}\n";
     let both = format!("{endless}---\n{settled}");
     let files = directory(&[("both.yaml", &both), ("other.yaml", settled)]);
-    let arguments = ["check", "--fix", "--policy", "/dev/stdin", "both.yaml", "other.yaml"];
-    let ended = run_in_with_input(files.path(), &arguments, &policy_that_adds_an_item());
+    fs::write(files.path().join("policy.wasm"), policy_that_adds_an_item()).unwrap();
+    let arguments = ["check", "--fix", "--policy", "policy.wasm", "both.yaml", "other.yaml"];
+    let ended = run_in(files.path(), &arguments);
     assert_eq!(ended.code, 0, "{ended:?}");
     let fixed = settled.replace("{a: 1}", "{a: 1, '-': 1}");
     assert_eq!(text(files.path(), "both.yaml"), format!("{endless}---\n{fixed}"), "{ended:?}");
@@ -278,26 +279,80 @@ fn a_file_given_by_two_names_is_written_once() {
     assert_eq!((ended.code, text(files.path(), "web.yaml")), (0, isolated()), "{ended:?}");
 }
 
-#[cfg(unix)]
 #[test]
-fn keeps_symbolic_links_and_file_modes() {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    let files = directory(&[("real.yaml", SET)]);
-    fs::set_permissions(files.path().join("real.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
-    symlink("real.yaml", files.path().join("web.yaml")).unwrap();
+fn keeps_the_mode_of_a_file() {
+    let files = directory(&[("web.yaml", SET)]);
+    let path = files.path().join("web.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     assert_eq!(run_in(files.path(), &["check", "--fix", "web.yaml"]).code, 0);
-    assert!(fs::symlink_metadata(files.path().join("web.yaml")).unwrap().is_symlink());
-    let real = files.path().join("real.yaml");
-    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
-    assert_eq!(fs::read_to_string(real).unwrap(), isolated());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(text(files.path(), "web.yaml"), isolated());
 }
 
-#[cfg(unix)]
+#[test]
+fn a_file_is_not_written_through_a_link_of_it_or_above_it() {
+    let files = directory(&[(".real/web.yaml", SET), ("tree/none.yaml", "")]);
+    let tree = files.path().join("tree");
+    symlink("../.real/web.yaml", tree.join("file.yaml")).unwrap();
+    symlink("../.real", tree.join("directory")).unwrap();
+    for (arguments, links) in [
+        // The links are within the directories of the command line.
+        (&["check", "--fix", "."][..], &["./tree/directory/web.yaml", "./tree/file.yaml"][..]),
+        (&["check", "--fix", "tree", ".real/none"], &[]),
+        (&["check", "--fix", "tree/file.yaml"], &["tree/file.yaml"]),
+    ] {
+        let ended = run_in(files.path(), arguments);
+        assert_eq!(text(files.path(), ".real/web.yaml"), SET, "{ended:?}");
+        let target = fs::canonicalize(files.path().join(".real/web.yaml")).unwrap();
+        for link in links {
+            let note = format!(
+                "note: {link}: left as it is: it is reached by a link, through which --fix does not write; name the file \
+                 itself: {}\n",
+                target.display()
+            );
+            assert!(ended.stdout.contains(&note), "{ended:?}");
+        }
+        assert!(!ended.stdout.contains("fixed:"), "{ended:?}");
+    }
+    // A directory that is named itself may be a link.
+    let ended = run_in(files.path(), &["check", "--fix", "tree/directory"]);
+    assert!(ended.stdout.contains("fixed: tree/directory/web.yaml\n"), "{ended:?}");
+    assert_eq!(text(files.path(), ".real/web.yaml"), isolated());
+}
+
+#[test]
+fn a_file_that_is_found_itself_is_written_whatever_links_lead_to_it() {
+    let files = directory(&[("z/web.yaml", SET)]);
+    symlink("z", files.path().join("a")).unwrap();
+    symlink("z/web.yaml", files.path().join("b.yaml")).unwrap();
+    let ended = run_in(files.path(), &["check", "--fix", "."]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("fixed: ./z/web.yaml\n"), "{ended:?}");
+    assert_eq!(text(files.path(), "z/web.yaml"), isolated());
+    assert!(fs::symlink_metadata(files.path().join("b.yaml")).unwrap().is_symlink());
+}
+
+#[test]
+fn another_hard_link_keeps_its_text() {
+    let files = directory(&[("tree/web.yaml", SET)]);
+    fs::hard_link(files.path().join("tree/web.yaml"), files.path().join("outside")).unwrap();
+    assert_eq!(run_in(files.path(), &["check", "--fix", "tree"]).code, 0);
+    assert_eq!(
+        (text(files.path(), "tree/web.yaml"), text(files.path(), "outside")),
+        (isolated(), SET.to_owned())
+    );
+}
+
 #[test]
 fn a_write_error_exits_with_2() {
-    let ended = run_with_input(&["check", "--fix", "/dev/stdin"], SET);
-    assert_eq!(ended.code, 2);
-    assert!(ended.stdout.contains("error: /dev/stdin "), "{ended:?}");
+    let files = directory(&[]);
+    let pipe = files.path().join("web.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || fs::write(pipe, SET).unwrap());
+    let ended = run_in(files.path(), &["check", "--fix", "web.yaml"]);
+    writer.join().unwrap();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stdout.contains("error: web.yaml can't be written: not a regular file"), "{ended:?}");
     assert!(!ended.stdout.contains("fixed:"), "{ended:?}");
 }
 

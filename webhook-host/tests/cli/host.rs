@@ -14,6 +14,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 pub struct ReadyFile {
     pub https: String,
     pub admin: String,
+    pub metrics: String,
     pub ca_bundle: String,
     pub pid: u32,
 }
@@ -30,6 +31,8 @@ pub struct Host {
     process: Child,
     log: Lines<BufReader<ChildStderr>>,
     pub ready: ReadyFile,
+    /// The log up to the line `ready`.
+    pub seen: Vec<String>,
     _directory: TempDir,
 }
 
@@ -52,6 +55,13 @@ impl Host {
         Self::spawn(ordinance(&["serve"]).args(arguments), |_| ())
     }
 
+    /// Starts a server in a shell, after this command.
+    pub fn start_in_shell(before: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{before}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_ordinance")]);
+        Self::spawn(shell.args(["serve", "--self-signed"]), |_| ())
+    }
+
     fn spawn(command: &mut Command, meanwhile: impl FnOnce(&mut Lines<BufReader<ChildStderr>>)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ready.json");
@@ -61,7 +71,7 @@ impl Host {
         meanwhile(&mut log);
         let seen: Vec<String> = through(&mut log, "ready");
         let ready = std::fs::read(&file).unwrap_or_else(|error| panic!("{error}: {seen:?}"));
-        Self { process, log, ready: serde_json::from_slice(&ready).unwrap(), _directory: directory }
+        Self { process, log, ready: serde_json::from_slice(&ready).unwrap(), seen, _directory: directory }
     }
 
     /// Reads the log up to a line that contains this text.
@@ -86,10 +96,20 @@ impl Host {
         reply(request.content_type("application/json").send(body).unwrap())
     }
 
+    /// Asks the listener for health checks.
     pub fn admin(&self, path: &str) -> HttpReply {
+        self.ask(&self.ready.admin, path)
+    }
+
+    /// Returns all metrics.
+    pub fn metrics(&self) -> String {
+        self.ask(&self.ready.metrics, "/metrics").body
+    }
+
+    fn ask(&self, address: &str, path: &str) -> HttpReply {
         reply(
             ureq::agent()
-                .get(format!("http://{}{path}", self.ready.admin))
+                .get(format!("http://{address}{path}"))
                 .config()
                 .http_status_as_error(false)
                 .build()

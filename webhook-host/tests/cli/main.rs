@@ -12,6 +12,7 @@ mod files;
 mod fix;
 mod host;
 mod map;
+mod memory;
 mod migrate;
 mod placeholders;
 mod proposals;

@@ -119,3 +119,25 @@ fn two_sources_and_other_kinds_are_bad_usage() {
         assert_eq!(ended.code, 64, "{arguments:?}: {}", ended.stderr);
     }
 }
+
+#[test]
+fn a_name_that_would_add_commands_to_the_script_is_refused() {
+    for name in [
+        "shared\nEND_OF_DOCUMENT\n}\ntouch added\nother() {\n    cat << 'END_OF_DOCUMENT'",
+        "a\u{1b}[2J",
+        "a\u{202e}b",
+    ] {
+        let name = serde_json::to_string(name).unwrap();
+        let set = format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: web, namespace: default}}\nspec:\n  replicas: 2\n  template:\n    \
+             spec:\n      containers: [{{name: app, volumeMounts: [{{name: data, mountPath: /data}}]}}]\n      \
+             volumes: [{{name: data, persistentVolumeClaim: {{claimName: {name}}}}}]\n"
+        );
+        let files = directory(&[("set.yaml", &set)]);
+        for output in ["text", "script", "yaml", "json"] {
+            let ended = run_in(files.path(), &["migrate", "web", "--state", "set.yaml", "--output", output]);
+            assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+            assert!(ended.stderr.contains("which no script may have; rename it"), "{ended:?}");
+        }
+    }
+}

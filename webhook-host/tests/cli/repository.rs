@@ -144,3 +144,18 @@ fn a_state_may_be_a_directory_with_other_files_and_nothing_of_it_is_left_out() {
     let state = files.path().to_str().unwrap();
     assert_eq!(run_in(new.path(), &["check", "new.json", "--state", state]).code, 1);
 }
+
+#[test]
+fn globs_choose_files_behind_a_link_to_a_directory() {
+    let files = directory(&[
+        (".hidden/a.json", &volume("a", "/a").to_string()),
+        ("b.json", &volume("b", "/b").to_string()),
+    ]);
+    std::os::unix::fs::symlink(".hidden", files.path().join("deploy")).unwrap();
+    let with = |arguments: &[&str]| {
+        judged(&run_in(files.path(), &[&["check", "--output", "json", "."], arguments].concat()))
+    };
+    assert_eq!(with(&["--include", "a.json"]), ["a"]);
+    assert_eq!(with(&["--exclude", "b.json"]), ["a"]);
+    assert_eq!(with(&["--exclude", "deploy/"]), ["b"]);
+}

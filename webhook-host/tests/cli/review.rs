@@ -132,8 +132,11 @@ fn the_answer_equals_the_servers_byte_for_byte() {
 #[test]
 fn a_review_without_an_answer_gets_the_servers_reason() {
     let host = Host::start(&[]);
+    let mut long = creation(&volume("pv", "/a"));
+    long["request"]["name"] = "n".repeat(254).into();
     for (review, status) in [
         ("{".to_owned(), 400),
+        (long.to_string(), 400),
         (r#"{"kind":"Pod","apiVersion":"v1"}"#.to_owned(), 400),
         // The server looks for the uid in the first 4 KiB.
         (too_large(5_000), 413),

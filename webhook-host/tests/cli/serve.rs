@@ -8,6 +8,31 @@ fn allowed(body: &str) -> bool {
     serde_json::from_str::<Value>(body).unwrap()["response"]["allowed"].as_bool().unwrap()
 }
 
+/// Returns the soft and the hard limit on open files of a process.
+#[cfg(target_os = "linux")]
+fn open_files(pid: u32) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn raises_the_soft_limit_on_file_descriptors_to_the_hard_one() {
+    let host = Host::start_in_shell("ulimit -Sn 256");
+    let (soft, hard) = open_files(host.ready.pid);
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "256");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn warns_of_too_few_file_descriptors_for_its_connections() {
+    let host = Host::start_in_shell("ulimit -n 1024");
+    assert!(host.seen.iter().any(|line| line.contains("limits.connections")), "{:?}", host.seen);
+}
+
 #[test]
 fn refuses_a_second_volume_on_the_same_directory() {
     let host = Host::start(&[]);
@@ -48,7 +73,7 @@ fn metrics_show_the_size_of_each_index() {
     let files = directory(&[("pv.json", &volume("pv", "/a").to_string())]);
     let host = Host::start(&["--state", argument(files.path())]);
     let shows = |objects: usize| {
-        let (metrics, line) = (host.admin("/metrics").body, "ordinance_index_objects{policy=\"storage\"} ");
+        let (metrics, line) = (host.metrics(), "ordinance_index_objects{policy=\"storage\"} ");
         metrics.contains(&format!("\n{line}{objects}\n"))
     };
     assert!(shows(1));
@@ -61,7 +86,9 @@ fn metrics_show_the_size_of_each_index() {
 #[test]
 fn the_ready_file_contains_addresses_ca_and_pid() {
     let host = Host::start(&[]);
-    assert!(host.ready.https.starts_with("127.0.0.1:") && host.ready.admin.starts_with("127.0.0.1:"));
+    for address in [&host.ready.https, &host.ready.admin, &host.ready.metrics] {
+        assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{address}");
+    }
     assert!(host.ready.ca_bundle.starts_with("-----BEGIN CERTIFICATE-----\n"));
     assert!(host.ready.pid > 0);
 }
@@ -83,7 +110,7 @@ fn serves_a_new_certificate_without_a_restart() {
     write(files.path(), "tls.crt", &second);
     host.log_until("in use from now on");
     assert!(trusts(&host, &second) && !trusts(&host, &first));
-    let metrics = host.admin("/metrics").body;
+    let metrics = host.metrics();
     assert!(
         metrics.contains(r#"ordinance_reloads_total{what="Certificate",outcome="Taken"} 1"#),
         "{metrics}"

@@ -129,14 +129,27 @@ impl Replica {
     }
 
     /// Returns the value of a series, or 0 without such a series.
-    fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         self.host.metric(&format!("ordinance_{name}{{{}}}", labels.join(","))).unwrap_or_default()
     }
 
     /// Sends the validating review of a creation.
     pub async fn validate(&self, object: &Value) -> Reply {
-        self.host.post("/validate/storage", &creation(object).to_string()).await
+        self.review(&creation(object)).await
+    }
+
+    /// Sends a validating review.
+    pub async fn review(&self, review: &Value) -> Reply {
+        self.host.post("/validate/storage", &review.to_string()).await
+    }
+
+    /// Returns whether the validating review allows this update of a volume.
+    pub async fn allows_update(&self, old: &Value, new: &Value) -> bool {
+        let mut review = creation(new);
+        review["request"]["operation"] = "UPDATE".into();
+        review["request"]["oldObject"] = old.clone();
+        self.review(&review).await.response()["allowed"].as_bool().unwrap()
     }
 
     /// Returns whether the validating review allows this volume.

@@ -3,8 +3,8 @@
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
-use ordinance::server::{PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
-use ordinance_certs::{Authority, CertificateResolver, Lifetime, server_config};
+use ordinance::server::{Callers, PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
+use ordinance_certs::{AcceptedPaths, Authority, CertificateResolver, Lifetime, server_config};
 use ordinance_contract::{Finding, Request, Severity, Verdict};
 use ordinance_engine::{Execution, Failure};
 use rustls::pki_types::pem::PemObject as _;
@@ -12,12 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -33,6 +34,7 @@ pub struct Policy<F> {
 /// A running server.
 pub struct Host {
     pub address: SocketAddr,
+    pub callers: Callers,
     pub metrics: Arc<Metrics>,
     pub readiness: Readiness,
     pub routes: Routes,
@@ -112,7 +114,10 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stopper, stop) = stop();
+        let callers = Callers::new(false, metrics.connections.callers_unverified.clone());
+        callers.accept(AcceptedPaths::anyone());
         let server = WebhookServer {
+            callers: callers.clone(),
             tls,
             routes: routes.clone(),
             limits: Arc::new(limits),
@@ -121,7 +126,7 @@ impl Host {
         };
         readiness.ready();
         let running = tokio::spawn(server.run(listener, stop));
-        Self { address, metrics, readiness, routes, stopper, running, connector }
+        Self { address, callers, metrics, readiness, routes, stopper, running, connector }
     }
 
     /// Opens a connection and completes its handshake.
@@ -130,7 +135,15 @@ impl Host {
     }
 
     pub async fn try_connect(&self) -> io::Result<Client> {
-        let socket = TcpStream::connect(self.address).await?;
+        self.handshake(TcpStream::connect(self.address).await?).await
+    }
+
+    /// Opens a connection from this loopback address and completes its handshake.
+    pub async fn connect_from(&self, from: Ipv4Addr) -> Client {
+        self.handshake(socket_from(from, self.address).await).await.unwrap()
+    }
+
+    async fn handshake(&self, socket: TcpStream) -> io::Result<Client> {
         socket.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
         Ok(Client { stream: self.connector.connect(name, socket).await?, unread: Vec::new() })
@@ -147,6 +160,26 @@ impl Host {
         let text = self.metrics.text();
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
         Some(value.parse().unwrap())
+    }
+}
+
+/// Opens a TCP connection from this loopback address.
+pub async fn socket_from(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Returns whether the server has closed a connection.
+pub fn is_closed(socket: &TcpStream) -> bool {
+    let read = socket.try_read(&mut [0; 64]);
+    !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Waits until the server has closed a connection on which it sends nothing.
+pub async fn closed(socket: &TcpStream) {
+    while !is_closed(socket) {
+        let _ = timeout(Duration::from_millis(5), socket.readable()).await;
     }
 }
 

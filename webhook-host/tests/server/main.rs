@@ -1,8 +1,11 @@
 //! The server with clients over real sockets: valid, slow, broken and hostile ones.
 
-mod admin;
 mod answers;
+mod callers;
 mod harness;
 mod limits;
 mod load;
+mod plain;
+mod rest;
+mod silent;
 mod stopping;

@@ -62,7 +62,13 @@ impl<'t> Cursor<'t> {
             true => (message + RENDER, ManifestErrorKind::Template),
             false => (message, ManifestErrorKind::Syntax),
         };
-        ManifestError { line: self.line_of(mark.line()), column: mark.col() as u64 + 1, message, kind }
+        ManifestError {
+            line: self.line_of(mark.line()),
+            column: mark.col() as u64 + 1,
+            message,
+            kind,
+            is_quotable: false,
+        }
     }
 
     /// Whether the line of a marker has a template action at the marker, or anywhere before or after it.
@@ -98,6 +104,7 @@ impl<'t> Cursor<'t> {
             column: 1,
             message: "the text ends in the middle of a document".to_owned(),
             kind: ManifestErrorKind::Syntax,
+            is_quotable: false,
         })
     }
 

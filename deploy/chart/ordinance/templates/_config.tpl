@@ -2,6 +2,7 @@
 {{- define "ordinance.config" -}}
 listen: {{ printf "%s:8443" .Values.listenAddress | quote }}
 adminListen: {{ printf "%s:8080" .Values.listenAddress | quote }}
+metricsListen: {{ printf "%s:8081" .Values.listenAddress | quote }}
 certificate:
   {{- if eq .Values.certificates.mode "self-managed" }}
   source: self-managed

@@ -9,7 +9,9 @@ group, resources, operations, conditions (YAML), isNamespaced.
     service:
       name: {{ include "ordinance.fullname" .root }}
       namespace: {{ .root.Release.Namespace }}
-      path: /{{ .phase }}/storage
+      {{- if ne .root.Values.certificates.mode "self-managed" }}
+      path: {{ include "ordinance.path" .phase }}
+      {{- end }}
       port: {{ .root.Values.service.port }}
     {{- with include "ordinance.caBundle" .root }}
     caBundle: {{ . }}
@@ -52,6 +54,11 @@ group, resources, operations, conditions (YAML), isNamespaced.
     {{- end }}
 {{- end }}
 
+{{/* The path of a phase, mutate or validate. */}}
+{{- define "ordinance.path" -}}
+/{{ . }}/storage
+{{- end }}
+
 {{/*
 The failure policy of a webhook. With a self-managed CA it is Ignore until a replica is ready, which then sets the intended
 policy. An upgrade keeps the policy that the cluster has.
@@ -82,7 +89,7 @@ policy. An upgrade keeps the policy that the cluster has.
 {{- end }}
 {{- end }}
 
-{{/* The metadata of both configurations. Arguments: root, webhooks (the name of the template that renders them). */}}
+{{/* The metadata of a configuration. Arguments: root, phase, webhooks (the name of the template that renders them). */}}
 {{- define "ordinance.webhook.metadata" -}}
 name: {{ include "ordinance.fullname" .root }}
 labels:
@@ -94,12 +101,16 @@ annotations:
 {{- else if eq .Values.certificates.mode "self-managed" }}
 {{- $intended := dict "isIntended" true "Values" .Values "Release" .Release "Chart" .Chart }}
 {{- $policies := dict }}
+{{- $paths := dict }}
 {{- range include $.webhooks $intended | fromYamlArray }}
 {{- $_ := set $policies .name .failurePolicy }}
+{{- $_ := set $paths .name (include "ordinance.path" $.phase) }}
 {{- end }}
 annotations:
   # The failure policies that a replica sets once it is ready.
   ordinance.dev/failure-policies: {{ toJson $policies | quote }}
+  # The paths that a replica sets, each after a secret token. Applied again, this configuration keeps them.
+  ordinance.dev/paths: {{ toJson $paths | quote }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
-use ordinance::server::{PolicyRoute, Readiness, Routes, WebhookServer, stop};
+use ordinance::server::{Callers, PolicyRoute, Readiness, Routes, WebhookServer, stop};
 use ordinance_certs::{Files, server_config};
 use ordinance_contract::{Request, Verdict};
 use ordinance_engine::{Execution, Failure};
@@ -56,6 +56,7 @@ fn server(arguments: &Arguments, limits: Arc<Limits>) -> Result<WebhookServer> {
     let files = Files::open(&arguments.tls_cert, &arguments.tls_key, SystemTime::now())?;
     let metrics = Arc::new(Metrics::new());
     Ok(WebhookServer {
+        callers: Callers::anyone(),
         tls: Arc::new(server_config(files.served(), None)?),
         routes: Routes::new([PolicyRoute::new("storage", Arc::new(AllowAll), &metrics)]),
         limits,

@@ -39,6 +39,9 @@ impl ApiStore {
             name: "ordinance".to_owned(),
             version: "0".to_owned(),
             webhooks: vec![Webhook {
+                url: None,
+                path: None,
+                default_path: None,
                 name: "one".to_owned(),
                 host: None,
                 bundle: Vec::new(),

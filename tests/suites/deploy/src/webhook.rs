@@ -18,8 +18,6 @@ pub struct InstalledWebhook {
     pub installed_policy: FailurePolicy,
     /// The failure policy as soon as a replica is ready.
     pub failure_policy: FailurePolicy,
-    /// The called path, e.g. `/validate/storage`.
-    pub path: String,
     rules: Vec<WebhookRule>,
     conditions: Vec<Condition>,
 }
@@ -42,21 +40,10 @@ struct WebhookRule {
 #[serde(rename_all = "camelCase")]
 struct ManifestWebhook {
     name: String,
-    client_config: ClientConfig,
     failure_policy: FailurePolicy,
     rules: Vec<WebhookRule>,
     #[serde(default)]
     match_conditions: Vec<Expression>,
-}
-
-#[derive(Deserialize)]
-struct ClientConfig {
-    service: ServicePath,
-}
-
-#[derive(Deserialize)]
-struct ServicePath {
-    path: String,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +89,6 @@ impl InstalledWebhook {
             phase,
             installed_policy: file.failure_policy,
             failure_policy,
-            path: file.client_config.service.path,
             rules: file.rules,
             conditions,
             name: file.name,

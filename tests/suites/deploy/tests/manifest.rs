@@ -5,7 +5,7 @@ use ordinance_deploy::{
     ENFORCING_MANIFEST, FIRST_MANIFEST, InstalledWebhook, check, manifest, objects, only,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn all() -> Vec<Value> {
     manifest(FIRST_MANIFEST).expect("the manifest can be read")
@@ -63,15 +63,15 @@ fn every_named_port_exists_in_the_container() {
     let container = container();
     let ports: BTreeSet<&str> =
         each(&container["ports"], "name").into_iter().filter_map(Value::as_str).collect();
-    assert_eq!(ports, BTreeSet::from(["admin", "https"]));
+    assert_eq!(ports, BTreeSet::from(["admin", "https", "metrics"]));
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         assert_eq!(container[probe]["httpGet"]["port"], "admin", "{probe}");
     }
-    assert_eq!(each(&the("Service")["spec"]["ports"], "targetPort"), [&json!("https"), &json!("admin")]);
+    assert_eq!(each(&the("Service")["spec"]["ports"], "targetPort"), [&json!("https"), &json!("metrics")]);
     let ingress = the("NetworkPolicy")["spec"]["ingress"].clone();
     let allowed: Vec<&Value> =
         each(&ingress, "ports").into_iter().flat_map(|ports| each(ports, "port")).collect();
-    assert_eq!(allowed, [&json!("https"), &json!("admin")]);
+    assert_eq!(allowed, [&json!("https"), &json!("metrics")]);
 }
 
 #[test]
@@ -84,7 +84,24 @@ fn the_webhooks_call_the_service_by_its_port() {
             assert_eq!(called["name"], metadata["name"]);
             assert_eq!(called["namespace"], metadata["namespace"]);
             assert_eq!(called["port"], service["spec"]["ports"][0]["port"]);
+            assert_eq!(called["path"], Value::Null, "a replica sets it, after a token");
         }
+    }
+}
+
+#[test]
+fn every_webhook_has_the_path_of_its_phase_in_an_annotation() {
+    for (kind, path) in [
+        ("MutatingWebhookConfiguration", "/mutate/storage"),
+        ("ValidatingWebhookConfiguration", "/validate/storage"),
+    ] {
+        let configuration = the(kind);
+        let annotation = configuration["metadata"]["annotations"]["ordinance.dev/paths"].as_str();
+        let paths: BTreeMap<String, String> =
+            serde_json::from_str(annotation.expect("text")).expect("it is JSON");
+        let names = each(&configuration["webhooks"], "name").into_iter().filter_map(Value::as_str);
+        let expected = names.map(|name| (name.to_owned(), path.to_owned())).collect();
+        assert_eq!(paths, expected);
     }
 }
 
@@ -126,18 +143,35 @@ fn every_mounted_object_exists() {
     assert_eq!(pod["volumes"][0]["configMap"]["name"], the("ConfigMap")["metadata"]["name"]);
 }
 
+/// Whether a rule lets the pods read objects.
+fn is_reading(rule: &Value) -> bool {
+    rule["verbs"].as_array().is_some_and(|verbs| verbs.contains(&json!("watch")))
+}
+
+/// Of the kinds that the webhooks validate, single objects are read too.
 #[test]
 fn the_pods_may_read_the_watched_objects_and_nothing_else() {
+    let description = ordinance_policy::describe();
+    let is_validated = |group: &str, resource: &str| {
+        description.reviews.iter().any(|scope| {
+            scope.phases.contains(&Phase::Validate)
+                && (scope.group.as_str(), scope.resource.as_str()) == (group, resource)
+        })
+    };
     let watched: BTreeSet<(String, String)> =
-        ordinance_policy::describe().watches.into_iter().map(|watch| (watch.group, watch.resource)).collect();
+        description.watches.iter().map(|watch| (watch.group.clone(), watch.resource.clone())).collect();
     let mut allowed = BTreeSet::new();
     for rule in the("ClusterRole")["rules"].as_array().expect("a list") {
         if rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) {
             continue;
         }
-        assert_eq!(rule["verbs"], json!(["list", "watch"]));
         for resource in rule["resources"].as_array().expect("a list") {
             let text = |value: &Value| value.as_str().expect("text").to_owned();
+            let verbs = match is_validated(&text(&rule["apiGroups"][0]), &text(resource)) {
+                true => json!(["get", "list", "watch"]),
+                false => json!(["list", "watch"]),
+            };
+            assert_eq!(rule["verbs"], verbs, "{resource}");
             allowed.insert((text(&rule["apiGroups"][0]), text(resource)));
         }
     }
@@ -152,7 +186,7 @@ fn the_pods_may_write_their_ca_and_its_bundles_and_nothing_else() {
     };
     let rules = [the("ClusterRole")["rules"].clone(), the("Role")["rules"].clone()];
     let writes = rules.iter().flat_map(|rules| rules.as_array().expect("a list"));
-    let writes = writes.filter(|rule| rule["verbs"] != json!(["list", "watch"]));
+    let writes = writes.filter(|rule| !is_reading(rule));
     let name = |kind| json!([the(kind)["metadata"]["name"]]);
     let kinds = json!(["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]);
     let expected = [

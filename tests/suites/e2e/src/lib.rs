@@ -7,6 +7,7 @@ mod clusters;
 mod extra_webhook;
 mod namespace;
 mod node_cluster;
+mod posted;
 mod scenario;
 mod stored;
 
@@ -14,5 +15,6 @@ pub use clusters::TestClusters;
 pub use extra_webhook::{ExtraWebhook, WebhookAnswer};
 pub use namespace::{Revision, STEP_TIMEOUT, TestNamespace, apply, foreign_kinds, nfs_set, nfs_volume};
 pub use node_cluster::NodeCluster;
+pub use posted::posted_status;
 pub use scenario::{Scenario, run};
 pub use stored::{Placement, mounts, variables};

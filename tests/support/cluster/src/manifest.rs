@@ -109,22 +109,26 @@ fn configures_webhooks(object: &Value) -> bool {
 
 fn trusting(configuration: &Value, authority: &str) -> Value {
     let mut configuration = configuration.clone();
-    let intended = intended(&mut configuration);
+    let policies = take_annotation(&mut configuration, "ordinance.dev/failure-policies");
+    let paths = take_annotation(&mut configuration, "ordinance.dev/paths");
     for webhook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
-        let policy = webhook["name"].as_str().and_then(|name| intended.get(name));
-        if let Some(policy) = policy {
+        let name = webhook["name"].as_str().unwrap_or_default().to_owned();
+        if let Some(policy) = policies.get(&name) {
             webhook["failurePolicy"] = policy.clone();
+        }
+        if let Some(path) = paths.get(&name) {
+            webhook["clientConfig"]["service"]["path"] = path.clone();
         }
         webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(authority));
     }
     configuration
 }
 
-/// Removes the annotation with the intended failure policies, and returns it as JSON.
-fn intended(configuration: &mut Value) -> Value {
+/// Removes an annotation of what a replica would set, and returns it as JSON.
+fn take_annotation(configuration: &mut Value, name: &str) -> Value {
     let annotations = configuration.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
-    let intended = annotations.and_then(|annotations| annotations.remove("ordinance.dev/failure-policies"));
-    let text = intended.as_ref().and_then(Value::as_str).unwrap_or("{}");
+    let taken = annotations.and_then(|annotations| annotations.remove(name));
+    let text = taken.as_ref().and_then(Value::as_str).unwrap_or("{}");
     serde_json::from_str(text).unwrap_or_default()
 }
 

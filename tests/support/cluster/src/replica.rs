@@ -33,6 +33,7 @@ pub struct Replica {
 struct ReplicaAddresses {
     https: SocketAddr,
     admin: SocketAddr,
+    metrics: SocketAddr,
 }
 
 // === impl Replica ===
@@ -67,19 +68,32 @@ impl Replica {
         self.recorder.as_ref().map_or(self.ready.https, Recorder::address)
     }
 
-    /// The address of the health checks and metrics.
+    /// The address of the health checks.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
         self.ready.admin
     }
 
-    /// Sends a GET to the admin listener, e.g. for `/metrics`, and returns the body.
+    /// Sends a GET for a health check, e.g. `/readyz`, and returns the body.
     ///
     /// # Errors
     ///
-    /// Returns an error if it can't be reached, or answers with a status other than 200.
+    /// Returns an error if the listener can't be reached, or answers with a status other than 200.
     pub async fn ask(&self, path: &str) -> Result<String> {
-        let mut config = Config::new(format!("http://{}", self.admin()).parse()?);
+        self.get(self.ready.admin, path).await
+    }
+
+    /// Returns all metrics.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the listener can't be reached, or answers with a status other than 200.
+    pub async fn metrics(&self) -> Result<String> {
+        self.get(self.ready.metrics, "/metrics").await
+    }
+
+    async fn get(&self, address: SocketAddr, path: &str) -> Result<String> {
+        let mut config = Config::new(format!("http://{address}").parse()?);
         // The current answer counts, even if it is 503.
         config.default_retry = false;
         let client = Client::try_from(config)?;

@@ -1,4 +1,4 @@
-//! The requests of a client for lists, watches and creations.
+//! The requests of a client for objects, lists, watches and creations.
 
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, Method, Uri};
@@ -10,6 +10,8 @@ const METADATA: &str = "as=PartialObjectMetadata";
 /// The verb of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
+    /// One stored object.
+    Get,
     /// A page of the stored objects.
     List,
     /// The events after a resource version.
@@ -23,7 +25,9 @@ pub enum Verb {
 pub struct ApiRequest {
     /// The plural name, e.g. `persistentvolumes`.
     pub resource: String,
-    /// List, watch or create.
+    /// The name in the path; empty for all objects.
+    pub name: String,
+    /// Get, list, watch or create.
     pub verb: Verb,
     /// The namespace in the path; empty without one.
     pub namespace: String,
@@ -51,21 +55,37 @@ impl ApiRequest {
                 .map(|(_, value)| value)
         };
         let is_watch = parameter("watch").is_some_and(|value| matches!(value, "true" | "1"));
-        let mut segments = uri.path().split('/').skip_while(|segment| *segment != "namespaces");
+        let [namespace, resource, name] = parts(uri.path()).map(str::to_owned);
         Self {
-            namespace: segments.nth(1).unwrap_or_default().to_owned(),
             object,
-            resource: uri.path().rsplit('/').next().unwrap_or_default().to_owned(),
             verb: match (method, is_watch) {
                 (&Method::POST, _) => Verb::Create,
                 (_, true) => Verb::Watch,
-                (_, false) => Verb::List,
+                (_, false) if name.is_empty() => Verb::List,
+                (_, false) => Verb::Get,
             },
+            namespace,
+            resource,
+            name,
             version: parameter("resourceVersion").and_then(|version| version.parse().ok()),
             limit: parameter("limit").and_then(|limit| limit.parse().ok()),
             token: parameter("continue").map(str::to_owned),
             metadata_only: accepts(fields).is_some_and(|accepted| accepted.contains(METADATA)),
         }
+    }
+}
+
+/// Returns the namespace, the resource and the name in a path.
+fn parts(path: &str) -> [&str; 3] {
+    let mut segments = path.split('/').skip(1);
+    let before = if segments.next() == Some("apis") { 2 } else { 1 };
+    let rest: Vec<&str> = segments.skip(before).collect();
+    match *rest.as_slice() {
+        ["namespaces", namespace, resource, name] => [namespace, resource, name],
+        ["namespaces", namespace, resource] => [namespace, resource, ""],
+        [resource, name] => ["", resource, name],
+        [resource] => ["", resource, ""],
+        _ => [""; 3],
     }
 }
 

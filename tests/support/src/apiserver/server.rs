@@ -113,7 +113,7 @@ impl ApiServer {
         }
     }
 
-    /// Stores a text that need not be an object. It appears only in lists.
+    /// Stores a text that need not be an object. No watch reports it.
     pub fn put_text(&self, resource: &str, key: &str, text: &str) {
         self.shared.state().store.put_text(resource, key, text);
     }
@@ -254,6 +254,10 @@ impl SharedApiState {
     fn regular_answer(&self, request: &ApiRequest) -> Response<ResponseBody> {
         let mut state = self.state();
         let (code, body) = match request.verb {
+            Verb::Get => match state.store.get(request) {
+                Some(object) => (200, whole(object)),
+                None => (404, whole(status(404).to_string())),
+            },
             Verb::List => (200, whole(state.store.page(request))),
             Verb::Watch => (200, state.watch(request)),
             Verb::Create => (201, whole(request.object.to_string())),

@@ -68,6 +68,13 @@ impl ObjectStore {
         self.changes.clear();
     }
 
+    /// Returns an object.
+    pub(crate) fn get(&self, request: &ApiRequest) -> Option<String> {
+        let ApiRequest { namespace, name, .. } = request;
+        let stored = self.resources.get(&request.resource)?.get(&key_of(namespace, name))?;
+        Some(stored.form(request.metadata_only).into_owned())
+    }
+
     /// Returns a page of the current objects. Later pages of a list report the version of its first page.
     pub(crate) fn page(&self, request: &ApiRequest) -> String {
         let (version, after) = self.place(request);
@@ -121,10 +128,11 @@ impl ObjectStore {
 /// Returns the key of an object among those of its resource.
 fn key(object: &Value) -> String {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
-    match text("namespace") {
-        "" => text("name").to_owned(),
-        namespace => format!("{namespace}.{}", text("name")),
-    }
+    key_of(text("namespace"), text("name"))
+}
+
+fn key_of(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}.{name}") }
 }
 
 /// Returns a line of a watch stream.

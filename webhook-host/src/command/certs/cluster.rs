@@ -1,7 +1,10 @@
 //! The Secret and the webhook configurations of a cluster, and access to them.
 
 use crate::cluster::ApiServerAccess;
-use crate::config::{InputError, SelfManaged, SelfManagedFile, kubeconfig, named, self_managed};
+use crate::config::{
+    InputError, SelfManaged, SelfManagedFile, kubeconfig, kubeconfig_of, kubeconfig_problem, named,
+    self_managed,
+};
 use anyhow::{Context, Result};
 use clap::Args;
 use kube::Client;
@@ -99,8 +102,7 @@ impl CertsClusterArgs {
         let context = self.context.as_deref();
         match &self.kubeconfig {
             Some(file) => {
-                let read =
-                    Kubeconfig::read_from(file).map_err(|error| InputError::new(place("kubeconfig"), error));
+                let read = kubeconfig_of(file).map_err(|error| error.within(place("kubeconfig")));
                 kubeconfig(read?, context, place)
             }
             None if ApiServerAccess::is_pod() => Ok(ApiServerAccess::Pod),
@@ -108,7 +110,7 @@ impl CertsClusterArgs {
                 let read = Kubeconfig::read().map_err(|error| {
                     let remedy =
                         "give --kubeconfig FILE, or inspect something else: --dir DIR, --connect HOST:PORT or FILE";
-                    InputError::new("the cluster", format_args!("{error}; {remedy}"))
+                    InputError::new("the cluster", format_args!("{}; {remedy}", kubeconfig_problem(&error)))
                 });
                 kubeconfig(read?, context, place)
             }

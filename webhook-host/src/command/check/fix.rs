@@ -44,6 +44,9 @@ const ENDLESS: &str = "the policy changes it again and again, which is an error 
 const RENDERED: &str =
     "it is rendered; change the chart's templates and values, or what the kustomization lists";
 
+/// Why a file that is reached by a link is left as it is.
+const LINK: &str = "it is reached by a link, through which --fix does not write; name the file itself";
+
 /// What to do with the fixed manifests, and how to report the remaining findings.
 pub(super) struct FixOptions<'a> {
     pub(super) mode: FixMode,
@@ -95,6 +98,7 @@ pub(super) fn run(
     progress: Progress,
     mut input: Input,
 ) -> Result<Exit> {
+    input.leave_out_links();
     // The objects that are left as they are, since their changes never end.
     let mut endless = ObjectPositions::new();
     let stored = StoredObjects::new(state, policy);
@@ -254,6 +258,17 @@ impl FixedFile {
         if !changes.is_empty() {
             fixed.edit(file, objects, &changes);
         }
+        if fixed.text.is_some() && file.is_behind_link() {
+            return Self::of_link(file);
+        }
+        fixed
+    }
+
+    /// Returns no fixed text, and a note that names the file itself.
+    fn of_link(file: &InputFile) -> Self {
+        let mut fixed = Self::default();
+        let target = file.target().map(|target| format!(": {}", target.display())).unwrap_or_default();
+        fixed.note_unchanged(&printable(&file.name), &printable(&format!("{LINK}{target}")));
         fixed
     }
 

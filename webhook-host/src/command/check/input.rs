@@ -3,12 +3,14 @@
 use super::progress::Progress;
 use crate::admission::Admission;
 use ordinance_manifests::{
-    FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource, ReadObjects,
-    RenderedDirectory, SourceError, TextContent, plural, read_wanted,
+    FilePlace, FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource,
+    ReadObjects, RenderedDirectory, SourceError, TextContent, plural, read_wanted,
 };
 use ordinance_report::{ReadError, TextOrigin};
 use rayon::prelude::*;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The largest total size of all files with objects or errors, in bytes.
@@ -52,6 +54,8 @@ pub(super) struct InputFile {
     pub(super) name: String,
     /// `None` if it could not be opened.
     pub(super) source: Option<ManifestSource>,
+    /// Where it is, if it is a file that could be opened.
+    pub(super) place: Option<FilePlace>,
     /// Empty if the file contains nothing to report.
     pub(super) text: String,
     /// Its objects, in order.
@@ -93,6 +97,19 @@ impl Input {
     /// Returns the text of stdin as a file, if stdin is read.
     pub(super) fn stdin(&self) -> Option<&InputFile> {
         self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
+    }
+
+    /// Leaves out the links to files that are read themselves. `--fix` writes the files.
+    pub(super) fn leave_out_links(&mut self) {
+        let links: Vec<bool> = self.files.iter().map(InputFile::is_behind_link).collect();
+        if !links.contains(&true) {
+            return;
+        }
+        let own = self.files.iter().zip(&links).filter(|(_, is_link)| !**is_link);
+        let own: BTreeSet<PathBuf> = own.filter_map(|(file, _)| file.target()).collect();
+        self.files.retain(|file| {
+            !file.is_behind_link() || file.target().is_none_or(|target| !own.contains(&target))
+        });
     }
 
     /// Returns all objects with their files, in the order of the input.
@@ -168,7 +185,8 @@ impl ReadSource {
             TextContent::Other => return Self::Other(name),
             TextContent::Template => return Self::Template(name),
         }
-        let mut file = InputFile::new(name, Some(found.source), text, objects);
+        let place = found.place();
+        let mut file = InputFile { place, ..InputFile::new(name, Some(found.source), text, objects) };
         file.trim();
         let text = file.text.len();
         if total.fetch_add(text, Ordering::Relaxed) + text > TOTAL_BYTES {
@@ -199,11 +217,22 @@ impl InputFile {
         }
     }
 
+    /// Returns whether the file is reached by a link that the command line does not name as a directory.
+    pub(super) fn is_behind_link(&self) -> bool {
+        self.place.as_ref().is_some_and(FilePlace::is_behind_link)
+    }
+
+    /// Returns the path of the file without links.
+    pub(super) fn target(&self) -> Option<PathBuf> {
+        self.place.as_ref().and_then(|place| fs::canonicalize(place.path()).ok())
+    }
+
     /// Replaces the text, reads its objects again, and returns the old file.
     pub(super) fn replace(&mut self, text: String, namespace: &str, admission: &Admission) -> Self {
         let wanted = |api_version: &str, kind: &str| is_known(admission, api_version, kind);
         let found = read_wanted(&text, namespace, &wanted);
-        let mut new = Self::new(self.name.clone(), self.source.clone(), text, found);
+        let new = Self::new(self.name.clone(), self.source.clone(), text, found);
+        let mut new = Self { place: self.place.clone(), ..new };
         new.trim();
         std::mem::replace(self, new)
     }
@@ -222,7 +251,7 @@ impl InputFile {
                 Err(error) => unreadable.push(error),
             }
         }
-        Self { name, source, text, objects, skipped: found.skipped, unreadable }
+        Self { name, source, place: None, text, objects, skipped: found.skipped, unreadable }
     }
 
     /// Limits the number of errors, and drops a text that no report needs. `--fix` may have to write the text of stdin back.
@@ -242,14 +271,15 @@ impl InputFile {
     fn unopened(error: SourceError) -> Self {
         let SourceError { source_name, line, column, message } = error;
         let file = Self::new(source_name, None, String::new(), ReadObjects::default());
-        let error = ManifestError { line, column, message, kind: ManifestErrorKind::Syntax };
+        let error =
+            ManifestError { line, column, message, kind: ManifestErrorKind::Syntax, is_quotable: false };
         Self { unreadable: vec![error], ..file }
     }
 
     fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
         self.unreadable.iter().map(|error| ReadError {
             file: &self.name,
-            text: &self.text,
+            text: if error.is_quotable { &self.text } else { "" },
             line: error.line,
             column: error.column,
             message: error.message.clone(),

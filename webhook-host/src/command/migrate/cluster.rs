@@ -1,7 +1,7 @@
 //! The objects of a cluster that a plan is made from.
 
 use crate::cluster::ApiServerAccess;
-use crate::config::{InputError, kubeconfig};
+use crate::config::{InputError, kubeconfig, kubeconfig_of, kubeconfig_problem};
 use clap::Args;
 use kube::Client;
 use kube::api::ListParams;
@@ -87,13 +87,11 @@ impl MigrateClusterArgs {
         let place = |field| format!("--{field}");
         let context = self.context.as_deref();
         let read = match &self.kubeconfig {
-            Some(file) => {
-                Kubeconfig::read_from(file).map_err(|error| InputError::new(place("kubeconfig"), error))
-            }
+            Some(file) => kubeconfig_of(file).map_err(|error| error.within(place("kubeconfig"))),
             None if ApiServerAccess::is_pod() => return Ok(ApiServerAccess::Pod),
             None => Kubeconfig::read().map_err(|error| {
                 let remedy = "give --kubeconfig FILE, or manifests with --state FILE";
-                InputError::new("the cluster", format_args!("{error}; {remedy}"))
+                InputError::new("the cluster", format_args!("{}; {remedy}", kubeconfig_problem(&error)))
             }),
         };
         kubeconfig(read?, context, place)

@@ -3,6 +3,7 @@
 use super::issuer::Issuer;
 use crate::config::{Certificate, InputError};
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
+use crate::server::Callers;
 use anyhow::Result;
 use ordinance_certs::{
     Authority, Bundle, CertificateResolver, ClientCa, Files, Lifetime, Reload, server_config,
@@ -27,6 +28,7 @@ pub(super) struct Certificates {
     pub(super) reloader: CertificateReloader,
     /// The issuer of a self-managed certificate.
     pub(super) issuer: Option<Issuer>,
+    pub(super) callers: Callers,
 }
 
 /// The files to reload.
@@ -55,6 +57,7 @@ impl Certificates {
         now: SystemTime,
     ) -> Result<Self> {
         let is_self_signed = matches!(certificate, Certificate::SelfSigned(_));
+        let callers = Callers::new(clients.is_some(), metrics.connections.callers_unverified.clone());
         let (mut files, mut issuer, mut ca_bundle) = (None, None, String::new());
         let served = match certificate {
             Certificate::Files(read) => {
@@ -66,13 +69,15 @@ impl Certificates {
                 ca_bundle = pem;
                 served
             }
-            Certificate::SelfManaged(config) => issuer.insert(Issuer::new(config, metrics)).served(),
+            Certificate::SelfManaged(config) => {
+                issuer.insert(Issuer::new(config, callers.clone(), metrics)).served()
+            }
         };
         let tls = server_config(Arc::clone(&served), clients.as_ref().map(ClientCa::clients))?;
         let reloader =
             CertificateReloader { files, clients, served, is_self_signed, metrics: Arc::clone(metrics) };
         reloader.show_validity();
-        Ok(Self { tls: Arc::new(tls), ca_bundle, reloader, issuer })
+        Ok(Self { tls: Arc::new(tls), ca_bundle, reloader, issuer, callers })
     }
 }
 

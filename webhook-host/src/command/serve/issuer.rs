@@ -2,7 +2,7 @@
 
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
-use crate::server::{Readiness, ServerState};
+use crate::server::{Callers, Readiness, ServerState};
 use kube::Client;
 use ordinance_certs::cluster::{ClusterConfigurations, Lease, SecretStore};
 use ordinance_certs::{
@@ -31,6 +31,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Issuer {
     config: SelfManaged,
     signer: LeafSigner,
+    callers: Callers,
     metrics: Arc<Metrics>,
 }
 
@@ -56,6 +57,7 @@ struct IssuingLoop {
     reconciler: Reconciler<SecretStore, ClusterConfigurations>,
     lease: Lease,
     signer: LeafSigner,
+    callers: Callers,
     schedule: Schedule,
     readiness: Readiness,
     metrics: Arc<Metrics>,
@@ -68,10 +70,10 @@ struct IssuingLoop {
 // === impl Issuer ===
 
 impl Issuer {
-    /// Returns a task that serves nothing until it is started.
-    pub(super) fn new(config: SelfManaged, metrics: &Arc<Metrics>) -> Self {
+    /// Returns a task that serves nothing, and accepts no caller, until it is started.
+    pub(super) fn new(config: SelfManaged, callers: Callers, metrics: &Arc<Metrics>) -> Self {
         let signer = LeafSigner::new(config.schedule);
-        Self { config, signer, metrics: Arc::clone(metrics) }
+        Self { config, signer, callers, metrics: Arc::clone(metrics) }
     }
 
     /// Returns the resolver that the task publishes certificates to.
@@ -109,12 +111,13 @@ impl Issuer {
         let SelfManaged { secret, lease, webhooks, schedule, .. } = self.config.clone();
         let store = SecretStore::new(client.clone(), namespace, &secret);
         let configurations = ClusterConfigurations::new(client.clone(), webhooks);
-        let rotation = Rotation::new(self.config.names(namespace), schedule);
+        let rotation = Rotation::new(self.config.names(namespace), schedule).with_path_tokens();
         let duration = LEASE_POLLS * schedule.poll_interval;
         IssuingLoop {
             reconciler: Reconciler::new(store, configurations, rotation),
             lease: Lease::new(client.clone(), namespace, &lease, identity(), duration),
             signer: self.signer,
+            callers: self.callers,
             schedule,
             readiness,
             metrics: self.metrics,
@@ -230,16 +233,17 @@ impl IssuingLoop {
             match change {
                 ReconcileChange::Stored(phase) => tracing::info!(?phase, "wrote the Secret of the CA"),
                 ReconcileChange::Applied(configuration) => {
-                    tracing::info!(%configuration, "the webhook configuration trusts the CA")
+                    tracing::info!(%configuration, "wrote the webhook configuration")
                 }
             }
         }
         Ok(())
     }
 
-    /// Renews the leaf certificate if it is due, and updates metrics and status.
+    /// Renews the leaf certificate if it is due, and updates the accepted callers, metrics and status.
     fn renew_leaf(&mut self, now: SystemTime) -> Result<(), String> {
         let (Some(record), Some(at)) = (self.reconciler.record(), self.read_at) else { return Ok(()) };
+        self.callers.accept(record.accepted_paths());
         let renewal =
             self.signer.renew(RecordReading { record, at }, now).map_err(|error| error.to_string())?;
         if renewal == Renewal::Signed {

@@ -3,17 +3,32 @@
 use crate::config::InputError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ordinance_files::Directory;
 use serde::Serialize;
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+
+/// The permissions of the file: it has nothing secret.
+const MODE: u32 = 0o644;
+
+/// The addresses of a server.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Addresses {
+    /// The address of admission reviews.
+    pub(super) https: SocketAddr,
+    /// The address of health checks.
+    pub(super) admin: SocketAddr,
+    pub(super) metrics: SocketAddr,
+}
 
 /// The addresses of a ready server, and the CA to trust it by.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReadyReport {
-    https: SocketAddr,
-    admin: SocketAddr,
+    #[serde(flatten)]
+    addresses: Addresses,
     ca_bundle: String,
     pid: u32,
 }
@@ -29,8 +44,8 @@ pub(super) fn remove(file: Option<&Path>) {
 // === impl ReadyReport ===
 
 impl ReadyReport {
-    pub(super) fn new(https: SocketAddr, admin: SocketAddr, ca_bundle: String) -> Self {
-        Self { https, admin, ca_bundle, pid: std::process::id() }
+    pub(super) fn new(addresses: Addresses, ca_bundle: String) -> Self {
+        Self { addresses, ca_bundle, pid: std::process::id() }
     }
 
     /// Logs the CA as base64, the format of `caBundle` in a webhook configuration.
@@ -48,16 +63,24 @@ impl ReadyReport {
                 InputError::of_file(path, format_args!("{error}; give --ready-file a writable path"))
             })?;
         }
-        tracing::info!(https = %self.https, admin = %self.admin, "ready");
+        let Addresses { https, admin, metrics } = self.addresses;
+        tracing::info!(%https, %admin, %metrics, "ready");
         Ok(())
     }
 
+    /// Writes a new file beside the path and renames it. A link of its name, which another user may have made in a shared
+    /// directory, is not followed.
     fn write(&self, path: &Path) -> io::Result<()> {
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(path.file_name().unwrap_or_default());
+        let name = path.file_name().unwrap_or_default();
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
         hidden.push(format!(".{}", self.pid));
-        let temporary = path.with_file_name(hidden);
-        std::fs::write(&temporary, serde_json::to_vec(self)?)?;
-        std::fs::rename(&temporary, path)
+        let directory = Directory::open(path.parent().unwrap_or(path))?;
+        // A process of the same id may have left one: in a container, every server has the id 1.
+        if directory.kind(&hidden)?.is_some() {
+            directory.remove(&hidden)?;
+        }
+        directory.create(&hidden, MODE)?.write_all(&serde_json::to_vec(self)?)?;
+        directory.rename(&hidden, name)
     }
 }

@@ -1,15 +1,14 @@
 //! Client certificates: with `--client-ca` Ordinance answers the API server and no other client.
 
 use anyhow::{Result, bail, ensure};
-use http::Request;
-use kube::client::Body;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use ordinance_cluster::{Cluster, ClusterOptions, Installation, IssuedPair, Ordinance, until};
-use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, nfs_set, nfs_volume};
+use ordinance_cluster::{Cluster, ClusterOptions, Installation, Ordinance, until};
+use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply, nfs_set, nfs_volume, posted_status};
 
 /// The common name of the API server's client certificate.
 const API_SERVER: &str = "kube-apiserver";
+
+/// The path of the validating webhooks.
+const PATH: &str = "/validate/storage";
 
 /// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
@@ -55,11 +54,11 @@ async fn with_certificate(clusters: &TestClusters) -> Result<()> {
     ensure!(refusal.contains("with PersistentVolume \"first\""), "{refusal}");
     let authority = cluster.authority();
     ensure!(
-        status(&cluster, &ordinance, Some(authority.client(API_SERVER, None)?)).await? == 400,
+        posted_status(&cluster, &ordinance, Some(authority.client(API_SERVER, None)?), PATH).await? == 400,
         "the API server got no answer"
     );
     for stranger in [None, Some(authority.client("admin", Some("system:masters"))?)] {
-        let Err(_) = status(&cluster, &ordinance, stranger).await else {
+        let Err(_) = posted_status(&cluster, &ordinance, stranger, PATH).await else {
             bail!("an unknown client was answered")
         };
     }
@@ -78,16 +77,4 @@ async fn without_certificate(clusters: &TestClusters) -> Result<()> {
         Ok(refusal.contains("tls: ").then_some(()))
     })
     .await
-}
-
-/// Sends a request that is no review, and returns the HTTP status.
-async fn status(cluster: &Cluster, ordinance: &Ordinance, caller: Option<IssuedPair>) -> Result<u16> {
-    let there = cluster.kubeconfig().by(ordinance.address());
-    let text = caller.map_or_else(|| there.with_token("none"), |pair| there.with_pair(&pair));
-    let file = Kubeconfig::from_yaml(&text)?;
-    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-    config.accept_invalid_certs = true;
-    let request = Request::post("/validate/storage").header("Content-Type", "application/json");
-    let answer = Client::try_from(config)?.send(request.body(Body::from(b"{}".to_vec()))?).await?;
-    Ok(answer.status().as_u16())
 }

@@ -4,6 +4,7 @@
 mod command;
 mod installation;
 mod killed;
+mod paths;
 
 use anyhow::{Context, Result, ensure};
 use installation::{
@@ -40,6 +41,7 @@ pub fn scenarios() -> Vec<Scenario> {
             "certificates::certs_command_shows_verifies_and_rotates",
             command::command,
         ),
+        Scenario::with_own_clusters("certificates::answers_only_paths_with_the_token", paths::paths),
         Scenario::with_own_clusters(
             "certificates::killing_the_leader_during_a_rotation_fails_no_request",
             killed::leader,

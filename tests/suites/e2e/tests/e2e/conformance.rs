@@ -240,7 +240,7 @@ async fn skipped_on_request(kubectl: &Kubectl, cluster: &Cluster) -> Result<()> 
 async fn answered_reviews(ordinance: &mut Ordinance) -> Result<u64> {
     let mut count = 0;
     for replica in ordinance.replicas() {
-        let metrics = replica.ask("/metrics").await?;
+        let metrics = replica.metrics().await?;
         let counts = metrics.lines().filter(|line| line.starts_with("ordinance_requests_total{"));
         count += counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
     }

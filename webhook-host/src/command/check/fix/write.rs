@@ -4,11 +4,11 @@ use crate::command::check::input::Input;
 use crate::command::output::{CommonArgs, print};
 use anyhow::Result;
 use ordinance_amend::{DiffColor, diff, save};
-use ordinance_manifests::ManifestSource;
+use ordinance_manifests::{FilePlace, ManifestSource};
 use ordinance_report::printable;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The original texts of the changed files, by the position of the file in the input.
 pub(super) type OriginalTexts = BTreeMap<usize, String>;
@@ -45,10 +45,10 @@ pub(super) fn write_files(input: &Input, originals: &OriginalTexts) -> Result<Wr
     let mut saved = BTreeMap::new();
     for (position, original) in originals {
         let Some(file) = input.files.get(*position) else { continue };
-        let Some(ManifestSource::File(path)) = &file.source else { continue };
-        match save_once(&mut saved, path, original, &file.text) {
+        let Some(place) = &file.place else { continue };
+        match save_once(&mut saved, place, original, &file.text) {
             Ok(()) => summary.changed.push(printable(&file.name)),
-            Err(reason) => summary.errors.push(format!("error: {} {reason}", printable(&file.name))),
+            Err(reason) => summary.errors.push(printable(&format!("error: {} {reason}", file.name))),
         }
     }
     if let Some(file) = input.stdin() {
@@ -58,12 +58,18 @@ pub(super) fn write_files(input: &Input, originals: &OriginalTexts) -> Result<Wr
 }
 
 /// Saves a text, unless it was already saved under another name of the same file.
-fn save_once(saved: &mut BTreeMap<PathBuf, String>, path: &Path, old: &str, new: &str) -> Result<(), String> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+fn save_once(
+    saved: &mut BTreeMap<PathBuf, String>,
+    place: &FilePlace,
+    old: &str,
+    new: &str,
+) -> Result<(), String> {
+    let path = place.path();
+    let target = fs::canonicalize(&path).unwrap_or(path);
     if saved.get(&target).is_some_and(|text| text == new) {
         return Ok(());
     }
-    save(path, old, new).map_err(|error| error.to_string())?;
+    save(place, old, new).map_err(|error| error.to_string())?;
     saved.insert(target, new.to_owned());
     Ok(())
 }

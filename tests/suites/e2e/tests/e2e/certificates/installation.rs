@@ -104,7 +104,8 @@ async fn configurations(access: &ClusterAccess) -> Result<[Value; 2]> {
     Ok([serde_json::to_value(mutating)?, serde_json::to_value(validating)?])
 }
 
-async fn webhooks(access: &ClusterAccess) -> Result<Vec<Value>> {
+/// Returns the webhooks of both configurations.
+pub async fn webhooks(access: &ClusterAccess) -> Result<Vec<Value>> {
     let configurations = configurations(access).await?;
     let webhooks = configurations.iter().flat_map(|found| found["webhooks"].as_array().into_iter().flatten());
     Ok(webhooks.cloned().collect())
