@@ -11,6 +11,7 @@ mod callers;
 mod connection;
 mod deadline;
 mod evaluation;
+mod pace;
 mod permits;
 mod plain;
 mod probes;

@@ -1,5 +1,6 @@
 //! One connection: the handshake, and then its requests one after the other.
 
+use super::pace::ConnectionPace;
 use super::reply::{self, Reply};
 use super::service::{Answer, RequestService};
 use super::slots::Slot;
@@ -50,13 +51,15 @@ pub(super) struct OpenConnection {
     accepted: Instant,
     /// Whether a response was sent before the request's body had arrived.
     is_cut_short: AtomicBool,
+    pace: ConnectionPace,
 }
 
 // === impl OpenConnection ===
 
 impl OpenConnection {
     pub(super) fn new(socket: SharedSocket, activity: Activity, slot: Slot) -> Self {
-        Self { socket, activity, slot, accepted: Instant::now(), is_cut_short: AtomicBool::new(false) }
+        let (is_cut_short, pace) = (AtomicBool::new(false), ConnectionPace::default());
+        Self { socket, activity, slot, accepted: Instant::now(), is_cut_short, pace }
     }
 
     /// Serves the connection until it ends.
@@ -129,7 +132,7 @@ impl OpenConnection {
 
     async fn reply(&self, service: &RequestService, request: Request<Incoming>) -> Result<Reply, Infallible> {
         self.activity.request_received();
-        let Answer { reply, is_body_read } = service.reply(request).await;
+        let Answer { reply, is_body_read } = service.reply(request, &self.pace).await;
         if reply.status() == StatusCode::OK && !reply::is_closing(&reply) {
             self.slot.keep();
         }

@@ -1,5 +1,6 @@
 //! One evaluation: from a body to an answer, synchronously.
 
+use super::pace::CpuTime;
 use super::routes::PolicyRoute;
 use crate::events::WouldDenyEvent;
 use crate::limits::Limits;
@@ -34,6 +35,8 @@ pub(super) struct Evaluated {
     pub(super) unconfirmed: Vec<Scope<'static>>,
     /// Time that the policy took.
     pub(super) time: Duration,
+    /// CPU time of the whole evaluation.
+    pub(super) cpu_time: Duration,
 }
 
 // === impl Evaluation ===
@@ -69,6 +72,7 @@ impl Evaluation {
         &self,
         judge: impl FnOnce(&AdmissionReview<'_>) -> Result<Verdict, Failure>,
     ) -> Result<Evaluated, BadReview> {
+        let cpu_start = CpuTime::now();
         let review = AdmissionReview::parse(&self.body, self.depth)?;
         let start = Instant::now();
         let outcome = judge(&review);
@@ -84,7 +88,9 @@ impl Evaluation {
             Err(Failure::Unconfirmed { objects }) => objects.clone(),
             _ => Vec::new(),
         };
-        Ok(Evaluated { answer: review.answer(&by, outcome), operation, would_deny, unconfirmed, time })
+        let answer = review.answer(&by, outcome);
+        let cpu_time = cpu_start.elapsed();
+        Ok(Evaluated { answer, operation, would_deny, unconfirmed, time, cpu_time })
     }
 
     /// Returns whether a request would be denied, and queues an Event if it would be. In the mutating phase it is false if

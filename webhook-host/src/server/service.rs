@@ -4,6 +4,7 @@ use super::body::{Bodies, BodyError};
 use super::callers::Callers;
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
+use super::pace::ConnectionPace;
 use super::permits::Permits;
 use super::reply::{self, Reply};
 use super::routes::{PolicyRoute, Routes};
@@ -101,9 +102,9 @@ impl RequestService {
 
     /// Returns the response to a request. A stopping server closes the connection with it. Every server closes it with a
     /// response that is no review, so that only clients with reviews keep connections.
-    pub(super) async fn reply(&self, request: Request<Incoming>) -> Answer {
+    pub(super) async fn reply(&self, request: Request<Incoming>, pace: &ConnectionPace) -> Answer {
         let mut answer = match self.accept(&request) {
-            Ok(accepted) => self.review(accepted, request.into_body()).await,
+            Ok(accepted) => self.review(accepted, request.into_body(), pace).await,
             Err(error) => Answer { reply: error.reply(), is_body_read: request.body().is_end_stream() },
         };
         let is_review = answer.reply.status() == StatusCode::OK;
@@ -135,9 +136,9 @@ impl RequestService {
         Ok(AcceptedRequest { route, phase, arrival, deadline })
     }
 
-    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming) -> Answer {
+    async fn review(&self, accepted: AcceptedRequest, incoming: Incoming, pace: &ConnectionPace) -> Answer {
         match self.bodies.read(incoming).await {
-            Ok(body) => Answer { reply: self.evaluate(accepted, body).await, is_body_read: true },
+            Ok(body) => Answer { reply: self.evaluate(accepted, body, pace).await, is_body_read: true },
             Err(error) => Answer { reply: self.body_error(&accepted, error), is_body_read: false },
         }
     }
@@ -155,9 +156,10 @@ impl RequestService {
         }
     }
 
-    async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes) -> Reply {
+    async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes, pace: &ConnectionPace) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
-        let execution = self.execution(&route, &body);
+        let is_small = self.may_run_inline(&route, &body);
+        let execution = if is_small { pace.execution() } else { Execution::ThreadPool };
         let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
         let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
         if let Ok(Evaluated { unconfirmed, .. }) = &evaluated
@@ -166,6 +168,9 @@ impl RequestService {
             route.judge.confirm(unconfirmed).await;
             let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
             evaluated = again;
+        }
+        if let (Ok(Evaluated { cpu_time, .. }), true) = (&evaluated, is_small) {
+            pace.reviewed(*cpu_time);
         }
         let reply = self.counted_reply(&route, evaluated);
         route.metrics.total.observe(arrival.elapsed().as_secs_f64());
@@ -190,8 +195,8 @@ impl RequestService {
         })
     }
 
-    fn execution(&self, route: &PolicyRoute, body: &Bytes) -> Execution {
-        if body.len() > self.limits.inline_bytes { Execution::ThreadPool } else { route.judge.execution() }
+    fn may_run_inline(&self, route: &PolicyRoute, body: &Bytes) -> bool {
+        body.len() <= self.limits.inline_bytes && route.judge.execution() == Execution::Inline
     }
 
     /// Counts an evaluation, and returns its response.

@@ -346,6 +346,28 @@ async fn evaluates_a_large_body_on_the_pool() {
 }
 
 #[tokio::test]
+async fn evaluates_on_the_pool_after_a_slow_small_review_of_the_connection() {
+    let test = std::thread::current().id();
+    let judge = Policy::inline(move |request, _| {
+        if request.object.as_deref() == Some(r#""slow""#) {
+            // Far more CPU time than an ordinary review takes.
+            let sum = (0..20_000_000_u64).fold(0, |sum, number| std::hint::black_box(sum ^ number));
+            std::hint::black_box(sum);
+        }
+        let inline = std::thread::current().id() == test;
+        if inline { Ok(Verdict::allow()) } else { Err(Failure::InvalidResponse("elsewhere".to_owned())) }
+    });
+    let host = Host::start(Limits::default(), judge).await;
+    let mut slow = host.connect().await;
+    for (object, allowed) in [(r#""slow""#, true), ("{}", false)] {
+        slow.send(request(object)).await;
+        assert_eq!(slow.reply().await.response()["allowed"], allowed, "{object}");
+    }
+    // Another connection is not affected.
+    assert_eq!(host.post("/mutate/test", &review("{}")).await.response()["allowed"], true);
+}
+
+#[tokio::test]
 async fn closes_a_client_that_does_not_read_its_response() {
     let verdict = Verdict { patch: Some(format!("[{:?}]", "x".repeat(900_000))), ..Verdict::allow() };
     let limits = Limits { answer_time: SHORT, ..Limits::default() };

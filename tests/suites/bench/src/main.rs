@@ -62,7 +62,11 @@ enum BenchCommand {
     #[command(hide = true)]
     Evaluation,
     /// Measure only what clients with expensive reviews cost the others.
-    Neighbours,
+    Neighbours {
+        /// The size of an expensive review, in bytes.
+        #[arg(long, default_value_t = neighbours::BYTES)]
+        bytes: usize,
+    },
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -79,7 +83,7 @@ fn main() -> Result<ExitCode> {
     match &arguments.part {
         Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
         Some(BenchCommand::Evaluation) => evaluation::print(),
-        Some(BenchCommand::Neighbours) => measure_neighbours(&arguments),
+        Some(BenchCommand::Neighbours { bytes }) => measure_neighbours(&arguments, *bytes),
         None => measure(&arguments),
     }
 }
@@ -92,9 +96,9 @@ impl Arguments {
     }
 }
 
-fn measure_neighbours(arguments: &Arguments) -> Result<ExitCode> {
+fn measure_neighbours(arguments: &Arguments, bytes: usize) -> Result<ExitCode> {
     let mut figures = Figures::default();
-    neighbours::measure(&mut figures, arguments.effort(), &arguments.ordinance)?;
+    neighbours::measure(&mut figures, arguments.effort(), &arguments.ordinance, bytes)?;
     print_figures(&figures, &Baseline::read(Path::new(BASELINE))?, arguments.output)?;
     Ok(exit(figures.hold()))
 }
@@ -107,7 +111,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
         evaluation::compare_with_release(&mut figures, effort, release)?;
     }
     server::measure(&mut figures, effort, &arguments.ordinance)?;
-    neighbours::measure(&mut figures, effort, &arguments.ordinance)?;
+    neighbours::measure(&mut figures, effort, &arguments.ordinance, neighbours::BYTES)?;
     cluster::measure(&mut figures, effort, &arguments.ordinance)?;
     check::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)

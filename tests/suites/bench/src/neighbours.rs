@@ -19,7 +19,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 const EXPENSIVE: usize = 8;
 
 /// The size of an expensive review, in bytes.
-const BYTES: usize = 88 * 1024;
+pub const BYTES: usize = 88 * 1024;
 
 /// The small reviews in a second: far below what the server can answer.
 const RATE: f64 = 200.0;
@@ -36,9 +36,9 @@ struct Rounds {
     expensive: Vec<f64>,
 }
 
-/// Measures the latency of small reviews without and with clients that send expensive ones.
-pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result<()> {
-    let bodies: Arc<[Bytes]> = shapes().iter().map(|shape| shape.of_bytes(BYTES).body().into()).collect();
+/// Measures the latency of small reviews without and with clients that send expensive ones of that many bytes.
+pub fn measure(figures: &mut Figures, effort: Effort, ordinance: &Path, bytes: usize) -> Result<()> {
+    let bodies: Arc<[Bytes]> = shapes().iter().map(|shape| shape.of_bytes(bytes).body().into()).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let identity = ServerIdentity::new()?;
