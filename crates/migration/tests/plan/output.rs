@@ -16,7 +16,7 @@ fn is_shell(script: &str) {
 
 #[test]
 fn the_script_is_posix_shell_for_awkward_names_too() {
-    let awkward = r#"{"name":"data","mountPath":"/it's \"here\"","subPath":"a 'b' $(c)\nEND"}"#;
+    let awkward = r#"{"name":"data","mountPath":"/it's \"here\"","subPath":"a 'b' $(c) $$"}"#;
     for text in [set_with(MOUNT, CLAIM), set_with(awkward, CLAIM)] {
         is_shell(&plan(&text).script());
     }
