@@ -1,7 +1,7 @@
 //! How long the small reviews of a connection take.
 //!
 //! Their size says little about their cost, and a client that sends expensive ones sends more of them. So the reviews of a
-//! connection run on the pool for a while after one was slow, and its neighbours wait for none of them.
+//! connection run on the pool for a while after several were slow, and its neighbours wait for none of them.
 
 use ordinance_engine::Execution;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,14 +10,18 @@ use std::time::Duration;
 /// The CPU time up to which a small review is short. An ordinary one takes a tenth of it.
 const SHORT: Duration = Duration::from_micros(500);
 
-/// The reviews of a connection that run on the pool after a slow one.
-const REVIEWS: u32 = 64;
+/// The short reviews that make up for a slow one. On a virtual machine any review may seem slow, because the machine stops
+/// for a moment, so a connection needs two of them in a row or nearly so.
+const WEIGHT: u32 = 8;
+
+/// The most short reviews after which a connection is no longer slow.
+const MAX_SLOWNESS: u32 = 64;
 
 /// The pace of a connection.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionPace {
-    /// The reviews that still run on the pool.
-    slow: AtomicU32,
+    /// [`WEIGHT`] for each slow review, less 1 for each short one.
+    slowness: AtomicU32,
 }
 
 /// A point of the calling thread's CPU time. What the thread waits for a core does not count.
@@ -29,13 +33,15 @@ pub(super) struct CpuTime(Duration);
 impl ConnectionPace {
     /// Returns where the next small review runs that may run in the connection's task.
     pub(super) fn execution(&self) -> Execution {
-        if self.slow.load(Ordering::Relaxed) == 0 { Execution::Inline } else { Execution::ThreadPool }
+        if self.slowness.load(Ordering::Relaxed) > WEIGHT { Execution::ThreadPool } else { Execution::Inline }
     }
 
     /// Notes the CPU time of a small review.
     pub(super) fn reviewed(&self, time: Duration) {
-        let slow = if time > SHORT { REVIEWS } else { self.slow.load(Ordering::Relaxed).saturating_sub(1) };
-        self.slow.store(slow, Ordering::Relaxed);
+        let before = self.slowness.load(Ordering::Relaxed);
+        let slowness =
+            if time > SHORT { (before + WEIGHT).min(MAX_SLOWNESS) } else { before.saturating_sub(1) };
+        self.slowness.store(slowness, Ordering::Relaxed);
     }
 }
 
@@ -57,17 +63,26 @@ impl CpuTime {
 mod tests {
     use super::*;
 
-    #[test]
-    fn reviews_after_a_slow_one_run_on_the_pool_for_a_while() {
+    fn pace_after(times: impl IntoIterator<Item = Duration>) -> Execution {
         let pace = ConnectionPace::default();
-        pace.reviewed(SHORT);
-        assert_eq!(pace.execution(), Execution::Inline);
-        pace.reviewed(2 * SHORT);
-        for _ in 0..REVIEWS {
-            assert_eq!(pace.execution(), Execution::ThreadPool);
-            pace.reviewed(SHORT);
-        }
-        assert_eq!(pace.execution(), Execution::Inline);
+        times.into_iter().for_each(|time| pace.reviewed(time));
+        pace.execution()
+    }
+
+    #[test]
+    fn a_single_slow_review_changes_nothing() {
+        let short = [SHORT; WEIGHT as usize];
+        assert_eq!(pace_after([2 * SHORT]), Execution::Inline);
+        assert_eq!(pace_after([&[2 * SHORT], &short[..], &[2 * SHORT]].concat()), Execution::Inline);
+    }
+
+    #[test]
+    fn reviews_after_several_slow_ones_run_on_the_pool_for_a_while() {
+        assert_eq!(pace_after([2 * SHORT; 2]), Execution::ThreadPool);
+        let many = [2 * SHORT; 1_000];
+        let short = [SHORT; MAX_SLOWNESS as usize];
+        assert_eq!(pace_after([&many[..], &short[..20]].concat()), Execution::ThreadPool);
+        assert_eq!(pace_after([&many[..], &short].concat()), Execution::Inline);
     }
 
     #[test]

@@ -346,7 +346,7 @@ async fn evaluates_a_large_body_on_the_pool() {
 }
 
 #[tokio::test]
-async fn evaluates_on_the_pool_after_a_slow_small_review_of_the_connection() {
+async fn evaluates_on_the_pool_after_slow_small_reviews_of_the_connection() {
     let test = std::thread::current().id();
     let judge = Policy::inline(move |request, _| {
         if request.object.as_deref() == Some(r#""slow""#) {
@@ -359,7 +359,7 @@ async fn evaluates_on_the_pool_after_a_slow_small_review_of_the_connection() {
     });
     let host = Host::start(Limits::default(), judge).await;
     let mut slow = host.connect().await;
-    for (object, allowed) in [(r#""slow""#, true), ("{}", false)] {
+    for (object, allowed) in [(r#""slow""#, true), (r#""slow""#, true), ("{}", false)] {
         slow.send(request(object)).await;
         assert_eq!(slow.reply().await.response()["allowed"], allowed, "{object}");
     }
