@@ -352,6 +352,8 @@ impl Admission {
         scope: &Scope<'_>,
         keys: Vec<Key>,
     ) -> Result<(), Failure> {
+        // A watch would leave out an object that is too large, so it is refused.
+        memory.index().growth(scope, &keys).map_err(too_large)?;
         let (scope, base) = (scope.clone().into_owned(), BaseState::from(request));
         let admitted = AdmittedObject { scope, base, keys };
         let displaced = memory.admit(admitted, cluster.pending_limits()).map_err(too_large)?;
