@@ -48,7 +48,8 @@ impl Replica {
     ) -> Result<Self> {
         let ready_file = workspace.path(&format!("{name}.ready.json"));
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        let free = ["listen", "admin-listen", "metrics-listen"].map(|flag| format!("--{flag}=127.0.0.1:0"));
+        command.arg("serve").args(free);
         command.arg("--ready-file").arg(&ready_file).args(arguments);
         own_environment(&mut command);
         let mut process = ManagedProcess::start(name, command, workspace)?;
