@@ -167,7 +167,7 @@ impl Default for Limits {
             linger_time: Duration::from_secs(5),
             evaluations: cores(),
             queue_time: Duration::from_millis(250),
-            inline_bytes: 16 * 1024,
+            inline_bytes: 8 * 1024,
             deadline: Duration::from_secs(10),
             shortest_deadline: Duration::from_millis(300),
             deadline_margin: Duration::from_millis(1_100),

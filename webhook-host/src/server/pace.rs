@@ -7,12 +7,15 @@ use ordinance_engine::Execution;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// The CPU time up to which a small review is short. An ordinary one takes a tenth of it.
-const SHORT: Duration = Duration::from_micros(500);
+/// The CPU time up to which a small review is short. An ordinary one takes a twentieth of it.
+const SHORT: Duration = Duration::from_millis(2);
 
-/// The short reviews that make up for a slow one. On a virtual machine any review may seem slow, because the machine stops
-/// for a moment, so a connection needs two of them in a row or nearly so.
+/// The short reviews that make up for a slow one.
 const WEIGHT: u32 = 8;
+
+/// On a virtual machine any review may seem slow, because the machine stops for a moment. So only a connection with more than
+/// these slow reviews in a row, or nearly so, is slow.
+const SLOW_REVIEWS: u32 = 3;
 
 /// The most short reviews after which a connection is no longer slow.
 const MAX_SLOWNESS: u32 = 64;
@@ -33,7 +36,11 @@ pub(super) struct CpuTime(Duration);
 impl ConnectionPace {
     /// Returns where the next small review runs that may run in the connection's task.
     pub(super) fn execution(&self) -> Execution {
-        if self.slowness.load(Ordering::Relaxed) > WEIGHT { Execution::ThreadPool } else { Execution::Inline }
+        if self.slowness.load(Ordering::Relaxed) > SLOW_REVIEWS * WEIGHT {
+            Execution::ThreadPool
+        } else {
+            Execution::Inline
+        }
     }
 
     /// Notes the CPU time of a small review.
@@ -70,15 +77,16 @@ mod tests {
     }
 
     #[test]
-    fn a_single_slow_review_changes_nothing() {
+    fn a_slow_review_now_and_then_changes_nothing() {
         let short = [SHORT; WEIGHT as usize];
-        assert_eq!(pace_after([2 * SHORT]), Execution::Inline);
-        assert_eq!(pace_after([&[2 * SHORT], &short[..], &[2 * SHORT]].concat()), Execution::Inline);
+        assert_eq!(pace_after([2 * SHORT; SLOW_REVIEWS as usize]), Execution::Inline);
+        let now_and_then = [&[2 * SHORT], &short[..]].concat().repeat(100);
+        assert_eq!(pace_after(now_and_then), Execution::Inline);
     }
 
     #[test]
     fn reviews_after_several_slow_ones_run_on_the_pool_for_a_while() {
-        assert_eq!(pace_after([2 * SHORT; 2]), Execution::ThreadPool);
+        assert_eq!(pace_after([2 * SHORT; SLOW_REVIEWS as usize + 1]), Execution::ThreadPool);
         let many = [2 * SHORT; 1_000];
         let short = [SHORT; MAX_SLOWNESS as usize];
         assert_eq!(pace_after([&many[..], &short[..20]].concat()), Execution::ThreadPool);

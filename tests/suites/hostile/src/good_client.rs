@@ -67,6 +67,7 @@ impl Keeping {
             .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Full::new(body))?;
+        self.sender.ready().await?;
         let response = timeout(PATIENCE, self.sender.send_request(request)).await??;
         let status = response.status().as_u16();
         Ok((status, response.into_body().collect().await?.to_bytes()))

@@ -46,7 +46,9 @@ async fn play(ordinance: &Path, figures: &mut Figures) -> Result<()> {
     });
     let host = Arc::new(HostProcess::start(ordinance)?);
     connections::measure(&host, figures).await?;
-    neighbours::measure(&host, figures).await?;
+    for bytes in neighbours::SIZES {
+        neighbours::measure(&host, figures, bytes).await?;
+    }
     drop(host);
     let program = ordinance.to_owned();
     memory(&tokio::task::spawn_blocking(move || load().run(&program)).await??, figures);

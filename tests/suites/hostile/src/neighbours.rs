@@ -14,8 +14,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 /// The connections with expensive reviews. Each sends its next review as soon as it has the answer.
 const EXPENSIVE: usize = 8;
 
-/// The size of an expensive review, in bytes.
-const BYTES: usize = 88 * 1024;
+/// The sizes of expensive reviews, in bytes. Smaller ones cost little more than ordinary reviews.
+pub const SIZES: [usize; 2] = [14_000, 88 * 1024];
 
 /// The rounds of a figure, the small reviews of a round, and the time between two of them.
 const ROUNDS: usize = 3;
@@ -25,13 +25,13 @@ const PERIOD: Duration = Duration::from_millis(5);
 /// How long a client waits before it connects again.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Plays the attack, and adds the figures. It takes about 20 s.
+/// Plays the attack with reviews of a size, and adds the figures. It takes about 20 s.
 ///
 /// # Errors
 ///
 /// Returns an error if a small review is not answered.
-pub async fn measure(host: &Arc<HostProcess>, figures: &mut Figures) -> Result<()> {
-    let bodies: Arc<[Bytes]> = shapes().iter().map(|shape| shape.of_bytes(BYTES).body().into()).collect();
+pub async fn measure(host: &Arc<HostProcess>, figures: &mut Figures, bytes: usize) -> Result<()> {
+    let bodies: Arc<[Bytes]> = shapes().iter().map(|shape| shape.of_bytes(bytes).body().into()).collect();
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(p99(host).await?);
@@ -45,10 +45,11 @@ pub async fn measure(host: &Arc<HostProcess>, figures: &mut Figures) -> Result<(
     let mut add = |name: &str, unit, goal, rounds: &[f64]| {
         figures.add(Figure::measured(name, unit, Better::Lower, goal, rounds));
     };
+    let beside_them = format!("beside {EXPENSIVE} clients with reviews of {} KB", bytes / 1000);
     add("p99 of small reviews, alone", "ms", None, &alone);
-    add("p99 of small reviews beside 8 expensive clients", "ms", None, &beside);
+    add(&format!("p99 of small reviews {beside_them}"), "ms", None, &beside);
     let ratio = median(&beside) / median(&alone);
-    add("p99 of small reviews, beside expensive clients / alone", "ratio", Some(2.0), &[ratio]);
+    add(&format!("p99 of small reviews, {beside_them} / alone"), "ratio", Some(2.0), &[ratio]);
     Ok(())
 }
 
