@@ -4,7 +4,7 @@
 //! cluster it holds them until its deletion is admitted. With a cluster this is so only of kinds that the webhooks validate,
 //! and the object holds its keys until a watch reports it; from then on the stored object counts. Before an admission enters
 //! the index, the overlapping holdings are looked up again under the same lock, so this process never admits two conflicting
-//! objects on the same state.
+//! objects on the same state, except for the pending objects that do not count any more (`memory.rs`).
 //!
 //! Anyone may have sent a review. So with a cluster no denial and no patch rests on pending objects alone: the API server is
 //! asked whether it stores them.
@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
 use left_out::LeftOut;
-use memory::{AdmittedObject, Memory, PendingLimits};
+use memory::{AdmittedObject, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure, Policy, StartedReview};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
@@ -71,8 +71,8 @@ pub struct Decision {
 struct Basis {
     keys: Vec<Key>,
     holdings: Vec<Holding>,
-    /// Pending objects that do not count, because the API server does not store them.
-    ignored: Vec<Scope<'static>>,
+    /// Which objects count.
+    view: View,
 }
 
 // === impl Admission ===
@@ -190,18 +190,18 @@ impl Admission {
             }
             StartedReview::NeedsHoldings(keys, pending) => {
                 let memory = self.current()?;
-                let holdings = self.overlaps(memory.index(), &keys, &request.scope);
-                let unconfirmed = self.unconfirmed(&memory, &keys, &request.scope);
+                let holdings = self.overlaps(&memory, View::All, &keys, &request.scope);
+                let unconfirmed = memory.unconfirmed(&keys, &request.scope);
                 drop(memory);
                 let verdict = match holdings {
                     Ok(holdings) => pending.resume(&holdings).map(|verdict| (holdings, verdict)),
                     Err(failure) => Err(failure),
                 };
                 if !unconfirmed.is_empty() {
-                    return self.decide_on_confirmed(request, keys, unconfirmed, verdict, deadline);
+                    return self.decide_on_known(request, keys, unconfirmed, verdict, deadline);
                 }
                 let (holdings, verdict) = verdict?;
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, ignored: Vec::new() }) })
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::All }) })
             }
         }
     }
@@ -213,8 +213,8 @@ impl Admission {
     /// [`Failure::Holdings`] if too many holdings overlap now, [`Failure::NotReady`] if the index is stale.
     pub fn stands(&self, request: &Request<'_>, decision: &Decision) -> Result<bool, Failure> {
         let Some(basis) = &decision.basis else { return Ok(true) };
-        drop(self.current()?);
-        Ok(self.overlaps_of(&mut *self.write()?, basis, &request.scope)? == basis.holdings)
+        let memory = self.current()?;
+        Ok(self.overlaps(&memory, basis.view, &basis.keys, &request.scope)? == basis.holdings)
     }
 
     /// Enters an allowed object into the index, and returns the verdict. Reviews again if the holdings changed.
@@ -297,7 +297,7 @@ impl Admission {
                 return Ok(verdict);
             }
             let mut memory = self.write()?;
-            if self.overlaps_of(&mut memory, &basis, &request.scope)? == basis.holdings {
+            if self.overlaps(&memory, basis.view, &basis.keys, &request.scope)? == basis.holdings {
                 self.enter(&mut memory, request, scope, basis.keys)?;
                 return Ok(verdict);
             }
@@ -352,8 +352,6 @@ impl Admission {
         scope: &Scope<'_>,
         keys: Vec<Key>,
     ) -> Result<(), Failure> {
-        // A watch would leave out an object that is too large, so it is refused.
-        memory.index().growth(scope, &keys).map_err(too_large)?;
         let (scope, base) = (scope.clone().into_owned(), BaseState::from(request));
         let admitted = AdmittedObject { scope, base, keys };
         let displaced = memory.admit(admitted, cluster.pending_limits()).map_err(too_large)?;
@@ -380,18 +378,14 @@ impl Admission {
         if is_full { Err(Failure::Full { limit: self.objects_limit }) } else { Ok(()) }
     }
 
-    fn overlaps(&self, index: &Index, keys: &[Key], except: &Scope<'_>) -> Result<Vec<Holding>, Failure> {
-        index.overlaps(keys, except, self.holdings_limit).map_err(too_many)
-    }
-
-    /// Returns the holdings that overlap the keys of a decision now.
-    fn overlaps_of(
+    fn overlaps(
         &self,
-        memory: &mut Memory,
-        basis: &Basis,
+        memory: &Memory,
+        view: View,
+        keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        memory.without(&basis.ignored, |index| self.overlaps(index, &basis.keys, except))
+        memory.overlaps(view, keys, except, self.holdings_limit).map_err(too_many)
     }
 
     /// Returns the memory if it is current. Without a cluster it always is.
@@ -445,7 +439,7 @@ impl Judge for Admission {
         self.policy.execution()
     }
 
-    fn confirm<'a>(&'a self, objects: &'a [Scope<'static>]) -> BoxFuture<'a, ()> {
+    fn confirm(self: Arc<Self>, objects: Vec<Scope<'static>>) -> BoxFuture<'static, ()> {
         Box::pin(self.confirm_stored(objects))
     }
 }

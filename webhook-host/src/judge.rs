@@ -3,6 +3,7 @@
 use crate::admission::BoxFuture;
 use ordinance_contract::{Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Decides admission requests. The server knows a policy only by this trait.
@@ -21,7 +22,7 @@ pub trait Judge: Send + Sync {
     }
 
     /// Finds out whether these objects are stored, after [`Failure::Unconfirmed`]. Then the server calls [`Judge::judge`] again.
-    fn confirm<'a>(&'a self, _objects: &'a [Scope<'static>]) -> BoxFuture<'a, ()> {
+    fn confirm(self: Arc<Self>, _objects: Vec<Scope<'static>>) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
 

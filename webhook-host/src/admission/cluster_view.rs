@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// The requests that wait for the confirmation of a pending object at the same time, by the name of their object.
 const WAITING_REQUESTS: usize = 1_000;
 
+/// How long an answer of the API server counts for a request. The API server sends the request again after 1 s.
+const ANSWER_TIME: Duration = Duration::from_millis(900);
+
 /// Tells whether the watches that fill the index are current.
 pub trait Freshness: fmt::Debug + Send + Sync {
     /// Returns whether the index holds what the API server stores, apart from the delay of a watch.
@@ -40,8 +43,26 @@ pub(super) struct ClusterView {
     /// How long an admitted object counts if no watch reports it.
     pending_time: Duration,
     pending_objects: usize,
-    /// The requests that wait for a confirmation, and since when.
-    waiting: Mutex<HashMap<Scope<'static>, Instant>>,
+    waiting: Mutex<HashMap<Scope<'static>, WaitingRequest>>,
+}
+
+/// A request that waits for the confirmation of pending objects.
+#[derive(Debug)]
+struct WaitingRequest {
+    since: Instant,
+    /// When the API server was last asked.
+    asked_at: Instant,
+}
+
+/// What to do with a request that depends on pending objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Ask the API server whether it stores them.
+    Ask,
+    /// Wait: it does not yet.
+    Later,
+    /// Decide without them: the request has waited for as long as an admitted object counts.
+    GiveUp,
 }
 
 // === impl ClusterView ===
@@ -62,23 +83,35 @@ impl ClusterView {
         PendingLimits { now: self.clock.now(), time: self.pending_time, objects: self.pending_objects }
     }
 
-    /// Returns whether a request may wait for the confirmation of a pending object. It may for as long as an admitted object
-    /// counts, however many objects it waits for one after the other, and only if the API server can be asked.
-    pub(super) fn may_wait(&self, request: &Scope<'_>) -> bool {
+    /// Returns what to do with a request that depends on pending objects. However many objects it depends on one after the
+    /// other, it waits no longer than an admitted object counts.
+    pub(super) fn wait(&self, request: &Scope<'_>) -> Wait {
         if self.stored.get().is_none() {
-            return false;
+            return Wait::GiveUp;
         }
-        let now = self.clock.now();
+        let (now, request) = (self.clock.now(), request.clone().into_owned());
         // No code panics while it changes the map.
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, since| now < *since + 2 * self.pending_time);
-        if let Some(since) = waiting.get(request) {
-            return now < *since + self.pending_time;
+        waiting.retain(|_, waiting| now < waiting.since + 2 * self.pending_time);
+        if let Some(waiting) = waiting.get_mut(&request) {
+            return waiting.next(now, self.pending_time);
         }
-        let has_room = waiting.len() < WAITING_REQUESTS;
-        if has_room {
-            waiting.insert(request.clone().into_owned(), now);
+        if waiting.len() >= WAITING_REQUESTS {
+            return Wait::GiveUp;
         }
-        has_room
+        waiting.insert(request, WaitingRequest { since: now, asked_at: now });
+        Wait::Ask
+    }
+}
+
+// === impl WaitingRequest ===
+
+impl WaitingRequest {
+    fn next(&mut self, now: Instant, longest: Duration) -> Wait {
+        if self.asked_at + ANSWER_TIME <= now {
+            self.asked_at = now;
+            return Wait::Ask;
+        }
+        if now < self.since + longest { Wait::Later } else { Wait::GiveUp }
     }
 }

@@ -1,10 +1,12 @@
 //! Asks the API server about pending objects on which alone a denial or a patch would rest.
 
-use super::memory::Memory;
+use super::cluster_view::Wait;
+use super::memory::View;
 use super::{Admission, Basis, Decision};
 use crate::metrics::Confirmation;
 use ordinance_contract::{Holding, Key, Request, Scope, Severity, Verdict};
 use ordinance_engine::Failure;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -17,24 +19,11 @@ const TIME: Duration = Duration::from_secs(1);
 // === impl Admission ===
 
 impl Admission {
-    /// Returns the pending objects that overlap the keys of a request; none without a cluster.
-    pub(super) fn unconfirmed(
-        &self,
-        memory: &Memory,
-        keys: &[Key],
-        except: &Scope<'_>,
-    ) -> Vec<Scope<'static>> {
-        if self.cluster.is_none() || memory.pending() == 0 {
-            return Vec::new();
-        }
-        memory.unconfirmed(keys, except)
-    }
-
     /// Decides a request whose keys overlap pending objects, given the verdict with them.
     ///
     /// If the verdict without them is another one, it depends on whether the API server stores them. Once the request has
     /// waited for too long, they don't count.
-    pub(super) fn decide_on_confirmed(
+    pub(super) fn decide_on_known(
         &self,
         request: &Request<'_>,
         keys: Vec<Key>,
@@ -42,38 +31,41 @@ impl Admission {
         with: Result<(Vec<Holding>, Verdict), Failure>,
         deadline: Instant,
     ) -> Result<Decision, Failure> {
-        let stored =
-            self.write()?.without(&unconfirmed, |index| self.overlaps(index, &keys, &request.scope))?;
-        let verdict = self.policy.review(request, &stored, deadline)?;
+        let known = self.overlaps(&*self.read()?, View::Known, &keys, &request.scope)?;
+        let verdict = self.policy.review(request, &known, deadline)?;
         if let Ok((holdings, with)) = with
             && has_same_effect(&with, &verdict)
         {
-            return Ok(Decision {
-                verdict: with,
-                basis: Some(Basis { keys, holdings, ignored: Vec::new() }),
-            });
+            return Ok(Decision { verdict: with, basis: Some(Basis { keys, holdings, view: View::All }) });
         }
-        if self.cluster.as_ref().is_some_and(|cluster| cluster.may_wait(&request.scope)) {
-            return Err(Failure::Unconfirmed { objects: unconfirmed });
+        let wait = self.cluster.as_ref().map_or(Wait::GiveUp, |cluster| cluster.wait(&request.scope));
+        match wait {
+            Wait::Ask => Err(Failure::Unconfirmed { objects: unconfirmed }),
+            Wait::Later => Err(Failure::Unconfirmed { objects: Vec::new() }),
+            Wait::GiveUp => {
+                self.metrics.confirmed(Confirmation::GivenUp);
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings: known, view: View::Known }) })
+            }
         }
-        self.metrics.confirmed(Confirmation::GivenUp);
-        Ok(Decision { verdict, basis: Some(Basis { keys, holdings: stored, ignored: unconfirmed }) })
     }
 
     /// Asks the API server which of these pending objects it stores.
-    pub(super) async fn confirm_stored(&self, objects: &[Scope<'static>]) {
-        let all = futures_util::future::join_all(
-            objects.iter().take(OBJECTS).map(|object| self.confirm_one(object)),
-        );
-        if timeout(TIME, all).await.is_err() {
+    pub(super) async fn confirm_stored(self: Arc<Self>, objects: Vec<Scope<'static>>) {
+        let each = objects.into_iter().take(OBJECTS).map(|object| Arc::clone(&self).confirm_one(object));
+        if timeout(TIME, futures_util::future::join_all(each)).await.is_err() {
             self.metrics.confirmed(Confirmation::Failed);
         }
     }
 
-    async fn confirm_one(&self, object: &Scope<'static>) {
+    async fn confirm_one(self: Arc<Self>, object: Scope<'static>) {
         let Some(stored) = self.cluster.as_ref().and_then(|cluster| cluster.stored.get()) else { return };
-        let outcome = match stored.get(object).await {
-            Ok(Some(json)) => self.confirm_as(object, &json),
+        let outcome = match stored.get(&object).await {
+            Ok(Some(json)) => {
+                let admission = Arc::clone(&self);
+                // A policy never runs on the thread of a connection because of an object that it did not ask about.
+                let confirmed = tokio::task::spawn_blocking(move || admission.confirm_as(&object, &json));
+                confirmed.await.unwrap_or(Confirmation::Failed)
+            }
             Ok(None) => Confirmation::Absent,
             Err(error) => {
                 tracing::debug!(?object, error, "can't ask whether an admitted object is stored");

@@ -1,28 +1,28 @@
-//! The index of stored objects, and the admitted objects that may be stored soon.
+//! The index of stored objects, and beside it the admitted objects that may be stored soon.
 //!
 //! In a cluster an admitted object is *pending* until a watch reports it. Meanwhile both its stored and its admitted state
-//! count, because either may be the one that stays. A pending object that no watch reports expires, and from then on the
-//! name counts no more until a watch reports it or nobody repeats the admission: else whoever can send reviews could hold
-//! a key forever.
+//! count, because either may be the one that stays. A pending object that no watch reports expires. From then on admissions
+//! of its name do not count, until a watch reports the object or no client has repeated the admission for as long. Otherwise
+//! a client that can send reviews could hold a key forever.
 
 use super::target::BaseState;
-use ordinance_contract::{Key, Scope, Watch};
-use ordinance_index::{Index, OBJECT_BYTES, ObjectTooLarge, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
-use std::collections::{BTreeSet, HashMap};
+use ordinance_contract::{Holding, Key, Scope, Watch};
+use ordinance_index::{Index, ObjectTooLarge, TooMany};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// The size of the keys of all pending objects, as [`size`] counts it.
+/// The memory of the keys of all pending objects.
 const PENDING_BYTES: usize = 1024 * 1024;
-/// What a key and a segment take beside their text, in bytes.
-const KEY_OVERHEAD: usize = 96;
 
-/// An index with its pending objects.
+/// The index of stored objects, and the pending objects.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    index: Index,
+    stored: Index,
+    /// The admitted keys of the pending objects that the API server is known to store.
+    confirmed: Index,
+    /// The admitted keys of all other pending objects.
+    unconfirmed: Index,
     pending: HashMap<Scope<'static>, PendingObject>,
-    /// The size of all pending keys.
-    bytes: usize,
     /// The names of pending objects that expired, and until when their admissions don't count.
     expired: HashMap<Scope<'static>, Instant>,
     /// A time at or before the first expiry of a pending object.
@@ -33,13 +33,7 @@ pub(super) struct Memory {
 #[derive(Debug)]
 struct PendingObject {
     base: BaseState,
-    /// The keys of the admitted state.
-    keys: Vec<Key>,
-    /// The keys of the stored object with the same name.
-    stored: Vec<Key>,
     expires_at: Instant,
-    /// Whether the API server has told that it stores these keys.
-    is_confirmed: bool,
 }
 
 /// An object that is admitted now.
@@ -58,15 +52,24 @@ pub(super) struct PendingLimits {
     pub(super) objects: usize,
 }
 
+/// Which objects a look-up finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// All objects.
+    All,
+    /// All but the pending objects that the API server is not known to store.
+    Known,
+}
+
 // === impl Memory ===
 
 impl Memory {
     pub(super) fn index(&self) -> &Index {
-        &self.index
+        &self.stored
     }
 
     pub(super) fn index_mut(&mut self) -> &mut Index {
-        &mut self.index
+        &mut self.stored
     }
 
     /// Returns the number of pending objects.
@@ -74,43 +77,71 @@ impl Memory {
         self.pending.len()
     }
 
-    /// Adds an admitted object to the stored object with the same name. Returns how many other pending objects it displaced.
-    ///
-    /// A name that is admitted again expires no later than before. Keys of which the index would keep only a part are left out:
-    /// a watch reports the object.
+    /// Returns the holdings of other objects that overlap these keys.
+    pub(super) fn overlaps(
+        &self,
+        view: View,
+        keys: &[Key],
+        except: &Scope<'_>,
+        limit: usize,
+    ) -> Result<Vec<Holding>, TooMany> {
+        let mut holdings = self.stored.overlaps(keys, except, limit)?;
+        let pending = [(&self.confirmed, true), (&self.unconfirmed, view == View::All)];
+        for (index, _) in pending.into_iter().filter(|(index, counts)| *counts && !index.is_empty()) {
+            for holding in index.overlaps(keys, except, limit)? {
+                if !holdings.contains(&holding) {
+                    holdings.push(holding);
+                }
+            }
+        }
+        Ok(holdings)
+    }
+
+    /// Returns pending objects that overlap these keys and that the API server is not known to store: all of them, or one for
+    /// each place and note.
+    pub(super) fn unconfirmed(&self, keys: &[Key], except: &Scope<'_>) -> Vec<Scope<'static>> {
+        if self.unconfirmed.is_empty() {
+            return Vec::new();
+        }
+        let holdings = self.unconfirmed.overlaps(keys, except, usize::MAX).unwrap_or_default();
+        let mut holders: Vec<_> = holdings.into_iter().map(|holding| holding.holder).collect();
+        holders.sort();
+        holders.dedup();
+        holders
+    }
+
+    /// Adds an admitted object beside the stored object with the same name. Returns how many other pending objects it
+    /// displaced. A name that is admitted again expires no later than before.
     pub(super) fn admit(
         &mut self,
         admitted: AdmittedObject,
         limits: PendingLimits,
     ) -> Result<usize, ObjectTooLarge> {
         let AdmittedObject { scope, base, keys } = admitted;
-        if !fits(&keys) {
-            return Ok(0);
-        }
         let deadline = limits.now + limits.time;
         if let Some(until) = self.expired.get_mut(&scope).filter(|until| **until > limits.now) {
             *until = deadline;
             return Ok(0);
         }
+        let growth = self.unconfirmed.growth(&scope, &keys)?;
         let before = self.take_pending(&scope);
-        let expires_at = before.as_ref().map_or(deadline, |before| before.expires_at);
-        let stored = before.map_or_else(|| self.index.keys_of(&scope), |before| before.stored);
-        let displaced = self.make_room(size(&keys), limits.objects);
-        self.index.insert(scope.clone(), concat(&stored, &keys))?;
-        self.bytes += size(&keys);
+        let expires_at = before.map_or(deadline, |before| before.expires_at);
+        let displaced = self.make_room(growth, limits.objects);
+        self.unconfirmed.insert(scope.clone(), keys)?;
         self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
-        let pending = PendingObject { base, keys, stored, expires_at, is_confirmed: false };
-        self.pending.insert(scope, pending);
+        self.pending.insert(scope, PendingObject { base, expires_at });
         Ok(displaced)
     }
 
-    /// Removes the pending objects that expire first until there is room for keys of this size. Returns their number.
+    /// Removes the pending objects that expire first until there is room for another one of this size. Returns their number.
     fn make_room(&mut self, bytes: usize, objects: usize) -> usize {
         let mut displaced = 0;
-        while self.pending.len() >= objects.max(1) || self.bytes + bytes > PENDING_BYTES {
+        while self.pending.len() >= objects.max(1)
+            || self.unconfirmed.bytes() + self.confirmed.bytes() + bytes > PENDING_BYTES
+        {
             let first = self.pending.iter().min_by_key(|(_, pending)| pending.expires_at);
             let Some(first) = first.map(|(scope, _)| scope.clone()) else { break };
-            self.forget(&first);
+            self.take_pending(&first);
             displaced += 1;
         }
         displaced
@@ -127,18 +158,11 @@ impl Memory {
     ) -> Result<(), ObjectTooLarge> {
         let owned = scope.clone().into_owned();
         self.expired.remove(&owned);
-        let counted = match self.pending.get_mut(&owned) {
-            Some(pending) if !pending.base.is_superseded_by(uid, version) => {
-                let both = concat(&keys, &pending.keys);
-                pending.stored = keys;
-                both
-            }
-            _ => {
-                self.take_pending(&owned);
-                keys
-            }
-        };
-        self.index.insert_seen(owned, counted, round)
+        let pending = self.pending.get(&owned);
+        if pending.is_some_and(|pending| pending.base.is_superseded_by(uid, version)) {
+            self.take_pending(&owned);
+        }
+        self.stored.insert_seen(owned, keys, round)
     }
 
     /// Removes a deleted object. A pending object with the same name and another uid stays.
@@ -147,49 +171,30 @@ impl Memory {
         if self.pending.get(&owned).is_some_and(|pending| pending.base.has_uid(uid)) {
             self.take_pending(&owned);
         }
-        self.remove_stored(&owned);
+        self.stored.remove(&owned);
     }
 
     /// Removes the stored objects of a resource that a complete list did not contain.
     pub(super) fn sweep(&mut self, watch: &Watch, round: u32) {
-        for removed in self.index.sweep(&watch.group, &watch.resource, round) {
-            self.remove_stored(&removed);
-        }
-    }
-
-    /// Returns the other pending objects whose admitted keys overlap these keys, and of which nobody knows whether the API
-    /// server stores them.
-    pub(super) fn unconfirmed(&self, keys: &[Key], except: &Scope<'_>) -> Vec<Scope<'static>> {
-        let realms: BTreeSet<&str> = keys.iter().map(|key| key.realm.as_str()).collect();
-        let overlaps = |admitted: &Key| {
-            realms.contains(admitted.realm.as_str()) && keys.iter().any(|key| is_overlap(key, admitted))
-        };
-        let is_unconfirmed = |(scope, pending): &(&Scope<'static>, &PendingObject)| {
-            !pending.is_confirmed && *scope != except && pending.keys.iter().any(overlaps)
-        };
-        self.pending.iter().filter(is_unconfirmed).map(|(scope, _)| scope.clone()).collect()
-    }
-
-    /// Calls a function with the index as it would be without the admitted states of these objects.
-    pub(super) fn without<T>(&mut self, pending: &[Scope<'static>], look_up: impl FnOnce(&Index) -> T) -> T {
-        // All these keys were in the index before, so they fit the budget of an object.
-        let states = pending.iter().filter_map(|scope| Some((scope, self.pending.get(scope)?)));
-        for (scope, pending) in states.clone() {
-            let _ = self.index.insert(scope.clone(), pending.stored.clone());
-        }
-        let found = look_up(&self.index);
-        for (scope, pending) in states {
-            let _ = self.index.insert(scope.clone(), concat(&pending.stored, &pending.keys));
-        }
-        found
+        self.stored.sweep(&watch.group, &watch.resource, round);
     }
 
     /// Compares a pending object with the keys that the API server stores for it now, and returns whether it stores all of
     /// them.
     pub(super) fn confirm(&mut self, scope: &Scope<'static>, keys: &[Key]) -> bool {
-        let Some(pending) = self.pending.get_mut(scope) else { return false };
-        pending.is_confirmed |= pending.keys.iter().all(|admitted| keys.contains(admitted));
-        pending.is_confirmed
+        let admitted = self.unconfirmed.keys_of(scope);
+        let is_stored = !admitted.is_empty() && {
+            let mut stored = Index::default();
+            // What the index keeps of both is compared, since it may cut paths.
+            stored.insert(scope.clone(), keys.to_vec()).is_ok() && {
+                let stored = stored.keys_of(scope);
+                admitted.iter().all(|key| stored.contains(key))
+            }
+        };
+        if is_stored && self.confirmed.insert(scope.clone(), admitted).is_ok() {
+            self.unconfirmed.remove(scope);
+        }
+        is_stored
     }
 
     /// Returns whether a pending object may have expired.
@@ -201,11 +206,12 @@ impl Memory {
     pub(super) fn expire(&mut self, limits: PendingLimits) -> usize {
         let PendingLimits { now, time, objects } = limits;
         let expired = self.pending.iter().filter(|(_, pending)| pending.expires_at <= now);
-        let expired: Vec<_> = expired.map(|(scope, pending)| (scope.clone(), pending.is_confirmed)).collect();
+        let expired: Vec<Scope<'static>> = expired.map(|(scope, _)| scope.clone()).collect();
         self.expired.retain(|_, until| *until > now);
-        for (scope, is_confirmed) in &expired {
-            self.forget(scope);
-            if !is_confirmed && self.expired.len() < objects {
+        for scope in &expired {
+            let is_stored = self.confirmed.contains(scope);
+            self.take_pending(scope);
+            if !is_stored && self.expired.len() < objects {
                 self.expired.insert(scope.clone(), now + time);
             }
         }
@@ -214,58 +220,10 @@ impl Memory {
     }
 
     /// Removes a pending object, and keeps its stored state.
-    fn forget(&mut self, scope: &Scope<'static>) {
-        if let Some(PendingObject { stored, .. }) = self.take_pending(scope) {
-            // These keys were in the index before, so they fit the budget of an object.
-            let _ = self.index.insert(scope.clone(), stored);
-        }
-    }
-
-    /// Removes the stored state of an object and keeps its pending state.
-    fn remove_stored(&mut self, scope: &Scope<'static>) {
-        match self.pending.get_mut(scope) {
-            Some(pending) => {
-                pending.stored.clear();
-                let keys = pending.keys.clone();
-                self.index.remove(scope);
-                // These keys were in the index before, so they fit the budget of an object.
-                let _ = self.index.insert(scope.clone(), keys);
-            }
-            None => self.index.remove(scope),
-        }
-    }
-
-    /// Ends the wait for an object. Leaves the index unchanged.
     fn take_pending(&mut self, scope: &Scope<'static>) -> Option<PendingObject> {
         let pending = self.pending.remove(scope)?;
-        self.bytes -= size(&pending.keys);
+        self.unconfirmed.remove(scope);
+        self.confirmed.remove(scope);
         Some(pending)
     }
-}
-
-fn concat(stored: &[Key], admitted: &[Key]) -> Vec<Key> {
-    stored.iter().chain(admitted).cloned().collect()
-}
-
-/// Returns whether one of two keys is equal to the other or a prefix of it.
-fn is_overlap(one: &Key, other: &Key) -> bool {
-    one.realm == other.realm && one.path.iter().zip(&other.path).all(|(one, other)| one == other)
-}
-
-/// Returns whether the index keeps the keys of an object as they are.
-fn fits(keys: &[Key]) -> bool {
-    let is_whole = |key: &Key| {
-        let bytes: usize = key.path.iter().map(|segment| segment.len() + 1).sum();
-        key.realm.len() <= REALM_BYTES && key.path.len() <= PATH_SEGMENTS && bytes <= PATH_BYTES
-    };
-    size(keys) <= OBJECT_BYTES && keys.iter().all(is_whole)
-}
-
-/// Returns roughly how many bytes keys take.
-fn size(keys: &[Key]) -> usize {
-    let of_key = |key: &Key| {
-        let path: usize = key.path.iter().map(|segment| segment.len() + KEY_OVERHEAD).sum();
-        key.realm.len() + key.note.len() + path + KEY_OVERHEAD
-    };
-    keys.iter().map(of_key).sum()
 }

@@ -1,9 +1,9 @@
-//! Limits the size of a list's page: who may create objects determines how large they are.
+//! Limits the size of a list's page: the tenants of a cluster determine how large its objects are.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::{Request, Response};
 use std::error::Error;
@@ -23,6 +23,11 @@ pub(super) struct PageLimitLayer;
 /// A client with limited pages.
 #[derive(Clone, Debug)]
 pub(super) struct PageLimit<S>(S);
+
+/// Returns whether a page exceeded its limit.
+pub(super) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_too_large)
+}
 
 impl<S> Layer<S> for PageLimitLayer {
     type Service = PageLimit<S>;

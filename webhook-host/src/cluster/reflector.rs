@@ -1,6 +1,7 @@
 //! Lists and watches one resource, and reflects it into the indexes of the policies that declared it.
 
 use super::object::RawObject;
+use super::page_limit;
 use super::watch_error::{WatchError, WatchErrorCause};
 use super::watch_set::WatchState;
 use crate::admission::{Admission, ObservedObject};
@@ -13,9 +14,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Objects of one page, and of one batch. After a failed list the next one has a quarter of that, because a page may exceed
-/// [`PAGE_BYTES`](super::page_limit::PAGE_BYTES); after a complete list twice as many, up to this number.
+/// The most objects of one page, and of one batch. After a page that exceeds [`PAGE_BYTES`](super::page_limit::PAGE_BYTES), the
+/// pages of the next list have fewer objects; after a complete list, the next one's have twice as many.
 const PAGE: usize = 500;
+
+/// By how much a page shrinks.
 const SHRINK: usize = 4;
 
 /// Signals that events may have been missed, so that the resource must be listed again.
@@ -117,12 +120,12 @@ impl<const METADATA: bool> Reflector<METADATA> {
 
     async fn handle_error(&mut self, error: &watcher::Error) -> Result<(), Relist> {
         self.flush().await?;
-        let is_list = matches!(error, watcher::Error::InitialListFailed(_));
+        let is_too_large = page_limit::is_too_large(error);
         let error = WatchError::new(&self.state.watch().resource, error);
         let cause = error.cause;
         self.state.failed(error);
         self.back_off().await;
-        if is_list {
+        if is_too_large {
             self.page = (self.page / SHRINK).max(1);
         }
         // An invalid response is an event that the API server does not send again.
@@ -131,7 +134,7 @@ impl<const METADATA: bool> Reflector<METADATA> {
             return Err(Relist);
         }
         // Only a new watcher asks for smaller pages.
-        if is_list { Err(Relist) } else { Ok(()) }
+        if is_too_large { Err(Relist) } else { Ok(()) }
     }
 
     async fn back_off(&mut self) {

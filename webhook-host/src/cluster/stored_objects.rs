@@ -1,8 +1,10 @@
 //! Reads single objects from the API server, as it stores them now.
 
+use super::page_limit::PageLimitLayer;
 use crate::admission::{BoxFuture, StoredObjects};
 use hyper::Request;
 use kube::Client;
+use kube::client::ClientBuilder;
 use ordinance_contract::Scope;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -12,7 +14,7 @@ use tokio::time::timeout;
 const TIME: Duration = Duration::from_secs(1);
 
 /// Requests at the same time. Further ones wait, within the time of their caller.
-const CONCURRENT: usize = 8;
+const CONCURRENT: usize = 2;
 
 /// The API server, on a connection of its own.
 pub(super) struct ApiServerObjects {
@@ -27,7 +29,8 @@ impl ApiServerObjects {
     ///
     /// No client can be made from the configuration.
     pub(super) fn new(config: kube::Config) -> kube::Result<Self> {
-        Ok(Self { client: Client::try_from(config)?, permits: Semaphore::new(CONCURRENT) })
+        let client = ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build();
+        Ok(Self { client, permits: Semaphore::new(CONCURRENT) })
     }
 
     async fn read(&self, object: &Scope<'_>) -> Result<Option<String>, String> {

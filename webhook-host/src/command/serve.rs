@@ -31,15 +31,20 @@ use issuer::{Issuer, RunningIssuer};
 use ordinance_certs::AcceptedPaths;
 use ready_file::{Addresses, ReadyReport};
 use rustls::ServerConfig;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::net::TcpSocket;
 
 /// The error of a system without free threads.
 const NO_THREADS: &str = "the system has no resources for threads";
 
 /// The least worker threads, so that connections are accepted during an evaluation.
 const LEAST_WORKERS: usize = 2;
+
+/// The connections that the kernel holds until they are accepted, as far as its own limit allows.
+const BACKLOG: u32 = 4_096;
 
 /// A server whose configuration is checked and whose policies are loaded, before its sockets are open.
 struct PreparedServer {
@@ -90,6 +95,14 @@ const fn adjusted(level: LogLevel, common: CommonArgs) -> LogLevel {
         (false, 1) => LogLevel::Debug,
         (false, _) => LogLevel::Trace,
     }
+}
+
+/// Listens on an address, with room for connections that arrive faster than they are accepted.
+fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Counts and logs the existing objects that a policy can't read, because their keys are not in its index.
@@ -170,8 +183,7 @@ impl PreparedServer {
         if self.issuer.is_none() {
             self.callers.accept(AcceptedPaths::anyone());
         }
-        let listener = tokio::net::TcpListener::bind(self.sockets.listen)
-            .await
+        let listener = listen(self.sockets.listen)
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let (probes, metrics) = (self.probes(readiness.clone())?, self.metrics_listener()?);
         let addresses =

@@ -65,6 +65,9 @@ impl Bodies {
         }
         let mut memory = ReservedMemory::default();
         let Some(first) = body.next().await? else { return Ok(Bytes::new()) };
+        if first.len() > self.size {
+            return Err(body.too_large(BytesMut::from(first)).await);
+        }
         self.memory.grow(&mut memory, first.len())?;
         if length == Some(first.len()) {
             return Ok(memory.of(first));

@@ -31,7 +31,7 @@ pub(super) struct Evaluated {
     /// Whether the request is admitted only because the policy's settings put off its refusal. False if the validating
     /// webhook will ask again.
     pub(super) would_deny: bool,
-    /// The objects of which the judge has to know first whether they are stored.
+    /// The objects that the judge has to ask the API server about, before it can decide.
     pub(super) unconfirmed: Vec<Scope<'static>>,
     /// Time that the policy took.
     pub(super) time: Duration,
@@ -126,7 +126,8 @@ fn log(
     let failure = outcome.as_ref().err().map(Failure::cause);
     let (uid, operation) = (review.uid(), review.operation());
     tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
-    if allowed && !would_deny {
+    let is_deferred = matches!(outcome, Err(Failure::Unconfirmed { .. }));
+    if is_deferred || allowed && !would_deny {
         return;
     }
     let scope = review.scope();

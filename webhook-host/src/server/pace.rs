@@ -17,7 +17,7 @@ const WEIGHT: u32 = 8;
 /// these slow reviews in a row, or nearly so, is slow.
 const SLOW_REVIEWS: u32 = 3;
 
-/// The most short reviews after which a connection is no longer slow.
+/// The most slowness, so that a connection is no longer slow after some short reviews.
 const MAX_SLOWNESS: u32 = 64;
 
 /// The pace of a connection.

@@ -144,9 +144,7 @@ impl PlainState {
     async fn serve(self: Arc<Self>, socket: SharedSocket, activity: Activity, slot: Slot) {
         let service = service_fn(|request| {
             activity.request_received();
-            let reply = self.answer(&request);
-            activity.lingering();
-            std::future::ready(Ok::<_, Infallible>(reply))
+            std::future::ready(Ok::<_, Infallible>(self.answer(&request)))
         });
         // hyper limits the time of the head, which begins with the connection.
         let stream = TimedStream::new(socket, activity.clone(), PLAIN_CONNECTION_TIME, ANSWER_TIME);

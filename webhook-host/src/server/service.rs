@@ -158,18 +158,21 @@ impl RequestService {
 
     async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes, pace: &ConnectionPace) -> Reply {
         let AcceptedRequest { route, phase, arrival, deadline } = accepted;
-        let is_small = self.may_run_inline(&route, &body);
-        let execution = if is_small { pace.execution() } else { Execution::ThreadPool };
+        let may_run_inline = self.may_run_inline(&route, &body);
+        let execution = if may_run_inline { pace.execution() } else { Execution::ThreadPool };
         let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
         let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
-        if let Ok(Evaluated { unconfirmed, .. }) = &evaluated
+        if let Ok(Evaluated { unconfirmed, .. }) = &mut evaluated
             && !unconfirmed.is_empty()
         {
-            route.judge.confirm(unconfirmed).await;
+            let confirmed = Arc::clone(&route.judge).confirm(std::mem::take(unconfirmed));
+            if tokio::time::timeout_at(deadline.into(), confirmed).await.is_err() {
+                return counted_unavailable(&route);
+            }
             let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
             evaluated = again;
         }
-        if let (Ok(Evaluated { cpu_time, .. }), true) = (&evaluated, is_small) {
+        if let (Ok(Evaluated { cpu_time, .. }), true) = (&evaluated, may_run_inline) {
             pace.reviewed(*cpu_time);
         }
         let reply = self.counted_reply(&route, evaluated);
@@ -267,6 +270,12 @@ fn wake_another_worker() {
 /// Returns the failure of a policy that did not end at its time limit.
 fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
+}
+
+/// Counts a request whose deadline passed while the API server was asked, and returns its response.
+fn counted_unavailable(route: &PolicyRoute) -> Reply {
+    route.metrics.shed(ShedReason::Unavailable);
+    reply::busy("the API server did not tell in time whether it stores an object")
 }
 
 /// Counts a request for which no evaluation was free in time, and returns its response.

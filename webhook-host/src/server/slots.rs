@@ -10,7 +10,7 @@ use super::stream::Activity;
 use crate::limits::Limits;
 use crate::metrics::{CloseReason, ListenerMetrics};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -193,15 +193,22 @@ impl TakenSlots {
         self.evict(address, oldest)
     }
 
-    /// Closes the oldest connection without a request of the address that has the most of them, if there is one.
+    /// Closes the oldest connection without a request of the address that has the most of them, if there is one. A connection
+    /// costs a system call to check, so only as many as necessary are checked.
     fn evict_any(&mut self, metrics: &ListenerMetrics) -> bool {
-        let candidates = self.by_address.iter().filter_map(|(address, slots)| {
-            let id = slots.evictable(|_| true)?;
-            Some((slots.unused.len(), Reverse(id), *address))
+        let ranked = self.by_address.iter().filter_map(|(address, slots)| {
+            let (oldest, _) = slots.unused.first_key_value()?;
+            Some((slots.unused.len(), Reverse(*oldest), *address))
         });
-        let Some((_, Reverse(id), address)) = candidates.max() else { return false };
-        metrics.closed(CloseReason::Connections);
-        self.evict(address, Some(id))
+        let mut ranked: BinaryHeap<_> = ranked.collect();
+        while let Some((_, _, address)) = ranked.pop() {
+            let oldest = self.by_address.get(&address).and_then(|slots| slots.evictable(|_| true));
+            if self.evict(address, oldest) {
+                metrics.closed(CloseReason::Connections);
+                return true;
+            }
+        }
+        false
     }
 
     fn evict(&mut self, address: IpAddr, id: Option<u64>) -> bool {
