@@ -74,7 +74,7 @@ async fn send_all(host: Arc<HostProcess>, bodies: Arc<[Bytes]>, first: usize) {
     let mut bodies = bodies.iter().cycle().skip(first);
     loop {
         if let Ok(mut client) = Keeping::connect(&host).await {
-            while let Some(body) = bodies.next() {
+            for body in bodies.by_ref() {
                 if client.review(body.clone()).await.is_err() {
                     break;
                 }
