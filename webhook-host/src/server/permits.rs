@@ -1,7 +1,7 @@
 //! Limits concurrent evaluations, and runs those that may take long.
 //!
 //! Trusted policies review small bodies in the connection's task. All other evaluations run on a separate pool of threads. It
-//! has one thread less than the machine has cores, and a low priority, so that long evaluations delay neither accepts nor
+//! has one thread less than `limits.evaluations`, and a low priority, so that long evaluations delay neither accepts nor
 //! handshakes nor short reviews.
 
 use crate::limits::Limits;
