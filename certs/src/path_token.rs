@@ -5,7 +5,7 @@ use crate::authority::{AuthorityError, random};
 use std::fmt;
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// The bytes of a token: as many as make it unguessable.
+/// The bytes of a token: 128 bits can't be guessed.
 const BYTES: usize = 16;
 
 /// A random path segment of 32 hexadecimal digits. Its `Debug` output does not contain it.

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_name_nor_a_uid_of_an_object_is_kept_that_no_api_server_stores() {
+    fn drops_names_and_uids_longer_than_the_api_server_allows() {
         let kept = |name: usize, uid: usize| {
             let metadata = serde_json::json!({"name": "n".repeat(name), "uid": "u".repeat(uid)});
             let object = serde_json::json!({"metadata": metadata}).to_string();

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn limits_the_kept_slots_in_total_and_of_one_address() {
+    async fn limits_the_slots_that_carry_requests_in_total_and_per_address() {
         let (slots, peer) = (slots(3, 2), Peer::new().await);
         let _held = (peer.keep(&slots, A), peer.keep(&slots, A));
         assert!(peer.take(&slots, A).is_none());
