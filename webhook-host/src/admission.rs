@@ -16,7 +16,7 @@ mod memory;
 mod observation;
 mod target;
 
-pub use cluster_view::{BoxFuture, Freshness, StoredObjects};
+pub use cluster_view::{Freshness, StoredObjects};
 pub use observation::ObservedObject;
 
 use crate::clock::Clock;
@@ -24,6 +24,7 @@ use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
 use cluster_view::ClusterView;
+use futures_util::future::BoxFuture;
 use left_out::LeftOut;
 use memory::{AdmittedObject, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};

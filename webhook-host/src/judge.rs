@@ -1,6 +1,6 @@
 //! The interface between the HTTP server and the policies.
 
-use crate::admission::BoxFuture;
+use futures_util::future::BoxFuture;
 use ordinance_contract::{Request, Scope, Verdict};
 use ordinance_engine::{Execution, Failure};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use super::memory::PendingLimits;
 use crate::clock::Clock;
+use futures_util::future::BoxFuture;
 use ordinance_contract::Scope;
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,9 +30,6 @@ pub trait StoredObjects: fmt::Debug + Send + Sync {
     /// In one line, why the API server did not answer.
     fn get<'a>(&'a self, object: &'a Scope<'_>) -> BoxFuture<'a, Result<Option<String>, String>>;
 }
-
-/// A future of any type.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The freshness of the index, and the lifetime of objects that no watch has reported.
 #[derive(Debug)]

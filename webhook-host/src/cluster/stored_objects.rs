@@ -1,7 +1,8 @@
 //! Reads single objects from the API server, as it stores them now.
 
 use super::page_limit::PageLimitLayer;
-use crate::admission::{BoxFuture, StoredObjects};
+use crate::admission::StoredObjects;
+use futures_util::future::BoxFuture;
 use hyper::Request;
 use kube::Client;
 use kube::client::ClientBuilder;
