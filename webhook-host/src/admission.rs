@@ -364,13 +364,18 @@ impl Admission {
     /// Inserts an object until it is removed.
     fn insert(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
         self.check_room(index.len(), index.contains(scope))?;
-        let growth = index.growth(scope, &keys).map_err(too_large)?;
-        if growth > 0 && index.bytes() + growth > self.index_limit {
+        if !self.has_room(index, scope, &keys).map_err(too_large)? {
             return Err(Failure::IndexFull { limit: self.index_limit });
         }
-        index.insert(scope.clone().into_owned(), keys).map_err(too_large)?;
+        index.insert(scope, &keys).map_err(too_large)?;
         self.metrics.show(index, 0);
         Ok(())
+    }
+
+    /// Returns whether the index has memory for these keys of an object, or needs none beyond what the object takes already.
+    fn has_room(&self, index: &Index, object: &Scope<'_>, keys: &[Key]) -> Result<bool, ObjectTooLarge> {
+        let growth = index.growth(object, keys)?;
+        Ok(growth == 0 || index.bytes() + growth <= self.index_limit)
     }
 
     /// Fails without room for one more object. A known object needs no room of its own.

@@ -93,7 +93,7 @@ impl<P: PolicyFunctions> Indexed<P> {
         let mut index = Index::default();
         for object in state {
             let keys = self.0.keys(&object.scope, &object.json, settings);
-            let _left_out = keys.map(|keys| index.insert(object.scope.clone(), keys));
+            let _left_out = keys.map(|keys| index.insert(&object.scope, &keys));
         }
         index
     }

@@ -156,8 +156,8 @@ impl Index {
     /// # Errors
     ///
     /// If the object uses too many keys; then nothing is changed. Keys that it holds are no error.
-    pub fn insert(&mut self, object: Scope<'static>, keys: Vec<Key>) -> Result<(), ObjectTooLarge> {
-        self.put(&object, &keys, None)
+    pub fn insert(&mut self, object: &Scope<'_>, keys: &[Key]) -> Result<(), ObjectTooLarge> {
+        self.put(object, keys, None)
     }
 
     /// Replaces the keys of an object that was seen in a list or after it. Rounds number the lists of one resource.
@@ -167,11 +167,11 @@ impl Index {
     /// If the object uses too many keys; then nothing is changed. Keys that it holds are no error.
     pub fn insert_seen(
         &mut self,
-        object: Scope<'static>,
-        keys: Vec<Key>,
+        object: &Scope<'_>,
+        keys: &[Key],
         round: u32,
     ) -> Result<(), ObjectTooLarge> {
-        self.put(&object, &keys, Some(round))
+        self.put(object, keys, Some(round))
     }
 
     /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without

@@ -26,7 +26,7 @@ fn bytes_each(objects: usize, object: Object) -> (usize, usize) {
     let mut index = Index::default();
     for number in 0..objects {
         let (scope, keys) = object(number);
-        index.insert(scope, keys).expect("inserted");
+        index.insert(&scope, &keys).expect("inserted");
     }
     let change = region.change();
     let bytes = change.bytes_allocated - change.bytes_deallocated;

@@ -68,7 +68,7 @@ impl List {
 /// The keys that an index stores of an object, or `None` if it refuses the object.
 fn stored(object: &Scope<'static>, keys: Vec<Key>) -> Option<BTreeSet<Key>> {
     let mut index = Index::default();
-    index.insert(object.clone(), keys).ok()?;
+    index.insert(object, &keys).ok()?;
     Some(index.keys_of(object).into_iter().collect())
 }
 
@@ -216,7 +216,7 @@ fn applied(steps: Vec<Step>) -> Index {
     let mut index = Index::default();
     for step in steps {
         match step {
-            Step::Insert(object, keys) => drop(index.insert(object, keys)),
+            Step::Insert(object, keys) => drop(index.insert(&object, &keys)),
             Step::Remove(object) => index.remove(&object),
         }
     }
@@ -258,7 +258,7 @@ proptest! {
     #[test]
     fn an_object_is_stored_with_prefixes_of_all_its_keys(object in scopes(), keys in any_keys()) {
         let mut index = Index::default();
-        prop_assert_eq!(index.insert(object.clone(), keys.clone()), Ok(()));
+        prop_assert_eq!(index.insert(&object, &keys), Ok(()));
         let stored = index.keys_of(&object);
         let is_cut = |stored: &Key, whole: &Key| {
             (&stored.realm, stored.stance, &stored.note) == (&whole.realm, whole.stance, &whole.note)
@@ -287,7 +287,7 @@ proptest! {
         let b = Scope { namespace: namespaces.1.into(), ..scope("b") };
         let sees = |asker: &Scope<'_>, keys: &[Key], held: &Scope<'static>, held_keys: &[Key]| {
             let mut index = Index::default();
-            index.insert(held.clone(), held_keys.to_vec()).expect("few realms");
+            index.insert(held, held_keys).expect("few realms");
             !index.overlaps(keys, asker, NO_LIMIT).expect("no limit").is_empty()
         };
         let seen = sees(&a, &one, &b, &other);
@@ -322,7 +322,7 @@ fn the_first_of_ten_thousand_keys_below_is_returned_with_their_number() {
     let mut index = Index::default();
     for number in 0..10_000 {
         let held = key(&format!("/srv/{}/{number}", number % 7), Stance::Holds, "rw");
-        index.insert(scope(&format!("pv-{number:05}")), vec![held]).expect("inserted");
+        index.insert(&scope(&format!("pv-{number:05}")), &[held]).expect("inserted");
     }
     let asked = [key("/", Stance::Holds, "")];
     let answers = index.overlaps(&asked, &scope("pv-00000"), 256).expect("one group");
@@ -333,7 +333,7 @@ fn the_first_of_ten_thousand_keys_below_is_returned_with_their_number() {
 #[test]
 fn a_subresource_gets_the_keys_of_its_object() {
     let mut index = Index::default();
-    index.insert(scope("web"), vec![key("/web", Stance::Uses, "shared")]).expect("inserted");
+    index.insert(&scope("web"), &[key("/web", Stance::Uses, "shared")]).expect("inserted");
     let asked = [key("/web", Stance::Looks, "")];
     let scale = Scope { subresource: "scale".into(), ..scope("web") };
     let held = holding(&scope("web"), &key("/web", Stance::Uses, "shared"), 1);
@@ -346,7 +346,7 @@ fn more_overlaps_than_the_limit_are_an_error() {
     let mut index = Index::default();
     for number in 0..3 {
         let held = key("/srv", Stance::Holds, &number.to_string());
-        index.insert(scope(&format!("pv-{number}")), vec![held]).expect("inserted");
+        index.insert(&scope(&format!("pv-{number}")), &[held]).expect("inserted");
     }
     let asked = [key("/", Stance::Looks, ""), key("/srv/www", Stance::Looks, "")];
     let answers = |limit| index.overlaps(&asked, &scope("other"), limit).map(|answers| answers.len());
@@ -359,10 +359,10 @@ fn no_number_of_uses_is_an_error() {
     let mut index = Index::default();
     for number in 0..1_000 {
         let uses = ["", &number.to_string()].map(|note| key("/", Stance::Uses, note));
-        index.insert(scope(&format!("set-{number:04}")), uses.into()).expect("inserted");
+        index.insert(&scope(&format!("set-{number:04}")), &uses).expect("inserted");
     }
     let volume = scope("pv");
-    index.insert(volume.clone(), vec![key("/srv", Stance::Holds, "")]).expect("inserted");
+    index.insert(&volume, &[key("/srv", Stance::Holds, "")]).expect("inserted");
     let answers = index.overlaps(&[key("/srv/www", Stance::Holds, "")], &scope("other"), 3).expect("answers");
     let first = holding(&scope("set-0000"), &key("/", Stance::Uses, ""), 1_000);
     assert_eq!((answers.len(), &answers[0]), (4, &first));
@@ -375,7 +375,7 @@ fn a_long_key_is_cut_in_an_error() {
     let path = "ä".repeat(1_000);
     for number in 0..2 {
         let held = key(&path, Stance::Holds, "");
-        index.insert(scope(&format!("pv-{number}")), vec![held]).expect("inserted");
+        index.insert(&scope(&format!("pv-{number}")), &[held]).expect("inserted");
     }
     let error = index.overlaps(&[key(&path, Stance::Looks, "")], &scope("other"), 1).expect_err("too many");
     assert_eq!(error.key.chars().count(), SHOWN_KEY_CHARS + 1);
@@ -389,15 +389,15 @@ fn keys_in_too_many_realms_change_nothing() {
         (0..realms).map(key).collect::<Vec<_>>()
     };
     let mut index = Index::default();
-    index.insert(set.clone(), uses(1)).expect("one realm");
+    index.insert(&set, &uses(1)).expect("one realm");
     let before = (index.keys_of(&set), index.bytes());
-    let error = index.insert(set.clone(), uses(1_000)).expect_err("too many realms");
+    let error = index.insert(&set, &uses(1_000)).expect_err("too many realms");
     assert!(matches!(error, ObjectTooLarge { bytes, limit: OBJECT_BYTES } if bytes > OBJECT_BYTES));
     assert_eq!(index.growth(&set, &uses(1_000)), Err(error));
     assert_eq!((index.keys_of(&set), index.bytes()), before);
     assert_eq!(index.growth(&set, &uses(1)), Ok(0));
-    let held = uses(1_000).into_iter().map(|key| Key { stance: Stance::Holds, ..key }).collect();
-    assert_eq!(index.insert(set, held), Ok(()), "what an object holds always counts");
+    let held: Vec<Key> = uses(1_000).into_iter().map(|key| Key { stance: Stance::Holds, ..key }).collect();
+    assert_eq!(index.insert(&set, &held), Ok(()), "what an object holds always counts");
 }
 
 #[test]
@@ -406,7 +406,7 @@ fn many_deep_keys_of_one_object_take_no_more_than_its_budget() {
     let uses: Vec<Key> =
         (0..150).map(|number| key(&format!("/{number}{}", "/a".repeat(254)), Stance::Uses, "")).collect();
     let mut index = Index::default();
-    index.insert(set.clone(), uses).expect("one realm");
+    index.insert(&set, &uses).expect("one realm");
     assert!(index.bytes() < OBJECT_BYTES + 1_024, "{}", index.bytes());
     let asked = [key("/77/b", Stance::Holds, "")];
     assert_eq!(index.overlaps(&asked, &scope("pv"), 1).map(|overlaps| overlaps.len()), Ok(1));
@@ -419,7 +419,7 @@ fn only_the_realm_that_costs_most_is_cut() {
     let export = |number: usize| key(&format!("/{number}/a/b"), Stance::Uses, "");
     let keys: Vec<Key> = (0..150).map(export).chain([template.clone()]).collect();
     let mut index = Index::default();
-    index.insert(set.clone(), keys).expect("two realms");
+    index.insert(&set, &keys).expect("two realms");
     assert_eq!(index.keys_of(&set), [template, key("/", Stance::Uses, "")]);
 }
 
@@ -428,13 +428,13 @@ fn a_node_that_parts_many_keys_is_found_again_after_removals() {
     let mut index = Index::default();
     for number in 0..200 {
         let held = key(&format!("/srv/volumes/{number}"), Stance::Holds, "");
-        index.insert(scope(&format!("pv-{number:03}")), vec![held]).expect("inserted");
+        index.insert(&scope(&format!("pv-{number:03}")), &[held]).expect("inserted");
     }
     let asked = [key("/srv", Stance::Looks, "")];
     let first = holding(&scope("pv-000"), &key("/srv/volumes/0", Stance::Holds, ""), 200);
     for _ in 0..2 {
         assert_eq!(index.overlaps(&asked, &scope("other"), 1), Ok(vec![first.clone()]));
-        index.insert(scope("pv-other"), vec![key("/srv/other", Stance::Holds, "")]).expect("inserted");
+        index.insert(&scope("pv-other"), &[key("/srv/other", Stance::Holds, "")]).expect("inserted");
         let with = index.overlaps(&asked, &scope("other"), 1).expect("one group");
         assert_eq!(with, [Holding { count: 201, ..first.clone() }]);
         index.remove(&scope("pv-other"));
@@ -448,7 +448,7 @@ fn the_deepest_key_fits_a_small_stack() {
         let mut index = Index::default();
         for depth in 0..=PATH_SEGMENTS {
             let key = Key { path: deep.path[..depth].to_vec(), ..deep.clone() };
-            index.insert(scope(&depth.to_string()), vec![key]).expect("inserted");
+            index.insert(&scope(&depth.to_string()), &[key]).expect("inserted");
         }
         index.remove(&scope(&PATH_SEGMENTS.to_string()));
         index.len()

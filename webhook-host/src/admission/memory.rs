@@ -86,8 +86,8 @@ impl Memory {
         limit: usize,
     ) -> Result<Vec<Holding>, TooMany> {
         let mut holdings = self.stored.overlaps(keys, except, limit)?;
-        let pending = [(&self.confirmed, true), (&self.unconfirmed, view == View::All)];
-        for (index, _) in pending.into_iter().filter(|(index, counts)| *counts && !index.is_empty()) {
+        let unconfirmed = (view == View::All).then_some(&self.unconfirmed);
+        for index in std::iter::once(&self.confirmed).chain(unconfirmed).filter(|index| !index.is_empty()) {
             for holding in index.overlaps(keys, except, limit)? {
                 if !holdings.contains(&holding) {
                     holdings.push(holding);
@@ -127,7 +127,7 @@ impl Memory {
         let before = self.take_pending(&scope);
         let expires_at = before.map_or(deadline, |before| before.expires_at);
         let displaced = self.make_room(growth, limits.objects);
-        self.unconfirmed.insert(scope.clone(), keys)?;
+        self.unconfirmed.insert(&scope, &keys)?;
         self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
         self.pending.insert(scope, PendingObject { base, expires_at });
         Ok(displaced)
@@ -150,19 +150,18 @@ impl Memory {
     /// Enters a stored object.
     pub(super) fn observe(
         &mut self,
-        scope: &Scope<'_>,
+        scope: &Scope<'static>,
         uid: &str,
         version: Option<u64>,
-        keys: Vec<Key>,
+        keys: &[Key],
         round: u32,
     ) -> Result<(), ObjectTooLarge> {
-        let owned = scope.clone().into_owned();
-        self.expired.remove(&owned);
-        let pending = self.pending.get(&owned);
+        self.expired.remove(scope);
+        let pending = self.pending.get(scope);
         if pending.is_some_and(|pending| pending.base.is_superseded_by(uid, version)) {
-            self.take_pending(&owned);
+            self.take_pending(scope);
         }
-        self.stored.insert_seen(owned, keys, round)
+        self.stored.insert_seen(scope, keys, round)
     }
 
     /// Removes a deleted object. A pending object with the same name and another uid stays.
@@ -182,16 +181,14 @@ impl Memory {
     /// Compares a pending object with the keys that the API server stores for it now, and returns whether it stores all of
     /// them.
     pub(super) fn confirm(&mut self, scope: &Scope<'static>, keys: &[Key]) -> bool {
-        let admitted = self.unconfirmed.keys_of(scope);
-        let is_stored = !admitted.is_empty() && {
-            let mut stored = Index::default();
-            // What the index keeps of both is compared, since it may cut paths.
-            stored.insert(scope.clone(), keys.to_vec()).is_ok() && {
-                let stored = stored.keys_of(scope);
-                admitted.iter().all(|key| stored.contains(key))
-            }
-        };
-        if is_stored && self.confirmed.insert(scope.clone(), admitted).is_ok() {
+        // What the index keeps of both is compared, since it may cut paths.
+        let mut stored = Index::default();
+        if !self.unconfirmed.contains(scope) || stored.insert(scope, keys).is_err() {
+            return false;
+        }
+        let (admitted, stored) = (self.unconfirmed.keys_of(scope), stored.keys_of(scope));
+        let is_stored = admitted.iter().all(|key| stored.contains(key));
+        if is_stored && self.confirmed.insert(scope, &admitted).is_ok() {
             self.unconfirmed.remove(scope);
         }
         is_stored

@@ -4,6 +4,7 @@ use super::memory::Memory;
 use super::{Admission, UnreadableObject};
 use ordinance_contract::{Key, Scope, Stance, Watch};
 use ordinance_engine::Failure;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The number of objects that enter the index under one lock. Requests wait for that lock.
@@ -91,36 +92,38 @@ impl Admission {
         round: u32,
     ) -> Option<UnreadableObject> {
         let ObservedObject { scope, uid, version, .. } = object;
-        let held = keys.as_deref().map(held).unwrap_or_default();
-        let fitting = keys.and_then(|keys| self.fitting(memory, scope, keys, round));
-        let entered = fitting.and_then(|keys| {
-            memory.observe(scope, uid, *version, keys, round).map_err(|error| error.to_string())
-        });
+        let entered = match &keys {
+            Ok(keys) => self.fitting(memory, scope, keys, round).and_then(|keys| {
+                memory.observe(scope, uid, *version, &keys, round).map_err(|error| error.to_string())
+            }),
+            Err(reason) => Err(reason.clone()),
+        };
         let reason = entered.err()?;
         // What an object holds has no limit, and this process may have admitted its update.
-        let _ = memory.observe(scope, uid, *version, held, round);
+        let held = keys.as_deref().map(held).unwrap_or_default();
+        let _ = memory.observe(scope, uid, *version, &held, round);
         Some(UnreadableObject { object: scope.clone(), reason })
     }
 
     /// Returns the keys of an object that the index has room for. What an object holds always has room. If what an object of a
     /// namespace uses has none, the namespace gets no verdicts.
-    fn fitting(
+    fn fitting<'k>(
         &self,
         memory: &Memory,
         object: &Scope<'static>,
-        keys: Vec<Key>,
+        keys: &'k [Key],
         round: u32,
-    ) -> Result<Vec<Key>, String> {
-        let index = memory.index();
-        let growth = index.growth(object, &keys).map_err(|error| error.to_string())?;
-        let fits = growth == 0 || index.bytes() + growth <= self.index_limit;
-        if fits || object.namespace.is_empty() {
-            return Ok(keys);
+    ) -> Result<Cow<'k, [Key]>, String> {
+        if object.namespace.is_empty() {
+            return Ok(keys.into());
+        }
+        if self.has_room(memory.index(), object, keys).map_err(|error| error.to_string())? {
+            return Ok(keys.into());
         }
         self.left_out.add(object, round);
         self.metrics.left_out(&object.resource);
         tracing::debug!(policy = self.name(), ?object, "left out of the index, which is full");
-        Ok(held(&keys))
+        Ok(held(keys).into())
     }
 
     fn keys_of(&self, object: &ObservedObject<'_>) -> Result<Vec<Key>, String> {
