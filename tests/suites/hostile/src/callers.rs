@@ -2,6 +2,7 @@
 
 use crate::good_client::{metric, post};
 use crate::host::HostProcess;
+use crate::reviews::review;
 use anyhow::{Context, Result};
 use ordinance_testkit::apiserver::ApiServer;
 use ordinance_testkit::figures::{Better, Figure};
@@ -141,20 +142,6 @@ async fn validate(host: &HostProcess, review: &Value) -> Result<Answer> {
     let answer: Value = serde_json::from_slice(&body).with_context(|| format!("status {status}"))?;
     let is_allowed = answer["response"]["allowed"].as_bool().context("no verdict")?;
     Ok(if is_allowed { Answer::Allowed } else { Answer::Denied })
-}
-
-fn review(operation: &str, [group, version, resource]: [&str; 3], object: &Value, old: &Value) -> Value {
-    let metadata = &object["metadata"];
-    json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": "review", "operation": operation,
-            "kind": {"group": group, "version": version, "kind": object["kind"]},
-            "resource": {"group": group, "version": version, "resource": resource},
-            "name": metadata["name"], "namespace": metadata["namespace"].as_str().unwrap_or_default(),
-            "object": object, "oldObject": old,
-        },
-    })
 }
 
 fn volume(name: &str, uid: &str, path: &str) -> Value {

@@ -1,5 +1,6 @@
 //! A host in a process of its own.
 
+use crate::memory::Cgroup;
 use anyhow::{Context, Result, bail, ensure};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -45,7 +46,26 @@ impl HostProcess {
     ///
     /// Returns an error if the process ends, or is not ready within 30 s.
     pub fn start(ordinance: &Path) -> Result<Self> {
-        Self::start_with(ordinance, |_| Ok(vec!["--no-cluster".to_owned()]))
+        Self::start_with(Command::new(ordinance), |_| Ok(vec!["--no-cluster".to_owned()]))
+    }
+
+    /// Starts the host like [`HostProcess::start`], in a cgroup, whose memory limit it finds by itself, or with this limit in its
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostProcess::start`].
+    pub(crate) fn with_memory(ordinance: &Path, group: Option<&Cgroup>, limit: usize) -> Result<Self> {
+        let command = group.map_or_else(|| Command::new(ordinance), |group| group.command(ordinance));
+        Self::start_with(command, |directory| {
+            let mut arguments = vec!["--no-cluster".to_owned()];
+            if group.is_none() {
+                let config = directory.join("config.yaml");
+                std::fs::write(&config, format!("limits: {{memory: {limit}}}\n"))?;
+                arguments.push(format!("--config={}", config.display()));
+            }
+            Ok(arguments)
+        })
     }
 
     /// Starts the host in a cluster, with this configuration.
@@ -54,7 +74,7 @@ impl HostProcess {
     ///
     /// As [`HostProcess::start`].
     pub(crate) fn in_cluster(ordinance: &Path, kubeconfig: &str, config: &str) -> Result<Self> {
-        Self::start_with(ordinance, |directory| {
+        Self::start_with(Command::new(ordinance), |directory| {
             let (cluster, host) = (directory.join("kubeconfig"), directory.join("config.yaml"));
             std::fs::write(&cluster, kubeconfig)?;
             std::fs::write(&host, config)?;
@@ -62,21 +82,36 @@ impl HostProcess {
         })
     }
 
-    fn start_with(ordinance: &Path, arguments: impl FnOnce(&Path) -> Result<Vec<String>>) -> Result<Self> {
+    fn start_with(
+        mut command: Command,
+        arguments: impl FnOnce(&Path) -> Result<Vec<String>>,
+    ) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("ready.json");
         let any = "127.0.0.1:0";
-        let mut process = Command::new(ordinance)
+        let mut process = command
             .args(["serve", "--self-signed", "-q"])
             .args(arguments(directory.path())?)
             .args(["--listen", any, "--admin-listen", any, "--ready-file"])
             .arg(&file)
             .stdin(Stdio::null())
             .spawn()
-            .with_context(|| format!("can't run {}", ordinance.display()))?;
+            .context("can't run the host")?;
         let ready = ready(&mut process, &file).inspect_err(|_| drop(process.kill()))?;
         let tls = Arc::new(trusting(&ready.ca_bundle)?);
         Ok(Self { process, ready, tls, _directory: directory })
+    }
+
+    /// Returns whether the process still runs.
+    pub(crate) fn lives(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Returns the most memory in bytes that the process has used.
+    pub(crate) fn peak(&self) -> Result<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
+        Ok(kib.context("the kernel does not record the peak")?.trim().parse::<usize>()? * 1024)
     }
 
     /// The address of admission reviews.

@@ -8,6 +8,7 @@ mod good_client;
 mod host;
 pub mod memory;
 pub mod neighbours;
+mod reviews;
 mod silent_clients;
 
 pub use host::HostProcess;

@@ -3,7 +3,6 @@
 mod cgroup;
 mod client;
 mod load;
-mod server;
 
 pub use cgroup::Cgroup;
 pub use load::{MemoryFigures, MemoryLoad};

@@ -1,10 +1,9 @@
 //! Connections that send as much of a request as a trial wants.
 
-use super::server::ReadyFile;
+use crate::host::HostProcess;
 use anyhow::{Context, Result};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -27,15 +26,8 @@ pub(crate) struct Connection(StreamOwned<ClientConnection, TcpStream>);
 // === impl Client ===
 
 impl Client {
-    pub(crate) fn new(ready: &ReadyFile) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(ready.ca_bundle.as_bytes()) {
-            roots.add(certificate?)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { address: ready.https, config: Arc::new(config) })
+    pub(crate) fn new(host: &HostProcess) -> Self {
+        Self { address: host.https(), config: Arc::clone(&host.tls) }
     }
 
     /// Connects, and completes the handshake.

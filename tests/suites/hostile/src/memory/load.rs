@@ -2,7 +2,8 @@
 
 use super::cgroup::Cgroup;
 use super::client::{Client, Connection};
-use super::server::Server;
+use crate::host::HostProcess;
+use crate::reviews::review;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -56,17 +57,17 @@ impl MemoryLoad {
     /// The server does not start, or ends.
     pub fn run(&self, program: &Path) -> Result<MemoryFigures> {
         let group = Cgroup::new(self.limit).ok();
-        let mut server = Server::start(program, group.as_ref(), self.limit)?;
-        let client = Client::new(&server.ready)?;
+        let mut host = HostProcess::with_memory(program, group.as_ref(), self.limit)?;
+        let client = Client::new(&host);
         let mut long_name_statuses = self.send_long_names(&client)?;
         long_name_statuses.dedup();
         self.send_deep_sets(&client);
         let held = self.hold(&client);
-        let answers = server.lives() && client.status(PATH, &ordinary().to_string())? == 200;
+        let answers = host.lives() && client.status(PATH, &ordinary().to_string())? == 200;
         drop(held);
         let peak = match &group {
             Some(group) => group.peak()?,
-            None => server.peak()?,
+            None => host.peak()?,
         };
         let (limit, in_cgroup) = (self.limit, group.is_some());
         Ok(MemoryFigures { peak, limit, in_cgroup, answers, long_name_statuses })
@@ -107,20 +108,13 @@ impl MemoryLoad {
     }
 }
 
-fn review(name: &str, resource: &Value, object: &Value) -> Value {
-    json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
-        "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Object"}, "resource": resource,
-        "name": name, "namespace": "", "operation": "CREATE", "object": object,
-    }})
-}
-
 /// Returns the review of a volume that conflicts with no other one.
 fn ordinary() -> Value {
     let object = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv"},
         "spec": {"accessModes": ["ReadWriteMany"], "nfs": {"server": "other.example.com", "path": "/srv"}},
     });
-    review("pv", &json!({"group": "", "version": "v1", "resource": "persistentvolumes"}), &object)
+    review("CREATE", ["", "v1", "persistentvolumes"], &object, &Value::Null)
 }
 
 /// Returns an ordinary review with spaces up to a size.
@@ -144,8 +138,5 @@ fn deep_set(number: usize) -> Value {
             "containers": [container], "volumes": (0..150).map(volume).collect::<Value>(),
         }}},
     });
-    let mut review =
-        review(&name, &json!({"group": "apps", "version": "v1", "resource": "statefulsets"}), &object);
-    review["request"]["namespace"] = "team".into();
-    review
+    review("CREATE", ["apps", "v1", "statefulsets"], &object, &Value::Null)
 }
