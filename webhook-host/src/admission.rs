@@ -40,13 +40,21 @@ pub struct Admission {
     memory: RwLock<Memory>,
     /// `None` without a cluster.
     cluster: Option<ClusterView>,
-    holdings_limit: usize,
-    objects_limit: usize,
-    pending_limit: usize,
-    /// Bytes of the index.
-    index_limit: usize,
+    limits: IndexLimits,
     left_out: LeftOut,
     metrics: IndexMetrics,
+}
+
+/// The limits of an index.
+#[derive(Clone, Copy, Debug)]
+struct IndexLimits {
+    /// Holdings that one review receives.
+    holdings: usize,
+    /// Objects without a cluster.
+    objects: usize,
+    /// Admitted objects that no watch has reported.
+    pending: usize,
+    bytes: usize,
 }
 
 /// An object of a watched kind that is not in the index because the policy can't read it.
@@ -81,14 +89,21 @@ struct Basis {
 impl Admission {
     /// Returns the policy with an empty index.
     pub fn new(policy: impl Into<Arc<Policy>>, limits: &Limits) -> Self {
+        let limits = IndexLimits {
+            holdings: limits.holdings,
+            objects: limits.remembered_objects,
+            pending: limits.pending_objects,
+            bytes: limits.index_bytes,
+        };
+        Self::with_limits(policy.into(), limits)
+    }
+
+    fn with_limits(policy: Arc<Policy>, limits: IndexLimits) -> Self {
         Self {
-            policy: policy.into(),
+            policy,
             memory: RwLock::default(),
             cluster: None,
-            holdings_limit: limits.holdings,
-            objects_limit: limits.remembered_objects,
-            pending_limit: limits.pending_objects,
-            index_limit: limits.index_bytes,
+            limits,
             left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
@@ -97,23 +112,13 @@ impl Admission {
     /// Returns the same policy with an empty index, without a cluster and without registered metrics.
     #[must_use]
     pub fn with_empty_memory(&self) -> Self {
-        Self {
-            policy: Arc::clone(&self.policy),
-            memory: RwLock::default(),
-            cluster: None,
-            holdings_limit: self.holdings_limit,
-            objects_limit: self.objects_limit,
-            pending_limit: self.pending_limit,
-            index_limit: self.index_limit,
-            left_out: LeftOut::default(),
-            metrics: IndexMetrics::default(),
-        }
+        Self::with_limits(Arc::clone(&self.policy), self.limits)
     }
 
     /// Shows the size of the index in these metrics.
     #[must_use]
     pub fn with_metrics(mut self, metrics: IndexMetrics) -> Self {
-        metrics.show_limit(self.index_limit);
+        metrics.show_limit(self.limits.bytes);
         self.metrics = metrics;
         self
     }
@@ -127,7 +132,7 @@ impl Admission {
         clock: Clock,
         pending_time: Duration,
     ) -> Self {
-        self.cluster = Some(ClusterView::new(freshness, clock, pending_time, self.pending_limit));
+        self.cluster = Some(ClusterView::new(freshness, clock, pending_time, self.limits.pending));
         self
     }
 
@@ -187,7 +192,7 @@ impl Admission {
         match self.policy.start_review(request, deadline)? {
             StartedReview::Decided(verdict) => Ok(Decision { verdict, basis: None }),
             StartedReview::NeedsHoldings(..) if self.left_out.affects(&request.scope.namespace) => {
-                Err(Failure::IndexFull { limit: self.index_limit })
+                Err(Failure::IndexFull { limit: self.limits.bytes })
             }
             StartedReview::NeedsHoldings(keys, pending) => {
                 let memory = self.current()?;
@@ -365,7 +370,7 @@ impl Admission {
     fn insert(&self, index: &mut Index, scope: &Scope<'_>, keys: Vec<Key>) -> Result<(), Failure> {
         self.check_room(index.len(), index.contains(scope))?;
         if !self.has_room(index, scope, &keys).map_err(too_large)? {
-            return Err(Failure::IndexFull { limit: self.index_limit });
+            return Err(Failure::IndexFull { limit: self.limits.bytes });
         }
         index.insert(scope, &keys).map_err(too_large)?;
         self.metrics.show(index, 0);
@@ -375,13 +380,13 @@ impl Admission {
     /// Returns whether the index has memory for these keys of an object, or needs none beyond what the object takes already.
     fn has_room(&self, index: &Index, object: &Scope<'_>, keys: &[Key]) -> Result<bool, ObjectTooLarge> {
         let growth = index.growth(object, keys)?;
-        Ok(growth == 0 || index.bytes() + growth <= self.index_limit)
+        Ok(growth == 0 || index.bytes() + growth <= self.limits.bytes)
     }
 
     /// Fails without room for one more object. A known object needs no room of its own.
     fn check_room(&self, objects: usize, is_known: bool) -> Result<(), Failure> {
-        let is_full = objects >= self.objects_limit && !is_known;
-        if is_full { Err(Failure::Full { limit: self.objects_limit }) } else { Ok(()) }
+        let is_full = objects >= self.limits.objects && !is_known;
+        if is_full { Err(Failure::Full { limit: self.limits.objects }) } else { Ok(()) }
     }
 
     fn overlaps(
@@ -391,7 +396,7 @@ impl Admission {
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        memory.overlaps(view, keys, except, self.holdings_limit).map_err(too_many)
+        memory.overlaps(view, keys, except, self.limits.holdings).map_err(too_many)
     }
 
     /// Returns the memory if it is current. Without a cluster it always is.
