@@ -7,12 +7,7 @@ use hyper::Request;
 use kube::Client;
 use kube::client::ClientBuilder;
 use ordinance_contract::Scope;
-use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
-
-/// How long the API server may take for an object.
-const TIME: Duration = Duration::from_secs(1);
 
 /// Requests at the same time. Further ones wait, within the time of their caller.
 const CONCURRENT: usize = 2;
@@ -38,11 +33,10 @@ impl ApiServerObjects {
         let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
         let Some(url) = url(object) else { return Ok(None) };
         let request = Request::get(url).body(Vec::new()).map_err(|error| error.to_string())?;
-        match timeout(TIME, self.client.request_text(request)).await {
-            Ok(Ok(json)) => Ok(Some(json)),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
+        match self.client.request_text(request).await {
+            Ok(json) => Ok(Some(json)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error.to_string()),
         }
     }
 }

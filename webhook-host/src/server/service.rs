@@ -1,6 +1,7 @@
 //! Handles one request: finds the route, reads the body, waits for a permit, evaluates, and builds the response.
 
 use super::body::{Bodies, BodyError};
+use super::body_memory::MemoryUsedUp;
 use super::callers::Callers;
 use super::deadline;
 use super::evaluation::{Evaluated, Evaluation};
@@ -25,8 +26,10 @@ use std::time::{Duration, Instant};
 /// How long after its deadline an evaluation on the pool is abandoned.
 const POOL_GRACE: Duration = Duration::from_millis(250);
 
-/// The reason of a 503 for lack of memory.
+// The reasons of answers with status 503.
 const MEMORY_USED_UP: &str = "too many or too large bodies at once";
+const QUEUE_FULL: &str = "too many requests are waiting for an evaluation";
+const NOT_TOLD_IN_TIME: &str = "the API server did not tell in time whether it stores an object";
 
 /// Answers requests; shared by all connections.
 #[derive(Debug)]
@@ -149,10 +152,7 @@ impl RequestService {
             BodyError::Large(begun) => too_large(&begun, self.limits.body_bytes),
             BodyError::Slow => reply::text(StatusCode::REQUEST_TIMEOUT, "the body arrived too slowly"),
             BodyError::Broken => reply::text(StatusCode::BAD_REQUEST, "the body is incomplete"),
-            BodyError::Memory => {
-                accepted.route.metrics.shed(ShedReason::Memory);
-                reply::busy(MEMORY_USED_UP)
-            }
+            BodyError::Memory => shed(&accepted.route, ShedReason::Memory, MEMORY_USED_UP),
         }
     }
 
@@ -161,15 +161,19 @@ impl RequestService {
         let may_run_inline = self.may_run_inline(&route, &body);
         let execution = if may_run_inline { pace.execution() } else { Execution::ThreadPool };
         let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
-        let Some(mut evaluated) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+        let Some(mut evaluated) = self.run(&evaluation, execution).await else {
+            return shed(&route, ShedReason::Queue, QUEUE_FULL);
+        };
         if let Ok(Evaluated { unconfirmed, .. }) = &mut evaluated
             && !unconfirmed.is_empty()
         {
             let confirmed = Arc::clone(&route.judge).confirm(std::mem::take(unconfirmed));
             if tokio::time::timeout_at(deadline.into(), confirmed).await.is_err() {
-                return counted_unavailable(&route);
+                return shed(&route, ShedReason::Unavailable, NOT_TOLD_IN_TIME);
             }
-            let Some(again) = self.run(&evaluation, execution).await else { return queue_full(&route) };
+            let Some(again) = self.run(&evaluation, execution).await else {
+                return shed(&route, ShedReason::Queue, QUEUE_FULL);
+            };
             evaluated = again;
         }
         if let (Ok(Evaluated { cpu_time, .. }), true) = (&evaluated, may_run_inline) {
@@ -221,20 +225,16 @@ impl RequestService {
                 route.metrics.failed(&failure);
                 reply::text(StatusCode::INTERNAL_SERVER_ERROR, message)
             }
-            ReviewAnswer::Unavailable { message } => {
-                route.metrics.shed(ShedReason::Unavailable);
-                reply::busy(&message)
-            }
+            ReviewAnswer::Unavailable { message } => shed(route, ShedReason::Unavailable, &message),
         }
     }
 
     /// Returns the response with an answer, which counts until the client has read it.
     fn answer(&self, route: &PolicyRoute, body: Vec<u8>) -> Reply {
-        if let Ok(body) = self.bodies.memory.count(body) {
-            return reply::review(body);
+        match self.bodies.memory.count(body) {
+            Ok(body) => reply::review(body),
+            Err(MemoryUsedUp) => shed(route, ShedReason::Memory, MEMORY_USED_UP),
         }
-        route.metrics.shed(ShedReason::Memory);
-        reply::busy(MEMORY_USED_UP)
     }
 
     /// Evaluates on the pool. The response waits until shortly after the deadline. The permit is released only when the
@@ -272,16 +272,10 @@ fn time_failure(limits: &Limits) -> Failure {
     Failure::Time { limit_ms: limits.policy_time.as_millis().try_into().unwrap_or(u64::MAX) }
 }
 
-/// Counts a request whose deadline passed while the API server was asked, and returns its response.
-fn counted_unavailable(route: &PolicyRoute) -> Reply {
-    route.metrics.shed(ShedReason::Unavailable);
-    reply::busy("the API server did not tell in time whether it stores an object")
-}
-
-/// Counts a request for which no evaluation was free in time, and returns its response.
-fn queue_full(route: &PolicyRoute) -> Reply {
-    route.metrics.shed(ShedReason::Queue);
-    reply::busy("too many requests are waiting for an evaluation")
+/// Counts a request that is turned away, and returns its response.
+fn shed(route: &PolicyRoute, reason: ShedReason, message: &str) -> Reply {
+    route.metrics.shed(reason);
+    reply::busy(message)
 }
 
 fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {
