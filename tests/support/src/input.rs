@@ -126,11 +126,11 @@ pub fn index(bytes: &[u8]) {
             0..192 => keys.push(key(*path, *rest)),
             192.. => keys.clear(),
         }
-        assert_eq!(stepped.insert(STATEFUL_SET.scope(name(*what)), keys.clone()), Ok(()));
+        assert_eq!(stepped.insert(&STATEFUL_SET.scope(name(*what)), keys), Ok(()));
     }
     let mut fresh = Index::default();
     for (name, keys) in left {
-        assert_eq!(fresh.insert(STATEFUL_SET.scope(name), keys), Ok(()));
+        assert_eq!(fresh.insert(&STATEFUL_SET.scope(name), &keys), Ok(()));
     }
     let sizes = |index: &Index| (index.len(), index.keys(), index.bytes());
     assert_eq!(sizes(&stepped), sizes(&fresh));
