@@ -12,7 +12,7 @@ const BYTES: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PathToken(String);
 
-/// The paths that a server accepts: those that begin with one of the tokens, and those without a token if `anyone` is set.
+/// The paths that a server accepts: those that begin with one of the tokens, and those without a token if `anyone` is true.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AcceptedPaths {
     /// The accepted tokens.

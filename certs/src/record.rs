@@ -285,9 +285,10 @@ fn paths(data: &SecretData) -> Result<AcceptedPaths, RecordError> {
     let Some(text) = text(data, PREVIOUS_PATHS)? else { return Ok(AcceptedPaths::anyone()) };
     let mut paths = AcceptedPaths::default();
     for line in text.lines() {
-        match PathToken::parse(line) {
-            None if line != NO_TOKEN => return Err(RecordError::Broken(PREVIOUS_PATHS)),
-            token => paths.add(token.as_ref()),
+        if line == NO_TOKEN {
+            paths.anyone = true;
+        } else {
+            paths.tokens.push(PathToken::parse(line).ok_or(RecordError::Broken(PREVIOUS_PATHS))?);
         }
     }
     Ok(paths)

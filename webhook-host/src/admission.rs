@@ -6,7 +6,7 @@
 //! the index, the overlapping holdings are looked up again under the same lock, so this process never admits two conflicting
 //! objects on the same state, except for the pending objects that do not count any more (`memory.rs`).
 //!
-//! Anyone may have sent a review. So with a cluster no denial and no patch rests on pending objects alone: the API server is
+//! Any client may have sent a review. So with a cluster no denial and no patch rests on pending objects alone: the API server is
 //! asked whether it stores them.
 
 mod cluster_view;
@@ -244,7 +244,7 @@ impl Admission {
 
     fn changes_index(&self, request: &Request<'_>) -> bool {
         let (scope, operation) = (&request.scope, request.operation);
-        // The API server asks only about what the webhooks review; anyone may send a review of another kind.
+        // The API server asks only about what the webhooks review; another client may send a review of another kind.
         let is_reviewed = || self.policy.description().reviews(scope, operation, Phase::Validate);
         request.phase == Phase::Validate
             && !request.dry_run

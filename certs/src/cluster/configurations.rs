@@ -153,7 +153,7 @@ fn intended(object: &DynamicObject) -> BTreeMap<String, String> {
     intended
 }
 
-/// Returns the entries of an annotation that is a JSON object; none if it is anything else.
+/// Returns the entries of an annotation that contains a JSON object. An invalid annotation has no entries.
 fn annotated(object: &DynamicObject, annotation: &str) -> BTreeMap<String, String> {
     let text = object.metadata.annotations.as_ref().and_then(|annotations| annotations.get(annotation));
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Replaces a file in one step: readers see the old text or the new one, and a full disk loses neither.
 //!
-//! The directory is opened once, and no link in it is followed: whoever prepared it does not choose which file is written, also
-//! not between reading and writing.
+//! The directory is opened once, and no link in it is followed. So its creator can't choose another file to be written, not even
+//! between reading and writing.
 
 use ordinance_files::Directory;
 use ordinance_manifests::FilePlace;

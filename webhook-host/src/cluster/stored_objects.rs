@@ -53,8 +53,8 @@ impl std::fmt::Debug for ApiServerObjects {
     }
 }
 
-/// Returns the URL of an object, or `None` for names that no stored object has: they come from a review, which anyone may
-/// have sent. Without a resource version, the API server answers with what it stores now.
+/// Returns the URL of an object, or `None` for names that no stored object has: they come from a review, which any client
+/// may have sent. Without a resource version, the API server answers with what it stores now.
 fn url(object: &Scope<'_>) -> Option<String> {
     let Scope { group, version, resource, namespace, name, .. } = object;
     let (required, optional) = ([version, resource, name], [group, namespace]);

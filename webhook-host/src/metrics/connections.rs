@@ -17,7 +17,7 @@ pub struct ConnectionMetrics {
     pub accepts_failed: Counter,
     /// Handshakes that failed or timed out.
     pub handshakes_failed: Counter,
-    /// 1 while anyone who reaches the listener can ask for reviews, otherwise 0.
+    /// 1 while every client that reaches the listener can ask for reviews, otherwise 0.
     pub callers_unverified: Gauge,
     closed: Family<CloseLabels, Counter>,
 }
@@ -100,7 +100,7 @@ impl ConnectionMetrics {
         );
         registry.register(
             "callers_unverified",
-            "1 while anyone who reaches the webhook port can ask for reviews, otherwise 0",
+            "1 while every client that reaches the webhook port can ask for reviews, otherwise 0",
             metrics.callers_unverified.clone(),
         );
         for (listener, reasons) in CLOSED {

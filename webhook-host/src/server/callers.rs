@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub struct Callers {
     paths: Arc<ArcSwap<AcceptedPaths>>,
     has_certificates: bool,
-    /// 1 while anyone who reaches the server can ask for reviews, otherwise 0.
+    /// 1 while every client that reaches the server can ask for reviews, otherwise 0.
     unverified: Gauge,
 }
 
@@ -22,7 +22,7 @@ impl Callers {
         Self { paths: Arc::default(), has_certificates, unverified }
     }
 
-    /// Accepts every path without a token, from anyone.
+    /// Accepts every path without a token, from every client.
     pub fn anyone() -> Self {
         let callers = Self::new(false, Gauge::default());
         callers.paths.store(Arc::new(AcceptedPaths::anyone()));
@@ -35,7 +35,7 @@ impl Callers {
         self.paths.store(Arc::new(paths));
         if is_unverified && self.unverified.get() == 0 {
             tracing::warn!(
-                "callers are not verified: whoever reaches this server can ask for reviews, which it may remember; use a \
+                "callers are not verified: every client that reaches this server can ask for reviews, which it may remember; use a \
                  self-managed certificate, give --client-ca FILE, or let only the API server reach it"
             );
         }

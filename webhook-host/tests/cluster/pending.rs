@@ -106,7 +106,7 @@ async fn a_name_counts_again_once_a_watch_reports_it() {
     assert!(waits(&replica, &named("pv2", "/srv")).await);
 }
 
-/// Whoever can send reviews admits an object of another name whenever the last one expires.
+/// A client admits an object of another name whenever the last one expires.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_waits_for_longer_than_an_admitted_object_counts() {
     let replica = Replica::with_volumes([]).await;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// Resolved expressions by their texts.
 ///
 /// They are found by a hash first: texts may be long and begin alike, and a search compares many. The hash is in a tree
-/// and not in a table, whose buckets somebody could fill on purpose.
+/// and not in a table, whose buckets an attacker could fill.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ResolvedExpressions(BTreeMap<u64, Vec<(String, Rc<ResolvedExpression>)>>);
 
