@@ -35,6 +35,14 @@ pub(crate) fn shorten(text: &str, chars: usize) -> String {
     text.chars().take(head).chain(['…']).chain(tail.chars()).map(clean).collect()
 }
 
+/// Returns a number (FNV-1a) that differs for texts that differ, except by chance.
+pub(crate) fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> u64 {
+    texts
+        .into_iter()
+        .flat_map(|text| text.bytes().chain([0]))
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// A text of the object as messages show it, no longer than the longest name in Kubernetes. Each of many findings may show
 /// it, and the policy sees names that the API server has not checked yet.
 #[derive(Clone, Copy, Debug)]

@@ -4,15 +4,18 @@
 //! are two servers unless `exports.serverAliases` declares that they are one.
 
 mod csi;
+mod in_tree;
 mod inline;
 mod server;
 
+pub(crate) use csi::CsiVolume;
 pub(crate) use server::{StorageServer, is_ipv6, normalised_server};
 
 use crate::display::shorten;
 use crate::settings::Exports;
+use ordinance_storage::MountOptions;
 use ordinance_storage::path::{joined, segments};
-use ordinance_storage::{CephfsSource, MountOptions, NfsSource};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest export in a message, in characters: a warning has 240 for everything.
@@ -25,9 +28,9 @@ pub(crate) struct Export {
     server: StorageServer,
     /// `None` for the default port of the protocol.
     port: Option<u16>,
-    /// The file system of CephFS, if the volume names it.
-    file_system: Option<String>,
     segments: Vec<String>,
+    /// The number of segments that must exist already, e.g. the share of SMB; below them a volume may name any directory.
+    existing: usize,
     /// The number of segments that belong to a pseudo-root.
     pseudo_root: usize,
     /// The path as written, if it differs from its normal form.
@@ -35,16 +38,15 @@ pub(crate) struct Export {
 }
 
 /// The protocol by which a directory is mounted; the scheme of the realm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// In-tree and by CSI.
     Nfs,
-    /// By CSI.
+    /// Names are compared without their case.
     Smb,
     /// A file system of AWS; the server is its id.
     Efs,
-    /// The server is the cluster's id, or its monitors.
-    Cephfs,
+    /// The scheme of any other one.
+    Other(String),
 }
 
 /// A directory that a setting names as `server:path`, for all protocols and ports of the server. The path is absolute
@@ -59,11 +61,26 @@ pub(crate) struct ServerPath {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VolumeLocation {
     /// On this export.
-    Export(Export),
+    Export(Export, Evidence),
+    /// No directory of a server: this text identifies the volume among those of its driver.
+    Volume(String, Evidence),
     /// On a path with variables that cannot be resolved.
-    Unresolved(String),
-    /// On storage that has no export, or that the API server or the driver rejects.
+    Unresolved(String, Evidence),
+    /// The volume lacks what its driver locates it by.
+    Incomplete,
+    /// On storage of a driver that the catalogue does not have.
+    UnknownDriver,
+    /// On storage that is never compared, or that the API server rejects.
     Unsupported,
+}
+
+/// What in a volume says where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    /// The last field of it, e.g. `spec.nfs.path`.
+    pub(crate) field: String,
+    /// Whether the `volumeHandle` is part of it, so that another handle is another volume.
+    pub(crate) has_handle: bool,
 }
 
 // === impl VolumeLocation ===
@@ -72,34 +89,44 @@ impl VolumeLocation {
     /// Returns the export, if it is known.
     pub(crate) fn export(self) -> Option<Export> {
         match self {
-            Self::Export(export) => Some(export),
-            Self::Unresolved(_) | Self::Unsupported => None,
+            Self::Export(export, _) => Some(export),
+            _ => None,
         }
     }
 
-    fn of(export: Option<Export>) -> Self {
-        export.map_or(Self::Unsupported, Self::Export)
+    fn of(export: Option<Export>, field: &str) -> Self {
+        let evidence = Evidence { field: field.to_owned(), has_handle: false };
+        export.map_or(Self::Unsupported, |export| Self::Export(export, evidence))
     }
 }
 
 // === impl Protocol ===
 
 impl Protocol {
-    fn scheme(self) -> &'static str {
+    fn of(scheme: &str) -> Self {
+        match scheme {
+            "nfs" => Self::Nfs,
+            "smb" => Self::Smb,
+            "efs" => Self::Efs,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    fn scheme(&self) -> &str {
         match self {
             Self::Nfs => "nfs",
             Self::Smb => "smb",
             Self::Efs => "efs",
-            Self::Cephfs => "cephfs",
+            Self::Other(scheme) => scheme,
         }
     }
 
     /// Returns the port that is used without a mount option.
-    fn default_port(self) -> Option<u16> {
+    fn default_port(&self) -> Option<u16> {
         match self {
             Self::Nfs => Some(2049),
             Self::Smb => Some(445),
-            Self::Efs | Self::Cephfs => None,
+            Self::Efs | Self::Other(_) => None,
         }
     }
 }
@@ -109,34 +136,61 @@ impl Protocol {
 impl Export {
     /// Returns the export of a path, which is split into its segments.
     fn new(protocol: Protocol, server: StorageServer, path: &str) -> Self {
-        let segments = segments(path);
-        let respelled = (!path.is_empty() && joined(&segments) != path).then(|| path.to_owned());
-        Self { protocol, server, port: None, file_system: None, segments, pseudo_root: 0, respelled }
-    }
-
-    /// Returns the export of the source `nfs`, or `None` for a source that the API server rejects.
-    pub(crate) fn of_nfs(source: &NfsSource<'_>, options: &MountOptions, settings: &Exports) -> Option<Self> {
-        if !source.path.starts_with('/') {
-            return None;
+        Self {
+            protocol,
+            server,
+            port: None,
+            existing: 0,
+            segments: segments(path),
+            pseudo_root: 0,
+            respelled: respelled(path),
         }
-        Self::nfs(&source.server, &source.path, options, settings)
     }
 
-    /// Returns the export of the source `cephfs`, or `None` without a monitor.
-    pub(crate) fn of_cephfs(source: &CephfsSource<'_>, settings: &Exports) -> Option<Self> {
-        let server = StorageServer::of_monitors(source.monitors.iter().map(|monitor| &**monitor), settings)?;
-        Some(Self::new(Protocol::Cephfs, server, &source.path))
+    /// Returns the export of a place, which is a server and a path, as the template of a driver spells it. The first
+    /// `existing` bytes spell what must exist already. `None` without a server.
+    pub(crate) fn of_place(
+        scheme: &str,
+        place: &str,
+        existing: usize,
+        options: &MountOptions<'_>,
+        settings: &Exports,
+    ) -> Option<Self> {
+        let protocol = Protocol::of(scheme);
+        let is_smb = protocol == Protocol::Smb;
+        let slashed = |text: &str| if is_smb { text.replace('\\', "/") } else { text.to_owned() };
+        let (existing, rest) = place.split_at_checked(existing).unwrap_or(("", place));
+        let (existing, rest) = (slashed(existing), slashed(rest));
+        let place = format!("{existing}{rest}");
+        let (server, path) = split_server(&place);
+        let export = match protocol {
+            Protocol::Nfs => Self::nfs(server, &path, options, settings)?,
+            // The path of a source may go on after its share.
+            Protocol::Smb => {
+                return Some(Self { existing: 1, ..Self::smb(server, &path, options, settings)? });
+            }
+            protocol => Self::new(protocol, StorageServer::resolve(server, settings)?, &path),
+        };
+        let existing = segments(&existing).len().saturating_sub(1);
+        let respelled = if existing > 0 { respelled(&rest) } else { export.respelled };
+        Some(Self { existing, respelled, ..export })
     }
 
     /// Returns the export of a path on an NFS server, or `None` without a server.
-    fn nfs(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
+    fn nfs(server: &str, path: &str, options: &MountOptions<'_>, settings: &Exports) -> Option<Self> {
         let server = StorageServer::resolve(server, settings)?;
+        if let Some(file_system) = server.efs_file_system() {
+            return Some(Self::new(Protocol::Efs, file_system, path));
+        }
+        if let Some(container) = blob_container(server.name(), path) {
+            return Some(Self::new(Protocol::Other("azure-blob".to_owned()), server, container));
+        }
         let export = Self::new(Protocol::Nfs, server, path).on_port(options);
         Some(if options.is_version_4() { export.below_pseudo_root(settings) } else { export })
     }
 
     /// Returns the export of a path on an SMB server, which ignores case.
-    fn smb(server: &str, path: &str, options: &MountOptions, settings: &Exports) -> Option<Self> {
+    fn smb(server: &str, path: &str, options: &MountOptions<'_>, settings: &Exports) -> Option<Self> {
         let server = StorageServer::resolve(server, settings)?;
         let mut export = Self::new(Protocol::Smb, server, &path.to_lowercase()).on_port(options);
         if path.chars().any(char::is_uppercase) {
@@ -145,7 +199,7 @@ impl Export {
         Some(export)
     }
 
-    fn on_port(mut self, options: &MountOptions) -> Self {
+    fn on_port(mut self, options: &MountOptions<'_>) -> Self {
         self.port = options.port().filter(|port| Some(*port) != self.protocol.default_port());
         self
     }
@@ -162,15 +216,11 @@ impl Export {
 
     /// Returns the realm of the export's key, e.g. `nfs://10.0.0.5` or `nfs://[fd00::1]:2050`.
     pub(crate) fn realm(&self) -> String {
-        let mut realm = format!("{}://{}", self.protocol.scheme(), self.server.host());
-        if let Some(port) = self.port {
-            realm.push_str(&format!(":{port}"));
+        let realm = format!("{}://{}", self.protocol.scheme(), self.server.host());
+        match self.port {
+            Some(port) => format!("{realm}:{port}"),
+            None => realm,
         }
-        if let Some(file_system) = &self.file_system {
-            realm.push('/');
-            realm.push_str(file_system);
-        }
-        realm
     }
 
     /// The path below the realm; empty for its root.
@@ -178,9 +228,15 @@ impl Export {
         &self.segments
     }
 
-    /// The segments as the volume writes them, without those of a pseudo-root.
+    /// The segments as the volume writes them: without those of a pseudo-root, and without those that another field names.
     pub(crate) fn written(&self) -> &[String] {
-        self.segments.get(self.pseudo_root..).unwrap_or_default()
+        self.segments.get(self.pseudo_root + self.named_elsewhere()..).unwrap_or_default()
+    }
+
+    /// The number of segments of a path that another field than that of the directory names. An SMB source has its share
+    /// in it.
+    pub(crate) fn named_elsewhere(&self) -> usize {
+        if self.protocol == Protocol::Smb { 0 } else { self.existing }
     }
 
     /// The segments of the pseudo-root that the volume's path is below; empty without one.
@@ -188,10 +244,10 @@ impl Export {
         self.segments.get(..self.pseudo_root).unwrap_or_default()
     }
 
-    /// Returns whether the first segment is an access point of EFS.
-    pub(crate) fn has_access_point(&self) -> bool {
-        self.protocol == Protocol::Efs
-            && self.segments.first().is_some_and(|segment| segment.starts_with("fsap-"))
+    /// The number of segments, without those of a pseudo-root, that must exist already, so that no volume can name others
+    /// in their place.
+    pub(crate) fn existing(&self) -> usize {
+        self.existing
     }
 
     /// The server, by its canonical name.
@@ -213,7 +269,7 @@ impl Export {
     fn starts_with(&self, root: &ServerPath) -> bool {
         let equal = |(own, its): (&String, &String)| match self.protocol {
             Protocol::Smb => *own == its.to_lowercase(),
-            Protocol::Nfs | Protocol::Efs | Protocol::Cephfs => own == its,
+            Protocol::Nfs | Protocol::Efs | Protocol::Other(_) => own == its,
         };
         root.segments.len() <= self.segments.len() && self.segments.iter().zip(&root.segments).all(equal)
     }
@@ -238,6 +294,29 @@ impl ServerPath {
     pub(crate) fn depth(&self) -> usize {
         self.segments.len()
     }
+}
+
+/// Splits a place into its server and its path, which begins with a slash unless it is empty.
+fn split_server(place: &str) -> (&str, Cow<'_, str>) {
+    let place = place.trim().trim_start_matches('/');
+    let (server, path) = place.split_once('/').unwrap_or((place, ""));
+    let path = match path.trim_start_matches('/') {
+        "" => Cow::Borrowed(""),
+        path => Cow::Owned(format!("/{path}")),
+    };
+    (server.trim_end_matches(':'), path)
+}
+
+/// Returns a path if it differs from its normal form.
+fn respelled(path: &str) -> Option<String> {
+    (!path.is_empty() && joined(&segments(path)) != path).then(|| path.to_owned())
+}
+
+/// Returns the container and the directory in it that an NFS path of Azure Blob Storage names: the account is the first segment
+/// (`pkg/blob/nodeserver.go` of blob-csi-driver, `NodeStageVolume`).
+fn blob_container<'p>(server: &str, path: &'p str) -> Option<&'p str> {
+    let account = server.strip_suffix(".blob.core.windows.net")?;
+    path.trim_start_matches('/').strip_prefix(account).filter(|rest| rest.starts_with('/'))
 }
 
 /// Returns the path on a server that NFSv4 calls `/`, if the settings declare one.
@@ -271,14 +350,20 @@ pub(crate) fn shown_path(segments: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordinance_storage::VolumeSource;
+    use crate::settings::Settings;
+    use ordinance_storage::{NfsSource, VolumeSource};
 
-    fn nfs<'a>(server: &'a str, path: &'a str) -> NfsSource<'a> {
+    fn source<'a>(server: &'a str, path: &'a str) -> NfsSource<'a> {
         NfsSource { server: server.into(), path: path.into(), read_only: false }
     }
 
+    fn nfs(server: &str, path: &str, options: &str, settings: &Exports) -> Option<Export> {
+        VolumeLocation::of_nfs(&source(server, path), &MountOptions::of([options]), settings).export()
+    }
+
     fn inline(server: &str, path: &str, settings: &Exports) -> Option<Export> {
-        Export::of_inline(&VolumeSource::Nfs(nfs(server, path)), settings)
+        let settings = Settings { exports: settings.clone(), ..Settings::default() };
+        Export::of_inline(&VolumeSource::Nfs(source(server, path)), "default", &settings)
     }
 
     fn shown_inline(server: &str, path: &str, settings: &Exports) -> Option<String> {
@@ -295,8 +380,7 @@ mod tests {
 
     #[test]
     fn realm_and_segments_are_normalised() {
-        let options = MountOptions::of(["port=2050"]);
-        let export = Export::of_nfs(&nfs("[FD00::1]", "/srv//www/"), &options, &Exports::default());
+        let export = nfs("[FD00::1]", "/srv//www/", "port=2050", &Exports::default());
         assert_eq!(export.as_ref().map(Export::realm).as_deref(), Some("nfs://[fd00::1]:2050"));
         assert_eq!(export.as_ref().map(Export::segments), Some(["srv", "www"].map(String::from).as_slice()));
         assert_eq!(export.as_ref().and_then(Export::respelled_path), Some("/srv//www/"));
@@ -305,7 +389,7 @@ mod tests {
     #[test]
     fn the_default_port_is_left_out() {
         for options in ["port=2049", "port=0", "hard"] {
-            let export = Export::of_nfs(&nfs("nas", "/"), &MountOptions::of([options]), &Exports::default());
+            let export = nfs("nas", "/", options, &Exports::default());
             assert_eq!(export.map(|export| export.realm()).as_deref(), Some("nfs://nas"));
         }
     }
@@ -318,7 +402,7 @@ mod tests {
             shown_inline("nas.example.com", "/srv/www", &settings).as_deref(),
             Some("nfs://nas.example.com/srv/srv/www")
         );
-        let export = Export::of_nfs(&nfs("nas", "/srv/www"), &MountOptions::of(["nfsvers=3"]), &settings);
+        let export = nfs("nas", "/srv/www", "nfsvers=3", &settings);
         assert_eq!(export.map(|export| export.to_string()).as_deref(), Some("nfs://nas.example.com/srv/www"));
     }
 
@@ -333,6 +417,26 @@ mod tests {
     fn a_source_that_the_api_server_rejects_has_no_export() {
         assert_eq!(inline("nas", "srv/www", &Exports::default()), None);
         assert_eq!(inline(" ", "/srv", &Exports::default()), None);
+    }
+
+    #[test]
+    fn a_place_is_a_server_and_a_path() {
+        for (scheme, place, existing, shown) in [
+            ("nfs", "nas/srv/www", 3, "nfs://nas/srv/www"),
+            ("nfs", "10.0.0.5:/srv", 0, "nfs://10.0.0.5/srv"),
+            ("nfs", "fs-1.efs.eu-west-1.amazonaws.com/a", 0, "efs://fs-1/a"),
+            ("nfs", "acme.blob.core.windows.net/acme/web", 0, "azure-blob://acme.blob.core.windows.net/web"),
+            ("smb", "/NAS\\Share\\Dir", 10, "smb://nas/share/dir"),
+            ("smb", "acme.privatelink.file.core.windows.net/web", 0, "smb://acme.file.core.windows.net/web"),
+            ("lustre", "fs.example.com@tcp:/data", 0, "lustre://fs.example.com@tcp/data"),
+            ("gs", "bucket", 6, "gs://bucket/"),
+        ] {
+            let export =
+                Export::of_place(scheme, place, existing, &MountOptions::default(), &Exports::default());
+            assert_eq!(export.map(|export| export.to_string()).as_deref(), Some(shown));
+        }
+        let nowhere = Export::of_place("nfs", "", 0, &MountOptions::default(), &Exports::default());
+        assert_eq!(nowhere, None);
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl StorageRule {
         self.begin(Severity::Warn, field.into(), fact.into())
     }
 
+    /// Begins a note, which only reports and the audit log show.
+    pub(crate) fn note(self, field: impl Into<String>, fact: impl Into<String>) -> FindingBuilder {
+        self.begin(Severity::Note, field.into(), fact.into())
+    }
+
     /// Begins a denial or a warning, as a setting chooses.
     pub(crate) fn deny_or_warn(
         self,

@@ -16,6 +16,7 @@
     )
 )]
 
+mod catalogue;
 mod claim;
 mod display;
 mod export;
@@ -77,12 +78,12 @@ pub fn describe() -> Description {
     }
 }
 
-/// Checks settings; an empty text means the defaults.
+/// Checks settings, and returns them as [`Settings::parse`] reads them fastest; an empty text means the defaults.
 ///
 /// # Errors
 ///
 /// Every setting that is unknown or has an invalid value.
-pub fn check_settings(settings: &str) -> Result<(), Vec<Problem>> {
+pub fn check_settings(settings: &str) -> Result<String, Vec<Problem>> {
     settings_check::check(settings)
 }
 

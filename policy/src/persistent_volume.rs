@@ -9,7 +9,7 @@ mod metadata;
 mod note;
 mod volume;
 
-use crate::display::shorten;
+use crate::display::{Quoted, shorten};
 use crate::export::Export;
 use crate::findings::{FindingBuilder, Findings};
 use crate::parsed_request::ParsedRequest;
@@ -20,7 +20,7 @@ use message::{ConflictMessage, OtherVolume};
 use metadata::PersistentVolumeView;
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
 use std::collections::BTreeSet;
-use volume::{HeldKey, Volume};
+use volume::{HeldKey, UnknownPlace, Volume};
 
 /// The longest unresolved path in a message, in characters.
 const UNRESOLVED_CHARS: usize = 100;
@@ -93,8 +93,8 @@ impl ParsedRequest for VolumeCreation<'_> {
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
-        if let Some(path) = &self.volume.unresolved {
-            findings.add(unresolved(&self.volume, path));
+        if let Some(unknown) = &self.volume.unknown {
+            findings.add(unknown_place(&self.volume, unknown));
         }
         let conflicts = find_conflicts(&self.volume, holdings, &self.settings.exports);
         report_each(&self.volume, &conflicts, &mut findings, |findings, conflict| {
@@ -160,10 +160,8 @@ impl ParsedRequest for VolumeUpdate<'_> {
             return findings.into_verdict(None);
         };
         let exports = &self.settings.exports;
-        if let Some(path) =
-            self.volume.unresolved.as_ref().filter(|_| self.volume.unresolved != old.unresolved)
-        {
-            findings.add(unresolved(&self.volume, path));
+        if let Some(unknown) = self.volume.unknown.as_ref().filter(|_| self.volume.unknown != old.unknown) {
+            findings.add(unknown_place(&self.volume, unknown));
         }
         let mut conflicts = find_conflicts(&self.volume, holdings, exports);
         conflicts.retain(|conflict| {
@@ -258,7 +256,7 @@ fn find_conflicts<'a>(volume: &Volume, holdings: &'a [Holding], settings: &Expor
     without_handles_of_denied(conflicts)
 }
 
-/// Drops equal handles of volumes that are already reported for their directory.
+/// Drops equal handles and attributes of volumes that are already reported for their directory.
 fn without_handles_of_denied(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'_>> {
     let denied: BTreeSet<Scope<'_>> = conflicts
         .iter()
@@ -266,7 +264,8 @@ fn without_handles_of_denied(mut conflicts: Vec<Conflict<'_>>) -> Vec<Conflict<'
         .map(|conflict| conflict.other.holding.holder.clone())
         .collect();
     conflicts.retain(|conflict| {
-        conflict.kind != ConflictKind::SameHandle || !denied.contains(&conflict.other.holding.holder)
+        let is_minor = matches!(conflict.kind, ConflictKind::SameHandle | ConflictKind::SameAttributes);
+        !is_minor || !denied.contains(&conflict.other.holding.holder)
     });
     conflicts
 }
@@ -279,11 +278,12 @@ fn classify(volume: &Volume, other: &OtherVolume<'_>) -> Option<(PathRelation, C
     if is_volume && !volume.name.is_empty() && holding.holder.name == volume.name {
         return None;
     }
-    let Some(held) = volume.held.as_ref().filter(|held| held.realm == holding.realm) else {
-        let is_same = volume.handle.as_ref().is_some_and(|handle| handle.is(&holding.realm, &holding.path));
-        return is_same.then_some((PathRelation::Equal, ConflictKind::SameHandle));
+    let held = volume.held.as_ref().filter(|held| held.realm == holding.realm);
+    let relation = held.and_then(|held| Some((held, PathRelation::of(&held.path, &holding.path)?)));
+    let Some((held, relation)) = relation else {
+        let used = volume.used.iter().find(|used| used.is(&holding.realm, &holding.path))?;
+        return Some((PathRelation::Equal, used.kind));
     };
-    let relation = PathRelation::of(&held.path, &holding.path)?;
     let kind = if !is_volume {
         ConflictKind::Inline
     } else if held.export.is_none() && volume.note.attributes != other.note.attributes {
@@ -374,17 +374,40 @@ fn audit_entry(message: &ConflictMessage<'_>) -> String {
     let (reviewed, other) = (&message.reviewed.short, message.other.short());
     match message.kind {
         ConflictKind::SameHandle => format!("{reviewed} with the volumeHandle of {other}"),
+        ConflictKind::SameAttributes => format!("{reviewed} with the volumeAttributes of {other}"),
         _ => format!("{reviewed} on {} and {other}", message.export()),
     }
 }
 
-fn unresolved(volume: &Volume, path: &str) -> FindingBuilder {
-    let path = shorten(path, UNRESOLVED_CHARS);
-    let fact = format!(
-        "{}: {path:?} stays unresolved, so Ordinance can't know which directory that is, nor which volumes share it",
-        volume.title
-    );
-    StorageRule::UnresolvedExport.warn(&volume.field, fact)
+/// Returns the finding about a volume whose place cannot be known.
+fn unknown_place(volume: &Volume, unknown: &UnknownPlace) -> FindingBuilder {
+    match unknown {
+        UnknownPlace::Unresolved(path) => {
+            let path = shorten(path, UNRESOLVED_CHARS);
+            let fact = format!(
+                "{}: {path:?} stays unresolved, so Ordinance can't know which directory that is, nor which volumes \
+                 share it",
+                volume.title
+            );
+            StorageRule::UnresolvedExport.warn(&volume.field, fact)
+        }
+        UnknownPlace::Incomplete => {
+            let fact = format!(
+                "{} lacks what its driver finds its files by, so Ordinance can't know which volumes share them",
+                volume.title
+            );
+            StorageRule::UnresolvedExport.note("spec.csi", fact)
+        }
+        UnknownPlace::Driver(driver) => {
+            let fact = format!(
+                "{}: Ordinance does not know the driver {}, so it can't tell which volumes share its files",
+                volume.title,
+                Quoted(driver)
+            );
+            let remedy = "Compare its volumes yourself, or add a row for the driver to the setting `drivers`";
+            StorageRule::UnknownDriver.note("spec.csi.driver", fact).remedy(remedy)
+        }
+    }
 }
 
 /// Returns whether the path of an export overlaps that of a holding of its realm.
@@ -538,7 +561,7 @@ mod tests {
         let source =
             ordinance_storage::NfsSource { server: "nas".into(), path: "/srv".into(), read_only: false };
         let source = ordinance_storage::VolumeSource::Nfs(source);
-        let export = Export::of_inline(&source, &settings.exports).expect("an export");
+        let export = Export::of_inline(&source, "default", &settings).expect("an export");
         let texts_for = |holding: &Holding| inline_overlap("StatefulSet \"web\"", &export, holding);
         let other = holdings("pv", &volume("pv", "nas", "/srv/www"), &settings);
         assert_eq!(

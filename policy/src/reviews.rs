@@ -17,7 +17,7 @@ const SHARED_VOLUMES: (&str, &str) = (
     "has(object.spec.volumeClaimTemplates) && size(object.spec.volumeClaimTemplates) > 0 || \
      has(object.spec.template.spec.volumes) && object.spec.template.spec.volumes.exists(v, \
      has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile) || \
-     has(v.csi) || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || \
+     has(v.quobyte) || has(v.csi) || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || \
      has(v.gcePersistentDisk) || has(v.iscsi) || has(v.photonPersistentDisk) || has(v.portworxVolume) || has(v.rbd) || \
      has(v.scaleIO) || has(v.storageos) || has(v.vsphereVolume)) || \
      has(object.metadata.annotations) && object.metadata.annotations.exists(k, k.startsWith(\"ordinance.dev/\"))",
@@ -31,10 +31,12 @@ const PROVISIONED: &str = "has(OBJECT.metadata.annotations) && \
      OBJECT.metadata.annotations[\"pv.kubernetes.io/provisioned-by\"] != \"\" && \
      has(OBJECT.spec.claimRef) && has(OBJECT.spec.claimRef.uid) && OBJECT.spec.claimRef.uid != \"\"";
 
-/// Includes every CSI driver, since two volumes with the same handle are one.
+/// Includes every CSI driver, since two volumes with the same handle are one. A directory of a node counts with the node only.
 const ON_A_DIRECTORY: (&str, &str) = (
     "can-be-on-a-directory-of-another",
-    "has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)",
+    "has(object.spec.nfs) || has(object.spec.csi) || has(object.spec.cephfs) || has(object.spec.glusterfs) || \
+     has(object.spec.azureFile) || has(object.spec.quobyte) || \
+     has(object.spec.nodeAffinity) && (has(object.spec.local) || has(object.spec.hostPath))",
 );
 
 /// Only a claim of an ordinal that has no mark gets one.
@@ -166,8 +168,7 @@ fn changed_field(field: &str) -> String {
     format!("{} != {}", value("object"), value("oldObject"))
 }
 
-/// Returns a condition on PersistentVolumes: the sharing of the volume may change. When the volume controller binds a
-/// volume, it adds `claimRef`, which can only complete the sub-directory of a CSI volume.
+/// Returns a condition on PersistentVolumes: the sharing of the volume may change.
 fn changed_volume() -> String {
     let annotations = changed_annotations(&[
         "ordinance.dev/shared-with",
@@ -176,13 +177,7 @@ fn changed_volume() -> String {
     ]);
     let fields =
         ["mountOptions", "accessModes", "persistentVolumeReclaimPolicy"].map(changed_field).join(" || ");
-    format!(
-        "{annotations} || {fields} || \
-         has(object.spec.csi) && has(object.spec.claimRef) && !has(oldObject.spec.claimRef) || \
-         {} && !({})",
-        provisioned("oldObject"),
-        provisioned("object")
-    )
+    format!("{annotations} || {fields} || {} && !({})", provisioned("oldObject"), provisioned("object"))
 }
 
 fn provisioned(object: &str) -> String {

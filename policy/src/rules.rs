@@ -62,6 +62,10 @@ rules! {
         "Two PersistentVolumes have the same volumeHandle";
     UnresolvedExport "unresolved-export" Warn "" []
         "The directory of a PersistentVolume cannot be known";
+    EqualAttributes "equal-attributes" Warn "drivers" []
+        "Two PersistentVolumes of an unknown driver have the same attributes";
+    UnknownDriver "unknown-driver" Note "drivers" []
+        "Nothing is known of the driver of a PersistentVolume";
 
     // StorageClasses
     CollapsingClass "collapsing-class" Warn "storageClasses" []

@@ -3,30 +3,33 @@
 //! The structure is compared with the published schema, of which this module implements the few keywords that it
 //! uses. Names, addresses and paths, which a schema cannot describe, are checked on the parsed settings.
 
+use crate::catalogue::{DriverSetting, repeated_names};
 use crate::export::{ServerPath, StorageServer, is_ipv6, normalised_server};
 use crate::settings::{Exports, SCHEMA, Settings};
 use ordinance_contract::Problem;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Checks settings; an empty text means the defaults.
+/// Checks settings, and returns them as reviews read them fastest; an empty text means the defaults.
 ///
 /// # Errors
 ///
 /// Every setting that is unknown or has an invalid value.
-pub(crate) fn check(text: &str) -> Result<(), Vec<Problem>> {
+pub(crate) fn check(text: &str) -> Result<String, Vec<Problem>> {
     if text.is_empty() {
-        return Ok(());
+        return Ok(String::new());
     }
-    let settings: Value =
+    let value: Value =
         serde_json::from_str(text).map_err(|error| document_problem(format!("is not JSON: {error}")))?;
     let mut problems = Problems::default();
-    check_structure(&settings, &mut problems)?;
+    check_structure(&value, &mut problems)?;
     problems.fail_if_any()?;
     let settings = Settings::parse(text).map_err(|error| document_problem(error.to_string()))?;
-    problems.drivers(&settings.isolation.shared_csi_drivers);
+    problems.shared_drivers(&settings.isolation.shared_csi_drivers);
     problems.exports(&settings.exports);
-    problems.fail_if_any()
+    problems.rows(&value);
+    problems.fail_if_any()?;
+    Ok(settings.prepared())
 }
 
 /// Returns a problem of the whole document.
@@ -60,7 +63,7 @@ impl Problems {
         if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
     }
 
-    fn drivers(&mut self, drivers: &[String]) {
+    fn shared_drivers(&mut self, drivers: &[String]) {
         for (index, driver) in drivers.iter().enumerate() {
             if driver.trim().is_empty() {
                 self.add(
@@ -68,6 +71,20 @@ impl Problems {
                     "is empty: name a driver, e.g. nfs.csi.k8s.io",
                 );
             }
+        }
+    }
+
+    /// Checks the rows of `drivers` one by one, and that no driver has two.
+    fn rows(&mut self, settings: &Value) {
+        let Some(rows) = settings.get("drivers") else { return };
+        let rows: Vec<DriverSetting> = serde_json::from_value(rows.clone()).unwrap_or_default();
+        let own = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, setting)| setting.problems().into_iter().map(move |problem| (row, problem)));
+        for (row, problem) in own.chain(repeated_names(&rows)) {
+            let separator = if problem.field.is_empty() { "" } else { "." };
+            self.add(format!("drivers[{row}]{separator}{}", problem.field), problem.message);
         }
     }
 
@@ -196,7 +213,7 @@ impl<'a> Schema<'a> {
         match (schema.get("type").and_then(Value::as_str), value) {
             (Some("object"), Value::Object(members)) => self.members(field, members, schema, problems),
             (Some("array"), Value::Array(elements)) => self.elements(field, elements, schema, problems),
-            (Some("string"), Value::String(_)) | (None, _) => {}
+            (Some("string"), Value::String(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => {}
             (Some(expected), _) => problems.add(
                 field,
                 format!("{} is not allowed: {}; omit it for the default", shown(value), type_hint(expected)),
@@ -254,6 +271,7 @@ fn type_hint(kind: &str) -> &str {
     match kind {
         "object" => "write an object",
         "array" => "write a list",
+        "boolean" => "write true or false",
         _ => "write a string",
     }
 }
@@ -285,10 +303,10 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         for settings in ["", "{}", r#"{"exports":{}}"#] {
-            assert_eq!(check(settings), Ok(()));
+            assert_eq!(check(settings), Ok(String::new()));
         }
         let written = serde_json::to_string(&Settings::default()).expect("settings are JSON");
-        assert_eq!(check(&written), Ok(()));
+        assert_eq!(check(&written), Ok(String::new()));
     }
 
     #[test]
@@ -350,7 +368,7 @@ mod tests {
                 "{settings}"
             );
         }
-        assert_eq!(check(r#"{"exports":{"serverAliases":{"a":["a","b","B"]}}}"#), Ok(()));
+        assert!(check(r#"{"exports":{"serverAliases":{"a":["a","b","B"]}}}"#).is_ok());
     }
 
     #[test]
@@ -379,10 +397,31 @@ mod tests {
                 "{path}"
             );
         }
-        assert_eq!(
-            check(r#"{"exports":{"shared":["nas:/", "[fd00::1]:/srv", "fd00::1:/srv", "fs-1:/a"]}}"#),
-            Ok(())
+        assert!(
+            check(r#"{"exports":{"shared":["nas:/", "[fd00::1]:/srv", "fd00::1:/srv", "fs-1:/a"]}}"#).is_ok()
         );
+    }
+
+    #[test]
+    fn a_row_is_reported_with_its_field() {
+        for (rows, field) in [
+            (r#"[{"names":["a"],"location":["nfs://{server"]}]"#, "drivers[0].location[0]"),
+            (r#"[{"names":["a"],"locations":["nfs://{server}"]}]"#, "drivers[0].locations"),
+            (
+                r#"[{"names":["a"],"location":["nfs://{s}"],"class":{"pattern":[]}}]"#,
+                "drivers[0].class.pattern",
+            ),
+            (r#"[{"names":["a"],"location":["nfs://{handle.b}"]}]"#, "drivers[0].location[0]"),
+            (
+                r#"[{"names":["a"],"location":["x://{s}"]},{"names":["a"],"location":["x://{s}"]}]"#,
+                "drivers[1].names[0]",
+            ),
+            (r#"[{"names":["nfs.csi.k8s.io"],"location":["nfs://{server}"]}]"#, "drivers[0].names[0]"),
+            (r#"[{"names":["a"],"location":["nfs://{s}"],"inline":"yes"}]"#, "drivers[0].inline"),
+            (r#"[{"names":["a"],"location":["nfs://{s}\n"]}]"#, "drivers[0]"),
+        ] {
+            assert_eq!(fields(&format!(r#"{{"drivers":{rows}}}"#)), [field], "{rows}");
+        }
     }
 
     #[test]

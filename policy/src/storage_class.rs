@@ -2,12 +2,16 @@
 //!
 //! They are judged on creation only, since the parameters of a class are immutable.
 
+use crate::catalogue::{
+    self, ClassRow, Driver, NFS_SUBDIR, PatternVariables, Reference, Value, Values, condition_names, holds,
+};
 use crate::display::shorten;
 use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
 use crate::rules::StorageRule;
 use crate::settings::{ClassOutcome, Settings};
 use ordinance_contract::{Holding, Key, Operation, Request, Verdict};
+use ordinance_storage::MountOptions;
 use ordinance_storage::json::{self, Text};
 use ordinance_storage::path::{joined, segments};
 use serde::Deserialize;
@@ -46,6 +50,8 @@ struct StorageClass<'a> {
     parameters: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(borrow, deserialize_with = "json::lenient")]
     reclaim_policy: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::list")]
+    mount_options: Vec<Text<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,23 +63,17 @@ struct ClassMetadata<'a> {
     generate_name: Text<'a>,
 }
 
-/// The provisioners whose parameters the policy knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Provisioner {
-    /// `nfs.csi.k8s.io` and `smb.csi.k8s.io`.
-    SubDirectory,
-    /// nfs-subdir-external-provisioner, under any name.
-    PathPattern,
-    /// `efs.csi.aws.com`.
-    Efs,
-    Unknown,
+/// A class with the row of its provisioner.
+struct KnownClass<'a> {
+    class: &'a StorageClass<'a>,
+    options: MountOptions<'a>,
+    row: ClassRow<'a>,
 }
 
-/// The variables that a provisioner replaces in a pattern.
-struct PatternVariables {
-    volume: &'static str,
-    namespace: &'static str,
-    claim: &'static str,
+/// The pattern of the directories: the first of the parameters that make it, and their values joined.
+struct Pattern<'a> {
+    key: &'a str,
+    text: String,
 }
 
 /// Whether two volumes of a class get different directories.
@@ -99,19 +99,6 @@ struct ClassFault {
     remedy: String,
 }
 
-const SUB_DIRECTORY: PatternVariables = PatternVariables {
-    volume: "${pv.metadata.name}",
-    namespace: "${pvc.metadata.namespace}",
-    claim: "${pvc.metadata.name}",
-};
-
-/// nfs-subdir-external-provisioner does not know the volume's name.
-const PATH_PATTERN: PatternVariables =
-    PatternVariables { volume: "", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
-
-const EFS: PatternVariables =
-    PatternVariables { volume: "${.PV.name}", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" };
-
 // === impl ClassReview ===
 
 impl ParsedRequest for ClassReview<'_> {
@@ -122,23 +109,30 @@ impl ParsedRequest for ClassReview<'_> {
     fn verdict(&self, _holdings: &[Holding]) -> Verdict {
         let mut findings = Findings::new(self.settings.mode);
         if self.operation == Operation::Create && self.settings.storage_classes != ClassOutcome::Off {
-            for fault in self.class.faults() {
-                self.report(&mut findings, &fault);
-            }
-            if let Some((field, ambiguity)) = self.class.ambiguity() {
-                findings
-                    .add(StorageRule::AmbiguousClass.warn(field, format!("{} {ambiguity}", self.title())));
-            }
+            self.review(&mut findings);
         }
         findings.into_verdict(None)
     }
 }
 
 impl ClassReview<'_> {
-    fn report(&self, findings: &mut Findings, fault: &ClassFault) {
+    /// Reports what the row of the provisioner knows to be wrong with the class.
+    fn review(&self, findings: &mut Findings) {
+        let Some(row) = row(&self.class, self.settings) else { return };
+        let options = MountOptions::of(self.class.mount_options.iter().map(|option| &**option));
+        let known = KnownClass { class: &self.class, options, row: row.class };
+        for fault in known.faults() {
+            self.report(findings, &known, &fault);
+        }
+        if let Some((field, ambiguity)) = known.ambiguity() {
+            findings.add(StorageRule::AmbiguousClass.warn(field, format!("{} {ambiguity}", self.title())));
+        }
+    }
+
+    fn report(&self, findings: &mut Findings, known: &KnownClass<'_>, fault: &ClassFault) {
         let fact = format!("{} {}", self.title(), fault.fact);
         let loss = "volumes of this class overwrite each other's files";
-        if self.settings.storage_classes == ClassOutcome::Deny && !self.class.keeps_files() {
+        if self.settings.storage_classes == ClassOutcome::Deny && !known.keeps_files() {
             let fact = format!("{fact}: {loss}, and a deleted claim deletes those of the others");
             let remedy = format!("{}, or set reclaimPolicy: Retain", fault.remedy);
             findings.add(StorageRule::CollapsingClass.deny(&fault.field, fact).remedy(remedy));
@@ -159,20 +153,7 @@ impl ClassReview<'_> {
 
 // === impl StorageClass ===
 
-impl<'a> StorageClass<'a> {
-    fn provisioner(&self) -> Provisioner {
-        match &*self.provisioner {
-            "nfs.csi.k8s.io" | "smb.csi.k8s.io" => Provisioner::SubDirectory,
-            "efs.csi.aws.com" => Provisioner::Efs,
-            name if name.contains("nfs-subdir-external-provisioner") => Provisioner::PathPattern,
-            // The operator chooses the name of this provisioner, but only its patterns have such variables.
-            _ if self.parameter("pathPattern").is_some_and(|(_, pattern)| pattern.contains("${.PVC.")) => {
-                Provisioner::PathPattern
-            }
-            _ => Provisioner::Unknown,
-        }
-    }
-
+impl StorageClass<'_> {
     /// Returns a parameter's name as written and its value, for a name in any case. `None` if the value is empty.
     fn parameter(&self, name: &str) -> Option<(&str, &str)> {
         self.parameters
@@ -180,84 +161,112 @@ impl<'a> StorageClass<'a> {
             .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty())
             .map(|(key, value)| (&**key, &**value))
     }
+}
 
-    fn is(&self, parameter: &str, values: &[&str]) -> bool {
-        self.parameter(parameter)
-            .is_some_and(|(_, value)| values.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
-    }
+/// Returns the row of the provisioner of a class.
+fn row<'a>(class: &StorageClass<'_>, settings: &'a Settings) -> Option<Driver<'a>> {
+    let name = &*class.provisioner;
+    catalogue::find(name, &settings.drivers).or_else(|| {
+        // The operator chooses the name of this provisioner, but only its patterns have such variables.
+        let has_variables =
+            || class.parameter("pathPattern").is_some_and(|(_, pattern)| pattern.contains("${.PVC."));
+        (name.contains("nfs-subdir-external-provisioner") || has_variables()).then_some(NFS_SUBDIR)
+    })
+}
 
-    /// Returns the parameter with the pattern of the directories, if the class has one, and its variables.
-    fn pattern(&self) -> Option<((&str, &str), &'static PatternVariables)> {
-        match self.provisioner() {
-            Provisioner::SubDirectory => Some((self.parameter("subDir")?, &SUB_DIRECTORY)),
-            Provisioner::PathPattern => Some((self.parameter("pathPattern")?, &PATH_PATTERN)),
-            Provisioner::Efs => Some((self.parameter("subPathPattern")?, &EFS)),
-            Provisioner::Unknown => None,
+// === impl KnownClass ===
+
+impl Values for KnownClass<'_> {
+    fn value(&self, reference: Reference<'_>) -> Value<'_> {
+        match reference {
+            Reference::Attribute(name) => Value::of(self.class.parameter(name).map(|(_, value)| value)),
+            // A flag such as `guest` has no value.
+            Reference::Option(name) if self.options.has(name) => Value::Known("true"),
+            Reference::Option(name) => Value::of(self.options.value(name)),
+            _ => Value::Absent,
         }
+    }
+}
+
+impl<'a> KnownClass<'a> {
+    /// Returns the pattern of the directories, if the class has one.
+    fn pattern(&self) -> Option<Pattern<'a>> {
+        if !holds(self.row.only_if, self) {
+            return None;
+        }
+        let mut values = self.row.directory.iter().map(|name| self.class.parameter(name));
+        let (key, first) = values.next()??;
+        let text = values.flatten().fold(first.to_owned(), |text, (_, value)| format!("{text}/{value}"));
+        Some(Pattern { key, text })
     }
 
     fn faults(&self) -> Vec<ClassFault> {
-        match self.provisioner() {
-            Provisioner::SubDirectory | Provisioner::PathPattern => {
-                self.shared_pattern().into_iter().collect()
-            }
-            Provisioner::Efs => {
-                [self.shared_directory(), self.shared_access_point()].into_iter().flatten().collect()
-            }
-            Provisioner::Unknown => Vec::new(),
-        }
+        let shared = self.row.shared_if.iter().filter(|condition| holds(condition, self));
+        self.shared_pattern().into_iter().chain(shared.map(|condition| self.shared(condition))).collect()
     }
 
     fn shared_pattern(&self) -> Option<ClassFault> {
-        let ((key, value), variables) = self.pattern()?;
-        let reason = uniqueness(value, variables).reason()?;
+        let pattern = self.pattern()?;
+        let reason = uniqueness(&pattern.text, &self.row.variables).reason()?;
+        let key = pattern.key;
+        let leave_out = if self.may_leave_out(key) { ", or leave it out" } else { "" };
+        let remedy = match self.proposal() {
+            Some(proposal) => format!("Write {key}: {proposal}{leave_out}"),
+            None => format!("Leave {key} out"),
+        };
         Some(ClassFault {
             field: format!("parameters.{key}"),
-            fact: format!("has {key} {:?}, {reason}", shorten(value, VALUE_CHARS)),
-            remedy: format!("Write {key}: {}, or leave it out", variables.proposal()),
+            fact: format!("has {key} {:?}, {reason}", shorten(&pattern.text, VALUE_CHARS)),
+            remedy,
         })
     }
 
-    /// Returns the parameter by which EFS does not make directories unique, if it is set.
-    fn not_unique(&self) -> Option<&str> {
-        let (key, _) = self.parameter("ensureUniqueDirectory")?;
-        self.is(key, &["false", "f", "0"]).then_some(key)
+    /// Returns a pattern that gives every claim its own directory, if the provisioner fills in any variables.
+    fn proposal(&self) -> Option<String> {
+        let (namespace, claim) =
+            (first_spelling(self.row.variables.namespace), first_spelling(self.row.variables.claim));
+        match self.row.proposal {
+            "" if namespace.is_empty() || claim.is_empty() => None,
+            "" => Some(format!("{namespace}/{claim}")),
+            proposal => Some(proposal.to_owned()),
+        }
     }
 
-    fn shared_directory(&self) -> Option<ClassFault> {
-        let key = self.not_unique()?;
-        let is_unique = self
-            .pattern()
-            .is_some_and(|((_, value), variables)| uniqueness(value, variables).reason().is_none());
-        (!is_unique).then(|| ClassFault {
-            field: format!("parameters.{key}"),
-            fact: format!("has {key} \"false\" and no subPathPattern that is unique to a claim"),
-            remedy: format!("Write subPathPattern: {}, or leave {key} out", EFS.proposal()),
-        })
+    /// Returns whether the provisioner makes a directory of its own for each claim without a parameter.
+    fn may_leave_out(&self, name: &str) -> bool {
+        let without = Without { class: self, name };
+        !self.row.shared_if.iter().any(|condition| holds(condition, &without))
     }
 
-    /// Returns the parameter by which EFS reuses access points: it finds them by the name of the claim, in any
-    /// namespace.
-    fn shared_access_point(&self) -> Option<ClassFault> {
-        let (key, _) =
-            self.parameter("reuseAccessPoint").filter(|(key, _)| self.is(key, &["true", "t", "1"]))?;
-        Some(ClassFault {
-            field: format!("parameters.{key}"),
-            fact: format!(
-                "has {key} \"true\", which gives claims of the same name in two namespaces one access point"
-            ),
-            remedy: format!("Leave {key} out"),
-        })
+    /// Returns the fault of a class for which a condition of its row holds.
+    fn shared(&self, condition: &str) -> ClassFault {
+        let names: Vec<&str> = condition_names(condition).collect();
+        let set = names.iter().find_map(|name| self.class.parameter(name));
+        let because = match self.row.shared_by {
+            "" => "so that its provisioner makes no directory of its own for a claim",
+            reason => reason,
+        };
+        let fact = match set {
+            Some((key, value)) => format!("has {key} {:?}, {because}", shorten(value, VALUE_CHARS)),
+            None => format!("has no {}, {because}", names.first().copied().unwrap_or_default()),
+        };
+        let directory = self.row.directory.iter().next();
+        let proposal = directory.zip(self.proposal());
+        let (field, remedy) = match (set, proposal) {
+            (_, Some((name, proposal))) if names.contains(&name) => {
+                ("parameters".to_owned(), format!("Write {name}: {proposal}"))
+            }
+            (Some((key, _)), _) => (format!("parameters.{key}"), format!("Leave {key} out")),
+            (None, _) => ("parameters".to_owned(), format!("Set {}", names.join(" or "))),
+        };
+        ClassFault { field, fact, remedy }
     }
 
     /// Returns the field and the fact of a pattern that joins namespace and name without a separator.
     fn ambiguity(&self) -> Option<(String, String)> {
-        if self.provisioner() == Provisioner::Efs && self.not_unique().is_none() {
-            return None;
-        }
-        let ((key, value), variables) = self.pattern()?;
-        (uniqueness(value, variables) == DirectoryUniqueness::Ambiguous).then(|| {
-            let value = shorten(value, VALUE_CHARS);
+        let pattern = self.pattern()?;
+        (uniqueness(&pattern.text, &self.row.variables) == DirectoryUniqueness::Ambiguous).then(|| {
+            let (key, value) = (pattern.key, shorten(&pattern.text, VALUE_CHARS));
             let ambiguity = format!(
                 "has {key} {value:?}, in which namespace a-b and claim c give the same directory as a and b-c: \
                  separate them by a slash"
@@ -268,22 +277,34 @@ impl<'a> StorageClass<'a> {
 
     /// Returns whether the files of a deleted claim stay.
     fn keeps_files(&self) -> bool {
-        if &*self.reclaim_policy == "Retain" || self.is("onDelete", &["retain", "archive"]) {
-            return true;
-        }
-        self.provisioner() == Provisioner::PathPattern
-            && self.parameter("onDelete").is_none()
-            && !self.is("archiveOnDelete", &["false", "f", "0"])
+        &*self.class.reclaim_policy == "Retain"
+            || self.row.keeps_files_if.iter().any(|condition| holds(condition, self))
     }
 }
 
-// === impl PatternVariables ===
+/// A class as it would be without a parameter.
+struct Without<'a> {
+    class: &'a KnownClass<'a>,
+    name: &'a str,
+}
 
-impl PatternVariables {
-    /// Returns a pattern that gives every claim its own directory.
-    fn proposal(&self) -> String {
-        format!("{}/{}", self.namespace, self.claim)
+impl Values for Without<'_> {
+    fn value(&self, reference: Reference<'_>) -> Value<'_> {
+        match reference {
+            Reference::Attribute(name) if name.eq_ignore_ascii_case(self.name) => Value::Absent,
+            reference => self.class.value(reference),
+        }
     }
+}
+
+fn first_spelling(variable: &str) -> &str {
+    variable.split('|').next().unwrap_or_default()
+}
+
+/// Returns where a variable begins and ends in a pattern, in whichever spelling.
+fn find(pattern: &str, variable: &str) -> Option<(usize, usize)> {
+    let spellings = variable.split('|').filter(|spelling| !spelling.is_empty());
+    spellings.filter_map(|spelling| pattern.find(spelling).map(|at| (at, at + spelling.len()))).min()
 }
 
 // === impl DirectoryUniqueness ===
@@ -301,19 +322,16 @@ impl DirectoryUniqueness {
 }
 
 /// Returns whether a pattern gives volumes different directories, with `..` resolved.
-fn uniqueness(pattern: &str, variables: &PatternVariables) -> DirectoryUniqueness {
-    let pattern = joined(&segments(pattern));
-    let volume = !variables.volume.is_empty() && pattern.contains(variables.volume);
-    let (namespace, claim) = (pattern.find(variables.namespace), pattern.find(variables.claim));
-    match (namespace, claim) {
-        _ if volume => DirectoryUniqueness::Unique,
+fn uniqueness(pattern: &str, variables: &PatternVariables<'_>) -> DirectoryUniqueness {
+    // The variables of Go templates may have spaces in their braces.
+    let spaceless = pattern.contains("{{").then(|| pattern.replace(' ', ""));
+    let pattern = joined(&segments(spaceless.as_deref().unwrap_or(pattern)));
+    let has_volume = find(&pattern, variables.volume).is_some();
+    match (find(&pattern, variables.namespace), find(&pattern, variables.claim)) {
+        _ if has_volume => DirectoryUniqueness::Unique,
         (Some(namespace), Some(claim)) => {
-            let between = if namespace < claim {
-                pattern.get(namespace + variables.namespace.len()..claim)
-            } else {
-                pattern.get(claim + variables.claim.len()..namespace)
-            };
-            if between.unwrap_or_default().chars().any(ends_dns_label) {
+            let (first, second) = if namespace < claim { (namespace, claim) } else { (claim, namespace) };
+            if pattern.get(first.1..second.0).unwrap_or_default().chars().any(ends_dns_label) {
                 DirectoryUniqueness::Unique
             } else {
                 DirectoryUniqueness::Ambiguous
@@ -333,6 +351,12 @@ fn ends_dns_label(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SUB_DIRECTORY: PatternVariables<'static> = PatternVariables {
+        volume: "${pv.metadata.name}",
+        namespace: "${pvc.metadata.namespace}",
+        claim: "${pvc.metadata.name}",
+    };
 
     #[test]
     fn a_pattern_with_the_volume_or_with_namespace_and_claim_is_unique() {
@@ -354,6 +378,19 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_may_have_several_spellings_and_spaces() {
+        let variables =
+            PatternVariables { volume: "", namespace: "${.pvc.ns}|${.PVC.ns}", claim: "{{.PVC.Name}}" };
+        for (pattern, expected) in [
+            ("${.PVC.ns}/{{ .PVC.Name }}", DirectoryUniqueness::Unique),
+            ("{{.PVC.Name}}_${.pvc.ns}", DirectoryUniqueness::Unique),
+            ("{{ .PVC.Name }}", DirectoryUniqueness::Partial),
+        ] {
+            assert_eq!(uniqueness(pattern, &variables), expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_pattern_of_annotations_is_optional() {
         for (pattern, expected) in [
             ("${.PVC.annotations.nfs.io/storage-path}", DirectoryUniqueness::Optional),
@@ -361,7 +398,7 @@ mod tests {
             ("${.PVC.namespace}/${.PVC.name}/${.PVC.annotations.x}", DirectoryUniqueness::Unique),
             ("${.PV.name}", DirectoryUniqueness::Constant),
         ] {
-            assert_eq!(uniqueness(pattern, &PATH_PATTERN), expected, "{pattern}");
+            assert_eq!(uniqueness(pattern, &NFS_SUBDIR.class.variables), expected, "{pattern}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub const PACKAGE: &str = "ordinance:policy";
 pub const HOLDINGS: usize = 256;
 
 /// The version of the contract.
-pub const VERSION: &str = "0.2.0";
+pub const VERSION: &str = "0.3.0";
 
 /// The policy's identity, and what the host must know to call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -77,7 +77,7 @@ impl GuestInstance {
     pub(super) fn check_types(&mut self) -> Result<()> {
         let Self { store, instance, exports } = self;
         instance.get_typed_func::<(), (rules::Description,)>(&mut *store, exports.describe)?;
-        instance.get_typed_func::<(&str,), (Result<(), Vec<rules::Problem>>,)>(
+        instance.get_typed_func::<(&str,), (Result<String, Vec<rules::Problem>>,)>(
             &mut *store,
             exports.check_settings,
         )?;

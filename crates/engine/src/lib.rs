@@ -41,6 +41,9 @@ pub struct EngineLimits {
 /// The largest component that is loaded, in bytes. The built-in policy has less than 1 MiB.
 pub const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
 
+/// The longest settings that a policy may return from `check-settings`, in bytes: every review gets them.
+pub const PREPARED_BYTES: usize = 256 * 1024;
+
 /// The process's pool of instances. Clones share it.
 #[derive(Clone)]
 pub struct Engine {

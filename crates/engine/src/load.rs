@@ -6,7 +6,7 @@
 use super::Engine;
 use super::guest::Guest;
 use super::policy::{Call, Policy};
-use crate::{COMPONENT_BYTES, Execution, Failure};
+use crate::{COMPONENT_BYTES, Execution, Failure, PREPARED_BYTES};
 use ordinance_contract::{
     Description, MESSAGE_CHARS, MatchCondition, NAME_CHARS, PACKAGE, Problem, ReviewScope, VERSION, Watch,
     acts, one_line,
@@ -60,6 +60,12 @@ pub enum LoadErrorKind {
     /// The component's description is invalid.
     #[error("describes itself with {0}")]
     Description(String),
+    /// The policy returns settings that are longer than [`PREPARED_BYTES`].
+    #[error("returns {bytes} bytes as its settings, and at most {PREPARED_BYTES} are allowed")]
+    PreparedSettings {
+        /// Their length.
+        bytes: usize,
+    },
     /// The policy refuses its settings.
     #[error("can't use its settings: {}", ProblemList(.0))]
     Settings(Vec<Problem>),
@@ -133,9 +139,13 @@ fn ready(
     let loading = linked(engine, &deserialized(engine, artefact)?)?;
     let description = described(engine, &loading)?;
     check_description(&description)?;
-    fresh(engine, &loading)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
+    let prepared = fresh(engine, &loading)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
+    if prepared.len() > PREPARED_BYTES {
+        return Err(LoadErrorKind::PreparedSettings { bytes: prepared.len() });
+    }
     let guest = linked(engine, &deserialized(engine, artefact)?)?;
-    Ok(Policy { engine: engine.clone(), guest, description, settings: settings.to_owned(), execution })
+    let settings = settings.to_owned();
+    Ok(Policy { engine: engine.clone(), guest, description, settings, prepared, execution })
 }
 
 fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind> {

@@ -20,6 +20,8 @@ pub struct Policy {
     pub(super) guest: Guest,
     pub(super) description: Description,
     pub(super) settings: String,
+    /// The settings as the policy reads them fastest.
+    pub(super) prepared: String,
     pub(super) execution: Execution,
 }
 
@@ -77,7 +79,7 @@ impl Policy {
     ///
     /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
-        self.call(self.engine.budget.without_deadline())?.keys(scope, object, &self.settings)
+        self.call(self.engine.budget.without_deadline())?.keys(scope, object, &self.prepared)
     }
 
     /// Returns the verdict on a request, given all holdings that overlap its keys.
@@ -92,7 +94,7 @@ impl Policy {
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
         let mut call = self.call(self.engine.budget.until(deadline)?)?;
-        match call.review(request, &self.settings, Some(holdings))? {
+        match call.review(request, &self.prepared, Some(holdings))? {
             rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
             rules::Outcome::Needs(_) => {
                 Err(Failure::InvalidResponse("it asked for holdings that it had received".to_owned()))
@@ -111,7 +113,7 @@ impl Policy {
         deadline: Instant,
     ) -> Result<StartedReview<'_>, Failure> {
         let mut call = self.call(self.engine.budget.until(deadline)?)?;
-        Ok(match call.review(request, &self.settings, None)? {
+        Ok(match call.review(request, &self.prepared, None)? {
             rules::Outcome::Decided(verdict) => {
                 StartedReview::Decided(checked(verdict, request.phase, &self.description.rules)?)
             }
@@ -151,8 +153,9 @@ impl Call {
         Ok(plain(answer.into()))
     }
 
-    pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<(), Vec<Problem>>, Failure> {
-        let answer: Result<(), Vec<rules::Problem>> =
+    /// Returns the settings as the policy reads them fastest.
+    pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<String, Vec<Problem>>, Failure> {
+        let answer: Result<String, Vec<rules::Problem>> =
             self.0.call(self.0.exports.check_settings, (settings,))?;
         Ok(answer.map_err(|problems| plain(all(problems))))
     }

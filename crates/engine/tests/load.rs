@@ -49,7 +49,7 @@ fn refuses_a_component_with_other_types() {
             (instance $rules
                 (export "describe" (func $f)) (export "check-settings" (func $f)) (export "keys" (func $f))
                 (export "review" (func $f)) (export "resume" (func $f)))
-            (export "ordinance:policy/rules@0.2.0" (instance $rules)))"#,
+            (export "ordinance:policy/rules@0.3.0" (instance $rules)))"#,
     );
     assert!(matches!(&kind, LoadErrorKind::World(_)), "{kind}");
 }
@@ -66,7 +66,7 @@ fn refuses_a_component_of_another_contract_version_and_names_both() {
     );
     assert!(matches!(&kind, LoadErrorKind::Version { found } if found == "0.1.0"), "{kind}");
     let line = kind.to_string();
-    assert!(line.contains("ordinance:policy@0.1.0") && line.contains("ordinance:policy@0.2.0"), "{line}");
+    assert!(line.contains("ordinance:policy@0.1.0") && line.contains("ordinance:policy@0.3.0"), "{line}");
 }
 
 #[test]

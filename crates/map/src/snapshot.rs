@@ -88,7 +88,6 @@ impl MappedSet<'_> {
             WrittenSource::Export(persistent_volume) => {
                 reader.location(&persistent_volume_object(persistent_volume), keys).map(shared)
             }
-            WrittenSource::Directory(location) => Some(shared(location.clone())),
         }
     }
 

@@ -1,13 +1,13 @@
 //! A StatefulSet of the map: the volumes that its pods write, and the ordinals that the map shows.
 
-use crate::Location;
 use crate::binding::{BindableClaim, ClaimRequest};
 use crate::object::MappedObject;
 use crate::reader::Reader;
 use crate::sub_path::{PodFields, SubPathPattern};
 use ordinance_storage::json::{self, Members, Raw};
 use ordinance_storage::{
-    Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, Steps, VolumeKind, VolumeSource,
+    AzureFileSource, Metadata, MountedVolume, PlacedContainer, PodTemplate, StatefulSet, Steps, VolumeKind,
+    VolumeSource,
 };
 use serde_json::json;
 use std::ops::Range;
@@ -50,8 +50,6 @@ pub(crate) enum WrittenSource {
     Claim(String),
     /// On an export that pods mount without a claim; the JSON of a PersistentVolume with the same source.
     Export(String),
-    /// In a directory that the source itself names.
-    Directory(Location),
 }
 
 /// A StatefulSet with its pod template and all fields that can be parsed.
@@ -182,14 +180,13 @@ impl WrittenSource {
             VolumeSource::Nfs(nfs) => export(json!({"nfs": nfs})),
             VolumeSource::Cephfs(cephfs) => export(json!({"cephfs": cephfs})),
             VolumeSource::Csi(csi) => export(json!({"csi": csi})),
-            VolumeSource::Glusterfs(glusterfs) => {
-                let realm = format!("glusterfs/{namespace}/{}", &*glusterfs.endpoints);
-                Some(Self::Directory(Location::of(realm, &glusterfs.path)))
-            }
+            VolumeSource::Glusterfs(glusterfs) => export(json!({"glusterfs": glusterfs})),
             VolumeSource::AzureFile(share) => {
-                let realm = format!("azureFile/{namespace}/{}", &*share.secret_name);
-                Some(Self::Directory(Location::of(realm, &share.share_name)))
+                // A pod takes the Secret of its own namespace.
+                let secret = AzureFileSource { secret_namespace: namespace.into(), ..share.clone() };
+                export(json!({"azureFile": secret}))
             }
+            VolumeSource::Quobyte(quobyte) => export(json!({"quobyte": quobyte})),
             VolumeSource::Disk { .. } | VolumeSource::Other => None,
         }
     }

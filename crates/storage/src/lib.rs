@@ -45,10 +45,13 @@ pub use metadata::{Metadata, NoAnnotations, OtherAnnotations};
 pub use mount_options::MountOptions;
 pub use mounted_volume::{MountedVolume, PlacedContainer, PlacedDevice, PlacedMount, VolumeKind};
 pub use persistent_volume::{
-    ClaimReference, PersistentVolume, PersistentVolumeSpec, VolumeAnnotations, VolumeNames,
+    ClaimReference, NodeName, PersistentVolume, PersistentVolumeSpec, VolumeAnnotations,
 };
 pub use placeholder::{DecidingKind, Placeholder};
-pub use pod_volume::{AzureFileSource, ClaimSource, GlusterfsSource, PodVolume, VolumeSource};
-pub use source::{Attributes, CephfsSource, CsiSource, NfsSource};
+pub use pod_volume::{ClaimSource, PodVolume, VolumeSource};
+pub use source::{
+    AttributeValue, Attributes, AzureFileSource, CephfsSource, CsiSource, GlusterfsSource, NfsSource,
+    NodePath, QuobyteSource, SecretReference,
+};
 pub use stateful_set::{PodSpec, PodTemplate, RawTemplate, StatefulSet, StatefulSetSpec};
 pub use stored_pod::missing_part;

@@ -1,61 +1,71 @@
 //! Mount options that decide which directory is mounted, and whether it can be written.
 
-/// Parsed mount options.
+/// Mount options in force, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MountOptions {
-    read_only: bool,
-    read_write: bool,
-    port: Option<u16>,
-    version: Option<String>,
-    access_point: Option<String>,
+pub struct MountOptions<'a> {
+    options: Vec<&'a str>,
 }
 
 // === impl MountOptions ===
 
-impl MountOptions {
-    /// Parses entries, each of which may hold several options separated by commas; the last of two values wins.
-    pub fn of<'t>(entries: impl IntoIterator<Item = &'t str>) -> Self {
-        let mut options = Self::default();
-        for option in entries.into_iter().flat_map(|entry| entry.split(',')) {
-            options.add(option.trim());
-        }
-        options
+impl<'a> MountOptions<'a> {
+    /// Splits entries, each of which may hold several options separated by commas; the last of two values wins.
+    pub fn of(entries: impl IntoIterator<Item = &'a str>) -> Self {
+        let options = entries.into_iter().flat_map(|entry| entry.split(',')).map(str::trim);
+        Self { options: options.filter(|option| !option.is_empty()).collect() }
     }
 
-    fn add(&mut self, option: &str) {
-        match option.split_once('=').unwrap_or((option, "")) {
-            ("ro", "") => self.read_only = true,
-            ("rw", "") => self.read_write = true,
-            // Port 0 means the one that the server's port mapper announces.
-            ("port", port) => self.port = port.parse().ok().filter(|port| *port != 0),
-            ("vers" | "nfsvers", version) => self.version = Some(version.to_owned()),
-            ("v2" | "v3" | "v4" | "v4.0" | "v4.1" | "v4.2", "") => {
-                self.version = option.get(1..).map(str::to_owned)
-            }
-            ("accesspoint", id) => self.access_point = Some(id.to_owned()),
-            _ => {}
-        }
+    /// Returns these options followed by others.
+    pub fn followed_by(mut self, entry: Option<&'a str>) -> Self {
+        self.options.extend(Self::of(entry).options);
+        self
+    }
+
+    /// Returns the value of an option, written as `name=value` or `name value`, with or without dashes before the name.
+    /// `None` if it is absent or empty.
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        let value = |option: &&'a str| {
+            let rest = option.trim_start_matches('-').strip_prefix(name)?;
+            let value = rest.strip_prefix(['=', ' ', '\t'])?.trim();
+            (!value.is_empty()).then_some(value)
+        };
+        self.options.iter().rev().find_map(value)
+    }
+
+    /// Returns whether there is an option without a value, e.g. `guest`.
+    pub fn has(&self, option: &str) -> bool {
+        self.options.contains(&option)
     }
 
     /// Returns whether the kernel refuses writes. `ro` beside `rw` does not count: the kubelet sorts options, so either
     /// may come last.
     pub fn is_read_only(&self) -> bool {
-        self.read_only && !self.read_write
+        // FUSE clients take the longer spellings too.
+        (self.has("ro") || self.has("read-only") || self.has("--read-only")) && !self.has("rw")
     }
 
     /// Returns whether NFS version 4 is used, which is the default: its paths are below the server's pseudo-root.
     pub fn is_version_4(&self) -> bool {
-        self.version.as_deref().is_none_or(|version| version.starts_with('4'))
+        self.options
+            .iter()
+            .rev()
+            .find_map(|option| nfs_version(option))
+            .is_none_or(|version| version.starts_with('4'))
     }
 
     /// The server's port, or `None` if the options leave it to the protocol.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        // Port 0 means the one that the server's port mapper announces.
+        self.value("port")?.parse().ok().filter(|port| *port != 0)
     }
+}
 
-    /// The access point of an EFS file system, e.g. `fsap-0123`.
-    pub fn access_point(&self) -> Option<&str> {
-        self.access_point.as_deref()
+/// Returns the version that an option asks for, e.g. `4.1`.
+fn nfs_version(option: &str) -> Option<&str> {
+    match option.split_once('=') {
+        Some(("vers" | "nfsvers", version)) => Some(version),
+        None if matches!(option, "v2" | "v3" | "v4" | "v4.0" | "v4.1" | "v4.2") => option.get(1..),
+        _ => None,
     }
 }
 
@@ -79,6 +89,7 @@ mod tests {
             (vec!["nfsvers=4"], true),
             (vec!["vers=3"], false),
             (vec!["v3"], false),
+            (vec!["v3", "vers=4.2"], true),
         ] {
             assert_eq!(MountOptions::of(entries.iter().copied()).is_version_4(), expected, "{entries:?}");
         }
@@ -88,5 +99,17 @@ mod tests {
     fn ro_beside_rw_is_not_read_only() {
         assert!(!MountOptions::of(["ro", "rw"]).is_read_only());
         assert!(!MountOptions::of(["rom", "ro=1"]).is_read_only());
+    }
+
+    #[test]
+    fn the_last_value_of_an_option_counts_however_it_is_written() {
+        for (entries, value) in [
+            (vec!["only-dir=a", "only-dir=/b/"], Some("/b/")),
+            (vec!["--only-dir=a"], Some("a")),
+            (vec!["only-dir a b"], Some("a b")),
+            (vec!["only-dir", "only-dir=", "only-directory=x"], None),
+        ] {
+            assert_eq!(MountOptions::of(entries.iter().copied()).value("only-dir"), value, "{entries:?}");
+        }
     }
 }

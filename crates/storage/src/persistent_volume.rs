@@ -2,9 +2,13 @@
 
 use crate::claim::Quantities;
 use crate::json::{self, Raw, Text};
-use crate::{CephfsSource, CsiSource, Metadata, MountOptions, NfsSource, NoAnnotations, OtherAnnotations};
+use crate::{
+    AzureFileSource, CephfsSource, CsiSource, GlusterfsSource, Metadata, MountOptions, NfsSource,
+    NoAnnotations, NodePath, OtherAnnotations, QuobyteSource,
+};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -57,9 +61,26 @@ pub struct PersistentVolumeSpec<'a, R = IgnoredAny> {
     /// `cephfs`.
     #[serde(borrow)]
     pub cephfs: Option<CephfsSource<'a>>,
+    /// `glusterfs`.
+    #[serde(borrow)]
+    pub glusterfs: Option<GlusterfsSource<'a>>,
+    /// `azureFile`.
+    #[serde(borrow)]
+    pub azure_file: Option<AzureFileSource<'a>>,
+    /// `quobyte`.
+    #[serde(borrow)]
+    pub quobyte: Option<QuobyteSource<'a>>,
+    /// `local`.
+    #[serde(borrow)]
+    pub local: Option<NodePath<'a>>,
+    /// `hostPath`.
+    #[serde(borrow)]
+    pub host_path: Option<NodePath<'a>>,
     /// `csi`.
     #[serde(borrow)]
     pub csi: Option<CsiSource<'a>>,
+    #[serde(borrow)]
+    node_affinity: Raw<'a>,
     /// e.g. `ReadWriteMany`.
     #[serde(borrow, deserialize_with = "json::list")]
     pub access_modes: Vec<Text<'a>>,
@@ -90,6 +111,66 @@ pub struct ClaimReference<'a> {
     pub uid: Text<'a>,
 }
 
+/// The node that a volume is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeName<'a> {
+    /// The only node with this label `kubernetes.io/hostname`.
+    Host(Text<'a>),
+    /// `nodeAffinity.required` in any other form, as canonical JSON.
+    Other(String),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NodeAffinity<'a> {
+    #[serde(borrow)]
+    required: RawRequired<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct RawRequired<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NodeSelector<'a> {
+    #[serde(borrow, deserialize_with = "json::objects")]
+    node_selector_terms: Vec<NodeSelectorTerm<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NodeSelectorTerm<'a> {
+    #[serde(borrow, deserialize_with = "json::objects")]
+    match_expressions: Vec<NodeRequirement<'a>>,
+    match_fields: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NodeRequirement<'a> {
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    key: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::lenient")]
+    operator: Text<'a>,
+    #[serde(borrow, deserialize_with = "json::list")]
+    values: Vec<Text<'a>>,
+}
+
+// === impl NodeSelectorTerm ===
+
+impl<'a> NodeSelectorTerm<'a> {
+    /// Returns the host name, if the term requires nothing else.
+    fn host(&self) -> Option<Text<'a>> {
+        let [requirement] = self.match_expressions.as_slice() else { return None };
+        let is_host = &*requirement.key == "kubernetes.io/hostname" && &*requirement.operator == "In";
+        match requirement.values.as_slice() {
+            [host] if is_host && self.match_fields.is_none() => Some(host.clone()),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct VolumeStatus<'a> {
@@ -97,30 +178,14 @@ struct VolumeStatus<'a> {
     phase: Text<'a>,
 }
 
-/// The names that a CSI driver fills in for `${pv.metadata.name}` and the like in a sub-directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VolumeNames<'a> {
-    /// The name of the PersistentVolume.
-    pub volume: Option<&'a str>,
-    /// The name of its claim.
-    pub claim: Option<&'a str>,
-    /// The namespace of its claim.
-    pub claim_namespace: Option<&'a str>,
-}
-
 // === impl PersistentVolume ===
 
 impl<O, L, R> PersistentVolume<'_, O, L, R> {
-    /// Returns the mount options in force: those of the annotation, else those of `spec`; and for the NFS driver those
-    /// of its attribute `mountOptions`, which it appends.
-    pub fn mount_options(&self) -> MountOptions {
-        let attribute = self.spec.csi.as_ref().and_then(|csi| match &*csi.driver {
-            "nfs.csi.k8s.io" => csi.attribute("mountOptions"),
-            _ => None,
-        });
+    /// Returns the mount options in force: those of the annotation, else those of `spec`.
+    pub fn mount_options(&self) -> MountOptions<'_> {
         match &self.metadata.annotations.mount_options {
-            Some(entry) => MountOptions::of([&**entry].into_iter().chain(attribute)),
-            None => MountOptions::of(self.spec.mount_options.iter().map(|entry| &**entry).chain(attribute)),
+            Some(entry) => MountOptions::of([&**entry]),
+            None => MountOptions::of(self.spec.mount_options.iter().map(|entry| &**entry)),
         }
     }
 
@@ -130,6 +195,9 @@ impl<O, L, R> PersistentVolume<'_, O, L, R> {
         let spec = &self.spec;
         spec.nfs.as_ref().is_some_and(|nfs| nfs.read_only)
             || spec.cephfs.as_ref().is_some_and(|cephfs| cephfs.read_only)
+            || spec.glusterfs.as_ref().is_some_and(|glusterfs| glusterfs.read_only)
+            || spec.azure_file.as_ref().is_some_and(|azure_file| azure_file.read_only)
+            || spec.quobyte.as_ref().is_some_and(|quobyte| quobyte.read_only)
             || spec.csi.as_ref().is_some_and(|csi| csi.read_only)
             || (!spec.access_modes.is_empty()
                 && spec.access_modes.iter().all(|mode| &**mode == "ReadOnlyMany"))
@@ -153,29 +221,40 @@ impl<O, L, R> PersistentVolume<'_, O, L, R> {
     /// `pv.kubernetes.io/provisioned-by` looks the same once it is bound, but lacks what only provisioners write: a name that
     /// is derived from the claim, or the identity of a CSI provisioner.
     pub fn is_provisioned(&self, name: &str) -> bool {
-        let has_identity =
-            || self.spec.csi.as_ref().is_some_and(|csi| csi.attribute(PROVISIONER_IDENTITY).is_some());
         let is_of_claim = || name.starts_with(NAME_PREFIX) || name.ends_with(&*self.spec.claim_ref.uid);
-        self.may_be_provisioned() && (is_of_claim() || has_identity())
+        self.may_be_provisioned() && (is_of_claim() || self.has_provisioner_identity())
+    }
+
+    /// Returns whether the attributes name the CSI provisioner that made the volume.
+    pub fn has_provisioner_identity(&self) -> bool {
+        self.spec.csi.as_ref().is_some_and(|csi| csi.attribute(PROVISIONER_IDENTITY).is_some())
     }
 
     /// `status.phase`, e.g. `Released`; empty in a manifest.
     pub fn phase(&self) -> &str {
         &self.status.phase
     }
-
-    /// Returns the names for a sub-directory; `volume` is the volume's own name.
-    pub fn names<'v>(&'v self, volume: &'v str) -> VolumeNames<'v> {
-        let known = |name: &'v str| Some(name).filter(|name| !name.is_empty());
-        VolumeNames {
-            volume: known(volume),
-            claim: known(&self.spec.claim_ref.name),
-            claim_namespace: known(&self.spec.claim_ref.namespace),
-        }
-    }
 }
 
 // === impl PersistentVolumeSpec ===
+
+impl<'a, R> PersistentVolumeSpec<'a, R> {
+    /// Returns the node that the volume is bound to: a host name, or the text of a `nodeAffinity` that says more. `None` if
+    /// the volume is on any node.
+    pub fn node(&self) -> Option<NodeName<'a>> {
+        let affinity: NodeAffinity<'a> = self.node_affinity.parse().ok()?;
+        let required = affinity.required.0?;
+        let terms = serde_json::from_str::<NodeSelector<'a>>(required.get()).ok()?.node_selector_terms;
+        let host = match terms.as_slice() {
+            [term] => term.host(),
+            _ => None,
+        };
+        Some(host.map_or_else(
+            || NodeName::Other(json::canonical(required.get()).unwrap_or_default()),
+            NodeName::Host,
+        ))
+    }
+}
 
 /// Each parser fails if the field has another type than the API says.
 impl<'a> PersistentVolumeSpec<'a, Raw<'a>> {
@@ -257,14 +336,21 @@ mod tests {
     }
 
     #[test]
-    fn only_the_nfs_driver_appends_its_attribute() {
-        let csi = |driver: &str| {
+    fn a_volume_is_on_the_node_that_its_affinity_names() {
+        let on = |terms: &str| {
+            let text =
+                format!(r#"{{"spec":{{"nodeAffinity":{{"required":{{"nodeSelectorTerms":{terms}}}}}}}}}"#);
+            volume(&text).spec.node().map(|node| format!("{node:?}"))
+        };
+        let host = |more: &str| {
             format!(
-                r#"{{"spec":{{"mountOptions":["hard"],"csi":{{"driver":"{driver}","volumeAttributes":{{"mountoptions":"ro,v3"}}}}}}}}"#
+                r#"[{{"matchExpressions":[{{"key":"kubernetes.io/hostname","operator":"In","values":["w1"{more}]}}]}}]"#
             )
         };
-        assert_eq!(volume(&csi("nfs.csi.k8s.io")).mount_options(), MountOptions::of(["ro", "v3"]));
-        assert_eq!(volume(&csi("smb.csi.k8s.io")).mount_options(), MountOptions::default());
+        assert_eq!(on(&host("")).as_deref(), Some(r#"Host(Text("w1"))"#));
+        assert!(on(&host(r#","w2""#)).is_some_and(|node| node.starts_with("Other")));
+        assert_eq!(volume(r#"{"spec":{}}"#).spec.node(), None);
+        assert_eq!(volume(r#"{"spec":{"nodeAffinity":{"required":null}}}"#).spec.node(), None);
     }
 
     #[test]

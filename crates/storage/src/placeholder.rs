@@ -9,7 +9,17 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The sources of volumes, beside disks, that have files which another volume or replica can reach.
-const SHARED_SOURCES: [&str; 6] = ["azureFile", "cephfs", "csi", "glusterfs", "nfs", "persistentVolumeClaim"];
+const SHARED_SOURCES: [&str; 9] = [
+    "azureFile",
+    "cephfs",
+    "csi",
+    "glusterfs",
+    "hostPath",
+    "local",
+    "nfs",
+    "persistentVolumeClaim",
+    "quobyte",
+];
 
 /// The annotations of Kubernetes that decide.
 const ANNOTATIONS: [&str; 2] = ["pv.kubernetes.io/provisioned-by", "volume.beta.kubernetes.io/mount-options"];

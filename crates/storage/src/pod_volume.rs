@@ -1,7 +1,7 @@
 //! Volumes of a pod, and their sources.
 
 use crate::json::{self, Text};
-use crate::{CephfsSource, CsiSource, NfsSource};
+use crate::{AzureFileSource, CephfsSource, CsiSource, GlusterfsSource, NfsSource, QuobyteSource};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
@@ -30,6 +30,8 @@ pub enum VolumeSource<'a> {
     Glusterfs(GlusterfsSource<'a>),
     /// `azureFile`.
     AzureFile(AzureFileSource<'a>),
+    /// `quobyte`.
+    Quobyte(QuobyteSource<'a>),
     /// `csi`.
     Csi(CsiSource<'a>),
     /// A disk that one node at a time should attach.
@@ -51,34 +53,6 @@ pub struct ClaimSource<'a> {
     /// A claim in the pod's namespace.
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub claim_name: Text<'a>,
-    #[serde(deserialize_with = "json::lenient")]
-    read_only: bool,
-}
-
-/// The source `glusterfs`.
-#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GlusterfsSource<'a> {
-    /// The Endpoints object, in the pod's namespace, that lists the servers.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub endpoints: Text<'a>,
-    /// The Gluster volume, and a directory in it.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub path: Text<'a>,
-    #[serde(deserialize_with = "json::lenient")]
-    read_only: bool,
-}
-
-/// The source `azureFile`.
-#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct AzureFileSource<'a> {
-    /// The Secret, in the pod's namespace, that names the storage account.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub secret_name: Text<'a>,
-    /// The share in the storage account.
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    pub share_name: Text<'a>,
     #[serde(deserialize_with = "json::lenient")]
     read_only: bool,
 }
@@ -117,6 +91,7 @@ impl VolumeSource<'_> {
             Self::Cephfs(source) => source.read_only,
             Self::Glusterfs(source) => source.read_only,
             Self::AzureFile(source) => source.read_only,
+            Self::Quobyte(source) => source.read_only,
             Self::Csi(source) => source.read_only,
             Self::Disk { read_only, .. } => *read_only,
             Self::Other => false,
@@ -166,6 +141,7 @@ fn read_member<'de, A: MapAccess<'de>>(
         "cephfs" => map.next_value::<Option<_>>()?.map(VolumeSource::Cephfs),
         "glusterfs" => map.next_value::<Option<_>>()?.map(VolumeSource::Glusterfs),
         "azureFile" => map.next_value::<Option<_>>()?.map(VolumeSource::AzureFile),
+        "quobyte" => map.next_value::<Option<_>>()?.map(VolumeSource::Quobyte),
         "csi" => map.next_value::<Option<_>>()?.map(VolumeSource::Csi),
         other => {
             let (source, is_present) = read_other(other, map)?;

@@ -857,35 +857,41 @@ pub mod exports {
       };
       let ptr2 = (&raw mut _RET_AREA.0).cast::<u8>();
       match result1 {
-        Ok(_) => { {
+        Ok(e) => { {
           *ptr2.add(0).cast::<u8>() = (0i32) as u8;
+          let vec3 = (e.into_bytes()).into_boxed_slice();
+          let ptr3 = vec3.as_ptr().cast::<u8>();
+          let len3 = vec3.len();
+          ::core::mem::forget(vec3);
+          *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
+          *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr3.cast_mut();
         } },
         Err(e) => { {
           *ptr2.add(0).cast::<u8>() = (1i32) as u8;
-          let vec6 = e;
-          let len6 = vec6.len();
-          let layout6 = _rt::alloc::Layout::from_size_align(vec6.len() * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-          let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);if let Some(cleanup) = _cleanup6 { cleanup.forget(); }
-          for (i, e) in vec6.into_iter().enumerate() {
-            let base = result6.add(i * (4*::core::mem::size_of::<*const u8>()));
+          let vec7 = e;
+          let len7 = vec7.len();
+          let layout7 = _rt::alloc::Layout::from_size_align(vec7.len() * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+          let (result7, _cleanup7) = wit_bindgen::rt::Cleanup::new(layout7);if let Some(cleanup) = _cleanup7 { cleanup.forget(); }
+          for (i, e) in vec7.into_iter().enumerate() {
+            let base = result7.add(i * (4*::core::mem::size_of::<*const u8>()));
             {
-              let Problem{ field:field3, message:message3, } = e;
-              let vec4 = (field3.into_bytes()).into_boxed_slice();
-              let ptr4 = vec4.as_ptr().cast::<u8>();
-              let len4 = vec4.len();
-              ::core::mem::forget(vec4);
-              *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len4;
-              *base.add(0).cast::<*mut u8>() = ptr4.cast_mut();
-              let vec5 = (message3.into_bytes()).into_boxed_slice();
+              let Problem{ field:field4, message:message4, } = e;
+              let vec5 = (field4.into_bytes()).into_boxed_slice();
               let ptr5 = vec5.as_ptr().cast::<u8>();
               let len5 = vec5.len();
               ::core::mem::forget(vec5);
-              *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len5;
-              *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr5.cast_mut();
+              *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len5;
+              *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+              let vec6 = (message4.into_bytes()).into_boxed_slice();
+              let ptr6 = vec6.as_ptr().cast::<u8>();
+              let len6 = vec6.len();
+              ::core::mem::forget(vec6);
+              *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len6;
+              *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr6.cast_mut();
             }
           }
-          *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len6;
-          *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result6;
+          *ptr2.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len7;
+          *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result7;
         } },
       };ptr2
     } }
@@ -894,24 +900,28 @@ pub mod exports {
     pub unsafe fn __post_return_check_settings<T_: Guest>(arg0: *mut u8,) { unsafe {
       let l0 = i32::from(*arg0.add(0).cast::<u8>());
       match l0 {
-        0 => (),
-        _ => {
+        0 => {
           let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
           let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-          let base7 = l1;
-          let len7 = l2;
-          for i in 0..len7 {
-            let base = base7.add(i * (4*::core::mem::size_of::<*const u8>()));
+          _rt::cabi_dealloc(l1, l2, 1);
+        },
+        _ => {
+          let l3 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l4 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base9 = l3;
+          let len9 = l4;
+          for i in 0..len9 {
+            let base = base9.add(i * (4*::core::mem::size_of::<*const u8>()));
             {
-              let l3 = *base.add(0).cast::<*mut u8>();
-              let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-              _rt::cabi_dealloc(l3, l4, 1);
-              let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l6 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let l5 = *base.add(0).cast::<*mut u8>();
+              let l6 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
               _rt::cabi_dealloc(l5, l6, 1);
+              let l7 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l8 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l7, l8, 1);
             }
           }
-          _rt::cabi_dealloc(base7, len7 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+          _rt::cabi_dealloc(base9, len9 * (4*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
         },
       }
     } }
@@ -1958,9 +1968,10 @@ pub trait Guest {
   /// Describes the policy. The result is constant.
   #[allow(async_fn_in_trait)]
   fn describe() -> Description;
-  /// Checks settings (JSON). An empty string stands for the defaults.
+  /// Checks settings (JSON), and returns them in the form that `keys` and `review` read fastest: the same JSON, or any other
+  /// text that the policy itself can read. An empty string stands for the defaults. `keys` and `review` take both forms.
   #[allow(async_fn_in_trait)]
-  fn check_settings(settings: _rt::String,) -> Result<(),_rt::Vec::<Problem>>;
+  fn check_settings(settings: _rt::String,) -> Result<_rt::String,_rt::Vec::<Problem>>;
   /// Returns the keys that a stored object holds, uses or looks at. Fails with one line if the object cannot be read;
   /// the host then leaves it out of the index.
   #[allow(async_fn_in_trait)]
@@ -1979,53 +1990,53 @@ pub trait Guest {
 }
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_ordinance_policy_rules_0_2_0_cabi{
+macro_rules! __export_ordinance_policy_rules_0_3_0_cabi{
   ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
 
-    #[unsafe(export_name = "ordinance:policy/rules@0.2.0#describe")]
+    #[unsafe(export_name = "ordinance:policy/rules@0.3.0#describe")]
     unsafe extern "C" fn export_describe() -> *mut u8 {
       unsafe { $($path_to_types)*::_export_describe_cabi::<$ty>() }
     }
-    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.2.0#describe")]
+    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.3.0#describe")]
     unsafe extern "C" fn _post_return_describe(arg0: *mut u8,) {
       unsafe { $($path_to_types)*::__post_return_describe::<$ty>(arg0) }
     }
-    #[unsafe(export_name = "ordinance:policy/rules@0.2.0#check-settings")]
+    #[unsafe(export_name = "ordinance:policy/rules@0.3.0#check-settings")]
     unsafe extern "C" fn export_check_settings(arg0: *mut u8,arg1: usize,) -> *mut u8 {
       unsafe { $($path_to_types)*::_export_check_settings_cabi::<$ty>(arg0, arg1) }
     }
-    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.2.0#check-settings")]
+    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.3.0#check-settings")]
     unsafe extern "C" fn _post_return_check_settings(arg0: *mut u8,) {
       unsafe { $($path_to_types)*::__post_return_check_settings::<$ty>(arg0) }
     }
-    #[unsafe(export_name = "ordinance:policy/rules@0.2.0#keys")]
+    #[unsafe(export_name = "ordinance:policy/rules@0.3.0#keys")]
     unsafe extern "C" fn export_keys(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,arg8: *mut u8,arg9: usize,arg10: *mut u8,arg11: usize,arg12: *mut u8,arg13: usize,arg14: *mut u8,arg15: usize,) -> *mut u8 {
       unsafe { $($path_to_types)*::_export_keys_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10, arg11, arg12, arg13, arg14, arg15) }
     }
-    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.2.0#keys")]
+    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.3.0#keys")]
     unsafe extern "C" fn _post_return_keys(arg0: *mut u8,) {
       unsafe { $($path_to_types)*::__post_return_keys::<$ty>(arg0) }
     }
-    #[unsafe(export_name = "ordinance:policy/rules@0.2.0#review")]
+    #[unsafe(export_name = "ordinance:policy/rules@0.3.0#review")]
     unsafe extern "C" fn export_review(arg0: *mut u8,) -> *mut u8 {
       unsafe { $($path_to_types)*::_export_review_cabi::<$ty>(arg0) }
     }
-    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.2.0#review")]
+    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.3.0#review")]
     unsafe extern "C" fn _post_return_review(arg0: *mut u8,) {
       unsafe { $($path_to_types)*::__post_return_review::<$ty>(arg0) }
     }
-    #[unsafe(export_name = "ordinance:policy/rules@0.2.0#resume")]
+    #[unsafe(export_name = "ordinance:policy/rules@0.3.0#resume")]
     unsafe extern "C" fn export_resume(arg0: *mut u8,arg1: usize,) -> *mut u8 {
       unsafe { $($path_to_types)*::_export_resume_cabi::<$ty>(arg0, arg1) }
     }
-    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.2.0#resume")]
+    #[unsafe(export_name = "cabi_post_ordinance:policy/rules@0.3.0#resume")]
     unsafe extern "C" fn _post_return_resume(arg0: *mut u8,) {
       unsafe { $($path_to_types)*::__post_return_resume::<$ty>(arg0) }
     }
   };);
 }
 #[doc(hidden)]
-pub use __export_ordinance_policy_rules_0_2_0_cabi;
+pub use __export_ordinance_policy_rules_0_3_0_cabi;
 
 #[cfg_attr(target_pointer_width="64", repr(align(8)))]
 #[cfg_attr(target_pointer_width="32", repr(align(4)))]
@@ -2106,15 +2117,15 @@ mod _rt {
 macro_rules! __export_policy_impl {
   ($ty:ident) => (self::export!($ty with_types_in self););
   ($ty:ident with_types_in $($path_to_types_root:tt)*) => (
-  $($path_to_types_root)*::exports::ordinance::policy::rules::__export_ordinance_policy_rules_0_2_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::ordinance::policy::rules);
+  $($path_to_types_root)*::exports::ordinance::policy::rules::__export_ordinance_policy_rules_0_3_0_cabi!($ty with_types_in $($path_to_types_root)*::exports::ordinance::policy::rules);
   const _: () = {
 
     #[cfg(target_arch = "wasm32")]
-    #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:ordinance:policy@0.2.0:policy:imports and exports")]
+    #[unsafe(link_section = "component-type:wit-bindgen:0.60.0:ordinance:policy@0.3.0:policy:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1500] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xdf\x0a\x01A\x02\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1501] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe0\x0a\x01A\x02\x01\
 A\x02\x01BD\x01r\x05\x05groups\x07versions\x08resources\x0dmetadata-only\x7f\x08\
 precedes\x7f\x04\0\x05watch\x03\0\0\x01m\x02\x04fail\x06ignore\x04\0\x0efailure-\
 policy\x03\0\x02\x01r\x02\x04names\x0aexpressions\x04\0\x0fmatch-condition\x03\0\
@@ -2139,13 +2150,13 @@ fields\x04facts\x06remedys\x07related(\x05fixes)\x04\0\x07finding\x03\0*\x01r\x0
 \x03keys\x05values\x04\0\x0aannotation\x03\0,\x01p+\x01p-\x01r\x04\x08findings.\x05\
 patch#\x09migration\x08\x05audit/\x04\0\x07verdict\x03\00\x01p\x12\x01q\x02\x07d\
 ecided\x011\0\x05needs\x012\0\x04\0\x07outcome\x03\03\x01@\0\0\"\x04\0\x08descri\
-be\x015\x01p\x0c\x01j\0\x016\x01@\x01\x08settingss\07\x04\0\x0echeck-settings\x01\
-8\x01j\x012\x01s\x01@\x03\x05scope\x0e\x06objects\x08settingss\09\x04\0\x04keys\x01\
-:\x01p\x14\x01k;\x01@\x03\x07request%\x08settingss\x08holdings<\04\x04\0\x06revi\
-ew\x01=\x01@\x01\x08holdings;\01\x04\0\x06resume\x01>\x04\0\x1cordinance:policy/\
-rules@0.2.0\x05\0\x04\0\x1dordinance:policy/policy@0.2.0\x04\0\x0b\x0c\x01\0\x06\
-policy\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254\
-.2\x10wit-bindgen-rust\x060.60.0";
+be\x015\x01p\x0c\x01j\x01s\x016\x01@\x01\x08settingss\07\x04\0\x0echeck-settings\
+\x018\x01j\x012\x01s\x01@\x03\x05scope\x0e\x06objects\x08settingss\09\x04\0\x04k\
+eys\x01:\x01p\x14\x01k;\x01@\x03\x07request%\x08settingss\x08holdings<\04\x04\0\x06\
+review\x01=\x01@\x01\x08holdings;\01\x04\0\x06resume\x01>\x04\0\x1cordinance:pol\
+icy/rules@0.3.0\x05\0\x04\0\x1dordinance:policy/policy@0.3.0\x04\0\x0b\x0c\x01\0\
+\x06policy\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070\
+.254.2\x10wit-bindgen-rust\x060.60.0";
   };
   )
 }
@@ -2153,12 +2164,12 @@ policy\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254
 pub use __export_policy_impl as export;
 
 #[cfg(target_arch = "wasm32")]
-#[unsafe(link_section = "component-type:wit-bindgen:0.60.0:ordinance:policy@0.2.0:policy-with-all-of-its-exports-removed:encoded world")]
+#[unsafe(link_section = "component-type:wit-bindgen:0.60.0:ordinance:policy@0.3.0:policy-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
 pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 228] = *b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07H\x01A\x02\x01A\0\x04\
-\0=ordinance:policy/policy-with-all-of-its-exports-removed@0.2.0\x04\0\x0b,\x01\0\
+\0=ordinance:policy/policy-with-all-of-its-exports-removed@0.3.0\x04\0\x0b,\x01\0\
 &policy-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed\
 -by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 

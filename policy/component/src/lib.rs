@@ -43,7 +43,7 @@ impl rules::Guest for StoragePolicy {
         ordinance_policy::describe().into()
     }
 
-    fn check_settings(settings: String) -> Result<(), Vec<rules::Problem>> {
+    fn check_settings(settings: String) -> Result<String, Vec<rules::Problem>> {
         ordinance_policy::check_settings(&settings).map_err(crossing::all)
     }
 

@@ -39,6 +39,21 @@ impl StorageServer {
         (!name.is_empty()).then_some(Self { name, alias, respelled: None })
     }
 
+    /// Returns the EFS file system that the name of one of its mount targets names, e.g. that of
+    /// `fs-0123.efs.eu-west-1.amazonaws.com`, with or without an availability zone before it (`dns_name_format` of efs-utils,
+    /// `dist/efs-utils.conf`).
+    pub(crate) fn efs_file_system(&self) -> Option<Self> {
+        let (names, region) = self.name.split_once(".efs.")?;
+        let (_, suffix) = region.split_once('.')?;
+        let id = names.rsplit('.').next().filter(|id| id.starts_with("fs-"))?;
+        let is_aws = ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"].contains(&suffix);
+        is_aws.then(|| Self {
+            name: id.to_owned(),
+            alias: self.alias.clone(),
+            respelled: Some(self.name.clone()),
+        })
+    }
+
     fn through_aliases(server: String, settings: &Exports) -> Self {
         let canonical = settings
             .server_aliases
@@ -86,7 +101,15 @@ pub(crate) fn normalised_server(server: &str) -> String {
     }
     match split_zone(name) {
         Some((address, zone)) => format!("{address}%{zone}"),
-        None => name.trim_end_matches('.').to_lowercase(),
+        None => without_private_link(name.trim_end_matches('.').to_lowercase()),
+    }
+}
+
+/// Returns the name of a storage account of Azure without the label that a private endpoint adds to it.
+fn without_private_link(name: String) -> String {
+    match name.split_once(".privatelink.") {
+        Some((account, service)) if service.ends_with(".core.windows.net") => format!("{account}.{service}"),
+        _ => name,
     }
 }
 
@@ -188,6 +211,22 @@ mod tests {
             assert_eq!(server, Some(expected));
         }
         assert_eq!(StorageServer::resolve("nas.example.com", &settings).and_then(|s| s.alias), None);
+    }
+
+    #[test]
+    fn the_name_of_a_mount_target_names_its_file_system() {
+        for (name, id) in [
+            ("fs-0123.efs.eu-west-1.amazonaws.com", Some("fs-0123")),
+            ("eu-west-1a.FS-0123.efs.eu-west-1.amazonaws.com.", Some("fs-0123")),
+            ("fs-0123.efs.cn-north-1.amazonaws.com.cn", Some("fs-0123")),
+            ("fs-0123.fsx.eu-west-1.amazonaws.com", None),
+            ("nas.efs.example.com", None),
+            ("fs-0123.efs.eu-west-1.example.com", None),
+        ] {
+            let server = StorageServer::resolve(name, &Exports::default());
+            let file_system = server.and_then(|server| server.efs_file_system());
+            assert_eq!(file_system.as_ref().map(StorageServer::name), id, "{name}");
+        }
     }
 
     #[test]

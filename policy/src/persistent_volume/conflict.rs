@@ -62,6 +62,8 @@ pub(super) enum ConflictKind {
     Inline,
     /// Not between two directories: both volumes have the same driver and the same `volumeHandle`.
     SameHandle,
+    /// Not between two directories: both volumes have the same attributes for the same driver, of which nothing is known.
+    SameAttributes,
 }
 
 /// The consequence of a conflict, from the mildest to the strictest.
@@ -171,6 +173,7 @@ impl ConflictKind {
             Self::NestedReader | Self::Nested | Self::ProvisionerRoot => StorageRule::NestedExport,
             Self::Inline => StorageRule::InlineExport,
             Self::SameHandle => StorageRule::DuplicateHandle,
+            Self::SameAttributes => StorageRule::EqualAttributes,
         }
     }
 
@@ -180,7 +183,9 @@ impl ConflictKind {
             Self::SharedPath | Self::SharedWith | Self::TakesOver => ConflictOutcome::Intended,
             Self::Recycle => ConflictOutcome::Deny,
             Self::ProvisionerRoot | Self::BothReadOnly => ConflictOutcome::Allow,
-            Self::EqualReader | Self::Inline | Self::SameHandle => ConflictOutcome::Warn,
+            Self::EqualReader | Self::Inline | Self::SameHandle | Self::SameAttributes => {
+                ConflictOutcome::Warn
+            }
             Self::Equal => match settings.equal {
                 DenyOrWarn::Deny => ConflictOutcome::Deny,
                 DenyOrWarn::Warn => ConflictOutcome::Warn,

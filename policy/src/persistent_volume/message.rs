@@ -2,7 +2,7 @@
 
 use super::conflict::{ConflictKind, PathRelation};
 use super::note::{VolumeAccess, VolumeNote, VolumeState};
-use super::volume::Volume;
+use super::volume::{HandleRole, Volume};
 use crate::display::{quoted_name, short_name, shorten};
 use crate::export::{self, Export};
 use crate::settings::Exports;
@@ -85,7 +85,13 @@ impl ConflictMessage<'_> {
                 None => format!("{}{}", self.move_or_annotate(), self.take_over_annotation()),
             },
             ConflictKind::Inline => format!("Give {}", self.other_directory()),
-            ConflictKind::SameHandle => format!("Give {} a volumeHandle of its own", self.reviewed.short),
+            ConflictKind::SameHandle => self.other_handle(),
+            ConflictKind::SameAttributes => {
+                format!(
+                    "If they are, give {} a volume of its own; if not, add a row for the driver to `drivers`",
+                    self.reviewed.short
+                )
+            }
         }
     }
 
@@ -107,7 +113,36 @@ impl ConflictMessage<'_> {
                 holder(&self.other.holding.holder)
             );
         }
+        if self.kind == ConflictKind::SameAttributes {
+            let more = more(self.other.holding);
+            return format!(
+                "{reviewed} has the volumeAttributes of {}{more}",
+                holder(&self.other.holding.holder)
+            );
+        }
         relation(reviewed, &self.export(), self.other.holding, self.relation)
+    }
+
+    /// Returns how to keep a pod from using both: another handle, unless it says where the files are.
+    fn other_handle(&self) -> String {
+        let (reviewed, other) = (&self.reviewed.short, self.other.short());
+        match &self.reviewed.handle_role {
+            HandleRole::Suffixed(handle) => {
+                format!("Give {reviewed} a volumeHandle of its own, e.g. {}", shorten(handle, PROPOSAL_CHARS))
+            }
+            HandleRole::AnyText => {
+                format!("Give {reviewed} a volumeHandle of its own, e.g. {reviewed}: it may be any text")
+            }
+            HandleRole::Locates => {
+                format!(
+                    "Mount {reviewed} and {other} in different pods: another handle would be another volume"
+                )
+            }
+            HandleRole::Unknown => format!(
+                "Mount {reviewed} and {other} in different pods, or give {reviewed} a volumeHandle of its own if its driver takes \
+                 any text"
+            ),
+        }
     }
 
     fn consequence(&self) -> String {
@@ -139,6 +174,9 @@ impl ConflictMessage<'_> {
                 ", whose pods mount it inline: they overwrite each other's files".to_owned()
             }
             ConflictKind::SameHandle => ": a pod that uses both hangs".to_owned(),
+            ConflictKind::SameAttributes => {
+                ": they may be one volume, as Ordinance does not know the driver".to_owned()
+            }
             ConflictKind::ProvisionerRoot | ConflictKind::BothReadOnly => String::new(),
         }
     }
@@ -274,7 +312,8 @@ impl ConflictMessage<'_> {
         )
     }
 
-    /// Returns a directory beside the outer one of both, as the volume has to write it.
+    /// Returns a directory beside the outer one of both, as the volume has to write it. `None` if what would be beside it
+    /// must exist already, e.g. another share.
     fn proposal(&self) -> Option<String> {
         let export = self.own_export()?;
         let outer = match self.relation {
@@ -282,22 +321,24 @@ impl ConflictMessage<'_> {
             PathRelation::Equal | PathRelation::Contains => export.segments(),
         };
         let outer = outer.strip_prefix(export.pseudo_root())?;
+        if export.existing() > 0 && outer.len() <= export.existing() {
+            return None;
+        }
+        let outer = outer.get(export.named_elsewhere()..)?;
         let suffix = if self.reviewed.name.is_empty() { "2" } else { &self.reviewed.short };
         let (last, parents) = match outer.split_last() {
-            Some((_, [])) if export.has_access_point() => return None,
             Some((last, parents)) if suffix.starts_with(&format!("{last}-")) => (suffix.to_owned(), parents),
             Some((last, parents)) => (format!("{last}-{suffix}"), parents),
             None if self.relation == PathRelation::Inside => return None,
             None => (suffix.to_owned(), outer),
         };
-        let parents = parents.get(usize::from(export.has_access_point())..).unwrap_or_default();
         Some(shorten(&joined(&[parents, &[last]].concat()), PROPOSAL_CHARS))
     }
 
     /// Returns why both paths are one place, in parentheses; empty if they are spelled alike.
     fn reasons(&self) -> String {
         let Some(export) = self.own_export() else { return String::new() };
-        if self.kind == ConflictKind::SameHandle {
+        if matches!(self.kind, ConflictKind::SameHandle | ConflictKind::SameAttributes) {
             return String::new();
         }
         let mut reasons = own_spelling(export);
@@ -346,14 +387,19 @@ fn via_aliases(alias: &str, server: &str) -> String {
 pub(super) fn relation(subject: &str, export: &str, holding: &Holding, relation: PathRelation) -> String {
     let other = holder(&holding.holder);
     let path = shorten(&export::shown_path(&holding.path), PATH_CHARS);
-    let more = match holding.count.saturating_sub(1) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = more(holding);
     match relation {
         PathRelation::Equal => format!("{subject} shares {export} with {other}{more}"),
         PathRelation::Inside => format!("{subject} ({export}) lies inside {other} ({path}){more}"),
         PathRelation::Contains => format!("{subject} ({export}) contains {other} ({path}){more}"),
+    }
+}
+
+/// Returns how many more objects than the named one a holding stands for.
+fn more(holding: &Holding) -> String {
+    match holding.count.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     }
 }
 

@@ -115,13 +115,12 @@ impl From<&VolumeNote> for String {
 
 impl VolumeAccess {
     fn of(view: &PersistentVolumeView<'_>) -> Self {
-        if view.mount_options().is_read_only() {
-            Self::ReadOnly
-        } else if view.declares_read_only() {
-            Self::DeclaredReadOnly
-        } else {
-            Self::ReadWrite
-        }
+        if view.declares_read_only() { Self::DeclaredReadOnly } else { Self::ReadWrite }
+    }
+
+    /// Returns the access of a volume that is mounted with `ro`, or as it is declared.
+    pub(super) fn mounted(self, is_read_only: bool) -> Self {
+        if is_read_only { Self::ReadOnly } else { self }
     }
 }
 

@@ -1,12 +1,17 @@
 //! A PersistentVolume as the rules need it: its location, its keys with their note, and its names in messages.
 
+use super::conflict::ConflictKind;
 use super::metadata::PersistentVolumeView;
 use super::note::VolumeNote;
-use crate::display::{quoted_name, short_name};
-use crate::export::{Export, ServerPath, VolumeLocation};
+use crate::catalogue::{self, Driver};
+use crate::display::{fingerprint, quoted_name, short_name};
+use crate::export::{CsiVolume, Evidence, Export, ServerPath, VolumeLocation};
 use crate::settings::{Exports, Settings};
 use ordinance_contract::{Key, Stance};
-use ordinance_storage::{Attributes, CsiSource};
+use ordinance_storage::{Attributes, CsiSource, MountOptions};
+
+/// The namespace of the Secret that an attribute names without one (`pkg/azurefile/azurefile.go` of azurefile-csi-driver).
+const SECRETS: &str = "default";
 
 /// A normalised PersistentVolume.
 #[derive(Debug)]
@@ -20,11 +25,37 @@ pub(super) struct Volume {
     pub(super) note: VolumeNote,
     pub(super) may_be_provisioned: bool,
     pub(super) held: Option<HeldKey>,
-    pub(super) handle: Option<VolumeHandle>,
-    /// The path with its unresolved variables, if the directory cannot be known.
-    pub(super) unresolved: Option<String>,
+    /// Keys that the volume only uses, since another volume with one merely warns.
+    pub(super) used: Vec<UsedKey>,
+    /// What cannot be known about the place of the volume.
+    pub(super) unknown: Option<UnknownPlace>,
     /// The field that names the directory, e.g. `spec.nfs.path`.
     pub(super) field: String,
+    pub(super) handle_role: HandleRole,
+}
+
+/// What the `volumeHandle` of a volume is to its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HandleRole {
+    /// Any text, which decides nothing.
+    AnyText,
+    /// It says where the files are, so that another handle is another volume.
+    Locates,
+    /// It says where the files are, but for a suffix; the handle with this suffix.
+    Suffixed(String),
+    /// Nothing is known of the driver.
+    Unknown,
+}
+
+/// Why the place of a volume cannot be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum UnknownPlace {
+    /// Its path has variables that cannot be resolved.
+    Unresolved(String),
+    /// It lacks what its driver locates it by.
+    Incomplete,
+    /// The catalogue does not have its driver.
+    Driver(String),
 }
 
 /// The key that a volume holds.
@@ -32,17 +63,28 @@ pub(super) struct Volume {
 pub(super) struct HeldKey {
     pub(super) realm: String,
     pub(super) path: Vec<String>,
-    /// `None` for a volume that only its handle locates.
+    /// `None` for a volume that is no directory of a server.
     pub(super) export: Option<Export>,
     /// The number of segments of the topmost path of `exports.shared` that the volume is at or below.
     pub(super) shared: Option<usize>,
 }
 
-/// The name that a CSI driver gives a volume; two PersistentVolumes should not have the same one.
+/// A key of which it is a fault if another volume has it, too.
 #[derive(Clone, Debug)]
-pub(super) struct VolumeHandle {
+pub(super) struct UsedKey {
+    /// The kind of that fault.
+    pub(super) kind: ConflictKind,
     realm: String,
     path: Vec<String>,
+}
+
+/// What follows from the location of a volume.
+struct Placement {
+    held: Option<HeldKey>,
+    /// A digest of the attributes, if only the handle is known.
+    attributes: Option<String>,
+    unknown: Option<UnknownPlace>,
+    evidence: Evidence,
 }
 
 // === impl Volume ===
@@ -51,21 +93,17 @@ impl Volume {
     /// Normalises a volume; `name` is empty if the API server has not generated it yet.
     pub(super) fn new(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Self {
         let name = if name.is_empty() { &*view.metadata.name } else { name };
-        let location = location(view, name, settings);
-        let handle = view.spec.csi.as_ref().and_then(VolumeHandle::of);
-        let (export, unresolved) = match location {
-            VolumeLocation::Export(export) => (Some(export), None),
-            VolumeLocation::Unresolved(path) => (None, Some(path)),
-            VolumeLocation::Unsupported => (None, None),
-        };
-        let mut note = VolumeNote::of(view, name, export.as_ref(), &settings.exports);
-        let by_handle = view
-            .spec
-            .csi
-            .as_ref()
-            .filter(|csi| export.is_none() && (unresolved.is_some() || !csi.is_located_by_attributes()));
-        note.attributes = by_handle.map(|csi| digest(&csi.volume_attributes));
-        let held_handle = handle.clone().filter(|_| by_handle.is_some()).map(HeldKey::from);
+        let csi = view.spec.csi.as_ref();
+        let row = csi.and_then(|csi| catalogue::find(&csi.driver, &settings.drivers));
+        let options = mount_options(view, row.as_ref());
+        let placement =
+            Placement::of(location(view, row.as_ref(), &options, settings), csi, &settings.exports);
+        let export = placement.held.as_ref().and_then(|held| held.export.as_ref());
+        let mut note = VolumeNote::of(view, name, export, &settings.exports);
+        note.access = note.access.mounted(options.is_read_only());
+        note.attributes = placement.attributes;
+        let mut used = used_keys(view, row.is_some());
+        used.retain(|used| !used.is_held(placement.held.as_ref()));
         let generated = format!("{}*", &*view.metadata.generate_name);
         let shown = if name.is_empty() { &generated } else { name };
         Self {
@@ -74,14 +112,17 @@ impl Volume {
             short: short_name(shown),
             note,
             may_be_provisioned: view.may_be_provisioned(),
-            held: export.map(|export| HeldKey::new(export, &settings.exports)).or(held_handle),
-            handle,
-            unresolved,
-            field: field(view),
+            held: placement.held,
+            used,
+            unknown: placement.unknown,
+            handle_role: csi.map_or(HandleRole::AnyText, |csi| {
+                HandleRole::of(csi, row.as_ref(), placement.evidence.has_handle, shown)
+            }),
+            field: placement.evidence.field,
         }
     }
 
-    /// Returns the keys. The volume holds its export. It only uses its handle, since equal handles only warn.
+    /// Returns the keys. The volume holds the place of its files; it only uses its handle and its attributes.
     pub(super) fn keys(&self) -> Vec<Key> {
         let held = self.held.as_ref().map(|held| Key {
             realm: held.realm.clone(),
@@ -89,14 +130,70 @@ impl Volume {
             stance: Stance::Holds,
             note: String::from(&self.note),
         });
-        let handle = self.handle.as_ref().filter(|handle| !handle.is_held(self.held.as_ref()));
-        let used = handle.map(|handle| Key {
-            realm: handle.realm.clone(),
-            path: handle.path.clone(),
+        let used = self.used.iter().map(|used| Key {
+            realm: used.realm.clone(),
+            path: used.path.clone(),
             stance: Stance::Uses,
             note: String::new(),
         });
         held.into_iter().chain(used).collect()
+    }
+}
+
+/// Returns the keys of a handle, and of the attributes of a volume of which nothing else is known.
+fn used_keys(view: &PersistentVolumeView<'_>, is_known_driver: bool) -> Vec<UsedKey> {
+    let Some(csi) = &view.spec.csi else { return Vec::new() };
+    // A provisioner gives all volumes of a class the same attributes.
+    let is_static = !view.may_be_provisioned() && !view.has_provisioner_identity();
+    let attributes = || UsedKey::of_attributes(csi).filter(|_| is_static && !is_known_driver);
+    UsedKey::of_handle(csi).into_iter().chain(attributes()).collect()
+}
+
+// === impl Placement ===
+
+impl Placement {
+    fn of(location: VolumeLocation, csi: Option<&CsiSource<'_>>, settings: &Exports) -> Self {
+        let by_handle = Evidence { field: "spec.csi.volumeHandle".to_owned(), has_handle: false };
+        let known = |held, evidence| Self { held, attributes: None, unknown: None, evidence };
+        let unknown = |unknown, evidence| Self {
+            held: csi.and_then(UsedKey::of_handle).map(HeldKey::from),
+            attributes: csi.map(|csi| digest(&csi.volume_attributes)),
+            unknown,
+            evidence,
+        };
+        match location {
+            VolumeLocation::Export(export, evidence) => known(Some(HeldKey::new(export, settings)), evidence),
+            VolumeLocation::Volume(id, evidence) => {
+                known(csi.map(|csi| HeldKey::volume(&csi.driver, id)), evidence)
+            }
+            VolumeLocation::Unresolved(path, evidence) => {
+                unknown(Some(UnknownPlace::Unresolved(path)), evidence)
+            }
+            VolumeLocation::Incomplete => unknown(Some(UnknownPlace::Incomplete), by_handle),
+            VolumeLocation::UnknownDriver => {
+                unknown(csi.map(|csi| UnknownPlace::Driver(csi.driver.to_string())), by_handle)
+            }
+            VolumeLocation::Unsupported => known(None, by_handle),
+        }
+    }
+}
+
+// === impl HandleRole ===
+
+impl HandleRole {
+    /// Returns the role of a handle, which is part of what locates the volume if `has_handle`. `name` is the volume's.
+    fn of(csi: &CsiSource<'_>, row: Option<&Driver<'_>>, has_handle: bool, name: &str) -> Self {
+        let Some(row) = row else { return Self::Unknown };
+        if !has_handle {
+            return Self::AnyText;
+        }
+        match row.handle_suffix {
+            "" => Self::Locates,
+            separator => {
+                let located = csi.volume_handle.split(separator).next().unwrap_or_default();
+                Self::Suffixed(format!("{located}{separator}{}", short_name(name)))
+            }
+        }
     }
 }
 
@@ -111,32 +208,53 @@ impl HeldKey {
             export: Some(export),
         }
     }
-}
 
-impl From<VolumeHandle> for HeldKey {
-    fn from(handle: VolumeHandle) -> Self {
-        Self { realm: handle.realm, path: handle.path, export: None, shared: None }
+    /// Returns the key of a volume that an id identifies among those of its driver.
+    fn volume(driver: &str, id: String) -> Self {
+        Self { realm: csi_realm(driver), path: vec![id], export: None, shared: None }
     }
 }
 
-// === impl VolumeHandle ===
+impl From<UsedKey> for HeldKey {
+    fn from(key: UsedKey) -> Self {
+        Self { realm: key.realm, path: key.path, export: None, shared: None }
+    }
+}
 
-impl VolumeHandle {
-    fn of(csi: &CsiSource<'_>) -> Option<Self> {
+// === impl UsedKey ===
+
+impl UsedKey {
+    /// Returns the key of the name that a driver gives a volume: on a node, two volumes with one are one to the kubelet.
+    fn of_handle(csi: &CsiSource<'_>) -> Option<Self> {
         if csi.driver.is_empty() || csi.volume_handle.is_empty() {
             return None;
         }
-        Some(Self { realm: format!("csi://{}", &*csi.driver), path: vec![(*csi.volume_handle).to_owned()] })
+        let path = vec![(*csi.volume_handle).to_owned()];
+        Some(Self { kind: ConflictKind::SameHandle, realm: csi_realm(&csi.driver), path })
+    }
+
+    /// Returns the key of the attributes, which are all that is known of a volume of an unknown driver. `None` without any.
+    fn of_attributes(csi: &CsiSource<'_>) -> Option<Self> {
+        let has_any =
+            csi.volume_attributes.iter().any(|(key, value)| !is_bookkeeping(key) && !value.is_empty());
+        let realm = format!("csi-attributes://{}", &*csi.driver);
+        let path = vec![digest(&csi.volume_attributes)];
+        has_any.then_some(Self { kind: ConflictKind::SameAttributes, realm, path })
     }
 
     fn is_held(&self, held: Option<&HeldKey>) -> bool {
         held.is_some_and(|held| self.is(&held.realm, &held.path))
     }
 
-    /// Returns whether a key is that of this handle.
+    /// Returns whether a key is this one.
     pub(super) fn is(&self, realm: &str, path: &[String]) -> bool {
         self.realm == realm && self.path == *path
     }
+}
+
+/// Returns the realm of the handles of a driver.
+fn csi_realm(driver: &str) -> String {
+    format!("csi://{driver}")
 }
 
 /// Returns the depth of the topmost path of `exports.shared` that the export is at or below.
@@ -150,39 +268,51 @@ fn shared(export: &Export, settings: &Exports) -> Option<usize> {
         .min()
 }
 
-/// Returns where a volume is located.
-fn location(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> VolumeLocation {
-    let exports = &settings.exports;
-    let export = match &view.spec {
-        spec if let Some(nfs) = &spec.nfs => Export::of_nfs(nfs, &view.mount_options(), exports),
-        spec if let Some(cephfs) = &spec.cephfs => Export::of_cephfs(cephfs, exports),
-        spec if let Some(csi) = &spec.csi => {
-            return VolumeLocation::of_csi(csi, &view.mount_options(), view.names(name), exports);
-        }
-        _ => None,
-    };
-    export.map_or(VolumeLocation::Unsupported, VolumeLocation::Export)
-}
-
-/// Returns the field that names the directory of a volume.
-fn field(view: &PersistentVolumeView<'_>) -> String {
-    match &view.spec.csi {
-        Some(csi) => csi.field(),
-        None if view.spec.cephfs.is_some() => "spec.cephfs.path".to_owned(),
-        None => "spec.nfs.path".to_owned(),
+/// Returns the mount options in force; some drivers append those of an attribute.
+fn mount_options<'a>(view: &'a PersistentVolumeView<'_>, row: Option<&Driver<'_>>) -> MountOptions<'a> {
+    let options = view.mount_options();
+    match (&view.spec.csi, row) {
+        (Some(csi), Some(row)) if !row.options.is_empty() => options.followed_by(csi.attribute(row.options)),
+        _ => options,
     }
 }
 
-/// Returns a digest (FNV-1a) of the attributes without those that name the provisioner and the claim.
+/// Returns where a volume is located; `row` is that of its CSI driver.
+fn location(
+    view: &PersistentVolumeView<'_>,
+    row: Option<&Driver<'_>>,
+    options: &MountOptions<'_>,
+    settings: &Settings,
+) -> VolumeLocation {
+    let exports = &settings.exports;
+    match &view.spec {
+        spec if let Some(nfs) = &spec.nfs => VolumeLocation::of_nfs(nfs, options, exports),
+        spec if let Some(source) = &spec.csi => {
+            CsiVolume { source, row, options, namespace: SECRETS }.location(exports)
+        }
+        spec if let Some(cephfs) = &spec.cephfs => VolumeLocation::of_cephfs(cephfs, exports),
+        spec if let Some(glusterfs) = &spec.glusterfs => VolumeLocation::of_glusterfs(glusterfs, exports),
+        spec if let Some(azure_file) = &spec.azure_file => {
+            VolumeLocation::of_azure_file(azure_file, &spec.claim_ref.namespace, exports)
+        }
+        spec if let Some(quobyte) = &spec.quobyte => VolumeLocation::of_quobyte(quobyte, exports),
+        spec if let Some(local) = &spec.local => {
+            VolumeLocation::of_node_path(local, spec.node(), "spec.local.path")
+        }
+        spec if let Some(host_path) = &spec.host_path => {
+            VolumeLocation::of_node_path(host_path, spec.node(), "spec.hostPath.path")
+        }
+        _ => VolumeLocation::Unsupported,
+    }
+}
+
+/// Returns a digest of the attributes without those that name the provisioner and the claim.
 fn digest(attributes: &Attributes<'_>) -> String {
-    let is_bookkeeping =
-        |key: &str| key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/");
-    let hash = attributes
-        .iter()
-        .filter(|(key, _)| !is_bookkeeping(key))
-        .flat_map(|(key, value)| key.bytes().chain([0]).chain(value.bytes()).chain([0]))
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    format!("{hash:x}")
+    let deciding = attributes.iter().filter(|(key, _)| !is_bookkeeping(key));
+    format!("{:x}", fingerprint(deciding.flat_map(|(key, value)| [&**key, &**value])))
+}
+
+/// Returns whether an attribute is one that a provisioner adds for its own records.
+fn is_bookkeeping(key: &str) -> bool {
+    key.starts_with("csi.storage.k8s.io/") || key.starts_with("storage.kubernetes.io/")
 }

@@ -53,7 +53,8 @@ impl ParsedRequest for SetCreation<'_> {
         let pod = &self.set.spec.template.0.spec;
         let steps = review::steps(self.bytes);
         let containers = placed_containers(pod, &steps);
-        let volumes = SetVolume::all(pod, &self.set.spec.volume_claim_templates, &containers);
+        let volumes =
+            SetVolume::all(pod, &self.set.spec.volume_claim_templates, &containers, self.set().namespace);
         let set = Set {
             restore: self.set.metadata.labels.restore.as_deref(),
             is_windows: pod.is_windows(),

@@ -27,7 +27,7 @@ impl SetKeys<'_> {
     pub(super) fn of_pod(&self, pod: &PodSpec<'_>, templates: &[ClaimTemplate<'_>]) -> Vec<Key> {
         let steps = review::steps(self.bytes);
         let containers = placed_containers(pod, &steps);
-        let volumes = SetVolume::all(pod, templates, &containers);
+        let volumes = SetVolume::all(pod, templates, &containers, self.set.namespace);
         let set = Set { is_windows: pod.is_windows(), ..self.set };
         let mut keys: Vec<Key> = self.scale_key(set, &volumes, &containers, &steps).into_iter().collect();
         for volume in volumes.iter().filter(|volume| volume.is_mounted()) {

@@ -94,6 +94,10 @@ impl<'a> SetUpdate<'a> {
         Set { is_windows, ..set }
     }
 
+    fn namespace(&self) -> &str {
+        self.set(false).namespace
+    }
+
     fn scale_up(&self) -> ScaleUp {
         ScaleUp::of(self.old.replicas(), self.new.replicas())
     }
@@ -110,7 +114,8 @@ impl<'a> SetUpdate<'a> {
     fn judge_unchanged_template(&self, template: &PodTemplate<'_>, holdings: &[Holding]) -> Verdict {
         let (pod, steps) = (&template.spec, review::steps(self.bytes));
         let containers = placed_containers(pod, &steps);
-        let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
+        let volumes =
+            SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers, self.namespace());
         let set = self.set(pod.is_windows());
         let mut review = SetReview::new(self.settings, set, holdings, &containers, &steps);
         if self.new.metadata.annotations != self.old.metadata.annotations {
@@ -133,8 +138,10 @@ impl<'a> SetUpdate<'a> {
         let (pod, old_pod, steps) = (&new.spec, &old.spec, review::steps(self.bytes));
         let containers = placed_containers(pod, &steps);
         let old_containers = placed_containers(old_pod, &steps);
-        let volumes = SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers);
-        let old_volumes = SetVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers);
+        let volumes =
+            SetVolume::all(pod, &self.new.spec.volume_claim_templates, &containers, self.namespace());
+        let old_volumes =
+            SetVolume::all(old_pod, &self.old.spec.volume_claim_templates, &old_containers, self.namespace());
         let set = self.set(pod.is_windows());
         let mut review = SetReview::new(self.settings, set, holdings, &containers, &steps);
         let old_volumes = OldVolumes::new(&old_volumes, self.settings);

@@ -17,6 +17,8 @@ use std::ops::Deref;
 #[derive(Debug)]
 pub(super) struct SetVolume<'a> {
     mounted: MountedVolume<'a>,
+    /// The namespace of the set.
+    namespace: &'a str,
     /// See [`SetVolume::inline_export`].
     export: OnceCell<Option<Export>>,
 }
@@ -45,9 +47,10 @@ impl<'a> SetVolume<'a> {
         pod: &'a PodSpec<'a>,
         templates: &'a [ClaimTemplate<'a>],
         containers: &'a [PlacedContainer<'a>],
+        namespace: &'a str,
     ) -> Vec<Self> {
         let volumes = MountedVolume::all(pod, templates, containers).into_iter();
-        volumes.map(|mounted| Self { mounted, export: OnceCell::new() }).collect()
+        volumes.map(|mounted| Self { mounted, namespace, export: OnceCell::new() }).collect()
     }
 
     /// Returns whether replicas may write to the same files through it.
@@ -84,7 +87,7 @@ impl<'a> SetVolume<'a> {
     /// Returns the export that the pod mounts without a claim, if it is known. It is read once.
     pub(super) fn inline_export(&self, settings: &Settings) -> Option<&Export> {
         let read = || match self.kind {
-            VolumeKind::Named(source) => Export::of_inline(source, &settings.exports),
+            VolumeKind::Named(source) => Export::of_inline(source, self.namespace, settings),
             VolumeKind::Template(_) => None,
         };
         self.export.get_or_init(read).as_ref()
@@ -153,9 +156,11 @@ fn is_shared(source: &VolumeSource<'_>, settings: &Settings) -> bool {
         | VolumeSource::Nfs(_)
         | VolumeSource::Cephfs(_)
         | VolumeSource::Glusterfs(_)
-        | VolumeSource::AzureFile(_) => true,
+        | VolumeSource::AzureFile(_)
+        | VolumeSource::Quobyte(_) => true,
         VolumeSource::Csi(csi) => {
             settings.isolation.shared_csi_drivers.iter().any(|driver| **driver == *csi.driver)
+                || settings.drivers.has_inline(&csi.driver)
         }
         VolumeSource::Disk { .. } | VolumeSource::Other => false,
     }
@@ -170,7 +175,7 @@ mod tests {
     fn are_same(volumes: &str) -> bool {
         let pod = format!(r#"{{"volumes":{volumes}}}"#);
         let pod: PodSpec<'_> = json::read(&pod).expect("a pod");
-        let volumes = SetVolume::all(&pod, &[], &[]);
+        let volumes = SetVolume::all(&pod, &[], &[], "default");
         let [one, other] = volumes.as_slice() else { panic!("{volumes:?}") };
         one.has_same_source(other, &Settings::default())
     }
