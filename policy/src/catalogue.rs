@@ -92,6 +92,22 @@ pub(crate) fn inline_drivers() -> impl Iterator<Item = &'static str> {
     built_in::rows().filter(|row| row.inline && row.shared).flat_map(|row| row.names.iter())
 }
 
+/// Returns the provisioners of which even a class without parameters gives several claims one directory.
+#[cfg(test)]
+pub(crate) fn sharing_provisioners() -> Vec<&'static str> {
+    struct NoParameters;
+    impl Values for NoParameters {
+        fn value(&self, _: Reference<'_>) -> Value<'_> {
+            Value::Absent
+        }
+    }
+    let shares =
+        |row: &&Driver<'_>| row.class.shared_if.iter().any(|condition| holds(condition, &NoParameters));
+    let mut names: Vec<&str> = built_in::rows().filter(shares).flat_map(|row| row.names.iter()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Returns whether a name is the one of a row.
 fn is_named(pattern: &str, name: &str) -> bool {
     if pattern == name {

@@ -18,6 +18,9 @@ use ordinance_storage::path::{joined, segments};
 use std::borrow::Cow;
 use std::fmt;
 
+/// The longest path that Linux opens (`PATH_MAX`).
+const PATH_BYTES: usize = 4_096;
+
 /// The longest export in a message, in characters: a warning has 240 for everything.
 const SHOWN_CHARS: usize = 80;
 
@@ -141,7 +144,7 @@ impl Export {
             server,
             port: None,
             existing: 0,
-            segments: segments(path),
+            segments: segments(mountable(path)),
             pseudo_root: 0,
             respelled: respelled(path),
         }
@@ -294,6 +297,11 @@ impl ServerPath {
     pub(crate) fn depth(&self) -> usize {
         self.segments.len()
     }
+}
+
+/// Returns the beginning of a path that Linux can open; a longer one cannot be mounted, and counts as this beginning.
+fn mountable(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(PATH_BYTES)).unwrap_or(path)
 }
 
 /// Splits a place into its server and its path, which begins with a slash unless it is empty.

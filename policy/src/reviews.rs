@@ -39,6 +39,13 @@ const ON_A_DIRECTORY: (&str, &str) = (
      has(object.spec.nodeAffinity) && (has(object.spec.local) || has(object.spec.hostPath))",
 );
 
+/// A few provisioners make no directory for a claim unless a parameter says so.
+const SHARING_CLASS: (&str, &str) = (
+    "can-give-claims-one-directory",
+    "has(object.parameters) || object.provisioner in [\"csi-rclone\", \"ossplugin.csi.alibabacloud.com\", \
+     \"rclone.csi.veloxpack.io\", \"smb.csi.k8s.io\"]",
+);
+
 /// Only a claim of an ordinal that has no mark gets one.
 const UNMARKED_CLAIM: [(&str, &str); 2] = [
     ("is-an-ordinals", "has(object.metadata.name) && object.metadata.name.matches(\"^.+-[0-9]+$\")"),
@@ -88,7 +95,7 @@ pub(crate) fn all() -> Vec<ReviewScope> {
         },
         ReviewScope {
             namespaced: false,
-            match_conditions: conditions(&[], ("has-parameters", "has(object.parameters)")),
+            match_conditions: [SHARING_CLASS].iter().map(condition).collect(),
             ..scope("storageclasses", "storage.k8s.io", "storageclasses", &[Create], Validate, Ignore)
         },
     ]
@@ -182,4 +189,15 @@ fn changed_volume() -> String {
 
 fn provisioned(object: &str) -> String {
     PROVISIONED.replace("OBJECT", object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_condition_names_the_provisioners_that_share_without_a_parameter() {
+        let names = format!("{:?}", crate::catalogue::sharing_provisioners());
+        assert!(SHARING_CLASS.1.ends_with(&names), "{names}");
+    }
 }

@@ -23,6 +23,7 @@ use ordinance_manifests::{Manifest, Region, region};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The result of checking manifests.
 #[derive(Debug, Default)]
@@ -172,6 +173,26 @@ impl CheckReport<'_> {
             passed_over: self.passed_over,
             unrendered: self.unrendered.len() as u64,
         }
+    }
+
+    /// Returns a line for each rule that noted something, which nothing else shows: the number of its notes, and the notes
+    /// themselves below if `is_verbose`. Each ends with a line break.
+    pub fn notes(&self, is_verbose: bool) -> String {
+        let mut noted: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+        for note in self.objects.iter().flat_map(|checked| checked.findings_of(Severity::Note)) {
+            noted.entry(&note.rule).or_default().push(note);
+        }
+        noted.iter().map(|(rule, notes)| self.rule_notes(rule, notes, is_verbose)).collect()
+    }
+
+    fn rule_notes(&self, id: &str, notes: &[&Finding], is_verbose: bool) -> String {
+        let title = self.rules.iter().find(|rule| rule.id == id).map_or("", |rule| &*rule.title);
+        let (count, end) = (notes.len(), if is_verbose { ":" } else { " (-v names them)" });
+        let line = printable(&format!("note: {count} x {title} [{id}]{end}")) + "\n";
+        if !is_verbose {
+            return line;
+        }
+        notes.iter().fold(line, |text, note| text + "  " + &printable(&note.fact) + "\n")
     }
 }
 

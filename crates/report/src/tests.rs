@@ -201,6 +201,25 @@ fn quiet_text_has_only_denials_and_verbose_text_also_objects_without_findings() 
 }
 
 #[test]
+fn notes_are_counted_after_the_summary_and_named_if_verbose() {
+    let objects = objects();
+    let noted =
+        |fact| with_findings(vec![finding("a-rule", Severity::Note, "", fact, "")], "v.yaml", &objects[0]);
+    let report = CheckReport {
+        objects: vec![noted("one"), noted("two")],
+        rules: vec![rule("a-rule", Severity::Note)],
+        ..CheckReport::default()
+    };
+    let title = &report.rules[0].title;
+    let output = text(&report, ReportStyle::default());
+    let line = format!("nothing denied\nnote: 2 x {title} [a-rule] (-v names them)\n");
+    assert!(output.ends_with(&line), "{output}");
+    assert_eq!(report.notes(true), format!("note: 2 x {title} [a-rule]:\n  one\n  two\n"));
+    let verbose = text(&report, ReportStyle { verbosity: Verbosity::Verbose, ..ReportStyle::default() });
+    assert!(verbose.contains("note: one [a-rule]") && verbose.ends_with("nothing denied\n"), "{verbose}");
+}
+
+#[test]
 fn objects_without_a_verdict_are_not_counted_as_denied() {
     let objects = objects();
     let failed = CheckedObject { outcome: AdmissionOutcome::Failed, ..fine("v.yaml", &objects[0]) };

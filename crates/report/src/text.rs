@@ -54,6 +54,10 @@ pub fn text(report: &CheckReport<'_>, style: ReportStyle) -> String {
     out.extend(drawing.objects(&report.objects));
     if style.verbosity > Verbosity::Quiet {
         out.push_str(&summary(report));
+        // Verbose text has each note at its object.
+        if style.verbosity < Verbosity::Verbose {
+            out.push_str(&report.notes(false));
+        }
     }
     without_runner_commands(plain_excerpts(out, style))
 }

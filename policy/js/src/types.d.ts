@@ -247,6 +247,8 @@ export interface Settings {
   exports?: Exports;
   /** StorageClasses that make volumes share a directory. Default `Warn`. */
   storageClasses?: "Warn" | "Deny" | "Off";
+  /** Storage drivers that the built-in catalogue does not know. Default none. */
+  drivers?: Driver[];
 }
 
 /** Settings for StatefulSets whose replicas would share files. */
@@ -261,8 +263,42 @@ export interface Isolation {
   fixedSubPath?: "Deny" | "Warn";
   /** Scaling beyond one replica if a volume is shared and not isolated. Default `Deny`. */
   growth?: "Deny" | "Warn";
-  /** CSI drivers whose inline volumes outlive a pod. Default: those of NFS, SMB, Azure Files, EFS and Cloud Storage. */
+  /** CSI drivers whose inline volumes have files that other pods name too. Default: those of the built-in catalogue. */
   sharedCsiDrivers?: string[];
+}
+
+/** How a driver finds the files of its volumes; `docs/storage.md` explains the templates. */
+export interface Driver {
+  /** e.g. `csi.example.com`; `*` at the beginning or the end stands for any text. */
+  names: string[];
+  /** Templates of the place of a volume, of which the first that applies counts. */
+  location?: string[];
+  /** The parts of a `volumeHandle` with their separators, e.g. `group#account#share`. */
+  handle?: string;
+  /** Words that may stand before the parts of a handle. */
+  handleTypes?: string[];
+  /** The attribute in which a volume has more mount options. */
+  optionsAttribute?: string;
+  /** Whether pods may name a volume without a claim, and with it files that other pods name too. Default `false`. */
+  inline?: boolean;
+  /** What the parameters of a StorageClass say. */
+  class?: DriverClass;
+}
+
+/** How the parameters of a StorageClass choose the directories of its volumes. */
+export interface DriverClass {
+  /** The parameters that name the directory of a claim, outermost first. */
+  directory?: string[];
+  /** The variable that stands for the name of the volume, e.g. `${pv.metadata.name}`. */
+  volumeVariable?: string;
+  /** The variable that stands for the claim's namespace. */
+  namespaceVariable?: string;
+  /** The variable that stands for the claim's name. */
+  claimVariable?: string;
+  /** Conditions on parameters, one of which is enough for all claims to get one directory. */
+  sharedIf?: string[];
+  /** Conditions on parameters, one of which is enough to keep the files of a deleted claim. */
+  keepsFilesIf?: string[];
 }
 
 /** Settings for PersistentVolumes whose exports overlap. */

@@ -1,13 +1,10 @@
 //! The places of CSI volumes, by the rows of the catalogue.
 
-use super::{Evidence, Export, VolumeLocation};
+use super::{Evidence, Export, PATH_BYTES, VolumeLocation};
 use crate::catalogue::{self, Driver, Reference, VOLUME_SCHEME, Value, Values};
 use crate::settings::Exports;
 use ordinance_storage::{AttributeValue, CsiSource, MountOptions};
 use std::borrow::Cow;
-
-/// The longest path that Linux opens.
-const PATH_BYTES: usize = 4_096;
 
 /// A CSI volume with what decides where its files are.
 pub(crate) struct CsiVolume<'a> {

@@ -73,6 +73,9 @@ pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
         print_errors(report, common.color);
         let map = map(&state.objects, &stored, report, &policy)?;
         print(&draw(&map, args, common.color)?)?;
+        if !common.quiet {
+            output::print_to_stderr(&report.notes(common.verbose > 0));
+        }
         Ok(if map.unread.is_empty() { check::exit_code(report) } else { Exit::Error })
     })
 }

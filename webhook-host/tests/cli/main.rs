@@ -7,6 +7,7 @@ mod cluster;
 mod configuration;
 mod container;
 mod corpus;
+mod drivers;
 mod existing;
 mod files;
 mod fix;

@@ -4,6 +4,11 @@ request without a finding; a test compares each condition with every case. No co
 server stores, so each one tests optional fields with has() first. On CREATE there is no oldObject.
 */}}
 
+{{/* Not empty if a row of policy.drivers says that pods name its volumes inline; its names may have wildcards. */}}
+{{- define "ordinance.conditions.ownInlineDrivers" -}}
+{{- range .Values.policy.drivers }}{{ if .inline }}true{{ end }}{{ end }}
+{{- end }}
+
 {{- define "ordinance.conditions.statefulSets" -}}
 - name: is-not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
@@ -11,8 +16,8 @@ server stores, so each one tests optional fields with has() first. On CREATE the
   expression: >-
     has(object.spec.volumeClaimTemplates) && size(object.spec.volumeClaimTemplates) > 0
     || has(object.spec.template.spec.volumes) && object.spec.template.spec.volumes.exists(v,
-    has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile)
-    || has(v.csi) && v.csi.driver in {{ .Values.policy.isolation.sharedCsiDrivers | toJson | replace "," ", " }}
+    has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile) || has(v.quobyte)
+    || has(v.csi){{ if not (include "ordinance.conditions.ownInlineDrivers" .) }} && v.csi.driver in {{ .Values.policy.isolation.sharedCsiDrivers | toJson | replace "," ", " }}{{ end }}
     || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || has(v.gcePersistentDisk)
     || has(v.iscsi) || has(v.photonPersistentDisk) || has(v.portworxVolume) || has(v.rbd) || has(v.scaleIO)
     || has(v.storageos) || has(v.vsphereVolume))
@@ -67,10 +72,14 @@ object.spec.template != oldObject.spec.template
   expression: "!(has(object.metadata.annotations) && 'ordinance.dev/sub-path' in object.metadata.annotations)"
 {{- end }}
 
-{{/* Every CSI driver is included, because two volumes with one handle are the same storage. */}}
+{{/* Every CSI driver is included, because two volumes with one handle are the same storage. A directory of a node counts with
+the node only. */}}
 {{- define "ordinance.conditions.volumes" -}}
 - name: can-be-on-a-directory-of-another
-  expression: has(object.spec.nfs) || has(object.spec.cephfs) || has(object.spec.csi)
+  expression: >-
+    has(object.spec.nfs) || has(object.spec.csi) || has(object.spec.cephfs) || has(object.spec.glusterfs)
+    || has(object.spec.azureFile) || has(object.spec.quobyte)
+    || has(object.spec.nodeAffinity) && (has(object.spec.local) || has(object.spec.hostPath))
 {{- end }}
 
 {{/* The argument is object or oldObject. A restored volume, whose claimRef has no uid, counts as static, as in the policy. */}}
@@ -80,7 +89,6 @@ has({{ . }}.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in {{ . }
     && has({{ . }}.spec.claimRef) && has({{ . }}.spec.claimRef.uid) && {{ . }}.spec.claimRef.uid != ""
 {{- end }}
 
-{{/* The binder writes claimRef. It matters only for a CSI volume, whose sub-directory can contain the claim's names. */}}
 {{- define "ordinance.conditions.volumeUpdates" -}}
 - name: is-not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
@@ -92,12 +100,12 @@ has({{ . }}.metadata.annotations) && "pv.kubernetes.io/provisioned-by" in {{ . }
     || {{ include "ordinance.conditions.field" "mountOptions" }}
     || {{ include "ordinance.conditions.field" "accessModes" }}
     || {{ include "ordinance.conditions.field" "persistentVolumeReclaimPolicy" }}
-    || has(object.spec.csi) && has(object.spec.claimRef) && !has(oldObject.spec.claimRef)
     || {{ include "ordinance.conditions.isProvisioned" "oldObject" }}
     && !({{ include "ordinance.conditions.isProvisioned" "object" }})
 {{- end }}
 
 {{- define "ordinance.conditions.storageClasses" -}}
-- name: has-parameters
-  expression: has(object.parameters)
+- name: can-give-claims-one-directory
+  expression: >-
+    has(object.parameters) || object.provisioner in ["csi-rclone", "ossplugin.csi.alibabacloud.com", "rclone.csi.veloxpack.io", "smb.csi.k8s.io"]{{ if .Values.policy.drivers }} || has(object.provisioner){{ end }}
 {{- end }}

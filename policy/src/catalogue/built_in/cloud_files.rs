@@ -39,6 +39,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         ]),
         handle: "fileSystem:path:accessPoint",
         handle_types: Texts::List(&["efs", "s3files"]),
+        inline: true,
         class: ClassRow {
             directory: Texts::List(&["subPathPattern"]),
             variables: PatternVariables {
@@ -59,7 +60,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         ]),
         remark: "The root of an access point is unknown, so it counts as a directory of its own below the root of the file system. \
                  The attribute `path` counts up to v2. An NFS server called \
-                 `fs-….efs.<region>.amazonaws.com` is the file system; the address of a mount target is not resolved.",
+                 `fs-….efs.<region>.amazonaws.com` is the file system; the address of a mount target is not resolved. The driver \
+                 refuses inline volumes today; a set with one counts as sharing it.",
         ..Driver::NONE
     },
     Driver {
