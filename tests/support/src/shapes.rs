@@ -3,6 +3,7 @@
 //! Every shape has the size of its text as a parameter, so that the cost of a review can be compared with its size.
 
 mod claims;
+mod drivers;
 mod expressions;
 mod updates;
 mod volumes;
@@ -31,7 +32,7 @@ pub struct ShapedReview {
 
 /// Returns all shapes.
 pub fn shapes() -> Vec<Shape> {
-    [volumes::SHAPES, expressions::SHAPES, updates::SHAPES, claims::SHAPES].concat()
+    [volumes::SHAPES, drivers::SHAPES, expressions::SHAPES, updates::SHAPES, claims::SHAPES].concat()
 }
 
 // === impl Shape ===
