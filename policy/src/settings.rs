@@ -205,11 +205,22 @@ impl Settings {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let Some(prepared) = text.strip_prefix(PREPARED) else { return serde_json::from_str(text) };
-        let (settings, drivers) = prepared.split_once('\n').unwrap_or((prepared, ""));
+        if text.starts_with(PREPARED) { Self::read(text.to_owned()) } else { serde_json::from_str(text) }
+    }
+
+    /// Parses settings as [`parse`](Self::parse) does, and keeps the text of prepared ones: to copy the rows of `drivers`
+    /// costs more than to read the other settings.
+    ///
+    /// # Errors
+    ///
+    /// As `parse`.
+    pub fn read(text: String) -> Result<Self, serde_json::Error> {
+        let Some(prepared) = text.strip_prefix(PREPARED) else { return Self::parse(&text) };
+        let settings = prepared.split('\n').next().unwrap_or_default();
+        let rows = text.len() - prepared.len() + settings.len() + 1;
         let settings: Self =
             if settings.is_empty() { Self::default() } else { serde_json::from_str(settings)? };
-        Ok(Self { drivers: Drivers::of_text(drivers), ..settings })
+        Ok(Self { drivers: Drivers::of_end(text, rows), ..settings })
     }
 
     /// Returns the settings as a text that [`parse`](Self::parse) reads faster: the rows of `drivers`, which few reviews

@@ -48,7 +48,7 @@ impl rules::Guest for StoragePolicy {
     }
 
     fn keys(scope: rules::Scope, object: String, settings: String) -> Result<Vec<rules::Key>, String> {
-        let settings = Settings::parse(&settings).map_err(|error| error.to_string())?;
+        let settings = Settings::read(settings).map_err(|error| error.to_string())?;
         let scope = Scope::from(scope);
         ordinance_policy::keys(&scope, &object, &settings).map(crossing::all)
     }
@@ -58,7 +58,7 @@ impl rules::Guest for StoragePolicy {
         settings: String,
         holdings: Option<Vec<rules::Holding>>,
     ) -> rules::Outcome {
-        let settings: &'static Settings = match Settings::parse(&settings) {
+        let settings: &'static Settings = match Settings::read(settings) {
             Ok(settings) => Box::leak(Box::new(settings)),
             Err(error) => return rules::Outcome::Decided(ordinance_policy::invalid_settings(&error).into()),
         };

@@ -55,8 +55,12 @@ pub struct ClassSetting {
 }
 
 /// The rows of the settings, as one text that is searched only for a driver that no built-in row knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Drivers(String);
+#[derive(Clone, Debug, Default)]
+pub struct Drivers {
+    text: String,
+    /// Where the rows begin in the text.
+    start: usize,
+}
 
 /// A field of a row that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +73,14 @@ pub(crate) struct DriverProblem {
 // === impl Drivers ===
 
 impl Drivers {
-    /// Returns the rows whose text is this one, as [`as_text`](Self::as_text) returned it.
-    pub(crate) fn of_text(text: &str) -> Self {
-        Self(text.to_owned())
+    /// Returns the rows at the end of a text, as [`as_text`](Self::as_text) returned them.
+    pub(crate) const fn of_end(text: String, start: usize) -> Self {
+        Self { text, start }
     }
 
-    /// The rows as one text without a control character at its beginning.
+    /// The rows as one text.
     pub(crate) fn as_text(&self) -> &str {
-        &self.0
+        self.text.get(self.start..).unwrap_or_default()
     }
 
     /// Returns the row of a driver.
@@ -86,12 +90,12 @@ impl Drivers {
 
     /// Returns whether a row of the settings says that pods name volumes of a driver without a claim.
     pub(crate) fn has_inline(&self, name: &str) -> bool {
-        !self.0.is_empty() && self.find(name).is_some_and(|row| row.inline)
+        !self.as_text().is_empty() && self.find(name).is_some_and(|row| row.inline)
     }
 
     /// Returns all rows.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Driver<'_>> {
-        self.0.split_terminator(ROW).map(row)
+        self.as_text().split_terminator(ROW).map(row)
     }
 }
 
@@ -120,9 +124,17 @@ fn row(text: &str) -> Driver<'_> {
 impl<'de> Deserialize<'de> for Drivers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let rows = Vec::<DriverSetting>::deserialize(deserializer)?;
-        Ok(Self(rows.iter().map(DriverSetting::to_text).collect()))
+        Ok(Self::of_end(rows.iter().map(DriverSetting::to_text).collect(), 0))
     }
 }
+
+impl PartialEq for Drivers {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_text() == other.as_text()
+    }
+}
+
+impl Eq for Drivers {}
 
 impl Serialize for Drivers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -287,7 +299,7 @@ mod tests {
     #[test]
     fn rows_survive_their_text() {
         let drivers: Drivers = serde_json::from_str(ROWS).expect("rows");
-        let again = Drivers::of_text(drivers.as_text());
+        let again = Drivers::of_end(format!("x{}", drivers.as_text()), 1);
         assert_eq!(again, drivers);
         let row = again.find("my.csi.example.com").expect("a row");
         assert_eq!(row.location.iter().collect::<Vec<_>>(), ["[a=b c]nfs://{server}", "x://{handle.b}"]);

@@ -4,11 +4,11 @@ use crate::effort::Effort;
 use anyhow::{Context, Result, ensure};
 use ordinance::limits::Limits;
 use ordinance::review::AdmissionReview;
-use ordinance_contract::{Phase, Request};
+use ordinance_contract::{Operation, Phase, Request, Scope};
 use ordinance_engine::{Engine, Policy, StartedReview};
 use ordinance_policy::Settings;
 use ordinance_testkit::figures::{Better, Figure, Figures};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -45,6 +45,66 @@ pub fn measure(figures: &mut Figures, effort: Effort) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The greatest share by which 100 rows of `drivers` may slow an evaluation.
+const ROWS_GOAL: f64 = 1.03;
+
+/// A volume of the CSI driver for NFS, whose row is built in.
+const VOLUME: &str = r#"{"metadata":{"name":"pv-b"},"spec":{"accessModes":["ReadWriteMany"],"capacity":{"storage":"10Gi"},
+    "persistentVolumeReclaimPolicy":"Retain","mountOptions":["hard","nfsvers=4.1"],"csi":{"driver":"nfs.csi.k8s.io",
+    "volumeHandle":"nas.example.com/srv/b","volumeAttributes":{"server":"nas.example.com","share":"/srv","subdir":"b"}}}}"#;
+
+/// Measures evaluations with 100 rows of `drivers` against those without, in turn.
+pub fn measure_rows(figures: &mut Figures, effort: Effort) -> Result<()> {
+    let row = |number: usize| {
+        let names = [format!("csi-{number}.example.org"), format!("*.csi-{number}.example.org")];
+        let location = [
+            "[protocol=nfs]nfs://{server}//{share}/{subdir?}",
+            "smb://{handle.server}/{handle.share}//{dir?}",
+        ];
+        let class = json!({"directory": ["subDir"], "namespaceVariable": "${pvc.metadata.namespace}", "sharedIf": ["[!subDir]"]});
+        json!({"names": names, "location": location, "handle": "server#share", "class": class})
+    };
+    let settings = json!({"drivers": (0..100).map(row).collect::<Vec<_>>()}).to_string();
+    let engine = Engine::new(Limits::default().engine())?;
+    let (plain, with_rows) = (Policy::built_in(&engine, "")?, Policy::built_in(&engine, &settings)?);
+    let set = AdmissionReview::parse(crate::server::REVIEW, Limits::default().json_depth)?;
+    for (name, request) in [("6 KiB", set.request(Phase::Mutate)), ("CSI volume", volume_request())] {
+        let (mut micros, mut ratios) = (Vec::new(), Vec::new());
+        for _ in 0..effort.rounds {
+            let without = time(1, || in_wasm(&request, &plain));
+            micros.push(without);
+            ratios.push(time(1, || in_wasm(&request, &with_rows)) / without);
+        }
+        let mut add = |what: &str, unit, goal, rounds: &[f64]| {
+            let name = format!("evaluation, {name}, {what}");
+            figures.add(Figure::measured(&name, unit, Better::Lower, goal, rounds));
+        };
+        if name == "CSI volume" {
+            add("Wasm", "us", None, &micros);
+        }
+        add("with / without 100 rows of `drivers`", "ratio", Some(ROWS_GOAL), &ratios);
+    }
+    Ok(())
+}
+
+fn volume_request() -> Request<'static> {
+    Request {
+        operation: Operation::Create,
+        phase: Phase::Validate,
+        scope: Scope {
+            version: "v1".into(),
+            resource: "persistentvolumes".into(),
+            name: "pv-b".into(),
+            ..Scope::default()
+        },
+        kind: "PersistentVolume".into(),
+        dry_run: false,
+        user_info: r#"{"username":"admin"}"#.into(),
+        object: Some(VOLUME.into()),
+        old_object: None,
+    }
 }
 
 /// Measures this program against the one of the profile `release`, in turn, on the smaller review and one thread.

@@ -61,6 +61,8 @@ enum BenchCommand {
     /// Print the time of one evaluation, in microseconds.
     #[command(hide = true)]
     Evaluation,
+    /// Measure only what 100 rows of the setting `drivers` cost an evaluation.
+    Rows,
     /// Measure only what clients with expensive reviews cost the others.
     Neighbours {
         /// The size of an expensive review, in bytes.
@@ -83,6 +85,7 @@ fn main() -> Result<ExitCode> {
     match &arguments.part {
         Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
         Some(BenchCommand::Evaluation) => evaluation::print(),
+        Some(BenchCommand::Rows) => measure_rows(&arguments),
         Some(BenchCommand::Neighbours { bytes }) => measure_neighbours(&arguments, *bytes),
         None => measure(&arguments),
     }
@@ -96,6 +99,13 @@ impl Arguments {
     }
 }
 
+fn measure_rows(arguments: &Arguments) -> Result<ExitCode> {
+    let mut figures = Figures::default();
+    evaluation::measure_rows(&mut figures, arguments.effort())?;
+    print_figures(&figures, &Baseline::read(Path::new(BASELINE))?, arguments.output)?;
+    Ok(exit(figures.hold()))
+}
+
 fn measure_neighbours(arguments: &Arguments, bytes: usize) -> Result<ExitCode> {
     let mut figures = Figures::default();
     neighbours::measure(&mut figures, arguments.effort(), &arguments.ordinance, bytes)?;
@@ -107,6 +117,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let effort = arguments.effort();
     let mut figures = Figures::default();
     evaluation::measure(&mut figures, effort)?;
+    evaluation::measure_rows(&mut figures, effort)?;
     if let Some(release) = &arguments.release_bench {
         evaluation::compare_with_release(&mut figures, effort, release)?;
     }
