@@ -436,7 +436,7 @@ mod tests {
             ("nfs", "acme.blob.core.windows.net/acme/web", 0, "azure-blob://acme.blob.core.windows.net/web"),
             ("smb", "/NAS\\Share\\Dir", 10, "smb://nas/share/dir"),
             ("smb", "acme.privatelink.file.core.windows.net/web", 0, "smb://acme.file.core.windows.net/web"),
-            ("lustre", "fs.example.com@tcp:/data", 0, "lustre://fs.example.com@tcp/data"),
+            ("lustre", "fs.example.com@tcp:/data", 0, "lustre://fs.example.com/data"),
             ("gs", "bucket", 6, "gs://bucket/"),
         ] {
             let export =

@@ -21,12 +21,12 @@ impl<'a> MountOptions<'a> {
         self
     }
 
-    /// Returns the value of an option, written as `name=value` or `name value`, with or without dashes before the name.
-    /// `None` if it is absent or empty.
+    /// Returns the value of an option, written as `name=value`, `name value` or `name:value`, with or without dashes before the
+    /// name. `None` if it is absent or empty.
     pub fn value(&self, name: &str) -> Option<&'a str> {
         let value = |option: &&'a str| {
             let rest = option.trim_start_matches('-').strip_prefix(name)?;
-            let value = rest.strip_prefix(['=', ' ', '\t'])?.trim();
+            let value = rest.strip_prefix(['=', ' ', '\t', ':'])?.trim();
             (!value.is_empty()).then_some(value)
         };
         self.options.iter().rev().find_map(value)
@@ -107,6 +107,7 @@ mod tests {
             (vec!["only-dir=a", "only-dir=/b/"], Some("/b/")),
             (vec!["--only-dir=a"], Some("a")),
             (vec!["only-dir a b"], Some("a b")),
+            (vec!["only-dir:a"], Some("a")),
             (vec!["only-dir", "only-dir=", "only-directory=x"], None),
         ] {
             assert_eq!(MountOptions::of(entries.iter().copied()).value("only-dir"), value, "{entries:?}");

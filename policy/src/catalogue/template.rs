@@ -336,9 +336,13 @@ impl<'t> Placeholder<'t> {
         if let Some(alternatives) = text.strip_suffix('?') {
             return Self { alternatives, fallback: Fallback::Empty };
         }
-        match text.split_once('=') {
-            Some((alternatives, default)) => Self { alternatives, fallback: Fallback::Text(default) },
-            None => Self { alternatives: text, fallback: Fallback::Required },
+        // What stands around the `*` of a part is taken as it is, e.g. `{handle.part~path=*}`.
+        let part = text.find('~').and_then(|_| text.rfind('*')).unwrap_or_default();
+        let default = text.get(part..).and_then(|rest| rest.split_once('=')).map(|(_, default)| default);
+        let alternatives = default.and_then(|default| text.strip_suffix(default)?.strip_suffix('='));
+        match (alternatives, default) {
+            (Some(alternatives), Some(default)) => Self { alternatives, fallback: Fallback::Text(default) },
+            _ => Self { alternatives: text, fallback: Fallback::Required },
         }
     }
 }
@@ -510,6 +514,9 @@ mod tests {
         let secret = ("secret", "azure-storage-account-acme-secret");
         assert_eq!(filled(template, &[secret]).as_deref(), Some("smb://acme"));
         assert_eq!(filled(template, &[("secret", "s"), ("account", "a")]).as_deref(), Some("smb://a"));
+        let template = "gpfs://node/{path~path=*=none}";
+        assert_eq!(filled(template, &[("path", "path=/a=b")]).as_deref(), Some("gpfs://node/a=b"));
+        assert_eq!(filled(template, &[]).as_deref(), Some("gpfs://node/none"));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl StorageServer {
 /// Normalises the name of a server: removes spaces and brackets around it, writes an address in its canonical form (an
 /// IPv4-mapped one as IPv4), and a name in lower case without a trailing dot.
 pub(crate) fn normalised_server(server: &str) -> String {
-    let name = server.trim();
+    let name = without_default_network(server.trim());
     let name = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name).trim();
     if let Ok(address) = name.parse::<IpAddr>() {
         return address.to_canonical().to_string();
@@ -103,6 +103,13 @@ pub(crate) fn normalised_server(server: &str) -> String {
         Some((address, zone)) => format!("{address}%{zone}"),
         None => without_private_link(name.trim_end_matches('.').to_lowercase()),
     }
+}
+
+/// Returns the host of a network identifier of Lustre on the network `tcp`, which is the default. Drivers that take a host add it
+/// themselves.
+fn without_default_network(name: &str) -> &str {
+    let host = name.strip_suffix("@tcp").or_else(|| name.strip_suffix("@tcp0"));
+    host.filter(|host| !host.contains('@')).unwrap_or(name)
 }
 
 /// Returns the name of a storage account of Azure without the label that a private endpoint adds to it.
@@ -184,6 +191,10 @@ mod tests {
             ("[FD00:0:0::1]", "fd00::1"),
             ("fd00::0001", "fd00::1"),
             ("[FE80:0::1%eth0]", "fe80::1%eth0"),
+            ("10.0.0.5@tcp", "10.0.0.5"),
+            ("mgs.example.com@tcp0", "mgs.example.com"),
+            ("10.0.0.5@tcp1", "10.0.0.5@tcp1"),
+            ("10.0.0.5@tcp,10.0.0.6@tcp", "10.0.0.5@tcp,10.0.0.6@tcp"),
         ] {
             assert_eq!(normalised_server(written), server, "{written}");
         }

@@ -33,8 +33,9 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     },
     Driver {
         names: Texts::List(&["efs.csi.aws.com"]),
-        title: "Amazon EFS",
+        title: "Amazon EFS (and S3 Files)",
         location: Texts::List(&[
+            "[handle^=s3files:]s3files://{handle.fileSystem}/{handle.accessPoint|option:accesspoint?}//{handle.path?}",
             "efs://{handle.fileSystem|fileSystemId}/{handle.accessPoint|option:accesspoint?}//{handle.path|path?}",
         ]),
         handle: "fileSystem:path:accessPoint",
@@ -122,7 +123,10 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     Driver {
         names: Texts::List(&["lustre.csi.storage.gke.io"]),
         title: "Google Managed Lustre",
-        location: Texts::List(&["lustre://{mountpoint}//", "lustre://{ip}@tcp/{filesystem}//"]),
+        location: Texts::List(&[
+            "lustre://{mountpoint|mount-point|mount_point}//",
+            "lustre://{ip}/{filesystem}//",
+        ]),
         sources: Texts::List(&[
             "https://github.com/GoogleCloudPlatform/lustre-csi-driver/blob/89f1eb73bc0677403fdd60250190f67f539e73cf/pkg/csi_driver/node.go",
         ]),
@@ -201,6 +205,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         sources: Texts::List(&[
             "https://github.com/TencentCloud/kubernetes-csi-tencentcloud/blob/defc12d0aa1cd9033474235ef3a670263c8fada4/driver/cfsturbo/node.go",
         ]),
+        remark: "Two addresses of one file system are two places, and so are NFS and Lustre.",
         ..Driver::NONE
     },
     Driver {

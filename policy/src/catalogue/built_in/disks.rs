@@ -20,7 +20,7 @@ const fn disk(
 
 pub(super) const ROWS: &[Driver<'static>] = &[
     Driver {
-        location: Texts::List(&["volume://{handle}/{partition?}"]),
+        location: Texts::List(&["[partition=0]volume://{handle}", "volume://{handle}/{partition?}"]),
         ..disk(
             &["ebs.csi.aws.com"],
             "Amazon EBS",
@@ -53,6 +53,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     },
     Driver {
         location: Texts::List(&[
+            "[staticVolume=true|t|1][migration=true]rbd://{clusterID}/{pool}/{imageName}",
             "[staticVolume=true|t|1]rbd://{clusterID}/{pool}/{handle}",
             "volume://{handle}",
         ]),
@@ -103,13 +104,17 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/vultr/vultr-csi/blob/4f2281bba49faad8c0f4bc3dc03ba11a37ec7956/driver/controller.go",
         ],
     ),
-    disk(
-        &["csi.scaleway.com"],
-        "Scaleway Block Storage",
-        &[
-            "https://github.com/scaleway/scaleway-csi/blob/e2edd7abbd893c0fd53880851e4c1843d73d3d13/examples/kubernetes/README.md",
-        ],
-    ),
+    Driver {
+        location: Texts::List(&["volume://{handle.id|handle}"]),
+        handle: "zone/id",
+        ..disk(
+            &["csi.scaleway.com"],
+            "Scaleway Block Storage",
+            &[
+                "https://github.com/scaleway/scaleway-csi/blob/e2edd7abbd893c0fd53880851e4c1843d73d3d13/examples/kubernetes/README.md",
+            ],
+        )
+    },
     disk(
         &["blockvolume.csi.oraclecloud.com", "*.blockvolume.csi.oraclecloud.com"],
         "Oracle Cloud Infrastructure Block Volume",
@@ -194,13 +199,17 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/minio/directpv/blob/a9adb854cdec76bcc455e35b2201c1ae026f35c4/pkg/csi/node/publish_unpublish.go",
         ],
     ),
-    disk(
-        &["csi.exoscale.com"],
-        "Exoscale Block Storage",
-        &[
-            "https://github.com/exoscale/exoscale-csi-driver/blob/6206a6faeae0c2de000a76e2c09ee2a939160bd0/driver/helpers.go",
-        ],
-    ),
+    Driver {
+        location: Texts::List(&["volume://{handle.id|handle}"]),
+        handle: "zone/id",
+        ..disk(
+            &["csi.exoscale.com"],
+            "Exoscale Block Storage",
+            &[
+                "https://github.com/exoscale/exoscale-csi-driver/blob/6206a6faeae0c2de000a76e2c09ee2a939160bd0/driver/helpers.go",
+            ],
+        )
+    },
     disk(
         &["storage.csi.upcloud.com"],
         "UpCloud",
@@ -215,13 +224,17 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/openshift/ovirt-csi-driver/blob/b418c0b94ec99b52eda968e0ab16b5e8146e0928/pkg/service/controller.go",
         ],
     ),
-    disk(
-        &["block.csi.ibm.com"],
-        "IBM block storage",
-        &[
-            "https://github.com/IBM/ibm-block-csi-driver/blob/2f19986fec76ce4f3aa9218f320f78d167bfffee/controllers/servers/utils.py",
-        ],
-    ),
+    Driver {
+        location: Texts::List(&["volume://{handle.uid|handle}"]),
+        handle: "id;uid",
+        ..disk(
+            &["block.csi.ibm.com"],
+            "IBM block storage",
+            &[
+                "https://github.com/IBM/ibm-block-csi-driver/blob/2f19986fec76ce4f3aa9218f320f78d167bfffee/controllers/servers/utils.py",
+            ],
+        )
+    },
     disk(
         &["csi.cloudscale.ch"],
         "cloudscale.ch",

@@ -30,7 +30,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/awslabs/mountpoint-s3-csi-driver/blob/57c6bedb46e2c1281883b80dad4d5d54b438b0de/pkg/driver/node/node.go",
             "https://github.com/awslabs/mountpoint-s3-csi-driver/blob/57c6bedb46e2c1281883b80dad4d5d54b438b0de/pkg/mountpoint/args.go",
         ]),
-        remark: "An access point is not told to be its bucket.",
+        remark: "An access point is not told to be its bucket. Slashes that make two prefixes of S3 differ, such as `/a/` and `a/`, do \
+                 not matter here.",
         ..Driver::NONE
     },
     Driver {
@@ -38,6 +39,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         title: "Azure Blob Storage (blobfuse and NFS)",
         location: Texts::List(&[
             "azure-blob://{server}/{option:container-name|containerName|handle.container}//{option:subdirectory?}",
+            "[protocol=nfs]azure-blob://{storageAccount|storageAccountName|handle.account}.blob.{storageEndpointSuffix=core.windows.net}/{option:container-name|containerName|handle.container}//",
             "azure-blob://{secretRef.name~azure-storage-account-*-secret|secretName~azure-storage-account-*-secret|storageAccount|storageAccountName|handle.account}.blob.{storageEndpointSuffix=core.windows.net}/{option:container-name|containerName|handle.container}//{option:subdirectory?}",
             "azure-blob-secret://{secretRef}/{option:container-name|containerName|handle.container}//{option:subdirectory?}",
         ]),
@@ -64,6 +66,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         title: "Alibaba Cloud OSS",
         location: Texts::List(&[
             "alibaba-oss://{bucketSpace}//{path?}",
+            "alibaba-oss-prefix://{agenticBucket}/{bucketSpacePrefix}//{path?}",
             "alibaba-oss://{bucket}//{path?}",
             "alibaba-cnfs://{containerNetworkFileSystem}//{path?}",
         ]),
@@ -101,7 +104,10 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     Driver {
         names: Texts::List(&["ch.ctrox.csi.s3-driver"]),
         title: "csi-s3",
-        location: Texts::List(&["csi-s3://{secretRef=default}/{handle.bucket}//{handle.prefix?}"]),
+        location: Texts::List(&[
+            "[usePrefix=true|t|1]csi-s3://{secretRef=default}/{handle.bucket}//{handle.prefix?}",
+            "csi-s3://{secretRef=default}/{handle.bucket}//{handle.prefix?}/csi-fs",
+        ]),
         handle: "bucket/prefix/ignored",
         class: ClassRow {
             directory: Texts::List(&["prefix"]),
@@ -113,6 +119,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/ctrox/csi-s3/blob/cc18bd9bc181aec6ec7e7f306639a28e538924cc/pkg/driver/nodeserver.go",
             "https://github.com/ctrox/csi-s3/blob/cc18bd9bc181aec6ec7e7f306639a28e538924cc/pkg/driver/controllerserver.go#L47-L135",
         ]),
+        remark: "The object `.metadata.json` of a volume can name another bucket, prefix or directory than the provisioner wrote.",
         ..Driver::NONE
     },
     Driver {
@@ -131,13 +138,17 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/veloxpack/csi-driver-rclone/blob/71bc90a0d2f1980d9944f70847cc78e01367d6e3/pkg/rclone/nodeserver.go",
             "https://github.com/veloxpack/csi-driver-rclone/blob/71bc90a0d2f1980d9944f70847cc78e01367d6e3/pkg/rclone/controllerserver.go",
         ]),
-        remark: "What a remote is called is in its configuration: two remotes can be one storage.",
+        remark: "What a remote is called is in its configuration: two remotes can be one storage, and one name in two \
+                 configurations can be two.",
         ..Driver::NONE
     },
     Driver {
         names: Texts::List(&["csi-rclone"]),
         title: "csi-rclone",
-        location: Texts::List(&["rclone://{remote}//{remotePath}/{remotePathSuffix?}"]),
+        location: Texts::List(&[
+            "[remote=s3]rclone-s3://{s3-endpoint~https://*|s3-endpoint~http://*|s3-endpoint}//{remotePath}/{remotePathSuffix?}",
+            "rclone://{remote}//{remotePath}/{remotePathSuffix?}",
+        ]),
         class: ClassRow {
             directory: Texts::List(&["pathPattern"]),
             variables: PatternVariables { volume: "", namespace: "${.PVC.namespace}", claim: "${.PVC.name}" },
@@ -149,6 +160,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/wunderio/csi-rclone/blob/52bf6f31e7a60e9916f507ed8c039fcfd741f12d/pkg/rclone/nodeserver.go",
             "https://github.com/wunderio/csi-rclone/blob/52bf6f31e7a60e9916f507ed8c039fcfd741f12d/pkg/rclone/controller.go",
         ]),
+        remark: "The server of a remote other than `s3` is not compared, so one name can be two storages.",
         ..Driver::NONE
     },
 ];

@@ -81,6 +81,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "[node_attach_driver=lustre]lustre://{server}//{share}",
             "[node_attach_driver=iscsi]iscsi://{iqn}/{lun=0}",
             "[node_attach_driver=nvmeof]nvmeof://{nqn}/{nsid=1}",
+            "[node_attach_driver=objectivefs]objectivefs://{env.OBJECTSTORE?}{filesystem}",
             "volume://{handle}",
         ]),
         sources: Texts::List(&[
@@ -109,7 +110,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/juicedata/juicefs-csi-driver/blob/5e5a4b3b9b82c57fbd4f559bb188bab81a14aea6/pkg/driver/provisioner.go",
         ]),
         remark: "The file system is in the Secret, which stands for it as `namespace.name`: list two Secrets of one file system in \
-                 `exports.serverAliases`. The driver's ConfigMap can set another `subdir`.",
+                 `exports.serverAliases`. The driver's ConfigMap can set another `subdir`. Of two values of `subdir`, the driver takes \
+                 that of `spec.mountOptions`, Ordinance that of the attribute.",
         ..Driver::NONE
     },
     Driver {
@@ -178,13 +180,15 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         names: Texts::List(&["csi.quobyte.com"]),
         title: "Quobyte",
         location: Texts::List(&[
+            "[handle.ignored]quobyte-tenant://{handle.tenant=default}/{handle.volume}",
             "quobyte-tenant://{handle.tenant=default}/{handle.volume}//{handle.subdir?}",
         ]),
-        handle: "tenant|volume|subdir",
+        handle: "tenant|volume|subdir|ignored",
         sources: Texts::List(&[
             "https://github.com/quobyte/quobyte-csi-driver/blob/aaa42b32c75b6ae1cd224e2f5e1bda2c8f7d5fae/src/driver/node.go",
         ]),
-        remark: "A volume has a name and a UUID, which cannot be told to be one.",
+        remark: "A volume has a name and a UUID, which cannot be told to be one. A fourth part of the handle makes the driver mount the \
+                 whole volume.",
         ..Driver::NONE
     },
     Driver {
@@ -197,7 +201,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/weka/csi-wekafs/blob/556dac2fe2d110da73abe5b326e1f187112fabd4/pkg/wekafs/utilities.go#L150-L220",
             "https://github.com/weka/csi-wekafs/blob/556dac2fe2d110da73abe5b326e1f187112fabd4/pkg/wekafs/volumeconstructors.go",
         ]),
-        remark: "The cluster is in the Secret, which stands for it as `namespace.name`.",
+        remark: "The cluster is in the Secret, which stands for it as `namespace.name`. A snapshot (`<file system>:<snapshot>`) counts \
+                 as a file system of its own.",
         ..Driver::NONE
     },
     Driver {
@@ -232,12 +237,12 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     Driver {
         names: Texts::List(&["exa.csi.ddn.com"]),
         title: "DDN EXAScaler (Lustre)",
-        location: Texts::List(&["lustre://{handle.fileSystem}//{handle.path?}"]),
-        handle: "config:fileSystem:mountPoint:path",
+        location: Texts::List(&["lustre://{handle.nids}/{handle.fileSystem}//{handle.path?}"]),
+        handle: "config:nids;/fileSystem:mountPoint:path",
         sources: Texts::List(&[
             "https://github.com/DDNStorage/exa-csi-driver/blob/df655d86d6ec00a838693c1d17c4e045fae77a28/README.md#L525-L640",
         ]),
-        remark: "Closed source; the row rests on its documentation.",
+        remark: "Closed source; the row rests on its documentation. A colon in the address is a semicolon in the handle.",
         ..Driver::NONE
     },
     Driver {

@@ -98,7 +98,13 @@ pub(super) const ROWS: &[Driver<'static>] = &[
     Driver {
         names: Texts::List(&["spectrumscale.csi.ibm.com"]),
         title: "IBM Storage Scale",
-        location: Texts::List(&["volume://{handle}"]),
+        location: Texts::List(&[
+            "gpfs://node//{handle.path}",
+            "gpfs://node//{handle.fourth~path=*}",
+            "gpfs://node//{handle.third~path=*}",
+            "volume://{handle}",
+        ]),
+        handle: "class;kind;third;fourth;group;fileset;path",
         class: ClassRow {
             shared_if: Texts::List(&["[existingVolume=yes]"]),
             shared_by: "which gives claims of the same name in two namespaces one fileset",
@@ -108,7 +114,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/IBM/ibm-spectrum-scale-csi/blob/7e9359b0017d8036c45ece72d55981977821ac5b/driver/csiplugin/gpfs_util.go#L647",
             "https://github.com/IBM/ibm-spectrum-scale-csi/blob/7e9359b0017d8036c45ece72d55981977821ac5b/driver/csiplugin/nodeserver.go#L140-L290",
         ]),
-        remark: "Two handles with one path at their end are one directory, and are not told to be.",
+        remark: "Only the path on the node is mounted: that of static volumes is the third or fourth part, as `path=/…`. A path below \
+                 `.volumes` can be a symbolic link to another one.",
         ..Driver::NONE
     },
     Driver {
