@@ -330,7 +330,7 @@ mod tests {
                 r#"{{"metadata":{{"annotations":{{"volume.beta.kubernetes.io/mount-options":{value}}}}},{spec}}}"#
             )
         };
-        assert_eq!(volume(&annotated(r#""hard""#)).mount_options(), MountOptions::default());
+        assert_eq!(volume(&annotated(r#""hard""#)).mount_options(), MountOptions::of(["hard"]));
         assert_eq!(volume(&annotated(r#""""#)).mount_options(), MountOptions::default());
         assert!(volume(&annotated("null")).mount_options().is_read_only());
     }
