@@ -14,7 +14,7 @@ mod texts;
 
 pub(crate) use built_in::{AZURE_SECRET, NFS_SUBDIR};
 pub(crate) use setting::{DriverSetting, Drivers, repeated_names};
-pub(crate) use template::{Reference, Value, Values, condition_names, fill, holds};
+pub(crate) use template::{Reference, Value, Values, condition_names, fill, holds, wanted_value};
 pub(crate) use texts::Texts;
 
 /// The scheme of a volume that is no directory of a server: the text after it identifies it among those of its driver.

@@ -69,6 +69,8 @@ pub(crate) enum VolumeLocation {
     Volume(String, Evidence),
     /// On a path with variables that cannot be resolved.
     Unresolved(String, Evidence),
+    /// Attributes whose keys differ by case only say two things.
+    Ambiguous(Evidence),
     /// The volume lacks what its driver locates it by.
     Incomplete,
     /// On storage of a driver that the catalogue does not have.

@@ -391,6 +391,14 @@ fn unknown_place(volume: &Volume, unknown: &UnknownPlace) -> FindingBuilder {
             );
             StorageRule::UnresolvedExport.warn(&volume.field, fact)
         }
+        UnknownPlace::Ambiguous => {
+            let fact = format!(
+                "{} has attributes whose keys differ by case only: which of them its driver takes is not defined, so \
+                 Ordinance can't know which volumes share its files",
+                volume.title
+            );
+            StorageRule::UnresolvedExport.warn(&volume.field, fact).remedy("Write the attribute once")
+        }
         UnknownPlace::Incomplete => {
             let fact = format!(
                 "{} lacks what its driver finds its files by, so Ordinance can't know which volumes share them",

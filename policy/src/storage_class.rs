@@ -4,6 +4,7 @@
 
 use crate::catalogue::{
     self, ClassRow, Driver, NFS_SUBDIR, PatternVariables, Reference, Value, Values, condition_names, holds,
+    wanted_value,
 };
 use crate::display::shorten;
 use crate::findings::Findings;
@@ -256,8 +257,16 @@ impl<'a> KnownClass<'a> {
             (_, Some((name, proposal))) if names.contains(&name) => {
                 ("parameters".to_owned(), format!("Write {name}: {proposal}"))
             }
-            (Some((key, _)), _) => (format!("parameters.{key}"), format!("Leave {key} out")),
-            (None, _) => ("parameters".to_owned(), format!("Set {}", names.join(" or "))),
+            (set, _) => {
+                let field =
+                    set.map_or_else(|| "parameters".to_owned(), |(key, _)| format!("parameters.{key}"));
+                let remedy = match (wanted_value(condition), set) {
+                    (Some((name, value)), _) => format!("Write {name}: {value}"),
+                    (None, Some((key, _))) => format!("Leave {key} out"),
+                    (None, None) => format!("Set {}", names.join(" or ")),
+                };
+                (field, remedy)
+            }
         };
         ClassFault { field, fact, remedy }
     }

@@ -61,7 +61,7 @@ pub(crate) struct Filled<'t> {
     pub(crate) last: Option<Reference<'t>>,
     /// Whether the handle gives a part of the text.
     pub(crate) has_handle: bool,
-    /// Whether a value is ambiguous, so that the text is only one of several.
+    /// Whether a value is ambiguous; then it is the last one that counts.
     pub(crate) is_ambiguous: bool,
 }
 
@@ -143,6 +143,16 @@ pub(crate) fn condition_names(mut text: &str) -> impl Iterator<Item = &str> {
         text = after;
         Some(Condition::of(condition).name)
     })
+}
+
+/// Returns a name and the value with which the first of some conditions would not hold: that of `[name!=value]`.
+pub(crate) fn wanted_value(conditions: &str) -> Option<(&str, &str)> {
+    let (condition, _) = conditions.strip_prefix('[')?.split_once(']')?;
+    let Condition { name, test } = Condition::of(condition);
+    match test {
+        Test::NoneOf(values) => Some((name, values.split('|').next()?)),
+        _ => None,
+    }
 }
 
 /// Returns the parts of a handle that a template takes; the whole handle is the empty part.
@@ -395,6 +405,9 @@ impl<'t> Filled<'t> {
 
     /// Appends the value of a placeholder, or `None` if it has none.
     fn push(&mut self, placeholder: &Placeholder<'t>, values: &impl Values) -> Option<()> {
+        if self.is_ambiguous {
+            return Some(());
+        }
         for alternative in placeholder.alternatives.split('|').map(Alternative::of) {
             let secret = (alternative.reference == Reference::Secret).then(|| values.secret()).flatten();
             let value = match (&secret, values.value(alternative.reference)) {

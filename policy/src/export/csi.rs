@@ -38,7 +38,10 @@ impl CsiVolume<'_> {
         };
         let evidence = Evidence { field: self.field(filled.last), has_handle: filled.has_handle };
         let place = self.with_names(&filled.rest);
-        if filled.is_ambiguous || place.contains("${") {
+        if filled.is_ambiguous {
+            return VolumeLocation::Ambiguous(evidence);
+        }
+        if place.contains("${") {
             let path = format!("{}://{}", filled.scheme, place.trim_start_matches(['/', '\\']));
             return VolumeLocation::Unresolved(path, evidence);
         }

@@ -52,6 +52,8 @@ pub(super) enum HandleRole {
 pub(super) enum UnknownPlace {
     /// Its path has variables that cannot be resolved.
     Unresolved(String),
+    /// Attributes whose keys differ by case only say two things.
+    Ambiguous,
     /// It lacks what its driver locates it by.
     Incomplete,
     /// The catalogue does not have its driver.
@@ -169,6 +171,7 @@ impl Placement {
             VolumeLocation::Unresolved(path, evidence) => {
                 unknown(Some(UnknownPlace::Unresolved(path)), evidence)
             }
+            VolumeLocation::Ambiguous(evidence) => unknown(Some(UnknownPlace::Ambiguous), evidence),
             VolumeLocation::Incomplete => unknown(Some(UnknownPlace::Incomplete), by_handle),
             VolumeLocation::UnknownDriver => {
                 unknown(csi.map(|csi| UnknownPlace::Driver(csi.driver.to_string())), by_handle)
