@@ -14,6 +14,8 @@ mod texts;
 
 pub(crate) use built_in::{AZURE_SECRET, NFS_SUBDIR};
 pub(crate) use setting::{DriverSetting, Drivers, repeated_names};
+use std::ops::Deref;
+
 pub(crate) use template::{Reference, Value, Values, condition_names, fill, holds, wanted_value};
 pub(crate) use texts::Texts;
 
@@ -78,13 +80,19 @@ pub(crate) struct PatternVariables<'a> {
 }
 
 /// Returns the row of a driver: a built-in one, else one of the settings. `None` if nothing is known of the driver.
-pub(crate) fn find<'a>(name: &str, own: &'a Drivers) -> Option<Driver<'a>> {
-    built_in(name).copied().or_else(|| own.find(name))
+pub(crate) fn find<'a>(name: &str, own: &'a Drivers) -> Option<FoundDriver<'a>> {
+    let own = || own.find(name).map(|row| FoundDriver::Own(Box::new(row)));
+    built_in(name).map(FoundDriver::BuiltIn).or_else(own)
 }
 
 /// Returns the built-in row of a driver.
 pub(crate) fn built_in(name: &str) -> Option<&'static Driver<'static>> {
-    built_in::rows().find(|row| row.names.iter().any(|pattern| is_named(pattern, name)))
+    built_in::rows().find(|row| row.names.list().iter().any(|pattern| is_named(pattern, name)))
+}
+
+/// Returns whether the inline volumes of a driver have files that other pods name too.
+pub(crate) fn is_inline(name: &str) -> bool {
+    built_in(name).is_some_and(|row| row.inline && row.shared)
 }
 
 /// Returns the drivers whose inline volumes have files that other pods name too.
@@ -108,14 +116,20 @@ pub(crate) fn sharing_provisioners() -> Vec<&'static str> {
     names
 }
 
-/// Returns whether a name is the one of a row.
+/// Returns whether a name is the one of a row. Every review of a volume asks that of many rows: few need more than to compare
+/// lengths.
+#[inline]
 fn is_named(pattern: &str, name: &str) -> bool {
-    if pattern == name {
-        return true;
+    match pattern.as_bytes() {
+        [b'*', ..] => {
+            pattern.get(1..).and_then(|suffix| name.strip_suffix(suffix)).is_some_and(|rest| !rest.is_empty())
+        }
+        [.., b'*'] => {
+            let prefix = pattern.get(..pattern.len() - 1);
+            prefix.and_then(|prefix| name.strip_prefix(prefix)).is_some_and(|rest| !rest.is_empty())
+        }
+        _ => pattern == name,
     }
-    let is_suffix = |suffix: &str| name.strip_suffix(suffix).is_some_and(|prefix| !prefix.is_empty());
-    let is_prefix = |prefix: &str| name.strip_prefix(prefix).is_some_and(|suffix| !suffix.is_empty());
-    pattern.strip_prefix('*').is_some_and(is_suffix) || pattern.strip_suffix('*').is_some_and(is_prefix)
 }
 
 // === impl Driver ===
@@ -155,8 +169,29 @@ impl Default for Driver<'_> {
     }
 }
 
-// === impl ClassRow ===
+/// The row of a driver, which is large.
+#[derive(Clone, Debug)]
+pub(crate) enum FoundDriver<'a> {
+    BuiltIn(&'static Driver<'static>),
+    /// A row of the settings.
+    Own(Box<Driver<'a>>),
+}
 
+// === impl FoundDriver ===
+
+impl<'a> Deref for FoundDriver<'a> {
+    type Target = Driver<'a>;
+
+    #[inline]
+    fn deref(&self) -> &Driver<'a> {
+        match self {
+            Self::BuiltIn(row) => row,
+            Self::Own(row) => row,
+        }
+    }
+}
+
+// === impl ClassRow ===
 impl ClassRow<'_> {
     /// A class whose provisioner makes a directory of its own for each claim.
     pub(crate) const NONE: Self = Self {

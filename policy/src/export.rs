@@ -141,15 +141,9 @@ impl Protocol {
 impl Export {
     /// Returns the export of a path, which is split into its segments.
     fn new(protocol: Protocol, server: StorageServer, path: &str) -> Self {
-        Self {
-            protocol,
-            server,
-            port: None,
-            existing: 0,
-            segments: segments(mountable(path)),
-            pseudo_root: 0,
-            respelled: respelled(path),
-        }
+        let segments = segments(mountable(path));
+        let respelled = (!is_normal(path, &segments)).then(|| path.to_owned());
+        Self { protocol, server, port: None, existing: 0, segments, pseudo_root: 0, respelled }
     }
 
     /// Returns the export of a place, which is a server and a path, as the template of a driver spells it. The first
@@ -163,21 +157,19 @@ impl Export {
     ) -> Option<Self> {
         let protocol = Protocol::of(scheme);
         let is_smb = protocol == Protocol::Smb;
-        let slashed = |text: &str| if is_smb { text.replace('\\', "/") } else { text.to_owned() };
-        let (existing, rest) = place.split_at_checked(existing).unwrap_or(("", place));
-        let (existing, rest) = (slashed(existing), slashed(rest));
-        let place = format!("{existing}{rest}");
+        let place = if is_smb { Cow::Owned(place.replace('\\', "/")) } else { Cow::Borrowed(place) };
+        let (named, rest) = place.split_at_checked(existing).unwrap_or(("", &place));
         let (server, path) = split_server(&place);
         let export = match protocol {
-            Protocol::Nfs => Self::nfs(server, &path, options, settings)?,
+            Protocol::Nfs => Self::nfs(server, path, options, settings)?,
             // The path of a source may go on after its share.
             Protocol::Smb => {
-                return Some(Self { existing: 1, ..Self::smb(server, &path, options, settings)? });
+                return Some(Self { existing: 1, ..Self::smb(server, path, options, settings)? });
             }
-            protocol => Self::new(protocol, StorageServer::resolve(server, settings)?, &path),
+            protocol => Self::new(protocol, StorageServer::resolve(server, settings)?, path),
         };
-        let existing = segments(&existing).len().saturating_sub(1);
-        let respelled = if existing > 0 { respelled(&rest) } else { export.respelled };
+        let existing = named.split('/').filter(|segment| !segment.is_empty()).count().saturating_sub(1);
+        let respelled = if existing > 0 { respelled(rest) } else { export.respelled };
         Some(Self { existing, respelled, ..export })
     }
 
@@ -306,20 +298,31 @@ fn mountable(path: &str) -> &str {
     path.get(..path.floor_char_boundary(PATH_BYTES)).unwrap_or(path)
 }
 
-/// Splits a place into its server and its path, which begins with a slash unless it is empty.
-fn split_server(place: &str) -> (&str, Cow<'_, str>) {
+/// Splits a place into its server and its path, which begins with one slash unless it is empty.
+fn split_server(place: &str) -> (&str, &str) {
     let place = place.trim().trim_start_matches('/');
-    let (server, path) = place.split_once('/').unwrap_or((place, ""));
-    let path = match path.trim_start_matches('/') {
-        "" => Cow::Borrowed(""),
-        path => Cow::Owned(format!("/{path}")),
-    };
+    let Some(slash) = place.find('/') else { return (place.trim_end_matches(':'), "") };
+    let (server, path) = place.split_at(slash);
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    let path = path.get(slashes - 1..).filter(|path| *path != "/").unwrap_or_default();
     (server.trim_end_matches(':'), path)
 }
 
 /// Returns a path if it differs from its normal form.
 fn respelled(path: &str) -> Option<String> {
-    (!path.is_empty() && joined(&segments(path)) != path).then(|| path.to_owned())
+    (!is_normal(path, &segments(path))).then(|| path.to_owned())
+}
+
+/// Returns whether a path is spelled as its segments are joined, or is empty.
+fn is_normal(path: &str, segments: &[String]) -> bool {
+    let mut rest = path;
+    for segment in segments {
+        match rest.strip_prefix('/').and_then(|rest| rest.strip_prefix(segment.as_str())) {
+            Some(after) => rest = after,
+            None => return path.is_empty(),
+        }
+    }
+    rest.is_empty() || (rest == "/" && segments.is_empty())
 }
 
 /// Returns the container and the directory in it that an NFS path of Azure Blob Storage names: the account is the first segment

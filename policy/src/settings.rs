@@ -6,7 +6,7 @@
 use crate::catalogue::{self, Drivers};
 #[cfg(test)]
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The beginning of prepared settings; JSON cannot begin with it.
@@ -65,7 +65,18 @@ pub struct Isolation {
     pub growth: DenyOrWarn,
     /// CSI drivers whose inline volumes have files that other pods name too, besides those of which a row of `drivers` says
     /// so. By default those of the built-in catalogue.
-    pub shared_csi_drivers: Vec<String>,
+    pub shared_csi_drivers: SharedDrivers,
+}
+
+/// CSI drivers whose inline volumes have files that other pods name too. By default nothing is copied from the catalogue, since
+/// every review reads the settings.
+#[derive(Clone, Debug, Default)]
+pub enum SharedDrivers {
+    /// Those of the built-in catalogue.
+    #[default]
+    OfCatalogue,
+    /// These.
+    Named(Vec<String>),
 }
 
 /// Which claim templates are isolated when a set is created.
@@ -244,6 +255,61 @@ impl Settings {
     }
 }
 
+// === impl SharedDrivers ===
+
+impl SharedDrivers {
+    /// Returns whether a driver is one of them.
+    pub(crate) fn contains(&self, driver: &str) -> bool {
+        match self {
+            Self::OfCatalogue => catalogue::is_inline(driver),
+            Self::Named(names) => names.iter().any(|name| name == driver),
+        }
+    }
+
+    /// Returns the names.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::OfCatalogue => catalogue::inline_drivers().collect(),
+            Self::Named(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+impl PartialEq for SharedDrivers {
+    fn eq(&self, other: &Self) -> bool {
+        self.names() == other.names()
+    }
+}
+
+impl Eq for SharedDrivers {}
+
+impl<'de> Deserialize<'de> for SharedDrivers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::Named)
+    }
+}
+
+impl Serialize for SharedDrivers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
+}
+
+#[cfg(test)]
+impl JsonSchema for SharedDrivers {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        <Vec<String>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        <Vec<String>>::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
 // === impl NamedVolumes ===
 
 impl NamedVolumes {
@@ -266,7 +332,7 @@ impl Default for Isolation {
             single_replica: SingleReplica::default(),
             fixed_sub_path: DenyOrWarn::default(),
             growth: DenyOrWarn::default(),
-            shared_csi_drivers: catalogue::inline_drivers().map(str::to_owned).collect(),
+            shared_csi_drivers: SharedDrivers::default(),
         }
     }
 }

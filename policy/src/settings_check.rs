@@ -25,7 +25,7 @@ pub(crate) fn check(text: &str) -> Result<String, Vec<Problem>> {
     check_structure(&value, &mut problems)?;
     problems.fail_if_any()?;
     let settings = Settings::parse(text).map_err(|error| document_problem(error.to_string()))?;
-    problems.shared_drivers(&settings.isolation.shared_csi_drivers);
+    problems.shared_drivers(&settings.isolation.shared_csi_drivers.names());
     problems.exports(&settings.exports);
     problems.rows(&value);
     problems.fail_if_any()?;
@@ -63,7 +63,7 @@ impl Problems {
         if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
     }
 
-    fn shared_drivers(&mut self, drivers: &[String]) {
+    fn shared_drivers(&mut self, drivers: &[&str]) {
         for (index, driver) in drivers.iter().enumerate() {
             if driver.trim().is_empty() {
                 self.add(

@@ -3,8 +3,8 @@
 //! They are judged on creation only, since the parameters of a class are immutable.
 
 use crate::catalogue::{
-    self, ClassRow, Driver, NFS_SUBDIR, PatternVariables, Reference, Value, Values, condition_names, holds,
-    wanted_value,
+    self, ClassRow, FoundDriver, NFS_SUBDIR, PatternVariables, Reference, Value, Values, condition_names,
+    holds, wanted_value,
 };
 use crate::display::shorten;
 use crate::findings::Findings;
@@ -165,13 +165,14 @@ impl StorageClass<'_> {
 }
 
 /// Returns the row of the provisioner of a class.
-fn row<'a>(class: &StorageClass<'_>, settings: &'a Settings) -> Option<Driver<'a>> {
+fn row<'a>(class: &StorageClass<'_>, settings: &'a Settings) -> Option<FoundDriver<'a>> {
     let name = &*class.provisioner;
     catalogue::find(name, &settings.drivers).or_else(|| {
         // The operator chooses the name of this provisioner, but only its patterns have such variables.
         let has_variables =
             || class.parameter("pathPattern").is_some_and(|(_, pattern)| pattern.contains("${.PVC."));
-        (name.contains("nfs-subdir-external-provisioner") || has_variables()).then_some(NFS_SUBDIR)
+        (name.contains("nfs-subdir-external-provisioner") || has_variables())
+            .then_some(FoundDriver::BuiltIn(&NFS_SUBDIR))
     })
 }
 

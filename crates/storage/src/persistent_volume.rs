@@ -51,7 +51,8 @@ pub struct VolumeAnnotations<'a, O = NoAnnotations> {
     pub other: O,
 }
 
-/// `spec` of a PersistentVolume.
+/// `spec` of a PersistentVolume. Most volumes have one of the sources, so those that are large are boxed: an object is moved
+/// several times while it is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, bound(deserialize = "R: Default + Deserialize<'de>"))]
 pub struct PersistentVolumeSpec<'a, R = IgnoredAny> {
@@ -60,25 +61,25 @@ pub struct PersistentVolumeSpec<'a, R = IgnoredAny> {
     pub nfs: Option<NfsSource<'a>>,
     /// `cephfs`.
     #[serde(borrow)]
-    pub cephfs: Option<CephfsSource<'a>>,
+    pub cephfs: Option<Box<CephfsSource<'a>>>,
     /// `glusterfs`.
     #[serde(borrow)]
-    pub glusterfs: Option<GlusterfsSource<'a>>,
+    pub glusterfs: Option<Box<GlusterfsSource<'a>>>,
     /// `azureFile`.
     #[serde(borrow)]
-    pub azure_file: Option<AzureFileSource<'a>>,
+    pub azure_file: Option<Box<AzureFileSource<'a>>>,
     /// `quobyte`.
     #[serde(borrow)]
-    pub quobyte: Option<QuobyteSource<'a>>,
+    pub quobyte: Option<Box<QuobyteSource<'a>>>,
     /// `local`.
     #[serde(borrow)]
-    pub local: Option<NodePath<'a>>,
+    pub local: Option<Box<NodePath<'a>>>,
     /// `hostPath`.
     #[serde(borrow)]
-    pub host_path: Option<NodePath<'a>>,
+    pub host_path: Option<Box<NodePath<'a>>>,
     /// `csi`.
     #[serde(borrow)]
-    pub csi: Option<CsiSource<'a>>,
+    pub csi: Option<Box<CsiSource<'a>>>,
     #[serde(borrow)]
     node_affinity: Raw<'a>,
     /// e.g. `ReadWriteMany`.

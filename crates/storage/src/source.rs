@@ -53,10 +53,10 @@ pub struct CsiSource<'a> {
     /// Parameters of the driver for this volume.
     #[serde(borrow, deserialize_with = "json::strings")]
     pub volume_attributes: Attributes<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    node_publish_secret_ref: SecretReference<'a>,
-    #[serde(borrow, deserialize_with = "json::lenient")]
-    node_stage_secret_ref: SecretReference<'a>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    node_publish_secret_ref: Option<Box<SecretReference<'a>>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    node_stage_secret_ref: Option<Box<SecretReference<'a>>>,
 }
 
 /// A Secret that a driver gets; its fields are empty if there is none.
@@ -179,6 +179,7 @@ impl CsiSource<'_> {
     pub fn secret(&self) -> Option<&SecretReference<'_>> {
         [&self.node_publish_secret_ref, &self.node_stage_secret_ref]
             .into_iter()
+            .filter_map(Option::as_deref)
             .find(|secret| !secret.name.is_empty())
     }
 }

@@ -107,10 +107,10 @@ enum Fallback<'t> {
 /// Fills in a template; `None` if a condition does not hold or a required placeholder has no value.
 pub(crate) fn fill<'t>(template: &'t str, values: &impl Values) -> Option<Filled<'t>> {
     let text = unconditional(template, values)?;
-    let (scheme, text) = text.split_once("://")?;
+    let (scheme, text) = split_scheme(text)?;
     let mut filled = Filled {
         scheme,
-        rest: String::new(),
+        rest: String::with_capacity(PLACE_BYTES),
         existing: 0,
         last: None,
         has_handle: false,
@@ -129,6 +129,39 @@ pub(crate) fn fill<'t>(template: &'t str, values: &impl Values) -> Option<Filled
         filled.existing = filled.rest.len();
     }
     Some(filled)
+}
+
+/// Room for most places, so that few have to grow.
+const PLACE_BYTES: usize = 128;
+
+/// Splits a text at the first of an ASCII character. Templates are short: the searches of the standard library cost more to
+/// begin than these loops cost to end.
+fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
+    let (before, after) = text.split_at_checked(text.bytes().position(|byte| byte == at)?)?;
+    Some((before, after.get(1..)?))
+}
+
+/// Splits a text at each `|`.
+fn alternatives(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (alternative, after) =
+            split_once(text, b'|').map_or((text, None), |(one, after)| (one, Some(after)));
+        rest = after;
+        Some(alternative)
+    })
+}
+
+/// Splits a template at `://`.
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
+    Some((scheme, rest.strip_prefix("://")?))
+}
+
+/// Returns where two slashes begin.
+fn two_slashes(text: &str) -> Option<usize> {
+    text.as_bytes().windows(2).position(|pair| pair == b"//")
 }
 
 /// Returns whether all conditions of a text hold; the text may hold nothing else.
@@ -174,14 +207,14 @@ fn references(template: &str) -> impl Iterator<Item = Reference<'_>> {
             Piece::Placeholder(text) => Some(Placeholder::of(text).alternatives),
             Piece::Text(_) => None,
         })
-        .flat_map(|alternatives| alternatives.split('|'))
+        .flat_map(alternatives)
         .map(|alternative| Alternative::of(alternative).reference)
 }
 
 /// Checks a template; `parts` are the parts that the row's handle has.
 pub(crate) fn check<'t>(template: &'t str, parts: &[&str]) -> Result<(), TemplateError<'t>> {
     let text = checked_conditions(template, parts)?;
-    let (scheme, text) = text.split_once("://").ok_or(TemplateError::NoScheme)?;
+    let (scheme, text) = split_scheme(text).ok_or(TemplateError::NoScheme)?;
     let is_scheme = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
     if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
         return Err(TemplateError::NoScheme);
@@ -191,7 +224,7 @@ pub(crate) fn check<'t>(template: &'t str, parts: &[&str]) -> Result<(), Templat
     }
     for piece in pieces(text) {
         let Piece::Placeholder(text) = piece? else { continue };
-        for alternative in Placeholder::of(text).alternatives.split('|') {
+        for alternative in alternatives(Placeholder::of(text).alternatives) {
             check_reference(Alternative::of(alternative).reference, parts)?;
         }
     }
@@ -227,8 +260,8 @@ fn check_reference<'t>(reference: Reference<'t>, parts: &[&str]) -> Result<(), T
 fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, TemplateError<'_>>> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let place = rest.find(['{', '}']).unwrap_or(rest.len());
-        let (before, after) = rest.split_at(place);
+        let place = rest.bytes().position(|byte| byte == b'{' || byte == b'}').unwrap_or(rest.len());
+        let (before, after) = rest.split_at_checked(place).unwrap_or((rest, ""));
         if !before.is_empty() {
             rest = after;
             return Some(Ok(Piece::Text(before)));
@@ -237,7 +270,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, TemplateError<'_
             rest = "";
             return (!after.is_empty()).then_some(Err(TemplateError::Unopened));
         };
-        match inner.split_once('}') {
+        match split_once(inner, b'}') {
             Some((placeholder, after)) => {
                 rest = after;
                 Some(Ok(Piece::Placeholder(placeholder)))
@@ -346,6 +379,9 @@ impl<'t> Placeholder<'t> {
         if let Some(alternatives) = text.strip_suffix('?') {
             return Self { alternatives, fallback: Fallback::Empty };
         }
+        if !text.bytes().any(|byte| byte == b'=') {
+            return Self { alternatives: text, fallback: Fallback::Required };
+        }
         // What stands around the `*` of a part is taken as it is, e.g. `{handle.part~path=*}`.
         let part = text.find('~').and_then(|_| text.rfind('*')).unwrap_or_default();
         let default = text.get(part..).and_then(|rest| rest.split_once('=')).map(|(_, default)| default);
@@ -367,7 +403,7 @@ struct Alternative<'t> {
 
 impl<'t> Alternative<'t> {
     fn of(text: &'t str) -> Self {
-        match text.split_once('~') {
+        match split_once(text, b'~') {
             Some((name, pattern)) => Self {
                 reference: Reference::of(name),
                 part: Some(pattern.split_once('*').unwrap_or((pattern, ""))),
@@ -388,8 +424,9 @@ impl<'t> Alternative<'t> {
 impl<'t> Filled<'t> {
     /// Appends text of the template; returns whether it has the mark that ends what must exist.
     fn push_text(&mut self, text: &str) -> bool {
-        match text.split_once("//") {
-            Some((before, after)) => {
+        match two_slashes(text).map(|at| text.split_at(at)) {
+            Some((before, mark)) => {
+                let after = mark.trim_start_matches('/');
                 self.append(before);
                 self.existing = self.rest.trim_end_matches('/').len();
                 self.append("/");
@@ -408,7 +445,7 @@ impl<'t> Filled<'t> {
         if self.is_ambiguous {
             return Some(());
         }
-        for alternative in placeholder.alternatives.split('|').map(Alternative::of) {
+        for alternative in alternatives(placeholder.alternatives).map(Alternative::of) {
             let secret = (alternative.reference == Reference::Secret).then(|| values.secret()).flatten();
             let value = match (&secret, values.value(alternative.reference)) {
                 (Some(secret), _) => Some(&**secret),
@@ -442,12 +479,10 @@ impl<'t> Filled<'t> {
 
     /// Appends a text, with one slash where two meet.
     fn append(&mut self, text: &str) {
-        let joins = self.rest.is_empty() || self.rest.ends_with(['/', '\\']);
-        if joins && text.starts_with(['/', '\\']) {
-            self.rest.push_str(text.get(1..).unwrap_or_default());
-        } else {
-            self.rest.push_str(text);
-        }
+        let is_slash = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
+        let joins = self.rest.is_empty() || is_slash(self.rest.as_bytes().last());
+        let starts = usize::from(joins && is_slash(text.as_bytes().first()));
+        self.rest.push_str(text.get(starts..).unwrap_or_default());
     }
 
     /// Removes the slash before a part that is empty.

@@ -18,13 +18,22 @@ impl<'a> Texts<'a> {
     /// An empty list.
     pub(crate) const NONE: Self = Self::List(&[]);
 
+    /// The texts of a list that is compiled in; empty for another one.
+    pub(crate) const fn list(self) -> &'a [&'a str] {
+        match self {
+            Self::List(list) => list,
+            Self::Joined(_) => &[],
+        }
+    }
+
     /// Returns the texts in order.
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
         let (list, joined) = match self {
             Self::List(list) => (list, ""),
             Self::Joined(joined) => (&[][..], joined),
         };
-        list.iter().copied().chain(joined.split(SEPARATOR).filter(|text| !text.is_empty()))
+        let joined = (!joined.is_empty()).then(|| joined.split(SEPARATOR).filter(|text| !text.is_empty()));
+        list.iter().copied().chain(joined.into_iter().flatten())
     }
 }
 

@@ -41,7 +41,7 @@ impl CsiVolume<'_> {
         if filled.is_ambiguous {
             return VolumeLocation::Ambiguous(evidence);
         }
-        if place.contains("${") {
+        if has_variable(&place) {
             let path = format!("{}://{}", filled.scheme, place.trim_start_matches(['/', '\\']));
             return VolumeLocation::Unresolved(path, evidence);
         }
@@ -73,7 +73,7 @@ impl CsiVolume<'_> {
     /// Expands `${pv.metadata.name}` and the like as the drivers do: with the names that the provisioner recorded in the
     /// attributes. Drivers know no others, so in a volume that people wrote such a text stays as it is.
     fn with_names<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if !text.contains("${") {
+        if !has_variable(text) {
             return Cow::Borrowed(text);
         }
         let names = [
@@ -89,6 +89,11 @@ impl CsiVolume<'_> {
         });
         Cow::Owned(expanded)
     }
+}
+
+/// Returns whether a text has a variable such as `${pv.metadata.name}`; few have a `$` at all.
+fn has_variable(text: &str) -> bool {
+    text.bytes().any(|byte| byte == b'$') && text.contains("${")
 }
 
 /// Returns whether a text is short enough for a path once a variable is replaced. A longer one stays unresolved: no

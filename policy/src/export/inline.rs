@@ -27,7 +27,8 @@ impl Export {
 
 fn csi_location(source: &CsiSource<'_>, namespace: &str, settings: &Settings) -> VolumeLocation {
     let row = catalogue::find(&source.driver, &settings.drivers);
-    let attribute = row.filter(|row| !row.options.is_empty()).and_then(|row| source.attribute(row.options));
+    let attribute =
+        row.as_deref().filter(|row| !row.options.is_empty()).and_then(|row| source.attribute(row.options));
     let options = MountOptions::default().followed_by(attribute);
-    CsiVolume { source, row: row.as_ref(), options: &options, namespace }.location(&settings.exports)
+    CsiVolume { source, row: row.as_deref(), options: &options, namespace }.location(&settings.exports)
 }

@@ -43,15 +43,11 @@ impl StorageServer {
     /// `fs-0123.efs.eu-west-1.amazonaws.com`, with or without an availability zone before it (`dns_name_format` of efs-utils,
     /// `dist/efs-utils.conf`).
     pub(crate) fn efs_file_system(&self) -> Option<Self> {
-        let (names, region) = self.name.split_once(".efs.")?;
-        let (_, suffix) = region.split_once('.')?;
-        let id = names.rsplit('.').next().filter(|id| id.starts_with("fs-"))?;
-        let is_aws = ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu"].contains(&suffix);
-        is_aws.then(|| Self {
-            name: id.to_owned(),
-            alias: self.alias.clone(),
-            respelled: Some(self.name.clone()),
-        })
+        let domains = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"];
+        let names = domains.iter().find_map(|domain| self.name.strip_suffix(domain))?;
+        let (names, region) = names.split_once(".efs.")?;
+        let id = names.rsplit('.').next().filter(|id| id.starts_with("fs-") && !region.contains('.'))?;
+        Some(Self { name: id.to_owned(), alias: self.alias.clone(), respelled: Some(self.name.clone()) })
     }
 
     fn through_aliases(server: String, settings: &Exports) -> Self {
@@ -114,9 +110,12 @@ fn without_default_network(name: &str) -> &str {
 
 /// Returns the name of a storage account of Azure without the label that a private endpoint adds to it.
 fn without_private_link(name: String) -> String {
+    if !name.ends_with(".core.windows.net") {
+        return name;
+    }
     match name.split_once(".privatelink.") {
-        Some((account, service)) if service.ends_with(".core.windows.net") => format!("{account}.{service}"),
-        _ => name,
+        Some((account, service)) => format!("{account}.{service}"),
+        None => name,
     }
 }
 

@@ -95,11 +95,11 @@ impl Volume {
     /// Normalises a volume; `name` is empty if the API server has not generated it yet.
     pub(super) fn new(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Self {
         let name = if name.is_empty() { &*view.metadata.name } else { name };
-        let csi = view.spec.csi.as_ref();
+        let csi = view.spec.csi.as_deref();
         let row = csi.and_then(|csi| catalogue::find(&csi.driver, &settings.drivers));
-        let options = mount_options(view, row.as_ref());
-        let placement =
-            Placement::of(location(view, row.as_ref(), &options, settings), csi, &settings.exports);
+        let row = row.as_deref();
+        let options = mount_options(view, row);
+        let placement = Placement::of(location(view, row, &options, settings), csi, &settings.exports);
         let export = placement.held.as_ref().and_then(|held| held.export.as_ref());
         let mut note = VolumeNote::of(view, name, export, &settings.exports);
         note.access = note.access.mounted(options.is_read_only());
@@ -118,7 +118,7 @@ impl Volume {
             used,
             unknown: placement.unknown,
             handle_role: csi.map_or(HandleRole::AnyText, |csi| {
-                HandleRole::of(csi, row.as_ref(), placement.evidence.has_handle, shown)
+                HandleRole::of(csi, row, placement.evidence.has_handle, shown)
             }),
             field: placement.evidence.field,
         }

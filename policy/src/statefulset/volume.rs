@@ -159,7 +159,7 @@ fn is_shared(source: &VolumeSource<'_>, settings: &Settings) -> bool {
         | VolumeSource::AzureFile(_)
         | VolumeSource::Quobyte(_) => true,
         VolumeSource::Csi(csi) => {
-            settings.isolation.shared_csi_drivers.iter().any(|driver| **driver == *csi.driver)
+            settings.isolation.shared_csi_drivers.contains(&csi.driver)
                 || settings.drivers.has_inline(&csi.driver)
         }
         VolumeSource::Disk { .. } | VolumeSource::Other => false,

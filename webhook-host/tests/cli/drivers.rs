@@ -128,7 +128,7 @@ fn hostile_attributes_and_handles_get_a_verdict() {
         + &csi_volume("control-too", "driver.longhorn.io", "a\u{1b}[31m\nb\u{202e}", json!({}));
     let ended = run_with_input(&["check", "-"], &input);
     assert_eq!(ended.code, 1, "{ended:?}");
-    let unresolved = ended.stdout.matches("stays unresolved").count();
+    let unresolved = ended.stdout.matches("whose keys differ by case only").count();
     assert_eq!(unresolved, 2, "{ended:?}");
     assert!(
         ended.stdout.contains("PersistentVolume \"control-too\" shares csi://driver.longhorn.io/a [31m b"),
