@@ -5,18 +5,21 @@
 //! Nothing is looked up outside of the object.
 
 mod built_in;
+mod condition;
 mod handle;
 #[cfg(test)]
 mod page;
 mod setting;
 mod template;
+mod template_check;
 mod texts;
 
 pub(crate) use built_in::{AZURE_SECRET, NFS_SUBDIR};
 pub(crate) use setting::{DriverSetting, Drivers, repeated_names};
 use std::ops::Deref;
 
-pub(crate) use template::{Reference, Value, Values, condition_names, fill, holds, wanted_value};
+pub(crate) use condition::{condition_names, holds, wanted_value};
+pub(crate) use template::{Reference, Unfilled, Value, Values, fill};
 pub(crate) use texts::Texts;
 
 /// The scheme of a volume that is no directory of a server: the text after it identifies it among those of its driver.
@@ -83,6 +86,14 @@ pub(crate) struct PatternVariables<'a> {
 pub(crate) fn find<'a>(name: &str, own: &'a Drivers) -> Option<FoundDriver<'a>> {
     let own = || own.find(name).map(|row| FoundDriver::Own(Box::new(row)));
     built_in(name).map(FoundDriver::BuiltIn).or_else(own)
+}
+
+/// Returns the row of a driver as [`find`] does, unless it is one of the settings that says nothing of volumes.
+pub(crate) fn find_located<'a>(name: &str, own: &'a Drivers) -> Option<FoundDriver<'a>> {
+    find(name, own).filter(|row| match row {
+        FoundDriver::BuiltIn(_) => true,
+        FoundDriver::Own(row) => row.location.iter().next().is_some(),
+    })
 }
 
 /// Returns the built-in row of a driver.

@@ -71,8 +71,8 @@ pub(crate) enum VolumeLocation {
     Unresolved(String, Evidence),
     /// Attributes whose keys differ by case only say two things.
     Ambiguous(Evidence),
-    /// The volume lacks what its driver locates it by.
-    Incomplete,
+    /// The volume lacks what its driver locates it by, e.g. `server`.
+    Incomplete(String),
     /// On storage of a driver that the catalogue does not have.
     UnknownDriver,
     /// On storage that is never compared, or that the API server rejects.
@@ -126,6 +126,28 @@ impl Protocol {
         }
     }
 
+    /// Returns whether its servers are hosts, whose names and addresses have several spellings.
+    fn has_hosts(&self) -> bool {
+        const HOSTS: [&str; 12] = [
+            "azure-blob",
+            "beegfs",
+            "cephfs",
+            "cubefs",
+            "curvine",
+            "glusterfs",
+            "iscsi",
+            "isilon",
+            "lustre",
+            "seaweedfs",
+            "vast",
+            "s3-endpoint",
+        ];
+        match self {
+            Self::Nfs | Self::Smb | Self::Efs => true,
+            Self::Other(scheme) => HOSTS.contains(&scheme.as_str()),
+        }
+    }
+
     /// Returns the port that is used without a mount option.
     fn default_port(&self) -> Option<u16> {
         match self {
@@ -163,14 +185,31 @@ impl Export {
         let export = match protocol {
             Protocol::Nfs => Self::nfs(server, path, options, settings)?,
             // The path of a source may go on after its share.
-            Protocol::Smb => {
-                return Some(Self { existing: 1, ..Self::smb(server, path, options, settings)? });
+            Protocol::Smb => Self::smb(server, path, options, settings)?.below(1, path),
+            protocol if protocol.has_hosts() => {
+                Self::new(protocol, StorageServer::resolve(server, settings)?, path)
             }
-            protocol => Self::new(protocol, StorageServer::resolve(server, settings)?, path),
+            protocol => Self::new(protocol, StorageServer::resolve_name(server, settings)?, path),
         };
         let existing = named.split('/').filter(|segment| !segment.is_empty()).count().saturating_sub(1);
-        let respelled = if existing > 0 { respelled(rest) } else { export.respelled };
-        Some(Self { existing, respelled, ..export })
+        if is_smb || existing == 0 {
+            return Some(export);
+        }
+        Some(Self { respelled: respelled(rest), ..export.below(existing, path) })
+    }
+
+    /// Says that the first segments of the path must exist already. `..` below them does not lead out of them: a driver makes
+    /// the rest a path of its own.
+    fn below(mut self, existing: usize, path: &str) -> Self {
+        self.existing = existing;
+        if !path.contains("..") {
+            return self;
+        }
+        let path = if self.protocol == Protocol::Smb { path.to_lowercase() } else { path.to_owned() };
+        let mut named = path.split('/').filter(|segment| !matches!(*segment, "" | "."));
+        self.segments = named.by_ref().take(existing).map(str::to_owned).collect();
+        self.segments.extend(segments(&named.collect::<Vec<_>>().join("/")));
+        self
     }
 
     /// Returns the export of a path on an NFS server, or `None` without a server.

@@ -399,11 +399,15 @@ fn unknown_place(volume: &Volume, unknown: &UnknownPlace) -> FindingBuilder {
             );
             StorageRule::UnresolvedExport.warn(&volume.field, fact).remedy("Write the attribute once")
         }
-        UnknownPlace::Incomplete => {
-            let fact = format!(
-                "{} lacks what its driver finds its files by, so Ordinance can't know which volumes share them",
-                volume.title
-            );
+        UnknownPlace::Incomplete(names) => {
+            let shown = shorten(names, UNRESOLVED_CHARS);
+            let lack = match names.as_str() {
+                "" => "does not say where its files are".to_owned(),
+                names if names.contains(',') => format!("has none of {shown}"),
+                _ => format!("has no {shown}"),
+            };
+            let fact =
+                format!("{} {lack}, so Ordinance can't know which volumes share its files", volume.title);
             StorageRule::UnresolvedExport.note("spec.csi", fact)
         }
         UnknownPlace::Driver(driver) => {

@@ -48,6 +48,7 @@ pub(crate) fn verdict(request: &Request<'_>, settings: &Settings) -> Option<Verd
         return None;
     }
     let mut found = placeholders(&request.scope, request.object.as_deref()?);
+    found.retain(|placeholder| !is_own_variable(&placeholder.text, settings));
     if let Some(old) = request.old_object.as_deref() {
         let stored = BTreeSet::from_iter(placeholders(&request.scope, old));
         found.retain(|placeholder| !stored.contains(placeholder));
@@ -58,6 +59,14 @@ pub(crate) fn verdict(request: &Request<'_>, settings: &Settings) -> Option<Verd
     findings.add(finding.remedy("Substitute it first, e.g. envsubst < FILE | ordinance check -"));
     findings.audit("unresolved", listed(&found));
     Some(findings.into_verdict(None))
+}
+
+/// Returns whether a row of the settings says that a provisioner fills in a text.
+fn is_own_variable(text: &str, settings: &Settings) -> bool {
+    settings.drivers.rows().any(|row| {
+        let variables = row.class.variables;
+        [variables.volume, variables.namespace, variables.claim].contains(&text)
+    })
 }
 
 fn fact(found: &[Placeholder]) -> String {

@@ -28,9 +28,22 @@ pub(crate) fn check(text: &str) -> Result<String, Vec<Problem>> {
     problems.shared_drivers(&settings.isolation.shared_csi_drivers.names());
     problems.exports(&settings.exports);
     problems.rows(&value);
+    let rows = settings.drivers.as_text().len();
+    if rows > DRIVERS_BYTES {
+        problems.add(
+            "drivers",
+            format!("has {rows} bytes, and at most {DRIVERS_BYTES} are allowed: every review gets them"),
+        );
+    }
     problems.fail_if_any()?;
     Ok(settings.prepared())
 }
+
+/// The longest rows of `drivers`, in bytes, without the names of their fields.
+const DRIVERS_BYTES: usize = 128 * 1024;
+
+/// The number of problems that are reported one by one.
+const MAX_PROBLEMS: usize = 50;
 
 /// Returns a problem of the whole document.
 fn document_problem(message: String) -> Vec<Problem> {
@@ -60,7 +73,15 @@ impl Problems {
 
     /// Returns the problems as an error if there are any.
     fn fail_if_any(&mut self) -> Result<(), Vec<Problem>> {
-        if self.0.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.0)) }
+        let mut problems = std::mem::take(&mut self.0);
+        if let Some(more) = problems.len().checked_sub(MAX_PROBLEMS).filter(|more| *more > 0) {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(Problem {
+                field: String::new(),
+                message: format!("{more} more settings cannot be used"),
+            });
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn shared_drivers(&mut self, drivers: &[&str]) {
@@ -418,7 +439,7 @@ mod tests {
             ),
             (r#"[{"names":["nfs.csi.k8s.io"],"location":["nfs://{server}"]}]"#, "drivers[0].names[0]"),
             (r#"[{"names":["a"],"location":["nfs://{s}"],"inline":"yes"}]"#, "drivers[0].inline"),
-            (r#"[{"names":["a"],"location":["nfs://{s}\n"]}]"#, "drivers[0]"),
+            (r#"[{"names":["a"],"location":["nfs://{s}\n"]}]"#, "drivers[0].location[0]"),
         ] {
             assert_eq!(fields(&format!(r#"{{"drivers":{rows}}}"#)), [field], "{rows}");
         }

@@ -71,9 +71,13 @@ struct KnownClass<'a> {
     row: ClassRow<'a>,
 }
 
-/// The pattern of the directories: the first of the parameters that make it, and their values joined.
+/// The pattern of the directories.
 struct Pattern<'a> {
+    /// The parameter without which there is none.
+    first: &'a str,
+    /// The last of the parameters that make it.
     key: &'a str,
+    /// Their values, joined.
     text: String,
 }
 
@@ -197,9 +201,11 @@ impl<'a> KnownClass<'a> {
             return None;
         }
         let mut values = self.row.directory.iter().map(|name| self.class.parameter(name));
-        let (key, first) = values.next()??;
-        let text = values.flatten().fold(first.to_owned(), |text, (_, value)| format!("{text}/{value}"));
-        Some(Pattern { key, text })
+        let first = values.next()??;
+        let (key, text) = values
+            .flatten()
+            .fold((first.0, first.1.to_owned()), |(_, text), (key, value)| (key, format!("{text}/{value}")));
+        Some(Pattern { first: first.0, key, text })
     }
 
     fn faults(&self) -> Vec<ClassFault> {
@@ -212,9 +218,9 @@ impl<'a> KnownClass<'a> {
         let reason = uniqueness(&pattern.text, &self.row.variables).reason()?;
         let key = pattern.key;
         let leave_out = if self.may_leave_out(key) { ", or leave it out" } else { "" };
-        let remedy = match self.proposal() {
+        let remedy = match self.proposal().filter(|_| key == pattern.first) {
             Some(proposal) => format!("Write {key}: {proposal}{leave_out}"),
-            None => format!("Leave {key} out"),
+            None => format!("Leave {} out", pattern.first),
         };
         Some(ClassFault {
             field: format!("parameters.{key}"),

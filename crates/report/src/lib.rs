@@ -143,6 +143,9 @@ pub struct Summary {
     pub warned: u64,
     /// Objects that the mutating review changes.
     pub patched: u64,
+    /// Objects with a note.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noted: u64,
     /// Files in directories that are no objects, or templates of objects.
     #[serde(skip_serializing_if = "is_zero")]
     pub passed_over: u64,
@@ -170,6 +173,7 @@ impl CheckReport<'_> {
             denied: count(|object| !object.is_admitted()),
             warned: count(|object| !object.message.warnings.is_empty()),
             patched: count(|object| object.is_patched()),
+            noted: count(|object| object.findings_of(Severity::Note).next().is_some()),
             passed_over: self.passed_over,
             unrendered: self.unrendered.len() as u64,
         }

@@ -115,8 +115,8 @@ pub struct ClaimReference<'a> {
 /// The node that a volume is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeName<'a> {
-    /// The only node with this label `kubernetes.io/hostname`.
-    Host(Text<'a>),
+    /// The nodes with these values of the label `kubernetes.io/hostname`, sorted.
+    Hosts(Vec<Text<'a>>),
     /// `nodeAffinity.required` in any other form, as canonical JSON.
     Other(String),
 }
@@ -161,14 +161,17 @@ struct NodeRequirement<'a> {
 // === impl NodeSelectorTerm ===
 
 impl<'a> NodeSelectorTerm<'a> {
-    /// Returns the host name, if the term requires nothing else.
-    fn host(&self) -> Option<Text<'a>> {
+    /// Returns the host names, if the term requires nothing else.
+    fn hosts(&self) -> Option<Vec<Text<'a>>> {
         let [requirement] = self.match_expressions.as_slice() else { return None };
         let is_host = &*requirement.key == "kubernetes.io/hostname" && &*requirement.operator == "In";
-        match requirement.values.as_slice() {
-            [host] if is_host && self.match_fields.is_none() => Some(host.clone()),
-            _ => None,
+        if !is_host || self.match_fields.is_some() || requirement.values.is_empty() {
+            return None;
         }
+        let mut hosts = requirement.values.clone();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Some(hosts)
     }
 }
 
@@ -246,14 +249,14 @@ impl<'a, R> PersistentVolumeSpec<'a, R> {
         let affinity: NodeAffinity<'a> = self.node_affinity.parse().ok()?;
         let required = affinity.required.0?;
         let terms = serde_json::from_str::<NodeSelector<'a>>(required.get()).ok()?.node_selector_terms;
-        let host = match terms.as_slice() {
-            [term] => term.host(),
+        let hosts = match terms.as_slice() {
+            [term] => term.hosts(),
             _ => None,
         };
-        Some(host.map_or_else(
-            || NodeName::Other(json::canonical(required.get()).unwrap_or_default()),
-            NodeName::Host,
-        ))
+        Some(match hosts {
+            Some(hosts) => NodeName::Hosts(hosts),
+            None => NodeName::Other(json::canonical(required.get()).unwrap_or_default()),
+        })
     }
 }
 
@@ -348,8 +351,8 @@ mod tests {
                 r#"[{{"matchExpressions":[{{"key":"kubernetes.io/hostname","operator":"In","values":["w1"{more}]}}]}}]"#
             )
         };
-        assert_eq!(on(&host("")).as_deref(), Some(r#"Host(Text("w1"))"#));
-        assert!(on(&host(r#","w2""#)).is_some_and(|node| node.starts_with("Other")));
+        assert_eq!(on(&host("")).as_deref(), Some(r#"Hosts([Text("w1")])"#));
+        assert_eq!(on(&host(r#","w2""#)), on(&host(r#","w2","w1""#)));
         assert_eq!(volume(r#"{"spec":{}}"#).spec.node(), None);
         assert_eq!(volume(r#"{"spec":{"nodeAffinity":{"required":null}}}"#).spec.node(), None);
     }

@@ -1,8 +1,10 @@
 //! Rows that operators add by the setting `drivers`.
 
-use super::template::{self, TemplateError};
+use super::template_check::{TemplateError, check, check_conditions};
 use super::texts::SEPARATOR;
 use super::{ClassRow, Driver, PatternVariables, Texts, built_in, handle, is_named};
+use crate::display::shorten;
+use ordinance_contract::acts;
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,6 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Separates the fields of a row, and ends a row.
 const FIELD: char = '\t';
 const ROW: char = '\n';
+
+/// The longest name of a driver, in bytes.
+const NAME_BYTES: usize = 253;
+
+/// The longest text of a row that an error quotes, in characters.
+const SHOWN_CHARS: usize = 80;
 
 /// How a driver finds the files of its volumes, in the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,9 +91,10 @@ impl Drivers {
         self.text.get(self.start..).unwrap_or_default()
     }
 
-    /// Returns the row of a driver.
+    /// Returns the row of a driver: the one with its exact name, else the first with a name that matches.
     pub(super) fn find(&self, name: &str) -> Option<Driver<'_>> {
-        self.rows().find(|row| row.names.iter().any(|pattern| is_named(pattern, name)))
+        let exact = self.rows().find(|row| row.names.iter().any(|own| own == name));
+        exact.or_else(|| self.rows().find(|row| row.names.iter().any(|pattern| is_named(pattern, name))))
     }
 
     /// Returns whether a row of the settings says that pods name volumes of a driver without a claim.
@@ -183,22 +192,77 @@ impl DriverSetting {
 
     /// Returns every field that cannot be used.
     pub(crate) fn problems(&self) -> Vec<DriverProblem> {
-        let written =
-            [&self.handle, &self.options_attribute].into_iter().chain(&self.names).chain(&self.location);
-        let class = &self.class;
-        let variables = [&class.volume_variable, &class.namespace_variable, &class.claim_variable];
-        let class =
-            class.directory.iter().chain(&class.shared_if).chain(&class.keeps_files_if).chain(variables);
-        if written.chain(&self.handle_types).chain(class).any(|text| text.contains(char::is_control)) {
-            return vec![problem("", "has a control character".to_owned())];
+        let unusable: Vec<DriverProblem> =
+            self.texts().into_iter().filter_map(|(field, text)| unusable_text(field, text)).collect();
+        if !unusable.is_empty() {
+            return unusable;
         }
         let mut problems = problems(&row(self.to_text().trim_end_matches(ROW)));
         if self.location.is_empty() && self.class == ClassSetting::default() {
-            let message =
-                "is empty: write where the files of a volume are, e.g. nfs://{server}/{share}".to_owned();
+            let message = "is empty: write where the files of a volume are, e.g. nfs://{server}/{share}";
             problems.push(problem("location", message));
         }
+        if self.handle.is_empty() && !self.handle_types.is_empty() {
+            problems.push(problem("handleTypes", "says nothing without `handle`"));
+        }
+        problems.extend(self.class.problems());
         problems
+    }
+
+    /// Returns all texts with their fields. Those that are empty by default are left out while they are empty.
+    fn texts(&self) -> Vec<(String, &str)> {
+        let class = &self.class;
+        let lists = [
+            ("names", &self.names),
+            ("location", &self.location),
+            ("handleTypes", &self.handle_types),
+            ("class.directory", &class.directory),
+            ("class.sharedIf", &class.shared_if),
+            ("class.keepsFilesIf", &class.keeps_files_if),
+        ];
+        let single = [
+            ("handle", &self.handle),
+            ("optionsAttribute", &self.options_attribute),
+            ("class.volumeVariable", &class.volume_variable),
+            ("class.namespaceVariable", &class.namespace_variable),
+            ("class.claimVariable", &class.claim_variable),
+        ];
+        let elements = lists.iter().flat_map(|(field, texts)| {
+            texts.iter().enumerate().map(move |(index, text)| (format!("{field}[{index}]"), text.as_str()))
+        });
+        let single = single.iter().filter(|(_, text)| !text.is_empty());
+        elements.chain(single.map(|(field, text)| ((*field).to_owned(), text.as_str()))).collect()
+    }
+}
+
+/// Returns the problem of a text that no field may have.
+fn unusable_text(field: String, text: &str) -> Option<DriverProblem> {
+    if text.is_empty() {
+        return Some(problem(field, "is empty"));
+    }
+    text.contains(acts).then(|| problem(field, "has a control character"))
+}
+
+// === impl ClassSetting ===
+
+impl ClassSetting {
+    /// Returns the variables that cannot be told from other text, or from each other.
+    fn problems(&self) -> Vec<DriverProblem> {
+        let variables = [
+            ("class.volumeVariable", &self.volume_variable),
+            ("class.namespaceVariable", &self.namespace_variable),
+            ("class.claimVariable", &self.claim_variable),
+        ];
+        let plain = variables.iter().filter(|(_, variable)| !variable.is_empty() && !variable.contains('{'));
+        let plain = plain.map(|(field, variable)| {
+            problem(
+                *field,
+                format!("{variable:?} is no variable: write it as in the class, e.g. ${{pvc.metadata.name}}"),
+            )
+        });
+        let is_same = !self.claim_variable.is_empty() && self.claim_variable == self.namespace_variable;
+        let same = is_same.then(|| problem("class.claimVariable", "is the variable of the namespace, too"));
+        plain.chain(same).collect()
     }
 }
 
@@ -229,24 +293,33 @@ impl From<&Driver<'_>> for DriverSetting {
 pub(super) fn problems(row: &Driver<'_>) -> Vec<DriverProblem> {
     let mut problems = Vec::new();
     if row.names.iter().next().is_none() {
-        problems.push(problem("names", "is empty: name a driver, e.g. csi.example.com".to_owned()));
+        problems.push(problem("names", "is empty: name a driver, e.g. csi.example.com"));
     }
     for (index, name) in row.names.iter().enumerate() {
-        if name.trim_matches('*').is_empty() || name.contains(char::is_whitespace) {
-            problems
-                .push(problem(format!("names[{index}]"), format!("{name:?} is not the name of a driver")));
+        if !is_driver(name) {
+            let message = format!(
+                "{:?} is not the name of a driver: letters, digits, \"-\", \".\" and \"/\", and \"*\" at one end only",
+                shorten(name, SHOWN_CHARS)
+            );
+            problems.push(problem(format!("names[{index}]"), message));
         }
     }
     let parts: Vec<&str> = handle::parts(row.handle).collect();
     if !row.handle.is_empty() && parts.len() < 2 {
-        let message = format!("{:?} has no parts: write e.g. group#account#share", row.handle);
-        problems.push(problem("handle", message));
+        let handle = shorten(row.handle, SHOWN_CHARS);
+        problems.push(problem("handle", format!("{handle:?} has no parts: write e.g. group#account#share")));
+    }
+    if let Some(repeated) = parts
+        .iter()
+        .enumerate()
+        .find(|(index, part)| parts.get(..*index).is_some_and(|before| before.contains(part)))
+    {
+        problems.push(problem("handle", format!("has the part {:?} twice", repeated.1)));
     }
     let checks = (row.location.iter().enumerate())
-        .map(|(index, template)| (format!("location[{index}]"), template, template::check(template, &parts)));
+        .map(|(index, template)| (format!("location[{index}]"), template, check(template, &parts)));
     let conditions = |field: &'static str, texts: Texts<'_>| -> Vec<DriverProblem> {
-        let checked =
-            texts.iter().enumerate().map(|(index, text)| (index, text, template::check_conditions(text)));
+        let checked = texts.iter().enumerate().map(|(index, text)| (index, text, check_conditions(text)));
         checked
             .filter_map(|(index, text, check)| unusable(format!("class.{field}[{index}]"), text, check))
             .collect()
@@ -260,11 +333,18 @@ pub(super) fn problems(row: &Driver<'_>) -> Vec<DriverProblem> {
 /// Returns the problem of a text that cannot be parsed.
 fn unusable(field: String, text: &str, check: Result<(), TemplateError<'_>>) -> Option<DriverProblem> {
     let error = check.err()?;
-    Some(problem(field, format!("{text:?} {error}")))
+    Some(problem(field, format!("{:?} {error}", shorten(text, SHOWN_CHARS))))
 }
 
-fn problem(field: impl Into<String>, message: String) -> DriverProblem {
-    DriverProblem { field: field.into(), message }
+/// Returns whether a text is the name of a driver or a provisioner, in which one end may be `*`.
+fn is_driver(name: &str) -> bool {
+    let fixed = name.strip_prefix('*').or_else(|| name.strip_suffix('*')).unwrap_or(name);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_');
+    !fixed.is_empty() && name.len() <= NAME_BYTES && fixed.bytes().all(is_name)
+}
+
+fn problem(field: impl Into<String>, message: impl Into<String>) -> DriverProblem {
+    DriverProblem { field: field.into(), message: message.into() }
 }
 
 /// Returns the problems of the names of several rows: a driver has one row, built in or of the settings.
@@ -313,17 +393,27 @@ mod tests {
 
     #[test]
     fn every_field_that_cannot_be_used_is_told() {
-        let fields = |json: &str| {
-            let row: DriverSetting = serde_json::from_str(json).expect("a row");
-            row.problems().into_iter().map(|problem| problem.field).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            fields(r#"{"location":["nfs://{server"],"handle":"a"}"#),
-            ["names", "handle", "location[0]"]
-        );
-        assert_eq!(fields(r#"{"names":["a b","*"]}"#), ["names[0]", "names[1]", "location"]);
-        assert_eq!(fields(r#"{"names":["a"],"class":{"sharedIf":["[x"]}}"#), ["class.sharedIf[0]"]);
-        assert_eq!(fields(r#"{"names":["a\n"],"location":["nfs://{s}"]}"#), [""]);
+        for (row, fields) in [
+            (r#"{"location":["nfs://{server"],"handle":"a"}"#, &["names", "handle", "location[0]"][..]),
+            (
+                r#"{"names":["a b","*","*a*","a*b","é"]}"#,
+                &["names[0]", "names[1]", "names[2]", "names[3]", "names[4]", "location"],
+            ),
+            (r#"{"names":["a"],"class":{"sharedIf":["[x"]}}"#, &["class.sharedIf[0]"]),
+            (r#"{"names":["a\n"],"location":["nfs://{s}"]}"#, &["names[0]"]),
+            (r#"{"names":[""],"location":["","nfs://{s}"]}"#, &["names[0]", "location[0]"]),
+            (r#"{"names":["a"],"location":["x://{handle.b}"],"handle":"b#b"}"#, &["handle"]),
+            (r#"{"names":["a"],"location":["x://{b}"],"handleTypes":["t"]}"#, &["handleTypes"]),
+            (r#"{"names":["a"],"class":{"directory":["d"],"claimVariable":"n"}}"#, &["class.claimVariable"]),
+            (
+                r#"{"names":["a"],"class":{"directory":["d"],"claimVariable":"${n}","namespaceVariable":"${n}"}}"#,
+                &["class.claimVariable"],
+            ),
+        ] {
+            let setting: DriverSetting = serde_json::from_str(row).expect("a row");
+            let told: Vec<String> = setting.problems().into_iter().map(|problem| problem.field).collect();
+            assert_eq!(told, fields, "{row}");
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //! Conditions in brackets come first. Then a scheme, a server and a path, in which placeholders stand for values of the
 //! volume. `//` in the path ends what must exist already; below it a user may name any directory.
 
-use std::fmt;
+use super::VOLUME_SCHEME;
+use super::condition::{Conditions, Held};
+use super::template_check::TemplateError;
 
 /// What a placeholder or a condition takes a value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,37 +67,20 @@ pub(crate) struct Filled<'t> {
     pub(crate) is_ambiguous: bool,
 }
 
-/// A template that cannot be parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TemplateError<'t> {
-    /// A bracket or a brace without its end.
-    Unclosed(char),
-    /// A brace that ends nothing.
-    Unopened,
-    /// A placeholder or a condition without a name.
-    Empty,
-    /// No `scheme://`, or one with other characters than `a-z`, `0-9`, `+`, `-` and `.`.
-    NoScheme,
-    /// A placeholder that starts no part of the place, e.g. the text after `://` is empty.
-    NoPlace,
-    /// A part that the row's `handle` does not name.
-    UnknownPart(&'t str),
-}
-
 /// One element of the text after the scheme.
-enum Piece<'t> {
+pub(super) enum Piece<'t> {
     Text(&'t str),
     Placeholder(&'t str),
 }
 
 /// A placeholder: alternatives, and what stands for it if none has a value.
-struct Placeholder<'t> {
-    alternatives: &'t str,
-    fallback: Fallback<'t>,
+pub(super) struct Placeholder<'t> {
+    pub(super) alternatives: &'t str,
+    pub(super) fallback: Fallback<'t>,
 }
 
 /// What a placeholder without a value becomes.
-enum Fallback<'t> {
+pub(super) enum Fallback<'t> {
     /// The template does not apply.
     Required,
     /// Nothing: `{name?}`.
@@ -104,10 +89,27 @@ enum Fallback<'t> {
     Text(&'t str),
 }
 
-/// Fills in a template; `None` if a condition does not hold or a required placeholder has no value.
-pub(crate) fn fill<'t>(template: &'t str, values: &impl Values) -> Option<Filled<'t>> {
-    let text = unconditional(template, values)?;
-    let (scheme, text) = split_scheme(text)?;
+/// Why a template does not apply to a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfilled<'t> {
+    /// A condition does not hold.
+    Condition,
+    /// The alternatives of this placeholder have no value.
+    Missing(&'t str),
+}
+
+/// Fills in a template.
+///
+/// # Errors
+///
+/// The template does not apply.
+pub(crate) fn fill<'t>(template: &'t str, values: &impl Values) -> Result<Filled<'t>, Unfilled<'t>> {
+    let conditions = Conditions::of(template);
+    let held = conditions.held(values);
+    if held == Held::No {
+        return Err(Unfilled::Condition);
+    }
+    let (scheme, text) = split_scheme(conditions.rest()).ok_or(Unfilled::Condition)?;
     let mut filled = Filled {
         scheme,
         rest: String::with_capacity(PLACE_BYTES),
@@ -116,19 +118,21 @@ pub(crate) fn fill<'t>(template: &'t str, values: &impl Values) -> Option<Filled
         has_handle: false,
         is_ambiguous: false,
     };
-    let mut has_mark = false;
+    if let Held::Ambiguous(reference) = held {
+        return Ok(Filled { last: Some(reference), is_ambiguous: true, ..filled });
+    }
+    let mut has_mark = scheme == VOLUME_SCHEME;
     for piece in pieces(text) {
-        match piece.ok()? {
-            Piece::Text(text) => {
-                has_mark |= filled.push_text(text);
-            }
+        match piece.map_err(|_| Unfilled::Condition)? {
+            Piece::Text(text) if scheme == VOLUME_SCHEME => filled.rest.push_str(text),
+            Piece::Text(text) => has_mark |= filled.push_text(text),
             Piece::Placeholder(text) => filled.push(&Placeholder::of(text), values)?,
         }
     }
     if !has_mark {
         filled.existing = filled.rest.len();
     }
-    Some(filled)
+    Ok(filled)
 }
 
 /// Room for most places, so that few have to grow.
@@ -142,7 +146,7 @@ fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
 }
 
 /// Splits a text at each `|`.
-fn alternatives(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn alternatives(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
@@ -154,7 +158,7 @@ fn alternatives(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Splits a template at `://`.
-fn split_scheme(text: &str) -> Option<(&str, &str)> {
+pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
     Some((scheme, rest.strip_prefix("://")?))
 }
@@ -162,30 +166,6 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
 /// Returns where two slashes begin.
 fn two_slashes(text: &str) -> Option<usize> {
     text.as_bytes().windows(2).position(|pair| pair == b"//")
-}
-
-/// Returns whether all conditions of a text hold; the text may hold nothing else.
-pub(crate) fn holds(conditions: &str, values: &impl Values) -> bool {
-    unconditional(conditions, values).is_some()
-}
-
-/// Returns the names that a text of conditions asks for, e.g. `subDir` of `[!subDir]`.
-pub(crate) fn condition_names(mut text: &str) -> impl Iterator<Item = &str> {
-    std::iter::from_fn(move || {
-        let (condition, after) = text.strip_prefix('[')?.split_once(']')?;
-        text = after;
-        Some(Condition::of(condition).name)
-    })
-}
-
-/// Returns a name and the value with which the first of some conditions would not hold: that of `[name!=value]`.
-pub(crate) fn wanted_value(conditions: &str) -> Option<(&str, &str)> {
-    let (condition, _) = conditions.strip_prefix('[')?.split_once(']')?;
-    let Condition { name, test } = Condition::of(condition);
-    match test {
-        Test::NoneOf(values) => Some((name, values.split('|').next()?)),
-        _ => None,
-    }
 }
 
 /// Returns the parts of a handle that a template takes; the whole handle is the empty part.
@@ -211,53 +191,8 @@ fn references(template: &str) -> impl Iterator<Item = Reference<'_>> {
         .map(|alternative| Alternative::of(alternative).reference)
 }
 
-/// Checks a template; `parts` are the parts that the row's handle has.
-pub(crate) fn check<'t>(template: &'t str, parts: &[&str]) -> Result<(), TemplateError<'t>> {
-    let text = checked_conditions(template, parts)?;
-    let (scheme, text) = split_scheme(text).ok_or(TemplateError::NoScheme)?;
-    let is_scheme = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-    if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
-        return Err(TemplateError::NoScheme);
-    }
-    if text.trim_matches('/').is_empty() {
-        return Err(TemplateError::NoPlace);
-    }
-    for piece in pieces(text) {
-        let Piece::Placeholder(text) = piece? else { continue };
-        for alternative in alternatives(Placeholder::of(text).alternatives) {
-            check_reference(Alternative::of(alternative).reference, parts)?;
-        }
-    }
-    Ok(())
-}
-
-/// Checks conditions that stand by themselves.
-pub(crate) fn check_conditions(text: &str) -> Result<(), TemplateError<'_>> {
-    match checked_conditions(text, &[])? {
-        "" => Ok(()),
-        _ => Err(TemplateError::Unclosed('[')),
-    }
-}
-
-fn checked_conditions<'t>(mut text: &'t str, parts: &[&str]) -> Result<&'t str, TemplateError<'t>> {
-    while let Some(rest) = text.strip_prefix('[') {
-        let (condition, after) = rest.split_once(']').ok_or(TemplateError::Unclosed('['))?;
-        check_reference(Reference::of(Condition::of(condition).name), parts)?;
-        text = after;
-    }
-    Ok(text)
-}
-
-fn check_reference<'t>(reference: Reference<'t>, parts: &[&str]) -> Result<(), TemplateError<'t>> {
-    match reference {
-        Reference::Attribute("") | Reference::Option("") => Err(TemplateError::Empty),
-        Reference::HandlePart(part) if !parts.contains(&part) => Err(TemplateError::UnknownPart(part)),
-        _ => Ok(()),
-    }
-}
-
 /// Splits a text at its placeholders.
-fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, TemplateError<'_>>> {
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, TemplateError<'_>>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let place = rest.bytes().position(|byte| byte == b'{' || byte == b'}').unwrap_or(rest.len());
@@ -283,32 +218,6 @@ fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, TemplateError<'_
     })
 }
 
-/// Returns the text after the conditions, or `None` if one of them does not hold.
-fn unconditional<'t>(mut template: &'t str, values: &impl Values) -> Option<&'t str> {
-    while let Some(rest) = template.strip_prefix('[') {
-        let (condition, after) = rest.split_once(']')?;
-        if !Condition::of(condition).holds(values) {
-            return None;
-        }
-        template = after;
-    }
-    Some(template)
-}
-
-/// A condition: `[name]`, `[!name]`, `[name=a|b]`, `[name!=a|b]` or `[name^=prefix]`.
-struct Condition<'t> {
-    name: &'t str,
-    test: Test<'t>,
-}
-
-enum Test<'t> {
-    Present,
-    Absent,
-    OneOf(&'t str),
-    NoneOf(&'t str),
-    StartsWith(&'t str),
-}
-
 // === impl Value ===
 
 impl<'v> Value<'v> {
@@ -318,45 +227,10 @@ impl<'v> Value<'v> {
     }
 }
 
-// === impl Condition ===
-
-impl<'t> Condition<'t> {
-    fn of(text: &'t str) -> Self {
-        if let Some(name) = text.strip_prefix('!') {
-            return Self { name, test: Test::Absent };
-        }
-        let Some((name, value)) = text.split_once('=') else {
-            return Self { name: text, test: Test::Present };
-        };
-        if let Some(name) = name.strip_suffix('!') {
-            Self { name, test: Test::NoneOf(value) }
-        } else if let Some(name) = name.strip_suffix('^') {
-            Self { name, test: Test::StartsWith(value) }
-        } else {
-            Self { name, test: Test::OneOf(value) }
-        }
-    }
-
-    fn holds(&self, values: &impl Values) -> bool {
-        let value = values.value(Reference::of(self.name));
-        let is_one_of = |wanted: &str| match value {
-            Value::Known(value) => wanted.split('|').any(|wanted| value.eq_ignore_ascii_case(wanted)),
-            Value::Absent | Value::Ambiguous => false,
-        };
-        match self.test {
-            Test::Present => value != Value::Absent,
-            Test::Absent => value == Value::Absent,
-            Test::OneOf(wanted) => is_one_of(wanted),
-            Test::NoneOf(unwanted) => !is_one_of(unwanted),
-            Test::StartsWith(prefix) => matches!(value, Value::Known(value) if value.starts_with(prefix)),
-        }
-    }
-}
-
 // === impl Reference ===
 
 impl<'t> Reference<'t> {
-    fn of(text: &'t str) -> Self {
+    pub(super) fn of(text: &'t str) -> Self {
         if let Some(option) = text.strip_prefix("option:") {
             return Self::Option(option);
         }
@@ -375,7 +249,7 @@ impl<'t> Reference<'t> {
 // === impl Placeholder ===
 
 impl<'t> Placeholder<'t> {
-    fn of(text: &'t str) -> Self {
+    pub(super) fn of(text: &'t str) -> Self {
         if let Some(alternatives) = text.strip_suffix('?') {
             return Self { alternatives, fallback: Fallback::Empty };
         }
@@ -394,15 +268,15 @@ impl<'t> Placeholder<'t> {
 }
 
 /// One of the alternatives of a placeholder: a reference, of whose value a part may be taken: `name~prefix*suffix`.
-struct Alternative<'t> {
-    reference: Reference<'t>,
-    part: Option<(&'t str, &'t str)>,
+pub(super) struct Alternative<'t> {
+    pub(super) reference: Reference<'t>,
+    pub(super) part: Option<(&'t str, &'t str)>,
 }
 
 // === impl Alternative ===
 
 impl<'t> Alternative<'t> {
-    fn of(text: &'t str) -> Self {
+    pub(super) fn of(text: &'t str) -> Self {
         match split_once(text, b'~') {
             Some((name, pattern)) => Self {
                 reference: Reference::of(name),
@@ -440,10 +314,10 @@ impl<'t> Filled<'t> {
         }
     }
 
-    /// Appends the value of a placeholder, or `None` if it has none.
-    fn push(&mut self, placeholder: &Placeholder<'t>, values: &impl Values) -> Option<()> {
+    /// Appends the value of a placeholder.
+    fn push(&mut self, placeholder: &Placeholder<'t>, values: &impl Values) -> Result<(), Unfilled<'t>> {
         if self.is_ambiguous {
-            return Some(());
+            return Ok(());
         }
         for alternative in alternatives(placeholder.alternatives).map(Alternative::of) {
             let secret = (alternative.reference == Reference::Secret).then(|| values.secret()).flatten();
@@ -461,24 +335,22 @@ impl<'t> Filled<'t> {
                 self.last = Some(alternative.reference);
                 self.has_handle |=
                     matches!(alternative.reference, Reference::Handle | Reference::HandlePart(_));
-                return Some(());
+                return Ok(());
             }
         }
         match placeholder.fallback {
-            Fallback::Required => None,
-            Fallback::Empty => {
-                self.drop_slash();
-                Some(())
-            }
-            Fallback::Text(text) => {
-                self.append(text);
-                Some(())
-            }
+            Fallback::Required => return Err(Unfilled::Missing(placeholder.alternatives)),
+            Fallback::Empty => self.drop_slash(),
+            Fallback::Text(text) => self.append(text),
         }
+        Ok(())
     }
 
-    /// Appends a text, with one slash where two meet.
+    /// Appends a text, with one slash where two meet; what identifies a volume is taken as it is.
     fn append(&mut self, text: &str) {
+        if self.scheme == VOLUME_SCHEME {
+            return self.rest.push_str(text);
+        }
         let is_slash = |byte: Option<&u8>| matches!(byte, Some(b'/' | b'\\'));
         let joins = self.rest.is_empty() || is_slash(self.rest.as_bytes().last());
         let starts = usize::from(joins && is_slash(text.as_bytes().first()));
@@ -489,19 +361,6 @@ impl<'t> Filled<'t> {
     fn drop_slash(&mut self) {
         if self.rest.ends_with('/') {
             self.rest.pop();
-        }
-    }
-}
-
-impl fmt::Display for TemplateError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unclosed(open) => write!(f, "has {open:?} without its end"),
-            Self::Unopened => f.write_str("has \"}\" without \"{\""),
-            Self::Empty => f.write_str("has a placeholder without a name"),
-            Self::NoScheme => f.write_str("does not begin with a scheme such as nfs://"),
-            Self::NoPlace => f.write_str("names no place after its scheme"),
-            Self::UnknownPart(part) => write!(f, "takes handle.{part}, which is no part of the row's handle"),
         }
     }
 }
@@ -525,7 +384,7 @@ mod tests {
     }
 
     fn filled(template: &str, values: &[(&str, &str)]) -> Option<String> {
-        fill(template, &Attributes(values)).map(|filled| format!("{}://{}", filled.scheme, filled.rest))
+        fill(template, &Attributes(values)).ok().map(|filled| format!("{}://{}", filled.scheme, filled.rest))
     }
 
     #[test]
@@ -581,28 +440,26 @@ mod tests {
 
     #[test]
     fn an_ambiguous_value_is_told() {
-        let filled = fill("nfs://{s}/{d}", &Attributes(&[("s", "nas"), ("d", "?")]));
-        assert!(filled.is_some_and(|filled| filled.is_ambiguous));
+        for template in ["nfs://{s}/{d}", "[d=x]nfs://{s}"] {
+            let filled = fill(template, &Attributes(&[("s", "nas"), ("d", "?")]));
+            assert!(filled.is_ok_and(|filled| filled.is_ambiguous), "{template}");
+        }
+        assert!(
+            fill("[d]nfs://{s}", &Attributes(&[("s", "nas"), ("d", "?")]))
+                .is_ok_and(|filled| !filled.is_ambiguous)
+        );
     }
 
     #[test]
-    fn what_cannot_be_parsed_is_an_error() {
-        for (template, error) in [
-            ("nfs://{server", TemplateError::Unclosed('{')),
-            ("nfs://server}/x", TemplateError::Unopened),
-            ("[a=b nfs://{s}", TemplateError::Unclosed('[')),
-            ("nfs://{}", TemplateError::Empty),
-            ("nfs://{a|}", TemplateError::Empty),
-            ("[]nfs://{a}", TemplateError::Empty),
-            ("nfs://{option:}", TemplateError::Empty),
-            ("{server}/{share}", TemplateError::NoScheme),
-            ("NFS://{server}", TemplateError::NoScheme),
-            ("nfs:///", TemplateError::NoPlace),
-            ("nfs://{handle.server}", TemplateError::UnknownPart("server")),
-            ("[handle.a]nfs://{server}", TemplateError::UnknownPart("a")),
-        ] {
-            assert_eq!(check(template, &["share"]), Err(error), "{template}");
-        }
-        assert_eq!(check("[a!=b]nfs://{server}//{handle.share?}", &["share"]), Ok(()));
+    fn a_missing_value_is_named() {
+        let missing = |template| fill(template, &Attributes(&[("s", "nas")])).err();
+        assert_eq!(missing("nfs://{s}/{a|b}"), Some(Unfilled::Missing("a|b")));
+        assert_eq!(missing("[a]nfs://{s}/{b}"), Some(Unfilled::Condition));
+    }
+
+    #[test]
+    fn what_identifies_a_volume_is_taken_as_it_is() {
+        let values = [("h", "/a//b/"), ("p", "")];
+        assert_eq!(filled("volume://{h}", &values).as_deref(), Some("volume:///a//b/"));
     }
 }

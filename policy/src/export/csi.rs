@@ -1,7 +1,7 @@
 //! The places of CSI volumes, by the rows of the catalogue.
 
 use super::{Evidence, Export, PATH_BYTES, VolumeLocation};
-use crate::catalogue::{self, Driver, Reference, VOLUME_SCHEME, Value, Values};
+use crate::catalogue::{self, Driver, Reference, Unfilled, VOLUME_SCHEME, Value, Values};
 use crate::settings::Exports;
 use ordinance_storage::{AttributeValue, CsiSource, MountOptions};
 use std::borrow::Cow;
@@ -33,9 +33,16 @@ impl CsiVolume<'_> {
         if templates.peek().is_none() {
             return VolumeLocation::Unsupported;
         }
-        let Some(filled) = templates.find_map(|template| catalogue::fill(template, &values)) else {
-            return VolumeLocation::Incomplete;
-        };
+        let mut missing = Vec::new();
+        let filled = templates.find_map(|template| match catalogue::fill(template, &values) {
+            Ok(filled) => Some(filled),
+            Err(Unfilled::Missing(names)) => {
+                missing.push(names);
+                None
+            }
+            Err(Unfilled::Condition) => None,
+        });
+        let Some(filled) = filled else { return VolumeLocation::Incomplete(wanted(&missing)) };
         let evidence = Evidence { field: self.field(filled.last), has_handle: filled.has_handle };
         let place = self.with_names(&filled.rest);
         if filled.is_ambiguous {
@@ -52,7 +59,10 @@ impl CsiVolume<'_> {
             place.as_bytes().get(..filled.existing) == filled.rest.as_bytes().get(..filled.existing);
         let existing = if is_same { filled.existing } else { 0 };
         let export = Export::of_place(filled.scheme, &place, existing, self.options, settings);
-        export.map_or(VolumeLocation::Incomplete, |export| VolumeLocation::Export(export, evidence))
+        export.map_or_else(
+            || VolumeLocation::Incomplete(String::new()),
+            |export| VolumeLocation::Export(export, evidence),
+        )
     }
 
     /// Returns the field of a PersistentVolume that a reference means.
@@ -91,6 +101,18 @@ impl CsiVolume<'_> {
     }
 }
 
+/// Returns what a volume lacks, any of which would be enough for a template: `server` or `server, handle.account`.
+fn wanted(missing: &[&str]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for alternative in missing.iter().flat_map(|names| names.split('|')) {
+        let name = alternative.split('~').next().unwrap_or(alternative);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
+}
+
 /// Returns whether a text has a variable such as `${pv.metadata.name}`; few have a `$` at all.
 fn has_variable(text: &str) -> bool {
     text.bytes().any(|byte| byte == b'$') && text.contains("${")
@@ -113,6 +135,8 @@ impl Values for CsiValues<'_> {
                 AttributeValue::Absent => Value::Absent,
                 AttributeValue::Ambiguous { .. } => Value::Ambiguous,
             },
+            // A flag such as `guest` has no value.
+            Reference::Option(name) if self.volume.options.has(name) => Value::Known("true"),
             Reference::Option(name) => Value::of(self.volume.options.value(name)),
             Reference::Handle => Value::of(Some(&source.volume_handle)),
             Reference::HandlePart(part) => Value::of(self.row.handle_part(&source.volume_handle, part)),

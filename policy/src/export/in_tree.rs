@@ -65,7 +65,7 @@ impl VolumeLocation {
     /// the directory is another one on each node.
     pub(crate) fn of_node_path(source: &NodePath<'_>, node: Option<NodeName<'_>>, field: &str) -> Self {
         let server = match node {
-            Some(NodeName::Host(host)) => host.to_string(),
+            Some(NodeName::Hosts(hosts)) => hosts.iter().map(|host| &**host).collect::<Vec<_>>().join(","),
             Some(NodeName::Other(required)) => format!("{:x}", crate::display::fingerprint([&*required])),
             None => return Self::Unsupported,
         };

@@ -26,7 +26,7 @@ impl Export {
 }
 
 fn csi_location(source: &CsiSource<'_>, namespace: &str, settings: &Settings) -> VolumeLocation {
-    let row = catalogue::find(&source.driver, &settings.drivers);
+    let row = catalogue::find_located(&source.driver, &settings.drivers);
     let attribute =
         row.as_deref().filter(|row| !row.options.is_empty()).and_then(|row| source.attribute(row.options));
     let options = MountOptions::default().followed_by(attribute);

@@ -1,5 +1,6 @@
 //! Storage servers and their canonical names.
 
+use crate::display::fingerprint;
 use crate::settings::Exports;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,9 +20,19 @@ pub(crate) struct StorageServer {
 impl StorageServer {
     /// Returns the server of a name or address, or `None` if it is empty.
     pub(crate) fn resolve(written: &str, settings: &Exports) -> Option<Self> {
-        let server = normalised_server(written);
+        let server = bounded(normalised_server(written));
         let respelled = (written.trim() != server).then(|| written.trim().to_owned());
         (!server.is_empty()).then(|| Self { respelled, ..Self::through_aliases(server, settings) })
+    }
+
+    /// Returns the server of a name that is no host, such as a bucket or a Secret, which is kept as it is.
+    pub(crate) fn resolve_name(written: &str, settings: &Exports) -> Option<Self> {
+        let name = bounded(written.trim().to_owned());
+        if name.is_empty() {
+            return None;
+        }
+        let through = Self::through_aliases(normalised_server(&name), settings);
+        Some(if through.alias.is_some() { through } else { Self { name, alias: None, respelled: None } })
     }
 
     /// Returns the Ceph cluster with these monitors, in any order, or `None` if there are none. An alias may list all
@@ -33,7 +44,7 @@ impl StorageServer {
         let monitors: Vec<Self> =
             monitors.map(without_monitor_port).filter_map(|name| Self::resolve(name, settings)).collect();
         let names: BTreeSet<&str> = monitors.iter().map(Self::name).collect();
-        let name = Vec::from_iter(names).join(",");
+        let name = bounded(Vec::from_iter(names).join(","));
         let aliases: BTreeSet<&str> = monitors.iter().filter_map(Self::alias).collect();
         let alias = (!aliases.is_empty()).then(|| Vec::from_iter(aliases).join(","));
         (!name.is_empty()).then_some(Self { name, alias, respelled: None })
@@ -82,6 +93,18 @@ impl StorageServer {
     pub(crate) fn host(&self) -> String {
         if is_ipv6(&self.name) { format!("[{}]", self.name) } else { self.name.clone() }
     }
+}
+
+/// The longest name of a server that is part of a key as it is, in bytes: that of a host.
+const NAME_BYTES: usize = 253;
+
+/// Returns a name that is not too long for a key: of a long one, e.g. a list of servers, the beginning and a fingerprint.
+fn bounded(name: String) -> String {
+    if name.len() <= NAME_BYTES {
+        return name;
+    }
+    let beginning = name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or_default();
+    format!("{beginning}~{:x}", fingerprint([name.as_str()]))
 }
 
 /// Normalises the name of a server: removes spaces and brackets around it, writes an address in its canonical form (an

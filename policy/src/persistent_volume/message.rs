@@ -135,11 +135,11 @@ impl ConflictMessage<'_> {
             }
             HandleRole::Locates => {
                 format!(
-                    "Mount {reviewed} and {other} in different pods: another handle would be another volume"
+                    "Keep the pods of {reviewed} and {other} on different nodes: another handle would be another volume"
                 )
             }
             HandleRole::Unknown => format!(
-                "Mount {reviewed} and {other} in different pods, or give {reviewed} a volumeHandle of its own if its driver takes \
+                "Keep the pods of {reviewed} and {other} on different nodes, or give {reviewed} a volumeHandle of its own if its driver takes \
                  any text"
             ),
         }
@@ -173,7 +173,9 @@ impl ConflictMessage<'_> {
             ConflictKind::Inline => {
                 ", whose pods mount it inline: they overwrite each other's files".to_owned()
             }
-            ConflictKind::SameHandle => ": a pod that uses both hangs".to_owned(),
+            ConflictKind::SameHandle => {
+                ": on one node the kubelet takes them for one volume, so a pod gets the other's files, or hangs".to_owned()
+            }
             ConflictKind::SameAttributes => {
                 ": they may be one volume, as Ordinance does not know the driver".to_owned()
             }
@@ -341,7 +343,8 @@ impl ConflictMessage<'_> {
         if matches!(self.kind, ConflictKind::SameHandle | ConflictKind::SameAttributes) {
             return String::new();
         }
-        let mut reasons = own_spelling(export);
+        let is_spelled_alike = self.other.note.spelling == self.reviewed.note.spelling;
+        let mut reasons = own_spelling(export, is_spelled_alike);
         for reason in self.other_spelling(export) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
@@ -357,20 +360,25 @@ impl ConflictMessage<'_> {
         let root = export::pseudo_root(server, self.settings).filter(|_| note.pseudo_root).map(|root| {
             format!("{} is below the NFSv4 pseudo-root {}", self.other.short(), export::shown_path(&root))
         });
-        let spelling = note.respelled.then(|| format!("{} spells it differently", self.other.short()));
+        let differs = note.spelling.is_some() && note.spelling != self.reviewed.note.spelling;
+        let spelling = differs.then(|| format!("{} spells it differently", self.other.short()));
         [alias, root, spelling].into_iter().flatten().collect()
     }
 }
 
-fn own_spelling(export: &Export) -> Vec<String> {
+/// Returns what in a volume is not spelled as messages show it; nothing that the other volume spells alike.
+fn own_spelling(export: &Export, is_spelled_alike: bool) -> Vec<String> {
     let server = export.server();
     let name = match (server.alias(), server.respelled()) {
         (Some(alias), _) => Some(via_aliases(alias, server.name())),
-        (None, Some(written)) => Some(format!("{} is {}", quote(written), short_name(server.name()))),
-        (None, None) => None,
+        (None, Some(written)) if !is_spelled_alike => {
+            Some(format!("{} is {}", quote(written), short_name(server.name())))
+        }
+        (None, _) => None,
     };
     let path = export
         .respelled_path()
+        .filter(|_| !is_spelled_alike)
         .map(|written| format!("{} is {}", quote(written), export::shown_path(export.written())));
     let root = (!export.pseudo_root().is_empty()).then(|| {
         let root = export::shown_path(export.pseudo_root());

@@ -4,6 +4,7 @@
 //! groups thousands of volumes by equal notes.
 
 use super::metadata::PersistentVolumeView;
+use crate::display::fingerprint;
 use crate::export::{Export, ServerPath};
 use crate::settings::Exports;
 use serde::{Deserialize, Serialize};
@@ -32,9 +33,9 @@ pub(super) struct VolumeNote {
     /// Whether the path is below a pseudo-root of NFSv4.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) pseudo_root: bool,
-    /// Whether server or path are spelled differently than messages show them.
-    #[serde(skip_serializing_if = "is_default")]
-    pub(super) respelled: bool,
+    /// A fingerprint of server and path as they are spelled, if messages show them differently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spelling: Option<String>,
     /// A digest of the attributes, for a volume that only its handle locates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attributes: Option<String>,
@@ -89,10 +90,7 @@ impl VolumeNote {
             takes_over: names(&annotations.takes_over),
             alias: export.and_then(|export| export.server().alias()).map(str::to_owned),
             pseudo_root: export.is_some_and(|export| !export.pseudo_root().is_empty()),
-            respelled: export.is_some_and(|export| {
-                export.respelled_path().is_some()
-                    || (export.server().alias().is_none() && export.server().respelled().is_some())
-            }),
+            spelling: export.and_then(spelling),
             attributes: None,
         }
     }
@@ -136,6 +134,14 @@ impl VolumeState {
             Self::Kept
         }
     }
+}
+
+/// Returns a fingerprint of what an export is called otherwise than messages show it, besides its alias.
+fn spelling(export: &Export) -> Option<String> {
+    let server = export.server().respelled().filter(|_| export.server().alias().is_none());
+    let path = export.respelled_path();
+    let is_any = server.is_some() || path.is_some();
+    is_any.then(|| format!("{:x}", fingerprint([server.unwrap_or_default(), path.unwrap_or_default()])))
 }
 
 /// Returns the depth of the deepest provisioner root above the export.
@@ -182,7 +188,7 @@ mod tests {
             takes_over: names(" pv "),
             alias: Some("nas".to_owned()),
             pseudo_root: true,
-            respelled: true,
+            spelling: Some("2e".to_owned()),
             attributes: Some("1f".to_owned()),
         };
         assert_eq!(note.shared_with, ["pv-a", "pv-c"]);

@@ -54,8 +54,8 @@ pub(super) enum UnknownPlace {
     Unresolved(String),
     /// Attributes whose keys differ by case only say two things.
     Ambiguous,
-    /// It lacks what its driver locates it by.
-    Incomplete,
+    /// It lacks what its driver locates it by, e.g. `server`.
+    Incomplete(String),
     /// The catalogue does not have its driver.
     Driver(String),
 }
@@ -96,7 +96,7 @@ impl Volume {
     pub(super) fn new(view: &PersistentVolumeView<'_>, name: &str, settings: &Settings) -> Self {
         let name = if name.is_empty() { &*view.metadata.name } else { name };
         let csi = view.spec.csi.as_deref();
-        let row = csi.and_then(|csi| catalogue::find(&csi.driver, &settings.drivers));
+        let row = csi.and_then(|csi| catalogue::find_located(&csi.driver, &settings.drivers));
         let row = row.as_deref();
         let options = mount_options(view, row);
         let placement = Placement::of(location(view, row, &options, settings), csi, &settings.exports);
@@ -104,7 +104,9 @@ impl Volume {
         let mut note = VolumeNote::of(view, name, export, &settings.exports);
         note.access = note.access.mounted(options.is_read_only());
         note.attributes = placement.attributes;
-        let mut used = used_keys(view, row.is_some());
+        let is_known =
+            !matches!(placement.unknown, Some(UnknownPlace::Driver(_) | UnknownPlace::Incomplete(_)));
+        let mut used = used_keys(view, is_known);
         used.retain(|used| !used.is_held(placement.held.as_ref()));
         let generated = format!("{}*", &*view.metadata.generate_name);
         let shown = if name.is_empty() { &generated } else { name };
@@ -143,11 +145,11 @@ impl Volume {
 }
 
 /// Returns the keys of a handle, and of the attributes of a volume of which nothing else is known.
-fn used_keys(view: &PersistentVolumeView<'_>, is_known_driver: bool) -> Vec<UsedKey> {
+fn used_keys(view: &PersistentVolumeView<'_>, is_known: bool) -> Vec<UsedKey> {
     let Some(csi) = &view.spec.csi else { return Vec::new() };
     // A provisioner gives all volumes of a class the same attributes.
     let is_static = !view.may_be_provisioned() && !view.has_provisioner_identity();
-    let attributes = || UsedKey::of_attributes(csi).filter(|_| is_static && !is_known_driver);
+    let attributes = || UsedKey::of_attributes(csi).filter(|_| is_static && !is_known);
     UsedKey::of_handle(csi).into_iter().chain(attributes()).collect()
 }
 
@@ -172,7 +174,7 @@ impl Placement {
                 unknown(Some(UnknownPlace::Unresolved(path)), evidence)
             }
             VolumeLocation::Ambiguous(evidence) => unknown(Some(UnknownPlace::Ambiguous), evidence),
-            VolumeLocation::Incomplete => unknown(Some(UnknownPlace::Incomplete), by_handle),
+            VolumeLocation::Incomplete(names) => unknown(Some(UnknownPlace::Incomplete(names)), by_handle),
             VolumeLocation::UnknownDriver => {
                 unknown(csi.map(|csi| UnknownPlace::Driver(csi.driver.to_string())), by_handle)
             }
@@ -214,7 +216,7 @@ impl HeldKey {
 
     /// Returns the key of a volume that an id identifies among those of its driver.
     fn volume(driver: &str, id: String) -> Self {
-        Self { realm: csi_realm(driver), path: vec![id], export: None, shared: None }
+        Self { realm: csi_realm(driver), path: vec![bounded(&id)], export: None, shared: None }
     }
 }
 
@@ -232,7 +234,7 @@ impl UsedKey {
         if csi.driver.is_empty() || csi.volume_handle.is_empty() {
             return None;
         }
-        let path = vec![(*csi.volume_handle).to_owned()];
+        let path = vec![bounded(&csi.volume_handle)];
         Some(Self { kind: ConflictKind::SameHandle, realm: csi_realm(&csi.driver), path })
     }
 
@@ -252,6 +254,17 @@ impl UsedKey {
     /// Returns whether a key is this one.
     pub(super) fn is(&self, realm: &str, path: &[String]) -> bool {
         self.realm == realm && self.path == *path
+    }
+}
+
+/// The longest id that is part of a key as it is, in bytes.
+const ID_BYTES: usize = 1_024;
+
+/// Returns an id that is not too long for a key: of a long one, the beginning and a fingerprint.
+fn bounded(id: &str) -> String {
+    match id.get(..id.floor_char_boundary(ID_BYTES)).filter(|beginning| beginning.len() < id.len()) {
+        Some(beginning) => format!("{beginning}~{:x}", fingerprint([id])),
+        None => id.to_owned(),
     }
 }
 

@@ -8,11 +8,11 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         names: Texts::List(&["file.csi.azure.com"]),
         title: "Azure Files",
         location: Texts::List(&[
-            "[protocol=nfs]nfs://{server}/{storageAccount|handle.account}/{shareName|handle.share}//{folderName?}",
-            "[protocol=nfs]nfs://{storageAccount|handle.account}.file.{storageEndpointSuffix=core.windows.net}/{storageAccount|handle.account}/{shareName|handle.share}//{folderName?}",
-            "smb://{server}/{shareName|handle.share}//{folderName?}",
-            "smb://{secretRef.name~azure-storage-account-*-secret|secretName~azure-storage-account-*-secret|storageAccount|handle.account}.file.{storageEndpointSuffix=core.windows.net}/{shareName|handle.share}//{folderName?}",
-            "azure-file-secret://{secretRef}/{shareName|handle.share}//{folderName?}",
+            "[protocol=nfs]nfs://{server}/{storageAccount|handle.account}/{shareName|handle.share}//{folderName?}/{diskName|handle.disk?}",
+            "[protocol=nfs]nfs://{storageAccount|handle.account}.file.{storageEndpointSuffix=core.windows.net}/{storageAccount|handle.account}/{shareName|handle.share}//{folderName?}/{diskName|handle.disk?}",
+            "smb://{server}/{shareName|handle.share}//{folderName?}/{diskName|handle.disk?}",
+            "smb://{secretRef.name~azure-storage-account-*-secret|secretName~azure-storage-account-*-secret|storageAccount|handle.account}.file.{storageEndpointSuffix=core.windows.net}/{shareName|handle.share}//{folderName?}/{diskName|handle.disk?}",
+            "azure-file-secret://{secretRef}/{shareName|handle.share}//{folderName?}/{diskName|handle.disk?}",
         ]),
         handle: "resourceGroup#account#share#disk#uuid#secretNamespace#subscription",
         inline: true,
@@ -28,7 +28,8 @@ pub(super) const ROWS: &[Driver<'static>] = &[
             "https://github.com/kubernetes-sigs/azurefile-csi-driver/blob/7b5ae18e74f0c885791f67404286882a049761f8/pkg/azurefile/controllerserver.go",
         ]),
         remark: "The account in a Secret goes before the attributes, but only the name of a Secret that the driver made says it. \
-                 Other Secrets stand for their account as `namespace.name`.",
+                 Other Secrets stand for their account as `namespace.name`. A disk image in a share (`diskName`) counts as a directory in \
+                 it.",
         ..Driver::NONE
     },
     Driver {

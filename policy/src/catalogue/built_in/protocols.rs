@@ -49,6 +49,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         names: Texts::List(&["cephfs.csi.ceph.com", "*.cephfs.csi.ceph.com"]),
         title: "Ceph CSI, CephFS (also under an operator's prefix, e.g. Rook)",
         location: Texts::List(&[
+            "[backingSnapshotID]cephfs-snapshot://{clusterID}/{backingSnapshotID}",
             "[staticVolume=true|t|1]cephfs://{clusterID}/{fsName?}//{rootPath}",
             "cephfs://{clusterID}/{fsName?}//{subvolumePath}",
             "[!staticVolume]cephfs://{clusterID}/{fsName?}//{rootPath}",

@@ -32,6 +32,7 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         title: "local-path-provisioner",
         class: ClassRow {
             directory: Texts::List(&["pathPattern"]),
+            proposal: "'{{ .PVC.Namespace }}/{{ .PVC.Name }}/'",
             variables: PatternVariables {
                 volume: "{{.PVName}}",
                 namespace: "{{.PVC.Namespace}}",

@@ -150,4 +150,14 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         ]),
         ..Driver::NONE
     },
+    Driver {
+        names: Texts::List(&["linstor.csi.linbit.com"]),
+        title: "LINSTOR (Piraeus)",
+        location: Texts::List(&["nfs://{linstor.csi.linbit.com/nfs-export}", "volume://{handle}"]),
+        sources: Texts::List(&[
+            "https://github.com/piraeusdatastore/linstor-csi/blob/44aa98afcf289f7300c97eddd9a10b11b1890bcd/pkg/volume/volume.go",
+        ]),
+        remark: "`res` and `res/0` are one volume, and are not told to be.",
+        ..Driver::NONE
+    },
 ];
