@@ -49,7 +49,7 @@ pub enum Mode {
 }
 
 /// Settings for StatefulSets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Isolation {
@@ -318,21 +318,6 @@ impl NamedVolumes {
         match self {
             Self::Deny => DenyOrWarn::Deny,
             Self::Isolate | Self::Warn => DenyOrWarn::Warn,
-        }
-    }
-}
-
-// === impl Isolation ===
-
-impl Default for Isolation {
-    fn default() -> Self {
-        Self {
-            claim_templates: Templates::default(),
-            named_volumes: NamedVolumes::default(),
-            single_replica: SingleReplica::default(),
-            fixed_sub_path: DenyOrWarn::default(),
-            growth: DenyOrWarn::default(),
-            shared_csi_drivers: SharedDrivers::default(),
         }
     }
 }
