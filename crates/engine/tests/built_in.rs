@@ -20,7 +20,7 @@ fn has_no_imports() {
     let world = &resolve.worlds[world];
     assert_eq!(world.imports.keys().count(), 0);
     let exports: Vec<String> = world.exports.keys().map(|name| resolve.name_world_key(name)).collect();
-    assert_eq!(exports, ["ordinance:policy/rules@0.2.0"]);
+    assert_eq!(exports, ["ordinance:policy/rules@0.3.0"]);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn traps_on_resume_without_a_review() {
     store.set_epoch_deadline(1);
     let instance = Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
     let rules =
-        instance.get_export_index(&mut store, None, "ordinance:policy/rules@0.2.0").expect("the interface");
+        instance.get_export_index(&mut store, None, "ordinance:policy/rules@0.3.0").expect("the interface");
     let resume = instance.get_export_index(&mut store, Some(&rules), "resume").expect("the function");
     let resume = instance.get_func(&mut store, resume).expect("the function");
     let error = resume

@@ -142,7 +142,9 @@ impl BindableVolume<'_> {
     ) -> ResolvedVolume {
         let held = reader.location(self.object, keys);
         let location = held.unwrap_or_else(|| Location::of_claim(&claim.namespace, &claim.name));
-        let is_read_only = self.view.mount_options().is_read_only();
+        // Drivers that take options from an attribute call it so.
+        let attribute = self.view.spec.csi.as_ref().and_then(|csi| csi.attribute("mountOptions"));
+        let is_read_only = self.view.mount_options().followed_by(attribute).is_read_only();
         ResolvedVolume { is_read_only, ..ResolvedVolume::at(location) }
             .bound_to(&self.object.scope.name, bound)
     }

@@ -270,7 +270,7 @@ export interface Isolation {
 /** How a driver finds the files of its volumes; `docs/storage.md` explains the templates. */
 export interface Driver {
   /** e.g. `csi.example.com`; `*` at the beginning or the end stands for any text. */
-  names: string[];
+  names?: string[];
   /** Templates of the place of a volume, of which the first that applies counts. */
   location?: string[];
   /** The parts of a `volumeHandle` with their separators, e.g. `group#account#share`. */

@@ -115,7 +115,7 @@ fn names_that_no_api_server_accepts_stay_below_their_volume() {
 #[test]
 fn storage_without_a_claim_is_isolated_by_namespace_and_pod() {
     let map = scene("inline");
-    let roots = ["nfs://[fd00::5]/frames", "glusterfs/studio/gluster/vol1", "nfs://nas/inline"];
+    let roots = ["nfs://[fd00::5]/frames", "glusterfs://gluster/vol1", "nfs://nas/inline"];
     let before = roots
         .map(|root| [format!("render-0 {root} = render-1 +0"), format!("render-1 {root} = render-0 +0")]);
     assert_eq!(writers(&map.before), before.concat());

@@ -53,8 +53,8 @@ fn a_claim_by_name_gets_a_directory_per_pod() {
 fn storage_without_a_claim_gets_a_directory_per_namespace_and_pod() {
     for (source, location) in [
         (r#""nfs":{"server":"nas.example.com","path":"/srv/"}"#, "nfs://nas.example.com/srv"),
-        (r#""azureFile":{"secretName":"s","shareName":"files"}"#, "azureFile/shop/s/files"),
-        (r#""glusterfs":{"endpoints":"e","path":"vol"}"#, "glusterfs/shop/e/vol"),
+        (r#""azureFile":{"secretName":"s","shareName":"files"}"#, "azure-file-secret://shop.s/files"),
+        (r#""glusterfs":{"endpoints":"e","path":"vol"}"#, "glusterfs://e/vol"),
         (
             r#""csi":{"driver":"nfs.csi.k8s.io","volumeAttributes":{"server":"nas.example.com","share":"/srv"}}"#,
             "nfs://nas.example.com/srv",
