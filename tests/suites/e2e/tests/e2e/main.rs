@@ -10,6 +10,7 @@ mod node;
 mod operations;
 mod outage;
 mod replicas;
+mod storage;
 mod story;
 mod updates;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         node::scenarios(),
         conformance::scenarios(),
         operations::scenarios(),
+        storage::scenarios(),
         callers::scenarios(),
         certificates::scenarios(),
     ];
