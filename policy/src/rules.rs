@@ -63,9 +63,9 @@ rules! {
     UnresolvedExport "unresolved-export" Warn "" []
         "The directory of a PersistentVolume cannot be known";
     EqualAttributes "equal-attributes" Warn "drivers" []
-        "Two PersistentVolumes of an unknown driver have the same attributes";
+        "Two PersistentVolumes have the same attributes, and it is unknown where their files are";
     UnknownDriver "unknown-driver" Note "drivers" []
-        "Nothing is known of the driver of a PersistentVolume";
+        "Nothing is known of the driver of a volume";
 
     // StorageClasses
     CollapsingClass "collapsing-class" Warn "storageClasses" []

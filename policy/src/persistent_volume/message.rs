@@ -86,12 +86,7 @@ impl ConflictMessage<'_> {
             },
             ConflictKind::Inline => format!("Give {}", self.other_directory()),
             ConflictKind::SameHandle => self.other_handle(),
-            ConflictKind::SameAttributes => {
-                format!(
-                    "If they are, give {} a volume of its own; if not, add a row for the driver to `drivers`",
-                    self.reviewed.short
-                )
-            }
+            ConflictKind::SameAttributes => self.other_volume(),
         }
     }
 
@@ -145,6 +140,23 @@ impl ConflictMessage<'_> {
         }
     }
 
+    /// Returns how to tell that volumes with equal attributes are two, or to make them two.
+    fn other_volume(&self) -> String {
+        let own = format!("If they are, give {} a volume of its own", self.reviewed.short);
+        match self.reviewed.handle_role {
+            HandleRole::Unknown => format!("{own}; if not, add a row for the driver to `drivers`"),
+            HandleRole::Suffixed(_) | HandleRole::AnyText | HandleRole::Locates => own,
+        }
+    }
+
+    /// Returns what keeps two volumes with equal attributes from being compared.
+    fn unknown(&self) -> &'static str {
+        match self.reviewed.handle_role {
+            HandleRole::Unknown => "the driver",
+            HandleRole::Suffixed(_) | HandleRole::AnyText | HandleRole::Locates => "where their files are",
+        }
+    }
+
     fn consequence(&self) -> String {
         match self.kind {
             ConflictKind::SharedPath => {
@@ -177,7 +189,7 @@ impl ConflictMessage<'_> {
                 ": on one node the kubelet takes them for one volume, so a pod gets the other's files, or hangs".to_owned()
             }
             ConflictKind::SameAttributes => {
-                ": they may be one volume, as Ordinance does not know the driver".to_owned()
+                format!(": they may be one volume, since Ordinance does not know {}", self.unknown())
             }
             ConflictKind::ProvisionerRoot | ConflictKind::BothReadOnly => String::new(),
         }

@@ -13,6 +13,7 @@ use super::review::SetReview;
 use super::sub_path_findings::{sub_path_text, unisolated_template_text};
 use super::volume::SetVolume;
 use super::{overlap, reserved_declarations, sub_path_findings, windows};
+use crate::catalogue;
 use crate::display::{Quoted, Shown};
 use crate::rules::StorageRule;
 use crate::settings::{DenyOrWarn, Mode, NamedVolumes};
@@ -23,9 +24,27 @@ pub(super) fn judge_with_overlaps<'a>(volume: &SetVolume<'a>, review: &mut SetRe
     if !volume.is_mounted() && volume.device.is_none() {
         return;
     }
+    note_unknown_driver(volume, review);
     judge(volume, review);
     sub_path_findings::warn_duplicate_variables(volume, review);
     overlap::warn_inline_export_overlaps(volume, review);
+}
+
+/// Notes that nothing is known of the driver of an inline volume: its replicas may share the files.
+pub(super) fn note_unknown_driver(volume: &SetVolume<'_>, review: &mut SetReview<'_>) {
+    let VolumeKind::Named(VolumeSource::Csi(source)) = volume.kind else { return };
+    let is_known = catalogue::find_located(&source.driver, &review.settings.drivers).is_some();
+    if is_known || volume.is_shared(review.settings) {
+        return;
+    }
+    let fact = format!(
+        "{}: Ordinance does not know the driver {}, so it can't tell whether the replicas share its files",
+        volume.title(),
+        Quoted(&source.driver)
+    );
+    let remedy = "Add a row for the driver to the setting `drivers`, with `inline: true` if they do";
+    let field = format!("{}.csi.driver", volume.field());
+    review.findings.add(StorageRule::UnknownDriver.note(field, fact).remedy(remedy));
 }
 
 /// Judges the sub-paths of a volume that the replicas did not mount before.

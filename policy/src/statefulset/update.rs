@@ -213,6 +213,7 @@ fn judge_volume<'a>(
     existing_volume::judge(volume, &previous, review);
     sub_path_findings::warn_duplicate_variables(volume, review);
     if !old.have_files_of(volume, review.settings) {
+        new_volume::note_unknown_driver(volume, review);
         overlap::warn_inline_export_overlaps(volume, review);
     }
 }

@@ -4,11 +4,6 @@ request without a finding; a test compares each condition with every case. No co
 server stores, so each one tests optional fields with has() first. On CREATE there is no oldObject.
 */}}
 
-{{/* Not empty if a row of policy.drivers says that pods name its volumes inline; its names may have wildcards. */}}
-{{- define "ordinance.conditions.ownInlineDrivers" -}}
-{{- range .Values.policy.drivers }}{{ if .inline }}true{{ end }}{{ end }}
-{{- end }}
-
 {{- define "ordinance.conditions.statefulSets" -}}
 - name: is-not-being-deleted
   expression: "!has(object.metadata.deletionTimestamp)"
@@ -17,7 +12,7 @@ server stores, so each one tests optional fields with has() first. On CREATE the
     has(object.spec.volumeClaimTemplates) && size(object.spec.volumeClaimTemplates) > 0
     || has(object.spec.template.spec.volumes) && object.spec.template.spec.volumes.exists(v,
     has(v.persistentVolumeClaim) || has(v.nfs) || has(v.cephfs) || has(v.glusterfs) || has(v.azureFile) || has(v.quobyte)
-    || has(v.csi){{ if not (include "ordinance.conditions.ownInlineDrivers" .) }} && v.csi.driver in {{ .Values.policy.isolation.sharedCsiDrivers | toJson | replace "," ", " }}{{ end }}
+    || has(v.csi)
     || has(v.awsElasticBlockStore) || has(v.azureDisk) || has(v.cinder) || has(v.fc) || has(v.gcePersistentDisk)
     || has(v.iscsi) || has(v.photonPersistentDisk) || has(v.portworxVolume) || has(v.rbd) || has(v.scaleIO)
     || has(v.storageos) || has(v.vsphereVolume))

@@ -50,9 +50,9 @@ pub(super) const ROWS: &[Driver<'static>] = &[
         title: "Ceph CSI, CephFS (also under an operator's prefix, e.g. Rook)",
         location: Texts::List(&[
             "[backingSnapshotID]cephfs-snapshot://{clusterID}/{backingSnapshotID}",
-            "[staticVolume=true|t|1]cephfs://{clusterID}/{fsName?}//{rootPath}",
-            "cephfs://{clusterID}/{fsName?}//{subvolumePath}",
-            "[!staticVolume]cephfs://{clusterID}/{fsName?}//{rootPath}",
+            "[staticVolume=true|t|1]cephfs://{clusterID}/{fsName|option:mds_namespace|option:fs?}//{rootPath}",
+            "cephfs://{clusterID}/{fsName|option:mds_namespace|option:fs?}//{subvolumePath}",
+            "[!staticVolume]cephfs://{clusterID}/{fsName|option:mds_namespace|option:fs?}//{rootPath}",
         ]),
         sources: Texts::List(&[
             "https://github.com/ceph/ceph-csi/blob/52fcb7b00c3d586c12c05593b1c73ad2c42b171f/internal/cephfs/nodeserver.go",
