@@ -182,21 +182,23 @@ impl CheckReport<'_> {
     /// Returns a line for each rule that noted something, which nothing else shows: the number of its notes, and the notes
     /// themselves below if `is_verbose`. Each ends with a line break.
     pub fn notes(&self, is_verbose: bool) -> String {
-        let mut noted: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-        for note in self.objects.iter().flat_map(|checked| checked.findings_of(Severity::Note)) {
-            noted.entry(&note.rule).or_default().push(note);
+        let mut noted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for checked in &self.objects {
+            for note in checked.findings_of(Severity::Note) {
+                noted.entry(&note.rule).or_default().push(checked.note_text(note));
+            }
         }
         noted.iter().map(|(rule, notes)| self.rule_notes(rule, notes, is_verbose)).collect()
     }
 
-    fn rule_notes(&self, id: &str, notes: &[&Finding], is_verbose: bool) -> String {
+    fn rule_notes(&self, id: &str, notes: &[String], is_verbose: bool) -> String {
         let title = self.rules.iter().find(|rule| rule.id == id).map_or("", |rule| &*rule.title);
         let (count, end) = (notes.len(), if is_verbose { ":" } else { " (-v names them)" });
         let line = printable(&format!("note: {count} x {title} [{id}]{end}")) + "\n";
         if !is_verbose {
             return line;
         }
-        notes.iter().fold(line, |text, note| text + "  " + &printable(&note.fact) + "\n")
+        notes.iter().fold(line, |text, note| text + "  " + note + "\n")
     }
 }
 
@@ -238,6 +240,12 @@ impl CheckedObject<'_> {
     /// Returns the `apiVersion`, e.g. `apps/v1`.
     fn api_version(&self) -> String {
         self.object.scope.api_version()
+    }
+
+    /// Returns the fact of a note, after the object unless the fact begins with it.
+    fn note_text(&self, note: &Finding) -> String {
+        let fact = printable(&note.fact);
+        if fact.starts_with(&*self.object.kind) { fact } else { format!("{}: {fact}", self.title()) }
     }
 
     fn is_patched(&self) -> bool {

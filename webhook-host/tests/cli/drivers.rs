@@ -26,8 +26,7 @@ fn check(input: &str, settings: &str) -> Ended {
 
 #[test]
 fn volumes_of_unknown_drivers_are_counted_and_named_if_verbose() {
-    let counted =
-        "note: 2 x Nothing is known of the driver of a PersistentVolume [unknown-driver] (-v names them)\n";
+    let counted = "note: 2 x Nothing is known of the driver of a volume [unknown-driver] (-v names them)\n";
     let ended = run_with_input(&["check", "-"], &unknown("/other"));
     assert_eq!((ended.code, ended.stdout.ends_with(counted)), (0, true), "{ended:?}");
     let verbose = run_with_input(&["check", "-v", "-"], &unknown("/other"));
@@ -38,6 +37,18 @@ fn volumes_of_unknown_drivers_are_counted_and_named_if_verbose() {
     assert!(map.stderr.contains("does not know the driver \"csi.example.com\""), "{map:?}");
     let quiet = run_with_input(&["map", "-q", "-"], &unknown("/other"));
     assert_eq!(quiet.stderr, "", "{quiet:?}");
+}
+
+#[test]
+fn an_inline_volume_of_an_unknown_driver_is_named_with_its_set() {
+    let set = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web, namespace: shop}, spec: {replicas: 2, \
+               serviceName: web, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: \
+               {containers: [{name: app, volumeMounts: [{name: data, mountPath: /data}]}], \
+               volumes: [{name: data, csi: {driver: csi.example.com}}]}}}}\n";
+    let map = run_with_input(&["map", "-v", "-"], set);
+    let named =
+        "  StatefulSet shop/web: volume \"data\": Ordinance does not know the driver \"csi.example.com\"";
+    assert!(map.stderr.contains(named), "{map:?}");
 }
 
 #[test]
