@@ -206,7 +206,7 @@ fn notes_are_counted_after_the_summary_and_named_if_verbose() {
     let noted =
         |fact| with_findings(vec![finding("a-rule", Severity::Note, "", fact, "")], "v.yaml", &objects[0]);
     let report = CheckReport {
-        objects: vec![noted("one"), noted("StatefulSet two")],
+        objects: vec![noted("one"), noted("PersistentVolume two")],
         rules: vec![rule("a-rule", Severity::Note)],
         ..CheckReport::default()
     };
@@ -215,7 +215,7 @@ fn notes_are_counted_after_the_summary_and_named_if_verbose() {
     let line = format!("nothing denied\nnote: 2 x {title} [a-rule] (-v names them)\n");
     assert!(output.ends_with(&line), "{output}");
     let object = report.objects[0].title();
-    let named = format!("note: 2 x {title} [a-rule]:\n  {object}: one\n  StatefulSet two\n");
+    let named = format!("note: 2 x {title} [a-rule]:\n  {object}: one\n  PersistentVolume two\n");
     assert_eq!(report.notes(true), named);
     let verbose = text(&report, ReportStyle { verbosity: Verbosity::Verbose, ..ReportStyle::default() });
     assert!(verbose.contains("note: one [a-rule]") && verbose.ends_with("nothing denied\n"), "{verbose}");
