@@ -1,7 +1,7 @@
 //! The catalogue of storage drivers: how each finds the files of a volume.
 //!
-//! A row is data: [`built_in`] has those that are compiled in, the setting `drivers` adds others in the same form. A
-//! [template](template) spells the directory of a volume, so that two drivers which mount one export give the same text.
+//! A row is data: [`built_in`](mod@built_in) has those that are compiled in, the setting `drivers` adds others in the same form. A
+//! [template] spells the directory of a volume, so that two drivers which mount one export give the same text.
 //! Nothing is looked up outside of the object.
 
 mod built_in;

@@ -1,7 +1,7 @@
 //! The rows that are compiled in, by the kind of storage.
 //!
 //! Each cites the driver's own source or documentation, at the commit that was read. A driver whose behaviour could not be
-//! found there has no row: [`UNKNOWN`] says what is missing.
+//! found there has no row: `UNKNOWN` says what is missing.
 
 mod cloud_files;
 mod disks;
