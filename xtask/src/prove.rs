@@ -12,6 +12,8 @@ pub enum ProvenProperty {
     Certificates(Rest),
     /// Hostile clients neither stop a server nor fill its memory nor delay its other clients.
     Hostile(Rest),
+    /// No order of events lets replicas admit two objects that exclude each other, and faulty protocols do.
+    Reservations(Rest),
 }
 
 /// The command line, which is passed to the trial program unchanged.
@@ -25,11 +27,8 @@ pub struct Rest {
 /// Builds the trial program in release mode, runs it, and returns its exit code.
 pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
     let mut command = match subject {
-        ProvenProperty::Certificates(Rest { rest }) => {
-            let mut command = Command::new(build::binary("ordinance-rotation", Profile::Release)?);
-            command.args(rest);
-            command
-        }
+        ProvenProperty::Certificates(Rest { rest }) => trials("ordinance-rotation", rest)?,
+        ProvenProperty::Reservations(Rest { rest }) => trials("ordinance-reservations", rest)?,
         ProvenProperty::Hostile(Rest { rest }) => {
             let ordinance = build::binary("ordinance", Profile::Release)?;
             let mut command = Command::new(build::binary("ordinance-hostile", Profile::Release)?);
@@ -38,4 +37,11 @@ pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
         }
     };
     build::exit_code(command.current_dir(checkout::root()))
+}
+
+/// Builds a trial program, and returns its command.
+fn trials(program: &str, rest: &[String]) -> Result<Command> {
+    let mut command = Command::new(build::binary(program, Profile::Release)?);
+    command.args(rest);
+    Ok(command)
 }

@@ -1,0 +1,193 @@
+//! The log as one replica knows it by its watch.
+
+use crate::reservation::{Draft, Holder, Reservation};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a watch of the log reports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WatchEvent {
+    /// A list starts: events may have been missed.
+    ListStarted,
+    /// An item of the list, in any order.
+    Listed(Reservation),
+    /// The list is complete.
+    ListFinished,
+    /// The next reservation in the order of the log, or a change of a known one.
+    Added(Reservation),
+    /// The reservation with this name was deleted.
+    Removed(String),
+}
+
+/// How a reservation became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// In the order of the log: all earlier ones are known.
+    InOrder,
+    /// In a list: earlier ones may be missing.
+    InList,
+}
+
+/// The reservations that a replica knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Log {
+    entries: BTreeMap<String, Entry>,
+    /// The names of the entries that exclude others, by realm and path.
+    places: BTreeMap<(String, Vec<String>), BTreeSet<String>>,
+    /// The names of the entries by the uid of their holder.
+    holders: BTreeMap<String, BTreeSet<String>>,
+    /// The names in the list that runs.
+    listed: Option<BTreeSet<String>>,
+    /// The uids of the last objects that a watch reported, since their reservations may be reported later.
+    stored: VecDeque<String>,
+}
+
+/// The objects whose reservations may be reported after them. Both reports follow each other within milliseconds.
+const STORED_OBJECTS: usize = 256;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    /// Without its keys once a watch has reported the object: from then on the stored object itself excludes others.
+    reservation: Reservation,
+    source: Source,
+}
+
+// === impl Log ===
+
+impl Log {
+    /// Returns the number of reservations.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether there is no reservation.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the reservations, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Reservation> {
+        self.entries.values().map(|entry| &entry.reservation)
+    }
+
+    /// Returns whether there is a reservation with this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Returns whether no reservation excludes any object.
+    pub fn excludes_nothing(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Applies what the watch reports. Returns the names that a complete list did not contain.
+    pub(crate) fn apply(&mut self, event: &WatchEvent) -> Vec<String> {
+        match event {
+            WatchEvent::ListStarted => self.listed = Some(BTreeSet::new()),
+            WatchEvent::Listed(reservation) => {
+                if let Some(listed) = &mut self.listed {
+                    listed.insert(reservation.draft.name.clone());
+                }
+                self.insert(reservation, Source::InList);
+            }
+            WatchEvent::ListFinished => return self.finish_list(),
+            WatchEvent::Added(reservation) => self.insert(reservation, Source::InOrder),
+            WatchEvent::Removed(name) => self.remove(name),
+        }
+        Vec::new()
+    }
+
+    /// Returns a reservation and how it became known.
+    pub(crate) fn find(&self, name: &str) -> Option<(&Reservation, Source)> {
+        self.entries.get(name).map(|entry| (&entry.reservation, entry.source))
+    }
+
+    /// Returns the reservations of other objects that overlap the keys of a draft, sorted by name.
+    pub fn conflicts<'a>(&'a self, draft: &Draft) -> Vec<&'a Reservation> {
+        let names: BTreeSet<&String> =
+            draft.keys.iter().flat_map(|key| self.at(&key.realm, &key.path)).collect();
+        let entries = names.into_iter().filter_map(|name| self.entries.get(name));
+        entries.map(|entry| &entry.reservation).filter(|other| other.draft.conflicts_with(draft)).collect()
+    }
+
+    /// Returns the open reservations in a realm: those whose object no watch has reported.
+    pub fn open_in(&self, realm: &str) -> BTreeSet<&str> {
+        self.at(realm, &[]).map(String::as_str).collect()
+    }
+
+    /// Records that a watch reports an object, or its deletion: from now on its reservation excludes no other object.
+    pub(crate) fn settle(&mut self, holder: &Holder) {
+        if self.stored.len() >= STORED_OBJECTS {
+            self.stored.pop_front();
+        }
+        self.stored.push_back(holder.uid.clone());
+        let names = self.holders.get(&holder.uid).into_iter().flatten().cloned().collect::<Vec<String>>();
+        for name in names {
+            let Some(mut entry) = self.take(&name) else { continue };
+            entry.reservation.draft.keys.clear();
+            self.put(entry);
+        }
+    }
+
+    /// Returns the names at a path, at the paths that are prefixes of it, and below it.
+    fn at(&self, realm: &str, path: &[String]) -> impl Iterator<Item = &String> {
+        let prefixes = (0..path.len()).filter_map(move |end| path.get(..end));
+        let above = prefixes.filter_map(move |prefix| self.places.get(&(realm.to_owned(), prefix.to_vec())));
+        let first = (realm.to_owned(), path.to_vec());
+        let below = self
+            .places
+            .range(first..)
+            .take_while(move |((other, below), _)| other == realm && below.starts_with(path));
+        above.chain(below.map(|(_, names)| names)).flatten()
+    }
+
+    /// Enters a reservation. What is known of it stays: an edited one keeps its place in the order.
+    fn insert(&mut self, reservation: &Reservation, source: Source) {
+        if self.entries.contains_key(&reservation.draft.name) {
+            return;
+        }
+        let mut reservation = reservation.clone();
+        if self.stored.contains(&reservation.draft.holder.uid) {
+            reservation.draft.keys.clear();
+        }
+        self.put(Entry { reservation, source });
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let Draft { name, holder, keys } = &entry.reservation.draft;
+        for key in keys {
+            self.places.entry((key.realm.clone(), key.path.clone())).or_default().insert(name.clone());
+        }
+        self.holders.entry(holder.uid.clone()).or_default().insert(name.clone());
+        self.entries.insert(name.clone(), entry);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.take(name);
+    }
+
+    fn take(&mut self, name: &str) -> Option<Entry> {
+        let entry = self.entries.remove(name)?;
+        for key in &entry.reservation.draft.keys {
+            remove_name(&mut self.places, &(key.realm.clone(), key.path.clone()), name);
+        }
+        remove_name(&mut self.holders, &entry.reservation.draft.holder.uid, name);
+        Some(entry)
+    }
+
+    fn finish_list(&mut self) -> Vec<String> {
+        let Some(listed) = self.listed.take() else { return Vec::new() };
+        let gone: Vec<String> = self.entries.keys().filter(|name| !listed.contains(*name)).cloned().collect();
+        gone.iter().for_each(|name| self.remove(name));
+        gone
+    }
+}
+
+/// Removes a name from the set at a key, and the set if that was the last one.
+fn remove_name<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<String>>, key: &K, name: &str) {
+    if let Some(names) = sets.get_mut(key) {
+        names.remove(name);
+        if names.is_empty() {
+            sets.remove(key);
+        }
+    }
+}
