@@ -38,7 +38,7 @@ pub use directory::{
 };
 pub use files::{Files, FilesError};
 pub use leaf::{LeafSigner, RecordReading, Renewal};
-pub use path_token::{AcceptedPaths, PathToken};
+pub use path_token::{AcceptedPath, AcceptedPaths, PathToken};
 pub use reconciler::{ReconcileChange, ReconcileError, Reconciler, take_next_step, trusted_bundles};
 pub use record::{CA_CRT, NextAuthority, Record, RecordError, RetiredBundle, SecretData, TLS_CRT, TLS_KEY};
 pub use resolver::{CertificateResolver, server_config};

@@ -70,6 +70,15 @@ pub(crate) fn without_token(path: &str) -> &str {
     }
 }
 
+/// An accepted path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedPath<'p> {
+    /// The path without its token.
+    pub path: &'p str,
+    /// Whether it had a token, which only the API server and readers of its webhook configurations know.
+    pub has_token: bool,
+}
+
 // === impl AcceptedPaths ===
 
 impl AcceptedPaths {
@@ -88,12 +97,15 @@ impl AcceptedPaths {
 
     /// Returns an accepted path without its token, or `None` if it is not accepted. The time that this takes does not depend
     /// on how much of a token is right.
-    pub fn accept<'p>(&self, path: &'p str) -> Option<&'p str> {
+    pub fn accept<'p>(&self, path: &'p str) -> Option<AcceptedPath<'p>> {
         let (first, rest) = path.split_at_checked(1 + 2 * BYTES).unwrap_or((path, ""));
         let given = first.strip_prefix('/').unwrap_or_default().as_bytes();
         let is_equal = |known: &PathToken| given.ct_eq(known.0.as_bytes());
         let is_known = self.tokens.iter().map(is_equal).fold(Choice::from(0), |any, one| any | one);
-        if is_known.into() { Some(rest) } else { self.anyone.then_some(path) }
+        if is_known.into() {
+            return Some(AcceptedPath { path: rest, has_token: true });
+        }
+        self.anyone.then_some(AcceptedPath { path, has_token: false })
     }
 }
 
@@ -106,7 +118,8 @@ mod tests {
         let [first, second, unknown] = std::array::from_fn(|_| PathToken::random().unwrap());
         let accepted = AcceptedPaths { tokens: vec![first.clone(), second.clone()], anyone: false };
         for token in [&first, &second] {
-            assert_eq!(accepted.accept(&token.before("/validate/storage")), Some("/validate/storage"));
+            let path = AcceptedPath { path: "/validate/storage", has_token: true };
+            assert_eq!(accepted.accept(&token.before("/validate/storage")), Some(path));
         }
         let (known, mut almost) = (first.before(""), first.before("/validate/storage"));
         almost.replace_range(32..33, if almost.get(32..33) == Some("0") { "1" } else { "0" });
@@ -119,7 +132,8 @@ mod tests {
 
     #[test]
     fn accepts_paths_without_a_token_from_anyone() {
-        assert_eq!(AcceptedPaths::anyone().accept("/validate/storage"), Some("/validate/storage"));
+        let path = AcceptedPath { path: "/validate/storage", has_token: false };
+        assert_eq!(AcceptedPaths::anyone().accept("/validate/storage"), Some(path));
         assert_eq!(AcceptedPaths::default().accept("/validate/storage"), None);
     }
 

@@ -23,12 +23,14 @@ use crate::clock::Clock;
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
+use crate::reservations::{self, ReservationLog, Reserving, Unreserved};
 use cluster_view::ClusterView;
+use confirmation::OpenQuestion;
 use futures_util::future::BoxFuture;
 use left_out::LeftOut;
 use memory::{AdmittedObject, Memory, PendingLimits, View};
-use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Verdict};
-use ordinance_engine::{Execution, Failure, Policy, StartedReview};
+use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
+use ordinance_engine::{Execution, Failure, Policy, StartedReview, UnreservedObject};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -82,6 +84,8 @@ struct Basis {
     holdings: Vec<Holding>,
     /// Which objects count.
     view: View,
+    /// The reservations of other objects that count, too.
+    reserved: Index,
 }
 
 // === impl Admission ===
@@ -144,6 +148,13 @@ impl Admission {
         }
     }
 
+    /// Sets where keys are reserved before an object is admitted. Does nothing without a cluster, or the second time.
+    pub fn reserve_with(&self, reservations: Arc<ReservationLog>) {
+        if let Some(cluster) = &self.cluster {
+            let _ = cluster.reservations.set(reservations);
+        }
+    }
+
     /// Returns the policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -189,27 +200,52 @@ impl Admission {
     ///
     /// The reason why the policy gave no verdict.
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
+        self.decide_reserving(request, deadline, &Reserving::Off(Unreserved::Unavailable))
+    }
+
+    fn decide_reserving(
+        &self,
+        request: &Request<'_>,
+        deadline: Instant,
+        reserving: &Reserving,
+    ) -> Result<Decision, Failure> {
         match self.policy.start_review(request, deadline)? {
             StartedReview::Decided(verdict) => Ok(Decision { verdict, basis: None }),
             StartedReview::NeedsHoldings(..) if self.left_out.affects(&request.scope.namespace) => {
                 Err(Failure::IndexFull { limit: self.limits.bytes })
             }
             StartedReview::NeedsHoldings(keys, pending) => {
+                // Reservations before objects: an object is in the index before its reservation stops to count.
+                let reserved = self.reserved(request, &keys, reserving);
                 let memory = self.current()?;
-                let holdings = self.overlaps(&memory, View::All, &keys, &request.scope);
+                let holdings = self.overlaps(&memory, View::All, &reserved, &keys, &request.scope);
                 let unconfirmed = memory.unconfirmed(&keys, &request.scope);
                 drop(memory);
                 let verdict = match holdings {
                     Ok(holdings) => pending.resume(&holdings).map(|verdict| (holdings, verdict)),
                     Err(failure) => Err(failure),
                 };
-                if !unconfirmed.is_empty() {
-                    return self.decide_on_known(request, keys, unconfirmed, verdict, deadline);
+                if !unconfirmed.is_empty() || !reserved.is_empty() {
+                    let question = OpenQuestion { keys, unconfirmed, reserved, with: verdict };
+                    return self.decide_on_known(request, question, deadline, reserving);
                 }
                 let (holdings, verdict) = verdict?;
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::All }) })
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::All, reserved }) })
             }
         }
+    }
+
+    /// Returns the reservations of other objects that count for a request: those before its own, or all that are known.
+    fn reserved(&self, request: &Request<'_>, keys: &[Key], reserving: &Reserving) -> Index {
+        match (reserving, self.reservations()) {
+            (Reserving::Done(attempt), _) => reservations::index_of(attempt.earlier()),
+            (_, Some(log)) => reservations::index_of(&log.conflicts(&request.scope, keys)),
+            (_, None) => Index::default(),
+        }
+    }
+
+    fn reservations(&self) -> Option<&Arc<ReservationLog>> {
+        self.cluster.as_ref()?.reservations.get()
     }
 
     /// Returns whether the holdings that a decision depends on are unchanged.
@@ -220,7 +256,7 @@ impl Admission {
     pub fn stands(&self, request: &Request<'_>, decision: &Decision) -> Result<bool, Failure> {
         let Some(basis) = &decision.basis else { return Ok(true) };
         let memory = self.current()?;
-        Ok(self.overlaps(&memory, basis.view, &basis.keys, &request.scope)? == basis.holdings)
+        Ok(self.overlaps_of(&memory, basis, request)? == basis.holdings)
     }
 
     /// Enters an allowed object into the index, and returns the verdict. Reviews again if the holdings changed.
@@ -235,8 +271,18 @@ impl Admission {
         decision: Decision,
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
+        self.conclude_reserving(request, decision, deadline, &Reserving::Off(Unreserved::Unavailable))
+    }
+
+    fn conclude_reserving(
+        &self,
+        request: &Request<'_>,
+        decision: Decision,
+        deadline: Instant,
+        reserving: &Reserving,
+    ) -> Result<Verdict, Failure> {
         if decision.verdict.is_allowed() && self.changes_index(request) {
-            self.admit(request, decision, deadline)
+            self.admit(request, decision, deadline, reserving)
         } else {
             Ok(decision.verdict)
         }
@@ -257,6 +303,7 @@ impl Admission {
         request: &Request<'_>,
         decision: Decision,
         deadline: Instant,
+        reserving: &Reserving,
     ) -> Result<Verdict, Failure> {
         let target = TargetObject::from(request);
         // The API server stores no object without a name.
@@ -268,9 +315,9 @@ impl Admission {
             return Ok(decision.verdict);
         }
         match (&decision.basis, request.object.as_deref()) {
-            (Some(_), _) => self.admit_on_basis(request, &target.scope, decision, deadline),
+            (Some(_), _) => self.admit_on_basis(request, &target.scope, decision, deadline, reserving),
             (None, Some(object)) => {
-                self.admit_without_basis(request, &target.scope, object)?;
+                self.admit_without_basis(request, &target.scope, object, reserving)?;
                 Ok(decision.verdict)
             }
             (None, None) => Ok(decision.verdict),
@@ -297,18 +344,20 @@ impl Admission {
         scope: &Scope<'_>,
         mut decision: Decision,
         deadline: Instant,
+        reserving: &Reserving,
     ) -> Result<Verdict, Failure> {
         while let Decision { verdict, basis: Some(basis) } = decision {
             if !verdict.is_allowed() {
                 return Ok(verdict);
             }
             let mut memory = self.write()?;
-            if self.overlaps(&memory, basis.view, &basis.keys, &request.scope)? == basis.holdings {
+            if self.overlaps_of(&memory, &basis, request)? == basis.holdings {
+                self.ensure_reserved(&memory, request, scope, &basis.keys, reserving)?;
                 self.enter(&mut memory, request, scope, basis.keys)?;
                 return Ok(verdict);
             }
             drop(memory);
-            decision = self.decide(request, deadline)?;
+            decision = self.decide_reserving(request, deadline, reserving)?;
         }
         Ok(decision.verdict)
     }
@@ -319,9 +368,14 @@ impl Admission {
         request: &Request<'_>,
         scope: &Scope<'_>,
         object: &str,
+        reserving: &Reserving,
     ) -> Result<(), Failure> {
         match self.policy.keys(scope, object)? {
-            Ok(keys) => self.enter(&mut *self.write()?, request, scope, keys),
+            Ok(keys) => {
+                let mut memory = self.write()?;
+                self.ensure_reserved(&memory, request, scope, &keys, reserving)?;
+                self.enter(&mut memory, request, scope, keys)
+            }
             // The reason may quote the object, and the log must not.
             Err(_) => {
                 let name = &self.policy.description().name;
@@ -333,6 +387,43 @@ impl Admission {
                 );
                 Ok(())
             }
+        }
+    }
+
+    /// Fails if an object holds keys that its stored state does not, and that it has to reserve first.
+    fn ensure_reserved(
+        &self,
+        memory: &Memory,
+        request: &Request<'_>,
+        scope: &Scope<'_>,
+        keys: &[Key],
+        reserving: &Reserving,
+    ) -> Result<(), Failure> {
+        let Some(log) = self.reservations() else { return Ok(()) };
+        if matches!(reserving, Reserving::Done(_)) {
+            return Ok(());
+        }
+        let held = memory.index().keys_of(scope);
+        let is_new = |key: &&Key| {
+            let is_held =
+                |held: &Key| (held.stance, &held.realm, &held.path) == (key.stance, &key.realm, &key.path);
+            key.stance == Stance::Holds && !held.iter().any(is_held)
+        };
+        let keys: Vec<Key> = keys.iter().filter(is_new).cloned().collect();
+        match reserving {
+            Reserving::Needed if !keys.is_empty() && log.is_missing() => {
+                log.count_unreserved(Unreserved::Unavailable);
+                Ok(())
+            }
+            Reserving::Needed if !keys.is_empty() => {
+                let (scope, uid) = (scope.clone().into_owned(), BaseState::from(request).into_uid());
+                Err(Failure::Unreserved(Box::new(UnreservedObject { scope, uid, keys })))
+            }
+            Reserving::Off(why) if !keys.is_empty() => {
+                log.count_unreserved(*why);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -393,10 +484,21 @@ impl Admission {
         &self,
         memory: &Memory,
         view: View,
+        reserved: &Index,
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        memory.overlaps(view, keys, except, self.limits.holdings).map_err(too_many)
+        let holdings = memory.overlaps(view, keys, except, self.limits.holdings).map_err(too_many)?;
+        memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings).map_err(too_many)
+    }
+
+    fn overlaps_of(
+        &self,
+        memory: &Memory,
+        basis: &Basis,
+        request: &Request<'_>,
+    ) -> Result<Vec<Holding>, Failure> {
+        self.overlaps(memory, basis.view, &basis.reserved, &basis.keys, &request.scope)
     }
 
     /// Returns the memory if it is current. Without a cluster it always is.
@@ -436,8 +538,17 @@ impl Admission {
 
 impl Judge for Admission {
     fn judge(&self, request: &Request<'_>, deadline: Instant) -> Result<Verdict, Failure> {
-        let decision = self.decide(request, deadline)?;
-        self.conclude(request, decision, deadline)
+        self.judge_reserving(request, deadline, &Reserving::Off(Unreserved::Unavailable))
+    }
+
+    fn judge_reserving(
+        &self,
+        request: &Request<'_>,
+        deadline: Instant,
+        reserving: &Reserving,
+    ) -> Result<Verdict, Failure> {
+        let decision = self.decide_reserving(request, deadline, reserving)?;
+        self.conclude_reserving(request, decision, deadline, reserving)
     }
 
     fn is_asked_again(&self, request: &Request<'_>) -> bool {
@@ -452,6 +563,19 @@ impl Judge for Admission {
 
     fn confirm(self: Arc<Self>, objects: Vec<Scope<'static>>) -> BoxFuture<'static, ()> {
         Box::pin(self.confirm_stored(objects))
+    }
+
+    fn reserve(
+        self: Arc<Self>,
+        object: UnreservedObject,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Reserving> {
+        Box::pin(async move {
+            match self.reservations() {
+                Some(log) => Arc::clone(log).reserve(&object, deadline).await,
+                None => Reserving::Off(Unreserved::Unavailable),
+            }
+        })
     }
 }
 

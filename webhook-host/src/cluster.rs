@@ -8,6 +8,9 @@ mod event_writer;
 mod object;
 mod page_limit;
 mod reflector;
+mod reservation;
+mod reservation_store;
+mod reservation_watch;
 mod responses;
 mod stored_objects;
 mod watch_error;
@@ -21,13 +24,19 @@ pub use page_limit::PAGE_BYTES;
 pub use watch_set::WatchSet;
 
 use crate::admission::Admission;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::reservations::{ReservationLog, ReservationStore};
 use kube::Api;
 use kube::client::ClientBuilder;
 use kube::core::ApiResource;
 use object::RawObject;
 use ordinance_contract::Watch;
+use ordinance_reservation::Retention;
 use page_limit::PageLimitLayer;
 use reflector::Reflector;
+use reservation_store::ReservationApi;
+use reservation_watch::ReservationWatch;
 use responses::recording;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +83,7 @@ impl ClusterWatches {
         mut config: kube::Config,
         watches: &WatchSet,
         admissions: &[Arc<Admission>],
+        reservations: Option<&Reservations>,
     ) -> kube::Result<Self> {
         let timeout = watches.watch_timeout();
         config.connect_timeout = Some(CONNECT_TIME);
@@ -84,10 +94,55 @@ impl ClusterWatches {
         let stored = Arc::new(ApiServerObjects::new(config.clone())?);
         admissions.iter().for_each(|admission| admission.confirm_with(Arc::clone(&stored) as _));
         let mut tasks = JoinSet::new();
+        // Before the objects, so that no watch reports an object to a log that does not exist yet.
+        if let Some(reservations) = reservations {
+            reservations.start(&mut tasks, config.clone(), admissions)?;
+        }
         for state in watches.states() {
             spawn_reflector(&mut tasks, &config, state, admissions, timeout)?;
         }
         Ok(Self { _watches: tasks })
+    }
+}
+
+/// How keys are reserved.
+#[derive(Clone, Debug)]
+pub struct Reservations {
+    /// How long reservations are kept.
+    pub retention: Retention,
+    /// The clock of all policies.
+    pub clock: Clock,
+    /// The metrics of the process.
+    pub metrics: Arc<Metrics>,
+}
+
+// === impl Reservations ===
+
+impl Reservations {
+    /// Gives each policy a log, and starts the watch that feeds all of them.
+    fn start(
+        &self,
+        tasks: &mut JoinSet<()>,
+        mut config: kube::Config,
+        admissions: &[Arc<Admission>],
+    ) -> kube::Result<()> {
+        let store = Arc::new(ReservationApi::new(config.clone())?);
+        let log = |admission: &Arc<Admission>| {
+            let metrics = self.metrics.reservations(admission.name());
+            let store = Arc::clone(&store) as Arc<dyn ReservationStore>;
+            let log =
+                ReservationLog::new(admission.name(), store, self.retention, self.clock.clone(), metrics);
+            let log = Arc::new(log);
+            admission.reserve_with(Arc::clone(&log));
+            log
+        };
+        let logs = admissions.iter().map(log).collect();
+        config.read_timeout = Some(reservation_watch::WATCH_TIME + READ_MARGIN);
+        let client = ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build();
+        let api = Api::<RawObject<false>>::all_with(client, &reservation::api_resource());
+        let watch = ReservationWatch::new(logs, self.metrics.watch(reservation::PLURAL));
+        tasks.spawn(watch.run(api));
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod logs;
 pub mod memory;
 pub mod metrics;
+pub mod reservations;
 pub mod review;
 pub mod server;
 pub mod units;

@@ -4,6 +4,7 @@ use crate::memory;
 use crate::units::{ByteSize, DurationText};
 use ordinance_contract::HOLDINGS;
 use ordinance_engine::{EngineLimits, PoolLimits};
+use ordinance_reservation::Retention;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -11,6 +12,12 @@ use std::time::Duration;
 /// How long the API server may work on a request: the default of its `--request-timeout`. It may store an admitted object
 /// until then.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
+
+/// The additional time that a reservation is kept, and how much longer another replica keeps it.
+const RETENTION_MARGIN: Duration = Duration::from_secs(60);
+
+/// The least time that a reservation is kept.
+const LEAST_RETENTION: Duration = Duration::from_secs(300);
 
 /// The largest value of every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -204,6 +211,13 @@ impl Limits {
         self.body_bytes.div_ceil(Self::SMALL_BODIES_SHARE - 1).saturating_mul(Self::SMALL_BODIES_SHARE)
     }
 
+    /// Returns how long reservations are kept: until an admitted object is stored or never will be, and until no replica decides
+    /// on an index from before that.
+    pub fn retention(&self) -> Retention {
+        let own = (self.pending_time + self.index_staleness + RETENTION_MARGIN).max(LEAST_RETENTION);
+        Retention { own, foreign: own + RETENTION_MARGIN }
+    }
+
     /// Returns the part of the limits that the engine enforces.
     pub fn engine(&self) -> EngineLimits {
         EngineLimits {
@@ -356,6 +370,16 @@ mod tests {
         let of = |seconds| Limits { pending_time: Duration::from_secs(seconds), ..Limits::default() }.check();
         assert_eq!(of(60), Ok(()));
         assert_eq!(of(59).map_err(|(field, _)| field), Err("pendingTime"));
+    }
+
+    #[test]
+    fn reservations_outlast_every_index_that_lacks_their_objects() {
+        let seconds = |pending, staleness| {
+            let (pending_time, index_staleness) =
+                (Duration::from_secs(pending), Duration::from_secs(staleness));
+            Limits { pending_time, index_staleness, ..Limits::default() }.retention().own.as_secs()
+        };
+        assert_eq!((seconds(75, 120), seconds(75, 600), seconds(600, 120)), (300, 735, 780));
     }
 
     #[test]

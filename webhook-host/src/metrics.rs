@@ -8,6 +8,7 @@ mod events;
 mod index;
 mod labels;
 mod requests;
+mod reservations;
 mod seconds;
 mod watches;
 
@@ -16,6 +17,7 @@ pub use connections::{CloseReason, ConnectionMetrics, ListenerLabel, ListenerMet
 pub use events::{EventMetrics, EventOutcome};
 pub use index::{Confirmation, IndexMetrics};
 pub use requests::{RouteMetrics, ShedReason, VerdictLabel};
+pub use reservations::{ReservationMetrics, ReservationOutcome};
 pub use watches::WatchMetrics;
 
 use certificates::CertificateMetrics;
@@ -24,6 +26,7 @@ use ordinance_certs::Validity;
 use prometheus_client::encoding;
 use prometheus_client::registry::Registry;
 use requests::RequestFamilies;
+use reservations::ReservationFamilies;
 use watches::WatchFamilies;
 
 /// All metrics of one process.
@@ -34,6 +37,7 @@ pub struct Metrics {
     /// Connections of all listeners.
     pub connections: ConnectionMetrics,
     index: IndexFamilies,
+    reservations: ReservationFamilies,
     watches: WatchFamilies,
     certificates: CertificateMetrics,
     events: EventMetrics,
@@ -49,6 +53,7 @@ impl Metrics {
             requests: RequestFamilies::register(&mut registry),
             connections: ConnectionMetrics::register(&mut registry),
             index: IndexFamilies::register(&mut registry),
+            reservations: ReservationFamilies::register(&mut registry),
             watches: WatchFamilies::register(&mut registry),
             certificates: CertificateMetrics::register(&mut registry),
             events: EventMetrics::register(&mut registry),
@@ -69,6 +74,11 @@ impl Metrics {
     /// Returns the metrics of a policy's index.
     pub fn index(&self, policy: &str) -> IndexMetrics {
         self.index.of_policy(policy)
+    }
+
+    /// Returns the metrics of the reservations for a policy.
+    pub fn reservations(&self, policy: &str) -> ReservationMetrics {
+        self.reservations.of_policy(policy)
     }
 
     /// Returns the metrics of the watch of a resource.

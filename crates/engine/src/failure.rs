@@ -1,6 +1,6 @@
 //! The reasons for which a policy gives no verdict.
 
-use ordinance_contract::Scope;
+use ordinance_contract::{Key, Scope};
 
 /// Why a policy gave no verdict. The text follows the policy's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,20 @@ pub enum Failure {
         /// These objects.
         objects: Vec<Scope<'static>>,
     },
+    /// The object holds keys that are not reserved. A retry may succeed.
+    #[error("waits until it is known what other replicas admit")]
+    Unreserved(Box<UnreservedObject>),
+}
+
+/// An object that holds keys which are not reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreservedObject {
+    /// Its resource, namespace and name.
+    pub scope: Scope<'static>,
+    /// The uid that the API server has given it; empty if there is none.
+    pub uid: String,
+    /// The keys that its stored state does not hold.
+    pub keys: Vec<Key>,
 }
 
 // === impl Failure ===
@@ -109,6 +123,7 @@ impl Failure {
             Self::Busy => "busy",
             Self::NotReady => "not_ready",
             Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Unreserved(_) => "unreserved",
         }
     }
 
@@ -130,7 +145,8 @@ impl Failure {
             | Self::Panic
             | Self::Busy
             | Self::NotReady
-            | Self::Unconfirmed { .. } => None,
+            | Self::Unconfirmed { .. }
+            | Self::Unreserved(_) => None,
         }
     }
 }

@@ -18,7 +18,7 @@ mod ticker;
 
 pub use config::{PoolLimits, config};
 pub use execution::Execution;
-pub use failure::Failure;
+pub use failure::{Failure, UnreservedObject};
 pub use load::{LoadError, LoadErrorKind, component_bytes, is_label};
 pub use policy::{PendingReview, Policy, StartedReview};
 

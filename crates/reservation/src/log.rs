@@ -114,6 +114,12 @@ impl Log {
         self.at(realm, &[]).map(String::as_str).collect()
     }
 
+    /// Returns whether an object with this uid has an open reservation.
+    pub fn is_open(&self, uid: &str) -> bool {
+        let names = self.holders.get(uid).into_iter().flatten();
+        names.filter_map(|name| self.entries.get(name)).any(|entry| !entry.reservation.draft.keys.is_empty())
+    }
+
     /// Records that a watch reports an object, or its deletion: from now on its reservation excludes no other object.
     pub(crate) fn settle(&mut self, holder: &Holder) {
         if self.stored.len() >= STORED_OBJECTS {

@@ -2,6 +2,7 @@
 
 use super::memory::PendingLimits;
 use crate::clock::Clock;
+use crate::reservations::ReservationLog;
 use futures_util::future::BoxFuture;
 use ordinance_contract::Scope;
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub trait StoredObjects: fmt::Debug + Send + Sync {
 pub(super) struct ClusterView {
     pub(super) freshness: Arc<dyn Freshness>,
     pub(super) stored: OnceLock<Arc<dyn StoredObjects>>,
+    pub(super) reservations: OnceLock<Arc<ReservationLog>>,
     clock: Clock,
     /// How long an admitted object counts if no watch reports it.
     pending_time: Duration,
@@ -71,8 +73,8 @@ impl ClusterView {
         pending_time: Duration,
         pending_objects: usize,
     ) -> Self {
-        let (stored, waiting) = (OnceLock::new(), Mutex::default());
-        Self { freshness, stored, clock, pending_time, pending_objects, waiting }
+        let (stored, reservations, waiting) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { freshness, stored, reservations, clock, pending_time, pending_objects, waiting }
     }
 
     /// Returns the limits of admitted objects, with the current time.

@@ -1,11 +1,14 @@
 //! Asks the API server about pending objects on which alone a denial or a patch would rest.
 
 use super::cluster_view::Wait;
-use super::memory::View;
+use super::memory::{AdmittedObject, View};
+use super::target::{BaseState, uid};
 use super::{Admission, Basis, Decision};
 use crate::metrics::Confirmation;
+use crate::reservations::Reserving;
 use ordinance_contract::{Holding, Key, Request, Scope, Severity, Verdict};
 use ordinance_engine::Failure;
+use ordinance_index::Index;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -16,37 +19,69 @@ const OBJECTS: usize = 8;
 /// How long the API server may take to tell about all of them.
 const TIME: Duration = Duration::from_secs(1);
 
+/// A verdict that depends on objects of which it is not known whether the API server stores them.
+pub(super) struct OpenQuestion {
+    pub(super) keys: Vec<Key>,
+    pub(super) unconfirmed: Vec<Scope<'static>>,
+    pub(super) reserved: Index,
+    /// The verdict with all of them, and its holdings.
+    pub(super) with: Result<(Vec<Holding>, Verdict), Failure>,
+}
+
 // === impl Admission ===
 
 impl Admission {
-    /// Decides a request whose keys overlap pending objects, given the verdict with them.
+    /// Decides a request whose keys overlap pending objects or reservations, given the verdict with them.
     ///
     /// If the verdict without them is another one, it depends on whether the API server stores them. Once the request has
-    /// waited for too long, they don't count.
+    /// waited for too long, pending objects don't count. Reservations count for as long as they exist.
     pub(super) fn decide_on_known(
         &self,
         request: &Request<'_>,
-        keys: Vec<Key>,
-        unconfirmed: Vec<Scope<'static>>,
-        with: Result<(Vec<Holding>, Verdict), Failure>,
+        question: OpenQuestion,
         deadline: Instant,
+        reserving: &Reserving,
     ) -> Result<Decision, Failure> {
-        let known = self.overlaps(&*self.read()?, View::Known, &keys, &request.scope)?;
+        let OpenQuestion { keys, unconfirmed, reserved, with } = question;
+        let nothing = Index::default();
+        let known = self.overlaps(&*self.read()?, View::Known, &nothing, &keys, &request.scope)?;
         let verdict = self.policy.review(request, &known, deadline)?;
         if let Ok((holdings, with)) = with
             && has_same_effect(&with, &verdict)
         {
-            return Ok(Decision { verdict: with, basis: Some(Basis { keys, holdings, view: View::All }) });
+            let basis = Basis { keys, holdings, view: View::All, reserved };
+            return Ok(Decision { verdict: with, basis: Some(basis) });
+        }
+        // The next attempt of the request asks about the reservations that are open then.
+        if matches!(reserving, Reserving::Done(_)) {
+            return Err(Failure::Unconfirmed { objects: Vec::new() });
         }
         let wait = self.cluster.as_ref().map_or(Wait::GiveUp, |cluster| cluster.wait(&request.scope));
         match wait {
-            Wait::Ask => Err(Failure::Unconfirmed { objects: unconfirmed }),
+            Wait::Ask => Err(Failure::Unconfirmed { objects: asked(unconfirmed, &reserved, &keys, request) }),
             Wait::Later => Err(Failure::Unconfirmed { objects: Vec::new() }),
-            Wait::GiveUp => {
-                self.metrics.confirmed(Confirmation::GivenUp);
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings: known, view: View::Known }) })
-            }
+            Wait::GiveUp => self.give_up(request, keys, known, reserved, deadline),
         }
+    }
+
+    /// Decides a request that has waited for too long, without pending objects. Fails if the verdict depends on a reservation.
+    fn give_up(
+        &self,
+        request: &Request<'_>,
+        keys: Vec<Key>,
+        known: Vec<Holding>,
+        reserved: Index,
+        deadline: Instant,
+    ) -> Result<Decision, Failure> {
+        let holdings = self.overlaps(&*self.read()?, View::Known, &reserved, &keys, &request.scope)?;
+        let verdict = self.policy.review(request, &holdings, deadline)?;
+        if holdings.len() > known.len()
+            && !has_same_effect(&verdict, &self.policy.review(request, &known, deadline)?)
+        {
+            return Err(Failure::Unconfirmed { objects: Vec::new() });
+        }
+        self.metrics.confirmed(Confirmation::GivenUp);
+        Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::Known, reserved }) })
     }
 
     /// Asks the API server which of these pending objects it stores.
@@ -78,8 +113,36 @@ impl Admission {
     fn confirm_as(&self, object: &Scope<'static>, json: &str) -> Confirmation {
         let Ok(Ok(keys)) = self.policy.keys(object, json) else { return Confirmation::Failed };
         let Ok(mut memory) = self.write() else { return Confirmation::Failed };
-        if memory.confirm(object, &keys) { Confirmation::Stored } else { Confirmation::Absent }
+        if memory.confirm(object, &keys) {
+            return Confirmation::Stored;
+        }
+        // An object that another replica has reserved is not pending here.
+        let reserved = uid(json).filter(|uid| self.reservations().is_some_and(|log| log.is_open(uid)));
+        match (reserved, &self.cluster) {
+            (Some(uid), Some(cluster)) => {
+                let stored = AdmittedObject { scope: object.clone(), base: BaseState::of_uid(&uid), keys };
+                memory.enter_confirmed(stored, cluster.pending_limits());
+                Confirmation::Stored
+            }
+            _ => Confirmation::Absent,
+        }
     }
+}
+
+/// Returns the objects to ask about: pending ones, and those with a reservation.
+fn asked(
+    mut unconfirmed: Vec<Scope<'static>>,
+    reserved: &Index,
+    keys: &[Key],
+    request: &Request<'_>,
+) -> Vec<Scope<'static>> {
+    let holdings = reserved.overlaps(keys, &request.scope, usize::MAX).unwrap_or_default();
+    for holder in holdings.into_iter().map(|holding| holding.holder) {
+        if !unconfirmed.contains(&holder) {
+            unconfirmed.push(holder);
+        }
+    }
+    unconfirmed
 }
 
 /// Returns whether two verdicts lead to the same object. They may differ in warnings.

@@ -87,12 +87,8 @@ impl Memory {
     ) -> Result<Vec<Holding>, TooMany> {
         let mut holdings = self.stored.overlaps(keys, except, limit)?;
         let unconfirmed = (view == View::All).then_some(&self.unconfirmed);
-        for index in std::iter::once(&self.confirmed).chain(unconfirmed).filter(|index| !index.is_empty()) {
-            for holding in index.overlaps(keys, except, limit)? {
-                if !holdings.contains(&holding) {
-                    holdings.push(holding);
-                }
-            }
+        for index in std::iter::once(&self.confirmed).chain(unconfirmed) {
+            holdings = with_overlaps(holdings, index, keys, except, limit)?;
         }
         Ok(holdings)
     }
@@ -194,6 +190,21 @@ impl Memory {
         is_stored
     }
 
+    /// Adds an object that the API server is known to store, before a watch reports it.
+    pub(super) fn enter_confirmed(&mut self, object: AdmittedObject, limits: PendingLimits) {
+        let AdmittedObject { scope, base, keys } = object;
+        if self.pending.contains_key(&scope) {
+            return;
+        }
+        let growth = self.confirmed.growth(&scope, &keys).unwrap_or_default();
+        self.make_room(growth, limits.objects);
+        if self.confirmed.insert(&scope, &keys).is_ok() {
+            let expires_at = limits.now + limits.time;
+            self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
+            self.pending.insert(scope, PendingObject { base, expires_at });
+        }
+    }
+
     /// Returns whether a pending object may have expired.
     pub(super) fn has_expired(&self, now: Instant) -> bool {
         self.next_expiry.is_some_and(|next| next <= now)
@@ -223,4 +234,23 @@ impl Memory {
         self.confirmed.remove(scope);
         Some(pending)
     }
+}
+
+/// Adds the holdings of another index that overlap these keys.
+pub(super) fn with_overlaps(
+    mut holdings: Vec<Holding>,
+    index: &Index,
+    keys: &[Key],
+    except: &Scope<'_>,
+    limit: usize,
+) -> Result<Vec<Holding>, TooMany> {
+    if index.is_empty() {
+        return Ok(holdings);
+    }
+    for holding in index.overlaps(keys, except, limit)? {
+        if !holdings.contains(&holding) {
+            holdings.push(holding);
+        }
+    }
+    Ok(holdings)
 }

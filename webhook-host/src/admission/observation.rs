@@ -48,10 +48,18 @@ impl Admission {
             let batch: Vec<_> =
                 objects.by_ref().take(BATCH).map(|object| (self.keys_of(&object), object)).collect();
             let mut memory = self.write()?;
+            let mut entered = Vec::new();
             for (keys, object) in batch {
+                let is_readable = keys.is_ok();
                 unreadable.extend(self.enter_observed(&mut memory, &object, keys, round));
+                entered.extend(is_readable.then_some(object));
             }
             self.metrics.show(memory.index(), memory.pending());
+            drop(memory);
+            // From here on the stored objects count, and their reservations need not.
+            for object in entered {
+                self.settle(&object.scope, object.uid);
+            }
         }
         self.report_unreadable(&unreadable);
         Ok(())
@@ -63,6 +71,8 @@ impl Admission {
     ///
     /// As [`Admission::observe`].
     pub fn remove(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
+        // Before the object is removed, so that no answer of the API server from before enters it again.
+        self.settle(object, uid);
         let mut memory = self.write()?;
         memory.remove(object, uid);
         self.metrics.show(memory.index(), memory.pending());
@@ -80,6 +90,13 @@ impl Admission {
         self.left_out.sweep(watch, round);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
+    }
+
+    /// Tells the reservations that a watch has reported an object, or its deletion.
+    fn settle(&self, object: &Scope<'_>, uid: &str) {
+        if let Some(log) = self.reservations() {
+            log.observed(object, uid);
+        }
     }
 
     /// Enters an object, and returns why it is left out or only its held keys are entered. A previous state of the object is
@@ -162,8 +179,9 @@ impl Admission {
         );
     }
 
-    fn name(&self) -> &str {
-        &self.policy.description().name
+    /// Returns the name under which the policy is served, or its own.
+    pub fn name(&self) -> &str {
+        Some(self.metrics.policy()).filter(|name| !name.is_empty()).unwrap_or(&self.policy.description().name)
     }
 }
 

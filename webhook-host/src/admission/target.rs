@@ -78,6 +78,16 @@ impl From<&Request<'_>> for BaseState {
 }
 
 impl BaseState {
+    /// Returns the state of an object with this uid, of which no version is known.
+    pub(super) fn of_uid(uid: &str) -> Self {
+        Self { uid: uid.to_owned(), version: None }
+    }
+
+    /// Returns the uid; empty if there is none.
+    pub(super) fn into_uid(self) -> String {
+        self.uid
+    }
+
     /// Returns whether a stored object is the same one, and not a later one with the same name.
     pub(super) fn has_uid(&self, uid: &str) -> bool {
         !self.uid.is_empty() && self.uid == uid
@@ -89,6 +99,11 @@ impl BaseState {
         let is_later = self.version.is_none_or(|base| version.is_some_and(|version| version > base));
         self.has_uid(uid) && is_later
     }
+}
+
+/// Returns the uid of a stored object.
+pub(super) fn uid(object: &str) -> Option<String> {
+    metadata(Some(object)).uid.map(Cow::into_owned)
 }
 
 /// Returns an object's metadata, or empty metadata if the object can't be read.

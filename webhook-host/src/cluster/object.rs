@@ -49,6 +49,11 @@ impl<const METADATA: bool> RawObject<METADATA> {
         }
     }
 
+    /// Returns the name, if there is one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.metadata.name.as_deref()
+    }
+
     /// Returns the uid; empty if there is none.
     pub(super) fn uid(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()

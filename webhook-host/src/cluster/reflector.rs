@@ -73,7 +73,16 @@ impl<const METADATA: bool> Reflector<METADATA> {
         &mut self,
         events: Pin<&mut impl Stream<Item = watcher::Result<Event<RawObject<METADATA>>>>>,
     ) -> Result<(), Relist> {
-        match next_or_flush(events, &self.batch).await {
+        let state = Arc::clone(&self.state);
+        let next = tokio::select! {
+            biased;
+            () = state.list_needed() => {
+                self.reason = WatchErrorCause::Silent.as_str();
+                return Err(Relist);
+            }
+            next = next_or_flush(events, &self.batch) => next,
+        };
+        match next {
             None => self.flush().await,
             Some(Ok(Event::InitApply(object) | Event::Apply(object))) => self.push(object).await,
             Some(Ok(Event::Init)) => self.start_list().await,

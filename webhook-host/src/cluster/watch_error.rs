@@ -48,6 +48,8 @@ pub(super) enum WatchErrorCause {
     Garbage,
     /// A panic in this process.
     Panic,
+    /// No response for longer than `limits.indexStaleness`.
+    Silent,
 }
 
 // === impl WatchError ===
@@ -77,6 +79,16 @@ impl WatchError {
         }
     }
 
+    /// Returns the error of a watch that was silent for too long.
+    pub(super) fn silent(resource: &str) -> Self {
+        Self {
+            resource: resource.to_owned(),
+            verb: WatchVerb::Watch,
+            cause: WatchErrorCause::Silent,
+            detail: String::new(),
+        }
+    }
+
     /// Returns the verb as a metric label.
     pub(super) const fn verb(&self) -> &'static str {
         match self.verb {
@@ -102,12 +114,14 @@ impl fmt::Display for WatchError {
             WatchErrorCause::Expired => write!(formatter, "the resource version is too old; listing again"),
             WatchErrorCause::Garbage => write!(formatter, "the response is invalid; listing again"),
             WatchErrorCause::Panic => write!(formatter, "an internal error occurred; listing again"),
+            WatchErrorCause::Silent => write!(formatter, "it was silent for too long; listing again"),
             WatchErrorCause::Unreachable => {
                 write!(formatter, "the API server is unreachable; check its address and the network policies")
             }
             WatchErrorCause::Status => write!(formatter, "the API server returned an error"),
         }?;
-        let is_complete = matches!(self.cause, WatchErrorCause::Garbage | WatchErrorCause::Panic);
+        let is_complete =
+            matches!(self.cause, WatchErrorCause::Garbage | WatchErrorCause::Panic | WatchErrorCause::Silent);
         if is_complete { Ok(()) } else { write!(formatter, " ({})", self.detail) }
     }
 }
@@ -126,6 +140,7 @@ impl WatchErrorCause {
             Self::Unreachable => "unreachable",
             Self::Garbage => "garbage",
             Self::Panic => "panic",
+            Self::Silent => "silent",
         }
     }
 }

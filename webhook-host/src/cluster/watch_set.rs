@@ -32,6 +32,9 @@ pub(super) struct WatchState {
     last_response: AtomicU64,
     /// While a list is incomplete, no response makes the index more current.
     is_listing: AtomicBool,
+    staleness: Duration,
+    /// Notified when only a list can make the index current again.
+    list_needed: Notify,
     error: Mutex<Option<WatchError>>,
     changed: Arc<Notify>,
     pub(super) metrics: WatchMetrics,
@@ -50,6 +53,8 @@ impl WatchSet {
                 origin: clock.now(),
                 last_response: AtomicU64::new(0),
                 is_listing: AtomicBool::new(true),
+                staleness,
+                list_needed: Notify::new(),
                 error: Mutex::default(),
                 changed: Arc::clone(&changed),
                 metrics: metrics.watch(&watch.resource),
@@ -105,12 +110,24 @@ impl WatchState {
         self.is_listing.store(false, Ordering::Release);
     }
 
-    /// Records that the API server sent something.
+    /// Waits until only a list can make the index current again.
+    pub(super) async fn list_needed(&self) {
+        self.list_needed.notified().await;
+    }
+
+    /// Records that the API server sent something. After too long a silence, the response may be the first of many that the
+    /// index lacks, so it makes nothing current: the resource is listed again.
     pub(super) fn responded(&self) {
         if self.is_listing.load(Ordering::Acquire) {
             return;
         }
-        let time = self.clock.now().saturating_duration_since(self.origin).as_millis();
+        let now = self.clock.now();
+        if self.silence(now).is_some_and(|silence| silence > self.staleness) {
+            self.lost(WatchError::silent(&self.watch.resource));
+            self.list_needed.notify_one();
+            return;
+        }
+        let time = now.saturating_duration_since(self.origin).as_millis();
         let value = u64::try_from(time).unwrap_or(u64::MAX - 1) + 1;
         let before = self.last_response.swap(value, Ordering::AcqRel);
         self.metrics.responded();

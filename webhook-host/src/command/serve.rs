@@ -12,7 +12,7 @@ use super::output::{CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use crate::admission::UnreadableObject;
 use crate::clock::Clock;
-use crate::cluster::{ApiServerAccess, ClusterWatches, EventWriter, WatchSet};
+use crate::cluster::{ApiServerAccess, ClusterWatches, EventWriter, Reservations, WatchSet};
 use crate::config::{
     ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
 };
@@ -60,6 +60,8 @@ struct PreparedServer {
     cluster: Option<(ApiServerAccess, Arc<WatchSet>)>,
     /// Whether to write Events.
     events: bool,
+    /// Whether to reserve keys.
+    reservations: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -146,6 +148,7 @@ impl PreparedServer {
             policies,
             cluster,
             events: config.events,
+            reservations: config.reservations,
             metrics,
         })
     }
@@ -238,7 +241,19 @@ impl PreparedServer {
 
     fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<ClusterWatches, InputError> {
         let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.admission)).collect();
-        ClusterWatches::start(config, watches, &admissions).map_err(|error| self.client_error(&error))
+        let reservations = self.reservations.then(|| Reservations {
+            retention: self.sockets.limits.retention(),
+            clock: Clock::default(),
+            metrics: Arc::clone(&self.metrics),
+        });
+        if reservations.is_none() {
+            tracing::warn!(
+                "nothing is reserved: two objects that exclude each other, created in the same instant through two replicas, can \
+                 both be admitted; set `reservations: true`"
+            );
+        }
+        ClusterWatches::start(config, watches, &admissions, reservations.as_ref())
+            .map_err(|error| self.client_error(&error))
     }
 
     /// Starts the writer of Events, if they are asked for, and returns its queue.

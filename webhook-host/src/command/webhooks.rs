@@ -148,8 +148,8 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// Returns a role that may list and watch the kinds that the policies watch, get those that they validate, and create Events
-/// if asked for.
+/// Returns a role that may list and watch the kinds that the policies watch, get those that they validate, reserve keys, and
+/// create Events if asked for.
 fn role(policies: &[Policy], events: bool) -> ClusterRole {
     let mut watches: Vec<(&Watch, bool)> = policies.iter().flat_map(watches).collect();
     watches.sort_by_key(|(watch, is_validated)| (&watch.group, *is_validated, &watch.resource));
@@ -159,7 +159,7 @@ fn role(policies: &[Policy], events: bool) -> ClusterRole {
             (&one.group, one_validated) == (&other.group, other_validated)
         })
         .map(watch_rule);
-    let rules = watching.chain(events.then(event_rule)).collect();
+    let rules = watching.chain([reservation_rule()]).chain(events.then(event_rule)).collect();
     ClusterRole { metadata: metadata(), rules: Some(rules), ..ClusterRole::default() }
 }
 
@@ -183,6 +183,16 @@ fn watch_rule(watches: &[(&Watch, bool)]) -> PolicyRule {
         api_groups: watches.first().map(|(watch, _)| vec![watch.group.clone()]),
         resources: Some(watches.iter().map(|(watch, _)| watch.resource.clone()).collect()),
         verbs: verbs.map(str::to_owned).collect(),
+        ..PolicyRule::default()
+    }
+}
+
+/// Without the CustomResourceDefinition of the chart the rule grants nothing.
+fn reservation_rule() -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec!["ordinance.dev".to_owned()]),
+        resources: Some(vec!["reservations".to_owned()]),
+        verbs: ["create", "delete", "list", "watch"].map(str::to_owned).to_vec(),
         ..PolicyRule::default()
     }
 }

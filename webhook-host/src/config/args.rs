@@ -103,6 +103,9 @@ pub struct ClusterArgs {
     /// Write an Event about each object that would be denied, as with `mode: Warn`.
     #[arg(long, env = "ORDINANCE_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub events: bool,
+    /// Reserve nothing through the API server: two replicas may then admit two objects that exclude each other.
+    #[arg(long, env = "ORDINANCE_NO_RESERVATIONS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub no_reservations: bool,
 }
 
 /// The certificate to serve, and the clients to accept.
@@ -222,6 +225,7 @@ impl ClusterArgs {
         collector.add("kubeconfig", &["cluster", "kubeconfig"], self.kubeconfig.as_ref());
         collector.add("context", &["cluster", "context"], self.context.as_ref());
         collector.add("events", &["events"], self.events.then_some(&true));
+        collector.add("no_reservations", &["reservations"], self.no_reservations.then_some(&false));
     }
 }
 

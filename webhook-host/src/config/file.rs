@@ -49,6 +49,9 @@ pub struct ConfigFile {
     pub cluster: ClusterFile,
     /// Whether an Event is written about each object that a policy would deny if its settings did not put that off.
     pub events: bool,
+    /// Whether the replicas of a cluster reserve what they admit through the API server, so that two of them never admit two
+    /// objects that exclude each other. Needs the CustomResourceDefinition `reservations.ordinance.dev`.
+    pub reservations: bool,
     /// Manifests of existing objects, as files or directories, for a server without a cluster.
     pub state: Vec<PathBuf>,
     /// File that is written once the server is ready: addresses, CA and process id as JSON.
@@ -223,6 +226,7 @@ impl Default for ConfigFile {
             on_error: OnError::default(),
             cluster: ClusterFile::default(),
             events: false,
+            reservations: true,
             state: Vec::new(),
             ready_file: None,
             log: LogFile::default(),

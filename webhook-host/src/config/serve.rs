@@ -40,6 +40,8 @@ pub struct ServeConfig {
     pub cluster: Option<ApiServerAccess>,
     /// Whether to write Events; never without a cluster.
     pub events: bool,
+    /// Whether to reserve keys through the API server; never without a cluster.
+    pub reservations: bool,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
     /// How the memory is divided.
@@ -96,6 +98,7 @@ impl ServeConfig {
         let memory = memory(config, layers, policies.len(), cluster.is_some())?;
         Ok(Self {
             events: config.events,
+            reservations: config.reservations && cluster.is_some(),
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             sockets: sockets(config, layers, memory.limits(&config.limits))?,

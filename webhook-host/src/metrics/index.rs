@@ -160,6 +160,11 @@ impl IndexFamilies {
 // === impl IndexMetrics ===
 
 impl IndexMetrics {
+    /// Returns the name under which the policy is served; empty without one.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
     /// Shows the size of an index and the number of its pending objects.
     pub fn show(&self, index: &Index, pending: usize) {
         self.objects.set(gauge_value(index.len()));

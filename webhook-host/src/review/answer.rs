@@ -132,9 +132,12 @@ impl AdmissionReview<'_> {
     pub fn answer(self, by: &Answering<'_>, outcome: Result<Verdict, Failure>) -> ReviewAnswer {
         match outcome.and_then(|verdict| self.verdict(by, &verdict)) {
             Ok(answer) => answer,
-            Err(failure @ (Failure::NotReady | Failure::Busy | Failure::Unconfirmed { .. })) => {
-                ReviewAnswer::Unavailable { message: explain(by.policy, &failure) }
-            }
+            Err(
+                failure @ (Failure::NotReady
+                | Failure::Busy
+                | Failure::Unconfirmed { .. }
+                | Failure::Unreserved(_)),
+            ) => ReviewAnswer::Unavailable { message: explain(by.policy, &failure) },
             Err(failure) => self.failed(by, failure),
         }
     }

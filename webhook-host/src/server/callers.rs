@@ -1,7 +1,7 @@
 //! The callers whose requests a server answers, known by the secret token in the path that the webhook configurations have.
 
 use arc_swap::ArcSwap;
-use ordinance_certs::AcceptedPaths;
+use ordinance_certs::{AcceptedPath, AcceptedPaths};
 use prometheus_client::metrics::gauge::Gauge;
 use std::sync::Arc;
 
@@ -42,8 +42,9 @@ impl Callers {
         self.unverified.set(is_unverified.into());
     }
 
-    /// Returns a path without its token, or `None` if the caller is not known.
-    pub(super) fn without_token<'p>(&self, path: &'p str) -> Option<&'p str> {
-        self.paths.load().accept(path)
+    /// Returns a path without its token, and whether only the API server can have sent it; or `None` if the path is not accepted.
+    pub(super) fn accept_path<'p>(&self, path: &'p str) -> Option<(&'p str, bool)> {
+        let AcceptedPath { path, has_token } = self.paths.load().accept(path)?;
+        Some((path, has_token || self.has_certificates))
     }
 }

@@ -4,10 +4,11 @@ use super::pace::CpuTime;
 use super::routes::PolicyRoute;
 use crate::events::WouldDenyEvent;
 use crate::limits::Limits;
+use crate::reservations::Reserving;
 use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
 use bytes::Bytes;
 use ordinance_contract::{Operation, Phase, Scope, Verdict};
-use ordinance_engine::Failure;
+use ordinance_engine::{Failure, UnreservedObject};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub(super) struct Evaluated {
     pub(super) would_deny: bool,
     /// The objects that the judge has to ask the API server about, before it can decide.
     pub(super) unconfirmed: Vec<Scope<'static>>,
+    /// The object whose keys have to be reserved, before the judge can decide.
+    pub(super) unreserved: Option<UnreservedObject>,
     /// Time that the policy took.
     pub(super) time: Duration,
     /// CPU time of the whole evaluation.
@@ -53,12 +56,12 @@ impl Evaluation {
     }
 
     /// Parses the body, asks the policy, and builds the answer.
-    pub(super) fn run(&self) -> Result<Evaluated, BadReview> {
+    pub(super) fn run(&self, reserving: &Reserving) -> Result<Evaluated, BadReview> {
         self.decide(|review| {
             let request = review.request(self.phase);
             let judge = &self.route.judge;
             // A judge stays in use after a panic, so each judge must keep its own state consistent.
-            catch_unwind(AssertUnwindSafe(|| judge.judge(&request, self.deadline)))
+            catch_unwind(AssertUnwindSafe(|| judge.judge_reserving(&request, self.deadline, reserving)))
                 .unwrap_or(Err(Failure::Panic))
         })
     }
@@ -84,13 +87,15 @@ impl Evaluation {
         let would_deny = outcome.as_ref().is_ok_and(|verdict| self.would_deny(&review, verdict));
         let by = self.answering();
         log(&by, &review, &outcome, would_deny, time);
-        let unconfirmed = match &outcome {
-            Err(Failure::Unconfirmed { objects }) => objects.clone(),
-            _ => Vec::new(),
-        };
+        let (mut unconfirmed, mut unreserved) = (Vec::new(), None);
+        match &outcome {
+            Err(Failure::Unconfirmed { objects }) => unconfirmed.clone_from(objects),
+            Err(Failure::Unreserved(object)) => unreserved = Some((**object).clone()),
+            _ => {}
+        }
         let answer = review.answer(&by, outcome);
         let cpu_time = cpu_start.elapsed();
-        Ok(Evaluated { answer, operation, would_deny, unconfirmed, time, cpu_time })
+        Ok(Evaluated { answer, operation, would_deny, unconfirmed, unreserved, time, cpu_time })
     }
 
     /// Returns whether a request would be denied, and queues an Event if it would be. In the mutating phase it is false if
@@ -126,7 +131,7 @@ fn log(
     let failure = outcome.as_ref().err().map(Failure::cause);
     let (uid, operation) = (review.uid(), review.operation());
     tracing::debug!(policy = by.policy, phase = ?by.phase, ?uid, ?operation, allowed, failure, ?time, "reviewed");
-    let is_deferred = matches!(outcome, Err(Failure::Unconfirmed { .. }));
+    let is_deferred = matches!(outcome, Err(Failure::Unconfirmed { .. } | Failure::Unreserved(_)));
     if is_deferred || allowed && !would_deny {
         return;
     }

@@ -12,13 +12,15 @@ use super::routes::{PolicyRoute, Routes};
 use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
+use crate::reservations::{Reserving, Unreserved};
 use crate::review::{self, BadReview, ReviewAnswer};
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use ordinance_contract::Phase;
-use ordinance_engine::{Execution, Failure};
+use ordinance_engine::{Execution, Failure, UnreservedObject};
+use ordinance_reservation::Judgement;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +31,7 @@ const POOL_GRACE: Duration = Duration::from_millis(250);
 // The reasons of answers with status 503.
 const MEMORY_USED_UP: &str = "too many or too large bodies at once";
 const QUEUE_FULL: &str = "too many requests are waiting for an evaluation";
+const NOT_RESERVED_IN_TIME: &str = "what other replicas admit was not known in time";
 const NOT_TOLD_IN_TIME: &str = "the API server did not tell in time whether it stores an object";
 
 /// Answers requests; shared by all connections.
@@ -49,6 +52,8 @@ struct AcceptedRequest {
     phase: Phase,
     arrival: Instant,
     deadline: Instant,
+    /// Whether the API server has sent it, and no other client can have.
+    is_verified: bool,
 }
 
 /// A response.
@@ -124,11 +129,8 @@ impl RequestService {
     fn accept(&self, request: &Request<Incoming>) -> Result<AcceptedRequest, HeadError> {
         let arrival = Instant::now();
         let path = request.uri().path();
-        let (phase, route) = self
-            .callers
-            .without_token(path)
-            .and_then(|path| self.routes.find(path))
-            .ok_or(HeadError::Path)?;
+        let (path, is_verified) = self.callers.accept_path(path).ok_or(HeadError::Path)?;
+        let (phase, route) = self.routes.find(path).ok_or(HeadError::Path)?;
         if request.method() != Method::POST {
             return Err(HeadError::Method);
         }
@@ -136,7 +138,7 @@ impl RequestService {
             return Err(HeadError::ContentType);
         }
         let deadline = deadline::deadline(arrival, request.uri().query(), &self.limits);
-        Ok(AcceptedRequest { route, phase, arrival, deadline })
+        Ok(AcceptedRequest { route, phase, arrival, deadline, is_verified })
     }
 
     async fn review(&self, accepted: AcceptedRequest, incoming: Incoming, pace: &ConnectionPace) -> Answer {
@@ -157,25 +159,16 @@ impl RequestService {
     }
 
     async fn evaluate(&self, accepted: AcceptedRequest, body: Bytes, pace: &ConnectionPace) -> Reply {
-        let AcceptedRequest { route, phase, arrival, deadline } = accepted;
+        let AcceptedRequest { route, phase, arrival, deadline, is_verified } = accepted;
         let may_run_inline = self.may_run_inline(&route, &body);
         let execution = if may_run_inline { pace.execution() } else { Execution::ThreadPool };
         let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
-        let Some(mut evaluated) = self.run(&evaluation, execution).await else {
-            return shed(&route, ShedReason::Queue, QUEUE_FULL);
+        let reserving =
+            Arc::new(if is_verified { Reserving::Needed } else { Reserving::Off(Unreserved::Unverified) });
+        let evaluated = match self.decide(&evaluation, execution, reserving).await {
+            Ok(evaluated) => evaluated,
+            Err((reason, message)) => return shed(&route, reason, message),
         };
-        if let Ok(Evaluated { unconfirmed, .. }) = &mut evaluated
-            && !unconfirmed.is_empty()
-        {
-            let confirmed = Arc::clone(&route.judge).confirm(std::mem::take(unconfirmed));
-            if tokio::time::timeout_at(deadline.into(), confirmed).await.is_err() {
-                return shed(&route, ShedReason::Unavailable, NOT_TOLD_IN_TIME);
-            }
-            let Some(again) = self.run(&evaluation, execution).await else {
-                return shed(&route, ShedReason::Queue, QUEUE_FULL);
-            };
-            evaluated = again;
-        }
         if let (Ok(Evaluated { cpu_time, .. }), true) = (&evaluated, may_run_inline) {
             pace.reviewed(*cpu_time);
         }
@@ -184,21 +177,76 @@ impl RequestService {
         reply
     }
 
-    /// Runs an evaluation, or returns `None` if too many others wait.
+    /// Runs an evaluation, and once more each after a question to the API server and after a reservation.
+    ///
+    /// # Errors
+    ///
+    /// Why the request is turned away.
+    async fn decide(
+        &self,
+        evaluation: &Evaluation,
+        execution: Execution,
+        reserving: Arc<Reserving>,
+    ) -> Result<Result<Evaluated, BadReview>, (ShedReason, &'static str)> {
+        let mut evaluated = self.run(evaluation, execution, &reserving).await?;
+        if let Ok(Evaluated { unconfirmed, .. }) = &mut evaluated
+            && !unconfirmed.is_empty()
+        {
+            let confirmed = Arc::clone(&evaluation.route.judge).confirm(std::mem::take(unconfirmed));
+            if tokio::time::timeout_at(evaluation.deadline.into(), confirmed).await.is_err() {
+                return Err((ShedReason::Unavailable, NOT_TOLD_IN_TIME));
+            }
+            evaluated = self.run(evaluation, execution, &reserving).await?;
+        }
+        let unreserved = evaluated.as_mut().ok().and_then(|evaluated| evaluated.unreserved.take());
+        match unreserved {
+            Some(object) => self.decide_reserved(evaluation, execution, object).await,
+            None => Ok(evaluated),
+        }
+    }
+
+    /// Reserves the keys of an object, and runs the evaluation on what was reserved before.
+    async fn decide_reserved(
+        &self,
+        evaluation: &Evaluation,
+        execution: Execution,
+        object: UnreservedObject,
+    ) -> Result<Result<Evaluated, BadReview>, (ShedReason, &'static str)> {
+        let reserving = Arc::clone(&evaluation.route.judge).reserve(object, evaluation.deadline).await;
+        if matches!(reserving, Reserving::Needed) {
+            return Err((ShedReason::Unavailable, NOT_RESERVED_IN_TIME));
+        }
+        let reserving = Arc::new(reserving);
+        let evaluated = self.run(evaluation, execution, &reserving).await?;
+        // An evaluation on the pool that exceeded its time may still have the attempt, which then ends without a verdict.
+        if let Some(Reserving::Done(attempt)) = Arc::into_inner(reserving) {
+            attempt.judged(judgement(&evaluated));
+        }
+        Ok(evaluated)
+    }
+
+    /// Runs an evaluation.
+    ///
+    /// # Errors
+    ///
+    /// Too many others wait.
     async fn run(
         &self,
         evaluation: &Evaluation,
         execution: Execution,
-    ) -> Option<Result<Evaluated, BadReview>> {
+        reserving: &Arc<Reserving>,
+    ) -> Result<Result<Evaluated, BadReview>, (ShedReason, &'static str)> {
         let queued = Instant::now();
-        let permit = self.permits.acquire(execution).await?;
+        let Some(permit) = self.permits.acquire(execution).await else {
+            return Err((ShedReason::Queue, QUEUE_FULL));
+        };
         evaluation.route.metrics.queue.observe(queued.elapsed().as_secs_f64());
-        Some(match execution {
+        Ok(match execution {
             Execution::Inline => {
                 wake_another_worker();
-                evaluation.run()
+                evaluation.run(reserving)
             }
-            Execution::ThreadPool => self.on_pool(evaluation.clone(), permit).await,
+            Execution::ThreadPool => self.on_pool(evaluation.clone(), reserving, permit).await,
         })
     }
 
@@ -242,12 +290,13 @@ impl RequestService {
     async fn on_pool(
         &self,
         evaluation: Evaluation,
+        reserving: &Arc<Reserving>,
         permit: tokio::sync::OwnedSemaphorePermit,
     ) -> Result<Evaluated, BadReview> {
-        let work = evaluation.clone();
+        let (work, reserving) = (evaluation.clone(), Arc::clone(reserving));
         let running = self.permits.spawn(move || {
-            let evaluated = work.run();
-            drop(permit);
+            let evaluated = work.run(&reserving);
+            drop((permit, reserving));
             evaluated
         });
         let until = evaluation.deadline + POOL_GRACE;
@@ -276,6 +325,15 @@ fn time_failure(limits: &Limits) -> Failure {
 fn shed(route: &PolicyRoute, reason: ShedReason, message: &str) -> Reply {
     route.metrics.shed(reason);
     reply::busy(message)
+}
+
+/// Returns what an evaluation says of a reservation.
+fn judgement(evaluated: &Result<Evaluated, BadReview>) -> Judgement {
+    match evaluated.as_ref().map(|evaluated| &evaluated.answer) {
+        Ok(ReviewAnswer::Verdict { allowed: true, .. }) => Judgement::Allowed,
+        Ok(ReviewAnswer::Verdict { .. }) => Judgement::Denied,
+        _ => Judgement::Undecided,
+    }
 }
 
 fn label(answer: &ReviewAnswer, would_deny: bool) -> VerdictLabel {

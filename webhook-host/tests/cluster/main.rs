@@ -12,5 +12,6 @@ mod logs;
 mod objects;
 mod pending;
 mod replica;
+mod reservations;
 mod staleness;
 mod watches;

@@ -6,10 +6,11 @@ use crate::logs;
 use kube::config::Kubeconfig;
 use ordinance::admission::{Admission, Freshness as _};
 use ordinance::clock::Clock;
-use ordinance::cluster::{ApiServerAccess, ClusterWatches, WatchSet, merged_watches};
+use ordinance::cluster::{ApiServerAccess, ClusterWatches, Reservations, WatchSet, merged_watches};
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::PolicyRoute;
+use ordinance_certs::{AcceptedPaths, PathToken};
 use ordinance_engine::{Engine, Policy};
 use ordinance_testkit::apiserver::ApiServer;
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ pub struct Replica {
     pub watches: Arc<WatchSet>,
     pub clock: ManualClock,
     host: Host,
+    /// What the path of a verified caller begins with.
+    token: PathToken,
     _cluster: ClusterWatches,
 }
 
@@ -53,6 +56,17 @@ struct Parts {
 impl Replica {
     /// Starts a replica that watches this API server, before its first list.
     pub async fn start(api: &Arc<ApiServer>) -> Self {
+        Self::start_with(api, false).await
+    }
+
+    /// Starts a replica that reserves what it admits.
+    pub async fn reserving(api: &Arc<ApiServer>) -> Self {
+        let replica = Self::start_with(api, true).await;
+        replica.until_current().await;
+        replica
+    }
+
+    async fn start_with(api: &Arc<ApiServer>, reserves: bool) -> Self {
         logs::record();
         let (clock, made) = (ManualClock::new(), OnceLock::new());
         let host = Host::with(Limits::default(), |metrics| {
@@ -65,8 +79,15 @@ impl Replica {
         let Parts { watches, admission } = made.into_inner().unwrap();
         let kubeconfig = Box::new(Kubeconfig::from_yaml(&api.kubeconfig()).unwrap());
         let config = ApiServerAccess::Kubeconfig { kubeconfig, context: None }.config().await.unwrap();
-        let cluster = ClusterWatches::start(config, &watches, &[admission]).unwrap();
-        Self { api: Arc::clone(api), watches, clock, host, _cluster: cluster }
+        let reservations = reserves.then(|| Reservations {
+            retention: Limits::default().retention(),
+            clock: clock.clock(),
+            metrics: Arc::clone(&host.metrics),
+        });
+        let cluster = ClusterWatches::start(config, &watches, &[admission], reservations.as_ref()).unwrap();
+        let token = PathToken::random().unwrap();
+        host.callers.accept(AcceptedPaths { tokens: vec![token.clone()], anyone: true });
+        Self { api: Arc::clone(api), watches, clock, host, token, _cluster: cluster }
     }
 
     /// Starts an API server with these volumes and a replica with a current index.
@@ -132,6 +153,22 @@ impl Replica {
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         self.host.metric(&format!("ordinance_{name}{{{}}}", labels.join(","))).unwrap_or_default()
+    }
+
+    /// Sends the validating review of a creation as the API server does, by the secret path.
+    pub async fn validate_verified(&self, object: &Value) -> Reply {
+        self.review_verified(&creation(object)).await
+    }
+
+    /// Sends the validating review of a creation as the API server does, which waits for this number of seconds.
+    pub async fn validate_verified_within(&self, object: &Value, seconds: u32) -> Reply {
+        let path = self.token.before(&format!("/validate/storage?timeout={seconds}s"));
+        self.host.post(&path, &creation(object).to_string()).await
+    }
+
+    /// Sends a validating review as the API server does.
+    pub async fn review_verified(&self, review: &Value) -> Reply {
+        self.host.post(&self.token.before("/validate/storage"), &review.to_string()).await
     }
 
     /// Sends the validating review of a creation.

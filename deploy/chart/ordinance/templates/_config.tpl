@@ -26,6 +26,9 @@ onError: {{ .Values.onError }}
 {{- if .Values.events.enabled }}
 events: true
 {{- end }}
+{{- if not .Values.reservations.enabled }}
+reservations: false
+{{- end }}
 log:
   level: {{ .Values.log.level }}
   format: {{ .Values.log.format }}

@@ -1,4 +1,4 @@
-//! The requests of a client for objects, lists, watches and creations.
+//! The requests of a client for objects, lists, watches, creations and deletions.
 
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, Method, Uri};
@@ -18,6 +18,8 @@ pub enum Verb {
     Watch,
     /// A new object.
     Create,
+    /// The deletion of an object.
+    Delete,
 }
 
 /// A received request.
@@ -27,7 +29,7 @@ pub struct ApiRequest {
     pub resource: String,
     /// The name in the path; empty for all objects.
     pub name: String,
-    /// Get, list, watch or create.
+    /// What the client wants to do.
     pub verb: Verb,
     /// The namespace in the path; empty without one.
     pub namespace: String,
@@ -60,6 +62,7 @@ impl ApiRequest {
             object,
             verb: match (method, is_watch) {
                 (&Method::POST, _) => Verb::Create,
+                (&Method::DELETE, _) => Verb::Delete,
                 (_, true) => Verb::Watch,
                 (_, false) if name.is_empty() => Verb::List,
                 (_, false) => Verb::Get,

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ struct ApiServerState {
     /// All requests, in the order of their arrival.
     requests: Vec<ApiRequest>,
     watches: Vec<OpenWatch>,
+    /// The resources whose creations are stored.
+    writable: BTreeSet<String>,
 }
 
 /// An open watch stream.
@@ -116,6 +118,16 @@ impl ApiServer {
     /// Stores a text that need not be an object. No watch reports it.
     pub fn put_text(&self, resource: &str, key: &str, text: &str) {
         self.shared.state().store.put_text(resource, key, text);
+    }
+
+    /// Stores what clients create of a resource. By default a creation is answered, but nothing is stored.
+    pub fn store_creations(&self, resource: &str) {
+        self.shared.state().writable.insert(resource.to_owned());
+    }
+
+    /// Returns the names of the stored objects of a resource without namespaces.
+    pub fn names(&self, resource: &str) -> Vec<String> {
+        self.shared.state().store.names(resource)
     }
 
     /// Forgets all changes so far. A client that continues from an older version must list again.
@@ -260,7 +272,14 @@ impl SharedApiState {
             },
             Verb::List => (200, whole(state.store.page(request))),
             Verb::Watch => (200, state.watch(request)),
-            Verb::Create => (201, whole(request.object.to_string())),
+            Verb::Create => (201, whole(state.create(request).to_string())),
+            Verb::Delete => match state.store.delete(&request.resource, &request.name) {
+                Some(change) => {
+                    state.send(&change);
+                    (200, whole(r#"{"kind":"Status","status":"Success"}"#.to_owned()))
+                }
+                None => (404, whole(status(404).to_string())),
+            },
         };
         self.changed.notify_all();
         json_body(code, body)
@@ -272,6 +291,17 @@ impl SharedApiState {
 impl ApiServerState {
     fn requests_for(&self, resource: &str) -> Vec<ApiRequest> {
         self.requests.iter().filter(|request| request.resource == resource).cloned().collect()
+    }
+
+    /// Stores a new object, if its resource takes any, with one writer as the API server records it.
+    fn create(&mut self, request: &ApiRequest) -> Value {
+        let mut object = request.object.clone();
+        if self.writable.contains(&request.resource) {
+            object["metadata"]["managedFields"] = json!([{"manager": "test", "operation": "Update"}]);
+            let change = self.store.put(&request.resource, object.clone());
+            self.send(&change);
+        }
+        object
     }
 
     fn watches_of(&self, resource: &str) -> impl Iterator<Item = &OpenWatch> {

@@ -56,6 +56,11 @@ impl ObjectStore {
         Some(self.record(resource, "DELETED", StoredJson::from(&object)))
     }
 
+    /// Returns the keys of the objects of a resource.
+    pub(crate) fn names(&self, resource: &str) -> Vec<String> {
+        self.resources.get(resource).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
+
     /// Stores a text that need not be an object. Watches receive nothing.
     pub(crate) fn put_text(&mut self, resource: &str, key: &str, text: &str) {
         let objects = self.resources.entry(resource.to_owned()).or_default();

@@ -1,0 +1,143 @@
+//! Writes, lists and deletes reservations through the API server.
+
+use super::CONNECT_TIME;
+use super::page_limit::PageLimitLayer;
+use super::reservation::{REALM_FIELD, StoredReservation, URL};
+use crate::reservations::ReservationStore;
+use futures_util::future::BoxFuture;
+use hyper::Request as HttpRequest;
+use kube::Client;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::client::ClientBuilder;
+use kube::core::Request;
+use ordinance_reservation::{Creation, Draft, Reservation};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The field manager of everything that Ordinance writes.
+const MANAGER: &str = "ordinance";
+
+/// How long the API server may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Reservations of one page.
+const PAGE: u32 = 500;
+
+/// The API server, on connections of its own.
+pub(super) struct ReservationApi {
+    client: Client,
+}
+
+#[derive(Deserialize)]
+struct ReservationPage {
+    #[serde(default)]
+    metadata: PageMetadata,
+    items: Vec<StoredReservation<'static>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PageMetadata {
+    r#continue: Option<String>,
+}
+
+// === impl ReservationApi ===
+
+impl ReservationApi {
+    /// # Errors
+    ///
+    /// No client can be made from the configuration.
+    pub(super) fn new(mut config: kube::Config) -> kube::Result<Self> {
+        config.connect_timeout = Some(CONNECT_TIME);
+        config.read_timeout = Some(ANSWER_TIME);
+        config.default_retry = false;
+        Ok(Self { client: ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build() })
+    }
+
+    async fn write(&self, policy: &str, draft: &Draft) -> Creation {
+        let Ok(json) = serde_json::to_vec(&StoredReservation::new(policy, draft)) else {
+            return Creation::Refused;
+        };
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let Ok(request) = Request::new(URL).create(&parameters, json) else { return Creation::Refused };
+        match self.client.request_text(request).await {
+            Ok(_) => Creation::Stored,
+            Err(error) => {
+                tracing::debug!(name = draft.name, %error, "can't write a reservation");
+                creation(&error)
+            }
+        }
+    }
+
+    /// Returns all reservations of the realms. Those with keys in several realms have no realm of their own.
+    async fn read(&self, policy: &str, realms: &[String]) -> kube::Result<Vec<Reservation>> {
+        let [realm] = realms else { return self.read_pages(policy, None).await };
+        match self.read_realm(policy, realm).await {
+            // Kubernetes 1.30 knows no field of a custom resource by default.
+            Err(kube::Error::Api(status)) if status.code == 400 => self.read_pages(policy, None).await,
+            answer => answer,
+        }
+    }
+
+    async fn read_realm(&self, policy: &str, realm: &str) -> kube::Result<Vec<Reservation>> {
+        let mut found = self.read_pages(policy, Some(realm)).await?;
+        found.extend(self.read_pages(policy, Some("")).await?);
+        Ok(found)
+    }
+
+    /// Reads page by page. Without a resource version, the API server answers with what it stores now.
+    async fn read_pages(&self, policy: &str, realm: Option<&str>) -> kube::Result<Vec<Reservation>> {
+        let field_selector = realm.map(|realm| format!("{REALM_FIELD}={}", escaped(realm)));
+        let mut parameters = ListParams { field_selector, limit: Some(PAGE), ..ListParams::default() };
+        let mut found = Vec::new();
+        loop {
+            let request: HttpRequest<Vec<u8>> =
+                Request::new(URL).list(&parameters).map_err(kube::Error::BuildRequest)?;
+            let page: ReservationPage = self.client.request(request).await?;
+            let of_policy = page.items.into_iter().filter(|item| item.policy() == policy);
+            found.extend(of_policy.map(StoredReservation::into_reservation));
+            parameters.continue_token = page.metadata.r#continue.filter(|token| !token.is_empty());
+            if parameters.continue_token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn remove(&self, name: &str) {
+        let Ok(request) = Request::new(URL).delete(name, &DeleteParams::default()) else { return };
+        if let Err(error) = self.client.request_text(request).await {
+            tracing::debug!(name, %error, "can't delete a reservation");
+        }
+    }
+}
+
+impl ReservationStore for ReservationApi {
+    fn create<'a>(&'a self, policy: &'a str, draft: &'a Draft) -> BoxFuture<'a, Creation> {
+        Box::pin(self.write(policy, draft))
+    }
+
+    fn list<'a>(&'a self, policy: &'a str, realms: &'a [String]) -> BoxFuture<'a, Option<Vec<Reservation>>> {
+        Box::pin(async move {
+            let listed = self.read(policy, realms).await;
+            listed.inspect_err(|error| tracing::debug!(%error, "can't list reservations")).ok()
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.remove(name))
+    }
+}
+
+/// Returns what became of a write that failed. Of some answers it is certain that nothing is stored and that no other attempt
+/// will fare better.
+fn creation(error: &kube::Error) -> Creation {
+    match error {
+        kube::Error::Api(status) if [400, 403, 404, 405, 422].contains(&status.code) => Creation::Refused,
+        _ => Creation::Unknown,
+    }
+}
+
+/// Returns the value of a field selector.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace(',', "\\,").replace('=', "\\=")
+}

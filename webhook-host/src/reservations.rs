@@ -1,0 +1,426 @@
+//! Reserves keys before an object is admitted, so that two replicas never admit two objects that exclude each other.
+//!
+//! [`ReservationLog`] drives the state machine of `crates/reservation`: it performs its outputs, and passes what comes back to
+//! it. `docs/reservations.md` has the protocol.
+
+mod store;
+
+pub use store::ReservationStore;
+
+use crate::clock::Clock;
+use crate::metrics::{ReservationMetrics, ReservationOutcome};
+use ordinance_contract::{Key, Scope, Stance};
+use ordinance_engine::{UnreservedObject, is_label};
+use ordinance_index::Index;
+use ordinance_reservation::{
+    Answer, AttemptId, Collector, Creation, Draft, HeldKey, Holder, Input, Judgement, Output, Replica,
+    Reservation, Retention, WatchEvent,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// How long a replica waits for its own reservation before it lists.
+pub const PATIENCE: Duration = Duration::from_millis(60);
+
+/// How long before its deadline a request is given up, so that its answer arrives in time.
+pub const ANSWER_MARGIN: Duration = Duration::from_millis(300);
+
+/// How long a list that failed waits for the next one.
+const LIST_PAUSE: Duration = Duration::from_millis(200);
+
+/// After this time without its object, a reservation counts as abandoned: the API server gives a request up after 60 s.
+pub const ABANDONED_AFTER: Duration = Duration::from_secs(75);
+
+/// Abandoned reservations in one realm. With more, the realm takes no new reservation.
+pub const ABANDONED_PER_REALM: usize = 200;
+
+/// Reservations that become abandoned in one realm within [`ABANDONED_INTERVAL`]. With more, the realm takes no new reservation.
+pub const ABANDONED_PER_INTERVAL: usize = 20;
+
+/// The interval of [`ABANDONED_PER_INTERVAL`].
+pub const ABANDONED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The time between two looks for reservations that have served their time.
+pub const COLLECTION_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Whether a request may be admitted without a reservation.
+#[derive(Debug)]
+pub enum Reserving {
+    /// It needs one if it holds new keys.
+    Needed,
+    /// It gets none.
+    Off(Unreserved),
+    /// It has one.
+    Done(Attempt),
+}
+
+/// Why a request gets no reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreserved {
+    /// Any client may have sent it.
+    Unverified,
+    /// There is no API server, or it takes no reservations.
+    Unavailable,
+}
+
+/// A written reservation whose request is not answered yet. Dropping it deletes the reservation.
+pub struct Attempt {
+    log: Arc<ReservationLog>,
+    id: AttemptId,
+    earlier: Vec<Reservation>,
+    is_judged: bool,
+}
+
+/// The reservations for one policy.
+pub struct ReservationLog {
+    policy: String,
+    /// Random, so that names of other processes differ.
+    process: u32,
+    store: Arc<dyn ReservationStore>,
+    clock: Clock,
+    metrics: ReservationMetrics,
+    /// Whether the API server has no such resource, or allows no access to it.
+    is_missing: AtomicBool,
+    machine: Mutex<Machine>,
+    runtime: Handle,
+}
+
+struct Machine {
+    replica: Replica,
+    collector: Collector,
+    origin: Instant,
+    next: AttemptId,
+    waiting: BTreeMap<AttemptId, oneshot::Sender<Reply>>,
+}
+
+/// What a waiting request gets.
+enum Reply {
+    Judge(Vec<Reservation>),
+    Answer(Answer),
+}
+
+// === impl ReservationLog ===
+
+impl ReservationLog {
+    /// Returns an empty log for a policy. `retention` has to exceed what [`Retention`] says. Must be called within a tokio runtime.
+    pub fn new(
+        policy: &str,
+        store: Arc<dyn ReservationStore>,
+        retention: Retention,
+        clock: Clock,
+        metrics: ReservationMetrics,
+    ) -> Self {
+        let machine = Machine {
+            replica: Replica::default(),
+            collector: Collector::new(retention),
+            origin: clock.now(),
+            next: 0,
+            waiting: BTreeMap::new(),
+        };
+        Self {
+            policy: policy.to_owned(),
+            process: fastrand::u32(..),
+            store,
+            clock,
+            metrics,
+            is_missing: AtomicBool::new(false),
+            machine: Mutex::new(machine),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Returns the policy whose keys are reserved.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Sets whether the API server has no such resource, or allows no access to it. Then nothing is reserved.
+    pub fn set_missing(&self, is_missing: bool) {
+        self.is_missing.store(is_missing, Ordering::Relaxed);
+        self.metrics.show_available(!is_missing);
+    }
+
+    /// Returns whether nothing is reserved.
+    pub fn is_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
+    }
+
+    /// Applies what the watch of the reservations reports.
+    pub fn watched(self: &Arc<Self>, event: WatchEvent) {
+        self.step(Input::Watched(event));
+        let machine = self.machine();
+        self.metrics.show(machine.replica.log());
+    }
+
+    /// Records that the index has this stored object, or that it is deleted: its reservation excludes no other object any more.
+    pub fn observed(self: &Arc<Self>, scope: &Scope<'_>, uid: &str) {
+        self.step(Input::Observed(holder(scope, uid)));
+    }
+
+    /// Returns whether an object with this uid is reserved, and no watch has reported it.
+    pub fn is_open(&self, uid: &str) -> bool {
+        self.machine().replica.log().is_open(uid)
+    }
+
+    /// Returns the reservations of other objects that overlap these keys.
+    pub fn conflicts(&self, scope: &Scope<'_>, keys: &[Key]) -> Vec<Reservation> {
+        let machine = self.machine();
+        if machine.replica.log().excludes_nothing() {
+            return Vec::new();
+        }
+        let draft = Draft { name: String::new(), holder: holder(scope, ""), keys: held_keys(scope, keys) };
+        machine.replica.log().conflicts(&draft).into_iter().cloned().collect()
+    }
+
+    /// Reserves the keys of an object, and waits until it is known which other reservations came first. [`Reserving::Needed`]
+    /// says that this was not known in time.
+    pub async fn reserve(self: Arc<Self>, object: &UnreservedObject, deadline: Instant) -> Reserving {
+        if self.is_missing() || !is_label(&object.uid) {
+            return Reserving::Off(Unreserved::Unavailable);
+        }
+        if let Some(realm) = self.full_realm(&object.keys) {
+            tracing::warn!(
+                policy = self.policy,
+                ?realm,
+                "no reservation: too many abandoned ones in this realm"
+            );
+            self.metrics.count(ReservationOutcome::Full);
+            return Reserving::Needed;
+        }
+        let start = self.clock.now();
+        let (mut attempt, replied) = self.begin(object);
+        let until = deadline.checked_sub(ANSWER_MARGIN).unwrap_or(deadline);
+        let reply = tokio::time::timeout_at(until.into(), replied).await;
+        match reply {
+            Ok(Ok(Reply::Judge(earlier))) => {
+                self.metrics.waited(self.clock.now() - start);
+                attempt.earlier = earlier;
+                Reserving::Done(attempt)
+            }
+            Ok(Ok(Reply::Answer(Answer::Unreserved))) => Reserving::Off(Unreserved::Unavailable),
+            _ => {
+                self.metrics.count(ReservationOutcome::Unavailable);
+                Reserving::Needed
+            }
+        }
+    }
+
+    /// Counts an object that is admitted without a reservation.
+    pub fn count_unreserved(&self, why: Unreserved) {
+        self.metrics.count(match why {
+            Unreserved::Unverified => ReservationOutcome::Unverified,
+            Unreserved::Unavailable => ReservationOutcome::Unreserved,
+        });
+    }
+
+    /// Deletes the reservations that have served their time.
+    pub fn collect(self: &Arc<Self>) {
+        let now = self.clock.now();
+        let mut machine = self.machine();
+        let Machine { replica, collector, origin, .. } = &mut *machine;
+        let own = format!("-{:08x}", self.process);
+        let is_own = |reservation: &Reservation| reservation.draft.name.contains(&own);
+        let due = collector.look(replica.log(), now.saturating_duration_since(*origin), is_own);
+        let due: Vec<String> = due.into_iter().map(str::to_owned).collect();
+        drop(machine);
+        self.metrics.collected(due.len());
+        self.perform(due.into_iter().map(Output::Delete).collect());
+    }
+
+    /// Returns a realm with too many abandoned reservations.
+    fn full_realm<'k>(&self, keys: &'k [Key]) -> Option<&'k str> {
+        let machine = self.machine();
+        let Machine { replica, collector, origin, .. } = &*machine;
+        let now = self.clock.now().saturating_duration_since(*origin);
+        let is_full = |realm: &&str| {
+            let ages = replica.log().open_in(realm).into_iter().filter_map(|name| collector.age(name, now));
+            let abandoned: Vec<Duration> = ages.filter(|age| *age >= ABANDONED_AFTER).collect();
+            let recent = abandoned.iter().filter(|age| **age < ABANDONED_AFTER + ABANDONED_INTERVAL).count();
+            abandoned.len() >= ABANDONED_PER_REALM || recent >= ABANDONED_PER_INTERVAL
+        };
+        keys.iter().map(|key| &*key.realm).find(is_full)
+    }
+
+    fn begin(self: &Arc<Self>, object: &UnreservedObject) -> (Attempt, oneshot::Receiver<Reply>) {
+        let (sender, replied) = oneshot::channel();
+        let mut machine = self.machine();
+        machine.next += 1;
+        let id = machine.next;
+        machine.waiting.insert(id, sender);
+        let draft = Draft {
+            name: format!("r-{}-{:08x}{id:08x}", object.uid, self.process),
+            holder: holder(&object.scope, &object.uid),
+            keys: held_keys(&object.scope, &object.keys),
+        };
+        let outputs = machine.replica.step(Input::Reserve(id, draft));
+        drop(machine);
+        self.perform(outputs);
+        let attempt = Attempt { log: Arc::clone(self), id, earlier: Vec::new(), is_judged: false };
+        (attempt, replied)
+    }
+
+    /// Passes something to the state machine, and performs what it wants.
+    fn step(self: &Arc<Self>, input: Input) {
+        let mut machine = self.machine();
+        let outputs = machine.replica.step(input);
+        let others = outputs.into_iter().filter_map(|output| machine.reply(output)).collect();
+        drop(machine);
+        self.perform(others);
+    }
+
+    /// Performs writes, lists and deletions in tasks of their own.
+    fn perform(self: &Arc<Self>, outputs: Vec<Output>) {
+        for output in outputs {
+            let log = Arc::clone(self);
+            match output {
+                Output::Create(id, draft) => drop(self.runtime.spawn(log.create(id, draft))),
+                Output::List(id, realms) => drop(self.runtime.spawn(log.list(id, realms))),
+                Output::Delete(name) => {
+                    drop(self.runtime.spawn(async move { log.store.delete(&name).await }));
+                }
+                Output::Judge(..) | Output::Answer(..) => {}
+            }
+        }
+    }
+
+    async fn create(self: Arc<Self>, id: AttemptId, draft: Draft) {
+        let creation = self.store.create(&self.policy, &draft).await;
+        self.step(Input::Created(id, creation));
+        if creation == Creation::Stored {
+            tokio::time::sleep(PATIENCE).await;
+            self.step(Input::WatchIsLate(id));
+        }
+    }
+
+    async fn list(self: Arc<Self>, id: AttemptId, realms: Vec<String>) {
+        self.metrics.listed();
+        let listed = self.store.list(&self.policy, &realms).await;
+        let has_failed = listed.is_none();
+        self.step(Input::Listed(id, listed));
+        if has_failed {
+            tokio::time::sleep(LIST_PAUSE).await;
+            self.step(Input::WatchIsLate(id));
+        }
+    }
+
+    /// A panic under the lock can only leave an attempt without an answer, which is then given up.
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ReservationLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ReservationLog").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+// === impl Machine ===
+
+impl Machine {
+    /// Passes a reply to the request that waits for it. Returns all other outputs.
+    fn reply(&mut self, output: Output) -> Option<Output> {
+        let (id, reply) = match output {
+            Output::Judge(id, earlier) => (id, Reply::Judge(earlier)),
+            Output::Answer(id, answer) => (id, Reply::Answer(answer)),
+            other => return Some(other),
+        };
+        // A request that has stopped waiting drops its attempt, which ends it.
+        if let Some(waiting) = self.waiting.remove(&id) {
+            let _ = waiting.send(reply);
+        }
+        None
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    /// Returns an index of what was reserved before this attempt and overlaps it.
+    pub fn earlier(&self) -> &[Reservation] {
+        &self.earlier
+    }
+
+    /// Ends the attempt with the policy's verdict. Anything but [`Judgement::Allowed`] deletes the reservation.
+    pub fn judged(mut self, judgement: Judgement) {
+        self.is_judged = true;
+        self.log.metrics.count(match judgement {
+            Judgement::Allowed => ReservationOutcome::Allowed,
+            Judgement::Denied => ReservationOutcome::Denied,
+            Judgement::Undecided => ReservationOutcome::Undecided,
+        });
+        self.log.step(Input::Judged(self.id, judgement));
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.is_judged {
+            self.log.step(Input::TimeIsUp(self.id));
+        }
+        self.log.machine().waiting.remove(&self.id);
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Attempt").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Returns an index of reservations.
+pub fn index_of(reservations: &[Reservation]) -> Index {
+    let mut index = Index::default();
+    for Reservation { draft: Draft { holder, keys, .. }, .. } in reservations {
+        let scope = scope(holder);
+        let mut all = index.keys_of(&scope);
+        all.extend(keys.iter().map(contract_key));
+        // What an object holds has no limit.
+        let _ = index.insert(&scope, &all);
+    }
+    index
+}
+
+/// Returns the scope of a holder.
+pub fn scope(holder: &Holder) -> Scope<'static> {
+    let Holder { group, version, resource, namespace, name, .. } = holder.clone();
+    Scope {
+        group: group.into(),
+        version: version.into(),
+        resource: resource.into(),
+        namespace: namespace.into(),
+        name: name.into(),
+        ..Scope::default()
+    }
+}
+
+fn holder(scope: &Scope<'_>, uid: &str) -> Holder {
+    Holder {
+        group: scope.group.to_string(),
+        version: scope.version.to_string(),
+        resource: scope.resource.to_string(),
+        namespace: scope.namespace.to_string(),
+        name: scope.name.to_string(),
+        uid: uid.to_owned(),
+    }
+}
+
+/// Returns keys as the index keeps them, which cuts long ones: a cut key overlaps more.
+fn held_keys(scope: &Scope<'_>, keys: &[Key]) -> Vec<HeldKey> {
+    let held: Vec<Key> = keys.iter().map(|key| Key { stance: Stance::Holds, ..key.clone() }).collect();
+    let mut index = Index::default();
+    // What an object holds has no limit.
+    let _ = index.insert(&Scope { name: "object".into(), ..scope.borrowed() }, &held);
+    let kept = index.keys_of(&Scope { name: "object".into(), ..scope.borrowed() });
+    kept.into_iter().map(|Key { realm, path, note, .. }| HeldKey { realm, path, note }).collect()
+}
+
+fn contract_key(key: &HeldKey) -> Key {
+    let HeldKey { realm, path, note } = key.clone();
+    Key { realm, path, note, stance: Stance::Holds }
+}
