@@ -16,9 +16,6 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// The additional time that a reservation is kept, and how much longer another replica keeps it.
 const RETENTION_MARGIN: Duration = Duration::from_secs(60);
 
-/// The least time that a reservation is kept.
-const LEAST_RETENTION: Duration = Duration::from_secs(300);
-
 /// The largest value of every duration.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -214,7 +211,7 @@ impl Limits {
     /// Returns how long reservations are kept: until an admitted object is stored or never will be, and until no replica decides
     /// on an index from before that.
     pub fn retention(&self) -> Retention {
-        let own = (self.pending_time + self.index_staleness + RETENTION_MARGIN).max(LEAST_RETENTION);
+        let own = self.pending_time + self.index_staleness + RETENTION_MARGIN;
         Retention { own, foreign: own + RETENTION_MARGIN }
     }
 
@@ -379,7 +376,7 @@ mod tests {
                 (Duration::from_secs(pending), Duration::from_secs(staleness));
             Limits { pending_time, index_staleness, ..Limits::default() }.retention().own.as_secs()
         };
-        assert_eq!((seconds(75, 120), seconds(75, 600), seconds(600, 120)), (300, 735, 780));
+        assert_eq!((seconds(75, 120), seconds(60, 10)), (255, 130));
     }
 
     #[test]

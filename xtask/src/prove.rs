@@ -2,7 +2,9 @@
 
 use crate::build::{self, Profile};
 use crate::checkout;
+use crate::e2e;
 use anyhow::Result;
+use ordinance_tools::Tool;
 use std::process::{Command, ExitCode};
 
 /// The property to try.
@@ -12,6 +14,8 @@ pub enum ProvenProperty {
     Certificates(Rest),
     /// Hostile clients neither stop a server nor fill its memory nor delay its other clients.
     Hostile(Rest),
+    /// On a real API server, replicas that are killed, paused and cut off never admit two volumes that exclude each other.
+    Races(Rest),
     /// No order of events lets replicas admit two objects that exclude each other, and faulty protocols do.
     Reservations(Rest),
 }
@@ -29,6 +33,12 @@ pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
     let mut command = match subject {
         ProvenProperty::Certificates(Rest { rest }) => trials("ordinance-rotation", rest)?,
         ProvenProperty::Reservations(Rest { rest }) => trials("ordinance-reservations", rest)?,
+        ProvenProperty::Races(Rest { rest }) => {
+            e2e::tools(&Tool::SUITE)?;
+            let mut command = trials("ordinance-races", rest)?;
+            command.env("ORDINANCE_BINARY", e2e::binary(None)?);
+            command
+        }
         ProvenProperty::Hostile(Rest { rest }) => {
             let ordinance = build::binary("ordinance", Profile::Release)?;
             let mut command = Command::new(build::binary("ordinance-hostile", Profile::Release)?);

@@ -28,7 +28,7 @@ pub struct Collector {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { own: Duration::from_secs(300), foreign: Duration::from_secs(360) }
+        Self { own: Duration::from_secs(255), foreign: Duration::from_secs(315) }
     }
 }
 

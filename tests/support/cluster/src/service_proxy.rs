@@ -69,6 +69,9 @@ fn choose(endpoints: &RwLock<Vec<SocketAddr>>, turn: usize) -> Option<SocketAddr
 
 async fn join(mut client: TcpStream, endpoint: SocketAddr) {
     if let Ok(mut server) = TcpStream::connect(endpoint).await {
+        // A kube-proxy forwards packets as they come. With Nagle's algorithm a small one waits up to 40 ms for the
+        // acknowledgement of the one before.
+        let _ = client.set_nodelay(true).and(server.set_nodelay(true));
         // Either side may reset the connection. Closing the other side passes that on.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
