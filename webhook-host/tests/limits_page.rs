@@ -6,12 +6,16 @@ use ordinance::cluster::{
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
 use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
+use ordinance::reservations::{
+    ABANDONED_AFTER, ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ANSWER_MARGIN, PATIENCE,
+};
 use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
     PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
 };
 use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
+use std::time::Duration;
 
 const PAGE: &str = include_str!("../../docs/limits.md");
 
@@ -40,6 +44,25 @@ fn the_page_names_the_limits_of_events() {
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }
+}
+
+#[test]
+fn the_page_names_the_limits_of_reservations() {
+    let abandoned = ABANDONED_AFTER.as_secs();
+    for row in [
+        format!("| {} ms | how long a replica waits until its watch", PATIENCE.as_millis()),
+        format!("| {} ms | how long before its deadline", ANSWER_MARGIN.as_millis()),
+        format!("| {abandoned} s | time after which a reservation without its object"),
+        format!("| {ABANDONED_PER_REALM} | abandoned reservations in one realm |"),
+        format!(
+            "| {ABANDONED_PER_INTERVAL} | reservations that have become abandoned in one realm within {} s |",
+            ABANDONED_INTERVAL.as_secs()
+        ),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+    let Limits { pending_time, index_staleness, .. } = Limits::default();
+    assert_eq!(Limits::default().retention().own, pending_time + index_staleness + Duration::from_secs(60));
 }
 
 #[test]

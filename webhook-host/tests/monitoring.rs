@@ -1,7 +1,8 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
 use ordinance::metrics::{
-    Confirmation, EventOutcome, Metrics, ReloadOutcome, Reloaded, ShedReason, VerdictLabel,
+    Confirmation, EventOutcome, Metrics, ReloadOutcome, Reloaded, ReservationOutcome, ShedReason,
+    VerdictLabel,
 };
 use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
@@ -52,6 +53,18 @@ fn series() -> Series {
     watch.list_started("start");
     watch.failed("list", "http");
     metrics.rejected(400);
+    let reservations = metrics.reservations("storage");
+    for outcome in [
+        ReservationOutcome::Allowed,
+        ReservationOutcome::Denied,
+        ReservationOutcome::Undecided,
+        ReservationOutcome::Unavailable,
+        ReservationOutcome::Full,
+        ReservationOutcome::Unreserved,
+        ReservationOutcome::Unverified,
+    ] {
+        reservations.count(outcome);
+    }
     for outcome in [EventOutcome::Written, EventOutcome::Failed, EventOutcome::Dropped] {
         metrics.events().count(outcome);
     }

@@ -10,6 +10,7 @@ use k8s_openapi::api::{
     rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
     scheduling::v1::PriorityClass,
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,6 +38,7 @@ pub fn check(object: &Value) -> Result<(), String> {
         ("v1", "Secret") => known::<Secret>(object),
         ("v1", "Service") => known::<Service>(object),
         ("v1", "ServiceAccount") => known::<ServiceAccount>(object),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => known::<CustomResourceDefinition>(object),
         ("apps/v1", "Deployment") => known::<Deployment>(object),
         ("coordination.k8s.io/v1", "Lease") => known::<Lease>(object),
         ("networking.k8s.io/v1", "NetworkPolicy") => known::<NetworkPolicy>(object),

@@ -148,6 +148,21 @@ fn is_reading(rule: &Value) -> bool {
     rule["verbs"].as_array().is_some_and(|verbs| verbs.contains(&json!("watch")))
 }
 
+/// The rule without which nothing is reserved.
+fn reservations() -> Value {
+    json!({
+        "apiGroups": ["ordinance.dev"], "resources": ["reservations"], "verbs": ["create", "delete", "list", "watch"],
+    })
+}
+
+#[test]
+fn the_pods_may_reserve_keys() {
+    let rules = the("ClusterRole")["rules"].clone();
+    assert!(rules.as_array().expect("a list").contains(&reservations()), "{rules:#}");
+    let definition = the("CustomResourceDefinition");
+    assert_eq!(definition["metadata"]["name"], "reservations.ordinance.dev");
+}
+
 /// Of the kinds that the webhooks validate, single objects are read too.
 #[test]
 fn the_pods_may_read_the_watched_objects_and_nothing_else() {
@@ -162,7 +177,7 @@ fn the_pods_may_read_the_watched_objects_and_nothing_else() {
         description.watches.iter().map(|watch| (watch.group.clone(), watch.resource.clone())).collect();
     let mut allowed = BTreeSet::new();
     for rule in the("ClusterRole")["rules"].as_array().expect("a list") {
-        if rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) {
+        if rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) || *rule == reservations() {
             continue;
         }
         for resource in rule["resources"].as_array().expect("a list") {
