@@ -400,31 +400,19 @@ impl Admission {
         reserving: &Reserving,
     ) -> Result<(), Failure> {
         let Some(log) = self.reservations() else { return Ok(()) };
-        if matches!(reserving, Reserving::Done(_)) {
-            return Ok(());
-        }
-        let held = memory.index().keys_of(scope);
-        let is_new = |key: &&Key| {
-            let is_held =
-                |held: &Key| (held.stance, &held.realm, &held.path) == (key.stance, &key.realm, &key.path);
-            key.stance == Stance::Holds && !held.iter().any(is_held)
-        };
-        let keys: Vec<Key> = keys.iter().filter(is_new).cloned().collect();
-        match reserving {
-            Reserving::Needed if !keys.is_empty() && log.is_missing() => {
-                log.count_unreserved(Unreserved::Unavailable);
-                Ok(())
-            }
-            Reserving::Needed if !keys.is_empty() => {
+        let keys = new_keys(memory, scope, keys);
+        let why = match reserving {
+            _ if keys.is_empty() => return Ok(()),
+            Reserving::Done(_) => return Ok(()),
+            Reserving::Off(why) => *why,
+            Reserving::Needed if log.is_missing() => Unreserved::Unavailable,
+            Reserving::Needed => {
                 let (scope, uid) = (scope.clone().into_owned(), BaseState::from(request).into_uid());
-                Err(Failure::Unreserved(Box::new(UnreservedObject { scope, uid, keys })))
+                return Err(Failure::Unreserved(Box::new(UnreservedObject { scope, uid, keys })));
             }
-            Reserving::Off(why) if !keys.is_empty() => {
-                log.count_unreserved(*why);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        };
+        log.count_unreserved(why);
+        Ok(())
     }
 
     fn enter(
@@ -577,6 +565,19 @@ impl Judge for Admission {
             }
         })
     }
+}
+
+/// Returns the keys that an object holds and its stored state does not.
+fn new_keys(memory: &Memory, scope: &Scope<'_>, keys: &[Key]) -> Vec<Key> {
+    let mut holds = keys.iter().filter(|key| key.stance == Stance::Holds).peekable();
+    if holds.peek().is_none() {
+        return Vec::new();
+    }
+    let held = memory.index().keys_of(scope);
+    let is_held = |key: &Key| {
+        held.iter().any(|held| (held.stance, &held.realm, &held.path) == (key.stance, &key.realm, &key.path))
+    };
+    holds.filter(|key| !is_held(key)).cloned().collect()
 }
 
 fn too_many(error: TooMany) -> Failure {

@@ -26,20 +26,15 @@ pub(super) struct ReservationWatch {
     metrics: WatchMetrics,
     backoff: DefaultBackoff,
     list_start: Instant,
-    is_missing: bool,
+    /// The last error, so that the log has it once.
+    error: Option<WatchError>,
 }
 
 // === impl ReservationWatch ===
 
 impl ReservationWatch {
     pub(super) fn new(logs: Vec<Arc<ReservationLog>>, metrics: WatchMetrics) -> Self {
-        Self {
-            logs,
-            metrics,
-            backoff: DefaultBackoff::default(),
-            list_start: Instant::now(),
-            is_missing: false,
-        }
+        Self { logs, metrics, backoff: DefaultBackoff::default(), list_start: Instant::now(), error: None }
     }
 
     /// Runs forever.
@@ -84,8 +79,8 @@ impl ReservationWatch {
         self.metrics.list_finished(self.list_start.elapsed());
         self.metrics.responded();
         self.backoff.reset();
-        if std::mem::take(&mut self.is_missing) {
-            tracing::info!("the API server takes reservations again");
+        if self.error.take().is_some() {
+            tracing::info!(resource = PLURAL, "watching");
         }
         self.logs.iter().for_each(|log| log.set_missing(false));
     }
@@ -112,14 +107,15 @@ impl ReservationWatch {
         let error = WatchError::new(PLURAL, error);
         self.metrics.failed(error.verb(), error.cause.as_str());
         let is_missing = matches!(error.cause, WatchErrorCause::Unknown | WatchErrorCause::Forbidden);
-        if is_missing && !std::mem::replace(&mut self.is_missing, true) {
-            tracing::warn!(
+        match &self.error {
+            Some(known) if *known == error => tracing::debug!("{error}"),
+            _ if is_missing => tracing::warn!(
                 "{error}: two objects that exclude each other, created in the same instant through two replicas, can both be \
                  admitted; apply the CustomResourceDefinition of the chart, and allow create, delete, list and watch"
-            );
-        } else {
-            tracing::debug!("{error}");
+            ),
+            _ => tracing::warn!("{error}"),
         }
+        self.error = Some(error);
         if is_missing {
             self.logs.iter().for_each(|log| log.set_missing(true));
         }
