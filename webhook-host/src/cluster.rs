@@ -25,6 +25,7 @@ pub use watch_set::WatchSet;
 
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::events::EventQueue;
 use crate::metrics::Metrics;
 use crate::reservations::{ReservationLog, ReservationStore};
 use kube::Api;
@@ -114,6 +115,8 @@ pub struct Reservations {
     pub clock: Clock,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,
+    /// Where Events go, if they are written.
+    pub events: Option<EventQueue>,
 }
 
 // === impl Reservations ===
@@ -132,7 +135,7 @@ impl Reservations {
             let store = Arc::clone(&store) as Arc<dyn ReservationStore>;
             let log =
                 ReservationLog::new(admission.name(), store, self.retention, self.clock.clone(), metrics);
-            let log = Arc::new(log);
+            let log = Arc::new(log.with_events(self.events.clone()));
             admission.reserve_with(Arc::clone(&log));
             log
         };

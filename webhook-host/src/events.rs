@@ -1,4 +1,4 @@
-//! Events about requests that would be denied: what they say, and the queue to their writer.
+//! Events about requests that would be denied, and about full realms: what they say, and the queue to their writer.
 //!
 //! A request never waits for its Event. The queue is bounded, and what does not fit is dropped and counted.
 
@@ -16,17 +16,28 @@ pub const QUEUED_EVENTS: usize = 256;
 const SCALED_KINDS: [(&str, &str); 3] =
     [("deployments", "Deployment"), ("replicasets", "ReplicaSet"), ("statefulsets", "StatefulSet")];
 
-/// An Event about an object that would be denied.
+/// An Event about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WouldDenyEvent {
+pub struct ReportedEvent {
+    /// What happened.
+    pub reason: EventReason,
     /// The object.
     pub object: EventObject,
     /// Its uid; empty if the review has none.
     pub uid: String,
-    /// The rules that would deny it, e.g. `fixed-sub-path,scale-beyond-one`.
-    pub rules: String,
-    /// The message of the denial.
+    /// The rules that would deny it, e.g. `fixed-sub-path,scale-beyond-one`; or the full realm.
+    pub subject: String,
+    /// The message of the denial, or of the refused reservation.
     pub message: String,
+}
+
+/// What an Event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventReason {
+    /// The object would be denied if the settings did not put that off.
+    WouldDeny,
+    /// A realm takes no reservations, because the objects of too many were never stored.
+    ReservationsBlocked,
 }
 
 /// The object of an Event, as `regarding` names it.
@@ -45,7 +56,7 @@ pub struct EventObject {
 /// The sending half of the queue of Events. Clones share the queue.
 #[derive(Clone, Debug)]
 pub struct EventQueue {
-    sender: mpsc::Sender<WouldDenyEvent>,
+    sender: mpsc::Sender<ReportedEvent>,
     metrics: EventMetrics,
 }
 
@@ -64,20 +75,53 @@ struct IdentifyingMetadata<'a> {
     uid: Option<Cow<'a, str>>,
 }
 
-// === impl WouldDenyEvent ===
+// === impl ReportedEvent ===
 
-impl WouldDenyEvent {
+impl ReportedEvent {
     /// Returns the Event for a verdict, or `None` if the request would not be denied, or is a dry run.
     pub fn of(request: &Request<'_>, verdict: &Verdict) -> Option<Self> {
         let message = would_deny_message(&verdict.findings).filter(|_| !request.dry_run)?;
         let objects = [&request.object, &request.old_object];
         let uid = objects.into_iter().flatten().find_map(|object| uid(object)).unwrap_or_default();
         Some(Self {
+            reason: EventReason::WouldDeny,
             object: EventObject::of(request),
             uid,
-            rules: verdict.refusing_rules().join(","),
+            subject: verdict.refusing_rules().join(","),
             message,
         })
+    }
+
+    /// Returns the Event for a realm that takes no reservations. It is about their CustomResourceDefinition, since the objects do
+    /// not exist.
+    pub fn of_full_realm(realm: &str) -> Self {
+        Self {
+            reason: EventReason::ReservationsBlocked,
+            object: EventObject {
+                api_version: "apiextensions.k8s.io/v1".to_owned(),
+                kind: "CustomResourceDefinition".to_owned(),
+                namespace: String::new(),
+                name: "reservations.ordinance.dev".to_owned(),
+            },
+            uid: String::new(),
+            subject: realm.to_owned(),
+            message: format!(
+                "objects with new keys in {realm} are turned away, because too many objects that were reserved there were never \
+                 stored; find their creator with `kubectl get reservations`"
+            ),
+        }
+    }
+}
+
+// === impl EventReason ===
+
+impl EventReason {
+    /// Returns the reason as an Event names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WouldDeny => "WouldDeny",
+            Self::ReservationsBlocked => "ReservationsBlocked",
+        }
     }
 }
 
@@ -106,13 +150,13 @@ impl EventObject {
 
 impl EventQueue {
     /// Returns an empty queue and its receiving half.
-    pub fn new(metrics: EventMetrics) -> (Self, mpsc::Receiver<WouldDenyEvent>) {
+    pub fn new(metrics: EventMetrics) -> (Self, mpsc::Receiver<ReportedEvent>) {
         let (sender, receiver) = mpsc::channel(QUEUED_EVENTS);
         (Self { sender, metrics }, receiver)
     }
 
     /// Adds an Event, or drops and counts it if the queue is full. Never waits.
-    pub fn push(&self, event: WouldDenyEvent) {
+    pub fn push(&self, event: ReportedEvent) {
         if self.sender.try_send(event).is_err() {
             self.metrics.count(EventOutcome::Dropped);
         }
@@ -152,28 +196,28 @@ mod tests {
     #[test]
     fn an_event_names_the_scaled_object_and_has_the_message_of_the_denial() {
         let request = request(r#"{"metadata":{"uid":"u-1"}}"#);
-        let event = WouldDenyEvent::of(&request, &would_deny()).expect("an event");
+        let event = ReportedEvent::of(&request, &would_deny()).expect("an event");
         let object = EventObject {
             api_version: "apps/v1".to_owned(),
             kind: "StatefulSet".to_owned(),
             namespace: "shop".to_owned(),
             name: "web".to_owned(),
         };
-        let (uid, rules, message) = ("u-1".to_owned(), "a-rule".to_owned(), "taken [a-rule]".to_owned());
-        assert_eq!(event, WouldDenyEvent { object, uid, rules, message });
+        let (uid, subject, message) = ("u-1".to_owned(), "a-rule".to_owned(), "taken [a-rule]".to_owned());
+        assert_eq!(event, ReportedEvent { reason: EventReason::WouldDeny, object, uid, subject, message });
     }
 
     #[test]
     fn dry_runs_and_other_verdicts_have_no_event() {
         let dry_run = Request { dry_run: true, ..request("{}") };
-        assert_eq!(WouldDenyEvent::of(&dry_run, &would_deny()), None);
-        assert_eq!(WouldDenyEvent::of(&request("{}"), &Verdict::allow()), None);
+        assert_eq!(ReportedEvent::of(&dry_run, &would_deny()), None);
+        assert_eq!(ReportedEvent::of(&request("{}"), &Verdict::allow()), None);
     }
 
     #[test]
     fn an_object_without_a_uid_is_named_without_one() {
         for object in ["{}", "[]", r#"{"metadata":{"uid":""}}"#, r#"{"metadata":7}"#] {
-            let event = WouldDenyEvent::of(&request(object), &would_deny()).expect("an event");
+            let event = ReportedEvent::of(&request(object), &would_deny()).expect("an event");
             assert_eq!(event.uid, "", "{object}");
         }
     }
@@ -182,7 +226,7 @@ mod tests {
     fn a_full_queue_drops_events_and_counts_them() {
         let metrics = crate::metrics::Metrics::new();
         let (queue, mut receiver) = EventQueue::new(metrics.events());
-        let event = WouldDenyEvent::of(&request("{}"), &would_deny()).expect("an event");
+        let event = ReportedEvent::of(&request("{}"), &would_deny()).expect("an event");
         (0..QUEUED_EVENTS + 2).for_each(|_| queue.push(event.clone()));
         let dropped = r#"ordinance_events_total{outcome="Dropped"} 2"#;
         assert!(metrics.text().lines().any(|line| line == dropped), "{}", metrics.text());

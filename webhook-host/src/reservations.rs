@@ -8,6 +8,7 @@ mod store;
 pub use store::ReservationStore;
 
 use crate::clock::Clock;
+use crate::events::{EventQueue, ReportedEvent};
 use crate::metrics::{ReservationMetrics, ReservationOutcome};
 use ordinance_contract::{Key, Scope, Stance};
 use ordinance_engine::{UnreservedObject, is_label};
@@ -84,6 +85,8 @@ pub struct ReservationLog {
     store: Arc<dyn ReservationStore>,
     clock: Clock,
     metrics: ReservationMetrics,
+    /// Where Events about full realms go, if they are written.
+    events: Option<EventQueue>,
     /// Whether the API server has no such resource, or allows no access to it.
     is_missing: AtomicBool,
     machine: Mutex<Machine>,
@@ -128,10 +131,18 @@ impl ReservationLog {
             store,
             clock,
             metrics,
+            events: None,
             is_missing: AtomicBool::new(false),
             machine: Mutex::new(machine),
             runtime: Handle::current(),
         }
+    }
+
+    /// Writes an Event about each realm that takes no reservations.
+    #[must_use]
+    pub fn with_events(mut self, events: Option<EventQueue>) -> Self {
+        self.events = events;
+        self
     }
 
     /// Returns the policy whose keys are reserved.
@@ -184,12 +195,7 @@ impl ReservationLog {
             return Reserving::Off(Unreserved::Unavailable);
         }
         if let Some(realm) = self.full_realm(&object.keys) {
-            tracing::warn!(
-                policy = self.policy,
-                ?realm,
-                "no reservation: too many abandoned ones in this realm"
-            );
-            self.metrics.count(ReservationOutcome::Full);
+            self.report_full(realm);
             return Reserving::Needed;
         }
         let start = self.clock.now();
@@ -244,6 +250,14 @@ impl ReservationLog {
             abandoned.len() >= ABANDONED_PER_REALM || recent >= ABANDONED_PER_INTERVAL
         };
         keys.iter().map(|key| &*key.realm).find(is_full)
+    }
+
+    fn report_full(&self, realm: &str) {
+        tracing::warn!(policy = self.policy, ?realm, "no reservation: too many abandoned ones in this realm");
+        self.metrics.count(ReservationOutcome::Full);
+        if let Some(events) = &self.events {
+            events.push(ReportedEvent::of_full_realm(realm));
+        }
     }
 
     fn begin(self: &Arc<Self>, object: &UnreservedObject) -> (Attempt, oneshot::Receiver<Reply>) {

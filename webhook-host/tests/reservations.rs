@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use ordinance::clock::Clock;
+use ordinance::events::{EventQueue, ReportedEvent};
 use ordinance::metrics::Metrics;
 use ordinance::reservations::{
     ABANDONED_AFTER, ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ReservationLog,
@@ -14,6 +15,7 @@ use ordinance_reservation::{
 };
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// How long a test waits for a task of the log.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,6 +35,7 @@ struct Log {
     store: Arc<MemoryStore>,
     metrics: Metrics,
     time: Arc<Mutex<Duration>>,
+    events: mpsc::Receiver<ReportedEvent>,
 }
 
 impl ReservationStore for MemoryStore {
@@ -75,9 +78,10 @@ impl Log {
         let clock = Clock::new(move || origin + *elapsed.lock().unwrap());
         let shared = Arc::clone(&store) as Arc<dyn ReservationStore>;
         let log = ReservationLog::new("storage", shared, RETENTION, clock, metrics.reservations("storage"));
-        let log = Arc::new(log);
+        let (events, received) = EventQueue::new(metrics.events());
+        let log = Arc::new(log.with_events(Some(events)));
         *store.log.lock().unwrap() = Some(Arc::clone(&log));
-        Self { log, store, metrics, time }
+        Self { log, store, metrics, time, events: received }
     }
 
     fn advance(&self, time: Duration) {
@@ -206,11 +210,13 @@ async fn a_realm_with_too_many_abandoned_reservations_takes_no_more() {
         (ABANDONED_PER_REALM, ABANDONED_AFTER - Duration::from_millis(1), false),
     ];
     for (count, age, is_full) in cases {
-        let log = with_abandoned(count, age);
+        let mut log = with_abandoned(count, age);
         let reserving = log.reserve("pv").await;
         assert_eq!(matches!(reserving, Reserving::Needed), is_full, "{count} of {age:?}: {reserving:?}");
         let metric = r#"ordinance_reservation_attempts_total{policy="storage",outcome="Full"} 1"#;
         assert_eq!(log.has_metric(metric), is_full);
+        let event = log.events.try_recv().ok();
+        assert_eq!(event, is_full.then(|| ReportedEvent::of_full_realm("nfs://nas")));
     }
 }
 

@@ -1,12 +1,12 @@
-//! Writes Events about requests that would be denied to the API server.
+//! Writes Events to the API server.
 //!
 //! `kube`'s recorder counts repetitions in one Event, for which it must be allowed to patch Events, and it takes two
-//! findings about one object for a repetition. This writer only creates Events, at most one per object and rules in
+//! findings about one object for a repetition. This writer only creates Events, at most one per object and subject in
 //! [`EVENT_INTERVAL`].
 
 use super::CONNECT_TIME;
 use crate::clock::Clock;
-use crate::events::{EventObject, WouldDenyEvent};
+use crate::events::{EventObject, ReportedEvent};
 use crate::metrics::{EventMetrics, EventOutcome};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -57,7 +57,7 @@ pub struct EventWriter {
 /// The state of the writer's task.
 struct WritingLoop {
     client: Client,
-    events: mpsc::Receiver<WouldDenyEvent>,
+    events: mpsc::Receiver<ReportedEvent>,
     clock: Clock,
     metrics: EventMetrics,
     instance: String,
@@ -86,7 +86,7 @@ impl EventWriter {
     /// No client can be made from the configuration.
     pub fn start(
         mut config: kube::Config,
-        events: mpsc::Receiver<WouldDenyEvent>,
+        events: mpsc::Receiver<ReportedEvent>,
         clock: Clock,
         metrics: EventMetrics,
     ) -> kube::Result<Self> {
@@ -141,10 +141,10 @@ impl WritingLoop {
     }
 
     /// Writes an Event, unless there was one about the same object and rules, or too many.
-    async fn write(&mut self, event: WouldDenyEvent) {
+    async fn write(&mut self, event: ReportedEvent) {
         let now = self.clock.now();
         self.written.retain(|_, written| now.duration_since(*written) < EVENT_INTERVAL);
-        let key = (event.object.clone(), event.rules.clone());
+        let key = (event.object.clone(), event.subject.clone());
         if self.written.contains_key(&key) {
             return;
         }
@@ -158,7 +158,7 @@ impl WritingLoop {
         }
     }
 
-    async fn create(&self, event: WouldDenyEvent) -> Result<(), EventError> {
+    async fn create(&self, event: ReportedEvent) -> Result<(), EventError> {
         let namespace = match &*event.object.namespace {
             "" => CLUSTER_NAMESPACE,
             namespace if is_label(namespace) => namespace,
@@ -185,7 +185,7 @@ impl WritingLoop {
 }
 
 /// Returns an Event as the API server stores it.
-fn resource(namespace: &str, event: &WouldDenyEvent, instance: &str) -> Event {
+fn resource(namespace: &str, event: &ReportedEvent, instance: &str) -> Event {
     let EventObject { api_version, kind, namespace: own_namespace, name } = event.object.clone();
     let given = |text: String| (!text.is_empty()).then_some(text);
     Event {
@@ -198,7 +198,7 @@ fn resource(namespace: &str, event: &WouldDenyEvent, instance: &str) -> Event {
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(instance.to_owned()),
         action: Some("Admission".to_owned()),
-        reason: Some("WouldDeny".to_owned()),
+        reason: Some(event.reason.as_str().to_owned()),
         type_: Some("Warning".to_owned()),
         note: Some(note(&event.message)),
         regarding: Some(ObjectReference {

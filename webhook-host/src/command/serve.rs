@@ -192,12 +192,13 @@ impl PreparedServer {
         let addresses =
             Addresses { https: listener.local_addr()?, admin: probes.address(), metrics: metrics.address() };
         let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
-        let server = tokio::spawn(self.server(readiness.clone(), events)?.run(listener, stop));
+        let server = tokio::spawn(self.server(readiness.clone(), events.clone())?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.reloader.take().map(|reloader| reloader.start(interval)).transpose()?;
         let issuer = self.start_issuer(client.as_ref().map(|(config, _)| config), &readiness)?;
-        let _cluster = client.map(|(config, watches)| self.start_watches(config, &watches)).transpose()?;
+        let _cluster =
+            client.map(|(config, watches)| self.start_watches(config, &watches, events)).transpose()?;
         let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
         let updates = readiness::maintain(watches, issuer.as_ref(), &readiness, || {
             let bundle = issuer.as_ref().map_or_else(|| self.ca_bundle.clone(), RunningIssuer::bundle);
@@ -239,12 +240,18 @@ impl PreparedServer {
         Ok(Some((config, Arc::clone(watches))))
     }
 
-    fn start_watches(&self, config: kube::Config, watches: &WatchSet) -> Result<ClusterWatches, InputError> {
+    fn start_watches(
+        &self,
+        config: kube::Config,
+        watches: &WatchSet,
+        events: Option<EventQueue>,
+    ) -> Result<ClusterWatches, InputError> {
         let admissions: Vec<_> = self.policies.iter().map(|policy| Arc::clone(&policy.admission)).collect();
         let reservations = self.reservations.then(|| Reservations {
             retention: self.sockets.limits.retention(),
             clock: Clock::default(),
             metrics: Arc::clone(&self.metrics),
+            events,
         });
         if reservations.is_none() {
             tracing::warn!(

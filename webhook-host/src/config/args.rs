@@ -100,7 +100,7 @@ pub struct ClusterArgs {
     /// Watch no cluster, not even in a pod: index only admitted objects and those of --state.
     #[arg(long, env = "ORDINANCE_NO_CLUSTER", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_cluster: bool,
-    /// Write an Event about each object that would be denied, as with `mode: Warn`.
+    /// Write an Event about each object that would be denied, as with `mode: Warn`, and about each realm that takes no reservation.
     #[arg(long, env = "ORDINANCE_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub events: bool,
     /// Reserve nothing through the API server: two replicas may then admit two objects that exclude each other.

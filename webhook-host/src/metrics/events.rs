@@ -32,11 +32,7 @@ struct EventLabels {
 impl EventMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        registry.register(
-            "events",
-            "Events about requests that would be denied, by outcome",
-            metrics.events.clone(),
-        );
+        registry.register("events", "Events about objects, by outcome", metrics.events.clone());
         metrics
     }
 

@@ -2,7 +2,7 @@
 
 use super::pace::CpuTime;
 use super::routes::PolicyRoute;
-use crate::events::WouldDenyEvent;
+use crate::events::ReportedEvent;
 use crate::limits::Limits;
 use crate::reservations::Reserving;
 use crate::review::{AdmissionReview, Answering, BadReview, ReviewAnswer};
@@ -105,7 +105,7 @@ impl Evaluation {
         let request = review.request(self.phase);
         let would_deny = verdict.would_deny() && !self.route.judge.is_asked_again(&request);
         if let (Some(events), true) = (&self.route.events, would_deny && self.phase == Phase::Validate)
-            && let Some(event) = WouldDenyEvent::of(&request, verdict)
+            && let Some(event) = ReportedEvent::of(&request, verdict)
         {
             events.push(event);
         }

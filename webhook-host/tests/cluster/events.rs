@@ -7,7 +7,7 @@ use kube::config::Kubeconfig;
 use ordinance::cluster::{
     ApiServerAccess, EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, NOTE_BYTES,
 };
-use ordinance::events::{EventObject, EventQueue, QUEUED_EVENTS, WouldDenyEvent};
+use ordinance::events::{EventObject, EventQueue, EventReason, QUEUED_EVENTS, ReportedEvent};
 use ordinance::limits::Limits;
 use ordinance::metrics::Metrics;
 use ordinance::server::PolicyRoute;
@@ -68,7 +68,7 @@ async fn config(api: &ApiServer) -> kube::Config {
     ApiServerAccess::Kubeconfig { kubeconfig, context: None }.config().await.unwrap()
 }
 
-fn event(namespace: &str, name: &str, rules: &str) -> WouldDenyEvent {
+fn event(namespace: &str, name: &str, rules: &str) -> ReportedEvent {
     let object = EventObject {
         api_version: "apps/v1".to_owned(),
         kind: "StatefulSet".to_owned(),
@@ -76,7 +76,13 @@ fn event(namespace: &str, name: &str, rules: &str) -> WouldDenyEvent {
         name: name.to_owned(),
     };
     let message = format!("{name} [{rules}]");
-    WouldDenyEvent { object, uid: String::new(), rules: rules.to_owned(), message }
+    ReportedEvent {
+        reason: EventReason::WouldDeny,
+        object,
+        uid: String::new(),
+        subject: rules.to_owned(),
+        message,
+    }
 }
 
 fn notes(requests: &[ApiRequest]) -> Vec<String> {

@@ -83,6 +83,7 @@ impl Replica {
             retention: Limits::default().retention(),
             clock: clock.clock(),
             metrics: Arc::clone(&host.metrics),
+            events: None,
         });
         let cluster = ClusterWatches::start(config, &watches, &[admission], reservations.as_ref()).unwrap();
         let token = PathToken::random().unwrap();
