@@ -13,10 +13,12 @@ mod cluster_view;
 mod confirmation;
 mod left_out;
 mod memory;
+mod mutation;
 mod observation;
 mod target;
 
 pub use cluster_view::{Freshness, StoredObjects};
+pub use mutation::{Mutation, patched};
 pub use observation::ObservedObject;
 
 use crate::clock::Clock;
@@ -32,9 +34,14 @@ use memory::{AdmittedObject, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_engine::{Execution, Failure, Policy, StartedReview, UnreservedObject};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
+use ordinance_manifests::Manifest;
+use rayon::prelude::*;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use target::{BaseState, TargetObject};
+
+/// The number of stored objects whose keys are computed before they enter the index together.
+const FILL_BATCH: usize = 4096;
 
 /// A policy and its index.
 pub struct Admission {
@@ -181,16 +188,48 @@ impl Admission {
             if !self.policy.watches(&scope) {
                 continue;
             }
-            match self.policy.keys(&scope, object.as_ref()) {
-                Ok(Ok(keys)) => self.insert(self.write()?.index_mut(), &scope, keys)?,
-                Ok(Err(reason)) => unreadable.push(UnreadableObject { object: scope.into_owned(), reason }),
-                Err(failure) => {
-                    let reason = failure.to_string();
-                    unreadable.push(UnreadableObject { object: scope.into_owned(), reason });
+            unreadable.extend(self.enter_stored(&scope, self.policy.keys(&scope, object.as_ref()))?);
+        }
+        Ok(unreadable)
+    }
+
+    /// Adds stored objects as [`fill`](Self::fill) does, and asks the policy for their keys in parallel.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Full`] or [`Failure::IndexFull`] if the index has no room for all objects.
+    pub fn fill_in_parallel(&self, objects: &[&Manifest]) -> Result<Vec<UnreadableObject>, Failure> {
+        let mut unreadable = Vec::new();
+        for batch in objects.chunks(FILL_BATCH) {
+            let keys = |object: &&Manifest| {
+                let is_watched = self.policy.watches(&object.scope);
+                is_watched.then(|| self.policy.keys(&object.scope, &object.json))
+            };
+            let keys: Vec<_> = batch.par_iter().map(keys).collect();
+            for (object, keys) in batch.iter().zip(keys) {
+                if let Some(keys) = keys {
+                    unreadable.extend(self.enter_stored(&object.scope, keys)?);
                 }
             }
         }
         Ok(unreadable)
+    }
+
+    /// Enters the keys of a stored object. Returns the object if the policy can't read it.
+    fn enter_stored(
+        &self,
+        scope: &Scope<'_>,
+        keys: Result<Result<Vec<Key>, String>, Failure>,
+    ) -> Result<Option<UnreadableObject>, Failure> {
+        let reason = match keys {
+            Ok(Ok(keys)) => {
+                self.insert(self.write()?.index_mut(), scope, keys)?;
+                return Ok(None);
+            }
+            Ok(Err(reason)) => reason,
+            Err(failure) => failure.to_string(),
+        };
+        Ok(Some(UnreadableObject { object: scope.clone().into_owned(), reason }))
     }
 
     /// Decides a request against the current index and changes nothing. A caller can decide several requests in parallel

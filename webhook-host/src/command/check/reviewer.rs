@@ -7,7 +7,7 @@
 use super::input::{Input, InputFile};
 use super::progress::Progress;
 use super::stored::{StoredObjects, other_version};
-use crate::admission::{Admission, Decision};
+use crate::admission::{Admission, Decision, Mutation, patched};
 use crate::command::policies::ServedPolicy;
 use crate::config::is_different;
 use crate::limits::Limits;
@@ -15,7 +15,6 @@ use crate::review::explain;
 use anyhow::{Context as _, Result};
 use ordinance_contract::{Finding, Phase, Request, Rule, Verdict};
 use ordinance_engine::Failure;
-use ordinance_json::applied;
 use ordinance_manifests::{Manifest, RenderedDirectory};
 use ordinance_report::{
     AdmissionOutcome, CheckReport, CheckedObject, StoredSign, UnrenderedDirectory, VerdictText,
@@ -31,7 +30,8 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 256;
 
 /// The page that explains the rules of the built-in policy.
-const RULES_PAGE: &str = "https://github.com/ordinance-dev/ordinance/blob/main/docs/rules.md";
+pub(in crate::command) const RULES_PAGE: &str =
+    "https://github.com/ordinance-dev/ordinance/blob/main/docs/rules.md";
 
 /// Reviews manifests with a policy, whose index grows with every admitted object.
 pub(super) struct ManifestReviewer<'p, 's> {
@@ -135,6 +135,7 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
             objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
             errors: self.stored.errors().chain(input.errors()).collect(),
             skipped: input.skipped(),
+            unlisted: 0,
             passed_over: input.unread.passed_over(),
             unrendered: input.unread.unrendered.iter().map(unrendered).collect(),
             policy: self.policy.to_owned(),
@@ -263,37 +264,21 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         object: &'i Manifest,
         position: usize,
     ) -> Result<TentativeReview<'i>, Failure> {
-        let mutating = self.decide_mutating(object)?;
-        let patch = match &mutating {
-            Some((_, decision)) if !decision.verdict.is_allowed() => {
-                return Ok(TentativeReview { mutating, ..TentativeReview::default() });
-            }
-            Some((_, decision)) => operations(&decision.verdict)?,
-            None => Vec::new(),
+        let mutation =
+            self.admission.decide_mutation(self.request(object, Phase::Mutate), self.deadline())?;
+        let (mutating, patch) = match mutation {
+            Some(Mutation { request, decision, patch }) => (Some((request, decision)), patch),
+            None => (None, Vec::new()),
         };
-        let mut request = self.request(object, Phase::Validate);
-        if !patch.is_empty() {
-            let object = request.object.as_deref().unwrap_or_default();
-            request.object = Some(applied(object, &patch).map_err(Failure::InvalidResponse)?.into());
+        if mutating.as_ref().is_some_and(|(_, decision)| !decision.verdict.is_allowed()) {
+            return Ok(TentativeReview { mutating, ..TentativeReview::default() });
         }
+        let mut request = patched(self.request(object, Phase::Validate), &patch)?;
         if request.scope.name.is_empty() {
             request.scope.name = generated_name(object, position).into();
         }
         let decision = self.admission.decide(&request, self.deadline())?;
         Ok(TentativeReview { mutating, patch, validating: Some((request, decision)), audit: None })
-    }
-
-    /// Decides the mutating review, if the policy has one for the object.
-    fn decide_mutating<'i>(
-        &'i self,
-        object: &'i Manifest,
-    ) -> Result<Option<(Request<'i>, Decision)>, Failure> {
-        let request = self.request(object, Phase::Mutate);
-        if !self.admission.policy().description().reviews(&object.scope, request.operation, Phase::Mutate) {
-            return Ok(None);
-        }
-        let decision = self.admission.decide(&request, self.deadline())?;
-        Ok(Some((request, decision)))
     }
 
     fn deadline(&self) -> Instant {
@@ -361,12 +346,6 @@ fn merged<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
     let new: Vec<T> = second.into_iter().filter(|element| !first.contains(element)).collect();
     first.extend(new);
     first
-}
-
-fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
-    let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
-    serde_json::from_str(patch)
-        .map_err(|error| Failure::InvalidResponse(format!("an invalid patch: {error}")))
 }
 
 /// Returns the prefix of the name that the API server will generate.
