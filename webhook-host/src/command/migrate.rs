@@ -2,6 +2,7 @@
 
 mod cluster;
 
+use super::cluster_args::ReadClusterArgs;
 use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
 use super::policies;
@@ -9,7 +10,6 @@ use crate::config::{InputError, NAMESPACE, PolicyArgs, State, namespace};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use cluster::MigrateClusterArgs;
 use ordinance_contract::Scope;
 use ordinance_manifests::Manifest;
 use ordinance_map::MappedObject;
@@ -67,7 +67,7 @@ pub(super) struct MigrateArgs {
     #[arg(value_parser = clap::builder::BoolishValueParser::new())]
     as_pod: bool,
     #[command(flatten)]
-    cluster: MigrateClusterArgs,
+    cluster: ReadClusterArgs,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -152,7 +152,7 @@ impl MigrateArgs {
     /// Returns the objects of `--state`, else those of the cluster.
     fn objects(&self) -> Result<Vec<Manifest>, InputError> {
         if self.policy.state.is_empty() {
-            self.cluster.objects(&self.namespace)
+            cluster::objects(&self.cluster, &self.namespace)
         } else {
             State::read(&self.policy.state, &self.namespace).into_objects()
         }
