@@ -34,6 +34,8 @@ pub struct CheckReport<'a> {
     pub errors: Vec<ReadError<'a>>,
     /// The number of objects of kinds that the policy does not review.
     pub skipped: u64,
+    /// The number of reviewed objects that `objects` leaves out, because nothing was found in them.
+    pub unlisted: u64,
     /// The number of files in directories that are no objects, or templates of objects.
     pub passed_over: u64,
     /// The directories that have to be rendered first, and are not checked.
@@ -168,7 +170,7 @@ impl CheckReport<'_> {
             self.objects.iter().filter(|object| holds(object)).count() as u64
         };
         Summary {
-            objects: self.objects.len() as u64,
+            objects: self.objects.len() as u64 + self.unlisted,
             skipped: self.skipped,
             denied: count(|object| !object.is_admitted()),
             warned: count(|object| !object.message.warnings.is_empty()),
