@@ -2,8 +2,10 @@
 //!
 //! Results go to stdout, everything else to stderr. [`Exit`] lists the exit codes.
 
+mod audit;
 mod certs;
 mod check;
+mod cluster_args;
 mod component;
 mod exit;
 mod explain;
@@ -36,6 +38,7 @@ Examples:
   ordinance serve --self-signed --listen 127.0.0.1:8443
   ordinance review request.json --phase validate --state cluster.yaml
   ordinance map web.yaml volumes/
+  ordinance audit
   ordinance migrate web -n shop
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
@@ -54,6 +57,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
     Map(map::MapArgs),
+    Audit(Box<audit::AuditArgs>),
     Migrate(Box<migrate::MigrateArgs>),
     Explain(explain::ExplainArgs),
     Certs(Box<certs::CertsArgs>),
@@ -112,6 +116,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
         Command::Map(args) => map::run(args, common),
+        Command::Audit(args) => audit::run(args, common),
         Command::Migrate(args) => migrate::run(args, common),
         Command::Explain(args) => explain::run(args),
         Command::Webhooks(args) => webhooks::run(args),
@@ -136,6 +141,7 @@ impl Command {
         match self {
             Self::Check(args) => args.conflict(),
             Self::Map(args) => args.conflict(),
+            Self::Audit(args) => args.conflict(),
             Self::Migrate(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             Self::Certs(args) => args.conflict(),

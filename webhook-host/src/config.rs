@@ -27,7 +27,7 @@ pub use policy::{PolicyConfig, settings};
 pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use source::ConfigSource;
-pub use state::{NAMESPACE, State, is_different, namespace, title};
+pub use state::{NAMESPACE, NO_OBJECT, State, is_different, is_empty_list, namespace, title};
 
 use std::path::Path;
 

@@ -1,10 +1,11 @@
 //! Keeps the replicas of a StatefulSet out of each other's files: a TLS webhook host for Wasm policies.
 //!
 //! A request is handled in layers: bytes, review, request, verdict, answer, bytes. Modules depend on each other in one
-//! direction only: `command` on `config`, `server` and `cluster`; these on `admission`, `events`, `judge`, `reservations` and `review`;
-//! and all of them on `limits`, `metrics`, `clock` and `units`.
+//! direction only: `command` on `audit`, `config`, `server` and `cluster`; these on `admission`, `events`, `judge`, `reservations` and
+//! `review`; and all of them on `limits`, `metrics`, `clock` and `units`.
 
 pub mod admission;
+pub mod audit;
 pub mod clock;
 pub mod cluster;
 pub mod command;

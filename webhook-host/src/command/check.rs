@@ -12,8 +12,11 @@ mod report;
 mod reviewer;
 mod stored;
 
-pub(super) use report::{exit_code, with_report};
-pub(super) use stored::StoredObjects;
+pub(super) use input::{Input, InputFile};
+pub(super) use progress::Progress;
+pub(super) use report::{exit_code, read_paths, style, with_report};
+pub(super) use reviewer::RULES_PAGE;
+pub(super) use stored::{StoredObjects, other_version};
 
 use super::exit::Exit;
 use super::manifest_args::ManifestArgs;

@@ -72,7 +72,7 @@ fn normalized(id: &str) -> String {
 }
 
 /// Returns a hint with the rules whose id shares a word with the unknown id, and the command that lists all rules.
-fn suggestion(rules: &[Rule], id: &str, policy: Option<&Path>) -> String {
+pub(super) fn suggestion(rules: &[Rule], id: &str, policy: Option<&Path>) -> String {
     let shares_a_word = |rule: &&Rule| rule.id.split('-').any(|word| id.split('-').any(|own| own == word));
     let ids: Vec<&str> = rules.iter().filter(shares_a_word).map(|rule| &*rule.id).collect();
     let of_policy = policy.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();

@@ -7,11 +7,12 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 13] = [
+pub(super) const COMMANDS: [&str; 14] = [
     "check",
     "serve",
     "review",
     "map",
+    "audit",
     "migrate",
     "explain",
     "certs",

@@ -18,7 +18,6 @@ use ordinance_report::{
     AdmissionOutcome, CheckReport, CheckedObject, StoredSign, plain_json, without_runner_commands,
 };
 use std::collections::BTreeSet;
-use std::io;
 
 /// The width of the text if neither a flag, the terminal nor `COLUMNS` sets one.
 const DEFAULT_COLUMNS: usize = 80;
@@ -144,9 +143,7 @@ fn draw(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
 }
 
 fn text_options(args: &MapArgs, color: Color) -> TextOptions {
-    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
-    let terminal = || Some(usize::from(terminal_size::terminal_size_of(io::stdout())?.0.0));
-    let width = args.width.map(usize::from).or_else(terminal).or_else(columns).unwrap_or(DEFAULT_COLUMNS);
+    let width = args.width.or_else(output::columns).map_or(DEFAULT_COLUMNS, usize::from);
     let charset = if args.ascii || !is_utf8() { Charset::Ascii } else { Charset::Unicode };
     TextOptions { width, is_colored: color.on_stdout(), charset }
 }

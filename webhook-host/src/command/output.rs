@@ -48,6 +48,12 @@ pub fn print(result: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Returns the width of the terminal of stdout, else that of `COLUMNS`, in columns.
+pub(super) fn columns() -> Option<u16> {
+    let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0);
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+}
+
 /// Writes an error with its causes to stderr, as one line.
 pub(super) fn error(color: Color, error: &anyhow::Error) {
     let text = one_line(&format!("{error:#}"));

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use ordinance_contract::{Description, Problem};
 use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes};
 use ordinance_manifests::Manifest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +34,19 @@ pub(super) struct ServedPolicy {
     pub(super) unreadable: Vec<UnreadableObject>,
     pub(super) on_error: OnError,
 }
+
+/// A policy as it enforces its rules.
+pub(super) enum Enforcing {
+    /// It does so with its own settings.
+    AsConfigured,
+    /// It does so with other settings.
+    With(ServedPolicy),
+    /// Its settings have no such mode.
+    Unknown,
+}
+
+/// The mode in which a policy enforces its rules.
+const ENFORCE: &str = "Enforce";
 
 // === impl ServedPolicy ===
 
@@ -116,14 +129,48 @@ pub(super) fn with_existing(
     limits: &Limits,
     existing: &[Manifest],
 ) -> Result<ServedPolicy> {
-    let config = PolicyConfig {
-        settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
-        settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
-        ..PolicyConfig::of(args.component.policy.as_deref())
-    };
+    let config = config_of(args)?;
     let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();
     served(name, Admission::new(policy, limits), config.on_error, existing)
+}
+
+/// Returns the policy of the flags as it enforces its rules, with the existing objects in its index.
+///
+/// The contract knows no modes; a policy has one that enforces if its settings have a field `mode` that may be `Enforce`.
+pub(super) fn enforcing(
+    args: &PolicyArgs,
+    limits: &Limits,
+    configured: &ServedPolicy,
+    existing: &[Manifest],
+) -> Result<Enforcing> {
+    let config = config_of(args)?;
+    let description = configured.admission.policy().description();
+    let schema: Value = serde_json::from_str(&description.settings_schema).unwrap_or_default();
+    let Some(mode) = schema.pointer("/properties/mode") else { return Ok(Enforcing::Unknown) };
+    let mut settings: Map<String, Value> = serde_json::from_str(&config.settings).unwrap_or_default();
+    if settings.get("mode").or_else(|| mode.get("default")).is_some_and(|mode| mode == ENFORCE) {
+        return Ok(Enforcing::AsConfigured);
+    }
+    settings.insert("mode".to_owned(), ENFORCE.into());
+    let config = PolicyConfig { settings: Value::Object(settings).to_string(), ..config };
+    match load_policy(&Engine::new(limits.engine())?, &config) {
+        Ok(policy) => {
+            let admission = Admission::new(policy, limits);
+            served(configured.name.clone(), admission, config.on_error, existing).map(Enforcing::With)
+        }
+        Err(LoadError { kind: LoadErrorKind::Settings(_), .. }) => Ok(Enforcing::Unknown),
+        Err(error) => Err(InputError::new(&config.component_place, error).into()),
+    }
+}
+
+/// Returns the configuration of the policy that the flags name.
+fn config_of(args: &PolicyArgs) -> Result<PolicyConfig, InputError> {
+    Ok(PolicyConfig {
+        settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
+        settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
+        ..PolicyConfig::of(args.component.policy.as_deref())
+    })
 }
 
 /// Loads policies with their default settings; without a component the built-in policy.
@@ -161,14 +208,17 @@ pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
 }
 
 fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, InputError> {
-    let loaded = match &config.component {
-        Some(path) => Policy::load(engine, path, &config.settings),
-        None => Policy::built_in(engine, &config.settings),
-    };
-    loaded.map_err(|error| match error {
+    load_policy(engine, config).map_err(|error| match error {
         LoadError { kind: LoadErrorKind::Settings(problems), .. } => settings_error(config, &problems),
         other => InputError::new(&config.component_place, other),
     })
+}
+
+fn load_policy(engine: &Engine, config: &PolicyConfig) -> Result<Policy, LoadError> {
+    match &config.component {
+        Some(path) => Policy::load(engine, path, &config.settings),
+        None => Policy::built_in(engine, &config.settings),
+    }
 }
 
 /// Returns all problems of a policy's settings as one error.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub const NAMESPACE: &str = "default";
 
 /// The error of a file or a directory without an object.
-const NO_OBJECT: &str =
+pub const NO_OBJECT: &str =
     "has no Kubernetes object; `kubectl get statefulsets,pvc,pv -A -o yaml` prints a state";
 
 /// The members of `metadata` that the API server changes by itself.
@@ -169,7 +169,7 @@ pub fn title(object: &Manifest) -> String {
 }
 
 /// Returns whether a text is a List of no objects, as kubectl prints it for an empty cluster.
-fn is_empty_list(text: &str) -> bool {
+pub fn is_empty_list(text: &str) -> bool {
     let list: ListHead = serde_saphyr::from_str(text).unwrap_or_default();
     is_list_kind(&list.kind) && list.items.is_some_and(|items| items.is_empty())
 }

@@ -2,12 +2,14 @@
 
 use super::progress::Progress;
 use crate::admission::Admission;
+use crate::config::is_empty_list;
 use ordinance_manifests::{
     FilePlace, FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource,
     ReadObjects, RenderedDirectory, SourceError, TextContent, plural, read_wanted,
 };
 use ordinance_report::{ReadError, TextOrigin};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +22,8 @@ const TOTAL_BYTES: usize = 1024 * 1024 * 1024;
 const MAX_ERRORS: usize = 50;
 
 /// All files, in order, and what is not read.
-pub(super) struct Input {
-    pub(super) files: Vec<InputFile>,
+pub(in crate::command) struct Input {
+    pub(in crate::command) files: Vec<InputFile>,
     pub(super) unread: UnreadInput,
 }
 
@@ -49,17 +51,19 @@ enum ReadSource {
 }
 
 /// A file, and those of its objects that could be read.
-pub(super) struct InputFile {
+pub(in crate::command) struct InputFile {
     /// The name that the command line gives it.
-    pub(super) name: String,
+    pub(in crate::command) name: String,
     /// `None` if it could not be opened.
     pub(super) source: Option<ManifestSource>,
     /// Where it is, if it is a file that could be opened.
     pub(super) place: Option<FilePlace>,
     /// Empty if the file contains nothing to report.
-    pub(super) text: String,
+    pub(in crate::command) text: String,
     /// Its objects, in order.
-    pub(super) objects: Vec<Manifest>,
+    pub(in crate::command) objects: Vec<Manifest>,
+    /// Whether the text contains neither an object nor an error, and is no empty List either.
+    pub(in crate::command) has_nothing: bool,
     skipped: u64,
     unreadable: Vec<ManifestError>,
 }
@@ -94,6 +98,21 @@ impl Input {
         Self { files, unread }
     }
 
+    /// Returns the lists that an API server returned as an input, one file for each.
+    pub(in crate::command) fn of_lists(files: Vec<InputFile>) -> Self {
+        Self { files, unread: UnreadInput::default() }
+    }
+
+    /// Makes each object one that is [stored](Manifest::stored).
+    pub(in crate::command) fn mark_as_stored(&mut self) {
+        let objects: Vec<&mut Manifest> = self.files.iter_mut().flat_map(|file| &mut file.objects).collect();
+        objects.into_par_iter().for_each(|object| {
+            if let Cow::Owned(json) = object.stored_json() {
+                object.json = json;
+            }
+        });
+    }
+
     /// Returns the text of stdin as a file, if stdin is read.
     pub(super) fn stdin(&self) -> Option<&InputFile> {
         self.files.iter().find(|file| file.source == Some(ManifestSource::Stdin))
@@ -118,19 +137,19 @@ impl Input {
     }
 
     /// Returns the errors of all files.
-    pub(super) fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
+    pub(in crate::command) fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {
         self.files.iter().flat_map(InputFile::errors)
     }
 
     /// Returns whether the input contains no object and no error.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::command) fn is_empty(&self) -> bool {
         let is_empty =
             |file: &InputFile| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
         self.files.iter().all(is_empty)
     }
 
     /// Returns the number of objects of kinds that the policy does not review.
-    pub(super) fn skipped(&self) -> u64 {
+    pub(in crate::command) fn skipped(&self) -> u64 {
         self.files.iter().map(|file| file.skipped).sum()
     }
 }
@@ -210,7 +229,7 @@ impl ReadSource {
 
 impl InputFile {
     /// Returns where the text comes from.
-    pub(super) const fn origin(&self) -> TextOrigin {
+    pub(in crate::command) const fn origin(&self) -> TextOrigin {
         match self.source {
             Some(ManifestSource::Rendered { .. }) => TextOrigin::Rendered,
             _ => TextOrigin::File,
@@ -243,6 +262,20 @@ impl InputFile {
         pairs.filter(|(_, (new, old))| new.json != old.json).map(|(position, _)| position)
     }
 
+    /// Returns a list that an API server returned. Its objects have no place in a text.
+    pub(in crate::command) fn listed(name: String, found: ReadObjects) -> Self {
+        let mut file = Self { has_nothing: false, ..Self::new(name, None, String::new(), found) };
+        for object in &mut file.objects {
+            (object.line, object.column, object.bytes) = (1, 1, 0..0);
+        }
+        file
+    }
+
+    /// Returns a list that an API server did not return, and why.
+    pub(in crate::command) fn unlisted(name: String, message: String) -> Self {
+        Self::unopened(SourceError { source_name: name, line: 1, column: 1, message })
+    }
+
     fn new(name: String, source: Option<ManifestSource>, text: String, found: ReadObjects) -> Self {
         let (mut objects, mut unreadable) = (Vec::new(), Vec::new());
         for object in found.objects {
@@ -251,7 +284,10 @@ impl InputFile {
                 Err(error) => unreadable.push(error),
             }
         }
-        Self { name, source, place: None, text, objects, skipped: found.skipped, unreadable }
+        let skipped = found.skipped;
+        let has_nothing =
+            objects.is_empty() && unreadable.is_empty() && skipped == 0 && !is_empty_list(&text);
+        Self { name, source, place: None, text, objects, has_nothing, skipped, unreadable }
     }
 
     /// Limits the number of errors, and drops a text that no report needs. `--fix` may have to write the text of stdin back.
@@ -273,7 +309,7 @@ impl InputFile {
         let file = Self::new(source_name, None, String::new(), ReadObjects::default());
         let error =
             ManifestError { line, column, message, kind: ManifestErrorKind::Syntax, is_quotable: false };
-        Self { unreadable: vec![error], ..file }
+        Self { unreadable: vec![error], has_nothing: false, ..file }
     }
 
     fn errors(&self) -> impl Iterator<Item = ReadError<'_>> {

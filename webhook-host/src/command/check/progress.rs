@@ -15,7 +15,7 @@ const DELAY: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The counts of a run, shown until this is dropped.
-pub(super) struct Progress {
+pub(in crate::command) struct Progress {
     counts: Arc<Counts>,
     display: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -31,7 +31,7 @@ struct Counts {
 
 impl Progress {
     /// Starts to count. Shows the counts if `is_shown` and stderr is a terminal.
-    pub(super) fn start(is_shown: bool) -> Self {
+    pub(in crate::command) fn start(is_shown: bool) -> Self {
         let counts = Arc::new(Counts::default());
         let display =
             if is_shown && supports_escapes(&io::stderr()) { display(Arc::clone(&counts)) } else { None };
@@ -39,7 +39,7 @@ impl Progress {
     }
 
     /// Stops the display and clears its line. Dropping the value does the same.
-    pub(super) fn end(&mut self) {
+    pub(in crate::command) fn end(&mut self) {
         if let Some((stop, thread)) = self.display.take() {
             drop(stop);
             // The thread does not panic, and a missing display would not be worth an error.
@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// Clears the line, calls `write`, and shows the counts again.
-    pub(super) fn pause(&mut self, write: impl FnOnce()) {
+    pub(in crate::command) fn pause(&mut self, write: impl FnOnce()) {
         let is_shown = self.display.is_some();
         self.end();
         write();
@@ -58,18 +58,18 @@ impl Progress {
     }
 
     /// Adds a file that was read, with the number of its objects.
-    pub(super) fn add_read(&self, objects: usize) {
+    pub(in crate::command) fn add_read(&self, objects: usize) {
         self.counts.files.fetch_add(1, Ordering::Relaxed);
         self.add_found(objects);
     }
 
     /// Adds objects that will be reviewed.
-    pub(super) fn add_found(&self, objects: usize) {
+    pub(in crate::command) fn add_found(&self, objects: usize) {
         self.counts.found.fetch_add(objects, Ordering::Relaxed);
     }
 
     /// Counts a reviewed object.
-    pub(super) fn add_reviewed(&self) {
+    pub(in crate::command) fn add_reviewed(&self) {
         self.counts.reviewed.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -9,10 +9,13 @@ use crate::command::exit::Exit;
 use crate::command::manifest_args::ManifestArgs;
 use crate::command::output::{self, CommonArgs};
 use crate::command::policies::ServedPolicy;
+use crate::config::NAMESPACE;
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::ValueEnum;
+use ordinance_manifests::{PathGlobs, Rendering, search};
 use ordinance_report::{AdmissionOutcome, CheckReport, ReportStyle, Verbosity, json, junit, sarif, text};
+use std::path::PathBuf;
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -50,18 +53,36 @@ pub(super) fn read_input(
 ) -> (Progress, Input) {
     let mut progress = Progress::start(!common.quiet);
     let input = Input::read(manifests.search(), &manifests.namespace, &policy.admission, &progress);
+    print_notes(&input, &mut progress, common);
+    if input.is_empty() && !common.quiet {
+        progress.end();
+        output::warn("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
+    }
+    (progress, input)
+}
+
+/// Reads the objects of files and directories, without rendering any.
+pub(in crate::command) fn read_paths(
+    paths: &[PathBuf],
+    policy: &ServedPolicy,
+    progress: &mut Progress,
+    common: CommonArgs,
+) -> Input {
+    let found = search(paths, &PathGlobs::default(), Rendering::List);
+    let input = Input::read(found, NAMESPACE, &policy.admission, progress);
+    print_notes(&input, progress, common);
+    input
+}
+
+/// Prints what is not read of directories.
+fn print_notes(input: &Input, progress: &mut Progress, common: CommonArgs) {
     if common.quiet {
-        return (progress, input);
+        return;
     }
     let notes = notes::notes(&input.unread, common.verbose > 0);
     if !notes.is_empty() {
         progress.pause(|| output::print_to_stderr(&notes));
     }
-    if input.is_empty() {
-        progress.end();
-        output::warn("the input contains no object; in directories, *.yaml, *.yml and *.json are read");
-    }
-    (progress, input)
 }
 
 /// Returns the exit code of a report.
@@ -77,7 +98,7 @@ pub(in crate::command) fn exit_code(report: &CheckReport<'_>) -> Exit {
 }
 
 /// Returns the style of a text report.
-pub(super) fn style(common: CommonArgs, is_coloured: bool) -> ReportStyle {
+pub(in crate::command) fn style(common: CommonArgs, is_coloured: bool) -> ReportStyle {
     let verbosity = match (common.quiet, common.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,

@@ -29,7 +29,7 @@ impl<'s> StoredObjects<'s> {
     }
 
     /// Returns what can't be read of the state. Its text is not kept.
-    pub(super) fn errors<'e>(&'e self) -> impl Iterator<Item = ReadError<'e>> + use<'e, 's> {
+    pub(in crate::command) fn errors<'e>(&'e self) -> impl Iterator<Item = ReadError<'e>> + use<'e, 's> {
         self.errors.iter().map(|error| ReadError {
             file: &error.source_name,
             text: "",
@@ -61,7 +61,7 @@ fn unjudged<'s>(state: &'s State, policy: &'s ServedPolicy) -> impl Iterator<Ite
 }
 
 /// Returns the error of an object that the policy knows in another API version only.
-pub(super) fn other_version(description: &Description, object: &Manifest) -> Option<String> {
+pub(in crate::command) fn other_version(description: &Description, object: &Manifest) -> Option<String> {
     let Scope { group, version, resource, .. } = &object.scope;
     if description.concerns(group, version, resource) {
         return None;

@@ -1,0 +1,83 @@
+//! Audits stored objects: what is wrong with them now, and what the webhooks would answer if they were created again or updated.
+//!
+//! An object is audited by itself, against an index of what is stored. So a caller can audit objects in any order, in parallel,
+//! and page by page; only the findings have to be kept.
+
+use crate::admission::{Admission, patched};
+use ordinance_audit::{ExpectedAnswer, ObjectAudit};
+use ordinance_contract::{Operation, Phase, Request, Verdict};
+use ordinance_engine::Failure;
+use ordinance_manifests::Manifest;
+use std::time::{Duration, Instant};
+
+/// Audits stored objects with a policy.
+#[derive(Clone, Copy)]
+pub struct Auditor<'a> {
+    /// The policy with its settings, and the index of what is stored.
+    pub admission: &'a Admission,
+    /// The policy as it enforces its rules, and the same index. It may be `admission` itself.
+    pub enforcing: &'a Admission,
+    /// How long one review may take.
+    pub deadline: Duration,
+}
+
+// === impl Auditor ===
+
+impl Auditor<'_> {
+    /// Audits an object, which must be as it is stored.
+    pub fn audit(&self, object: &Manifest) -> ObjectAudit {
+        let request = object.creation(Phase::Audit);
+        match self.admission.decide(&request, self.deadline()) {
+            Ok(decision) => ObjectAudit::new(
+                decision.verdict,
+                self.answer(object, Operation::Create),
+                self.answer(object, Operation::Update),
+            ),
+            Err(failure) => ObjectAudit::failed(failure.to_string()),
+        }
+    }
+
+    /// Returns what the webhooks would answer if the object were created again, or updated without a change.
+    fn answer(&self, object: &Manifest, operation: Operation) -> ExpectedAnswer {
+        let answer = self.decide(object, operation);
+        answer.unwrap_or_else(|failure| ExpectedAnswer::Failed(failure.to_string()))
+    }
+
+    fn decide(&self, object: &Manifest, operation: Operation) -> Result<ExpectedAnswer, Failure> {
+        let request = |phase| request(object, operation, phase);
+        let mutation = self.enforcing.decide_mutation(request(Phase::Mutate), self.deadline())?;
+        let (verdict, patch) = match mutation {
+            Some(mutation) => (mutation.decision.verdict, mutation.patch),
+            None => (Verdict::allow(), Vec::new()),
+        };
+        if !verdict.is_allowed() {
+            return Ok(refused(&verdict));
+        }
+        let description = self.enforcing.policy().description();
+        if description.reviews(&object.scope, operation, Phase::Validate) {
+            let request = patched(request(Phase::Validate), &patch)?;
+            let verdict = self.enforcing.decide(&request, self.deadline())?.verdict;
+            if !verdict.is_allowed() {
+                return Ok(refused(&verdict));
+            }
+        }
+        Ok(if patch.is_empty() { ExpectedAnswer::Unchanged } else { ExpectedAnswer::Changed(patch) })
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+}
+
+fn request(object: &Manifest, operation: Operation, phase: Phase) -> Request<'_> {
+    match operation {
+        Operation::Update => {
+            Request { operation, old_object: Some((&*object.json).into()), ..object.creation(phase) }
+        }
+        _ => object.creation(phase),
+    }
+}
+
+fn refused(verdict: &Verdict) -> ExpectedAnswer {
+    ExpectedAnswer::Refused(verdict.refusing_rules().into_iter().map(ToOwned::to_owned).collect())
+}
