@@ -1,10 +1,13 @@
 //! Claims, and their mark: the annotation `ordinance.dev/sub-path`, which says where in the claim the files are.
 //!
 //! The claim of an ordinal gets a mark when it is created, or updated without one, if every set that it can belong to
-//! mounts it by one expression of the reserved variables. A claim is never denied.
+//! mounts it by one expression of the reserved variables. An audit warns of a claim that lacks such a mark. A claim is never
+//! denied.
 
+use crate::display::{Quoted, Shown};
 use crate::findings::Findings;
 use crate::parsed_request::ParsedRequest;
+use crate::rules::StorageRule;
 use crate::settings::Settings;
 use ordinance_contract::{Holding, Key, Phase, Request, Scope, Stance, Verdict};
 use ordinance_storage::json::{self, Members, Raw, Text};
@@ -119,6 +122,14 @@ struct ClaimReview<'a> {
     settings: &'a Settings,
 }
 
+/// A mark that a claim lacks.
+struct LackingMark<'h> {
+    /// The value of the annotation.
+    expression: &'h str,
+    /// A StatefulSet that mounts the claim by this expression.
+    set: &'h Scope<'static>,
+}
+
 // === impl ClaimNote ===
 
 impl<'a> ClaimNote<'a> {
@@ -201,17 +212,18 @@ fn pointer_segment(name: &str) -> String {
 // === impl ClaimReview ===
 
 impl ClaimReview<'_> {
-    /// Returns whether the claim may get a mark: its name is that of an ordinal, and it neither has a mark nor is being
-    /// deleted.
-    fn may_need_mark(&self) -> bool {
+    /// Returns whether the claim may lack a mark: its name is that of an ordinal, and it neither has a mark nor is being
+    /// deleted. Nothing is left to do for the validating call.
+    fn may_lack_mark(&self) -> bool {
         let is_of_ordinal = path(self.claim.name(&self.request.scope)).len() == 2;
         let note = self.claim.note();
         let may_be_marked = note.mark.is_none() && !note.is_being_deleted;
-        is_of_ordinal && may_be_marked && self.request.phase == Phase::Mutate
+        is_of_ordinal && may_be_marked && self.request.phase != Phase::Validate
     }
 
-    /// Returns the expression by which all sets that the claim can belong to mount it.
-    fn mark<'h>(&self, holdings: &'h [Holding]) -> Option<&'h str> {
+    /// Returns the mark that the claim lacks: the expression by which all sets that the claim can belong to mount it, with the
+    /// first of these sets.
+    fn lacking_mark<'h>(&self, holdings: &'h [Holding]) -> Option<LackingMark<'h>> {
         let key = self.claim.key(&self.request.scope);
         let is_set = |holding: &&Holding| {
             holding.holder.group == "apps"
@@ -220,21 +232,44 @@ impl ClaimReview<'_> {
                 && holding.path.len() == 1
                 && holding.path.first() == key.path.first()
         };
-        let mut notes = holdings.iter().filter(is_set).map(|holding| ClaimNote::parse(&holding.note).mark);
-        let first = notes.next()??;
-        notes.all(|mark| mark == Some(first)).then_some(first)
+        let mut sets =
+            holdings.iter().filter(is_set).map(|holding| (holding, ClaimNote::parse(&holding.note).mark));
+        let (first, expression) = sets.next()?;
+        let expression = expression?;
+        sets.all(|(_, mark)| mark == Some(expression))
+            .then_some(LackingMark { expression, set: &first.holder })
+    }
+
+    /// Warns of a stored claim without the mark that it would get. An update adds it, but nothing may ever update the claim.
+    fn warn_of_lacking(&self, mark: &LackingMark<'_>, findings: &mut Findings) {
+        let LackingMark { expression, set } = mark;
+        let fact = format!(
+            "PersistentVolumeClaim {} lacks the annotation {SUB_PATH}, although StatefulSet {} mounts it at {}: a set that is \
+             created again without it looks for the files at the root",
+            Quoted(self.claim.name(&self.request.scope)),
+            Quoted(&set.name),
+            Shown(expression)
+        );
+        let remedy = format!("Annotate the claim {SUB_PATH}: {}", Shown(expression));
+        findings
+            .add(StorageRule::UnmarkedClaim.warn("metadata.annotations", fact).remedy(remedy).related(set));
     }
 }
 
 impl ParsedRequest for ClaimReview<'_> {
     fn keys(&self) -> Vec<Key> {
-        if self.may_need_mark() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
+        if self.may_lack_mark() { vec![self.claim.key(&self.request.scope)] } else { Vec::new() }
     }
 
     fn verdict(&self, holdings: &[Holding]) -> Verdict {
-        let mark = if self.may_need_mark() { self.mark(holdings) } else { None };
-        let patch = mark.and_then(|mark| self.claim.mark_patch(mark));
-        Findings::new(self.settings.mode).into_verdict(patch)
+        let mut findings = Findings::new(self.settings.mode);
+        let mark = if self.may_lack_mark() { self.lacking_mark(holdings) } else { None };
+        let Some(mark) = mark else { return findings.into_verdict(None) };
+        if self.request.phase == Phase::Audit {
+            self.warn_of_lacking(&mark, &mut findings);
+            return findings.into_verdict(None);
+        }
+        findings.into_verdict(self.claim.mark_patch(mark.expression))
     }
 }
 

@@ -120,6 +120,8 @@ rules! {
     // StatefulSets: what claims, patches and annotations say
     ClaimMark "claim-mark" Warn "" [ISOLATION SHARED_VOLUMES]
         "A claim says where its files are";
+    UnmarkedClaim "unmarked-claim" Warn "" []
+        "A claim of an isolated StatefulSet does not say where its files are";
     ConflictingMarks "conflicting-marks" Deny "" [ISOLATION SHARED_VOLUMES]
         "The claims of one template disagree about where their files are";
     MissingPatch "missing-patch" Deny "" [ISOLATION SHARED_VOLUMES]
