@@ -30,7 +30,7 @@ use cluster_view::ClusterView;
 use confirmation::OpenQuestion;
 use futures_util::future::BoxFuture;
 use left_out::LeftOut;
-use memory::{AdmittedObject, Memory, PendingLimits, View};
+use memory::{AdmittedObject, Excess, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_engine::{Execution, Failure, Policy, StartedReview, UnreservedObject};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
@@ -50,6 +50,7 @@ pub struct Admission {
     /// `None` without a cluster.
     cluster: Option<ClusterView>,
     limits: IndexLimits,
+    excess: Excess,
     left_out: LeftOut,
     metrics: IndexMetrics,
 }
@@ -115,6 +116,7 @@ impl Admission {
             memory: RwLock::default(),
             cluster: None,
             limits,
+            excess: Excess::Fails,
             left_out: LeftOut::default(),
             metrics: IndexMetrics::default(),
         }
@@ -124,6 +126,13 @@ impl Admission {
     #[must_use]
     pub fn with_empty_memory(&self) -> Self {
         Self::with_limits(Arc::clone(&self.policy), self.limits)
+    }
+
+    /// Summarizes the holdings of one place if more overlap than a review may receive. An audit then tells of a place that
+    /// hundreds of objects hold, where the review of a request fails.
+    #[must_use]
+    pub fn with_summaries(self) -> Self {
+        Self { excess: Excess::IsSummarized, ..self }
     }
 
     /// Shows the size of the index in these metrics.
@@ -515,7 +524,7 @@ impl Admission {
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        let holdings = memory.overlaps(view, keys, except, self.limits.holdings).map_err(too_many)?;
+        let holdings = memory.overlaps(view, keys, except, self.limits.holdings, self.excess).map_err(too_many)?;
         memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings).map_err(too_many)
     }
 

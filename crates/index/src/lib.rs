@@ -106,6 +106,15 @@ struct OverlappingKey<'a> {
     count: usize,
 }
 
+/// How the holders of one key are returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeldDetail {
+    /// One by one.
+    Each,
+    /// One for each note, with the number of objects.
+    Grouped,
+}
+
 // === impl Index ===
 
 impl Index {
@@ -214,13 +223,40 @@ impl Index {
     ///
     /// If more than `limit` returned keys are held.
     pub fn overlaps(&self, keys: &[Key], except: &Scope<'_>, limit: usize) -> Result<Vec<Holding>, TooMany> {
+        self.collect_overlaps(keys, except, limit, HeldDetail::Each)
+    }
+
+    /// Returns what [`overlaps`](Self::overlaps) returns. If that is too much, returns one holding for each path, stance and note,
+    /// with the number of objects, also of those that hold a key. So the answer does not grow with the number of objects that hold
+    /// one key.
+    ///
+    /// # Errors
+    ///
+    /// If more than `limit` paths and notes are held.
+    pub fn summarized_overlaps(
+        &self,
+        keys: &[Key],
+        except: &Scope<'_>,
+        limit: usize,
+    ) -> Result<Vec<Holding>, TooMany> {
+        let each = self.overlaps(keys, except, limit);
+        each.or_else(|_| self.collect_overlaps(keys, except, limit, HeldDetail::Grouped))
+    }
+
+    fn collect_overlaps(
+        &self,
+        keys: &[Key],
+        except: &Scope<'_>,
+        limit: usize,
+        detail: HeldDetail,
+    ) -> Result<Vec<Holding>, TooMany> {
         let keys = asked(keys, except);
         let is_stored = !except.name.is_empty() && except.subresource.is_empty();
         let except = is_stored.then(|| HolderIdentity::from(except));
         let except = except.and_then(|own| self.objects.get_key_value(&own)).map(|(own, _)| own);
         let (mut held, mut used) = (BTreeSet::new(), BTreeSet::new());
         for key in &keys {
-            for answer in self.prefixes(key, except).chain(self.below(key, except)) {
+            for answer in self.prefixes(key, except, detail).chain(self.below(key, except)) {
                 if answer.group.stance == Stance::Holds {
                     held.insert(answer);
                 } else if used.len() < limit {
@@ -308,6 +344,7 @@ impl Index {
         &'a self,
         key: &'a CutKey<'_>,
         except: Option<&'a Holder>,
+        detail: HeldDetail,
     ) -> impl Iterator<Item = OverlappingKey<'a>> {
         let nodes = self.realms.get(key.realm).into_iter().flat_map(|root| root.along(&key.path));
         nodes.flat_map(move |(end, node)| {
@@ -315,9 +352,9 @@ impl Index {
             node.here().flat_map(move |(group, holders)| {
                 let others =
                     holders.iter().map(|(holder, ())| holder).filter(move |one| Some(*one) != except);
-                let is_held = group.stance == Stance::Holds;
-                let count = if is_held { 1 } else { node::count(holders, except) };
-                let named = others.take(if is_held { usize::MAX } else { 1 });
+                let is_each = group.stance == Stance::Holds && detail == HeldDetail::Each;
+                let count = if is_each { 1 } else { node::count(holders, except) };
+                let named = others.take(if is_each { usize::MAX } else { 1 });
                 named.map(move |holder| OverlappingKey { realm: key.realm, path, group, holder, count })
             })
         })

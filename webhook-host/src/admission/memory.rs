@@ -61,6 +61,15 @@ pub(super) enum View {
     Known,
 }
 
+/// What happens if more holdings overlap than a review may receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// The review fails.
+    Fails,
+    /// Those of one place and note are passed as one, with their number.
+    IsSummarized,
+}
+
 // === impl Memory ===
 
 impl Memory {
@@ -84,8 +93,12 @@ impl Memory {
         keys: &[Key],
         except: &Scope<'_>,
         limit: usize,
+        excess: Excess,
     ) -> Result<Vec<Holding>, TooMany> {
-        let mut holdings = self.stored.overlaps(keys, except, limit)?;
+        let mut holdings = match excess {
+            Excess::Fails => self.stored.overlaps(keys, except, limit)?,
+            Excess::IsSummarized => self.stored.summarized_overlaps(keys, except, limit)?,
+        };
         let unconfirmed = (view == View::All).then_some(&self.unconfirmed);
         for index in std::iter::once(&self.confirmed).chain(unconfirmed) {
             holdings = with_overlaps(holdings, index, keys, except, limit)?;

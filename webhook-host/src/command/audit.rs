@@ -215,7 +215,7 @@ impl AuditPolicies {
     fn load(args: &PolicyArgs, state: &State) -> Result<Self> {
         // A dump may have more objects than a server remembers. `limits.indexBytes` still bounds the index.
         let limits = Limits { remembered_objects: usize::MAX, ..Limits::default() };
-        let configured = policies::with_existing(args, &limits, &state.objects)?;
+        let configured = policies::for_audit(args, &limits, &state.objects)?;
         let enforcing = policies::enforcing(args, &limits, &configured, &state.objects)?;
         Ok(Self { configured, enforcing })
     }

@@ -129,13 +129,24 @@ pub(super) fn with_existing(
     limits: &Limits,
     existing: &[Manifest],
 ) -> Result<ServedPolicy> {
+    let (name, admission, on_error) = admission_of(args, limits)?;
+    served(name, admission, on_error, existing)
+}
+
+/// Loads the policy of the flags for an audit, with the existing objects in its index.
+pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest]) -> Result<ServedPolicy> {
+    let (name, admission, on_error) = admission_of(args, limits)?;
+    served(name, admission.with_summaries(), on_error, existing)
+}
+
+fn admission_of(args: &PolicyArgs, limits: &Limits) -> Result<(String, Admission, OnError)> {
     let config = config_of(args)?;
     let policy = load(&Engine::new(limits.engine())?, &config)?;
     let name = policy.description().name.clone();
-    served(name, Admission::new(policy, limits), config.on_error, existing)
+    Ok((name, Admission::new(policy, limits), config.on_error))
 }
 
-/// Returns the policy of the flags as it enforces its rules, with the existing objects in its index.
+/// Returns the policy of the flags as it enforces its rules, for an audit, with the existing objects in its index.
 ///
 /// The contract knows no modes; a policy has one that enforces if its settings have a field `mode` that may be `Enforce`.
 pub(super) fn enforcing(
@@ -156,7 +167,7 @@ pub(super) fn enforcing(
     let config = PolicyConfig { settings: Value::Object(settings).to_string(), ..config };
     match load_policy(&Engine::new(limits.engine())?, &config) {
         Ok(policy) => {
-            let admission = Admission::new(policy, limits);
+            let admission = Admission::new(policy, limits).with_summaries();
             served(configured.name.clone(), admission, config.on_error, existing).map(Enforcing::With)
         }
         Err(LoadError { kind: LoadErrorKind::Settings(_), .. }) => Ok(Enforcing::Unknown),
