@@ -1,5 +1,6 @@
 //! The real binary: its output on stdout and stderr, and its exit codes.
 
+mod audit;
 mod certs;
 mod check;
 mod ci;

@@ -4,11 +4,12 @@ use crate::files::directory;
 use crate::run::{end, ordinance, run, run_in};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "check",
     "serve",
     "review",
     "map",
+    "audit",
     "explain",
     "webhooks",
     "certs",
