@@ -355,6 +355,29 @@ fn more_overlaps_than_the_limit_are_an_error() {
 }
 
 #[test]
+fn more_holders_of_one_place_than_the_limit_are_summarized_by_note() {
+    let mut index = Index::default();
+    for number in 0..10 {
+        let note = if number == 4 { "own" } else { "" };
+        index.insert(&scope(&format!("pv-{number}")), &[key("/srv", Stance::Holds, note)]).expect("inserted");
+    }
+    let asked = [key("/srv", Stance::Holds, "")];
+    let answers =
+        |asker: &str, limit| index.summarized_overlaps(&asked, &scope(asker), limit).expect("answers");
+    assert_eq!(Ok(answers("other", 10)), index.overlaps(&asked, &scope("other"), 10));
+    let of_note =
+        |name: &str, note: &str, count| holding(&scope(name), &key("/srv", Stance::Holds, note), count);
+    let mut expected = vec![of_note("pv-0", "", 9), of_note("pv-4", "own", 1)];
+    expected.sort_by_key(order);
+    assert_eq!(answers("other", 3), expected);
+    let mut without_own = vec![of_note("pv-1", "", 8), of_note("pv-4", "own", 1)];
+    without_own.sort_by_key(order);
+    assert_eq!(answers("pv-0", 3), without_own);
+    let too_many = index.summarized_overlaps(&asked, &scope("other"), 1);
+    assert_eq!(too_many, Err(TooMany { limit: 1, key: "nfs://nas/srv".to_owned() }));
+}
+
+#[test]
 fn no_number_of_uses_is_an_error() {
     let mut index = Index::default();
     for number in 0..1_000 {
