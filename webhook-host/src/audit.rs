@@ -3,7 +3,7 @@
 //! An object is audited by itself, against an index of what is stored. So a caller can audit objects in any order, in parallel,
 //! and page by page; only the findings have to be kept.
 
-use crate::admission::{Admission, patched};
+use crate::admission::{Admission, Decision, patched};
 use ordinance_audit::{ExpectedAnswer, ObjectAudit};
 use ordinance_contract::{Operation, Phase, Request, Verdict};
 use ordinance_engine::Failure;
@@ -26,21 +26,26 @@ pub struct Auditor<'a> {
 impl Auditor<'_> {
     /// Audits an object, which must be as it is stored.
     pub fn audit(&self, object: &Manifest) -> ObjectAudit {
-        let request = object.creation(Phase::Audit);
-        match self.admission.decide(&request, self.deadline()) {
-            Ok(decision) => ObjectAudit::new(
-                decision.verdict,
-                self.answer(object, Operation::Create),
-                self.answer(object, Operation::Update),
-            ),
+        match self.admission.decide(&object.creation(Phase::Audit), self.deadline()) {
+            Ok(Decision { verdict, .. }) => {
+                let creation = self.answer(object, Operation::Create, &verdict);
+                let update = self.answer(object, Operation::Update, &verdict);
+                ObjectAudit::new(verdict, creation, update)
+            }
             Err(failure) => ObjectAudit::failed(failure.to_string()),
         }
     }
 
-    /// Returns what the webhooks would answer if the object were created again, or updated without a change.
-    fn answer(&self, object: &Manifest, operation: Operation) -> ExpectedAnswer {
-        let answer = self.decide(object, operation);
-        answer.unwrap_or_else(|failure| ExpectedAnswer::Failed(failure.to_string()))
+    /// Returns what the webhooks would answer if the object were created again, or updated without a change; `audit` is the verdict
+    /// on it as it is stored.
+    fn answer(&self, object: &Manifest, operation: Operation, audit: &Verdict) -> ExpectedAnswer {
+        let description = self.enforcing.policy().description();
+        let is_mutated = description.reviews(&object.scope, operation, Phase::Mutate);
+        // A denial of an audit is what the policy would have refused. Without one there is nothing to ask, but for a patch.
+        if !is_mutated && audit.refusing_rules().is_empty() {
+            return ExpectedAnswer::Unchanged;
+        }
+        self.decide(object, operation).unwrap_or_else(|failure| ExpectedAnswer::Failed(failure.to_string()))
     }
 
     fn decide(&self, object: &Manifest, operation: Operation) -> Result<ExpectedAnswer, Failure> {

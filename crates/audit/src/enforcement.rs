@@ -36,18 +36,15 @@ pub struct RequestCounts {
 // === impl Enforcement ===
 
 impl Enforcement {
-    /// Counts an object. `namespace` is the one that the object belongs to.
-    pub fn add(&mut self, audit: &ObjectAudit, namespace: &str) {
+    /// Counts an object. `namespace` returns the one that the object belongs to, and is called for an affected object only.
+    pub fn add(&mut self, audit: &ObjectAudit, namespace: impl FnOnce() -> String) {
         self.objects += 1;
         self.creations.add(&audit.creation);
         self.updates.add(&audit.update);
         self.without_answer += u64::from(audit.reason_without_answer().is_some());
         if is_affected(&audit.creation) || is_affected(&audit.update) {
             self.affected += 1;
-            match self.namespaces.get_mut(namespace) {
-                Some(count) => *count += 1,
-                None => drop(self.namespaces.insert(namespace.to_owned(), 1)),
-            }
+            *self.namespaces.entry(namespace()).or_default() += 1;
         }
     }
 
@@ -130,10 +127,12 @@ mod tests {
     #[test]
     fn an_object_is_affected_once_and_counts_for_its_namespace() {
         let mut counts = Enforcement::default();
-        counts.add(&audited(refused("a"), refused("a")), "shop");
-        counts.add(&audited(ExpectedAnswer::Unchanged, ExpectedAnswer::Unchanged), "shop");
-        counts.add(&audited(ExpectedAnswer::Changed(Vec::new()), ExpectedAnswer::Unchanged), "data");
-        counts.add(&audited(refused("b"), ExpectedAnswer::Unchanged), "data");
+        counts.add(&audited(refused("a"), refused("a")), || "shop".to_owned());
+        counts.add(&audited(ExpectedAnswer::Unchanged, ExpectedAnswer::Unchanged), || "shop".to_owned());
+        counts.add(&audited(ExpectedAnswer::Changed(Vec::new()), ExpectedAnswer::Unchanged), || {
+            "data".to_owned()
+        });
+        counts.add(&audited(refused("b"), ExpectedAnswer::Unchanged), || "data".to_owned());
         assert_eq!((counts.objects, counts.affected, counts.is_safe()), (4, 3, false));
         assert_eq!((counts.creations.refused, counts.creations.changed, counts.updates.refused), (2, 1, 1));
         assert_eq!(counts.creations.rules, BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 1)]));
@@ -144,9 +143,9 @@ mod tests {
     #[test]
     fn an_object_without_an_answer_is_not_safe() {
         let mut counts = Enforcement::default();
-        counts.add(&audited(ExpectedAnswer::Unchanged, ExpectedAnswer::Unchanged), "");
+        counts.add(&audited(ExpectedAnswer::Unchanged, ExpectedAnswer::Unchanged), || "".to_owned());
         assert!(counts.is_safe());
-        counts.add(&ObjectAudit::failed("too large".to_owned()), "");
+        counts.add(&ObjectAudit::failed("too large".to_owned()), || "".to_owned());
         assert_eq!((counts.is_safe(), counts.affected, counts.without_answer), (false, 0, 1));
     }
 }

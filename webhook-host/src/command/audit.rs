@@ -281,7 +281,7 @@ struct Collected<'i> {
 
 impl<'i> Collected<'i> {
     fn with(mut self, audited: AuditedObject<'i>) -> Self {
-        self.enforcement.add(&audited.audit, &audited.namespace());
+        self.enforcement.add(&audited.audit, || audited.namespace());
         if !audited.audit.is_clean() {
             self.objects.push(audited);
         }
