@@ -66,7 +66,7 @@ impl Auditor<'_> {
                 return Ok(refused(&verdict));
             }
         }
-        Ok(if patch.is_empty() { ExpectedAnswer::Unchanged } else { ExpectedAnswer::Changed(patch) })
+        Ok(ExpectedAnswer::of_patch(&patch))
     }
 
     fn deadline(&self) -> Instant {

@@ -101,16 +101,17 @@ mod tests {
     use ordinance_contract::{Severity, Verdict};
     use ordinance_manifests::parse;
     use ordinance_report::TextOrigin;
+    use serde_json::json;
 
     const OLD: &str = "2020-01-01T00:00:00Z";
     const NEW: &str = "2026-01-01T00:00:00Z";
 
     fn volume(name: &str, created: &str, namespace: &str) -> Manifest {
-        let text = format!(
-            "{{apiVersion: v1, kind: PersistentVolume, metadata: {{name: {name}, creationTimestamp: '{created}'}}, \
-             spec: {{claimRef: {{namespace: {namespace}}}}}}}"
-        );
-        parse(&text, "default").expect("a manifest").remove(0)
+        let metadata = json!({"name": name, "creationTimestamp": created});
+        let spec = json!({"claimRef": {"namespace": namespace}});
+        let volume =
+            json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec});
+        parse(&volume.to_string(), 1, "default").expect("a manifest")
     }
 
     fn audited<'a>(object: &'a Manifest, rule: &str, related: &[&Manifest]) -> AuditedObject<'a> {

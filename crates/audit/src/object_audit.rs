@@ -31,8 +31,8 @@ pub enum ExpectedAnswer {
     /// They would admit the object as it is.
     #[default]
     Unchanged,
-    /// They would admit it with this patch.
-    Changed(Vec<Value>),
+    /// They would admit it with a patch that adds these fields.
+    Changed(Vec<String>),
     /// They would refuse it by these rules.
     Refused(Vec<String>),
     /// The policy gave no verdict, for this reason.
@@ -61,8 +61,8 @@ impl ObjectAudit {
     /// when it is created, and leave it as it is when it is updated.
     pub fn new(verdict: Verdict, creation: ExpectedAnswer, update: ExpectedAnswer) -> Self {
         let Verdict { mut findings, migration, .. } = verdict;
-        if let (ExpectedAnswer::Changed(patch), ExpectedAnswer::Unchanged) = (&creation, &update) {
-            findings.push(would_change(patch));
+        if let (ExpectedAnswer::Changed(fields), ExpectedAnswer::Unchanged) = (&creation, &update) {
+            findings.push(would_change(fields));
         }
         Self { findings, migration, failure: None, creation, update }
     }
@@ -80,17 +80,32 @@ impl ObjectAudit {
 
     /// Returns why the policy gave no verdict on one of the requests.
     pub fn reason_without_answer(&self) -> Option<&str> {
-        let failed = |answer| match answer {
-            &ExpectedAnswer::Failed(ref reason) => Some(reason.as_str()),
-            _ => None,
-        };
-        self.failure.as_deref().or_else(|| failed(&self.creation)).or_else(|| failed(&self.update))
+        self.failure.as_deref().or_else(|| self.creation.failure()).or_else(|| self.update.failure())
     }
 }
 
-/// Returns the note that a patch would be applied at creation.
-fn would_change(patch: &[Value]) -> Finding {
-    let fields: Vec<String> = patch.iter().map(added_field).collect();
+// === impl ExpectedAnswer ===
+
+impl ExpectedAnswer {
+    /// Returns the answer of webhooks that admit an object with the operations of a JSON Patch.
+    pub fn of_patch(patch: &[Value]) -> Self {
+        if patch.is_empty() {
+            Self::Unchanged
+        } else {
+            Self::Changed(patch.iter().map(added_field).collect())
+        }
+    }
+
+    fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed(reason) => Some(reason),
+            Self::Unchanged | Self::Changed(_) | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// Returns the note that fields would be added at creation.
+fn would_change(fields: &[String]) -> Finding {
     let (named, others) = fields.split_at(fields.len().min(NAMED_FIELDS));
     let more = match others.len() {
         0 => String::new(),
@@ -127,9 +142,8 @@ mod tests {
     use serde_json::json;
 
     fn changed(paths: &[&str]) -> ExpectedAnswer {
-        ExpectedAnswer::Changed(
-            paths.iter().map(|path| json!({"op": "add", "path": path, "value": 1})).collect(),
-        )
+        let operations = paths.iter().map(|path| json!({"op": "add", "path": path, "value": 1}));
+        ExpectedAnswer::of_patch(&operations.collect::<Vec<_>>())
     }
 
     #[test]

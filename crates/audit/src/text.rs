@@ -65,11 +65,15 @@ fn answer(report: &AuditReport<'_>) -> (&'static str, String) {
         return ("Not yet.", reason);
     }
     if report.is_incomplete() {
-        let (errors, failed) = (report.errors.len(), enforcement.without_answer);
-        let reason = format!(
-            "{errors} inputs could not be read and {failed} objects have no verdict; none of the other objects would be refused or \
-             changed {basis}."
-        );
+        let lacking = [
+            (report.errors.len() as u64, "input", "could not be read"),
+            (enforcement.without_answer, "object", "got no verdict"),
+        ];
+        let lacking = lacking.iter().filter(|(count, ..)| *count > 0);
+        let lacking: Vec<String> =
+            lacking.map(|(count, what, lack)| format!("{} {lack}", counted(*count, what))).collect();
+        let reason =
+            format!("{}. No other object would be refused or changed {basis}.", lacking.join(", and "));
         return ("Not known.", reason);
     }
     if enforcement.objects == 0 {

@@ -75,6 +75,7 @@ fn report(objects: &[Manifest]) -> CheckReport<'_> {
         objects: vec![denied, patched],
         errors: vec![error],
         skipped: 3,
+        unlisted: 0,
         passed_over: 4,
         unrendered: Vec::new(),
         policy: "storage".to_owned(),

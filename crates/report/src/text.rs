@@ -231,7 +231,9 @@ fn group<'r>(
 ) -> Group<'r> {
     let region = checked.region(field);
     let group = level.primary_title(title);
-    let group = match Window::around(checked.text, &region.bytes, region.line) {
+    let window = Window::around(checked.text, &region.bytes, region.line);
+    // An object that an API server returned has no text.
+    let group = match window.filter(|_| !checked.text.is_empty()) {
         Some(window) => group.element(pointed(checked, &window, &region.bytes)),
         None => group
             .element(origin(checked.file, region.line, region.column))

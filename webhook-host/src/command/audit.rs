@@ -178,7 +178,8 @@ impl AuditArgs {
             AuditFormat::Json => print(json(&report).as_bytes())?,
             AuditFormat::Text => {
                 let text = text(&report.into_check_report(), check::style(common, is_coloured));
-                print(format!("{text}{}", if is_quiet { "" } else { &enforcement }).as_bytes())?;
+                let enforcement = if is_quiet { String::new() } else { format!("\n{enforcement}") };
+                print(format!("{text}{enforcement}").as_bytes())?;
             }
             AuditFormat::Sarif => {
                 print(sarif(&report.into_check_report()).as_bytes())?;

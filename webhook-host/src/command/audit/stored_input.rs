@@ -136,14 +136,13 @@ impl StoredInput {
             let reason = reasons.get(&self.manifest(*place).scope.identity())?;
             Some(self.error(*place, (*reason).to_owned()))
         });
-        let nothing = self.input.is_empty().then(|| ReadError {
+        let nothing = self.input.files.is_empty().then(|| ReadError {
             file: "the input",
             text: "",
             line: 1,
             column: 1,
             message: NO_OBJECT.to_owned(),
         });
-        let nothing = nothing.filter(|_| self.input.files.iter().all(|file| !file.has_nothing));
         self.input.errors().chain(empty).chain(nothing).chain(problems).chain(unreadable).collect()
     }
 

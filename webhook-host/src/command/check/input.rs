@@ -142,7 +142,7 @@ impl Input {
     }
 
     /// Returns whether the input contains no object and no error.
-    pub(in crate::command) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         let is_empty =
             |file: &InputFile| file.objects.is_empty() && file.skipped == 0 && file.unreadable.is_empty();
         self.files.iter().all(is_empty)
