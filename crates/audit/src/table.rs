@@ -86,10 +86,11 @@ fn row(audited: &AuditedObject<'_>, finding: &Finding) -> [String; 5] {
         "" => scope.name.to_string(),
         namespace => format!("{namespace}/{}", scope.name),
     };
-    let wrong = match &*finding.remedy {
-        "" => printable(&finding.fact),
-        remedy => format!("{}\nway out: {}", printable(&finding.fact), printable(remedy)),
+    let way_out = match &*finding.remedy {
+        "" => format!("`ordinance explain {}`", finding.rule),
+        remedy => remedy.to_owned(),
     };
+    let wrong = format!("{}\nway out: {}", printable(&finding.fact), printable(&way_out));
     [
         finding.word().to_owned(),
         printable(&finding.rule),

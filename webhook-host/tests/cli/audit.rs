@@ -256,6 +256,38 @@ fn the_table_has_a_row_for_each_finding_and_the_most_serious_first() {
 }
 
 #[test]
+fn the_page_shows_what_the_command_prints() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let page = std::fs::read_to_string(format!("{root}/docs/audit.md")).unwrap();
+    let example = page.split("```\nSEVERITY").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown = run_in(root.as_ref(), &["audit", "tests/data/audit/cluster.yaml"]).stdout;
+    let lines = example.lines().skip(1).filter(|line| *line != "…");
+    for line in lines {
+        let start = line.trim_end_matches('…').trim_end();
+        assert!(shown.lines().any(|found| found.starts_with(start)), "{line}: {shown}");
+    }
+    let json = run_in(root.as_ref(), &["audit", "--output", "json", "tests/data/audit/cluster.yaml"]);
+    for (begin, end) in [
+        ("\"severities\":{", "}"),
+        ("\"createdAgain\":{", "}}"),
+        ("\"updated\":{", "}}"),
+        ("\"namespaces\":[", "]"),
+    ] {
+        let member = page.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap().0;
+        assert!(json.stdout.contains(&format!("{begin}{member}{end}")), "{begin}{member}: {}", json.stdout);
+    }
+}
+
+#[test]
+fn a_finding_without_advice_names_the_command_that_explains_it() {
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "one"},
+        "provisioner": "cluster.local/nfs-subdir-external-provisioner",
+        "parameters": {"pathPattern": "${.PVC.namespace}-${.PVC.name}"}});
+    let ended = audit(&[class], &[]);
+    assert!(ended.stdout.contains(" way out: `ordinance explain ambiguous-class`\n"), "{ended:?}");
+}
+
+#[test]
 fn the_table_keeps_to_the_width() {
     let files = directory(&[("cluster.json", &list(&objects()))]);
     let ended = end(ordinance(&["audit", "cluster.json"]).env("COLUMNS", "110").current_dir(files.path()));
