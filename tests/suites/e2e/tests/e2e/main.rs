@@ -1,6 +1,7 @@
 //! Scenarios with Ordinance behind a real API server. `cargo xtask e2e [FILTER]` finds or builds the programs and runs
 //! them.
 
+mod audit;
 mod callers;
 mod certificates;
 mod conformance;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         storage::scenarios(),
         callers::scenarios(),
         certificates::scenarios(),
+        audit::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }
