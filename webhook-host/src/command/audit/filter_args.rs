@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(since_at("1970-01-03T00:00:00Z", now), day(2));
         assert_eq!(since_at("1970-01-03 00:00:00", now), day(2));
         assert_eq!(since_at("1970-01-03", now), day(2));
-        for text in ["", "yesterday", "7", "-1d", "1000years"] {
+        for text in ["", "yesterday", "7", "-1d"] {
             assert!(since_at(text, now).is_err(), "{text}");
         }
     }
