@@ -524,7 +524,8 @@ impl Admission {
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        let holdings = memory.overlaps(view, keys, except, self.limits.holdings, self.excess).map_err(too_many)?;
+        let holdings =
+            memory.overlaps(view, keys, except, self.limits.holdings, self.excess).map_err(too_many)?;
         memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings).map_err(too_many)
     }
 

@@ -14,6 +14,9 @@ const KILL_INTERVAL: Duration = Duration::from_secs(5);
 const PAUSE_START: Duration = Duration::from_secs(10);
 const PAUSE_TIME: Duration = Duration::from_secs(60);
 
+/// The time in which every fault happens.
+pub const TIME: Duration = Duration::from_secs(80);
+
 /// For how long the third replica reaches no API server.
 const CUT_TIME: Duration = Duration::from_secs(2);
 

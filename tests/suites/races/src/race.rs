@@ -55,10 +55,11 @@ pub struct RaceResult {
     pub time: Duration,
 }
 
-/// The pairs that are left, and what the clients did.
+/// What the clients did.
 #[derive(Default)]
 struct Progress {
-    next: AtomicUsize,
+    /// Pairs.
+    created: AtomicUsize,
     retries: AtomicUsize,
     without_answer: AtomicUsize,
 }
@@ -92,13 +93,13 @@ impl Pair {
 // === impl RacedCluster ===
 
 impl RacedCluster {
-    /// Creates all pairs while faults happen, and returns what is stored in the end.
-    pub async fn race(&mut self, pairs: usize, seed: u64) -> Result<RaceResult> {
+    /// Creates at least this number of pairs, for at least this time, while faults happen. Returns what is stored in the end.
+    pub async fn race(&mut self, pairs: usize, least: Duration, seed: u64) -> Result<RaceResult> {
         let (start, progress) = (Instant::now(), Arc::new(Progress::default()));
         let (client, is_over) = (self.client(), Arc::new(AtomicBool::new(false)));
         let mut racers = JoinSet::new();
         for _ in 0..CONCURRENT {
-            racers.spawn(create_pairs(client.clone(), pairs, seed, Arc::clone(&progress)));
+            racers.spawn(create_pairs(client.clone(), pairs, start + least, seed, Arc::clone(&progress)));
         }
         let ended = Arc::clone(&is_over);
         let racing = async move {
@@ -115,8 +116,9 @@ impl RacedCluster {
             anstream::eprintln!("  {unanswered} clients got no answer in time");
         }
         let retries = progress.retries.load(Ordering::Relaxed);
+        let created = progress.created.load(Ordering::Relaxed);
         let stored = stored(&client).await?;
-        Ok(RaceResult { kills, retries, time, ..counted(pairs, seed, &stored) })
+        Ok(RaceResult { kills, retries, time, ..counted(created, seed, &stored) })
     }
 
     /// Creates volumes that exclude nothing, at a fixed rate.
@@ -146,15 +148,12 @@ impl RacedCluster {
     }
 }
 
-async fn create_pairs(client: Client, pairs: usize, seed: u64, progress: Arc<Progress>) {
+async fn create_pairs(client: Client, pairs: usize, least: Instant, seed: u64, progress: Arc<Progress>) {
     let shows = std::io::stderr().is_terminal();
-    loop {
-        let number = progress.next.fetch_add(1, Ordering::Relaxed);
-        if number >= pairs {
-            return;
-        }
+    while progress.created.load(Ordering::Relaxed) < pairs || Instant::now() < least {
+        let number = progress.created.fetch_add(1, Ordering::Relaxed);
         if shows {
-            anstream::eprint!("  pair {number} of {pairs}\r");
+            anstream::eprint!("  pair {number}\r");
         }
         let [one, other] = Pair::new(number, seed).volumes();
         let outcomes = tokio::join!(
