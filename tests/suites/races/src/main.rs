@@ -4,26 +4,30 @@
 mod creation;
 mod faults;
 mod installation;
+mod latency;
 mod race;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
 use installation::RacedCluster;
+use kube::Client;
+use latency::{CreatedKind, Latencies};
+use ordinance_cluster::{ClusterOptions, ControlPlanePart};
 use ordinance_e2e::TestClusters;
-use ordinance_testkit::figures::{Better, Figure, Figures, percentile};
-use race::{Latencies, RaceResult};
+use ordinance_testkit::figures::{Better, Figure, Figures};
+use race::RaceResult;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// The share of pairs of which exactly one volume has to be stored.
 const DECIDED: f64 = 0.99;
 
-/// The creates per second of the measurement of the time that a reservation adds.
-const RATE: u32 = 50;
-
 /// The most that a reservation may add to a create, in milliseconds: at the median, and at the 99th percentile.
 const ADDED_MEDIAN: f64 = 15.0;
 const ADDED_P99: f64 = 100.0;
+
+/// The percentiles of the figures.
+const PERCENTILES: [(f64, &str); 2] = [(0.5, "median"), (0.99, "p99")];
 
 /// Prove on a real API server that two replicas never admit two volumes that exclude each other.
 #[derive(Parser)]
@@ -59,9 +63,10 @@ async fn main() -> Result<ExitCode> {
 async fn prove(arguments: &Arguments) -> Result<Figures> {
     let clusters = TestClusters::open()?;
     let mut figures = Figures::default();
+    let none = without_ordinance(arguments, &clusters).await?;
     anstream::eprintln!("three replicas without reservations:");
     let mut bare = RacedCluster::start(&clusters, false).await?;
-    let before = measured(arguments, &bare).await?;
+    let before = measured(arguments, &bare.client()).await?;
     let raced = bare.race(arguments.pairs, Duration::ZERO, arguments.seed).await?;
     add_counts(&mut figures, "without reservations", &raced);
     figures.add(exact(
@@ -74,12 +79,12 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
 
     anstream::eprintln!("three replicas with reservations:");
     let mut reserving = RacedCluster::start(&clusters, true).await?;
-    let after = measured(arguments, &reserving).await?;
+    let after = measured(arguments, &reserving.client()).await?;
     let raced = reserving.race(arguments.pairs, faults::TIME, arguments.seed).await?;
     add_counts(&mut figures, "with reservations", &raced);
     add_goals(&mut figures, &raced);
-    if let (Some(before), Some(after)) = (&before, &after) {
-        add_latencies(&mut figures, before, after);
+    if let (Some(none), Some(before), Some(after)) = (&none, &before, &after) {
+        add_latencies(&mut figures, [none, before, after]);
     }
     if !arguments.no_wait {
         anstream::eprintln!("waiting until the reservations have served their time");
@@ -89,11 +94,22 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
     Ok(figures)
 }
 
-async fn measured(arguments: &Arguments, cluster: &RacedCluster) -> Result<Option<Latencies>> {
+/// Measures a control plane that calls no webhook.
+async fn without_ordinance(arguments: &Arguments, clusters: &TestClusters) -> Result<Option<Latencies>> {
     if arguments.seconds == 0 {
         return Ok(None);
     }
-    cluster.measure(RATE, Duration::from_secs(arguments.seconds)).await.map(Some)
+    anstream::eprintln!("a control plane without Ordinance");
+    let mut cluster = clusters.cluster(&ClusterOptions::default()).await?;
+    cluster.control_plane().part(ControlPlanePart::Controllers).kill();
+    measured(arguments, &cluster.access().client()).await
+}
+
+async fn measured(arguments: &Arguments, client: &Client) -> Result<Option<Latencies>> {
+    if arguments.seconds == 0 {
+        return Ok(None);
+    }
+    Latencies::measure(client, Duration::from_secs(arguments.seconds)).await.map(Some)
 }
 
 fn add_counts(figures: &mut Figures, name: &str, raced: &RaceResult) {
@@ -123,14 +139,21 @@ fn add_goals(figures: &mut Figures, raced: &RaceResult) {
     ));
 }
 
-fn add_latencies(figures: &mut Figures, before: &Latencies, after: &Latencies) {
-    for (name, latencies) in [("without reservations", before), ("with reservations", after)] {
-        figures.add(value(&format!("{name}: create, median"), "ms", percentile(latencies, 0.5)));
-        figures.add(value(&format!("{name}: create, p99"), "ms", percentile(latencies, 0.99)));
+/// Adds what creates take without Ordinance, without reservations and with them.
+fn add_latencies(figures: &mut Figures, [none, before, after]: [&Latencies; 3]) {
+    let runs = [("without Ordinance", none), ("without reservations", before), ("with reservations", after)];
+    for kind in CreatedKind::ALL {
+        for (name, latencies) in runs {
+            for (share, percentile) in PERCENTILES {
+                let name = format!("{name}: create of a {}, {percentile}", kind.as_str());
+                figures.add(value(&name, "ms", latencies.percentile(kind, share)));
+            }
+        }
     }
-    for (share, name, goal) in [(0.5, "median", ADDED_MEDIAN), (0.99, "p99", ADDED_P99)] {
-        let added = percentile(after, share) - percentile(before, share);
-        figures.add(Figure::exact(&format!("added to a create, {name}"), "ms", Better::Lower, goal, added));
+    for ((share, percentile), goal) in PERCENTILES.into_iter().zip([ADDED_MEDIAN, ADDED_P99]) {
+        let of = |latencies: &Latencies| latencies.percentile(CreatedKind::Volume, share);
+        let name = format!("added to the create of a volume by its reservation, {percentile}");
+        figures.add(Figure::exact(&name, "ms", Better::Lower, goal, of(after) - of(before)));
     }
 }
 

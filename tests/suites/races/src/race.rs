@@ -3,7 +3,7 @@
 use crate::creation::{self, Outcome};
 use crate::faults;
 use crate::installation::RacedCluster;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -13,13 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// The pairs that are created at the same time.
 const CONCURRENT: usize = 8;
-
-/// The durations of creates, in milliseconds, sorted.
-pub type Latencies = Vec<f64>;
 
 /// How the paths of a pair relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,32 +115,6 @@ impl RacedCluster {
         let created = progress.created.load(Ordering::Relaxed);
         let stored = stored(&client).await?;
         Ok(RaceResult { kills, retries, time, ..counted(created, seed, &stored) })
-    }
-
-    /// Creates volumes that exclude nothing, at a fixed rate.
-    pub async fn measure(&self, rate: u32, time: Duration) -> Result<Latencies> {
-        let (client, mut creates) = (self.client(), JoinSet::new());
-        let mut ticks = interval(Duration::from_secs(1) / rate);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for number in 0..u64::from(rate) * time.as_secs() {
-            ticks.tick().await;
-            let client = client.clone();
-            creates.spawn(async move {
-                let start = Instant::now();
-                let (name, path) = (format!("calm-{number}"), format!("/calm/{number}"));
-                let (outcome, retries) = creation::create(&client, &name, &path).await;
-                (outcome, retries, start.elapsed().as_secs_f64() * 1e3)
-            });
-        }
-        let mut latencies = Latencies::new();
-        while let Some(created) = creates.join_next().await {
-            match created? {
-                (Outcome::Stored, 0, time) => latencies.push(time),
-                other => bail!("a create without a fault ended with {other:?}"),
-            }
-        }
-        latencies.sort_by(f64::total_cmp);
-        Ok(latencies)
     }
 }
 
