@@ -7,8 +7,7 @@
 
 use crate::store::Volume;
 use ordinance_reservation::{
-    Answer, AttemptId, Creation, Draft, HeldKey, Holder, Input, Judgement, Output, Replica, Reservation,
-    WatchEvent,
+    Answer, AttemptId, Creation, Draft, HeldKey, Input, Judgement, Output, Replica, Reservation, WatchEvent,
 };
 use stateright::{Checker, Model, Property};
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,21 +210,10 @@ fn volume(request: usize) -> Volume {
     Volume { name: name.to_owned(), uid: request.to_string(), key }
 }
 
-fn holder(volume: &Volume) -> Holder {
-    Holder {
-        group: String::new(),
-        version: "v1".to_owned(),
-        resource: "persistentvolumes".to_owned(),
-        namespace: String::new(),
-        name: volume.name.clone(),
-        uid: volume.uid.clone(),
-    }
-}
-
 /// Returns the draft of a request. Names sort against the order of creation, as random ones may.
 fn draft(request: usize) -> Draft {
     let volume = volume(request);
-    Draft { name: format!("r-{}", REQUESTS - request), holder: holder(&volume), keys: vec![volume.key] }
+    Draft { name: format!("r-{}", REQUESTS - request), holder: volume.holder(), keys: vec![volume.key] }
 }
 
 impl Model for SmallCluster {
@@ -541,7 +529,7 @@ impl State {
         let volume = self.volumes[self.nodes[node].seen_volumes].clone();
         self.nodes[node].seen_volumes += 1;
         self.nodes[node].volumes.insert(volume.name.clone(), volume.clone());
-        self.step(node, Input::Observed(holder(&volume)));
+        self.step(node, Input::Observed(volume.holder()));
     }
 
     fn list(&mut self, node: usize) {
@@ -583,7 +571,7 @@ impl State {
             self.read_item(node, ModelledProtocol::Sound);
         }
         for volume in volumes.values() {
-            self.step(node, Input::Observed(holder(volume)));
+            self.step(node, Input::Observed(volume.holder()));
         }
     }
 }

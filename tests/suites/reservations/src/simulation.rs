@@ -7,7 +7,7 @@ use crate::mutant::Mutant;
 use crate::store::{Store, Volume, VolumeEvent};
 use node::Node;
 use ordinance_reservation::{
-    Answer, AttemptId, Creation, Draft, HeldKey, Holder, Input, Judgement, Output, Reservation, WatchEvent,
+    Answer, AttemptId, Creation, Draft, HeldKey, Input, Judgement, Output, Reservation, WatchEvent,
 };
 use plan::Plan;
 use std::collections::BTreeMap;
@@ -553,17 +553,5 @@ impl Simulation {
         }
         let time = self.now + COLLECTION_INTERVAL;
         self.at(time, Event::Collect { node });
-    }
-}
-
-/// Returns the holder of a volume's key.
-fn holder(volume: &Volume) -> Holder {
-    Holder {
-        group: String::new(),
-        version: "v1".to_owned(),
-        resource: "persistentvolumes".to_owned(),
-        namespace: String::new(),
-        name: volume.name.clone(),
-        uid: volume.uid.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! What the API server stores: reservations in one order, and volumes.
 
-use ordinance_reservation::{Draft, HeldKey, Reservation, WatchEvent};
+use ordinance_reservation::{Draft, HeldKey, Holder, Reservation, WatchEvent};
 use std::collections::BTreeMap;
 
 /// A stored volume, which holds one path.
@@ -28,6 +28,22 @@ pub(crate) struct Store {
     pub(crate) volume_events: Vec<VolumeEvent>,
     /// Pairs of volumes that overlap, by name.
     pub(crate) doubles: Vec<[String; 2]>,
+}
+
+// === impl Volume ===
+
+impl Volume {
+    /// Returns the volume as the holder of its key.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder {
+            group: String::new(),
+            version: "v1".to_owned(),
+            resource: "persistentvolumes".to_owned(),
+            namespace: String::new(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+        }
+    }
 }
 
 // === impl Store ===

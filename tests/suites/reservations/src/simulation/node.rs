@@ -1,6 +1,6 @@
 //! A replica of the simulation: the state machine, and what it knows of the volumes.
 
-use super::{STALENESS, holder};
+use super::STALENESS;
 use crate::mutant::Mutant;
 use crate::store::{Volume, VolumeEvent};
 use ordinance_reservation::{AttemptId, Collector, Draft, Holder, Replica, Reservation, Retention};
@@ -86,7 +86,7 @@ impl Node {
     }
 
     pub(super) fn holder(&self, volume: &Volume) -> Holder {
-        let holder = holder(volume);
+        let holder = volume.holder();
         let name = if self.mutant == Some(Mutant::HolderByUid) { holder.uid.clone() } else { holder.name };
         Holder { name, ..holder }
     }
