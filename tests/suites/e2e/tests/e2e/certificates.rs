@@ -2,7 +2,7 @@
 //! configurations that another client edits or deletes.
 
 mod command;
-mod installation;
+pub mod installation;
 mod killed;
 mod paths;
 

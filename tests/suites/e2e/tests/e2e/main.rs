@@ -11,6 +11,7 @@ mod node;
 mod operations;
 mod outage;
 mod replicas;
+mod reservations;
 mod storage;
 mod story;
 mod updates;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         story::scenarios(),
         updates::scenarios(),
         replicas::scenarios(),
+        reservations::scenarios(),
         outage::scenarios(),
         helm::scenarios(),
         node::scenarios(),
