@@ -93,7 +93,7 @@ struct Basis {
     /// Which objects count.
     view: View,
     /// The reservations of other objects that count, too.
-    reserved: Index,
+    reserved: Option<Box<Index>>,
 }
 
 // === impl Admission ===
@@ -266,14 +266,14 @@ impl Admission {
                 // Reservations before objects: an object is in the index before its reservation stops to count.
                 let reserved = self.reserved(request, &keys, reserving);
                 let memory = self.current()?;
-                let holdings = self.overlaps(&memory, View::All, &reserved, &keys, &request.scope);
+                let holdings = self.overlaps(&memory, View::All, reserved.as_deref(), &keys, &request.scope);
                 let unconfirmed = memory.unconfirmed(&keys, &request.scope);
                 drop(memory);
                 let verdict = match holdings {
                     Ok(holdings) => pending.resume(&holdings).map(|verdict| (holdings, verdict)),
                     Err(failure) => Err(failure),
                 };
-                if !unconfirmed.is_empty() || !reserved.is_empty() {
+                if !unconfirmed.is_empty() || reserved.is_some() {
                     let question = OpenQuestion { keys, unconfirmed, reserved, with: verdict };
                     return self.decide_on_known(request, question, deadline, reserving);
                 }
@@ -284,11 +284,11 @@ impl Admission {
     }
 
     /// Returns the reservations of other objects that count for a request: those before its own, or all that are known.
-    fn reserved(&self, request: &Request<'_>, keys: &[Key], reserving: &Reserving) -> Index {
+    fn reserved(&self, request: &Request<'_>, keys: &[Key], reserving: &Reserving) -> Option<Box<Index>> {
         match (reserving, self.reservations()) {
             (Reserving::Done(attempt), _) => reservations::index_of(attempt.earlier()),
             (_, Some(log)) => reservations::index_of(&log.conflicts(&request.scope, keys)),
-            (_, None) => Index::default(),
+            (_, None) => None,
         }
     }
 
@@ -520,13 +520,17 @@ impl Admission {
         &self,
         memory: &Memory,
         view: View,
-        reserved: &Index,
+        reserved: Option<&Index>,
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
         let holdings =
             memory.overlaps(view, keys, except, self.limits.holdings, self.excess).map_err(too_many)?;
-        memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings).map_err(too_many)
+        match reserved {
+            Some(reserved) => memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings)
+                .map_err(too_many),
+            None => Ok(holdings),
+        }
     }
 
     fn overlaps_of(
@@ -535,7 +539,7 @@ impl Admission {
         basis: &Basis,
         request: &Request<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        self.overlaps(memory, basis.view, &basis.reserved, &basis.keys, &request.scope)
+        self.overlaps(memory, basis.view, basis.reserved.as_deref(), &basis.keys, &request.scope)
     }
 
     /// Returns the memory if it is current. Without a cluster it always is.

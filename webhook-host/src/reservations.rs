@@ -387,8 +387,11 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// Returns an index of reservations.
-pub fn index_of(reservations: &[Reservation]) -> Index {
+/// Returns an index of reservations, or `None` if there are none.
+pub fn index_of(reservations: &[Reservation]) -> Option<Box<Index>> {
+    if reservations.is_empty() {
+        return None;
+    }
     let mut index = Index::default();
     for Reservation { draft: Draft { holder, keys, .. }, .. } in reservations {
         let scope = scope(holder);
@@ -397,7 +400,7 @@ pub fn index_of(reservations: &[Reservation]) -> Index {
         // What an object holds has no limit.
         let _ = index.insert(&scope, &all);
     }
-    index
+    Some(Box::new(index))
 }
 
 /// Returns the scope of a holder.

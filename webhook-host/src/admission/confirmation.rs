@@ -23,7 +23,7 @@ const TIME: Duration = Duration::from_secs(1);
 pub(super) struct OpenQuestion {
     pub(super) keys: Vec<Key>,
     pub(super) unconfirmed: Vec<Scope<'static>>,
-    pub(super) reserved: Index,
+    pub(super) reserved: Option<Box<Index>>,
     /// The verdict with all of them, and its holdings.
     pub(super) with: Result<(Vec<Holding>, Verdict), Failure>,
 }
@@ -43,8 +43,7 @@ impl Admission {
         reserving: &Reserving,
     ) -> Result<Decision, Failure> {
         let OpenQuestion { keys, unconfirmed, reserved, with } = question;
-        let nothing = Index::default();
-        let known = self.overlaps(&*self.read()?, View::Known, &nothing, &keys, &request.scope)?;
+        let known = self.overlaps(&*self.read()?, View::Known, None, &keys, &request.scope)?;
         let verdict = self.policy.review(request, &known, deadline)?;
         if let Ok((holdings, with)) = with
             && has_same_effect(&with, &verdict)
@@ -58,7 +57,9 @@ impl Admission {
         }
         let wait = self.cluster.as_ref().map_or(Wait::GiveUp, |cluster| cluster.wait(&request.scope));
         match wait {
-            Wait::Ask => Err(Failure::Unconfirmed { objects: asked(unconfirmed, &reserved, &keys, request) }),
+            Wait::Ask => {
+                Err(Failure::Unconfirmed { objects: asked(unconfirmed, reserved.as_deref(), &keys, request) })
+            }
             Wait::Later => Err(Failure::Unconfirmed { objects: Vec::new() }),
             Wait::GiveUp => self.give_up(request, keys, known, reserved, deadline),
         }
@@ -70,10 +71,11 @@ impl Admission {
         request: &Request<'_>,
         keys: Vec<Key>,
         known: Vec<Holding>,
-        reserved: Index,
+        reserved: Option<Box<Index>>,
         deadline: Instant,
     ) -> Result<Decision, Failure> {
-        let holdings = self.overlaps(&*self.read()?, View::Known, &reserved, &keys, &request.scope)?;
+        let holdings =
+            self.overlaps(&*self.read()?, View::Known, reserved.as_deref(), &keys, &request.scope)?;
         let verdict = self.policy.review(request, &holdings, deadline)?;
         if holdings.len() > known.len()
             && !has_same_effect(&verdict, &self.policy.review(request, &known, deadline)?)
@@ -132,12 +134,12 @@ impl Admission {
 /// Returns the objects to ask about: pending ones, and those with a reservation.
 fn asked(
     mut unconfirmed: Vec<Scope<'static>>,
-    reserved: &Index,
+    reserved: Option<&Index>,
     keys: &[Key],
     request: &Request<'_>,
 ) -> Vec<Scope<'static>> {
-    let holdings = reserved.overlaps(keys, &request.scope, usize::MAX).unwrap_or_default();
-    for holder in holdings.into_iter().map(|holding| holding.holder) {
+    let overlaps = |reserved: &Index| reserved.overlaps(keys, &request.scope, usize::MAX).ok();
+    for holder in reserved.and_then(overlaps).unwrap_or_default().into_iter().map(|holding| holding.holder) {
         if !unconfirmed.contains(&holder) {
             unconfirmed.push(holder);
         }
