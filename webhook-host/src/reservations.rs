@@ -168,9 +168,17 @@ impl ReservationLog {
         self.metrics.show(machine.replica.log());
     }
 
-    /// Records that the index has this stored object, or that it is deleted: its reservation excludes no other object any more.
-    pub fn observed(self: &Arc<Self>, scope: &Scope<'_>, uid: &str) {
-        self.step(Input::Observed(holder(scope, uid)));
+    /// Records that the index has this stored object with these keys: what it holds need not be reserved any more.
+    pub fn observed(self: &Arc<Self>, scope: &Scope<'_>, uid: &str, keys: &[Key]) {
+        let held: Vec<Key> = keys.iter().filter(|key| key.stance == Stance::Holds).cloned().collect();
+        if !held.is_empty() {
+            self.step(Input::Observed(holder(scope, uid), held_keys(scope, &held)));
+        }
+    }
+
+    /// Records that an object is deleted.
+    pub fn deleted(self: &Arc<Self>, scope: &Scope<'_>, uid: &str) {
+        self.step(Input::Deleted(holder(scope, uid)));
     }
 
     /// Returns whether an object with this uid is reserved, and no watch has reported it.

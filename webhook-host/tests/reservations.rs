@@ -224,6 +224,12 @@ async fn a_realm_with_too_many_abandoned_reservations_takes_no_more() {
 async fn a_stored_object_makes_room_in_its_realm() {
     let log = with_abandoned(ABANDONED_PER_INTERVAL, ABANDONED_AFTER);
     let scope = Scope { version: "v1".into(), resource: "persistentvolumes".into(), ..Scope::default() };
-    log.log.observed(&Scope { name: "other-0".into(), ..scope }, "other-0");
+    let key = Key {
+        realm: "nfs://nas".to_owned(),
+        path: vec!["other-0".to_owned()],
+        stance: Stance::Holds,
+        note: String::new(),
+    };
+    log.log.observed(&Scope { name: "other-0".into(), ..scope }, "other-0", &[key]);
     assert!(matches!(log.reserve("pv").await, Reserving::Done(_)));
 }

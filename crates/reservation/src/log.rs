@@ -1,6 +1,6 @@
 //! The log as one replica knows it by its watch.
 
-use crate::reservation::{Draft, Holder, Reservation};
+use crate::reservation::{Draft, HeldKey, Holder, Reservation};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a watch of the log reports.
@@ -37,16 +37,24 @@ pub struct Log {
     holders: BTreeMap<String, BTreeSet<String>>,
     /// The names in the list that runs.
     listed: Option<BTreeSet<String>>,
-    /// The uids of the last objects that a watch reported, since their reservations may be reported later.
-    stored: VecDeque<String>,
+    /// The last objects that a watch reported, by uid, with their keys: their reservations may be reported later.
+    observed: VecDeque<(String, ObservedKeys)>,
+}
+
+/// What an observed object holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum ObservedKeys {
+    Held(Vec<HeldKey>),
+    /// It is deleted, and no object will have its uid again.
+    Deleted,
 }
 
 /// The objects whose reservations may be reported after them. Both reports follow each other within milliseconds.
-const STORED_OBJECTS: usize = 256;
+const OBSERVED_OBJECTS: usize = 256;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Entry {
-    /// Without its keys once a watch has reported the object: from then on the stored object itself excludes others.
+    /// Without the keys that the stored object holds, once a watch has reported it: that object excludes others by itself.
     reservation: Reservation,
     source: Source,
 }
@@ -120,18 +128,29 @@ impl Log {
         names.filter_map(|name| self.entries.get(name)).any(|entry| !entry.reservation.draft.keys.is_empty())
     }
 
-    /// Records that a watch reports an object, or its deletion: from now on its reservation excludes no other object.
-    pub(crate) fn settle(&mut self, holder: &Holder) {
-        if self.stored.len() >= STORED_OBJECTS {
-            self.stored.pop_front();
-        }
-        self.stored.push_back(holder.uid.clone());
-        let names = self.holders.get(&holder.uid).into_iter().flatten().cloned().collect::<Vec<String>>();
+    /// Records that a watch reports an object, and what it holds. An update that adds keys may not be stored yet, so only what
+    /// the object holds need not be reserved any more.
+    pub(crate) fn settle(&mut self, holder: &Holder, keys: Vec<HeldKey>) {
+        self.observe(holder, ObservedKeys::Held(keys));
+    }
+
+    /// Records that a watch reports the end of an object: its reservations exclude no other object any more.
+    pub(crate) fn release(&mut self, holder: &Holder) {
+        self.observe(holder, ObservedKeys::Deleted);
+    }
+
+    fn observe(&mut self, holder: &Holder, keys: ObservedKeys) {
+        let names: Vec<String> = self.holders.get(&holder.uid).into_iter().flatten().cloned().collect();
         for name in names {
             let Some(mut entry) = self.take(&name) else { continue };
-            entry.reservation.draft.keys.clear();
+            keys.remove_from(&mut entry.reservation.draft.keys);
             self.put(entry);
         }
+        self.observed.retain(|(uid, _)| *uid != holder.uid);
+        if self.observed.len() >= OBSERVED_OBJECTS {
+            self.observed.pop_front();
+        }
+        self.observed.push_back((holder.uid.clone(), keys));
     }
 
     /// Returns the names at a path, at the paths that are prefixes of it, and below it.
@@ -152,8 +171,9 @@ impl Log {
             return;
         }
         let mut reservation = reservation.clone();
-        if self.stored.contains(&reservation.draft.holder.uid) {
-            reservation.draft.keys.clear();
+        let uid = &reservation.draft.holder.uid;
+        if let Some((_, keys)) = self.observed.iter().find(|(observed, _)| observed == uid) {
+            keys.remove_from(&mut reservation.draft.keys);
         }
         self.put(Entry { reservation, source });
     }
@@ -185,6 +205,23 @@ impl Log {
         let gone: Vec<String> = self.entries.keys().filter(|name| !listed.contains(*name)).cloned().collect();
         gone.iter().for_each(|name| self.remove(name));
         gone
+    }
+}
+
+// === impl ObservedKeys ===
+
+impl ObservedKeys {
+    /// Removes what the object holds by itself.
+    fn remove_from(&self, reserved: &mut Vec<HeldKey>) {
+        match self {
+            Self::Deleted => reserved.clear(),
+            Self::Held(held) => {
+                let is_held = |key: &HeldKey| {
+                    held.iter().any(|held| (&held.realm, &held.path) == (&key.realm, &key.path))
+                };
+                reserved.retain(|key| !is_held(key));
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One replica: from the wish to admit an object to the answer.
 
 use crate::log::{Log, Source, WatchEvent};
-use crate::reservation::{Draft, Holder, Reservation};
+use crate::reservation::{Draft, HeldKey, Holder, Reservation};
 use std::collections::BTreeMap;
 
 /// The number of an attempt to admit an object, unique within its replica.
@@ -16,8 +16,10 @@ pub enum Input {
     Created(AttemptId, Creation),
     /// The watch of the log reports something.
     Watched(WatchEvent),
-    /// A watch has reported an object of a kind that holds keys, or its deletion. Verdicts have to depend on it already.
-    Observed(Holder),
+    /// A watch has reported an object, which holds these keys. Verdicts have to depend on it already.
+    Observed(Holder, Vec<HeldKey>),
+    /// A watch has reported that an object is deleted.
+    Deleted(Holder),
     /// The replica has not seen its own reservation for as long as it waits for it. The clock starts with
     /// [`Input::Created`].
     WatchIsLate(AttemptId),
@@ -123,8 +125,12 @@ impl Replica {
             Input::Reserve(id, draft) => self.reserve(id, draft),
             Input::Created(id, creation) => self.created(id, creation),
             Input::Watched(event) => self.watched(&event),
-            Input::Observed(holder) => {
-                self.log.settle(&holder);
+            Input::Observed(holder, keys) => {
+                self.log.settle(&holder, keys);
+                Vec::new()
+            }
+            Input::Deleted(holder) => {
+                self.log.release(&holder);
                 Vec::new()
             }
             Input::WatchIsLate(id) => self.list_if(id, Progress::Awaiting),

@@ -2,7 +2,7 @@
 
 use ordinance_reservation::{Draft, HeldKey, Holder, Input, Replica, Reservation, WatchEvent};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Something that the watches report.
 #[derive(Clone, Debug)]
@@ -11,15 +11,16 @@ enum Change {
     Removed(usize),
     /// A list with these reservations; all others are gone.
     Listed(Vec<usize>),
-    Observed(usize),
+    Observed(usize, Vec<HeldKey>),
+    Deleted(usize),
 }
 
 /// What is known of one reservation: its keys until its object is stored.
 #[derive(Default)]
 struct Known {
     drafts: BTreeMap<String, Draft>,
-    /// The uids of the objects that a watch has reported.
-    observed: BTreeSet<String>,
+    /// What the objects hold that a watch has reported, by uid; `None` if they are deleted.
+    observed: BTreeMap<String, Option<Vec<HeldKey>>>,
 }
 
 fn segment() -> impl Strategy<Value = String> {
@@ -41,7 +42,8 @@ fn change() -> impl Strategy<Value = Change> {
         4 => (number.clone(), keys()).prop_map(|(number, keys)| Change::Added(number, keys)),
         1 => number.clone().prop_map(Change::Removed),
         1 => prop::collection::vec(number.clone(), 0..8).prop_map(Change::Listed),
-        1 => number.prop_map(Change::Observed),
+        1 => (number.clone(), keys()).prop_map(|(number, keys)| Change::Observed(number, keys)),
+        1 => number.prop_map(Change::Deleted),
     ]
 }
 
@@ -67,9 +69,7 @@ fn happen(replica: &mut Replica, known: &mut Known, change: Change) {
             let mut draft = draft(number, keys);
             let reservation = Reservation { revision: Some(1), draft: draft.clone() };
             replica.step(Input::Watched(WatchEvent::Added(reservation)));
-            if known.observed.contains(&draft.holder.uid) {
-                draft.keys.clear();
-            }
+            reduce(&known.observed, &mut draft);
             known.drafts.entry(draft.name.clone()).or_insert(draft);
         }
         Change::Removed(number) => {
@@ -87,14 +87,37 @@ fn happen(replica: &mut Replica, known: &mut Known, change: Change) {
             }
             replica.step(Input::Watched(WatchEvent::ListFinished));
         }
-        Change::Observed(number) => {
-            let holder = holder(number);
-            for draft in known.drafts.values_mut().filter(|draft| draft.holder.uid == holder.uid) {
-                draft.keys.clear();
-            }
-            known.observed.insert(holder.uid.clone());
-            replica.step(Input::Observed(holder));
+        Change::Observed(number, keys) => {
+            known.observe(&holder(number), Some(keys.clone()));
+            replica.step(Input::Observed(holder(number), keys));
         }
+        Change::Deleted(number) => {
+            known.observe(&holder(number), None);
+            replica.step(Input::Deleted(holder(number)));
+        }
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Records what an object holds, or that it is deleted.
+    fn observe(&mut self, holder: &Holder, keys: Option<Vec<HeldKey>>) {
+        self.observed.insert(holder.uid.clone(), keys);
+        let Self { drafts, observed } = self;
+        drafts.values_mut().for_each(|draft| reduce(observed, draft));
+    }
+}
+
+/// Removes from a draft what its object holds by itself.
+fn reduce(observed: &BTreeMap<String, Option<Vec<HeldKey>>>, draft: &mut Draft) {
+    let is_held = |key: &HeldKey, held: &[HeldKey]| {
+        held.iter().any(|held| held.realm == key.realm && held.path == key.path)
+    };
+    match observed.get(&draft.holder.uid) {
+        Some(Some(held)) => draft.keys.retain(|key| !is_held(key, held)),
+        Some(None) => draft.keys.clear(),
+        None => {}
     }
 }
 

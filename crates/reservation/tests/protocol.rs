@@ -37,6 +37,10 @@ fn awaiting() -> Replica {
     replica
 }
 
+fn observed(name: &str, keys: Vec<HeldKey>) -> Input {
+    Input::Observed(draft(name).holder, keys)
+}
+
 fn unavailable() -> [Output; 2] {
     [Output::Delete("r-own".to_owned()), Output::Answer(ID, Answer::Unavailable)]
 }
@@ -158,12 +162,34 @@ fn an_attempt_ends_when_its_time_is_up() {
 fn an_observed_object_excludes_others_by_itself_whichever_watch_is_first() {
     for observed_first in [true, false] {
         let mut replica = Replica::default();
-        let (event, observed) = (added("first", 1), Input::Observed(draft("first").holder));
-        let inputs = if observed_first { [observed, event] } else { [event, observed] };
+        let (event, report) = (added("first", 1), observed("first", draft("first").keys));
+        let inputs = if observed_first { [report, event] } else { [event, report] };
         for input in inputs {
             replica.step(input);
         }
         assert!(replica.log().conflicts(&draft("own")).is_empty());
         assert_eq!(replica.log().len(), 1);
     }
+}
+
+#[test]
+fn an_update_is_reserved_until_its_keys_are_stored() {
+    let mut replica = Replica::default();
+    // What the object held before the update.
+    replica.step(observed("updated", Vec::new()));
+    replica.step(added("updated", 1));
+    replica.step(observed("updated", Vec::new()));
+    assert_eq!(replica.log().conflicts(&draft("own")).len(), 1);
+    assert!(replica.log().is_open("uid-of-updated"));
+    replica.step(observed("updated", draft("updated").keys));
+    assert!(replica.log().conflicts(&draft("own")).is_empty());
+    assert!(!replica.log().is_open("uid-of-updated"));
+}
+
+#[test]
+fn a_deleted_object_excludes_nothing() {
+    let mut replica = Replica::default();
+    replica.step(added("first", 1));
+    replica.step(Input::Deleted(draft("first").holder));
+    assert!(replica.log().conflicts(&draft("own")).is_empty());
 }

@@ -50,15 +50,14 @@ impl Admission {
             let mut memory = self.write()?;
             let mut entered = Vec::new();
             for (keys, object) in batch {
-                let is_readable = keys.is_ok();
-                unreadable.extend(self.enter_observed(&mut memory, &object, keys, round));
-                entered.extend(is_readable.then_some(object));
+                unreadable.extend(self.enter_observed(&mut memory, &object, &keys, round));
+                entered.extend(keys.ok().map(|keys| (object, keys)));
             }
             self.metrics.show(memory.index(), memory.pending());
             drop(memory);
             // From here on the stored objects count, and their reservations need not.
-            for object in entered {
-                self.settle(&object.scope, object.uid);
+            if let Some(log) = self.reservations() {
+                entered.iter().for_each(|(object, keys)| log.observed(&object.scope, object.uid, keys));
             }
         }
         self.report_unreadable(&unreadable);
@@ -72,7 +71,9 @@ impl Admission {
     /// As [`Admission::observe`].
     pub fn remove(&self, object: &Scope<'_>, uid: &str) -> Result<(), Failure> {
         // Before the object is removed, so that no answer of the API server from before enters it again.
-        self.settle(object, uid);
+        if let Some(log) = self.reservations() {
+            log.deleted(object, uid);
+        }
         let mut memory = self.write()?;
         memory.remove(object, uid);
         self.metrics.show(memory.index(), memory.pending());
@@ -92,24 +93,17 @@ impl Admission {
         Ok(())
     }
 
-    /// Tells the reservations that a watch has reported an object, or its deletion.
-    fn settle(&self, object: &Scope<'_>, uid: &str) {
-        if let Some(log) = self.reservations() {
-            log.observed(object, uid);
-        }
-    }
-
     /// Enters an object, and returns why it is left out or only its held keys are entered. A previous state of the object is
     /// removed in any case.
     fn enter_observed(
         &self,
         memory: &mut Memory,
         object: &ObservedObject<'_>,
-        keys: Result<Vec<Key>, String>,
+        keys: &Result<Vec<Key>, String>,
         round: u32,
     ) -> Option<UnreadableObject> {
         let ObservedObject { scope, uid, version, .. } = object;
-        let entered = match &keys {
+        let entered = match keys {
             Ok(keys) => self.fitting(memory, scope, keys, round).and_then(|keys| {
                 memory.observe(scope, uid, *version, &keys, round).map_err(|error| error.to_string())
             }),

@@ -529,7 +529,7 @@ impl State {
         let volume = self.volumes[self.nodes[node].seen_volumes].clone();
         self.nodes[node].seen_volumes += 1;
         self.nodes[node].volumes.insert(volume.name.clone(), volume.clone());
-        self.step(node, Input::Observed(volume.holder()));
+        self.step(node, volume.observed());
     }
 
     fn list(&mut self, node: usize) {
@@ -571,7 +571,7 @@ impl State {
             self.read_item(node, ModelledProtocol::Sound);
         }
         for volume in volumes.values() {
-            self.step(node, Input::Observed(volume.holder()));
+            self.step(node, volume.observed());
         }
     }
 }

@@ -491,9 +491,11 @@ impl Simulation {
         self.nodes[node].seen_volumes = self.nodes[node].seen_volumes.max(until);
         for event in events {
             self.nodes[node].observe(&event);
-            let (VolumeEvent::Stored(volume) | VolumeEvent::Deleted(volume)) = &event;
-            let holder = self.nodes[node].holder(volume);
-            self.step(node, Input::Observed(holder));
+            let input = match &event {
+                VolumeEvent::Stored(volume) => volume.observed(),
+                VolumeEvent::Deleted(volume) => Input::Deleted(volume.holder()),
+            };
+            self.step(node, input);
         }
     }
 
@@ -537,10 +539,8 @@ impl Simulation {
         self.nodes[node].restart(self.mutant, volumes.clone(), seen_volumes);
         self.relist(node);
         for volume in volumes.values() {
-            let holder = self.nodes[node].holder(volume);
-            let epoch = self.nodes[node].epoch;
-            let time = self.now + 5_000;
-            self.at(time, Event::Step { node, epoch, input: Input::Observed(holder) });
+            let (epoch, time) = (self.nodes[node].epoch, self.now + 5_000);
+            self.at(time, Event::Step { node, epoch, input: volume.observed() });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the API server stores: reservations in one order, and volumes.
 
-use ordinance_reservation::{Draft, HeldKey, Holder, Reservation, WatchEvent};
+use ordinance_reservation::{Draft, HeldKey, Holder, Input, Reservation, WatchEvent};
 use std::collections::BTreeMap;
 
 /// A stored volume, which holds one path.
@@ -33,6 +33,11 @@ pub(crate) struct Store {
 // === impl Volume ===
 
 impl Volume {
+    /// Returns what a replica learns when its watch reports the volume.
+    pub(crate) fn observed(&self) -> Input {
+        Input::Observed(self.holder(), vec![self.key.clone()])
+    }
+
     /// Returns the volume as the holder of its key.
     pub(crate) fn holder(&self) -> Holder {
         Holder {
