@@ -6,6 +6,7 @@ use super::policies;
 use crate::config::PolicyComponentArgs;
 use anyhow::Result;
 use clap::Args;
+use ordinance_audit::would_change_rule;
 use ordinance_contract::Rule;
 use ordinance_report::{printable, without_runner_commands};
 use std::path::Path;
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
         print(without_runner_commands(list(&rules)).as_bytes())?;
         return Ok(Exit::Success);
     };
-    match rules.iter().find(|rule| rule.id == normalized(id)) {
+    match rules.iter().chain([&would_change_rule()]).find(|rule| rule.id == normalized(id)) {
         Some(rule) => {
             print(without_runner_commands(explanation(rule)).as_bytes())?;
             Ok(Exit::Success)
