@@ -32,7 +32,7 @@ use futures_util::future::BoxFuture;
 use left_out::LeftOut;
 use memory::{AdmittedObject, Excess, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use ordinance_engine::{Execution, Failure, Policy, StartedReview, UnreservedObject};
+use ordinance_engine::{Execution, Failure, PendingReview, Policy, StartedReview, UnreservedObject};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
 use ordinance_manifests::Manifest;
 use rayon::prelude::*;
@@ -46,13 +46,22 @@ const FILL_BATCH: usize = 4096;
 /// A policy and its index.
 pub struct Admission {
     policy: Arc<Policy>,
-    memory: RwLock<Memory>,
+    memory: Arc<RwLock<Memory>>,
     /// `None` without a cluster.
-    cluster: Option<ClusterView>,
+    cluster: Option<Arc<ClusterView>>,
     limits: IndexLimits,
-    excess: Excess,
-    left_out: LeftOut,
+    purpose: Purpose,
+    left_out: Arc<LeftOut>,
     metrics: IndexMetrics,
+}
+
+/// What the index is looked up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To decide requests.
+    Requests,
+    /// To audit what is stored. Admitted objects that no watch has reported do not count.
+    Audit,
 }
 
 /// The limits of an index.
@@ -113,11 +122,11 @@ impl Admission {
     fn with_limits(policy: Arc<Policy>, limits: IndexLimits) -> Self {
         Self {
             policy,
-            memory: RwLock::default(),
+            memory: Arc::default(),
             cluster: None,
             limits,
-            excess: Excess::Fails,
-            left_out: LeftOut::default(),
+            purpose: Purpose::Requests,
+            left_out: Arc::default(),
             metrics: IndexMetrics::default(),
         }
     }
@@ -132,7 +141,22 @@ impl Admission {
     /// hundreds of objects hold, where the review of a request fails.
     #[must_use]
     pub fn with_summaries(self) -> Self {
-        Self { excess: Excess::IsSummarized, ..self }
+        Self { purpose: Purpose::Audit, ..self }
+    }
+
+    /// Returns an audit's view of the same index, for a policy that names the same keys: this one, or the same component with
+    /// settings that enforce. Holdings are summarized as by [`with_summaries`](Self::with_summaries).
+    #[must_use]
+    pub fn auditing(&self, policy: Arc<Policy>) -> Self {
+        Self {
+            policy,
+            memory: Arc::clone(&self.memory),
+            cluster: self.cluster.clone(),
+            limits: self.limits,
+            purpose: Purpose::Audit,
+            left_out: Arc::clone(&self.left_out),
+            metrics: self.metrics.clone(),
+        }
     }
 
     /// Shows the size of the index in these metrics.
@@ -152,7 +176,7 @@ impl Admission {
         clock: Clock,
         pending_time: Duration,
     ) -> Self {
-        self.cluster = Some(ClusterView::new(freshness, clock, pending_time, self.limits.pending));
+        self.cluster = Some(Arc::new(ClusterView::new(freshness, clock, pending_time, self.limits.pending)));
         self
     }
 
@@ -172,7 +196,7 @@ impl Admission {
     }
 
     /// Returns the policy.
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
@@ -262,6 +286,9 @@ impl Admission {
             StartedReview::NeedsHoldings(..) if self.left_out.affects(&request.scope.namespace) => {
                 Err(Failure::IndexFull { limit: self.limits.bytes })
             }
+            StartedReview::NeedsHoldings(keys, pending) if self.purpose == Purpose::Audit => {
+                self.decide_on_stored(request, keys, pending)
+            }
             StartedReview::NeedsHoldings(keys, pending) => {
                 // Reservations before objects: an object is in the index before its reservation stops to count.
                 let reserved = self.reserved(request, &keys, reserving);
@@ -281,6 +308,19 @@ impl Admission {
                 Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::All, reserved }) })
             }
         }
+    }
+
+    /// Decides a review of an audit: neither reservations nor admitted objects count before they are stored.
+    fn decide_on_stored(
+        &self,
+        request: &Request<'_>,
+        keys: Vec<Key>,
+        pending: PendingReview<'_>,
+    ) -> Result<Decision, Failure> {
+        let (view, reserved) = (View::Known, None);
+        let holdings = self.overlaps(&*self.current()?, view, None, &keys, &request.scope)?;
+        let verdict = pending.resume(&holdings)?;
+        Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, reserved }) })
     }
 
     /// Returns the reservations of other objects that count for a request: those before its own, or all that are known.
@@ -524,8 +564,11 @@ impl Admission {
         keys: &[Key],
         except: &Scope<'_>,
     ) -> Result<Vec<Holding>, Failure> {
-        let holdings =
-            memory.overlaps(view, keys, except, self.limits.holdings, self.excess).map_err(too_many)?;
+        let excess = match self.purpose {
+            Purpose::Requests => Excess::Fails,
+            Purpose::Audit => Excess::IsSummarized,
+        };
+        let holdings = memory.overlaps(view, keys, except, self.limits.holdings, excess).map_err(too_many)?;
         match reserved {
             Some(reserved) => memory::with_overlaps(holdings, reserved, keys, except, self.limits.holdings)
                 .map_err(too_many),
