@@ -3,6 +3,10 @@
 //! An object is audited by itself, against an index of what is stored. So a caller can audit objects in any order, in parallel,
 //! and page by page; only the findings have to be kept.
 
+mod audited_resource;
+
+pub use audited_resource::{AuditedResource, audited_resources};
+
 use crate::admission::{Admission, Decision, patched};
 use ordinance_audit::{ExpectedAnswer, ObjectAudit};
 use ordinance_contract::{Operation, Phase, Request, Verdict};
@@ -26,26 +30,40 @@ pub struct Auditor<'a> {
 impl Auditor<'_> {
     /// Audits an object, which must be as it is stored.
     pub fn audit(&self, object: &Manifest) -> ObjectAudit {
+        self.try_audit(object).unwrap_or_else(|failure| ObjectAudit::failed(failure.to_string()))
+    }
+
+    /// Audits an object as [`audit`](Self::audit) does, beside the requests of a running server.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Busy`] or [`Failure::NotReady`], after which a retry may succeed.
+    pub fn try_audit(&self, object: &Manifest) -> Result<ObjectAudit, Failure> {
         match self.admission.decide(&object.creation(Phase::Audit), self.deadline()) {
             Ok(Decision { verdict, .. }) => {
-                let creation = self.answer(object, Operation::Create, &verdict);
-                let update = self.answer(object, Operation::Update, &verdict);
-                ObjectAudit::new(verdict, creation, update)
+                let creation = self.answer(object, Operation::Create, &verdict)?;
+                let update = self.answer(object, Operation::Update, &verdict)?;
+                Ok(ObjectAudit::new(verdict, creation, update))
             }
-            Err(failure) => ObjectAudit::failed(failure.to_string()),
+            Err(failure) => permanent(failure).map(ObjectAudit::failed),
         }
     }
 
     /// Returns what the webhooks would answer if the object were created again, or updated without a change; `audit` is the verdict
     /// on it as it is stored.
-    fn answer(&self, object: &Manifest, operation: Operation, audit: &Verdict) -> ExpectedAnswer {
+    fn answer(
+        &self,
+        object: &Manifest,
+        operation: Operation,
+        audit: &Verdict,
+    ) -> Result<ExpectedAnswer, Failure> {
         let description = self.enforcing.policy().description();
         let is_mutated = description.reviews(&object.scope, operation, Phase::Mutate);
         // A denial of an audit is what the policy would have refused. Without one there is nothing to ask, but for a patch.
         if !is_mutated && audit.refusing_rules().is_empty() {
-            return ExpectedAnswer::Unchanged;
+            return Ok(ExpectedAnswer::Unchanged);
         }
-        self.decide(object, operation).unwrap_or_else(|failure| ExpectedAnswer::Failed(failure.to_string()))
+        self.decide(object, operation).or_else(|failure| permanent(failure).map(ExpectedAnswer::Failed))
     }
 
     fn decide(&self, object: &Manifest, operation: Operation) -> Result<ExpectedAnswer, Failure> {
@@ -80,6 +98,14 @@ fn request(object: &Manifest, operation: Operation, phase: Phase) -> Request<'_>
             Request { operation, old_object: Some((&*object.json).into()), ..object.creation(phase) }
         }
         _ => object.creation(phase),
+    }
+}
+
+/// Returns the text of a failure that a retry does not mend.
+fn permanent(failure: Failure) -> Result<String, Failure> {
+    match failure {
+        Failure::Busy | Failure::NotReady => Err(failure),
+        _ => Ok(failure.to_string()),
     }
 }
 

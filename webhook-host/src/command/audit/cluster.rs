@@ -1,21 +1,12 @@
 //! The lists of a cluster that an audit reads: what the policy watches, and what it reviews when it is created.
 
+use crate::audit::{AuditedResource, audited_resources};
 use crate::command::check::{Input, InputFile, Progress};
 use crate::command::cluster_args::{ReadClusterArgs, list};
 use crate::command::policies::ServedPolicy;
 use crate::config::{InputError, NAMESPACE};
 use kube::Client;
-use ordinance_contract::{Description, Operation};
 use ordinance_manifests::{ReadObjects, read_wanted};
-use std::collections::BTreeSet;
-
-/// A kind of objects to list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ListedResource<'p> {
-    group: &'p str,
-    version: &'p str,
-    resource: &'p str,
-}
 
 /// Reads the lists. One that the API server does not return becomes an error of the input, and the others are read.
 pub(super) fn lists(
@@ -23,7 +14,7 @@ pub(super) fn lists(
     policy: &ServedPolicy,
     progress: &Progress,
 ) -> Result<Input, InputError> {
-    let resources = resources(policy.admission.policy().description());
+    let resources = audited_resources(policy.admission.policy().description());
     cluster.read("files that `kubectl get -A -o yaml` wrote", async |client: &Client| {
         let mut files = Vec::new();
         for resource in &resources {
@@ -33,26 +24,7 @@ pub(super) fn lists(
     })
 }
 
-/// Returns what the policy watches, and the objects that it reviews at creation.
-fn resources(description: &Description) -> BTreeSet<ListedResource<'_>> {
-    let watched = description.watches.iter().map(|watch| ListedResource {
-        group: &watch.group,
-        version: &watch.version,
-        resource: &watch.resource,
-    });
-    let created = description
-        .reviews
-        .iter()
-        .filter(|review| review.subresource.is_empty() && review.operations.contains(&Operation::Create));
-    let reviewed = created.map(|review| ListedResource {
-        group: &review.group,
-        version: &review.version,
-        resource: &review.resource,
-    });
-    watched.chain(reviewed).collect()
-}
-
-async fn listed(client: &Client, resource: &ListedResource<'_>, progress: &Progress) -> InputFile {
+async fn listed(client: &Client, resource: &AuditedResource, progress: &Progress) -> InputFile {
     let (mut read, path) = (ReadObjects::default(), resource.path());
     let result = list(client, &path, |page| {
         let page = read_wanted(page, NAMESPACE, &|_, _| true);
@@ -70,24 +42,5 @@ async fn listed(client: &Client, resource: &ListedResource<'_>, progress: &Progr
                 resource.resource
             ),
         ),
-    }
-}
-
-// === impl ListedResource ===
-
-impl ListedResource<'_> {
-    fn path(&self) -> String {
-        match self.group {
-            "" => format!("/api/{}/{}", self.version, self.resource),
-            group => format!("/apis/{group}/{}/{}", self.version, self.resource),
-        }
-    }
-
-    /// Returns the name that kubectl knows it by, e.g. `statefulsets.apps`.
-    fn name(&self) -> String {
-        match self.group {
-            "" => self.resource.to_owned(),
-            group => format!("{}.{group}", self.resource),
-        }
     }
 }
