@@ -2,6 +2,7 @@
 //!
 //! Code on the path of a request holds its counters, so that it looks up no labels.
 
+mod audit;
 mod certificates;
 mod connections;
 mod events;
@@ -12,6 +13,7 @@ mod reservations;
 mod seconds;
 mod watches;
 
+pub use audit::{AuditFigures, AuditMetrics, PolicyFigures, ReportOutcome};
 pub use certificates::{ReloadOutcome, Reloaded};
 pub use connections::{CloseReason, ConnectionMetrics, ListenerLabel, ListenerMetrics};
 pub use events::{EventMetrics, EventOutcome};
@@ -41,6 +43,7 @@ pub struct Metrics {
     watches: WatchFamilies,
     certificates: CertificateMetrics,
     events: EventMetrics,
+    audit: AuditMetrics,
 }
 
 // === impl Metrics ===
@@ -57,6 +60,7 @@ impl Metrics {
             watches: WatchFamilies::register(&mut registry),
             certificates: CertificateMetrics::register(&mut registry),
             events: EventMetrics::register(&mut registry),
+            audit: AuditMetrics::register(&mut registry),
             registry,
         }
     }
@@ -89,6 +93,11 @@ impl Metrics {
     /// Returns the metrics of Events.
     pub fn events(&self) -> EventMetrics {
         self.events.clone()
+    }
+
+    /// Returns the metrics of the audit in the background.
+    pub fn audit(&self) -> AuditMetrics {
+        self.audit.clone()
     }
 
     /// Shows the validity of the served certificate.

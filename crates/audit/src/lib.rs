@@ -18,6 +18,6 @@ pub use filter::{CreationTimes, FindingFilter, LeftOut};
 pub use json::json;
 pub use object_audit::{ExpectedAnswer, ObjectAudit, WOULD_CHANGE, would_change_rule};
 pub use report::{AuditReport, AuditSource, AuditedObject, EnforcedSettings, FindingCounts, RuleCounts};
-pub use stored_metadata::creation_time;
+pub use stored_metadata::{creation_time, namespace};
 pub use table::{TableStyle, table};
-pub use text::{enforcement_text, summary_text};
+pub use text::{enforcement_answer, enforcement_text, summary_text};

@@ -234,13 +234,24 @@ impl<'a> AuditedObject<'a> {
 // === impl FindingCounts ===
 
 impl FindingCounts {
-    fn add(&mut self, finding: &Finding) {
+    /// Counts a finding.
+    pub fn add(&mut self, finding: &Finding) {
         match finding.severity {
             Severity::Deny => self.deny += 1,
             Severity::Warn if finding.would_deny => self.would_deny += 1,
             Severity::Warn => self.warn += 1,
             Severity::Note => self.note += 1,
         }
+    }
+
+    /// Returns the numbers with the words for their severities, the greatest first.
+    pub const fn by_severity(&self) -> [(&'static str, u64); 4] {
+        [
+            (Severity::Deny.word(), self.deny),
+            ("would-deny", self.would_deny),
+            (Severity::Warn.word(), self.warn),
+            (Severity::Note.word(), self.note),
+        ]
     }
 
     /// Returns the number of all findings.

@@ -15,7 +15,7 @@ pub fn creation_time(object: &Manifest) -> Option<SystemTime> {
 }
 
 /// Returns the namespace that an object belongs to: its own, or of a PersistentVolume that of its claim. Empty if there is none.
-pub(crate) fn namespace(object: &Manifest) -> String {
+pub fn namespace(object: &Manifest) -> String {
     let scope = &object.scope;
     if scope.group.is_empty() && scope.resource == "persistentvolumes" {
         return text_at(object, &["spec", "claimRef", "namespace"]).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The lines below the findings: their numbers, and the answer whether it is safe to enforce.
 
 use crate::enforcement::{Enforcement, RequestCounts, namespace_title};
-use crate::report::{AuditReport, AuditSource, FindingCounts};
+use crate::report::{AuditReport, AuditSource, EnforcedSettings, FindingCounts};
 use ordinance_report::{printable, without_runner_commands};
 
 /// The number of namespaces that the answer names.
@@ -37,8 +37,10 @@ pub fn summary_text(report: &AuditReport<'_>, filters: &str) -> String {
 /// Returns the answer whether it is safe to enforce, what it is drawn from, and the numbers.
 pub fn enforcement_text(report: &AuditReport<'_>) -> String {
     let enforcement = &report.enforcement;
-    let (answer, reason) = answer(report);
-    let mut text = format!("Is it safe to enforce? {answer}\n  {reason}\n");
+    let unread = report.errors.len() as u64;
+    let (answer, reason) = enforcement_answer(enforcement, unread, report.enforced_settings);
+    let colon = if enforcement.affected > 0 { ":" } else { "." };
+    let mut text = format!("Is it safe to enforce? {answer}\n  {reason}{colon}\n");
     if enforcement.affected > 0 {
         text.push_str(&format!("    created again: {}\n", request_counts(&enforcement.creations)));
         text.push_str(&format!("    updated without a change: {}\n", request_counts(&enforcement.updates)));
@@ -55,32 +57,36 @@ pub fn enforcement_text(report: &AuditReport<'_>) -> String {
     without_runner_commands(text)
 }
 
-/// Returns the answer in a few words, and the sentence that gives the reason.
-fn answer(report: &AuditReport<'_>) -> (&'static str, String) {
-    let enforcement = &report.enforcement;
+/// Returns the answer whether it is safe to enforce in a few words, and the sentence that gives the reason, without its full stop.
+/// `unread` is the number of inputs or objects that could not be read.
+pub fn enforcement_answer(
+    enforcement: &Enforcement,
+    unread: u64,
+    settings: EnforcedSettings,
+) -> (&'static str, String) {
     let objects = counted(enforcement.objects, "stored object");
-    let basis = report.enforced_settings.text();
+    let basis = settings.text();
     if enforcement.affected > 0 {
-        let reason = format!("{} of {objects} would be refused or changed {basis}:", enforcement.affected);
+        let reason = format!("{} of {objects} would be refused or changed {basis}", enforcement.affected);
         return ("Not yet.", reason);
     }
-    if report.is_incomplete() {
+    if unread > 0 || enforcement.without_answer > 0 {
         let lacking = [
-            (report.errors.len() as u64, "input", "could not be read"),
+            (unread, "input", "could not be read"),
             (enforcement.without_answer, "object", "got no verdict"),
         ];
         let lacking = lacking.iter().filter(|(count, ..)| *count > 0);
         let lacking: Vec<String> =
             lacking.map(|(count, what, lack)| format!("{} {lack}", counted(*count, what))).collect();
         let reason =
-            format!("{}. No other object would be refused or changed {basis}.", lacking.join(", and "));
+            format!("{}. No other object would be refused or changed {basis}", lacking.join(", and "));
         return ("Not known.", reason);
     }
     if enforcement.objects == 0 {
-        return ("Not known.", "There is no object to tell from.".to_owned());
+        return ("Not known.", "There is no object to tell from".to_owned());
     }
     let reason = format!(
-        "None of {objects} would be refused or changed {basis} if it were created again as it is, or updated without a change."
+        "None of {objects} would be refused or changed {basis} if it were created again as it is, or updated without a change"
     );
     ("Yes, for what is stored.", reason)
 }

@@ -188,6 +188,18 @@ impl RouteMetrics {
             .inc();
     }
 
+    /// Returns the number of reviews with an outcome so far.
+    pub fn count(&self, verdict: VerdictLabel) -> u64 {
+        let words = [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect];
+        let count = |operation: Operation| {
+            let (policy, operation) = (self.policy.clone(), operation.word());
+            self.requests
+                .get(&RequestLabels { policy, verdict, operation })
+                .map_or(0, |counter| counter.get())
+        };
+        words.into_iter().map(count).sum()
+    }
+
     /// Counts the findings of a verdict. The severity of a warning that would be a denial is `would-deny`.
     pub fn found(&self, findings: &[Finding]) {
         for finding in findings {
