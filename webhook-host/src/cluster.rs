@@ -4,6 +4,7 @@
 //! and [`EventWriter`] writes Events. Each object goes to the policies' `keys` as the JSON that the API server sent.
 
 mod access;
+mod background_audit;
 mod event_writer;
 mod object;
 mod page_limit;
@@ -17,6 +18,10 @@ mod watch_error;
 mod watch_set;
 
 pub use access::{ApiServerAccess, ApiServerAccessError};
+pub use background_audit::{
+    AUDIT_LEASE_POLL, AUDIT_LEASE_TIME, AUDIT_REQUEST_TIME, AUDIT_RETRY_TIME, AuditLease, AuditSchedule,
+    AuditTask, AuditedPolicy, BackgroundAudit,
+};
 pub use event_writer::{
     EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
 };

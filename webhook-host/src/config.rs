@@ -4,6 +4,7 @@
 //! keep the source of each value. [`ServeConfig`] is the checked result: every file is read, no socket is bound.
 
 mod args;
+mod audit;
 mod cluster;
 mod file;
 mod input_error;
@@ -17,6 +18,7 @@ mod state;
 
 pub(crate) use args::named;
 pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs};
+pub use audit::AuditFile;
 pub use cluster::{kubeconfig, kubeconfig_of, kubeconfig_problem};
 pub use file::{
     CertificateSource, ClusterSource, ConfigFile, LogFile, LogFormat, LogLevel, PolicyFile, schema,

@@ -15,6 +15,9 @@ pub const CONNECTION_BYTES: usize = 48 << 10;
 /// Evaluations of stored objects by the watches of a cluster: one for each kind that the built-in policy watches.
 pub const WATCH_EVALUATIONS: usize = 3;
 
+/// Evaluations of stored objects by the audit in the background.
+pub const AUDIT_EVALUATIONS: usize = 1;
+
 /// The page of a list that each watch may hold: once as the API server sends it, and once as objects.
 pub const WATCH_BYTES: usize = 2 * PAGE_BYTES;
 
@@ -58,7 +61,7 @@ pub struct MemoryPlan {
     pub policy_memory: usize,
     /// All instances that may run at once.
     pub instances: usize,
-    /// The watches of a cluster, each with a page of a list.
+    /// The watches of a cluster, and the audit: each with a page of a list.
     pub watches: usize,
     /// All bodies.
     pub bodies_bytes: usize,

@@ -69,6 +69,12 @@ impl WatchError {
         Self { resource: resource.to_owned(), verb, cause, detail }
     }
 
+    /// Returns the error of a list without a watch.
+    pub(super) fn list(resource: &str, error: &kube::Error) -> Self {
+        let detail = one_line(&message(error), DETAIL_CHARS).into_owned();
+        Self { resource: resource.to_owned(), verb: WatchVerb::List, cause: cause(error), detail }
+    }
+
     /// Returns the error of objects that did not reach every index.
     pub(super) fn panic(resource: &str) -> Self {
         Self {

@@ -3,12 +3,13 @@
 use super::output;
 use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
-use crate::cluster::{WatchSet, merged_watches};
+use crate::cluster::{AuditedPolicy, WatchSet, merged_watches};
 use crate::config::{InputError, NAMESPACE, PolicyArgs, PolicyConfig, State, settings};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
+use ordinance_audit::EnforcedSettings;
 use ordinance_contract::{Description, Problem};
 use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes};
 use ordinance_manifests::Manifest;
@@ -35,12 +36,21 @@ pub(super) struct ServedPolicy {
     pub(super) on_error: OnError,
 }
 
-/// A policy as it enforces its rules.
-pub(super) enum Enforcing {
+/// Whether the policies of a server are audited, so that they are also loaded as they enforce their rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Auditing {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+/// A policy as it enforces its rules, of a command or of a server.
+pub(super) enum Enforcing<T = ServedPolicy> {
     /// It does so with its own settings.
     AsConfigured,
     /// It does so with other settings.
-    With(ServedPolicy),
+    With(T),
     /// Its settings have no such mode.
     Unknown,
 }
@@ -82,13 +92,15 @@ pub(super) fn all(
 }
 
 /// Loads all policies of a configuration, each with an index that follows a cluster. Returns the states of the watches
-/// too, which have not started yet.
+/// too, which have not started yet, and the policies of the audit.
 pub(super) fn with_cluster(
     policies: &[PolicyConfig],
     limits: &Limits,
     metrics: &Metrics,
-) -> Result<(Vec<ServedPolicy>, Arc<WatchSet>)> {
-    let loaded = loaded(policies, limits)?;
+    auditing: Auditing,
+) -> Result<(Vec<ServedPolicy>, Arc<WatchSet>, Vec<AuditedPolicy>)> {
+    let engine = Engine::new(limits.engine())?;
+    let loaded = loaded_with(&engine, policies)?;
     let clock = Clock::default();
     let watches = merged_watches(loaded.iter().flat_map(|policy| &policy.description().watches));
     let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
@@ -97,8 +109,33 @@ pub(super) fn with_cluster(
         let admission = admission.with_cluster(watches.clone(), clock.clone(), limits.pending_time);
         served(name, admission, config.on_error, &[])
     };
-    let served = policies.iter().zip(loaded).map(serve).collect::<Result<_>>()?;
-    Ok((served, watches))
+    let served: Vec<ServedPolicy> = policies.iter().zip(loaded).map(serve).collect::<Result<_>>()?;
+    let audited = match auditing {
+        Auditing::On => {
+            let audit = |(config, policy)| audited(&engine, config, policy, limits, metrics);
+            policies.iter().zip(&served).map(audit).collect::<Result<_>>()?
+        }
+        Auditing::Off => Vec::new(),
+    };
+    Ok((served, watches, audited))
+}
+
+/// Returns a policy of a server for its audit.
+fn audited(
+    engine: &Engine,
+    config: &PolicyConfig,
+    served: &ServedPolicy,
+    limits: &Limits,
+    metrics: &Metrics,
+) -> Result<AuditedPolicy> {
+    let (enforcing, settings) = match load_enforcing(engine, config, served.admission.policy().description())?
+    {
+        Enforcing::With(policy) => (Some(Arc::new(policy)), EnforcedSettings::EnforceMode),
+        Enforcing::AsConfigured => (None, EnforcedSettings::EnforceMode),
+        Enforcing::Unknown => (None, EnforcedSettings::AsConfigured),
+    };
+    let (admission, route) = (&served.admission, metrics.route(&served.name));
+    Ok(AuditedPolicy::new(&served.name, admission, enforcing, settings, limits.deadline, route))
 }
 
 /// Returns a policy's name in URL paths, and its admission with the metrics of that name.
@@ -114,8 +151,11 @@ fn named_admission(
 }
 
 fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
-    let engine = Engine::new(limits.engine())?;
-    policies.iter().map(|config| Ok(load(&engine, config)?)).collect()
+    loaded_with(&Engine::new(limits.engine())?, policies)
+}
+
+fn loaded_with(engine: &Engine, policies: &[PolicyConfig]) -> Result<Vec<Policy>> {
+    policies.iter().map(|config| Ok(load(engine, config)?)).collect()
 }
 
 /// Loads the policy of the flags, with the objects of `--state` in its index.
@@ -147,16 +187,30 @@ fn admission_of(args: &PolicyArgs, limits: &Limits) -> Result<(String, Admission
 }
 
 /// Returns the policy of the flags as it enforces its rules, for an audit, with the existing objects in its index.
-///
-/// The contract knows no modes; a policy has one that enforces if its settings have a field `mode` that may be `Enforce`.
 pub(super) fn enforcing(
     args: &PolicyArgs,
     limits: &Limits,
     configured: &ServedPolicy,
     existing: &[Manifest],
 ) -> Result<Enforcing> {
-    let config = config_of(args)?;
-    let description = configured.admission.policy().description();
+    let (engine, config) = (Engine::new(limits.engine())?, config_of(args)?);
+    let policy = match load_enforcing(&engine, &config, configured.admission.policy().description())? {
+        Enforcing::With(policy) => policy,
+        Enforcing::AsConfigured => return Ok(Enforcing::AsConfigured),
+        Enforcing::Unknown => return Ok(Enforcing::Unknown),
+    };
+    let admission = Admission::new(policy, limits).with_summaries();
+    served(configured.name.clone(), admission, config.on_error, existing).map(Enforcing::With)
+}
+
+/// Loads a policy as it enforces its rules.
+///
+/// The contract knows no modes; a policy has one that enforces if its settings have a field `mode` that may be `Enforce`.
+fn load_enforcing(
+    engine: &Engine,
+    config: &PolicyConfig,
+    description: &Description,
+) -> Result<Enforcing<Policy>> {
     let schema: Value = serde_json::from_str(&description.settings_schema).unwrap_or_default();
     let Some(mode) = schema.pointer("/properties/mode") else { return Ok(Enforcing::Unknown) };
     let mut settings: Map<String, Value> = serde_json::from_str(&config.settings).unwrap_or_default();
@@ -164,12 +218,9 @@ pub(super) fn enforcing(
         return Ok(Enforcing::AsConfigured);
     }
     settings.insert("mode".to_owned(), ENFORCE.into());
-    let config = PolicyConfig { settings: Value::Object(settings).to_string(), ..config };
-    match load_policy(&Engine::new(limits.engine())?, &config) {
-        Ok(policy) => {
-            let admission = Admission::new(policy, limits).with_summaries();
-            served(configured.name.clone(), admission, config.on_error, existing).map(Enforcing::With)
-        }
+    let config = PolicyConfig { settings: Value::Object(settings).to_string(), ..config.clone() };
+    match load_policy(engine, &config) {
+        Ok(policy) => Ok(Enforcing::With(policy)),
         Err(LoadError { kind: LoadErrorKind::Settings(_), .. }) => Ok(Enforcing::Unknown),
         Err(error) => Err(InputError::new(&config.component_place, error).into()),
     }

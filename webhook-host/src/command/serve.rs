@@ -1,7 +1,9 @@
 //! `ordinance serve`: checks the configuration, opens the sockets, and serves until a signal.
 
+mod auditor;
 mod certificates;
 mod descriptors;
+mod identity;
 mod issuer;
 mod readiness;
 mod ready_file;
@@ -9,10 +11,10 @@ mod signals;
 
 use super::exit::Exit;
 use super::output::{CommonArgs, print};
-use super::policies::{self, ServedPolicy};
+use super::policies::{self, Auditing, ServedPolicy};
 use crate::admission::UnreadableObject;
 use crate::clock::Clock;
-use crate::cluster::{ApiServerAccess, ClusterWatches, EventWriter, Reservations, WatchSet};
+use crate::cluster::{ApiServerAccess, BackgroundAudit, ClusterWatches, EventWriter, Reservations, WatchSet};
 use crate::config::{
     ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
 };
@@ -25,6 +27,7 @@ use crate::server::{
     Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, Routes, WebhookServer, stop,
 };
 use anyhow::{Context, Result};
+use auditor::PreparedAudit;
 use certificates::{CertificateReloader, Certificates};
 use clap::ArgMatches;
 use issuer::{Issuer, RunningIssuer};
@@ -62,6 +65,7 @@ struct PreparedServer {
     events: bool,
     /// Whether to reserve keys.
     reservations: bool,
+    audit: Option<PreparedAudit>,
     metrics: Arc<Metrics>,
 }
 
@@ -125,16 +129,20 @@ impl PreparedServer {
     fn new(config: ServeConfig, layers: Layers) -> Result<Self> {
         let metrics = Arc::new(Metrics::new());
         let now = SystemTime::now();
+        let namespace = auditor::namespace(&config.certificate);
         let Certificates { tls, ca_bundle, reloader, issuer, callers } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
-        let (policies, cluster) = match config.cluster {
-            None => (policies::all(&config.policies, &config.state, limits, &metrics)?, None),
+        let (policies, cluster, audited) = match config.cluster {
+            None => (policies::all(&config.policies, &config.state, limits, &metrics)?, None, Vec::new()),
             Some(access) => {
-                let (policies, watches) = policies::with_cluster(&config.policies, limits, &metrics)?;
-                (policies, Some((access, watches)))
+                let auditing = if config.audit.is_some() { Auditing::On } else { Auditing::Off };
+                let (policies, watches, audited) =
+                    policies::with_cluster(&config.policies, limits, &metrics, auditing)?;
+                (policies, Some((access, watches)), audited)
             }
         };
+        let audit = config.audit.map(|config| PreparedAudit::new(config, audited, namespace));
         report_unreadable(&policies, &metrics);
         Ok(Self {
             sockets: config.sockets,
@@ -149,6 +157,7 @@ impl PreparedServer {
             cluster,
             events: config.events,
             reservations: config.reservations,
+            audit,
             metrics,
         })
     }
@@ -197,6 +206,7 @@ impl PreparedServer {
         let interval = self.sockets.reload_interval;
         let _reloads = self.reloader.take().map(|reloader| reloader.start(interval)).transpose()?;
         let issuer = self.start_issuer(client.as_ref().map(|(config, _)| config), &readiness)?;
+        let audit = self.start_audit(client.as_ref())?;
         let _cluster =
             client.map(|(config, watches)| self.start_watches(config, &watches, events)).transpose()?;
         let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
@@ -214,6 +224,9 @@ impl PreparedServer {
                 .and_then(|stopped| stopped.context(NO_THREADS)),
             error = updates => Err(error.into()),
         };
+        if let Some(audit) = audit {
+            audit.stop().await;
+        }
         if let Some(issuer) = issuer {
             issuer.stop().await;
         }
@@ -231,6 +244,16 @@ impl PreparedServer {
     ) -> Result<Option<RunningIssuer>, InputError> {
         let (Some(issuer), Some(config)) = (self.issuer.take(), config) else { return Ok(None) };
         issuer.start(config.clone(), readiness.clone()).map(Some).map_err(|error| self.client_error(&error))
+    }
+
+    /// Starts the audit in the background, if it is asked for.
+    fn start_audit(
+        &mut self,
+        client: Option<&(kube::Config, Arc<WatchSet>)>,
+    ) -> Result<Option<BackgroundAudit>, InputError> {
+        let (Some(audit), Some((config, watches))) = (self.audit.take(), client) else { return Ok(None) };
+        let started = audit.start(config.clone(), Arc::clone(watches), &self.metrics);
+        started.map(Some).map_err(|error| self.client_error(&error))
     }
 
     /// Returns the client's configuration and the watches to start, or `None` without a cluster.

@@ -106,6 +106,10 @@ pub struct ClusterArgs {
     /// Reserve nothing through the API server: two replicas may then admit two objects that exclude each other.
     #[arg(long, env = "ORDINANCE_NO_RESERVATIONS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub no_reservations: bool,
+    /// Pause between two audits of what the cluster stores; 0s for no audit [default: 1h].
+    #[arg(long, value_name = "TIME", value_parser = DurationText::parse, env = "ORDINANCE_AUDIT_INTERVAL")]
+    #[arg(hide_env = true)]
+    pub audit_interval: Option<Duration>,
 }
 
 /// The certificate to serve, and the clients to accept.
@@ -226,6 +230,8 @@ impl ClusterArgs {
         collector.add("context", &["cluster", "context"], self.context.as_ref());
         collector.add("events", &["events"], self.events.then_some(&true));
         collector.add("no_reservations", &["reservations"], self.no_reservations.then_some(&false));
+        let interval = self.audit_interval.map(duration_text);
+        collector.add("audit_interval", &["audit", "interval"], interval.as_ref());
     }
 }
 

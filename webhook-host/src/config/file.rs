@@ -1,5 +1,6 @@
 //! The configuration file with the default of every field. `ordinance schema config` prints its JSON Schema.
 
+use super::audit::AuditFile;
 use super::selfmanaged::SelfManagedFile;
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
@@ -52,6 +53,10 @@ pub struct ConfigFile {
     /// Whether the replicas of a cluster reserve what they admit through the API server, so that two of them never admit two
     /// objects that exclude each other. Needs the CustomResourceDefinition `reservations.ordinance.dev`.
     pub reservations: bool,
+    /// The audit of the cluster in the background.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<AuditFile>")]
+    pub audit: AuditFile,
     /// Manifests of existing objects, as files or directories, for a server without a cluster.
     pub state: Vec<PathBuf>,
     /// File that is written once the server is ready: addresses, CA and process id as JSON.
@@ -227,6 +232,7 @@ impl Default for ConfigFile {
             cluster: ClusterFile::default(),
             events: false,
             reservations: true,
+            audit: AuditFile::default(),
             state: Vec::new(),
             ready_file: None,
             log: LogFile::default(),

@@ -1,5 +1,6 @@
 //! The checked configuration: every file is read and every limit is valid, but no socket is bound.
 
+use super::audit::AuditFile;
 use super::cluster;
 use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::input_error::InputError;
@@ -10,7 +11,7 @@ use super::source::ConfigSource;
 use super::state::{NAMESPACE, State};
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
-use crate::memory::{ExplicitLimits, MemoryPlan, WATCH_EVALUATIONS};
+use crate::memory::{AUDIT_EVALUATIONS, ExplicitLimits, MemoryPlan, WATCH_EVALUATIONS};
 use ordinance_certs::{ClientCa, Files};
 use ordinance_manifests::Manifest;
 use rustls::pki_types::ServerName;
@@ -42,6 +43,8 @@ pub struct ServeConfig {
     pub events: bool,
     /// Whether to reserve keys through the API server; never without a cluster.
     pub reservations: bool,
+    /// The audit in the background; never without a cluster.
+    pub audit: Option<AuditFile>,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
     /// How the memory is divided.
@@ -95,10 +98,15 @@ impl ServeConfig {
             let message = "Events are written to a cluster, and none is configured; remove this, or give --kubeconfig FILE";
             return Err(InputError::new(layers.place(&["events"]), message));
         }
-        let memory = memory(config, layers, policies.len(), cluster.is_some())?;
+        let audit = config.audit.check(|field| layers.place(&["audit", field]))?;
+        let audit = audit.filter(|_| cluster.is_some());
+        let watches = cluster.as_ref().map_or(0, |_| WATCH_EVALUATIONS);
+        let audits = audit.as_ref().map_or(0, |_| AUDIT_EVALUATIONS);
+        let memory = memory(config, layers, policies.len(), watches + audits)?;
         Ok(Self {
             events: config.events,
             reservations: config.reservations && cluster.is_some(),
+            audit,
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             sockets: sockets(config, layers, memory.limits(&config.limits))?,
@@ -112,12 +120,12 @@ impl ServeConfig {
     }
 }
 
-/// Divides the memory. Limits that are set keep their values.
+/// Divides the memory. Limits that are set keep their values. The audit takes as much as a watch.
 fn memory(
     config: &ConfigFile,
     layers: &Layers,
     policies: usize,
-    has_cluster: bool,
+    watches: usize,
 ) -> Result<MemoryPlan, InputError> {
     let is_set = |field| layers.source(&["limits", field]) != ConfigSource::Default;
     let explicit = ExplicitLimits {
@@ -125,7 +133,6 @@ fn memory(
         bodies_bytes: is_set("bodiesBytes"),
         index_bytes: is_set("indexBytes"),
     };
-    let watches = if has_cluster { WATCH_EVALUATIONS } else { 0 };
     MemoryPlan::new(&config.limits, explicit, policies, watches)
         .map_err(|error| InputError::new(layers.place(&["limits", "memory"]), error))
 }

@@ -1,5 +1,6 @@
 //! The background task of a self-managed CA: reconciles it in the cluster and renews the leaf certificate.
 
+use super::identity::identity;
 use crate::config::SelfManaged;
 use crate::metrics::{Metrics, ReloadOutcome, Reloaded};
 use crate::server::{Callers, Readiness, ServerState};
@@ -126,13 +127,6 @@ impl Issuer {
             last_error: None,
         }
     }
-}
-
-/// Returns a unique identity: the name of the pod or the machine, the process id and the start time.
-fn identity() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ordinance".to_owned());
-    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{host}_{}_{}", std::process::id(), started.as_nanos())
 }
 
 // === impl RunningIssuer ===

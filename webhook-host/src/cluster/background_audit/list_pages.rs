@@ -1,0 +1,74 @@
+//! The pages of a list. The API server answers with the latest state, because they name no resource version.
+
+use super::super::page_limit;
+use kube::Client;
+use kube::api::ListParams;
+use kube::core::Request;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The most objects of a page. After a page that exceeds [`PAGE_BYTES`](super::super::page_limit::PAGE_BYTES), the pages have fewer.
+pub(super) const PAGE: u32 = 500;
+
+/// By how much a page shrinks.
+const SHRINK: u32 = 4;
+
+/// The pages of a list, one after the other.
+#[derive(Debug)]
+pub(super) struct ListPages {
+    path: String,
+    labels: Option<&'static str>,
+    limit: u32,
+    /// The continue token of the next page; empty for the first one, `None` after the last one.
+    next: Option<String>,
+}
+
+/// The part of a page that leads to the next one.
+#[derive(Deserialize)]
+struct Page {
+    metadata: PageMetadata,
+    // A list has them, even if it is empty.
+    #[serde(rename = "items")]
+    _items: Vec<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct PageMetadata {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+// === impl ListPages ===
+
+impl ListPages {
+    pub(super) fn new(path: String) -> Self {
+        Self { path, labels: None, limit: PAGE, next: Some(String::new()) }
+    }
+
+    /// Returns the next page as the API server sends it, or `None` after the last one.
+    pub(super) async fn next(&mut self, client: &Client) -> kube::Result<Option<String>> {
+        let Some(token) = self.next.clone() else { return Ok(None) };
+        loop {
+            match self.page(client, &token).await {
+                Ok((text, next)) => {
+                    self.next = Some(next).filter(|next| !next.is_empty());
+                    return Ok(Some(text));
+                }
+                Err(error) if self.limit > 1 && page_limit::is_too_large(&error) => {
+                    self.limit = (self.limit / SHRINK).max(1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn page(&self, client: &Client, token: &str) -> kube::Result<(String, String)> {
+        let mut parameters = ListParams::default().limit(self.limit);
+        parameters.label_selector = self.labels.map(str::to_owned);
+        parameters.continue_token = Some(token.to_owned()).filter(|token| !token.is_empty());
+        let request = Request::new(&self.path).list(&parameters).map_err(kube::Error::BuildRequest)?;
+        let text = client.request_text(request).await?;
+        let page: Page = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
+        Ok((text, page.metadata.next))
+    }
+}
