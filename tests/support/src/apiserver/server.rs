@@ -50,6 +50,8 @@ struct ApiServerState {
     watches: Vec<OpenWatch>,
     /// The resources whose creations are stored.
     writable: BTreeSet<String>,
+    /// The resources of the groups that a discovery finds, by group and version.
+    groups: HashMap<String, Vec<String>>,
 }
 
 /// An open watch stream.
@@ -123,6 +125,18 @@ impl ApiServer {
     /// Stores what clients create of a resource. By default a creation is answered, but nothing is stored.
     pub fn store_creations(&self, resource: &str) {
         self.shared.state().writable.insert(resource.to_owned());
+    }
+
+    /// Serves a group in a version, e.g. `apps/v1`, with these resources, and stores what clients create of them.
+    pub fn serve_group(&self, group_version: &str, resources: &[&str]) {
+        resources.iter().for_each(|resource| self.store_creations(resource));
+        let names = resources.iter().map(|&resource| resource.to_owned()).collect();
+        self.shared.state().groups.insert(group_version.to_owned(), names);
+    }
+
+    /// Returns the stored objects of a resource.
+    pub fn objects(&self, resource: &str) -> Vec<Value> {
+        self.shared.state().store.objects(resource)
     }
 
     /// Returns the names of the stored objects of a resource without namespaces.
@@ -272,8 +286,19 @@ impl SharedApiState {
             },
             Verb::List => (200, whole(state.store.page(request))),
             Verb::Watch => (200, state.watch(request)),
-            Verb::Create => (201, whole(state.create(request).to_string())),
-            Verb::Delete => match state.store.delete(&request.resource, &request.name) {
+            Verb::Create => match state.create(request) {
+                Ok(object) => (201, whole(object.to_string())),
+                Err(code) => (code, whole(status(code).to_string())),
+            },
+            Verb::Patch => match state.patch(request) {
+                Ok(object) => (200, whole(object.to_string())),
+                Err(code) => (code, whole(status(code).to_string())),
+            },
+            Verb::Discover => match state.groups.get(&request.group_version) {
+                Some(resources) => (200, whole(group(&request.group_version, resources).to_string())),
+                None => (404, whole(status(404).to_string())),
+            },
+            Verb::Delete => match state.store.delete(&request.resource, &request.key()) {
                 Some(change) => {
                     state.send(&change);
                     (200, whole(r#"{"kind":"Status","status":"Success"}"#.to_owned()))
@@ -293,15 +318,40 @@ impl ApiServerState {
         self.requests.iter().filter(|request| request.resource == resource).cloned().collect()
     }
 
-    /// Stores a new object, if its resource takes any, with one writer as the API server records it.
-    fn create(&mut self, request: &ApiRequest) -> Value {
+    /// Stores a new object, if its resource takes any, with one writer as the API server records it. Returns the code of the error
+    /// if there is one of its name.
+    fn create(&mut self, request: &ApiRequest) -> Result<Value, u16> {
         let mut object = request.object.clone();
         if self.writable.contains(&request.resource) {
             object["metadata"]["managedFields"] = json!([{"manager": "test", "operation": "Update"}]);
+            set_namespace(&mut object, request);
+            if self.store.contains(&request.resource, &object) {
+                return Err(409);
+            }
             let change = self.store.put(&request.resource, object.clone());
             self.send(&change);
         }
-        object
+        Ok(object)
+    }
+
+    /// Stores a patched object, or returns the code of the error. An apply replaces the object.
+    fn patch(&mut self, request: &ApiRequest) -> Result<Value, u16> {
+        let stored = self.store.get(request).and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let mut patched = match (request.applies, stored) {
+            (true, _) => request.object.clone(),
+            (false, None) => return Err(404),
+            (false, Some(stored)) => {
+                let version = &request.object["metadata"]["resourceVersion"];
+                if !version.is_null() && *version != stored["metadata"]["resourceVersion"] {
+                    return Err(409);
+                }
+                merged(stored, &request.object)
+            }
+        };
+        set_namespace(&mut patched, request);
+        let change = self.store.put(&request.resource, patched.clone());
+        self.send(&change);
+        Ok(patched)
     }
 
     fn watches_of(&self, resource: &str) -> impl Iterator<Item = &OpenWatch> {
@@ -328,6 +378,35 @@ impl ApiServerState {
             watch.writer.write(change.line(watch.metadata_only));
         }
     }
+}
+
+/// Gives an object the namespace of its request.
+fn set_namespace(object: &mut Value, request: &ApiRequest) {
+    if !request.namespace.is_empty() {
+        object["metadata"]["namespace"] = request.namespace.as_str().into();
+    }
+}
+
+/// Returns an object with a merge patch (RFC 7396) applied to it.
+fn merged(object: Value, patch: &Value) -> Value {
+    let Value::Object(changes) = patch else { return patch.clone() };
+    let Value::Object(mut fields) = object else { return merged(json!({}), patch) };
+    for (name, change) in changes {
+        match (change, fields.remove(name)) {
+            (Value::Null, _) => {}
+            (change, before) => {
+                fields.insert(name.clone(), merged(before.unwrap_or_default(), change));
+            }
+        }
+    }
+    Value::Object(fields)
+}
+
+/// Returns the resources of a group as the API server lists them.
+fn group(group_version: &str, resources: &[String]) -> Value {
+    let resource = |name: &String| json!({"name": name, "singularName": "", "namespaced": !name.starts_with("cluster"), "kind": name, "verbs": []});
+    let resources: Vec<Value> = resources.iter().map(resource).collect();
+    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources})
 }
 
 async fn accept(listener: TcpListener, shared: Arc<SharedApiState>) -> io::Result<()> {

@@ -47,13 +47,24 @@ impl ObjectStore {
         self.record(resource, kind, stored)
     }
 
-    /// Deletes an object, or returns `None` if there is none.
-    pub(crate) fn delete(&mut self, resource: &str, name: &str) -> Option<StoreChange> {
-        let StoredJson(text) = self.resources.get_mut(resource)?.remove(name)?;
+    /// Deletes the object of a key, or returns `None` if there is none.
+    pub(crate) fn delete(&mut self, resource: &str, key: &str) -> Option<StoreChange> {
+        let StoredJson(text) = self.resources.get_mut(resource)?.remove(key)?;
         let mut object: Value = serde_json::from_str(&text).ok()?;
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         Some(self.record(resource, "DELETED", StoredJson::from(&object)))
+    }
+
+    /// Returns whether there is an object of the same name.
+    pub(crate) fn contains(&self, resource: &str, object: &Value) -> bool {
+        self.resources.get(resource).is_some_and(|objects| objects.contains_key(&key(object)))
+    }
+
+    /// Returns the objects of a resource, in the order of their keys.
+    pub(crate) fn objects(&self, resource: &str) -> Vec<Value> {
+        let stored = self.resources.get(resource).into_iter().flat_map(BTreeMap::values);
+        stored.filter_map(|StoredJson(text)| serde_json::from_str(text).ok()).collect()
     }
 
     /// Returns the keys of the objects of a resource.
@@ -75,8 +86,7 @@ impl ObjectStore {
 
     /// Returns an object.
     pub(crate) fn get(&self, request: &ApiRequest) -> Option<String> {
-        let ApiRequest { namespace, name, .. } = request;
-        let stored = self.resources.get(&request.resource)?.get(&key_of(namespace, name))?;
+        let stored = self.resources.get(&request.resource)?.get(&request.key())?;
         Some(stored.form(request.metadata_only).into_owned())
     }
 
@@ -134,6 +144,15 @@ impl ObjectStore {
 fn key(object: &Value) -> String {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     key_of(text("namespace"), text("name"))
+}
+
+// === impl ApiRequest ===
+
+impl ApiRequest {
+    /// Returns the key of the requested object among those of its resource.
+    pub(crate) fn key(&self) -> String {
+        key_of(&self.namespace, &self.name)
+    }
 }
 
 fn key_of(namespace: &str, name: &str) -> String {
