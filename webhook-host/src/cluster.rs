@@ -20,7 +20,8 @@ mod watch_set;
 pub use access::{ApiServerAccess, ApiServerAccessError};
 pub use background_audit::{
     AUDIT_LEASE_POLL, AUDIT_LEASE_TIME, AUDIT_REQUEST_TIME, AUDIT_RETRY_TIME, AuditLease, AuditSchedule,
-    AuditTask, AuditedPolicy, BackgroundAudit,
+    AuditTask, AuditedPolicy, BackgroundAudit, REPORT_RESULTS, REPORT_TEXT_CHARS, REPORT_WRITES_PER_SECOND,
+    REPORTS, Reporting, WAITING_REPORT_BYTES,
 };
 pub use event_writer::{
     EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,

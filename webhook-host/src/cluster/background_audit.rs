@@ -7,18 +7,28 @@ mod audit_error;
 mod list_pages;
 mod low_priority;
 mod page_audit;
+mod report;
+mod report_plan;
+mod report_store;
 mod round;
+
+pub use report::{REPORT_RESULTS, REPORT_TEXT_CHARS};
+pub use report_plan::{REPORTS, WAITING_REPORT_BYTES};
+pub use report_store::REPORT_WRITES_PER_SECOND;
 
 use super::CONNECT_TIME;
 use super::page_limit::PageLimitLayer;
 use crate::admission::{Admission, Freshness};
-use crate::clock::Clock;
-use crate::metrics::{AuditMetrics, RouteMetrics};
+use crate::metrics::{AuditMetrics, ReportOutcome, RouteMetrics};
 use audit_error::AuditError;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::client::ClientBuilder;
 use ordinance_audit::EnforcedSettings;
 use ordinance_certs::cluster::Lease;
+use report::ReportApi;
+use report_plan::ReportPlan;
+use report_store::ReportStore;
 use round::AuditRound;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,6 +73,17 @@ pub struct AuditTask {
     pub lease: AuditLease,
     /// Where the figures are shown.
     pub metrics: AuditMetrics,
+    /// Whether each object with findings gets a report.
+    pub reports: Reporting,
+}
+
+/// Whether an audit writes reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reporting {
+    /// If the API server has a kind for them.
+    On,
+    /// It writes none.
+    Off,
 }
 
 /// A policy of an audit.
@@ -120,6 +141,10 @@ struct Leader {
     freshness: Arc<dyn Freshness>,
     schedule: AuditSchedule,
     metrics: AuditMetrics,
+    /// `None` if no reports are written.
+    reports: Option<ReportStore>,
+    /// The kind of the last reports, so that the log says once that there is none.
+    report_api: Option<Option<ReportApi>>,
 }
 
 // === impl BackgroundAudit ===
@@ -136,12 +161,23 @@ impl BackgroundAudit {
         // The next audit is the retry.
         config.default_retry = false;
         let client: Client = ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build();
-        let AuditTask { policies, freshness, schedule, lease, metrics } = task;
+        let AuditTask { policies, freshness, schedule, lease, metrics, reports } = task;
         metrics.show_interval(schedule.interval);
         let AuditLease { namespace, name, identity } = lease;
         let lease = Lease::new(client.clone(), &namespace, &name, identity, AUDIT_LEASE_TIME);
-        let leader =
-            Leader { client, policies: policies.into(), freshness, schedule, metrics: metrics.clone() };
+        let reports = match reports {
+            Reporting::On => Some(ReportStore::new(client.clone(), metrics.clone())),
+            Reporting::Off => None,
+        };
+        let leader = Leader {
+            client,
+            policies: policies.into(),
+            freshness,
+            schedule,
+            metrics: metrics.clone(),
+            reports,
+            report_api: None,
+        };
         let lease_poll = schedule.lease_poll;
         let state = AuditLoop { lease, leader, lease_poll, metrics, last_error: None };
         let (stop, stopped) = oneshot::channel();
@@ -262,7 +298,7 @@ async fn keep(lease: &mut Lease, poll: Duration) {
 // === impl Leader ===
 
 impl Leader {
-    async fn audit_forever(&self) {
+    async fn audit_forever(&mut self) {
         tokio::time::sleep(self.schedule.first).await;
         loop {
             self.until_current().await;
@@ -284,13 +320,42 @@ impl Leader {
         }
     }
 
-    async fn audit(&self) -> Result<(), AuditError> {
-        let clock = Clock::default();
-        let start = clock.now();
-        let mut round = AuditRound::new(self.client.clone(), Arc::clone(&self.policies));
+    async fn audit(&mut self) -> Result<(), AuditError> {
+        let start = Instant::now();
+        let plan = self.report_plan().await;
+        let mut round = AuditRound::new(self.client.clone(), Arc::clone(&self.policies), plan);
         round.audit().await?;
         round.log();
-        self.metrics.show(round.figures(clock.now().duration_since(start)));
+        self.metrics.show(round.figures(start.elapsed()));
+        if let (Some(reports), Some(plan)) = (&self.reports, round.into_reports()) {
+            reports.carry_out(&plan).await;
+        }
         Ok(())
+    }
+
+    /// Returns a plan of the reports, or `None` if there are none. An error does not stop the audit.
+    async fn report_plan(&mut self) -> Option<ReportPlan> {
+        let planned = self.try_report_plan().await;
+        planned.unwrap_or_else(|error| {
+            self.metrics.reported(ReportOutcome::Failed, 1);
+            tracing::warn!(
+                %error,
+                "no reports are written, since those of before are not known; let this user list them, or set audit.reports: false"
+            );
+            None
+        })
+    }
+
+    async fn try_report_plan(&mut self) -> kube::Result<Option<ReportPlan>> {
+        let Some(reports) = &self.reports else { return Ok(None) };
+        let served = reports.served().await?;
+        if self.report_api.replace(served) != Some(served) && served.is_none() {
+            tracing::info!(
+                "no reports are written: the cluster has neither reports.openreports.io nor policyreports.wgpolicyk8s.io"
+            );
+        }
+        let Some(api) = served else { return Ok(None) };
+        let stored = reports.stored(api).await?;
+        Ok(Some(ReportPlan::new(api, Timestamp::now(), stored)))
     }
 }

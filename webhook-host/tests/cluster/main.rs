@@ -1,5 +1,7 @@
 //! The index in a cluster: lists and watches of a small API server, their errors, and a clock that the tests set.
 
+mod audit;
+mod audit_reports;
 mod events;
 #[path = "../cli/files.rs"]
 #[expect(dead_code, reason = "these tests give the server no files")]

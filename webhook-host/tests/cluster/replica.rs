@@ -31,8 +31,9 @@ const INTERVAL: Duration = Duration::from_millis(2);
 pub struct Replica {
     pub api: Arc<ApiServer>,
     pub watches: Arc<WatchSet>,
+    pub admission: Arc<Admission>,
     pub clock: ManualClock,
-    host: Host,
+    pub host: Host,
     /// What the path of a verified caller begins with.
     token: PathToken,
     _cluster: ClusterWatches,
@@ -77,18 +78,19 @@ impl Replica {
         })
         .await;
         let Parts { watches, admission } = made.into_inner().unwrap();
-        let kubeconfig = Box::new(Kubeconfig::from_yaml(&api.kubeconfig()).unwrap());
-        let config = ApiServerAccess::Kubeconfig { kubeconfig, context: None }.config().await.unwrap();
+        let config = config(api).await;
         let reservations = reserves.then(|| Reservations {
             retention: Limits::default().retention(),
             clock: clock.clock(),
             metrics: Arc::clone(&host.metrics),
             events: None,
         });
-        let cluster = ClusterWatches::start(config, &watches, &[admission], reservations.as_ref()).unwrap();
+        let cluster =
+            ClusterWatches::start(config, &watches, &[Arc::clone(&admission)], reservations.as_ref())
+                .unwrap();
         let token = PathToken::random().unwrap();
         host.callers.accept(AcceptedPaths { tokens: vec![token.clone()], anyone: true });
-        Self { api: Arc::clone(api), watches, clock, host, token, _cluster: cluster }
+        Self { api: Arc::clone(api), watches, admission, clock, host, token, _cluster: cluster }
     }
 
     /// Starts an API server with these volumes and a replica with a current index.
@@ -152,8 +154,14 @@ impl Replica {
 
     /// Returns the value of a series, or 0 without such a series.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.series(name, labels).unwrap_or_default()
+    }
+
+    /// Returns the value of a series, if there is one.
+    pub fn series(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        self.host.metric(&format!("ordinance_{name}{{{}}}", labels.join(","))).unwrap_or_default()
+        let braces = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        self.host.metric(&format!("ordinance_{name}{braces}"))
     }
 
     /// Sends the validating review of a creation as the API server does, by the secret path.
@@ -194,6 +202,12 @@ impl Replica {
     pub async fn allows(&self, object: &Value) -> bool {
         self.validate(object).await.response()["allowed"].as_bool().unwrap()
     }
+}
+
+/// Returns the configuration of a client of an API server.
+pub async fn config(api: &ApiServer) -> kube::Config {
+    let kubeconfig = Box::new(Kubeconfig::from_yaml(&api.kubeconfig()).unwrap());
+    ApiServerAccess::Kubeconfig { kubeconfig, context: None }.config().await.unwrap()
 }
 
 /// Starts an API server with these volumes.

@@ -17,7 +17,8 @@ const SHRINK: u32 = 4;
 #[derive(Debug)]
 pub(super) struct ListPages {
     path: String,
-    labels: Option<&'static str>,
+    /// The label selector of a list of metadata only.
+    labels: Option<String>,
     limit: u32,
     /// The continue token of the next page; empty for the first one, `None` after the last one.
     next: Option<String>,
@@ -45,6 +46,11 @@ impl ListPages {
         Self { path, labels: None, limit: PAGE, next: Some(String::new()) }
     }
 
+    /// Returns the pages of a list of objects with labels, of which the API server sends only the metadata.
+    pub(super) fn of_metadata(path: String, labels: String) -> Self {
+        Self { labels: Some(labels), ..Self::new(path) }
+    }
+
     /// Returns the next page as the API server sends it, or `None` after the last one.
     pub(super) async fn next(&mut self, client: &Client) -> kube::Result<Option<String>> {
         let Some(token) = self.next.clone() else { return Ok(None) };
@@ -64,9 +70,14 @@ impl ListPages {
 
     async fn page(&self, client: &Client, token: &str) -> kube::Result<(String, String)> {
         let mut parameters = ListParams::default().limit(self.limit);
-        parameters.label_selector = self.labels.map(str::to_owned);
+        parameters.label_selector.clone_from(&self.labels);
         parameters.continue_token = Some(token.to_owned()).filter(|token| !token.is_empty());
-        let request = Request::new(&self.path).list(&parameters).map_err(kube::Error::BuildRequest)?;
+        let request = Request::new(&self.path);
+        let request = match &self.labels {
+            Some(_) => request.list_metadata(&parameters),
+            None => request.list(&parameters),
+        };
+        let request = request.map_err(kube::Error::BuildRequest)?;
         let text = client.request_text(request).await?;
         let page: Page = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
         Ok((text, page.metadata.next))

@@ -2,6 +2,8 @@
 
 use super::AuditedPolicy;
 use super::audit_error::AuditError;
+use super::report::ReportedObject;
+use super::report_plan::ReportPlan;
 use crate::audit::{AuditedResource, Auditor};
 use crate::metrics::PolicyFigures;
 use ordinance_audit::{ObjectAudit, namespace};
@@ -25,6 +27,8 @@ pub(super) struct AuditedObjects {
     policies: Arc<[AuditedPolicy]>,
     /// The figures by name of the policy.
     pub(super) figures: BTreeMap<String, PolicyFigures>,
+    /// The reports; `None` if there are none.
+    pub(super) reports: Option<ReportPlan>,
 }
 
 /// An object with what one policy says of it.
@@ -36,9 +40,9 @@ struct PolicyAudit {
 // === impl AuditedObjects ===
 
 impl AuditedObjects {
-    pub(super) fn new(policies: Arc<[AuditedPolicy]>) -> Self {
+    pub(super) fn new(policies: Arc<[AuditedPolicy]>, reports: Option<ReportPlan>) -> Self {
         let figures = policies.iter().map(|policy| (policy.name.clone(), PolicyFigures::default())).collect();
-        Self { policies, figures }
+        Self { policies, figures, reports }
     }
 
     /// Audits the objects of a page. Stops early if `is_over`.
@@ -65,9 +69,15 @@ impl AuditedObjects {
 
     /// Audits an object with each policy that lists its resource.
     fn add(&mut self, resource: &AuditedResource, object: Manifest) -> Result<(), AuditError> {
-        for policy in Arc::clone(&self.policies).iter().filter(|policy| policy.lists(resource)) {
+        let policies = Arc::clone(&self.policies);
+        let mut audits = Vec::new();
+        for policy in policies.iter().filter(|policy| policy.lists(resource)) {
             let found = policy.audit(&object)?;
             self.count(policy, &object, &found);
+            audits.push((&*policy.name, found.audit));
+        }
+        if let Some(reports) = &mut self.reports {
+            reports.add(&ReportedObject { object: &object, audits: &audits });
         }
         Ok(())
     }

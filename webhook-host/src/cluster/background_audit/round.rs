@@ -5,6 +5,7 @@ use super::audit_error::AuditError;
 use super::list_pages::ListPages;
 use super::low_priority::on_low_priority_thread;
 use super::page_audit::AuditedObjects;
+use super::report_plan::ReportPlan;
 use crate::audit::{AuditedResource, audited_resources};
 use crate::cluster::watch_error::WatchError;
 use crate::metrics::{AuditFigures, PolicyFigures, VerdictLabel};
@@ -25,8 +26,8 @@ pub(super) struct AuditRound {
 // === impl AuditRound ===
 
 impl AuditRound {
-    pub(super) fn new(client: Client, policies: Arc<[AuditedPolicy]>) -> Self {
-        let found = Some(AuditedObjects::new(Arc::clone(&policies)));
+    pub(super) fn new(client: Client, policies: Arc<[AuditedPolicy]>, reports: Option<ReportPlan>) -> Self {
+        let found = Some(AuditedObjects::new(Arc::clone(&policies), reports));
         Self { client, policies, found }
     }
 
@@ -62,6 +63,11 @@ impl AuditRound {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let policies = self.found.as_ref().map(|found| found.figures.clone()).unwrap_or_default();
         AuditFigures { policies, duration, timestamp: since_epoch.as_secs_f64() }
+    }
+
+    /// Returns the reports to write and to delete.
+    pub(super) fn into_reports(self) -> Option<ReportPlan> {
+        self.found?.reports
     }
 
     /// Logs for each policy what was found, and whether it is safe to enforce.

@@ -2,7 +2,8 @@
 
 use super::identity::identity;
 use crate::cluster::{
-    AUDIT_LEASE_POLL, AuditLease, AuditSchedule, AuditTask, AuditedPolicy, BackgroundAudit, WatchSet,
+    AUDIT_LEASE_POLL, AuditLease, AuditSchedule, AuditTask, AuditedPolicy, BackgroundAudit, Reporting,
+    WatchSet,
 };
 use crate::config::{AuditFile, Certificate};
 use crate::metrics::Metrics;
@@ -48,7 +49,9 @@ impl PreparedAudit {
             lease_poll: AUDIT_LEASE_POLL,
         };
         let metrics = metrics.audit();
-        BackgroundAudit::start(api, AuditTask { policies, freshness: watches, schedule, lease, metrics })
+        let reports = if config.reports { Reporting::On } else { Reporting::Off };
+        let task = AuditTask { policies, freshness: watches, schedule, lease, metrics, reports };
+        BackgroundAudit::start(api, task)
     }
 }
 
