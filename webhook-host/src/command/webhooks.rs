@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::output::print;
 use super::policies;
+use crate::audit::{AuditedResource, audited_resources};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -15,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use ordinance_contract::{Phase, ReviewScope, Watch};
 use ordinance_engine::{Policy, is_label};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -30,6 +31,12 @@ const TIMEOUT: i32 = 5;
 
 /// The namespaces that no webhook receives requests from, besides that of the Service, so that the cluster can repair itself.
 const EXCLUDED: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// The groups with reports on objects, and their resources.
+const REPORTS: [(&str, [&str; 2]); 2] = [
+    ("openreports.io", ["clusterreports", "reports"]),
+    ("wgpolicyk8s.io", ["clusterpolicyreports", "policyreports"]),
+];
 
 /// Print the webhook configurations and RBAC rules for policies
 #[derive(Debug, Args)]
@@ -148,8 +155,8 @@ fn webhook_name(policy: &Policy, scope: &ReviewScope, phase: Phase) -> String {
     format!("{name}.{phase}.{}.{DOMAIN}", policy.description().name)
 }
 
-/// Returns a role that may list and watch the kinds that the policies watch, get those that they validate, reserve keys, and
-/// create Events if asked for.
+/// Returns a role that may list and watch the kinds that the policies watch, get those that they validate, list those that an
+/// audit reviews besides, write reports, reserve keys, and create Events if asked for.
 fn role(policies: &[Policy], events: bool) -> ClusterRole {
     let mut watches: Vec<(&Watch, bool)> = policies.iter().flat_map(watches).collect();
     watches.sort_by_key(|(watch, is_validated)| (&watch.group, *is_validated, &watch.resource));
@@ -159,7 +166,8 @@ fn role(policies: &[Policy], events: bool) -> ClusterRole {
             (&one.group, one_validated) == (&other.group, other_validated)
         })
         .map(watch_rule);
-    let rules = watching.chain([reservation_rule()]).chain(events.then(event_rule)).collect();
+    let audit = audited(policies).into_iter().map(list_rule).chain(REPORTS.map(report_rule));
+    let rules = watching.chain([reservation_rule()]).chain(audit).chain(events.then(event_rule)).collect();
     ClusterRole { metadata: metadata(), rules: Some(rules), ..ClusterRole::default() }
 }
 
@@ -174,6 +182,37 @@ fn watches(policy: &Policy) -> impl Iterator<Item = (&Watch, bool)> {
         })
     };
     description.watches.iter().map(move |watch| (watch, is_validated(watch)))
+}
+
+/// Returns the kinds that an audit lists and that no policy watches, by group.
+fn audited(policies: &[Policy]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut kinds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let descriptions = || policies.iter().map(|policy| policy.description());
+    for AuditedResource { group, version, resource } in descriptions().flat_map(audited_resources) {
+        if !descriptions().any(|description| description.watches(&group, &version, &resource)) {
+            kinds.entry(group).or_default().insert(resource);
+        }
+    }
+    kinds
+}
+
+fn list_rule((group, resources): (String, BTreeSet<String>)) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group]),
+        resources: Some(resources.into_iter().collect()),
+        verbs: vec!["list".to_owned()],
+        ..PolicyRule::default()
+    }
+}
+
+/// Without the CustomResourceDefinitions of the group the rule grants nothing.
+fn report_rule((group, resources): (&str, [&str; 2])) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(resources.map(str::to_owned).to_vec()),
+        verbs: ["create", "delete", "list", "patch"].map(str::to_owned).to_vec(),
+        ..PolicyRule::default()
+    }
 }
 
 fn watch_rule(watches: &[(&Watch, bool)]) -> PolicyRule {

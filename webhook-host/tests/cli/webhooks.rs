@@ -3,6 +3,7 @@
 use crate::files::directory;
 use crate::run::{run, run_in};
 use ordinance_testkit::guest::component;
+use serde_json::{Value, json};
 use std::fs;
 
 #[test]
@@ -31,6 +32,24 @@ fn the_role_may_create_events_only_if_asked_for() {
     let role = role(&["--events"]);
     for part in ["kind: ClusterRole", "- events.k8s.io", "- events\n", "- create"] {
         assert!(role.contains(part), "{part}: {role}");
+    }
+}
+
+#[test]
+fn the_role_may_list_what_is_audited_and_write_reports() {
+    let ended = run(&["webhooks"]);
+    let role = ended.stdout.split("---").last().unwrap().to_owned();
+    let role: Value = serde_saphyr::from_str(&role).unwrap();
+    let rules = role["rules"].as_array().unwrap();
+    let classes =
+        json!({"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["list"]});
+    let reports = |group: &str, resources: [&str; 2]| json!({"apiGroups": [group], "resources": resources, "verbs": ["create", "delete", "list", "patch"]});
+    for rule in [
+        classes,
+        reports("openreports.io", ["clusterreports", "reports"]),
+        reports("wgpolicyk8s.io", ["clusterpolicyreports", "policyreports"]),
+    ] {
+        assert!(rules.contains(&rule), "{rule}: {role}");
     }
 }
 
