@@ -1,11 +1,13 @@
 //! The page on limits lists the fields and defaults of the code.
 
 use ordinance::cluster::{
-    EVENT_INTERVAL, EVENTS_PER_INTERVAL, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, PAGE_BYTES, WRITE_TIME,
+    AUDIT_LEASE_POLL, AUDIT_LEASE_TIME, AUDIT_REQUEST_TIME, AUDIT_RETRY_TIME, EVENT_INTERVAL,
+    EVENTS_PER_INTERVAL, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, PAGE_BYTES, REPORT_RESULTS, REPORT_TEXT_CHARS,
+    REPORT_WRITES_PER_SECOND, REPORTS, WAITING_REPORT_BYTES, WRITE_TIME,
 };
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
-use ordinance::memory::{BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
+use ordinance::memory::{AUDIT_EVALUATIONS, BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
 use ordinance::reservations::{
     ABANDONED_AFTER, ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ANSWER_MARGIN, PATIENCE,
 };
@@ -41,6 +43,26 @@ fn the_page_names_the_limits_of_events() {
         format!("| {} s | duration of a write |", WRITE_TIME.as_secs()),
         format!("| {} min | interval of log lines about failed writes |", LOG_INTERVAL.as_secs() / 60),
         format!("| {} s | duration of the writes of a stopping process |", FLUSH_TIME.as_secs()),
+    ] {
+        assert!(PAGE.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_page_names_the_limits_of_the_audit() {
+    for row in [
+        format!("| {} s | interval of renewals of the Lease;", AUDIT_LEASE_POLL.as_secs()),
+        format!("a replica that could not renew it for {} s leads no more |", AUDIT_LEASE_TIME.as_secs()),
+        format!("| {} s | duration of a request to the API server |", AUDIT_REQUEST_TIME.as_secs()),
+        format!(
+            "| {} min | longest pause after an audit that did not end |",
+            AUDIT_RETRY_TIME.as_secs() / 60
+        ),
+        format!("| {REPORTS} | reports of a cluster |"),
+        format!("| {REPORT_RESULTS} | results of a report |"),
+        format!("| {REPORT_TEXT_CHARS} characters | length of a text in a report |"),
+        format!("| {} MiB | reports that wait to be written |", WAITING_REPORT_BYTES >> 20),
+        format!("| {REPORT_WRITES_PER_SECOND} | reports that are written or deleted in a second |"),
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }
@@ -108,7 +130,8 @@ fn the_page_names_the_limits_of_keys_and_the_parts_of_the_memory() {
         format!("{} MiB for the process", BASE_BYTES >> 20),
         format!("{} KiB for each of `connections`", CONNECTION_BYTES >> 10),
         format!("one for each of the {WATCH_EVALUATIONS} kinds"),
-        format!("{} MiB for each of these kinds", WATCH_BYTES >> 20),
+        format!("and {AUDIT_EVALUATIONS} for the audit in the background"),
+        format!("{} MiB for each of these kinds and for the audit", WATCH_BYTES >> 20),
         format!("at most 500 objects and {} MiB", PAGE_BYTES >> 20),
     ] {
         assert!(PAGE.contains(&row), "{row}");
