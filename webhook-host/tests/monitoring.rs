@@ -1,9 +1,10 @@
 //! Alerts, the dashboard and the pages use only metrics, labels and label values that the host has.
 
 use ordinance::metrics::{
-    Confirmation, EventOutcome, Metrics, ReloadOutcome, Reloaded, ReservationOutcome, ShedReason,
-    VerdictLabel,
+    AuditFigures, Confirmation, EventOutcome, Metrics, PolicyFigures, ReloadOutcome, Reloaded, ReportOutcome,
+    ReservationOutcome, ShedReason, VerdictLabel,
 };
+use ordinance_audit::FindingCounts;
 use ordinance_contract::{Finding, Operation, Severity};
 use ordinance_engine::Failure;
 use ordinance_index::Index;
@@ -68,7 +69,24 @@ fn series() -> Series {
     for outcome in [EventOutcome::Written, EventOutcome::Failed, EventOutcome::Dropped] {
         metrics.events().count(outcome);
     }
+    show_audit(&metrics);
     read(&metrics.text())
+}
+
+/// Shows an audit that found something.
+fn show_audit(metrics: &Metrics) {
+    let findings = FindingCounts { deny: 1, would_deny: 1, warn: 1, note: 1 };
+    let figures = PolicyFigures {
+        findings: BTreeMap::from([("shared-export".to_owned(), findings)]),
+        objects: BTreeMap::from([("persistentvolumes".to_owned(), 1)]),
+        ..PolicyFigures::default()
+    };
+    let policies = BTreeMap::from([("storage".to_owned(), figures)]);
+    metrics.audit().show(AuditFigures { policies, ..AuditFigures::default() });
+    metrics.audit().failed("forbidden");
+    let outcomes =
+        [ReportOutcome::Written, ReportOutcome::Deleted, ReportOutcome::Failed, ReportOutcome::LeftOut];
+    outcomes.into_iter().for_each(|outcome| metrics.audit().reported(outcome, 1));
 }
 
 fn read(text: &str) -> Series {

@@ -29,6 +29,10 @@ events: true
 {{- if not .Values.reservations.enabled }}
 reservations: false
 {{- end }}
+audit:
+  interval: {{ .Values.audit.interval }}
+  reports: {{ .Values.audit.reports }}
+  lease: {{ include "ordinance.auditLease" . }}
 log:
   level: {{ .Values.log.level }}
   format: {{ .Values.log.format }}

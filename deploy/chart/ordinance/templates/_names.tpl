@@ -25,6 +25,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "ordinance.fullname" .) "default") }}
 {{- end }}
 
+{{/* Not empty if one replica audits the cluster. */}}
+{{- define "ordinance.audits" -}}
+{{- if regexMatch "[1-9]" .Values.audit.interval }}true{{ end }}
+{{- end }}
+
+{{/* The Lease of the replica that audits. */}}
+{{- define "ordinance.auditLease" -}}
+{{- include "ordinance.fullname" . }}-audit
+{{- end }}
+
 {{/* The Secret with the self-managed CA. */}}
 {{- define "ordinance.caSecret" -}}
 {{- include "ordinance.fullname" . }}-ca

@@ -148,6 +148,50 @@ fn is_reading(rule: &Value) -> bool {
     rule["verbs"].as_array().is_some_and(|verbs| verbs.contains(&json!("watch")))
 }
 
+/// The rules of the audit in the background: what it lists besides the indexed kinds, and its reports.
+fn audits() -> Vec<Value> {
+    let reports = |group: &str, resources: [&str; 2]| json!({"apiGroups": [group], "resources": resources, "verbs": ["create", "delete", "list", "patch"]});
+    vec![
+        json!({"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["list"]}),
+        reports("openreports.io", ["clusterreports", "reports"]),
+        reports("wgpolicyk8s.io", ["clusterpolicyreports", "policyreports"]),
+    ]
+}
+
+/// The names of the Leases: of the audit, and of the CA.
+fn leases() -> Vec<String> {
+    let all = all();
+    let leases = all.iter().filter(|object| object["kind"] == "Lease");
+    let mut names: Vec<String> =
+        leases.filter_map(|lease| Some(lease["metadata"]["name"].as_str()?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_pods_may_audit() {
+    let rules = the("ClusterRole")["rules"].clone();
+    for rule in audits() {
+        assert!(rules.as_array().expect("a list").contains(&rule), "{rule:#}");
+    }
+    let lists = ordinance_policy::describe().reviews.into_iter().map(|scope| scope.resource);
+    let is_listed = |resource: &String| {
+        let mut rules = rules.as_array().into_iter().flatten();
+        rules.any(|rule| {
+            each_text(&rule["resources"]).contains(resource)
+                && each_text(&rule["verbs"]).contains(&"list".to_owned())
+        })
+    };
+    assert_eq!(lists.filter(|resource| !is_listed(resource)).collect::<Vec<_>>(), Vec::<String>::new());
+    let text = the("ConfigMap")["data"]["ordinance.yaml"].as_str().expect("text").to_owned();
+    let config: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    assert_eq!(leases(), ["ordinance", config["audit"]["lease"].as_str().expect("a name")]);
+}
+
+fn each_text(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+}
+
 /// The rule without which nothing is reserved.
 fn reservations() -> Value {
     json!({
@@ -177,7 +221,8 @@ fn the_pods_may_read_the_watched_objects_and_nothing_else() {
         description.watches.iter().map(|watch| (watch.group.clone(), watch.resource.clone())).collect();
     let mut allowed = BTreeSet::new();
     for rule in the("ClusterRole")["rules"].as_array().expect("a list") {
-        if rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) || *rule == reservations() {
+        let is_other = *rule == reservations() || audits().contains(rule);
+        if is_other || rule["apiGroups"] == json!(["admissionregistration.k8s.io"]) {
             continue;
         }
         for resource in rule["resources"].as_array().expect("a list") {
@@ -201,13 +246,14 @@ fn the_pods_may_write_their_ca_and_its_bundles_and_nothing_else() {
     };
     let rules = [the("ClusterRole")["rules"].clone(), the("Role")["rules"].clone()];
     let writes = rules.iter().flat_map(|rules| rules.as_array().expect("a list"));
-    let writes = writes.filter(|rule| !is_reading(rule));
+    let writes = writes.filter(|rule| !is_reading(rule) && !audits().contains(rule));
     let name = |kind| json!([the(kind)["metadata"]["name"]]);
     let kinds = json!(["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]);
     let expected = [
         (kinds, name("MutatingWebhookConfiguration")),
         (json!(["secrets"]), name("Secret")),
-        (json!(["leases"]), name("Lease")),
+        (json!(["leases"]), json!([leases()[0]])),
+        (json!(["leases"]), json!([leases()[1]])),
     ];
     assert_eq!(writes.map(named).collect::<Vec<_>>(), expected);
     assert_eq!(name("MutatingWebhookConfiguration"), name("ValidatingWebhookConfiguration"));
@@ -223,10 +269,9 @@ fn the_ca_is_for_the_service_and_in_a_writable_secret() {
     assert_eq!(managed["service"], service["metadata"]["name"]);
     assert_eq!(managed["namespace"], service["metadata"]["namespace"]);
     let service = managed["service"].as_str().expect("a name");
-    for (kind, name) in [("Secret", format!("{service}-ca")), ("Lease", service.to_owned())] {
-        assert_eq!(the(kind)["metadata"]["name"], name);
-        assert_eq!(the(kind)["data"], Value::Null);
-    }
+    assert_eq!(the("Secret")["metadata"]["name"], format!("{service}-ca"));
+    assert_eq!(the("Secret")["data"], Value::Null);
+    assert_eq!(leases()[0], service);
     assert_eq!(the("ValidatingWebhookConfiguration")["metadata"]["name"], service);
 }
 
