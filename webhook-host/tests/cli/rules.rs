@@ -24,6 +24,16 @@ fn finds_a_rule_as_messages_and_people_write_it() {
 }
 
 #[test]
+fn explains_the_rule_of_an_audit() {
+    for arguments in [&["explain", "ordinance/would-change"][..], &["explain", "[ordinance/would-change]"]] {
+        let ended = run(arguments);
+        let beginning =
+            "ordinance/would-change: The webhooks would change the object if it were created today\n";
+        assert!(ended.code == 0 && ended.stdout.starts_with(beginning), "{ended:?}");
+    }
+}
+
+#[test]
 fn suggests_rules_that_share_a_word() {
     for (id, suggestion) in [
         ("mixed", "did you mean mixed-sub-paths? `ordinance explain` lists all rules"),
