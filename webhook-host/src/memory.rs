@@ -160,7 +160,7 @@ impl fmt::Display for MemoryPlan {
         write!(
             formatter,
             "{} for the process, {connections} connections of {}, {instances} evaluations of {} (policyMemory), {watches} \
-             watches of {}, {} for bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes) need {} of {} (memory)",
+             lists of {}, {} for bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes) need {} of {} (memory)",
             size(BASE_BYTES),
             size(CONNECTION_BYTES),
             size(self.policy_memory),
@@ -276,7 +276,7 @@ mod tests {
         assert!(
             error.starts_with(
                 "is too little: 32 MiB for the process, 1024 connections of 48 KiB, 11 evaluations of 64 MiB \
-                 (policyMemory), 3 watches of 16 MiB, 64 MiB for bodies (bodiesBytes) and 1 x 16 MiB for the index \
+                 (policyMemory), 3 lists of 16 MiB, 64 MiB for bodies (bodiesBytes) and 1 x 16 MiB for the index \
                  (indexBytes) need 912 MiB of 816 MiB (memory); "
             ),
             "{error}"
