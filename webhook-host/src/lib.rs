@@ -1,8 +1,8 @@
 //! Keeps the replicas of a StatefulSet out of each other's files: a TLS webhook host for Wasm policies.
 //!
 //! A request is handled in layers: bytes, review, request, verdict, answer, bytes. Modules depend on each other in one
-//! direction only: `command` on `audit`, `config`, `server` and `cluster`; these on `admission`, `events`, `judge`, `reservations` and
-//! `review`; and all of them on `limits`, `metrics`, `clock` and `units`.
+//! direction only: `command` on `config`, `server`, `cluster` and `audit`; these on `admission`, `events`, `judge`, `reservations` and
+//! `review`, and `cluster` also on `audit`; and all of them on `limits`, `metrics`, `clock` and `units`.
 
 pub mod admission;
 pub mod audit;

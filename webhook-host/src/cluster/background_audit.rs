@@ -273,7 +273,7 @@ impl AuditLoop {
         if self.last_error.as_ref() != Some(&error) {
             tracing::warn!(
                 error,
-                "nothing is audited: let this user get and patch the Lease of the audit, or set audit.interval: 0s"
+                "nothing is audited: let this user get and patch the Lease of the audit, and create it if there is none, or set audit.interval: 0s"
             );
             self.last_error = Some(error);
         }

@@ -2,9 +2,11 @@
 
 use crate::logs;
 use crate::replica::{Replica, VOLUMES, api, config, named, numbered, unreadable};
+use ordinance::admission::Admission;
 use ordinance::cluster::{AuditLease, AuditSchedule, AuditTask, AuditedPolicy, BackgroundAudit, Reporting};
 use ordinance::limits::Limits;
 use ordinance_audit::EnforcedSettings;
+use ordinance_engine::{Engine, Policy};
 use ordinance_testkit::apiserver::{ApiServer, ScriptedAnswer, Verb};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -29,14 +31,22 @@ pub fn api_with_leases(volumes: impl IntoIterator<Item = Value>) -> Arc<ApiServe
 
 /// Starts an audit in a replica.
 pub async fn audit(replica: &Replica, identity: &str, interval: Duration) -> BackgroundAudit {
-    let policy = AuditedPolicy::new(
-        "storage",
-        &replica.admission,
-        None,
-        EnforcedSettings::EnforceMode,
-        Limits::default().deadline,
-        replica.host.metrics.route("storage"),
-    );
+    audit_with(replica, audited(replica, &replica.admission, None), identity, interval).await
+}
+
+/// Returns the policy of an audit.
+fn audited(replica: &Replica, served: &Admission, enforcing: Option<Arc<Policy>>) -> AuditedPolicy {
+    let (settings, deadline) = (EnforcedSettings::EnforceMode, Limits::default().deadline);
+    let route = replica.host.metrics.route("storage");
+    AuditedPolicy::new("storage", served, enforcing, settings, deadline, route)
+}
+
+async fn audit_with(
+    replica: &Replica,
+    policy: AuditedPolicy,
+    identity: &str,
+    interval: Duration,
+) -> BackgroundAudit {
     let task = AuditTask {
         policies: vec![policy],
         freshness: replica.watches.clone(),
@@ -69,6 +79,10 @@ fn findings(replica: &Replica, rule: &str, severity: &str) -> f64 {
     replica.metric("audit_findings", &[("policy", "storage"), ("rule", rule), ("severity", severity)])
 }
 
+fn refused(replica: &Replica, operation: &str) -> f64 {
+    replica.metric("audit_would_refuse_objects", &[("policy", "storage"), ("operation", operation)])
+}
+
 fn objects(replica: &Replica, resource: &str) -> f64 {
     replica.metric("audit_objects", &[("policy", "storage"), ("resource", resource)])
 }
@@ -82,13 +96,25 @@ async fn the_leader_shows_what_it_finds_and_what_would_be_refused() {
     until_shown(&replica).await;
     assert_eq!(findings(&replica, "shared-export", "deny"), 2.0);
     assert_eq!((objects(&replica, VOLUMES), objects(&replica, CLASSES)), (3.0, 1.0));
-    let refused = |operation| {
-        replica.metric("audit_would_refuse_objects", &[("policy", "storage"), ("operation", operation)])
-    };
-    assert_eq!(refused("CREATE"), 2.0);
+    assert_eq!(refused(&replica, "CREATE"), 2.0);
     assert_eq!(replica.policy_metric("audit_unreadable_objects"), 0);
     let line = logs::line(&["audited; is it safe to enforce? Not yet.", "2 of 4 stored objects"]).unwrap();
     assert!(line.starts_with("INFO") && line.contains("deny=2"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_mode_warn_denials_are_put_off_and_what_enforce_would_refuse_is_counted() {
+    let api = api_with_leases([named("pv-a", "/srv"), named("pv-b", "/srv")]);
+    let replica = Replica::current(&api).await;
+    let engine = Engine::new(Limits::default().engine()).unwrap();
+    let warning = Arc::new(Policy::built_in(&engine, r#"{"mode":"Warn"}"#).unwrap());
+    let served = replica.admission.auditing(warning);
+    let policy = audited(&replica, &served, Some(Arc::clone(replica.admission.policy())));
+    let _audit = audit_with(&replica, policy, "a", LONG).await;
+    until_shown(&replica).await;
+    assert_eq!(findings(&replica, "shared-export", "deny"), 0.0);
+    assert_eq!(findings(&replica, "shared-export", "would-deny"), 2.0);
+    assert_eq!(refused(&replica, "CREATE"), 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
