@@ -216,6 +216,9 @@ impl ClusterArgs {
         if self.no_cluster && self.events {
             return Some("--events writes to a cluster and --no-cluster turns it off: give one");
         }
+        if self.no_cluster && self.audit_interval.is_some() {
+            return Some("--audit-interval audits a cluster and --no-cluster turns it off: give one");
+        }
         if self.kubeconfig.is_some() && !policy.state.is_empty() {
             return Some("--kubeconfig and --state are two sources of existing objects: give one");
         }

@@ -151,6 +151,60 @@ fn stateful_set_creation() -> String {
 }
 
 #[test]
+fn a_server_audits_its_cluster_and_releases_the_lease_when_it_stops() {
+    let api = ApiServer::start().unwrap();
+    api.serve_group("coordination.k8s.io/v1", &["leases"]);
+    for name in ["pv-a", "pv-b"] {
+        api.put("persistentvolumes", volume(name, "/srv/www"));
+    }
+    let (files, kubeconfig) = kubeconfig(&api);
+    let settings = files.path().join("settings.yaml");
+    std::fs::write(&settings, "mode: Warn").unwrap();
+    let flags = ["--settings", argument(&settings), "--audit-interval", "10s", "--drain-delay", "0s"];
+    let host = Host::start(&[&["--kubeconfig", &kubeconfig], &flags[..]].concat());
+    let end = Instant::now() + TIMEOUT;
+    let metrics = loop {
+        let metrics = host.metrics();
+        if metrics.contains("ordinance_audit_timestamp_seconds ") {
+            break metrics;
+        }
+        assert!(Instant::now() < end, "no audit: {metrics}");
+        std::thread::sleep(INTERVAL);
+    };
+    for line in [
+        r#"ordinance_audit_findings{policy="storage",rule="shared-export",severity="would-deny"} 2"#,
+        r#"ordinance_audit_would_refuse_objects{policy="storage",operation="CREATE"} 2"#,
+        "ordinance_audit_interval_seconds 10.0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    host.signal("TERM");
+    let (code, log) = host.ended();
+    assert!(code == Some(0) && log.contains("audited; is it safe to enforce? Not yet."), "{log}");
+    let lease = &api.objects("leases")[0];
+    assert_eq!(
+        (&lease["metadata"]["name"], &lease["spec"]["holderIdentity"]),
+        (&json!("ordinance-audit"), &json!(null))
+    );
+}
+
+#[test]
+fn refuses_an_audit_that_is_too_frequent_or_without_a_cluster() {
+    let files = directory(&[("config.yaml", "audit: {interval: 9s}")]);
+    let refused = |arguments: &[&str]| {
+        let ended = run_in(files.path(), &[&["serve", "--self-signed"], arguments].concat());
+        (ended.code, ended.stderr.lines().next().unwrap_or_default().to_owned())
+    };
+    let message = "would list the cluster too often; give at least 10s, or 0s for no audit";
+    let flag = refused(&["--audit-interval", "1s"]);
+    assert_eq!(flag, (2, format!("error: --audit-interval: {message}")));
+    let field = refused(&["--config", "config.yaml"]);
+    assert_eq!(field, (2, format!("error: config.yaml: audit.interval: {message}")));
+    let message = "error: --audit-interval audits a cluster and --no-cluster turns it off: give one";
+    assert_eq!(refused(&["--audit-interval", "1h", "--no-cluster"]), (64, message.to_owned()));
+}
+
+#[test]
 fn refuses_events_without_a_cluster() {
     let files = directory(&[("config.yaml", "events: true")]);
     let refused = |arguments: &[&str]| {

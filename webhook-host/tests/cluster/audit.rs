@@ -31,7 +31,8 @@ pub fn api_with_leases(volumes: impl IntoIterator<Item = Value>) -> Arc<ApiServe
 
 /// Starts an audit in a replica.
 pub async fn audit(replica: &Replica, identity: &str, interval: Duration) -> BackgroundAudit {
-    audit_with(replica, audited(replica, &replica.admission, None), identity, interval).await
+    let policy = audited(replica, &replica.admission, None);
+    audit_with(replica, policy, identity, interval, Reporting::On).await
 }
 
 /// Returns the policy of an audit.
@@ -41,11 +42,18 @@ fn audited(replica: &Replica, served: &Admission, enforcing: Option<Arc<Policy>>
     AuditedPolicy::new("storage", served, enforcing, settings, deadline, route)
 }
 
+/// Starts an audit without reports in a replica.
+pub async fn audit_without_reports(replica: &Replica) -> BackgroundAudit {
+    let policy = audited(replica, &replica.admission, None);
+    audit_with(replica, policy, "a", LONG, Reporting::Off).await
+}
+
 async fn audit_with(
     replica: &Replica,
     policy: AuditedPolicy,
     identity: &str,
     interval: Duration,
+    reports: Reporting,
 ) -> BackgroundAudit {
     let task = AuditTask {
         policies: vec![policy],
@@ -57,7 +65,7 @@ async fn audit_with(
             identity: identity.to_owned(),
         },
         metrics: replica.host.metrics.audit(),
-        reports: Reporting::On,
+        reports,
     };
     BackgroundAudit::start(config(&replica.api).await, task).unwrap()
 }
@@ -110,7 +118,7 @@ async fn with_mode_warn_denials_are_put_off_and_what_enforce_would_refuse_is_cou
     let warning = Arc::new(Policy::built_in(&engine, r#"{"mode":"Warn"}"#).unwrap());
     let served = replica.admission.auditing(warning);
     let policy = audited(&replica, &served, Some(Arc::clone(replica.admission.policy())));
-    let _audit = audit_with(&replica, policy, "a", LONG).await;
+    let _audit = audit_with(&replica, policy, "a", LONG, Reporting::On).await;
     until_shown(&replica).await;
     assert_eq!(findings(&replica, "shared-export", "deny"), 0.0);
     assert_eq!(findings(&replica, "shared-export", "would-deny"), 2.0);

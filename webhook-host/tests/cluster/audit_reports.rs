@@ -1,6 +1,6 @@
 //! The reports of the audit in the background: for which objects, of which kind, and when they are written and deleted.
 
-use crate::audit::{CLASSES, LONG, SHORT, api_with_leases, audit, until_shown};
+use crate::audit::{CLASSES, LONG, SHORT, api_with_leases, audit, audit_without_reports, until_shown};
 use crate::logs;
 use crate::replica::{Replica, SETS, VOLUMES, named};
 use ordinance_testkit::apiserver::{ApiServer, ScriptedAnswer, Verb};
@@ -98,6 +98,15 @@ async fn no_report_is_written_where_no_kind_is_installed() {
         assert_eq!(api.requests(resource), [], "{resource}");
     }
     assert!(logs::line(&["INFO", "no reports are written", "reports.openreports.io"]).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_report_is_written_or_read_if_they_are_switched_off() {
+    let api = api_with_reports();
+    let replica = Replica::current(&api).await;
+    let _audit = audit_without_reports(&replica).await;
+    until_shown(&replica).await;
+    assert_eq!((api.requests(CLUSTER_REPORTS), api.requests("")), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
