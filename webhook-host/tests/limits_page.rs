@@ -52,7 +52,7 @@ fn the_page_names_the_limits_of_events() {
 fn the_page_names_the_limits_of_the_audit() {
     for row in [
         format!("| {} s | interval of renewals of the Lease;", AUDIT_LEASE_POLL.as_secs()),
-        format!("a replica that could not renew it for {} s leads no more |", AUDIT_LEASE_TIME.as_secs()),
+        format!("another replica takes it over after {} s without one |", AUDIT_LEASE_TIME.as_secs()),
         format!("| {} s | duration of a request to the API server |", AUDIT_REQUEST_TIME.as_secs()),
         format!(
             "| {} min | longest pause after an audit that did not end |",

@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 /// The interval between renewals of the Lease, and between attempts to acquire it.
 pub const AUDIT_LEASE_POLL: Duration = Duration::from_secs(10);
 
-/// The duration of the Lease: a replica that could not renew it for so long leads no more.
+/// The duration of the Lease: another replica takes it over after so long without a renewal. Its holder stops before.
 pub const AUDIT_LEASE_TIME: Duration = Duration::from_secs(60);
 
 /// The longest pause after a failed audit.
@@ -281,16 +281,17 @@ impl AuditLoop {
     }
 }
 
-/// Renews the Lease until this replica has lost it.
+/// Renews the Lease until this replica has lost it, or until so long after the last success that another one may take it over.
 async fn keep(lease: &mut Lease, poll: Duration) {
     let mut renewed = Instant::now();
-    loop {
+    while renewed.elapsed() + 2 * AUDIT_LEASE_POLL < AUDIT_LEASE_TIME {
         tokio::time::sleep(poll).await;
-        match lease.renew(SystemTime::now(), Instant::now()).await {
-            Ok(true) => renewed = Instant::now(),
-            Ok(false) => return,
-            Err(_) if renewed.elapsed() + poll >= AUDIT_LEASE_TIME => return,
-            Err(error) => tracing::debug!(%error, "could not renew the Lease of the audit"),
+        let start = Instant::now();
+        match tokio::time::timeout(AUDIT_LEASE_POLL, lease.renew(SystemTime::now(), start)).await {
+            Ok(Ok(true)) => renewed = start,
+            Ok(Ok(false)) => return,
+            Ok(Err(error)) => tracing::debug!(%error, "could not renew the Lease of the audit"),
+            Err(_) => tracing::debug!("could not renew the Lease of the audit: no answer in time"),
         }
     }
 }
