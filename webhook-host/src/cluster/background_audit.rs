@@ -4,6 +4,7 @@
 //! current. Neither objects nor pages are kept. A replica that loses the Lease stops its audit and shows no figures.
 
 mod audit_error;
+mod leader;
 mod list_pages;
 mod low_priority;
 mod page_audit;
@@ -19,17 +20,12 @@ pub use report_store::REPORT_WRITES_PER_SECOND;
 use super::CONNECT_TIME;
 use super::page_limit::PageLimitLayer;
 use crate::admission::{Admission, Freshness};
-use crate::metrics::{AuditMetrics, ReportOutcome, RouteMetrics};
-use audit_error::AuditError;
-use k8s_openapi::jiff::Timestamp;
+use crate::metrics::{AuditMetrics, RouteMetrics};
 use kube::Client;
 use kube::client::ClientBuilder;
+use leader::Leader;
 use ordinance_audit::EnforcedSettings;
 use ordinance_certs::cluster::Lease;
-use report::ReportApi;
-use report_plan::ReportPlan;
-use report_store::ReportStore;
-use round::AuditRound;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
@@ -46,9 +42,6 @@ pub const AUDIT_RETRY_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// How long a request to the API server may take.
 pub const AUDIT_REQUEST_TIME: Duration = Duration::from_secs(30);
-
-/// The interval at which a leader asks whether the index is current.
-const CURRENT_POLL: Duration = Duration::from_secs(1);
 
 /// The duration of the release of the Lease at shutdown. Without it, the next leader only starts later.
 const RELEASE_TIME: Duration = Duration::from_secs(2);
@@ -134,19 +127,6 @@ struct AuditLoop {
     last_error: Option<String>,
 }
 
-/// What a replica does that holds the Lease.
-struct Leader {
-    client: Client,
-    policies: Arc<[AuditedPolicy]>,
-    freshness: Arc<dyn Freshness>,
-    schedule: AuditSchedule,
-    metrics: AuditMetrics,
-    /// `None` if no reports are written.
-    reports: Option<ReportStore>,
-    /// The kind of the last reports, so that the log says once that there is none.
-    report_api: Option<Option<ReportApi>>,
-}
-
 // === impl BackgroundAudit ===
 
 impl BackgroundAudit {
@@ -165,19 +145,7 @@ impl BackgroundAudit {
         metrics.show_interval(schedule.interval);
         let AuditLease { namespace, name, identity } = lease;
         let lease = Lease::new(client.clone(), &namespace, &name, identity, AUDIT_LEASE_TIME);
-        let reports = match reports {
-            Reporting::On => Some(ReportStore::new(client.clone(), metrics.clone())),
-            Reporting::Off => None,
-        };
-        let leader = Leader {
-            client,
-            policies: policies.into(),
-            freshness,
-            schedule,
-            metrics: metrics.clone(),
-            reports,
-            report_api: None,
-        };
+        let leader = Leader::new(client, policies, freshness, schedule, metrics.clone(), reports);
         let lease_poll = schedule.lease_poll;
         let state = AuditLoop { lease, leader, lease_poll, metrics, last_error: None };
         let (stop, stopped) = oneshot::channel();
@@ -293,70 +261,5 @@ async fn keep(lease: &mut Lease, poll: Duration) {
             Ok(Err(error)) => tracing::debug!(%error, "could not renew the Lease of the audit"),
             Err(_) => tracing::debug!("could not renew the Lease of the audit: no answer in time"),
         }
-    }
-}
-
-// === impl Leader ===
-
-impl Leader {
-    async fn audit_forever(&mut self) {
-        tokio::time::sleep(self.schedule.first).await;
-        loop {
-            self.until_current().await;
-            let pause = match self.audit().await {
-                Ok(()) => self.schedule.interval,
-                Err(error) => {
-                    self.metrics.failed(error.cause());
-                    tracing::warn!(%error, "the audit did not end; its metrics show the one before");
-                    self.schedule.interval.min(AUDIT_RETRY_TIME)
-                }
-            };
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    async fn until_current(&self) {
-        while !self.freshness.is_current() {
-            tokio::time::sleep(CURRENT_POLL).await;
-        }
-    }
-
-    async fn audit(&mut self) -> Result<(), AuditError> {
-        let start = Instant::now();
-        let plan = self.report_plan().await;
-        let mut round = AuditRound::new(self.client.clone(), Arc::clone(&self.policies), plan);
-        round.audit().await?;
-        round.log();
-        self.metrics.show(round.figures(start.elapsed()));
-        if let (Some(reports), Some(plan)) = (&self.reports, round.into_reports()) {
-            reports.carry_out(&plan).await;
-        }
-        Ok(())
-    }
-
-    /// Returns a plan of the reports, or `None` if there are none. An error does not stop the audit.
-    async fn report_plan(&mut self) -> Option<ReportPlan> {
-        let planned = self.try_report_plan().await;
-        planned.unwrap_or_else(|error| {
-            self.metrics.reported(ReportOutcome::Failed, 1);
-            tracing::warn!(
-                %error,
-                "no reports are written, since those of before are not known; let this user list them, or set audit.reports: false"
-            );
-            None
-        })
-    }
-
-    async fn try_report_plan(&mut self) -> kube::Result<Option<ReportPlan>> {
-        let Some(reports) = &self.reports else { return Ok(None) };
-        let served = reports.served().await?;
-        if self.report_api.replace(served) != Some(served) && served.is_none() {
-            tracing::info!(
-                "no reports are written: the cluster has neither reports.openreports.io nor policyreports.wgpolicyk8s.io"
-            );
-        }
-        let Some(api) = served else { return Ok(None) };
-        let stored = reports.stored(api).await?;
-        Ok(Some(ReportPlan::new(api, Timestamp::now(), stored)))
     }
 }
