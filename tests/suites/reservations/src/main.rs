@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// The trials in which each mutant has to be caught.
-const MUTANT_TRIALS: u64 = 100_000;
+const MUTANT_TRIALS: u64 = 300_000;
 
 /// Prove that reservations admit no two objects that exclude each other.
 #[derive(Parser)]
