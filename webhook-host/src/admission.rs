@@ -293,19 +293,24 @@ impl Admission {
                 // Reservations before objects: an object is in the index before its reservation stops to count.
                 let reserved = self.reserved(request, &keys, reserving);
                 let memory = self.current()?;
-                let holdings = self.overlaps(&memory, View::All, reserved.as_deref(), &keys, &request.scope);
-                let unconfirmed = memory.unconfirmed(&keys, &request.scope);
+                // What this process has admitted with a reservation is among the earlier ones.
+                let view = if reserving.is_done() { View::Known } else { View::All };
+                let holdings = self.overlaps(&memory, view, reserved.as_deref(), &keys, &request.scope);
+                let unconfirmed = match view {
+                    View::All => memory.unconfirmed(&keys, &request.scope),
+                    View::Known => Vec::new(),
+                };
                 drop(memory);
                 let verdict = match holdings {
                     Ok(holdings) => pending.resume(&holdings).map(|verdict| (holdings, verdict)),
                     Err(failure) => Err(failure),
                 };
                 if !unconfirmed.is_empty() || reserved.is_some() {
-                    let question = OpenQuestion { keys, unconfirmed, reserved, with: verdict };
+                    let question = OpenQuestion { keys, unconfirmed, reserved, view, with: verdict };
                     return self.decide_on_known(request, question, deadline, reserving);
                 }
                 let (holdings, verdict) = verdict?;
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::All, reserved }) })
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, reserved }) })
             }
         }
     }
@@ -327,7 +332,10 @@ impl Admission {
     fn reserved(&self, request: &Request<'_>, keys: &[Key], reserving: &Reserving) -> Option<Box<Index>> {
         match (reserving, self.reservations()) {
             (Reserving::Done(attempt), _) => reservations::index_of(attempt.earlier()),
-            (_, Some(log)) => reservations::index_of(&log.conflicts(&request.scope, keys)),
+            (_, Some(log)) => {
+                let uid = || BaseState::from(request).into_uid();
+                reservations::index_of(&log.conflicts(&request.scope, uid, keys))
+            }
             (_, None) => None,
         }
     }
@@ -434,13 +442,15 @@ impl Admission {
         deadline: Instant,
         reserving: &Reserving,
     ) -> Result<Verdict, Failure> {
+        if let Some(basis) = &decision.basis {
+            self.ensure_reserved(request, scope, &basis.keys, reserving)?;
+        }
         while let Decision { verdict, basis: Some(basis) } = decision {
             if !verdict.is_allowed() {
                 return Ok(verdict);
             }
             let mut memory = self.write()?;
             if self.overlaps_of(&memory, &basis, request)? == basis.holdings {
-                self.ensure_reserved(&memory, request, scope, &basis.keys, reserving)?;
                 self.enter(&mut memory, request, scope, basis.keys)?;
                 return Ok(verdict);
             }
@@ -460,9 +470,8 @@ impl Admission {
     ) -> Result<(), Failure> {
         match self.policy.keys(scope, object)? {
             Ok(keys) => {
-                let mut memory = self.write()?;
-                self.ensure_reserved(&memory, request, scope, &keys, reserving)?;
-                self.enter(&mut memory, request, scope, keys)
+                self.ensure_reserved(request, scope, &keys, reserving)?;
+                self.enter(&mut *self.write()?, request, scope, keys)
             }
             // The reason may quote the object, and the log must not.
             Err(_) => {
@@ -478,17 +487,19 @@ impl Admission {
         }
     }
 
-    /// Fails if an object holds keys that its stored state does not, and that it has to reserve first.
+    /// Fails if an object holds new keys that it has to reserve first.
     fn ensure_reserved(
         &self,
-        memory: &Memory,
         request: &Request<'_>,
         scope: &Scope<'_>,
         keys: &[Key],
         reserving: &Reserving,
     ) -> Result<(), Failure> {
         let Some(log) = self.reservations() else { return Ok(()) };
-        let keys = new_keys(memory, scope, keys);
+        if reserving.is_done() {
+            return Ok(());
+        }
+        let keys = self.new_keys(request, scope, keys)?;
         let why = match reserving {
             _ if keys.is_empty() => return Ok(()),
             Reserving::Done(_) => return Ok(()),
@@ -501,6 +512,20 @@ impl Admission {
         };
         log.count_unreserved(why);
         Ok(())
+    }
+
+    /// Returns the keys that an object holds and that the object before an update did not. A creation is new in any case: the
+    /// index may still have an object of its name that is deleted by now.
+    fn new_keys(&self, request: &Request<'_>, scope: &Scope<'_>, keys: &[Key]) -> Result<Vec<Key>, Failure> {
+        let holds = keys.iter().filter(|key| key.stance == Stance::Holds).cloned();
+        let mut holds: Vec<Key> = holds.collect();
+        let updated = request.old_object.as_deref().filter(|_| request.operation == Operation::Update);
+        if let (Some(before), false) = (updated, holds.is_empty())
+            && let Ok(held) = self.policy.keys(scope, before)?
+        {
+            holds.retain(|key| !held.contains(key));
+        }
+        Ok(holds)
     }
 
     fn enter(
@@ -661,19 +686,6 @@ impl Judge for Admission {
             }
         })
     }
-}
-
-/// Returns the keys that an object holds and its stored state does not.
-fn new_keys(memory: &Memory, scope: &Scope<'_>, keys: &[Key]) -> Vec<Key> {
-    let mut holds = keys.iter().filter(|key| key.stance == Stance::Holds).peekable();
-    if holds.peek().is_none() {
-        return Vec::new();
-    }
-    let held = memory.index().keys_of(scope);
-    let is_held = |key: &Key| {
-        held.iter().any(|held| (held.stance, &held.realm, &held.path) == (key.stance, &key.realm, &key.path))
-    };
-    holds.filter(|key| !is_held(key)).cloned().collect()
 }
 
 fn too_many(error: TooMany) -> Failure {

@@ -143,13 +143,13 @@ impl Reservations {
                 ReservationLog::new(admission.name(), store, self.retention, self.clock.clone(), metrics);
             let log = Arc::new(log.with_events(self.events.clone()));
             admission.reserve_with(Arc::clone(&log));
-            log
+            (Arc::clone(admission), log)
         };
-        let logs = admissions.iter().map(log).collect();
+        let policies = admissions.iter().map(log).collect();
         config.read_timeout = Some(reservation_watch::WATCH_TIME + READ_MARGIN);
         let client = ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build();
         let api = Api::<RawObject<false>>::all_with(client, &reservation::api_resource());
-        let watch = ReservationWatch::new(logs, self.metrics.watch(reservation::PLURAL));
+        let watch = ReservationWatch::new(policies, self.metrics.watch(reservation::PLURAL));
         tasks.spawn(watch.run(api));
         Ok(())
     }

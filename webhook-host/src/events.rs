@@ -107,7 +107,7 @@ impl ReportedEvent {
             subject: realm.to_owned(),
             message: format!(
                 "objects with new keys in {realm} are turned away, because too many objects that were reserved there were never \
-                 stored; find their creator with `kubectl get reservations`"
+                 stored; find their creator with `kubectl get reservations.ordinance.dev`"
             ),
         }
     }

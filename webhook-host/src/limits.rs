@@ -212,7 +212,7 @@ impl Limits {
     /// on an index from before that.
     pub fn retention(&self) -> Retention {
         let own = self.pending_time + self.index_staleness + RETENTION_MARGIN;
-        Retention { own, foreign: own + RETENTION_MARGIN }
+        Retention { pending: self.pending_time, own, foreign: own + RETENTION_MARGIN }
     }
 
     /// Returns the part of the limits that the engine enforces.

@@ -17,7 +17,7 @@ use ordinance_reservation::{
     Answer, AttemptId, Collector, Creation, Draft, HeldKey, Holder, Input, Judgement, Output, Replica,
     Reservation, Retention, WatchEvent,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,14 +34,16 @@ pub const ANSWER_MARGIN: Duration = Duration::from_millis(300);
 /// How long a list that failed waits for the next one.
 const LIST_PAUSE: Duration = Duration::from_millis(200);
 
-/// After this time without its object, a reservation counts as abandoned: the API server gives a request up after 60 s.
-pub const ABANDONED_AFTER: Duration = Duration::from_secs(75);
-
-/// Abandoned reservations in one realm. With more, the realm takes no new reservation.
+/// Objects in one realm whose reservations were abandoned within the time that reservations are kept. With more, the realm takes
+/// no new reservation.
 pub const ABANDONED_PER_REALM: usize = 200;
 
-/// Reservations that become abandoned in one realm within [`ABANDONED_INTERVAL`]. With more, the realm takes no new reservation.
+/// Objects in one realm whose reservations were abandoned within [`ABANDONED_INTERVAL`]. With more, the realm takes no new
+/// reservation.
 pub const ABANDONED_PER_INTERVAL: usize = 20;
+
+/// The reservations that are looked at in one round because they may be abandoned.
+const OLD_RESERVATIONS: usize = 100;
 
 /// The interval of [`ABANDONED_PER_INTERVAL`].
 pub const ABANDONED_INTERVAL: Duration = Duration::from_secs(60);
@@ -84,6 +86,7 @@ pub struct ReservationLog {
     process: u32,
     store: Arc<dyn ReservationStore>,
     clock: Clock,
+    retention: Retention,
     metrics: ReservationMetrics,
     /// Where Events about full realms go, if they are written.
     events: Option<EventQueue>,
@@ -98,13 +101,30 @@ struct Machine {
     collector: Collector,
     origin: Instant,
     next: AttemptId,
+    abandoned: VecDeque<AbandonedReservation>,
     waiting: BTreeMap<AttemptId, oneshot::Sender<Reply>>,
+}
+
+/// A reservation whose object was not stored in time.
+struct AbandonedReservation {
+    since: Duration,
+    realm: String,
+    holder: Holder,
 }
 
 /// What a waiting request gets.
 enum Reply {
     Judge(Vec<Reservation>),
     Answer(Answer),
+}
+
+// === impl Reserving ===
+
+impl Reserving {
+    /// Returns whether the request has a reservation.
+    pub const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
 }
 
 // === impl ReservationLog ===
@@ -123,6 +143,7 @@ impl ReservationLog {
             collector: Collector::new(retention),
             origin: clock.now(),
             next: 0,
+            abandoned: VecDeque::new(),
             waiting: BTreeMap::new(),
         };
         Self {
@@ -130,6 +151,7 @@ impl ReservationLog {
             process: fastrand::u32(..),
             store,
             clock,
+            retention,
             metrics,
             events: None,
             is_missing: AtomicBool::new(false),
@@ -187,13 +209,19 @@ impl ReservationLog {
     }
 
     /// Returns the reservations of other objects that overlap these keys.
-    pub fn conflicts(&self, scope: &Scope<'_>, keys: &[Key]) -> Vec<Reservation> {
-        let machine = self.machine();
-        if machine.replica.log().excludes_nothing() {
+    pub fn conflicts(
+        &self,
+        scope: &Scope<'_>,
+        uid: impl FnOnce() -> String,
+        keys: &[Key],
+    ) -> Vec<Reservation> {
+        // Without the resource no watch tells which reservations are gone.
+        if self.is_missing() || self.machine().replica.log().excludes_nothing() {
             return Vec::new();
         }
-        let draft = Draft { name: String::new(), holder: holder(scope, ""), keys: held_keys(scope, keys) };
-        machine.replica.log().conflicts(&draft).into_iter().cloned().collect()
+        let draft =
+            Draft { name: String::new(), holder: holder(scope, &uid()), keys: held_keys(scope, keys) };
+        self.machine().replica.log().conflicts(&draft).into_iter().cloned().collect()
     }
 
     /// Reserves the keys of an object, and waits until it is known which other reservations came first. [`Reserving::Needed`]
@@ -208,7 +236,8 @@ impl ReservationLog {
         }
         let start = self.clock.now();
         let (mut attempt, replied) = self.begin(object);
-        let until = deadline.checked_sub(ANSWER_MARGIN).unwrap_or(deadline);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = deadline.checked_sub(ANSWER_MARGIN.min(left / 4)).unwrap_or(deadline);
         let reply = tokio::time::timeout_at(until.into(), replied).await;
         match reply {
             Ok(Ok(Reply::Judge(earlier))) => {
@@ -246,16 +275,48 @@ impl ReservationLog {
         self.perform(due.into_iter().map(Output::Delete).collect());
     }
 
-    /// Returns a realm with too many abandoned reservations.
-    fn full_realm<'k>(&self, keys: &'k [Key]) -> Option<&'k str> {
+    /// Returns open reservations whose objects are stored by now, or never will be.
+    pub fn old(&self) -> Vec<Reservation> {
         let machine = self.machine();
         let Machine { replica, collector, origin, .. } = &*machine;
         let now = self.clock.now().saturating_duration_since(*origin);
+        let is_old = |name: &str| collector.age(name, now).is_some_and(|age| age >= self.retention.pending);
+        let is_open = |found: &&Reservation| !found.draft.keys.is_empty() && is_old(&found.draft.name);
+        replica.log().iter().filter(is_open).take(OLD_RESERVATIONS).cloned().collect()
+    }
+
+    /// Records that the API server does not store the object of an old reservation, and so never will.
+    pub fn abandoned(self: &Arc<Self>, reservation: &Reservation) {
+        let Draft { holder, keys, .. } = &reservation.draft;
+        let mut machine = self.machine();
+        let since = self.clock.now().saturating_duration_since(machine.origin);
+        for key in keys {
+            let (realm, holder) = (key.realm.clone(), holder.clone());
+            machine.abandoned.push_back(AbandonedReservation { since, realm, holder });
+        }
+        drop(machine);
+        self.step(Input::Deleted(holder.clone()));
+    }
+
+    /// Returns a realm with too many abandoned reservations. One object counts once, however often its client tries.
+    fn full_realm<'k>(&self, keys: &'k [Key]) -> Option<&'k str> {
+        let mut machine = self.machine();
+        let now = self.clock.now().saturating_duration_since(machine.origin);
+        let kept = self.retention.own;
+        machine.abandoned.retain(|abandoned| now.saturating_sub(abandoned.since) < kept);
+        let count = |realm: &str, time: Duration| {
+            let is_of = |found: &&AbandonedReservation| {
+                found.realm == realm && now.saturating_sub(found.since) < time
+            };
+            let holders = machine.abandoned.iter().filter(is_of).map(|found| &found.holder);
+            holders
+                .map(|holder| (&holder.resource, &holder.namespace, &holder.name))
+                .collect::<BTreeSet<_>>()
+                .len()
+        };
         let is_full = |realm: &&str| {
-            let ages = replica.log().open_in(realm).into_iter().filter_map(|name| collector.age(name, now));
-            let abandoned: Vec<Duration> = ages.filter(|age| *age >= ABANDONED_AFTER).collect();
-            let recent = abandoned.iter().filter(|age| **age < ABANDONED_AFTER + ABANDONED_INTERVAL).count();
-            abandoned.len() >= ABANDONED_PER_REALM || recent >= ABANDONED_PER_INTERVAL
+            count(realm, kept) >= ABANDONED_PER_REALM
+                || count(realm, ABANDONED_INTERVAL) >= ABANDONED_PER_INTERVAL
         };
         keys.iter().map(|key| &*key.realm).find(is_full)
     }
@@ -368,15 +429,20 @@ impl Attempt {
         &self.earlier
     }
 
-    /// Ends the attempt with the policy's verdict. Anything but [`Judgement::Allowed`] deletes the reservation.
-    pub fn judged(mut self, judgement: Judgement) {
+    /// Ends the attempt with the policy's verdict, and returns whether the object is admitted: not if its reservation is gone.
+    /// Anything but [`Judgement::Allowed`] deletes the reservation.
+    pub fn judged(mut self, judgement: Judgement) -> bool {
         self.is_judged = true;
+        let outputs = self.log.machine().replica.step(Input::Judged(self.id, judgement));
+        let is_admitted = outputs.contains(&Output::Answer(self.id, Answer::Allow));
         self.log.metrics.count(match judgement {
-            Judgement::Allowed => ReservationOutcome::Allowed,
+            Judgement::Allowed if is_admitted => ReservationOutcome::Allowed,
+            Judgement::Allowed => ReservationOutcome::Unavailable,
             Judgement::Denied => ReservationOutcome::Denied,
             Judgement::Undecided => ReservationOutcome::Undecided,
         });
-        self.log.step(Input::Judged(self.id, judgement));
+        self.log.perform(outputs);
+        is_admitted
     }
 }
 

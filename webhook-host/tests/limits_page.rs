@@ -9,7 +9,7 @@ use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
 use ordinance::memory::{AUDIT_EVALUATIONS, BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
 use ordinance::reservations::{
-    ABANDONED_AFTER, ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ANSWER_MARGIN, PATIENCE,
+    ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ANSWER_MARGIN, PATIENCE,
 };
 use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
@@ -70,16 +70,11 @@ fn the_page_names_the_limits_of_the_audit() {
 
 #[test]
 fn the_page_names_the_limits_of_reservations() {
-    let abandoned = ABANDONED_AFTER.as_secs();
     for row in [
         format!("| {} ms | how long a replica waits until its watch", PATIENCE.as_millis()),
         format!("| {} ms | how long before its deadline", ANSWER_MARGIN.as_millis()),
-        format!("| {abandoned} s | time after which a reservation without its object"),
-        format!("| {ABANDONED_PER_REALM} | abandoned reservations in one realm |"),
-        format!(
-            "| {ABANDONED_PER_INTERVAL} | reservations that have become abandoned in one realm within {} s |",
-            ABANDONED_INTERVAL.as_secs()
-        ),
+        format!("| {ABANDONED_PER_REALM} | objects in one realm whose reservations were abandoned"),
+        format!("| {ABANDONED_PER_INTERVAL} | the same within {} s |", ABANDONED_INTERVAL.as_secs()),
     ] {
         assert!(PAGE.contains(&row), "{row}");
     }

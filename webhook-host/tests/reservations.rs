@@ -5,8 +5,8 @@ use ordinance::clock::Clock;
 use ordinance::events::{EventQueue, ReportedEvent};
 use ordinance::metrics::Metrics;
 use ordinance::reservations::{
-    ABANDONED_AFTER, ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ReservationLog,
-    ReservationStore, Reserving, Unreserved,
+    ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ReservationLog, ReservationStore,
+    Reserving, Unreserved,
 };
 use ordinance_contract::{Key, Scope, Stance};
 use ordinance_engine::UnreservedObject;
@@ -20,7 +20,11 @@ use tokio::sync::mpsc;
 /// How long a test waits for a task of the log.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-const RETENTION: Retention = Retention { own: Duration::from_secs(300), foreign: Duration::from_secs(360) };
+const RETENTION: Retention = Retention {
+    pending: Duration::from_secs(75),
+    own: Duration::from_secs(300),
+    foreign: Duration::from_secs(360),
+};
 
 /// A store whose writes succeed, and whose watch tells the log at once.
 #[derive(Default)]
@@ -151,7 +155,7 @@ fn object(name: &str) -> UnreservedObject {
 async fn a_reservation_of_its_own_is_kept_for_its_time_and_one_of_another_process_for_longer() {
     let log = Log::new();
     let Reserving::Done(attempt) = log.reserve("pv").await else { panic!("not reserved") };
-    attempt.judged(Judgement::Allowed);
+    assert!(attempt.judged(Judgement::Allowed));
     log.add_foreign(0);
     log.collect(2).await;
     log.advance(RETENTION.own - Duration::from_millis(1));
@@ -171,7 +175,7 @@ async fn an_attempt_without_an_admission_leaves_no_reservation() {
         let Reserving::Done(attempt) = log.reserve("pv").await else { panic!("not reserved") };
         assert_eq!(log.names().len(), 1);
         match judgement {
-            Some(judgement) => attempt.judged(judgement),
+            Some(judgement) => assert!(!attempt.judged(judgement)),
             // The connection of the request is gone.
             None => drop(attempt),
         }
@@ -189,30 +193,33 @@ async fn an_object_without_a_usable_uid_is_not_reserved() {
     }
 }
 
-/// Returns a log with this number of reservations of this age, none of whose objects is stored.
-fn with_abandoned(count: usize, age: Duration) -> Log {
+/// Returns a log with this number of reservations whose objects were not stored in time.
+fn with_abandoned(count: usize) -> Log {
     let log = Log::new();
     (0..count).for_each(|number| log.add_foreign(number));
     log.log.collect();
-    log.advance(age);
+    log.advance(RETENTION.pending);
+    while let [reservation, ..] = &*log.log.old() {
+        log.log.abandoned(reservation);
+    }
     log
 }
 
 #[tokio::test]
 async fn a_realm_with_too_many_abandoned_reservations_takes_no_more() {
-    let old = ABANDONED_AFTER + ABANDONED_INTERVAL;
     let cases = [
-        (ABANDONED_PER_REALM, old, true),
-        (ABANDONED_PER_REALM - 1, old, false),
-        (ABANDONED_PER_INTERVAL, ABANDONED_AFTER, true),
-        (ABANDONED_PER_INTERVAL - 1, ABANDONED_AFTER, false),
-        // Not yet abandoned.
-        (ABANDONED_PER_REALM, ABANDONED_AFTER - Duration::from_millis(1), false),
+        (ABANDONED_PER_INTERVAL, Duration::ZERO, true),
+        (ABANDONED_PER_INTERVAL - 1, Duration::ZERO, false),
+        (ABANDONED_PER_INTERVAL, ABANDONED_INTERVAL, false),
+        (ABANDONED_PER_REALM, ABANDONED_INTERVAL, true),
+        (ABANDONED_PER_REALM - 1, ABANDONED_INTERVAL, false),
+        (ABANDONED_PER_REALM, RETENTION.own, false),
     ];
     for (count, age, is_full) in cases {
-        let mut log = with_abandoned(count, age);
+        let mut log = with_abandoned(count);
+        log.advance(age);
         let reserving = log.reserve("pv").await;
-        assert_eq!(matches!(reserving, Reserving::Needed), is_full, "{count} of {age:?}: {reserving:?}");
+        assert_eq!(matches!(reserving, Reserving::Needed), is_full, "{count} for {age:?}: {reserving:?}");
         let metric = r#"ordinance_reservation_attempts_total{policy="storage",outcome="Full"} 1"#;
         assert_eq!(log.has_metric(metric), is_full);
         let event = log.events.try_recv().ok();
@@ -221,8 +228,26 @@ async fn a_realm_with_too_many_abandoned_reservations_takes_no_more() {
 }
 
 #[tokio::test]
-async fn a_stored_object_makes_room_in_its_realm() {
-    let log = with_abandoned(ABANDONED_PER_INTERVAL, ABANDONED_AFTER);
+async fn an_object_that_a_client_tries_again_and_again_counts_once() {
+    let log = Log::new();
+    log.add_foreign(0);
+    log.log.collect();
+    log.advance(RETENTION.pending);
+    let old = log.log.old();
+    (0..ABANDONED_PER_REALM).for_each(|_| log.log.abandoned(&old[0]));
+    assert!(matches!(log.reserve("pv").await, Reserving::Done(_)));
+}
+
+#[tokio::test]
+async fn a_reservation_is_old_once_its_object_is_stored_or_never_will_be() {
+    let log = Log::new();
+    (0..2).for_each(|number| log.add_foreign(number));
+    log.log.collect();
+    log.advance(RETENTION.pending - Duration::from_millis(1));
+    assert_eq!(log.log.old(), []);
+    log.advance(Duration::from_millis(1));
+    assert_eq!(log.log.old().len(), 2);
+    // A watch has reported the first one.
     let scope = Scope { version: "v1".into(), resource: "persistentvolumes".into(), ..Scope::default() };
     let key = Key {
         realm: "nfs://nas".to_owned(),
@@ -231,5 +256,17 @@ async fn a_stored_object_makes_room_in_its_realm() {
         note: String::new(),
     };
     log.log.observed(&Scope { name: "other-0".into(), ..scope }, "other-0", &[key]);
-    assert!(matches!(log.reserve("pv").await, Reserving::Done(_)));
+    let names: Vec<String> = log.log.old().into_iter().map(|old| old.draft.name).collect();
+    assert_eq!(names, ["r-other-1"]);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_reservation_is_deleted_admits_nothing() {
+    let log = Log::new();
+    let Reserving::Done(attempt) = log.reserve("pv").await else { panic!("not reserved") };
+    log.log.watched(WatchEvent::Removed(log.names()[0].clone()));
+    assert!(!attempt.judged(Judgement::Allowed));
+    assert!(
+        log.has_metric(r#"ordinance_reservation_attempts_total{policy="storage",outcome="Unavailable"} 1"#)
+    );
 }

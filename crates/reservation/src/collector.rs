@@ -8,6 +8,8 @@ use std::time::Duration;
 /// How long reservations are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
+    /// How long the API server may take to store an admitted object. After that, an object that is not stored never will be.
+    pub pending: Duration,
     /// How long a replica keeps its own reservations. It has to exceed the time that the API server may take to store an admitted
     /// object (its request timeout, 60 s) and the time after which a replica whose watches are silent decides nothing. After
     /// that, an object that is stored excludes others by itself, and an object that is not stored never will be.
@@ -20,15 +22,30 @@ pub struct Retention {
 #[derive(Clone, Debug)]
 pub struct Collector {
     retention: Retention,
-    /// When each reservation was seen first.
-    seen: BTreeMap<String, Duration>,
+    seen: BTreeMap<String, SeenReservation>,
 }
+
+/// What a collector remembers of a reservation.
+#[derive(Clone, Copy, Debug)]
+struct SeenReservation {
+    /// When it was seen first.
+    first: Duration,
+    /// When its deletion was asked for.
+    asked: Option<Duration>,
+}
+
+/// How long a deletion may take before it is asked for again.
+const DELETION_TIME: Duration = Duration::from_secs(60);
 
 // === impl Retention ===
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { own: Duration::from_secs(255), foreign: Duration::from_secs(315) }
+        Self {
+            pending: Duration::from_secs(75),
+            own: Duration::from_secs(255),
+            foreign: Duration::from_secs(315),
+        }
     }
 }
 
@@ -50,15 +67,21 @@ impl Collector {
         let Self { retention, seen } = self;
         seen.retain(|name, _| log.contains(name));
         let is_due = |reservation: &&Reservation| {
-            let first = *seen.entry(reservation.draft.name.clone()).or_insert(now);
+            let unseen = SeenReservation { first: now, asked: None };
+            let seen = seen.entry(reservation.draft.name.clone()).or_insert(unseen);
             let time = if is_own(reservation) { retention.own } else { retention.foreign };
-            now.saturating_sub(first) >= time
+            let is_asked = seen.asked.is_some_and(|asked| now.saturating_sub(asked) < DELETION_TIME);
+            let is_due = now.saturating_sub(seen.first) >= time && !is_asked;
+            if is_due {
+                seen.asked = Some(now);
+            }
+            is_due
         };
         log.iter().filter(is_due).map(|reservation| &*reservation.draft.name).collect()
     }
 
     /// Returns how long a reservation has been known, or `None` if no look has found it.
     pub fn age(&self, name: &str, now: Duration) -> Option<Duration> {
-        self.seen.get(name).map(|first| now.saturating_sub(*first))
+        self.seen.get(name).map(|seen| now.saturating_sub(seen.first))
     }
 }

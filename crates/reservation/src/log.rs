@@ -117,9 +117,9 @@ impl Log {
         entries.map(|entry| &entry.reservation).filter(|other| other.draft.conflicts_with(draft)).collect()
     }
 
-    /// Returns the open reservations in a realm: those whose object no watch has reported.
-    pub fn open_in(&self, realm: &str) -> BTreeSet<&str> {
-        self.at(realm, &[]).map(String::as_str).collect()
+    /// Returns whether the object of a reservation excludes others by itself, or is deleted.
+    pub(crate) fn is_settled(&self, name: &str) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.reservation.draft.keys.is_empty())
     }
 
     /// Returns whether an object with this uid has an open reservation.
@@ -216,9 +216,7 @@ impl ObservedKeys {
         match self {
             Self::Deleted => reserved.clear(),
             Self::Held(held) => {
-                let is_held = |key: &HeldKey| {
-                    held.iter().any(|held| (&held.realm, &held.path) == (&key.realm, &key.path))
-                };
+                let is_held = |key: &HeldKey| held.contains(key);
                 reserved.retain(|key| !is_held(key));
             }
         }

@@ -223,7 +223,8 @@ impl Replica {
         let Some(own) = listed.iter().find(|own| own.draft.name == attempt.draft.name) else {
             return self.give_up(id);
         };
-        let conflicts = listed.iter().filter(|other| other.draft.conflicts_with(&own.draft));
+        let is_open = |other: &&Reservation| !self.log.is_settled(&other.draft.name);
+        let conflicts = listed.iter().filter(is_open).filter(|other| other.draft.conflicts_with(&own.draft));
         let earlier = conflicts.filter(|other| other.precedes(own)).cloned().collect();
         self.judge(id, earlier)
     }

@@ -73,9 +73,11 @@ impl Holder {
 // === impl Draft ===
 
 impl Draft {
-    /// Returns whether another object reserves an overlapping key.
+    /// Returns whether another object reserves an overlapping key. The API server may try one object with several generated
+    /// names, which then has one uid.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         !self.holder.is_named_like(&other.holder)
+            && (self.holder.uid.is_empty() || self.holder.uid != other.holder.uid)
             && self.keys.iter().any(|key| other.keys.iter().any(|held| key.overlaps(held)))
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct OpenQuestion {
     pub(super) keys: Vec<Key>,
     pub(super) unconfirmed: Vec<Scope<'static>>,
     pub(super) reserved: Option<Box<Index>>,
+    /// Which objects count with them.
+    pub(super) view: View,
     /// The verdict with all of them, and its holdings.
     pub(super) with: Result<(Vec<Holding>, Verdict), Failure>,
 }
@@ -42,17 +44,17 @@ impl Admission {
         deadline: Instant,
         reserving: &Reserving,
     ) -> Result<Decision, Failure> {
-        let OpenQuestion { keys, unconfirmed, reserved, with } = question;
+        let OpenQuestion { keys, unconfirmed, reserved, view, with } = question;
         let known = self.overlaps(&*self.read()?, View::Known, None, &keys, &request.scope)?;
         let verdict = self.policy.review(request, &known, deadline)?;
         if let Ok((holdings, with)) = with
             && has_same_effect(&with, &verdict)
         {
-            let basis = Basis { keys, holdings, view: View::All, reserved };
+            let basis = Basis { keys, holdings, view, reserved };
             return Ok(Decision { verdict: with, basis: Some(basis) });
         }
         // The next attempt of the request asks about the reservations that are open then.
-        if matches!(reserving, Reserving::Done(_)) {
+        if reserving.is_done() {
             return Err(Failure::Unconfirmed { objects: Vec::new() });
         }
         let wait = self.cluster.as_ref().map_or(Wait::GiveUp, |cluster| cluster.wait(&request.scope));

@@ -1,7 +1,9 @@
 //! Updates the index with the objects that the watches of a cluster report.
 
 use super::memory::Memory;
+use super::target::uid;
 use super::{Admission, UnreadableObject};
+use crate::reservations;
 use ordinance_contract::{Key, Scope, Stance, Watch};
 use ordinance_engine::Failure;
 use std::borrow::Cow;
@@ -91,6 +93,30 @@ impl Admission {
         self.left_out.sweep(watch, round);
         self.metrics.show(memory.index(), memory.pending());
         Ok(())
+    }
+
+    /// Finds out what became of the objects of old reservations. If the index has them they count by themselves; if the API server
+    /// does not store them now, it never will.
+    pub async fn settle_old_reservations(&self) {
+        let Some(cluster) = &self.cluster else { return };
+        let (Some(log), Some(stored)) = (cluster.reservations.get(), cluster.stored.get()) else { return };
+        for reservation in log.old() {
+            let holder = &reservation.draft.holder;
+            let object = reservations::scope(holder);
+            let indexed =
+                self.memory.read().map(|memory| memory.index().keys_of(&object)).unwrap_or_default();
+            log.observed(&object, &holder.uid, &indexed);
+            if !log.is_open(&holder.uid) {
+                continue;
+            }
+            match stored.get(&object).await {
+                Ok(Some(json)) if uid(&json).as_deref() == Some(&*holder.uid) => {}
+                Ok(_) => log.abandoned(&reservation),
+                Err(error) => {
+                    tracing::debug!(?object, error, "can't ask whether a reserved object is stored")
+                }
+            }
+        }
     }
 
     /// Enters an object, and returns why it is left out or only its held keys are entered. A previous state of the object is

@@ -2,7 +2,7 @@
 
 use super::CONNECT_TIME;
 use super::page_limit::PageLimitLayer;
-use super::reservation::{REALM_FIELD, StoredReservation, URL};
+use super::reservation::{PLURAL, REALM_FIELD, StoredReservation, URL};
 use crate::reservations::ReservationStore;
 use futures_util::future::BoxFuture;
 use hyper::Request as HttpRequest;
@@ -13,6 +13,7 @@ use kube::core::Request;
 use ordinance_reservation::{Creation, Draft, Reservation};
 use serde::Deserialize;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The field manager of everything that Ordinance writes.
 const MANAGER: &str = "ordinance";
@@ -26,7 +27,11 @@ const PAGE: u32 = 500;
 /// The API server, on connections of its own.
 pub(super) struct ReservationApi {
     client: Client,
+    deletions: Semaphore,
 }
+
+/// Deletions at the same time: each takes a connection.
+const DELETIONS: usize = 8;
 
 #[derive(Deserialize)]
 struct ReservationPage {
@@ -51,7 +56,8 @@ impl ReservationApi {
         config.connect_timeout = Some(CONNECT_TIME);
         config.read_timeout = Some(ANSWER_TIME);
         config.default_retry = false;
-        Ok(Self { client: ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build() })
+        let client = ClientBuilder::try_from(config)?.with_layer(&PageLimitLayer).build();
+        Ok(Self { client, deletions: Semaphore::new(DELETIONS) })
     }
 
     async fn write(&self, policy: &str, draft: &Draft) -> Creation {
@@ -104,9 +110,14 @@ impl ReservationApi {
     }
 
     async fn remove(&self, name: &str) {
+        let Ok(_permit) = self.deletions.acquire().await else { return };
         let Ok(request) = Request::new(URL).delete(name, &DeleteParams::default()) else { return };
-        if let Err(error) = self.client.request_text(request).await {
-            tracing::debug!(name, %error, "can't delete a reservation");
+        match self.client.request_text(request).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                tracing::warn!(name, "can't delete a reservation: let this user delete {PLURAL}");
+            }
+            Err(error) => tracing::debug!(name, %error, "can't delete a reservation"),
         }
     }
 }
@@ -128,11 +139,11 @@ impl ReservationStore for ReservationApi {
     }
 }
 
-/// Returns what became of a write that failed. Of some answers it is certain that nothing is stored and that no other attempt
-/// will fare better.
+/// Returns what became of a write that failed. Without the resource, or without the right to create it, no other attempt will
+/// fare better. An object that the API server refuses is not admitted.
 fn creation(error: &kube::Error) -> Creation {
     match error {
-        kube::Error::Api(status) if [400, 403, 404, 405, 422].contains(&status.code) => Creation::Refused,
+        kube::Error::Api(status) if [403, 404].contains(&status.code) => Creation::Refused,
         _ => Creation::Unknown,
     }
 }

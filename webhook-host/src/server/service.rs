@@ -220,7 +220,10 @@ impl RequestService {
         let evaluated = self.run(evaluation, execution, &reserving).await?;
         // An evaluation on the pool that exceeded its time may still have the attempt, which then ends without a verdict.
         if let Some(Reserving::Done(attempt)) = Arc::into_inner(reserving) {
-            attempt.judged(judgement(&evaluated));
+            let judgement = judgement(&evaluated);
+            if !attempt.judged(judgement) && judgement == Judgement::Allowed {
+                return Err((ShedReason::Unavailable, NOT_RESERVED_IN_TIME));
+            }
         }
         Ok(evaluated)
     }

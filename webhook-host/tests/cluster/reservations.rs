@@ -166,11 +166,11 @@ async fn a_reservation_that_no_watch_reports_is_found_by_a_list() {
 async fn a_write_with_an_unknown_outcome_admits_nothing() {
     let api = api();
     let replica = reserving(&api).await;
-    for code in [500, 429, 503, 401] {
+    for code in [500, 429, 503, 401, 400, 422] {
         api.script(RESERVATIONS, Verb::Create, ScriptedAnswer::Status(code));
         assert_eq!(verdict(&replica.validate_verified(&named("pv", "/srv")).await), None, "{code}");
     }
-    assert_eq!(replica.attempts("Unavailable"), 4);
+    assert_eq!(replica.attempts("Unavailable"), 6);
     let _held = api.hold(RESERVATIONS, Verb::Create);
     let reply = replica.validate_verified_within(&named("pv", "/srv"), 2).await;
     assert_eq!((verdict(&reply), reply.field("retry-after")), (None, Some("1")));
@@ -199,10 +199,45 @@ async fn without_the_resource_a_verdict_rests_on_what_is_stored() {
 async fn a_refused_write_is_as_if_the_resource_were_missing() {
     let api = api();
     let replica = reserving(&api).await;
-    for code in [403, 404, 422] {
+    for code in [403, 404] {
         api.script(RESERVATIONS, Verb::Create, ScriptedAnswer::Status(code));
         let volume = named(&format!("pv-{code}"), &format!("/srv/{code}"));
         assert_eq!(verdict(&replica.validate_verified(&volume).await), Some(true), "{code}");
     }
-    assert_eq!(replica.attempts("Unreserved"), 3);
+    assert_eq!(replica.attempts("Unreserved"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_replaces_one_of_its_name_is_reserved() {
+    let api = api();
+    let replica = reserving(&api).await;
+    api.put(VOLUMES, named("pv", "/srv"));
+    replica.until_volumes(1).await;
+    let mut again = named("pv", "/srv");
+    again["metadata"]["uid"] = "another-uid".into();
+    assert_eq!(verdict(&replica.validate_verified(&again).await), Some(true));
+    assert_eq!(api.names(RESERVATIONS).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_is_reserved_if_it_changes_what_the_volume_holds() {
+    let api = api();
+    let replica = reserving(&api).await;
+    let mut shared = named("pv", "/srv");
+    shared["metadata"]["annotations"] = json!({"ordinance.dev/shared-with": "other"});
+    api.put(VOLUMES, shared.clone());
+    replica.until_volumes(1).await;
+    for (new, count) in [(shared.clone(), 0), (named("pv", "/srv"), 1)] {
+        let mut update = creation(&new);
+        update["request"]["operation"] = "UPDATE".into();
+        update["request"]["oldObject"] = shared.clone();
+        assert_eq!(verdict(&replica.review_verified(&update).await), Some(true));
+        assert_eq!(api.names(RESERVATIONS).len(), count);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shortest_timeout_of_a_webhook_is_enough() {
+    let replica = reserving(&api()).await;
+    assert_eq!(verdict(&replica.validate_verified_within(&named("pv", "/srv"), 1).await), Some(true));
 }

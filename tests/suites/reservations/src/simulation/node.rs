@@ -94,9 +94,11 @@ impl Node {
 
 fn retention(mutant: Option<Mutant>) -> Retention {
     match mutant {
-        Some(Mutant::ShortGrace) => {
-            Retention { own: Duration::from_secs(10), foreign: Duration::from_secs(10) }
-        }
+        Some(Mutant::ShortGrace) => Retention {
+            own: Duration::from_secs(10),
+            foreign: Duration::from_secs(10),
+            ..Retention::default()
+        },
         _ => Retention::default(),
     }
 }
