@@ -496,22 +496,21 @@ impl Admission {
         reserving: &Reserving,
     ) -> Result<(), Failure> {
         let Some(log) = self.reservations() else { return Ok(()) };
-        if reserving.is_done() {
+        let off = match reserving {
+            Reserving::Done(_) => return Ok(()),
+            Reserving::Off(why) => Some(*why),
+            Reserving::Needed => log.is_missing().then_some(Unreserved::Unavailable),
+        };
+        let keys = self.new_keys(request, scope, keys)?;
+        if keys.is_empty() {
             return Ok(());
         }
-        let keys = self.new_keys(request, scope, keys)?;
-        let why = match reserving {
-            _ if keys.is_empty() => return Ok(()),
-            Reserving::Done(_) => return Ok(()),
-            Reserving::Off(why) => *why,
-            Reserving::Needed if log.is_missing() => Unreserved::Unavailable,
-            Reserving::Needed => {
-                let (scope, uid) = (scope.clone().into_owned(), BaseState::from(request).into_uid());
-                return Err(Failure::Unreserved(Box::new(UnreservedObject { scope, uid, keys })));
-            }
-        };
-        log.count_unreserved(why);
-        Ok(())
+        if let Some(why) = off {
+            log.count_unreserved(why);
+            return Ok(());
+        }
+        let (scope, uid) = (scope.clone().into_owned(), BaseState::from(request).into_uid());
+        Err(Failure::Unreserved(Box::new(UnreservedObject { scope, uid, keys })))
     }
 
     /// Returns the keys that an object holds and that the object before an update did not. A creation is new in any case: the

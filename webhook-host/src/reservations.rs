@@ -86,6 +86,8 @@ pub struct ReservationLog {
     process: u32,
     store: Arc<dyn ReservationStore>,
     clock: Clock,
+    /// When the log was made.
+    origin: Instant,
     retention: Retention,
     metrics: ReservationMetrics,
     /// Where Events about full realms go, if they are written.
@@ -99,7 +101,6 @@ pub struct ReservationLog {
 struct Machine {
     replica: Replica,
     collector: Collector,
-    origin: Instant,
     next: AttemptId,
     abandoned: VecDeque<AbandonedReservation>,
     waiting: BTreeMap<AttemptId, oneshot::Sender<Reply>>,
@@ -141,7 +142,6 @@ impl ReservationLog {
         let machine = Machine {
             replica: Replica::default(),
             collector: Collector::new(retention),
-            origin: clock.now(),
             next: 0,
             abandoned: VecDeque::new(),
             waiting: BTreeMap::new(),
@@ -150,6 +150,7 @@ impl ReservationLog {
             policy: policy.to_owned(),
             process: fastrand::u32(..),
             store,
+            origin: clock.now(),
             clock,
             retention,
             metrics,
@@ -263,12 +264,11 @@ impl ReservationLog {
 
     /// Deletes the reservations that have served their time.
     pub fn collect(self: &Arc<Self>) {
-        let now = self.clock.now();
         let mut machine = self.machine();
-        let Machine { replica, collector, origin, .. } = &mut *machine;
+        let Machine { replica, collector, .. } = &mut *machine;
         let own = format!("-{:08x}", self.process);
         let is_own = |reservation: &Reservation| reservation.draft.name.contains(&own);
-        let due = collector.look(replica.log(), now.saturating_duration_since(*origin), is_own);
+        let due = collector.look(replica.log(), self.age(), is_own);
         let due: Vec<String> = due.into_iter().map(str::to_owned).collect();
         drop(machine);
         self.metrics.collected(due.len());
@@ -278,8 +278,7 @@ impl ReservationLog {
     /// Returns open reservations whose objects are stored by now, or never will be.
     pub fn old(&self) -> Vec<Reservation> {
         let machine = self.machine();
-        let Machine { replica, collector, origin, .. } = &*machine;
-        let now = self.clock.now().saturating_duration_since(*origin);
+        let (Machine { replica, collector, .. }, now) = (&*machine, self.age());
         let is_old = |name: &str| collector.age(name, now).is_some_and(|age| age >= self.retention.pending);
         let is_open = |found: &&Reservation| !found.draft.keys.is_empty() && is_old(&found.draft.name);
         replica.log().iter().filter(is_open).take(OLD_RESERVATIONS).cloned().collect()
@@ -288,8 +287,7 @@ impl ReservationLog {
     /// Records that the API server does not store the object of an old reservation, and so never will.
     pub fn abandoned(self: &Arc<Self>, reservation: &Reservation) {
         let Draft { holder, keys, .. } = &reservation.draft;
-        let mut machine = self.machine();
-        let since = self.clock.now().saturating_duration_since(machine.origin);
+        let (mut machine, since) = (self.machine(), self.age());
         for key in keys {
             let (realm, holder) = (key.realm.clone(), holder.clone());
             machine.abandoned.push_back(AbandonedReservation { since, realm, holder });
@@ -300,9 +298,7 @@ impl ReservationLog {
 
     /// Returns a realm with too many abandoned reservations. One object counts once, however often its client tries.
     fn full_realm<'k>(&self, keys: &'k [Key]) -> Option<&'k str> {
-        let mut machine = self.machine();
-        let now = self.clock.now().saturating_duration_since(machine.origin);
-        let kept = self.retention.own;
+        let (mut machine, now, kept) = (self.machine(), self.age(), self.retention.own);
         machine.abandoned.retain(|abandoned| now.saturating_sub(abandoned.since) < kept);
         let count = |realm: &str, time: Duration| {
             let is_of = |found: &&AbandonedReservation| {
@@ -391,6 +387,11 @@ impl ReservationLog {
         }
     }
 
+    /// Returns the time since the log was made.
+    fn age(&self) -> Duration {
+        self.clock.now().saturating_duration_since(self.origin)
+    }
+
     /// A panic under the lock can only leave an attempt without an answer, which is then given up.
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -424,7 +425,7 @@ impl Machine {
 // === impl Attempt ===
 
 impl Attempt {
-    /// Returns an index of what was reserved before this attempt and overlaps it.
+    /// Returns the overlapping reservations of other objects before this one.
     pub fn earlier(&self) -> &[Reservation] {
         &self.earlier
     }
@@ -504,11 +505,14 @@ fn holder(scope: &Scope<'_>, uid: &str) -> Holder {
 /// Returns keys as the index keeps them, which cuts long ones: a cut key overlaps more.
 fn held_keys(scope: &Scope<'_>, keys: &[Key]) -> Vec<HeldKey> {
     let held: Vec<Key> = keys.iter().map(|key| Key { stance: Stance::Holds, ..key.clone() }).collect();
-    let mut index = Index::default();
+    let (mut index, object) = (Index::default(), Scope { name: "object".into(), ..scope.borrowed() });
     // What an object holds has no limit.
-    let _ = index.insert(&Scope { name: "object".into(), ..scope.borrowed() }, &held);
-    let kept = index.keys_of(&Scope { name: "object".into(), ..scope.borrowed() });
-    kept.into_iter().map(|Key { realm, path, note, .. }| HeldKey { realm, path, note }).collect()
+    let _ = index.insert(&object, &held);
+    index
+        .keys_of(&object)
+        .into_iter()
+        .map(|Key { realm, path, note, .. }| HeldKey { realm, path, note })
+        .collect()
 }
 
 fn contract_key(key: &HeldKey) -> Key {

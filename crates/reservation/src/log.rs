@@ -18,19 +18,12 @@ pub enum WatchEvent {
     Removed(String),
 }
 
-/// How a reservation became known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    /// In the order of the log: all earlier ones are known.
-    InOrder,
-    /// In a list: earlier ones may be missing.
-    InList,
-}
-
 /// The reservations that a replica knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Log {
-    entries: BTreeMap<String, Entry>,
+    /// By name, each without the keys that its stored object holds, once a watch has reported it: that object excludes others by
+    /// itself.
+    entries: BTreeMap<String, Reservation>,
     /// The names of the entries that exclude others, by realm and path.
     places: BTreeMap<(String, Vec<String>), BTreeSet<String>>,
     /// The names of the entries by the uid of their holder.
@@ -52,13 +45,6 @@ enum ObservedKeys {
 /// The objects whose reservations may be reported after them. Both reports follow each other within milliseconds.
 const OBSERVED_OBJECTS: usize = 256;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Entry {
-    /// Without the keys that the stored object holds, once a watch has reported it: that object excludes others by itself.
-    reservation: Reservation,
-    source: Source,
-}
-
 // === impl Log ===
 
 impl Log {
@@ -74,7 +60,7 @@ impl Log {
 
     /// Returns the reservations, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Reservation> {
-        self.entries.values().map(|entry| &entry.reservation)
+        self.entries.values()
     }
 
     /// Returns whether there is a reservation with this name.
@@ -95,37 +81,37 @@ impl Log {
                 if let Some(listed) = &mut self.listed {
                     listed.insert(reservation.draft.name.clone());
                 }
-                self.insert(reservation, Source::InList);
+                self.insert(reservation);
             }
             WatchEvent::ListFinished => return self.finish_list(),
-            WatchEvent::Added(reservation) => self.insert(reservation, Source::InOrder),
+            WatchEvent::Added(reservation) => self.insert(reservation),
             WatchEvent::Removed(name) => self.remove(name),
         }
         Vec::new()
     }
 
-    /// Returns a reservation and how it became known.
-    pub(crate) fn find(&self, name: &str) -> Option<(&Reservation, Source)> {
-        self.entries.get(name).map(|entry| (&entry.reservation, entry.source))
+    /// Returns the reservation with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Reservation> {
+        self.entries.get(name)
     }
 
     /// Returns the reservations of other objects that overlap the keys of a draft, sorted by name.
     pub fn conflicts<'a>(&'a self, draft: &Draft) -> Vec<&'a Reservation> {
         let names: BTreeSet<&String> =
             draft.keys.iter().flat_map(|key| self.at(&key.realm, &key.path)).collect();
-        let entries = names.into_iter().filter_map(|name| self.entries.get(name));
-        entries.map(|entry| &entry.reservation).filter(|other| other.draft.conflicts_with(draft)).collect()
+        let found = names.into_iter().filter_map(|name| self.entries.get(name));
+        found.filter(|other| other.draft.conflicts_with(draft)).collect()
     }
 
     /// Returns whether the object of a reservation excludes others by itself, or is deleted.
     pub(crate) fn is_settled(&self, name: &str) -> bool {
-        self.entries.get(name).is_some_and(|entry| entry.reservation.draft.keys.is_empty())
+        self.entries.get(name).is_some_and(|found| found.draft.keys.is_empty())
     }
 
     /// Returns whether an object with this uid has an open reservation.
     pub fn is_open(&self, uid: &str) -> bool {
         let names = self.holders.get(uid).into_iter().flatten();
-        names.filter_map(|name| self.entries.get(name)).any(|entry| !entry.reservation.draft.keys.is_empty())
+        names.filter_map(|name| self.entries.get(name)).any(|found| !found.draft.keys.is_empty())
     }
 
     /// Records that a watch reports an object, and what it holds. An update that adds keys may not be stored yet, so only what
@@ -142,9 +128,9 @@ impl Log {
     fn observe(&mut self, holder: &Holder, keys: ObservedKeys) {
         let names: Vec<String> = self.holders.get(&holder.uid).into_iter().flatten().cloned().collect();
         for name in names {
-            let Some(mut entry) = self.take(&name) else { continue };
-            keys.remove_from(&mut entry.reservation.draft.keys);
-            self.put(entry);
+            let Some(mut reservation) = self.take(&name) else { continue };
+            keys.remove_from(&mut reservation.draft.keys);
+            self.put(reservation);
         }
         self.observed.retain(|(uid, _)| *uid != holder.uid);
         if self.observed.len() >= OBSERVED_OBJECTS {
@@ -166,7 +152,7 @@ impl Log {
     }
 
     /// Enters a reservation. What is known of it stays: an edited one keeps its place in the order.
-    fn insert(&mut self, reservation: &Reservation, source: Source) {
+    fn insert(&mut self, reservation: &Reservation) {
         if self.entries.contains_key(&reservation.draft.name) {
             return;
         }
@@ -175,29 +161,29 @@ impl Log {
         if let Some((_, keys)) = self.observed.iter().find(|(observed, _)| observed == uid) {
             keys.remove_from(&mut reservation.draft.keys);
         }
-        self.put(Entry { reservation, source });
+        self.put(reservation);
     }
 
-    fn put(&mut self, entry: Entry) {
-        let Draft { name, holder, keys } = &entry.reservation.draft;
+    fn put(&mut self, reservation: Reservation) {
+        let Draft { name, holder, keys } = &reservation.draft;
         for key in keys {
             self.places.entry((key.realm.clone(), key.path.clone())).or_default().insert(name.clone());
         }
         self.holders.entry(holder.uid.clone()).or_default().insert(name.clone());
-        self.entries.insert(name.clone(), entry);
+        self.entries.insert(name.clone(), reservation);
     }
 
     fn remove(&mut self, name: &str) {
         self.take(name);
     }
 
-    fn take(&mut self, name: &str) -> Option<Entry> {
-        let entry = self.entries.remove(name)?;
-        for key in &entry.reservation.draft.keys {
+    fn take(&mut self, name: &str) -> Option<Reservation> {
+        let reservation = self.entries.remove(name)?;
+        for key in &reservation.draft.keys {
             remove_name(&mut self.places, &(key.realm.clone(), key.path.clone()), name);
         }
-        remove_name(&mut self.holders, &entry.reservation.draft.holder.uid, name);
-        Some(entry)
+        remove_name(&mut self.holders, &reservation.draft.holder.uid, name);
+        Some(reservation)
     }
 
     fn finish_list(&mut self) -> Vec<String> {
@@ -215,10 +201,7 @@ impl ObservedKeys {
     fn remove_from(&self, reserved: &mut Vec<HeldKey>) {
         match self {
             Self::Deleted => reserved.clear(),
-            Self::Held(held) => {
-                let is_held = |key: &HeldKey| held.contains(key);
-                reserved.retain(|key| !is_held(key));
-            }
+            Self::Held(held) => reserved.retain(|key| !held.contains(key)),
         }
     }
 }

@@ -1,18 +1,18 @@
 //! One replica: from the wish to admit an object to the answer.
 
-use crate::log::{Log, Source, WatchEvent};
+use crate::log::{Log, WatchEvent};
 use crate::reservation::{Draft, HeldKey, Holder, Reservation};
 use std::collections::BTreeMap;
 
 /// The number of an attempt to admit an object, unique within its replica.
 pub type AttemptId = u64;
 
-/// What happens to a replica.
+/// An event that a replica reacts to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// The policy admits an object on what is known now, and the object holds keys.
     Reserve(AttemptId, Draft),
-    /// What became of a [`Output::Create`].
+    /// The result of an [`Output::Create`].
     Created(AttemptId, Creation),
     /// The watch of the log reports something.
     Watched(WatchEvent),
@@ -20,8 +20,7 @@ pub enum Input {
     Observed(Holder, Vec<HeldKey>),
     /// A watch has reported that an object is deleted.
     Deleted(Holder),
-    /// The replica has not seen its own reservation for as long as it waits for it. The clock starts with
-    /// [`Input::Created`].
+    /// The watch has not reported the attempt's own reservation in time. The time starts with [`Input::Created`].
     WatchIsLate(AttemptId),
     /// The answer to [`Output::List`]: the reservations of the realms as they are stored now, or `None` if there is no answer.
     Listed(AttemptId, Option<Vec<Reservation>>),
@@ -53,7 +52,7 @@ pub enum Judgement {
     Undecided,
 }
 
-/// What a replica wants done.
+/// An action that a replica asks its caller to perform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Write this reservation.
@@ -119,7 +118,7 @@ impl Replica {
         self.attempts.is_empty()
     }
 
-    /// Takes one input, and returns what is to be done. An input about an attempt that has ended does nothing.
+    /// Applies an input, and returns the actions to perform. Ignores inputs about attempts that have ended.
     pub fn step(&mut self, input: Input) -> Vec<Output> {
         match input {
             Input::Reserve(id, draft) => self.reserve(id, draft),
@@ -167,25 +166,25 @@ impl Replica {
     fn watched(&mut self, event: &WatchEvent) -> Vec<Output> {
         let gone = self.log.apply(event);
         match event {
-            WatchEvent::Added(own) => self.seen(&own.draft.name, Source::InOrder),
-            WatchEvent::Listed(own) => self.seen(&own.draft.name, Source::InList),
+            WatchEvent::Added(own) => self.seen_in_order(&own.draft.name),
+            WatchEvent::Listed(own) => self.seen_in_list(&own.draft.name),
             WatchEvent::Removed(name) => self.lost(name),
             WatchEvent::ListFinished => gone.iter().flat_map(|name| self.lost(name)).collect(),
             WatchEvent::ListStarted => Vec::new(),
         }
     }
 
-    /// Decides an attempt whose reservation the watch reports. In a list, earlier ones may follow later.
-    fn seen(&mut self, name: &str, source: Source) -> Vec<Output> {
+    /// Judges the attempt whose reservation is the next event: all earlier ones are known.
+    fn seen_in_order(&mut self, name: &str) -> Vec<Output> {
+        self.attempt_named(name).map_or_else(Vec::new, |id| self.judge_by_log(id))
+    }
+
+    /// Lists for the attempt whose reservation is in a list of the watch: earlier ones may follow it there.
+    fn seen_in_list(&mut self, name: &str) -> Vec<Output> {
         let Some(id) = self.attempt_named(name) else { return Vec::new() };
-        match source {
-            Source::InOrder => self.judge_by_log(id),
-            Source::InList => {
-                let mut outputs = self.list_if(id, Progress::Creating);
-                outputs.append(&mut self.list_if(id, Progress::Awaiting));
-                outputs
-            }
-        }
+        let mut outputs = self.list_if(id, Progress::Creating);
+        outputs.append(&mut self.list_if(id, Progress::Awaiting));
+        outputs
     }
 
     /// Ends an attempt whose reservation is gone: others may have been admitted since.
@@ -204,7 +203,7 @@ impl Replica {
         else {
             return Vec::new();
         };
-        let Some((own, _)) = self.log.find(&attempt.draft.name) else { return Vec::new() };
+        let Some(own) = self.log.find(&attempt.draft.name) else { return Vec::new() };
         let conflicts = self.log.conflicts(&attempt.draft).into_iter();
         let earlier = conflicts.filter(|other| other.precedes(own)).cloned().collect();
         self.judge(id, earlier)

@@ -33,7 +33,7 @@ pub struct Holder {
 pub struct Draft {
     /// The name of this attempt, which no other attempt has.
     pub name: String,
-    /// The object that is to be admitted.
+    /// The object to admit.
     pub holder: Holder,
     /// The keys that it holds.
     pub keys: Vec<HeldKey>,

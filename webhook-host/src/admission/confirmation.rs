@@ -63,25 +63,31 @@ impl Admission {
                 Err(Failure::Unconfirmed { objects: asked(unconfirmed, reserved.as_deref(), &keys, request) })
             }
             Wait::Later => Err(Failure::Unconfirmed { objects: Vec::new() }),
-            Wait::GiveUp => self.give_up(request, keys, known, reserved, deadline),
+            Wait::GiveUp if reserved.is_none() => {
+                self.metrics.confirmed(Confirmation::GivenUp);
+                Ok(Decision {
+                    verdict,
+                    basis: Some(Basis { keys, holdings: known, view: View::Known, reserved }),
+                })
+            }
+            Wait::GiveUp => self.give_up(request, keys, reserved, &verdict, deadline),
         }
     }
 
-    /// Decides a request that has waited for too long, without pending objects. Fails if the verdict depends on a reservation.
+    /// Decides a request that has waited for too long, with reservations but without pending objects. Fails if the verdict depends on
+    /// a reservation: `without` is the one without them.
     fn give_up(
         &self,
         request: &Request<'_>,
         keys: Vec<Key>,
-        known: Vec<Holding>,
         reserved: Option<Box<Index>>,
+        without: &Verdict,
         deadline: Instant,
     ) -> Result<Decision, Failure> {
         let holdings =
             self.overlaps(&*self.read()?, View::Known, reserved.as_deref(), &keys, &request.scope)?;
         let verdict = self.policy.review(request, &holdings, deadline)?;
-        if holdings.len() > known.len()
-            && !has_same_effect(&verdict, &self.policy.review(request, &known, deadline)?)
-        {
+        if !has_same_effect(&verdict, without) {
             return Err(Failure::Unconfirmed { objects: Vec::new() });
         }
         self.metrics.confirmed(Confirmation::GivenUp);
