@@ -3,9 +3,8 @@
 use crate::enforcement::{Enforcement, RequestCounts};
 use crate::report::{AuditReport, AuditSource, AuditedObject, FindingCounts, RuleCounts};
 use ordinance_contract::{Finding, Scope, Severity};
-use ordinance_report::{ReadError, plain_json};
+use ordinance_report::{FixRow, ReadError, plain_json};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// The number of namespaces that the answer whether it is safe to enforce names.
 const NAMESPACES: usize = 100;
@@ -47,12 +46,6 @@ struct ObjectRow<'r> {
     name: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
-}
-
-#[derive(Serialize)]
-struct FixRow<'r> {
-    title: &'r str,
-    patch: Option<&'r RawValue>,
 }
 
 /// An object without a verdict.
@@ -120,11 +113,6 @@ pub fn json(report: &AuditReport<'_>) -> String {
 
 impl<'r> From<(&'r AuditedObject<'_>, &'r Finding)> for FindingRow<'r> {
     fn from((audited, finding): (&'r AuditedObject<'_>, &'r Finding)) -> Self {
-        // The engine has checked that a patch is JSON.
-        let fix = |fix: &'r ordinance_contract::Fix| FixRow {
-            title: &fix.title,
-            patch: serde_json::from_str(&fix.patch).ok(),
-        };
         Self {
             rule: &finding.rule,
             severity: finding.severity,
@@ -136,7 +124,7 @@ impl<'r> From<(&'r AuditedObject<'_>, &'r Finding)> for FindingRow<'r> {
             fact: &finding.fact,
             remedy: &finding.remedy,
             related: &finding.related,
-            fixes: finding.fixes.iter().map(fix).collect(),
+            fixes: finding.fixes.iter().map(FixRow::from).collect(),
             migration: if finding.is_refusal() { &audited.audit.migration } else { &[] },
         }
     }

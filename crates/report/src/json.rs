@@ -54,8 +54,9 @@ struct FindingRow<'r> {
     fixes: Vec<FixRow<'r>>,
 }
 
+/// A fix of a finding, as scripts read it.
 #[derive(Serialize)]
-struct FixRow<'r> {
+pub struct FixRow<'r> {
     title: &'r str,
     patch: Option<&'r RawValue>,
 }

@@ -12,7 +12,7 @@ mod sarif;
 mod text;
 mod verdict_text;
 
-pub use json::json;
+pub use json::{FixRow, json};
 pub use junit::junit;
 pub use sarif::sarif;
 pub use text::{ReportStyle, Verbosity, text};
