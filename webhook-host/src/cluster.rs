@@ -6,6 +6,7 @@
 mod access;
 mod background_audit;
 mod event_writer;
+mod list_pages;
 mod object;
 mod page_limit;
 mod reflector;
@@ -26,6 +27,7 @@ pub use background_audit::{
 pub use event_writer::{
     EVENT_INTERVAL, EVENTS_PER_INTERVAL, EventWriter, FLUSH_TIME, LOG_INTERVAL, NOTE_BYTES, WRITE_TIME,
 };
+pub(crate) use list_pages::ListPages;
 pub use page_limit::PAGE_BYTES;
 pub use watch_set::WatchSet;
 

@@ -5,7 +5,6 @@
 
 mod audit_error;
 mod leader;
-mod list_pages;
 mod low_priority;
 mod page_audit;
 mod report;

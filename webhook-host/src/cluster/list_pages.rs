@@ -1,24 +1,25 @@
 //! The pages of a list. The API server answers with the latest state, because they name no resource version.
 
-use super::super::page_limit;
+use super::page_limit;
 use kube::Client;
 use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// The most objects of a page. After a page that exceeds [`PAGE_BYTES`](super::super::page_limit::PAGE_BYTES), the pages have fewer.
-pub(super) const PAGE: u32 = 500;
+/// The most objects of a page. After a page that exceeds [`PAGE_BYTES`](super::page_limit::PAGE_BYTES), the pages have fewer.
+const PAGE: u32 = 500;
 
 /// By how much a page shrinks.
 const SHRINK: u32 = 4;
 
 /// The pages of a list, one after the other.
 #[derive(Debug)]
-pub(super) struct ListPages {
+pub(crate) struct ListPages {
     path: String,
     /// The label selector of a list of metadata only.
     labels: Option<String>,
+    fields: Option<String>,
     limit: u32,
     /// The continue token of the next page; empty for the first one, `None` after the last one.
     next: Option<String>,
@@ -42,8 +43,9 @@ struct PageMetadata {
 // === impl ListPages ===
 
 impl ListPages {
-    pub(super) fn new(path: String) -> Self {
-        Self { path, labels: None, limit: PAGE, next: Some(String::new()) }
+    /// Returns the pages of all objects at a path.
+    pub(crate) fn new(path: String) -> Self {
+        Self { path, labels: None, fields: None, limit: PAGE, next: Some(String::new()) }
     }
 
     /// Returns the pages of a list of objects with labels, of which the API server sends only the metadata.
@@ -51,8 +53,17 @@ impl ListPages {
         Self { labels: Some(labels), ..Self::new(path) }
     }
 
+    /// Narrows the list by a field selector.
+    pub(super) fn with_fields(self, fields: Option<String>) -> Self {
+        Self { fields, ..self }
+    }
+
     /// Returns the next page as the API server sends it, or `None` after the last one.
-    pub(super) async fn next(&mut self, client: &Client) -> kube::Result<Option<String>> {
+    ///
+    /// # Errors
+    ///
+    /// The API server does not return the page, or not as a list in JSON.
+    pub(crate) async fn next(&mut self, client: &Client) -> kube::Result<Option<String>> {
         let Some(token) = self.next.clone() else { return Ok(None) };
         loop {
             match self.page(client, &token).await {
@@ -71,6 +82,7 @@ impl ListPages {
     async fn page(&self, client: &Client, token: &str) -> kube::Result<(String, String)> {
         let mut parameters = ListParams::default().limit(self.limit);
         parameters.label_selector.clone_from(&self.labels);
+        parameters.field_selector.clone_from(&self.fields);
         parameters.continue_token = Some(token.to_owned()).filter(|token| !token.is_empty());
         let request = Request::new(&self.path);
         let request = match &self.labels {

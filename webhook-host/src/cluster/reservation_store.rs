@@ -1,13 +1,13 @@
 //! Writes, lists and deletes reservations through the API server.
 
 use super::CONNECT_TIME;
+use super::list_pages::ListPages;
 use super::page_limit::PageLimitLayer;
 use super::reservation::{PLURAL, REALM_FIELD, StoredReservation, URL};
 use crate::reservations::ReservationStore;
 use futures_util::future::BoxFuture;
-use hyper::Request as HttpRequest;
 use kube::Client;
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::core::Request;
 use ordinance_reservation::{Creation, Draft, Reservation};
@@ -21,9 +21,6 @@ const MANAGER: &str = "ordinance";
 /// How long the API server may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
-/// Reservations of one page.
-const PAGE: u32 = 500;
-
 /// The API server, on connections of its own.
 pub(super) struct ReservationApi {
     client: Client,
@@ -35,15 +32,7 @@ const DELETIONS: usize = 8;
 
 #[derive(Deserialize)]
 struct ReservationPage {
-    #[serde(default)]
-    metadata: PageMetadata,
     items: Vec<StoredReservation<'static>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PageMetadata {
-    r#continue: Option<String>,
 }
 
 // === impl ReservationApi ===
@@ -91,22 +80,16 @@ impl ReservationApi {
         Ok(found)
     }
 
-    /// Reads page by page. Without a resource version, the API server answers with what it stores now.
     async fn read_pages(&self, policy: &str, realm: Option<&str>) -> kube::Result<Vec<Reservation>> {
-        let field_selector = realm.map(|realm| format!("{REALM_FIELD}={}", escaped(realm)));
-        let mut parameters = ListParams { field_selector, limit: Some(PAGE), ..ListParams::default() };
+        let fields = realm.map(|realm| format!("{REALM_FIELD}={}", escaped(realm)));
+        let mut pages = ListPages::new(URL.to_owned()).with_fields(fields);
         let mut found = Vec::new();
-        loop {
-            let request: HttpRequest<Vec<u8>> =
-                Request::new(URL).list(&parameters).map_err(kube::Error::BuildRequest)?;
-            let page: ReservationPage = self.client.request(request).await?;
+        while let Some(page) = pages.next(&self.client).await? {
+            let page: ReservationPage = serde_json::from_str(&page).map_err(kube::Error::SerdeError)?;
             let of_policy = page.items.into_iter().filter(|item| item.policy() == policy);
             found.extend(of_policy.map(StoredReservation::into_reservation));
-            parameters.continue_token = page.metadata.r#continue.filter(|token| !token.is_empty());
-            if parameters.continue_token.is_none() {
-                return Ok(found);
-            }
         }
+        Ok(found)
     }
 
     async fn remove(&self, name: &str) {

@@ -1,21 +1,15 @@
 //! The cluster that `audit` and `migrate` read.
 
-use crate::cluster::ApiServerAccess;
+use crate::cluster::{ApiServerAccess, ListPages};
 use crate::config::{InputError, kubeconfig, kubeconfig_of, kubeconfig_problem};
 use clap::Args;
 use kube::Client;
-use kube::api::ListParams;
 use kube::config::Kubeconfig;
-use kube::core::Request;
-use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The timeout of a request to the API server.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The objects of one page of a list.
-const PAGE: u32 = 500;
 
 /// The cluster to read.
 #[derive(Debug, Args)]
@@ -27,19 +21,6 @@ pub(super) struct ReadClusterArgs {
     /// A context of the kubeconfig [default: the current context]
     #[arg(long, value_name = "NAME", env = "ORDINANCE_CONTEXT", hide_env = true)]
     context: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: PageMetadata,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(default, rename = "continue")]
-    next: Option<String>,
 }
 
 // === impl ReadClusterArgs ===
@@ -102,15 +83,9 @@ pub(super) async fn list(
     path: &str,
     mut use_page: impl FnMut(&str),
 ) -> Result<(), kube::Error> {
-    let mut page = ListParams::default().limit(PAGE);
-    loop {
-        let request = Request::new(path).list(&page).map_err(kube::Error::BuildRequest)?;
-        let text = client.request_text(request).await?;
-        let read_page: Page = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
-        use_page(&text);
-        match read_page.metadata.next.filter(|token| !token.is_empty()) {
-            Some(token) => page = ListParams::default().limit(PAGE).continue_token(&token),
-            None => return Ok(()),
-        }
+    let mut pages = ListPages::new(path.to_owned());
+    while let Some(page) = pages.next(client).await? {
+        use_page(&page);
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Reads, writes and deletes reports in the cluster.
 
-use super::list_pages::ListPages;
+use super::super::list_pages::ListPages;
 use super::report::{DIGEST, MANAGED_BY, Report, ReportApi, ReportName, SOURCE};
 use super::report_plan::{REPORTS, ReportPlan};
 use crate::metrics::{AuditMetrics, ReportOutcome};

@@ -1,8 +1,8 @@
 //! One audit of all objects.
 
+use super::super::list_pages::ListPages;
 use super::AuditedPolicy;
 use super::audit_error::AuditError;
-use super::list_pages::ListPages;
 use super::low_priority::on_low_priority_thread;
 use super::page_audit::AuditedObjects;
 use super::report_plan::ReportPlan;
