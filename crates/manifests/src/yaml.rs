@@ -1,11 +1,12 @@
 //! Objects in YAML text: from the parser's events to JSON in one pass, with the span of each document and list item.
 //!
-//! A large text is cut at document markers, and its chunks are read in parallel.
+//! A large text is cut at document markers, and a large list between its items. The parts are read in parallel.
 
 mod chunk;
 mod cursor;
 mod document;
 mod keys;
+mod list;
 mod quote;
 mod scalar;
 
@@ -22,7 +23,10 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 pub(crate) fn read(text: &str, namespace: &str, wanted: KindFilter<'_>) -> ReadObjects {
     let chunks = chunk::chunks(text, CHUNK_BYTES);
-    let read = |chunk: &Chunk<'_>| Documents::new(*chunk).read(namespace, wanted);
+    let read = |chunk: &Chunk<'_>| {
+        list::read(*chunk, CHUNK_BYTES, namespace, wanted)
+            .unwrap_or_else(|| Documents::new(*chunk).read(namespace, wanted))
+    };
     if let [chunk] = *chunks {
         return read(&chunk);
     }

@@ -26,10 +26,9 @@ pub(super) fn chunks(text: &str, size: usize) -> Vec<Chunk<'_>> {
         return vec![rest];
     }
     while let Some(end) = marker(rest.text, size) {
-        let (chunk, after) = rest.text.split_at(end);
-        chunks.push(Chunk { text: chunk, ..rest });
-        let lines = chunk.bytes().filter(|byte| *byte == b'\n').count() as u64;
-        rest = Chunk { text: after, offset: rest.offset + end, line: rest.line + lines };
+        let (chunk, after) = rest.split_at(end);
+        chunks.push(chunk);
+        rest = after;
     }
     chunks.push(rest);
     chunks
@@ -43,6 +42,17 @@ fn marker(text: &str, after: usize) -> Option<usize> {
         .match_indices("\n---")
         .map(|(position, _)| from + position + 1)
         .find(|start| ends(text.as_bytes().get(start + 3)))
+}
+
+// === impl Chunk ===
+
+impl<'t> Chunk<'t> {
+    /// Cuts the chunk at the beginning of a line.
+    pub(super) fn split_at(self, start: usize) -> (Self, Self) {
+        let (text, after) = self.text.split_at(start);
+        let lines = text.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        (Self { text, ..self }, Self { text: after, offset: self.offset + start, line: self.line + lines })
+    }
 }
 
 #[cfg(test)]

@@ -46,6 +46,12 @@ struct ObjectSpan {
     items: Option<Vec<ObjectSpan>>,
 }
 
+/// The only value of a text, without anchors.
+pub(super) struct SoleValue {
+    json: String,
+    span: ObjectSpan,
+}
+
 /// Which spans are recorded while a value is written.
 enum SpanRecording<'p> {
     None,
@@ -58,6 +64,20 @@ enum SpanRecording<'p> {
 // === impl ObjectSpan ===
 
 impl ObjectSpan {
+    /// Returns the span of a value that is to be written at a place of the JSON.
+    fn new(json: usize, cursor: &Cursor<'_>, span: &Span) -> Self {
+        let start = byte_offset(&span.start);
+        Self {
+            json: json..json,
+            line: cursor.line_of(span.start.line()),
+            column: span.start.col() as u64 + 1,
+            bytes: start..start,
+            api_version: None,
+            kind: None,
+            items: None,
+        }
+    }
+
     fn part<'j>(&self, json: &'j str) -> DocumentPart<'j> {
         DocumentPart {
             json: json.get(self.json.clone()).unwrap_or_default().into(),
@@ -68,6 +88,18 @@ impl ObjectSpan {
             kind: self.kind.clone(),
             items: self.items.as_ref().map(|items| items.iter().map(|item| item.part(json)).collect()),
         }
+    }
+}
+
+// === impl SoleValue ===
+
+impl SoleValue {
+    pub(super) fn json(&self) -> &str {
+        &self.json
+    }
+
+    pub(super) fn document_part(&self) -> DocumentPart<'_> {
+        self.span.part(&self.json)
     }
 }
 
@@ -128,6 +160,27 @@ impl<'t> Documents<'t> {
         self.document().ok().flatten().map(|_| self.json)
     }
 
+    /// Returns the only value of the text if it is a mapping, and if nothing is wrong.
+    pub(super) fn sole_mapping(mut self) -> Option<SoleValue> {
+        let span = self.document().ok().flatten()?;
+        self.sole_value(span).filter(|value| value.json.starts_with('{'))
+    }
+
+    /// Returns the only value of the text if it is a sequence, and if nothing is wrong. Its elements are read as the items of a list.
+    pub(super) fn sole_sequence(mut self) -> Option<SoleValue> {
+        let root = self.root().ok().flatten()?;
+        let mut span = ObjectSpan::new(0, &self.cursor, &root.1);
+        // In the list, the items stand one level deeper.
+        self.value(root, 1, SpanRecording::Items(&mut span.items)).ok()?;
+        self.sole_value(span).filter(|value| value.json.starts_with('['))
+    }
+
+    /// Returns a value that was written if nothing follows it.
+    fn sole_value(mut self, span: ObjectSpan) -> Option<SoleValue> {
+        let is_sole = self.anchors.is_empty() && self.root().ok()?.is_none();
+        is_sole.then_some(SoleValue { json: self.json, span })
+    }
+
     /// Skips the rest of a broken document. Returns whether another one follows.
     fn recover(&mut self, found: &mut ReadObjects) -> bool {
         self.cursor.skip_document().unwrap_or_else(|error| {
@@ -138,14 +191,10 @@ impl<'t> Documents<'t> {
 
     /// Writes the next document that is not null.
     fn document(&mut self) -> Result<Option<ObjectSpan>, ManifestError> {
-        while let Some((event, _)) = self.cursor.next()? {
-            if !matches!(event, Event::DocumentStart(..)) {
-                continue;
-            }
+        while let Some(root) = self.root()? {
             self.json.clear();
             self.anchors.clear();
             self.repeated = 0;
-            let root = self.cursor.next_in_document()?;
             let object = self.object(root, 0)?;
             if self.json != "null" {
                 return Ok(Some(object));
@@ -154,19 +203,20 @@ impl<'t> Documents<'t> {
         Ok(None)
     }
 
+    /// Returns the root node of the next document.
+    fn root(&mut self) -> Result<Option<Node<'t>>, ManifestError> {
+        while let Some((event, _)) = self.cursor.next()? {
+            if matches!(event, Event::DocumentStart(..)) {
+                return self.cursor.next_in_document().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
     /// Writes a value that may be an object.
     fn object(&mut self, node: Node<'t>, depth: usize) -> Result<ObjectSpan, ManifestError> {
-        let span = node.1;
-        let (from, start) = (self.json.len(), byte_offset(&span.start));
-        let mut object = ObjectSpan {
-            json: from..from,
-            line: self.cursor.line_of(span.start.line()),
-            column: span.start.col() as u64 + 1,
-            bytes: start..start,
-            api_version: None,
-            kind: None,
-            items: None,
-        };
+        let start = byte_offset(&node.1.start);
+        let mut object = ObjectSpan::new(self.json.len(), &self.cursor, &node.1);
         self.value(node, depth, SpanRecording::Object(&mut object))?;
         object.json.end = self.json.len();
         object.bytes = self.cursor.range(start, self.end);
