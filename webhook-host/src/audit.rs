@@ -12,6 +12,7 @@ use ordinance_audit::{ExpectedAnswer, ObjectAudit};
 use ordinance_contract::{Operation, Phase, Request, Verdict};
 use ordinance_engine::Failure;
 use ordinance_manifests::Manifest;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// Audits stored objects with a policy.
@@ -66,7 +67,28 @@ impl Auditor<'_> {
         self.decide(object, operation).or_else(|failure| permanent(failure).map(ExpectedAnswer::Failed))
     }
 
+    /// Returns the patch with which the webhooks would admit an object if it were created again; empty if they would refuse it.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the policy gave no verdict.
+    pub fn patch_at_creation(&self, object: &Manifest) -> Result<Vec<Value>, Failure> {
+        Ok(self.patch(object, Operation::Create)?.unwrap_or_default())
+    }
+
     fn decide(&self, object: &Manifest, operation: Operation) -> Result<ExpectedAnswer, Failure> {
+        Ok(match self.patch(object, operation)? {
+            Ok(patch) => ExpectedAnswer::of_patch(&patch),
+            Err(rules) => ExpectedAnswer::Refused(rules),
+        })
+    }
+
+    /// Returns the patch with which the webhooks would admit a request, or the rules by which they would refuse it.
+    fn patch(
+        &self,
+        object: &Manifest,
+        operation: Operation,
+    ) -> Result<Result<Vec<Value>, Vec<String>>, Failure> {
         let request = |phase| request(object, operation, phase);
         let mutation = self.enforcing.decide_mutation(request(Phase::Mutate), self.deadline())?;
         let (verdict, patch) = match mutation {
@@ -74,17 +96,17 @@ impl Auditor<'_> {
             None => (Verdict::allow(), Vec::new()),
         };
         if !verdict.is_allowed() {
-            return Ok(refused(&verdict));
+            return Ok(Err(refusing_rules(&verdict)));
         }
         let description = self.enforcing.policy().description();
         if description.reviews(&object.scope, operation, Phase::Validate) {
             let request = patched(request(Phase::Validate), &patch)?;
             let verdict = self.enforcing.decide(&request, self.deadline())?.verdict;
             if !verdict.is_allowed() {
-                return Ok(refused(&verdict));
+                return Ok(Err(refusing_rules(&verdict)));
             }
         }
-        Ok(ExpectedAnswer::of_patch(&patch))
+        Ok(Ok(patch))
     }
 
     fn deadline(&self) -> Instant {
@@ -109,6 +131,6 @@ fn permanent(failure: Failure) -> Result<String, Failure> {
     }
 }
 
-fn refused(verdict: &Verdict) -> ExpectedAnswer {
-    ExpectedAnswer::Refused(verdict.refusing_rules().into_iter().map(ToOwned::to_owned).collect())
+fn refusing_rules(verdict: &Verdict) -> Vec<String> {
+    verdict.refusing_rules().into_iter().map(ToOwned::to_owned).collect()
 }

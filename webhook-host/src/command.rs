@@ -7,6 +7,7 @@ mod certs;
 mod check;
 mod cluster_args;
 mod component;
+mod drawing;
 mod exit;
 mod explain;
 mod generate;

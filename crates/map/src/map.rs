@@ -48,4 +48,12 @@ impl Map {
         let after = Snapshot::new(&sets, &claims, keys, &mut reader);
         Self { before, after, refused: Vec::new(), unread: reader.unread, unknown: reader.unknown }
     }
+
+    /// Keeps the sets of some namespaces. Their writers still say which pods of other namespaces they overlap.
+    pub fn retain_namespaces(&mut self, is_kept: impl Fn(&str) -> bool) {
+        for snapshot in [&mut self.before, &mut self.after] {
+            snapshot.writers.retain(|writer| is_kept(&writer.pod.namespace));
+            snapshot.omitted.retain(|omitted| is_kept(&omitted.namespace));
+        }
+    }
 }

@@ -3,12 +3,14 @@
 //! The objects come from an API server or from a dump. All of them enter the index first, and then each is audited against it, in
 //! parallel. Filters choose which findings are shown, and change nothing else.
 
+mod audit_map;
 mod cluster;
 mod filter_args;
 mod stored_input;
 
 use super::check::{self, Progress, StoredObjects};
 use super::cluster_args::ReadClusterArgs;
+use super::drawing;
 use super::exit::Exit;
 use super::explain;
 use super::output::{self, CommonArgs, print};
@@ -39,6 +41,7 @@ Examples:
   ordinance audit cluster.yaml
   ordinance audit cluster.yaml --rule shared-export --rule nested-export
   ordinance audit cluster.yaml --since 7d --output sarif > audit.sarif
+  ordinance audit cluster.yaml --namespace shop --output map
   ordinance explain shared-export
 
 Without files, the command lists the StatefulSets, PersistentVolumes, claims and StorageClasses of
@@ -79,6 +82,10 @@ enum AuditFormat {
     Sarif,
     /// For continuous integration: a suite per file, a case per object with a finding
     Junit,
+    /// A drawing for a terminal: which ordinal writes where now, and if its set were created again
+    Map,
+    /// The same drawing as SVG
+    Svg,
 }
 
 /// The policies of an audit.
@@ -97,13 +104,14 @@ pub(super) fn run(args: &AuditArgs, common: CommonArgs) -> Result<Exit> {
     let mut progress = Progress::start(!common.quiet);
     let input = args.read(&policies.configured, &mut progress, common)?;
     policies.audit(&input, &progress, &mut report)?;
-    drop(progress);
     let stored = StoredObjects::new(&state, &policies.configured);
     report.errors.extend(stored.errors());
     let filter = args.filter.filter();
     report.left_out = filter.apply(&mut report.objects, &creation_times(&input, &filter));
     let exit = exit_code(&report);
-    args.print(report, common)?;
+    let drawing = args.drawing(&policies, &input, &report, common)?;
+    drop(progress);
+    args.print(report, &drawing, common)?;
     Ok(exit)
 }
 
@@ -143,6 +151,11 @@ impl AuditArgs {
         if self.cluster.is_given() && !self.paths.is_empty() {
             return Some("--kubeconfig and --context name a cluster, and files are a dump of one: give one");
         }
+        if self.output.is_drawing() && self.filter.chooses_findings() {
+            return Some(
+                "--rule and --since choose findings, and a drawing shows the writers of all sets: leave them out",
+            );
+        }
         let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
         let twice = self.paths.iter().any(is_stdin) && self.policy.state.iter().any(is_stdin);
         twice.then_some("stdin can be read once: as a dump, or as --state")
@@ -161,7 +174,26 @@ impl AuditArgs {
         Ok(StoredInput::of_dump(check::read_paths(&self.paths, policy, progress, common), policy))
     }
 
-    fn print(&self, report: AuditReport<'_>, common: CommonArgs) -> Result<()> {
+    /// Draws the map of the objects; nothing in any other format.
+    fn drawing(
+        &self,
+        policies: &AuditPolicies,
+        input: &StoredInput,
+        report: &AuditReport<'_>,
+        common: CommonArgs,
+    ) -> Result<Vec<u8>> {
+        let map = || {
+            let is_shown = |namespace: &str| self.filter.shows_namespace(namespace);
+            audit_map::map(input, &policies.auditor(), report, is_shown)
+        };
+        Ok(match self.output {
+            AuditFormat::Map => drawing::text(&map()?, drawing::options(None, false, common.color)),
+            AuditFormat::Svg => ordinance_map::svg(&map()?)?,
+            _ => Vec::new(),
+        })
+    }
+
+    fn print(&self, report: AuditReport<'_>, drawing: &[u8], common: CommonArgs) -> Result<()> {
         let (is_coloured, is_quiet) = (common.color.on_stdout(), common.quiet);
         let summary = summary_text(&report, &self.filter.names());
         let enforcement = enforcement_text(&report);
@@ -189,6 +221,11 @@ impl AuditArgs {
                 print(junit(&report.into_check_report()).as_bytes())?;
                 output::print_to_stderr(&below);
             }
+            AuditFormat::Map | AuditFormat::Svg => {
+                output::print_to_stderr(&errors_text(&report));
+                print(drawing)?;
+                output::print_to_stderr(&below);
+            }
         }
         Ok(())
     }
@@ -207,6 +244,14 @@ fn errors_text(report: &AuditReport<'_>) -> String {
         .chain(failed)
         .map(|(place, message)| printable(&format!("error: {place}: {message}")) + "\n")
         .collect()
+}
+
+// === impl AuditFormat ===
+
+impl AuditFormat {
+    const fn is_drawing(self) -> bool {
+        matches!(self, Self::Map | Self::Svg)
+    }
 }
 
 // === impl AuditPolicies ===
@@ -232,6 +277,17 @@ impl AuditPolicies {
         AuditReport { enforced_settings, ..report }
     }
 
+    fn auditor(&self) -> Auditor<'_> {
+        Auditor {
+            admission: &self.configured.admission,
+            enforcing: match &self.enforcing {
+                Enforcing::With(policy) => &policy.admission,
+                Enforcing::AsConfigured | Enforcing::Unknown => &self.configured.admission,
+            },
+            deadline: Limits::default().deadline,
+        }
+    }
+
     /// Enters all objects into the indexes, audits each, and adds what is found to the report.
     fn audit<'i>(
         &self,
@@ -243,14 +299,7 @@ impl AuditPolicies {
         if let Enforcing::With(policy) = &self.enforcing {
             input.fill(&policy.admission)?;
         }
-        let auditor = Auditor {
-            admission: &self.configured.admission,
-            enforcing: match &self.enforcing {
-                Enforcing::With(policy) => &policy.admission,
-                Enforcing::AsConfigured | Enforcing::Unknown => &self.configured.admission,
-            },
-            deadline: Limits::default().deadline,
-        };
+        let auditor = self.auditor();
         let audit = |stored: &StoredObject| {
             let audited = input.audited(*stored, &auditor);
             progress.add_reviewed();

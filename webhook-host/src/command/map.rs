@@ -4,6 +4,7 @@
 //! manifests.
 
 use super::check::{self, StoredObjects};
+use super::drawing;
 use super::exit::Exit;
 use super::manifest_args::ManifestArgs;
 use super::output::{self, Color, CommonArgs, print};
@@ -13,14 +14,9 @@ use clap::{Args, ValueEnum};
 use ordinance_contract::{Identity, Scope};
 use ordinance_json::applied;
 use ordinance_manifests::Manifest;
-use ordinance_map::{Charset, Map, MappedObject, RefusedObject, TextOptions};
-use ordinance_report::{
-    AdmissionOutcome, CheckReport, CheckedObject, StoredSign, plain_json, without_runner_commands,
-};
+use ordinance_map::{Map, MappedObject, RefusedObject};
+use ordinance_report::{AdmissionOutcome, CheckReport, CheckedObject, StoredSign, plain_json};
 use std::collections::BTreeSet;
-
-/// The width of the text if neither a flag, the terminal nor `COLUMNS` sets one.
-const DEFAULT_COLUMNS: usize = 80;
 
 /// Show which ordinal of a StatefulSet writes where, before and after
 #[derive(Debug, Args)]
@@ -135,25 +131,8 @@ fn draw(map: &Map, args: &MapArgs, color: Color) -> Result<Vec<u8>> {
     Ok(match args.output {
         MapFormat::Json => plain_json(ordinance_map::json(map)?).into_bytes(),
         MapFormat::Svg => ordinance_map::svg(map)?,
-        // A long name may be wrapped before `::`.
-        MapFormat::Text => {
-            without_runner_commands(ordinance_map::text(map, text_options(args, color))).into_bytes()
-        }
+        MapFormat::Text => drawing::text(map, drawing::options(args.width, args.ascii, color)),
     })
-}
-
-fn text_options(args: &MapArgs, color: Color) -> TextOptions {
-    let width = args.width.or_else(output::columns).map_or(DEFAULT_COLUMNS, usize::from);
-    let charset = if args.ascii || !is_utf8() { Charset::Ascii } else { Charset::Unicode };
-    TextOptions { width, is_colored: color.on_stdout(), charset }
-}
-
-/// Returns whether the character set of the locale is UTF-8. The order of the variables is that of libc.
-fn is_utf8() -> bool {
-    let locales = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let locale =
-        locales.into_iter().find(|locale| !locale.is_empty()).unwrap_or_default().to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 // === impl MapArgs ===

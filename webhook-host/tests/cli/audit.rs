@@ -316,6 +316,30 @@ fn other_formats_have_the_same_findings() {
 }
 
 #[test]
+fn a_drawing_shows_who_writes_where_now_and_after_a_creation() {
+    let story = include_str!("../../../tests/data/audit/cluster.yaml");
+    let draw = |flags: &[&str]| run_with_input(&[&["audit", "-", "--output"], flags].concat(), story);
+    let ended = draw(&["map"]);
+    let (now, recreated) = (
+        "before   cms-0 ──▶ nfs://10.0.0.5/srv/www  ✘ shared with cms-1",
+        "nfs://10.0.0.5/srv/www/cms-2  ✔ its own",
+    );
+    assert!(ended.code == 1 && ended.stdout.contains(now) && ended.stdout.contains(recreated), "{ended:?}");
+    assert!(ended.stdout.contains("wrong now: StatefulSet \"cms\""), "{ended:?}");
+    assert!(ended.stderr.contains("Is it safe to enforce? Not yet."), "{ended:?}");
+    let shop = draw(&["map", "--namespace", "shop"]).stdout;
+    assert!(
+        shop.contains("✘ inside the directory of cms/cms-0") && !shop.contains("StatefulSet cms/cms"),
+        "{shop}"
+    );
+    let svg = draw(&["svg"]).stdout;
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    assert!(document.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")), "{svg}");
+    let ended = draw(&["svg", "--rule", "shared-export"]);
+    assert!(ended.code == 64 && ended.stderr.contains("--rule and --since choose findings"), "{ended:?}");
+}
+
+#[test]
 fn an_object_that_cannot_be_read_is_an_error_with_its_place_and_the_others_are_audited() {
     let unreadable = volume("pv-bad", OLD, "shop", json!({"nfs": "x"}));
     let nameless = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"uid": "x"}, "spec": nfs("/srv")});

@@ -37,6 +37,16 @@ impl FilterArgs {
         }
     }
 
+    /// Returns whether objects of a namespace are shown.
+    pub(super) fn shows_namespace(&self, namespace: &str) -> bool {
+        self.namespace.is_empty() || self.namespace.iter().any(|shown| shown == namespace)
+    }
+
+    /// Returns whether a flag chooses among the findings of one namespace.
+    pub(super) fn chooses_findings(&self) -> bool {
+        !self.rule.is_empty() || self.since.is_some()
+    }
+
     /// Returns the names of the given flags for a message; empty if there are none.
     pub(super) fn names(&self) -> String {
         let flags = [
