@@ -2,16 +2,15 @@
 //! changes every set, compared with `check`, and on one large file compared with many. All times include the start of the
 //! process.
 
+use crate::command::{self, CommandRun};
 use crate::effort::Effort;
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use granit_parser::Parser;
 use ordinance_testkit::figures::{Better, Figure, Figures};
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The number of files. Each has a hundred manifests: twenty sets, forty volumes, and forty objects of other kinds.
@@ -23,16 +22,6 @@ const SETS: usize = 20;
 /// The measured commands.
 const CHECK: &[&str] = &["check", "--output", "json"];
 const DIFF: &[&str] = &["check", "--diff"];
-
-/// The interval between two reads of the peak memory.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// The result of a run.
-struct CheckRun {
-    time: Duration,
-    /// The peak memory in MB (10^6 bytes).
-    peak: f64,
-}
 
 /// Where the sets of the manifests store their files.
 #[derive(Clone, Copy)]
@@ -115,32 +104,8 @@ fn time_parser(files: &[PathBuf]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<CheckRun> {
-    let start = Instant::now();
-    let mut command = Command::new(ordinance);
-    let command = command.args(arguments).arg(what).stdin(Stdio::null());
-    let mut process =
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("ordinance check")?;
-    let mut peak = 0.0;
-    let status = loop {
-        if let Some(status) = process.try_wait()? {
-            break status;
-        }
-        peak = self::peak(&process).unwrap_or(peak);
-        sleep(PAUSE);
-    };
-    if status.code() != Some(0) {
-        bail!("ordinance check: {status}");
-    }
-    Ok(CheckRun { time: start.elapsed(), peak })
-}
-
-/// Returns the peak resident memory of a process (`VmHWM`), or `None` once it has ended.
-fn peak(process: &Child) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib * 1024.0 / 1e6)
+fn run(ordinance: &Path, arguments: &[&str], what: &Path) -> Result<CommandRun> {
+    command::run(ordinance, arguments, what, 0)
 }
 
 /// Writes about 30 MB of manifests into a directory.

@@ -23,7 +23,7 @@ const CREATION: &[u8] = include_bytes!("../../../data/reviews/004-validate-creat
 const BOUND: &[u8] = include_bytes!("../../../data/reviews/010-validate-update-persistentvolumes-pv.json");
 
 /// The plural name of the resource.
-const VOLUMES: &str = "persistentvolumes";
+pub const VOLUMES: &str = "persistentvolumes";
 
 /// The number of volumes in a small and in a large cluster.
 const FEW: usize = 10;
@@ -113,7 +113,7 @@ async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result
 }
 
 /// Starts an API server with `count` volumes.
-fn api_server_with(count: usize) -> Result<ApiServer> {
+pub fn api_server_with(count: usize) -> Result<ApiServer> {
     let api = ApiServer::start()?;
     volumes(count)?.for_each(|volume| api.put(VOLUMES, volume));
     api.compact();

@@ -94,6 +94,7 @@ async fn ask_until(mut client: Client, end: Instant) -> Result<u32> {
 
 /// The latencies of requests that are sent at a fixed rate, whether or not earlier ones were answered. Each counts from
 /// the moment at which the request was due.
+#[derive(Default)]
 pub struct Latencies(Vec<TimedRequest>);
 
 /// A request and its latency.
@@ -165,6 +166,11 @@ async fn connect_all(target: &LoadTarget) -> Result<Vec<Client>> {
 // === impl Latencies ===
 
 impl Latencies {
+    /// Adds the requests of a later time.
+    pub fn append(&mut self, mut later: Self) {
+        self.0.append(&mut later.0);
+    }
+
     /// Returns the median of all requests, in milliseconds.
     pub fn p50(&self) -> f64 {
         percentile(&self.0, 50)

@@ -3,9 +3,11 @@
 //! `cargo xtask bench` builds this program and the binary `ordinance` with the profile of the image and runs it.
 
 mod allow_all;
+mod audit;
 mod baseline;
 mod check;
 mod cluster;
+mod command;
 mod effort;
 mod evaluation;
 mod load;
@@ -61,6 +63,8 @@ enum BenchCommand {
     /// Print the time of one evaluation, in microseconds.
     #[command(hide = true)]
     Evaluation,
+    /// Measure only audits of a large cluster.
+    Audit,
     /// Measure only what 100 rows of the setting `drivers` cost an evaluation.
     Rows,
     /// Measure only what clients with expensive reviews cost the others.
@@ -85,8 +89,15 @@ fn main() -> Result<ExitCode> {
     match &arguments.part {
         Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
         Some(BenchCommand::Evaluation) => evaluation::print(),
-        Some(BenchCommand::Rows) => measure_rows(&arguments),
-        Some(BenchCommand::Neighbours { bytes }) => measure_neighbours(&arguments, *bytes),
+        Some(BenchCommand::Audit) => measure_part(&arguments, |figures| {
+            audit::measure(figures, arguments.effort(), &arguments.ordinance)
+        }),
+        Some(BenchCommand::Rows) => {
+            measure_part(&arguments, |figures| evaluation::measure_rows(figures, arguments.effort()))
+        }
+        Some(BenchCommand::Neighbours { bytes }) => measure_part(&arguments, |figures| {
+            neighbours::measure(figures, arguments.effort(), &arguments.ordinance, *bytes)
+        }),
         None => measure(&arguments),
     }
 }
@@ -99,16 +110,9 @@ impl Arguments {
     }
 }
 
-fn measure_rows(arguments: &Arguments) -> Result<ExitCode> {
+fn measure_part(arguments: &Arguments, measure: impl FnOnce(&mut Figures) -> Result<()>) -> Result<ExitCode> {
     let mut figures = Figures::default();
-    evaluation::measure_rows(&mut figures, arguments.effort())?;
-    print_figures(&figures, &Baseline::read(Path::new(BASELINE))?, arguments.output)?;
-    Ok(exit(figures.hold()))
-}
-
-fn measure_neighbours(arguments: &Arguments, bytes: usize) -> Result<ExitCode> {
-    let mut figures = Figures::default();
-    neighbours::measure(&mut figures, arguments.effort(), &arguments.ordinance, bytes)?;
+    measure(&mut figures)?;
     print_figures(&figures, &Baseline::read(Path::new(BASELINE))?, arguments.output)?;
     Ok(exit(figures.hold()))
 }
@@ -125,6 +129,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     neighbours::measure(&mut figures, effort, &arguments.ordinance, neighbours::BYTES)?;
     cluster::measure(&mut figures, effort, &arguments.ordinance)?;
     check::measure(&mut figures, effort, &arguments.ordinance)?;
+    audit::measure(&mut figures, effort, &arguments.ordinance)?;
     report(&figures, arguments)
 }
 

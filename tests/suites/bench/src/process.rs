@@ -48,6 +48,8 @@ pub enum Program<'a> {
         ordinance: &'a Path,
         kubeconfig: &'a Path,
         ready_file: &'a Path,
+        /// Whether it audits the cluster.
+        audits: bool,
     },
     /// This program as a server that allows everything.
     AllowAll,
@@ -100,8 +102,22 @@ impl ServerProcess {
 
     /// Starts a server that watches a cluster, and waits until it is ready.
     pub async fn follow(ordinance: &Path, identity: &ServerIdentity, kubeconfig: &Path) -> Result<Self> {
+        Self::start_following(ordinance, identity, kubeconfig, false).await
+    }
+
+    /// Starts a server that watches and audits a cluster, and waits until it is ready.
+    pub async fn audit(ordinance: &Path, identity: &ServerIdentity, kubeconfig: &Path) -> Result<Self> {
+        Self::start_following(ordinance, identity, kubeconfig, true).await
+    }
+
+    async fn start_following(
+        ordinance: &Path,
+        identity: &ServerIdentity,
+        kubeconfig: &Path,
+        audits: bool,
+    ) -> Result<Self> {
         let ready_file = kubeconfig.with_extension("ready");
-        let program = Program::Following { ordinance, kubeconfig, ready_file: &ready_file };
+        let program = Program::Following { ordinance, kubeconfig, ready_file: &ready_file, audits };
         let start = Instant::now();
         let mut server = Self::spawn(&program, identity, &Bytes::new())?;
         while !ready_file.exists() {
@@ -188,8 +204,9 @@ impl Program<'_> {
         if !matches!(self, Self::AllowAll) {
             command.args(["--admin-listen", "127.0.0.1:0"]);
         }
-        if let Self::Following { kubeconfig, ready_file, .. } = self {
+        if let Self::Following { kubeconfig, ready_file, audits, .. } = self {
             command.arg("--kubeconfig").arg(kubeconfig).arg("--ready-file").arg(ready_file);
+            command.args(["--audit-interval", if *audits { "1m" } else { "0s" }]);
         }
         Ok(command)
     }
