@@ -71,13 +71,11 @@ pub fn enforcement_answer(
         return ("Not yet.", reason);
     }
     if unread > 0 || enforcement.without_answer > 0 {
-        let lacking = [
-            (unread, "input", "could not be read"),
-            (enforcement.without_answer, "object", "got no verdict"),
-        ];
-        let lacking = lacking.iter().filter(|(count, ..)| *count > 0);
-        let lacking: Vec<String> =
-            lacking.map(|(count, what, lack)| format!("{} {lack}", counted(*count, what))).collect();
+        // Of many errors, only the first ones are kept.
+        let unread = (unread > 0).then(|| "Part of the input could not be read".to_owned());
+        let undecided = enforcement.without_answer;
+        let undecided = (undecided > 0).then(|| format!("{} got no verdict", counted(undecided, "object")));
+        let lacking: Vec<String> = unread.into_iter().chain(undecided).collect();
         let reason =
             format!("{}. No other object would be refused or changed {basis}", lacking.join(", and "));
         return ("Not known.", reason);

@@ -21,7 +21,7 @@ pub(crate) struct DocumentPart<'t> {
 }
 
 /// The members that are read of every object.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head {
     #[serde(default)]
@@ -114,6 +114,7 @@ impl DocumentPart<'_> {
                     item.collect(namespace, wanted, found);
                 }
             }
+            (true, None) if self.is_broken_list() => found.objects.push(Err(self.broken_list())),
             _ if self.is_skipped(wanted) => found.skipped += 1,
             _ => found.objects.push(self.into_manifest(namespace)),
         }
@@ -121,6 +122,18 @@ impl DocumentPart<'_> {
 
     fn is_list(&self) -> bool {
         self.kind.as_deref().is_some_and(is_list_kind)
+    }
+
+    /// Returns whether the object is a list whose `items` are not one. A custom resource may have a kind like `AllowList`, and no
+    /// `items`.
+    fn is_broken_list(&self) -> bool {
+        let head: Head = serde_json::from_str(&self.json).unwrap_or_default();
+        self.kind.as_deref() == Some("List") || head.items.is_some()
+    }
+
+    fn broken_list(&self) -> ManifestError {
+        let message = "a list without a list of `items`; the text may have been cut off";
+        self.error(ManifestErrorKind::Object, message.to_owned())
     }
 
     /// Sets the kind of a list's element, which the API server omits in a list of one kind.
@@ -142,6 +155,10 @@ impl DocumentPart<'_> {
     }
 
     fn into_manifest(self, namespace: &str) -> Result<Manifest, ManifestError> {
+        if !self.json.starts_with('{') {
+            let message = "not a Kubernetes object: expected a mapping with apiVersion and kind";
+            return Err(self.error(ManifestErrorKind::NoObject, message.to_owned()));
+        }
         let mut reader = serde_json::Deserializer::from_str(&self.json);
         let head: Head = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| self.error(self.identification(), self.not_an_object(&error)))?;
@@ -171,9 +188,6 @@ impl DocumentPart<'_> {
     /// The message of a JSON error, with its field but without its position, which counts from the object's beginning. Only an
     /// object is quoted: other files may have secrets.
     fn not_an_object(&self, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-        if !self.json.starts_with('{') {
-            return "not a Kubernetes object: expected a mapping with apiVersion and kind".to_owned();
-        }
         let text = error.inner().to_string();
         let reason = match self.identification() {
             ManifestErrorKind::Object => without_position(&text),

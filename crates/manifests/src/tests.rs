@@ -264,3 +264,29 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_whose_items_are_no_list_is_an_error() {
+    for text in [
+        "apiVersion: v1\nkind: List\n",
+        "apiVersion: v1\nkind: List\nitems:\n",
+        "apiVersion: v1\nkind: List\nitems: {a: b}\n",
+        "apiVersion: v1\nkind: PodList\nitems: 5\n",
+        r#"{"apiVersion": "v1", "kind": "List", "items": "a"}"#,
+    ] {
+        assert!(error_of(text).message.starts_with("a list without a list of `items`"), "{text}");
+        assert_eq!(read_wanted(text, "default", &|_, _| false).skipped, 0, "{text}");
+    }
+    let custom = "apiVersion: example.com/v1\nkind: AllowList\nmetadata: {name: a}\n";
+    assert_eq!(objects(custom)[0].kind, "AllowList");
+    assert_eq!(read("apiVersion: v1\nkind: List\nitems: []\n", "default"), []);
+}
+
+#[test]
+fn a_sequence_is_no_object() {
+    for item in ["[v1, Pod, {name: x}]", "[]", "[[a]]"] {
+        let error = error_of(&format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n"));
+        assert!(error.message.starts_with("not a Kubernetes object: expected a mapping"), "{item}: {error}");
+        assert_eq!(error.line, 4);
+    }
+}

@@ -17,7 +17,7 @@ pub const NAMESPACE: &str = "default";
 
 /// The error of a file or a directory without an object.
 pub const NO_OBJECT: &str =
-    "has no Kubernetes object; `kubectl get statefulsets,pvc,pv -A -o yaml` prints a state";
+    "has no Kubernetes object; `kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml` prints a state";
 
 /// The members of `metadata` that the API server changes by itself.
 const VOLATILE: [&str; 3] = ["generation", "managedFields", "resourceVersion"];

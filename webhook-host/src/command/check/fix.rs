@@ -31,7 +31,7 @@ const ROUNDS: usize = 8;
 
 /// The note if nothing says what exists already.
 const TAKEN_AS_NEW: &str = "note: without --state, objects without metadata.uid are taken as new: if a set runs already, its \
-                            pods will not see their files; kubectl get statefulsets,pvc,pv -A -o yaml prints a state\n";
+                            pods will not see their files; kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml prints a state\n";
 
 /// The note if an object may exist although the state does not have it.
 const INCOMPLETE_STATE: &str =
