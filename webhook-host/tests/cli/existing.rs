@@ -157,7 +157,7 @@ fn faulty_states() -> Vec<(String, &'static str, &'static str)> {
             "has apiVersion apps/v1beta2, which the policy can't read; write it as apps/v1",
         ),
         (String::new(), "cluster.yaml", "has no Kubernetes object; `kubectl get"),
-        ("apiVersion: v1\nkind: List\n".to_owned(), "cluster.yaml", "List has no metadata.name"),
+        ("apiVersion: v1\nkind: List\n".to_owned(), "cluster.yaml", "a list without a list of `items`"),
         (stored().replace("name: cms, namespace", "namespace"), "cluster.yaml", "has no metadata.name"),
         (
             stored().replace("{claimName: cms}", ""),
