@@ -3,6 +3,7 @@
 use crate::manifest::{KindFilter, Manifest, ManifestError, ManifestErrorKind, ReadObjects};
 use ordinance_contract::{Scope, without_position};
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ pub(crate) struct DocumentPart<'t> {
 }
 
 /// The members that are read of every object.
-#[derive(Default, serde::Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head {
     #[serde(default)]
@@ -114,6 +115,7 @@ impl DocumentPart<'_> {
                     item.collect(namespace, wanted, found);
                 }
             }
+            (true, None) if self.has_null_items() => {}
             (true, None) if self.is_broken_list() => found.objects.push(Err(self.broken_list())),
             _ if self.is_skipped(wanted) => found.skipped += 1,
             _ => found.objects.push(self.into_manifest(namespace)),
@@ -124,11 +126,21 @@ impl DocumentPart<'_> {
         self.kind.as_deref().is_some_and(is_list_kind)
     }
 
+    /// Returns whether the object is a list that the API server made of no objects.
+    fn has_null_items(&self) -> bool {
+        self.items_value().is_some_and(|items| items.is_null())
+    }
+
     /// Returns whether the object is a list whose `items` are not one. A custom resource may have a kind like `AllowList`, and no
     /// `items`.
     fn is_broken_list(&self) -> bool {
-        let head: Head = serde_json::from_str(&self.json).unwrap_or_default();
-        self.kind.as_deref() == Some("List") || head.items.is_some()
+        self.kind.as_deref() == Some("List") || self.items_value().is_some()
+    }
+
+    /// Returns the member `items`.
+    fn items_value(&self) -> Option<Value> {
+        let object: Map<String, Value> = serde_json::from_str(&self.json).ok()?;
+        object.get("items").cloned()
     }
 
     fn broken_list(&self) -> ManifestError {

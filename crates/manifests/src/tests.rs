@@ -269,7 +269,6 @@ proptest::proptest! {
 fn a_list_whose_items_are_no_list_is_an_error() {
     for text in [
         "apiVersion: v1\nkind: List\n",
-        "apiVersion: v1\nkind: List\nitems:\n",
         "apiVersion: v1\nkind: List\nitems: {a: b}\n",
         "apiVersion: v1\nkind: PodList\nitems: 5\n",
         r#"{"apiVersion": "v1", "kind": "List", "items": "a"}"#,
@@ -279,7 +278,9 @@ fn a_list_whose_items_are_no_list_is_an_error() {
     }
     let custom = "apiVersion: example.com/v1\nkind: AllowList\nmetadata: {name: a}\n";
     assert_eq!(objects(custom)[0].kind, "AllowList");
-    assert_eq!(read("apiVersion: v1\nkind: List\nitems: []\n", "default"), []);
+    for empty in ["kind: List\nitems: []", "kind: List\nitems:", "kind: PodList\nitems: null"] {
+        assert_eq!(read(&format!("apiVersion: v1\n{empty}\n"), "default"), [], "{empty}");
+    }
 }
 
 #[test]
