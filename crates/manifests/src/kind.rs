@@ -2,10 +2,14 @@
 
 use crate::manifest::{KindFilter, Manifest, ManifestError, ManifestErrorKind, ReadObjects};
 use ordinance_contract::{Scope, without_position};
+use rayon::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::ops::Range;
+
+/// The items from which on a list is read in parallel.
+const PARALLEL_ITEMS: usize = 1_000;
 
 /// A document, or an element of a list.
 pub(crate) struct DocumentPart<'t> {
@@ -109,17 +113,26 @@ impl DocumentPart<'_> {
     /// Adds the object, or the objects of a list, to those of the wanted kinds.
     pub(crate) fn collect(mut self, namespace: &str, wanted: KindFilter<'_>, found: &mut ReadObjects) {
         match (self.is_list(), self.items.take()) {
-            (true, Some(items)) => {
-                for mut item in items {
-                    self.set_kind_of(&mut item);
-                    item.collect(namespace, wanted, found);
-                }
-            }
+            (true, Some(items)) => found.append(self.collect_items(items, namespace, wanted)),
             (true, None) if self.has_null_items() => {}
             (true, None) if self.is_broken_list() => found.objects.push(Err(self.broken_list())),
             _ if self.is_skipped(wanted) => found.skipped += 1,
             _ => found.objects.push(self.into_manifest(namespace)),
         }
+    }
+
+    /// Returns the objects of a list. The items of a large one are read in parallel.
+    fn collect_items(&self, items: Vec<Self>, namespace: &str, wanted: KindFilter<'_>) -> ReadObjects {
+        let add = |mut found: ReadObjects, mut item: Self| {
+            self.set_kind_of(&mut item);
+            item.collect(namespace, wanted, &mut found);
+            found
+        };
+        if items.len() < PARALLEL_ITEMS {
+            return items.into_iter().fold(ReadObjects::default(), add);
+        }
+        let parts = items.into_par_iter().with_min_len(PARALLEL_ITEMS / 2);
+        parts.fold(ReadObjects::default, add).reduce(ReadObjects::default, ReadObjects::joined)
     }
 
     fn is_list(&self) -> bool {

@@ -116,6 +116,12 @@ impl ReadObjects {
         self.objects.extend(next.objects);
         self.skipped += next.skipped;
     }
+
+    /// Returns these objects and those of the next part of the text.
+    pub(crate) fn joined(mut self, next: Self) -> Self {
+        self.append(next);
+        self
+    }
 }
 
 // === impl Manifest ===

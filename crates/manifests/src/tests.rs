@@ -291,3 +291,22 @@ fn a_sequence_is_no_object() {
         assert_eq!(error.line, 4);
     }
 }
+
+#[test]
+fn the_items_of_a_large_list_keep_their_order() {
+    let items: Vec<String> = (0..5_000)
+        .map(|number| {
+            format!(
+                r#"{{"apiVersion":"v1","kind":"{}","metadata":{{"name":"o{number}"}}}}"#,
+                ["Pod", "Secret"][number % 2]
+            )
+        })
+        .collect();
+    let list = format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n{}]}}", items.join(",\n"));
+    let found = read_wanted(&list, "default", &|_, kind| kind == "Pod");
+    let lines = found.objects.iter().map(|object| object.as_ref().expect("a pod").line);
+    assert_eq!(
+        (lines.collect::<Vec<_>>(), found.skipped),
+        ((0..2_500).map(|pod| 2 * pod + 2).collect(), 2_500)
+    );
+}

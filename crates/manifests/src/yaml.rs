@@ -31,10 +31,7 @@ pub(crate) fn read(text: &str, namespace: &str, wanted: KindFilter<'_>) -> ReadO
         return read(&chunk);
     }
     let found: Vec<ReadObjects> = chunks.par_iter().map(read).collect();
-    found.into_iter().fold(ReadObjects::default(), |mut all, found| {
-        all.append(found);
-        all
-    })
+    found.into_iter().fold(ReadObjects::default(), ReadObjects::joined)
 }
 
 /// Returns the first document of a text as JSON, or `None` if there is none or if it can't be read.
