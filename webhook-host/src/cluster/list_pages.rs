@@ -29,9 +29,10 @@ pub(crate) struct ListPages {
 #[derive(Deserialize)]
 struct Page {
     metadata: PageMetadata,
-    // A list has them, even if it is empty.
-    #[serde(rename = "items")]
-    _items: Vec<IgnoredAny>,
+    // A list has them, even if it is empty: without objects, they are null in a list of metadata
+    // (`asPartialObjectMetadataList` in k8s.io/apiserver). Without `deserialize_with`, they could be missing.
+    #[serde(rename = "items", deserialize_with = "Option::deserialize")]
+    _items: Option<Vec<IgnoredAny>>,
 }
 
 #[derive(Deserialize)]
@@ -93,5 +94,17 @@ impl ListPages {
         let text = client.request_text(request).await?;
         let page: Page = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
         Ok((text, page.metadata.next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_has_no_items_or_null_and_other_json_is_no_list() {
+        let is_page =
+            |items: &str| serde_json::from_str::<Page>(&format!(r#"{{"metadata":{{}}{items}}}"#)).is_ok();
+        assert_eq!([r#","items":[]"#, r#","items":null"#, ""].map(is_page), [true, true, false]);
     }
 }

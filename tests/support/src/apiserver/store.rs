@@ -105,7 +105,10 @@ impl ObjectStore {
         }
         let token = if rest.peek().is_some() { format!("{version}_{last}") } else { String::new() };
         let metadata = json!({"resourceVersion": version.to_string(), "continue": token});
-        format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{metadata},"items":[{items}]}}"#)
+        // As `asPartialObjectMetadataList` in k8s.io/apiserver.
+        let is_null = request.metadata_only && items.is_empty();
+        let items = if is_null { "null".to_owned() } else { format!("[{items}]") };
+        format!(r#"{{"kind":"List","apiVersion":"v1","metadata":{metadata},"items":{items}}}"#)
     }
 
     /// Returns the events that a new watch receives at once, or an error event if its version was compacted.

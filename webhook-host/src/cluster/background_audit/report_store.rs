@@ -41,7 +41,8 @@ struct ReportWrites<'s> {
 /// A page of reports, of which only the metadata is requested.
 #[derive(Deserialize)]
 struct ReportPage {
-    items: Vec<StoredReport>,
+    /// Null if there are none.
+    items: Option<Vec<StoredReport>>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +82,8 @@ impl ReportStore {
             while let Some(page) = pages.next(&self.client).await? {
                 let page: ReportPage = serde_json::from_str(&page).map_err(kube::Error::SerdeError)?;
                 let room = (2 * REPORTS).saturating_sub(stored.len());
-                stored.extend(page.items.into_iter().filter_map(StoredReport::into_entry).take(room));
+                let reports = page.items.into_iter().flatten();
+                stored.extend(reports.filter_map(StoredReport::into_entry).take(room));
             }
         }
         Ok(stored)
