@@ -44,7 +44,7 @@ async fn audited(clusters: &TestClusters) -> Result<()> {
 }
 
 /// Two volumes on one directory, a set whose replicas share a claim, and a class that gives every claim one directory.
-fn objects() -> [Value; 4] {
+pub fn objects() -> [Value; 4] {
     let volume = |name: &str, path: &str| {
         let nfs = json!({"server": "nas.example.com", "path": path});
         json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": {

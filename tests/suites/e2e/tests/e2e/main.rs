@@ -11,6 +11,7 @@ mod node;
 mod operations;
 mod outage;
 mod replicas;
+mod reports;
 mod reservations;
 mod storage;
 mod story;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         callers::scenarios(),
         certificates::scenarios(),
         audit::scenarios(),
+        reports::scenarios(),
     ];
     ordinance_e2e::run(all.into_iter().flatten().collect())
 }
