@@ -65,7 +65,16 @@ pub fn objects() -> [Value; 4] {
     [volume("one", "/srv"), volume("other", "/srv/"), set, class]
 }
 
-fn path(path: &Path) -> Result<&str> {
+/// Returns what `ordinance audit` says of a source as JSON. The objects of the scenario make it exit with 1.
+pub fn audit_report(source: &[&str]) -> Result<Value> {
+    let binary = std::env::var_os("ORDINANCE_BINARY").context("run `cargo xtask e2e`")?;
+    let output = Command::new(binary).arg("audit").args(source).args(["--output", "json"]).output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(1), "{:?}: {stderr}", output.status);
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+pub fn path(path: &Path) -> Result<&str> {
     path.to_str().context("a path in UTF-8")
 }
 
@@ -80,13 +89,8 @@ struct Audit {
 // === impl Audit ===
 
 impl Audit {
-    /// Audits a source. The objects of the scenario make it exit with 1.
     fn of(source: &[&str]) -> Result<Self> {
-        let binary = std::env::var_os("ORDINANCE_BINARY").context("run `cargo xtask e2e`")?;
-        let output = Command::new(binary).arg("audit").args(source).args(["--output", "json"]).output()?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.code() == Some(1), "{:?}: {stderr}", output.status);
-        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let report = audit_report(source)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let findings = report["findings"].as_array().context("findings")?.iter();
         let found = findings.map(|finding| (text(&finding["rule"]), text(&finding["object"]["name"])));

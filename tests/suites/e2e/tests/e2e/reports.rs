@@ -4,7 +4,7 @@
 mod kinds;
 mod report;
 
-use crate::audit::objects;
+use crate::audit::{audit_report, objects, path};
 use crate::certificates::installation::fail_closed;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -16,6 +16,7 @@ use ordinance_cluster::{
 };
 use ordinance_e2e::{STEP_TIMEOUT, Scenario, TestClusters, apply};
 use report::StoredReport;
+use serde_json::Value;
 
 /// The folder `deploy` of the checkout.
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy");
@@ -97,6 +98,7 @@ async fn open_reports(clusters: &TestClusters) -> Result<()> {
     let mut ordinance = audited(clusters, &cluster, 1).await?;
     let written = until_reported(access, kinds, &FOUND).await?;
     until_shown(&ordinance.replicas()[0], &METRICS).await?;
+    has_texts_of_command(access, &written)?;
     let table = kubectl.ok(LIST).await?;
     ensure!(written.iter().all(|report| table.contains(report.name())), "{table}");
 
@@ -159,6 +161,7 @@ async fn deleted_with_owner(clusters: &TestClusters) -> Result<()> {
     until_reported(access, kinds, &[FOUND[0], FOUND[3]]).await.map(|_| ())
 }
 
+/// The reports stay when OpenReports is installed, which later audits prefer.
 async fn policy_reports(clusters: &TestClusters) -> Result<()> {
     let kinds = ReportKinds::PolicyReports;
     let cluster = clusters.cluster(&ClusterOptions::default()).await?;
@@ -175,6 +178,9 @@ async fn policy_reports(clusters: &TestClusters) -> Result<()> {
     until_reported(access, kinds, &FOUND[2..]).await?;
     let left = kinds.foreign(kubectl).await?;
     ensure!(foreign.len() == 2 && left == foreign, "other reports were {foreign:?}, and are {left:?}");
+    ReportKinds::OpenReports.install(kubectl).await?;
+    until_reported(access, ReportKinds::OpenReports, &FOUND[2..]).await?;
+    until_reported(access, kinds, &FOUND[2..]).await?;
     has_no_warning(&log(&mut ordinance, 0)?)
 }
 
@@ -240,6 +246,26 @@ async fn until_reported(
     Ok(reports)
 }
 
+/// Checks that the reports say the same of their objects as `ordinance audit`.
+fn has_texts_of_command(access: &ClusterAccess, reports: &[StoredReport]) -> Result<()> {
+    let audit = audit_report(&["--kubeconfig", path(access.kubeconfig())?])?;
+    let of_object = |finding: &&Value, report: &StoredReport| {
+        let text = |name: &str| finding["object"][name].as_str().unwrap_or_default().to_owned();
+        report.object == format!("{}/{}", text("kind"), text("name"))
+    };
+    let line = |finding: &Value| {
+        let [rule, fact, field, remedy] =
+            ["rule", "fact", "field", "remedy"].map(|name| finding[name].as_str().unwrap_or_default());
+        format!("{rule}: {fact} ({field}): {remedy}")
+    };
+    for report in reports {
+        let findings = audit["findings"].as_array().context("findings")?.iter();
+        let expected: Vec<String> = findings.filter(|finding| of_object(finding, report)).map(line).collect();
+        ensure!(report.texts() == expected, "{:#?} instead of {expected:#?}", report.texts());
+    }
+    Ok(())
+}
+
 /// Waits until one replica shows an audit, and checks that it is the one that holds the Lease. Returns its index.
 async fn until_leader(access: &ClusterAccess, ordinance: &mut Ordinance) -> Result<usize> {
     let mut auditing = Vec::new();
@@ -289,9 +315,11 @@ fn log(ordinance: &mut Ordinance, index: usize) -> Result<String> {
     Ok(std::fs::read_to_string(ordinance.replicas()[index].process().log())?)
 }
 
+/// Checks that a log has neither a warning nor an error of the audit or of its reports.
 fn has_no_warning(log: &str) -> Result<()> {
-    let is_warning = |line: &&str| line.contains(r#""level":"WARN""#) || line.contains(r#""level":"ERROR""#);
-    let warnings: Vec<&str> = log.lines().filter(is_warning).collect();
+    let is_serious = |line: &str| line.contains(r#""level":"WARN""#) || line.contains(r#""level":"ERROR""#);
+    let is_of_audit = |line: &str| line.contains("audit") || line.contains("report");
+    let warnings: Vec<&str> = log.lines().filter(|line| is_serious(line) && is_of_audit(line)).collect();
     ensure!(warnings.is_empty(), "{warnings:#?}");
     Ok(())
 }

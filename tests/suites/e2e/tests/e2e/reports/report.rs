@@ -42,6 +42,16 @@ impl StoredReport {
         self.results().map(result).collect()
     }
 
+    /// The results as `rule: message (field): remedy`.
+    pub fn texts(&self) -> Vec<String> {
+        let texts = |result: &Value| {
+            let properties = &result["properties"];
+            let [rule, message] = [&result["rule"], &result["message"]].map(text);
+            format!("{rule}: {message} ({}): {}", text(&properties["field"]), text(&properties["remedy"]))
+        };
+        self.results().map(texts).collect()
+    }
+
     fn results(&self) -> impl Iterator<Item = &Value> {
         self.json["results"].as_array().into_iter().flatten()
     }
@@ -53,10 +63,8 @@ impl StoredReport {
         ensure!(self.head() == expected_head(&object, kinds), "{} has {:#}", self.object, self.head());
         ensure!(self.json["summary"] == self.expected_summary(), "{:#}", self.json);
         for result in self.results() {
-            let is_told =
-                !text(&result["message"]).is_empty() && !text(&result["properties"]["remedy"]).is_empty();
             let explanation = format!("ordinance explain {}", text(&result["rule"]));
-            ensure!(is_told && result["properties"]["explanation"] == explanation, "{result:#}");
+            ensure!(result["properties"]["explanation"] == explanation, "{result:#}");
             ensure!(result["policy"] == "storage" && result["source"] == "ordinance", "{result:#}");
             ensure!(result["scored"] == (result["result"] == "fail"), "{result:#}");
             ensure!(
