@@ -169,6 +169,16 @@ async fn a_refused_report_is_counted_and_logged_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reports_are_written_if_the_api_server_lists_them_at_the_second_attempt() {
+    let api = api_with_reports();
+    api.script(REPORTS, Verb::List, ScriptedAnswer::Status(429));
+    let replica = Replica::current(&api).await;
+    let _audit = audit(&replica, "a", LONG).await;
+    until_reports(&replica, "Written", 2.0).await;
+    assert_eq!(replica.metric("audit_reports_total", &[("outcome", "Failed")]), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_audit_without_the_right_to_list_reports_shows_its_figures() {
     let api = api_with_reports();
     api.script(REPORTS, Verb::List, ScriptedAnswer::Status(403));

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// The interval at which a leader asks whether the index is current.
 const CURRENT_POLL: Duration = Duration::from_secs(1);
 
+/// Attempts to read the stored reports, and the pause between them. In the first seconds after a kind was installed, and after its
+/// own start, the API server answers 429: "storage is (re)initializing".
+const READ_ATTEMPTS: u32 = 10;
+const READ_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a replica does that holds the Lease.
 pub(super) struct Leader {
     client: Client,
@@ -85,7 +90,14 @@ impl Leader {
 
     /// Returns a plan of the reports, or `None` if there are none. An error does not stop the audit.
     async fn report_plan(&mut self) -> Option<ReportPlan> {
-        let planned = self.try_report_plan().await;
+        let mut planned = self.try_report_plan().await;
+        for _ in 1..READ_ATTEMPTS {
+            if !planned.as_ref().is_err_and(is_temporary) {
+                break;
+            }
+            tokio::time::sleep(READ_PAUSE).await;
+            planned = self.try_report_plan().await;
+        }
         planned.unwrap_or_else(|error| {
             self.metrics.reported(ReportOutcome::Failed, 1);
             tracing::warn!(
@@ -108,4 +120,9 @@ impl Leader {
         let stored = reports.stored(api).await?;
         Ok(Some(ReportPlan::new(api, Timestamp::now(), stored)))
     }
+}
+
+/// Returns whether the API server says that it could answer later.
+fn is_temporary(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 429 | 503 | 504))
 }
