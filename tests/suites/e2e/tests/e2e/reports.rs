@@ -97,7 +97,7 @@ async fn open_reports(clusters: &TestClusters) -> Result<()> {
     let foreign = kinds.foreign(kubectl).await?;
     let mut ordinance = audited(clusters, &cluster, 1).await?;
     let written = until_reported(access, kinds, &FOUND).await?;
-    until_shown(&ordinance.replicas()[0], &METRICS).await?;
+    until_shown(&mut ordinance.replicas()[0], &METRICS).await?;
     has_texts_of_command(access, &written)?;
     let table = kubectl.ok(LIST).await?;
     ensure!(written.iter().all(|report| table.contains(report.name())), "{table}");
@@ -124,7 +124,7 @@ async fn one_writer(clusters: &TestClusters) -> Result<()> {
     let mut ordinance = audited(clusters, &cluster, 3).await?;
     let written = until_reported(access, kinds, &FOUND).await?;
     let first = until_leader(access, &mut ordinance).await?;
-    until_shown(&ordinance.replicas()[first], &METRICS).await?;
+    until_shown(&mut ordinance.replicas()[first], &METRICS).await?;
     ordinance.retire(first).await?;
     let second = until_leader(access, &mut ordinance).await?;
     access.kubectl().ok(&format!("delete {}", written[3].reference())).await?;
@@ -134,7 +134,7 @@ async fn one_writer(clusters: &TestClusters) -> Result<()> {
     };
     ensure!(versions(&written) == versions(&replaced), "{written:?} {replaced:?}");
     let metrics = METRICS.map(|line| if line == WRITTEN_ALL { WRITTEN_ONE } else { line });
-    until_shown(&ordinance.replicas()[second], &metrics).await?;
+    until_shown(&mut ordinance.replicas()[second], &metrics).await?;
     let other = 1 - second;
     let shown = audit_metrics(&ordinance.replicas()[other]).await?;
     ensure!(shown == METRICS_OF_ANOTHER, "a replica without the Lease shows {shown:#?}");
@@ -171,7 +171,7 @@ async fn policy_reports(clusters: &TestClusters) -> Result<()> {
     let foreign = kinds.foreign(kubectl).await?;
     let mut ordinance = audited(clusters, &cluster, 1).await?;
     until_reported(access, kinds, &FOUND).await?;
-    until_shown(&ordinance.replicas()[0], &METRICS).await?;
+    until_shown(&mut ordinance.replicas()[0], &METRICS).await?;
     kubectl.run(["patch", "persistentvolume", "other", "--type=merge", READ_ONLY]).await?.ok()?;
     until_reported(access, kinds, &FOUND_READ_ONLY).await?;
     kubectl.ok("delete persistentvolume other").await?;
@@ -194,7 +194,7 @@ async fn no_kind(clusters: &TestClusters) -> Result<()> {
     .await?;
     let written = |line: &&str| !line.starts_with("reports_total");
     let without_reports: Vec<&str> = METRICS.into_iter().filter(written).collect();
-    until_shown(&ordinance.replicas()[0], &without_reports).await?;
+    until_shown(&mut ordinance.replicas()[0], &without_reports).await?;
     let log_text = log(&mut ordinance, 0)?;
     ensure!(log_text.matches("no reports are written").count() == 1, "{log_text}");
     has_no_warning(&log_text)?;
@@ -292,13 +292,13 @@ async fn until_leader(access: &ClusterAccess, ordinance: &mut Ordinance) -> Resu
 }
 
 /// Waits until a replica has exactly these metrics of an audit.
-async fn until_shown(replica: &Replica, expected: &[&str]) -> Result<()> {
+async fn until_shown(replica: &mut Replica, expected: &[&str]) -> Result<()> {
     let mut found = Vec::new();
     let shown = until("the metrics of the audit", STEP_TIMEOUT, async || {
         found = audit_metrics(replica).await?;
         Ok((found == expected).then_some(()))
     });
-    shown.await.with_context(|| format!("{found:#?}"))
+    shown.await.with_context(|| format!("{found:#?}; the end of the log:\n{}", replica.process().tail()))
 }
 
 /// Returns the sorted metrics of the audit without their prefix, but for its times.
