@@ -24,7 +24,7 @@ pub const SETS: &str = "statefulsets";
 pub const CLAIMS: &str = "persistentvolumeclaims";
 
 /// How long a test waits for the replica, and how often it checks.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// A running replica with its API server.
