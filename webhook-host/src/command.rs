@@ -16,6 +16,8 @@ mod map;
 mod migrate;
 mod output;
 mod policies;
+mod record;
+mod replay;
 mod review;
 mod schema;
 mod serve;
@@ -57,6 +59,8 @@ enum Command {
     Check(Box<check::CheckArgs>),
     Serve(Box<ServeArgs>),
     Review(review::ReviewArgs),
+    Record(record::RecordArgs),
+    Replay(Box<replay::ReplayArgs>),
     Map(map::MapArgs),
     Audit(Box<audit::AuditArgs>),
     Migrate(Box<migrate::MigrateArgs>),
@@ -116,6 +120,8 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Check(args) => check::run(args, common),
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
+        Command::Record(args) => record::run(args),
+        Command::Replay(args) => replay::run(args, common),
         Command::Map(args) => map::run(args, common),
         Command::Audit(args) => audit::run(args, common),
         Command::Migrate(args) => migrate::run(args, common),
@@ -142,6 +148,7 @@ impl Command {
         match self {
             Self::Check(args) => args.conflict(),
             Self::Map(args) => args.conflict(),
+            Self::Replay(args) => args.conflict(),
             Self::Audit(args) => args.conflict(),
             Self::Migrate(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),

@@ -11,6 +11,7 @@ mod input_error;
 mod layers;
 mod policy;
 mod read;
+mod recording;
 mod selfmanaged;
 mod serve;
 mod source;
@@ -26,6 +27,7 @@ pub use file::{
 pub use input_error::InputError;
 pub use layers::Layers;
 pub use policy::{PolicyConfig, settings};
+pub use recording::{RecordingConfig, RecordingFile};
 pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use source::ConfigSource;

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod logs;
 pub mod memory;
 pub mod metrics;
+pub mod recording;
 pub mod reservations;
 pub mod review;
 pub mod server;

@@ -8,6 +8,7 @@ mod connections;
 mod events;
 mod index;
 mod labels;
+mod recording;
 mod requests;
 mod reservations;
 mod seconds;
@@ -18,6 +19,7 @@ pub use certificates::{ReloadOutcome, Reloaded};
 pub use connections::{CloseReason, ConnectionMetrics, ListenerLabel, ListenerMetrics};
 pub use events::{EventMetrics, EventOutcome};
 pub use index::{Confirmation, IndexMetrics};
+pub use recording::RecordingMetrics;
 pub use requests::{RouteMetrics, ShedReason, VerdictLabel};
 pub use reservations::{ReservationMetrics, ReservationOutcome};
 pub use watches::WatchMetrics;
@@ -44,6 +46,7 @@ pub struct Metrics {
     certificates: CertificateMetrics,
     events: EventMetrics,
     audit: AuditMetrics,
+    recording: RecordingMetrics,
 }
 
 // === impl Metrics ===
@@ -61,6 +64,7 @@ impl Metrics {
             certificates: CertificateMetrics::register(&mut registry),
             events: EventMetrics::register(&mut registry),
             audit: AuditMetrics::register(&mut registry),
+            recording: RecordingMetrics::register(&mut registry),
             registry,
         }
     }
@@ -98,6 +102,11 @@ impl Metrics {
     /// Returns the metrics of the audit in the background.
     pub fn audit(&self) -> AuditMetrics {
         self.audit.clone()
+    }
+
+    /// Returns the metrics of the recording of reviews.
+    pub fn recording(&self) -> RecordingMetrics {
+        self.recording.clone()
     }
 
     /// Shows the validity of the served certificate.

@@ -16,6 +16,7 @@ mod permits;
 mod plain;
 mod probes;
 mod readiness;
+mod recording;
 mod reply;
 mod routes;
 mod scrapes;
@@ -29,12 +30,14 @@ pub use callers::Callers;
 pub use plain::{PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME};
 pub use probes::ProbeListener;
 pub use readiness::{Readiness, ServerState};
+pub use recording::{REVIEWS_PATH, RecordingListener};
 pub use routes::{PolicyRoute, Routes};
 pub use scrapes::MetricsListener;
 pub use stop::{Stop, Stopper, stop};
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::recording::Recorder;
 use connection::SharedState;
 use rustls::ServerConfig;
 use service::RequestService;
@@ -55,6 +58,8 @@ pub struct WebhookServer {
     pub limits: Arc<Limits>,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,
+    /// Where reviews are kept, if they are.
+    pub recorder: Option<Recorder>,
     /// The state for `/readyz`. The caller sets it to ready, the server to stopping.
     pub readiness: Readiness,
 }
@@ -72,8 +77,8 @@ impl WebhookServer {
     ///
     /// The system has no resources for the pool of threads.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> io::Result<()> {
-        let Self { tls, routes, callers, limits, metrics, readiness } = self;
-        let service = RequestService::new(routes, callers, &limits, &metrics, stop.clone())?;
+        let Self { tls, routes, callers, limits, metrics, recorder, readiness } = self;
+        let service = RequestService::new(routes, callers, &limits, &metrics, recorder, stop.clone())?;
         let shared = Arc::new(SharedState::new(tls, limits, metrics, service));
         accept::run(listener, shared, readiness, stop).await;
         Ok(())

@@ -479,6 +479,39 @@ impl Verdict {
     }
 }
 
+// === impl Request ===
+
+impl Request<'_> {
+    /// Returns the request with texts of its own.
+    pub fn into_owned(self) -> Request<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Request {
+            operation: self.operation,
+            phase: self.phase,
+            scope: self.scope.into_owned(),
+            kind: owned(self.kind),
+            dry_run: self.dry_run,
+            user_info: owned(self.user_info),
+            object: self.object.map(owned),
+            old_object: self.old_object.map(owned),
+        }
+    }
+
+    /// Returns the same request with borrowed texts.
+    pub fn borrowed(&self) -> Request<'_> {
+        Request {
+            operation: self.operation,
+            phase: self.phase,
+            scope: self.scope.borrowed(),
+            kind: (&*self.kind).into(),
+            dry_run: self.dry_run,
+            user_info: (&*self.user_info).into(),
+            object: self.object.as_deref().map(Cow::Borrowed),
+            old_object: self.old_object.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
 // === impl Finding ===
 
 impl Finding {

@@ -16,15 +16,17 @@ use crate::admission::UnreadableObject;
 use crate::clock::Clock;
 use crate::cluster::{ApiServerAccess, BackgroundAudit, ClusterWatches, EventWriter, Reservations, WatchSet};
 use crate::config::{
-    ConfigFile, ConfigSource, InputError, Layers, LogLevel, ServeArgs, ServeConfig, Sockets,
+    ConfigFile, ConfigSource, InputError, Layers, LogLevel, RecordingConfig, ServeArgs, ServeConfig, Sockets,
 };
 use crate::events::EventQueue;
 use crate::judge::Judge;
 use crate::logs;
 use crate::memory::MemoryPlan;
 use crate::metrics::Metrics;
+use crate::recording::Recorder;
 use crate::server::{
-    Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, Routes, WebhookServer, stop,
+    Callers, MetricsListener, PolicyRoute, ProbeListener, Readiness, RecordingListener, Routes,
+    WebhookServer, stop,
 };
 use anyhow::{Context, Result};
 use auditor::PreparedAudit;
@@ -66,6 +68,7 @@ struct PreparedServer {
     /// Whether to reserve keys.
     reservations: bool,
     audit: Option<PreparedAudit>,
+    recording: Option<RecordingConfig>,
     metrics: Arc<Metrics>,
 }
 
@@ -158,6 +161,7 @@ impl PreparedServer {
             events: config.events,
             reservations: config.reservations,
             audit,
+            recording: config.recording,
             metrics,
         })
     }
@@ -198,10 +202,13 @@ impl PreparedServer {
         let listener = listen(self.sockets.listen)
             .map_err(|error| self.bind_error("listen", self.sockets.listen, &error))?;
         let (probes, metrics) = (self.probes(readiness.clone())?, self.metrics_listener()?);
+        let recording = self.start_recording()?;
+        let (recorder, _reviews) = recording.unzip();
         let addresses =
             Addresses { https: listener.local_addr()?, admin: probes.address(), metrics: metrics.address() };
         let (events, event_writer) = self.start_events(client.as_ref().map(|(config, _)| config))?.unzip();
-        let server = tokio::spawn(self.server(readiness.clone(), events.clone())?.run(listener, stop));
+        let server =
+            tokio::spawn(self.server(readiness.clone(), events.clone(), recorder)?.run(listener, stop));
         let is_self_signed = self.reloader.as_ref().is_some_and(CertificateReloader::is_self_signed);
         let interval = self.sockets.reload_interval;
         let _reloads = self.reloader.take().map(|reloader| reloader.start(interval)).transpose()?;
@@ -315,7 +322,34 @@ impl PreparedServer {
         TcpListener::bind(address).map_err(|error| self.bind_error(field, address, &error))
     }
 
-    fn server(&self, readiness: Readiness, events: Option<EventQueue>) -> Result<WebhookServer> {
+    /// Starts to keep reviews, and to serve them, if that is asked for.
+    fn start_recording(&self) -> Result<Option<(Recorder, RecordingListener)>> {
+        let Some(RecordingConfig { limits, parts, listen }) = self.recording else { return Ok(None) };
+        let address = TcpListener::bind(listen).map_err(|error| {
+            let place = self.layers.place(&["recording", "listen"]);
+            InputError::new(
+                place,
+                format_args!("can't listen on {listen}: {error}; give another address, or port 0"),
+            )
+        })?;
+        let recorder = Recorder::start(limits, parts, self.metrics.recording()).context(NO_THREADS)?;
+        let listener =
+            RecordingListener::start(address, recorder.clone(), &self.metrics).context(NO_THREADS)?;
+        tracing::info!(
+            reviews = limits.reviews,
+            address = %listener.address(),
+            "keeps the last reviews; `ordinance record --from http://{}` fetches them",
+            listener.address()
+        );
+        Ok(Some((recorder, listener)))
+    }
+
+    fn server(
+        &self,
+        readiness: Readiness,
+        events: Option<EventQueue>,
+        recorder: Option<Recorder>,
+    ) -> Result<WebhookServer> {
         let routes = self.policies.iter().map(|policy| {
             let judge = Arc::clone(&policy.admission) as Arc<dyn Judge>;
             let route = PolicyRoute::new(&policy.name, judge, &self.metrics);
@@ -327,6 +361,7 @@ impl PreparedServer {
             callers: self.callers.clone(),
             limits: Arc::new(self.sockets.limits.clone()),
             metrics: Arc::clone(&self.metrics),
+            recorder,
             readiness,
         })
     }

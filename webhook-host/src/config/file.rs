@@ -1,6 +1,7 @@
 //! The configuration file with the default of every field. `ordinance schema config` prints its JSON Schema.
 
 use super::audit::AuditFile;
+use super::recording::RecordingFile;
 use super::selfmanaged::SelfManagedFile;
 use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
@@ -57,6 +58,10 @@ pub struct ConfigFile {
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<AuditFile>")]
     pub audit: AuditFile,
+    /// The reviews that are kept, so that another policy can be tried on them.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<RecordingFile>")]
+    pub recording: RecordingFile,
     /// Manifests of existing objects, as files or directories, for a server without a cluster.
     pub state: Vec<PathBuf>,
     /// File that is written once the server is ready: addresses, CA and process id as JSON.
@@ -233,6 +238,7 @@ impl Default for ConfigFile {
             events: false,
             reservations: true,
             audit: AuditFile::default(),
+            recording: RecordingFile::default(),
             state: Vec::new(),
             ready_file: None,
             log: LogFile::default(),

@@ -6,6 +6,7 @@ use super::file::{CertificateFile, CertificateSource, ConfigFile};
 use super::input_error::InputError;
 use super::layers::Layers;
 use super::policy::PolicyConfig;
+use super::recording::RecordingConfig;
 use super::selfmanaged::SelfManaged;
 use super::source::ConfigSource;
 use super::state::{NAMESPACE, State};
@@ -45,6 +46,8 @@ pub struct ServeConfig {
     pub reservations: bool,
     /// The audit in the background; never without a cluster.
     pub audit: Option<AuditFile>,
+    /// The reviews that are kept, if any.
+    pub recording: Option<RecordingConfig>,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
     /// How the memory is divided.
@@ -100,6 +103,7 @@ impl ServeConfig {
         }
         let audit = config.audit.check(|field| layers.place(&["audit", field]))?;
         let audit = audit.filter(|_| cluster.is_some());
+        let recording = config.recording.check(|field| layers.place(&["recording", field]))?;
         let watches = cluster.as_ref().map_or(0, |_| WATCH_EVALUATIONS);
         let audits = audit.as_ref().map_or(0, |_| AUDIT_EVALUATIONS);
         let memory = memory(config, layers, policies.len(), watches + audits)?;
@@ -107,6 +111,7 @@ impl ServeConfig {
             events: config.events,
             reservations: config.reservations && cluster.is_some(),
             audit,
+            recording,
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             sockets: sockets(config, layers, memory.limits(&config.limits))?,

@@ -40,6 +40,8 @@ pub enum ListenerLabel {
     Probes,
     /// The listener of `/metrics`.
     Metrics,
+    /// The listener of `/reviews`.
+    Recording,
 }
 
 /// The limit at which the server closed a connection without a request.
@@ -62,13 +64,14 @@ struct CloseLabels {
 }
 
 /// All pairs of labels, so that every series starts at zero.
-const CLOSED: [(ListenerLabel, &[CloseReason]); 3] = {
+const CLOSED: [(ListenerLabel, &[CloseReason]); 4] = {
     use CloseReason::{Connections, ConnectionsPerAddress, FirstRequestTime, WaitingPerAddress};
     let plain: &[CloseReason] = &[Connections, ConnectionsPerAddress, FirstRequestTime];
     [
         (ListenerLabel::Https, &[Connections, ConnectionsPerAddress, WaitingPerAddress, FirstRequestTime]),
         (ListenerLabel::Probes, plain),
         (ListenerLabel::Metrics, plain),
+        (ListenerLabel::Recording, plain),
     ]
 };
 
@@ -115,7 +118,7 @@ impl ConnectionMetrics {
     pub fn of_listener(&self, listener: ListenerLabel) -> ListenerMetrics {
         let open = match listener {
             ListenerLabel::Https => self.open.clone(),
-            ListenerLabel::Probes | ListenerLabel::Metrics => Gauge::default(),
+            ListenerLabel::Probes | ListenerLabel::Metrics | ListenerLabel::Recording => Gauge::default(),
         };
         ListenerMetrics { open, listener, closed: self.closed.clone() }
     }

@@ -12,6 +12,7 @@ use super::routes::{PolicyRoute, Routes};
 use super::stop::Stop;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, ShedReason, VerdictLabel};
+use crate::recording::Recorder;
 use crate::reservations::{Reserving, Unreserved};
 use crate::review::{self, BadReview, ReviewAnswer};
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub(super) struct RequestService {
     metrics: Arc<Metrics>,
     bodies: Bodies,
     permits: Permits,
+    /// `None` if no review is kept.
+    recorder: Option<Recorder>,
     stop: Stop,
 }
 
@@ -95,6 +98,7 @@ impl RequestService {
         callers: Callers,
         limits: &Arc<Limits>,
         metrics: &Arc<Metrics>,
+        recorder: Option<Recorder>,
         stop: Stop,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -104,6 +108,7 @@ impl RequestService {
             metrics: Arc::clone(metrics),
             bodies: Bodies::new(limits),
             permits: Permits::new(limits)?,
+            recorder,
             stop,
         })
     }
@@ -162,6 +167,9 @@ impl RequestService {
         let AcceptedRequest { route, phase, arrival, deadline, is_verified } = accepted;
         let may_run_inline = self.may_run_inline(&route, &body);
         let execution = if may_run_inline { pace.execution() } else { Execution::ThreadPool };
+        if let Some(recorder) = &self.recorder {
+            recorder.record(&route.policy, phase, &body);
+        }
         let evaluation = Evaluation::new(Arc::clone(&route), phase, body, deadline, &self.limits);
         let reserving =
             Arc::new(if is_verified { Reserving::Needed } else { Reserving::Off(Unreserved::Unverified) });

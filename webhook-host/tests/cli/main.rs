@@ -31,3 +31,4 @@ mod terminal;
 mod unusual_files;
 mod usage;
 mod webhooks;
+mod workshop_replay;

@@ -117,6 +117,7 @@ impl Host {
         let callers = Callers::new(false, metrics.connections.callers_unverified.clone());
         callers.accept(AcceptedPaths::anyone());
         let server = WebhookServer {
+            recorder: None,
             callers: callers.clone(),
             tls,
             routes: routes.clone(),

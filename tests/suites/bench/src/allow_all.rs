@@ -56,6 +56,7 @@ fn server(arguments: &Arguments, limits: Arc<Limits>) -> Result<WebhookServer> {
     let files = Files::open(&arguments.tls_cert, &arguments.tls_key, SystemTime::now())?;
     let metrics = Arc::new(Metrics::new());
     Ok(WebhookServer {
+        recorder: None,
         callers: Callers::anyone(),
         tls: Arc::new(server_config(files.served(), None)?),
         routes: Routes::new([PolicyRoute::new("storage", Arc::new(AllowAll), &metrics)]),
