@@ -43,6 +43,7 @@ Examples:
   ordinance map web.yaml volumes/
   ordinance audit
   ordinance migrate web -n shop
+  ordinance replay --settings strict.yaml reviews/
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 

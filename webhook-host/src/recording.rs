@@ -22,6 +22,9 @@ use std::time::SystemTime;
 /// The reviews that may wait for the thread.
 pub const WAITING_REVIEWS: usize = 64;
 
+/// The largest recording that is read, in bytes.
+pub const RECORDING_BYTES: usize = 512 * 1024 * 1024;
+
 /// A kept review, as `ordinance record` writes it: one per line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

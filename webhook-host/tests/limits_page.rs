@@ -8,6 +8,7 @@ use ordinance::cluster::{
 use ordinance::events::QUEUED_EVENTS;
 use ordinance::limits::Limits;
 use ordinance::memory::{AUDIT_EVALUATIONS, BASE_BYTES, CONNECTION_BYTES, WATCH_BYTES, WATCH_EVALUATIONS};
+use ordinance::recording::{RECORDING_BYTES, WAITING_REVIEWS};
 use ordinance::reservations::{
     ABANDONED_INTERVAL, ABANDONED_PER_INTERVAL, ABANDONED_PER_REALM, ANSWER_MARGIN, PATIENCE,
 };
@@ -58,6 +59,8 @@ fn the_page_names_the_limits_of_the_audit() {
             "| {} min | longest pause after an audit that did not end |",
             AUDIT_RETRY_TIME.as_secs() / 60
         ),
+        format!("| {WAITING_REVIEWS} | reviews that wait to be kept |"),
+        format!("| {} MiB | an answer that `ordinance record` reads", RECORDING_BYTES >> 20),
         format!("| {REPORTS} | reports of a cluster |"),
         format!("| {REPORT_RESULTS} | results of a report |"),
         format!("| {REPORT_TEXT_CHARS} characters | length of a text in a report |"),

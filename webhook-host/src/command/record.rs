@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::output::{print, print_to_stderr};
-use crate::recording::RecordedReview;
+use crate::recording::{RECORDING_BYTES, RecordedReview};
 use crate::server::REVIEWS_PATH;
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
@@ -18,9 +18,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpStream;
-
-/// The largest answer, in bytes.
-pub const RECORDING_BYTES: usize = 512 * 1024 * 1024;
 
 /// How long the server may take to answer.
 const FETCH_TIME: Duration = Duration::from_secs(30);

@@ -33,6 +33,12 @@ audit:
   interval: {{ .Values.audit.interval }}
   reports: {{ .Values.audit.reports }}
   lease: {{ include "ordinance.auditLease" . }}
+{{- with .Values.recording }}
+{{- if .reviews }}
+recording:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
 log:
   level: {{ .Values.log.level }}
   format: {{ .Values.log.format }}

@@ -1,16 +1,13 @@
 //! Recorded reviews in files.
 
 use crate::limits::Limits;
-use crate::recording::RecordedReview;
+use crate::recording::{RECORDING_BYTES, RecordedReview};
 use crate::review::AdmissionReview;
 use ordinance_contract::{Operation, Phase, Request};
 use ordinance_files::read_regular;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The largest file of recorded reviews, in bytes.
-pub(super) const TRAFFIC_BYTES: usize = 512 * 1024 * 1024;
 
 /// A recorded request.
 #[derive(Clone, Debug)]
@@ -69,7 +66,7 @@ impl Traffic {
 
     fn add_file(&mut self, file: &Path, limits: &Limits) {
         let name = file.display().to_string();
-        let text = match read_regular(file, TRAFFIC_BYTES).map(String::from_utf8) {
+        let text = match read_regular(file, RECORDING_BYTES).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => return self.errors.push(format!("{name}: is not UTF-8")),
             Err(error) => return self.errors.push(format!("{name}: {error}")),
