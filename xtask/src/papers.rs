@@ -79,8 +79,10 @@ fn blocks() -> Result<Vec<PageScript>> {
 
 fn pages() -> Result<Vec<PathBuf>> {
     let mut pages = vec![checkout::root().join("README.md"), checkout::root().join("CONTRIBUTING.md")];
-    for entry in fs::read_dir(checkout::root().join("docs"))? {
-        pages.push(entry?.path());
+    for folder in ["docs", "docs/authors"] {
+        for entry in fs::read_dir(checkout::root().join(folder))? {
+            pages.push(entry?.path());
+        }
     }
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
     pages.sort();
