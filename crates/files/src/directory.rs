@@ -18,6 +18,9 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::DI
 /// The permissions of a new directory, less those that the process masks.
 const DIRECTORY_MODE: u32 = 0o777;
 
+/// The permissions of the group and of others to write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
 /// An open directory.
 #[derive(Debug)]
 pub struct Directory(OwnedFd);
@@ -34,6 +37,16 @@ impl Directory {
         // An empty path is the working directory, as the parent of a bare file name is.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         Ok(Self(rustix::fs::open(path, DIRECTORY, Mode::empty())?))
+    }
+
+    /// Returns whether only this process's user can write to the directory.
+    ///
+    /// # Errors
+    ///
+    /// The directory can't be read.
+    pub fn is_own(&self) -> io::Result<bool> {
+        let data = rustix::fs::fstat(&self.0)?;
+        Ok(is_own(data.st_uid, data.st_mode))
     }
 
     /// Opens a directory in this one.
@@ -220,6 +233,11 @@ impl Directory {
     }
 }
 
+/// Returns whether a file of this owner and mode can be written by this process's user alone.
+pub(crate) fn is_own(owner: u32, mode: u32) -> bool {
+    owner == rustix::process::geteuid().as_raw() && mode & WRITABLE_BY_OTHERS == 0
+}
+
 /// Returns an error about an entry of a directory.
 fn of_entry(name: &OsStr, problem: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, format!("{} {problem}", name.display()))
@@ -245,6 +263,16 @@ mod tests {
         symlink("sub", directory.path().join("to-sub")).expect("linked");
         let opened = Directory::open(directory.path()).expect("opened");
         (directory, opened)
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_not_own() {
+        use std::os::unix::fs::PermissionsExt;
+        let (directory, opened) = prepared();
+        for (mode, is_own) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).expect("set");
+            assert_eq!(opened.is_own().expect("read"), is_own, "{mode:o}");
+        }
     }
 
     #[test]

@@ -5,4 +5,4 @@ mod directory;
 mod read;
 
 pub use directory::Directory;
-pub use read::{open_regular, open_regular_or_pipe, read_regular, read_up_to};
+pub use read::{is_own_file, open_regular, open_regular_or_pipe, read_regular, read_up_to};

@@ -1,9 +1,10 @@
 //! Reads regular files up to a size. Pipes, devices and directories are refused at once, without waiting for them.
 
+use crate::directory::is_own;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 /// How a file is opened for reading: `NONBLOCK`, because opening a pipe waits for its writer otherwise.
@@ -53,6 +54,16 @@ pub fn read_up_to(stream: impl Read, limit: usize) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
     }
     Ok(bytes)
+}
+
+/// Returns whether only this process's user can write to an open file.
+///
+/// # Errors
+///
+/// The file can't be read.
+pub fn is_own_file(file: &File) -> io::Result<bool> {
+    let data = file.metadata()?;
+    Ok(is_own(data.uid(), data.mode()))
 }
 
 /// Refuses an open file that is not a regular one.
