@@ -3,6 +3,7 @@
 use super::bindings::rules;
 use super::budget::RemainingBudget;
 use crate::Failure;
+use crate::metered::{FUEL, Usage};
 use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
@@ -10,6 +11,7 @@ use wasmtime::component::{
 use wasmtime::{Engine, Error, Result, Store};
 
 /// A component that exports the functions of the contract, ready for instances.
+#[derive(Clone)]
 pub(super) struct Guest {
     instance: InstancePre<RemainingBudget>,
     exports: Exports,
@@ -93,6 +95,12 @@ impl GuestInstance {
         instance
             .get_typed_func::<(&[rules::Holding<'_>],), (rules::Verdict,)>(&mut *store, exports.resume)
             .map(drop)
+    }
+
+    /// Returns what the instance has used since it was created.
+    pub(super) fn usage(&self) -> Usage {
+        let fuel = self.store.get_fuel().ok().map(|left| FUEL - left);
+        Usage { fuel, memory: self.store.data().peak_memory() }
     }
 
     /// Calls a function. Only its type is compared with the contract: comparing those of all functions takes a fiftieth of
