@@ -21,6 +21,7 @@ mod replay;
 mod review;
 mod schema;
 mod serve;
+mod test;
 mod version;
 mod webhooks;
 
@@ -44,6 +45,7 @@ Examples:
   ordinance audit
   ordinance migrate web -n shop
   ordinance replay --settings strict.yaml reviews/
+  ordinance test --policy mine.wasm tests/
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
@@ -65,6 +67,7 @@ enum Command {
     Map(map::MapArgs),
     Audit(Box<audit::AuditArgs>),
     Migrate(Box<migrate::MigrateArgs>),
+    Test(Box<test::TestArgs>),
     Explain(explain::ExplainArgs),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
@@ -126,6 +129,7 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Map(args) => map::run(args, common),
         Command::Audit(args) => audit::run(args, common),
         Command::Migrate(args) => migrate::run(args, common),
+        Command::Test(args) => test::run(args, common),
         Command::Explain(args) => explain::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
@@ -152,6 +156,7 @@ impl Command {
             Self::Replay(args) => args.conflict(),
             Self::Audit(args) => args.conflict(),
             Self::Migrate(args) => args.conflict(),
+            Self::Test(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             Self::Certs(args) => args.conflict(),
             _ => None,

@@ -8,7 +8,7 @@ use crate::yaml;
 /// # Errors
 ///
 /// Another key follows `expect`, or the verdicts can't be written as YAML.
-pub(crate) fn bless(text: &str, verdicts: &ExpectedVerdicts) -> Result<String, String> {
+pub fn bless(text: &str, verdicts: &ExpectedVerdicts) -> Result<String, String> {
     let (kept, old) = split(text);
     if old.lines().skip(1).any(|line| !line.is_empty() && !line.starts_with([' ', '\r', '#'])) {
         return Err("expect: is not the last key of the file".to_owned());

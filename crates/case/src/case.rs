@@ -2,11 +2,14 @@
 
 use crate::json::Json;
 use crate::yaml;
-use ordinance_contract::{Annotation, Finding, Fix, Operation, Phase, Request, Scope, Severity, Verdict};
+use ordinance_contract::{
+    Annotation, Finding, Fix, Operation, Phase, Request, Scope, Severity, Stance, Verdict,
+};
 use ordinance_manifests::{Manifest, ManifestError, ManifestErrorKind, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A parsed and checked case.
 #[derive(Clone, Debug)]
@@ -21,8 +24,75 @@ pub struct Case {
     pub request: Request<'static>,
     /// The phases in which the request is reviewed, in this order.
     pub phases: Vec<Phase>,
-    /// The expected verdicts; `None` in a case that was never blessed.
+    /// The requests of a race, which arrive together; empty in other cases. [`Case::request`] is the first one.
+    pub race: Vec<Request<'static>>,
+    /// The expected verdicts; `None` in a case that was never blessed, or that expects less than whole verdicts.
     pub expect: Option<ExpectedVerdicts>,
+    /// What is expected besides whole verdicts.
+    pub partial: PartialExpectation,
+    /// Why the case does not run; `None` if it does.
+    pub skip: Option<String>,
+    /// The checks of `ordinance test` that the case does not pass through, each with the reason.
+    pub skip_checks: BTreeMap<CheckName, String>,
+}
+
+/// A check that `ordinance test` makes of each case besides its expectations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckName {
+    /// The patched object gets no further patch, neither at once nor in an update that changes nothing.
+    Idempotency,
+    /// What the mutating review admits, the validating review of the patched object admits.
+    Phases,
+    /// After the change of another webhook, the policy neither repeats nor undoes anything.
+    Reinvocation,
+    /// Fields that the policy does not know are still there after its patch.
+    UnknownFields,
+    /// The keys of the object are among those that its review asks for.
+    Keys,
+    /// A review that gets the holdings gives the verdict of one that asks for them.
+    Resume,
+    /// No review burns more fuel than the budget.
+    Fuel,
+}
+
+/// An expectation of less than whole verdicts. Whatever is not set is not compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartialExpectation {
+    /// Whether every phase admits the request.
+    pub allowed: Option<bool>,
+    /// The rules of all findings of all phases, as a set.
+    pub rules: Option<Vec<String>>,
+    /// Patterns, each of which matches a message.
+    pub messages: Vec<String>,
+    /// A part of the object with the patch, as JSON.
+    pub patched: Option<String>,
+    /// The keys of the object with the patch, in any order.
+    pub keys: Option<Vec<ExpectedKey>>,
+    /// The most requests of a race that are admitted.
+    pub admitted: Option<usize>,
+}
+
+/// A key of the object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectedKey {
+    /// The tree, e.g. `host`.
+    pub realm: String,
+    /// The segments from the root; omitted for the root itself.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// `holds`, `uses` or `looks`.
+    #[serde(default = "holds")]
+    #[schemars(with = "StanceName")]
+    pub stance: Stance,
+    /// The note; omitted if any will do.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+fn holds() -> Stance {
+    Stance::Holds
 }
 
 /// The expected verdicts on the phases of a case.
@@ -129,10 +199,47 @@ struct CaseFile {
     #[serde(default)]
     #[schemars(with = "Vec<Map<String, Value>>")]
     state: Vec<Json>,
-    /// The admission request.
-    request: CaseRequest,
-    /// The expected verdicts. The last key of the file, since `BLESS=1` rewrites the file from this key on.
-    expect: Option<ExpectedVerdicts>,
+    /// Why the case does not run, in one line. `ordinance test` counts and names such cases.
+    skip: Option<String>,
+    /// The checks of `ordinance test` that the case does not pass through, each with the reason in one line.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<CheckName, String>")]
+    skip_checks: BTreeMap<CheckName, String>,
+    /// The admission request; omitted in a race.
+    request: Option<CaseRequest>,
+    /// Two or three requests that arrive together at two replicas of the host: `ordinance test` tries every order of what
+    /// happens to them.
+    #[serde(default)]
+    race: Vec<CaseRequest>,
+    /// The expected verdicts. The last key of the file, since blessing rewrites the file from this key on.
+    expect: Option<CaseExpectation>,
+}
+
+/// What is expected: the whole verdict of each phase, or only what matters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Expectation")]
+struct CaseExpectation {
+    /// The whole verdict of the mutating review.
+    mutate: Option<ExpectedVerdict>,
+    /// The whole verdict of the validating review, which gets the object with the patch applied.
+    validate: Option<ExpectedVerdict>,
+    /// The whole verdict on the object as it is stored.
+    audit: Option<ExpectedVerdict>,
+    /// Whether every phase admits the request.
+    allowed: Option<bool>,
+    /// The ids of the rules of all findings of all phases, in any order, each once; `[]` for no finding.
+    rules: Option<Vec<String>>,
+    /// Patterns, each of which matches a whole message or warning, as the client sees it; `*` stands for any text.
+    #[serde(default)]
+    messages: Vec<String>,
+    /// A part of the object with the patch: members may be missing, lists must be whole.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    patched: Option<Json>,
+    /// All keys of the object with the patch, in any order; `[]` for none.
+    keys: Option<Vec<ExpectedKey>>,
+    /// Of a race, the most requests that may be admitted, by default 1. Some order must admit as many.
+    admitted: Option<usize>,
 }
 
 /// An admission request. Omitted members are taken from the object.
@@ -194,6 +301,16 @@ enum SeverityName {
     Note,
 }
 
+/// The values of [`Stance`].
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum StanceName {
+    Holds,
+    Uses,
+    Looks,
+}
+
 /// The values of [`Phase`].
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -233,21 +350,137 @@ impl Case {
 
 impl CaseFile {
     fn check(self) -> Result<Case, String> {
-        let phases = self.request.phases.clone();
-        if self.why.trim().is_empty() || self.why.trim().contains('\n') {
-            return Err("why: must be one line".to_owned());
+        check_line("why", &self.why)?;
+        if let Some(reason) = &self.skip {
+            check_line("skip", reason)?;
         }
-        if let Some(expect) = &self.expect {
-            check_expected_phases(expect, &phases)?;
+        for (check, reason) in &self.skip_checks {
+            check_line(&format!("skipChecks.{}", check.word()), reason)?;
         }
+        let race = race(self.race)?;
+        let (phases, request) = match (self.request, race.first()) {
+            (Some(request), None) => (request.phases.clone(), request.check()?),
+            (None, Some(first)) => (both(), first.clone()),
+            (Some(_), Some(_)) => return Err("race: can't be combined with request".to_owned()),
+            (None, None) => return Err("request: is missing; give a request or a race".to_owned()),
+        };
+        let is_race = !race.is_empty();
+        let (expect, partial) = match self.expect {
+            Some(expect) => expect.check(&phases, is_race)?,
+            None => Default::default(),
+        };
         Ok(Case {
             why: self.why,
             settings: self.settings.map(|Json(text)| text).unwrap_or_default(),
             state: self.state.iter().enumerate().map(stored).collect::<Result<_, _>>()?,
-            request: self.request.check()?,
+            request,
             phases,
-            expect: self.expect,
+            race,
+            expect,
+            partial,
+            skip: self.skip,
+            skip_checks: self.skip_checks,
         })
+    }
+}
+
+/// Checks that a text has one line that is not empty.
+fn check_line(field: &str, text: &str) -> Result<(), String> {
+    let line = text.trim();
+    if line.is_empty() || line.contains('\n') { Err(format!("{field}: must be one line")) } else { Ok(()) }
+}
+
+/// The most requests of a race: each one multiplies the orders.
+const RACERS: usize = 3;
+
+fn race(requests: Vec<CaseRequest>) -> Result<Vec<Request<'static>>, String> {
+    if requests.len() == 1 || requests.len() > RACERS {
+        return Err(format!("race: needs 2 to {RACERS} requests"));
+    }
+    let checked = requests.into_iter().enumerate().map(|(position, request)| {
+        if request.phases != both() {
+            return Err(format!("race[{position}].phases: a race always has both phases"));
+        }
+        let request = request.check().map_err(|error| format!("race[{position}]: {error}"))?;
+        let is_complete = request.object.is_some() && !request.scope.name.is_empty();
+        if is_complete { Ok(request) } else { Err(format!("race[{position}]: needs an object with a name")) }
+    });
+    checked.collect()
+}
+
+// === impl CheckName ===
+
+impl CheckName {
+    /// All checks, in the order in which they are made.
+    pub const ALL: [Self; 7] = [
+        Self::Resume,
+        Self::Keys,
+        Self::Phases,
+        Self::Idempotency,
+        Self::Reinvocation,
+        Self::UnknownFields,
+        Self::Fuel,
+    ];
+
+    /// The name in a case's file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idempotency => "idempotency",
+            Self::Phases => "phases",
+            Self::Reinvocation => "reinvocation",
+            Self::UnknownFields => "unknownFields",
+            Self::Keys => "keys",
+            Self::Resume => "resume",
+            Self::Fuel => "fuel",
+        }
+    }
+}
+
+// === impl CaseExpectation ===
+
+impl CaseExpectation {
+    /// Returns the whole verdicts, if there are any, and the other expectations.
+    fn check(
+        self,
+        phases: &[Phase],
+        is_race: bool,
+    ) -> Result<(Option<ExpectedVerdicts>, PartialExpectation), String> {
+        let verdicts = ExpectedVerdicts { mutate: self.mutate, validate: self.validate, audit: self.audit };
+        let partial = PartialExpectation {
+            allowed: self.allowed,
+            rules: self.rules,
+            messages: self.messages,
+            patched: self.patched.map(|Json(text)| text),
+            keys: self.keys,
+            admitted: self.admitted,
+        };
+        if is_race {
+            return match (verdicts == ExpectedVerdicts::default(), partial.is_only_admitted()) {
+                (true, true) => Ok((None, partial)),
+                _ => Err("expect: a race has no other expectation than admitted".to_owned()),
+            };
+        }
+        if partial.admitted.is_some() {
+            return Err("expect.admitted: only a race has it".to_owned());
+        }
+        if partial != PartialExpectation::default() && verdicts == ExpectedVerdicts::default() {
+            return Ok((None, partial));
+        }
+        check_expected_phases(&verdicts, phases)?;
+        Ok((Some(verdicts), partial))
+    }
+}
+
+// === impl PartialExpectation ===
+
+impl PartialExpectation {
+    fn is_only_admitted(&self) -> bool {
+        *self == Self { admitted: self.admitted, ..Self::default() }
+    }
+
+    /// Returns true if nothing is expected besides whole verdicts.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -506,11 +739,55 @@ mod tests {
     }
 
     #[test]
+    fn a_case_may_expect_less_than_whole_verdicts() {
+        let text = format!(
+            "why: x\nskipChecks: {{idempotency: it counts}}\nrequest: {{object: {VOLUME}}}\n\
+             expect: {{allowed: false, rules: [a], messages: ['*b*'], patched: {{c: 1}}, keys: [{{realm: d}}]}}\n"
+        );
+        let case = Case::parse(&text).expect("a case");
+        let key = ExpectedKey { realm: "d".to_owned(), path: vec![], stance: Stance::Holds, note: None };
+        let partial = PartialExpectation {
+            allowed: Some(false),
+            rules: Some(vec!["a".to_owned()]),
+            messages: vec!["*b*".to_owned()],
+            patched: Some(r#"{"c":1}"#.to_owned()),
+            keys: Some(vec![key]),
+            admitted: None,
+        };
+        assert_eq!((case.expect, case.partial), (None, partial));
+        assert_eq!(case.skip_checks, BTreeMap::from([(CheckName::Idempotency, "it counts".to_owned())]));
+    }
+
+    #[test]
+    fn a_race_has_two_or_three_requests_with_names_and_expects_how_many_are_admitted() {
+        let other = VOLUME.replace("name: pv", "name: other");
+        let race = |requests: &str| format!("why: x\nrace: [{requests}]\nexpect: {{admitted: 2}}\n");
+        let case = Case::parse(&race(&format!("{{object: {VOLUME}}}, {{object: {other}}}"))).expect("a case");
+        assert_eq!((case.race.len(), case.partial.admitted), (2, Some(2)));
+        assert_eq!(case.race.first(), Some(&case.request));
+        for (requests, message) in [
+            (format!("{{object: {VOLUME}}}"), "race: needs 2 to 3 requests"),
+            (format!("{{object: {VOLUME}}}, {{object: {other}, phases: [mutate]}}"), "race[1].phases"),
+            (format!("{{object: {VOLUME}}}, {{operation: DELETE, oldObject: {other}}}"), "race[1]: needs"),
+        ] {
+            assert!(error(&race(&requests)).contains(message), "{}", error(&race(&requests)));
+        }
+    }
+
+    #[test]
+    fn a_reason_for_skipping_is_mandatory() {
+        let with = |skip: &str| error(&format!("why: x\n{skip}\nrequest: {{object: {VOLUME}}}\n"));
+        assert!(with("skip: ''").contains("skip: must be one line"));
+        assert!(with("skipChecks: {fuel: ' '}").contains("skipChecks.fuel: must be one line"));
+        assert!(with("skipChecks: {speed: x}").contains("speed"), "{}", with("skipChecks: {speed: x}"));
+    }
+
+    #[test]
     fn the_schema_has_every_key() {
         let schema = schema();
         let keys: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
-        assert_eq!(keys, ["expect", "request", "settings", "state", "why"]);
+        assert_eq!(keys, ["expect", "race", "request", "settings", "skip", "skipChecks", "state", "why"]);
         assert_eq!(schema["additionalProperties"], false);
-        assert_eq!(schema["required"], serde_json::json!(["why", "request"]));
+        assert_eq!(schema["required"], serde_json::json!(["why"]));
     }
 }

@@ -46,6 +46,11 @@ pub fn check_file(path: &Path, build: &dyn Build, blessing: Bless) -> Result<(),
     }
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let case = Case::parse(&text).map_err(|error| error.to_string())?;
+    if !case.partial.is_empty() || !case.race.is_empty() || case.skip.is_some() {
+        return Err(
+            "expects less than whole verdicts, or is a race: only `ordinance test` runs it".to_owned()
+        );
+    }
     let verdicts = run(&case, build)?;
     match (case.expect, blessing) {
         (Some(expect), _) if expect == verdicts => Ok(()),

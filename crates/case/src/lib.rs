@@ -14,9 +14,12 @@ mod recorded_reviews;
 mod run;
 mod yaml;
 
+pub use bless::bless;
 pub use case::{
-    Case, ExpectedAnnotation, ExpectedFinding, ExpectedFix, ExpectedVerdict, ExpectedVerdicts, schema,
+    Case, CheckName, ExpectedAnnotation, ExpectedFinding, ExpectedFix, ExpectedKey, ExpectedVerdict,
+    ExpectedVerdicts, PartialExpectation, schema,
 };
 pub use file::{Bless, check_file, files};
 pub use recorded_reviews::{RecordedReview, check_recorded, recorded_reviews, recording_directories};
 pub use run::{Build, Indexed, PolicyFunctions, run};
+pub use yaml::to_text;

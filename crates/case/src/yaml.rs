@@ -49,7 +49,7 @@ fn message(error: &serde_saphyr::Error) -> String {
 }
 
 /// Returns a value as YAML text; a comment with the error if YAML cannot express the value.
-pub(crate) fn to_text(value: &impl Serialize) -> String {
+pub fn to_text(value: &impl Serialize) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# {error}\n"))
 }
 

@@ -7,13 +7,14 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 14] = [
+pub(super) const COMMANDS: [&str; 15] = [
     "check",
     "serve",
     "review",
     "map",
     "audit",
     "migrate",
+    "test",
     "explain",
     "certs",
     "webhooks",

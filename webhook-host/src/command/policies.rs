@@ -244,6 +244,11 @@ pub(super) fn with_default_settings(components: &[PathBuf]) -> Result<Vec<Policy
     loaded(&configs, &Limits::default())
 }
 
+/// Loads one policy with its default settings into an engine that counts fuel; without a component the built-in policy.
+pub(super) fn metered(component: Option<&Path>, limits: &Limits) -> Result<Policy> {
+    Ok(load(&Engine::metered(limits.engine())?, &PolicyConfig::of(component))?)
+}
+
 /// Loads one policy with its default settings, and returns its description.
 pub(super) fn description(component: Option<&Path>) -> Result<Description> {
     let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;

@@ -32,3 +32,4 @@ mod unusual_files;
 mod usage;
 mod webhooks;
 mod workshop_replay;
+mod workshop_test;
