@@ -8,7 +8,7 @@ use crate::problem::{CaseProblem, FoundBy};
 use crate::run::check_case;
 use fastrand::Rng;
 use mutation::{mutate, reductions};
-use ordinance_case::{Case, CheckName};
+use ordinance_case::Case;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,11 +17,6 @@ pub use case_file::write_case;
 
 /// The most changes of one object.
 const CHANGES: usize = 4;
-
-/// The checks of a changed object. Another object may be refused where the case's is not, so phases may disagree on objects that
-/// no API server would store; that check and those that build on it stay with the cases.
-const CHECKED: [CheckName; 4] =
-    [CheckName::Resume, CheckName::Idempotency, CheckName::UnknownFields, CheckName::Fuel];
 
 /// The most reductions that are tried of a failing object.
 const REDUCTIONS: usize = 2_000;
@@ -80,12 +75,9 @@ pub fn fuzz(policy: &dyn TestedPolicy, files: &[PathBuf], options: FuzzOptions) 
 /// Reads a case that has an object to change.
 fn seed_case(file: &Path) -> Option<Case> {
     let text = std::fs::read_to_string(file).ok()?;
-    let mut case = Case::parse(&text).ok()?;
+    let case = Case::parse(&text).ok()?;
     if case.skip.is_some() || !case.race.is_empty() || case.request.object.is_none() {
         return None;
-    }
-    for check in CheckName::ALL.into_iter().filter(|check| !CHECKED.contains(check)) {
-        case.skip_checks.entry(check).or_insert_with(|| "not checked by --fuzz".to_owned());
     }
     Some(case)
 }

@@ -62,7 +62,7 @@ pub struct ReviewTrace {
     pub fuel: Option<u64>,
 }
 
-/// A policy of the engine. Each settings are checked once.
+/// A policy of the engine, which keeps the policy of each settings that it has seen.
 pub struct EnginePolicy {
     policy: Policy,
     configured: Mutex<HashMap<String, Result<Arc<ConfiguredEnginePolicy>, String>>>,

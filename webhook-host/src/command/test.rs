@@ -6,7 +6,7 @@ mod watching;
 use super::exit::Exit;
 use super::output::CommonArgs;
 use super::policies;
-use crate::config::PolicyComponentArgs;
+use crate::config::{InputError, PolicyComponentArgs};
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::Args;
@@ -103,6 +103,11 @@ pub(super) fn run(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
 }
 
 fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
+    for path in args.paths() {
+        std::fs::metadata(path).map_err(|error| {
+            InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
+        })?;
+    }
     let policy = policies::metered(args.component.policy.as_deref(), &Limits::default())?;
     Session::new(args, common, policy)?.run()
 }

@@ -164,9 +164,12 @@ fn tells_that_a_policy_traps_or_never_ends() {
 
 #[test]
 fn fuzzing_writes_the_smallest_failing_object_as_a_case() {
-    // Traps if the object has more than 60 bytes: the request's object is at 68, as a flag, a pointer and a length.
-    let review = "(if (i32.gt_u (i32.load offset=76 (local.get 0)) (i32.const 70)) (then unreachable))";
-    let folder = workshop(review, &[("a.yaml", ADMITTED)]);
+    // Traps if the object has more than 90 bytes: its length is at 80 of the arguments.
+    let review = "(if (i32.gt_u (i32.load offset=80 (local.get 0)) (i32.const 90)) (then unreachable))";
+    let case = "why: x\nskipChecks: {unknownFields: too long, reinvocation: too long}\n\
+        request: {object: {apiVersion: v1, kind: Thing, metadata: {name: a}, spec: {a: [xxxxxxxx]}}}\n\
+        expect: {allowed: true}\n";
+    let folder = workshop(review, &[("a.yaml", case)]);
     let ended = test_in(&folder, &["--allow-unfired", "--fuzz", "20", "--seed", "1"]);
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stdout.contains("tests/fuzz-1.yaml"), "{ended:?}");

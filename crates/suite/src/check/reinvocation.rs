@@ -5,7 +5,7 @@ use crate::check::{is_mutated, with_object};
 use crate::problem::CaseProblem;
 use crate::world::World;
 use ordinance_case::{Case, CheckName};
-use ordinance_contract::Operation;
+use ordinance_contract::{Operation, Phase, Request};
 use serde_json::{Map, Value, json};
 
 /// The name of everything that the other webhook adds.
@@ -71,8 +71,15 @@ fn again(
     if let Some(found) = stays(CheckName::Reinvocation, world, &third, &what)? {
         return Ok(Some(found));
     }
+    let verdict = world.verdict_in(Phase::Validate, &third)?;
+    if !verdict.is_allowed() && !case.skip_checks.contains_key(&CheckName::Phases) {
+        let rules: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.rule).collect();
+        let message =
+            format!("the validating review denies {what} after the second patch: {}", rules.join(", "));
+        return Ok(Some(problem(message)));
+    }
     let operation = Operation::Update;
-    let update = ordinance_contract::Request { operation, old_object: third.object.clone(), ..third };
+    let update = Request { operation, old_object: third.object.clone(), ..third };
     stays(CheckName::Reinvocation, world, &update, &format!("an update of {what} that changes nothing"))
 }
 

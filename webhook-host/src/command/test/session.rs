@@ -5,6 +5,7 @@ use crate::command::check::Progress;
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs, print};
 use crate::config::InputError;
+use crate::limits::Limits;
 use anyhow::{Result, anyhow};
 use ordinance_engine::Policy;
 use ordinance_report::printable;
@@ -31,7 +32,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(args: &'a TestArgs, common: CommonArgs, policy: Policy) -> Result<Self> {
-        let threads = ThreadPoolBuilder::new().num_threads(args.jobs.unwrap_or_default().into()).build()?;
+        let threads = ThreadPoolBuilder::new().num_threads(threads(args.jobs)).build()?;
         let of_policy = args.component.policy.as_ref();
         let of_policy = of_policy.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();
         let command = format!("ordinance test{of_policy}");
@@ -160,6 +161,13 @@ impl<'a> Session<'a> {
     fn style(&self) -> SuiteTextStyle<'_> {
         SuiteTextStyle { color: self.common.color.on_stdout(), command: &self.command }
     }
+}
+
+/// Returns the number of threads. Each needs an instance of the engine's pool.
+fn threads(jobs: Option<u16>) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let instances = Limits::default().policy_instances as usize;
+    jobs.map_or(processors, usize::from).min(instances)
 }
 
 fn exit_code(report: &SuiteReport) -> Exit {
