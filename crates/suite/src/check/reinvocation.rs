@@ -32,13 +32,15 @@ pub(super) fn reinvocation(case: &Case, world: &World<'_>) -> Result<Option<Case
         return Ok(None);
     }
     let Some(first) = world.mutated(&case.request)? else { return Ok(None) };
+    // Otherwise the check of the phases tells.
+    let phases_agree = is_valid(world, &with_object(&case.request, &first.object))?;
     let Ok(first) = serde_json::from_str::<Value>(&first.object) else { return Ok(None) };
     for change in OtherChange::ALL {
         let mut object = first.clone();
         if change.apply(&mut object).is_none() {
             continue;
         }
-        if let Some(problem) = again(case, world, change, &object)? {
+        if let Some(problem) = again(case, world, change, &object, phases_agree)? {
             return Ok(Some(problem));
         }
     }
@@ -51,6 +53,7 @@ fn again(
     world: &World<'_>,
     change: OtherChange,
     object: &Value,
+    phases_agree: bool,
 ) -> Result<Option<CaseProblem>, String> {
     let request = with_object(&case.request, &object.to_string());
     // The policy may refuse what the other webhook adds.
@@ -71,16 +74,18 @@ fn again(
     if let Some(found) = stays(CheckName::Reinvocation, world, &third, &what)? {
         return Ok(Some(found));
     }
-    let verdict = world.verdict_in(Phase::Validate, &third)?;
-    if !verdict.is_allowed() && !case.skip_checks.contains_key(&CheckName::Phases) {
-        let rules: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.rule).collect();
-        let message =
-            format!("the validating review denies {what} after the second patch: {}", rules.join(", "));
-        return Ok(Some(problem(message)));
+    if phases_agree && !is_valid(world, &third)? {
+        let message = format!("the validating review denies {what} after the second patch");
+        return Ok(Some(problem(message).with_value(&second.patch)));
     }
     let operation = Operation::Update;
     let update = Request { operation, old_object: third.object.clone(), ..third };
     stays(CheckName::Reinvocation, world, &update, &format!("an update of {what} that changes nothing"))
+}
+
+/// Returns whether the validating review admits a request.
+fn is_valid(world: &World<'_>, request: &Request<'_>) -> Result<bool, String> {
+    Ok(world.verdict_in(Phase::Validate, request)?.is_allowed())
 }
 
 /// Returns where a list has two items of one name that had only one before.

@@ -133,7 +133,7 @@ mod tests {
         let object = json!({"kind": "A", "metadata": {"name": "a", "labels": {"b/c": "d"}}, "spec": {"e": [1, {"f": true}]}});
         let changed = |seed| {
             let (mut changed, mut random) = (object.clone(), Rng::with_seed(seed));
-            for _ in 0..20 {
+            for _ in 0..4 {
                 mutate(&mut changed, &mut random);
             }
             changed
