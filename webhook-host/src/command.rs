@@ -3,19 +3,24 @@
 //! Results go to stdout, everything else to stderr. [`Exit`] lists the exit codes.
 
 mod audit;
+mod bench;
 mod certs;
+mod change_args;
 mod check;
 mod cluster_args;
 mod component;
 mod drawing;
 mod exit;
 mod explain;
+mod explanation;
 mod generate;
+mod inspect;
 mod manifest_args;
 mod map;
 mod migrate;
 mod output;
 mod policies;
+mod request;
 mod review;
 mod schema;
 mod serve;
@@ -41,6 +46,7 @@ Examples:
   ordinance map web.yaml volumes/
   ordinance audit
   ordinance migrate web -n shop
+  ordinance inspect policy.wasm
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
@@ -56,11 +62,14 @@ pub struct Cli {
 enum Command {
     Check(Box<check::CheckArgs>),
     Serve(Box<ServeArgs>),
-    Review(review::ReviewArgs),
+    Review(Box<review::ReviewArgs>),
+    Request(request::RequestArgs),
     Map(map::MapArgs),
     Audit(Box<audit::AuditArgs>),
     Migrate(Box<migrate::MigrateArgs>),
     Explain(explain::ExplainArgs),
+    Inspect(inspect::InspectArgs),
+    Bench(Box<bench::BenchArgs>),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
     Schema(schema::SchemaArgs),
@@ -116,10 +125,13 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Check(args) => check::run(args, common),
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
         Command::Review(args) => review::run(args),
+        Command::Request(args) => request::run(args),
         Command::Map(args) => map::run(args, common),
         Command::Audit(args) => audit::run(args, common),
         Command::Migrate(args) => migrate::run(args, common),
         Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args, common),
+        Command::Bench(args) => bench::run(args, common),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
         Command::Schema(args) => schema::run(args),

@@ -24,6 +24,8 @@ pub(super) struct RemainingBudget {
     budget: Budget,
     /// The budget's time, or the time until the deadline if that is shorter.
     time: Duration,
+    /// The largest linear memory so far, in bytes.
+    memory: usize,
 }
 
 // === impl Budget ===
@@ -37,13 +39,13 @@ impl Budget {
     /// Starts an evaluation that must end before the deadline.
     pub(super) fn until(self, deadline: Instant) -> Result<RemainingBudget, Failure> {
         let time = self.time.min(deadline.saturating_duration_since(Instant::now()));
-        let remaining = RemainingBudget { budget: self, time };
+        let remaining = RemainingBudget { budget: self, time, memory: 0 };
         if time.is_zero() { Err(remaining.out_of_time()) } else { Ok(remaining) }
     }
 
     /// Starts an evaluation without a deadline of its own.
     pub(super) fn without_deadline(self) -> RemainingBudget {
-        RemainingBudget { budget: self, time: self.time }
+        RemainingBudget { budget: self, time: self.time, memory: 0 }
     }
 }
 
@@ -57,6 +59,11 @@ impl RemainingBudget {
         store.set_hostcall_fuel(self.budget.output);
         store.set_epoch_deadline(ticks(self.time));
         store
+    }
+
+    /// Returns the largest linear memory so far, in bytes.
+    pub(super) const fn largest_memory(&self) -> usize {
+        self.memory
     }
 
     /// Classifies an error of wasmtime.
@@ -94,7 +101,11 @@ impl RemainingBudget {
 impl ResourceLimiter for RemainingBudget {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.budget.memory;
-        if desired > limit { Err(Failure::Memory { limit }.into()) } else { Ok(true) }
+        if desired > limit {
+            return Err(Failure::Memory { limit }.into());
+        }
+        self.memory = self.memory.max(desired);
+        Ok(true)
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -7,7 +7,7 @@ use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
 };
-use wasmtime::{Engine, Error, Result, Store};
+use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
 /// A component that exports the functions of the contract, ready for instances.
 pub(super) struct Guest {
@@ -30,6 +30,8 @@ pub(super) struct GuestInstance {
     store: Store<RemainingBudget>,
     instance: Instance,
     pub(super) exports: Exports,
+    /// Of the last call, if it trapped.
+    backtrace: Option<WasmBacktrace>,
 }
 
 // === impl Guest ===
@@ -45,7 +47,7 @@ impl Guest {
     pub(super) fn instantiate(&self, remaining: RemainingBudget) -> Result<GuestInstance> {
         let mut store = remaining.store(self.instance.engine());
         let instance = self.instance.instantiate(&mut store)?;
-        Ok(GuestInstance { store, instance, exports: self.exports })
+        Ok(GuestInstance { store, instance, exports: self.exports, backtrace: None })
     }
 }
 
@@ -75,7 +77,7 @@ impl Exports {
 impl GuestInstance {
     /// Compares the types of all functions with the contract.
     pub(super) fn check_types(&mut self) -> Result<()> {
-        let Self { store, instance, exports } = self;
+        let Self { store, instance, exports, .. } = self;
         instance.get_typed_func::<(), (rules::Description,)>(&mut *store, exports.describe)?;
         instance.get_typed_func::<(&str,), (Result<String, Vec<rules::Problem>>,)>(
             &mut *store,
@@ -108,6 +110,20 @@ impl GuestInstance {
     {
         let function = self.instance.get_typed_func::<Arguments, (Answer,)>(&mut self.store, function);
         let answer = function.and_then(|function| function.call(&mut self.store, arguments));
-        answer.map(|(answer,)| answer).map_err(|error| self.store.data().failure(&error))
+        answer.map(|(answer,)| answer).map_err(|error| {
+            let failure = self.store.data().failure(&error);
+            self.backtrace = error.downcast::<WasmBacktrace>().ok();
+            failure
+        })
+    }
+
+    /// Returns where the last call trapped.
+    pub(super) fn backtrace(&mut self) -> Option<WasmBacktrace> {
+        self.backtrace.take()
+    }
+
+    /// Returns the largest linear memory so far, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().largest_memory()
     }
 }

@@ -7,14 +7,17 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 14] = [
+pub(super) const COMMANDS: [&str; 17] = [
     "check",
     "serve",
     "review",
+    "request",
     "map",
     "audit",
     "migrate",
     "explain",
+    "inspect",
+    "bench",
     "certs",
     "webhooks",
     "schema",
