@@ -3,7 +3,8 @@
 //! A failure is classified by the type of wasmtime's error, never by its text.
 
 use super::ticker::TICK;
-use crate::{EngineLimits, Failure};
+use crate::metered::FUEL;
+use crate::{EngineLimits, Failure, Metering};
 use std::str::Utf8Error;
 use std::time::{Duration, Instant};
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
@@ -16,6 +17,7 @@ pub(super) struct Budget {
     stack: usize,
     output: usize,
     time: Duration,
+    metering: Metering,
 }
 
 /// The limits of one evaluation in progress, from its start to its deadline.
@@ -24,28 +26,28 @@ pub(super) struct RemainingBudget {
     budget: Budget,
     /// The budget's time, or the time until the deadline if that is shorter.
     time: Duration,
-    /// The largest linear memory so far, in bytes.
-    memory: usize,
+    /// The largest size of the memory so far, in bytes.
+    peak_memory: usize,
 }
 
 // === impl Budget ===
 
 impl Budget {
-    pub(super) const fn new(limits: EngineLimits) -> Self {
+    pub(super) const fn new(limits: EngineLimits, metering: Metering) -> Self {
         let EngineLimits { pool, output, time } = limits;
-        Self { memory: pool.memory, table: pool.table, stack: pool.stack, output, time }
+        Self { memory: pool.memory, table: pool.table, stack: pool.stack, output, time, metering }
     }
 
     /// Starts an evaluation that must end before the deadline.
     pub(super) fn until(self, deadline: Instant) -> Result<RemainingBudget, Failure> {
         let time = self.time.min(deadline.saturating_duration_since(Instant::now()));
-        let remaining = RemainingBudget { budget: self, time, memory: 0 };
+        let remaining = RemainingBudget { budget: self, time, peak_memory: 0 };
         if time.is_zero() { Err(remaining.out_of_time()) } else { Ok(remaining) }
     }
 
     /// Starts an evaluation without a deadline of its own.
     pub(super) fn without_deadline(self) -> RemainingBudget {
-        RemainingBudget { budget: self, time: self.time, memory: 0 }
+        RemainingBudget { budget: self, time: self.time, peak_memory: 0 }
     }
 }
 
@@ -58,12 +60,16 @@ impl RemainingBudget {
         store.limiter(|remaining| remaining);
         store.set_hostcall_fuel(self.budget.output);
         store.set_epoch_deadline(ticks(self.time));
+        if self.budget.metering == Metering::On {
+            // This fails only if the engine counts no fuel, and then none is reported.
+            let _ = store.set_fuel(FUEL);
+        }
         store
     }
 
-    /// Returns the largest linear memory so far, in bytes.
-    pub(super) const fn largest_memory(&self) -> usize {
-        self.memory
+    /// Returns the largest size of the memory so far, in bytes.
+    pub(super) const fn peak_memory(&self) -> usize {
+        self.peak_memory
     }
 
     /// Classifies an error of wasmtime.
@@ -101,11 +107,8 @@ impl RemainingBudget {
 impl ResourceLimiter for RemainingBudget {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.budget.memory;
-        if desired > limit {
-            return Err(Failure::Memory { limit }.into());
-        }
-        self.memory = self.memory.max(desired);
-        Ok(true)
+        self.peak_memory = self.peak_memory.max(desired);
+        if desired > limit { Err(Failure::Memory { limit }.into()) } else { Ok(true) }
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -3,6 +3,7 @@
 use super::bindings::rules;
 use super::budget::RemainingBudget;
 use crate::Failure;
+use crate::metered::{FUEL, Usage};
 use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
@@ -10,6 +11,7 @@ use wasmtime::component::{
 use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
 /// A component that exports the functions of the contract, ready for instances.
+#[derive(Clone)]
 pub(super) struct Guest {
     instance: InstancePre<RemainingBudget>,
     exports: Exports,
@@ -97,6 +99,12 @@ impl GuestInstance {
             .map(drop)
     }
 
+    /// Returns what the instance has used since it was created.
+    pub(super) fn usage(&self) -> Usage {
+        let fuel = self.store.get_fuel().ok().map(|left| FUEL - left);
+        Usage { fuel, memory: self.store.data().peak_memory() }
+    }
+
     /// Calls a function. Only its type is compared with the contract: comparing those of all functions takes a fiftieth of
     /// a small review.
     pub(super) fn call<Arguments, Answer>(
@@ -120,10 +128,5 @@ impl GuestInstance {
     /// Returns where the last call trapped.
     pub(super) fn backtrace(&mut self) -> Option<WasmBacktrace> {
         self.backtrace.take()
-    }
-
-    /// Returns the largest linear memory so far, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        self.store.data().largest_memory()
     }
 }

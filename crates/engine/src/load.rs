@@ -8,12 +8,13 @@ use super::anatomy::{BinaryKind, contract_version};
 use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
-use crate::{COMPONENT_BYTES, Execution, Failure, PREPARED_BYTES};
+use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
 use ordinance_contract::{
     Description, MESSAGE_CHARS, MatchCondition, NAME_CHARS, PACKAGE, Problem, ReviewScope, VERSION, Watch,
     acts, one_line,
 };
 use ordinance_files::read_regular;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -111,7 +112,8 @@ impl Policy {
     ///
     /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
-        ready(engine, crate::builtin::COMPILED, settings, Execution::Inline)
+        built_in_artefact(engine)
+            .and_then(|artefact| ready(engine, &artefact, settings, Execution::Inline))
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
@@ -126,6 +128,31 @@ impl Policy {
             .and_then(|bytes| compiled(engine, &bytes))
             .and_then(|artefact| ready(engine, &artefact, settings, Execution::ThreadPool))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
+    }
+
+    /// Returns the same compiled policy with other settings.
+    ///
+    /// # Errors
+    ///
+    /// The policy refuses the settings.
+    pub fn with_settings(&self, settings: &str) -> Result<Self, LoadErrorKind> {
+        let prepared = prepared(&self.engine, &self.guest, settings)?;
+        Ok(Self {
+            engine: self.engine.clone(),
+            guest: self.guest.clone(),
+            description: self.description.clone(),
+            settings: settings.to_owned(),
+            prepared,
+            execution: self.execution,
+        })
+    }
+}
+
+/// Returns the artefact of the built-in policy. The one that was compiled ahead counts no fuel.
+fn built_in_artefact(engine: &Engine) -> Result<Cow<'static, [u8]>, LoadErrorKind> {
+    match engine.metering {
+        Metering::Off => Ok(crate::builtin::COMPILED.into()),
+        Metering::On => compiled(engine, crate::builtin::COMPONENT).map(Cow::from),
     }
 }
 
@@ -202,13 +229,19 @@ fn ready(
     let loading = linked(engine, &deserialized(engine, artefact)?)?;
     let description = described(engine, &loading)?;
     check_description(&description)?;
-    let prepared = fresh(engine, &loading)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
-    if prepared.len() > PREPARED_BYTES {
-        return Err(LoadErrorKind::PreparedSettings { bytes: prepared.len() });
-    }
+    let prepared = prepared(engine, &loading, settings)?;
     let guest = linked(engine, &deserialized(engine, artefact)?)?;
     let settings = settings.to_owned();
     Ok(Policy { engine: engine.clone(), guest, description, settings, prepared, execution })
+}
+
+/// Has the policy check its settings, and returns them as it reads them fastest.
+fn prepared(engine: &Engine, guest: &Guest, settings: &str) -> Result<String, LoadErrorKind> {
+    let prepared = fresh(engine, guest)?.check_settings(settings)?.map_err(LoadErrorKind::Settings)?;
+    match prepared.len() {
+        bytes if bytes > PREPARED_BYTES => Err(LoadErrorKind::PreparedSettings { bytes }),
+        _ => Ok(prepared),
+    }
 }
 
 fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind> {

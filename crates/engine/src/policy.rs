@@ -6,7 +6,7 @@ use super::budget::RemainingBudget;
 use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
 use super::plain_text::{PlainText, line};
-use crate::{Execution, Failure};
+use crate::{Execution, Failure, Metered, Usage};
 use ordinance_contract::{
     Description, Finding, Holding, Key, MESSAGE_CHARS, Phase, Problem, Request, Rule, Scope, Severity,
     Verdict, one_line,
@@ -79,7 +79,18 @@ impl Policy {
     ///
     /// The reason why the policy gave no answer.
     pub fn keys(&self, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, Failure> {
-        self.call(self.engine.budget.without_deadline())?.keys(scope, object, &self.prepared)
+        self.metered_keys(scope, object).answer
+    }
+
+    /// Returns the keys as [`Policy::keys`] does, with what the call used.
+    pub fn metered_keys(
+        &self,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Metered<Result<Result<Vec<Key>, String>, Failure>> {
+        self.metered(Ok(self.engine.budget.without_deadline()), |call| {
+            call.keys(scope, object, &self.prepared)
+        })
     }
 
     /// Returns the verdict on a request, given all holdings that overlap its keys.
@@ -93,13 +104,24 @@ impl Policy {
         holdings: &[Holding],
         deadline: Instant,
     ) -> Result<Verdict, Failure> {
-        let mut call = self.call(self.engine.budget.until(deadline)?)?;
-        match call.review(request, &self.prepared, Some(holdings))? {
-            rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
-            rules::Outcome::Needs(_) => {
-                Err(Failure::InvalidResponse("it asked for holdings that it had received".to_owned()))
+        self.metered_review(request, holdings, deadline).answer
+    }
+
+    /// Returns the verdict as [`Policy::review`] does, with what the call used.
+    pub fn metered_review(
+        &self,
+        request: &Request<'_>,
+        holdings: &[Holding],
+        deadline: Instant,
+    ) -> Metered<Result<Verdict, Failure>> {
+        self.metered(self.engine.budget.until(deadline), |call| {
+            match call.review(request, &self.prepared, Some(holdings))? {
+                rules::Outcome::Decided(verdict) => checked(verdict, request.phase, &self.description.rules),
+                rules::Outcome::Needs(_) => {
+                    Err(Failure::InvalidResponse("it asked for holdings that it had received".to_owned()))
+                }
             }
-        }
+        })
     }
 
     /// Starts a review on a fresh instance, and finishes it if the verdict depends on no other object.
@@ -112,15 +134,44 @@ impl Policy {
         request: &Request<'_>,
         deadline: Instant,
     ) -> Result<StartedReview<'_>, Failure> {
-        let mut call = self.call(self.engine.budget.until(deadline)?)?;
-        Ok(match call.review(request, &self.prepared, None)? {
+        self.metered_start_review(request, deadline).answer
+    }
+
+    /// Starts a review as [`Policy::start_review`] does, with what the call used. If the review is pending,
+    /// [`PendingReview::metered_resume`] returns what both calls used.
+    pub fn metered_start_review(
+        &self,
+        request: &Request<'_>,
+        deadline: Instant,
+    ) -> Metered<Result<StartedReview<'_>, Failure>> {
+        let call = self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining));
+        let mut call = match call {
+            Ok(call) => call,
+            Err(failure) => return Metered { answer: Err(failure), usage: Usage::default() },
+        };
+        let outcome = call.review(request, &self.prepared, None);
+        let usage = call.0.usage();
+        let answer = outcome.and_then(|outcome| match outcome {
             rules::Outcome::Decided(verdict) => {
-                StartedReview::Decided(checked(verdict, request.phase, &self.description.rules)?)
+                checked(verdict, request.phase, &self.description.rules).map(StartedReview::Decided)
             }
             rules::Outcome::Needs(keys) => {
-                StartedReview::NeedsHoldings(all(keys), self.pending(call, request.phase))
+                Ok(StartedReview::NeedsHoldings(all(keys), self.pending(call, request.phase)))
             }
-        })
+        });
+        Metered { answer, usage }
+    }
+
+    /// Calls a function on a fresh instance.
+    fn metered<T>(
+        &self,
+        remaining: Result<RemainingBudget, Failure>,
+        function: impl FnOnce(&mut Call) -> Result<T, Failure>,
+    ) -> Metered<Result<T, Failure>> {
+        match remaining.and_then(|remaining| self.call(remaining)) {
+            Ok(mut call) => Metered { answer: function(&mut call), usage: call.0.usage() },
+            Err(failure) => Metered { answer: Err(failure), usage: Usage::default() },
+        }
     }
 
     fn pending(&self, call: Call, phase: Phase) -> PendingReview<'_> {
@@ -141,6 +192,15 @@ impl PendingReview<'_> {
     ///
     /// The reason why there is no verdict.
     pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
+        self.resumed(holdings)
+    }
+
+    /// Returns the verdict as [`PendingReview::resume`] does, with what the whole review used.
+    pub fn metered_resume(mut self, holdings: &[Holding]) -> Metered<Result<Verdict, Failure>> {
+        Metered { answer: self.resumed(holdings), usage: self.call.0.usage() }
+    }
+
+    fn resumed(&mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
         checked(self.call.resume(holdings)?, self.phase, self.rules)
     }
 }

@@ -5,7 +5,7 @@
 
 use super::bindings::{all, rules};
 use super::policy::{Call, Policy, checked};
-use crate::Failure;
+use crate::{Failure, Usage};
 use ordinance_contract::{Holding, Key, NAME_CHARS, Request, Verdict, one_line};
 use std::time::{Duration, Instant};
 use wasmtime::WasmBacktrace;
@@ -30,8 +30,8 @@ pub struct ReviewTrace {
     pub instantiation: Duration,
     /// How long the guest's functions ran, without the lookup of holdings.
     pub evaluation: Duration,
-    /// The largest linear memory of the instance, in bytes.
-    pub memory: usize,
+    /// The fuel and the memory of the instance.
+    pub usage: Usage,
 }
 
 /// A step of a review.
@@ -63,7 +63,7 @@ impl Policy {
         trace.instantiation = begin.elapsed();
         trace.outcome = call.and_then(|mut call| {
             let outcome = self.run(&mut trace, &mut call, request, holdings);
-            trace.memory = call.0.memory();
+            trace.usage = call.0.usage();
             trace.functions = call.0.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
             outcome
         });
@@ -110,7 +110,7 @@ impl ReviewTrace {
             functions: Vec::new(),
             instantiation: Duration::ZERO,
             evaluation: Duration::ZERO,
-            memory: 0,
+            usage: Usage::default(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Invariants of the built-in policy: it imports nothing from the host, and the host does not link it.
 
-use ordinance_engine::{Engine, EngineLimits, Policy, PoolLimits, config};
+use ordinance_contract::{Operation, Phase, Request, Scope};
+use ordinance_engine::{Engine, EngineLimits, Policy, PoolLimits, Usage, config};
 use std::process::Command;
+use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Store, Trap};
 use wit_component::DecodedWasm;
@@ -11,6 +13,59 @@ fn describes_itself_as_storage() {
     let engine = Engine::new(EngineLimits::default()).expect("an engine");
     let policy = Policy::built_in(&engine, "").expect("the built-in policy");
     assert_eq!(policy.description().name, "storage");
+}
+
+/// Returns a StatefulSet's creation with so many labels.
+fn creation(labels: usize) -> Request<'static> {
+    let labels: Vec<String> = (0..labels).map(|label| format!(r#""l{label}":"v""#)).collect();
+    let object = format!(
+        r#"{{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{{"name":"web","labels":{{{}}}}},"spec":{{}}}}"#,
+        labels.join(",")
+    );
+    Request {
+        operation: Operation::Create,
+        phase: Phase::Mutate,
+        scope: Scope {
+            group: "apps".into(),
+            version: "v1".into(),
+            resource: "statefulsets".into(),
+            namespace: "default".into(),
+            name: "web".into(),
+            ..Scope::default()
+        },
+        kind: "StatefulSet".into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some(object.into()),
+        old_object: None,
+    }
+}
+
+#[test]
+fn a_metered_engine_counts_the_same_fuel_each_time_and_answers_as_the_other() {
+    let plain = Engine::new(EngineLimits::default()).expect("an engine");
+    let metered = Engine::metered(EngineLimits::default()).expect("an engine");
+    let plain = Policy::built_in(&plain, "").expect("the built-in policy");
+    let metered = Policy::built_in(&metered, "").expect("the built-in policy");
+    let deadline = || Instant::now() + Duration::from_secs(10);
+    let review = |policy: &Policy, labels| policy.metered_review(&creation(labels), &[], deadline());
+
+    let (small, large) = (review(&metered, 1), review(&metered, 100));
+    assert_eq!(review(&metered, 1), small);
+    assert!(small.usage.fuel > Some(0) && large.usage.fuel > small.usage.fuel, "{small:?} {large:?}");
+    assert!(small.usage.memory > 0);
+    assert_eq!(review(&plain, 1).usage, Usage { fuel: None, ..small.usage });
+    assert_eq!(review(&plain, 1).answer, small.answer);
+}
+
+#[test]
+fn a_policy_with_other_settings_is_the_same_policy() {
+    let engine = Engine::new(EngineLimits::default()).expect("an engine");
+    let policy = Policy::built_in(&engine, "").expect("the built-in policy");
+    let warning = policy.with_settings(r#"{"mode":"Warn"}"#).expect("valid settings");
+    assert_eq!(warning.settings(), r#"{"mode":"Warn"}"#);
+    assert_eq!(warning.description(), policy.description());
+    assert!(policy.with_settings(r#"{"mode":"Never"}"#).is_err());
 }
 
 #[test]

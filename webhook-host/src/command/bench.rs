@@ -47,8 +47,11 @@ Each review is run again and again, on a fresh instance each time, as by the ser
 reviews, samples of the kinds that the policy reviews are measured. The time of a review is its
 median and its 99th percentile, each with a confidence interval of 95 %.
 
-With --compare, size and memory are compared exactly. A median of time counts as dearer if it
-grew by more than the threshold and if the two confidence intervals do not overlap.
+Fuel is about the number of executed instructions. It is exact: the same on every machine.
+
+With --compare, fuel, size and memory are compared exactly. A median of time counts as dearer if
+it grew by more than the threshold, the two confidence intervals do not overlap, and the
+component is another one: the times of one component differ by the load of the machine.
 
 Exit codes: 0 nothing got dearer, 1 something did, 2 a review failed or a file can't be used.")]
 pub(super) struct BenchArgs {
@@ -105,6 +108,7 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let before = args.compare.as_deref().map(saved).transpose()?;
     let policy = policies::from_flags(&args.policy_args(), &limits)?;
+    let metered = policies::metered(&args.policy_args(), &limits)?;
     policy.warn_of_unreadable();
     if cfg!(debug_assertions) && !common.quiet {
         output::warn("this is a development build: its times are not those of a release");
@@ -118,7 +122,7 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let mut measured = Vec::new();
     for (position, workload) in workloads.iter().enumerate() {
         progress.show(&format!("measuring {} of {}: {}", position + 1, workloads.len(), workload.name));
-        measured.push(WorkloadFigures::measure(&policy, workload, &limits, args.time)?);
+        measured.push(WorkloadFigures::measure(&policy, &metered, workload, &limits, args.time)?);
     }
     drop(progress);
     let figures = BenchFigures::new(args.policy_figures(description)?, measured);

@@ -33,7 +33,10 @@ pub(super) fn explanation(request: &Request<'_>, trace: &ReviewTrace) -> String 
     }
     let evaluation = microseconds(trace.evaluation);
     fact("time", format!("{evaluation}, and {} to make the instance", microseconds(trace.instantiation)));
-    fact("memory", format!("{} KiB of linear memory", trace.memory.div_ceil(1024)));
+    if let Some(fuel) = trace.usage.fuel {
+        fact("fuel", fuel.to_string());
+    }
+    fact("memory", format!("{} KiB of linear memory", trace.usage.memory.div_ceil(1024)));
     plain_lines(&text)
 }
 

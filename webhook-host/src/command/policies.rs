@@ -173,6 +173,14 @@ pub(super) fn with_existing(
     served(name, admission, on_error, existing)
 }
 
+/// Loads the policy of the flags with the existing objects in its index, so that its reviews count fuel.
+pub(super) fn metered(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
+    let config = config_of(args)?;
+    let policy = load(&Engine::metered(limits.engine())?, &config)?;
+    let existing = State::read(&args.state, NAMESPACE).into_objects()?;
+    served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, &existing)
+}
+
 /// Loads the policy of the flags for an audit, with the existing objects in its index.
 pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest]) -> Result<ServedPolicy> {
     let (name, admission, on_error) = admission_of(args, limits)?;

@@ -26,7 +26,7 @@ pub(super) struct FigureChange {
     pub(super) of: String,
     /// e.g. `evaluation`.
     pub(super) figure: &'static str,
-    /// `ns`, `bytes` or `instructions`.
+    /// `ns`, `bytes` or `units` of fuel.
     pub(super) unit: &'static str,
     pub(super) before: u64,
     pub(super) after: u64,
@@ -134,9 +134,8 @@ fn workload_changes(
         time("instantiation", &before.instantiation.median, &after.instantiation.median),
     ];
     let memory = FigureChange::exact(name, "memory", "bytes", before.memory, after.memory, threshold);
-    let fuel = before.fuel.zip(after.fuel);
-    let fuel = fuel.map(|(old, new)| FigureChange::exact(name, "fuel", "instructions", old, new, threshold));
-    times.into_iter().chain([memory]).chain(fuel)
+    let fuel = FigureChange::exact(name, "fuel", "units", before.fuel, after.fuel, threshold);
+    times.into_iter().chain([fuel, memory])
 }
 
 // === impl FigureChange ===

@@ -16,9 +16,7 @@ pub(super) fn text(figures: &BenchFigures, comparison: Option<&Comparison>, is_c
         let _ = writeln!(text, "  evaluation     {}", distribution(&workload.evaluation));
         let _ = writeln!(text, "  instantiation  {}", distribution(&workload.instantiation));
         let _ = writeln!(text, "  memory         {} KiB", workload.memory.div_ceil(1024));
-        if let Some(fuel) = workload.fuel {
-            let _ = writeln!(text, "  fuel           {fuel} instructions");
-        }
+        let _ = writeln!(text, "  fuel           {}", workload.fuel);
     }
     let mut text = plain_lines(&text);
     if let Some(comparison) = comparison {
