@@ -25,7 +25,7 @@ pub use file::{
 };
 pub use input_error::InputError;
 pub use layers::Layers;
-pub use policy::{PolicyConfig, settings};
+pub use policy::{PolicyConfig, SettingsFile, settings};
 pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use source::ConfigSource;

@@ -10,7 +10,7 @@ use wasmparser::{
 };
 
 /// The first bytes of every WebAssembly binary.
-const MAGIC: &[u8] = b"\0asm";
+pub(crate) const MAGIC: &[u8] = b"\0asm";
 
 /// The first bytes of an ELF file, as which wasmtime stores compiled code.
 const ELF: &[u8] = b"\x7fELF";
@@ -122,7 +122,8 @@ impl Anatomy {
         if !bytes.starts_with(MAGIC) {
             return parts.into_anatomy(BinaryKind::of_other(bytes), None);
         }
-        let fault = parts.dissect(bytes).err().map(|error| one_line(&error.to_string(), TITLE_CHARS).into_owned());
+        let fault =
+            parts.dissect(bytes).err().map(|error| one_line(&error.to_string(), TITLE_CHARS).into_owned());
         let kind = match (parts.nesting.first(), parts.has_world) {
             (Some(Encoding::Component), _) => BinaryKind::Component,
             (Some(Encoding::Module), true) => BinaryKind::EmbeddedModule,

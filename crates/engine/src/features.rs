@@ -35,9 +35,8 @@ pub(super) fn fault(bytes: &[u8]) -> Option<ValidationFault> {
 /// Returns the feature that gets a validation past an offset.
 fn missing_feature(bytes: &[u8], offset: usize) -> Option<String> {
     let others = WasmFeatures::all().difference(ACCEPTED);
-    let passes = |feature: WasmFeatures| {
-        invalid(bytes, ACCEPTED.union(feature)).is_none_or(|(next, _)| next > offset)
-    };
+    let passes =
+        |feature: WasmFeatures| invalid(bytes, ACCEPTED.union(feature)).is_none_or(|(next, _)| next > offset);
     let found = others.iter_names().find(|(_, feature)| passes(*feature));
     found.map(|(name, _)| name.to_ascii_lowercase().replace('_', "-"))
 }

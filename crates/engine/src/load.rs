@@ -4,7 +4,7 @@
 //! loaded.
 
 use super::Engine;
-use super::anatomy::{BinaryKind, contract_version};
+use super::anatomy::{BinaryKind, MAGIC, contract_version};
 use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
@@ -62,7 +62,9 @@ pub enum LoadErrorKind {
         message: String,
     },
     /// The binary is not valid WebAssembly.
-    #[error("is not valid WebAssembly at byte {offset:#x}: {message}; build it again, or check that the copy is complete")]
+    #[error(
+        "is not valid WebAssembly at byte {offset:#x}: {message}; build it again, or check that the copy is complete"
+    )]
     Malformed {
         /// The position in the file, in bytes from its beginning.
         offset: usize,
@@ -174,8 +176,12 @@ fn compiled(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, LoadErrorKind>
 fn refusal(bytes: &[u8], error: wasmtime::Error) -> LoadErrorKind {
     match BinaryKind::of(bytes) {
         BinaryKind::Component => {}
-        kind @ (BinaryKind::CoreModule | BinaryKind::EmbeddedModule) => return LoadErrorKind::CoreModule(kind),
-        kind => return LoadErrorKind::NotWasm(kind),
+        kind @ (BinaryKind::CoreModule | BinaryKind::EmbeddedModule) => {
+            return LoadErrorKind::CoreModule(kind);
+        }
+        kind if !bytes.starts_with(MAGIC) => return LoadErrorKind::NotWasm(kind),
+        // It begins as WebAssembly, and is cut off or damaged.
+        _ => {}
     }
     match features::fault(bytes) {
         Some(ValidationFault { offset, message, feature: Some(feature) }) => {
@@ -192,15 +198,21 @@ fn refusal(bytes: &[u8], error: wasmtime::Error) -> LoadErrorKind {
 const fn core_module_remedy(kind: BinaryKind) -> &'static str {
     match kind {
         BinaryKind::EmbeddedModule => "`wasm-tools component new FILE -o policy.wasm` makes one of it",
-        _ => "`ordinance build` makes one of its sources, `wasm-tools component embed` and `component new` of the module",
+        _ => {
+            "`ordinance build` makes one of its sources, `wasm-tools component embed` and `component new` of the module"
+        }
     }
 }
 
 /// Returns what a file is instead of WebAssembly, and the way out.
 const fn not_wasm(kind: BinaryKind) -> &'static str {
     match kind {
-        BinaryKind::Text => "it is WebAssembly in text form; `wasm-tools parse FILE -o policy.wasm` makes a binary of it",
-        BinaryKind::Compiled => "it is compiled code, which is never loaded from a file; give the component that it was compiled from",
+        BinaryKind::Text => {
+            "it is WebAssembly in text form; `wasm-tools parse FILE -o policy.wasm` makes a binary of it"
+        }
+        BinaryKind::Compiled => {
+            "it is compiled code, which is never loaded from a file; give the component that it was compiled from"
+        }
         _ => "it does not begin with \\0asm; give the file of a component",
     }
 }

@@ -13,8 +13,9 @@ use super::policies;
 use crate::config::{InputError, PolicyArgs, PolicyComponentArgs};
 use crate::limits::Limits;
 use anyhow::{Context as _, Result};
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use comparison::{Comparison, Threshold};
+use comparison::{Comparison, Threshold, TimeWeight};
 use figures::{BenchFigures, PolicyFigures, WorkloadFigures};
 use ordinance_engine::component_bytes;
 use ordinance_files::read_up_to;
@@ -41,6 +42,7 @@ Examples:
   ordinance bench policy.wasm web.yaml review.json
   ordinance bench policy.wasm --save before.json
   ordinance bench policy.wasm --compare before.json --threshold 5%
+  ordinance bench policy.wasm --compare before.json --exact --time 100ms
   ordinance bench policy.wasm --plot times.svg --output json
 
 Each review is run again and again, on a fresh instance each time, as by the server. Without
@@ -81,6 +83,9 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "PERCENT", default_value = "5%", env = "ORDINANCE_THRESHOLD", hide_env = true)]
     #[arg(value_parser = Threshold::parse)]
     threshold: Threshold,
+    /// Let only fuel, size and memory decide, for machines with other load
+    #[arg(long, env = "ORDINANCE_EXACT", hide_env = true, value_parser = BoolishValueParser::new())]
+    exact: bool,
     /// Draw the distributions of time into an SVG
     #[arg(long, value_name = "FILE.svg", env = "ORDINANCE_PLOT", hide_env = true)]
     plot: Option<PathBuf>,
@@ -126,7 +131,7 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     }
     drop(progress);
     let figures = BenchFigures::new(args.policy_figures(description)?, measured);
-    let comparison = before.as_ref().map(|before| Comparison::new(before, &figures, args.threshold)).transpose()?;
+    let comparison = before.as_ref().map(|before| args.compared(before, &figures)).transpose()?;
     if let Some(path) = &args.save {
         write(path, format!("{:#}\n", figures.to_json()).as_bytes())?;
     }
@@ -153,6 +158,11 @@ impl BenchArgs {
 
     fn component(&self) -> Option<&Path> {
         self.policy.as_deref().filter(|path| *path != Path::new(BUILT_IN))
+    }
+
+    fn compared(&self, before: &BenchFigures, after: &BenchFigures) -> Result<Comparison> {
+        let weight = if self.exact { TimeWeight::Ignored } else { TimeWeight::Counts };
+        Comparison::new(before, after, self.threshold, weight)
     }
 
     fn policy_figures(&self, description: &ordinance_contract::Description) -> Result<PolicyFigures> {
@@ -194,7 +204,9 @@ fn saved(path: &Path) -> Result<BenchFigures> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let written = File::create(path).and_then(|mut file| file.write_all(bytes));
-    written.with_context(|| format!("{}: can't be written; give a path in a directory that exists", path.display()))
+    written.with_context(|| {
+        format!("{}: can't be written; give a path in a directory that exists", path.display())
+    })
 }
 
 // === impl ProgressLine ===

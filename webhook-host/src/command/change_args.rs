@@ -147,7 +147,10 @@ fn read_to(source: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 /// Returns the objects of a text, or its first error.
 fn objects(text: &[u8], name: &str, namespace: &str) -> Result<Vec<Manifest>, InputError> {
     if text.len() > INPUT_BYTES {
-        return Err(InputError::new(name, format_args!("is larger than {INPUT_BYTES} bytes; give less at once")));
+        return Err(InputError::new(
+            name,
+            format_args!("is larger than {INPUT_BYTES} bytes; give less at once"),
+        ));
     }
     let text = str::from_utf8(text)
         .map_err(|_| InputError::new(name, "is not UTF-8 text; give manifests or an AdmissionReview"))?;

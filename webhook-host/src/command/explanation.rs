@@ -63,7 +63,9 @@ fn step(trace: &ReviewTrace) -> String {
         (ReviewStep::Lookup, _) => "not: the lookup of holdings failed",
         (ReviewStep::Resume, 0) if is_decided => "by resume: no other object overlaps the keys",
         (ReviewStep::Resume, 1) if is_decided => "by resume, with 1 holding",
-        (ReviewStep::Resume, holdings) if is_decided => return format!("by resume, with {holdings} holdings"),
+        (ReviewStep::Resume, holdings) if is_decided => {
+            return format!("by resume, with {holdings} holdings");
+        }
         (ReviewStep::Resume, _) => "not: resume failed",
     }
     .to_owned()

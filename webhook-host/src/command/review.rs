@@ -89,7 +89,9 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     let (bodies, origin) = match ReviewInput::of(read_input(file, INPUT_BYTES)?) {
         ReviewInput::Reviews(bodies) => match args.change.given() {
             None => (bodies, ReviewOrigin::Given),
-            Some(flag) => bail!("{flag} applies to manifests, and {name} is an AdmissionReview, which says that itself"),
+            Some(flag) => {
+                bail!("{flag} applies to manifests, and {name} is an AdmissionReview, which says that itself")
+            }
         },
         ReviewInput::Manifests(text) => {
             let manifests = args.change.manifests(&text, &name)?;
@@ -149,7 +151,9 @@ impl ReviewSession<'_> {
         if description.reviews(scope, *operation, *phase) {
             return;
         }
-        let other = [Phase::Mutate, Phase::Validate].into_iter().find(|phase| description.reviews(scope, *operation, *phase));
+        let other = [Phase::Mutate, Phase::Validate]
+            .into_iter()
+            .find(|phase| description.reviews(scope, *operation, *phase));
         let remedy = match other {
             Some(other) => format!("give --phase {}", other.word()),
             None => "`ordinance inspect` lists what the policy reviews".to_owned(),

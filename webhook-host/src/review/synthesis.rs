@@ -74,7 +74,8 @@ impl Requester {
             groups.push(ADMIN.1.to_owned());
         }
         let name = name.unwrap_or(ADMIN.0);
-        if let Some((namespace, _)) = name.strip_prefix(SERVICE_ACCOUNT).and_then(|rest| rest.split_once(':')) {
+        if let Some((namespace, _)) = name.strip_prefix(SERVICE_ACCOUNT).and_then(|rest| rest.split_once(':'))
+        {
             groups.push("system:serviceaccounts".to_owned());
             groups.push(format!("system:serviceaccounts:{namespace}"));
         }
@@ -138,7 +139,9 @@ fn options(operation: Operation) -> Value {
     let kind = match operation {
         Operation::Create => "CreateOptions",
         Operation::Update => "UpdateOptions",
-        Operation::Delete => return json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "propagationPolicy": "Background"}),
+        Operation::Delete => {
+            return json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "propagationPolicy": "Background"});
+        }
         Operation::Connect => return Value::Null,
     };
     json!({"kind": kind, "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"})
@@ -168,7 +171,8 @@ mod tests {
 
     #[test]
     fn the_request_of_a_review_is_that_of_the_manifest() {
-        let set = manifest(r#"{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"web"},"spec":{}}"#);
+        let set =
+            manifest(r#"{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"web"},"spec":{}}"#);
         let text = review_of(&set, ManifestChange::Create, &Requester::new(None, &[]));
         let review = AdmissionReview::parse(text.as_bytes(), 128).unwrap();
         let request = review.request(Phase::Mutate);
@@ -181,7 +185,8 @@ mod tests {
     #[test]
     fn the_uid_depends_on_the_request_and_is_a_uuid() {
         let review = |name: &str, requester: &Requester| -> Value {
-            let text = format!(r#"{{"apiVersion":"v1","kind":"PersistentVolume","metadata":{{"name":"{name}"}}}}"#);
+            let text =
+                format!(r#"{{"apiVersion":"v1","kind":"PersistentVolume","metadata":{{"name":"{name}"}}}}"#);
             serde_json::from_str(&review_of(&manifest(&text), ManifestChange::Delete, requester)).unwrap()
         };
         let admin = Requester::new(None, &[]);

@@ -152,12 +152,12 @@ fn settings_are_checked_against_the_policy() {
         ("p.wasm", "\0asm"),
     ]);
     let line = refused(files.path(), &["--self-signed", "--settings", "s.yaml"]);
-    assert!(line.starts_with("s.yaml: isolation.growth: "), "{line}");
+    assert!(line.starts_with("s.yaml: line 2, column 3: isolation.growth: "), "{line}");
     assert!(line.ends_with("; `ordinance schema settings` prints the valid settings"), "{line}");
     let line = refused(files.path(), &["--self-signed", "--settings", "broken.yaml"]);
     assert!(line.starts_with("--settings: broken.yaml: "), "{line}");
     let line = refused(files.path(), &["--self-signed", "--policy", "p.wasm"]);
-    assert!(line.starts_with("--policy: policy p.wasm: is not a WebAssembly component"), "{line}");
+    assert!(line.starts_with("--policy: policy p.wasm: is not valid WebAssembly at byte 0x4: "), "{line}");
 }
 
 #[test]

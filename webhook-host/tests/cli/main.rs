@@ -31,5 +31,6 @@ mod terminal;
 mod unusual_files;
 mod usage;
 mod webhooks;
+mod workshop_bench;
 mod workshop_inspect;
 mod workshop_review;

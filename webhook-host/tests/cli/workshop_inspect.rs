@@ -20,7 +20,9 @@ fn json(ended: &Ended) -> Value {
 fn inspects_the_built_in_policy_without_an_argument() {
     let ended = run(&["inspect"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
-    for part in ["ordinance:policy@0.3.0", "imports       none", "shared-export", "persistentvolumes (v1)", "64Mi"] {
+    for part in
+        ["ordinance:policy@0.3.0", "imports       none", "shared-export", "persistentvolumes (v1)", "64Mi"]
+    {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
     let report = json(&run(&["inspect", "--output", "json"]));
@@ -76,7 +78,12 @@ fn says_what_an_unusable_file_is_and_why_it_is_refused() {
             "uses the WebAssembly feature `simd` at byte 0x",
         ),
         ("text.wasm", b"(component)".to_vec(), "WebAssembly text", "`wasm-tools parse FILE -o policy.wasm`"),
-        ("notes.wasm", b"just notes".to_vec(), "no WebAssembly", "is not WebAssembly: it does not begin with \\0asm"),
+        (
+            "notes.wasm",
+            b"just notes".to_vec(),
+            "no WebAssembly",
+            "is not WebAssembly: it does not begin with \\0asm",
+        ),
         ("empty.wasm", Vec::new(), "no WebAssembly", "is not WebAssembly"),
     ] {
         let ended = inspected(files.path(), name, &bytes, &["--output", "json"]);
@@ -84,7 +91,10 @@ fn says_what_an_unusable_file_is_and_why_it_is_refused() {
         assert_eq!((ended.code, report["kind"].as_str()), (2, Some(kind)), "{name}: {ended:?}");
         assert_eq!(report["usable"], false, "{name}");
         assert!(report["refusal"].as_str().unwrap().contains(why), "{name}: {report}");
-        assert!(ended.stderr.starts_with("error: policy ") && ended.stderr.contains(why), "{name}: {ended:?}");
+        assert!(
+            ended.stderr.starts_with("error: policy ") && ended.stderr.contains(why),
+            "{name}: {ended:?}"
+        );
         let text = run_in(files.path(), &["inspect", name]);
         assert_eq!((text.code, text.stderr), (2, ended.stderr), "{name}");
         assert!(text.stdout.contains(kind), "{name}: {}", text.stdout);

@@ -31,6 +31,17 @@ pub(super) struct FigureChange {
     pub(super) before: u64,
     pub(super) after: u64,
     pub(super) verdict: CostVerdict,
+    /// Why a change is unclear; empty for other verdicts.
+    pub(super) note: &'static str,
+}
+
+/// Whether a growth of time alone makes a policy dearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeWeight {
+    /// It does, if the component is another one.
+    Counts,
+    /// It does not: only exact figures do.
+    Ignored,
 }
 
 /// What a change means.
@@ -42,7 +53,7 @@ pub(super) enum CostVerdict {
     Cheaper,
     /// It is within the threshold.
     Same,
-    /// It differs by more than the threshold, but by no more than two measurements of the same policy may.
+    /// It differs by more than the threshold, but for another reason than the policy's cost, perhaps.
     Unclear,
 }
 
@@ -75,11 +86,19 @@ impl Threshold {
         }
     }
 
-    /// Classifies two estimates.
-    fn estimated(self, before: &Estimate, after: &Estimate) -> CostVerdict {
-        match self.exact(before.value, after.value) {
-            CostVerdict::Dearer | CostVerdict::Cheaper if before.overlaps(after) => CostVerdict::Unclear,
-            verdict => verdict,
+    /// Classifies two estimates, and says why a change is unclear. `doubt` is a reason to distrust every change.
+    fn estimated(
+        self,
+        before: &Estimate,
+        after: &Estimate,
+        doubt: Option<&'static str>,
+    ) -> (CostVerdict, &'static str) {
+        match (self.exact(before.value, after.value), doubt) {
+            (CostVerdict::Dearer | CostVerdict::Cheaper, _) if before.overlaps(after) => {
+                (CostVerdict::Unclear, "the confidence intervals overlap; measure for longer with --time")
+            }
+            (CostVerdict::Dearer | CostVerdict::Cheaper, Some(doubt)) => (CostVerdict::Unclear, doubt),
+            (verdict, _) => (verdict, ""),
         }
     }
 }
@@ -92,13 +111,25 @@ impl Comparison {
     /// # Errors
     ///
     /// They have no review in common.
-    pub(super) fn new(before: &BenchFigures, after: &BenchFigures, threshold: Threshold) -> Result<Self> {
+    pub(super) fn new(
+        before: &BenchFigures,
+        after: &BenchFigures,
+        threshold: Threshold,
+        weight: TimeWeight,
+    ) -> Result<Self> {
+        let doubt = match weight {
+            TimeWeight::Ignored => Some("only exact figures count"),
+            TimeWeight::Counts if before.policy.digest == after.policy.digest => {
+                Some("the component is the same, so the machine or the settings differ")
+            }
+            TimeWeight::Counts => None,
+        };
         let (old, new) = (before.policy.bytes, after.policy.bytes);
         let mut changes = vec![FigureChange::exact("", "size", "bytes", old, new, threshold)];
         let mut unmatched = Vec::new();
         for workload in &after.workloads {
             match before.workload(&workload.name) {
-                Some(old) => changes.extend(workload_changes(old, workload, threshold)),
+                Some(old) => changes.extend(workload_changes(old, workload, threshold, doubt)),
                 None => unmatched.push(format!("{} was not measured before", workload.name)),
             }
         }
@@ -119,15 +150,13 @@ fn workload_changes(
     before: &WorkloadFigures,
     after: &WorkloadFigures,
     threshold: Threshold,
+    doubt: Option<&'static str>,
 ) -> impl Iterator<Item = FigureChange> {
     let name = &after.name;
-    let time = |figure, before: &Estimate, after: &Estimate| FigureChange {
-        of: name.clone(),
-        figure,
-        unit: "ns",
-        before: before.value,
-        after: after.value,
-        verdict: threshold.estimated(before, after),
+    let time = |figure, before: &Estimate, after: &Estimate| {
+        let (verdict, note) = threshold.estimated(before, after, doubt);
+        let (of, unit) = (name.clone(), "ns");
+        FigureChange { of, figure, unit, before: before.value, after: after.value, verdict, note }
     };
     let times = [
         time("evaluation", &before.evaluation.median, &after.evaluation.median),
@@ -149,7 +178,8 @@ impl FigureChange {
         after: u64,
         threshold: Threshold,
     ) -> Self {
-        Self { of: of.to_owned(), figure, unit, before, after, verdict: threshold.exact(before, after) }
+        let verdict = threshold.exact(before, after);
+        Self { of: of.to_owned(), figure, unit, before, after, verdict, note: "" }
     }
 
     /// Returns the growth in percent.
@@ -214,7 +244,10 @@ mod tests {
             (estimate(102, 104, 106), CostVerdict::Same),
             (estimate(60, 70, 80), CostVerdict::Cheaper),
         ] {
-            assert_eq!(threshold("5%").estimated(&before, &after), verdict, "{after:?}");
+            assert_eq!(threshold("5%").estimated(&before, &after, None).0, verdict, "{after:?}");
+            let doubted = threshold("5%").estimated(&before, &after, Some("noise")).0;
+            let is_same = verdict == CostVerdict::Same;
+            assert_eq!(doubted, if is_same { CostVerdict::Same } else { CostVerdict::Unclear }, "{after:?}");
         }
     }
 }

@@ -78,7 +78,9 @@ impl BenchFigures {
         let value: Value = serde_json::from_slice(text).map_err(|error| format!("is not JSON: {error}"))?;
         match value.get("format").and_then(Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => {}
-            Some(format) => return Err(format!("has the format {format}, and this version reads format {FORMAT}")),
+            Some(format) => {
+                return Err(format!("has the format {format}, and this version reads format {FORMAT}"));
+            }
             None => return Err("has no figures".to_owned()),
         }
         serde_json::from_value(value)
@@ -121,7 +123,9 @@ impl WorkloadFigures {
         }
         let (mut evaluation, mut instantiation, mut memory) = (Vec::new(), Vec::new(), 0);
         let begin = Instant::now();
-        while evaluation.len() < *SAMPLES.start() || (begin.elapsed() < time && evaluation.len() < *SAMPLES.end()) {
+        while evaluation.len() < *SAMPLES.start()
+            || (begin.elapsed() < time && evaluation.len() < *SAMPLES.end())
+        {
             let trace = run(policy)?;
             evaluation.push(trace.evaluation);
             instantiation.push(trace.instantiation);

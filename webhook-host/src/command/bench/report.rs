@@ -44,6 +44,7 @@ fn comparison_json(comparison: &Comparison) -> Value {
             "after": change.after,
             "growthPercent": change.growth(),
             "verdict": change.verdict.word(),
+            "note": change.note,
         })
     });
     json!({
@@ -99,10 +100,7 @@ fn change_line(change: &FigureChange) -> String {
         "ns" => time(value),
         unit => format!("{value} {unit}"),
     };
-    let note = match change.verdict {
-        CostVerdict::Unclear => ": the confidence intervals overlap; measure for longer with --time",
-        _ => "",
-    };
+    let note = if change.note.is_empty() { String::new() } else { format!(": {}", change.note) };
     format!(
         "{:<8} {}{of}: {} -> {} ({:+.1} %){note}",
         change.verdict.word(),

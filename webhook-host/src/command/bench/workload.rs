@@ -122,8 +122,8 @@ fn bare_object(scope: &ReviewScope) -> Option<Manifest> {
     if let Some(first) = kind.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    let object =
-        serde_json::json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "sample"}}).to_string();
+    let object = serde_json::json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "sample"}})
+        .to_string();
     let mut manifest = parse(&object, 1, NAMESPACE).ok()?;
     manifest.scope.resource = scope.resource.clone().into();
     if !scope.namespaced {

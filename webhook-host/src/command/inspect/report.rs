@@ -1,28 +1,24 @@
 //! The report of `ordinance inspect`, as text and as JSON.
 
 use super::Inspection;
-use ordinance_contract::{Description, PACKAGE, ReviewScope, VERSION, Watch};
+use ordinance_contract::{Description, PACKAGE, ReviewScope, VERSION, Watch, one_line};
 use ordinance_engine::{Anatomy, BinaryKind, COMPONENT_BYTES, PREPARED_BYTES};
 use ordinance_report::{printable, without_runner_commands};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// The limits that apply to a policy, as in `limits` of the configuration.
-const LIMITS: [&str; 7] = [
-    "policyMemory",
-    "policyTable",
-    "policyStack",
-    "policyTime",
-    "policyOutput",
-    "answerBytes",
-    "holdings",
-];
+const LIMITS: [&str; 7] =
+    ["policyMemory", "policyTable", "policyStack", "policyTime", "policyOutput", "answerBytes", "holdings"];
 
 /// The sections that the text lists one by one; the rest is added up.
 const LISTED_SECTIONS: usize = 12;
 
 /// The exports or imports that the text lists.
 const LISTED_NAMES: usize = 20;
+
+/// The characters of a setting's default that the text shows.
+const DEFAULT_CHARS: usize = 40;
 
 /// Text with headings and columns.
 struct Page {
@@ -76,7 +72,8 @@ pub(super) fn json(inspection: &Inspection) -> Value {
 
 fn policy_json(description: &Description) -> Value {
     let Description { name, version, watches, reviews, rules, settings_schema } = description;
-    let schema: Value = serde_json::from_str(settings_schema).unwrap_or_else(|_| settings_schema.clone().into());
+    let schema: Value =
+        serde_json::from_str(settings_schema).unwrap_or_else(|_| settings_schema.clone().into());
     json!({
         "name": name,
         "version": version,
@@ -123,8 +120,9 @@ impl Page {
     /// Adds lines of aligned cells.
     fn table(&mut self, rows: &[Vec<String>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width =
-            |column: usize| rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0);
+        let width = |column: usize| {
+            rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in rows {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -139,7 +137,8 @@ impl Page {
         self.fact("is", kind_word(anatomy.kind));
         self.fact("digest", &format!("sha256:{digest}"));
         self.fact("size", &size(*bytes));
-        if matches!(anatomy.kind, BinaryKind::Component | BinaryKind::CoreModule | BinaryKind::EmbeddedModule) {
+        if matches!(anatomy.kind, BinaryKind::Component | BinaryKind::CoreModule | BinaryKind::EmbeddedModule)
+        {
             self.fact("contract", &contract(anatomy));
             self.fact("exports", &names(&anatomy.exports));
             self.fact("imports", &names(&anatomy.imports));
@@ -149,7 +148,7 @@ impl Page {
             self.fact("broken off", fault);
         }
         for producer in &anatomy.producers {
-            self.fact(&producer.field, &format!("{} {}", producer.name, producer.version));
+            self.fact(&producer.field, format!("{} {}", producer.name, producer.version).trim_end());
         }
     }
 
@@ -163,7 +162,8 @@ impl Page {
         }
         self.heading("rules");
         let rows = description.rules.iter();
-        let rows = rows.map(|rule| vec![rule.id.clone(), rule.severity.word().to_owned(), rule.title.clone()]);
+        let rows =
+            rows.map(|rule| vec![rule.id.clone(), rule.severity.word().to_owned(), rule.title.clone()]);
         self.table(&rows.collect::<Vec<_>>());
         self.heading("settings");
         self.settings(&description.settings_schema);
@@ -193,7 +193,8 @@ impl Page {
             return;
         }
         self.heading("sections");
-        let share = |bytes: usize| format!("{:>5.1} %", 100.0 * bytes as f64 / inspection.bytes.max(1) as f64);
+        let share =
+            |bytes: usize| format!("{:>5.1} %", 100.0 * bytes as f64 / inspection.bytes.max(1) as f64);
         let row = |name: &str, bytes: usize| vec![format!("{bytes:>10}"), share(bytes), name.to_owned()];
         let (listed, others) = sections.split_at(sections.len().min(LISTED_SECTIONS));
         let mut rows: Vec<Vec<String>> = listed.iter().map(|part| row(&part.name, part.bytes)).collect();
@@ -270,7 +271,10 @@ fn watch_row(watch: &Watch) -> Vec<String> {
 }
 
 fn setting_row(name: &str, property: &Value) -> Vec<String> {
-    let default = property.get("default").map(|value| format!("default {value}")).unwrap_or_default();
+    let default = property
+        .get("default")
+        .map(|value| one_line(&format!("default {value}"), DEFAULT_CHARS).into_owned());
+    let default = default.unwrap_or_default();
     let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
     let description = description.lines().next().unwrap_or_default().to_owned();
     vec![name.to_owned(), default, description]

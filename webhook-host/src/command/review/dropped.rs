@@ -23,7 +23,10 @@ pub(super) fn dropped(request: &Request<'_>, verdict: &Verdict) -> Vec<String> {
     lines.extend(remedies(verdict));
     let warnings = verdict.findings.iter().filter(|finding| finding.severity == Severity::Warn).count();
     if warnings > WARNINGS {
-        lines.push(format!("dropped: all but {} of {warnings} warnings; the last one counts the rest", WARNINGS - 1));
+        lines.push(format!(
+            "dropped: all but {} of {warnings} warnings; the last one counts the rest",
+            WARNINGS - 1
+        ));
     }
     lines
 }
@@ -37,21 +40,25 @@ fn patch(request: &Request<'_>, verdict: &Verdict) -> Option<String> {
     let operations: Vec<Value> = serde_json::from_str(patch).ok()?;
     let object = request.object.as_deref().unwrap_or("null");
     let error = applied(object, &operations).err()?;
-    Some(format!("the API server will refuse the request: {error}; make the patch for the object as it was sent"))
+    Some(format!(
+        "the API server will refuse the request: {error}; make the patch for the object as it was sent"
+    ))
 }
 
 /// Returns a line for each note with a remedy: an allowed request has no message, and a note is no warning.
 fn remedies(verdict: &Verdict) -> impl Iterator<Item = String> {
     let is_unseen = |severity| severity == Severity::Note;
-    verdict.findings.iter().filter(move |finding| is_unseen(finding.severity) && !finding.remedy.is_empty()).map(
-        |finding| {
+    verdict
+        .findings
+        .iter()
+        .filter(move |finding| is_unseen(finding.severity) && !finding.remedy.is_empty())
+        .map(|finding| {
             format!(
                 "dropped: the text of a note, which no client sees: {}{}; make it a warning to show it",
                 finding.fact,
                 rule_tag(&finding.rule)
             )
-        },
-    )
+        })
 }
 
 fn is_key(key: &str) -> bool {
