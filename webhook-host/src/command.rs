@@ -158,6 +158,7 @@ impl Command {
             Self::Migrate(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             Self::Certs(args) => args.conflict(),
+            Self::Bench(args) => args.conflict(),
             _ => None,
         }
     }

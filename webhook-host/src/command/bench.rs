@@ -112,8 +112,12 @@ struct ProgressLine {
 pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let before = args.compare.as_deref().map(saved).transpose()?;
+    let progress = ProgressLine::new(common);
+    progress.show("compiling the policy");
     let policy = policies::from_flags(&args.policy_args(), &limits)?;
+    progress.show("compiling the policy once more, to count fuel");
     let metered = policies::metered(&args.policy_args(), &limits)?;
+    progress.show("");
     policy.warn_of_unreadable();
     if cfg!(debug_assertions) && !common.quiet {
         output::warn("this is a development build: its times are not those of a release");
@@ -123,7 +127,6 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
         [] => Workload::samples(description)?,
         files => Workload::of_files(files, description)?,
     };
-    let progress = ProgressLine::new(common);
     let mut measured = Vec::new();
     for (position, workload) in workloads.iter().enumerate() {
         progress.show(&format!("measuring {} of {}: {}", position + 1, workloads.len(), workload.name));
@@ -150,6 +153,15 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
 // === impl BenchArgs ===
 
 impl BenchArgs {
+    /// Returns why the arguments can't be meant: the first one is the policy.
+    pub(super) fn conflict(&self) -> Option<&'static str> {
+        let ending = self.policy.as_deref()?.extension()?.to_str()?;
+        ["yaml", "yml", "json"].contains(&ending).then_some(
+            "the first argument is the policy, and this is no component; for the built-in one give `storage`: \
+             ordinance bench storage review.json",
+        )
+    }
+
     fn policy_args(&self) -> PolicyArgs {
         let policy = self.component().map(Path::to_owned);
         let (settings, state) = (self.settings.clone(), self.state.clone());

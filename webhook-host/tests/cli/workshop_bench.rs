@@ -133,4 +133,6 @@ fn a_review_that_fails_and_unusable_files_are_errors() {
     for arguments in [["--threshold", "much"], ["--time", "0s"], ["--time", "11m"]] {
         assert_eq!(run(&[&["bench"][..], &arguments].concat()).code, 64, "{arguments:?}");
     }
+    let first = run(&["bench", "web.yaml"]);
+    assert!(first.code == 64 && first.stderr.contains("ordinance bench storage review.json"), "{first:?}");
 }

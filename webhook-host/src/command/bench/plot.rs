@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 760.0;
 const MARGIN: f64 = 24.0;
 const HEADING: f64 = 44.0;
-const PANEL: f64 = 132.0;
+const PANEL: f64 = 156.0;
 const BARS: f64 = 80.0;
 
 /// The bars of a panel.
@@ -19,11 +19,12 @@ const BINS: usize = 76;
 const LAST: usize = 199;
 
 const STYLE: &str = "\
-text{font:12px system-ui,sans-serif;fill:#222}.title{font-weight:600}.bar{fill:#5b8def}.old{fill:none;stroke:#c2571a;stroke-width:1.5}\
+text{font:12px system-ui,sans-serif;fill:#222}.title{font-weight:600}.tick{font-size:10px;text-anchor:middle}.bar{fill:#5b8def}.old{fill:none;stroke:#c2571a;stroke-width:1.5}\
 .band{fill:#222;opacity:.12}.median{stroke:#222;stroke-width:1.5}.p99{stroke:#222;stroke-dasharray:3 3}.axis{stroke:#999}.paper{fill:#fff}\
 @media(prefers-color-scheme:dark){text{fill:#ddd}.paper{fill:#16181d}.median,.p99{stroke:#ddd}.band{fill:#ddd}}";
 
-/// The scale of a panel, from nanoseconds to pixels.
+/// The logarithmic scale of a panel, from nanoseconds to pixels: on a busy machine, the slowest reviews take a hundred times as
+/// long as the median. The ends are natural logarithms.
 struct TimeScale {
     from: f64,
     to: f64,
@@ -91,25 +92,41 @@ fn panel(text: &mut String, top: f64, workload: &WorkloadFigures, before: Option
             "<line class=\"{class}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{above:.1}\" y2=\"{base:.1}\"/>"
         );
     }
-    let (right, below) = (WIDTH - MARGIN, base + 14.0);
+    let right = WIDTH - MARGIN;
     let _ = writeln!(
         text,
         "<line class=\"axis\" x1=\"{MARGIN}\" x2=\"{right}\" y1=\"{base:.1}\" y2=\"{base:.1}\"/>"
     );
+    for tick in scale.ticks() {
+        let (x, end, below) = (scale.at(tick), base + 4.0, base + 16.0);
+        let _ = writeln!(
+            text,
+            "<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{base:.1}\" y2=\"{end:.1}\"/>"
+        );
+        let _ = writeln!(text, "<text class=\"tick\" x=\"{x:.1}\" y=\"{below:.1}\">{}</text>", micros(tick));
+    }
+    let below = base + 32.0;
     let legend = format!(
-        "{} to {}; median {}, p99 {}",
-        micros(scale.from),
-        micros(scale.to),
-        micros(times.median.value as f64),
-        micros(times.p99.value as f64)
+        "line: median {}; dashed: p99 {}; band: confidence of the median",
+        micros(times.median.value),
+        micros(times.p99.value)
     );
-    let was = old.map(|old| format!("; outline: before, median {}", micros(old.median.value as f64)));
+    let was = old.map(|old| format!("; outline: before, median {}", micros(old.median.value)));
     let _ =
         writeln!(text, "<text x=\"{MARGIN}\" y=\"{below:.1}\">{legend}{}</text>", was.unwrap_or_default());
 }
 
-fn micros(nanoseconds: f64) -> String {
-    format!("{:.1} µs", nanoseconds / 1e3)
+/// Returns a time in microseconds, without a fraction if it is a round one.
+fn micros(nanoseconds: u64) -> String {
+    match nanoseconds.is_multiple_of(1000) {
+        true => format!("{} µs", nanoseconds / 1000),
+        false => format!("{:.1} µs", nanoseconds as f64 / 1e3),
+    }
+}
+
+/// Returns the natural logarithm of a time.
+fn logarithm(nanoseconds: u64) -> f64 {
+    (nanoseconds.max(1) as f64).ln()
 }
 
 // === impl TimeScale ===
@@ -119,13 +136,21 @@ impl TimeScale {
         let all = || std::iter::once(times).chain(old);
         let first = all().filter_map(|times| times.quantiles.first()).min().copied().unwrap_or_default();
         let last = all().filter_map(|times| times.quantiles.get(LAST)).max().copied().unwrap_or_default();
-        Self { from: first as f64, to: (last.max(first + 1)) as f64 }
+        // At least a twentieth wide, so that equal times have a place.
+        let from = logarithm(first);
+        Self { from, to: logarithm(last).max(from + 0.05) }
     }
 
     /// Returns the place of a time, at the right end for outliers.
     fn at(&self, nanoseconds: u64) -> f64 {
-        let share = (nanoseconds as f64 - self.from) / (self.to - self.from);
+        let share = (logarithm(nanoseconds) - self.from) / (self.to - self.from);
         MARGIN + (WIDTH - 2.0 * MARGIN) * share.clamp(0.0, 1.0)
+    }
+
+    /// Returns the times that are written below the axis: 1, 2 and 5 times each power of ten.
+    fn ticks(&self) -> impl Iterator<Item = u64> {
+        let all = (2..=10).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_u64.pow(power)));
+        all.filter(|tick| (self.from..=self.to).contains(&logarithm(*tick)))
     }
 
     /// Returns the share of the measurements in each bar. Between two quantiles, they are spread evenly.
@@ -134,7 +159,7 @@ impl TimeScale {
         let width = (self.to - self.from) / BINS as f64;
         for pair in times.quantiles.windows(2) {
             let [low, high] =
-                [pair.first(), pair.last()].map(|value| value.copied().unwrap_or_default() as f64);
+                [pair.first(), pair.last()].map(|value| logarithm(value.copied().unwrap_or_default()));
             for (position, bin) in bins.iter_mut().enumerate() {
                 let (begin, end) =
                     (self.from + width * position as f64, self.from + width * (position + 1) as f64);
@@ -157,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_bars_hold_all_measurements_but_outliers() {
-        let times: Vec<Duration> = (0..1000).map(|time| Duration::from_nanos(time % 100)).collect();
+        let times: Vec<Duration> = (0..1000).map(|time| Duration::from_nanos(1000 + time % 100)).collect();
         let times = TimeDistribution::of(&times);
         let bins = TimeScale::of(&times, None).bins(&times);
         let sum: f64 = bins.iter().sum();
