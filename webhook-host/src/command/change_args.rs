@@ -1,7 +1,7 @@
 //! The arguments of `review` and `request` that say what happens to a manifest's object, and who asks for it.
 
 use crate::config::{InputError, NAMESPACE, namespace, title};
-use crate::review::{ManifestChange, Requester, review_of};
+use crate::review::{API_VERSION, KIND, ManifestChange, Requester, review_of};
 use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -75,6 +75,9 @@ impl ChangeArgs {
     /// Reads the manifests of a text, whose name is given for errors.
     pub(super) fn manifests(&self, text: &[u8], name: &str) -> Result<ChangedManifests> {
         let manifests = objects(text, name, &self.namespace)?;
+        if let (Some(flag), true) = (self.given(), manifests.iter().any(is_review)) {
+            bail!("{flag} applies to manifests, and {name} has an AdmissionReview, which says that itself");
+        }
         let stored = match &self.update {
             Some(path) => {
                 objects(&read_input(Some(path), INPUT_BYTES)?, &path.display().to_string(), &self.namespace)?
@@ -108,6 +111,9 @@ impl ChangedManifests {
     /// Returns the AdmissionReviews, in the order of the manifests.
     pub(super) fn reviews(&self) -> impl Iterator<Item = String> {
         self.manifests.iter().map(|manifest| {
+            if is_review(manifest) {
+                return manifest.json.clone();
+            }
             let change = match (self.stored(manifest), self.is_deletion) {
                 (Some(stored), _) => ManifestChange::Update(stored),
                 (None, true) => ManifestChange::Delete,
@@ -116,6 +122,11 @@ impl ChangedManifests {
             review_of(manifest, change, &self.requester)
         })
     }
+}
+
+/// Returns whether an object is no manifest but a review, e.g. in YAML.
+fn is_review(object: &Manifest) -> bool {
+    object.kind == KIND && object.scope.api_version() == API_VERSION
 }
 
 /// Returns the file, unless it stands for stdin.

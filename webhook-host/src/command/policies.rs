@@ -15,6 +15,7 @@ use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes
 use ordinance_manifests::{Manifest, Region, region};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -318,12 +319,16 @@ fn position(config: &PolicyConfig, field: &str) -> Option<Region> {
     let settings = Manifest {
         scope: Scope::default(),
         kind: String::new(),
-        json: config.settings.clone(),
+        json: if config.settings_field.is_empty() { config.settings.clone() } else { String::new() },
         line: 1,
         column: 1,
         bytes: 0..text.len(),
     };
-    Some(region(text, &settings, field)).filter(|found| found.is_whole)
+    let field = match &*config.settings_field {
+        "" => Cow::Borrowed(field),
+        within => Cow::Owned(format!("{within}.{field}")),
+    };
+    Some(region(text, &settings, &field)).filter(|found| found.is_whole)
 }
 
 /// Enters the existing objects into the policy's index.

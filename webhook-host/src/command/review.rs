@@ -90,7 +90,9 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
         ReviewInput::Reviews(bodies) => match args.change.given() {
             None => (bodies, ReviewOrigin::Given),
             Some(flag) => {
-                bail!("{flag} applies to manifests, and {name} is an AdmissionReview, which says that itself")
+                bail!(
+                    "{flag} applies to manifests, and {name} has an AdmissionReview, which says that itself"
+                )
             }
         },
         ReviewInput::Manifests(text) => {

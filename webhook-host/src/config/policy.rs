@@ -22,8 +22,10 @@ pub struct PolicyConfig {
     pub settings: String,
     /// The flag, variable, field or file that contains the settings, for errors.
     pub settings_place: String,
-    /// The text of the settings' file, to find a setting in it; empty without a file.
+    /// The text of the file that has the settings, to find a setting in it; empty without a file.
     pub settings_text: String,
+    /// The field of that file that has the settings; empty for the whole file.
+    pub settings_field: String,
     /// The answer to a request without a verdict.
     pub on_error: OnError,
 }
@@ -72,6 +74,7 @@ impl PolicyConfig {
             settings: String::new(),
             settings_place: "--settings".to_owned(),
             settings_text: String::new(),
+            settings_field: String::new(),
             on_error: OnError::default(),
         }
     }
@@ -95,13 +98,15 @@ impl PolicyConfig {
         }
         let (SettingsFile { json: settings, text: settings_text }, settings_place) =
             settings_of(policy, place)?;
+        let is_inline = policy.settings.is_some();
         Ok(Self {
             name: (name != UNNAMED).then(|| name.to_owned()),
             component: policy.component.clone(),
             component_place: place("component"),
             settings,
             settings_place,
-            settings_text,
+            settings_text: if is_inline { layers.text().to_owned() } else { settings_text },
+            settings_field: if is_inline { format!("policies.{name}.settings") } else { String::new() },
             on_error: policy.on_error.unwrap_or(on_error),
         })
     }

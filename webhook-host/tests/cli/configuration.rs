@@ -133,7 +133,14 @@ fn a_fault_in_the_file_names_field_and_line() {
             "policies: {a: {component: none.wasm}}",
             "o.yaml: policies.a.component: policy none.wasm: can't be read: No such file",
         ),
-        ("policies: {a: {settings: {mode: Never}}}", "o.yaml: policies.a.settings: mode: "),
+        (
+            "policies: {a: {settings: {mode: Never}}}",
+            "o.yaml: policies.a.settings: line 1, column 27: mode: ",
+        ),
+        (
+            "policies:\n  a:\n    settings:\n      mode: Enforce\n      isolation: {growth: Maybe}\n",
+            "o.yaml: policies.a.settings: line 5, column 19: isolation.growth: ",
+        ),
     ] {
         let files = directory(&[("o.yaml", text)]);
         let line = refused(files.path(), &["--self-signed", "--config", "o.yaml"]);

@@ -228,6 +228,19 @@ fn says_what_is_dropped_of_a_verdict() {
 }
 
 #[test]
+fn a_review_in_yaml_is_a_review() {
+    let files = volumes();
+    let request = &requests(&files, &["one.json"])[0]["request"];
+    let yaml =
+        format!("# recorded\nkind: AdmissionReview\napiVersion: admission.k8s.io/v1\nrequest: {request}\n");
+    let direct = run_in(files.path(), &["review", "--phase", "validate", "one.json"]);
+    let ended = run_in_with_input(files.path(), &["review", "--phase", "validate"], yaml.as_bytes());
+    assert_eq!(ended, direct);
+    let other = run_in_with_input(files.path(), &["review", "--user", "eve"], yaml.as_bytes());
+    assert!(other.code == 2 && other.stderr.contains("--user applies to manifests"), "{other:?}");
+}
+
+#[test]
 fn check_explains_each_review() {
     let files = volumes();
     let ended = run_in(files.path(), &["check", "set.yaml", "both.yaml", "--explain"]);
