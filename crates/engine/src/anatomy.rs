@@ -18,9 +18,6 @@ const ELF: &[u8] = b"\x7fELF";
 /// The imports, exports and producers that are kept of each; a hostile binary may have millions.
 const KEPT: usize = 1000;
 
-/// The nesting of components and modules that is followed.
-const DEPTH: usize = 16;
-
 /// The custom section in which a toolchain leaves the world of a core module for `wasm-tools component new`.
 const WORLD_SECTION: &str = "component-type";
 
@@ -185,10 +182,7 @@ impl Dissection {
         if encoding == Encoding::Module {
             self.core_modules += 1;
         }
-        // Deeper components are still counted, as parts of this one.
-        if self.nesting.len() < DEPTH {
-            self.nesting.push(encoding);
-        }
+        self.nesting.push(encoding);
     }
 
     fn is_outermost(&self) -> bool {
@@ -307,4 +301,45 @@ fn section_name(payload: &Payload<'_>, id: u8) -> String {
         _ => return format!("section {id}"),
     };
     name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sizes_of_all_sections_add_up_and_names_are_those_of_the_outermost_component() {
+        let bytes = crate::builtin::COMPONENT;
+        let anatomy = Anatomy::of(bytes);
+        let sum: usize = anatomy.sections.iter().map(|section| section.bytes).sum();
+        assert_eq!((anatomy.kind, sum), (BinaryKind::Component, bytes.len()));
+        assert_eq!(anatomy.contract_versions, [ordinance_contract::VERSION]);
+        assert_eq!((anatomy.exports.len(), anatomy.imports.len(), anatomy.fault), (1, 0, None));
+    }
+
+    #[test]
+    fn deeply_nested_components_are_taken_apart() {
+        let text = format!(
+            r#"(component (import "outer" (func)) {} (import "inner" (func)) {})"#,
+            "(component ".repeat(90),
+            ")".repeat(90)
+        );
+        let anatomy = Anatomy::of(&wat::parse_str(text).expect("WebAssembly"));
+        assert_eq!(
+            (anatomy.kind, anatomy.imports.as_slice()),
+            (BinaryKind::Component, &["outer".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn every_beginning_of_a_component_is_taken_apart() {
+        let bytes =
+            wat::parse_str(r#"(component (core module (func)) (import "a" (func)))"#).expect("WebAssembly");
+        for end in 0..bytes.len() {
+            let part = bytes.get(..end).expect("a part");
+            let anatomy = Anatomy::of(part);
+            let sum: usize = anatomy.sections.iter().map(|section| section.bytes).sum();
+            assert!(sum == end || end < 4, "{end}: {anatomy:?}");
+        }
+    }
 }

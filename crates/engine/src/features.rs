@@ -35,6 +35,10 @@ pub(super) fn fault(bytes: &[u8]) -> Option<ValidationFault> {
 /// Returns the feature that gets a validation past an offset.
 fn missing_feature(bytes: &[u8], offset: usize) -> Option<String> {
     let others = WasmFeatures::all().difference(ACCEPTED);
+    // Without this, invalid code would be validated once per feature.
+    if invalid(bytes, ACCEPTED.union(others)).is_some_and(|(next, _)| next <= offset) {
+        return None;
+    }
     let passes =
         |feature: WasmFeatures| invalid(bytes, ACCEPTED.union(feature)).is_none_or(|(next, _)| next > offset);
     let found = others.iter_names().find(|(_, feature)| passes(*feature));
