@@ -32,7 +32,9 @@ use futures_util::future::BoxFuture;
 use left_out::LeftOut;
 use memory::{AdmittedObject, Excess, Memory, PendingLimits, View};
 use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use ordinance_engine::{Execution, Failure, PendingReview, Policy, StartedReview, UnreservedObject};
+use ordinance_engine::{
+    Execution, Failure, PendingReview, Policy, ReviewTrace, StartedReview, UnreservedObject,
+};
 use ordinance_index::{Index, ObjectTooLarge, TooMany};
 use ordinance_manifests::Manifest;
 use rayon::prelude::*;
@@ -273,6 +275,16 @@ impl Admission {
     /// The reason why the policy gave no verdict.
     pub fn decide(&self, request: &Request<'_>, deadline: Instant) -> Result<Decision, Failure> {
         self.decide_reserving(request, deadline, &Reserving::Off(Unreserved::Unavailable))
+    }
+
+    /// Decides a request against the current index as [`decide`](Self::decide) does without a cluster, and returns the steps
+    /// too. Changes nothing.
+    pub fn trace(&self, request: &Request<'_>, deadline: Instant) -> ReviewTrace {
+        let holdings = |keys: &[Key]| {
+            let memory = self.current()?;
+            self.overlaps(&memory, View::All, None, keys, &request.scope)
+        };
+        self.policy.trace(request, holdings, deadline)
     }
 
     fn decide_reserving(

@@ -3,14 +3,18 @@
 //! Results go to stdout, everything else to stderr. [`Exit`] lists the exit codes.
 
 mod audit;
+mod bench;
 mod certs;
+mod change_args;
 mod check;
 mod cluster_args;
 mod component;
 mod drawing;
 mod exit;
 mod explain;
+mod explanation;
 mod generate;
+mod inspect;
 mod manifest_args;
 mod map;
 mod migrate;
@@ -18,6 +22,7 @@ mod output;
 mod policies;
 mod record;
 mod replay;
+mod request;
 mod review;
 mod schema;
 mod serve;
@@ -46,6 +51,7 @@ Examples:
   ordinance migrate web -n shop
   ordinance replay --settings strict.yaml reviews/
   ordinance test --policy mine.wasm tests/
+  ordinance inspect policy.wasm
   ordinance certs verify --within 14d
   ordinance schema settings > settings.schema.json
 
@@ -61,14 +67,17 @@ pub struct Cli {
 enum Command {
     Check(Box<check::CheckArgs>),
     Serve(Box<ServeArgs>),
-    Review(review::ReviewArgs),
     Record(record::RecordArgs),
     Replay(Box<replay::ReplayArgs>),
+    Review(Box<review::ReviewArgs>),
+    Request(request::RequestArgs),
     Map(map::MapArgs),
     Audit(Box<audit::AuditArgs>),
     Migrate(Box<migrate::MigrateArgs>),
     Test(Box<test::TestArgs>),
     Explain(explain::ExplainArgs),
+    Inspect(inspect::InspectArgs),
+    Bench(Box<bench::BenchArgs>),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
     Schema(schema::SchemaArgs),
@@ -126,11 +135,14 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Review(args) => review::run(args),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args, common),
+        Command::Request(args) => request::run(args),
         Command::Map(args) => map::run(args, common),
         Command::Audit(args) => audit::run(args, common),
         Command::Migrate(args) => migrate::run(args, common),
         Command::Test(args) => test::run(args, common),
         Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args, common),
+        Command::Bench(args) => bench::run(args, common),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
         Command::Schema(args) => schema::run(args),
@@ -159,6 +171,7 @@ impl Command {
             Self::Test(args) => args.conflict(),
             Self::Serve(args) => args.conflict(),
             Self::Certs(args) => args.conflict(),
+            Self::Bench(args) => args.conflict(),
             _ => None,
         }
     }

@@ -6,10 +6,12 @@
 mod answer;
 mod envelope;
 mod prefix;
+mod synthesis;
 
 pub use answer::{Answering, OnError, ReviewAnswer};
 pub(crate) use answer::{explain, refusal};
 pub use envelope::{API_VERSION, AdmissionReview, BadReview, KIND, NAME_BYTES, UID_BYTES};
+pub use synthesis::{ManifestChange, Requester, review_of};
 
 /// The bytes at the beginning of a review that exceeds the limit in which its uid is looked for.
 pub const UID_PREFIX: usize = 4 * 1024;

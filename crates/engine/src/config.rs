@@ -16,6 +16,13 @@ const TABLE_KEEP_RESIDENT: usize = 16 * 1024;
 /// with `Speed`.
 const OPTIMISATION: OptLevel = if cfg!(debug_assertions) { OptLevel::None } else { OptLevel::Speed };
 
+/// The core modules that a component may instantiate. Only one of them may have a memory; the others are the adapters and
+/// tables of shared functions that toolchains add, e.g. three for a policy in JavaScript on QuickJS.
+const CORE_INSTANCES: u32 = 32;
+
+/// The tables that a component may have: one for the policy, and one for each adapter.
+const TABLES: u32 = 4;
+
 /// The size of the process's pool of instances, and the limits of each instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
@@ -51,7 +58,8 @@ pub fn config(limits: &PoolLimits, target: Option<&str>) -> Result<Config> {
     Ok(config)
 }
 
-/// Enables components, and the core features that rustc uses by default.
+/// Enables components, and the core features that rustc uses by default. Constant expressions that add are accepted too: the
+/// position-independent code of other toolchains needs them, and they run once per instance, without loops.
 fn features(config: &mut Config) {
     config
         .wasm_component_model(true)
@@ -63,19 +71,19 @@ fn features(config: &mut Config) {
         .wasm_relaxed_simd(false)
         .wasm_multi_memory(false)
         .wasm_memory64(false)
-        .wasm_extended_const(false);
+        .wasm_extended_const(true);
 }
 
 /// Returns a pool of slots that are allocated once and reused, so that a new instance costs no system call.
 fn pool(limits: &PoolLimits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits.instances)
-        .total_core_instances(limits.instances)
+        .total_core_instances(limits.instances.saturating_mul(CORE_INSTANCES))
         .total_memories(limits.instances)
-        .total_tables(limits.instances)
-        .max_core_instances_per_component(1)
+        .total_tables(limits.instances.saturating_mul(TABLES))
+        .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(1)
-        .max_tables_per_component(1)
+        .max_tables_per_component(TABLES)
         .max_memory_size(limits.memory)
         .table_elements(limits.table)
         .linear_memory_keep_resident(KEEP_RESIDENT)

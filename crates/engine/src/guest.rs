@@ -8,7 +8,7 @@ use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
 };
-use wasmtime::{Engine, Error, Result, Store};
+use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
 /// A component that exports the functions of the contract, ready for instances.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub(super) struct GuestInstance {
     store: Store<RemainingBudget>,
     instance: Instance,
     pub(super) exports: Exports,
+    /// Of the last call, if it trapped.
+    backtrace: Option<WasmBacktrace>,
 }
 
 // === impl Guest ===
@@ -47,7 +49,7 @@ impl Guest {
     pub(super) fn instantiate(&self, remaining: RemainingBudget) -> Result<GuestInstance> {
         let mut store = remaining.store(self.instance.engine());
         let instance = self.instance.instantiate(&mut store)?;
-        Ok(GuestInstance { store, instance, exports: self.exports })
+        Ok(GuestInstance { store, instance, exports: self.exports, backtrace: None })
     }
 }
 
@@ -77,7 +79,7 @@ impl Exports {
 impl GuestInstance {
     /// Compares the types of all functions with the contract.
     pub(super) fn check_types(&mut self) -> Result<()> {
-        let Self { store, instance, exports } = self;
+        let Self { store, instance, exports, .. } = self;
         instance.get_typed_func::<(), (rules::Description,)>(&mut *store, exports.describe)?;
         instance.get_typed_func::<(&str,), (Result<String, Vec<rules::Problem>>,)>(
             &mut *store,
@@ -116,6 +118,15 @@ impl GuestInstance {
     {
         let function = self.instance.get_typed_func::<Arguments, (Answer,)>(&mut self.store, function);
         let answer = function.and_then(|function| function.call(&mut self.store, arguments));
-        answer.map(|(answer,)| answer).map_err(|error| self.store.data().failure(&error))
+        answer.map(|(answer,)| answer).map_err(|error| {
+            let failure = self.store.data().failure(&error);
+            self.backtrace = error.downcast::<WasmBacktrace>().ok();
+            failure
+        })
+    }
+
+    /// Returns where the last call trapped.
+    pub(super) fn backtrace(&mut self) -> Option<WasmBacktrace> {
+        self.backtrace.take()
     }
 }

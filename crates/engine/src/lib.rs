@@ -3,12 +3,14 @@
 //! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. Nothing survives
 //! a review: the instance and its memory are dropped.
 
+mod anatomy;
 mod bindings;
 mod budget;
 pub mod builtin;
 mod config;
 mod execution;
 mod failure;
+mod features;
 mod guest;
 mod load;
 mod managed_fields;
@@ -16,13 +18,16 @@ mod metered;
 mod plain_text;
 mod policy;
 mod ticker;
+mod trace;
 
+pub use anatomy::{Anatomy, BinaryKind, Producer, SectionSize};
 pub use config::{PoolLimits, config};
 pub use execution::Execution;
 pub use failure::{Failure, UnreservedObject};
 pub use load::{LoadError, LoadErrorKind, component_bytes, is_label};
 pub use metered::{Metered, Usage};
 pub use policy::{PendingReview, Policy, StartedReview};
+pub use trace::{ReviewStep, ReviewTrace};
 
 use budget::Budget;
 use std::sync::Arc;

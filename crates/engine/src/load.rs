@@ -4,6 +4,8 @@
 //! loaded.
 
 use super::Engine;
+use super::anatomy::{BinaryKind, MAGIC, contract_version};
+use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
@@ -41,6 +43,34 @@ pub enum LoadErrorKind {
     /// This engine can't compile the component.
     #[error("is not a WebAssembly component that can be used here: {0}")]
     NotAComponent(String),
+    /// The file is a core module.
+    #[error("is a core module, and a policy is a component: {}", core_module_remedy(*.0))]
+    CoreModule(BinaryKind),
+    /// The file is no WebAssembly.
+    #[error("is not WebAssembly: {}", not_wasm(*.0))]
+    NotWasm(BinaryKind),
+    /// The component uses a feature that the engine does not accept.
+    #[error(
+        "uses the WebAssembly feature `{feature}` at byte {offset:#x}, which this engine does not accept: build it without ({message})"
+    )]
+    Feature {
+        /// The feature, e.g. `simd`.
+        feature: String,
+        /// The position in the file, in bytes from its beginning.
+        offset: usize,
+        /// What the engine expected there.
+        message: String,
+    },
+    /// The binary is not valid WebAssembly.
+    #[error(
+        "is not valid WebAssembly at byte {offset:#x}: {message}; build it again, or check that the copy is complete"
+    )]
+    Malformed {
+        /// The position in the file, in bytes from its beginning.
+        offset: usize,
+        /// The reason.
+        message: String,
+    },
     /// The component has imports: the names of the first ones.
     #[error("has imports, and a policy may have none: {}", .0.join(", "))]
     Imports(Vec<String>),
@@ -139,7 +169,52 @@ pub fn component_bytes(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Returns a compiled artefact of a component.
 fn compiled(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, LoadErrorKind> {
-    engine.wasm.precompile_component(component).map_err(not_a_component)
+    engine.wasm.precompile_component(component).map_err(|error| refusal(component, error))
+}
+
+/// Returns why bytes can't be compiled, as precisely as can be told.
+fn refusal(bytes: &[u8], error: wasmtime::Error) -> LoadErrorKind {
+    match BinaryKind::of(bytes) {
+        BinaryKind::Component => {}
+        kind @ (BinaryKind::CoreModule | BinaryKind::EmbeddedModule) => {
+            return LoadErrorKind::CoreModule(kind);
+        }
+        kind if !bytes.starts_with(MAGIC) => return LoadErrorKind::NotWasm(kind),
+        // It begins as WebAssembly, and is cut off or damaged.
+        _ => {}
+    }
+    match features::fault(bytes) {
+        Some(ValidationFault { offset, message, feature: Some(feature) }) => {
+            LoadErrorKind::Feature { feature, offset, message: plain_line(&message) }
+        }
+        Some(ValidationFault { offset, message, feature: None }) => {
+            LoadErrorKind::Malformed { offset, message: plain_line(&message) }
+        }
+        None => not_a_component(error),
+    }
+}
+
+/// Returns how a component is made of a core module.
+const fn core_module_remedy(kind: BinaryKind) -> &'static str {
+    match kind {
+        BinaryKind::EmbeddedModule => "`wasm-tools component new FILE -o policy.wasm` makes one of it",
+        _ => {
+            "`ordinance build` makes one of its sources, `wasm-tools component embed` and `component new` of the module"
+        }
+    }
+}
+
+/// Returns what a file is instead of WebAssembly, and the way out.
+const fn not_wasm(kind: BinaryKind) -> &'static str {
+    match kind {
+        BinaryKind::Text => {
+            "it is WebAssembly in text form; `wasm-tools parse FILE -o policy.wasm` makes a binary of it"
+        }
+        BinaryKind::Compiled => {
+            "it is compiled code, which is never loaded from a file; give the component that it was compiled from"
+        }
+        _ => "it does not begin with \\0asm; give the file of a component",
+    }
 }
 
 /// Loads a compiled artefact, which must be made by [`compiled`] or by this crate's build script.
@@ -196,9 +271,7 @@ fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind
 
 /// The version of the contract that an export belongs to, if it is not this host's.
 fn other_version(export: &str) -> Option<String> {
-    let (package, version) = export.split_once('@')?;
-    let (package, _interface) = package.split_once('/')?;
-    (package == PACKAGE && version != VERSION).then(|| plain(version))
+    contract_version(export).filter(|version| version != VERSION).map(|version| plain(&version))
 }
 
 fn described(engine: &Engine, guest: &Guest) -> Result<Description, LoadErrorKind> {
@@ -272,6 +345,11 @@ pub fn is_label(name: &str) -> bool {
 fn line(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
     one_line(&text, MESSAGE_CHARS).into_owned()
+}
+
+/// Returns a text in one line, cut.
+fn plain_line(text: &str) -> String {
+    one_line(text, MESSAGE_CHARS).into_owned()
 }
 
 /// Returns a name of a component in one line, cut.

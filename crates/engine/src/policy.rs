@@ -178,7 +178,7 @@ impl Policy {
         PendingReview { call, phase, rules: &self.description.rules }
     }
 
-    fn call(&self, remaining: RemainingBudget) -> Result<Call, Failure> {
+    pub(super) fn call(&self, remaining: RemainingBudget) -> Result<Call, Failure> {
         self.guest.instantiate(remaining).map(Call).map_err(|error| remaining.failure(&error))
     }
 }
@@ -236,7 +236,7 @@ impl Call {
         }))
     }
 
-    fn review(
+    pub(super) fn review(
         &mut self,
         request: &Request<'_>,
         settings: &str,
@@ -251,7 +251,7 @@ impl Call {
         self.0.call(self.0.exports.review, (request, settings, lowered.as_deref()))
     }
 
-    fn resume(&mut self, holdings: &[Holding]) -> Result<rules::Verdict, Failure> {
+    pub(super) fn resume(&mut self, holdings: &[Holding]) -> Result<rules::Verdict, Failure> {
         let holdings = Holdings::from(holdings);
         self.0.call(self.0.exports.resume, (&*holdings.lowered(),))
     }
@@ -265,7 +265,7 @@ fn plain<T: PlainText>(mut value: T) -> T {
 
 /// Makes the texts of a verdict plain. Refuses one with invalid findings, or whose patch is no JSON Patch or not wanted. Must
 /// run before the verdict's object enters the index.
-fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
+pub(super) fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> Result<Verdict, Failure> {
     let mut verdict = plain(Verdict::from(verdict));
     for finding in &verdict.findings {
         check_finding(finding, rules).map_err(invalid)?;

@@ -3,9 +3,13 @@
 mod guest;
 
 use guest::limits;
-use ordinance_engine::{COMPONENT_BYTES, Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits};
+use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use ordinance_engine::{
+    BinaryKind, COMPONENT_BYTES, Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits,
+};
 use ordinance_testkit::guest::component;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn engine() -> Engine {
     Engine::new(limits(2)).expect("an engine")
@@ -70,15 +74,101 @@ fn refuses_a_component_of_another_contract_version_and_names_both() {
 }
 
 #[test]
-fn refuses_a_core_module() {
+fn refuses_a_core_module_and_names_the_command_that_makes_a_component() {
     let kind = load_error_kind("(module)");
-    assert!(matches!(&kind, LoadErrorKind::NotAComponent(_)), "{kind}");
+    assert!(matches!(&kind, LoadErrorKind::CoreModule(BinaryKind::CoreModule)), "{kind}");
+    let line = kind.to_string();
+    assert!(line.contains("core module") && line.contains("`ordinance build`"), "{line}");
+    let kind = load_error_kind(r#"(module (@custom "component-type" "x"))"#);
+    assert!(kind.to_string().contains("`wasm-tools component new FILE -o policy.wasm`"), "{kind}");
 }
 
 #[test]
-fn refuses_compiled_code() {
-    let refusal = refusal(ordinance_engine::builtin::COMPILED);
-    assert!(matches!(refusal.kind, LoadErrorKind::NotAComponent(_)), "{refusal}");
+fn refuses_what_is_no_webassembly_and_says_what_it_is() {
+    for (bytes, is) in [
+        (ordinance_engine::builtin::COMPILED, BinaryKind::Compiled),
+        (b"\n(component)", BinaryKind::Text),
+        (b"notes", BinaryKind::Other),
+        (b"", BinaryKind::Other),
+    ] {
+        let refusal = refusal(bytes);
+        assert!(matches!(refusal.kind, LoadErrorKind::NotWasm(kind) if kind == is), "{refusal}");
+    }
+}
+
+#[test]
+fn names_a_feature_that_is_not_accepted_and_its_place() {
+    for (text, feature) in [
+        ("(func (result v128) (v128.const i64x2 0 0))", "simd"),
+        ("(func (return_call 0))", "tail-call"),
+        ("(memory 1) (memory 1)", "multi-memory"),
+        ("(memory i64 1)", "memory64"),
+        ("(tag)", "exceptions"),
+        ("(memory 1 1 shared)", "threads"),
+    ] {
+        let bytes = wat::parse_str(format!("(component (core module {text}))")).expect("WebAssembly");
+        let kind = refusal(&bytes).kind;
+        let LoadErrorKind::Feature { feature: named, offset, .. } = &kind else { panic!("{text}: {kind}") };
+        assert_eq!(named, feature, "{text}: {kind}");
+        assert!((8..bytes.len()).contains(offset), "{text}: {kind}");
+    }
+}
+
+#[test]
+fn names_the_place_of_invalid_code() {
+    let mut bytes = component("", "");
+    bytes.truncate(bytes.len() / 2);
+    let kind = refusal(&bytes).kind;
+    assert!(matches!(&kind, LoadErrorKind::Malformed { .. }), "{kind}");
+}
+
+/// Returns a policy with this in its component.
+fn with(parts: &str) -> Vec<u8> {
+    let text = wasmprinter(&component("", ""));
+    let end = text.rfind(')').expect("a component");
+    wat::parse_str(format!("{}{parts})", &text[..end])).expect("a component")
+}
+
+fn wasmprinter(bytes: &[u8]) -> String {
+    wasmprinter::print_bytes(bytes).expect("a component")
+}
+
+#[test]
+fn accepts_constant_expressions_that_add() {
+    let bytes = component("", "(global i32 (i32.add (i32.const 1) (i32.mul (i32.const 2) (i32.const 3))))");
+    assert!(guest::load(&engine(), &bytes).is_ok());
+}
+
+#[test]
+fn accepts_several_core_instances_and_runs_as_many_policies_as_the_pool_has() {
+    let adapter = "(core module $adapter (table 8 funcref) (global i32 (i32.const 1)))";
+    let bytes = with(&format!("{adapter}{}", "(core instance (instantiate $adapter))".repeat(3)));
+    let engine = engine();
+    let policy = guest::load(&engine, &bytes).expect("it is accepted");
+    let request = Request {
+        operation: Operation::Create,
+        phase: Phase::Validate,
+        scope: Scope { version: "v1".into(), resource: "things".into(), ..Scope::default() },
+        kind: "Thing".into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some("{}".into()),
+        old_object: None,
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for _ in 0..10 {
+        assert_eq!(policy.review(&request, &[], deadline), Ok(Verdict::allow()));
+    }
+}
+
+#[test]
+fn refuses_a_second_memory_and_more_core_instances_than_the_limit() {
+    let memory = with("(core module $more (memory 1))(core instance (instantiate $more))");
+    let refusal = guest::load(&engine(), &memory).err().expect("it is refused");
+    assert!(refusal.to_string().contains("memories"), "{refusal}");
+    let instances = format!("(core module $more){}", "(core instance (instantiate $more))".repeat(40));
+    let refusal = guest::load(&engine(), &with(&instances)).err().expect("it is refused");
+    assert!(refusal.to_string().contains("core module instances"), "{refusal}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod stored;
 pub(super) use input::{Input, InputFile};
 pub(super) use progress::Progress;
 pub(super) use report::{exit_code, read_paths, style, with_report};
-pub(super) use reviewer::RULES_PAGE;
+pub(super) use reviewer::{Explanations, RULES_PAGE};
 pub(super) use stored::{StoredObjects, other_version};
 
 use super::exit::Exit;
@@ -64,6 +64,10 @@ pub(super) struct CheckArgs {
     /// Show what --fix would write, as a unified diff, and write nothing
     #[arg(long, env = "ORDINANCE_DIFF", hide_env = true, value_parser = BoolishValueParser::new())]
     diff: bool,
+    /// Print to stderr how the policy comes to each verdict: keys, holdings, the deciding step, time and memory
+    #[arg(long, env = "ORDINANCE_EXPLAIN", hide_env = true, value_parser = BoolishValueParser::new())]
+    #[arg(conflicts_with_all = ["fix", "diff"])]
+    explain: bool,
     #[command(flatten)]
     manifests: ManifestArgs,
 }
@@ -74,7 +78,9 @@ pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
         let (progress, input) = read_input(&args.manifests, &policy, common);
         return fix::run(&options, &policy, &state, progress, input);
     }
-    with_report(&args.manifests, &policy, &StoredObjects::new(&state, &policy), common, |report| {
+    let stored = StoredObjects::new(&state, &policy);
+    let explanations = if args.explain { Explanations::Printed } else { Explanations::Omitted };
+    with_report(&args.manifests, &policy, &stored, explanations, common, |report| {
         print(args.output.format(report, common).as_bytes())?;
         Ok(exit_code(report))
     })

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// The exit code of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The exit code of a run. The greater of two is that of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// 0: nothing was refused.
     Success,

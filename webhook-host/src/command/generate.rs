@@ -7,15 +7,20 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 15] = [
+pub(super) const COMMANDS: [&str; 20] = [
     "check",
     "serve",
     "review",
+    "replay",
+    "record",
+    "request",
     "map",
     "audit",
     "migrate",
     "test",
     "explain",
+    "inspect",
+    "bench",
     "certs",
     "webhooks",
     "schema",

@@ -3,7 +3,7 @@
 //! The manifests are reviewed as by `ordinance check`. "Before" is the map of the manifests, "after" that of the patched
 //! manifests.
 
-use super::check::{self, StoredObjects};
+use super::check::{self, Explanations, StoredObjects};
 use super::drawing;
 use super::exit::Exit;
 use super::manifest_args::ManifestArgs;
@@ -64,7 +64,8 @@ enum MapFormat {
 pub(super) fn run(args: &MapArgs, common: CommonArgs) -> Result<Exit> {
     let (state, policy) = args.manifests.load()?;
     let stored = StoredObjects::new(&state, &policy);
-    check::with_report(&args.manifests, &policy, &stored, common, |report| {
+    let explanations = Explanations::Omitted;
+    check::with_report(&args.manifests, &policy, &stored, explanations, common, |report| {
         print_errors(report, common.color);
         let map = map(&state.objects, &stored, report, &policy)?;
         print(&draw(&map, args, common.color)?)?;

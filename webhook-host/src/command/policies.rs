@@ -10,11 +10,12 @@ use crate::metrics::Metrics;
 use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_audit::EnforcedSettings;
-use ordinance_contract::{Description, Problem};
+use ordinance_contract::{Description, Problem, Scope};
 use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes};
-use ordinance_manifests::Manifest;
+use ordinance_manifests::{Manifest, Region, region};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -173,6 +174,14 @@ pub(super) fn with_existing(
     served(name, admission, on_error, existing)
 }
 
+/// Loads the policy of the flags with the existing objects in its index, so that its reviews count fuel.
+pub(super) fn metered(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
+    let config = config_of(args)?;
+    let policy = load(&Engine::metered(limits.engine())?, &config)?;
+    let existing = State::read(&args.state, NAMESPACE).into_objects()?;
+    served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, &existing)
+}
+
 /// Loads the policy of the flags for an audit, with the existing objects in its index.
 pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest]) -> Result<ServedPolicy> {
     let (name, admission, on_error) = admission_of(args, limits)?;
@@ -228,8 +237,10 @@ fn load_enforcing(
 
 /// Returns the configuration of the policy that the flags name.
 fn config_of(args: &PolicyArgs) -> Result<PolicyConfig, InputError> {
+    let file = args.settings.as_deref().map(settings).transpose()?.unwrap_or_default();
     Ok(PolicyConfig {
-        settings: args.settings.as_deref().map_or_else(|| Ok(String::new()), settings)?,
+        settings: file.json,
+        settings_text: file.text,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
         ..PolicyConfig::of(args.component.policy.as_deref())
     })
@@ -288,18 +299,41 @@ fn load_policy(engine: &Engine, config: &PolicyConfig) -> Result<Policy, LoadErr
     }
 }
 
-/// Returns all problems of a policy's settings as one error.
+/// Returns all problems of a policy's settings as one error, each with its line in the settings' file.
 fn settings_error(config: &PolicyConfig, problems: &[Problem]) -> InputError {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(
-            |Problem { field, message }| {
-                if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
-            },
-        )
-        .collect();
-    let remedy = "`ordinance schema settings` prints the valid settings";
+    let lines: Vec<String> = problems.iter().map(|problem| settings_problem(config, problem)).collect();
+    let policy = config.component.as_deref().map(|path| format!(" --policy {}", path.display()));
+    let policy = policy.unwrap_or_default();
+    let remedy = format!("`ordinance schema settings{policy}` prints the valid settings");
     InputError::new(&config.settings_place, format_args!("{}; {remedy}", lines.join("; ")))
+}
+
+fn settings_problem(config: &PolicyConfig, Problem { field, message }: &Problem) -> String {
+    match (field.as_str(), position(config, field)) {
+        ("", _) => message.clone(),
+        (field, None) => format!("{field}: {message}"),
+        (field, Some(Region { line, column, .. })) => {
+            format!("line {line}, column {column}: {field}: {message}")
+        }
+    }
+}
+
+/// Returns where a setting is in the settings' file, if it is written there.
+fn position(config: &PolicyConfig, field: &str) -> Option<Region> {
+    let text = &config.settings_text;
+    let settings = Manifest {
+        scope: Scope::default(),
+        kind: String::new(),
+        json: if config.settings_field.is_empty() { config.settings.clone() } else { String::new() },
+        line: 1,
+        column: 1,
+        bytes: 0..text.len(),
+    };
+    let field = match &*config.settings_field {
+        "" => Cow::Borrowed(field),
+        within => Cow::Owned(format!("{within}.{field}")),
+    };
+    Some(region(text, &settings, &field)).filter(|found| found.is_whole)
 }
 
 /// Enters the existing objects into the policy's index.
@@ -312,4 +346,37 @@ fn served(
     let objects = existing.iter().map(|object| (object.scope.clone(), object.json.as_str()));
     let unreadable = admission.fill(objects).context("--state")?;
     Ok(ServedPolicy { name, admission: Arc::new(admission), unreadable, on_error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(field: &str) -> Problem {
+        Problem { field: field.to_owned(), message: "is wrong".to_owned() }
+    }
+
+    #[test]
+    fn invalid_settings_have_their_lines_and_the_hint_names_the_policy() {
+        let text = "# settings\nmode: Never\nhosts:\n- name: a\n- name: b\n";
+        let json = r#"{"mode":"Never","hosts":[{"name":"a"},{"name":"b"}]}"#;
+        let config = PolicyConfig {
+            settings: json.to_owned(),
+            settings_text: text.to_owned(),
+            settings_place: "s.yaml".to_owned(),
+            ..PolicyConfig::of(Some(Path::new("mine.wasm")))
+        };
+        let problems = [problem("mode"), problem("hosts[1].name"), problem("missing"), problem("")];
+        assert_eq!(
+            settings_error(&config, &problems).to_string(),
+            "s.yaml: line 2, column 1: mode: is wrong; line 5, column 3: hosts[1].name: is wrong; \
+             missing: is wrong; is wrong; \
+             `ordinance schema settings --policy mine.wasm` prints the valid settings"
+        );
+        let inline = PolicyConfig { settings: json.to_owned(), ..PolicyConfig::of(None) };
+        assert_eq!(
+            settings_error(&inline, &[problem("mode")]).to_string(),
+            "--settings: mode: is wrong; `ordinance schema settings` prints the valid settings"
+        );
+    }
 }

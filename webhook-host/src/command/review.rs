@@ -1,41 +1,76 @@
-//! `ordinance review`: answers one admission review as the server would.
+//! `ordinance review`: answers admission reviews as the server would, also those that it makes of manifests.
 
+mod dropped;
+mod input;
+
+use super::change_args::{ChangeArgs, INPUT_BYTES, input_name, named_file, read_input};
 use super::exit::Exit;
-use super::output::print;
-use super::policies;
+use super::explanation::explanation;
+use super::output::{self, print};
+use super::policies::{self, ServedPolicy};
 use crate::config::{InputError, PolicyArgs};
 use crate::judge::Judge as _;
 use crate::limits::Limits;
-use crate::review::{self, AdmissionReview, Answering, OnError, ReviewAnswer, UID_PREFIX};
+use crate::review::{self, AdmissionReview, Answering, BadReview, OnError, ReviewAnswer, UID_PREFIX};
 use anyhow::{Result, bail};
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
-use ordinance_contract::Phase;
-use ordinance_files::open_regular_or_pipe;
+use dropped::dropped;
+pub(super) use input::ReviewInput;
+use ordinance_contract::{Phase, Request};
 use ordinance_report::plain_json;
-use std::io::{self, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Instant;
 
-/// Answer one AdmissionReview as the server would, byte for byte.
+/// Answer AdmissionReviews, or manifests, as the server would, byte for byte
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ordinance review request.json
   ordinance review --phase validate --state cluster.yaml < request.json
+  ordinance review web.yaml --policy policy.wasm --explain
+  ordinance review web.yaml --phase validate --update stored.yaml --user eve
   ordinance review request.json | jq -r '.response.patch | @base64d'
 
-A body that is larger than the limit is denied, as by the server.
+Of each object of a manifest, the AdmissionReview is answered that `ordinance request` prints. Of
+several reviews, each answer has a line of its own. What the server would drop of the policy's
+verdict is said on stderr. A body that is larger than the limit is denied, as by the server.
 
 Exit codes: 0 allowed, 1 denied, 2 no verdict.")]
 pub(super) struct ReviewArgs {
-    /// An AdmissionReview; `-` or nothing for stdin.
+    /// AdmissionReviews or manifests; `-` or nothing for stdin.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The webhook that receives the review.
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_PHASE", hide_env = true)]
     phase: PhaseArg,
+    /// Print to stderr how the policy comes to its verdict: keys, holdings, the deciding step, time and memory.
+    #[arg(long, env = "ORDINANCE_EXPLAIN", hide_env = true, value_parser = BoolishValueParser::new())]
+    explain: bool,
+    #[command(flatten)]
+    change: ChangeArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+}
+
+/// A policy that answers reviews one after the other, and remembers what it admits.
+struct ReviewSession<'a> {
+    args: &'a ReviewArgs,
+    policy: ServedPolicy,
+    limits: Limits,
+    origin: ReviewOrigin,
+    /// Whether each answer ends its line.
+    separates: bool,
+}
+
+/// Where the reviews come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReviewOrigin {
+    /// They are given.
+    Given,
+    /// They are made of manifests.
+    Manifest,
 }
 
 /// The webhook that receives the review.
@@ -50,99 +85,132 @@ enum PhaseArg {
 
 pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     let limits = Limits::default();
-    let body = read_body(args.file.as_deref(), limits.body_bytes)?;
-    if body.len() > limits.body_bytes {
-        return print_too_large(&body, limits.body_bytes);
-    }
-    refuse_other_text(&body).map_err(|error| match named_file(args.file.as_deref()) {
-        Some(path) => InputError::of_file(path, error),
-        None => InputError::new("stdin", error),
-    })?;
+    let (file, name) = (args.file.as_deref(), input_name(args.file.as_deref()));
+    let (bodies, origin) = match ReviewInput::of(read_input(file, INPUT_BYTES)?) {
+        ReviewInput::Reviews(bodies) => match args.change.given() {
+            None => (bodies, ReviewOrigin::Given),
+            Some(flag) => {
+                bail!(
+                    "{flag} applies to manifests, and {name} has an AdmissionReview, which says that itself"
+                )
+            }
+        },
+        ReviewInput::Manifests(text) => {
+            let manifests = args.change.manifests(&text, &name)?;
+            (manifests.reviews().map(String::into_bytes).collect(), ReviewOrigin::Manifest)
+        }
+    };
     let policy = policies::from_flags(&args.policy, &limits)?;
     policy.warn_of_unreadable();
-    let review = AdmissionReview::parse(&body, limits.json_depth);
-    let review = review.map_err(|error| match named_file(args.file.as_deref()) {
-        Some(path) => InputError::of_file(path, error).into(),
-        None => anyhow::Error::from(error),
-    })?;
-    let by = Answering {
-        policy: &policy.name,
-        phase: args.phase.into(),
-        on_error: OnError::Deny,
-        limit: limits.answer_bytes,
-    };
-    let outcome = policy.admission.judge(&review.request(by.phase), Instant::now() + limits.deadline);
-    print_answer(review.answer(&by, outcome))
-}
-
-/// Refuses a text that is no JSON object, without quoting it as a parser would: it may be a file of secrets.
-fn refuse_other_text(body: &[u8]) -> Result<(), &'static str> {
-    match body.trim_ascii_start().first() {
-        Some(b'{') => Ok(()),
-        _ => Err("the body is not an AdmissionReview: it is not a JSON object"),
+    let session = ReviewSession { args, policy, limits, origin, separates: bodies.len() > 1 };
+    let mut exit = Exit::Success;
+    for body in &bodies {
+        exit = exit.max(session.answer(body).map_err(|error| match named_file(file) {
+            Some(path) if error.is::<BadReview>() => InputError::of_file(path, error).into(),
+            _ => error,
+        })?);
     }
+    Ok(exit)
 }
 
-/// Prints an answer and returns the exit code.
-fn print_answer(answer: ReviewAnswer) -> Result<Exit> {
-    match answer {
-        ReviewAnswer::Verdict { allowed, body, .. } => {
-            print_body(body)?;
-            Ok(if allowed { Exit::Success } else { Exit::Refused })
+// === impl ReviewSession ===
+
+impl ReviewSession<'_> {
+    /// Prints the answer to one review, and returns the exit code.
+    fn answer(&self, body: &[u8]) -> Result<Exit> {
+        let (policy, limits) = (&self.policy, &self.limits);
+        if body.len() > limits.body_bytes {
+            return self.print_too_large(body);
         }
-        ReviewAnswer::Failed { body, .. } => {
-            print_body(body)?;
-            Ok(Exit::Error)
+        let review = AdmissionReview::parse(body, limits.json_depth)?;
+        let by = Answering {
+            policy: &policy.name,
+            phase: self.args.phase.into(),
+            on_error: OnError::Deny,
+            limit: limits.answer_bytes,
+        };
+        let request = review.request(by.phase);
+        if self.origin == ReviewOrigin::Manifest {
+            self.warn_if_not_asked(&request);
         }
-        ReviewAnswer::Deferred { message, .. } | ReviewAnswer::Unavailable { message } => bail!(message),
-    }
-}
-
-/// Prints an answer, with a line break on a terminal, where a prompt follows. Characters that act are escaped: the answer may
-/// have names of the request.
-fn print_body(body: Vec<u8>) -> io::Result<()> {
-    let mut body = match String::from_utf8(body) {
-        Ok(json) => plain_json(json).into_bytes(),
-        Err(error) => error.into_bytes(),
-    };
-    if io::stdout().is_terminal() {
-        body.push(b'\n');
-    }
-    print(&body)
-}
-
-/// Prints the answer to a body that is larger than the limit.
-fn print_too_large(body: &[u8], limit: usize) -> Result<Exit> {
-    let prefix = body.get(..UID_PREFIX).unwrap_or(body);
-    match review::too_large(prefix, limit) {
-        Ok(answer) => {
-            print_body(answer)?;
-            Ok(Exit::Refused)
+        if self.args.explain {
+            let trace = policy.admission.trace(&request, Instant::now() + limits.deadline);
+            output::print_to_stderr(&explanation(&request, &trace));
         }
-        Err(line) => bail!(line),
+        let outcome = policy.admission.judge(&request, Instant::now() + limits.deadline);
+        if let Ok(verdict) = &outcome {
+            for line in dropped(&request, verdict) {
+                output::warn(&line);
+            }
+        }
+        self.print_answer(review.answer(&by, outcome))
+    }
+
+    /// Warns if the API server does not call the webhook for such a request.
+    fn warn_if_not_asked(&self, request: &Request<'_>) {
+        let description = self.policy.admission.policy().description();
+        let Request { operation, scope, phase, .. } = request;
+        if description.reviews(scope, *operation, *phase) {
+            return;
+        }
+        let other = [Phase::Mutate, Phase::Validate]
+            .into_iter()
+            .find(|phase| description.reviews(scope, *operation, *phase));
+        let remedy = match other {
+            Some(other) => format!("give --phase {}", other.word()),
+            None => "`ordinance inspect` lists what the policy reviews".to_owned(),
+        };
+        output::warn(&format!(
+            "the API server does not ask {} about the {} of {} in the phase {}; {remedy}",
+            self.policy.name,
+            operation.word(),
+            scope.qualified_resource(),
+            phase.word()
+        ));
+    }
+
+    /// Prints an answer and returns the exit code.
+    fn print_answer(&self, answer: ReviewAnswer) -> Result<Exit> {
+        match answer {
+            ReviewAnswer::Verdict { allowed, body, .. } => {
+                self.print_body(body)?;
+                Ok(if allowed { Exit::Success } else { Exit::Refused })
+            }
+            ReviewAnswer::Failed { body, .. } => {
+                self.print_body(body)?;
+                Ok(Exit::Error)
+            }
+            ReviewAnswer::Deferred { message, .. } | ReviewAnswer::Unavailable { message } => bail!(message),
+        }
+    }
+
+    /// Prints an answer, with a line break on a terminal, where a prompt follows, and after each of several. Characters that
+    /// act are escaped: the answer may have names of the request.
+    fn print_body(&self, body: Vec<u8>) -> io::Result<()> {
+        let mut body = match String::from_utf8(body) {
+            Ok(json) => plain_json(json).into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        if self.separates || io::stdout().is_terminal() {
+            body.push(b'\n');
+        }
+        print(&body)
+    }
+
+    /// Prints the answer to a body that is larger than the limit.
+    fn print_too_large(&self, body: &[u8]) -> Result<Exit> {
+        let prefix = body.get(..UID_PREFIX).unwrap_or(body);
+        match review::too_large(prefix, self.limits.body_bytes) {
+            Ok(answer) => {
+                self.print_body(answer)?;
+                Ok(Exit::Refused)
+            }
+            Err(line) => bail!(line),
+        }
     }
 }
 
-/// Returns the file, unless it stands for stdin.
-fn named_file(file: Option<&Path>) -> Option<&Path> {
-    file.filter(|path| *path != Path::new("-"))
-}
-
-/// Reads the review, but at most one byte more than the limit.
-fn read_body(file: Option<&Path>, limit: usize) -> Result<Vec<u8>, InputError> {
-    match named_file(file) {
-        Some(path) => open_regular_or_pipe(path).and_then(|file| read(file, limit)).map_err(|error| {
-            InputError::of_file(path, format_args!("{error}; give a file that can be read, or - for stdin"))
-        }),
-        None => read(io::stdin().lock(), limit).map_err(|error| InputError::new("stdin", error)),
-    }
-}
-
-fn read(source: impl Read, limit: usize) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    source.take(limit as u64 + 1).read_to_end(&mut body)?;
-    Ok(body)
-}
+// === impl PhaseArg ===
 
 impl From<PhaseArg> for Phase {
     fn from(phase: PhaseArg) -> Self {

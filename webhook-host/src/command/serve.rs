@@ -219,7 +219,7 @@ impl PreparedServer {
         let watches = self.cluster.as_ref().map(|(_, watches)| &**watches);
         let updates = readiness::maintain(watches, issuer.as_ref(), &readiness, || {
             let bundle = issuer.as_ref().map_or_else(|| self.ca_bundle.clone(), RunningIssuer::bundle);
-            let report = ReadyReport::new(addresses, bundle);
+            let report = ReadyReport::new(addresses, bundle, self.paths());
             if is_self_signed {
                 report.log_ca();
             }
@@ -241,6 +241,12 @@ impl PreparedServer {
             writer.stop().await;
         }
         outcome.inspect(|()| tracing::info!("stopped"))
+    }
+
+    /// Returns the paths of the policies, without a token.
+    fn paths(&self) -> Vec<String> {
+        let names = self.policies.iter().map(|policy| &policy.name);
+        names.flat_map(|name| [format!("/mutate/{name}"), format!("/validate/{name}")]).collect()
     }
 
     /// Starts to manage the CA, if the certificate is self-managed.

@@ -32,6 +32,8 @@ pub struct Layers {
     values: Value,
     overrides: Vec<Override>,
     file: Option<PathBuf>,
+    /// The text of the file; empty without one.
+    text: String,
 }
 
 // === impl Layers ===
@@ -43,7 +45,9 @@ impl Layers {
     ///
     /// The file can't be read, or both the file and the flags configure policies.
     pub fn new(args: &ServeArgs, matches: &ArgMatches) -> Result<Self, InputError> {
-        let mut values = args.config.as_deref().map_or_else(|| Ok(object()), read_file)?;
+        let text = args.config.as_deref().map_or_else(|| Ok(String::new()), read::text)?;
+        let mut values =
+            args.config.as_deref().map_or_else(|| Ok(object()), |path| read_text(path, &text))?;
         let overrides = args.overrides(matches);
         let names_policy = |value: &&Override| value.field.iter().any(|word| word == UNNAMED);
         if let Some(policy) = overrides.iter().find(names_policy) {
@@ -52,7 +56,7 @@ impl Layers {
         for Override { field, value, .. } in &overrides {
             set(&mut values, field, value.clone());
         }
-        Ok(Self { values, overrides, file: args.config.clone() })
+        Ok(Self { values, overrides, file: args.config.clone(), text })
     }
 
     /// Returns the values of a file alone. `text` is its content, and relative paths start at the directory of `path`.
@@ -61,7 +65,13 @@ impl Layers {
     ///
     /// The text is not a configuration.
     pub fn of_file(path: &Path, text: &str) -> Result<Self, InputError> {
-        Ok(Self { values: read_text(path, text)?, overrides: Vec::new(), file: Some(path.to_owned()) })
+        let values = read_text(path, text)?;
+        Ok(Self { values, overrides: Vec::new(), file: Some(path.to_owned()), text: text.to_owned() })
+    }
+
+    /// Returns the text of the file; empty without one.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Returns the effective configuration.
@@ -148,10 +158,6 @@ fn refuse_policies_of_file_and_flags(file: &Value, flag: &Override) -> Result<()
             "the file names policies too; set policies.<name>.{field} there, or remove policies from the file"
         ),
     ))
-}
-
-fn read_file(path: &Path) -> Result<Value, InputError> {
-    read_text(path, &read::text(path)?)
 }
 
 fn read_text(path: &Path, text: &str) -> Result<Value, InputError> {

@@ -22,6 +22,10 @@ pub struct PolicyConfig {
     pub settings: String,
     /// The flag, variable, field or file that contains the settings, for errors.
     pub settings_place: String,
+    /// The text of the file that has the settings, to find a setting in it; empty without a file.
+    pub settings_text: String,
+    /// The field of that file that has the settings; empty for the whole file.
+    pub settings_field: String,
     /// The answer to a request without a verdict.
     pub on_error: OnError,
 }
@@ -30,15 +34,25 @@ pub struct PolicyConfig {
 const NO_MAPPING: &str =
     "is not a mapping of settings; `ordinance schema settings` prints the valid settings";
 
-/// Reads settings in YAML or JSON from a file, and returns them as JSON.
+/// The settings of a file.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsFile {
+    /// The settings as JSON; empty for an empty file.
+    pub json: String,
+    /// The text of the file.
+    pub text: String,
+}
+
+/// Reads settings in YAML or JSON from a file.
 ///
 /// # Errors
 ///
 /// The file can't be read, or is neither YAML nor JSON, or no mapping.
-pub fn settings(path: &Path) -> Result<String, InputError> {
-    let settings: Value = read::yaml(path, &read::text(path)?)?;
+pub fn settings(path: &Path) -> Result<SettingsFile, InputError> {
+    let text = read::text(path)?;
+    let settings: Value = read::yaml(path, &text)?;
     match settings {
-        Value::Null | Value::Object(_) => Ok(as_text(&settings)),
+        Value::Null | Value::Object(_) => Ok(SettingsFile { json: as_text(&settings), text }),
         _ => Err(InputError::of_file(path, NO_MAPPING)),
     }
 }
@@ -59,6 +73,8 @@ impl PolicyConfig {
             component_place: "--policy".to_owned(),
             settings: String::new(),
             settings_place: "--settings".to_owned(),
+            settings_text: String::new(),
+            settings_field: String::new(),
             on_error: OnError::default(),
         }
     }
@@ -80,31 +96,38 @@ impl PolicyConfig {
                 "can't be part of a URL path; use at most 63 characters of a-z, 0-9 and -",
             ));
         }
-        let (settings, settings_place) = settings_of(policy, place)?;
+        let (SettingsFile { json: settings, text: settings_text }, settings_place) =
+            settings_of(policy, place)?;
+        let is_inline = policy.settings.is_some();
         Ok(Self {
             name: (name != UNNAMED).then(|| name.to_owned()),
             component: policy.component.clone(),
             component_place: place("component"),
             settings,
             settings_place,
+            settings_text: if is_inline { layers.text().to_owned() } else { settings_text },
+            settings_field: if is_inline { format!("policies.{name}.settings") } else { String::new() },
             on_error: policy.on_error.unwrap_or(on_error),
         })
     }
 }
 
-/// Returns the settings as JSON, and their place.
+/// Returns the settings, and their place.
 fn settings_of(
     policy: &PolicyFile,
     place: impl Fn(&'static str) -> String,
-) -> Result<(String, String), InputError> {
+) -> Result<(SettingsFile, String), InputError> {
     match (&policy.settings, &policy.settings_file) {
         (Some(_), Some(_)) => {
             Err(InputError::new(place("settings"), "settingsFile is set too; set only one of them"))
         }
-        (inline, None) => Ok((inline.as_ref().map(as_text).unwrap_or_default(), place("settings"))),
+        (inline, None) => {
+            let json = inline.as_ref().map(as_text).unwrap_or_default();
+            Ok((SettingsFile { json, text: String::new() }, place("settings")))
+        }
         (None, Some(path)) => {
-            let text = settings(path).map_err(|error| error.within(place("settingsFile")))?;
-            Ok((text, path.display().to_string()))
+            let file = settings(path).map_err(|error| error.within(place("settingsFile")))?;
+            Ok((file, path.display().to_string()))
         }
     }
 }

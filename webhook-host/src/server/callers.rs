@@ -42,6 +42,11 @@ impl Callers {
         self.unverified.set(is_unverified.into());
     }
 
+    /// Returns whether callers need no token in the path.
+    pub(super) fn is_open(&self) -> bool {
+        self.paths.load().anyone
+    }
+
     /// Returns a path without its token, and whether only the API server can have sent it; or `None` if the path is not accepted.
     pub(super) fn accept_path<'p>(&self, path: &'p str) -> Option<(&'p str, bool)> {
         let AcceptedPath { path, has_token } = self.paths.load().accept(path)?;

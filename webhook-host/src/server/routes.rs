@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// The first parts of paths.
+const PREFIXES: [&str; 2] = ["mutate", "validate"];
+
 /// A policy with its name, its answer to failures, and its metrics.
 pub struct PolicyRoute {
     pub(super) policy: String,
@@ -67,6 +70,15 @@ impl Routes {
     pub fn replace(&self, routes: impl IntoIterator<Item = PolicyRoute>) {
         let by_name = routes.into_iter().map(|route| (route.policy.clone(), Arc::new(route))).collect();
         self.0.store(Arc::new(by_name));
+    }
+
+    /// Returns the path of each policy and phase, without a token, sorted.
+    pub fn paths(&self) -> Vec<String> {
+        let routes = self.0.load();
+        let mut paths: Vec<String> =
+            routes.keys().flat_map(|policy| PREFIXES.map(|prefix| format!("/{prefix}/{policy}"))).collect();
+        paths.sort();
+        paths
     }
 
     /// Returns the phase and the policy of a path.

@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 /// How long after its deadline an evaluation on the pool is abandoned.
 const POOL_GRACE: Duration = Duration::from_millis(250);
 
+const NO_POLICY: &str = "no policy has this path";
+
 // The reasons of answers with status 503.
 const MEMORY_USED_UP: &str = "too many or too large bodies at once";
 const QUEUE_FULL: &str = "too many requests are waiting for an evaluation";
@@ -68,7 +70,8 @@ pub(super) struct Answer {
 
 /// The part of a request's head that is invalid.
 enum HeadError {
-    Path,
+    /// No policy has the path. The paths that are served, if callers need no token.
+    Path(Vec<String>),
     Method,
     ContentType,
 }
@@ -78,7 +81,10 @@ enum HeadError {
 impl HeadError {
     fn reply(&self) -> Reply {
         match self {
-            Self::Path => reply::text(StatusCode::NOT_FOUND, "no policy has this path"),
+            Self::Path(served) if served.is_empty() => reply::text(StatusCode::NOT_FOUND, NO_POLICY),
+            Self::Path(served) => {
+                reply::text(StatusCode::NOT_FOUND, format!("{NO_POLICY}; served are {}", served.join(", ")))
+            }
             Self::Method => reply::method_not_allowed("POST"),
             Self::ContentType => {
                 reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
@@ -134,8 +140,8 @@ impl RequestService {
     fn accept(&self, request: &Request<Incoming>) -> Result<AcceptedRequest, HeadError> {
         let arrival = Instant::now();
         let path = request.uri().path();
-        let (path, is_verified) = self.callers.accept_path(path).ok_or(HeadError::Path)?;
-        let (phase, route) = self.routes.find(path).ok_or(HeadError::Path)?;
+        let (path, is_verified) = self.callers.accept_path(path).ok_or_else(|| self.no_path())?;
+        let (phase, route) = self.routes.find(path).ok_or_else(|| self.no_path())?;
         if request.method() != Method::POST {
             return Err(HeadError::Method);
         }
@@ -144,6 +150,11 @@ impl RequestService {
         }
         let deadline = deadline::deadline(arrival, request.uri().query(), &self.limits);
         Ok(AcceptedRequest { route, phase, arrival, deadline, is_verified })
+    }
+
+    /// Names the served paths to callers who need no token. Others learn nothing.
+    fn no_path(&self) -> HeadError {
+        HeadError::Path(if self.callers.is_open() { self.routes.paths() } else { Vec::new() })
     }
 
     async fn review(&self, accepted: AcceptedRequest, incoming: Incoming, pace: &ConnectionPace) -> Answer {

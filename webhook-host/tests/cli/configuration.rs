@@ -133,7 +133,14 @@ fn a_fault_in_the_file_names_field_and_line() {
             "policies: {a: {component: none.wasm}}",
             "o.yaml: policies.a.component: policy none.wasm: can't be read: No such file",
         ),
-        ("policies: {a: {settings: {mode: Never}}}", "o.yaml: policies.a.settings: mode: "),
+        (
+            "policies: {a: {settings: {mode: Never}}}",
+            "o.yaml: policies.a.settings: line 1, column 27: mode: ",
+        ),
+        (
+            "policies:\n  a:\n    settings:\n      mode: Enforce\n      isolation: {growth: Maybe}\n",
+            "o.yaml: policies.a.settings: line 5, column 19: isolation.growth: ",
+        ),
     ] {
         let files = directory(&[("o.yaml", text)]);
         let line = refused(files.path(), &["--self-signed", "--config", "o.yaml"]);
@@ -152,12 +159,12 @@ fn settings_are_checked_against_the_policy() {
         ("p.wasm", "\0asm"),
     ]);
     let line = refused(files.path(), &["--self-signed", "--settings", "s.yaml"]);
-    assert!(line.starts_with("s.yaml: isolation.growth: "), "{line}");
+    assert!(line.starts_with("s.yaml: line 2, column 3: isolation.growth: "), "{line}");
     assert!(line.ends_with("; `ordinance schema settings` prints the valid settings"), "{line}");
     let line = refused(files.path(), &["--self-signed", "--settings", "broken.yaml"]);
     assert!(line.starts_with("--settings: broken.yaml: "), "{line}");
     let line = refused(files.path(), &["--self-signed", "--policy", "p.wasm"]);
-    assert!(line.starts_with("--policy: policy p.wasm: is not a WebAssembly component"), "{line}");
+    assert!(line.starts_with("--policy: policy p.wasm: is not valid WebAssembly at byte 0x4: "), "{line}");
 }
 
 #[test]

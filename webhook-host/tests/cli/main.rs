@@ -33,3 +33,6 @@ mod usage;
 mod webhooks;
 mod workshop_replay;
 mod workshop_test;
+mod workshop_bench;
+mod workshop_inspect;
+mod workshop_review;

@@ -4,13 +4,16 @@ use crate::files::directory;
 use crate::run::{end, ordinance, run, run_in};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "check",
     "serve",
     "review",
+    "request",
     "map",
     "audit",
     "explain",
+    "inspect",
+    "bench",
     "webhooks",
     "certs",
     "schema",

@@ -3,7 +3,7 @@
 use super::input::Input;
 use super::notes;
 use super::progress::Progress;
-use super::reviewer::ManifestReviewer;
+use super::reviewer::{Explanations, ManifestReviewer};
 use super::stored::StoredObjects;
 use crate::command::exit::Exit;
 use crate::command::manifest_args::ManifestArgs;
@@ -36,11 +36,13 @@ pub(in crate::command) fn with_report<T>(
     manifests: &ManifestArgs,
     policy: &ServedPolicy,
     stored: &StoredObjects<'_>,
+    explanations: Explanations,
     common: CommonArgs,
     use_report: impl FnOnce(&CheckReport<'_>) -> Result<T>,
 ) -> Result<T> {
     let (progress, input) = read_input(manifests, policy, common);
-    let report = ManifestReviewer::new(policy, stored, &Limits::default(), &progress).report(&input)?;
+    let reviewer = ManifestReviewer::new(policy, stored, &Limits::default(), &progress);
+    let report = reviewer.with_explanations(explanations).report(&input)?;
     drop(progress);
     use_report(&report)
 }

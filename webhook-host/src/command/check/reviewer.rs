@@ -8,6 +8,8 @@ use super::input::{Input, InputFile};
 use super::progress::Progress;
 use super::stored::{StoredObjects, other_version};
 use crate::admission::{Admission, Decision, Mutation, patched};
+use crate::command::explanation::explanation;
+use crate::command::output;
 use crate::command::policies::ServedPolicy;
 use crate::config::is_different;
 use crate::limits::Limits;
@@ -44,6 +46,17 @@ pub(super) struct ManifestReviewer<'p, 's> {
     stored: &'s StoredObjects<'s>,
     deadline: Duration,
     progress: &'p Progress,
+    explanations: Explanations,
+}
+
+/// Whether to explain each review on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::command) enum Explanations {
+    /// Yes.
+    Printed,
+    /// No.
+    #[default]
+    Omitted,
 }
 
 /// An object of the input.
@@ -113,7 +126,13 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
             stored,
             deadline: limits.deadline,
             progress,
+            explanations: Explanations::default(),
         }
+    }
+
+    /// Explains each review, or does not.
+    pub(super) fn with_explanations(self, explanations: Explanations) -> Self {
+        Self { explanations, ..self }
     }
 
     /// Reviews every object, in order.
@@ -176,8 +195,39 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         object: InputObject<'i>,
         tentative: Result<TentativeReview<'i>, Failure>,
     ) -> CombinedReview {
+        if self.explanations == Explanations::Printed {
+            self.explain(object);
+        }
         let review = self.conclude(object, tentative);
         review.unwrap_or_else(|failure| CombinedReview::failed(explain(self.policy, &failure)))
+    }
+
+    /// Explains the reviews of an object on the index against which it is concluded.
+    fn explain(&self, object: InputObject<'_>) {
+        let manifest = object.manifest;
+        if object.sign == Some(StoredSign::Uid) {
+            return self.explain_request(&manifest.creation(Phase::Audit));
+        }
+        let description = self.admission.policy().description();
+        let mutating = self.request(manifest, Phase::Mutate);
+        let mut patch = Vec::new();
+        if description.reviews(&mutating.scope, mutating.operation, Phase::Mutate) {
+            self.explain_request(&mutating);
+            match self.admission.decide_mutation(mutating, self.deadline()) {
+                Ok(Some(mutation)) if mutation.decision.verdict.is_allowed() => patch = mutation.patch,
+                Ok(None) => {}
+                // There is no validating review of what the mutating one denies.
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+        if let Ok(request) = patched(self.request(manifest, Phase::Validate), &patch) {
+            self.explain_request(&request);
+        }
+    }
+
+    fn explain_request(&self, request: &Request<'_>) {
+        let trace = self.admission.trace(request, self.deadline());
+        output::print_to_stderr(&explanation(request, &trace));
     }
 
     /// Returns how it is known that the object exists already. With a uid it is what exists, unless the state has another

@@ -31,6 +31,9 @@ pub(super) struct ReadyReport {
     addresses: Addresses,
     ca_bundle: String,
     pid: u32,
+    /// The paths of the policies, for the log.
+    #[serde(skip)]
+    paths: Vec<String>,
 }
 
 /// Removes the file of a previous server, so that a waiting script sees only the file of this one.
@@ -44,8 +47,8 @@ pub(super) fn remove(file: Option<&Path>) {
 // === impl ReadyReport ===
 
 impl ReadyReport {
-    pub(super) fn new(addresses: Addresses, ca_bundle: String) -> Self {
-        Self { addresses, ca_bundle, pid: std::process::id() }
+    pub(super) fn new(addresses: Addresses, ca_bundle: String, paths: Vec<String>) -> Self {
+        Self { addresses, ca_bundle, pid: std::process::id(), paths }
     }
 
     /// Logs the CA as base64, the format of `caBundle` in a webhook configuration.
@@ -64,7 +67,7 @@ impl ReadyReport {
             })?;
         }
         let Addresses { https, admin, metrics } = self.addresses;
-        tracing::info!(%https, %admin, %metrics, "ready");
+        tracing::info!(%https, %admin, %metrics, paths = self.paths.join(" "), "ready");
         Ok(())
     }
 
