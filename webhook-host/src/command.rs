@@ -3,6 +3,7 @@
 //! Results go to stdout, everything else to stderr. [`Exit`] lists the exit codes.
 
 mod audit;
+mod build;
 mod certs;
 mod check;
 mod cluster_args;
@@ -14,6 +15,7 @@ mod generate;
 mod manifest_args;
 mod map;
 mod migrate;
+mod new;
 mod output;
 mod policies;
 mod review;
@@ -42,6 +44,7 @@ Examples:
   ordinance audit
   ordinance migrate web -n shop
   ordinance certs verify --within 14d
+  ordinance new few-replicas
   ordinance schema settings > settings.schema.json
 
 Exit codes: 0 nothing refused, 1 something refused, 2 an error occurred, 64 bad usage.")]
@@ -63,6 +66,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Component(component::ComponentArgs),
@@ -122,6 +127,8 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Explain(args) => explain::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
+        Command::New(args) => new::run(args, common),
+        Command::Build(args) => build::run(args, common),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
         Command::Component(args) => component::run(args),

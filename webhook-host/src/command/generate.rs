@@ -7,7 +7,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 14] = [
+pub(super) const COMMANDS: [&str; 16] = [
     "check",
     "serve",
     "review",
@@ -17,6 +17,8 @@ pub(super) const COMMANDS: [&str; 14] = [
     "explain",
     "certs",
     "webhooks",
+    "new",
+    "build",
     "schema",
     "version",
     "component",
