@@ -31,3 +31,5 @@ mod terminal;
 mod unusual_files;
 mod usage;
 mod webhooks;
+mod workshop_build;
+mod workshop_new;
