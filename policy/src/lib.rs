@@ -196,9 +196,9 @@ fn unreadable(scope: &Scope<'_>, error: &serde_json::Error) -> String {
 }
 
 /// Denies a request because the settings are invalid. A host checks settings first, so only other callers see it.
-pub fn invalid_settings(error: &serde_json::Error) -> Verdict {
+pub fn invalid_settings(reason: &str) -> Verdict {
     let mut findings = Findings::new(Mode::Enforce);
-    let fact = format!("the settings of the policy are invalid: {error}");
+    let fact = format!("the settings of the policy are invalid: {reason}");
     findings.add(StorageRule::InvalidSettings.deny("", fact));
     findings.into_verdict(None)
 }

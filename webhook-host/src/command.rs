@@ -4,6 +4,7 @@
 
 mod audit;
 mod bench;
+mod build;
 mod certs;
 mod change_args;
 mod check;
@@ -18,6 +19,7 @@ mod inspect;
 mod manifest_args;
 mod map;
 mod migrate;
+mod new;
 mod output;
 mod policies;
 mod record;
@@ -53,6 +55,7 @@ Examples:
   ordinance test --policy mine.wasm tests/
   ordinance inspect policy.wasm
   ordinance certs verify --within 14d
+  ordinance new few-replicas
   ordinance schema settings > settings.schema.json
 
 Exit codes: 0 nothing refused, 1 something refused, 2 an error occurred, 64 bad usage.")]
@@ -80,6 +83,8 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Certs(Box<certs::CertsArgs>),
     Webhooks(webhooks::WebhooksArgs),
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Schema(schema::SchemaArgs),
     Version(version::VersionArgs),
     Component(component::ComponentArgs),
@@ -145,6 +150,8 @@ pub fn run(invocation: &Invocation) -> Exit {
         Command::Bench(args) => bench::run(args, common),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Certs(args) => certs::run(args, common),
+        Command::New(args) => new::run(args, common),
+        Command::Build(args) => build::run(args, common),
         Command::Schema(args) => schema::run(args),
         Command::Version(args) => version::run(args),
         Command::Component(args) => component::run(args),

@@ -512,6 +512,35 @@ impl Request<'_> {
     }
 }
 
+// === impl Key ===
+
+impl Key {
+    /// A key that the object owns: the host reserves it at admission. It has no note.
+    pub fn holds<S: Into<String>>(realm: impl Into<String>, path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Stance::Holds, realm.into(), path)
+    }
+
+    /// A key that the object shares with others. It has no note.
+    pub fn uses<S: Into<String>>(realm: impl Into<String>, path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Stance::Uses, realm.into(), path)
+    }
+
+    /// A key of which the object only asks who holds or uses it.
+    pub fn looks<S: Into<String>>(realm: impl Into<String>, path: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Stance::Looks, realm.into(), path)
+    }
+
+    /// The same key with a note: everything about the object that can change the verdict on an overlapping one.
+    #[must_use]
+    pub fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    fn new<S: Into<String>>(stance: Stance, realm: String, path: impl IntoIterator<Item = S>) -> Self {
+        Self { realm, path: path.into_iter().map(Into::into).collect(), stance, note: String::new() }
+    }
+}
+
 // === impl Finding ===
 
 impl Finding {

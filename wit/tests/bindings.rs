@@ -1,4 +1,4 @@
-//! The committed bindings of `policy/component` are what the generator makes of the contract.
+//! The committed bindings of `policy/sdk` are what the generator makes of the contract.
 //!
 //! They are committed so that a build need not compile the generator. `BLESS=1` writes them.
 
@@ -10,8 +10,8 @@ use wit_bindgen_core::{Files, WorldGenerator as _};
 const HEADER: &str = "// @generated from wit/policy.wit; `BLESS=1 cargo test -p ordinance-contract --test bindings` writes this file.\n";
 
 #[test]
-fn the_bindings_of_the_component_are_those_of_the_contract() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/component/src/bindings.rs");
+fn the_bindings_of_the_sdk_are_those_of_the_contract() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/sdk/src/bindings.rs");
     let generated = format!("{HEADER}{}", generated());
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, &generated).expect("the bindings are written");

@@ -7,7 +7,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 /// The commands with a manual page. The list is static, because clap needs it while it defines the commands.
-pub(super) const COMMANDS: [&str; 20] = [
+pub(super) const COMMANDS: [&str; 22] = [
     "check",
     "serve",
     "review",
@@ -23,6 +23,8 @@ pub(super) const COMMANDS: [&str; 20] = [
     "bench",
     "certs",
     "webhooks",
+    "new",
+    "build",
     "schema",
     "version",
     "component",

@@ -36,3 +36,5 @@ mod workshop_test;
 mod workshop_bench;
 mod workshop_inspect;
 mod workshop_review;
+mod workshop_build;
+mod workshop_new;

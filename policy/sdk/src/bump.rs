@@ -18,8 +18,8 @@ unsafe extern "C" {
     static __heap_base: u8;
 }
 
-/// The free part of linear memory.
-pub(crate) struct Bump {
+/// The free part of linear memory: an allocator that never frees, for an instance that serves one review.
+pub struct Bump {
     /// The first free address; 0 before the first allocation.
     next: Cell<usize>,
 }
@@ -28,7 +28,9 @@ pub(crate) struct Bump {
 unsafe impl Sync for Bump {}
 
 impl Bump {
-    pub(crate) const fn new() -> Self {
+    /// Returns an allocator whose memory is all free.
+    #[expect(clippy::new_without_default, reason = "a static is its only use")]
+    pub const fn new() -> Self {
         Self { next: Cell::new(0) }
     }
 

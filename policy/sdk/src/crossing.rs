@@ -1,6 +1,6 @@
 //! Conversions between the generated types and the contract's: every field is moved, never copied.
 
-use crate::rules;
+use crate::bindings::exports::ordinance::policy::rules;
 use ordinance_contract::{
     Annotation, Description, FailurePolicy, Finding, Fix, Holding, Key, MatchCondition, Operation, Phase,
     Problem, Request, ReviewScope, Rule, Scope, Severity, Stance, Verdict, Watch,

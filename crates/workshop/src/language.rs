@@ -1,0 +1,52 @@
+//! The languages and kinds of the templates.
+
+/// A programming language of policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Rust, with the SDK.
+    Rust,
+}
+
+/// What a template shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A rule with a setting.
+    Validate,
+    /// A default that the policy adds.
+    Mutate,
+    /// Something that only one object may have: keys and holdings.
+    Unique,
+}
+
+// === impl Language ===
+
+impl Language {
+    /// The language's name in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+        }
+    }
+}
+
+// === impl PolicyKind ===
+
+impl PolicyKind {
+    /// The kind in one word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Mutate => "mutate",
+            Self::Unique => "unique",
+        }
+    }
+
+    /// Returns the arguments of `ordinance review` that try a policy of this kind.
+    pub const fn review_arguments(self) -> &'static str {
+        match self {
+            Self::Validate => "--phase validate review.json",
+            Self::Mutate => "review.json",
+            Self::Unique => "--phase validate --state cluster.yaml review.json",
+        }
+    }
+}

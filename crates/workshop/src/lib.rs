@@ -1,0 +1,13 @@
+//! The workshop of policy authors: [`NewPolicy`] writes a policy from templates, [`Sources`] makes a component of it.
+
+mod component;
+mod language;
+mod new_policy;
+mod rust;
+mod sources;
+mod templates;
+
+pub use component::ComponentError;
+pub use language::{Language, PolicyKind};
+pub use new_policy::{NewPolicy, NewPolicyError};
+pub use sources::{BuildError, BuildOutput, Sources};

@@ -1,0 +1,99 @@
+//! The sources of a policy: finds out their language, and builds them.
+
+use crate::component::{ComponentError, component};
+use crate::rust;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder of a policy, in a known language.
+#[derive(Clone, Debug)]
+pub enum Sources {
+    /// A package of cargo.
+    Rust(PathBuf),
+}
+
+/// What the tools that build a policy print to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildOutput {
+    /// Errors and warnings.
+    Quiet,
+    /// Progress, too.
+    Progress,
+    /// Every command, too.
+    Verbose,
+}
+
+/// Why a policy can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The folder has no sources.
+    #[error(
+        "{}: there is no policy to build: it has no Cargo.toml; name the folder of a policy, or make one by `ordinance new NAME`",
+        .0.display()
+    )]
+    NoSources(PathBuf),
+    /// A tool is not installed.
+    #[error("{tool} is not installed: {remedy}")]
+    NoTool {
+        /// The tool.
+        tool: &'static str,
+        /// How to install it.
+        remedy: &'static str,
+    },
+    /// A tool can't be run.
+    #[error("{tool} can't be run: {source}")]
+    Tool {
+        /// The tool.
+        tool: &'static str,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A tool failed, and its messages are on stderr.
+    #[error("{0} did not build the policy; its messages are above")]
+    Failed(&'static str),
+    /// Cargo made no module.
+    #[error(
+        "{}: cargo made no WebAssembly module; write crate-type = [\"cdylib\", \"rlib\"] in the section [lib] of Cargo.toml",
+        .0.display()
+    )]
+    NoModule(PathBuf),
+    /// A file can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The module is no component.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+}
+
+// === impl Sources ===
+
+impl Sources {
+    /// Finds out the language of the policy in a folder.
+    ///
+    /// # Errors
+    ///
+    /// The folder has no sources of a policy.
+    pub fn of(directory: &Path) -> Result<Self, BuildError> {
+        if directory.join("Cargo.toml").is_file() {
+            return Ok(Self::Rust(directory.to_owned()));
+        }
+        Err(BuildError::NoSources(directory.to_owned()))
+    }
+
+    /// Builds the policy, and returns the component. The tools print to stderr.
+    ///
+    /// # Errors
+    ///
+    /// A tool is missing or fails, or the module has imports.
+    pub fn build(&self, output: BuildOutput) -> Result<Vec<u8>, BuildError> {
+        let module = match self {
+            Self::Rust(directory) => rust::module(directory, output)?,
+        };
+        Ok(component(&module)?)
+    }
+}

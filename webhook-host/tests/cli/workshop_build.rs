@@ -1,0 +1,214 @@
+//! `ordinance build`: every template becomes a component that answers its cases.
+
+use crate::files::directory;
+use crate::run::{Ended, end, ordinance, run_in};
+use ordinance::admission::Admission;
+use ordinance::judge::Judge as _;
+use ordinance::limits::Limits;
+use ordinance_case::{Bless, Build, check_file, files};
+use ordinance_contract::{Request, Verdict};
+use ordinance_engine::{Engine, Policy};
+use ordinance_manifests::Manifest;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than any review takes, even on a busy machine.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A built component behind the host's own index.
+struct BuiltComponent {
+    file: PathBuf,
+    engine: Engine,
+    limits: Limits,
+}
+
+/// Where a policy has the SDK from. That of the checkout is compiled once for all policies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sdk {
+    Vendored,
+    Checkout,
+}
+
+impl BuiltComponent {
+    fn new(file: PathBuf) -> Self {
+        let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
+        let engine = Engine::new(limits.engine()).unwrap();
+        Self { file, engine, limits }
+    }
+}
+
+impl Build for BuiltComponent {
+    fn verdict(&self, settings: &str, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
+        let policy = Policy::load(&self.engine, &self.file, settings).map_err(|error| error.to_string())?;
+        let admission = Admission::new(policy, &self.limits);
+        let objects = state.iter().map(|object| (object.scope.clone(), object.json.as_str()));
+        admission
+            .fill(objects)
+            .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
+            .map_err(|failure| failure.to_string())
+    }
+}
+
+#[test]
+fn the_template_validate_builds_and_answers_its_cases() {
+    let policy = built("few-replicas", "validate", Sdk::Vendored);
+    let review = ["review", "--phase", "validate", "--policy", "few-replicas.wasm", "review.json"];
+    let ended = run_in(policy.path(), &review);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("[too-many-replicas]"), "{}", ended.stdout);
+
+    let refused = [
+        ("maxReplicas: 0", "maxReplicas: must be 1 or more"),
+        ("maxReplica: 1", "unknown field `maxReplica`"),
+    ];
+    for (settings, problem) in refused {
+        fs::write(policy.path().join("settings.yaml"), settings).unwrap();
+        let ended = run_in(policy.path(), &[&review[..], &["--settings", "settings.yaml"]].concat());
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains(problem), "{}", ended.stderr);
+    }
+    let schema = run_in(policy.path(), &["schema", "settings", "--policy", "few-replicas.wasm"]).stdout;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema.pointer("/properties/maxReplicas/default"), Some(&10.into()));
+}
+
+#[test]
+fn the_template_mutate_builds_and_answers_its_cases() {
+    let policy = built("no-token", "mutate", Sdk::Checkout);
+    let ended = run_in(policy.path(), &["review", "--policy", "no-token.wasm", "review.json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("\"patchType\":\"JSONPatch\""), "{}", ended.stdout);
+}
+
+#[test]
+fn the_template_unique_builds_and_answers_its_cases() {
+    // A name of a policy may begin with a digit, a name of a Rust package may not.
+    let policy = built("1-host", "unique", Sdk::Checkout);
+    let review = ["review", "--phase", "validate", "--policy", "1-host.wasm", "review.json"];
+    assert_eq!(run_in(policy.path(), &review).code, 0);
+    let ended = run_in(policy.path(), &[&review[..], &["--state", "cluster.yaml"]].concat());
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("[shared-host]"), "{}", ended.stdout);
+}
+
+#[test]
+fn passes_on_the_messages_of_the_compiler() {
+    let policy = new("broken", "validate", Sdk::Checkout);
+    fs::write(policy.path().join("src/lib.rs"), "fn answer() -> u8 { \"no\" }\n").unwrap();
+    let ended = build(policy.path(), &[]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.contains("error[E0308]: mismatched types"), "{}", ended.stderr);
+    let last = "error: cargo did not build the policy; its messages are above\n";
+    assert!(ended.stderr.ends_with(last), "{}", ended.stderr);
+}
+
+#[test]
+fn refuses_a_folder_without_sources() {
+    let files = directory(&[("README.md", "")]);
+    let ended = run_in(files.path(), &["build"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.starts_with("error: .: there is no policy to build"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`ordinance new NAME`"), "{}", ended.stderr);
+}
+
+#[test]
+fn says_how_to_install_a_missing_cargo() {
+    let files = directory(&[("Cargo.toml", "")]);
+    let ended = end(ordinance(&["build"]).current_dir(files.path()).env("PATH", files.path()));
+    assert_eq!(ended.code, 2);
+    assert_eq!(ended.stderr, "error: cargo is not installed: install Rust from https://rustup.rs\n");
+}
+
+#[test]
+fn refuses_a_package_that_makes_no_module() {
+    let files = package("", "");
+    let ended = build(files.path(), &[]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("crate-type = [\"cdylib\", \"rlib\"]"), "{}", ended.stderr);
+}
+
+#[test]
+fn refuses_a_module_without_the_contract() {
+    let files = package("crate-type = [\"cdylib\"]", "");
+    let ended = build(files.path(), &[]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("does not implement the world `policy`"), "{}", ended.stderr);
+    let left: Vec<_> = fs::read_dir(files.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".wasm")), "{left:?}");
+}
+
+#[test]
+fn refuses_a_module_with_imports_and_names_them() {
+    let source = "unsafe extern \"C\" { fn now() -> u64; }\n\
+                  #[unsafe(no_mangle)] pub extern \"C\" fn f() -> u64 { unsafe { now() } }\n";
+    let files = package("crate-type = [\"cdylib\"]", source);
+    let ended = build(files.path(), &[]);
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.contains("now") && ended.stderr.contains("a policy imports nothing"),
+        "{}",
+        ended.stderr
+    );
+}
+
+/// Creates a policy, builds it, runs its unit tests and its cases.
+fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
+    let policy = new(name, kind, sdk);
+    let ended = build(policy.path(), &[]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let file = format!("{name}.wasm");
+    let summary = format!("{file}: policy {name} 0.1.0, ");
+    assert!(ended.stdout.trim_start_matches("./").starts_with(&summary), "{}", ended.stdout);
+
+    let mut tests = Command::new("cargo");
+    let tests =
+        cargo_environment(tests.args(["test", "--quiet"]).current_dir(policy.path())).output().unwrap();
+    assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stderr));
+    assert!(String::from_utf8_lossy(&tests.stdout).contains("1 passed"), "{tests:?}");
+
+    let component = BuiltComponent::new(policy.path().join(file));
+    let cases = files(&policy.path().join("cases")).unwrap();
+    assert!(cases.len() >= 3, "{cases:?}");
+    for case in cases {
+        check_file(&case, &component, Bless::No)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+    }
+    policy
+}
+
+/// Creates a policy with the versions of the project's own dependencies, so that cargo needs no registry.
+fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
+    let folder = directory(&[]);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut new = ordinance(&["new", name, "--kind", kind, "."]);
+    if sdk == Sdk::Checkout {
+        new.arg("--sdk").arg(&checkout);
+    }
+    let ended = end(new.current_dir(folder.path()));
+    assert_eq!(ended.code, 0, "{ended:?}");
+    fs::copy(checkout.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    folder
+}
+
+/// Creates a package without dependencies.
+fn package(lib: &str, source: &str) -> TempDir {
+    let manifest = format!(
+        "[package]\nname = \"plain\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\n{lib}\n"
+    );
+    directory(&[("Cargo.toml", &manifest), ("src/lib.rs", source)])
+}
+
+/// Runs `ordinance build` in a folder.
+fn build(folder: &Path, arguments: &[&str]) -> Ended {
+    end(cargo_environment(ordinance(&["build"]).args(arguments).current_dir(folder)))
+}
+
+/// Lets cargo build the dependencies of all templates once, without the network.
+fn cargo_environment(command: &mut Command) -> &mut Command {
+    command
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("workshop"))
+        .env("CARGO_NET_OFFLINE", "true")
+}

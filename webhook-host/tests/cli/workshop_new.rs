@@ -1,0 +1,111 @@
+//! `ordinance new`.
+
+use crate::files::directory;
+use crate::run::{run, run_in};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn prints_the_commands_to_go_on_with() {
+    let files = directory(&[]);
+    let ended = run_in(files.path(), &["new", "unique-hosts", "--kind", "unique", "policies/hosts"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let (summary, next) = ended.stdout.split_once('\n').unwrap();
+    assert!(summary.starts_with("policies/hosts: a policy in Rust with "), "{summary}");
+    let expected = "
+Next:
+  cd policies/hosts
+  ordinance build
+  ordinance test
+  ordinance review --policy unique-hosts.wasm --phase validate --state cluster.yaml review.json
+  ordinance serve --policy unique-hosts.wasm --self-signed
+";
+    assert_eq!(next, expected);
+}
+
+#[test]
+fn writes_the_name_into_every_file_that_has_it() {
+    let files = directory(&[]);
+    for kind in ["validate", "mutate", "unique"] {
+        assert_eq!(run_in(files.path(), &["new", "few-things", "--kind", kind, kind]).code, 0);
+        let policy = files.path().join(kind);
+        for path in ["Cargo.toml", "README.md", "justfile", ".github/workflows/ci.yaml", "src/lib.rs"] {
+            let text = fs::read_to_string(policy.join(path)).unwrap();
+            assert!(text.contains("few-things"), "{kind}/{path}");
+            for placeholder in ["{{name}}", "{{sdk}}", "{{review}}"] {
+                assert!(!text.contains(placeholder), "{kind}/{path}: {placeholder}");
+            }
+        }
+        for path in
+            [".cargo/config.toml", ".gitignore", "review.json", "vendor/ordinance/policy/sdk/src/lib.rs"]
+        {
+            assert!(policy.join(path).is_file(), "{kind}/{path}");
+        }
+        assert!(fs::read_dir(policy.join("cases")).unwrap().count() >= 3, "{kind}");
+    }
+}
+
+#[test]
+fn changes_nothing_in_a_folder_that_is_not_empty() {
+    let files = directory(&[("mine/notes.txt", "keep")]);
+    let ended = run_in(files.path(), &["new", "mine"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    let message = "error: mine is not empty; name another folder, or remove what is in it\n";
+    assert_eq!(ended.stderr, message);
+    assert_eq!(names(&files.path().join("mine")), ["notes.txt"]);
+}
+
+#[test]
+fn writes_into_an_empty_folder() {
+    let files = directory(&[]);
+    let ended = run_in(files.path(), &["new", "mine", "."]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!ended.stdout.contains("  cd "), "{}", ended.stdout);
+    assert!(files.path().join("src/lib.rs").is_file());
+}
+
+#[test]
+fn refuses_a_name_that_is_not_a_dns_label() {
+    let files = directory(&[]);
+    for name in ["Mine", "my_policy", "a.b", "-a", "", "../a", &"a".repeat(64)] {
+        let ended = run_in(files.path(), &["new", "--", name]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{ended:?}");
+        assert!(ended.stderr.contains("is not a DNS label"), "{}", ended.stderr);
+    }
+    assert_eq!(names(files.path()), Vec::<String>::new());
+}
+
+#[test]
+fn uses_the_sdk_of_a_checkout() {
+    let files = directory(&[]);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let ended = run_in(files.path(), &["new", "mine", "--sdk", checkout.to_str().unwrap()]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let sdk = fs::canonicalize(checkout.join("policy/sdk")).unwrap();
+    let manifest = fs::read_to_string(files.path().join("mine/Cargo.toml")).unwrap();
+    assert!(manifest.contains(&format!("path = \"{}\"", sdk.display())), "{manifest}");
+    assert!(!files.path().join("mine/vendor").exists());
+}
+
+#[test]
+fn refuses_a_checkout_without_the_sdk_and_writes_nothing() {
+    let files = directory(&[("other/README.md", "")]);
+    let ended = run_in(files.path(), &["new", "mine", "--sdk", "other"]);
+    assert_eq!(ended.code, 2);
+    let message = "error: --sdk other: has no policy/sdk/Cargo.toml; name a checkout of Ordinance\n";
+    assert_eq!(ended.stderr, message);
+    assert_eq!(names(files.path()), ["other"]);
+}
+
+#[test]
+fn help_lists_the_kinds() {
+    let help = run(&["new", "--help"]).stdout;
+    for kind in ["validate", "mutate", "unique"] {
+        assert!(help.contains(kind), "{help}");
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
