@@ -26,8 +26,8 @@ pub use file::{
 };
 pub use input_error::InputError;
 pub use layers::Layers;
-pub use recording::{RecordingConfig, RecordingFile};
 pub use policy::{PolicyConfig, SettingsFile, settings};
+pub use recording::{RecordingConfig, RecordingFile};
 pub use selfmanaged::{SelfManaged, SelfManagedFile};
 pub use serve::{Certificate, ServeConfig, Sockets};
 pub use source::ConfigSource;

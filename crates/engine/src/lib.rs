@@ -4,6 +4,7 @@
 //! a review: the instance and its memory are dropped.
 
 mod anatomy;
+mod artefact_cache;
 mod bindings;
 mod budget;
 pub mod builtin;
@@ -21,6 +22,7 @@ mod ticker;
 mod trace;
 
 pub use anatomy::{Anatomy, BinaryKind, Producer, SectionSize};
+pub use artefact_cache::{ARTEFACT_BYTES, ArtefactCache, CACHED_ARTEFACTS};
 pub use config::{PoolLimits, config};
 pub use execution::Execution;
 pub use failure::{Failure, UnreservedObject};
@@ -57,6 +59,8 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     budget: Budget,
     metering: Metering,
+    /// `None` to compile every component anew.
+    artefacts: Option<Arc<ArtefactCache>>,
     _ticker: Arc<Ticker>,
 }
 
@@ -120,7 +124,19 @@ impl Engine {
             })
             .map_err(|error| EngineError(format!("{error:#}")))?;
         let ticker = Ticker::start(wasm.clone()).map_err(|error| EngineError(error.to_string()))?;
-        Ok(Self { wasm, budget: Budget::new(limits, metering), metering, _ticker: Arc::new(ticker) })
+        Ok(Self {
+            wasm,
+            budget: Budget::new(limits, metering),
+            metering,
+            artefacts: None,
+            _ticker: Arc::new(ticker),
+        })
+    }
+
+    /// Keeps what it compiles, and does not compile it again.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<ArtefactCache>) -> Self {
+        Self { artefacts: cache.map(Arc::new), ..self }
     }
 
     /// Returns the version of wasmtime.

@@ -16,6 +16,7 @@ use ordinance_contract::{
 use ordinance_files::read_regular;
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::Path;
 use wasmtime::component::Component;
@@ -169,7 +170,18 @@ pub fn component_bytes(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Returns a compiled artefact of a component.
 fn compiled(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, LoadErrorKind> {
-    engine.wasm.precompile_component(component).map_err(|error| refusal(component, error))
+    let compile = || engine.wasm.precompile_component(component).map_err(|error| refusal(component, error));
+    match &engine.artefacts {
+        Some(cache) => cache.artefact(component, compiler(engine), compile),
+        None => compile(),
+    }
+}
+
+/// Returns a number that stands for the compiler with all its settings.
+fn compiler(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (Engine::wasmtime_version(), engine.wasm.precompile_compatibility_hash()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Returns why bytes can't be compiled, as precisely as can be told.

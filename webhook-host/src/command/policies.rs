@@ -11,7 +11,7 @@ use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_audit::EnforcedSettings;
 use ordinance_contract::{Description, Problem, Scope};
-use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy, component_bytes};
+use ordinance_engine::{ArtefactCache, Engine, LoadError, LoadErrorKind, Policy, component_bytes};
 use ordinance_manifests::{Manifest, Region, region};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -55,6 +55,9 @@ pub(super) enum Enforcing<T = ServedPolicy> {
     /// Its settings have no such mode.
     Unknown,
 }
+
+/// Names the directory of compiled components; empty for none.
+const CACHE_VARIABLE: &str = "ORDINANCE_CACHE_DIR";
 
 /// The mode in which a policy enforces its rules.
 const ENFORCE: &str = "Enforce";
@@ -177,7 +180,7 @@ pub(super) fn with_existing(
 /// Loads the policy of the flags with the existing objects in its index, so that its reviews count fuel.
 pub(super) fn metered(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
     let config = config_of(args)?;
-    let policy = load(&Engine::metered(limits.engine())?, &config)?;
+    let policy = load(&cached(Engine::metered(limits.engine())?), &config)?;
     let existing = State::read(&args.state, NAMESPACE).into_objects()?;
     served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, &existing)
 }
@@ -190,7 +193,7 @@ pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest
 
 fn admission_of(args: &PolicyArgs, limits: &Limits) -> Result<(String, Admission, OnError)> {
     let config = config_of(args)?;
-    let policy = load(&Engine::new(limits.engine())?, &config)?;
+    let policy = load(&cached(Engine::new(limits.engine())?), &config)?;
     let name = policy.description().name.clone();
     Ok((name, Admission::new(policy, limits), config.on_error))
 }
@@ -202,7 +205,7 @@ pub(super) fn enforcing(
     configured: &ServedPolicy,
     existing: &[Manifest],
 ) -> Result<Enforcing> {
-    let (engine, config) = (Engine::new(limits.engine())?, config_of(args)?);
+    let (engine, config) = (cached(Engine::new(limits.engine())?), config_of(args)?);
     let policy = match load_enforcing(&engine, &config, configured.admission.policy().description())? {
         Enforcing::With(policy) => policy,
         Enforcing::AsConfigured => return Ok(Enforcing::AsConfigured),
@@ -256,13 +259,13 @@ pub(super) fn with_default_settings(components: &[PathBuf]) -> Result<Vec<Policy
 }
 
 /// Loads one policy with its default settings into an engine that counts fuel; without a component the built-in policy.
-pub(super) fn metered(component: Option<&Path>, limits: &Limits) -> Result<Policy> {
-    Ok(load(&Engine::metered(limits.engine())?, &PolicyConfig::of(component))?)
+pub(super) fn metered_component(component: Option<&Path>, limits: &Limits) -> Result<Policy> {
+    Ok(load(&cached(Engine::metered(limits.engine())?), &PolicyConfig::of(component))?)
 }
 
 /// Loads one policy with its default settings, and returns its description.
 pub(super) fn description(component: Option<&Path>) -> Result<Description> {
-    let policy = load(&Engine::new(Limits::default().engine())?, &PolicyConfig::of(component))?;
+    let policy = load(&cached(Engine::new(Limits::default().engine())?), &PolicyConfig::of(component))?;
     Ok(policy.description().clone())
 }
 
@@ -283,6 +286,27 @@ pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
         None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
     };
     Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })
+}
+
+/// Gives the engine of a command the cache of compiled components: `$ORDINANCE_CACHE_DIR`, else below the user's own cache directory.
+/// Without one, components are compiled anew.
+fn cached(engine: Engine) -> Engine {
+    let directory = std::env::var_os(CACHE_VARIABLE).map(PathBuf::from).or_else(cache_directory);
+    let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else {
+        return engine;
+    };
+    let cache = ArtefactCache::open(&directory);
+    if let Err(error) = &cache {
+        tracing::debug!(directory = %directory.display(), %error, "compiled components are not kept");
+    }
+    engine.with_cache(cache.ok())
+}
+
+/// Returns the directory of the XDG Base Directory Specification.
+fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("ordinance/components"))
 }
 
 fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, InputError> {

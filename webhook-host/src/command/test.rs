@@ -108,7 +108,7 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
             InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
         })?;
     }
-    let policy = policies::metered(args.component.policy.as_deref(), &Limits::default())?;
+    let policy = policies::metered_component(args.component.policy.as_deref(), &Limits::default())?;
     Session::new(args, common, policy)?.run()
 }
 

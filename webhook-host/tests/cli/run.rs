@@ -21,6 +21,7 @@ pub fn ordinance(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    command.env("ORDINANCE_CACHE_DIR", "");
     command
 }
 
