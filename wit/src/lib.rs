@@ -22,6 +22,10 @@ pub const PACKAGE: &str = "ordinance:policy";
 /// The most holdings that a host passes to one review, unless it is configured otherwise.
 pub const HOLDINGS: usize = 256;
 
+/// The rule by which a policy denies everything while its settings are invalid. No host serves such a policy, so that no case can have
+/// the finding.
+pub const INVALID_SETTINGS: &str = "invalid-settings";
+
 /// The version of the contract.
 pub const VERSION: &str = "0.3.0";
 

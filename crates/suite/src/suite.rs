@@ -3,6 +3,7 @@
 use crate::budget::{FUEL_FILE, RecordedFuel};
 use crate::policy::TestedPolicy;
 use crate::run::{CaseReport, CaseResult, RunOptions, run_file};
+use ordinance_contract::INVALID_SETTINGS;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,8 @@ impl SuiteReport {
     pub fn find_unfired(&mut self, policy: &dyn TestedPolicy) {
         let fired: BTreeSet<&String> = self.cases.iter().flat_map(|case| &case.fired).collect();
         let rules = policy.description().rules.iter();
-        self.unfired = rules.map(|rule| rule.id.clone()).filter(|rule| !fired.contains(rule)).collect();
+        let is_unfired = |rule: &String| rule != INVALID_SETTINGS && !fired.contains(rule);
+        self.unfired = rules.map(|rule| rule.id.clone()).filter(is_unfired).collect();
     }
 
     /// Returns the numbers of the run.

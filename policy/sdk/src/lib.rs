@@ -141,3 +141,8 @@ macro_rules! export {
 /// Fails to compile for a type that is no policy.
 #[doc(hidden)]
 pub const fn assert_exportable<P: RawPolicy>() {}
+
+/// The pages for authors, whose examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/authors/cookbook.md")]
+mod cookbook {}

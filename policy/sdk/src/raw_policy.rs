@@ -1,9 +1,8 @@
 //! The interface of a policy that reads settings and objects in its own way.
 
-use ordinance_contract::{Description, Finding, Holding, Key, Problem, Request, Scope, Severity, Verdict};
-
-/// The rule of the verdict on a request whose settings can't be read.
-pub(crate) const INVALID_SETTINGS: &str = "invalid-settings";
+use ordinance_contract::{
+    Description, Finding, Holding, INVALID_SETTINGS, Key, Problem, Request, Scope, Severity, Verdict,
+};
 
 /// A policy that reads settings and objects in its own way. [`Policy`](crate::Policy) is simpler to implement.
 ///

@@ -14,13 +14,14 @@ use clap::builder::BoolishValueParser;
 use session::Session;
 use std::path::{Path, PathBuf};
 
-/// The folder of a suite, unless it is named.
-const DEFAULT_SUITE: &str = "tests";
+/// The folders of a suite, unless it is named: the first one that exists.
+const DEFAULT_SUITES: [&str; 2] = ["cases", "tests"];
 
 /// Run the test cases of a policy
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  ordinance test
   ordinance test --policy mine.wasm tests/
   ordinance test tests/hosts/taken.yaml --policy mine.wasm
   ordinance test --policy mine.wasm --filter hosts/ --watch
@@ -28,6 +29,7 @@ Examples:
   ordinance test --policy mine.wasm --junit report.xml --jobs 4
   ordinance test --policy mine.wasm --fuzz 30 --seed 7
 
+Without arguments, the cases in cases/ or tests/ are run with the only component in the directory.
 A suite is a folder of cases in YAML; `ordinance schema case` prints the schema. README.md and
 fuel.json are no cases, any other file that is none is a failure. A case passes if the policy
 answers as it expects, and if the answers pass these checks, unless the case opts out of one with
@@ -46,7 +48,7 @@ policy has no finding in any case; --filter and single files do not ask for that
 
 Exit codes: 0 everything passed, 1 something failed, 2 something could not be read or judged.")]
 pub(super) struct TestArgs {
-    /// Folders of cases, or single cases [default: tests]
+    /// Folders of cases, or single cases [default: cases, else tests]
     #[arg(value_name = "DIR|FILE")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -108,8 +110,23 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
             InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
         })?;
     }
-    let policy = policies::metered_component(args.component.policy.as_deref(), &Limits::default())?;
+    let policy = policies::metered_component(args.component()?.as_deref(), &Limits::default())?;
     Session::new(args, common, policy)?.run()
+}
+
+fn default_suite() -> &'static Path {
+    let [first, second] = DEFAULT_SUITES.map(Path::new);
+    if second.exists() && !first.exists() { second } else { first }
+}
+
+/// Returns the only component in the working directory, as `ordinance build` writes it, or `None` if there is none or several.
+fn built_component() -> Option<PathBuf> {
+    let is_component = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wasm");
+    let entries = std::fs::read_dir(".")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.path().strip_prefix(".").ok().map(Path::to_owned));
+    let mut components: Vec<PathBuf> = entries.filter(is_component).collect();
+    components.pop().filter(|_| components.is_empty())
 }
 
 /// Parses a percentage.
@@ -136,10 +153,22 @@ impl TestArgs {
         }
     }
 
+    /// Returns the policy's component, or `None` for the built-in policy. Without arguments, the suite of the working directory is that of
+    /// the component there.
+    fn component(&self) -> Result<Option<PathBuf>, InputError> {
+        if self.component.policy.is_some() || !self.paths.is_empty() {
+            return Ok(self.component.policy.clone());
+        }
+        built_component().map(Some).ok_or_else(|| {
+            let remedy = "run `ordinance build`, or give --policy FILE; `ordinance test DIR` tests the built-in policy";
+            InputError::new("--policy", format_args!("this directory has no component, or several; {remedy}"))
+        })
+    }
+
     /// Returns the folders and files, or the default one.
     fn paths(&self) -> Vec<&Path> {
         match &*self.paths {
-            [] => vec![Path::new(DEFAULT_SUITE)],
+            [] => vec![default_suite()],
             paths => paths.iter().map(PathBuf::as_path).collect(),
         }
     }

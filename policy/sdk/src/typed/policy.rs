@@ -4,9 +4,9 @@ use super::object::{Object, ObjectError};
 use super::review::Review;
 use super::settings;
 use crate::description::{PolicyDescription, PolicyRule};
-use crate::raw_policy::{INVALID_SETTINGS, PendingVerdict, RawPolicy, Step};
+use crate::raw_policy::{PendingVerdict, RawPolicy, Step};
 use ordinance_contract::{
-    Description, Holding, Key, Problem, Request, Scope, Verdict, WARNING_CHARS, one_line,
+    Description, Holding, INVALID_SETTINGS, Key, Problem, Request, Scope, Verdict, WARNING_CHARS, one_line,
 };
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
