@@ -109,7 +109,7 @@ impl<'a> Session<'a> {
         let done = |case: &CaseReport| {
             let mut text = case_text(case, self.style());
             if text.is_empty() && self.common.verbose > 0 {
-                text = format!("passed {}\n", printable(&case.name));
+                text = passed(case);
             }
             // A panic of another thread leaves nothing half done.
             let mut shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -161,6 +161,12 @@ impl<'a> Session<'a> {
     fn style(&self) -> SuiteTextStyle<'_> {
         SuiteTextStyle { color: self.common.color.on_stdout(), command: &self.command }
     }
+}
+
+/// Returns the line about a case that passed; of a race with the number of states that its orders reach.
+fn passed(case: &CaseReport) -> String {
+    let states = if case.states > 0 { format!(" ({} states)", case.states) } else { String::new() };
+    format!("passed {}{states}\n", printable(&case.name))
 }
 
 /// Returns the number of threads. Each needs an instance of the engine's pool.
