@@ -162,8 +162,8 @@ impl OtherChange {
     fn apply(self, object: &mut Value) -> Option<()> {
         let container = json!({"name": OTHER, "image": "registry.example.com/other:1"});
         match self {
-            Self::Label => insert(object.get_mut("metadata")?, "labels"),
-            Self::Annotation => insert(object.get_mut("metadata")?, "annotations"),
+            Self::Label => insert(object.get_mut("metadata")?, "labels")?,
+            Self::Annotation => insert(object.get_mut("metadata")?, "annotations")?,
             Self::LastContainer => list(pod(object)?, "containers")?.push(container),
             Self::FirstContainer => list(pod(object)?, "containers")?.insert(0, container),
             Self::InitContainer => {
@@ -201,16 +201,14 @@ impl OtherChange {
     }
 }
 
-/// Adds a label or an annotation.
-fn insert(metadata: &mut Value, map: &str) {
-    let Some(metadata) = metadata.as_object_mut() else { return };
-    let entries = metadata.entry(map).or_insert_with(|| Value::Object(Map::new()));
+/// Adds a label or an annotation; `None` if the object has another value in their place.
+fn insert(metadata: &mut Value, map: &str) -> Option<()> {
+    let entries = metadata.as_object_mut()?.entry(map).or_insert_with(|| Value::Object(Map::new()));
     if entries.is_null() {
         *entries = Value::Object(Map::new());
     }
-    if let Some(entries) = entries.as_object_mut() {
-        entries.insert(OTHER_KEY.to_owned(), "true".into());
-    }
+    entries.as_object_mut()?.insert(OTHER_KEY.to_owned(), "true".into());
+    Some(())
 }
 
 /// Returns the specification of the object's pods.
