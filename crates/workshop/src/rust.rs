@@ -73,7 +73,7 @@ fn module_path(messages: &[u8]) -> Option<PathBuf> {
     messages
         .filter(CargoMessage::is_cdylib)
         .filter_map(|message| message.filenames.into_iter().find(is_module))
-        .last()
+        .next_back()
 }
 
 fn command(directory: &Path, program: &str) -> Command {

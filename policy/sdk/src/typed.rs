@@ -5,6 +5,8 @@ mod patch;
 mod policy;
 mod review;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod verdict_builder;
 
 pub use object::{Object, ObjectError};

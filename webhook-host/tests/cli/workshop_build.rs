@@ -25,6 +25,13 @@ struct BuiltComponent {
     limits: Limits,
 }
 
+/// Where a policy has the SDK from. That of the checkout is compiled once for all policies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sdk {
+    Vendored,
+    Checkout,
+}
+
 impl BuiltComponent {
     fn new(file: PathBuf) -> Self {
         let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
@@ -47,7 +54,7 @@ impl Build for BuiltComponent {
 
 #[test]
 fn the_template_validate_builds_and_answers_its_cases() {
-    let policy = built("few-replicas", "validate");
+    let policy = built("few-replicas", "validate", Sdk::Vendored);
     let review = ["review", "--phase", "validate", "--policy", "few-replicas.wasm", "review.json"];
     let ended = run_in(policy.path(), &review);
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -70,7 +77,7 @@ fn the_template_validate_builds_and_answers_its_cases() {
 
 #[test]
 fn the_template_mutate_builds_and_answers_its_cases() {
-    let policy = built("no-token", "mutate");
+    let policy = built("no-token", "mutate", Sdk::Checkout);
     let ended = run_in(policy.path(), &["review", "--policy", "no-token.wasm", "review.json"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stdout.contains("\"patchType\":\"JSONPatch\""), "{}", ended.stdout);
@@ -79,7 +86,7 @@ fn the_template_mutate_builds_and_answers_its_cases() {
 #[test]
 fn the_template_unique_builds_and_answers_its_cases() {
     // A name of a policy may begin with a digit, a name of a Rust package may not.
-    let policy = built("1-host", "unique");
+    let policy = built("1-host", "unique", Sdk::Checkout);
     let review = ["review", "--phase", "validate", "--policy", "1-host.wasm", "review.json"];
     assert_eq!(run_in(policy.path(), &review).code, 0);
     let ended = run_in(policy.path(), &[&review[..], &["--state", "cluster.yaml"]].concat());
@@ -89,7 +96,7 @@ fn the_template_unique_builds_and_answers_its_cases() {
 
 #[test]
 fn passes_on_the_messages_of_the_compiler() {
-    let policy = new("broken", "validate");
+    let policy = new("broken", "validate", Sdk::Checkout);
     fs::write(policy.path().join("src/lib.rs"), "fn answer() -> u8 { \"no\" }\n").unwrap();
     let ended = build(policy.path(), &[]);
     assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
@@ -148,8 +155,8 @@ fn refuses_a_module_with_imports_and_names_them() {
 }
 
 /// Creates a policy, builds it, runs its unit tests and its cases.
-fn built(name: &str, kind: &str) -> TempDir {
-    let policy = new(name, kind);
+fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
+    let policy = new(name, kind, sdk);
     let ended = build(policy.path(), &[]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let file = format!("{name}.wasm");
@@ -173,12 +180,16 @@ fn built(name: &str, kind: &str) -> TempDir {
 }
 
 /// Creates a policy with the versions of the project's own dependencies, so that cargo needs no registry.
-fn new(name: &str, kind: &str) -> TempDir {
+fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     let folder = directory(&[]);
-    let ended = run_in(folder.path(), &["new", name, "--kind", kind, "."]);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut new = ordinance(&["new", name, "--kind", kind, "."]);
+    if sdk == Sdk::Checkout {
+        new.arg("--sdk").arg(&checkout);
+    }
+    let ended = end(new.current_dir(folder.path()));
     assert_eq!(ended.code, 0, "{ended:?}");
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-    fs::copy(lock, folder.path().join("Cargo.lock")).unwrap();
+    fs::copy(checkout.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     folder
 }
 
