@@ -5,6 +5,8 @@
 pub enum Language {
     /// Rust, with the SDK.
     Rust,
+    /// C, with bindings and a few functions.
+    C,
 }
 
 /// What a template shows.
@@ -21,10 +23,27 @@ pub enum PolicyKind {
 // === impl Language ===
 
 impl Language {
+    /// Returns the language's folder of templates.
+    pub(crate) const fn folder(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+        }
+    }
+
+    /// Returns the path of the source, and the extension of its template.
+    pub(crate) const fn source(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rust => ("src/lib.rs", "rs"),
+            Self::C => ("policy.c", "c"),
+        }
+    }
+
     /// The language's name in messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::C => "C",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The workshop of policy authors: [`NewPolicy`] writes a policy from templates, [`Sources`] makes a component of it.
 
+mod c;
 mod component;
 mod language;
 mod new_policy;

@@ -39,6 +39,9 @@ pub enum NewPolicyError {
     /// There is no SDK in the checkout.
     #[error("--sdk {}: has no {SDK_FOLDER}/Cargo.toml; name a checkout of Ordinance", .0.display())]
     NoSdk(PathBuf),
+    /// There is no SDK for the language.
+    #[error("--sdk: a policy in {0} uses no SDK; leave out the flag")]
+    NoSdkOf(&'static str),
     /// A file can't be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -61,10 +64,13 @@ impl NewPolicy {
         if !is_label(&self.name) {
             return Err(NewPolicyError::Name(self.name.clone()));
         }
+        if self.language != Language::Rust && self.checkout.is_some() {
+            return Err(NewPolicyError::NoSdkOf(self.language.name()));
+        }
         let sdk_path = self.sdk_path()?;
         self.refuse_content()?;
         let mut new_files = files(self.language, self.kind);
-        if self.checkout.is_none() {
+        if self.language == Language::Rust && self.checkout.is_none() {
             new_files.extend(sdk());
         }
         for file in &new_files {

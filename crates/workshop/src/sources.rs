@@ -1,7 +1,7 @@
 //! The sources of a policy: finds out their language, and builds them.
 
-use crate::component::{ComponentError, component};
-use crate::rust;
+use crate::component::{ComponentError, component, with_contract};
+use crate::{c, rust};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub enum Sources {
     /// A package of cargo.
     Rust(PathBuf),
+    /// Files of C, one of them `policy.c`.
+    C(PathBuf),
 }
 
 /// What the tools that build a policy print to stderr.
@@ -28,7 +30,7 @@ pub enum BuildOutput {
 pub enum BuildError {
     /// The folder has no sources.
     #[error(
-        "{}: there is no policy to build: it has no Cargo.toml; name the folder of a policy, or make one by `ordinance new NAME`",
+        "{}: there is no policy to build: it has neither Cargo.toml nor policy.c; name the folder of a policy, or make one by `ordinance new NAME`",
         .0.display()
     )]
     NoSources(PathBuf),
@@ -82,6 +84,9 @@ impl Sources {
         if directory.join("Cargo.toml").is_file() {
             return Ok(Self::Rust(directory.to_owned()));
         }
+        if directory.join("policy.c").is_file() {
+            return Ok(Self::C(directory.to_owned()));
+        }
         Err(BuildError::NoSources(directory.to_owned()))
     }
 
@@ -93,6 +98,7 @@ impl Sources {
     pub fn build(&self, output: BuildOutput) -> Result<Vec<u8>, BuildError> {
         let module = match self {
             Self::Rust(directory) => rust::module(directory, output)?,
+            Self::C(directory) => with_contract(c::module(directory, output)?)?,
         };
         Ok(component(&module)?)
     }

@@ -28,11 +28,14 @@ pub(crate) struct NewFile {
 
 /// Returns the files of a template.
 pub(crate) fn files(language: Language, kind: PolicyKind) -> Vec<NewFile> {
-    let mut files = match language {
-        Language::Rust => within("rust/files", ""),
-    };
-    files.extend(within(&format!("kinds/{}", kind.word()), ""));
-    files.push(source(language, kind));
+    let (folder, kind) = (language.folder(), kind.word());
+    let mut files = within(&format!("{folder}/files"), "");
+    files.extend(within(&format!("{folder}/cases/{kind}"), "cases"));
+    files.extend(within(&format!("kinds/{kind}"), ""));
+    let (path, extension) = language.source();
+    let source = TEMPLATES.get_file(format!("{folder}/kinds/{kind}.{extension}"));
+    let text = source.and_then(|file| file.contents_utf8()).unwrap_or_default();
+    files.push(NewFile { path: path.into(), text });
     files
 }
 
@@ -44,15 +47,6 @@ pub(crate) fn sdk() -> Vec<NewFile> {
     all(&CONTRACT, Path::new(""), &vendored.join("wit/src"), &mut files);
     files.extend(SDK_FILES.iter().map(|(path, text)| NewFile { path: vendored.join(path), text }));
     files
-}
-
-/// Returns the source of a policy.
-fn source(language: Language, kind: PolicyKind) -> NewFile {
-    let (template, path) = match language {
-        Language::Rust => (format!("rust/kinds/{}.rs", kind.word()), "src/lib.rs"),
-    };
-    let text = TEMPLATES.get_file(template).and_then(|file| file.contents_utf8());
-    NewFile { path: path.into(), text: text.unwrap_or_default() }
 }
 
 /// Returns the files of a folder of templates, in a folder of the policy.

@@ -21,7 +21,7 @@ Examples:
   ordinance build policies/few-replicas
   ordinance build --output dist/few-replicas.wasm
 
-A policy in Rust is built by cargo, for the target wasm32-unknown-unknown.
+A policy in Rust is built by cargo, for the target wasm32-unknown-unknown; one in C by clang and wasm-ld.
 
 Exit codes: 0 built, 2 not built, 64 bad usage.")]
 pub(super) struct BuildArgs {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 Examples:
   ordinance new few-replicas
   ordinance new unique-hosts --kind unique
+  ordinance new few-replicas-in-c --lang c
   ordinance new defaults --kind mutate policies/defaults
 
 A folder that is not empty is left alone.
@@ -49,6 +50,8 @@ enum LanguageArg {
     /// Rust, with the SDK
     #[default]
     Rust,
+    /// C, with bindings
+    C,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -75,7 +78,7 @@ pub(super) fn run(args: &NewArgs, common: CommonArgs) -> Result<Exit> {
             print(written(&policy, files, common.quiet).as_bytes())?;
             Ok(Exit::Success)
         }
-        Err(error @ NewPolicyError::Name(_)) => {
+        Err(error @ (NewPolicyError::Name(_) | NewPolicyError::NoSdkOf(_))) => {
             output::error(common.color, &error.into());
             Ok(Exit::Usage)
         }
@@ -106,6 +109,7 @@ impl From<LanguageArg> for Language {
     fn from(language: LanguageArg) -> Self {
         match language {
             LanguageArg::Rust => Self::Rust,
+            LanguageArg::C => Self::C,
         }
     }
 }

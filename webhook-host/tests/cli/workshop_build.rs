@@ -95,6 +95,39 @@ fn the_template_unique_builds_and_answers_its_cases() {
 }
 
 #[test]
+fn the_templates_in_c_build_and_answer_the_same_cases() {
+    for kind in ["validate", "mutate", "unique"] {
+        let policy = directory(&[]);
+        let new = run_in(policy.path(), &["new", "in-c", "--lang", "c", "--kind", kind, "."]);
+        assert_eq!(new.code, 0, "{new:?}");
+        let ended = run_in(policy.path(), &["build", "--output", "policy.wasm"]);
+        assert_eq!(ended.code, 0, "CONTRIBUTING.md says what the tests need: {ended:?}");
+        assert!(ended.stdout.starts_with("policy.wasm: policy in-c 0.1.0, "), "{}", ended.stdout);
+        answers_its_cases(policy.path(), "policy.wasm");
+    }
+}
+
+#[test]
+fn passes_on_the_messages_of_clang() {
+    let policy = directory(&[("policy.c", "int answer(void) { return missing; }\n")]);
+    let ended = run_in(policy.path(), &["build"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.contains("policy.c:1:27: error: use of undeclared identifier"), "{}", ended.stderr);
+    let last = "error: clang did not build the policy; its messages are above\n";
+    assert!(ended.stderr.ends_with(last), "{}", ended.stderr);
+}
+
+#[test]
+fn says_how_to_install_a_missing_clang() {
+    let files = directory(&[("policy.c", "")]);
+    let ended = end(ordinance(&["build"]).current_dir(files.path()).env("PATH", files.path()));
+    assert_eq!(ended.code, 2);
+    let message =
+        "error: clang is not installed: install clang and wasm-ld, e.g. by `apt-get install clang lld`\n";
+    assert_eq!(ended.stderr, message);
+}
+
+#[test]
 fn passes_on_the_messages_of_the_compiler() {
     let policy = new("broken", "validate", Sdk::Checkout);
     fs::write(policy.path().join("src/lib.rs"), "fn answer() -> u8 { \"no\" }\n").unwrap();
@@ -124,7 +157,7 @@ fn says_how_to_install_a_missing_cargo() {
 
 #[test]
 fn refuses_a_package_that_makes_no_module() {
-    let files = package("", "");
+    let files = package("without-a-module", "", "");
     let ended = build(files.path(), &[]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("crate-type = [\"cdylib\", \"rlib\"]"), "{}", ended.stderr);
@@ -132,7 +165,7 @@ fn refuses_a_package_that_makes_no_module() {
 
 #[test]
 fn refuses_a_module_without_the_contract() {
-    let files = package("crate-type = [\"cdylib\"]", "");
+    let files = package("without-a-contract", "crate-type = [\"cdylib\"]", "");
     let ended = build(files.path(), &[]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("does not implement the world `policy`"), "{}", ended.stderr);
@@ -144,7 +177,7 @@ fn refuses_a_module_without_the_contract() {
 fn refuses_a_module_with_imports_and_names_them() {
     let source = "unsafe extern \"C\" { fn now() -> u64; }\n\
                   #[unsafe(no_mangle)] pub extern \"C\" fn f() -> u64 { unsafe { now() } }\n";
-    let files = package("crate-type = [\"cdylib\"]", source);
+    let files = package("with-imports", "crate-type = [\"cdylib\"]", source);
     let ended = build(files.path(), &[]);
     assert_eq!(ended.code, 2);
     assert!(
@@ -169,14 +202,18 @@ fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stderr));
     assert!(String::from_utf8_lossy(&tests.stdout).contains("1 passed"), "{tests:?}");
 
-    let component = BuiltComponent::new(policy.path().join(file));
-    let cases = files(&policy.path().join("cases")).unwrap();
+    answers_its_cases(policy.path(), &file);
+    policy
+}
+
+fn answers_its_cases(policy: &Path, component: &str) {
+    let component = BuiltComponent::new(policy.join(component));
+    let cases = files(&policy.join("cases")).unwrap();
     assert!(cases.len() >= 3, "{cases:?}");
     for case in cases {
         check_file(&case, &component, Bless::No)
             .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     }
-    policy
 }
 
 /// Creates a policy with the versions of the project's own dependencies, so that cargo needs no registry.
@@ -193,10 +230,10 @@ fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     folder
 }
 
-/// Creates a package without dependencies.
-fn package(lib: &str, source: &str) -> TempDir {
+/// Creates a package without dependencies. Each has a name of its own, since all have one target directory.
+fn package(name: &str, lib: &str, source: &str) -> TempDir {
     let manifest = format!(
-        "[package]\nname = \"plain\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\n{lib}\n"
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[lib]\n{lib}\n"
     );
     directory(&[("Cargo.toml", &manifest), ("src/lib.rs", source)])
 }
