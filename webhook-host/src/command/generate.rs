@@ -10,9 +10,9 @@ use clap_complete::Shell;
 pub(super) const COMMANDS: [&str; 22] = [
     "check",
     "serve",
-    "review",
-    "replay",
     "record",
+    "replay",
+    "review",
     "request",
     "map",
     "audit",
