@@ -84,6 +84,21 @@ pub fn wasm_target() -> Result<()> {
     })
 }
 
+/// Installs clang and its linker for WebAssembly if they are missing: the tests also build policies in C.
+pub fn c_compiler() -> Result<()> {
+    let is_there = |program: &str| {
+        let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        version.is_ok_and(|status| status.success())
+    };
+    if is_there("clang") && is_there("wasm-ld") {
+        return Ok(());
+    }
+    let remedy = || "the tests also build policies in C: install clang and lld";
+    run(Command::new("apt-get").args(["update", "--quiet"])).with_context(remedy)?;
+    let install = ["install", "--quiet", "--yes", "--no-install-recommends", "clang", "lld"];
+    run(Command::new("apt-get").args(install)).with_context(remedy)
+}
+
 fn has_wasm_target() -> bool {
     let rustc = Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]).output();
     rustc.is_ok_and(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).is_dir())

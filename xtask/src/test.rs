@@ -12,6 +12,7 @@ const EXCLUDED: [&str; 3] = ["ordinance-policy-component", "ordinance-policy-js"
 pub fn run() -> Result<ExitCode> {
     build::wasm_target()?;
     require_node()?;
+    build::c_compiler()?;
     build::run(build::with_feature("npm").arg("npm").stdout(Stdio::null()))?;
     let mut test = build::cargo();
     test.args(["test", "--workspace", "--no-fail-fast", "--features", "xtask/fuzz,xtask/npm"]);

@@ -33,7 +33,7 @@ const NAME_CHARS: usize = 60;
 #[command(after_help = "\
 Examples:
   kubectl -n ordinance-system port-forward deployment/ordinance 8082
-  ordinance record --from http://127.0.0.1:8082 --output reviews/
+  ordinance record --from http://127.0.0.1:8082 --directory reviews/
   ordinance record --from http://127.0.0.1:8082 > reviews.jsonl
   ordinance replay --settings strict.yaml reviews/
 
@@ -48,13 +48,13 @@ pub(super) struct RecordArgs {
     #[arg(long, value_name = "URL", env = "ORDINANCE_FROM", hide_env = true)]
     from: Uri,
     /// Write a file for each review into this directory [default: a line for each to stdout]
-    #[arg(long, value_name = "DIR", env = "ORDINANCE_OUTPUT_DIR", hide_env = true)]
-    output: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", env = "ORDINANCE_DIRECTORY", hide_env = true)]
+    directory: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &RecordArgs) -> Result<Exit> {
     let text = fetched(&args.from).with_context(|| format!("--from {}", args.from))?;
-    match &args.output {
+    match &args.directory {
         None => print(text.as_bytes())?,
         Some(directory) => {
             let count = write_files(directory, &text)?;
@@ -108,7 +108,7 @@ fn path(from: &Uri) -> &str {
 
 /// Writes an AdmissionReview for each line, and returns their number. No file is replaced.
 fn write_files(directory: &Path, text: &str) -> Result<usize> {
-    fs::create_dir_all(directory).with_context(|| format!("--output {}", directory.display()))?;
+    fs::create_dir_all(directory).with_context(|| format!("--directory {}", directory.display()))?;
     let mut count = 0;
     for line in text.lines() {
         let recorded: RecordedReview<'_> =

@@ -26,7 +26,7 @@ Examples:
   ordinance replay --policy new.wasm --old-policy old.wasm reviews/
   ordinance replay --settings strict.yaml reviews/
   ordinance replay --old-settings today.yaml --settings tomorrow.yaml reviews.jsonl
-  ordinance record --from http://127.0.0.1:8082 --output reviews/
+  ordinance record --from http://127.0.0.1:8082 --directory reviews/
 
 A file holds an AdmissionReview, or a line for each review as `ordinance record` writes them. The
 phase of a single review is the word mutate or validate in its name, e.g. 003-validate-web.json;

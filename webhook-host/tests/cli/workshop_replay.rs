@@ -80,10 +80,10 @@ fn a_recording_becomes_files_that_are_replayed() {
     }
     lines(&url, 2);
     let reviews = files.path().join("reviews");
-    let ended = run(&["record", "--from", &url, "--output", argument(&reviews)]);
+    let ended = run(&["record", "--from", &url, "--directory", argument(&reviews)]);
     assert!(ended.code == 0 && ended.stderr.starts_with("2 reviews written to "), "{ended:?}");
     assert!(reviews.join("0001-validate-create-persistentvolumes-one.json").is_file());
-    let again = run(&["record", "--from", &url, "--output", argument(&reviews)]);
+    let again = run(&["record", "--from", &url, "--directory", argument(&reviews)]);
     assert!(again.code == 2 && again.stderr.contains("give an empty directory"), "{again:?}");
     let ended = run_in(files.path(), &["replay", "--settings", "warn.yaml", "reviews"]);
     assert_eq!(ended.code, 1, "{ended:?}");
