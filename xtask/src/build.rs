@@ -87,7 +87,8 @@ pub fn wasm_target() -> Result<()> {
 /// Installs clang and its linker for WebAssembly if they are missing: the tests also build policies in C.
 pub fn c_compiler() -> Result<()> {
     let is_there = |program: &str| {
-        let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let version =
+            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         version.is_ok_and(|status| status.success())
     };
     if is_there("clang") && is_there("wasm-ld") {

@@ -10,6 +10,13 @@ use std::path::{Path, PathBuf};
 /// The SDK's folder within a checkout or the vendored workspace.
 const SDK_FOLDER: &str = "policy/sdk";
 
+/// The file of the JSON Schema of a case, and the line by which editors find it.
+const CASE_SCHEMA: &str = "case.schema.json";
+const EDITOR_LINE: &str = "# yaml-language-server: $schema=../case.schema.json\n";
+
+/// The folder of the cases.
+const CASES: &str = "cases";
+
 /// A policy that does not exist yet.
 #[derive(Clone, Debug)]
 pub struct NewPolicy {
@@ -23,6 +30,8 @@ pub struct NewPolicy {
     pub directory: PathBuf,
     /// A checkout of Ordinance whose SDK the policy uses; otherwise the sources of the SDK are part of the policy.
     pub checkout: Option<PathBuf>,
+    /// The JSON Schema of a case, for editors.
+    pub case_schema: String,
 }
 
 /// Why a policy can't be written.
@@ -76,7 +85,8 @@ impl NewPolicy {
         for file in &new_files {
             self.write_file(file, &sdk_path)?;
         }
-        Ok(new_files.len())
+        self.write_text(Path::new(CASE_SCHEMA), &self.case_schema)?;
+        Ok(new_files.len() + 1)
     }
 
     /// Returns the path of the SDK as the policy's manifest has it.
@@ -101,11 +111,16 @@ impl NewPolicy {
     }
 
     fn write_file(&self, file: &NewFile, sdk_path: &str) -> Result<(), NewPolicyError> {
-        let path = self.directory.join(&file.path);
         let text = match file.path.starts_with(VENDORED) {
             true => file.text.to_owned(),
             false => self.rendered(file.text, sdk_path),
         };
+        let is_case = file.path.starts_with(CASES);
+        self.write_text(&file.path, &if is_case { EDITOR_LINE.to_owned() + &text } else { text })
+    }
+
+    fn write_text(&self, file: &Path, text: &str) -> Result<(), NewPolicyError> {
+        let path = self.directory.join(file);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(error_at(parent))?;
         }

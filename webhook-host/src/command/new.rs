@@ -72,6 +72,7 @@ pub(super) fn run(args: &NewArgs, common: CommonArgs) -> Result<Exit> {
         kind: args.kind.into(),
         directory: args.directory.clone().unwrap_or_else(|| PathBuf::from(&args.name)),
         checkout: args.sdk.clone(),
+        case_schema: format!("{:#}\n", ordinance_case::schema()),
     };
     match policy.write() {
         Ok(files) => {

@@ -46,6 +46,19 @@ fn writes_the_name_into_every_file_that_has_it() {
 }
 
 #[test]
+fn editors_find_the_schema_of_a_case() {
+    let files = directory(&[]);
+    assert_eq!(run_in(files.path(), &["new", "few-things"]).code, 0);
+    let schema = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let written = fs::read_to_string(files.path().join("few-things/case.schema.json")).unwrap();
+    assert_eq!(schema(&written), schema(&run(&["schema", "case"]).stdout));
+    for case in fs::read_dir(files.path().join("few-things/cases")).unwrap() {
+        let text = fs::read_to_string(case.unwrap().path()).unwrap();
+        assert!(text.starts_with("# yaml-language-server: $schema=../case.schema.json\n"), "{text}");
+    }
+}
+
+#[test]
 fn changes_nothing_in_a_folder_that_is_not_empty() {
     let files = directory(&[("mine/notes.txt", "keep")]);
     let ended = run_in(files.path(), &["new", "mine"]);

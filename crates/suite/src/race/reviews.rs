@@ -12,12 +12,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+/// The keys of a request's object, by the position of the request and the text of the object.
+type KeysByReview = HashMap<(usize, Arc<str>), Vec<Key>>;
+
 /// The requests of a race, and the policy's answers to them.
 pub(super) struct RaceReviews<'w> {
     world: &'w World<'w>,
     requests: Vec<Request<'static>>,
     answers: RefCell<HashMap<Question, Result<Arc<ReviewTrace>, String>>>,
-    keys: RefCell<HashMap<(usize, Arc<str>), Vec<Key>>>,
+    keys: RefCell<KeysByReview>,
     fired: RefCell<BTreeSet<String>>,
 }
 
