@@ -16,6 +16,7 @@ use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
     PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
 };
+use ordinance_engine::{ARTEFACT_BYTES, CACHED_ARTEFACTS};
 use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 use std::time::Duration;
@@ -161,4 +162,13 @@ fn printed(default: &str) -> String {
     let number =
         kibi.map(|number| in_bytes(number, 1 << 10)).or(mebi.map(|number| in_bytes(number, 1 << 20)));
     number.unwrap_or_else(|| default.to_owned())
+}
+
+#[test]
+fn the_page_names_the_limits_of_compiled_components() {
+    let sentence = format!(
+        "keep at most {CACHED_ARTEFACTS} compiled components, each of at most {} MiB",
+        ARTEFACT_BYTES >> 20
+    );
+    assert!(PAGE.contains(&sentence), "{sentence}");
 }
