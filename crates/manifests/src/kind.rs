@@ -3,8 +3,8 @@
 use crate::manifest::{KindFilter, Manifest, ManifestError, ManifestErrorKind, ReadObjects};
 use ordinance_contract::{Scope, without_position};
 use rayon::prelude::*;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize as _, Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -38,6 +38,26 @@ struct Head {
     /// Of a list, also of one whose `kind` is missing because the text was cut off.
     #[serde(default)]
     items: Option<IgnoredAny>,
+}
+
+/// What the `items` of an object are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ListForm {
+    /// The object is no list. A custom resource may have a kind like `AllowList`, and no `items`.
+    None,
+    /// A list.
+    Items,
+    /// Null, which the API server makes of no objects.
+    Null,
+    /// Anything else.
+    Broken,
+}
+
+/// The member of a list.
+#[derive(serde::Deserialize)]
+struct ListItems<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    items: Option<&'a RawValue>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -107,15 +127,20 @@ fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     }
 }
 
+/// Deserialises a member that is there, also if it is null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 // === impl DocumentPart ===
 
 impl DocumentPart<'_> {
     /// Adds the object, or the objects of a list, to those of the wanted kinds.
     pub(crate) fn collect(mut self, namespace: &str, wanted: KindFilter<'_>, found: &mut ReadObjects) {
-        match (self.is_list(), self.items.take()) {
-            (true, Some(items)) => found.append(self.collect_items(items, namespace, wanted)),
-            (true, None) if self.has_null_items() => {}
-            (true, None) if self.is_broken_list() => found.objects.push(Err(self.broken_list())),
+        match (self.list_form(), self.items.take()) {
+            (ListForm::Items, Some(items)) => found.append(self.collect_items(items, namespace, wanted)),
+            (ListForm::Null, _) => {}
+            (ListForm::Broken, _) => found.objects.push(Err(self.broken_list())),
             _ if self.is_skipped(wanted) => found.skipped += 1,
             _ => found.objects.push(self.into_manifest(namespace)),
         }
@@ -135,25 +160,19 @@ impl DocumentPart<'_> {
         parts.fold(ReadObjects::default, add).reduce(ReadObjects::default, ReadObjects::joined)
     }
 
-    fn is_list(&self) -> bool {
-        self.kind.as_deref().is_some_and(is_list_kind)
-    }
-
-    /// Returns whether the object is a list that the API server made of no objects.
-    fn has_null_items(&self) -> bool {
-        self.items_value().is_some_and(|items| items.is_null())
-    }
-
-    /// Returns whether the object is a list whose `items` are not one. A custom resource may have a kind like `AllowList`, and no
-    /// `items`.
-    fn is_broken_list(&self) -> bool {
-        self.kind.as_deref() == Some("List") || self.items_value().is_some()
-    }
-
-    /// Returns the member `items`.
-    fn items_value(&self) -> Option<Value> {
-        let object: Map<String, Value> = serde_json::from_str(&self.json).ok()?;
-        object.get("items").cloned()
+    fn list_form(&self) -> ListForm {
+        let Some(kind) = self.kind.as_deref().filter(|kind| is_list_kind(kind)) else {
+            return ListForm::None;
+        };
+        if self.items.is_some() {
+            return ListForm::Items;
+        }
+        let items: Option<ListItems<'_>> = serde_json::from_str(&self.json).ok();
+        match items.and_then(|list| list.items).map(RawValue::get) {
+            Some("null") => ListForm::Null,
+            None if kind != "List" => ListForm::None,
+            _ => ListForm::Broken,
+        }
     }
 
     fn broken_list(&self) -> ManifestError {

@@ -98,6 +98,14 @@ impl SoleValue {
         &self.json
     }
 
+    pub(super) fn api_version(&self) -> Option<String> {
+        self.span.api_version.clone()
+    }
+
+    pub(super) fn kind(&self) -> Option<String> {
+        self.span.kind.clone()
+    }
+
     pub(super) fn document_part(&self) -> DocumentPart<'_> {
         self.span.part(&self.json)
     }

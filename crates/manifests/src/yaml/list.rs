@@ -9,7 +9,6 @@ use super::document::{Documents, SoleValue};
 use crate::kind::{DocumentPart, is_list_kind};
 use crate::manifest::{KindFilter, ReadObjects};
 use rayon::prelude::*;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
@@ -28,12 +27,9 @@ struct CutList<'t> {
 }
 
 /// The members of a list that say what its items are.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, PartialEq, Eq)]
 struct ListMembers {
-    #[serde(default)]
     api_version: Option<String>,
-    #[serde(default)]
     kind: Option<String>,
 }
 
@@ -98,17 +94,18 @@ impl ListMembers {
     /// Returns the members of a list from the beginning and the end of its text, or `None` if it isn't a list, or if a member is there
     /// twice.
     fn of(head: &SoleValue, tail: Chunk<'_>) -> Option<Self> {
-        let before: Self = serde_json::from_str(head.json()).ok()?;
+        let before = Self { api_version: head.api_version(), kind: head.kind() };
         if tail.text.is_empty() {
             return Some(before).filter(Self::is_list);
         }
         let tail = Documents::new(tail).sole_mapping()?;
-        let after: Self = serde_json::from_str(tail.json()).ok()?;
-        let [before_names, after_names]: [BTreeMap<String, IgnoredAny>; 2] =
+        let members = Self {
+            api_version: before.api_version.or_else(|| tail.api_version()),
+            kind: before.kind.or_else(|| tail.kind()),
+        };
+        let [names, more]: [BTreeMap<String, IgnoredAny>; 2] =
             [serde_json::from_str(head.json()).ok()?, serde_json::from_str(tail.json()).ok()?];
-        let is_twice = after_names.keys().any(|name| before_names.contains_key(name));
-        let members =
-            Self { api_version: before.api_version.or(after.api_version), kind: before.kind.or(after.kind) };
+        let is_twice = more.keys().any(|name| names.contains_key(name));
         (!is_twice && members.is_list()).then_some(members)
     }
 
