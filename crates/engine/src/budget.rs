@@ -60,11 +60,16 @@ impl RemainingBudget {
         store.limiter(|remaining| remaining);
         store.set_hostcall_fuel(self.budget.output);
         store.set_epoch_deadline(ticks(self.time));
-        if self.budget.metering == Metering::On {
+        if self.counts_fuel() {
             // This fails only if the engine counts no fuel, and then none is reported.
             let _ = store.set_fuel(FUEL);
         }
         store
+    }
+
+    /// Returns whether the engine counts fuel.
+    pub(super) fn counts_fuel(&self) -> bool {
+        self.budget.metering == Metering::On
     }
 
     /// Returns the largest size of the memory so far, in bytes.

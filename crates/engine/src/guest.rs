@@ -101,8 +101,10 @@ impl GuestInstance {
 
     /// Returns what the instance has used since it was created.
     pub(super) fn usage(&self) -> Usage {
-        let fuel = self.store.get_fuel().ok().map(|left| FUEL - left);
-        Usage { fuel, memory: self.store.data().peak_memory() }
+        let remaining = self.store.data();
+        // Asking an engine that counts no fuel would make an error for each review.
+        let fuel = remaining.counts_fuel().then(|| self.store.get_fuel().ok()).flatten();
+        Usage { fuel: fuel.map(|left| FUEL - left), memory: remaining.peak_memory() }
     }
 
     /// Calls a function. Only its type is compared with the contract: comparing those of all functions takes a fiftieth of
