@@ -68,7 +68,7 @@ impl ArtefactCache {
             return Ok(artefact);
         }
         let artefact = compile()?;
-        // Without room on the disk, the next start compiles again.
+        // What could not be written is compiled again by the next command.
         let _ = self.write(&name, &artefact);
         Ok(artefact)
     }
@@ -89,6 +89,9 @@ impl ArtefactCache {
 
     /// Writes a file as a whole, by a rename.
     fn write(&self, name: &OsStr, artefact: &[u8]) -> io::Result<()> {
+        if artefact.len() > ARTEFACT_BYTES {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
         self.make_room()?;
         let mut unfinished = name.to_owned();
         unfinished.push(format!(".{}", std::process::id()));
