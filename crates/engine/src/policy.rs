@@ -82,6 +82,15 @@ impl Policy {
         self.metered_keys(scope, object).answer
     }
 
+    /// Returns the keys as [`Policy::keys`] does. A policy that gives no answer can't read the object either.
+    ///
+    /// # Errors
+    ///
+    /// Why there are no keys, in one line.
+    pub fn readable_keys(&self, scope: &Scope<'_>, object: &str) -> Result<Vec<Key>, String> {
+        self.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
+    }
+
     /// Returns the keys as [`Policy::keys`] does, with what the call used.
     pub fn metered_keys(
         &self,

@@ -100,9 +100,7 @@ fn map(
     let reviewed = report.objects.iter().map(|checked| patched(checked, stored));
     let objects = existing.chain(reviewed).collect::<Result<Vec<_>>>()?;
     let policy = policy.admission.policy();
-    let keys = |scope: &Scope<'_>, object: &str| {
-        policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
-    };
+    let keys = |scope: &Scope<'_>, object: &str| policy.readable_keys(scope, object);
     let refused =
         report.objects.iter().filter(|checked| checked.outcome == AdmissionOutcome::Denied).map(refused);
     Ok(Map { refused: refused.collect(), ..Map::new(&objects, &keys) })

@@ -107,9 +107,7 @@ pub(super) fn run(args: &MigrateArgs, common: CommonArgs) -> Result<Exit> {
 fn plan(args: &MigrateArgs, objects: &[Manifest]) -> Result<Plan> {
     let policy = policies::with_existing(&args.policy, &Limits::default(), &[])?;
     let policy = policy.admission.policy();
-    let keys = |scope: &Scope<'_>, object: &str| {
-        policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
-    };
+    let keys = |scope: &Scope<'_>, object: &str| policy.readable_keys(scope, object);
     let mapped: Vec<MappedObject<'_>> =
         objects.iter().map(|object| MappedObject::new(object.scope.borrowed(), &*object.json)).collect();
     Ok(Plan::new(&mapped, &args.namespace, &args.set, &keys, args.options())?)

@@ -20,9 +20,7 @@ pub(super) fn map(
     let object = |stored: &StoredObject| recreated(input.manifest(*stored), auditor);
     let objects: Vec<MappedObject<'_>> = input.objects.par_iter().map(object).collect::<Result<_>>()?;
     let policy = auditor.enforcing.policy();
-    let keys = |scope: &Scope<'_>, object: &str| {
-        policy.keys(scope, object).unwrap_or_else(|failure| Err(failure.to_string()))
-    };
+    let keys = |scope: &Scope<'_>, object: &str| policy.readable_keys(scope, object);
     let refused = report.objects.iter().filter_map(denied).collect();
     let mut map = Map { refused, ..Map::new(&objects, &keys) };
     map.retain_namespaces(is_shown);
