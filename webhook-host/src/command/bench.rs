@@ -17,11 +17,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use comparison::{Comparison, Threshold, TimeWeight};
 use figures::{BenchFigures, PolicyFigures, WorkloadFigures};
-use ordinance_engine::component_bytes;
 use ordinance_files::read_up_to;
 use ordinance_report::plain_json;
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -178,16 +175,11 @@ impl BenchArgs {
     }
 
     fn policy_figures(&self, description: &ordinance_contract::Description) -> Result<PolicyFigures> {
-        let bytes = match self.component() {
-            Some(path) => {
-                Cow::Owned(component_bytes(path).map_err(|error| InputError::of_file(path, error))?)
-            }
-            None => Cow::Borrowed(ordinance_engine::builtin::COMPONENT),
-        };
+        let bytes = policies::component_of(self.component())?;
         Ok(PolicyFigures {
             name: description.name.clone(),
             version: description.version.clone(),
-            digest: format!("sha256:{:x}", Sha256::digest(&bytes)),
+            digest: format!("sha256:{}", policies::digest(&bytes)),
             bytes: bytes.len() as u64,
         })
     }

@@ -2,10 +2,11 @@
 
 use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
+use super::policies;
 use crate::limits::Limits;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use ordinance_engine::{Engine, LoadError, LoadErrorKind, Policy};
+use ordinance_engine::{LoadError, LoadErrorKind, Policy};
 use ordinance_report::printable;
 use ordinance_workshop::{BuildOutput, Sources};
 use std::ffi::OsString;
@@ -94,7 +95,7 @@ impl UncheckedComponent {
 
     /// Loads the component as the server does, and returns the policy's name and version; `None` if it needs settings.
     fn identity(&self) -> Result<Option<(String, String)>> {
-        let engine = Engine::new(Limits::default().engine())?;
+        let engine = policies::engine(&Limits::default())?;
         match Policy::load(&engine, &self.path, "") {
             Ok(policy) => {
                 let description = policy.description();

@@ -4,15 +4,13 @@ mod report;
 
 use super::exit::Exit;
 use super::output::{self, CommonArgs, print};
-use crate::config::InputError;
+use super::policies;
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use ordinance_contract::Description;
-use ordinance_engine::{Anatomy, Engine, LoadError, Policy, component_bytes};
+use ordinance_engine::{Anatomy, LoadError, Policy};
 use ordinance_report::plain_json;
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Show what a policy's component is, reviews and costs, or why it can't be used
@@ -79,23 +77,16 @@ pub(super) fn run(args: &InspectArgs, common: CommonArgs) -> Result<Exit> {
 impl Inspection {
     fn of(file: Option<&Path>) -> Result<Self> {
         let limits = Limits::default();
-        let engine = Engine::new(limits.engine())?;
-        let (name, bytes, loaded) = match file {
-            Some(path) => {
-                let bytes = component_bytes(path).map_err(|error| {
-                    InputError::of_file(path, format_args!("{error}; give the file of a component"))
-                })?;
-                (path.display().to_string(), Cow::Owned(bytes), Policy::load(&engine, path, ""))
-            }
-            None => {
-                let bytes = Cow::Borrowed(ordinance_engine::builtin::COMPONENT);
-                ("storage (built in)".to_owned(), bytes, Policy::built_in(&engine, ""))
-            }
+        let engine = policies::engine(&limits)?;
+        let bytes = policies::component_of(file)?;
+        let (name, loaded) = match file {
+            Some(path) => (path.display().to_string(), Policy::load(&engine, path, "")),
+            None => ("storage (built in)".to_owned(), Policy::built_in(&engine, "")),
         };
         Ok(Self {
             name,
             bytes: bytes.len(),
-            digest: format!("{:x}", Sha256::digest(&bytes)),
+            digest: policies::digest(&bytes),
             anatomy: Anatomy::of(&bytes),
             description: loaded.map(|policy| policy.description().clone()),
             limits,

@@ -11,7 +11,10 @@ use crate::review::OnError;
 use anyhow::{Context, Result};
 use ordinance_audit::EnforcedSettings;
 use ordinance_contract::{Description, Problem, Scope};
-use ordinance_engine::{ArtefactCache, Engine, LoadError, LoadErrorKind, Policy, component_bytes};
+use ordinance_engine::builtin::COMPONENT;
+use ordinance_engine::{
+    ArtefactCache, Engine, EngineError, LoadError, LoadErrorKind, Policy, component_bytes,
+};
 use ordinance_manifests::{Manifest, Region, region};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -92,7 +95,7 @@ pub(super) fn all(
         let (name, admission) = named_admission(config, policy, limits, metrics);
         served(name, admission, config.on_error, existing)
     };
-    policies.iter().zip(loaded(policies, limits)?).map(serve).collect()
+    policies.iter().zip(loaded(&Engine::new(limits.engine())?, policies)?).map(serve).collect()
 }
 
 /// Loads all policies of a configuration, each with an index that follows a cluster. Returns the states of the watches
@@ -104,7 +107,7 @@ pub(super) fn with_cluster(
     auditing: Auditing,
 ) -> Result<(Vec<ServedPolicy>, Arc<WatchSet>, Vec<AuditedPolicy>)> {
     let engine = Engine::new(limits.engine())?;
-    let loaded = loaded_with(&engine, policies)?;
+    let loaded = loaded(&engine, policies)?;
     let clock = Clock::default();
     let watches = merged_watches(loaded.iter().flat_map(|policy| &policy.description().watches));
     let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
@@ -154,11 +157,7 @@ fn named_admission(
     (name, admission)
 }
 
-fn loaded(policies: &[PolicyConfig], limits: &Limits) -> Result<Vec<Policy>> {
-    loaded_with(&Engine::new(limits.engine())?, policies)
-}
-
-fn loaded_with(engine: &Engine, policies: &[PolicyConfig]) -> Result<Vec<Policy>> {
+fn loaded(engine: &Engine, policies: &[PolicyConfig]) -> Result<Vec<Policy>> {
     policies.iter().map(|config| Ok(load(engine, config)?)).collect()
 }
 
@@ -180,7 +179,7 @@ pub(super) fn with_existing(
 /// Loads the policy of the flags with the existing objects in its index, so that its reviews count fuel.
 pub(super) fn metered(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
     let config = config_of(args)?;
-    let policy = load(&cached(Engine::metered(limits.engine())?), &config)?;
+    let policy = load(&metered_engine(limits)?, &config)?;
     let existing = State::read(&args.state, NAMESPACE).into_objects()?;
     served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, &existing)
 }
@@ -193,7 +192,7 @@ pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest
 
 fn admission_of(args: &PolicyArgs, limits: &Limits) -> Result<(String, Admission, OnError)> {
     let config = config_of(args)?;
-    let policy = load(&cached(Engine::new(limits.engine())?), &config)?;
+    let policy = load(&engine(limits)?, &config)?;
     let name = policy.description().name.clone();
     Ok((name, Admission::new(policy, limits), config.on_error))
 }
@@ -205,7 +204,7 @@ pub(super) fn enforcing(
     configured: &ServedPolicy,
     existing: &[Manifest],
 ) -> Result<Enforcing> {
-    let (engine, config) = (cached(Engine::new(limits.engine())?), config_of(args)?);
+    let (engine, config) = (engine(limits)?, config_of(args)?);
     let policy = match load_enforcing(&engine, &config, configured.admission.policy().description())? {
         Enforcing::With(policy) => policy,
         Enforcing::AsConfigured => return Ok(Enforcing::AsConfigured),
@@ -255,17 +254,17 @@ pub(super) fn with_default_settings(components: &[PathBuf]) -> Result<Vec<Policy
         [] => vec![PolicyConfig::of(None)],
         _ => components.iter().map(|path| PolicyConfig::of(Some(path))).collect(),
     };
-    loaded(&configs, &Limits::default())
+    loaded(&engine(&Limits::default())?, &configs)
 }
 
 /// Loads one policy with its default settings into an engine that counts fuel; without a component the built-in policy.
 pub(super) fn metered_component(component: Option<&Path>, limits: &Limits) -> Result<Policy> {
-    Ok(load(&cached(Engine::metered(limits.engine())?), &PolicyConfig::of(component))?)
+    Ok(load(&metered_engine(limits)?, &PolicyConfig::of(component))?)
 }
 
 /// Loads one policy with its default settings, and returns its description.
 pub(super) fn description(component: Option<&Path>) -> Result<Description> {
-    let policy = load(&cached(Engine::new(Limits::default().engine())?), &PolicyConfig::of(component))?;
+    let policy = load(&engine(&Limits::default())?, &PolicyConfig::of(component))?;
     Ok(policy.description().clone())
 }
 
@@ -279,17 +278,35 @@ pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
 /// Loads a policy and returns its name, version and digest.
 pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
     let Description { name, version, .. } = description(component)?;
-    let digest = match component {
-        Some(path) => {
-            Sha256::digest(component_bytes(path).map_err(|error| InputError::of_file(path, error))?)
-        }
-        None => Sha256::digest(ordinance_engine::builtin::COMPONENT),
-    };
-    Ok(PolicyIdentity { name, version, digest: format!("{digest:x}") })
+    Ok(PolicyIdentity { name, version, digest: digest(&component_of(component)?) })
 }
 
-/// Gives the engine of a command the cache of compiled components: `$ORDINANCE_CACHE_DIR`, else below the user's own cache directory.
-/// Without one, components are compiled anew.
+/// Returns the component in a file, or the built-in one.
+pub(super) fn component_of(file: Option<&Path>) -> Result<Cow<'static, [u8]>, InputError> {
+    let Some(path) = file else { return Ok(Cow::Borrowed(COMPONENT)) };
+    let bytes = component_bytes(path);
+    bytes
+        .map(Cow::Owned)
+        .map_err(|error| InputError::of_file(path, format_args!("{error}; give the file of a component")))
+}
+
+/// Returns the SHA-256 of a component, in hexadecimal.
+pub(super) fn digest(component: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(component))
+}
+
+/// Starts the engine of an offline command, which keeps what it compiles.
+pub(super) fn engine(limits: &Limits) -> Result<Engine, EngineError> {
+    Engine::new(limits.engine()).map(cached)
+}
+
+/// Starts the engine of an offline command that counts fuel.
+fn metered_engine(limits: &Limits) -> Result<Engine, EngineError> {
+    Engine::metered(limits.engine()).map(cached)
+}
+
+/// Gives an engine the cache of compiled components: `$ORDINANCE_CACHE_DIR`, else below the user's own cache directory. Without one, the
+/// engine compiles every component again.
 fn cached(engine: Engine) -> Engine {
     let directory = std::env::var_os(CACHE_VARIABLE).map(PathBuf::from).or_else(cache_directory);
     let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else {
