@@ -18,6 +18,7 @@ mod observation;
 mod target;
 
 pub use cluster_view::{Freshness, StoredObjects};
+pub(crate) use mutation::operations;
 pub use mutation::{Mutation, patched};
 pub use observation::ObservedObject;
 

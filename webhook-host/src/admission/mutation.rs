@@ -53,7 +53,7 @@ pub fn patched<'a>(mut request: Request<'a>, patch: &[Value]) -> Result<Request<
 }
 
 /// Returns the operations of a verdict's patch.
-fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
+pub(crate) fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
     let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
     serde_json::from_str(patch)
         .map_err(|error| Failure::InvalidResponse(format!("an invalid patch: {error}")))

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The first parts of paths.
-const PREFIXES: [&str; 2] = ["mutate", "validate"];
+/// The phases of webhooks. The first part of a path is the word of its phase.
+const PHASES: [Phase; 2] = [Phase::Mutate, Phase::Validate];
 
 /// A policy with its name, its answer to failures, and its metrics.
 pub struct PolicyRoute {
@@ -75,8 +75,10 @@ impl Routes {
     /// Returns the path of each policy and phase, without a token, sorted.
     pub fn paths(&self) -> Vec<String> {
         let routes = self.0.load();
-        let mut paths: Vec<String> =
-            routes.keys().flat_map(|policy| PREFIXES.map(|prefix| format!("/{prefix}/{policy}"))).collect();
+        let mut paths: Vec<String> = routes
+            .keys()
+            .flat_map(|policy| PHASES.map(|phase| format!("/{}/{policy}", phase.word())))
+            .collect();
         paths.sort();
         paths
     }
@@ -89,12 +91,9 @@ impl Routes {
 }
 
 fn split(path: &str) -> Option<(Phase, &str)> {
-    let (phase, policy) = path.strip_prefix('/')?.split_once('/')?;
-    match phase {
-        "mutate" => Some((Phase::Mutate, policy)),
-        "validate" => Some((Phase::Validate, policy)),
-        _ => None,
-    }
+    let (word, policy) = path.strip_prefix('/')?.split_once('/')?;
+    let phase = PHASES.into_iter().find(|phase| phase.word() == word)?;
+    Some((phase, policy))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What one side answers to a recorded request.
 
 use super::recorded_request::RecordedRequest;
-use crate::admission::{Admission, patched};
+use crate::admission::{Admission, operations, patched};
 use crate::command::policies::ServedPolicy;
 use crate::judge::Judge as _;
 use crate::limits::Limits;
@@ -56,12 +56,6 @@ impl<'p> Side<'p> {
         let is_reviewed = description.reviews(&request.scope, request.operation, request.phase);
         is_reviewed.then(|| self.admission.judge(request, Instant::now() + self.deadline)).transpose()
     }
-}
-
-fn operations(verdict: &Verdict) -> Result<Vec<Value>, Failure> {
-    let Some(patch) = &verdict.patch else { return Ok(Vec::new()) };
-    serde_json::from_str(patch)
-        .map_err(|error| Failure::InvalidResponse(format!("the patch is not JSON: {error}")))
 }
 
 // === impl SideAnswer ===
