@@ -59,7 +59,7 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     budget: Budget,
     metering: Metering,
-    /// `None` to compile every component anew.
+    /// Where compiled components are kept; `None` if they are not.
     artefacts: Option<Arc<ArtefactCache>>,
     _ticker: Arc<Ticker>,
 }

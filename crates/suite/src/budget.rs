@@ -39,7 +39,7 @@ impl RecordedFuel {
             Err(error) => return Err(format!("{FUEL_FILE}: {error}")),
         };
         let cases = serde_json::from_slice(&bytes);
-        let cases = cases.map_err(|error| format!("{FUEL_FILE}: {error}; --record-fuel writes it anew"))?;
+        let cases = cases.map_err(|error| format!("{FUEL_FILE}: {error}; --record-fuel replaces it"))?;
         Ok(Some(Self { cases, tolerance }))
     }
 

@@ -64,7 +64,7 @@ enum SpanRecording<'p> {
 // === impl ObjectSpan ===
 
 impl ObjectSpan {
-    /// Returns the span of a value that is to be written at a place of the JSON.
+    /// Begins the span of a value whose JSON starts at an offset.
     fn new(json: usize, cursor: &Cursor<'_>, span: &Span) -> Self {
         let start = byte_offset(&span.start);
         Self {

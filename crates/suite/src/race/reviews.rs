@@ -122,7 +122,7 @@ impl<'w> RaceReviews<'w> {
         Ok(self.trace(request, Phase::Validate, object, known)?.verdict.is_allowed())
     }
 
-    /// Returns all keys of an object; none if the policy does not watch it or can't read it.
+    /// Returns all keys of an object. An object that the policy does not watch, or can't read, has none.
     pub(super) fn keys(&self, request: usize, object: &Arc<str>) -> Result<Vec<Key>, String> {
         let scope = self.scope(request);
         if !self.world.watches(&scope) {

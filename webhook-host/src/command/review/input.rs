@@ -12,7 +12,7 @@ pub(in crate::command) enum ReviewInput {
     Manifests(Vec<u8>),
 }
 
-/// The members by which an object is told from an AdmissionReview.
+/// The members that tell an AdmissionReview from another object.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ObjectHead {
