@@ -18,7 +18,7 @@ mod source;
 mod state;
 
 pub(crate) use args::named;
-pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs};
+pub use args::{PolicyArgs, PolicyComponentArgs, ServeArgs, WasiArgs};
 pub use audit::AuditFile;
 pub use cluster::{kubeconfig, kubeconfig_of, kubeconfig_problem};
 pub use file::{

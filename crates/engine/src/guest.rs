@@ -4,9 +4,10 @@ use super::bindings::rules;
 use super::budget::RemainingBudget;
 use crate::Failure;
 use crate::metered::{FUEL, Usage};
+use crate::wasi;
 use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower,
 };
 use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
@@ -39,10 +40,10 @@ pub(super) struct GuestInstance {
 // === impl Guest ===
 
 impl Guest {
-    /// Links a component without imports.
+    /// Links a component, whose only imports are those of WASI.
     pub(super) fn new(engine: &Engine, component: &Component) -> Result<Self> {
         let exports = Exports::of(component)?;
-        Ok(Self { instance: Linker::new(engine).instantiate_pre(component)?, exports })
+        Ok(Self { instance: wasi::linker(engine, component)?.instantiate_pre(component)?, exports })
     }
 
     /// Returns a fresh instance, whose time begins now.

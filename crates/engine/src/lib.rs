@@ -20,6 +20,7 @@ mod plain_text;
 mod policy;
 mod ticker;
 mod trace;
+mod wasi;
 
 pub use anatomy::{Anatomy, BinaryKind, Producer, SectionSize};
 pub use artefact_cache::{ARTEFACT_BYTES, ArtefactCache, CACHED_ARTEFACTS};
@@ -30,6 +31,7 @@ pub use load::{LoadError, LoadErrorKind, component_bytes, is_label};
 pub use metered::{Metered, Usage};
 pub use policy::{PendingReview, Policy, StartedReview};
 pub use trace::{ReviewStep, ReviewTrace};
+pub use wasi::{RANDOM_BYTES, WasiImports};
 
 use budget::Budget;
 use std::sync::Arc;

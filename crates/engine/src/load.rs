@@ -8,6 +8,7 @@ use super::anatomy::{BinaryKind, MAGIC, contract_version};
 use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
+use crate::wasi::{WasiImports, is_wasi};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
 use ordinance_contract::{
     Description, MESSAGE_CHARS, MatchCondition, NAME_CHARS, PACKAGE, Problem, ReviewScope, VERSION, Watch,
@@ -30,8 +31,7 @@ const NAMED_IMPORTS: usize = 10;
 pub struct LoadError {
     /// The policy's file, or `storage (built in)`.
     pub policy: String,
-    /// The reason.
-    #[source]
+    /// The reason, which the text has already.
     pub kind: LoadErrorKind,
 }
 
@@ -72,9 +72,15 @@ pub enum LoadErrorKind {
         /// The reason.
         message: String,
     },
-    /// The component has imports: the names of the first ones.
-    #[error("has imports, and a policy may have none: {}", .0.join(", "))]
+    /// The component has imports of others than WASI: the names of the first ones.
+    #[error("has imports, and a policy may have none: {}; build it without what imports them", .0.join(", "))]
     Imports(Vec<String>),
+    /// The component imports WASI, and stand-ins are not allowed: the names of the first imports.
+    #[error(
+        "imports WASI, and a policy has no clock, no files, no network and no randomness: {}; build it without WASI, or allow inert stand-ins by --allow-wasi-stubs or `allowWasiStubs: true` in the policy's configuration",
+        .0.join(", ")
+    )]
+    Wasi(Vec<String>),
     /// The component does not export the contract.
     #[error("does not implement the world `policy` of {PACKAGE}@{VERSION}: {0}")]
     World(String),
@@ -88,7 +94,7 @@ pub enum LoadErrorKind {
     },
     /// The component failed while it was loaded.
     #[error("could not be run: it {0}")]
-    Run(#[from] Failure),
+    Run(Failure),
     /// The component's description is invalid.
     #[error("describes itself with {0}")]
     Description(String),
@@ -116,7 +122,7 @@ impl Policy {
     /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         built_in_artefact(engine)
-            .and_then(|artefact| ready(engine, &artefact, settings, Execution::Inline))
+            .and_then(|artefact| ready(engine, &artefact, settings, WasiImports::Refused, Execution::Inline))
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
@@ -126,10 +132,24 @@ impl Policy {
     ///
     /// The file or the settings can't be used.
     pub fn load(engine: &Engine, file: &Path, settings: &str) -> Result<Self, LoadError> {
+        Self::load_with(engine, file, settings, WasiImports::Refused)
+    }
+
+    /// Loads a component as [`Policy::load`] does, which may also import WASI.
+    ///
+    /// # Errors
+    ///
+    /// The file or the settings can't be used.
+    pub fn load_with(
+        engine: &Engine,
+        file: &Path,
+        settings: &str,
+        wasi: WasiImports,
+    ) -> Result<Self, LoadError> {
         component_bytes(file)
             .map_err(LoadErrorKind::from)
             .and_then(|bytes| compiled(engine, &bytes))
-            .and_then(|artefact| ready(engine, &artefact, settings, Execution::ThreadPool))
+            .and_then(|artefact| ready(engine, &artefact, settings, wasi, Execution::ThreadPool))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
     }
 
@@ -248,13 +268,14 @@ fn ready(
     engine: &Engine,
     artefact: &[u8],
     settings: &str,
+    wasi: WasiImports,
     execution: Execution,
 ) -> Result<Policy, LoadErrorKind> {
-    let loading = linked(engine, &deserialized(engine, artefact)?)?;
+    let loading = linked(engine, &deserialized(engine, artefact)?, wasi)?;
     let description = described(engine, &loading)?;
     check_description(&description)?;
     let prepared = prepared(engine, &loading, settings)?;
-    let guest = linked(engine, &deserialized(engine, artefact)?)?;
+    let guest = linked(engine, &deserialized(engine, artefact)?, wasi)?;
     let settings = settings.to_owned();
     Ok(Policy { engine: engine.clone(), guest, description, settings, prepared, execution })
 }
@@ -268,17 +289,25 @@ fn prepared(engine: &Engine, guest: &Guest, settings: &str) -> Result<String, Lo
     }
 }
 
-fn linked(engine: &Engine, component: &Component) -> Result<Guest, LoadErrorKind> {
+fn linked(engine: &Engine, component: &Component, wasi: WasiImports) -> Result<Guest, LoadErrorKind> {
     let ty = component.component_type();
-    let imports: Vec<String> =
-        ty.imports(&engine.wasm).map(|(name, _)| plain(name)).take(NAMED_IMPORTS).collect();
-    if !imports.is_empty() {
-        return Err(LoadErrorKind::Imports(imports));
+    let (of_wasi, others): (Vec<&str>, Vec<&str>) =
+        ty.imports(&engine.wasm).map(|(name, _)| name).partition(|name| is_wasi(name));
+    if !others.is_empty() {
+        return Err(LoadErrorKind::Imports(named(&others)));
+    }
+    if !of_wasi.is_empty() && wasi == WasiImports::Refused {
+        return Err(LoadErrorKind::Wasi(named(&of_wasi)));
     }
     if let Some(found) = ty.exports(&engine.wasm).find_map(|(name, _)| other_version(name)) {
         return Err(LoadErrorKind::Version { found });
     }
     Guest::new(&engine.wasm, component).map_err(|error| LoadErrorKind::World(line(&error)))
+}
+
+/// Returns the first imports, each in one line.
+fn named(imports: &[&str]) -> Vec<String> {
+    imports.iter().take(NAMED_IMPORTS).map(|name| plain(name)).collect()
 }
 
 /// The version of the contract that an export belongs to, if it is not this host's.
@@ -367,6 +396,14 @@ fn plain_line(text: &str) -> String {
 /// Returns a name of a component in one line, cut.
 fn plain(name: &str) -> String {
     one_line(name, NAME_CHARS).into_owned()
+}
+
+// === impl LoadErrorKind ===
+
+impl From<Failure> for LoadErrorKind {
+    fn from(failure: Failure) -> Self {
+        Self::Run(failure)
+    }
 }
 
 // === impl ProblemList ===

@@ -1,6 +1,6 @@
 //! Loads the components of tests.
 
-use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, PoolLimits};
+use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, PoolLimits, WasiImports};
 use ordinance_testkit::guest::component;
 use std::io::Write;
 use tempfile::NamedTempFile;
@@ -13,9 +13,14 @@ pub fn limits(instances: u32) -> EngineLimits {
 
 /// Loads these bytes from a file.
 pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Policy, LoadError> {
+    load_with(engine, bytes, WasiImports::Refused)
+}
+
+/// Loads these bytes from a file, which may import WASI.
+pub fn load_with(engine: &Engine, bytes: &[u8], wasi: WasiImports) -> Result<Policy, LoadError> {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(bytes).expect("room on the disk");
-    Policy::load(engine, file.path(), "")
+    Policy::load_with(engine, file.path(), "", wasi)
 }
 
 /// Returns a policy whose `review` runs these instructions before it allows.

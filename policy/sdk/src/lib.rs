@@ -77,7 +77,7 @@
 #[expect(unsafe_code, clippy::allow_attributes, reason = "generated from policy.wit")]
 #[rustfmt::skip]
 pub mod bindings;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
 #[expect(unsafe_code, reason = "an allocator")]
 mod bump;
 mod component;
@@ -88,7 +88,7 @@ mod raw_policy;
 #[cfg(feature = "typed")]
 mod typed;
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
 pub use bump::Bump;
 pub use component::Component;
 pub use description::{PolicyDescription, PolicyRule, Resource, ReviewedResource};
@@ -118,7 +118,8 @@ pub mod prelude {
     pub use serde::Deserialize;
 }
 
-/// Exports a policy as the component's only interface, and gives the component an allocator that never frees.
+/// Exports a policy as the component's only interface, and gives the component an allocator that never frees (not for a target of
+/// WASI, whose C library has its own).
 ///
 /// The type implements [`Policy`] or [`RawPolicy`]. Where the target is not WebAssembly, e.g. in unit tests, the macro only
 /// checks that.
@@ -130,6 +131,8 @@ macro_rules! export {
             type ExportedComponent = $crate::Component<$policy>;
     $crate::bindings::export!(ExportedComponent with_types_in $crate::bindings);
 
+            // The C library of WASI has an allocator of its own, which expects no other one in its heap.
+            #[cfg(target_os = "unknown")]
             #[global_allocator]
             static MEMORY: $crate::Bump = $crate::Bump::new();
         };

@@ -10,7 +10,7 @@ mod workload;
 use super::exit::Exit;
 use super::output::{self, CommonArgs, print, supports_escapes};
 use super::policies;
-use crate::config::{InputError, PolicyArgs, PolicyComponentArgs};
+use crate::config::{InputError, PolicyArgs, PolicyComponentArgs, WasiArgs};
 use crate::limits::Limits;
 use anyhow::{Context as _, Result};
 use clap::builder::BoolishValueParser;
@@ -57,6 +57,8 @@ pub(super) struct BenchArgs {
     /// The policy's Wasm component, or `storage` for the built-in policy, which is the default
     #[arg(value_name = "POLICY")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    wasi: WasiArgs,
     /// AdmissionReviews or manifests to measure
     #[arg(value_name = "REVIEW")]
     reviews: Vec<PathBuf>,
@@ -162,7 +164,7 @@ impl BenchArgs {
     fn policy_args(&self) -> PolicyArgs {
         let policy = self.component().map(Path::to_owned);
         let (settings, state) = (self.settings.clone(), self.state.clone());
-        PolicyArgs { component: PolicyComponentArgs { policy }, settings, state }
+        PolicyArgs { component: PolicyComponentArgs { policy, wasi: self.wasi }, settings, state }
     }
 
     fn component(&self) -> Option<&Path> {

@@ -29,7 +29,7 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit> {
-    let rules = policies::description(args.component.policy.as_deref())?.rules;
+    let rules = policies::description(&args.component)?.rules;
     let Some(id) = &args.rule else {
         print(without_runner_commands(list(&rules)).as_bytes())?;
         return Ok(Exit::Success);

@@ -5,6 +5,7 @@ mod report;
 use super::exit::Exit;
 use super::output::{self, CommonArgs, print};
 use super::policies;
+use crate::config::WasiArgs;
 use crate::limits::Limits;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -28,6 +29,8 @@ pub(super) struct InspectArgs {
     /// The policy's Wasm component; without it the built-in policy `storage`
     #[arg(value_name = "POLICY")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    wasi: WasiArgs,
     /// The format of the report
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_OUTPUT", hide_env = true)]
     output: InspectFormat,
@@ -57,7 +60,7 @@ struct Inspection {
 }
 
 pub(super) fn run(args: &InspectArgs, common: CommonArgs) -> Result<Exit> {
-    let inspection = Inspection::of(args.policy.as_deref())?;
+    let inspection = Inspection::of(args.policy.as_deref(), args.wasi)?;
     let text = match args.output {
         InspectFormat::Text => report::text(&inspection, common.color.on_stdout()),
         InspectFormat::Json => plain_json(format!("{:#}\n", report::json(&inspection))),
@@ -75,12 +78,12 @@ pub(super) fn run(args: &InspectArgs, common: CommonArgs) -> Result<Exit> {
 // === impl Inspection ===
 
 impl Inspection {
-    fn of(file: Option<&Path>) -> Result<Self> {
+    fn of(file: Option<&Path>, wasi: WasiArgs) -> Result<Self> {
         let limits = Limits::default();
         let engine = policies::engine(&limits)?;
         let bytes = policies::component_of(file)?;
         let (name, loaded) = match file {
-            Some(path) => (path.display().to_string(), Policy::load(&engine, path, "")),
+            Some(path) => (path.display().to_string(), Policy::load_with(&engine, path, "", wasi.imports())),
             None => ("storage (built in)".to_owned(), Policy::built_in(&engine, "")),
         };
         Ok(Self {

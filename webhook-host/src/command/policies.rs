@@ -4,7 +4,9 @@ use super::output;
 use crate::admission::{Admission, UnreadableObject};
 use crate::clock::Clock;
 use crate::cluster::{AuditedPolicy, WatchSet, merged_watches};
-use crate::config::{InputError, NAMESPACE, PolicyArgs, PolicyConfig, State, settings};
+use crate::config::{
+    InputError, NAMESPACE, PolicyArgs, PolicyComponentArgs, PolicyConfig, State, WasiArgs, settings,
+};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::review::OnError;
@@ -88,6 +90,7 @@ impl ServedPolicy {
 pub(super) fn all(
     policies: &[PolicyConfig],
     existing: &[Manifest],
+    engine: &Engine,
     limits: &Limits,
     metrics: &Metrics,
 ) -> Result<Vec<ServedPolicy>> {
@@ -95,19 +98,19 @@ pub(super) fn all(
         let (name, admission) = named_admission(config, policy, limits, metrics);
         served(name, admission, config.on_error, existing)
     };
-    policies.iter().zip(loaded(&Engine::new(limits.engine())?, policies)?).map(serve).collect()
+    policies.iter().zip(loaded(engine, policies)?).map(serve).collect()
 }
 
 /// Loads all policies of a configuration, each with an index that follows a cluster. Returns the states of the watches
 /// too, which have not started yet, and the policies of the audit.
 pub(super) fn with_cluster(
     policies: &[PolicyConfig],
+    engine: &Engine,
     limits: &Limits,
     metrics: &Metrics,
     auditing: Auditing,
 ) -> Result<(Vec<ServedPolicy>, Arc<WatchSet>, Vec<AuditedPolicy>)> {
-    let engine = Engine::new(limits.engine())?;
-    let loaded = loaded(&engine, policies)?;
+    let loaded = loaded(engine, policies)?;
     let clock = Clock::default();
     let watches = merged_watches(loaded.iter().flat_map(|policy| &policy.description().watches));
     let watches = Arc::new(WatchSet::new(watches, limits.index_staleness, clock.clone(), metrics));
@@ -119,7 +122,7 @@ pub(super) fn with_cluster(
     let served: Vec<ServedPolicy> = policies.iter().zip(loaded).map(serve).collect::<Result<_>>()?;
     let audited = match auditing {
         Auditing::On => {
-            let audit = |(config, policy)| audited(&engine, config, policy, limits, metrics);
+            let audit = |(config, policy)| audited(engine, config, policy, limits, metrics);
             policies.iter().zip(&served).map(audit).collect::<Result<_>>()?
         }
         Auditing::Off => Vec::new(),
@@ -244,41 +247,42 @@ fn config_of(args: &PolicyArgs) -> Result<PolicyConfig, InputError> {
         settings: file.json,
         settings_text: file.text,
         settings_place: args.settings.as_deref().map_or_else(String::new, |path| path.display().to_string()),
-        ..PolicyConfig::of(args.component.policy.as_deref())
+        ..PolicyConfig::of(&args.component)
     })
 }
 
 /// Loads policies with their default settings; without a component the built-in policy.
-pub(super) fn with_default_settings(components: &[PathBuf]) -> Result<Vec<Policy>> {
+pub(super) fn with_default_settings(components: &[PathBuf], wasi: WasiArgs) -> Result<Vec<Policy>> {
+    let config = |policy| PolicyConfig::of(&PolicyComponentArgs { policy, wasi });
     let configs: Vec<PolicyConfig> = match components {
-        [] => vec![PolicyConfig::of(None)],
-        _ => components.iter().map(|path| PolicyConfig::of(Some(path))).collect(),
+        [] => vec![config(None)],
+        _ => components.iter().map(|path| config(Some(path.clone()))).collect(),
     };
     loaded(&engine(&Limits::default())?, &configs)
 }
 
 /// Loads one policy with its default settings into an engine that counts fuel; without a component the built-in policy.
-pub(super) fn metered_component(component: Option<&Path>, limits: &Limits) -> Result<Policy> {
+pub(super) fn metered_component(component: &PolicyComponentArgs, limits: &Limits) -> Result<Policy> {
     Ok(load(&metered_engine(limits)?, &PolicyConfig::of(component))?)
 }
 
 /// Loads one policy with its default settings, and returns its description.
-pub(super) fn description(component: Option<&Path>) -> Result<Description> {
+pub(super) fn description(component: &PolicyComponentArgs) -> Result<Description> {
     let policy = load(&engine(&Limits::default())?, &PolicyConfig::of(component))?;
     Ok(policy.description().clone())
 }
 
 /// Returns the JSON Schema of a policy's settings.
-pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
+pub(super) fn settings_schema(component: &PolicyComponentArgs) -> Result<Value> {
     let Description { name, settings_schema, .. } = description(component)?;
     serde_json::from_str(&settings_schema)
         .with_context(|| format!("policy {name}: the schema of its settings is not JSON"))
 }
 
 /// Loads a policy and returns its name, version and digest.
-pub(super) fn identity(component: Option<&Path>) -> Result<PolicyIdentity> {
+pub(super) fn identity(component: &PolicyComponentArgs) -> Result<PolicyIdentity> {
     let Description { name, version, .. } = description(component)?;
-    Ok(PolicyIdentity { name, version, digest: digest(&component_of(component)?) })
+    Ok(PolicyIdentity { name, version, digest: digest(&component_of(component.policy.as_deref())?) })
 }
 
 /// Returns the component in a file, or the built-in one.
@@ -303,6 +307,17 @@ pub(super) fn engine(limits: &Limits) -> Result<Engine, EngineError> {
 /// Starts the engine of an offline command that counts fuel.
 fn metered_engine(limits: &Limits) -> Result<Engine, EngineError> {
     Engine::metered(limits.engine()).map(cached)
+}
+
+/// Starts the engine of a server, which keeps what it compiles only in a directory that the configuration names.
+pub(super) fn server_engine(limits: &Limits, cache: Option<&Path>) -> Result<Engine, EngineError> {
+    let engine = Engine::new(limits.engine())?;
+    let Some(directory) = cache else { return Ok(engine) };
+    let cache = ArtefactCache::open(directory);
+    if let Err(error) = &cache {
+        tracing::warn!(directory = %directory.display(), %error, "compiled components are not kept");
+    }
+    Ok(engine.with_cache(cache.ok()))
 }
 
 /// Gives an engine the cache of compiled components: `$ORDINANCE_CACHE_DIR`, else below the user's own cache directory. Without one, the
@@ -335,7 +350,7 @@ fn load(engine: &Engine, config: &PolicyConfig) -> Result<Policy, InputError> {
 
 fn load_policy(engine: &Engine, config: &PolicyConfig) -> Result<Policy, LoadError> {
     match &config.component {
-        Some(path) => Policy::load(engine, path, &config.settings),
+        Some(path) => Policy::load_with(engine, path, &config.settings, config.wasi),
         None => Policy::built_in(engine, &config.settings),
     }
 }
@@ -393,6 +408,10 @@ fn served(
 mod tests {
     use super::*;
 
+    fn component(file: Option<&str>) -> PolicyComponentArgs {
+        PolicyComponentArgs { policy: file.map(PathBuf::from), ..PolicyComponentArgs::default() }
+    }
+
     fn problem(field: &str) -> Problem {
         Problem { field: field.to_owned(), message: "is wrong".to_owned() }
     }
@@ -405,7 +424,7 @@ mod tests {
             settings: json.to_owned(),
             settings_text: text.to_owned(),
             settings_place: "s.yaml".to_owned(),
-            ..PolicyConfig::of(Some(Path::new("mine.wasm")))
+            ..PolicyConfig::of(&component(Some("mine.wasm")))
         };
         let problems = [problem("mode"), problem("hosts[1].name"), problem("missing"), problem("")];
         assert_eq!(
@@ -414,7 +433,7 @@ mod tests {
              missing: is wrong; is wrong; \
              `ordinance schema settings --policy mine.wasm` prints the valid settings"
         );
-        let inline = PolicyConfig { settings: json.to_owned(), ..PolicyConfig::of(None) };
+        let inline = PolicyConfig { settings: json.to_owned(), ..PolicyConfig::of(&component(None)) };
         assert_eq!(
             settings_error(&inline, &[problem("mode")]).to_string(),
             "--settings: mode: is wrong; `ordinance schema settings` prints the valid settings"

@@ -109,7 +109,10 @@ impl ReplayArgs {
     /// Returns the flags of the old side.
     fn old(&self) -> PolicyArgs {
         PolicyArgs {
-            component: PolicyComponentArgs { policy: self.old_policy.clone() },
+            component: PolicyComponentArgs {
+                policy: self.old_policy.clone(),
+                wasi: self.policy.component.wasi,
+            },
             settings: self.old_settings.clone(),
             state: self.policy.state.clone(),
         }

@@ -3,12 +3,11 @@
 use super::exit::Exit;
 use super::output::print;
 use super::policies;
-use crate::config;
+use crate::config::{self, PolicyComponentArgs};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use ordinance_report::plain_json;
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// Print a JSON Schema (2020-12)
 #[derive(Debug, Args)]
@@ -21,9 +20,9 @@ pub(super) struct SchemaArgs {
     /// The kind of document
     #[arg(value_enum, default_value_t)]
     of: SchemaKind,
-    /// For settings: the policy's Wasm component; without it the built-in policy `storage`
-    #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
-    policy: Option<PathBuf>,
+    /// For settings: the policy.
+    #[command(flatten)]
+    component: PolicyComponentArgs,
 }
 
 /// The kind of document that a schema describes.
@@ -40,7 +39,7 @@ enum SchemaKind {
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
     let schema = match args.of {
-        SchemaKind::Settings => policies::settings_schema(args.policy.as_deref())?,
+        SchemaKind::Settings => policies::settings_schema(&args.component)?,
         SchemaKind::Config => config::schema(),
         SchemaKind::Case => ordinance_case::schema(),
     };

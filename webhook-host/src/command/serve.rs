@@ -136,12 +136,15 @@ impl PreparedServer {
         let Certificates { tls, ca_bundle, reloader, issuer, callers } =
             Certificates::new(config.certificate, config.clients, &metrics, now)?;
         let limits = &config.sockets.limits;
+        let engine = policies::server_engine(limits, config.cache_dir.as_deref())?;
         let (policies, cluster, audited) = match config.cluster {
-            None => (policies::all(&config.policies, &config.state, limits, &metrics)?, None, Vec::new()),
+            None => {
+                (policies::all(&config.policies, &config.state, &engine, limits, &metrics)?, None, Vec::new())
+            }
             Some(access) => {
                 let auditing = if config.audit.is_some() { Auditing::On } else { Auditing::Off };
                 let (policies, watches, audited) =
-                    policies::with_cluster(&config.policies, limits, &metrics, auditing)?;
+                    policies::with_cluster(&config.policies, &engine, limits, &metrics, auditing)?;
                 (policies, Some((access, watches)), audited)
             }
         };

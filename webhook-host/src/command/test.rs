@@ -110,7 +110,7 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
             InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
         })?;
     }
-    let policy = policies::metered_component(args.component()?.as_deref(), &Limits::default())?;
+    let policy = policies::metered_component(&args.component()?, &Limits::default())?;
     Session::new(args, common, policy)?.run()
 }
 
@@ -153,16 +153,16 @@ impl TestArgs {
         }
     }
 
-    /// Returns the policy's component, or `None` for the built-in policy. Without arguments, the suite of the working directory is that of
-    /// the component there.
-    fn component(&self) -> Result<Option<PathBuf>, InputError> {
+    /// Returns the policy's component. Without arguments, the suite of the working directory is that of the component there.
+    fn component(&self) -> Result<PolicyComponentArgs, InputError> {
         if self.component.policy.is_some() || !self.paths.is_empty() {
-            return Ok(self.component.policy.clone());
+            return Ok(self.component.clone());
         }
-        built_component().map(Some).ok_or_else(|| {
+        let built = built_component().ok_or_else(|| {
             let remedy = "run `ordinance build`, or give --policy FILE; `ordinance test DIR` tests the built-in policy";
             InputError::new("--policy", format_args!("this directory has no component, or several; {remedy}"))
-        })
+        })?;
+        Ok(PolicyComponentArgs { policy: Some(built), ..self.component })
     }
 
     /// Returns the folders and files, or the default one.

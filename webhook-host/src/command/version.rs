@@ -20,7 +20,7 @@ pub(super) struct VersionArgs {
 }
 
 pub(super) fn run(args: &VersionArgs) -> Result<Exit> {
-    let policy = policies::identity(args.component.policy.as_deref())?;
+    let policy = policies::identity(&args.component)?;
     let text = format!(
         "ordinance {}\npolicy {} {} sha256:{}\nwasmtime {}\n",
         env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::output::print;
 use super::policies;
 use crate::audit::{AuditedResource, audited_resources};
+use crate::config::WasiArgs;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -51,6 +52,8 @@ pub(super) struct WebhooksArgs {
     /// A policy as a Wasm component; may be repeated; without it the built-in `storage`
     #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
     policy: Vec<PathBuf>,
+    #[command(flatten)]
+    wasi: WasiArgs,
     /// The Service in front of the host, as namespace/name
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "ordinance-system/ordinance")]
     #[arg(env = "ORDINANCE_SERVICE", hide_env = true)]
@@ -68,7 +71,7 @@ struct ServiceName {
 }
 
 pub(super) fn run(args: &WebhooksArgs) -> Result<Exit> {
-    let policies = policies::with_default_settings(&args.policy)?;
+    let policies = policies::with_default_settings(&args.policy, args.wasi)?;
     ensure_different_names(&policies, &args.policy)?;
     let documents = [
         yaml(&mutating(&policies, &args.service))?,

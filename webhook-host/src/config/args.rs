@@ -4,9 +4,10 @@ use super::file::{CertificateSource, ClusterSource, LogFormat, LogLevel, UNNAMED
 use super::source::{ConfigSource, Override};
 use crate::review::OnError;
 use crate::units::DurationText;
-use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser as _};
+use clap::builder::{BoolishValueParser, OsStringValueParser, PathBufValueParser, TypedValueParser as _};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
+use ordinance_engine::WasiImports;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct ServeArgs {
     /// File to write atomically once ready: addresses, CA and process id as JSON.
     #[arg(long, value_name = "FILE", env = "ORDINANCE_READY_FILE", hide_env = true)]
     pub ready_file: Option<PathBuf>,
+    /// Directory in which compiled components are kept from one start to the next.
+    #[arg(long, value_name = "DIR", env = "ORDINANCE_CACHE_DIR", hide_env = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub cache_dir: Option<PathBuf>,
     /// How long to keep accepting connections after SIGTERM [default: 15s].
     #[arg(long, value_name = "TIME", value_parser = DurationText::parse, env = "ORDINANCE_DRAIN_DELAY", hide_env = true)]
     pub drain_delay: Option<Duration>,
@@ -69,6 +74,17 @@ pub struct PolicyComponentArgs {
     /// The policy's Wasm component; without it the built-in policy `storage`
     #[arg(long, value_name = "FILE", env = "ORDINANCE_POLICY", hide_env = true)]
     pub policy: Option<PathBuf>,
+    /// What the component may import.
+    #[command(flatten)]
+    pub wasi: WasiArgs,
+}
+
+/// What a component may import.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct WasiArgs {
+    /// Load a component that imports WASI, which then has no clock, no files, no network and fixed randomness
+    #[arg(long, env = "ORDINANCE_ALLOW_WASI_STUBS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub allow_wasi_stubs: bool,
 }
 
 /// The policy of the flags, its settings, and the objects that exist already.
@@ -185,6 +201,8 @@ impl ServeArgs {
         collector.add("admin_listen", &["adminListen"], self.admin_listen.as_ref());
         collector.add("metrics_listen", &["metricsListen"], self.metrics_listen.as_ref());
         collector.add("ready_file", &["readyFile"], self.ready_file.as_ref());
+        let cache = self.cache_dir.as_ref().filter(|directory| !directory.as_os_str().is_empty());
+        collector.add("cache_dir", &["cacheDir"], cache);
         collector.add("drain_delay", &["limits", "drainDelay"], self.drain_delay.map(duration_text).as_ref());
         collector.add("on_error", &["onError"], self.on_error.as_ref());
         self.certificate.collect(&mut collector);
@@ -196,12 +214,24 @@ impl ServeArgs {
     }
 }
 
+// === impl WasiArgs ===
+
+impl WasiArgs {
+    /// Returns what the engine is to do with imports of WASI.
+    pub const fn imports(self) -> WasiImports {
+        if self.allow_wasi_stubs { WasiImports::StandIns } else { WasiImports::Refused }
+    }
+}
+
 // === impl PolicyArgs ===
 
 impl PolicyArgs {
     fn collect(&self, collector: &mut Collector<'_>) {
         collector.add("state", &["state"], non_empty(&self.state));
-        collector.add("policy", &["policies", UNNAMED, "component"], self.component.policy.as_ref());
+        let PolicyComponentArgs { policy, wasi } = &self.component;
+        collector.add("policy", &["policies", UNNAMED, "component"], policy.as_ref());
+        let stubs = wasi.allow_wasi_stubs.then_some(&true);
+        collector.add("allow_wasi_stubs", &["policies", UNNAMED, "allowWasiStubs"], stubs);
         collector.add("settings", &["policies", UNNAMED, "settingsFile"], self.settings.as_ref());
     }
 }

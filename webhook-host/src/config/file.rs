@@ -67,6 +67,10 @@ pub struct ConfigFile {
     /// File that is written once the server is ready: addresses, CA and process id as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_file: Option<PathBuf>,
+    /// Directory in which compiled components are kept, so that a large one is not compiled at each start. Only the server's own user
+    /// may be able to write to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<PathBuf>,
     /// The log, which goes to stderr.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<LogFile>")]
@@ -154,6 +158,9 @@ pub struct PolicyFile {
     /// Path of a Wasm component. The default is the built-in policy `storage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<PathBuf>,
+    /// Whether the component may import WASI. It gets stand-ins without a clock, files or a network, and with fixed randomness.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_wasi_stubs: bool,
     /// Settings of the policy; `ordinance schema settings` prints their schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Value>,
@@ -241,6 +248,7 @@ impl Default for ConfigFile {
             recording: RecordingFile::default(),
             state: Vec::new(),
             ready_file: None,
+            cache_dir: None,
             log: LogFile::default(),
             limits: Limits::default(),
         }

@@ -15,12 +15,13 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// The fields of the file that are paths. `*` stands for any name or index.
-const PATHS: [&[&str]; 8] = [
+const PATHS: [&[&str]; 9] = [
     &["certificate", "certFile"],
     &["certificate", "keyFile"],
     &["certificate", "clientCa"],
     &["cluster", "kubeconfig"],
     &["readyFile"],
+    &["cacheDir"],
     &["state", "*"],
     &["policies", "*", "component"],
     &["policies", "*", "settingsFile"],

@@ -1,11 +1,12 @@
 //! The configured policies with their settings, read from their files but not yet compiled.
 
+use super::args::{PolicyComponentArgs, WasiArgs};
 use super::file::{ConfigFile, PolicyFile, UNNAMED};
 use super::input_error::InputError;
 use super::layers::Layers;
 use super::read;
 use crate::review::OnError;
-use ordinance_engine::is_label;
+use ordinance_engine::{WasiImports, is_label};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,8 @@ pub struct PolicyConfig {
     pub name: Option<String>,
     /// The component's file; `None` for the built-in policy.
     pub component: Option<PathBuf>,
+    /// What the component may import.
+    pub wasi: WasiImports,
     /// The flag, variable or field that names the component, for errors.
     pub component_place: String,
     /// The settings as JSON; empty for the defaults.
@@ -66,10 +69,11 @@ fn as_text(settings: &Value) -> String {
 
 impl PolicyConfig {
     /// Returns a component's policy, or the built-in one, with default settings.
-    pub fn of(component: Option<&Path>) -> Self {
+    pub fn of(component: &PolicyComponentArgs) -> Self {
         Self {
             name: None,
-            component: component.map(Path::to_owned),
+            component: component.policy.clone(),
+            wasi: component.wasi.imports(),
             component_place: "--policy".to_owned(),
             settings: String::new(),
             settings_place: "--settings".to_owned(),
@@ -82,7 +86,7 @@ impl PolicyConfig {
     /// Reads all policies of a configuration. Without any, returns the built-in one.
     pub(super) fn all(config: &ConfigFile, layers: &Layers) -> Result<Vec<Self>, InputError> {
         if config.policies.is_empty() {
-            return Ok(vec![Self { on_error: config.on_error, ..Self::of(None) }]);
+            return Ok(vec![Self { on_error: config.on_error, ..Self::of(&PolicyComponentArgs::default()) }]);
         }
         let policies = config.policies.iter();
         policies.map(|(name, policy)| Self::read(name, policy, config.on_error, layers)).collect()
@@ -102,6 +106,7 @@ impl PolicyConfig {
         Ok(Self {
             name: (name != UNNAMED).then(|| name.to_owned()),
             component: policy.component.clone(),
+            wasi: WasiArgs { allow_wasi_stubs: policy.allow_wasi_stubs }.imports(),
             component_place: place("component"),
             settings,
             settings_place,

@@ -50,6 +50,8 @@ pub struct ServeConfig {
     pub recording: Option<RecordingConfig>,
     /// The existing objects of a server without a cluster.
     pub state: Vec<Manifest>,
+    /// Where compiled components are kept, if anywhere.
+    pub cache_dir: Option<PathBuf>,
     /// How the memory is divided.
     pub memory: MemoryPlan,
     /// Addresses, intervals and limits.
@@ -115,6 +117,7 @@ impl ServeConfig {
             certificate: certificate(&config.certificate, cluster.as_ref(), layers, now)?,
             clients: clients(&config.certificate, layers)?,
             sockets: sockets(config, layers, memory.limits(&config.limits))?,
+            cache_dir: config.cache_dir.clone(),
             memory,
             policies,
             cluster,

@@ -30,6 +30,7 @@ mod terminal;
 #[cfg(unix)]
 mod unusual_files;
 mod usage;
+mod wasi;
 mod webhooks;
 mod workshop_bench;
 mod workshop_build;

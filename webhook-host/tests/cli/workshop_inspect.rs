@@ -59,7 +59,13 @@ fn says_what_an_unusable_file_is_and_why_it_is_refused() {
             "imports.wasm",
             wasm(r#"(component (import "wasi:clocks/now" (func)))"#),
             "component",
-            "has imports, and a policy may have none: wasi:clocks/now",
+            "imports WASI, and a policy has no clock, no files, no network and no randomness: wasi:clocks/now",
+        ),
+        (
+            "fetch.wasm",
+            wasm(r#"(component (import "fetch" (func)))"#),
+            "component",
+            "has imports, and a policy may have none: fetch",
         ),
         (
             "old.wasm",
