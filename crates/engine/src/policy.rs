@@ -11,7 +11,7 @@ use ordinance_contract::{
     Description, Finding, Holding, Key, MESSAGE_CHARS, Phase, Problem, Request, Rule, Scope, Severity,
     Verdict, one_line,
 };
-use ordinance_json::check_patch;
+use ordinance_json::{OperationFault, PatchError, check_object_patch, check_patch};
 use std::time::Instant;
 
 /// A loaded component with its settings.
@@ -283,10 +283,10 @@ pub(super) fn checked(verdict: rules::Verdict, phase: Phase, rules: &[Rule]) -> 
     if phase != Phase::Mutate {
         return Err(invalid(format!("a patch in the phase {}", phase.word())));
     }
-    match operations(patch) {
+    match check_object_patch(patch) {
         Ok(0) => verdict.patch = None,
         Ok(_) => {}
-        Err(reason) => return Err(invalid(format!("a patch that {reason}"))),
+        Err(error) => return Err(invalid(format!("a patch that {}", patch_fault(&error)))),
     }
     Ok(verdict)
 }
@@ -302,14 +302,20 @@ fn check_finding(finding: &Finding, rules: &[Rule]) -> Result<(), String> {
         return Err(format!("a finding of the rule {rule:?} with would-deny that is not a warning"));
     }
     for fix in &finding.fixes {
-        operations(&fix.patch).map_err(|reason| format!("a fix of the rule {rule:?} that {reason}"))?;
+        check_patch(&fix.patch)
+            .map_err(|error| format!("a fix of the rule {rule:?} that {}", patch_fault(&error)))?;
     }
     Ok(())
 }
 
-/// Returns the number of operations of a JSON Patch, or why it is none.
-fn operations(patch: &str) -> Result<usize, String> {
-    check_patch(patch).map_err(|error| format!("is not a JSON Patch (RFC 6902): {error}"))
+/// Returns why a patch can't be used.
+fn patch_fault(error: &PatchError) -> String {
+    match error {
+        PatchError::Operation { fault: OperationFault::Identity(_), .. } => {
+            format!("is not allowed: {error}")
+        }
+        _ => format!("is not a JSON Patch (RFC 6902): {error}"),
+    }
 }
 
 /// Returns the failure of an invalid response. The reason may quote the response.

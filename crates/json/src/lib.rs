@@ -5,5 +5,5 @@ mod patch;
 mod seek;
 
 pub use depth::exceeds;
-pub use patch::{OperationFault, PatchError, applied, check_patch};
+pub use patch::{OperationFault, PatchError, applied, check_object_patch, check_patch};
 pub use seek::at;

@@ -37,6 +37,9 @@ pub enum OperationFault {
     /// A value is moved into itself.
     #[error("moves a value into itself")]
     IntoItself,
+    /// It changes which object a Kubernetes object is.
+    #[error("changes {0}, so that it would make another object")]
+    Identity(&'static str),
 }
 
 /// The members of an operation. Others are ignored, as the RFC demands.
@@ -59,6 +62,17 @@ struct Operation<'a>(Members<'a>);
 #[derive(serde::Deserialize)]
 struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// The fields that say which object a Kubernetes object is, and what contains them.
+const IDENTITY: [(&str, &str); 7] = [
+    ("", "the whole object"),
+    ("/apiVersion", "apiVersion"),
+    ("/kind", "kind"),
+    ("/metadata", "metadata as a whole"),
+    ("/metadata/name", "metadata.name"),
+    ("/metadata/namespace", "metadata.namespace"),
+    ("/metadata/uid", "metadata.uid"),
+];
+
 /// Checks that a text is a JSON Patch with known operations, in one pass that keeps no value. Returns the number of
 /// operations.
 ///
@@ -66,10 +80,29 @@ struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 ///
 /// The first fault.
 pub fn check_patch(patch: &str) -> Result<usize, PatchError> {
+    checked(patch, |operation| operation.check())
+}
+
+/// Checks a patch as [`check_patch`] does, and that it leaves alone which object a Kubernetes object is.
+///
+/// # Errors
+///
+/// The first fault.
+pub fn check_object_patch(patch: &str) -> Result<usize, PatchError> {
+    checked(patch, |operation| {
+        operation.check()?;
+        operation.changed_identity().map_or(Ok(()), |field| Err(OperationFault::Identity(field)))
+    })
+}
+
+fn checked(
+    patch: &str,
+    check: impl Fn(&Members<'_>) -> Result<(), OperationFault>,
+) -> Result<usize, PatchError> {
     let operations: Vec<Operation<'_>> =
         serde_json::from_str(patch).map_err(|error| PatchError::List(error.to_string()))?;
     for (index, operation) in operations.iter().enumerate() {
-        operation.0.check().map_err(|fault| PatchError::Operation { index, fault })?;
+        check(&operation.0).map_err(|fault| PatchError::Operation { index, fault })?;
     }
     Ok(operations.len())
 }
@@ -123,6 +156,14 @@ impl Members<'_> {
             "" => Err(OperationFault::Missing("op")),
             _ => Err(OperationFault::Unknown),
         }
+    }
+
+    /// Returns the field that says which object an object is, if the operation changes it.
+    fn changed_identity(&self) -> Option<&'static str> {
+        let moved = self.from.as_deref().filter(|_| self.op == "move");
+        let target = self.path.as_deref().filter(|_| self.op != "test");
+        let changes = |path: &str| target == Some(path) || moved == Some(path);
+        IDENTITY.iter().find(|(path, _)| changes(path)).map(|&(_, field)| field)
     }
 }
 
@@ -210,6 +251,33 @@ mod tests {
             (json!({"op": "move", "path": "/a", "from": ""}), IntoItself),
         ] {
             assert_eq!(fault(&operation), Some(expected), "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_patch_of_an_object_leaves_its_identity_alone() {
+        let fault = |operation: Value| match check_object_patch(&json!([operation]).to_string()) {
+            Err(PatchError::Operation { fault: OperationFault::Identity(field), .. }) => Some(field),
+            Ok(1) => None,
+            other => panic!("{other:?}"),
+        };
+        for (operation, field) in [
+            (json!({"op": "replace", "path": "", "value": {}}), "the whole object"),
+            (json!({"op": "replace", "path": "/kind", "value": "Other"}), "kind"),
+            (json!({"op": "remove", "path": "/metadata"}), "metadata as a whole"),
+            (json!({"op": "add", "path": "/metadata/name", "value": "b"}), "metadata.name"),
+            (json!({"op": "move", "from": "/metadata/uid", "path": "/spec/a"}), "metadata.uid"),
+            (json!({"op": "copy", "from": "/spec/a", "path": "/apiVersion"}), "apiVersion"),
+        ] {
+            assert_eq!(fault(operation.clone()), Some(field), "{operation}");
+        }
+        for operation in [
+            json!({"op": "test", "path": "/kind", "value": "Pod"}),
+            json!({"op": "copy", "from": "/metadata/name", "path": "/spec/a"}),
+            json!({"op": "add", "path": "/metadata/labels", "value": {}}),
+            json!({"op": "add", "path": "/spec/template/metadata/name", "value": "b"}),
+        ] {
+            assert_eq!(fault(operation.clone()), None, "{operation}");
         }
     }
 

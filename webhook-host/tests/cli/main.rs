@@ -34,6 +34,7 @@ mod wasi;
 mod webhooks;
 mod workshop_bench;
 mod workshop_build;
+mod workshop_hostile;
 mod workshop_inspect;
 mod workshop_new;
 mod workshop_replay;

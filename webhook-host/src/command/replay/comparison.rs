@@ -15,6 +15,8 @@ pub(super) struct Comparison {
     pub(super) reviews: u64,
     /// The reviews that a side answers otherwise.
     pub(super) changed: u64,
+    /// The reviews that a side did not answer.
+    pub(super) unanswered: u64,
     /// The changes, verdicts first.
     pub(super) changes: BTreeMap<ChangeKind, Change>,
     /// Reviews that could not be read, or got no verdict; each with its place.
@@ -84,6 +86,7 @@ impl Comparison {
         match (before, after) {
             (Ok(before), Ok(after)) => self.add_answers(recorded, &before, &after),
             (before, after) => {
+                self.unanswered += 1;
                 for (side, answer) in [("the old side", before), ("the new side", after)] {
                     if let Err(failure) = answer {
                         self.errors.push(format!("{}: {side} gave no verdict: {failure}", recorded.place));

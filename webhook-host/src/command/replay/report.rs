@@ -12,6 +12,7 @@ const HEADER: [&str; 5] = ["WHAT", "BEFORE", "AFTER", "REVIEWS", "EXAMPLE"];
 struct JsonComparison<'c> {
     reviews: u64,
     changed: u64,
+    unanswered: u64,
     changes: Vec<JsonChange<'c>>,
     errors: &'c [String],
 }
@@ -57,6 +58,7 @@ pub(super) fn json(comparison: &Comparison) -> String {
     let json = JsonComparison {
         reviews: comparison.reviews,
         changed: comparison.changed,
+        unanswered: comparison.unanswered,
         changes: comparison.changes.iter().map(|(kind, change)| json_change(kind, change)).collect(),
         errors: &comparison.errors,
     };
@@ -79,10 +81,14 @@ fn summary(comparison: &Comparison) -> String {
         1 => "1 review".to_owned(),
         count => format!("{count} reviews"),
     };
-    match comparison.changed {
-        0 => format!("{reviews} replayed, no answer changes\n"),
-        1 => format!("{reviews} replayed, 1 answer changes\n"),
-        count => format!("{reviews} replayed, {count} answers change\n"),
+    let changed = match comparison.changed {
+        0 => "no answer changes".to_owned(),
+        1 => "1 answer changes".to_owned(),
+        count => format!("{count} answers change"),
+    };
+    match comparison.unanswered {
+        0 => format!("{reviews} replayed, {changed}\n"),
+        count => format!("{reviews} replayed, {count} without an answer; of the others {changed}\n"),
     }
 }
 
