@@ -2,6 +2,7 @@
 
 use ordinance_manifests::{DEPTH, ManifestError, ManifestErrorKind};
 use serde::Serialize;
+use serde_saphyr::UserMessageFormatter;
 use similar::TextDiff;
 
 /// The most parser events that the aliases of a text may repeat: enough for thousands of containers.
@@ -43,7 +44,7 @@ pub(crate) fn manifest_error(error: &serde_saphyr::Error) -> ManifestError {
 
 /// Returns the message of a parser error in one line, without its position.
 fn message(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
+    let text = error.without_snippet().render_with_formatter(&UserMessageFormatter);
     let line = text.lines().collect::<Vec<_>>().join(" ");
     line.split_once(" at line ").map_or(line.clone(), |(reason, _)| reason.to_owned())
 }
