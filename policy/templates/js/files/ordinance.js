@@ -223,7 +223,7 @@ export class Verdict {
   demand(patch, rule, details) {
     if (patch.isEmpty) return;
     if (this.#phase === 'mutate') this.#patch = patch.toString();
-    else this.report(rule, { ...details, fixes: [{ title: details.remedy ?? rule.title, patch }] });
+    else this.report(rule, details);
   }
 
   /**
