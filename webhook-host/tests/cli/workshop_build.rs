@@ -169,6 +169,17 @@ fn the_templates_in_javascript_answer_the_same_cases_in_node() {
 }
 
 #[test]
+fn the_library_of_policies_in_javascript_passes_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut node = Command::new("node");
+    node.arg("--test").arg(root.join("tests/cli/ordinance_js.test.mjs"));
+    let library = root.join("../policy/templates/js/files/ordinance.js");
+    let tests = node.env("ORDINANCE_JS", library).output().unwrap();
+    let printed = String::from_utf8_lossy(&tests.stdout);
+    assert!(tests.status.success() && printed.contains("fail 0\n"), "{printed}");
+}
+
+#[test]
 fn passes_on_the_messages_of_node_about_a_policy_in_javascript() {
     let files = [("package.json", r#"{"type": "module"}"#), ("policy.js", "export const rules = missing;\n")];
     let policy = directory(&files);

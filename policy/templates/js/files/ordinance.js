@@ -148,7 +148,7 @@ export class Patch {
   /** @param {KubernetesObject} object */
   constructor(object) {
     // A copy: several additions may share parents that are missing.
-    this.#json = JSON.parse(JSON.stringify(object.json));
+    this.#json = copy(object.json);
   }
 
   get isEmpty() {
@@ -166,8 +166,11 @@ export class Patch {
       requireParent(parent, path.slice(0, depth), step);
       const child = own(parent, step);
       if (child === undefined) {
-        const added = path.slice(depth + 1).reduceRight((inner, name) => ({ [name]: inner }), value);
-        parent[step] = added;
+        const missing = path.slice(depth);
+        // A parent that is missing can be added as an object, but an item of a list has no value to add.
+        if (missing.some((name) => typeof name === 'number')) throw new ObjectError(path, 'is missing');
+        const added = missing.slice(1).reduceRight((inner, name) => ({ [name]: inner }), value);
+        parent[step] = copy(added);
         this.#operations.push({ op: 'add', path: pointer(path.slice(0, depth + 1)), value: added });
         return;
       }
@@ -432,6 +435,11 @@ function isMap(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** @param {any} json */
+function copy(json) {
+  return JSON.parse(JSON.stringify(json));
+}
+
 /** @param {any} parent @param {string | number} step */
 function own(parent, step) {
   // Not `parent[step]` alone: every object inherits `constructor`.
@@ -464,13 +472,16 @@ const KEYWORDS = [
 ];
 
 /**
- * Fails if a schema has a keyword that would not be checked.
+ * Fails if a schema has a keyword or a type that would not be checked.
  * @param {any} schema
  * @param {string} place
  */
 function requireKeywords(schema, place) {
   for (const keyword of Object.keys(schema)) {
     if (!KEYWORDS.includes(keyword)) throw new Error(`${place}: ordinance.js does not check the keyword ${keyword}`);
+  }
+  if (schema.type !== undefined && !Object.hasOwn(TYPES, schema.type)) {
+    throw new Error(`${place}: the type must be one of ${Object.keys(TYPES).join(', ')}`);
   }
   for (const [name, inner] of Object.entries(schema.properties ?? {})) requireKeywords(inner, `${place}.${name}`);
   if (schema.items !== undefined) requireKeywords(schema.items, `${place}[]`);
@@ -512,11 +523,15 @@ function problemsOf(value, schema, path) {
  */
 function* limitsBroken(value, { enum: values, minimum, maximum, minLength, minItems, pattern }) {
   if (values !== undefined && !values.includes(value)) yield `must be one of ${values.map(String).join(', ')}`;
-  if (value < minimum) yield `must be ${minimum} or more`;
-  if (value > maximum) yield `must be ${maximum} or less`;
-  if (value.length < minLength) yield `must have ${minLength} or more characters`;
-  if (value.length < minItems) yield `must have ${minItems} or more items`;
-  if (pattern !== undefined && !new RegExp(pattern, 'u').test(value)) yield `must match ${pattern}`;
+  if (typeof value === 'number') {
+    if (value < minimum) yield `must be ${minimum} or more`;
+    if (value > maximum) yield `must be ${maximum} or less`;
+  }
+  if (typeof value === 'string') {
+    if (value.length < minLength) yield `must have ${minLength} or more characters`;
+    if (pattern !== undefined && !new RegExp(pattern, 'u').test(value)) yield `must match ${pattern}`;
+  }
+  if (Array.isArray(value) && value.length < minItems) yield `must have ${minItems} or more items`;
 }
 
 /**
@@ -558,15 +573,19 @@ function readSettings(text, schema) {
 
 /**
  * Returns settings with the defaults of their schema.
- * @param {Settings} settings
+ * @param {any} value
  * @param {any} schema
- * @returns {Settings}
+ * @returns {any}
  */
-function withDefaults(settings, { properties = {} }) {
-  const complete = { ...settings };
-  for (const [name, inner] of Object.entries(properties)) {
-    const value = own(settings, name) ?? inner.default;
-    if (value !== undefined) complete[name] = isMap(value) ? withDefaults(value, inner) : value;
+function withDefaults(value, schema) {
+  if (Array.isArray(value) && schema.items !== undefined) return value.map((item) => withDefaults(item, schema.items));
+  if (!isMap(value)) return value;
+  const complete = { ...value };
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    // An object that is missing may have members with defaults.
+    const empty = inner.properties !== undefined && inner.required === undefined ? {} : undefined;
+    const member = own(value, name) ?? inner.default ?? empty;
+    if (member !== undefined) complete[name] = withDefaults(member, inner);
   }
   return complete;
 }
