@@ -10,6 +10,7 @@ mod demo;
 mod drawing;
 mod e2e;
 mod fuzz;
+mod javascript;
 mod manifest;
 #[cfg(feature = "npm")]
 mod npm;
@@ -45,6 +46,8 @@ enum Task {
     /// Run long trials of properties that must always hold.
     #[command(subcommand)]
     Prove(prove::ProvenProperty),
+    /// Create a policy in JavaScript, build it, run its cases, and let it deny a request, by a release build of `ordinance`.
+    Javascript(javascript::Arguments),
     /// Fuzz one parser of foreign input for some seconds.
     Fuzz(fuzz::Arguments),
     /// Draw the founding story's map into `docs/founding-story.svg`.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Task::Cluster(action) => cluster::run(&action),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Prove(subject) => prove::run(&subject),
+        Task::Javascript(arguments) => javascript::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Drawing(arguments) => drawing::run(&arguments),
         Task::Manifest(arguments) => manifest::run(&arguments),

@@ -7,6 +7,8 @@ pub enum Language {
     Rust,
     /// C, with bindings and a few functions.
     C,
+    /// JavaScript, with componentize-js.
+    JavaScript,
 }
 
 /// What a template shows.
@@ -28,6 +30,7 @@ impl Language {
         match self {
             Self::Rust => "rust",
             Self::C => "c",
+            Self::JavaScript => "js",
         }
     }
 
@@ -36,6 +39,7 @@ impl Language {
         match self {
             Self::Rust => ("src/lib.rs", "rs"),
             Self::C => ("policy.c", "c"),
+            Self::JavaScript => ("policy.js", "js"),
         }
     }
 
@@ -44,6 +48,7 @@ impl Language {
         match self {
             Self::Rust => "Rust",
             Self::C => "C",
+            Self::JavaScript => "JavaScript",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod c;
 mod component;
+mod js;
 mod language;
 mod new_policy;
 mod rust;

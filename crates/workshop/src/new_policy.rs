@@ -1,7 +1,9 @@
 //! Writes a policy from templates.
 
+use crate::js::CONTRACT;
 use crate::language::{Language, PolicyKind};
 use crate::templates::{NewFile, VENDORED, files, sdk};
+use ordinance_contract::WIT;
 use ordinance_engine::is_label;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -85,8 +87,14 @@ impl NewPolicy {
         for file in &new_files {
             self.write_file(file, &sdk_path)?;
         }
-        self.write_text(Path::new(CASE_SCHEMA), &self.case_schema)?;
-        Ok(new_files.len() + 1)
+        let mut generated = vec![(CASE_SCHEMA, self.case_schema.as_str())];
+        if self.language == Language::JavaScript {
+            generated.push((CONTRACT, WIT));
+        }
+        for (path, text) in &generated {
+            self.write_text(Path::new(path), text)?;
+        }
+        Ok(new_files.len() + generated.len())
     }
 
     /// Returns the path of the SDK as the policy's manifest has it.

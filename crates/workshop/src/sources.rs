@@ -1,7 +1,7 @@
 //! The sources of a policy: finds out their language, and builds them.
 
 use crate::component::{ComponentError, component, with_contract};
-use crate::{c, rust};
+use crate::{c, js, rust};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,8 @@ pub enum Sources {
     Rust(PathBuf),
     /// Files of C, one of them `policy.c`.
     C(PathBuf),
+    /// A package of npm with `policy.js`.
+    JavaScript(PathBuf),
 }
 
 /// What the tools that build a policy print to stderr.
@@ -30,7 +32,7 @@ pub enum BuildOutput {
 pub enum BuildError {
     /// The folder has no sources.
     #[error(
-        "{}: there is no policy to build: it has neither Cargo.toml nor policy.c; name the folder of a policy, or make one by `ordinance new NAME`",
+        "{}: there is no policy to build: it has neither Cargo.toml nor policy.c, nor package.json with policy.js; name the folder of a policy, or make one by `ordinance new NAME`",
         .0.display()
     )]
     NoSources(PathBuf),
@@ -53,12 +55,24 @@ pub enum BuildError {
     /// A tool failed, and its messages are on stderr.
     #[error("{0} did not build the policy; its messages are above")]
     Failed(&'static str),
+    /// Node can't load the module, and its messages are on stderr.
+    #[error("{}: node can't load the policy; its messages are above", .0.display())]
+    NotLoaded(PathBuf),
+    /// npm failed, and its messages are on stderr.
+    #[error("npm did not install the packages of the policy; its messages are above")]
+    NotInstalled,
     /// Cargo made no module.
     #[error(
         "{}: cargo made no WebAssembly module; write crate-type = [\"cdylib\", \"rlib\"] in the section [lib] of Cargo.toml",
         .0.display()
     )]
     NoModule(PathBuf),
+    /// The packages of a policy in JavaScript do not contain what builds it.
+    #[error(
+        "{}: the packages do not include componentize-js; run `npm install --save-dev --save-exact @bytecodealliance/componentize-js`",
+        .0.display()
+    )]
+    NoComponentizeJs(PathBuf),
     /// A file can't be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -87,6 +101,9 @@ impl Sources {
         if directory.join("policy.c").is_file() {
             return Ok(Self::C(directory.to_owned()));
         }
+        if ["package.json", "policy.js"].iter().all(|file| directory.join(file).is_file()) {
+            return Ok(Self::JavaScript(directory.to_owned()));
+        }
         Err(BuildError::NoSources(directory.to_owned()))
     }
 
@@ -99,6 +116,7 @@ impl Sources {
         let module = match self {
             Self::Rust(directory) => rust::module(directory, output)?,
             Self::C(directory) => with_contract(c::module(directory, output)?)?,
+            Self::JavaScript(directory) => return js::component(directory, output),
         };
         Ok(component(&module)?)
     }

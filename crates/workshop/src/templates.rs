@@ -31,6 +31,7 @@ pub(crate) fn files(language: Language, kind: PolicyKind) -> Vec<NewFile> {
     let (folder, kind) = (language.folder(), kind.word());
     let mut files = within(&format!("{folder}/files"), "");
     files.extend(within(&format!("{folder}/cases/{kind}"), "cases"));
+    files.extend(within(&format!("{folder}/tests/{kind}"), ""));
     files.extend(within(&format!("kinds/{kind}"), ""));
     let (path, extension) = language.source();
     let source = TEMPLATES.get_file(format!("{folder}/kinds/{kind}.{extension}"));

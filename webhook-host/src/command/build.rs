@@ -22,7 +22,8 @@ Examples:
   ordinance build policies/few-replicas
   ordinance build --output dist/few-replicas.wasm
 
-A policy in Rust is built by cargo, for the target wasm32-unknown-unknown; one in C by clang and wasm-ld.
+A policy in Rust is built by cargo, for the target wasm32-unknown-unknown; one in C by clang and wasm-ld;
+one in JavaScript by componentize-js, which npm installs with the packages of the policy.
 
 Exit codes: 0 built, 2 not built, 64 bad usage.")]
 pub(super) struct BuildArgs {

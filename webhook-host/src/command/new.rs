@@ -15,6 +15,7 @@ Examples:
   ordinance new few-replicas
   ordinance new unique-hosts --kind unique
   ordinance new few-replicas-in-c --lang c
+  ordinance new few-replicas-in-js --lang js
   ordinance new defaults --kind mutate policies/defaults
 
 A folder that is not empty is left alone.
@@ -52,6 +53,8 @@ enum LanguageArg {
     Rust,
     /// C, with bindings
     C,
+    /// JavaScript, with componentize-js
+    Js,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -111,6 +114,7 @@ impl From<LanguageArg> for Language {
         match language {
             LanguageArg::Rust => Self::Rust,
             LanguageArg::C => Self::C,
+            LanguageArg::Js => Self::JavaScript,
         }
     }
 }

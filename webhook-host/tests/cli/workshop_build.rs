@@ -5,13 +5,17 @@ use crate::run::{Ended, end, ordinance, run_in};
 use ordinance::admission::Admission;
 use ordinance::judge::Judge as _;
 use ordinance::limits::Limits;
-use ordinance_case::{Bless, Build, check_file, files};
-use ordinance_contract::{Request, Verdict};
+use ordinance_case::{Bless, Build, Indexed, PolicyFunctions, check_file, files};
+use ordinance_contract::{Holding, Key, Outcome, Request, Scope, Verdict};
 use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -23,6 +27,20 @@ struct BuiltComponent {
     file: PathBuf,
     engine: Engine,
     limits: Limits,
+}
+
+/// The module of a policy in JavaScript, in Node. A component of it takes minutes to compile without optimised Cranelift, so
+/// `cargo xtask javascript` builds one.
+struct PolicyInNode {
+    module: PathBuf,
+}
+
+/// What `policy_in_node.mjs` writes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum NodeAnswer {
+    Ok(Value),
+    Error(String),
 }
 
 /// Where a policy has the SDK from. That of the checkout is compiled once for all policies.
@@ -49,6 +67,36 @@ impl Build for BuiltComponent {
             .fill(objects)
             .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
             .map_err(|failure| failure.to_string())
+    }
+}
+
+impl PolicyInNode {
+    fn ask<A: DeserializeOwned>(&self, question: &Value) -> Result<A, String> {
+        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/policy_in_node.mjs");
+        let mut node = Command::new("node");
+        node.arg(driver).arg(&self.module).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut node = node.spawn().expect("CONTRIBUTING.md says what the tests need");
+        node.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
+        let answer = node.wait_with_output().unwrap().stdout;
+        match serde_json::from_slice(&answer).unwrap() {
+            NodeAnswer::Ok(value) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            NodeAnswer::Error(error) => Err(error),
+        }
+    }
+}
+
+impl PolicyFunctions for PolicyInNode {
+    fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
+        self.ask(&json!({"keys": [scope, object, settings]}))
+    }
+
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        self.ask(&json!({"review": [request, settings, holdings]}))
     }
 }
 
@@ -105,6 +153,82 @@ fn the_templates_in_c_build_and_answer_the_same_cases() {
         assert!(ended.stdout.starts_with("policy.wasm: policy in-c 0.1.0, "), "{}", ended.stdout);
         answers_its_cases(policy.path(), "policy.wasm");
     }
+}
+
+#[test]
+fn the_templates_in_javascript_answer_the_same_cases_in_node() {
+    for kind in ["validate", "mutate", "unique"] {
+        let policy = directory(&[]);
+        let new = run_in(policy.path(), &["new", "in-js", "--lang", "js", "--kind", kind, "."]);
+        assert_eq!(new.code, 0, "{new:?}");
+        let tests = Command::new("node").arg("--test").current_dir(policy.path()).output().unwrap();
+        let printed = String::from_utf8_lossy(&tests.stdout);
+        assert!(tests.status.success() && printed.contains("pass 2\n"), "{kind}: {printed}");
+        run_cases(policy.path(), &Indexed(PolicyInNode { module: policy.path().join("policy.js") }));
+    }
+}
+
+#[test]
+fn the_library_of_policies_in_javascript_passes_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut node = Command::new("node");
+    node.arg("--test").arg(root.join("tests/cli/ordinance_js.test.mjs"));
+    let library = root.join("../policy/templates/js/files/ordinance.js");
+    let tests = node.env("ORDINANCE_JS", library).output().unwrap();
+    let printed = String::from_utf8_lossy(&tests.stdout);
+    assert!(tests.status.success() && printed.contains("fail 0\n"), "{printed}");
+}
+
+#[test]
+fn passes_on_the_messages_of_node_about_a_policy_in_javascript() {
+    let files = [("package.json", r#"{"type": "module"}"#), ("policy.js", "export const rules = missing;\n")];
+    let policy = directory(&files);
+    let ended = run_in(policy.path(), &["build"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert!(ended.stderr.contains("policy.js:1\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("ReferenceError: missing is not defined"), "{}", ended.stderr);
+    let last = "policy.js: node can't load the policy; its messages are above\n";
+    assert!(ended.stderr.ends_with(last), "{}", ended.stderr);
+}
+
+#[test]
+fn passes_on_the_messages_of_npm() {
+    // The lock does not have the package, so that `npm ci` fails before it asks a registry.
+    let manifest = r#"{"name": "mine", "type": "module", "devDependencies": {"@bytecodealliance/componentize-js": "0.23.0"}}"#;
+    let lock = r#"{"name": "mine", "lockfileVersion": 3, "packages": {"": {"name": "mine"}}}"#;
+    let files = [("package.json", manifest), ("package-lock.json", lock), ("policy.js", "")];
+    let policy = directory(&files);
+    let npm_config = policy.path().join("npmrc");
+    let mut build = ordinance(&["build"]);
+    build
+        .current_dir(policy.path())
+        .env("npm_config_offline", "true")
+        .env("npm_config_userconfig", npm_config);
+    let ended = end(&mut build);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    let first = "npm installs the packages of package.json in node_modules\n";
+    assert!(ended.stderr.starts_with(first), "{}", ended.stderr);
+    let last = "error: npm did not install the packages of the policy; its messages are above\n";
+    assert!(ended.stderr.ends_with(last) && ended.stderr.contains("npm error"), "{}", ended.stderr);
+}
+
+#[test]
+fn names_the_package_that_a_policy_in_javascript_lacks() {
+    let policy = directory(&[("package.json", r#"{"type": "module"}"#), ("policy.js", "")]);
+    let ended = run_in(policy.path(), &["build", "--quiet"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    let remedy = "package.json: the packages do not include componentize-js; run `npm install --save-dev --save-exact \
+                  @bytecodealliance/componentize-js`\n";
+    assert!(ended.stderr.ends_with(remedy), "{}", ended.stderr);
+}
+
+#[test]
+fn says_how_to_install_a_missing_node() {
+    let files = directory(&[("package.json", ""), ("policy.js", "")]);
+    let ended = end(ordinance(&["build"]).current_dir(files.path()).env("PATH", files.path()));
+    assert_eq!(ended.code, 2);
+    let message = "error: node is not installed: install Node 20 or newer from https://nodejs.org; it brings npm along\n";
+    assert_eq!(ended.stderr, message);
 }
 
 #[test]
@@ -207,12 +331,14 @@ fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
 }
 
 fn answers_its_cases(policy: &Path, component: &str) {
-    let component = BuiltComponent::new(policy.join(component));
+    run_cases(policy, &BuiltComponent::new(policy.join(component)));
+}
+
+fn run_cases(policy: &Path, build: &dyn Build) {
     let cases = files(&policy.join("cases")).unwrap();
     assert!(cases.len() >= 3, "{cases:?}");
     for case in cases {
-        check_file(&case, &component, Bless::No)
-            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+        check_file(&case, build, Bless::No).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     }
 }
 

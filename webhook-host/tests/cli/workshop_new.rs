@@ -46,6 +46,50 @@ fn writes_the_name_into_every_file_that_has_it() {
 }
 
 #[test]
+fn writes_policies_in_javascript_with_the_contract_and_a_lock() {
+    let files = directory(&[]);
+    for kind in ["validate", "mutate", "unique"] {
+        let ended = run_in(files.path(), &["new", "few-things", "--lang", "js", "--kind", kind, kind]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.stdout.contains(": a policy in JavaScript with "), "{}", ended.stdout);
+        let policy = files.path().join(kind);
+        let text = |path: &str| fs::read_to_string(policy.join(path)).unwrap();
+        let named =
+            ["package.json", "package-lock.json", "README.md", "justfile", ".github/workflows/ci.yaml"];
+        for path in [&named[..], &["policy.js"]].concat() {
+            assert!(text(path).contains("few-things"), "{kind}/{path}");
+            for placeholder in ["{{name}}", "{{review}}"] {
+                assert!(!text(path).contains(placeholder), "{kind}/{path}: {placeholder}");
+            }
+        }
+        assert_eq!(text("policy.wit"), ordinance_contract::WIT);
+        assert_eq!(locked(&text("package-lock.json")), locked_root(&text("package.json")), "{kind}");
+        for path in ["ordinance.js", "policy.test.js", "jsconfig.json", ".gitignore", "review.json"] {
+            assert!(policy.join(path).is_file(), "{kind}/{path}");
+        }
+        assert!(fs::read_dir(policy.join("cases")).unwrap().count() >= 3, "{kind}");
+    }
+}
+
+/// Returns the versions of packages that a lock was written for, and that it contains.
+fn locked(lock: &str) -> [serde_json::Value; 2] {
+    let mut lock: serde_json::Value = serde_json::from_str(lock).unwrap();
+    let wanted = lock["packages"][""]["devDependencies"].take();
+    let names = wanted.as_object().unwrap().keys();
+    let version =
+        |name: &String| (name.clone(), lock["packages"][format!("node_modules/{name}")]["version"].clone());
+    let contained = names.map(version).collect();
+    [wanted, serde_json::Value::Object(contained)]
+}
+
+/// Returns the exact versions of a manifest, as [`locked`] has them.
+fn locked_root(manifest: &str) -> [serde_json::Value; 2] {
+    let mut manifest: serde_json::Value = serde_json::from_str(manifest).unwrap();
+    let exact = manifest["devDependencies"].take();
+    [exact.clone(), exact]
+}
+
+#[test]
 fn editors_find_the_schema_of_a_case() {
     let files = directory(&[]);
     assert_eq!(run_in(files.path(), &["new", "few-things"]).code, 0);
@@ -111,10 +155,10 @@ fn refuses_a_checkout_without_the_sdk_and_writes_nothing() {
 }
 
 #[test]
-fn help_lists_the_kinds() {
+fn help_lists_the_languages_and_kinds() {
     let help = run(&["new", "--help"]).stdout;
-    for kind in ["validate", "mutate", "unique"] {
-        assert!(help.contains(kind), "{help}");
+    for value in ["rust:", "c:", "js:", "validate:", "mutate:", "unique:"] {
+        assert!(help.contains(&format!("- {value}")), "{help}");
     }
 }
 
