@@ -1,26 +1,28 @@
-//! Every case of `tests/data/cases`, and every recorded review, answered by the policy as a plain library.
+//! Every case of `tests/data/cases`, and every recorded review, answered by the policy as a plain library. The cases run as
+//! `ordinance test` runs them, with all its checks and with every order of a race.
 //!
 //! `CASE=part-of-a-path` runs some of them; `BLESS=1` writes the answers into the files.
 
 #![expect(clippy::disallowed_methods, reason = "the policy reads no environment, its test does")]
 
 use libtest_mimic::{Arguments, Trial};
-use ordinance_case::{Bless, Indexed, check_file, check_recorded, files, recording_directories};
+use ordinance_case::{Bless, Indexed, check_recorded, files, recording_directories};
+use ordinance_suite::{CaseResult, LibraryPolicy, RunOptions, SuiteTextStyle, case_text, run_file};
 use ordinance_testkit::Native;
-use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{env, fs};
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
 
 fn main() -> ExitCode {
-    let cases = Path::new(TESTS).join("cases");
+    let cases: PathBuf = Path::new(TESTS).join("cases");
     let chosen = env::var("CASE").unwrap_or_default();
     let files = files(&cases).expect("tests/data/cases can be read");
     let mut trials: Vec<Trial> = files
         .into_iter()
         .map(|file| (name(&cases, &file), file))
-        .map(|(name, file)| trial(name, move || check_file(&file, &Indexed(Native), blessing())))
+        .map(|(name, file)| trial(name.clone(), move || run_case(&file, &name)))
         .collect();
     for reviews in
         recording_directories(&Path::new(TESTS).join("reviews")).expect("tests/data/reviews can be read")
@@ -28,8 +30,45 @@ fn main() -> ExitCode {
         let name = name(Path::new(TESTS), &reviews);
         trials.push(trial(name, move || check_recorded(&reviews, &Indexed(Native), blessing())));
     }
+    let table = cases.clone();
+    trials.push(trial("README.md".to_owned(), move || counts_are_true(&table)));
     trials.retain(|trial| trial.name().contains(&chosen));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn run_case(file: &Path, name: &str) -> Result<(), String> {
+    let policy = LibraryPolicy::new(ordinance_policy::describe(), Native);
+    // A library counts no fuel.
+    let options = RunOptions { bless: blessing() == Bless::Yes, fuel: u64::MAX, recorded: None };
+    let report = run_file(&policy, file, name, options);
+    match &report.result {
+        CaseResult::Passed | CaseResult::Blessed => Ok(()),
+        CaseResult::Skipped(_) | CaseResult::Failed(_) => {
+            Err(case_text(&report, SuiteTextStyle { color: false, command: None }))
+        }
+    }
+}
+
+/// Compares the table of the folders with the folders.
+fn counts_are_true(cases: &Path) -> Result<(), String> {
+    let readme = fs::read_to_string(cases.join("README.md")).map_err(|error| error.to_string())?;
+    let rows: Vec<String> =
+        readme.lines().filter(|line| line.starts_with("| [`")).map(str::to_owned).collect();
+    let mut folders = 0;
+    for entry in fs::read_dir(cases).map_err(|error| error.to_string())? {
+        let folder = entry.map_err(|error| error.to_string())?;
+        if !folder.path().is_dir() {
+            continue;
+        }
+        folders += 1;
+        let name = folder.file_name().display().to_string();
+        let count = files(&folder.path()).map_err(|error| error.to_string())?.len();
+        let row = format!("| [`{name}`]({name}) | {count} |");
+        if !rows.iter().any(|line| line.starts_with(&row)) {
+            return Err(format!("the table has no row that begins with {row}"));
+        }
+    }
+    if rows.len() == folders { Ok(()) } else { Err(format!("{} rows for {folders} folders", rows.len())) }
 }
 
 fn name(directory: &Path, file: &Path) -> String {

@@ -6,7 +6,7 @@ use ordinance::admission::Admission;
 use ordinance::judge::Judge as _;
 use ordinance::limits::Limits;
 use ordinance_case::{Bless, Build, check_file, files};
-use ordinance_contract::{Request, Verdict};
+use ordinance_contract::{Key, Request, Scope, Verdict};
 use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
 use std::fs;
@@ -27,7 +27,7 @@ struct BuiltComponent {
 
 /// Where a policy has the SDK from. That of the checkout is compiled once for all policies.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sdk {
+pub enum Sdk {
     Vendored,
     Checkout,
 }
@@ -49,6 +49,16 @@ impl Build for BuiltComponent {
             .fill(objects)
             .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
             .map_err(|failure| failure.to_string())
+    }
+
+    fn keys(
+        &self,
+        settings: &str,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<Result<Vec<Key>, String>, String> {
+        let policy = Policy::load(&self.engine, &self.file, settings).map_err(|error| error.to_string())?;
+        policy.keys(scope, object).map_err(|failure| failure.to_string())
     }
 }
 
@@ -217,7 +227,7 @@ fn answers_its_cases(policy: &Path, component: &str) {
 }
 
 /// Creates a policy with the versions of the project's own dependencies, so that cargo needs no registry.
-fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
+pub fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     let folder = directory(&[]);
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut new = ordinance(&["new", name, "--kind", kind, "."]);
@@ -239,7 +249,7 @@ fn package(name: &str, lib: &str, source: &str) -> TempDir {
 }
 
 /// Runs `ordinance build` in a folder.
-fn build(folder: &Path, arguments: &[&str]) -> Ended {
+pub fn build(folder: &Path, arguments: &[&str]) -> Ended {
     end(cargo_environment(ordinance(&["build"]).args(arguments).current_dir(folder)))
 }
 
