@@ -8,8 +8,8 @@ use ordinance_contract::{
     Finding, Holding, Key, Operation, Outcome, Phase, Request, Rule, Scope, Severity, Stance, Verdict,
 };
 use ordinance_suite::{
-    CaseProblem, CaseResult, FuzzOptions, RecordedFuel, RunOptions, SuiteReport, SuiteTextStyle,
-    TestedPolicy, case_text, fuzz, junit, run_suite, suite_files, summary_text, write_case,
+    CaseProblem, CaseResult, FuzzFailure, FuzzOptions, FuzzReport, RecordedFuel, RunOptions, SuiteReport,
+    SuiteTextStyle, TestedPolicy, case_text, fuzz, junit, run_suite, suite_files, summary_text, write_case,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -478,4 +478,45 @@ fn fuzzing_finds_a_failure_makes_it_small_and_writes_it_as_a_case_that_fails() {
     assert!(report.cases[0].problems().is_empty() && report.cases[1].has_error(), "{report:?}");
     let found = line(&report.cases[1].problems()[0]);
     assert_eq!(found, line(&failure.problem));
+}
+
+/// The keys of an object that contains `..` have a note that reviews do not ask for.
+struct OddKeys;
+
+impl PolicyFunctions for OddKeys {
+    fn keys(&self, _: &Scope<'_>, object: &str, _: &str) -> Result<Vec<Key>, String> {
+        let note = if object.contains("\"..\"") { "odd" } else { "" };
+        let (realm, note) = ("r".to_owned(), note.to_owned());
+        Ok(vec![Key { realm, path: Vec::new(), stance: Stance::Holds, note }])
+    }
+
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        match holdings {
+            None => self.keys(&request.scope, "", settings).map(Outcome::Needs),
+            Some(_) => Ok(Outcome::Decided(Verdict::allow())),
+        }
+    }
+}
+
+#[test]
+fn fuzzing_checks_the_keys_and_finds_the_same_on_any_number_of_threads() {
+    let folder = suite(&[("case.yaml", &admitted())]);
+    let files = vec![folder.path().join("case.yaml")];
+    let policy = double(OddKeys);
+    let found = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let options = FuzzOptions { time: Duration::from_secs(60), seed, fuel: 10_000 };
+        let FuzzReport { objects, failure } = pool.install(|| fuzz(&policy, &files, options));
+        let FuzzFailure { case, problem, .. } = failure.expect("a failure");
+        (objects, case.request.object, line(&problem))
+    };
+    let one = found(1, 5);
+    assert!(one.2.starts_with("keys: keys returns what review does not ask for"), "{one:?}");
+    assert_eq!(found(4, 5), one);
+    assert_ne!(found(1, 6).0, one.0);
 }
