@@ -35,6 +35,7 @@ mod workshop_bench;
 mod workshop_build;
 mod workshop_inspect;
 mod workshop_new;
+mod workshop_planted;
 mod workshop_replay;
 mod workshop_review;
 mod workshop_test;
