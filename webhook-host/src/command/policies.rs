@@ -278,8 +278,13 @@ pub(super) fn description(component: Option<&Path>) -> Result<Description> {
 
 /// Returns the JSON Schema of a policy's settings.
 pub(super) fn settings_schema(component: Option<&Path>) -> Result<Value> {
-    let Description { name, settings_schema, .. } = description(component)?;
-    serde_json::from_str(&settings_schema)
+    settings_schema_of(&description(component)?)
+}
+
+/// Returns the JSON Schema of the settings that a description has.
+pub(super) fn settings_schema_of(description: &Description) -> Result<Value> {
+    let Description { name, settings_schema, .. } = description;
+    serde_json::from_str(settings_schema)
         .with_context(|| format!("policy {name}: the schema of its settings is not JSON"))
 }
 

@@ -114,6 +114,8 @@ fn the_templates_in_c_build_and_answer_the_same_cases() {
         assert_eq!(ended.code, 0, "CONTRIBUTING.md says what the tests need: {ended:?}");
         assert!(ended.stdout.starts_with("policy.wasm: policy in-c 0.1.0, "), "{}", ended.stdout);
         answers_its_cases(policy.path(), "policy.wasm");
+        assert_eq!(run_in(policy.path(), &["build"]).code, 0);
+        has_the_schema_of_its_settings(policy.path(), "in-c.wasm");
     }
 }
 
@@ -213,7 +215,32 @@ fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     assert!(String::from_utf8_lossy(&tests.stdout).contains("1 passed"), "{tests:?}");
 
     answers_its_cases(policy.path(), &file);
+    has_the_schema_of_its_settings(policy.path(), &file);
     policy
+}
+
+/// The settings of the template are those of the schema that its first line names, and that is the policy's own.
+fn has_the_schema_of_its_settings(policy: &Path, component: &str) {
+    let settings = fs::read_to_string(policy.join("settings.yaml")).unwrap();
+    let schema = settings.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
+    assert_eq!(schema, component.replace(".wasm", ".settings.schema.json"));
+    let written = fs::read_to_string(policy.join(schema)).unwrap();
+    assert_eq!(written, run_in(policy, &["schema", "settings", "--policy", component]).stdout);
+    let setting = settings.lines().last().unwrap().split(':').next().unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert!(written.pointer(&format!("/properties/{setting}")).is_some(), "{settings}{written:#}");
+    let review = [
+        "review",
+        "review.json",
+        "--phase",
+        "validate",
+        "--policy",
+        component,
+        "--settings",
+        "settings.yaml",
+    ];
+    let ended = run_in(policy, &review);
+    assert!(ended.code < 2 && ended.stderr.is_empty(), "{ended:?}");
 }
 
 fn answers_its_cases(policy: &Path, component: &str) {
