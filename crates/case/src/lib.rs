@@ -23,6 +23,7 @@ pub use case::{
 };
 pub use expectation::{Evidence, Mismatch, mismatches};
 pub use file::{Bless, check_file, files};
+pub use race::race_request_name;
 pub use recorded_reviews::{RecordedReview, check_recorded, recorded_reviews, recording_directories};
 pub use run::{Build, Indexed, PolicyFunctions, run};
 pub use yaml::to_text;

@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::expectation::{Evidence, Mismatch};
 use crate::recorded_reviews::store;
 use crate::run::Build;
-use ordinance_contract::{Phase, Request};
+use ordinance_contract::{Phase, Request, Scope};
 use ordinance_json::applied;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -42,11 +42,15 @@ fn too_many(case: &Case, limit: usize, order: &[usize], admitted: &BTreeSet<usiz
     Mismatch { evidence: Evidence::Steps(steps.collect()), ..Mismatch::new(message) }
 }
 
-/// Returns a request as reports name it, e.g. `request 1 (persistentvolumes pv-a)`.
 fn name(case: &Case, request: usize) -> String {
-    let scope = case.race.get(request).map(|request| &request.scope);
-    let object = scope.map(|scope| format!(" ({} {})", scope.qualified_resource(), scope.name));
-    format!("request {}{}", request + 1, object.unwrap_or_default())
+    let scope = case.race.get(request).map(|request| request.scope.borrowed());
+    race_request_name(request, &scope.unwrap_or_default())
+}
+
+/// Returns a request of a race as reports name it, e.g. `request 1 (ingresses shop/web)`.
+pub fn race_request_name(position: usize, scope: &Scope<'_>) -> String {
+    let namespace = if scope.namespace.is_empty() { String::new() } else { format!("{}/", scope.namespace) };
+    format!("request {} ({} {namespace}{})", position + 1, scope.resource, scope.name)
 }
 
 /// Returns the requests that are admitted in this order; each object that is admitted is stored for those after it.

@@ -222,6 +222,12 @@ fn fuzzing_writes_the_smallest_failing_object_as_a_case() {
     let case = fs::read_to_string(folder.path().join("tests/fuzz-1.yaml")).unwrap();
     assert!(case.starts_with("why: ") && case.contains("kind: Thing"), "{case}");
     assert_eq!(test_in(&folder, &["tests/fuzz-1.yaml"]).code, 2);
+    for jobs in ["1", "3"] {
+        fs::remove_file(folder.path().join("tests/fuzz-1.yaml")).unwrap();
+        let again = ["--allow-unfired", "--fuzz", "20", "--seed", "1", "--jobs", jobs];
+        assert_eq!(test_in(&folder, &again).stdout, ended.stdout, "{jobs} threads");
+        assert_eq!(fs::read_to_string(folder.path().join("tests/fuzz-1.yaml")).unwrap(), case);
+    }
     let sound = workshop("", &[("a.yaml", ADMITTED)]);
     let ended = test_in(&sound, &["--allow-unfired", "--fuzz", "1"]);
     assert!(ended.code == 0 && ended.stdout.contains("changed objects, no failure"), "{ended:?}");

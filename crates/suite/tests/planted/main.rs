@@ -314,7 +314,7 @@ fn a_file_is_checked_alike_by_any_build() {
     assert_eq!(
         both,
         "a host stands once\n2 requests are admitted one after the other, at most 1 may be\n\
-         request 2 (things b) is admitted\nrequest 1 (things a) is admitted"
+         request 2 (things default/b) is admitted\nrequest 1 (things default/a) is admitted"
     );
     let one = check(|_, _| true, &format!("{same}expect: {{admitted: 2}}\n"));
     let expected =
