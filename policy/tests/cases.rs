@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         trials.push(trial(name, move || check_recorded(&reviews, &Indexed(Native), blessing())));
     }
     let table = cases.clone();
-    trials.push(trial("README.md".to_owned(), move || counts_are_true(&table)));
+    trials.push(trial("README.md".to_owned(), move || check_table(&table, blessing())));
     trials.retain(|trial| trial.name().contains(&chosen));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -49,26 +49,38 @@ fn run_case(file: &Path, name: &str) -> Result<(), String> {
     }
 }
 
-/// Compares the table of the folders with the folders.
-fn counts_are_true(cases: &Path) -> Result<(), String> {
-    let readme = fs::read_to_string(cases.join("README.md")).map_err(|error| error.to_string())?;
-    let rows: Vec<String> =
-        readme.lines().filter(|line| line.starts_with("| [`")).map(str::to_owned).collect();
-    let mut folders = 0;
-    for entry in fs::read_dir(cases).map_err(|error| error.to_string())? {
-        let folder = entry.map_err(|error| error.to_string())?;
-        if !folder.path().is_dir() {
-            continue;
+/// Compares the number of cases in each row of the table of folders with the folder, or corrects the rows.
+fn check_table(cases: &Path, blessing: Bless) -> Result<(), String> {
+    let readme = cases.join("README.md");
+    let text = fs::read_to_string(&readme).map_err(|error| error.to_string())?;
+    let folder = |line: &str| {
+        let (name, _) = line.strip_prefix("| [`")?.split_once('`')?;
+        Some((name.to_owned(), cases.join(name)))
+    };
+    let counted = |line: &str| match folder(line) {
+        None => Ok(line.to_owned()),
+        Some((name, path)) => {
+            let count = files(&path).map_err(|error| format!("{}: {error}", path.display()))?.len();
+            let title = line.rsplit(" | ").next().unwrap_or_default();
+            Ok(format!("| [`{name}`]({name}) | {count} | {title}"))
         }
-        folders += 1;
-        let name = folder.file_name().display().to_string();
-        let count = files(&folder.path()).map_err(|error| error.to_string())?.len();
-        let row = format!("| [`{name}`]({name}) | {count} |");
-        if !rows.iter().any(|line| line.starts_with(&row)) {
-            return Err(format!("the table has no row that begins with {row}"));
+    };
+    let lines = text.lines().map(counted).collect::<Result<Vec<String>, String>>()?;
+    let rows: Vec<PathBuf> = text.lines().filter_map(folder).map(|(_, path)| path).collect();
+    for entry in fs::read_dir(cases).map_err(|error| error.to_string())? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.is_dir() && !rows.contains(&path) {
+            return Err(format!("the table has no row for {}", path.display()));
         }
     }
-    if rows.len() == folders { Ok(()) } else { Err(format!("{} rows for {folders} folders", rows.len())) }
+    let counted = lines.join("\n") + "\n";
+    match blessing {
+        _ if counted == text => Ok(()),
+        Bless::Yes => fs::write(&readme, counted).map_err(|error| error.to_string()),
+        Bless::No => {
+            Err("the table has other numbers of cases than the folders: BLESS=1 corrects it".to_owned())
+        }
+    }
 }
 
 fn name(directory: &Path, file: &Path) -> String {
