@@ -2,8 +2,9 @@
 
 use crate::bless::bless;
 use crate::case::Case;
+use crate::expectation::{Mismatch, mismatches};
+use crate::race::in_turn;
 use crate::run::{Build, run};
-use crate::yaml;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -35,27 +36,37 @@ pub fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Runs one case and compares whole verdicts.
+/// Runs one case and compares the answers with what it expects. The requests of a race arrive one after the other, in every order;
+/// `ordinance-suite` interleaves them.
 ///
 /// # Errors
 ///
-/// The file is not a case, the build gives no verdict, or the verdicts differ: then the error is a line-by-line diff.
+/// The file is not a case or is skipped, the build gives no verdict, or the answers differ: then the error has a line-by-line diff.
 pub fn check_file(path: &Path, build: &dyn Build, blessing: Bless) -> Result<(), String> {
     if path.extension().is_none_or(|extension| extension != "yaml") {
         return Err("not a case: a case's name ends in .yaml".to_owned());
     }
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let case = Case::parse(&text).map_err(|error| error.to_string())?;
-    if !case.partial.is_empty() || !case.race.is_empty() || case.skip.is_some() {
-        return Err(
-            "expects less than whole verdicts, or is a race: only `ordinance test` runs it".to_owned()
-        );
+    if let Some(reason) = &case.skip {
+        return Err(format!("the case is skipped: {reason}"));
+    }
+    if !case.race.is_empty() {
+        return reported(&case, &in_turn(&case, build)?);
     }
     let verdicts = run(&case, build)?;
-    match (case.expect, blessing) {
-        (Some(expect), _) if expect == verdicts => Ok(()),
-        (_, Bless::Yes) => fs::write(path, bless(&text, &verdicts)?).map_err(|error| error.to_string()),
-        (Some(expect), Bless::No) => Err(format!("{}\n{}", case.why, yaml::difference(&expect, &verdicts))),
-        (None, Bless::No) => Err("the case has no `expect`: BLESS=1 writes it".to_owned()),
+    let found = mismatches(&case, build, &verdicts)?;
+    if blessing == Bless::Yes && case.partial.is_empty() && !found.is_empty() {
+        return fs::write(path, bless(&text, &verdicts)?).map_err(|error| error.to_string());
     }
+    reported(&case, &found)
+}
+
+/// Returns what is wrong with the answers to a case as an error.
+fn reported(case: &Case, found: &[Mismatch]) -> Result<(), String> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = found.iter().map(Mismatch::text).collect();
+    Err(format!("{}\n{}", case.why, texts.join("\n")))
 }

@@ -98,7 +98,7 @@ fn bodies(directory: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Stores or deletes the object of a validating review.
-fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
+pub(crate) fn store(state: &mut Vec<Manifest>, request: &Request<'_>) {
     if request.phase == Phase::Mutate || request.dry_run || !request.scope.subresource.is_empty() {
         return;
     }

@@ -15,6 +15,18 @@ pub trait Build {
     ///
     /// Why there is no verdict, in one line.
     fn verdict(&self, settings: &str, state: &[Manifest], request: &Request<'_>) -> Result<Verdict, String>;
+
+    /// Returns the keys of a stored object, or in one line why the policy can't read it.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer, in one line.
+    fn keys(
+        &self,
+        settings: &str,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<Result<Vec<Key>, String>, String>;
 }
 
 /// The functions of a policy that `policy.wit` defines; [`Indexed`] adds an index.
@@ -83,6 +95,15 @@ impl<P: PolicyFunctions> Build for Indexed<P> {
             Outcome::Decided(verdict) => Ok(verdict),
             Outcome::Needs(_) => Err("asked for keys although it had the holdings".to_owned()),
         }
+    }
+
+    fn keys(
+        &self,
+        settings: &str,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<Result<Vec<Key>, String>, String> {
+        Ok(self.0.keys(scope, object, settings))
     }
 }
 

@@ -56,6 +56,10 @@ pub fn to_text(value: &impl Serialize) -> String {
 
 /// Returns a unified diff of two values as YAML: expected lines with `-`, answered lines with `+`.
 pub(crate) fn difference(expected: &impl Serialize, answered: &impl Serialize) -> String {
-    let (expected, answered) = (to_text(expected), to_text(answered));
-    TextDiff::from_lines(&expected, &answered).unified_diff().header("expected", "answered").to_string()
+    text_difference(&to_text(expected), &to_text(answered))
+}
+
+/// Returns a unified diff of two texts.
+pub(crate) fn text_difference(expected: &str, answered: &str) -> String {
+    TextDiff::from_lines(expected, answered).unified_diff().header("expected", "answered").to_string()
 }

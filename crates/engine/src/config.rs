@@ -18,7 +18,7 @@ const OPTIMISATION: OptLevel = if cfg!(debug_assertions) { OptLevel::None } else
 
 /// The core modules that a component may instantiate. Only one of them may have a memory; the others are the adapters and
 /// tables of shared functions that toolchains add, e.g. three for a policy in JavaScript on QuickJS.
-const CORE_INSTANCES: u32 = 32;
+const CORE_INSTANCES: u32 = 64;
 
 /// The tables that a component may have: one for the policy, and one for each adapter.
 const TABLES: u32 = 4;

@@ -30,7 +30,7 @@ pub use failure::{Failure, UnreservedObject};
 pub use load::{LoadError, LoadErrorKind, component_bytes, is_label};
 pub use metered::{Metered, Usage};
 pub use policy::{PendingReview, Policy, StartedReview};
-pub use trace::{ReviewStep, ReviewTrace};
+pub use trace::{ReviewStep, ReviewTrace, StepCost};
 pub use wasi::{RANDOM_BYTES, WasiImports};
 
 use budget::Budget;

@@ -26,12 +26,23 @@ pub struct ReviewTrace {
     pub holdings: Vec<Holding>,
     /// The guest's functions at a trap, innermost first, as far as the component has names.
     pub functions: Vec<String>,
-    /// How long it took to make the instance.
-    pub instantiation: Duration,
-    /// How long the guest's functions ran, without the lookup of holdings.
-    pub evaluation: Duration,
+    /// What it took to make the instance.
+    pub instantiation: StepCost,
+    /// What the policy's `review` took; `None` if it was not called.
+    pub review: Option<StepCost>,
+    /// What the policy's `resume` took; `None` if it was not called.
+    pub resume: Option<StepCost>,
     /// The fuel and the memory of the instance.
     pub usage: Usage,
+}
+
+/// What a step of a review took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepCost {
+    /// How long it took.
+    pub time: Duration,
+    /// The fuel that it burned; `None` unless the engine is [metered](crate::Engine::metered).
+    pub fuel: Option<u64>,
 }
 
 /// A step of a review.
@@ -60,8 +71,9 @@ impl Policy {
         let mut trace = ReviewTrace::new();
         let begin = Instant::now();
         let call = self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining));
-        trace.instantiation = begin.elapsed();
+        trace.instantiation.time = begin.elapsed();
         trace.outcome = call.and_then(|mut call| {
+            trace.instantiation.fuel = call.0.usage().fuel;
             let outcome = self.run(&mut trace, &mut call, request, holdings);
             trace.usage = call.0.usage();
             trace.functions = call.0.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
@@ -78,9 +90,8 @@ impl Policy {
         holdings: impl FnOnce(&[Key]) -> Result<Vec<Holding>, Failure>,
     ) -> Result<Verdict, Failure> {
         trace.step = ReviewStep::Review;
-        let begin = Instant::now();
-        let outcome = call.review(request, &self.prepared, None);
-        trace.evaluation += begin.elapsed();
+        let (outcome, cost) = costed(call, |call| call.review(request, &self.prepared, None));
+        trace.review = Some(cost);
         let verdict = match outcome? {
             rules::Outcome::Decided(verdict) => verdict,
             rules::Outcome::Needs(keys) => {
@@ -88,9 +99,8 @@ impl Policy {
                 trace.step = ReviewStep::Lookup;
                 trace.holdings = holdings(&trace.keys)?;
                 trace.step = ReviewStep::Resume;
-                let begin = Instant::now();
-                let verdict = call.resume(&trace.holdings);
-                trace.evaluation += begin.elapsed();
+                let (verdict, cost) = costed(call, |call| call.resume(&trace.holdings));
+                trace.resume = Some(cost);
                 verdict?
             }
         };
@@ -108,11 +118,26 @@ impl ReviewTrace {
             keys: Vec::new(),
             holdings: Vec::new(),
             functions: Vec::new(),
-            instantiation: Duration::ZERO,
-            evaluation: Duration::ZERO,
+            instantiation: StepCost::default(),
+            review: None,
+            resume: None,
             usage: Usage::default(),
         }
     }
+
+    /// Returns how long the guest's functions ran, without the lookup of holdings.
+    pub fn evaluation(&self) -> Duration {
+        [self.review, self.resume].into_iter().flatten().map(|cost| cost.time).sum()
+    }
+}
+
+/// Calls a function of an instance, and returns what it took, too.
+fn costed<T>(call: &mut Call, function: impl FnOnce(&mut Call) -> T) -> (T, StepCost) {
+    let (before, begin) = (call.0.usage().fuel, Instant::now());
+    let answer = function(call);
+    let time = begin.elapsed();
+    let fuel = call.0.usage().fuel.zip(before).map(|(after, before)| after - before);
+    (answer, StepCost { time, fuel })
 }
 
 /// Returns the names of a backtrace's functions; without a name, the number of the function in its module.

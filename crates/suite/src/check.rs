@@ -11,13 +11,27 @@ use crate::world::World;
 use ordinance_case::{Case, CheckName};
 use ordinance_contract::{Operation, Phase, Request};
 
+/// Where the object of a case comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectOrigin {
+    /// It is that of the file.
+    File,
+    /// It was changed at random, so that the API server might refuse it.
+    Fuzz,
+}
+
 /// Makes all checks that the case does not skip, and returns what they find. `fuel` is the budget of one review.
-pub(crate) fn check(case: &Case, world: &World<'_>, fuel: u64) -> Result<Vec<CaseProblem>, String> {
+pub(crate) fn check(
+    case: &Case,
+    world: &World<'_>,
+    fuel: u64,
+    origin: ObjectOrigin,
+) -> Result<Vec<CaseProblem>, String> {
     let mut problems = Vec::new();
     for check in CheckName::ALL.into_iter().filter(|check| !case.skip_checks.contains_key(check)) {
         let found = match check {
             CheckName::Resume => protocol::resume(case, world)?,
-            CheckName::Keys => protocol::keys(case, world)?,
+            CheckName::Keys => protocol::keys(case, world, origin)?,
             CheckName::Phases => phases::agreement(case, world)?,
             CheckName::Idempotency => repetition::idempotency(case, world)?,
             CheckName::Reinvocation => reinvocation::reinvocation(case, world)?,

@@ -1,8 +1,9 @@
 //! The report as JUnit XML, for continuous integration: a test case for each file.
 
-use crate::problem::{CaseProblem, Evidence, FoundBy};
+use crate::problem::{CaseProblem, FoundBy};
 use crate::run::{CaseReport, CaseResult};
 use crate::suite::SuiteReport;
+use ordinance_case::Evidence;
 use ordinance_report::{plain_lines, printable};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;

@@ -1,6 +1,6 @@
 //! What is wrong with a case: a failed expectation or check, or an error.
 
-use ordinance_case::{CheckName, to_text};
+use ordinance_case::{CheckName, Evidence, Mismatch};
 use serde::Serialize;
 
 /// Something wrong with a case.
@@ -29,34 +29,12 @@ pub enum FoundBy {
     Suite,
 }
 
-/// What shows a problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// The message says it all.
-    None,
-    /// Two texts that should be equal.
-    Difference {
-        /// What is expected.
-        expected: String,
-        /// What was answered.
-        answered: String,
-    },
-    /// A value, as YAML.
-    Value(String),
-    /// What happened, step by step.
-    Steps(Vec<String>),
-}
-
 // === impl CaseProblem ===
 
 impl CaseProblem {
     /// Returns an error: there is no answer.
     pub fn error(message: impl Into<String>) -> Self {
         Self { found_by: FoundBy::Error, message: message.into(), evidence: Evidence::None }
-    }
-
-    pub(crate) fn expectation(message: impl Into<String>) -> Self {
-        Self { found_by: FoundBy::Expectation, message: message.into(), evidence: Evidence::None }
     }
 
     pub(crate) fn check(check: CheckName, message: impl Into<String>) -> Self {
@@ -74,14 +52,19 @@ impl CaseProblem {
     /// Adds a value as evidence.
     #[must_use]
     pub(crate) fn with_value(self, value: &impl Serialize) -> Self {
-        Self { evidence: Evidence::Value(to_text(value)), ..self }
+        Self { evidence: Evidence::value(value), ..self }
     }
 
     /// Adds two values that should be equal.
     #[must_use]
     pub(crate) fn with_difference(self, expected: &impl Serialize, answered: &impl Serialize) -> Self {
-        let (expected, answered) = (to_text(expected), to_text(answered));
-        Self { evidence: Evidence::Difference { expected, answered }, ..self }
+        Self { evidence: Evidence::difference(expected, answered), ..self }
+    }
+}
+
+impl From<Mismatch> for CaseProblem {
+    fn from(Mismatch { message, evidence }: Mismatch) -> Self {
+        Self { found_by: FoundBy::Expectation, message, evidence }
     }
 }
 

@@ -1,13 +1,12 @@
 //! Runs the file of a case.
 
 use crate::budget::RecordedFuel;
-use crate::check::check;
-use crate::expectation::{compare, verdicts};
+use crate::check::{ObjectOrigin, check};
 use crate::policy::TestedPolicy;
 use crate::problem::{CaseProblem, FoundBy};
 use crate::race;
 use crate::world::World;
-use ordinance_case::{Case, ExpectedVerdicts, bless, run, to_text};
+use ordinance_case::{Case, ExpectedVerdicts, bless, mismatches, run, to_text};
 use ordinance_contract::Request;
 use ordinance_files::read_regular;
 use serde_json::Value;
@@ -95,6 +94,15 @@ pub fn run_file(policy: &dyn TestedPolicy, path: &Path, name: &str, options: Run
     report
 }
 
+/// Reads the case of a file.
+///
+/// # Errors
+///
+/// The file can't be read or is no case.
+pub fn read_case(path: &Path) -> Result<Case, CaseProblem> {
+    read(path).map(|(_, case)| case)
+}
+
 /// Reads a case. A file of another name is not part of a suite.
 fn read(path: &Path) -> Result<(String, Case), CaseProblem> {
     if path.extension().is_none_or(|extension| extension != "yaml") {
@@ -155,11 +163,13 @@ fn run_case(
         return Ok((None, explored.problem.into_iter().collect()));
     }
     let answered = run(case, &world)?;
-    let findings = verdicts(&answered).flat_map(|verdict| &verdict.findings);
+    let verdicts = [&answered.mutate, &answered.validate, &answered.audit].into_iter().flatten();
+    let findings = verdicts.flat_map(|verdict| &verdict.findings);
     report.fired = findings.map(|finding| finding.rule.clone()).collect();
     report.fuel = world.fuel();
-    let mut problems = compare(case, &world, &answered)?;
-    problems.extend(check(case, &world, options.fuel)?);
+    let found = mismatches(case, &world, &answered)?;
+    let mut problems: Vec<CaseProblem> = found.into_iter().map(CaseProblem::from).collect();
+    problems.extend(check(case, &world, options.fuel, ObjectOrigin::File)?);
     if let (Some(recorded), Some(fuel)) = (options.recorded, report.fuel)
         && !case.skip_checks.contains_key(&ordinance_case::CheckName::Fuel)
     {
@@ -172,7 +182,7 @@ fn run_case(
 pub(crate) fn check_case(policy: &dyn TestedPolicy, case: &Case, fuel: u64) -> Vec<CaseProblem> {
     let checked = World::new(policy, case).and_then(|world| {
         run(case, &world)?;
-        check(case, &world, fuel)
+        check(case, &world, fuel, ObjectOrigin::Fuzz)
     });
     checked.unwrap_or_else(|message| vec![CaseProblem::error(message)])
 }

@@ -1,8 +1,9 @@
 //! The report for people.
 
-use crate::problem::{CaseProblem, Evidence};
+use crate::problem::CaseProblem;
 use crate::run::{CaseReport, CaseResult};
 use crate::suite::SuiteReport;
+use ordinance_case::Evidence;
 use ordinance_report::{plain_lines, printable};
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write as _;
@@ -15,8 +16,8 @@ const CONTEXT: usize = 3;
 pub struct SuiteTextStyle<'a> {
     /// Whether to use colors.
     pub color: bool,
-    /// The command that runs cases, to which the file is added.
-    pub command: &'a str,
+    /// The command that runs cases, to which the file is added; `None` to name none.
+    pub command: Option<&'a str>,
 }
 
 /// A color of a terminal.
@@ -61,9 +62,11 @@ fn failure(report: &CaseReport, problems: &[CaseProblem], style: SuiteTextStyle<
         text += "  object:\n";
         text += &indented(&style.paint_lines(Ink::Dim, &plain_lines(&report.excerpt)), "    ");
     }
-    let path = shell_word(&printable(&report.path.display().to_string()));
-    let _ = writeln!(text, "  run it alone: {} {path}\n", style.command);
-    text
+    if let Some(command) = style.command {
+        let path = shell_word(&printable(&report.path.display().to_string()));
+        let _ = writeln!(text, "  run it alone: {command} {path}");
+    }
+    text + "\n"
 }
 
 fn evidence(evidence: &Evidence, style: SuiteTextStyle<'_>) -> String {

@@ -120,4 +120,8 @@ impl Build for World<'_> {
     fn verdict(&self, _: &str, _: &[Manifest], request: &Request<'_>) -> Result<Verdict, String> {
         Ok(self.trace(request)?.verdict)
     }
+
+    fn keys(&self, _: &str, scope: &Scope<'_>, object: &str) -> Result<Result<Vec<Key>, String>, String> {
+        self.policy.keys(scope, object)
+    }
 }

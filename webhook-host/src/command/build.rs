@@ -3,14 +3,17 @@
 use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
 use super::policies;
+use super::schema::schema_text;
 use crate::limits::Limits;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
+use ordinance_contract::Description;
 use ordinance_engine::{LoadError, LoadErrorKind, Policy};
 use ordinance_report::printable;
 use ordinance_workshop::{BuildOutput, Sources};
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +28,11 @@ Examples:
 A policy in Rust is built by cargo, for the target wasm32-unknown-unknown; one in C by clang and wasm-ld;
 one in JavaScript by componentize-js, which npm installs with the packages of the policy.
 
+Beside the component NAME.wasm, the JSON Schema of the settings is written: NAME.settings.schema.json.
+Editors use it for a file of settings that begins with this line:
+
+  # yaml-language-server: $schema=NAME.settings.schema.json
+
 Exit codes: 0 built, 2 not built, 64 bad usage.")]
 pub(super) struct BuildArgs {
     /// The folder of the policy
@@ -35,6 +43,9 @@ pub(super) struct BuildArgs {
     output: Option<PathBuf>,
 }
 
+/// The extension of the file with the JSON Schema of the settings, in place of that of the component.
+const SETTINGS_SCHEMA: &str = "settings.schema.json";
+
 /// A component on the disk, under a name for the time until it is checked.
 struct UncheckedComponent {
     path: PathBuf,
@@ -44,14 +55,15 @@ pub(super) fn run(args: &BuildArgs, common: CommonArgs) -> Result<Exit> {
     let start = Instant::now();
     let component = Sources::of(&args.directory)?.build(build_output(common))?;
     let unchecked = UncheckedComponent::write(&args.folder_of_output(), &component)?;
-    let identity = unchecked.identity()?;
-    let output = match (&args.output, &identity) {
+    let description = unchecked.description()?;
+    let output = match (&args.output, &description) {
         (Some(output), _) => output.clone(),
-        (None, Some((name, _))) => args.directory.join(format!("{name}.wasm")),
+        (None, Some(description)) => args.directory.join(format!("{}.wasm", description.name)),
         (None, None) => args.directory.join("policy.wasm"),
     };
     unchecked.rename(&output)?;
-    print(summary(&output, identity, component.len(), start.elapsed()).as_bytes())?;
+    write_settings_schema(&output.with_extension(SETTINGS_SCHEMA), description.as_ref())?;
+    print(summary(&output, description, component.len(), start.elapsed()).as_bytes())?;
     Ok(Exit::Success)
 }
 
@@ -63,8 +75,30 @@ fn build_output(common: CommonArgs) -> BuildOutput {
     }
 }
 
-fn summary(output: &Path, identity: Option<(String, String)>, bytes: usize, duration: Duration) -> String {
-    let identity = identity.map(|(name, version)| format!("policy {name} {version}, ")).unwrap_or_default();
+/// Writes the JSON Schema of the policy's settings. Without a description, or with an invalid schema, the file of an earlier build is
+/// removed, since it may be wrong.
+fn write_settings_schema(file: &Path, description: Option<&Description>) -> Result<()> {
+    let schema = match description.map(policies::settings_schema_of) {
+        Some(Ok(schema)) => Some(schema_text(&schema)),
+        Some(Err(error)) => {
+            warn(&format!("{error:#}"));
+            None
+        }
+        None => None,
+    };
+    let written = match schema {
+        Some(text) => fs::write(file, text),
+        None => fs::remove_file(file).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        }),
+    };
+    written.with_context(|| file.display().to_string())
+}
+
+fn summary(output: &Path, description: Option<Description>, bytes: usize, duration: Duration) -> String {
+    let identity = description.map(|Description { name, version, .. }| format!("policy {name} {version}, "));
+    let identity = identity.unwrap_or_default();
     let path = printable(&output.display().to_string());
     format!("{path}: {identity}{} KiB, built in {:.1} s\n", bytes.div_ceil(1024), duration.as_secs_f64())
 }
@@ -94,14 +128,11 @@ impl UncheckedComponent {
         Ok(unchecked)
     }
 
-    /// Loads the component as the server does, and returns the policy's name and version; `None` if it needs settings.
-    fn identity(&self) -> Result<Option<(String, String)>> {
+    /// Loads the component as the server does, and returns the policy's description; `None` if it needs settings.
+    fn description(&self) -> Result<Option<Description>> {
         let engine = policies::engine(&Limits::default())?;
         match Policy::load(&engine, &self.path, "") {
-            Ok(policy) => {
-                let description = policy.description();
-                Ok(Some((description.name.clone(), description.version.clone())))
-            }
+            Ok(policy) => Ok(Some(policy.description().clone())),
             Err(LoadError { kind: kind @ LoadErrorKind::Settings(_), .. }) => {
                 warn(&format!("without settings, the policy {kind}"));
                 Ok(None)

@@ -64,7 +64,8 @@ pub(super) struct CheckArgs {
     /// Show what --fix would write, as a unified diff, and write nothing
     #[arg(long, env = "ORDINANCE_DIFF", hide_env = true, value_parser = BoolishValueParser::new())]
     diff: bool,
-    /// Print to stderr how the policy comes to each verdict: keys, holdings, the deciding step, time and memory
+    /// Print to stderr how the policy comes to each verdict: keys, holdings, the deciding step, time, fuel and memory;
+    /// the time is longer than without, since fuel is counted
     #[arg(long, env = "ORDINANCE_EXPLAIN", hide_env = true, value_parser = BoolishValueParser::new())]
     #[arg(conflicts_with_all = ["fix", "diff"])]
     explain: bool,
@@ -73,13 +74,17 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, common: CommonArgs) -> Result<Exit> {
-    let (state, policy) = args.manifests.load()?;
+    let explanations = if args.explain { Explanations::Printed } else { Explanations::Omitted };
+    let load = match explanations {
+        Explanations::Printed => ManifestArgs::load_metered,
+        Explanations::Omitted => ManifestArgs::load,
+    };
+    let (state, policy) = load(&args.manifests)?;
     if let Some(options) = args.fix_options(common) {
         let (progress, input) = read_input(&args.manifests, &policy, common);
         return fix::run(&options, &policy, &state, progress, input);
     }
     let stored = StoredObjects::new(&state, &policy);
-    let explanations = if args.explain { Explanations::Printed } else { Explanations::Omitted };
     with_report(&args.manifests, &policy, &stored, explanations, common, |report| {
         print(args.output.format(report, common).as_bytes())?;
         Ok(exit_code(report))

@@ -1,10 +1,9 @@
 //! How a policy comes to its verdict on a request, as text for its author.
 
 use ordinance_contract::{Holding, Key, Request, Stance, Verdict};
-use ordinance_engine::{Failure, ReviewStep, ReviewTrace};
+use ordinance_engine::{Failure, ReviewStep, ReviewTrace, StepCost};
 use ordinance_report::plain_lines;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// The keys and the holdings that are listed of each.
 const LISTED: usize = 20;
@@ -31,11 +30,7 @@ pub(super) fn explanation(request: &Request<'_>, trace: &ReviewTrace) -> String 
     if matches!(trace.outcome, Err(Failure::Trap(_))) && trace.functions.is_empty() {
         fact("trap in", "a component without names; build it without stripping them".to_owned());
     }
-    let evaluation = microseconds(trace.evaluation);
-    fact("time", format!("{evaluation}, and {} to make the instance", microseconds(trace.instantiation)));
-    if let Some(fuel) = trace.usage.fuel {
-        fact("fuel", fuel.to_string());
-    }
+    costs(trace).for_each(|(step, cost)| fact(step, cost_text(&cost)));
     fact("memory", format!("{} KiB of linear memory", trace.usage.memory.div_ceil(1024)));
     plain_lines(&text)
 }
@@ -78,8 +73,21 @@ fn listed<T: Explained>(all: &[T], what: &str) -> impl Iterator<Item = String> {
     all.iter().take(LISTED).map(Explained::line).chain(rest)
 }
 
-fn microseconds(time: Duration) -> String {
-    format!("{} µs", time.as_micros())
+/// Returns what each step took that was made, and what they took together.
+fn costs(trace: &ReviewTrace) -> impl Iterator<Item = (&'static str, StepCost)> {
+    let total = StepCost { time: trace.instantiation.time + trace.evaluation(), fuel: trace.usage.fuel };
+    let steps = [
+        ("instance", Some(trace.instantiation)),
+        ("review", trace.review),
+        ("resume", trace.resume),
+        ("total", Some(total)),
+    ];
+    steps.into_iter().filter_map(|(step, cost)| Some((step, cost?)))
+}
+
+fn cost_text(StepCost { time, fuel }: &StepCost) -> String {
+    let fuel = fuel.map(|fuel| format!(", {fuel} fuel")).unwrap_or_default();
+    format!("{} µs{fuel}", time.as_micros())
 }
 
 /// A key or a holding, in one line.

@@ -7,7 +7,7 @@ use crate::units::DurationText;
 use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use ordinance_manifests::{FoundSources, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
+use ordinance_manifests::{FoundSources, Manifest, PathGlob, PathGlobs, RENDER_TIME, Rendering, search};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -88,8 +88,20 @@ impl ManifestArgs {
 
     /// Reads the existing objects and returns them, and the policy with them in its index.
     pub(super) fn load(&self) -> Result<(State, ServedPolicy)> {
+        self.load_by(policies::with_existing)
+    }
+
+    /// Reads and returns the same as [`load`](Self::load) does; the policy's reviews count fuel.
+    pub(super) fn load_metered(&self) -> Result<(State, ServedPolicy)> {
+        self.load_by(policies::metered_with_existing)
+    }
+
+    fn load_by(
+        &self,
+        load: impl FnOnce(&PolicyArgs, &Limits, &[Manifest]) -> Result<ServedPolicy>,
+    ) -> Result<(State, ServedPolicy)> {
         let state = State::read(&self.policy.state, &self.namespace);
-        let policy = policies::with_existing(&self.policy, &Limits::default(), &state.objects)?;
+        let policy = load(&self.policy, &Limits::default(), &state.objects)?;
         Ok((state, policy))
     }
 }

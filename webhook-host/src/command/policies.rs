@@ -179,12 +179,20 @@ pub(super) fn with_existing(
     served(name, admission, on_error, existing)
 }
 
-/// Loads the policy of the flags with the existing objects in its index, so that its reviews count fuel.
+/// Loads the policy as [`from_flags`] does, so that its reviews count fuel.
 pub(super) fn metered(args: &PolicyArgs, limits: &Limits) -> Result<ServedPolicy> {
+    metered_with_existing(args, limits, &State::read(&args.state, NAMESPACE).into_objects()?)
+}
+
+/// Loads the policy as [`with_existing`] does, so that its reviews count fuel.
+pub(super) fn metered_with_existing(
+    args: &PolicyArgs,
+    limits: &Limits,
+    existing: &[Manifest],
+) -> Result<ServedPolicy> {
     let config = config_of(args)?;
     let policy = load(&metered_engine(limits)?, &config)?;
-    let existing = State::read(&args.state, NAMESPACE).into_objects()?;
-    served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, &existing)
+    served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, existing)
 }
 
 /// Loads the policy of the flags for an audit, with the existing objects in its index.
@@ -274,8 +282,13 @@ pub(super) fn description(component: &PolicyComponentArgs) -> Result<Description
 
 /// Returns the JSON Schema of a policy's settings.
 pub(super) fn settings_schema(component: &PolicyComponentArgs) -> Result<Value> {
-    let Description { name, settings_schema, .. } = description(component)?;
-    serde_json::from_str(&settings_schema)
+    settings_schema_of(&description(component)?)
+}
+
+/// Returns the JSON Schema of the settings that a description has.
+pub(super) fn settings_schema_of(description: &Description) -> Result<Value> {
+    let Description { name, settings_schema, .. } = description;
+    serde_json::from_str(settings_schema)
         .with_context(|| format!("policy {name}: the schema of its settings is not JSON"))
 }
 

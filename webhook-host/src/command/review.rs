@@ -45,7 +45,8 @@ pub(super) struct ReviewArgs {
     /// The webhook that receives the review.
     #[arg(long, value_enum, default_value_t, env = "ORDINANCE_PHASE", hide_env = true)]
     phase: PhaseArg,
-    /// Print to stderr how the policy comes to its verdict: keys, holdings, the deciding step, time and memory.
+    /// Print to stderr how the policy comes to its verdict: keys, holdings, the deciding step, time, fuel and memory;
+    /// the time is longer than without, since fuel is counted.
     #[arg(long, env = "ORDINANCE_EXPLAIN", hide_env = true, value_parser = BoolishValueParser::new())]
     explain: bool,
     #[command(flatten)]
@@ -100,7 +101,8 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
             (manifests.reviews().map(String::into_bytes).collect(), ReviewOrigin::Manifest)
         }
     };
-    let policy = policies::from_flags(&args.policy, &limits)?;
+    let load = if args.explain { policies::metered } else { policies::from_flags };
+    let policy = load(&args.policy, &limits)?;
     policy.warn_of_unreadable();
     let session = ReviewSession { args, policy, limits, origin, separates: bodies.len() > 1 };
     let mut exit = Exit::Success;

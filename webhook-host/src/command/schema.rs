@@ -15,7 +15,16 @@ use serde_json::Value;
 Examples:
   ordinance schema settings
   ordinance schema settings --policy mine.wasm
-  ordinance schema config > ordinance.schema.json")]
+  ordinance schema config > ordinance.schema.json
+  ordinance schema cases > case.schema.json
+
+Editors with a language server for YAML complete and check a file by a schema that a comment in its
+first line names, relative to the file:
+
+  # yaml-language-server: $schema=ordinance.schema.json
+
+`ordinance new` writes this line into the cases and the settings of a policy, and the schema of the
+cases; `ordinance build` writes the schema of the settings beside the component.")]
 pub(super) struct SchemaArgs {
     /// The kind of document
     #[arg(value_enum, default_value_t)]
@@ -34,6 +43,7 @@ enum SchemaKind {
     /// The file of `ordinance serve --config`
     Config,
     /// A test case of a policy
+    #[value(alias = "cases")]
     Case,
 }
 
@@ -43,10 +53,11 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
         SchemaKind::Config => config::schema(),
         SchemaKind::Case => ordinance_case::schema(),
     };
-    print(plain_json(pretty(&schema)).as_bytes())?;
+    print(schema_text(&schema).as_bytes())?;
     Ok(Exit::Success)
 }
 
-fn pretty(schema: &Value) -> String {
-    format!("{schema:#}\n")
+/// Returns a schema as the text of a file.
+pub(super) fn schema_text(schema: &Value) -> String {
+    plain_json(format!("{schema:#}\n"))
 }

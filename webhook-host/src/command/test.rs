@@ -1,5 +1,7 @@
 //! `ordinance test`: runs suites of cases against a policy, with the server's engine and limits.
 
+mod case_explanation;
+mod engine_policy;
 mod session;
 mod watching;
 
@@ -25,6 +27,7 @@ Examples:
   ordinance test --policy mine.wasm tests/
   ordinance test tests/hosts/taken.yaml --policy mine.wasm
   ordinance test --policy mine.wasm --filter hosts/ --watch
+  ordinance test --policy mine.wasm --filter hosts/taken --explain
   ordinance test --policy mine.wasm --bless
   ordinance test --policy mine.wasm --junit report.xml --jobs 4
   ordinance test --policy mine.wasm --fuzz 30 --seed 7
@@ -46,6 +49,9 @@ a reason (skipChecks):
 The requests of a race are tried in every order at two replicas. A suite fails if a rule of the
 policy has no finding in any case; --filter and single files do not ask for that.
 
+--explain shows what `ordinance review --explain` does, below each case that fails; with --filter
+or a single file below each selected case. The requests of a race are explained one by one.
+
 Exit codes: 0 everything passed, 1 something failed, 2 something could not be read or judged.")]
 pub(super) struct TestArgs {
     /// Folders of cases, or single cases [default: cases, else tests]
@@ -63,6 +69,10 @@ pub(super) struct TestArgs {
     /// Write the policy's verdicts into the cases that expect other whole verdicts, or nothing
     #[arg(long, env = "ORDINANCE_BLESS", hide_env = true, value_parser = BoolishValueParser::new())]
     bless: bool,
+    /// Show how the policy comes to its verdicts on cases that fail, and on selected ones: keys, holdings, the deciding step,
+    /// time and fuel
+    #[arg(long, env = "ORDINANCE_EXPLAIN", hide_env = true, value_parser = BoolishValueParser::new())]
+    explain: bool,
     /// Write a report as JUnit XML, too
     #[arg(long, value_name = "FILE", env = "ORDINANCE_JUNIT", hide_env = true)]
     junit: Option<PathBuf>,
@@ -88,7 +98,7 @@ pub(super) struct TestArgs {
     /// Record the fuel of each case in fuel.json in the folder; later runs compare with it
     #[arg(long, env = "ORDINANCE_RECORD_FUEL", hide_env = true, value_parser = BoolishValueParser::new())]
     record_fuel: bool,
-    /// After the cases, change their objects at random for so long, and check the policy's answers
+    /// After the cases, change their objects at random for so long, on all threads, and check the policy's answers
     #[arg(long, value_name = "SECONDS", env = "ORDINANCE_FUZZ", hide_env = true)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     fuzz: Option<u64>,
@@ -110,8 +120,9 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
             InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
         })?;
     }
-    let policy = policies::metered_component(&args.component()?, &Limits::default())?;
-    Session::new(args, common, policy)?.run()
+    let component = args.component()?;
+    let policy = policies::metered_component(&component, &Limits::default())?;
+    Session::new(args, common, policy, component.policy.as_deref())?.run()
 }
 
 fn default_suite() -> &'static Path {

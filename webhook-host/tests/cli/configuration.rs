@@ -2,6 +2,7 @@
 
 use crate::files::{directory, pair, write};
 use crate::run::{Ended, end, ordinance, run_in};
+use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -15,6 +16,22 @@ fn refused(directory: &Path, arguments: &[&str]) -> String {
     let Ended { code, stdout, stderr } = run_in(directory, &all);
     assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{stderr}");
     stderr.trim_end().strip_prefix("error: ").unwrap().to_owned()
+}
+
+#[test]
+fn editors_find_the_schema_of_the_configuration() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/configuration");
+    let schema = run_in(&folder, &["schema", "config"]).stdout;
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(folder.join("ordinance.schema.json"), &schema).unwrap();
+    }
+    let written = fs::read_to_string(folder.join("ordinance.schema.json")).unwrap_or_default();
+    assert!(written == schema, "BLESS=1 writes deploy/examples/configuration/ordinance.schema.json");
+    let example = fs::read_to_string(folder.join("ordinance.yaml")).unwrap();
+    assert!(example.starts_with("# yaml-language-server: $schema=ordinance.schema.json\n"), "{example}");
+    let ended = run_in(&folder, &["serve", "--config", "ordinance.yaml", "--print-config"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    assert!(ended.stdout.contains("storage-trial"), "{}", ended.stdout);
 }
 
 #[test]

@@ -45,7 +45,7 @@ enum NodeAnswer {
 
 /// Where a policy has the SDK from. That of the checkout is compiled once for all policies.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sdk {
+pub enum Sdk {
     Vendored,
     Checkout,
 }
@@ -67,6 +67,16 @@ impl Build for BuiltComponent {
             .fill(objects)
             .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
             .map_err(|failure| failure.to_string())
+    }
+
+    fn keys(
+        &self,
+        settings: &str,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<Result<Vec<Key>, String>, String> {
+        let policy = Policy::load(&self.engine, &self.file, settings).map_err(|error| error.to_string())?;
+        policy.keys(scope, object).map_err(|failure| failure.to_string())
     }
 }
 
@@ -152,6 +162,8 @@ fn the_templates_in_c_build_and_answer_the_same_cases() {
         assert_eq!(ended.code, 0, "CONTRIBUTING.md says what the tests need: {ended:?}");
         assert!(ended.stdout.starts_with("policy.wasm: policy in-c 0.1.0, "), "{}", ended.stdout);
         answers_its_cases(policy.path(), "policy.wasm");
+        assert_eq!(run_in(policy.path(), &["build"]).code, 0);
+        has_the_schema_of_its_settings(policy.path(), "in-c.wasm");
     }
 }
 
@@ -327,7 +339,32 @@ fn built(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     assert!(String::from_utf8_lossy(&tests.stdout).contains("1 passed"), "{tests:?}");
 
     answers_its_cases(policy.path(), &file);
+    has_the_schema_of_its_settings(policy.path(), &file);
     policy
+}
+
+/// The settings of the template are those of the schema that its first line names, and that is the policy's own.
+fn has_the_schema_of_its_settings(policy: &Path, component: &str) {
+    let settings = fs::read_to_string(policy.join("settings.yaml")).unwrap();
+    let schema = settings.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
+    assert_eq!(schema, component.replace(".wasm", ".settings.schema.json"));
+    let written = fs::read_to_string(policy.join(schema)).unwrap();
+    assert_eq!(written, run_in(policy, &["schema", "settings", "--policy", component]).stdout);
+    let setting = settings.lines().last().unwrap().split(':').next().unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert!(written.pointer(&format!("/properties/{setting}")).is_some(), "{settings}{written:#}");
+    let review = [
+        "review",
+        "review.json",
+        "--phase",
+        "validate",
+        "--policy",
+        component,
+        "--settings",
+        "settings.yaml",
+    ];
+    let ended = run_in(policy, &review);
+    assert!(ended.code < 2 && ended.stderr.is_empty(), "{ended:?}");
 }
 
 fn answers_its_cases(policy: &Path, component: &str) {
@@ -343,7 +380,7 @@ fn run_cases(policy: &Path, build: &dyn Build) {
 }
 
 /// Creates a policy with the versions of the project's own dependencies, so that cargo needs no registry.
-fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
+pub fn new(name: &str, kind: &str, sdk: Sdk) -> TempDir {
     let folder = directory(&[]);
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut new = ordinance(&["new", name, "--kind", kind, "."]);
@@ -365,7 +402,7 @@ fn package(name: &str, lib: &str, source: &str) -> TempDir {
 }
 
 /// Runs `ordinance build` in a folder.
-fn build(folder: &Path, arguments: &[&str]) -> Ended {
+pub fn build(folder: &Path, arguments: &[&str]) -> Ended {
     end(cargo_environment(ordinance(&["build"]).args(arguments).current_dir(folder)))
 }
 

@@ -100,6 +100,7 @@ fn editors_find_the_schema_of_a_case() {
         let text = fs::read_to_string(case.unwrap().path()).unwrap();
         assert!(text.starts_with("# yaml-language-server: $schema=../case.schema.json\n"), "{text}");
     }
+    assert_eq!(run(&["schema", "cases"]), run(&["schema", "case"]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::files::{directory, volume};
 use crate::host::Host;
-use crate::run::{run, run_in, run_in_with_input};
+use crate::run::{run, run_cached_in, run_in, run_in_with_input};
 use ordinance_testkit::guest::component;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -153,9 +153,11 @@ fn unusable_manifests_are_one_line_with_the_place() {
 #[test]
 fn explains_keys_holdings_and_the_deciding_step() {
     let files = volumes();
-    let state = ["--phase", "validate", "--explain", "--state", "one.json"];
-    let ended = run_in(files.path(), &[&["review", "other.json"], &state[..]].concat());
-    assert_eq!(ended.code, 1, "{ended:?}");
+    let review = ["review", "other.json", "--phase", "validate", "--state", "one.json"];
+    let ended = run_cached_in(files.path(), &[&review[..], &["--explain"]].concat());
+    let plain = run_in(files.path(), &review);
+    assert_eq!((ended.code, &ended.stdout), (1, &plain.stdout), "{ended:?}");
+    assert_eq!((plain.code, plain.stderr.as_str()), (1, ""));
     for part in [
         "CREATE PersistentVolume other, phase validate:\n",
         "verdict   denied\n",
@@ -163,11 +165,36 @@ fn explains_keys_holdings_and_the_deciding_step() {
         "finding   deny shared-export: ",
         "key       holds nfs://10.0.0.5 /srv/www",
         "holding   persistentvolumes one holds nfs://10.0.0.5 /srv/www\n",
-        " µs to make the instance\n",
+        "\n  instance  ",
         " KiB of linear memory\n",
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
+    let [instance, review, resume, total] =
+        ["instance", "review", "resume", "total"].map(|step| fuel(&ended.stderr, step));
+    assert!(review > 1_000 && resume > 1_000, "{}", ended.stderr);
+    assert_eq!(instance + review + resume, total);
+}
+
+/// Returns the fuel of a step of an explanation.
+fn fuel(explanation: &str, step: &str) -> u64 {
+    let line = explanation.lines().find(|line| line.trim_start().starts_with(&format!("{step} "))).unwrap();
+    let (time, fuel) = line.split_once(" µs, ").unwrap();
+    assert!(time.rsplit(' ').next().unwrap().parse::<u64>().is_ok(), "{line}");
+    fuel.strip_suffix(" fuel").unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_fuel_of_an_explanation_is_that_of_every_run() {
+    let counting = "(local $i i32) (loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $i) (i32.const 1000))))";
+    let [first, second] = [(); 2].map(|()| reviewed(counting, "", &["--explain"]).stderr);
+    let review = fuel(&first, "review");
+    assert!((7_000..10_000).contains(&review), "{first}");
+    assert_eq!(fuel(&second, "review"), review);
+    let trapped = reviewed(&format!("{counting} unreachable"), "", &["--explain"]).stderr;
+    assert!(fuel(&trapped, "review") > 7_000, "{trapped}");
+    assert!(!trapped.contains("\n  resume "), "{trapped}");
 }
 
 /// Reviews a thing with a policy of these instructions.
@@ -243,7 +270,7 @@ fn a_review_in_yaml_is_a_review() {
 #[test]
 fn check_explains_each_review() {
     let files = volumes();
-    let ended = run_in(files.path(), &["check", "set.yaml", "both.yaml", "--explain"]);
+    let ended = run_cached_in(files.path(), &["check", "set.yaml", "both.yaml", "--explain"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     for part in [
         "CREATE StatefulSet shop/web, phase mutate:\n  verdict   allowed, with the patch [",
@@ -252,7 +279,9 @@ fn check_explains_each_review() {
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
-    assert_eq!(run_in(files.path(), &["check", "set.yaml", "both.yaml"]).stdout, ended.stdout);
+    assert_eq!(ended.stderr.matches(" fuel\n  memory ").count(), 4, "{}", ended.stderr);
+    let plain = run_in(files.path(), &["check", "set.yaml", "both.yaml"]);
+    assert_eq!((plain.code, plain.stdout, plain.stderr.as_str()), (1, ended.stdout, ""));
 }
 
 #[test]

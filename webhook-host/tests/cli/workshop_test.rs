@@ -1,7 +1,7 @@
 //! `ordinance test`.
 
 use crate::files::{directory, write};
-use crate::run::{Ended, ordinance, run, run_in};
+use crate::run::{Ended, ordinance, run, run_cached_in, run_in};
 use ordinance_testkit::guest::component;
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn test_in(folder: &TempDir, arguments: &[&str]) -> Ended {
 #[test]
 fn the_projects_own_cases_pass_as_in_its_own_tests() {
     let files = ordinance_case::files(Path::new(CASES)).unwrap().len();
-    let ended = run(&["test", CASES, "--allow-unfired"]);
+    let ended = run_cached_in(Path::new("."), &["test", CASES, "--allow-unfired"]);
     assert!(ended.stdout.starts_with(&format!("{files} cases: {files} passed; ")), "{ended:?}");
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
 }
@@ -79,8 +79,54 @@ fn shows_a_failing_case_with_its_diff_its_object_and_the_command_that_runs_it() 
     ] {
         assert!(ended.stdout.contains(part), "{part:?} in {}", ended.stdout);
     }
+    let found = run_in(folder.path(), &["test"]);
+    let alone = "run it alone: ordinance test --policy mine.wasm tests/a.yaml";
+    assert!(found.stdout.contains(alone), "the only component is named, too: {found:?}");
     let alone = run_in(folder.path(), &["test", "--policy", "mine.wasm", "tests/a.yaml"]);
     assert!(alone.code == 1 && !alone.stdout.contains('\x1b'), "{alone:?}");
+}
+
+#[test]
+fn explains_a_failing_case_and_the_functions_of_a_trap() {
+    let denied = ADMITTED.replace("true", "false");
+    let folder = workshop("", &[("a.yaml", ADMITTED), ("b.yaml", &denied)]);
+    let ended = test_in(&folder, &["--allow-unfired", "--explain"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, ""), "{ended:?}");
+    assert!(!ended.stdout.contains("a.yaml"), "{}", ended.stdout);
+    let (_, explanation) = ended.stdout.split_once("run it alone: ").unwrap();
+    for phase in ["mutate", "validate"] {
+        let part = format!("\n  CREATE Thing default/a, phase {phase}:\n    verdict   allowed\n");
+        assert!(explanation.contains(&part), "{part}: {explanation}");
+    }
+    assert_eq!(explanation.matches("    review  ").count(), 2, "{explanation}");
+    assert_eq!(explanation.matches(" fuel\n    memory ").count(), 2, "{explanation}");
+    assert!(explanation.contains(" KiB of linear memory\n\n2 cases: 1 passed, 1 failed; "), "{explanation}");
+
+    let selected = test_in(&folder, &["--filter", "a.yaml", "--explain"]);
+    let (named, explained) = selected.stdout.split_once('\n').unwrap();
+    assert!(named == "passed a.yaml" && explained.starts_with("  CREATE Thing default/a, "), "{selected:?}");
+    assert_eq!(test_in(&folder, &["--filter", "a.yaml"]).stdout.lines().count(), 1);
+
+    let trapping = component("call $outer", "(func $inner unreachable) (func $outer call $inner)");
+    fs::write(folder.path().join("mine.wasm"), trapping).unwrap();
+    let ended = test_in(&folder, &["tests/a.yaml", "--explain"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stdout.contains("    trap in   inner\n    called by outer\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn explains_each_request_of_a_race_of_the_built_in_policy() {
+    let case = format!("{CASES}/shared-export/race-of-two-volumes.yaml");
+    let ended = run_cached_in(Path::new("."), &["test", &case, "--explain", "-v"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for volume in ["pv-a", "pv-b"] {
+        let part = format!(
+            "  CREATE PersistentVolume {volume}, phase validate:\n    verdict   allowed\n    \
+             decided   by resume: no other object overlaps the keys\n    \
+             key       holds nfs://nas.example.com /srv/www"
+        );
+        assert!(ended.stdout.contains(&part), "{part}: {}", ended.stdout);
+    }
 }
 
 #[test]
@@ -176,6 +222,12 @@ fn fuzzing_writes_the_smallest_failing_object_as_a_case() {
     let case = fs::read_to_string(folder.path().join("tests/fuzz-1.yaml")).unwrap();
     assert!(case.starts_with("why: ") && case.contains("kind: Thing"), "{case}");
     assert_eq!(test_in(&folder, &["tests/fuzz-1.yaml"]).code, 2);
+    for jobs in ["1", "3"] {
+        fs::remove_file(folder.path().join("tests/fuzz-1.yaml")).unwrap();
+        let again = ["--allow-unfired", "--fuzz", "20", "--seed", "1", "--jobs", jobs];
+        assert_eq!(test_in(&folder, &again).stdout, ended.stdout, "{jobs} threads");
+        assert_eq!(fs::read_to_string(folder.path().join("tests/fuzz-1.yaml")).unwrap(), case);
+    }
     let sound = workshop("", &[("a.yaml", ADMITTED)]);
     let ended = test_in(&sound, &["--allow-unfired", "--fuzz", "1"]);
     assert!(ended.code == 0 && ended.stdout.contains("changed objects, no failure"), "{ended:?}");

@@ -14,6 +14,9 @@ const OTHER: &str = "other-webhook";
 /// A key of a label and an annotation.
 const OTHER_KEY: &str = "other-webhook.example.com/injected";
 
+/// The review after the two of one request.
+const THIRD: usize = 3;
+
 /// A change of another webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OtherChange {
@@ -71,7 +74,7 @@ fn again(
     }
     let third = with_object(&case.request, &second.object);
     let what = format!("the object with {} of another webhook", change.article());
-    if let Some(found) = stays(CheckName::Reinvocation, world, &third, &what)? {
+    if let Some(found) = stays(CheckName::Reinvocation, world, &third, THIRD, &what)? {
         return Ok(Some(found));
     }
     if phases_agree && !is_valid(world, &third)? {
@@ -80,7 +83,8 @@ fn again(
     }
     let operation = Operation::Update;
     let update = Request { operation, old_object: third.object.clone(), ..third };
-    stays(CheckName::Reinvocation, world, &update, &format!("an update of {what} that changes nothing"))
+    let what = format!("an update of {what} that changes nothing");
+    stays(CheckName::Reinvocation, world, &update, THIRD, &what)
 }
 
 /// Returns whether the validating review admits a request.

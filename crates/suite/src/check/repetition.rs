@@ -10,31 +10,38 @@ use ordinance_contract::{Operation, Phase, Request};
 /// follow.
 pub(super) const ROUNDS: usize = 3;
 
+/// The review after the one that patches.
+const SECOND: usize = 2;
+
 pub(super) fn idempotency(case: &Case, world: &World<'_>) -> Result<Option<CaseProblem>, String> {
     if !is_mutated(case) {
         return Ok(None);
     }
     let Some(first) = world.mutated(&case.request)? else { return Ok(None) };
     let again = with_object(&case.request, &first.object);
-    if let Some(problem) = stays(CheckName::Idempotency, world, &again, "the patched object")? {
+    let what = "the patched object";
+    if let Some(problem) = stays(CheckName::Idempotency, world, &again, SECOND, what)? {
         return Ok(Some(problem));
     }
     if !case.request.scope.subresource.is_empty() {
         return Ok(None);
     }
     let update = Request { operation: Operation::Update, old_object: again.object.clone(), ..again };
-    stays(CheckName::Idempotency, world, &update, "an update of the patched object that changes nothing")
+    let what = "an update of the patched object that changes nothing";
+    stays(CheckName::Idempotency, world, &update, SECOND, what)
 }
 
-/// Reviews a request whose object should need no patch, and its result, several times.
+/// Reviews a request whose object should need no patch, and its result, several times. `first` is the number of the first of these
+/// reviews, in messages.
 pub(super) fn stays(
     check: CheckName,
     world: &World<'_>,
     request: &Request<'static>,
+    first: usize,
     what: &str,
 ) -> Result<Option<CaseProblem>, String> {
     let mut request = request.clone();
-    for round in 2..2 + ROUNDS {
+    for round in first..first + ROUNDS {
         let verdict = world.verdict_in(Phase::Mutate, &request)?;
         let object = request.object.clone().unwrap_or_default();
         if !verdict.is_allowed() {

@@ -4,7 +4,7 @@ use crate::policy::ReviewTrace;
 use crate::problem::CaseProblem;
 use crate::race::Explored;
 use crate::world::{World, mutated};
-use ordinance_case::Case;
+use ordinance_case::{Case, race_request_name};
 use ordinance_contract::{Key, Operation, Phase, Request, Scope, Stance, Verdict};
 use ordinance_index::Index;
 use ordinance_reservation::{HeldKey, Holder, Reservation};
@@ -70,10 +70,7 @@ impl<'w> RaceReviews<'w> {
 
     /// Returns the number and the object of a request, for people.
     pub(super) fn name(&self, request: usize) -> String {
-        let scope = self.scope(request);
-        let namespace =
-            if scope.namespace.is_empty() { String::new() } else { format!("{}/", scope.namespace) };
-        format!("request {} ({} {namespace}{})", request + 1, scope.resource, scope.name)
+        race_request_name(request, &self.scope(request))
     }
 
     pub(super) fn scope(&self, request: usize) -> Scope<'static> {

@@ -3,13 +3,13 @@
 mod double;
 
 use double::{double, of_fuel};
-use ordinance_case::PolicyFunctions;
+use ordinance_case::{Bless, Evidence, Indexed, PolicyFunctions, check_file};
 use ordinance_contract::{
     Finding, Holding, Key, Operation, Outcome, Phase, Request, Rule, Scope, Severity, Stance, Verdict,
 };
 use ordinance_suite::{
-    CaseProblem, CaseResult, Evidence, FuzzOptions, RecordedFuel, RunOptions, SuiteReport, SuiteTextStyle,
-    TestedPolicy, case_text, fuzz, junit, run_suite, suite_files, summary_text, write_case,
+    CaseProblem, CaseResult, FuzzFailure, FuzzOptions, FuzzReport, RecordedFuel, RunOptions, SuiteReport,
+    SuiteTextStyle, TestedPolicy, case_text, fuzz, junit, run_suite, suite_files, summary_text, write_case,
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -122,7 +122,7 @@ fn finds_a_patch_that_is_repeated_only_at_the_third_review() {
         })
     }));
     let expected =
-        "reinvocation: review 2 patches the object with a container at the end of another webhook again";
+        "reinvocation: review 3 patches the object with a container at the end of another webhook again";
     assert_eq!(problems(&policy, &admitted()), [expected]);
 }
 
@@ -292,6 +292,37 @@ fn finds_a_policy_that_excludes_but_reserves_nothing() {
 }
 
 #[test]
+fn a_file_is_checked_alike_by_any_build() {
+    let check = |excludes: fn(&str, &str) -> bool, case: &str| {
+        let folder = suite(&[("case.yaml", case)]);
+        let build = Indexed(UniqueHosts { excludes, stance: Stance::Holds });
+        check_file(&folder.path().join("case.yaml"), &build, Bless::No)
+    };
+    let thing =
+        "why: x\nrequest: {object: {apiVersion: v1, kind: Thing, metadata: {name: a}, spec: {host: h}}}\n";
+    let keys = format!("{thing}expect: {{allowed: true, keys: [{{realm: host, path: [h]}}]}}\n");
+    assert_eq!(check(|_, _| true, &keys), Ok(()));
+    let other = check(|_, _| true, &keys.replace("path: [h]", "path: [i]")).expect_err("another key");
+    assert!(other.starts_with("x\nkeys: the object has other keys\n--- expected\n"), "{other}");
+    let skipped = check(|_, _| true, &keys.replace("why: x", "why: x\nskip: not yet"));
+    assert_eq!(skipped, Err("the case is skipped: not yet".to_owned()));
+
+    let (same, apart) = (race(&[("a", "x"), ("b", "x")], ""), race(&[("a", "x"), ("b", "y")], ""));
+    assert_eq!(check(|_, _| true, &same), Ok(()));
+    assert_eq!(check(|_, _| true, &format!("{apart}expect: {{admitted: 2}}\n")), Ok(()));
+    let both = check(|own, other| own > other, &same).expect_err("both are admitted");
+    assert_eq!(
+        both,
+        "a host stands once\n2 requests are admitted one after the other, at most 1 may be\n\
+         request 2 (things default/b) is admitted\nrequest 1 (things default/a) is admitted"
+    );
+    let one = check(|_, _| true, &format!("{same}expect: {{admitted: 2}}\n"));
+    let expected =
+        "a host stands once\nat most 1 of the requests are admitted in any order, and 2 are expected";
+    assert_eq!(one, Err(expected.to_owned()));
+}
+
+#[test]
 fn finds_that_the_calls_of_a_review_disagree() {
     struct Forgetful;
     impl PolicyFunctions for Forgetful {
@@ -394,7 +425,7 @@ fn a_suite_fails_for_stray_files_and_rules_without_a_finding_but_not_for_skipped
     let counts = report.counts();
     assert_eq!((counts.passed, counts.skipped, counts.failed, counts.errors), (1, 1, 1, 0));
     assert_eq!(report.unfired, ["never"]);
-    let style = SuiteTextStyle { color: false, command: "ordinance test" };
+    let style = SuiteTextStyle { color: false, command: Some("ordinance test") };
     let texts: String = report.cases.iter().map(|case| case_text(case, style)).collect();
     assert!(texts.contains("FAILED note.txt\n  suite: is not a case"), "{texts}");
     assert!(texts.contains("skipped skipped.yaml: not yet"), "{texts}");
@@ -447,4 +478,45 @@ fn fuzzing_finds_a_failure_makes_it_small_and_writes_it_as_a_case_that_fails() {
     assert!(report.cases[0].problems().is_empty() && report.cases[1].has_error(), "{report:?}");
     let found = line(&report.cases[1].problems()[0]);
     assert_eq!(found, line(&failure.problem));
+}
+
+/// The keys of an object that contains `..` have a note that reviews do not ask for.
+struct OddKeys;
+
+impl PolicyFunctions for OddKeys {
+    fn keys(&self, _: &Scope<'_>, object: &str, _: &str) -> Result<Vec<Key>, String> {
+        let note = if object.contains("\"..\"") { "odd" } else { "" };
+        let (realm, note) = ("r".to_owned(), note.to_owned());
+        Ok(vec![Key { realm, path: Vec::new(), stance: Stance::Holds, note }])
+    }
+
+    fn review(
+        &self,
+        request: &Request<'_>,
+        settings: &str,
+        holdings: Option<&[Holding]>,
+    ) -> Result<Outcome, String> {
+        match holdings {
+            None => self.keys(&request.scope, "", settings).map(Outcome::Needs),
+            Some(_) => Ok(Outcome::Decided(Verdict::allow())),
+        }
+    }
+}
+
+#[test]
+fn fuzzing_checks_the_keys_and_finds_the_same_on_any_number_of_threads() {
+    let folder = suite(&[("case.yaml", &admitted())]);
+    let files = vec![folder.path().join("case.yaml")];
+    let policy = double(OddKeys);
+    let found = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let options = FuzzOptions { time: Duration::from_secs(60), seed, fuel: 10_000 };
+        let FuzzReport { objects, failure } = pool.install(|| fuzz(&policy, &files, options));
+        let FuzzFailure { case, problem, .. } = failure.expect("a failure");
+        (objects, case.request.object, line(&problem))
+    };
+    let one = found(1, 5);
+    assert!(one.2.starts_with("keys: keys returns what review does not ask for"), "{one:?}");
+    assert_eq!(found(4, 5), one);
+    assert_ne!(found(1, 6).0, one.0);
 }

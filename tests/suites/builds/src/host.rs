@@ -4,7 +4,7 @@ use ordinance::admission::Admission;
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
 use ordinance_case::Build;
-use ordinance_contract::{Request, Verdict};
+use ordinance_contract::{Key, Request, Scope, Verdict};
 use ordinance_engine::{Engine, Policy};
 use ordinance_manifests::Manifest;
 use std::time::{Duration, Instant};
@@ -42,5 +42,15 @@ impl Build for HostBuild {
             .fill(objects)
             .and_then(|_left_out| admission.judge(request, Instant::now() + REVIEW_TIMEOUT))
             .map_err(|failure| failure.to_string())
+    }
+
+    fn keys(
+        &self,
+        settings: &str,
+        scope: &Scope<'_>,
+        object: &str,
+    ) -> Result<Result<Vec<Key>, String>, String> {
+        let policy = Policy::built_in(&self.engine, settings).map_err(|error| error.to_string())?;
+        policy.keys(scope, object).map_err(|failure| failure.to_string())
     }
 }

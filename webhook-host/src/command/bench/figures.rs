@@ -127,8 +127,8 @@ impl WorkloadFigures {
             || (begin.elapsed() < time && evaluation.len() < *SAMPLES.end())
         {
             let trace = run(policy)?;
-            evaluation.push(trace.evaluation);
-            instantiation.push(trace.instantiation);
+            evaluation.push(trace.evaluation());
+            instantiation.push(trace.instantiation.time);
             memory = memory.max(trace.usage.memory as u64);
         }
         Ok(Self {

@@ -1,6 +1,8 @@
 //! One run of the cases: finds them, runs them, reports.
 
 use super::TestArgs;
+use super::case_explanation::case_explanation;
+use super::engine_policy::EnginePolicy;
 use crate::command::check::Progress;
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs, print};
@@ -10,7 +12,7 @@ use anyhow::{Result, anyhow};
 use ordinance_engine::Policy;
 use ordinance_report::printable;
 use ordinance_suite::{
-    CaseReport, EnginePolicy, FoundBy, FuzzOptions, RecordedFuel, RunOptions, SuiteFile, SuiteReport,
+    CaseReport, CaseResult, FoundBy, FuzzOptions, RecordedFuel, RunOptions, SuiteFile, SuiteReport,
     SuiteTextStyle, case_text, fuzz, junit, run_suite, suite_files, summary_text, write_case,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -31,10 +33,15 @@ pub(super) struct Session<'a> {
 // === impl Session ===
 
 impl<'a> Session<'a> {
-    pub(super) fn new(args: &'a TestArgs, common: CommonArgs, policy: Policy) -> Result<Self> {
+    /// Begins a run with a policy, which is in the file `component` unless it is the built-in one.
+    pub(super) fn new(
+        args: &'a TestArgs,
+        common: CommonArgs,
+        policy: Policy,
+        component: Option<&Path>,
+    ) -> Result<Self> {
         let threads = ThreadPoolBuilder::new().num_threads(threads(args.jobs)).build()?;
-        let of_policy = args.component.policy.as_ref();
-        let of_policy = of_policy.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();
+        let of_policy = component.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();
         let command = format!("ordinance test{of_policy}");
         Ok(Self { args, common, policy: EnginePolicy::new(policy), threads, command })
     }
@@ -107,10 +114,7 @@ impl<'a> Session<'a> {
         progress.add_found(files.len());
         let shown = Mutex::new(&mut progress);
         let done = |case: &CaseReport| {
-            let mut text = case_text(case, self.style());
-            if text.is_empty() && self.common.verbose > 0 {
-                text = passed(case);
-            }
+            let text = self.text(case);
             // A panic of another thread leaves nothing half done.
             let mut shown = shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             shown.add_reviewed();
@@ -138,7 +142,7 @@ impl<'a> Session<'a> {
             files.extend(self.files(path)?.into_iter().map(|file| file.path));
         }
         let options = FuzzOptions { time: Duration::from_secs(seconds), seed, fuel: self.args.fuel };
-        let report = fuzz(&self.policy, &files, options);
+        let report = self.threads.install(|| fuzz(&self.policy, &files, options));
         let Some(failure) = report.failure else {
             print(format!("fuzz: {} changed objects, no failure\n", report.objects).as_bytes())?;
             return Ok(Exit::Success);
@@ -158,8 +162,31 @@ impl<'a> Session<'a> {
         Ok(if failure.problem.found_by == FoundBy::Error { Exit::Error } else { Exit::Refused })
     }
 
+    /// Returns what is printed of a case; empty if it passed and is not to be named.
+    fn text(&self, case: &CaseReport) -> String {
+        let text = case_text(case, self.style());
+        let explanation =
+            if self.explains(case) { case_explanation(&self.policy, &case.path) } else { String::new() };
+        match (text.is_empty(), explanation.is_empty()) {
+            (true, true) if self.common.verbose == 0 => text,
+            (true, _) => passed(case) + &explanation,
+            (false, true) => text,
+            (false, false) => format!("{}\n{explanation}\n", text.trim_end()),
+        }
+    }
+
+    /// Returns whether the reviews of a case are explained: it failed, or it was selected.
+    fn explains(&self, case: &CaseReport) -> bool {
+        let is_selected = match case.result {
+            CaseResult::Failed(_) => true,
+            CaseResult::Passed | CaseResult::Blessed => self.args.is_partial(),
+            CaseResult::Skipped(_) => false,
+        };
+        self.args.explain && is_selected
+    }
+
     fn style(&self) -> SuiteTextStyle<'_> {
-        SuiteTextStyle { color: self.common.color.on_stdout(), command: &self.command }
+        SuiteTextStyle { color: self.common.color.on_stdout(), command: Some(&self.command) }
     }
 }
 

@@ -1,29 +1,61 @@
 //! Compares the answers to a case with what it expects.
 
-use crate::problem::CaseProblem;
-use crate::world::World;
-use ordinance_case::{
+use crate::case::{
     Case, ExpectedFinding, ExpectedKey, ExpectedVerdict, ExpectedVerdicts, PartialExpectation,
 };
+use crate::run::Build;
+use crate::yaml;
 use ordinance_contract::{Finding, Key};
 use ordinance_json::applied;
 use ordinance_report::VerdictText;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Returns what differs from the expectations of a case.
-pub(crate) fn compare(
+/// An expectation that an answer does not meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What shows it.
+    pub evidence: Evidence,
+}
+
+/// What shows that something is wrong with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The message says it all.
+    None,
+    /// Two texts that should be equal.
+    Difference {
+        /// What is expected.
+        expected: String,
+        /// What was answered.
+        answered: String,
+    },
+    /// A value, as YAML.
+    Value(String),
+    /// What happened, step by step.
+    Steps(Vec<String>),
+}
+
+/// Returns what differs from the expectations of a case that is no race.
+///
+/// # Errors
+///
+/// The build gives no keys, or a patch does not fit the object.
+pub fn mismatches(
     case: &Case,
-    world: &World<'_>,
+    build: &dyn Build,
     answered: &ExpectedVerdicts,
-) -> Result<Vec<CaseProblem>, String> {
+) -> Result<Vec<Mismatch>, String> {
     let mut problems = Vec::new();
     match &case.expect {
         Some(expected) if expected != answered => {
-            let problem = CaseProblem::expectation("the verdicts are not those expected");
+            let problem = Mismatch::new("the verdicts are not those expected");
             problems.push(problem.with_difference(expected, answered));
         }
-        None if case.partial.is_empty() => problems.push(CaseProblem::expectation(
+        None if case.partial.is_empty() => problems.push(Mismatch::new(
             "the case expects nothing; --bless writes the verdicts into the file, or write expect by hand",
         )),
         _ => {}
@@ -36,14 +68,58 @@ pub(crate) fn compare(
         let object = final_object(case, answered)?;
         problems.extend(patched.as_ref().and_then(|part| compare_object(part, &object)));
         if let Some(expected) = keys {
-            problems.extend(compare_keys(expected, &world.keys(&case.request.scope, &object)?));
+            problems
+                .extend(compare_keys(expected, &build.keys(&case.settings, &case.request.scope, &object)?));
         }
     }
     Ok(problems)
 }
 
+// === impl Evidence ===
+
+impl Evidence {
+    /// Returns two values that should be equal.
+    pub fn difference(expected: &impl Serialize, answered: &impl Serialize) -> Self {
+        Self::Difference { expected: yaml::to_text(expected), answered: yaml::to_text(answered) }
+    }
+
+    /// Returns a value.
+    pub fn value(value: &impl Serialize) -> Self {
+        Self::Value(yaml::to_text(value))
+    }
+}
+
+// === impl Mismatch ===
+
+impl Mismatch {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), evidence: Evidence::None }
+    }
+
+    fn with_value(self, value: &impl Serialize) -> Self {
+        Self { evidence: Evidence::value(value), ..self }
+    }
+
+    fn with_difference(self, expected: &impl Serialize, answered: &impl Serialize) -> Self {
+        Self { evidence: Evidence::difference(expected, answered), ..self }
+    }
+
+    /// Returns the message with a line-by-line diff or the value that shows it.
+    pub(crate) fn text(&self) -> String {
+        let Self { message, evidence } = self;
+        match evidence {
+            Evidence::None => message.clone(),
+            Evidence::Difference { expected, answered } => {
+                format!("{message}\n{}", yaml::text_difference(expected, answered))
+            }
+            Evidence::Value(value) => format!("{message}\n{value}"),
+            Evidence::Steps(steps) => format!("{message}\n{}", steps.join("\n")),
+        }
+    }
+}
+
 /// Returns the verdicts of all phases.
-pub(crate) fn verdicts(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedVerdict> {
+fn verdicts(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedVerdict> {
     [&answered.mutate, &answered.validate, &answered.audit].into_iter().flatten()
 }
 
@@ -51,25 +127,24 @@ fn findings(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedFindin
     verdicts(answered).flat_map(|verdict| &verdict.findings)
 }
 
-fn compare_allowed(expected: bool, answered: &ExpectedVerdicts) -> Option<CaseProblem> {
+fn compare_allowed(expected: bool, answered: &ExpectedVerdicts) -> Option<Mismatch> {
     let allowed = verdicts(answered).all(|verdict| verdict.allowed);
     let word = |allowed| if allowed { "admitted" } else { "denied" };
     (allowed != expected).then(|| {
         let message = format!("allowed: the request is {}, expected: {}", word(allowed), word(expected));
-        CaseProblem::expectation(message).with_value(answered)
+        Mismatch::new(message).with_value(answered)
     })
 }
 
-fn compare_rules(expected: &[String], answered: &ExpectedVerdicts) -> Option<CaseProblem> {
+fn compare_rules(expected: &[String], answered: &ExpectedVerdicts) -> Option<Mismatch> {
     let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
     let fired: BTreeSet<&str> = findings(answered).map(|finding| &*finding.rule).collect();
-    (expected != fired).then(|| {
-        CaseProblem::expectation("rules: other rules have findings").with_difference(&expected, &fired)
-    })
+    (expected != fired)
+        .then(|| Mismatch::new("rules: other rules have findings").with_difference(&expected, &fired))
 }
 
 /// Returns the patterns without a message that they match.
-fn compare_messages(patterns: &[String], answered: &ExpectedVerdicts) -> Vec<CaseProblem> {
+fn compare_messages(patterns: &[String], answered: &ExpectedVerdicts) -> Vec<Mismatch> {
     let mut messages: Vec<String> = Vec::new();
     for verdict in verdicts(answered) {
         let findings: Vec<Finding> = verdict.findings.iter().map(finding).collect();
@@ -81,7 +156,7 @@ fn compare_messages(patterns: &[String], answered: &ExpectedVerdicts) -> Vec<Cas
         patterns.iter().filter(|pattern| !messages.iter().any(|message| matches(pattern, message)));
     let problem = |pattern: &String| {
         let message = format!("messages: nothing matches {pattern:?}; * stands for any text");
-        CaseProblem::expectation(message).with_value(&messages)
+        Mismatch::new(message).with_value(&messages)
     };
     unmatched.map(problem).collect()
 }
@@ -117,13 +192,12 @@ fn final_object(case: &Case, answered: &ExpectedVerdicts) -> Result<String, Stri
     applied(object, patch)
 }
 
-fn compare_object(part: &str, object: &str) -> Option<CaseProblem> {
+fn compare_object(part: &str, object: &str) -> Option<Mismatch> {
     let parsed = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
     let (part, object) = (parsed(part), parsed(object));
     let answered = projection(&part, &object);
     (part != answered).then(|| {
-        CaseProblem::expectation("patched: the object with the patch is another")
-            .with_difference(&part, &answered)
+        Mismatch::new("patched: the object with the patch is another").with_difference(&part, &answered)
     })
 }
 
@@ -136,13 +210,11 @@ fn projection(part: &Value, object: &Value) -> Value {
     Value::Object(members.collect::<Map<String, Value>>())
 }
 
-fn compare_keys(expected: &[ExpectedKey], answered: &Result<Vec<Key>, String>) -> Option<CaseProblem> {
+fn compare_keys(expected: &[ExpectedKey], answered: &Result<Vec<Key>, String>) -> Option<Mismatch> {
     let keys = match answered {
         Ok(keys) => keys,
         Err(reason) => {
-            return Some(CaseProblem::expectation(format!(
-                "keys: the policy can't read the object: {reason}"
-            )));
+            return Some(Mismatch::new(format!("keys: the policy can't read the object: {reason}")));
         }
     };
     let is_expected = |key: &Key| expected.iter().any(|expected| is_like(expected, key));
@@ -151,7 +223,7 @@ fn compare_keys(expected: &[ExpectedKey], answered: &Result<Vec<Key>, String>) -
         return None;
     }
     let answered: Vec<ExpectedKey> = keys.iter().map(|key| as_expected(key, expected)).collect();
-    Some(CaseProblem::expectation("keys: the object has other keys").with_difference(&expected, &answered))
+    Some(Mismatch::new("keys: the object has other keys").with_difference(&expected, &answered))
 }
 
 fn is_like(expected: &ExpectedKey, key: &Key) -> bool {
