@@ -16,6 +16,7 @@ mod explain;
 mod explanation;
 mod generate;
 mod inspect;
+mod local_components;
 mod manifest_args;
 mod map;
 mod migrate;
@@ -40,7 +41,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
-/// Keeps the replicas of a StatefulSet out of each other's files.
+/// Keeps the replicas of a StatefulSet out of each other's files, and runs policies of your own.
 #[derive(Debug, Parser)]
 #[command(name = "ordinance", version, propagate_version = false, disable_version_flag = false)]
 #[command(after_help = "\
@@ -52,11 +53,14 @@ Examples:
   ordinance audit
   ordinance migrate web -n shop
   ordinance replay --settings strict.yaml reviews/
-  ordinance test --policy mine.wasm tests/
-  ordinance inspect policy.wasm
   ordinance certs verify --within 14d
-  ordinance new few-replicas
   ordinance schema settings > settings.schema.json
+
+A policy of your own: new writes one, build makes its component, test runs its cases; inspect, review,
+request and explain show what it does, bench what it costs.
+  ordinance new few-replicas
+  ordinance test --policy few-replicas.wasm cases/
+  ordinance inspect few-replicas.wasm
 
 Exit codes: 0 nothing refused, 1 something refused, 2 an error occurred, 64 bad usage.")]
 pub struct Cli {
@@ -137,7 +141,7 @@ pub fn run(invocation: &Invocation) -> Exit {
     let outcome = match &invocation.cli.command {
         Command::Check(args) => check::run(args, common),
         Command::Serve(args) => serve::run(args, invocation.own_matches(), common),
-        Command::Review(args) => review::run(args),
+        Command::Review(args) => review::run(args, common),
         Command::Record(args) => record::run(args),
         Command::Replay(args) => replay::run(args, common),
         Command::Request(args) => request::run(args),

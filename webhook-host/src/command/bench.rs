@@ -8,6 +8,7 @@ mod statistics;
 mod workload;
 
 use super::exit::Exit;
+use super::local_components::LocalComponents;
 use super::output::{self, CommonArgs, print, supports_escapes};
 use super::policies;
 use crate::config::{InputError, PolicyArgs, PolicyComponentArgs, WasiArgs};
@@ -118,6 +119,9 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let metered = policies::metered(&args.policy_args(), &limits)?;
     progress.show("");
     policy.warn_of_unreadable();
+    if args.policy.is_none() && !common.quiet {
+        LocalComponents::find().warn_of_built_in("name it as the first argument");
+    }
     if cfg!(debug_assertions) && !common.quiet {
         output::warn("this is a development build: its times are not those of a release");
     }

@@ -8,6 +8,7 @@ mod recorded_request;
 mod report;
 
 use super::exit::Exit;
+use super::local_components::LocalComponents;
 use super::output::{self, CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use crate::config::{NAMESPACE, PolicyArgs, PolicyComponentArgs, State};
@@ -73,6 +74,9 @@ pub(super) fn run(args: &ReplayArgs, common: CommonArgs) -> Result<Exit> {
         output::error(common.color, &anyhow::anyhow!("{error}"));
     }
     args.print(&comparison, common)?;
+    if !common.quiet {
+        args.warn_of_built_in();
+    }
     Ok(exit_code(&comparison))
 }
 
@@ -104,6 +108,16 @@ impl ReplayArgs {
         let is_same =
             self.policy.component.policy == self.old_policy && self.policy.settings == self.old_settings;
         is_same.then_some("both sides are the same: give --policy or --settings for the new side, --old-policy or --old-settings for the old one")
+    }
+
+    /// Warns of a side that may be meant to be a policy of the working directory.
+    fn warn_of_built_in(&self) {
+        let components = LocalComponents::find();
+        if self.old_policy.is_none() {
+            components.warn_of_built_in("as the old side, give --old-policy FILE");
+        } else if self.policy.component.policy.is_none() {
+            components.warn_of_built_in("as the new side, give --policy FILE");
+        }
     }
 
     /// Returns the flags of the old side.

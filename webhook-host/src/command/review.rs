@@ -6,7 +6,8 @@ mod input;
 use super::change_args::{ChangeArgs, INPUT_BYTES, input_name, named_file, read_input};
 use super::exit::Exit;
 use super::explanation::explanation;
-use super::output::{self, print};
+use super::local_components::LocalComponents;
+use super::output::{self, CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use crate::config::{InputError, PolicyArgs};
 use crate::judge::Judge as _;
@@ -84,7 +85,7 @@ enum PhaseArg {
     Validate,
 }
 
-pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
+pub(super) fn run(args: &ReviewArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let (file, name) = (args.file.as_deref(), input_name(args.file.as_deref()));
     let (bodies, origin) = match ReviewInput::of(read_input(file, INPUT_BYTES)?) {
@@ -104,6 +105,9 @@ pub(super) fn run(args: &ReviewArgs) -> Result<Exit> {
     let load = if args.explain { policies::metered } else { policies::from_flags };
     let policy = load(&args.policy, &limits)?;
     policy.warn_of_unreadable();
+    if args.policy.component.policy.is_none() && !common.quiet {
+        LocalComponents::find().warn_of_built_in("give --policy FILE");
+    }
     let session = ReviewSession { args, policy, limits, origin, separates: bodies.len() > 1 };
     let mut exit = Exit::Success;
     for body in &bodies {

@@ -6,6 +6,7 @@ mod session;
 mod watching;
 
 use super::exit::Exit;
+use super::local_components::LocalComponents;
 use super::output::CommonArgs;
 use super::policies;
 use crate::config::{InputError, PolicyComponentArgs};
@@ -32,7 +33,8 @@ Examples:
   ordinance test --policy mine.wasm --junit report.xml --jobs 4
   ordinance test --policy mine.wasm --fuzz 30 --seed 7
 
-Without arguments, the cases in cases/ or tests/ are run with the only component in the directory.
+Without --policy, the only component in the working directory is tested, and the built-in policy if
+there is none. Without DIR, the cases in cases/ or tests/ are run.
 A suite is a folder of cases in YAML; `ordinance schema case` prints the schema. README.md and
 fuel.json are no cases, any other file that is none is a failure. A case passes if the policy
 answers as it expects, and if the answers pass these checks, unless the case opts out of one with
@@ -130,16 +132,6 @@ fn default_suite() -> &'static Path {
     if second.exists() && !first.exists() { second } else { first }
 }
 
-/// Returns the only component in the working directory, as `ordinance build` writes it, or `None` if there is none or several.
-fn built_component() -> Option<PathBuf> {
-    let is_component = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wasm");
-    let entries = std::fs::read_dir(".")
-        .ok()?
-        .filter_map(|entry| entry.ok()?.path().strip_prefix(".").ok().map(Path::to_owned));
-    let mut components: Vec<PathBuf> = entries.filter(is_component).collect();
-    components.pop().filter(|_| components.is_empty())
-}
-
 /// Parses a percentage.
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.trim_end_matches('%').trim().parse::<f64>();
@@ -164,16 +156,20 @@ impl TestArgs {
         }
     }
 
-    /// Returns the policy's component. Without arguments, the suite of the working directory is that of the component there.
+    /// Returns the policy's component: the one in the working directory if none is named, else the built-in policy if cases are.
     fn component(&self) -> Result<PolicyComponentArgs, InputError> {
-        if self.component.policy.is_some() || !self.paths.is_empty() {
+        if self.component.policy.is_some() {
             return Ok(self.component.clone());
         }
-        let built = built_component().ok_or_else(|| {
+        let built = LocalComponents::find().only()?;
+        if built.is_none() && self.paths.is_empty() {
             let remedy = "run `ordinance build`, or give --policy FILE; `ordinance test DIR` tests the built-in policy";
-            InputError::new("--policy", format_args!("this directory has no component, or several; {remedy}"))
-        })?;
-        Ok(PolicyComponentArgs { policy: Some(built), ..self.component })
+            return Err(InputError::new(
+                "--policy",
+                format_args!("this directory has no component; {remedy}"),
+            ));
+        }
+        Ok(PolicyComponentArgs { policy: built, ..self.component })
     }
 
     /// Returns the folders and files, or the default one.
