@@ -16,14 +16,25 @@ use ordinance_contract::{
 };
 use ordinance_files::read_regular;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Once;
 use wasmtime::component::Component;
 
 /// The number of imports that an error names.
 const NAMED_IMPORTS: usize = 10;
+
+/// Installs the panic hook that is silent while a thread compiles.
+static HOOK: Once = Once::new();
+
+thread_local! {
+    /// Whether the thread compiles.
+    static IS_COMPILING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Why a policy can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -190,11 +201,31 @@ pub fn component_bytes(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Returns a compiled artefact of a component.
 fn compiled(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, LoadErrorKind> {
-    let compile = || engine.wasm.precompile_component(component).map_err(|error| refusal(component, error));
+    let compile = || precompiled(engine, component).unwrap_or_else(|| Err(compiler_failure()));
     match &engine.artefacts {
         Some(cache) => cache.artefact(component, compiler(engine), compile),
         None => compile(),
     }
+}
+
+/// Compiles a component; `None` if the compiler panics, as it does on some components that it should refuse, e.g. one whose
+/// parts have memories of their own and call each other.
+fn precompiled(engine: &Engine, component: &[u8]) -> Option<Result<Vec<u8>, LoadErrorKind>> {
+    let compile = || engine.wasm.precompile_component(component).map_err(|error| refusal(component, error));
+    // The error says it all, so that the message of the panic is not printed.
+    HOOK.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| if !IS_COMPILING.get() { hook(info) }));
+    });
+    IS_COMPILING.set(true);
+    let compiled = panic::catch_unwind(AssertUnwindSafe(compile));
+    IS_COMPILING.set(false);
+    compiled.ok()
+}
+
+fn compiler_failure() -> LoadErrorKind {
+    let problem = "the compiler failed on it; a policy has one memory, so link its parts into one module";
+    LoadErrorKind::NotAComponent(problem.to_owned())
 }
 
 /// Returns a number that stands for the compiler with all its settings.

@@ -115,6 +115,30 @@ fn names_a_feature_that_is_not_accepted_and_its_place() {
 }
 
 #[test]
+fn refuses_a_component_on_which_the_compiler_panics() {
+    // A call from one memory to another needs an adapter with both.
+    let kind = load_error_kind(
+        r#"(component
+            (component $a
+                (core module $m (memory (export "memory") 1) (func (export "f") (param i32 i32))
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))
+                (core instance $i (instantiate $m))
+                (func (export "f") (param "text" string)
+                    (canon lift (core func $i "f") (memory $i "memory") (realloc (func $i "realloc")))))
+            (component $b
+                (import "f" (func $f (param "text" string)))
+                (core module $m (memory (export "memory") 1))
+                (core instance $i (instantiate $m))
+                (core func $g (canon lower (func $f) (memory $i "memory")))
+                (core module $n (import "" "g" (func (param i32 i32))))
+                (core instance (instantiate $n (with "" (instance (export "g" (func $g)))))))
+            (instance $a (instantiate $a))
+            (instance (instantiate $b (with "f" (func $a "f")))))"#,
+    );
+    assert!(kind.to_string().contains("the compiler failed on it; a policy has one memory"), "{kind}");
+}
+
+#[test]
 fn names_the_place_of_invalid_code() {
     let mut bytes = component("", "");
     bytes.truncate(bytes.len() / 2);
@@ -166,7 +190,7 @@ fn refuses_a_second_memory_and_more_core_instances_than_the_limit() {
     let memory = with("(core module $more (memory 1))(core instance (instantiate $more))");
     let refusal = guest::load(&engine(), &memory).err().expect("it is refused");
     assert!(refusal.to_string().contains("memories"), "{refusal}");
-    let instances = format!("(core module $more){}", "(core instance (instantiate $more))".repeat(40));
+    let instances = format!("(core module $more){}", "(core instance (instantiate $more))".repeat(70));
     let refusal = guest::load(&engine(), &with(&instances)).err().expect("it is refused");
     assert!(refusal.to_string().contains("core module instances"), "{refusal}");
 }

@@ -16,8 +16,8 @@ pub(crate) const CONTRACT: &str = "policy.wit";
 /// The component within the policy's folder.
 const COMPONENT: &str = "build/policy.wasm";
 
-/// The parts of JavaScript's library that import WASI. Without them a component imports nothing: a policy that calls, e.g.,
-/// `Date.now()` or `Math.random()` traps or gets a constant.
+/// The parts of JavaScript's library that import WASI. Without them a component imports nothing: `console.log` prints nothing, and
+/// `Date.now()` and `Math.random()` return what they returned when the component was made.
 const WASI_FEATURES: [&str; 5] = ["stdio", "random", "clocks", "http", "fetch-event"];
 
 /// Makes a component of `policy.js` and what it imports, and returns it.
@@ -34,10 +34,7 @@ pub(crate) fn component(directory: &Path, output: BuildOutput) -> Result<Vec<u8>
     let mut node = Command::new("node");
     node.arg(program).args(["policy.js", "--wit", CONTRACT, "--world-name", "policy", "--out", COMPONENT]);
     node.arg("--disable").args(WASI_FEATURES).current_dir(&directory);
-    output.announce(
-        "componentize-js makes the component, which takes half a minute; then it is checked",
-        &node,
-    );
+    output.announce("componentize-js makes the component; that and the check take about a minute", &node);
     if !succeeds(&mut node, NODE)? {
         return Err(BuildError::Failed("componentize-js"));
     }

@@ -2,7 +2,7 @@
 // What every policy needs: settings by a JSON Schema, fields of objects, keys, findings and patches.
 //
 // `policy()` makes the functions of the contract (`policy.wit`) of a definition. A component has no network, files, clock or
-// randomness, and each review runs in a new instance: do not keep state between reviews.
+// randomness, and each review runs in a new instance, which keeps nothing for the next one.
 
 /**
  * A resource of the API server.
