@@ -159,16 +159,16 @@ impl fmt::Display for MemoryPlan {
         let Self { connections, instances, watches, indexes, .. } = self;
         write!(
             formatter,
-            "{} for the process, {connections} connections of {}, {instances} evaluations of {} (policyMemory), {watches} \
-             lists of {}, {} for bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes) need {} of {} (memory)",
+            "{} of {} (memory) if all is full: {} for the process, {connections} connections of {}, {instances} evaluations of {} \
+             (policyMemory), {watches} lists of {}, {} for bodies (bodiesBytes) and {indexes} x {} for the index (indexBytes)",
+            size(self.needed()),
+            size(self.memory),
             size(BASE_BYTES),
             size(CONNECTION_BYTES),
             size(self.policy_memory),
             size(WATCH_BYTES),
             size(self.bodies_bytes),
             size(self.index_bytes),
-            size(self.needed()),
-            size(self.memory),
         )
     }
 }
@@ -275,9 +275,9 @@ mod tests {
         let error = plan(&with(4), set).unwrap_err().to_string();
         assert!(
             error.starts_with(
-                "is too little: 32 MiB for the process, 1024 connections of 48 KiB, 11 evaluations of 64 MiB \
-                 (policyMemory), 3 lists of 16 MiB, 64 MiB for bodies (bodiesBytes) and 1 x 16 MiB for the index \
-                 (indexBytes) need 912 MiB of 816 MiB (memory); "
+                "is too little: 912 MiB of 816 MiB (memory) if all is full: 32 MiB for the process, 1024 connections \
+                 of 48 KiB, 11 evaluations of 64 MiB (policyMemory), 3 lists of 16 MiB, 64 MiB for bodies (bodiesBytes) \
+                 and 1 x 16 MiB for the index (indexBytes); "
             ),
             "{error}"
         );

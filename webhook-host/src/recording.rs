@@ -11,6 +11,7 @@ use crate::metrics::RecordingMetrics;
 use bytes::Bytes;
 use ordinance_contract::Phase;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -134,9 +135,12 @@ fn keep_all(
 // === impl ArrivedReview ===
 
 impl ArrivedReview {
-    /// Returns the review without its redacted parts, or `None` if it is not JSON.
+    /// Returns the review without its redacted parts, or `None` if it is no AdmissionReview.
     fn into_line(self, parts: KeptParts) -> Option<String> {
-        let mut review = serde_json::from_slice(&self.body).ok()?;
+        let mut review: Value = serde_json::from_slice(&self.body).ok()?;
+        if review["kind"] != "AdmissionReview" || !review["request"].is_object() {
+            return None;
+        }
         redact(&mut review, parts);
         let line = RecordedReview {
             policy: self.policy.into(),

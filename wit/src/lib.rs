@@ -122,7 +122,7 @@ pub struct Rule {
     pub setting: String,
     /// The annotations that silence the rule for one object.
     pub annotations: Vec<String>,
-    /// Markdown: what happens to the files, a bad and a good manifest, and how to pass.
+    /// Markdown: what goes wrong, a bad and a good manifest, and how to pass.
     pub explanation: String,
 }
 
@@ -335,7 +335,7 @@ pub struct Verdict {
     /// A JSON Patch (RFC 6902) as JSON text.
     #[serde(default)]
     pub patch: Option<String>,
-    /// How to change an object that is stored already without hiding files, one step per line.
+    /// How to change an object that is stored already without loss, one step per line.
     #[serde(default)]
     pub migration: Vec<String>,
     /// Entries for the audit log.

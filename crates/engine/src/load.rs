@@ -215,7 +215,11 @@ fn precompiled(engine: &Engine, component: &[u8]) -> Option<Result<Vec<u8>, Load
     // The error says it all, so that the message of the panic is not printed.
     HOOK.call_once(|| {
         let hook = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if !IS_COMPILING.get() { hook(info) }));
+        panic::set_hook(Box::new(move |info| {
+            if !IS_COMPILING.get() {
+                hook(info)
+            }
+        }));
     });
     IS_COMPILING.set(true);
     let compiled = panic::catch_unwind(AssertUnwindSafe(compile));

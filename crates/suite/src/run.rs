@@ -110,7 +110,7 @@ fn read(path: &Path) -> Result<(String, Case), CaseProblem> {
         return Err(CaseProblem::suite(message));
     }
     let bytes = read_regular(path, CASE_BYTES).map_err(|error| CaseProblem::error(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| CaseProblem::error("is not UTF-8 text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| CaseProblem::error("the file is not UTF-8 text"))?;
     let case = Case::parse(&text).map_err(|error| CaseProblem::error(error.to_string()))?;
     Ok((text, case))
 }

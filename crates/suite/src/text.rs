@@ -1,6 +1,6 @@
 //! The report for people.
 
-use crate::problem::CaseProblem;
+use crate::problem::{CaseProblem, FoundBy};
 use crate::run::{CaseReport, CaseResult};
 use crate::suite::SuiteReport;
 use ordinance_case::Evidence;
@@ -62,7 +62,9 @@ fn failure(report: &CaseReport, problems: &[CaseProblem], style: SuiteTextStyle<
         text += "  object:\n";
         text += &indented(&style.paint_lines(Ink::Dim, &plain_lines(&report.excerpt)), "    ");
     }
-    if let Some(command) = style.command {
+    // A file that is no case can't be run.
+    let is_case = problems.iter().all(|problem| problem.found_by != FoundBy::Suite);
+    if let Some(command) = style.command.filter(|_| is_case) {
         let path = shell_word(&printable(&report.path.display().to_string()));
         let _ = writeln!(text, "  run it alone: {command} {path}");
     }

@@ -65,6 +65,14 @@ impl PolicyKind {
         }
     }
 
+    /// Returns the word in the path of the webhook that the review of this kind is for.
+    pub const fn phase(self) -> &'static str {
+        match self {
+            Self::Validate | Self::Unique => "validate",
+            Self::Mutate => "mutate",
+        }
+    }
+
     /// Returns the arguments of `ordinance review` that try a policy of this kind.
     pub const fn review_arguments(self) -> &'static str {
         match self {

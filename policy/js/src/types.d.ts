@@ -77,7 +77,7 @@ export interface Rule {
   setting: string;
   /** The annotations that silence the rule for one object. */
   annotations: string[];
-  /** Markdown: what happens to the files, a bad and a good manifest, and how to pass. */
+  /** Markdown: what goes wrong, a bad and a good manifest, and how to pass. */
   explanation: string;
 }
 
@@ -211,7 +211,7 @@ export interface Verdict {
   /** A JSON Patch (RFC 6902) as JSON text; null if nothing changes, if the request is denied, or in another phase than `mutate`. */
   patch: string | null;
   /**
-   * If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line. Empty if
+   * If the object is stored already: how to apply `patch` or the fixes without loss, one step per line. Empty if
    * nothing would change, and for an object that is new.
    */
   migration: string[];

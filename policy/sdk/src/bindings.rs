@@ -148,7 +148,7 @@ pub mod exports {
           pub setting: _rt::String,
           /// The annotations that silence the rule for one object.
           pub annotations: _rt::Vec::<_rt::String>,
-          /// Markdown: what happens to the files, a bad and a good manifest, and how to pass.
+          /// Markdown: what goes wrong, a bad and a good manifest, and how to pass.
           pub explanation: _rt::String,
         }
         impl ::core::fmt::Debug for Rule {
@@ -492,7 +492,7 @@ pub mod exports {
           pub findings: _rt::Vec::<Finding>,
           /// A JSON Patch (RFC 6902) as JSON. Absent if nothing changes, if the request is denied, or in another phase than `mutate`.
           pub patch: Option<_rt::String>,
-          /// If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line.
+          /// If the object is stored already: how to apply `patch` or the fixes without loss, one step per line.
           /// Empty if nothing would change, and for an object that is new.
           pub migration: _rt::Vec::<_rt::String>,
           pub audit: _rt::Vec::<Annotation>,

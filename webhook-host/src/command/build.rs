@@ -119,7 +119,9 @@ impl BuildArgs {
 // === impl UncheckedComponent ===
 
 impl UncheckedComponent {
+    /// Writes the component into a folder, which is created if it does not exist.
     fn write(folder: &Path, component: &[u8]) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let mut name = OsString::from(".ordinance-build-");
         name.push(std::process::id().to_string());
         name.push(".wasm");

@@ -124,6 +124,7 @@ impl CheckArgs {
             namespace: &self.manifests.namespace,
             reserves_stdout: self.reserves_stdout(),
             has_state: self.manifests.has_state(),
+            is_built_in: self.manifests.is_built_in(),
             common,
         })
     }

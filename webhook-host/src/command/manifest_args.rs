@@ -86,6 +86,11 @@ impl ManifestArgs {
         !self.policy.state.is_empty()
     }
 
+    /// Returns whether the policy is the built-in one.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.policy.component.policy.is_none()
+    }
+
     /// Reads the existing objects and returns them, and the policy with them in its index.
     pub(super) fn load(&self) -> Result<(State, ServedPolicy)> {
         self.load_by(policies::with_existing)

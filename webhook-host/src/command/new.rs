@@ -98,12 +98,16 @@ fn written(policy: &NewPolicy, files: usize, quiet: bool) -> String {
     if quiet {
         return summary;
     }
-    let review = kind.review_arguments();
+    let (review, phase) = (kind.review_arguments(), kind.phase());
+    let state = if *kind == PolicyKind::Unique { " --state cluster.yaml" } else { "" };
     let enter = if directory == Path::new(".") { String::new() } else { format!("  cd {folder}\n") };
     format!(
         "{summary}\nNext:\n{enter}  ordinance build\n  ordinance test\n  \
          ordinance review --policy {name}.wasm {review}\n  \
-         ordinance serve --policy {name}.wasm --self-signed\n"
+         ordinance bench {name}.wasm review.json\n  \
+         ordinance serve --policy {name}.wasm --self-signed --listen 127.0.0.1:8443{state}\n\n\
+         In another terminal:\n  \
+         curl -k -H 'Content-Type: application/json' -d @review.json https://127.0.0.1:8443/{phase}/{name}\n"
     )
 }
 

@@ -37,8 +37,8 @@ fn a_start_that_does_not_fit_is_refused_with_the_arithmetic() {
     let ended = run(&["serve", "--self-signed", "--config", file.to_str().expect("text")]);
     assert_eq!(ended.code, 2, "{ended:?}");
     for part in [
-        "limits.memory: is too little: 32 MiB for the process, 1024 connections of 48 KiB, 2 evaluations of 64 MiB",
-        "need 246 MiB of 200 MiB (memory); give the pod more memory or raise limits.memory",
+        "limits.memory: is too little: 246 MiB of 200 MiB (memory) if all is full: 32 MiB for the process, 1024 connections",
+        "(indexBytes); give the pod more memory or raise limits.memory",
     ] {
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
     }

@@ -18,7 +18,11 @@ Next:
   ordinance build
   ordinance test
   ordinance review --policy unique-hosts.wasm --phase validate --state cluster.yaml review.json
-  ordinance serve --policy unique-hosts.wasm --self-signed
+  ordinance bench unique-hosts.wasm review.json
+  ordinance serve --policy unique-hosts.wasm --self-signed --listen 127.0.0.1:8443 --state cluster.yaml
+
+In another terminal:
+  curl -k -H 'Content-Type: application/json' -d @review.json https://127.0.0.1:8443/validate/unique-hosts
 ";
     assert_eq!(next, expected);
 }

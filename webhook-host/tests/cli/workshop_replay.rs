@@ -52,6 +52,8 @@ fn a_server_keeps_the_last_reviews_without_their_private_parts() {
     let (host, url) = recording_host(&files);
     for (path, review) in [
         ("/validate/storage", creation(&volume("first", "/a"))),
+        ("/validate/storage", json!({})),
+        ("/validate/storage", json!({"kind": "AdmissionReview", "request": null})),
         ("/validate/storage", creation(&volume("second", "/b"))),
         ("/mutate/storage", secret()),
     ] {

@@ -205,6 +205,21 @@ fn reviewed(review: &str, more: &str, arguments: &[&str]) -> crate::run::Ended {
 }
 
 #[test]
+fn warns_of_the_built_in_policy_beside_a_component() {
+    let files = volumes();
+    std::fs::write(files.path().join("mine.wasm"), component("", "")).unwrap();
+    let warning = "warning: this is the built-in policy `storage`; for mine.wasm of this directory, ";
+    for command in [&["review", "one.json"][..], &["inspect"]] {
+        let ended = run_in(files.path(), command);
+        assert!(ended.stderr.contains(warning), "{ended:?}");
+        let quiet = run_in(files.path(), &[command, &["--quiet"]].concat());
+        assert!(!quiet.stderr.contains(warning), "{quiet:?}");
+    }
+    let ended = run_in(files.path(), &["review", "--policy", "mine.wasm", "one.json"]);
+    assert!(!ended.stderr.contains(warning), "{ended:?}");
+}
+
+#[test]
 fn names_the_functions_of_a_trap() {
     let ended =
         reviewed("call $outer", "(func $inner unreachable) (func $outer call $inner)", &["--explain"]);

@@ -175,11 +175,21 @@ fn finds_a_policy_that_got_seven_percent_dearer() {
 
 #[test]
 fn tells_what_can_not_be_judged_in_one_line_each() {
+    let deep = &format!("why: x\nsettings: {}1{}\n", "{a: ".repeat(10_000), "}".repeat(10_000));
     let cases = [
         ("unknown.yaml", "why: x\nwhat: y\nrequest: {}\n", "line 2, column 1: unknown field `what`"),
-        ("two.yaml", "why: x\n---\nwhy: y\n", "two.yaml"),
-        ("cycle.yaml", "why: &a [*a]\n", "cycle.yaml"),
-        ("empty.yaml", "", "empty.yaml"),
+        (
+            "two.yaml",
+            "why: x\nrequest: {}\n---\nwhy: y\n",
+            "only single YAML document expected but multiple found",
+        ),
+        (
+            "cycle.yaml",
+            "why: x\nsettings: &a {b: *a}\n",
+            "line 2, column 18: Recursive reference not allowed here",
+        ),
+        ("empty.yaml", "", "line 1, column 1: unexpected end of file"),
+        ("deep.yaml", deep, "YAML document too large or too complex"),
         ("neither.yaml", "why: x\n", "request: is missing; give a request or a race"),
     ];
     let texts: Vec<(&str, &str)> = cases.iter().map(|(name, text, _)| (*name, *text)).collect();
@@ -191,9 +201,24 @@ fn tells_what_can_not_be_judged_in_one_line_each() {
     for (.., part) in cases {
         assert!(ended.stdout.contains(part), "{part:?} in {}", ended.stdout);
     }
-    assert!(ended.stdout.contains("error: is not UTF-8 text"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("error: the file is not UTF-8 text"), "{}", ended.stdout);
     assert!(ended.stdout.contains("suite: is not a case"), "{}", ended.stdout);
-    assert!(ended.stdout.ends_with("7 cases: 0 passed, 7 failed\n"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("tests/notes.txt"), "a stray file can't be run alone: {}", ended.stdout);
+    assert!(ended.stdout.ends_with("8 cases: 0 passed, 8 failed\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn tests_the_component_of_the_working_directory() {
+    let folder = workshop("", &[("a.yaml", ADMITTED)]);
+    for arguments in [&[][..], &["tests"], &["tests/a.yaml"]] {
+        let ended = run_in(folder.path(), &[&["test", "--allow-unfired"], arguments].concat());
+        assert!(ended.code == 0 && ended.stdout.starts_with("1 case: 1 passed; "), "{ended:?}");
+    }
+    fs::copy(folder.path().join("mine.wasm"), folder.path().join("other.wasm")).unwrap();
+    let ended = run_in(folder.path(), &["test", "tests"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let message = "error: --policy: this directory has several components: mine.wasm, other.wasm; give one\n";
+    assert_eq!(ended.stderr, message);
 }
 
 #[test]

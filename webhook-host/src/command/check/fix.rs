@@ -29,9 +29,12 @@ use write::{OriginalTexts, WriteSummary, print_diff, write_files};
 /// The largest number of rounds. A set and its claims need about three: a sub-path, its variables, the claims' annotations.
 const ROUNDS: usize = 8;
 
-/// The note if nothing says what exists already.
-const TAKEN_AS_NEW: &str = "note: without --state, objects without metadata.uid are taken as new: if a set runs already, its \
-                            pods will not see their files; kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml prints a state\n";
+/// The note if nothing says what exists already, without its end.
+const TAKEN_AS_NEW: &str = "note: without --state, objects without metadata.uid are taken as new";
+
+/// What that means for the built-in policy.
+const FILES_OF_OLD: &str = ": if a set runs already, its pods will not see their files; \
+                            kubectl get statefulsets,pvc,pv,storageclasses -A -o yaml prints a state";
 
 /// The note if an object may exist although the state does not have it.
 const INCOMPLETE_STATE: &str =
@@ -57,6 +60,8 @@ pub(super) struct FixOptions<'a> {
     pub(super) reserves_stdout: bool,
     /// Whether `--state` says what exists already.
     pub(super) has_state: bool,
+    /// Whether the policy is the built-in one.
+    pub(super) is_built_in: bool,
     pub(super) common: CommonArgs,
 }
 
@@ -206,7 +211,8 @@ impl FixOptions<'_> {
         let lines = notes.iter().chain(&summary.errors);
         let mut text: String = lines.map(|line| format!("{line}\n")).collect();
         if !self.has_state && !summary.changed.is_empty() {
-            text.push_str(TAKEN_AS_NEW);
+            let meaning = if self.is_built_in { FILES_OF_OLD } else { "" };
+            text.push_str(&format!("{TAKEN_AS_NEW}{meaning}\n"));
         }
         if !self.common.quiet && !summary.changed.is_empty() {
             let verb = match self.mode {

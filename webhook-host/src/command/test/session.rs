@@ -20,6 +20,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+/// The stack of a thread, in bytes: the parser of cases recurses as deep as a case is nested.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
 /// A run of suites.
 pub(super) struct Session<'a> {
     args: &'a TestArgs,
@@ -40,7 +43,8 @@ impl<'a> Session<'a> {
         policy: Policy,
         component: Option<&Path>,
     ) -> Result<Self> {
-        let threads = ThreadPoolBuilder::new().num_threads(threads(args.jobs)).build()?;
+        let threads =
+            ThreadPoolBuilder::new().num_threads(threads(args.jobs)).stack_size(STACK_BYTES).build()?;
         let of_policy = component.map(|path| format!(" --policy {}", path.display())).unwrap_or_default();
         let command = format!("ordinance test{of_policy}");
         Ok(Self { args, common, policy: EnginePolicy::new(policy), threads, command })

@@ -74,7 +74,7 @@ typedef struct exports_ordinance_policy_rules_rule_t {
   policy_string_t   setting;
   // The annotations that silence the rule for one object.
   policy_list_string_t   annotations;
-  // Markdown: what happens to the files, a bad and a good manifest, and how to pass.
+  // Markdown: what goes wrong, a bad and a good manifest, and how to pass.
   policy_string_t   explanation;
 } exports_ordinance_policy_rules_rule_t;
 
@@ -312,7 +312,7 @@ typedef struct exports_ordinance_policy_rules_verdict_t {
   exports_ordinance_policy_rules_list_finding_t   findings;
   // A JSON Patch (RFC 6902) as JSON. Absent if nothing changes, if the request is denied, or in another phase than `mutate`.
   policy_option_string_t   patch;
-  // If the object is stored already: how to apply `patch` or the fixes without hiding files, one step per line.
+  // If the object is stored already: how to apply `patch` or the fixes without loss, one step per line.
   // Empty if nothing would change, and for an object that is new.
   policy_list_string_t   migration;
   exports_ordinance_policy_rules_list_annotation_t   audit;
