@@ -66,6 +66,8 @@ impl Host {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ready.json");
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file"]);
+        // A server keeps compiled components only if its configuration says so.
+        command.env("ORDINANCE_CACHE_DIR", "");
         let mut process = command.arg(&file).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         meanwhile(&mut log);

@@ -21,7 +21,8 @@ pub fn ordinance(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("ORDINANCE_CACHE_DIR", "");
+    // All tests share what is compiled: a development build takes a minute for the built-in policy with fuel.
+    command.env("ORDINANCE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
     command
 }
 
@@ -32,13 +33,6 @@ pub fn run(arguments: &[&str]) -> Ended {
 /// Runs the binary in a directory, so that messages contain relative paths.
 pub fn run_in(directory: &Path, arguments: &[&str]) -> Ended {
     end(ordinance(arguments).current_dir(directory))
-}
-
-/// Runs the binary in a directory, with a cache of compiled components that all tests share: to compile the built-in policy for an
-/// engine that counts fuel takes a minute in a development build.
-pub fn run_cached_in(directory: &Path, arguments: &[&str]) -> Ended {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("components");
-    end(ordinance(arguments).env("ORDINANCE_CACHE_DIR", cache).current_dir(directory))
 }
 
 pub fn end(command: &mut Command) -> Ended {

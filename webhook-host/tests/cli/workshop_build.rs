@@ -7,7 +7,7 @@ use ordinance::judge::Judge as _;
 use ordinance::limits::Limits;
 use ordinance_case::{Bless, Build, Indexed, PolicyFunctions, check_file, files};
 use ordinance_contract::{Holding, Key, Outcome, Request, Scope, Verdict};
-use ordinance_engine::{Engine, Policy};
+use ordinance_engine::{ArtefactCache, Engine, Policy};
 use ordinance_manifests::Manifest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -53,7 +53,9 @@ pub enum Sdk {
 impl BuiltComponent {
     fn new(file: PathBuf) -> Self {
         let limits = Limits { policy_time: REVIEW_TIMEOUT, ..Limits::default() };
-        let engine = Engine::new(limits.engine()).unwrap();
+        // Otherwise each case would compile the component again.
+        let cache = ArtefactCache::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
+        let engine = Engine::new(limits.engine()).unwrap().with_cache(cache.ok());
         Self { file, engine, limits }
     }
 }

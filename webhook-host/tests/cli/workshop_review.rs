@@ -2,7 +2,7 @@
 
 use crate::files::{directory, volume};
 use crate::host::Host;
-use crate::run::{run, run_cached_in, run_in, run_in_with_input};
+use crate::run::{run, run_in, run_in_with_input};
 use ordinance_testkit::guest::component;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -154,7 +154,7 @@ fn unusable_manifests_are_one_line_with_the_place() {
 fn explains_keys_holdings_and_the_deciding_step() {
     let files = volumes();
     let review = ["review", "other.json", "--phase", "validate", "--state", "one.json"];
-    let ended = run_cached_in(files.path(), &[&review[..], &["--explain"]].concat());
+    let ended = run_in(files.path(), &[&review[..], &["--explain"]].concat());
     let plain = run_in(files.path(), &review);
     assert_eq!((ended.code, &ended.stdout), (1, &plain.stdout), "{ended:?}");
     assert_eq!((plain.code, plain.stderr.as_str()), (1, ""));
@@ -285,7 +285,7 @@ fn a_review_in_yaml_is_a_review() {
 #[test]
 fn check_explains_each_review() {
     let files = volumes();
-    let ended = run_cached_in(files.path(), &["check", "set.yaml", "both.yaml", "--explain"]);
+    let ended = run_in(files.path(), &["check", "set.yaml", "both.yaml", "--explain"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     for part in [
         "CREATE StatefulSet shop/web, phase mutate:\n  verdict   allowed, with the patch [",

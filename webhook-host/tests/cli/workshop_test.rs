@@ -1,7 +1,7 @@
 //! `ordinance test`.
 
 use crate::files::{directory, write};
-use crate::run::{Ended, ordinance, run, run_cached_in, run_in};
+use crate::run::{Ended, ordinance, run, run_in};
 use ordinance_testkit::guest::component;
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn test_in(folder: &TempDir, arguments: &[&str]) -> Ended {
 #[test]
 fn the_projects_own_cases_pass_as_in_its_own_tests() {
     let files = ordinance_case::files(Path::new(CASES)).unwrap().len();
-    let ended = run_cached_in(Path::new("."), &["test", CASES, "--allow-unfired"]);
+    let ended = run_in(Path::new("."), &["test", CASES, "--allow-unfired"]);
     assert!(ended.stdout.starts_with(&format!("{files} cases: {files} passed; ")), "{ended:?}");
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
 }
@@ -117,7 +117,7 @@ fn explains_a_failing_case_and_the_functions_of_a_trap() {
 #[test]
 fn explains_each_request_of_a_race_of_the_built_in_policy() {
     let case = format!("{CASES}/shared-export/race-of-two-volumes.yaml");
-    let ended = run_cached_in(Path::new("."), &["test", &case, "--explain", "-v"]);
+    let ended = run_in(Path::new("."), &["test", &case, "--explain", "-v"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     for volume in ["pv-a", "pv-b"] {
         let part = format!(
