@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::metrics::IndexMetrics;
-use crate::reservations::{self, ReservationLog, Reserving, Unreserved};
+use crate::reservations::{ReservationLog, Reserving, Unreserved};
 use cluster_view::ClusterView;
 use confirmation::OpenQuestion;
 use futures_util::future::BoxFuture;
@@ -36,7 +36,7 @@ use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance,
 use ordinance_engine::{
     Execution, Failure, PendingReview, Policy, ReviewTrace, StartedReview, UnreservedObject,
 };
-use ordinance_index::{Index, ObjectTooLarge, TooMany};
+use ordinance_index::{Index, ObjectTooLarge, TooMany, reserved};
 use ordinance_manifests::Manifest;
 use rayon::prelude::*;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -344,10 +344,10 @@ impl Admission {
     /// Returns the reservations of other objects that count for a request: those before its own, or all that are known.
     fn reserved(&self, request: &Request<'_>, keys: &[Key], reserving: &Reserving) -> Option<Box<Index>> {
         match (reserving, self.reservations()) {
-            (Reserving::Done(attempt), _) => reservations::index_of(attempt.earlier()),
+            (Reserving::Done(attempt), _) => reserved::index_of(attempt.earlier()),
             (_, Some(log)) => {
                 let uid = || BaseState::from(request).into_uid();
-                reservations::index_of(&log.conflicts(&request.scope, uid, keys))
+                reserved::index_of(&log.conflicts(&request.scope, uid, keys))
             }
             (_, None) => None,
         }

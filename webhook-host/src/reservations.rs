@@ -12,10 +12,10 @@ use crate::events::{EventQueue, ReportedEvent};
 use crate::metrics::{ReservationMetrics, ReservationOutcome};
 use ordinance_contract::{Key, Scope, Stance};
 use ordinance_engine::{UnreservedObject, is_label};
-use ordinance_index::Index;
+use ordinance_index::reserved;
 use ordinance_reservation::{
-    Answer, AttemptId, Collector, Creation, Draft, HeldKey, Holder, Input, Judgement, Output, Replica,
-    Reservation, Retention, WatchEvent,
+    Answer, AttemptId, Collector, Creation, Draft, Holder, Input, Judgement, Output, Replica, Reservation,
+    Retention, WatchEvent,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -195,13 +195,13 @@ impl ReservationLog {
     pub fn observed(self: &Arc<Self>, scope: &Scope<'_>, uid: &str, keys: &[Key]) {
         let held: Vec<Key> = keys.iter().filter(|key| key.stance == Stance::Holds).cloned().collect();
         if !held.is_empty() {
-            self.step(Input::Observed(holder(scope, uid), held_keys(scope, &held)));
+            self.step(Input::Observed(reserved::holder(scope, uid), reserved::held_keys(scope, &held)));
         }
     }
 
     /// Records that an object is deleted.
     pub fn deleted(self: &Arc<Self>, scope: &Scope<'_>, uid: &str) {
-        self.step(Input::Deleted(holder(scope, uid)));
+        self.step(Input::Deleted(reserved::holder(scope, uid)));
     }
 
     /// Returns whether an object with this uid is reserved, and no watch has reported it.
@@ -220,8 +220,11 @@ impl ReservationLog {
         if self.is_missing() || self.machine().replica.log().excludes_nothing() {
             return Vec::new();
         }
-        let draft =
-            Draft { name: String::new(), holder: holder(scope, &uid()), keys: held_keys(scope, keys) };
+        let draft = Draft {
+            name: String::new(),
+            holder: reserved::holder(scope, &uid()),
+            keys: reserved::held_keys(scope, keys),
+        };
         self.machine().replica.log().conflicts(&draft).into_iter().cloned().collect()
     }
 
@@ -333,8 +336,8 @@ impl ReservationLog {
         machine.waiting.insert(id, sender);
         let draft = Draft {
             name: format!("r-{}-{:08x}{id:08x}", object.uid, self.process),
-            holder: holder(&object.scope, &object.uid),
-            keys: held_keys(&object.scope, &object.keys),
+            holder: reserved::holder(&object.scope, &object.uid),
+            keys: reserved::held_keys(&object.scope, &object.keys),
         };
         let outputs = machine.replica.step(Input::Reserve(id, draft));
         drop(machine);
@@ -460,62 +463,4 @@ impl fmt::Debug for Attempt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Attempt").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// Returns an index of reservations, or `None` if there are none.
-pub fn index_of(reservations: &[Reservation]) -> Option<Box<Index>> {
-    if reservations.is_empty() {
-        return None;
-    }
-    let mut index = Index::default();
-    for Reservation { draft: Draft { holder, keys, .. }, .. } in reservations {
-        let scope = scope(holder);
-        let mut all = index.keys_of(&scope);
-        all.extend(keys.iter().map(contract_key));
-        // What an object holds has no limit.
-        let _ = index.insert(&scope, &all);
-    }
-    Some(Box::new(index))
-}
-
-/// Returns the scope of a holder.
-pub fn scope(holder: &Holder) -> Scope<'static> {
-    let Holder { group, version, resource, namespace, name, .. } = holder.clone();
-    Scope {
-        group: group.into(),
-        version: version.into(),
-        resource: resource.into(),
-        namespace: namespace.into(),
-        name: name.into(),
-        ..Scope::default()
-    }
-}
-
-fn holder(scope: &Scope<'_>, uid: &str) -> Holder {
-    Holder {
-        group: scope.group.to_string(),
-        version: scope.version.to_string(),
-        resource: scope.resource.to_string(),
-        namespace: scope.namespace.to_string(),
-        name: scope.name.to_string(),
-        uid: uid.to_owned(),
-    }
-}
-
-/// Returns keys as the index keeps them, which cuts long ones: a cut key overlaps more.
-fn held_keys(scope: &Scope<'_>, keys: &[Key]) -> Vec<HeldKey> {
-    let held: Vec<Key> = keys.iter().map(|key| Key { stance: Stance::Holds, ..key.clone() }).collect();
-    let (mut index, object) = (Index::default(), Scope { name: "object".into(), ..scope.borrowed() });
-    // What an object holds has no limit.
-    let _ = index.insert(&object, &held);
-    index
-        .keys_of(&object)
-        .into_iter()
-        .map(|Key { realm, path, note, .. }| HeldKey { realm, path, note })
-        .collect()
-}
-
-fn contract_key(key: &HeldKey) -> Key {
-    let HeldKey { realm, path, note } = key.clone();
-    Key { realm, path, note, stance: Stance::Holds }
 }

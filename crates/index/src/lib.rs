@@ -11,6 +11,7 @@ mod holder;
 mod node;
 mod path;
 mod pool;
+pub mod reserved;
 mod small_map;
 
 use budget::{BudgetedKeys, CutKey};

@@ -3,9 +3,9 @@
 use super::memory::Memory;
 use super::target::uid;
 use super::{Admission, UnreadableObject};
-use crate::reservations;
 use ordinance_contract::{Key, Scope, Stance, Watch};
 use ordinance_engine::Failure;
+use ordinance_index::reserved;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Admission {
         let (Some(log), Some(stored)) = (cluster.reservations.get(), cluster.stored.get()) else { return };
         for reservation in log.old() {
             let holder = &reservation.draft.holder;
-            let object = reservations::scope(holder);
+            let object = reserved::scope(holder);
             let indexed =
                 self.memory.read().map(|memory| memory.index().keys_of(&object)).unwrap_or_default();
             log.observed(&object, &holder.uid, &indexed);

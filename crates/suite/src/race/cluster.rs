@@ -1,6 +1,6 @@
 //! The state of a race: its requests, the API server, and two replicas of the host.
 
-use super::reviews::{KnownObjects, RaceReviews, held};
+use super::reviews::{KnownObjects, RaceReviews};
 use ordinance_reservation::{
     Answer, AttemptId, Creation, Draft, Input, Judgement, Output, Replica, Reservation, WatchEvent,
 };
@@ -234,7 +234,7 @@ impl RaceState {
         let request = self.stored.get(position).copied().ok_or("a watch without an object")?;
         self.replicas[replica].stored += 1;
         if let Some(Progress::Stored(object)) = self.requests.get(request).cloned() {
-            let keys = held(&reviews.keys(request, &object)?);
+            let keys = reviews.held(request, reviews.keys(request, &object)?);
             self.replicas[replica].known.insert(request, object);
             self.replicas[replica].admitted.remove(&request);
             if !keys.is_empty() {

@@ -6,7 +6,7 @@ use crate::race::Explored;
 use crate::world::{World, mutated};
 use ordinance_case::{Case, race_request_name};
 use ordinance_contract::{Key, Operation, Phase, Request, Scope, Stance, Verdict};
-use ordinance_index::Index;
+use ordinance_index::{Index, reserved};
 use ordinance_reservation::{HeldKey, Holder, Reservation};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -84,15 +84,7 @@ impl<'w> RaceReviews<'w> {
     }
 
     pub(super) fn holder(&self, request: usize) -> Holder {
-        let scope = self.scope(request);
-        Holder {
-            group: scope.group.into_owned(),
-            version: scope.version.into_owned(),
-            resource: scope.resource.into_owned(),
-            namespace: scope.namespace.into_owned(),
-            name: scope.name.into_owned(),
-            uid: format!("race-{request}"),
-        }
+        reserved::holder(&self.scope(request), &format!("race-{request}"))
     }
 
     /// Returns the object with the patch of the mutating review, or `None` if it denies.
@@ -141,7 +133,13 @@ impl<'w> RaceReviews<'w> {
             let held = self.keys(request, &before.into())?;
             keys.retain(|key| !held.contains(key));
         }
-        Ok(held(&keys))
+        Ok(self.held(request, keys))
+    }
+
+    /// Returns those keys that are held, as the index keeps them.
+    pub(super) fn held(&self, request: usize, mut keys: Vec<Key>) -> Vec<HeldKey> {
+        keys.retain(|key| key.stance == Stance::Holds);
+        reserved::held_keys(&self.scope(request), &keys)
     }
 
     fn trace(
@@ -186,8 +184,8 @@ impl<'w> RaceReviews<'w> {
             entries.insert(self.scope(*request), self.keys(*request, object)?);
         }
         for Reservation { draft, .. } in &question.reserved {
-            let keys = entries.entry(scope_of(&draft.holder)).or_default();
-            keys.extend(draft.keys.iter().map(contract_key));
+            let keys = entries.entry(reserved::scope(&draft.holder)).or_default();
+            keys.extend(draft.keys.iter().map(reserved::contract_key));
         }
         for (scope, keys) in entries {
             // The host leaves such an object out, too.
@@ -197,28 +195,6 @@ impl<'w> RaceReviews<'w> {
     }
 }
 
-/// Returns the keys that are held.
-pub(super) fn held(keys: &[Key]) -> Vec<HeldKey> {
-    let holds = keys.iter().filter(|key| key.stance == Stance::Holds).cloned();
-    holds.map(|Key { realm, path, note, .. }| HeldKey { realm, path, note }).collect()
-}
-
 fn rules(verdict: &Verdict) -> impl Iterator<Item = String> {
     verdict.findings.iter().map(|finding| finding.rule.clone())
-}
-
-fn scope_of(holder: &Holder) -> Scope<'static> {
-    let Holder { group, version, resource, namespace, name, .. } = holder.clone();
-    Scope {
-        group: group.into(),
-        version: version.into(),
-        resource: resource.into(),
-        namespace: namespace.into(),
-        name: name.into(),
-        ..Scope::default()
-    }
-}
-
-fn contract_key(HeldKey { realm, path, note }: &HeldKey) -> Key {
-    Key { realm: realm.clone(), path: path.clone(), note: note.clone(), stance: Stance::Holds }
 }
