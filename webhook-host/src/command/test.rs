@@ -38,6 +38,7 @@ fuel.json are no cases, any other file that is none is a failure. A case passes 
 answers as it expects, and if the answers pass these checks, unless the case opts out of one with
 a reason (skipChecks):
 
+  asked          the API server asks the policy about the request, as its reviews say
   resume         a review that gets the holdings gives the verdict of one that asks for them
   keys           the keys of the object are among those that its review asks for
   phases         the validating review admits what the mutating review admits with its patch
