@@ -8,6 +8,7 @@ mod watching;
 use super::exit::Exit;
 use super::output::CommonArgs;
 use super::policies;
+use super::stale_component::warn_if_stale;
 use crate::config::{InputError, PolicyComponentArgs};
 use crate::limits::Limits;
 use anyhow::Result;
@@ -122,6 +123,7 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
         })?;
     }
     let component = args.component()?;
+    warn_if_stale(component.policy.as_deref());
     let policy = policies::metered_component(&component, &Limits::default())?;
     Session::new(args, common, policy, component.policy.as_deref())?.run()
 }
