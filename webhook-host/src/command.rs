@@ -29,6 +29,7 @@ mod request;
 mod review;
 mod schema;
 mod serve;
+mod stale_component;
 mod test;
 mod version;
 mod webhooks;

@@ -376,6 +376,17 @@ impl Description {
         self.reviews.iter().any(|reviewed| reviewed.covers(scope, operation, phase))
     }
 
+    /// Returns true if a host asks the policy about such requests: for the API server those that it [reviews](Self::reviews),
+    /// in an audit the objects of kinds that [concern](Self::concerns) it.
+    pub fn is_asked(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
+        match phase {
+            Phase::Mutate | Phase::Validate => self.reviews(scope, operation, phase),
+            Phase::Audit => {
+                scope.subresource.is_empty() && self.concerns(&scope.group, &scope.version, &scope.resource)
+            }
+        }
+    }
+
     /// Returns true if the policy watches a resource, or reviews its new objects.
     pub fn concerns(&self, group: &str, version: &str, resource: &str) -> bool {
         let scope = Scope {
@@ -411,6 +422,11 @@ impl Scope<'_> {
     /// The resource as a webhook's rule has it, e.g. `statefulsets` or `statefulsets/scale`.
     pub fn qualified_resource(&self) -> String {
         qualified(&self.resource, &self.subresource)
+    }
+
+    /// The resource with its group, as kubectl takes it, e.g. `statefulsets.apps` or `statefulsets.apps/scale`.
+    pub fn group_resource(&self) -> String {
+        group_resource(&self.resource, &self.group, &self.subresource)
     }
 
     /// The `apiVersion` of the object, e.g. `apps/v1`.
@@ -638,6 +654,11 @@ impl ReviewScope {
         qualified(&self.resource, &self.subresource)
     }
 
+    /// The resource with its group, as kubectl takes it, e.g. `statefulsets.apps` or `statefulsets.apps/scale`.
+    pub fn group_resource(&self) -> String {
+        group_resource(&self.resource, &self.group, &self.subresource)
+    }
+
     /// Returns true if requests about objects like this one, in this phase, are reviewed. Match conditions do not
     /// count.
     pub fn covers(&self, scope: &Scope<'_>, operation: Operation, phase: Phase) -> bool {
@@ -660,4 +681,9 @@ fn qualified(resource: &str, subresource: &str) -> String {
         "" => resource.to_owned(),
         _ => format!("{resource}/{subresource}"),
     }
+}
+
+fn group_resource(resource: &str, group: &str, subresource: &str) -> String {
+    let separator = if group.is_empty() { "" } else { "." };
+    qualified(&format!("{resource}{separator}{group}"), subresource)
 }

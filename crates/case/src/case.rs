@@ -40,6 +40,8 @@ pub struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CheckName {
+    /// The API server asks the policy about the request in at least one of its phases.
+    Asked,
     /// The patched object gets no further patch, neither at once nor in an update that changes nothing.
     Idempotency,
     /// What the mutating review admits, the validating review of the patched object admits.
@@ -59,6 +61,8 @@ pub enum CheckName {
 /// An expectation of less than whole verdicts. Whatever is not set is not compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartialExpectation {
+    /// Whether the API server asks the policy about the request.
+    pub asked: Option<bool>,
     /// Whether every phase admits the request.
     pub allowed: Option<bool>,
     /// The rules of all findings of all phases, as a set.
@@ -226,6 +230,9 @@ struct CaseExpectation {
     validate: Option<ExpectedVerdict>,
     /// The whole verdict on the object as it is stored.
     audit: Option<ExpectedVerdict>,
+    /// Whether the API server asks the policy about the request in any of its phases. With `false` the policy is not called, and
+    /// nothing else can be expected.
+    asked: Option<bool>,
     /// Whether every phase admits the request.
     allowed: Option<bool>,
     /// The ids of the rules of all findings of all phases, in any order, each once; `[]` for no finding.
@@ -412,7 +419,8 @@ fn race(requests: Vec<CaseRequest>) -> Result<Vec<Request<'static>>, String> {
 
 impl CheckName {
     /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Asked,
         Self::Resume,
         Self::Keys,
         Self::Phases,
@@ -425,6 +433,7 @@ impl CheckName {
     /// The name in a case's file.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Asked => "asked",
             Self::Idempotency => "idempotency",
             Self::Phases => "phases",
             Self::Reinvocation => "reinvocation",
@@ -447,6 +456,7 @@ impl CaseExpectation {
     ) -> Result<(Option<ExpectedVerdicts>, PartialExpectation), String> {
         let verdicts = ExpectedVerdicts { mutate: self.mutate, validate: self.validate, audit: self.audit };
         let partial = PartialExpectation {
+            asked: self.asked,
             allowed: self.allowed,
             rules: self.rules,
             messages: self.messages,
@@ -463,11 +473,42 @@ impl CaseExpectation {
         if partial.admitted.is_some() {
             return Err("expect.admitted: only a race has it".to_owned());
         }
+        if partial.asked == Some(false)
+            && (!partial.is_only_asked() || verdicts != ExpectedVerdicts::default())
+        {
+            return Err(
+                "expect.asked: false has no other expectation, since the policy is not called".to_owned()
+            );
+        }
         if partial != PartialExpectation::default() && verdicts == ExpectedVerdicts::default() {
             return Ok((None, partial));
         }
         check_expected_phases(&verdicts, phases)?;
         Ok((Some(verdicts), partial))
+    }
+}
+
+// === impl ExpectedVerdicts ===
+
+impl ExpectedVerdicts {
+    /// Returns whether there is a verdict for a phase.
+    pub const fn has(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Mutate => self.mutate.is_some(),
+            Phase::Validate => self.validate.is_some(),
+            Phase::Audit => self.audit.is_some(),
+        }
+    }
+
+    /// Returns the verdicts of some phases only.
+    #[must_use]
+    pub fn only(&self, is_kept: impl Fn(Phase) -> bool) -> Self {
+        let kept = |phase, verdict: &Option<ExpectedVerdict>| verdict.clone().filter(|_| is_kept(phase));
+        Self {
+            mutate: kept(Phase::Mutate, &self.mutate),
+            validate: kept(Phase::Validate, &self.validate),
+            audit: kept(Phase::Audit, &self.audit),
+        }
     }
 }
 
@@ -478,23 +519,30 @@ impl PartialExpectation {
         *self == Self { admitted: self.admitted, ..Self::default() }
     }
 
+    fn is_only_asked(&self) -> bool {
+        *self == Self { asked: self.asked, ..Self::default() }
+    }
+
     /// Returns true if nothing is expected besides whole verdicts.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Checks that there is an expected verdict for each phase of the request, and for no other phase.
+/// Checks that there is an expected verdict, and none for another phase than those of the request. A verdict may be missing for a
+/// phase in which the policy is not asked.
 fn check_expected_phases(expect: &ExpectedVerdicts, phases: &[Phase]) -> Result<(), String> {
-    let expected = [
-        (Phase::Mutate, expect.mutate.is_some()),
-        (Phase::Validate, expect.validate.is_some()),
-        (Phase::Audit, expect.audit.is_some()),
-    ];
-    match expected.iter().find(|(phase, is_expected)| phases.contains(phase) != *is_expected) {
-        Some((phase, true)) => Err(format!("expect: {} is not one of request.phases", phase.word())),
-        Some((phase, false)) => Err(format!("expect: {} is missing", phase.word())),
-        None => Ok(()),
+    let expected = [Phase::Mutate, Phase::Validate, Phase::Audit].map(|phase| (phase, expect.has(phase)));
+    if let Some((phase, _)) =
+        expected.iter().find(|(phase, is_expected)| *is_expected && !phases.contains(phase))
+    {
+        return Err(format!("expect: {} is not one of request.phases", phase.word()));
+    }
+    match phases {
+        [phase, ..] if *expect == ExpectedVerdicts::default() => {
+            Err(format!("expect: {} is missing", phase.word()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -726,7 +774,9 @@ mod tests {
         let text = format!(
             "why: x\nrequest: {{phases: [mutate], object: {VOLUME}}}\nexpect: {{validate: {{allowed: true}}}}\n"
         );
-        assert_eq!(error(&text), "line 1, column 1: expect: mutate is missing");
+        assert_eq!(error(&text), "line 1, column 1: expect: validate is not one of request.phases");
+        let text = format!("why: x\nrequest: {{phases: [validate], object: {VOLUME}}}\nexpect: {{}}\n");
+        assert_eq!(error(&text), "line 1, column 1: expect: validate is missing");
     }
 
     #[test]
@@ -747,6 +797,7 @@ mod tests {
         let case = Case::parse(&text).expect("a case");
         let key = ExpectedKey { realm: "d".to_owned(), path: vec![], stance: Stance::Holds, note: None };
         let partial = PartialExpectation {
+            asked: None,
             allowed: Some(false),
             rules: Some(vec!["a".to_owned()]),
             messages: vec!["*b*".to_owned()],
@@ -756,6 +807,18 @@ mod tests {
         };
         assert_eq!((case.expect, case.partial), (None, partial));
         assert_eq!(case.skip_checks, BTreeMap::from([(CheckName::Idempotency, "it counts".to_owned())]));
+    }
+
+    #[test]
+    fn a_case_that_is_not_asked_about_expects_nothing_else() {
+        let with = |expect: &str| {
+            format!("why: x\nrequest: {{object: {VOLUME}}}\nexpect: {{asked: false{expect}}}\n")
+        };
+        let case = Case::parse(&with("")).expect("a case");
+        assert_eq!((case.expect, case.partial.asked), (None, Some(false)));
+        for other in [", allowed: true", ", validate: {allowed: true}"] {
+            assert!(error(&with(other)).contains("expect.asked: false has no other expectation"), "{other}");
+        }
     }
 
     #[test]

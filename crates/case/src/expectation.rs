@@ -39,7 +39,8 @@ pub enum Evidence {
     Steps(Vec<String>),
 }
 
-/// Returns what differs from the expectations of a case that is no race.
+/// Returns what differs from the expectations of a case that is no race. Whole verdicts are compared in the phases for which the
+/// case has one.
 ///
 /// # Errors
 ///
@@ -51,16 +52,13 @@ pub fn mismatches(
 ) -> Result<Vec<Mismatch>, String> {
     let mut problems = Vec::new();
     match &case.expect {
-        Some(expected) if expected != answered => {
-            let problem = Mismatch::new("the verdicts are not those expected");
-            problems.push(problem.with_difference(expected, answered));
-        }
+        Some(expected) => problems.extend(compare_verdicts(expected, answered)),
         None if case.partial.is_empty() => problems.push(Mismatch::new(
             "the case expects nothing; --bless writes the verdicts into the file, or write expect by hand",
         )),
         _ => {}
     }
-    let PartialExpectation { allowed, rules, messages, patched, keys, admitted: _ } = &case.partial;
+    let PartialExpectation { allowed, rules, messages, patched, keys, admitted: _, asked: _ } = &case.partial;
     problems.extend(allowed.and_then(|expected| compare_allowed(expected, answered)));
     problems.extend(rules.as_ref().and_then(|expected| compare_rules(expected, answered)));
     problems.extend(compare_messages(messages, answered));
@@ -121,6 +119,12 @@ impl Mismatch {
 /// Returns the verdicts of all phases.
 fn verdicts(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedVerdict> {
     [&answered.mutate, &answered.validate, &answered.audit].into_iter().flatten()
+}
+
+fn compare_verdicts(expected: &ExpectedVerdicts, answered: &ExpectedVerdicts) -> Option<Mismatch> {
+    let answered = answered.only(|phase| expected.has(phase));
+    (*expected != answered)
+        .then(|| Mismatch::new("the verdicts are not those expected").with_difference(expected, &answered))
 }
 
 fn findings(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedFinding> {

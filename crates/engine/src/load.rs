@@ -5,15 +5,13 @@
 
 use super::Engine;
 use super::anatomy::{BinaryKind, MAGIC, contract_version};
+use super::description_fault::description_fault;
 use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
 use crate::wasi::{WasiImports, is_wasi};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
-use ordinance_contract::{
-    Description, MESSAGE_CHARS, MatchCondition, NAME_CHARS, PACKAGE, Problem, ReviewScope, VERSION, Watch,
-    acts, one_line,
-};
+use ordinance_contract::{Description, MESSAGE_CHARS, NAME_CHARS, PACKAGE, Problem, VERSION, one_line};
 use ordinance_files::read_regular;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -308,7 +306,7 @@ fn ready(
 ) -> Result<Policy, LoadErrorKind> {
     let loading = linked(engine, &deserialized(engine, artefact)?, wasi)?;
     let description = described(engine, &loading)?;
-    check_description(&description)?;
+    description_fault(&description).map_or(Ok(()), |fault| Err(LoadErrorKind::Description(fault)))?;
     let prepared = prepared(engine, &loading, settings)?;
     let guest = linked(engine, &deserialized(engine, artefact)?, wasi)?;
     let settings = settings.to_owned();
@@ -359,62 +357,6 @@ fn described(engine: &Engine, guest: &Guest) -> Result<Description, LoadErrorKin
 fn fresh(engine: &Engine, guest: &Guest) -> Result<Call, LoadErrorKind> {
     let remaining = engine.budget.without_deadline();
     guest.instantiate(remaining).map(Call).map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
-}
-
-fn check_description(description: &Description) -> Result<(), LoadErrorKind> {
-    let fault = |text: String| Err(LoadErrorKind::Description(text));
-    if !is_label(&description.name) {
-        return fault(format!("the name {:?}, which is not a DNS label", description.name));
-    }
-    if let Some(watch) = description.watches.iter().find(|watch| !is_kind(watch)) {
-        return fault(format!("a watch without a valid group, resource or version: {watch:?}"));
-    }
-    if let Some(scope) = description.reviews.iter().find(|scope| !is_complete(scope)) {
-        return fault(format!(
-            "a review scope without a valid name, group, resource, version, operation or phase: {scope:?}"
-        ));
-    }
-    let conditions = description.reviews.iter().flat_map(|scope| &scope.match_conditions);
-    if let Some(condition) = conditions.into_iter().find(|condition| !is_readable(condition)) {
-        return fault(format!("a match condition with characters that can't be seen: {:?}", condition.name));
-    }
-    match description.rules.iter().find(|rule| !is_label(&rule.id)) {
-        Some(rule) => fault(format!("a rule of the id {:?}, which is not in kebab case", rule.id)),
-        None => Ok(()),
-    }
-}
-
-fn is_complete(scope: &ReviewScope) -> bool {
-    is_label(&scope.name)
-        && is_group(&scope.group)
-        && is_label(&scope.resource)
-        && is_label(&scope.version)
-        && (scope.subresource.is_empty() || is_label(&scope.subresource))
-        && !scope.operations.is_empty()
-        && !scope.phases.is_empty()
-}
-
-fn is_kind(watch: &Watch) -> bool {
-    is_group(&watch.group) && is_label(&watch.resource) && is_label(&watch.version)
-}
-
-/// Returns whether a text is an API group: DNS labels with dots between them, or empty for the core group.
-fn is_group(group: &str) -> bool {
-    group.is_empty() || group.len() <= NAME_CHARS && group.split('.').all(is_label)
-}
-
-/// Returns whether a reader sees every character of a condition, so that it means what it seems to mean.
-fn is_readable(condition: &MatchCondition) -> bool {
-    !condition.expression.contains(|c: char| acts(c) && !matches!(c, '\n' | '\t'))
-}
-
-/// Returns whether a name can be part of a webhook's path: whether it is a DNS label (RFC 1123).
-pub fn is_label(name: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&name.len())
-        && name.bytes().all(inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
 }
 
 /// Returns an error with its causes, in one line.

@@ -294,8 +294,7 @@ fn cuts_the_texts_of_a_description() {
 
 #[test]
 fn refuses_a_policy_whose_kinds_or_rules_have_acting_names() {
-    for (field, what) in [(64, "the name"), (512, "a rule"), (864, "a review scope"), (880, "a review scope")]
-    {
+    for (field, what) in [(64, "the name"), (512, "a rule"), (864, "a review"), (880, "a review")] {
         let error = guest::load(&engine(), &component("", &acting_at(&[field])))
             .err()
             .expect("no policy")

@@ -5,13 +5,14 @@
 //! scripts, code scanning and continuous integration. Nothing here reads the text of a finding: only the policy knows
 //! its meaning.
 
+mod asked;
 mod json;
 mod junit;
-
 mod sarif;
 mod text;
 mod verdict_text;
 
+pub use asked::{asked_requests, unasked};
 pub use json::{FixRow, json};
 pub use junit::junit;
 pub use sarif::sarif;

@@ -1,10 +1,13 @@
 //! The checks that every case passes through unless it opts out.
 
+mod asked;
 mod phases;
 mod protocol;
 mod reinvocation;
 mod repetition;
 mod unknown_fields;
+
+pub(crate) use asked::{asked_contrary_to_case, asked_phases, unasked_request};
 
 use crate::problem::CaseProblem;
 use crate::world::World;
@@ -30,6 +33,9 @@ pub(crate) fn check(
     let mut problems = Vec::new();
     for check in CheckName::ALL.into_iter().filter(|check| !case.skip_checks.contains_key(check)) {
         let found = match check {
+            // Fuzzing changes no request to another kind: the case itself has failed already.
+            CheckName::Asked if origin == ObjectOrigin::Fuzz => None,
+            CheckName::Asked => asked::unasked_request(case, world.description),
             CheckName::Resume => protocol::resume(case, world)?,
             CheckName::Keys => protocol::keys(case, world, origin)?,
             CheckName::Phases => phases::agreement(case, world)?,

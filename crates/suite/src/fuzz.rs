@@ -146,7 +146,8 @@ impl<'a> FuzzSearch<'a> {
 fn seed_case(file: &Path) -> Option<Case> {
     let text = std::fs::read_to_string(file).ok()?;
     let case = Case::parse(&text).ok()?;
-    if case.skip.is_some() || !case.race.is_empty() || case.request.object.is_none() {
+    let is_called = case.skip.is_none() && case.partial.asked != Some(false);
+    if !is_called || !case.race.is_empty() || case.request.object.is_none() {
         return None;
     }
     Some(case)

@@ -1,13 +1,13 @@
 //! Runs the file of a case.
 
 use crate::budget::RecordedFuel;
-use crate::check::{ObjectOrigin, check};
+use crate::check::{ObjectOrigin, asked_contrary_to_case, asked_phases, check, unasked_request};
 use crate::policy::TestedPolicy;
 use crate::problem::{CaseProblem, FoundBy};
 use crate::race;
 use crate::world::World;
-use ordinance_case::{Case, ExpectedVerdicts, bless, mismatches, run, to_text};
-use ordinance_contract::Request;
+use ordinance_case::{Case, CheckName, ExpectedVerdicts, bless, mismatches, run, to_text};
+use ordinance_contract::{Phase, Request};
 use ordinance_files::read_regular;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -155,8 +155,15 @@ fn run_case(
     options: RunOptions<'_>,
     report: &mut CaseReport,
 ) -> Result<(Option<ExpectedVerdicts>, Vec<CaseProblem>), String> {
+    if case.partial.asked == Some(false) {
+        return Ok((None, asked_contrary_to_case(case, policy.description()).into_iter().collect()));
+    }
     let world = World::new(policy, case)?;
     if !case.race.is_empty() {
+        let unasked = unasked_request(case, world.description);
+        if let Some(problem) = unasked.filter(|_| !case.skip_checks.contains_key(&CheckName::Asked)) {
+            return Ok((None, vec![problem]));
+        }
         let explored = race::explore(case, &world)?;
         report.states = explored.states;
         report.fired = explored.fired;
@@ -168,14 +175,26 @@ fn run_case(
     report.fired = findings.map(|finding| finding.rule.clone()).collect();
     report.fuel = world.fuel();
     let found = mismatches(case, &world, &answered)?;
+    let asked = asked_phases(case, world.description);
     let mut problems: Vec<CaseProblem> = found.into_iter().map(CaseProblem::from).collect();
+    problems.extend(missing_verdict(case, &asked));
     problems.extend(check(case, &world, options.fuel, ObjectOrigin::File)?);
     if let (Some(recorded), Some(fuel)) = (options.recorded, report.fuel)
-        && !case.skip_checks.contains_key(&ordinance_case::CheckName::Fuel)
+        && !case.skip_checks.contains_key(&CheckName::Fuel)
     {
         problems.extend(recorded.compare(&report.name, fuel));
     }
-    Ok((Some(answered), problems))
+    // A verdict that no API server asks for is never written into a file.
+    let written = answered.only(|phase| asked.contains(&phase));
+    Ok(((!asked.is_empty()).then_some(written), problems))
+}
+
+/// Returns a problem if a case with whole verdicts lacks that of a phase in which the policy is asked.
+fn missing_verdict(case: &Case, asked: &[Phase]) -> Option<CaseProblem> {
+    let expected = case.expect.as_ref()?;
+    let missing = asked.iter().find(|phase| !expected.has(**phase))?;
+    let message = format!("{} is missing; --bless writes the verdict", missing.word());
+    Some(CaseProblem { found_by: FoundBy::Expectation, ..CaseProblem::error(message) })
 }
 
 /// Checks a case without its expectations, as fuzzing does.

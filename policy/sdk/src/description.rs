@@ -41,6 +41,8 @@ pub struct PolicyDescription {
 #[derive(Clone, Debug)]
 pub struct ReviewedResource {
     scope: ReviewScope,
+    /// Whether the policy has named the review itself.
+    is_named: bool,
 }
 
 // === impl Resource ===
@@ -101,6 +103,7 @@ impl Resource {
     /// Reviews creations and updates in the phase `validate`.
     pub fn review(&self) -> ReviewedResource {
         ReviewedResource {
+            is_named: false,
             scope: ReviewScope {
                 name: self.plural.to_owned(),
                 group: self.group.to_owned(),
@@ -120,9 +123,11 @@ impl Resource {
 // === impl ReviewedResource ===
 
 impl ReviewedResource {
-    /// Names the review, a DNS label that is unique per phase; unless named, it has the name of the resource.
+    /// Names the review, a DNS label that is unique per phase. Unless named, it has the name of the resource, and that of a
+    /// subresource after it, e.g. `deployments-scale`.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
+        self.is_named = true;
         name.clone_into(&mut self.scope.name);
         self
     }
@@ -131,6 +136,9 @@ impl ReviewedResource {
     #[must_use]
     pub fn subresource(mut self, subresource: &str) -> Self {
         subresource.clone_into(&mut self.scope.subresource);
+        if !self.is_named {
+            self.scope.name = format!("{}-{subresource}", self.scope.resource);
+        }
         self
     }
 

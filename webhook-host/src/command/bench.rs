@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::local_components::LocalComponents;
 use super::output::{self, CommonArgs, print, supports_escapes};
 use super::policies;
+use super::stale_component::warn_if_stale;
 use crate::config::{InputError, PolicyArgs, PolicyComponentArgs, WasiArgs};
 use crate::limits::Limits;
 use anyhow::{Context as _, Result};
@@ -112,6 +113,7 @@ struct ProgressLine {
 pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let before = args.compare.as_deref().map(saved).transpose()?;
+    warn_if_stale(args.policy.as_deref());
     let progress = ProgressLine::new(common);
     progress.show("compiling the policy");
     let policy = policies::from_flags(&args.policy_args(), &limits)?;

@@ -9,6 +9,7 @@ use super::explanation::explanation;
 use super::local_components::LocalComponents;
 use super::output::{self, CommonArgs, print};
 use super::policies::{self, ServedPolicy};
+use super::stale_component::warn_if_stale;
 use crate::config::{InputError, PolicyArgs};
 use crate::judge::Judge as _;
 use crate::limits::Limits;
@@ -19,7 +20,7 @@ use clap::{Args, ValueEnum};
 use dropped::dropped;
 pub(super) use input::ReviewInput;
 use ordinance_contract::{Phase, Request};
-use ordinance_report::plain_json;
+use ordinance_report::{plain_json, unasked};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -61,18 +62,8 @@ struct ReviewSession<'a> {
     args: &'a ReviewArgs,
     policy: ServedPolicy,
     limits: Limits,
-    origin: ReviewOrigin,
     /// Whether each answer ends its line.
     separates: bool,
-}
-
-/// Where the reviews come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ReviewOrigin {
-    /// They are given.
-    Given,
-    /// They are made of manifests.
-    Manifest,
 }
 
 /// The webhook that receives the review.
@@ -88,9 +79,9 @@ enum PhaseArg {
 pub(super) fn run(args: &ReviewArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
     let (file, name) = (args.file.as_deref(), input_name(args.file.as_deref()));
-    let (bodies, origin) = match ReviewInput::of(read_input(file, INPUT_BYTES)?) {
+    let bodies = match ReviewInput::of(read_input(file, INPUT_BYTES)?) {
         ReviewInput::Reviews(bodies) => match args.change.given() {
-            None => (bodies, ReviewOrigin::Given),
+            None => bodies,
             Some(flag) => {
                 bail!(
                     "{flag} applies to manifests, and {name} has an AdmissionReview, which says that itself"
@@ -99,16 +90,17 @@ pub(super) fn run(args: &ReviewArgs, common: CommonArgs) -> Result<Exit> {
         },
         ReviewInput::Manifests(text) => {
             let manifests = args.change.manifests(&text, &name)?;
-            (manifests.reviews().map(String::into_bytes).collect(), ReviewOrigin::Manifest)
+            manifests.reviews().map(String::into_bytes).collect()
         }
     };
+    warn_if_stale(args.policy.component.policy.as_deref());
     let load = if args.explain { policies::metered } else { policies::from_flags };
     let policy = load(&args.policy, &limits)?;
     policy.warn_of_unreadable();
     if args.policy.component.policy.is_none() && !common.quiet {
         LocalComponents::find().warn_of_built_in("give --policy FILE");
     }
-    let session = ReviewSession { args, policy, limits, origin, separates: bodies.len() > 1 };
+    let session = ReviewSession { args, policy, limits, separates: bodies.len() > 1 };
     let mut exit = Exit::Success;
     for body in &bodies {
         exit = exit.max(session.answer(body).map_err(|error| match named_file(file) {
@@ -136,9 +128,7 @@ impl ReviewSession<'_> {
             limit: limits.answer_bytes,
         };
         let request = review.request(by.phase);
-        if self.origin == ReviewOrigin::Manifest {
-            self.warn_if_not_asked(&request);
-        }
+        self.warn_if_not_asked(&request);
         if self.args.explain {
             let trace = policy.admission.trace(&request, Instant::now() + limits.deadline);
             output::print_to_stderr(&explanation(&request, &trace));
@@ -155,24 +145,17 @@ impl ReviewSession<'_> {
     /// Warns if the API server does not call the webhook for such a request.
     fn warn_if_not_asked(&self, request: &Request<'_>) {
         let description = self.policy.admission.policy().description();
-        let Request { operation, scope, phase, .. } = request;
-        if description.reviews(scope, *operation, *phase) {
+        let Some(unasked) = unasked(&self.policy.name, description, request, &[request.phase]) else {
             return;
-        }
+        };
         let other = [Phase::Mutate, Phase::Validate]
             .into_iter()
-            .find(|phase| description.reviews(scope, *operation, *phase));
+            .find(|phase| description.is_asked(&request.scope, request.operation, *phase));
         let remedy = match other {
             Some(other) => format!("give --phase {}", other.word()),
             None => "`ordinance inspect` lists what the policy reviews".to_owned(),
         };
-        output::warn(&format!(
-            "the API server does not ask {} about the {} of {} in the phase {}; {remedy}",
-            self.policy.name,
-            operation.word(),
-            scope.qualified_resource(),
-            phase.word()
-        ));
+        output::warn(&format!("{unasked}; {remedy}"));
     }
 
     /// Prints an answer and returns the exit code.

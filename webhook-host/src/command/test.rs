@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::local_components::LocalComponents;
 use super::output::CommonArgs;
 use super::policies;
+use super::stale_component::warn_if_stale;
 use crate::config::{InputError, PolicyComponentArgs};
 use crate::limits::Limits;
 use anyhow::Result;
@@ -40,6 +41,7 @@ fuel.json are no cases, any other file that is none is a failure. A case passes 
 answers as it expects, and if the answers pass these checks, unless the case opts out of one with
 a reason (skipChecks):
 
+  asked          the API server asks the policy about the request, as its reviews say
   resume         a review that gets the holdings gives the verdict of one that asks for them
   keys           the keys of the object are among those that its review asks for
   phases         the validating review admits what the mutating review admits with its patch
@@ -123,6 +125,7 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
         })?;
     }
     let component = args.component()?;
+    warn_if_stale(component.policy.as_deref());
     let policy = policies::metered_component(&component, &Limits::default())?;
     Session::new(args, common, policy, component.policy.as_deref())?.run()
 }

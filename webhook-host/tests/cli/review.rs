@@ -12,7 +12,7 @@ fn an_allowed_review_exits_with_0_and_a_denied_one_with_1() {
         ("review.json", &creation(&volume("pv2", "/srv/www/")).to_string()),
         ("state.json", &json!({ "apiVersion": "v1", "kind": "List", "items": [pv] }).to_string()),
     ]);
-    let allowed = run_in(files.path(), &["review", "review.json"]);
+    let allowed = run_in(files.path(), &["review", "--phase", "validate", "review.json"]);
     assert_eq!((allowed.code, allowed.stderr.as_str()), (0, ""), "{allowed:?}");
     let denied =
         run_in(files.path(), &["review", "--phase", "validate", "--state", "state.json", "review.json"]);

@@ -48,7 +48,7 @@ fn measures_samples_of_what_the_built_in_policy_reviews() {
     assert_eq!(report["policy"]["name"], "storage");
     let workloads = report["workloads"].as_array().unwrap();
     let names: Vec<&str> = workloads.iter().map(|workload| workload["name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"CREATE statefulsets sample, mutate"), "{names:?}");
+    assert!(names.contains(&"CREATE statefulsets.apps sample, mutate"), "{names:?}");
     assert!(names.contains(&"CREATE persistentvolumes sample, validate"), "{names:?}");
     for workload in workloads {
         let median = &workload["evaluation"]["median"];

@@ -6,7 +6,7 @@ use ordinance_testkit::guest::component;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 /// The project's own cases.
@@ -256,6 +256,44 @@ fn fuzzing_writes_the_smallest_failing_object_as_a_case() {
     let sound = workshop("", &[("a.yaml", ADMITTED)]);
     let ended = test_in(&sound, &["--allow-unfired", "--fuzz", "1"]);
     assert!(ended.code == 0 && ended.stdout.contains("changed objects, no failure"), "{ended:?}");
+}
+
+#[test]
+fn a_case_about_a_kind_that_the_policy_never_reviews_fails_and_says_what_it_reviews() {
+    let other = ADMITTED.replace("kind: Thing", "kind: ConfigMap");
+    let unasked = other.replace("{allowed: true, rules: []}", "{asked: false}");
+    let folder = workshop("", &[("other.yaml", &other), ("unasked.yaml", &unasked)]);
+    let ended = test_in(&folder, &["--allow-unfired"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for part in [
+        "FAILED other.yaml",
+        "asked: the API server does not ask the policy about CREATE of configmaps (v1)",
+        "CREATE of things (v1), phase mutate, validate",
+        "2 cases: 1 passed, 1 failed",
+    ] {
+        assert!(ended.stdout.contains(part), "{part:?} in {}", ended.stdout);
+    }
+}
+
+#[test]
+fn warns_of_a_component_that_is_older_than_a_source() {
+    let folder = workshop("", &[("a.yaml", ADMITTED)]);
+    write(folder.path(), "Cargo.toml", "");
+    write(folder.path(), "src/lib.rs", "");
+    let later = SystemTime::now() + Duration::from_secs(60);
+    fs::File::options()
+        .write(true)
+        .open(folder.path().join("src/lib.rs"))
+        .and_then(|file| file.set_modified(later))
+        .unwrap();
+    let warning = "warning: mine.wasm is older than src/lib.rs; run `ordinance build`\n";
+    let ended = test_in(&folder, &["--allow-unfired"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, warning));
+    write(folder.path(), "thing.yaml", "apiVersion: v1\nkind: Thing\nmetadata: {name: a}\n");
+    let ended = run_in(folder.path(), &["review", "--policy", "mine.wasm", "thing.yaml"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, warning));
+    fs::remove_file(folder.path().join("Cargo.toml")).unwrap();
+    assert_eq!(test_in(&folder, &["--allow-unfired"]).stderr, "", "the folder has no sources of a policy");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Policies that are written in Rust.
 
 use ordinance_case::PolicyFunctions;
-use ordinance_contract::{Description, Holding, Key, Outcome, Request, Scope, Verdict, Watch};
+use ordinance_contract::{
+    Description, FailurePolicy, Holding, Key, Operation, Outcome, Phase, Request, ReviewScope, Scope,
+    Verdict, Watch,
+};
 use ordinance_suite::{ConfiguredPolicy, Lookup, ReviewTrace, TestedPolicy};
 use std::sync::Arc;
 
@@ -31,11 +34,23 @@ pub fn of_fuel<P: PolicyFunctions>(functions: P, fuel: u64) -> Double<P> {
         metadata_only: false,
         precedes: false,
     };
+    let review = ReviewScope {
+        name: "things".to_owned(),
+        group: String::new(),
+        version: "v1".to_owned(),
+        resource: "things".to_owned(),
+        subresource: String::new(),
+        namespaced: true,
+        operations: vec![Operation::Create, Operation::Update, Operation::Delete],
+        phases: vec![Phase::Mutate, Phase::Validate],
+        failure_policy: FailurePolicy::Fail,
+        match_conditions: Vec::new(),
+    };
     let description = Description {
         name: "double".to_owned(),
         version: "1.0.0".to_owned(),
         watches: vec![watch],
-        reviews: Vec::new(),
+        reviews: vec![review],
         rules: Vec::new(),
         settings_schema: "{}".to_owned(),
     };

@@ -190,6 +190,68 @@ fn finds_phases_that_disagree_and_lost_fields() {
     );
 }
 
+/// A request of a kind that the policy does not review.
+const OTHER: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}";
+
+/// Returns a policy that admits everything, which it is asked about in some phases only.
+fn asked_in(phases: &[Phase]) -> impl TestedPolicy {
+    let mut policy = double(Rules(|_: &Request<'_>, _: &Value| Ok(Verdict::allow())));
+    policy.description.reviews[0].phases = phases.to_vec();
+    policy
+}
+
+#[test]
+fn finds_a_request_about_which_no_api_server_asks() {
+    let policy = asked_in(&[Phase::Validate]);
+    let other = admitted().replace(THING, OTHER);
+    let expected = "asked: the API server does not ask the policy about CREATE of configmaps (v1)";
+    assert_eq!(problems(&policy, &other), [expected]);
+    let skipped = other.replace("request:", "skipChecks: {asked: only shown}\nrequest:");
+    assert_eq!(problems(&policy, &skipped), Vec::<String>::new());
+
+    assert_eq!(problems(&policy, &admitted()), Vec::<String>::new(), "one phase is enough");
+    let mutated = admitted().replace("{object", "{phases: [mutate], object");
+    assert_eq!(
+        problems(&policy, &mutated),
+        ["asked: the API server does not ask the policy about CREATE of things (v1) in the phase mutate"]
+    );
+
+    let race = format!("why: x\nrace: [{{object: {OTHER}}}, {{object: {OTHER}}}]\nexpect: {{admitted: 2}}\n");
+    assert_eq!(problems(&policy, &race), [expected]);
+}
+
+#[test]
+fn a_case_may_expect_that_the_policy_is_not_asked_and_then_does_not_call_it() {
+    let policy = double(Rules(|_: &Request<'_>, _: &Value| Err("was called".to_owned())));
+    let unasked = |object: &str| format!("why: x\nrequest: {{object: {object}}}\nexpect: {{asked: false}}\n");
+    assert_eq!(problems(&policy, &unasked(OTHER)), Vec::<String>::new());
+    assert_eq!(
+        problems(&policy, &unasked(THING)),
+        [
+            "expect: asked: the API server asks the policy about CREATE of things (v1) in the phase mutate and validate"
+        ]
+    );
+}
+
+#[test]
+fn blessing_writes_no_verdict_that_the_api_server_never_asks_for() {
+    let bless = RunOptions { bless: true, ..OPTIONS };
+    let new = |object: &str| format!("why: it is so\nrequest: {{object: {object}}}\n");
+    let folder = suite(&[("thing.yaml", &new(THING)), ("other.yaml", &new(OTHER))]);
+    let report = run_in(folder.path(), &asked_in(&[Phase::Validate]), bless);
+    assert!(matches!(report.cases[0].result, CaseResult::Failed(_)), "{report:?}");
+    assert_eq!(report.cases[1].result, CaseResult::Blessed);
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).expect("read");
+    assert_eq!(text("other.yaml"), new(OTHER));
+    assert_eq!(text("thing.yaml"), new(THING) + "expect:\n  validate:\n    allowed: true\n");
+
+    let policy = asked_in(&[Phase::Mutate, Phase::Validate]);
+    let expected = "expect: mutate is missing; --bless writes the verdict";
+    assert_eq!(problems(&policy, &text("thing.yaml")), [expected]);
+    run_in(folder.path(), &policy, bless);
+    assert!(text("thing.yaml").contains("mutate:"), "{}", text("thing.yaml"));
+}
+
 #[test]
 fn finds_a_review_over_the_budget_of_fuel_and_one_that_got_seven_percent_dearer() {
     let allow = || Rules(|_: &Request<'_>, _: &Value| Ok(Verdict::allow()));

@@ -47,9 +47,28 @@ impl<'a> Object<'a> {
         &self.scope.namespace
     }
 
-    /// Returns the name in quotes, for a fact.
+    /// Returns the name in quotes, for a fact. Of an object whose name the API server has yet to generate, its prefix and `*`,
+    /// e.g. `"job-*"`.
     pub fn quoted_name(&self) -> String {
-        format!("{:?}", self.name())
+        match self.name() {
+            "" => format!("{:?}", self.name_prefix() + "*"),
+            name => format!("{name:?}"),
+        }
+    }
+
+    /// Returns `metadata.generateName`; empty if there is none.
+    fn name_prefix(&self) -> String {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct GeneratedName {
+            generate_name: String,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct NamedObject {
+            metadata: GeneratedName,
+        }
+        self.read::<NamedObject>().unwrap_or_default().metadata.generate_name
     }
 
     /// Returns the JSON text.

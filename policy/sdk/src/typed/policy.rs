@@ -107,8 +107,8 @@ impl<P: Policy> RawPolicy for P {
     }
 
     fn keys(scope: &Scope<'_>, object: &str, settings: &<P as Policy>::Settings) -> Result<Vec<Key>, String> {
-        let keys = <P as Policy>::keys(&Object::new(scope, object), settings);
-        keys.map_err(|error| unreadable_line(scope, &error))
+        let object = Object::new(scope, object);
+        <P as Policy>::keys(&object, settings).map_err(|error| unreadable_line(&object, &error))
     }
 
     fn review<'a>(
@@ -141,11 +141,13 @@ impl<P: Policy> PendingVerdict for PendingTypedReview<'_, P> {
 
 /// Denies a request about an object that can't be read: the policy can't know whether it would admit it.
 fn unreadable(request: &Request<'_>, error: &ObjectError) -> Verdict {
-    let finding = OBJECT_RULE.finding(unreadable_line(&request.scope, error)).field(error.field.clone());
+    let text = request.object.as_deref().or(request.old_object.as_deref()).unwrap_or_default();
+    let fact = unreadable_line(&Object::new(&request.scope, text), error);
+    let finding = OBJECT_RULE.finding(fact).field(error.field.clone());
     Verdict { findings: vec![finding.remedy("Correct the field").into()], ..Verdict::allow() }
 }
 
-fn unreadable_line(scope: &Scope<'_>, error: &ObjectError) -> String {
-    let line = format!("{} {:?} can't be read: {error}", scope.resource, scope.name);
+fn unreadable_line(object: &Object<'_>, error: &ObjectError) -> String {
+    let line = format!("{} {} can't be read: {error}", object.scope().resource, object.quoted_name());
     one_line(&line, WARNING_CHARS).into_owned()
 }

@@ -190,3 +190,21 @@ fn describes_its_own_rules_those_of_the_sdk_and_the_settings() {
     let scope = Scope { version: "v1".into(), resource: "secrets".into(), ..Scope::default() };
     assert!(description.reviews(&scope, crate::Operation::Update, Phase::Mutate));
 }
+
+#[test]
+fn a_subresource_has_a_name_of_its_own() {
+    let name = |review: crate::ReviewedResource| crate::ReviewScope::from(review).name;
+    assert_eq!(name(SECRETS.review()), "secrets");
+    assert_eq!(name(SECRETS.review().subresource("scale")), "secrets-scale");
+    assert_eq!(name(SECRETS.review().named("secrets").subresource("scale")), "secrets");
+    assert_eq!(name(SECRETS.review().subresource("scale").named("scales")), "scales");
+}
+
+#[test]
+fn quotes_the_prefix_of_a_name_that_is_not_generated_yet() {
+    let scope = SECRETS.object("shop", "");
+    let quoted = |text| Object::new(&scope, text).quoted_name();
+    assert_eq!(quoted(r#"{"metadata": {"generateName": "job-"}}"#), r#""job-*""#);
+    assert_eq!(quoted("{}"), r#""*""#);
+    assert_eq!(Object::new(&SECRETS.object("shop", "token"), "{}").quoted_name(), r#""token""#);
+}

@@ -316,9 +316,19 @@ void describe(description_t *description, const char *name, review_scope_t revie
   };
 }
 
-void deny_unreadable(verdict_t *verdict, const scope_t *scope, const char *field, const char *reason) {
-  policy_string_t fact = TEXTS(scope->resource, text(" "), quoted(scope->name), text(" can't be read: "), text(field),
-                               text(" "), text(reason));
+policy_string_t quoted_name(const request_t *request) {
+  json_t value;
+  policy_string_t prefix = {0};
+  if (request->scope.name.len > 0) return quoted(request->scope.name);
+  if (request->object.is_some && json_find(json_of(request->object.val), "metadata.generateName", &value)) {
+    json_string(value, &prefix);
+  }
+  return quoted(TEXTS(prefix, text("*")));
+}
+
+void deny_unreadable(verdict_t *verdict, const request_t *request, const char *field, const char *reason) {
+  policy_string_t fact = TEXTS(request->scope.resource, text(" "), quoted_name(request), text(" can't be read: "),
+                               text(field), text(" "), text(reason));
   finding_t finding = {
       .rule = text("unreadable-object"),
       .severity = DENY,

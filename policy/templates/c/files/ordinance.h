@@ -67,6 +67,9 @@ bool json_string(json_t value, policy_string_t *result);
 
 // === records ===
 
+// Returns the name of an object in quotes, for a message. Until the API server has generated it, its prefix and `*`.
+policy_string_t quoted_name(const request_t *request);
+
 void report(verdict_t *verdict, finding_t finding);
 void add_problem(problems_t *problems, const char *field, const char *message);
 
@@ -74,4 +77,4 @@ void add_problem(problems_t *problems, const char *field, const char *message);
 void describe(description_t *description, const char *name, review_scope_t review, rule_t rule, const char *schema);
 
 // Denies a request whose object or settings can't be read: the policy can't know whether it would admit it.
-void deny_unreadable(verdict_t *verdict, const scope_t *scope, const char *field, const char *reason);
+void deny_unreadable(verdict_t *verdict, const request_t *request, const char *field, const char *reason);

@@ -56,7 +56,7 @@ void exports_ordinance_policy_rules_review(request_t *request, policy_string_t *
   if (!request->object.is_some) return;
   json_t object = json_of(request->object.val), value;
   if (!json_find(object, "spec.template.spec", &value) || !json_is_object(value)) {
-    deny_unreadable(verdict, &request->scope, "spec.template.spec", "is missing or not an object");
+    deny_unreadable(verdict, request, "spec.template.spec", "is missing or not an object");
     return;
   }
   if (json_find(object, FIELD, &value)) return;
@@ -74,7 +74,7 @@ void exports_ordinance_policy_rules_review(request_t *request, policy_string_t *
       .rule = text("undecided-token"),
       .severity = DENY,
       .field = text(FIELD),
-      .fact = TEXTS(text("Deployment "), quoted(request->scope.name), text(" does not say whether its pods get a token")),
+      .fact = TEXTS(text("Deployment "), quoted_name(request), text(" does not say whether its pods get a token")),
       .remedy = TEXTS(text("Set " FIELD " to "), wanted),
   };
   report(verdict, finding);

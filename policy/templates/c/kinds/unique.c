@@ -113,7 +113,7 @@ bool exports_ordinance_policy_rules_keys(scope_t *scope, policy_string_t *object
 
 // The review that waits for holdings.
 static struct {
-  policy_string_t name;
+  policy_string_t quoted_name;
   keys_t keys;
   uint32_t *positions;
 } pending;
@@ -131,7 +131,7 @@ void exports_ordinance_policy_rules_resume(holdings_t *holdings, verdict_t *ret)
         .rule = text("shared-host"),
         .severity = DENY,
         .field = TEXTS(text("spec.rules["), number(position), text("].host")),
-        .fact = TEXTS(text("Ingress "), quoted(pending.name), text(" has the host "), quoted(holding.path.ptr[0]),
+        .fact = TEXTS(text("Ingress "), pending.quoted_name, text(" has the host "), quoted(holding.path.ptr[0]),
                       text(", which Ingress "), quoted(other->name), text(" in namespace "), quoted(other->namespace_),
                       text(" has")),
         .remedy = text("Choose another host"),
@@ -146,10 +146,10 @@ void exports_ordinance_policy_rules_review(request_t *request, policy_string_t *
   *ret = (outcome_t){.tag = DECIDED};
   if (!request->object.is_some) return;
   if (!hosts(request->object.val, *settings, &pending.keys, &pending.positions)) {
-    deny_unreadable(&ret->val.decided, &request->scope, "spec.rules", "is not a list of rules");
+    deny_unreadable(&ret->val.decided, request, "spec.rules", "is not a list of rules");
     return;
   }
-  pending.name = request->scope.name;
+  pending.quoted_name = quoted_name(request);
   if (pending.keys.len == 0) return;
   if (holdings != NULL) {
     exports_ordinance_policy_rules_resume(holdings, &ret->val.decided);

@@ -57,7 +57,7 @@ void exports_ordinance_policy_rules_review(request_t *request, policy_string_t *
   json_t value;
   if (json_find(json_of(*settings), "maxReplicas", &value)) json_number(value, &most);
   if (json_find(json_of(request->object.val), "spec.replicas", &value) && !json_number(value, &replicas)) {
-    deny_unreadable(&ret->val.decided, &request->scope, "spec.replicas", "is not a number");
+    deny_unreadable(&ret->val.decided, request, "spec.replicas", "is not a number");
     return;
   }
   if (replicas <= most) return;
@@ -65,7 +65,7 @@ void exports_ordinance_policy_rules_review(request_t *request, policy_string_t *
       .rule = text("too-many-replicas"),
       .severity = DENY,
       .field = text("spec.replicas"),
-      .fact = TEXTS(text("Deployment "), quoted(request->scope.name), text(" has "), number(replicas),
+      .fact = TEXTS(text("Deployment "), quoted_name(request), text(" has "), number(replicas),
                     text(" replicas, and at most "), number(most), text(" are allowed")),
       .remedy = TEXTS(text("Set spec.replicas to "), number(most), text(" or less")),
   };

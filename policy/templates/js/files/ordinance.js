@@ -86,9 +86,11 @@ export class KubernetesObject {
     this.json = json;
   }
 
-  /** The name in double quotes, for messages. */
+  /** The name in double quotes, for messages. Until the API server has generated it, its prefix and `*`, e.g. `"job-*"`. */
   get quotedName() {
-    return JSON.stringify(this.scope.name);
+    if (this.scope.name !== '') return JSON.stringify(this.scope.name);
+    const prefix = this.json?.metadata?.generateName;
+    return JSON.stringify(`${typeof prefix === 'string' ? prefix : ''}*`);
   }
 
   /** @param {Path} path @returns {any} The value of a field, or undefined if it or a parent is missing. */
@@ -360,11 +362,11 @@ export function policy(definition) {
     return verdict.toContract();
   };
 
-  /** @param {Request} request @param {unknown} error */
-  const unreadable = ({ scope, phase }, error) => {
+  /** @param {Request} request @param {KubernetesObject} object @param {unknown} error */
+  const unreadable = ({ scope, phase }, object, error) => {
     if (!(error instanceof ObjectError)) throw error;
     const verdict = new Verdict(phase);
-    const fact = `${scope.resource} ${JSON.stringify(scope.name)} can't be read: ${error.message}`;
+    const fact = `${scope.resource} ${object.quotedName} can't be read: ${error.message}`;
     verdict.report(UNREADABLE_OBJECT, { fact, field: error.path, remedy: 'Correct the field' });
     return verdict.toContract();
   };
@@ -416,7 +418,7 @@ export function policy(definition) {
         }
         return { tag: 'decided', val: decide(request, object, settings, holdings ?? []) };
       } catch (error) {
-        return { tag: 'decided', val: unreadable(request, error) };
+        return { tag: 'decided', val: unreadable(request, object, error) };
       }
     },
 

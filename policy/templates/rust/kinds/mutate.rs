@@ -2,6 +2,8 @@
 
 use ordinance_policy_sdk::prelude::*;
 
+const NAME: &str = "{{name}}";
+
 const DEPLOYMENTS: Resource = Resource::namespaced("apps", "v1", "deployments");
 
 const UNDECIDED_TOKEN: PolicyRule =
@@ -32,7 +34,7 @@ impl Policy for NoToken {
     type Settings = Settings;
 
     fn describe() -> PolicyDescription {
-        PolicyDescription::new("{{name}}", env!("CARGO_PKG_VERSION"))
+        PolicyDescription::new(NAME, env!("CARGO_PKG_VERSION"))
             .review(DEPLOYMENTS.review().and_mutate())
             .rule(UNDECIDED_TOKEN)
     }
@@ -59,7 +61,8 @@ mod tests {
         let object = r#"{"spec": {"template": {"spec": {}}}}"#;
         let request = Request { phase: Phase::Mutate, ..DEPLOYMENTS.creation("default", "web", object) };
         let verdict = review::<NoToken>(&request, &Settings::default(), &[]);
-        let patch = r#"[{"op":"add","path":"/spec/template/spec/automountServiceAccountToken","value":false}]"#;
+        let patch =
+            r#"[{"op":"add","path":"/spec/template/spec/automountServiceAccountToken","value":false}]"#;
         assert_eq!(verdict, Verdict { patch: Some(patch.to_owned()), ..Verdict::allow() });
 
         let patched = r#"{"spec": {"template": {"spec": {"automountServiceAccountToken": false}}}}"#;

@@ -6,11 +6,12 @@
 use ordinance_policy_sdk::prelude::*;
 use std::collections::BTreeMap;
 
+const NAME: &str = "{{name}}";
+
 const INGRESSES: Resource = Resource::namespaced("networking.k8s.io", "v1", "ingresses");
 
-const SHARED_HOST: PolicyRule = PolicyRule::deny("shared-host", "Two Ingresses have one host")
-    .setting("sharedHosts")
-    .explanation(
+const SHARED_HOST: PolicyRule =
+    PolicyRule::deny("shared-host", "Two Ingresses have one host").setting("sharedHosts").explanation(
         "Which of two Ingresses gets the requests to one host depends on the controller.\n\n\
          Give each Ingress a host of its own, or name the host in the setting `sharedHosts`.",
     );
@@ -53,7 +54,7 @@ impl Policy for UniqueHosts {
     type Settings = Settings;
 
     fn describe() -> PolicyDescription {
-        PolicyDescription::new("{{name}}", env!("CARGO_PKG_VERSION"))
+        PolicyDescription::new(NAME, env!("CARGO_PKG_VERSION"))
             .watch(INGRESSES.watch())
             .review(INGRESSES.review())
             .rule(SHARED_HOST)
@@ -69,7 +70,8 @@ impl Policy for UniqueHosts {
         let hosts = hosts(object, settings)?;
         for holding in review.holdings() {
             // The path of a key is the host.
-            let Some((host, position)) = holding.path.first().and_then(|host| hosts.get_key_value(host)) else {
+            let Some((host, position)) = holding.path.first().and_then(|host| hosts.get_key_value(host))
+            else {
                 continue;
             };
             let other = &holding.holder;

@@ -2,6 +2,8 @@
 
 use ordinance_policy_sdk::prelude::*;
 
+const NAME: &str = "{{name}}";
+
 const DEPLOYMENTS: Resource = Resource::namespaced("apps", "v1", "deployments");
 
 const TOO_MANY_REPLICAS: PolicyRule =
@@ -47,7 +49,7 @@ impl Policy for FewReplicas {
     type Settings = Settings;
 
     fn describe() -> PolicyDescription {
-        PolicyDescription::new("{{name}}", env!("CARGO_PKG_VERSION"))
+        PolicyDescription::new(NAME, env!("CARGO_PKG_VERSION"))
             .review(DEPLOYMENTS.review())
             .rule(TOO_MANY_REPLICAS)
     }

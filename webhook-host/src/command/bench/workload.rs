@@ -15,7 +15,7 @@ const SAMPLES: &str = include_str!("samples.yaml");
 
 /// A review to measure.
 pub(super) struct Workload {
-    /// e.g. `CREATE statefulsets web, mutate`.
+    /// e.g. `CREATE statefulsets.apps web, mutate`.
     pub(super) name: String,
     pub(super) phase: Phase,
     /// The AdmissionReview.
@@ -67,8 +67,8 @@ impl Workload {
         let review = AdmissionReview::parse(&body, limits.json_depth)?;
         let (scope, operation) = (review.scope(), review.operation());
         let name = match &*scope.name {
-            "" => scope.qualified_resource(),
-            name => format!("{} {name}", scope.qualified_resource()),
+            "" => scope.group_resource(),
+            name => format!("{} {name}", scope.group_resource()),
         };
         let asked = [Phase::Mutate, Phase::Validate].into_iter();
         let mut phases: Vec<Phase> =

@@ -20,9 +20,13 @@ struct ExplainedPolicy<'a> {
 }
 
 /// Returns the explanations of a case's reviews, indented: in each phase, the validating one with the patch. The requests of a race are
-/// reviewed one by one, on the objects that exist before the race. Empty if the file is no case, or its settings are refused.
+/// reviewed one by one, on the objects that exist before the race. Empty if the file is no case, its settings are refused, or the
+/// policy is not asked.
 pub(super) fn case_explanation(policy: &EnginePolicy, path: &Path) -> String {
     let Ok(case) = read_case(path) else { return String::new() };
+    if case.partial.asked == Some(false) {
+        return String::new();
+    }
     let explained = ExplainedPolicy { policy, limits: Limits::default(), text: RefCell::default() };
     for case in alone(case) {
         // The explanation of the last review says why there is no verdict.

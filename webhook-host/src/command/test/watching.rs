@@ -6,6 +6,7 @@ use super::{TestArgs, run_once};
 use crate::command::exit::Exit;
 use crate::command::output::{self, CommonArgs};
 use anyhow::Result;
+use ordinance_workshop::newer_source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -51,9 +52,15 @@ fn settle(args: &TestArgs) {
 
 fn snapshot(args: &TestArgs) -> Snapshot {
     let mut snapshot = Snapshot::new();
-    let paths = args.paths().into_iter().chain(args.component.policy.as_deref());
-    for path in paths {
+    let component = args.component().ok().and_then(|component| component.policy);
+    for path in args.paths().into_iter().chain(component.as_deref()) {
         add(path, &mut snapshot);
+    }
+    // A source that is newer than the component: the next run warns of it.
+    if let Some(component) = component.as_deref()
+        && let Some(source) = newer_source(component)
+    {
+        add(&component.with_file_name(source), &mut snapshot);
     }
     snapshot
 }
