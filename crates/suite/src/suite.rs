@@ -24,6 +24,8 @@ pub struct SuiteReport {
     pub cases: Vec<CaseReport>,
     /// The rules that the policy describes and that have no finding in any case; empty if that was not asked.
     pub unfired: Vec<String>,
+    /// Whether skipped cases are allowed.
+    pub allows_skipped: bool,
     /// Problems of the suite as a whole, in one line each.
     pub errors: Vec<String>,
 }
@@ -102,7 +104,15 @@ impl SuiteReport {
 
     /// Returns whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.counts().failed == 0 && self.unfired.is_empty() && self.errors.is_empty()
+        self.counts().failed == 0
+            && self.unfired.is_empty()
+            && self.errors.is_empty()
+            && !self.is_incomplete()
+    }
+
+    /// Returns whether a case was skipped and should not have been.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.allows_skipped && self.counts().skipped > 0
     }
 
     /// Returns whether something could not be judged.

@@ -120,6 +120,13 @@ pub fn summary_text(report: &SuiteReport, style: SuiteTextStyle<'_>) -> String {
             printable(&report.unfired.join(", "))
         );
     }
+    if report.is_incomplete() {
+        let _ = writeln!(
+            text,
+            "{} not every case ran; remove `skip`, or pass --allow-skipped meanwhile",
+            style.paint(Ink::Red, "FAILED"),
+        );
+    }
     let counts = report.counts();
     let mut parts = vec![format!("{} passed", counts.passed)];
     for (count, word) in [(counts.blessed, "blessed"), (counts.skipped, "skipped"), (counts.failed, "failed")]

@@ -50,8 +50,9 @@ a reason (skipChecks):
   unknownFields  fields that the policy does not know survive
   fuel           no review burns more than --fuel, or than fuel.json has recorded
 
-The requests of a race are tried in every order at two replicas. A suite fails if a rule of the
-policy has no finding in any case; --filter and single files do not ask for that.
+The requests of a race are tried in every order at two replicas. A suite fails if a case
+is skipped, or if a rule of the policy has no finding in any case; --filter and single files do not
+ask for the latter.
 
 --explain shows what `ordinance review --explain` does, below each case that fails; with --filter
 or a single file below each selected case. The requests of a race are explained one by one.
@@ -86,6 +87,9 @@ pub(super) struct TestArgs {
     /// Pass although rules of the policy have no finding in any case
     #[arg(long, env = "ORDINANCE_ALLOW_UNFIRED", hide_env = true, value_parser = BoolishValueParser::new())]
     allow_unfired: bool,
+    /// Pass although cases are skipped
+    #[arg(long, env = "ORDINANCE_ALLOW_SKIPPED", hide_env = true, value_parser = BoolishValueParser::new())]
+    allow_skipped: bool,
     /// The most fuel of one review; about as many instructions
     #[arg(long, value_name = "N", default_value_t = 100_000_000, env = "ORDINANCE_FUEL", hide_env = true)]
     fuel: u64,

@@ -464,7 +464,7 @@ fn an_expectation_may_be_less_than_a_whole_verdict() {
 }
 
 #[test]
-fn a_suite_fails_for_stray_files_and_rules_without_a_finding_but_not_for_skipped_cases() {
+fn a_suite_fails_for_stray_files_skipped_cases_and_rules_without_a_finding() {
     let mut policy = double(Rules(|_: &Request<'_>, _: &Value| Ok(Verdict::allow())));
     let rule = Rule {
         id: "never".to_owned(),
@@ -494,6 +494,15 @@ fn a_suite_fails_for_stray_files_and_rules_without_a_finding_but_not_for_skipped
     let summary = summary_text(&report, style);
     assert!(summary.ends_with("3 cases: 1 passed, 1 skipped, 1 failed; 1000 fuel\n"), "{summary}");
     assert!(summary.contains("no case has a finding of never; write one"), "{summary}");
+    assert!(
+        summary.contains("FAILED not every case ran; remove `skip`, or pass --allow-skipped"),
+        "{summary}"
+    );
+    let only_skipped = suite(&[("skipped.yaml", &skipped)]);
+    let mut skipping = run_in(only_skipped.path(), &policy, OPTIONS);
+    assert!(!skipping.is_good());
+    skipping.allows_skipped = true;
+    assert!(skipping.is_good());
     let xml = junit(&report, "suite");
     for part in [
         "tests=\"4\" failures=\"2\" errors=\"0\" skipped=\"1\"",

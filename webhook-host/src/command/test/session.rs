@@ -52,7 +52,7 @@ impl<'a> Session<'a> {
 
     /// Runs all suites, and returns the worst exit code.
     pub(super) fn run(&self) -> Result<Exit> {
-        let mut all = SuiteReport::default();
+        let mut all = SuiteReport { allows_skipped: self.args.allow_skipped, ..SuiteReport::default() };
         for path in self.args.paths() {
             let mut report = self.run_suite(path)?;
             all.cases.append(&mut report.cases);
