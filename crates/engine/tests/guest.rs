@@ -1,5 +1,6 @@
 //! Loads the components of tests.
 
+use ordinance_contract::{Operation, Phase, Request, Scope};
 use ordinance_engine::{Engine, EngineLimits, LoadError, Policy, PoolLimits, WasiImports};
 use ordinance_testkit::guest::component;
 use std::io::Write;
@@ -26,4 +27,18 @@ pub fn load_with(engine: &Engine, bytes: &[u8], wasi: WasiImports) -> Result<Pol
 /// Returns a policy whose `review` runs these instructions before it allows.
 pub fn policy(engine: &Engine, review: &str, more: &str) -> Policy {
     load(engine, &component(review, more)).expect("a policy that can be loaded")
+}
+
+/// Returns the creation of a thing.
+pub fn request() -> Request<'static> {
+    Request {
+        operation: Operation::Create,
+        phase: Phase::Mutate,
+        scope: Scope { resource: "things".into(), name: "one".into(), ..Scope::default() },
+        kind: "Thing".into(),
+        dry_run: false,
+        user_info: "".into(),
+        object: Some("{}".into()),
+        old_object: None,
+    }
 }

@@ -2,8 +2,8 @@
 
 mod guest;
 
-use guest::limits;
-use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use guest::{limits, request};
+use ordinance_contract::{Phase, Request, Verdict};
 use ordinance_engine::{Engine, EngineLimits, Failure, Policy, StartedReview};
 use ordinance_testkit::guest::component;
 use std::time::{Duration, Instant};
@@ -25,19 +25,6 @@ fn findings(address: u32, count: u32) -> String {
 
 fn engine() -> Engine {
     Engine::new(limits(2)).expect("an engine")
-}
-
-fn request() -> Request<'static> {
-    Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: Scope { resource: "things".into(), name: "one".into(), ..Scope::default() },
-        kind: "Thing".into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some("{}".into()),
-        old_object: None,
-    }
 }
 
 fn in_a_minute() -> Instant {

@@ -2,8 +2,8 @@
 
 mod guest;
 
-use guest::limits;
-use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use guest::{limits, request};
+use ordinance_contract::Verdict;
 use ordinance_engine::{
     BinaryKind, COMPONENT_BYTES, Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits,
 };
@@ -169,19 +169,9 @@ fn accepts_several_core_instances_and_runs_as_many_policies_as_the_pool_has() {
     let bytes = with(&format!("{adapter}{}", "(core instance (instantiate $adapter))".repeat(3)));
     let engine = engine();
     let policy = guest::load(&engine, &bytes).expect("it is accepted");
-    let request = Request {
-        operation: Operation::Create,
-        phase: Phase::Validate,
-        scope: Scope { version: "v1".into(), resource: "things".into(), ..Scope::default() },
-        kind: "Thing".into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some("{}".into()),
-        old_object: None,
-    };
     let deadline = Instant::now() + Duration::from_secs(60);
     for _ in 0..10 {
-        assert_eq!(policy.review(&request, &[], deadline), Ok(Verdict::allow()));
+        assert_eq!(policy.review(&request(), &[], deadline), Ok(Verdict::allow()));
     }
 }
 

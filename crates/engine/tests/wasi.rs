@@ -3,8 +3,8 @@
 #[expect(dead_code, reason = "shared with the other tests of the engine")]
 mod guest;
 
-use guest::limits;
-use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use guest::{limits, request};
+use ordinance_contract::Verdict;
 use ordinance_engine::{Engine, Failure, LoadErrorKind, WasiImports};
 use ordinance_testkit::guest::{ImportedPackage, component_with_imports};
 use std::time::{Duration, Instant};
@@ -67,17 +67,7 @@ fn outcome(packages: &[ImportedPackage<'_>], review: &str) -> Result<Verdict, Fa
     let engine = Engine::new(limits(2)).expect("an engine");
     let component = component_with_imports(packages, review);
     let policy = guest::load_with(&engine, &component, WasiImports::StandIns).expect("it is loaded");
-    let request = Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: Scope { resource: "things".into(), name: "one".into(), ..Scope::default() },
-        kind: "Thing".into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some("{}".into()),
-        old_object: None,
-    };
-    policy.review(&request, &[], Instant::now() + Duration::from_secs(60))
+    policy.review(&request(), &[], Instant::now() + Duration::from_secs(60))
 }
 
 /// Returns instructions that trap unless an expression is one.
