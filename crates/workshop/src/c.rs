@@ -65,15 +65,15 @@ fn sources(directory: &Path) -> Result<Vec<PathBuf>, BuildError> {
 
 fn error_at(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
     let path = path.to_owned();
-    move |source| BuildError::Io { path, source }
+    move |error| BuildError::Io { path, error }
 }
 
-fn no_clang(source: io::Error) -> BuildError {
-    match source.kind() {
+fn no_clang(error: io::Error) -> BuildError {
+    match error.kind() {
         ErrorKind::NotFound => BuildError::NoTool {
             tool: "clang",
             remedy: "install clang and wasm-ld, e.g. by `apt-get install clang lld`",
         },
-        _ => BuildError::Tool { tool: "clang", source },
+        _ => BuildError::Tool { tool: "clang", error },
     }
 }

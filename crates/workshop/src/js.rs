@@ -88,12 +88,12 @@ fn write_missing_contract(directory: &Path) -> Result<(), BuildError> {
 
 fn succeeds(command: &mut Command, program: Program) -> Result<bool, BuildError> {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-    status.map(|status| status.success()).map_err(|source| program.error(source))
+    status.map(|status| status.success()).map_err(|error| program.error(error))
 }
 
 fn error_at(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
     let path = path.to_owned();
-    move |source| BuildError::Io { path, source }
+    move |error| BuildError::Io { path, error }
 }
 
 /// A program that the build calls.
@@ -112,10 +112,10 @@ const NPM: Program =
 // === impl Program ===
 
 impl Program {
-    fn error(self, source: io::Error) -> BuildError {
-        match source.kind() {
+    fn error(self, error: io::Error) -> BuildError {
+        match error.kind() {
             ErrorKind::NotFound => BuildError::NoTool { tool: self.name, remedy: self.remedy },
-            _ => BuildError::Tool { tool: self.name, source },
+            _ => BuildError::Tool { tool: self.name, error },
         }
     }
 }

@@ -54,12 +54,12 @@ pub enum NewPolicyError {
     #[error("--sdk: a policy in {0} uses no SDK; leave out the flag")]
     NoSdkOf(&'static str),
     /// A file can't be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The reason.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -146,5 +146,5 @@ impl NewPolicy {
 
 fn error_at(path: &Path) -> impl FnOnce(io::Error) -> NewPolicyError {
     let path = path.to_owned();
-    move |source| NewPolicyError::Io { path, source }
+    move |error| NewPolicyError::Io { path, error }
 }

@@ -48,7 +48,7 @@ pub(crate) fn module(directory: &Path, output: BuildOutput) -> Result<Vec<u8>, B
         return Err(BuildError::Failed("cargo"));
     }
     let path = module_path(&answer.stdout).ok_or_else(|| BuildError::NoModule(directory.to_owned()))?;
-    fs::read(&path).map_err(|source| BuildError::Io { path, source })
+    fs::read(&path).map_err(|error| BuildError::Io { path, error })
 }
 
 /// Fails if rustc has no standard library for the target.
@@ -85,12 +85,12 @@ fn command(directory: &Path, program: &str) -> Command {
     command
 }
 
-fn no_cargo(source: io::Error) -> BuildError {
-    match source.kind() {
+fn no_cargo(error: io::Error) -> BuildError {
+    match error.kind() {
         ErrorKind::NotFound => {
             BuildError::NoTool { tool: "cargo", remedy: "install Rust from https://rustup.rs" }
         }
-        _ => BuildError::Tool { tool: "cargo", source },
+        _ => BuildError::Tool { tool: "cargo", error },
     }
 }
 

@@ -45,12 +45,12 @@ pub enum BuildError {
         remedy: &'static str,
     },
     /// A tool can't be run.
-    #[error("{tool} can't be run: {source}")]
+    #[error("{tool} can't be run: {error}")]
     Tool {
         /// The tool.
         tool: &'static str,
         /// The reason.
-        source: io::Error,
+        error: io::Error,
     },
     /// A tool failed, and its messages are on stderr.
     #[error("{0} did not build the policy; its messages are above")]
@@ -74,12 +74,12 @@ pub enum BuildError {
     )]
     NoComponentizeJs(PathBuf),
     /// A file can't be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: io::Error,
+        error: io::Error,
     },
     /// The module is no component.
     #[error(transparent)]

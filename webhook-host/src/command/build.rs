@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::output::{CommonArgs, print, warn};
 use super::policies;
 use super::schema::schema_text;
+use crate::config::InputError;
 use crate::limits::Limits;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
@@ -53,6 +54,7 @@ struct UncheckedComponent {
 
 pub(super) fn run(args: &BuildArgs, common: CommonArgs) -> Result<Exit> {
     let start = Instant::now();
+    args.check_output()?;
     let component = Sources::of(&args.directory)?.build(build_output(common))?;
     let unchecked = UncheckedComponent::write(&args.folder_of_output(), &component)?;
     let description = unchecked.description()?;
@@ -106,6 +108,18 @@ fn summary(output: &Path, description: Option<Description>, bytes: usize, durati
 // === impl BuildArgs ===
 
 impl BuildArgs {
+    /// Refuses an output that is no regular file: a rename would replace, e.g., a device.
+    fn check_output(&self) -> Result<(), InputError> {
+        let Some(output) = &self.output else { return Ok(()) };
+        match fs::metadata(output) {
+            Ok(metadata) if !metadata.is_file() => Err(InputError::new(
+                "--output",
+                format_args!("{}: is no regular file; name a file", output.display()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the folder of the output, so that a rename within it replaces the output at once.
     fn folder_of_output(&self) -> PathBuf {
         match self.output.as_deref().map(Path::parent) {

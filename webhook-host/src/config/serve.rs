@@ -241,7 +241,9 @@ fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, 
 fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>, InputError> {
     let Some(path) = path else { return Ok(None) };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if directory.is_dir() && !path.is_dir() {
+    // A rename would replace, e.g., a device.
+    let is_other = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+    if directory.is_dir() && !is_other {
         return Ok(Some(path));
     }
     let place = layers.place(&["readyFile"]);

@@ -212,6 +212,17 @@ fn refuses_a_ready_file_in_a_missing_directory() {
 }
 
 #[test]
+fn refuses_a_ready_file_that_would_replace_something_else() {
+    let files = directory(&[]);
+    let pipe = files.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(
+        refused(files.path(), &["--self-signed", "--ready-file", "pipe"]),
+        "--ready-file: pipe: can't be written; give a file path in an existing directory"
+    );
+}
+
+#[test]
 fn names_the_flag_of_an_address_in_use() {
     let empty = directory(&[]);
     let line = refused(empty.path(), &["--self-signed", "-q"]);

@@ -278,6 +278,19 @@ fn passes_on_the_messages_of_the_compiler() {
 }
 
 #[test]
+fn refuses_an_output_that_is_no_regular_file() {
+    let files = directory(&[("policy.c", ""), ("folder/x", "")]);
+    let pipe = files.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for output in ["folder", "pipe"] {
+        let ended = run_in(files.path(), &["build", "--output", output]);
+        let message = format!("error: --output: {output}: is no regular file; name a file\n");
+        assert_eq!((ended.code, ended.stderr), (2, message));
+    }
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+}
+
+#[test]
 fn refuses_a_folder_without_sources() {
     let files = directory(&[("README.md", "")]);
     let ended = run_in(files.path(), &["build"]);
