@@ -1,10 +1,13 @@
 //! Builds a policy in C, by clang and its linker for WebAssembly.
 
+use crate::program::Program;
 use crate::sources::{BuildError, BuildOutput};
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+const CLANG: Program =
+    Program { name: "clang", remedy: "install clang and wasm-ld, e.g. by `apt-get install clang lld`" };
 
 /// The flags of the compiler: there is no C library but what the policy brings along.
 const COMPILE: [&str; 10] = [
@@ -30,18 +33,18 @@ const MODULE: &str = "build/policy.wasm";
 pub(crate) fn module(directory: &Path, output: BuildOutput) -> Result<Vec<u8>, BuildError> {
     let sources = sources(directory)?;
     let build = directory.join("build");
-    fs::create_dir_all(&build).map_err(error_at(&build))?;
+    fs::create_dir_all(&build).map_err(BuildError::at(&build))?;
     let mut clang = Command::new("clang");
     clang.current_dir(directory).args(COMPILE).args(LINK).args(["-o", MODULE]).args(sources);
     if output == BuildOutput::Verbose {
         clang.arg("-v");
     }
-    let status = clang.stdout(Stdio::null()).status().map_err(no_clang)?;
+    let status = clang.stdout(Stdio::null()).status().map_err(|error| CLANG.error(error))?;
     if !status.success() {
         return Err(BuildError::Failed("clang"));
     }
     let module = directory.join(MODULE);
-    fs::read(&module).map_err(error_at(&module))
+    fs::read(&module).map_err(BuildError::at(&module))
 }
 
 /// Returns the files to compile, relative to the policy's folder.
@@ -52,8 +55,8 @@ fn sources(directory: &Path) -> Result<Vec<PathBuf>, BuildError> {
         if !path.is_dir() {
             continue;
         }
-        for entry in fs::read_dir(&path).map_err(error_at(&path))? {
-            let name = entry.map_err(error_at(&path))?.file_name();
+        for entry in fs::read_dir(&path).map_err(BuildError::at(&path))? {
+            let name = entry.map_err(BuildError::at(&path))?.file_name();
             if Path::new(&name).extension().is_some_and(|extension| extension == "c") {
                 sources.push(Path::new(".").join(folder).join(name));
             }
@@ -61,19 +64,4 @@ fn sources(directory: &Path) -> Result<Vec<PathBuf>, BuildError> {
     }
     sources.sort();
     Ok(sources)
-}
-
-fn error_at(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
-    let path = path.to_owned();
-    move |error| BuildError::Io { path, error }
-}
-
-fn no_clang(error: io::Error) -> BuildError {
-    match error.kind() {
-        ErrorKind::NotFound => BuildError::NoTool {
-            tool: "clang",
-            remedy: "install clang and wasm-ld, e.g. by `apt-get install clang lld`",
-        },
-        _ => BuildError::Tool { tool: "clang", error },
-    }
 }

@@ -1,11 +1,17 @@
 //! Builds a policy in JavaScript, by the componentize-js of the policy's own packages.
 
+use crate::program::Program;
 use crate::sources::{BuildError, BuildOutput};
 use ordinance_contract::WIT;
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
+
+const NODE: Program =
+    Program { name: "node", remedy: "install Node 20 or newer from https://nodejs.org; it brings npm along" };
+
+const NPM: Program =
+    Program { name: "npm", remedy: "install it with Node 20 or newer from https://nodejs.org" };
 
 /// The program within a folder `node_modules`.
 const COMPONENTIZE: &str = "node_modules/.bin/componentize-js";
@@ -22,7 +28,7 @@ const WASI_FEATURES: [&str; 5] = ["stdio", "random", "clocks", "http", "fetch-ev
 
 /// Makes a component of `policy.js` and what it imports, and returns it.
 pub(crate) fn component(directory: &Path, output: BuildOutput) -> Result<Vec<u8>, BuildError> {
-    let directory = absolute(directory).map_err(error_at(directory))?;
+    let directory = absolute(directory).map_err(BuildError::at(directory))?;
     load(&directory)?;
     let program = match componentize_js(&directory) {
         Some(program) => program,
@@ -30,7 +36,7 @@ pub(crate) fn component(directory: &Path, output: BuildOutput) -> Result<Vec<u8>
     };
     write_missing_contract(&directory)?;
     let build = directory.join("build");
-    fs::create_dir_all(&build).map_err(error_at(&build))?;
+    fs::create_dir_all(&build).map_err(BuildError::at(&build))?;
     let mut node = Command::new("node");
     node.arg(program).args(["policy.js", "--wit", CONTRACT, "--world-name", "policy", "--out", COMPONENT]);
     node.arg("--disable").args(WASI_FEATURES).current_dir(&directory);
@@ -39,7 +45,7 @@ pub(crate) fn component(directory: &Path, output: BuildOutput) -> Result<Vec<u8>
         return Err(BuildError::Failed("componentize-js"));
     }
     let component = directory.join(COMPONENT);
-    fs::read(&component).map_err(error_at(&component))
+    fs::read(&component).map_err(BuildError::at(&component))
 }
 
 /// Returns the program, installed for the policy or for a workspace of npm that it belongs to.
@@ -83,41 +89,12 @@ fn write_missing_contract(directory: &Path) -> Result<(), BuildError> {
     if path.exists() {
         return Ok(());
     }
-    fs::write(&path, WIT).map_err(error_at(&path))
+    fs::write(&path, WIT).map_err(BuildError::at(&path))
 }
 
 fn succeeds(command: &mut Command, program: Program) -> Result<bool, BuildError> {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     status.map(|status| status.success()).map_err(|error| program.error(error))
-}
-
-fn error_at(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
-    let path = path.to_owned();
-    move |error| BuildError::Io { path, error }
-}
-
-/// A program that the build calls.
-#[derive(Clone, Copy)]
-struct Program {
-    name: &'static str,
-    remedy: &'static str,
-}
-
-const NODE: Program =
-    Program { name: "node", remedy: "install Node 20 or newer from https://nodejs.org; it brings npm along" };
-
-const NPM: Program =
-    Program { name: "npm", remedy: "install it with Node 20 or newer from https://nodejs.org" };
-
-// === impl Program ===
-
-impl Program {
-    fn error(self, error: io::Error) -> BuildError {
-        match error.kind() {
-            ErrorKind::NotFound => BuildError::NoTool { tool: self.name, remedy: self.remedy },
-            _ => BuildError::Tool { tool: self.name, error },
-        }
-    }
 }
 
 // === impl BuildOutput ===

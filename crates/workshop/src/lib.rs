@@ -6,6 +6,7 @@ mod component;
 mod js;
 mod language;
 mod new_policy;
+mod program;
 mod rust;
 mod sources;
 mod stale;

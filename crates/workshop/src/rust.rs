@@ -1,11 +1,13 @@
 //! Builds a policy in Rust, by cargo.
 
+use crate::program::Program;
 use crate::sources::{BuildError, BuildOutput};
 use serde::Deserialize;
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+const CARGO: Program = Program { name: "cargo", remedy: "install Rust from https://rustup.rs" };
 
 /// The target: the only one whose modules import nothing.
 const WASM: &str = "wasm32-unknown-unknown";
@@ -43,18 +45,22 @@ pub(crate) fn module(directory: &Path, output: BuildOutput) -> Result<Vec<u8>, B
         BuildOutput::Progress => {}
         BuildOutput::Verbose => drop(cargo.arg("--verbose")),
     }
-    let answer = cargo.arg("--").args(MEMORY).stderr(Stdio::inherit()).output().map_err(no_cargo)?;
+    let answer =
+        cargo.arg("--").args(MEMORY).stderr(Stdio::inherit()).output().map_err(|error| CARGO.error(error))?;
     if !answer.status.success() {
         return Err(BuildError::Failed("cargo"));
     }
     let path = module_path(&answer.stdout).ok_or_else(|| BuildError::NoModule(directory.to_owned()))?;
-    fs::read(&path).map_err(|error| BuildError::Io { path, error })
+    fs::read(&path).map_err(BuildError::at(&path))
 }
 
 /// Fails if rustc has no standard library for the target.
 fn require_target(directory: &Path) -> Result<(), BuildError> {
     let mut rustc = command(directory, "rustc");
-    let answer = rustc.args(["--print", "target-libdir", "--target", WASM]).output().map_err(no_cargo)?;
+    let answer = rustc
+        .args(["--print", "target-libdir", "--target", WASM])
+        .output()
+        .map_err(|error| CARGO.error(error))?;
     let library = String::from_utf8_lossy(&answer.stdout);
     if answer.status.success() && Path::new(library.trim()).is_dir() {
         return Ok(());
@@ -83,15 +89,6 @@ fn command(directory: &Path, program: &str) -> Command {
     }
     command.current_dir(directory);
     command
-}
-
-fn no_cargo(error: io::Error) -> BuildError {
-    match error.kind() {
-        ErrorKind::NotFound => {
-            BuildError::NoTool { tool: "cargo", remedy: "install Rust from https://rustup.rs" }
-        }
-        _ => BuildError::Tool { tool: "cargo", error },
-    }
 }
 
 // === impl CargoMessage ===

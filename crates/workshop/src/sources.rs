@@ -86,6 +86,16 @@ pub enum BuildError {
     Component(#[from] ComponentError),
 }
 
+// === impl BuildError ===
+
+impl BuildError {
+    /// Returns what makes an error of a file.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io { path, error }
+    }
+}
+
 // === impl Sources ===
 
 impl Sources {
