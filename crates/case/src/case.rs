@@ -351,6 +351,12 @@ impl Case {
             is_quotable: true,
         })
     }
+
+    /// Returns a case of one request of a race, which is reviewed in both phases.
+    #[must_use]
+    pub fn alone(&self, request: &Request<'static>) -> Self {
+        Self { request: request.clone(), phases: both(), race: Vec::new(), ..self.clone() }
+    }
 }
 
 // === impl CaseFile ===
@@ -491,6 +497,11 @@ impl CaseExpectation {
 // === impl ExpectedVerdicts ===
 
 impl ExpectedVerdicts {
+    /// Returns the verdicts of all phases that have one.
+    pub fn all(&self) -> impl Iterator<Item = &ExpectedVerdict> {
+        [&self.mutate, &self.validate, &self.audit].into_iter().flatten()
+    }
+
     /// Returns whether there is a verdict for a phase.
     pub const fn has(&self, phase: Phase) -> bool {
         match phase {

@@ -1,8 +1,6 @@
 //! Compares the answers to a case with what it expects.
 
-use crate::case::{
-    Case, ExpectedFinding, ExpectedKey, ExpectedVerdict, ExpectedVerdicts, PartialExpectation,
-};
+use crate::case::{Case, ExpectedFinding, ExpectedKey, ExpectedVerdicts, PartialExpectation};
 use crate::run::Build;
 use crate::yaml;
 use ordinance_contract::{Finding, Key};
@@ -11,6 +9,10 @@ use ordinance_report::VerdictText;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+
+/// The message of a case without any expectation.
+const EXPECTS_NOTHING: &str =
+    "the case expects nothing; --bless writes the verdicts into the file, or write expect by hand";
 
 /// An expectation that an answer does not meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +53,10 @@ pub fn mismatches(
     answered: &ExpectedVerdicts,
 ) -> Result<Vec<Mismatch>, String> {
     let mut problems = Vec::new();
-    match &case.expect {
-        Some(expected) => problems.extend(compare_verdicts(expected, answered)),
-        None if case.partial.is_empty() => problems.push(Mismatch::new(
-            "the case expects nothing; --bless writes the verdicts into the file, or write expect by hand",
-        )),
-        _ => {}
+    if let Some(expected) = &case.expect {
+        problems.extend(compare_verdicts(expected, answered));
+    } else if case.partial.is_empty() {
+        problems.push(Mismatch::new(EXPECTS_NOTHING));
     }
     let PartialExpectation { allowed, rules, messages, patched, keys, admitted: _, asked: _ } = &case.partial;
     problems.extend(allowed.and_then(|expected| compare_allowed(expected, answered)));
@@ -116,11 +116,6 @@ impl Mismatch {
     }
 }
 
-/// Returns the verdicts of all phases.
-fn verdicts(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedVerdict> {
-    [&answered.mutate, &answered.validate, &answered.audit].into_iter().flatten()
-}
-
 fn compare_verdicts(expected: &ExpectedVerdicts, answered: &ExpectedVerdicts) -> Option<Mismatch> {
     let answered = answered.only(|phase| expected.has(phase));
     (*expected != answered)
@@ -128,11 +123,11 @@ fn compare_verdicts(expected: &ExpectedVerdicts, answered: &ExpectedVerdicts) ->
 }
 
 fn findings(answered: &ExpectedVerdicts) -> impl Iterator<Item = &ExpectedFinding> {
-    verdicts(answered).flat_map(|verdict| &verdict.findings)
+    answered.all().flat_map(|verdict| &verdict.findings)
 }
 
 fn compare_allowed(expected: bool, answered: &ExpectedVerdicts) -> Option<Mismatch> {
-    let allowed = verdicts(answered).all(|verdict| verdict.allowed);
+    let allowed = answered.all().all(|verdict| verdict.allowed);
     let word = |allowed| if allowed { "admitted" } else { "denied" };
     (allowed != expected).then(|| {
         let message = format!("allowed: the request is {}, expected: {}", word(allowed), word(expected));
@@ -150,7 +145,7 @@ fn compare_rules(expected: &[String], answered: &ExpectedVerdicts) -> Option<Mis
 /// Returns the patterns without a message that they match.
 fn compare_messages(patterns: &[String], answered: &ExpectedVerdicts) -> Vec<Mismatch> {
     let mut messages: Vec<String> = Vec::new();
-    for verdict in verdicts(answered) {
+    for verdict in answered.all() {
         let findings: Vec<Finding> = verdict.findings.iter().map(finding).collect();
         let VerdictText { message, warnings, .. } = VerdictText::from_findings(&findings);
         messages.extend([message].into_iter().filter(|message| !message.is_empty()).chain(warnings));

@@ -5,10 +5,8 @@
 use crate::case::Case;
 use crate::expectation::{Evidence, Mismatch};
 use crate::recorded_reviews::store;
-use crate::run::Build;
-use ordinance_contract::{Phase, Request, Scope};
-use ordinance_json::applied;
-use serde_json::Value;
+use crate::run::{Build, run_to_end};
+use ordinance_contract::Scope;
 use std::collections::BTreeSet;
 
 /// Returns what is wrong with the answers to a race: more requests are admitted than may be, or fewer, or one never is.
@@ -59,27 +57,14 @@ fn admitted_in(case: &Case, build: &dyn Build, order: &[usize]) -> Result<BTreeS
     let mut admitted = BTreeSet::new();
     for position in order {
         let Some(request) = case.race.get(*position) else { continue };
-        let mutating = Request { phase: Phase::Mutate, ..request.clone() };
-        let verdict = build.verdict(&case.settings, &state, &mutating)?;
-        if !verdict.is_allowed() {
-            continue;
-        }
-        let object = match &verdict.patch {
-            Some(patch) => Some(patched(request, patch)?.into()),
-            None => request.object.clone(),
-        };
-        let validating = Request { phase: Phase::Validate, object, ..request.clone() };
-        if build.verdict(&case.settings, &state, &validating)?.is_allowed() {
-            store(&mut state, &validating);
+        let alone = Case { state: state.clone(), ..case.alone(request) };
+        let (verdicts, validated) = run_to_end(&alone, build)?;
+        if verdicts.all().all(|verdict| verdict.allowed) {
+            store(&mut state, &validated);
             admitted.insert(*position);
         }
     }
     Ok(admitted)
-}
-
-fn patched(request: &Request<'_>, patch: &str) -> Result<String, String> {
-    let patch: Vec<Value> = serde_json::from_str(patch).map_err(|error| error.to_string())?;
-    applied(request.object.as_deref().unwrap_or_default(), &patch)
 }
 
 /// Returns every order of some requests.

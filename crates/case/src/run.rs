@@ -62,6 +62,14 @@ pub struct Indexed<P>(pub P);
 ///
 /// The build gives no verdict, or a patch does not fit the object.
 pub fn run(case: &Case, build: &dyn Build) -> Result<ExpectedVerdicts, String> {
+    run_to_end(case, build).map(|(verdicts, _)| verdicts)
+}
+
+/// Returns the verdicts on the phases of a case, and the request of the last phase with the patches of all.
+pub(crate) fn run_to_end(
+    case: &Case,
+    build: &dyn Build,
+) -> Result<(ExpectedVerdicts, Request<'static>), String> {
     let mut request = case.request.clone();
     let mut verdicts = ExpectedVerdicts::default();
     for phase in &case.phases {
@@ -76,7 +84,7 @@ pub fn run(case: &Case, build: &dyn Build) -> Result<ExpectedVerdicts, String> {
             Phase::Audit => verdicts.audit = Some(verdict),
         }
     }
-    Ok(verdicts)
+    Ok((verdicts, request))
 }
 
 // === impl Indexed ===

@@ -13,12 +13,16 @@ pub fn unasked(
     if phases.iter().any(|phase| description.is_asked(scope, *operation, *phase)) {
         return None;
     }
-    let (operation, resource, version) = (operation.word(), scope.group_resource(), &scope.version);
     let place = match phases {
         [phase] => format!(" in the phase {}", phase.word()),
         _ => String::new(),
     };
-    Some(format!("the API server does not ask {policy} about {operation} of {resource} ({version}){place}"))
+    Some(format!("the API server does not ask {policy} about {}{place}", asked_about(request)))
+}
+
+/// Returns what a policy is asked about by a request, e.g. `CREATE of statefulsets.apps (v1)`.
+pub fn asked_about(Request { operation, scope, .. }: &Request<'_>) -> String {
+    format!("{} of {} ({})", operation.word(), scope.group_resource(), scope.version)
 }
 
 /// Returns the requests about which the API server asks a policy, e.g. `CREATE, UPDATE of statefulsets.apps (v1), phase validate`.

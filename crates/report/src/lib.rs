@@ -12,7 +12,7 @@ mod sarif;
 mod text;
 mod verdict_text;
 
-pub use asked::{asked_requests, unasked};
+pub use asked::{asked_about, asked_requests, unasked};
 pub use json::{FixRow, json};
 pub use junit::junit;
 pub use sarif::sarif;

@@ -5,7 +5,7 @@ mod mutation;
 
 use crate::policy::TestedPolicy;
 use crate::problem::{CaseProblem, FoundBy};
-use crate::run::check_case;
+use crate::run::{check_case, read_case};
 use fastrand::Rng;
 use mutation::{mutate, reductions, without};
 use ordinance_case::Case;
@@ -144,8 +144,7 @@ impl<'a> FuzzSearch<'a> {
 
 /// Reads a case that has an object to change.
 fn seed_case(file: &Path) -> Option<Case> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let case = Case::parse(&text).ok()?;
+    let case = read_case(file).ok()?;
     let is_called = case.skip.is_none() && case.partial.asked != Some(false);
     if !is_called || !case.race.is_empty() || case.request.object.is_none() {
         return None;

@@ -37,6 +37,10 @@ impl CaseProblem {
         Self { found_by: FoundBy::Error, message: message.into(), evidence: Evidence::None }
     }
 
+    pub(crate) fn expectation(message: impl Into<String>) -> Self {
+        Self { found_by: FoundBy::Expectation, ..Self::error(message) }
+    }
+
     pub(crate) fn check(check: CheckName, message: impl Into<String>) -> Self {
         Self { found_by: FoundBy::Check(check), message: message.into(), evidence: Evidence::None }
     }

@@ -170,8 +170,7 @@ fn run_case(
         return Ok((None, explored.problem.into_iter().collect()));
     }
     let answered = run(case, &world)?;
-    let verdicts = [&answered.mutate, &answered.validate, &answered.audit].into_iter().flatten();
-    let findings = verdicts.flat_map(|verdict| &verdict.findings);
+    let findings = answered.all().flat_map(|verdict| &verdict.findings);
     report.fired = findings.map(|finding| finding.rule.clone()).collect();
     report.fuel = world.fuel();
     let found = mismatches(case, &world, &answered)?;
@@ -193,8 +192,7 @@ fn run_case(
 fn missing_verdict(case: &Case, asked: &[Phase]) -> Option<CaseProblem> {
     let expected = case.expect.as_ref()?;
     let missing = asked.iter().find(|phase| !expected.has(**phase))?;
-    let message = format!("{} is missing; --bless writes the verdict", missing.word());
-    Some(CaseProblem { found_by: FoundBy::Expectation, ..CaseProblem::error(message) })
+    Some(CaseProblem::expectation(format!("{} is missing; --bless writes the verdict", missing.word())))
 }
 
 /// Checks a case without its expectations, as fuzzing does.

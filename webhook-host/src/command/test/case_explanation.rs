@@ -5,7 +5,7 @@ use crate::admission::Admission;
 use crate::command::explanation::explanation;
 use crate::limits::Limits;
 use ordinance_case::{Build, Case, run};
-use ordinance_contract::{Key, Phase, Request, Scope, Verdict};
+use ordinance_contract::{Key, Request, Scope, Verdict};
 use ordinance_manifests::Manifest;
 use ordinance_suite::read_case;
 use std::cell::RefCell;
@@ -40,14 +40,7 @@ fn alone(case: Case) -> Vec<Case> {
     if case.race.is_empty() {
         return vec![case];
     }
-    let phases = vec![Phase::Mutate, Phase::Validate];
-    let request = |request: &Request<'static>| Case {
-        request: request.clone(),
-        phases: phases.clone(),
-        race: Vec::new(),
-        ..case.clone()
-    };
-    case.race.iter().map(request).collect()
+    case.race.iter().map(|request| case.alone(request)).collect()
 }
 
 impl Build for ExplainedPolicy<'_> {
