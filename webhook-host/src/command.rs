@@ -41,6 +41,7 @@ use crate::config::ServeArgs;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::io;
 
 /// Keeps the replicas of a StatefulSet out of each other's files, and runs policies of your own.
 #[derive(Debug, Parser)]
@@ -203,9 +204,17 @@ impl Invocation {
 impl Usage {
     /// Prints help to stdout, or the problem to stderr.
     pub fn print(&self) -> Exit {
-        // Printing fails if the reader closed the pipe, and then there is nothing left to do.
-        let _ = self.0.print();
-        if self.0.use_stderr() { Exit::Usage } else { Exit::Success }
+        let printed = self.0.print();
+        match printed {
+            _ if self.0.use_stderr() => Exit::Usage,
+            // The reader wants no more.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
+            Err(error) => {
+                output::error(Color::requested(&[]), &anyhow::anyhow!("stdout can't be written: {error}"));
+                Exit::Error
+            }
+            Ok(()) => Exit::Success,
+        }
     }
 }
 

@@ -23,13 +23,18 @@ pub const UID_PREFIX: usize = 4 * 1024;
 ///
 /// The reason in one line, if the beginning has no uid to answer to.
 pub fn too_large(prefix: &[u8], limit: usize) -> Result<Vec<u8>, String> {
-    let line = format!(
-        "the review is larger than {limit} bytes; the limit is limits.bodyBytes of the webhook's configuration"
-    );
+    let line = too_large_reason(limit);
     match uid_of_prefix(prefix) {
         Some(uid) => Ok(refusal(&uid, 413, "RequestEntityTooLarge", &line)),
         None => Err(line),
     }
+}
+
+/// Returns why a review that exceeds `limit` bytes is refused, in one line.
+pub fn too_large_reason(limit: usize) -> String {
+    format!(
+        "the review is larger than {limit} bytes; the limit is limits.bodyBytes of the webhook's configuration"
+    )
 }
 
 /// Returns the uid of a truncated review, or `None` if the part does not contain it.

@@ -3,8 +3,7 @@
 //! [`amend()`] takes the text of a file and the changes to its objects and returns the new text. Comments, layout,
 //! quoting, anchors and line endings stay, and new lines follow the style of the lines around them. [`amend()`] reads
 //! its result again and compares it with the patched objects, so it never returns a text with another meaning.
-//! [`save()`] replaces a file in one step, [`diff()`] shows the difference, and [`splices()`] returns the edits of one
-//! object.
+//! [`diff()`] shows the difference, and [`splices()`] returns the edits of one object.
 //!
 //! Crates that were compared, and why this one edits bytes at the spans of `granit-parser` instead:
 //!
@@ -29,7 +28,6 @@ mod objects;
 mod parse;
 mod preview;
 mod render;
-mod save;
 mod scalar;
 mod splice;
 mod template;
@@ -40,5 +38,4 @@ pub use change::{FieldChange, ObjectChanges};
 pub use diff::{DiffColor, diff};
 pub use error::{AmendError, field};
 pub use preview::splices;
-pub use save::{SaveError, save};
 pub use splice::Splice;

@@ -2,16 +2,22 @@
 
 use crate::case::{Case, ExpectedVerdicts};
 use crate::yaml;
+use granit_parser::{Event, Parser};
 
 /// Returns the text of a case with these verdicts under `expect:`. The text before that key stays byte for byte.
 ///
 /// # Errors
 ///
-/// Another key follows `expect`, or the verdicts can't be written as YAML.
+/// Another key follows `expect`, or the old verdicts have a comment, which would be lost, or the verdicts can't be written as YAML.
 pub fn bless(text: &str, verdicts: &ExpectedVerdicts) -> Result<String, String> {
     let (kept, old) = split(text);
     if old.lines().skip(1).any(|line| !line.is_empty() && !line.starts_with([' ', '\r', '#'])) {
         return Err("expect: is not the last key of the file".to_owned());
+    }
+    if let Some(comment) = comment(old) {
+        return Err(format!(
+            "expect: has the comment `#{comment}`, which would be lost; move it above expect:"
+        ));
     }
     let gap = if kept.ends_with('\n') { "" } else { "\n" };
     let blessed = format!("{kept}{gap}expect:\n{}", indented(&yaml::to_text(verdicts)));
@@ -34,6 +40,20 @@ fn split(text: &str) -> (&str, &str) {
         .find(|(_, line)| line.starts_with("expect:"))
         .map_or(text.len(), |(start, _)| start);
     text.split_at(start)
+}
+
+/// Returns the first comment of a part of a text.
+fn comment(part: &str) -> Option<String> {
+    let options = granit_parser::options! {
+        emit_unresolved_aliases: true,
+        max_buffered_comment_events: usize::MAX,
+    };
+    Parser::new_from_str_with_options(part, options).map_while(Result::ok).find_map(
+        |(event, _)| match event {
+            Event::Comment(text, ..) => Some(text.to_string()),
+            _ => None,
+        },
+    )
 }
 
 fn indented(yaml: &str) -> String {
@@ -92,6 +112,20 @@ mod tests {
         for text in ["yes", "1e3", "null", "- a", "a\tb", "ü\u{2028}", " x ", "#", "a: b", "…"] {
             assert!(bless(KEPT, &verdicts(text)).is_ok(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn keeps_a_file_whose_old_verdicts_have_a_comment() {
+        for old in [
+            "expect: # so\n  mutate: {allowed: true}\n",
+            "expect:\n  mutate: # so\n    allowed: true\n",
+            "expect:\n  mutate: {allowed: true}\n# so\n",
+        ] {
+            let error = bless(&format!("{KEPT}{old}"), &verdicts("")).expect_err("a comment");
+            assert_eq!(error, "expect: has the comment `# so`, which would be lost; move it above expect:");
+        }
+        let text = format!("{KEPT}expect:\n  mutate: {{allowed: false, findings: [{{fact: \"a # b\"}}]}}\n");
+        assert!(bless(&text, &verdicts("")).is_ok());
     }
 
     #[test]

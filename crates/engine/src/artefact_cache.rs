@@ -1,13 +1,15 @@
 //! A cache of compiled components, since compiling a large one takes many seconds.
 //!
 //! An artefact is machine code. So the cache is a directory to which only its user can write, and so is each file in it; anything else is
-//! left alone, and the component is compiled. A file begins with the digest of the artefact, so that a damaged one is noticed.
+//! left alone, and the component is compiled. A file begins with a digest of its name and the artefact. The name is that of the component's
+//! digest and the compiler, so that neither a damaged file is run nor one of another component.
 
-use ordinance_files::{Directory, is_own_file, read_up_to};
+use ordinance_files::{Directory, PRIVATE, TemporaryFile, is_own_file, read_up_to};
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::DirBuilder;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -21,9 +23,8 @@ pub const ARTEFACT_BYTES: usize = 512 * 1024 * 1024;
 /// The ending of the files.
 const ENDING: &str = ".cwasm";
 
-/// The permissions of a new directory, and of a new file.
+/// The permissions of a new directory.
 const DIRECTORY_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
 
 /// The length of a digest.
 const DIGEST_BYTES: usize = 32;
@@ -84,7 +85,7 @@ impl ArtefactCache {
             return None;
         }
         let artefact = content.split_off(DIGEST_BYTES);
-        (Sha256::digest(&artefact)[..] == content[..]).then_some(artefact)
+        (seal(name, &artefact) == content[..]).then_some(artefact)
     }
 
     /// Writes a file as a whole, by a rename.
@@ -93,16 +94,9 @@ impl ArtefactCache {
             return Err(ErrorKind::FileTooLarge.into());
         }
         self.make_room()?;
-        let mut unfinished = name.to_owned();
-        unfinished.push(format!(".{}", std::process::id()));
-        let mut file = self.0.create(&unfinished, FILE_MODE)?;
-        let written = file.write_all(&Sha256::digest(artefact)).and_then(|()| file.write_all(artefact));
-        let renamed = written.and_then(|()| self.0.rename(&unfinished, name));
-        if renamed.is_err() {
-            // The error of the write is the one that counts.
-            let _ = self.0.remove(&unfinished);
-        }
-        renamed
+        let mut file = TemporaryFile::new(&self.0, PRIVATE, &seal(name, artefact))?;
+        file.write_all(artefact)?;
+        file.rename(name)
     }
 
     /// Removes the oldest files beyond the limit.
@@ -118,6 +112,11 @@ impl ArtefactCache {
         names.sort();
         names.iter().take(surplus).try_for_each(|(_, name)| self.0.remove(name))
     }
+}
+
+/// Returns what ties an artefact to its name.
+fn seal(name: &OsStr, artefact: &[u8]) -> [u8; DIGEST_BYTES] {
+    Sha256::new().chain_update(name.as_bytes()).chain_update(artefact).finalize().into()
 }
 
 #[cfg(test)]
@@ -174,6 +173,20 @@ mod tests {
         fs::rename(&file, directory.path().join("elsewhere")).expect("renamed");
         symlink(directory.path().join("elsewhere"), &file).expect("linked");
         assert!(artefact(&cache, b"a", 1).1);
+    }
+
+    #[test]
+    fn the_file_of_another_component_or_compiler_is_not_read() {
+        let (directory, cache) = cache();
+        artefact(&cache, b"a", 1);
+        let of_a = files(&directory).pop().expect("a file");
+        for (component, compiler) in [(&b"b"[..], 1), (b"a", 2)] {
+            artefact(&cache, component, compiler);
+            let other = files(&directory).into_iter().find(|file| *file != of_a).expect("a file");
+            fs::copy(&of_a, &other).expect("copied");
+            assert_eq!(artefact(&cache, component, compiler), ([component, b"!"].concat(), true));
+            fs::remove_file(other).expect("removed");
+        }
     }
 
     #[test]

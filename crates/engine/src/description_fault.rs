@@ -1,30 +1,20 @@
 //! What is wrong with a policy's description, so that no webhook could be made of it.
 
-use ordinance_contract::{Description, MatchCondition, NAME_CHARS, Phase, ReviewScope, Watch, acts};
+use ordinance_contract::{Description, MatchCondition, NAME_CHARS, Phase, ReviewScope, Rule, Watch, acts};
 
 /// What a DNS label is, for errors.
 const LABEL: &str = "it must be a DNS label: lower-case letters, digits and `-`";
 
 /// Returns the first fault, as the object of "describes itself with"; `None` if there is none.
 pub(crate) fn description_fault(description: &Description) -> Option<String> {
-    if !is_label(&description.name) {
-        return Some(format!("the name {:?}, which is not a DNS label", description.name));
-    }
-    if let Some(fault) = description.watches.iter().find_map(watch_fault) {
-        return Some(fault);
-    }
-    if let Some(fault) = description.reviews.iter().find_map(review_fault) {
-        return Some(fault);
-    }
-    if let Some(fault) = repeated_name(&description.reviews) {
-        return Some(fault);
-    }
-    let mut conditions = description.reviews.iter().flat_map(|scope| &scope.match_conditions);
-    if let Some(condition) = conditions.find(|condition| !is_readable(condition)) {
-        return Some(format!("a match condition with characters that can't be seen: {:?}", condition.name));
-    }
-    let rule = description.rules.iter().find(|rule| !is_label(&rule.id))?;
-    Some(format!("a rule of the id {:?}, which is not in kebab case", rule.id))
+    let Description { name, watches, reviews, rules, .. } = description;
+    let unlabelled = (!is_label(name)).then(|| format!("the name {name:?}, which is not a DNS label"));
+    unlabelled
+        .or_else(|| watches.iter().find_map(watch_fault))
+        .or_else(|| reviews.iter().find_map(review_fault))
+        .or_else(|| repeated_name(reviews))
+        .or_else(|| reviews.iter().flat_map(|scope| &scope.match_conditions).find_map(condition_fault))
+        .or_else(|| rules.iter().find_map(rule_fault))
 }
 
 fn watch_fault(watch: &Watch) -> Option<String> {
@@ -87,9 +77,16 @@ fn is_group(group: &str) -> bool {
     group.is_empty() || group.len() <= NAME_CHARS && group.split('.').all(is_label)
 }
 
-/// Returns whether a reader sees every character of a condition, so that it means what it seems to mean.
-fn is_readable(condition: &MatchCondition) -> bool {
-    !condition.expression.contains(|c: char| acts(c) && !matches!(c, '\n' | '\t'))
+/// A reader must see every character of a condition, so that it means what it seems to mean.
+fn condition_fault(MatchCondition { name, expression }: &MatchCondition) -> Option<String> {
+    let is_unseen = |c: char| acts(c) && !matches!(c, '\n' | '\t');
+    expression
+        .contains(is_unseen)
+        .then(|| format!("a match condition with characters that can't be seen: {name:?}"))
+}
+
+fn rule_fault(Rule { id, .. }: &Rule) -> Option<String> {
+    (!is_label(id)).then(|| format!("a rule of the id {id:?}, which is not in kebab case"))
 }
 
 /// Returns whether a name can be part of a webhook's path: whether it is a DNS label (RFC 1123).

@@ -157,9 +157,23 @@ impl Policy {
     ) -> Result<Self, LoadError> {
         component_bytes(file)
             .map_err(LoadErrorKind::from)
-            .and_then(|bytes| compiled(engine, &bytes))
-            .and_then(|artefact| ready(engine, &artefact, settings, wasi, Execution::ThreadPool))
+            .and_then(|bytes| Self::of_component(engine, &bytes, settings, wasi))
             .map_err(|kind| LoadError { policy: file.display().to_string(), kind })
+    }
+
+    /// Compiles a component, and loads it with settings in JSON; empty settings are the defaults.
+    ///
+    /// # Errors
+    ///
+    /// The component or the settings can't be used.
+    pub fn of_component(
+        engine: &Engine,
+        component: &[u8],
+        settings: &str,
+        wasi: WasiImports,
+    ) -> Result<Self, LoadErrorKind> {
+        let artefact = compiled(engine, component)?;
+        ready(engine, &artefact, settings, wasi, Execution::ThreadPool)
     }
 
     /// Returns the same compiled policy with other settings.

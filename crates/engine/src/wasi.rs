@@ -7,7 +7,7 @@
 
 use crate::Failure;
 use crate::budget::RemainingBudget;
-use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem, Type};
+use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem, Type, Variant};
 use wasmtime::component::{Component, Linker, LinkerInstance, Resource, ResourceType, Val};
 use wasmtime::{AsContextMut, Engine, Result, StoreContextMut};
 
@@ -157,10 +157,7 @@ fn failed(store: impl AsContextMut, error: Option<Type>) -> Result<Option<Val>> 
 }
 
 /// Returns the first case that has no value, e.g. that a stream is closed, else the first one.
-fn plainest_case(
-    store: impl AsContextMut,
-    variant: &wasmtime::component::types::Variant,
-) -> Result<Option<Val>> {
+fn plainest_case(store: impl AsContextMut, variant: &Variant) -> Result<Option<Val>> {
     let without_value = variant.cases().find(|case| case.ty.is_none());
     let Some(case) = without_value.or_else(|| variant.cases().next()) else { return Ok(None) };
     let name = case.name.to_owned();

@@ -33,6 +33,11 @@ pub fn open_regular_or_pipe(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Returns whether something that is no regular file has this path, e.g. a device. Links are followed. A rename would replace it.
+pub fn is_other_than_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// Reads a whole regular file of at most `limit` bytes.
 ///
 /// # Errors

@@ -38,7 +38,7 @@ pub use region::{Region, region};
 pub use render::{RENDER_TIME, RENDERED_BYTES};
 pub use rendering::{RenderTool, RenderedDirectory};
 pub use search::{FoundSources, Rendering, search};
-pub use sources::{FilePlace, FoundSource, ManifestSource, SourceError, SourceOrigin, sources};
+pub use sources::{FoundSource, ManifestSource, SourceError, SourceOrigin, sources};
 pub use yaml::{Chunk, NULL_WORDS, documents};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::manifest::ReadObjects;
 use crate::render::render;
 use crate::rendering::RenderedDirectory;
 use crate::walk::{LinkRoots, WalkScope, WalkedEntry, walk};
-use ordinance_files::{open_regular, open_regular_or_pipe, read_regular};
+use ordinance_files::{FilePlace, open_regular, open_regular_or_pipe, read_regular};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
@@ -56,30 +56,6 @@ pub enum SourceOrigin {
     Named,
     /// By this directory above it. It may be another file.
     Directory(PathBuf),
-}
-
-/// Where a file is: a directory that the command line chooses, and the path of the file below it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilePlace {
-    /// The directory; empty for the working directory. Its path may have links.
-    pub directory: PathBuf,
-    /// The path below the directory.
-    pub below: PathBuf,
-}
-
-// === impl FilePlace ===
-
-impl FilePlace {
-    /// Returns the path of the file.
-    pub fn path(&self) -> PathBuf {
-        self.directory.join(&self.below)
-    }
-
-    /// Returns whether the file, or a directory between it and the chosen one, is a link.
-    pub fn is_behind_link(&self) -> bool {
-        let above = self.below.ancestors().filter(|part| !part.as_os_str().is_empty());
-        above.map(|part| self.directory.join(part)).any(|path| path.is_symlink())
-    }
 }
 
 /// Why a source cannot be read.

@@ -3,10 +3,9 @@
 use crate::problem::CaseProblem;
 use crate::run::CaseReport;
 use ordinance_case::CheckName;
-use ordinance_files::read_regular;
+use ordinance_files::{OutputFile, read_regular};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -39,7 +38,9 @@ impl RecordedFuel {
             Err(error) => return Err(format!("{FUEL_FILE}: {error}")),
         };
         let cases = serde_json::from_slice(&bytes);
-        let cases = cases.map_err(|error| format!("{FUEL_FILE}: {error}; --record-fuel replaces it"))?;
+        let cases = cases.map_err(|error| {
+            format!("{FUEL_FILE}: {error}; remove it, and record the fuel by --record-fuel")
+        })?;
         Ok(Some(Self { cases, tolerance }))
     }
 
@@ -47,13 +48,16 @@ impl RecordedFuel {
     ///
     /// # Errors
     ///
-    /// The file can't be written.
+    /// The file can't be written, or there is one of other content.
     pub fn write(directory: &Path, reports: &[CaseReport]) -> Result<usize, String> {
+        Self::read(directory, 0)?;
         let fuel = reports.iter().filter_map(|report| Some((report.name.clone(), Value::from(report.fuel?))));
         let cases: Map<String, Value> = fuel.collect();
         let count = cases.len();
         let text = format!("{:#}\n", Value::Object(cases));
-        fs::write(directory.join(FUEL_FILE), text).map_err(|error| format!("{FUEL_FILE}: {error}"))?;
+        let file = directory.join(FUEL_FILE);
+        let written = OutputFile::new(&file, |head| head.starts_with(b"{")).write(text.as_bytes());
+        written.map_err(|error| format!("{FUEL_FILE}: {error}"))?;
         Ok(count)
     }
 

@@ -8,10 +8,9 @@ use crate::race;
 use crate::world::World;
 use ordinance_case::{Case, CheckName, ExpectedVerdicts, bless, mismatches, run, to_text};
 use ordinance_contract::{Phase, Request};
-use ordinance_files::read_regular;
+use ordinance_files::{FilePlace, read_regular, save};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -145,7 +144,7 @@ fn is_blessable(case: &Case, problems: &[CaseProblem]) -> bool {
 }
 
 fn write_verdicts(path: &Path, text: &str, verdicts: &ExpectedVerdicts) -> Result<(), String> {
-    fs::write(path, bless(text, verdicts)?).map_err(|error| error.to_string())
+    save(&FilePlace::of(path), text, &bless(text, verdicts)?).map_err(|error| format!("the file {error}"))
 }
 
 /// Returns the verdicts of a case, and its problems; a race has no verdicts.

@@ -8,21 +8,21 @@ mod statistics;
 mod workload;
 
 use super::exit::Exit;
-use super::local_components::LocalComponents;
+use super::local_components::warn_of_built_in;
 use super::output::{self, CommonArgs, print, supports_escapes};
 use super::policies;
 use super::stale_component::warn_if_stale;
 use crate::config::{InputError, PolicyArgs, PolicyComponentArgs, WasiArgs};
 use crate::limits::Limits;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use comparison::{Comparison, Threshold, TimeWeight};
 use figures::{BenchFigures, PolicyFigures, WorkloadFigures};
-use ordinance_files::read_up_to;
+use ordinance_files::{OutputFile, is_within, read_up_to};
 use ordinance_report::plain_json;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use workload::Workload;
@@ -32,6 +32,9 @@ const BUILT_IN: &str = "storage";
 
 /// The largest file of saved figures, in bytes. A workload takes a few KiB.
 const FIGURES_BYTES: usize = 16 * 1024 * 1024;
+
+/// What tells such a file from other JSON.
+const FIGURES_MARK: &[u8] = b"\"ordinance\":";
 
 /// Measure what the reviews of a policy cost, and compare it with an earlier measurement
 #[derive(Debug, Args)]
@@ -82,7 +85,7 @@ pub(super) struct BenchArgs {
     compare: Option<PathBuf>,
     /// The growth from which on a figure counts as dearer
     #[arg(long, value_name = "PERCENT", default_value = "5%", env = "ORDINANCE_THRESHOLD", hide_env = true)]
-    #[arg(value_parser = Threshold::parse)]
+    #[arg(value_parser = Threshold::parse, allow_hyphen_values = true)]
     threshold: Threshold,
     /// Let only fuel, size and memory decide, for machines with other load
     #[arg(long, env = "ORDINANCE_EXACT", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -112,6 +115,7 @@ struct ProgressLine {
 
 pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let limits = Limits::default();
+    args.check_outputs()?;
     let before = args.compare.as_deref().map(saved).transpose()?;
     warn_if_stale(args.policy.as_deref());
     let progress = ProgressLine::new(common);
@@ -121,9 +125,7 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let metered = policies::metered(&args.policy_args(), &limits)?;
     progress.show("");
     policy.warn_of_unreadable();
-    if args.policy.is_none() && !common.quiet {
-        LocalComponents::find().warn_of_built_in("name it as the first argument");
-    }
+    warn_of_built_in(args.policy.as_deref(), "name it as the first argument", common);
     if cfg!(debug_assertions) && !common.quiet {
         output::warn("this is a development build: its times are not those of a release");
     }
@@ -141,10 +143,10 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
     let figures = BenchFigures::new(args.policy_figures(description)?, measured);
     let comparison = before.as_ref().map(|before| args.compared(before, &figures)).transpose()?;
     if let Some(path) = &args.save {
-        write(path, format!("{:#}\n", figures.to_json()).as_bytes())?;
+        figures_file(path).write(format!("{:#}\n", figures.to_json()).as_bytes()).map_err(unwritten(path))?;
     }
     if let Some(path) = &args.plot {
-        write(path, plot::svg(&figures, before.as_ref()).as_bytes())?;
+        plot_file(path).write(plot::svg(&figures, before.as_ref()).as_bytes()).map_err(unwritten(path))?;
     }
     let report = match args.output {
         BenchFormat::Text => report::text(&figures, comparison.as_ref(), common.color.on_stdout()),
@@ -165,6 +167,17 @@ impl BenchArgs {
             "the first argument is the policy, and this is no component; for the built-in one give `storage`: \
              ordinance bench storage review.json",
         )
+    }
+
+    /// Checks whether the files can be written, before anything is measured.
+    fn check_outputs(&self) -> Result<(), InputError> {
+        if let Some(path) = &self.save {
+            figures_file(path).check().map_err(unwritten(path))?;
+        }
+        if let Some(path) = &self.plot {
+            plot_file(path).check().map_err(unwritten(path))?;
+        }
+        Ok(())
     }
 
     fn policy_args(&self) -> PolicyArgs {
@@ -214,11 +227,17 @@ fn saved(path: &Path) -> Result<BenchFigures> {
     })?)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = File::create(path).and_then(|mut file| file.write_all(bytes));
-    written.with_context(|| {
-        format!("{}: can't be written; give a path in a directory that exists", path.display())
-    })
+fn figures_file(path: &Path) -> OutputFile<'_> {
+    OutputFile::new(path, |head| head.starts_with(b"{") && is_within(head, FIGURES_MARK))
+}
+
+fn plot_file(path: &Path) -> OutputFile<'_> {
+    OutputFile::new(path, |head| head.starts_with(b"<svg"))
+}
+
+/// Returns what makes the error of a file that can't be written.
+fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> InputError {
+    move |error| InputError::of_file(path, format_args!("can't be written: {error}"))
 }
 
 // === impl ProgressLine ===

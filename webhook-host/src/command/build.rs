@@ -9,10 +9,11 @@ use crate::limits::Limits;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use ordinance_contract::Description;
-use ordinance_engine::{LoadError, LoadErrorKind, Policy};
+use ordinance_engine::{LoadErrorKind, Policy, WasiImports};
+use ordinance_files::{OutputFile, is_other_than_file};
 use ordinance_report::printable;
 use ordinance_workshop::{BuildOutput, Sources};
-use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ A policy in Rust is built by cargo, for the target wasm32-unknown-unknown; one i
 one in JavaScript by componentize-js, which npm installs with the packages of the policy.
 
 Beside the component NAME.wasm, the JSON Schema of the settings is written: NAME.settings.schema.json.
+Either replaces the file of an earlier build, and no file that is neither a component nor a schema.
 Editors use it for a file of settings that begins with this line:
 
   # yaml-language-server: $schema=NAME.settings.schema.json
@@ -47,23 +49,13 @@ pub(super) struct BuildArgs {
 /// The extension of the file with the JSON Schema of the settings, in place of that of the component.
 const SETTINGS_SCHEMA: &str = "settings.schema.json";
 
-/// A component on the disk, under a name for the time until it is checked.
-struct UncheckedComponent {
-    path: PathBuf,
-}
-
 pub(super) fn run(args: &BuildArgs, common: CommonArgs) -> Result<Exit> {
     let start = Instant::now();
     args.check_output()?;
     let component = Sources::of(&args.directory)?.build(build_output(common))?;
-    let unchecked = UncheckedComponent::write(&args.folder_of_output(), &component)?;
-    let description = unchecked.description()?;
-    let output = match (&args.output, &description) {
-        (Some(output), _) => output.clone(),
-        (None, Some(description)) => args.directory.join(format!("{}.wasm", description.name)),
-        (None, None) => args.directory.join("policy.wasm"),
-    };
-    unchecked.rename(&output)?;
+    let description = description(&component)?;
+    let output = args.output(description.as_ref());
+    write_component(&output, &component)?;
     write_settings_schema(&output.with_extension(SETTINGS_SCHEMA), description.as_ref())?;
     print(summary(&output, description, component.len(), start.elapsed()).as_bytes())?;
     Ok(Exit::Success)
@@ -77,6 +69,27 @@ fn build_output(common: CommonArgs) -> BuildOutput {
     }
 }
 
+/// Loads the component as the server does, and returns the policy's description; `None` if it needs settings.
+fn description(component: &[u8]) -> Result<Option<Description>> {
+    let engine = policies::engine(&Limits::default())?;
+    match Policy::of_component(&engine, component, "", WasiImports::Refused) {
+        Ok(policy) => Ok(Some(policy.description().clone())),
+        Err(kind @ LoadErrorKind::Settings(_)) => {
+            warn(&format!("without settings, the policy {kind}"));
+            Ok(None)
+        }
+        Err(kind) => Err(anyhow!("the policy was built, but the component {kind}")),
+    }
+}
+
+/// Writes the component, into a folder that is created if it does not exist.
+fn write_component(output: &Path, component: &[u8]) -> Result<()> {
+    if let Some(folder) = output.parent() {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    component_file(output).write(component).with_context(|| output.display().to_string())
+}
+
 /// Writes the JSON Schema of the policy's settings. Without a description, or with an invalid schema, the file of an earlier build is
 /// removed, since it may be wrong.
 fn write_settings_schema(file: &Path, description: Option<&Description>) -> Result<()> {
@@ -88,14 +101,17 @@ fn write_settings_schema(file: &Path, description: Option<&Description>) -> Resu
         }
         None => None,
     };
-    let written = match schema {
-        Some(text) => fs::write(file, text),
-        None => fs::remove_file(file).or_else(|error| match error.kind() {
-            ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        }),
-    };
+    let output = schema_file(file);
+    let written = schema.map_or_else(|| output.remove(), |text| output.write(text.as_bytes()));
     written.with_context(|| file.display().to_string())
+}
+
+fn component_file(path: &Path) -> OutputFile<'_> {
+    OutputFile::new(path, |head| head.starts_with(b"\0asm"))
+}
+
+fn schema_file(path: &Path) -> OutputFile<'_> {
+    OutputFile::new(path, |head| head.starts_with(b"{"))
 }
 
 fn summary(output: &Path, description: Option<Description>, bytes: usize, duration: Duration) -> String {
@@ -108,63 +124,27 @@ fn summary(output: &Path, description: Option<Description>, bytes: usize, durati
 // === impl BuildArgs ===
 
 impl BuildArgs {
-    /// Refuses an output that is no regular file: a rename would replace, e.g., a device.
+    /// Refuses an output that can't be the file of a component, before the policy is built.
     fn check_output(&self) -> Result<(), InputError> {
         let Some(output) = &self.output else { return Ok(()) };
-        match fs::metadata(output) {
-            Ok(metadata) if !metadata.is_file() => Err(InputError::new(
-                "--output",
-                format_args!("{}: is no regular file; name a file", output.display()),
-            )),
+        let refused = |problem: &dyn Display| {
+            InputError::new("--output", format_args!("{}: {problem}", output.display()))
+        };
+        if is_other_than_file(output) {
+            return Err(refused(&"is no regular file; name a file"));
+        }
+        match component_file(output).check() {
+            // The folder may be missing.
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(refused(&error)),
             _ => Ok(()),
         }
     }
 
-    /// Returns the folder of the output, so that a rename within it replaces the output at once.
-    fn folder_of_output(&self) -> PathBuf {
-        match self.output.as_deref().map(Path::parent) {
-            Some(Some(parent)) if parent == Path::new("") => PathBuf::from("."),
-            Some(Some(parent)) => parent.to_owned(),
-            Some(None) | None => self.directory.clone(),
-        }
-    }
-}
-
-// === impl UncheckedComponent ===
-
-impl UncheckedComponent {
-    /// Writes the component into a folder, which is created if it does not exist.
-    fn write(folder: &Path, component: &[u8]) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let mut name = OsString::from(".ordinance-build-");
-        name.push(std::process::id().to_string());
-        name.push(".wasm");
-        let unchecked = Self { path: folder.join(name) };
-        fs::write(&unchecked.path, component).with_context(|| unchecked.path.display().to_string())?;
-        Ok(unchecked)
-    }
-
-    /// Loads the component as the server does, and returns the policy's description; `None` if it needs settings.
-    fn description(&self) -> Result<Option<Description>> {
-        let engine = policies::engine(&Limits::default())?;
-        match Policy::load(&engine, &self.path, "") {
-            Ok(policy) => Ok(Some(policy.description().clone())),
-            Err(LoadError { kind: kind @ LoadErrorKind::Settings(_), .. }) => {
-                warn(&format!("without settings, the policy {kind}"));
-                Ok(None)
-            }
-            Err(LoadError { kind, .. }) => Err(anyhow!("the policy was built, but the component {kind}")),
-        }
-    }
-
-    fn rename(self, output: &Path) -> Result<()> {
-        fs::rename(&self.path, output).with_context(|| output.display().to_string())
-    }
-}
-
-impl Drop for UncheckedComponent {
-    fn drop(&mut self) {
-        // After a rename there is no such file.
-        let _ = fs::remove_file(&self.path);
+    /// Returns the file of the component.
+    fn output(&self, description: Option<&Description>) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| {
+            let name = description.map_or("policy", |description| &description.name);
+            self.directory.join(format!("{name}.wasm"))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use ordinance_contract::{Holding, Key, Request, Stance, Verdict};
 use ordinance_engine::{Failure, ReviewStep, ReviewTrace, StepCost};
-use ordinance_report::plain_lines;
+use ordinance_report::printable;
 use std::fmt::Write as _;
 
 /// The keys and the holdings that are listed of each.
@@ -11,11 +11,11 @@ const LISTED: usize = 20;
 /// Returns the explanation of a review.
 pub(super) fn explanation(request: &Request<'_>, trace: &ReviewTrace) -> String {
     let scope = &request.scope;
-    let object = name(&scope.namespace, &scope.name);
+    let object = printable(&name(&scope.namespace, &scope.name));
     let (operation, phase) = (request.operation.word(), request.phase.word());
-    let mut text = format!("{operation} {} {object}, phase {phase}:\n", request.kind);
+    let mut text = format!("{operation} {} {object}, phase {phase}:\n", printable(&request.kind));
     let mut fact = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<9} {value}");
+        let _ = writeln!(text, "  {name:<9} {}", printable(&value));
     };
     fact("verdict", outcome(&trace.outcome));
     fact("decided", step(trace));
@@ -32,7 +32,7 @@ pub(super) fn explanation(request: &Request<'_>, trace: &ReviewTrace) -> String 
     }
     costs(trace).for_each(|(step, cost)| fact(step, cost_text(&cost)));
     fact("memory", format!("{} KiB of linear memory", trace.usage.memory.div_ceil(1024)));
-    plain_lines(&text)
+    text
 }
 
 fn name(namespace: &str, name: &str) -> String {

@@ -3,7 +3,7 @@
 mod report;
 
 use super::exit::Exit;
-use super::local_components::LocalComponents;
+use super::local_components::warn_of_built_in;
 use super::output::{self, CommonArgs, print};
 use super::policies;
 use crate::config::WasiArgs;
@@ -67,9 +67,7 @@ pub(super) fn run(args: &InspectArgs, common: CommonArgs) -> Result<Exit> {
         InspectFormat::Json => plain_json(format!("{:#}\n", report::json(&inspection))),
     };
     print(text.as_bytes())?;
-    if args.policy.is_none() && !common.quiet {
-        LocalComponents::find().warn_of_built_in("name it as the argument");
-    }
+    warn_of_built_in(args.policy.as_deref(), "name it as the argument", common);
     match inspection.description {
         Ok(_) => Ok(Exit::Success),
         Err(error) => {

@@ -1,9 +1,9 @@
 //! The components in the working directory, as `ordinance build` writes them.
 
-use super::output;
+use super::output::{self, CommonArgs};
 use crate::config::InputError;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The components in the working directory, by name.
 pub(super) struct LocalComponents(Vec<PathBuf>);
@@ -37,18 +37,22 @@ impl LocalComponents {
         }
     }
 
-    /// Warns that the built-in policy is used in a directory with components: its user may mean one of them. `remedy` says how
-    /// to name a component.
-    pub(super) fn warn_of_built_in(&self, remedy: &str) {
-        if !self.0.is_empty() {
-            output::warn(&format!(
-                "this is the built-in policy `storage`; for {} of this directory, {remedy}",
-                self.names()
-            ));
-        }
-    }
-
     fn names(&self) -> String {
         self.0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Warns if no component is named in a directory with some: the user may mean one of them, and not the built-in policy. `remedy` says
+/// how to name it.
+pub(super) fn warn_of_built_in(component: Option<&Path>, remedy: &str, common: CommonArgs) {
+    if component.is_some() || common.quiet {
+        return;
+    }
+    let components = LocalComponents::find();
+    if !components.0.is_empty() {
+        let names = components.names();
+        output::warn(&format!(
+            "this is the built-in policy `storage`; for {names} of this directory, {remedy}"
+        ));
     }
 }

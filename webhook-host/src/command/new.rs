@@ -20,7 +20,7 @@ Examples:
 
 A folder that is not empty is left alone.
 
-Exit codes: 0 written, 2 not written, 64 bad usage.")]
+Exit codes: 0 written, 2 not written, or stdout can't be, 64 bad usage.")]
 pub(super) struct NewArgs {
     /// The policy's name, a DNS label
     #[arg(value_name = "NAME")]

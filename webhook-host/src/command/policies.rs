@@ -175,7 +175,7 @@ pub(super) fn with_existing(
     limits: &Limits,
     existing: &[Manifest],
 ) -> Result<ServedPolicy> {
-    let (name, admission, on_error) = admission_of(args, limits)?;
+    let (name, admission, on_error) = admission_of(args, &engine(limits)?, limits)?;
     served(name, admission, on_error, existing)
 }
 
@@ -190,20 +190,19 @@ pub(super) fn metered_with_existing(
     limits: &Limits,
     existing: &[Manifest],
 ) -> Result<ServedPolicy> {
-    let config = config_of(args)?;
-    let policy = load(&metered_engine(limits)?, &config)?;
-    served(policy.description().name.clone(), Admission::new(policy, limits), config.on_error, existing)
+    let (name, admission, on_error) = admission_of(args, &metered_engine(limits)?, limits)?;
+    served(name, admission, on_error, existing)
 }
 
 /// Loads the policy of the flags for an audit, with the existing objects in its index.
 pub(super) fn for_audit(args: &PolicyArgs, limits: &Limits, existing: &[Manifest]) -> Result<ServedPolicy> {
-    let (name, admission, on_error) = admission_of(args, limits)?;
+    let (name, admission, on_error) = admission_of(args, &engine(limits)?, limits)?;
     served(name, admission.with_summaries(), on_error, existing)
 }
 
-fn admission_of(args: &PolicyArgs, limits: &Limits) -> Result<(String, Admission, OnError)> {
+fn admission_of(args: &PolicyArgs, engine: &Engine, limits: &Limits) -> Result<(String, Admission, OnError)> {
     let config = config_of(args)?;
-    let policy = load(&engine(limits)?, &config)?;
+    let policy = load(engine, &config)?;
     let name = policy.description().name.clone();
     Ok((name, Admission::new(policy, limits), config.on_error))
 }
@@ -336,13 +335,18 @@ pub(super) fn server_engine(limits: &Limits, cache: Option<&Path>) -> Result<Eng
 /// Gives an engine the cache of compiled components: `$ORDINANCE_CACHE_DIR`, else below the user's own cache directory. Without one, the
 /// engine compiles every component again.
 fn cached(engine: Engine) -> Engine {
-    let directory = std::env::var_os(CACHE_VARIABLE).map(PathBuf::from).or_else(cache_directory);
-    let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else {
-        return engine;
+    let Some(variable) = std::env::var_os(CACHE_VARIABLE).map(PathBuf::from) else {
+        // The user has not asked for a cache, so a missing one is no problem to report.
+        return engine
+            .with_cache(cache_directory().and_then(|directory| ArtefactCache::open(&directory).ok()));
     };
-    let cache = ArtefactCache::open(&directory);
+    if variable.as_os_str().is_empty() {
+        return engine;
+    }
+    let cache = ArtefactCache::open(&variable);
     if let Err(error) = &cache {
-        tracing::debug!(directory = %directory.display(), %error, "compiled components are not kept");
+        let directory = variable.display();
+        output::warn(&format!("{CACHE_VARIABLE}: compiled components are not kept in {directory}: {error}"));
     }
     engine.with_cache(cache.ok())
 }

@@ -8,7 +8,7 @@ mod recorded_request;
 mod report;
 
 use super::exit::Exit;
-use super::local_components::LocalComponents;
+use super::local_components::warn_of_built_in;
 use super::output::{self, CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use crate::config::{NAMESPACE, PolicyArgs, PolicyComponentArgs, State};
@@ -74,9 +74,7 @@ pub(super) fn run(args: &ReplayArgs, common: CommonArgs) -> Result<Exit> {
         output::error(common.color, &anyhow::anyhow!("{error}"));
     }
     args.print(&comparison, common)?;
-    if !common.quiet {
-        args.warn_of_built_in();
-    }
+    args.warn_of_built_in(common);
     Ok(exit_code(&comparison))
 }
 
@@ -111,12 +109,13 @@ impl ReplayArgs {
     }
 
     /// Warns of a side that may be meant to be a policy of the working directory.
-    fn warn_of_built_in(&self) {
-        let components = LocalComponents::find();
-        if self.old_policy.is_none() {
-            components.warn_of_built_in("as the old side, give --old-policy FILE");
-        } else if self.policy.component.policy.is_none() {
-            components.warn_of_built_in("as the new side, give --policy FILE");
+    fn warn_of_built_in(&self, common: CommonArgs) {
+        match &self.old_policy {
+            None => warn_of_built_in(None, "as the old side, give --old-policy FILE", common),
+            Some(_) => {
+                let new = self.policy.component.policy.as_deref();
+                warn_of_built_in(new, "as the new side, give --policy FILE", common);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ mod input;
 use super::change_args::{ChangeArgs, INPUT_BYTES, input_name, named_file, read_input};
 use super::exit::Exit;
 use super::explanation::explanation;
-use super::local_components::LocalComponents;
+use super::local_components::warn_of_built_in;
 use super::output::{self, CommonArgs, print};
 use super::policies::{self, ServedPolicy};
 use super::stale_component::warn_if_stale;
@@ -97,9 +97,7 @@ pub(super) fn run(args: &ReviewArgs, common: CommonArgs) -> Result<Exit> {
     let load = if args.explain { policies::metered } else { policies::from_flags };
     let policy = load(&args.policy, &limits)?;
     policy.warn_of_unreadable();
-    if args.policy.component.policy.is_none() && !common.quiet {
-        LocalComponents::find().warn_of_built_in("give --policy FILE");
-    }
+    warn_of_built_in(args.policy.component.policy.as_deref(), "give --policy FILE", common);
     let session = ReviewSession { args, policy, limits, separates: bodies.len() > 1 };
     let mut exit = Exit::Success;
     for body in &bodies {

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use anyhow::Result;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use session::Session;
+use session::{Session, junit_file};
 use std::path::{Path, PathBuf};
 
 /// The folders of a suite, unless it is named: the first one that exists.
@@ -128,6 +128,11 @@ fn run_once(args: &TestArgs, common: CommonArgs) -> Result<Exit> {
             InputError::of_file(path, format_args!("{error}; name a folder of cases, or a case"))
         })?;
     }
+    if let Some(file) = &args.junit {
+        junit_file(file)
+            .check()
+            .map_err(|error| InputError::of_file(file, format_args!("--junit: {error}")))?;
+    }
     let component = args.component()?;
     warn_if_stale(component.policy.as_deref());
     let policy = policies::metered_component(&component, &Limits::default())?;
@@ -189,6 +194,6 @@ impl TestArgs {
 
     /// Returns whether only some cases run, so that nothing is said of the whole suite.
     fn is_partial(&self) -> bool {
-        self.filter.is_some() || self.paths.iter().any(|path| path.is_file())
+        self.filter.is_some() || self.paths.iter().any(|path| !path.is_dir())
     }
 }

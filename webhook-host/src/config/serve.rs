@@ -14,6 +14,7 @@ use crate::cluster::ApiServerAccess;
 use crate::limits::Limits;
 use crate::memory::{AUDIT_EVALUATIONS, ExplicitLimits, MemoryPlan, WATCH_EVALUATIONS};
 use ordinance_certs::{ClientCa, Files};
+use ordinance_files::is_other_than_file;
 use ordinance_manifests::Manifest;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
@@ -241,9 +242,7 @@ fn clients(file: &CertificateFile, layers: &Layers) -> Result<Option<ClientCa>, 
 fn ready_file(path: Option<PathBuf>, layers: &Layers) -> Result<Option<PathBuf>, InputError> {
     let Some(path) = path else { return Ok(None) };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A rename would replace, e.g., a device.
-    let is_other = path.metadata().is_ok_and(|metadata| !metadata.is_file());
-    if directory.is_dir() && !is_other {
+    if directory.is_dir() && !is_other_than_file(&path) {
         return Ok(Some(path));
     }
     let place = layers.place(&["readyFile"]);

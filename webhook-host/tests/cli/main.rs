@@ -37,6 +37,7 @@ mod workshop_build;
 mod workshop_hostile;
 mod workshop_inspect;
 mod workshop_new;
+mod workshop_outputs;
 mod workshop_planted;
 mod workshop_replay;
 mod workshop_review;

@@ -133,3 +133,12 @@ fn the_printed_component_is_the_built_in_policy() {
     let version = run_in(files.path(), &["version", "--policy", "storage.wasm"]);
     assert_eq!((output.status.code(), version), (Some(0), run(&["version"])));
 }
+
+#[test]
+fn help_that_can_not_be_written_is_an_error() {
+    for arguments in [&["--help"][..], &["test", "--help"], &["--version"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = end(ordinance(arguments).stdout(full));
+        assert!(ended.code == 2 && ended.stderr.starts_with("error: stdout can't be written: "), "{ended:?}");
+    }
+}

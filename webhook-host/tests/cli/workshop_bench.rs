@@ -130,7 +130,7 @@ fn a_review_that_fails_and_unusable_files_are_errors() {
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {ended:?}");
         assert!(ended.stderr.starts_with(why), "{arguments:?}: {}", ended.stderr);
     }
-    for arguments in [["--threshold", "much"], ["--time", "0s"], ["--time", "11m"]] {
+    for arguments in [["--threshold", "much"], ["--threshold", "-5%"], ["--time", "0s"], ["--time", "11m"]] {
         assert_eq!(run(&[&["bench"][..], &arguments].concat()).code, 64, "{arguments:?}");
     }
     let first = run(&["bench", "web.yaml"]);

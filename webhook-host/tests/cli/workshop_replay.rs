@@ -163,3 +163,19 @@ fn equal_sides_and_unreadable_reviews_are_errors() {
     let ended = run_in(files.path(), &["replay", "--settings", "warn.yaml", "empty"]);
     assert!(ended.code == 2 && ended.stderr.contains("no recorded review is there"), "{ended:?}");
 }
+
+#[test]
+fn reads_a_byte_order_mark_as_review_does_and_refuses_what_the_server_would() {
+    let review = creation(&volume("first", "/a"));
+    let mut large = review.clone();
+    large["request"]["object"]["metadata"]["annotations"] = json!({"x": "x".repeat(8 * 1024 * 1024)});
+    let files = directory(&[
+        ("marked.json", &format!("\u{feff}{review}")),
+        ("large.json", &large.to_string()),
+        ("warn.yaml", "mode: Warn\n"),
+    ]);
+    let ended = run_in(files.path(), &["replay", "--settings", "warn.yaml", "marked.json"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let ended = run_in(files.path(), &["replay", "--settings", "warn.yaml", "large.json"]);
+    assert!(ended.code == 2 && ended.stderr.contains("large.json: the review is larger than"), "{ended:?}");
+}

@@ -314,3 +314,13 @@ fn a_server_names_the_served_paths_to_callers_who_need_no_token() {
         assert_eq!((reply.status, reply.body.as_str()), (404, served), "{path}");
     }
 }
+
+#[test]
+fn explains_an_object_with_a_line_break_in_its_name_in_one_line() {
+    let mut volume = volume("first", "/a");
+    volume["metadata"]["name"] = json!("a\n  verdict   allowed");
+    let files = directory(&[("request.json", &crate::files::creation(&volume).to_string())]);
+    let ended = run_in(files.path(), &["review", "request.json", "--phase", "validate", "--explain"]);
+    let header = ended.stderr.lines().next().unwrap_or_default();
+    assert_eq!(header, "CREATE PersistentVolume a\u{fffd}  verdict   allowed, phase validate:", "{ended:?}");
+}

@@ -162,7 +162,7 @@ fn filters_cases_and_reports_junit() {
 fn finds_a_policy_that_got_seven_percent_dearer() {
     let folder = workshop(&counting(100_000), &[("a.yaml", ADMITTED)]);
     let ended = test_in(&folder, &["--record-fuel", "--allow-unfired"]);
-    assert!(ended.code == 0 && ended.stderr.contains("recorded the fuel of 1 cases"), "{ended:?}");
+    assert!(ended.code == 0 && ended.stderr.contains("recorded the fuel of 1 case\n"), "{ended:?}");
     fs::write(folder.path().join("mine.wasm"), component(&counting(104_000), "")).unwrap();
     assert_eq!(test_in(&folder, &["--allow-unfired"]).code, 0);
     fs::write(folder.path().join("mine.wasm"), component(&counting(107_000), "")).unwrap();

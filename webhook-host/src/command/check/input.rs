@@ -3,9 +3,10 @@
 use super::progress::Progress;
 use crate::admission::Admission;
 use crate::config::is_empty_list;
+use ordinance_files::FilePlace;
 use ordinance_manifests::{
-    FilePlace, FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource,
-    ReadObjects, RenderedDirectory, SourceError, TextContent, plural, read_wanted,
+    FoundSource, FoundSources, Manifest, ManifestError, ManifestErrorKind, ManifestSource, ReadObjects,
+    RenderedDirectory, SourceError, TextContent, plural, read_wanted,
 };
 use ordinance_report::{ReadError, TextOrigin};
 use rayon::prelude::*;

@@ -2,12 +2,15 @@
 
 use crate::limits::Limits;
 use crate::recording::{RECORDING_BYTES, RecordedReview};
-use crate::review::AdmissionReview;
+use crate::review::{AdmissionReview, too_large_reason};
 use ordinance_contract::{Operation, Phase, Request};
 use ordinance_files::read_regular;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What some editors write at the beginning of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A recorded request.
 #[derive(Clone, Debug)]
@@ -71,6 +74,7 @@ impl Traffic {
             Ok(Err(_)) => return self.errors.push(format!("{name}: is not UTF-8")),
             Err(error) => return self.errors.push(format!("{name}: {error}")),
         };
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
         if file.extension().is_some_and(|extension| extension == "jsonl") {
             for (line, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
                 self.add_line(format!("{name}:{}", line + 1), text, limits);
@@ -89,6 +93,9 @@ impl Traffic {
     }
 
     fn add(&mut self, place: String, phase: Option<Phase>, review: &[u8], limits: &Limits) {
+        if review.len() > limits.body_bytes {
+            return self.errors.push(format!("{place}: {}", too_large_reason(limits.body_bytes)));
+        }
         match AdmissionReview::parse(review, limits.json_depth) {
             Ok(review) => {
                 let request = review.request(phase.unwrap_or(Phase::Mutate)).into_owned();

@@ -10,6 +10,7 @@ use crate::config::InputError;
 use crate::limits::Limits;
 use anyhow::{Result, anyhow};
 use ordinance_engine::Policy;
+use ordinance_files::{OutputFile, is_within};
 use ordinance_report::printable;
 use ordinance_suite::{
     CaseReport, CaseResult, FoundBy, FuzzOptions, RecordedFuel, RunOptions, SuiteFile, SuiteReport,
@@ -66,7 +67,8 @@ impl<'a> Session<'a> {
         if let Some(file) = &self.args.junit {
             let name =
                 self.args.paths().iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
-            std::fs::write(file, junit(&all, &name)).map_err(|error| InputError::of_file(file, error))?;
+            let written = junit_file(file).write(junit(&all, &name).as_bytes());
+            written.map_err(|error| InputError::of_file(file, error))?;
         }
         Ok(if exit_code(&all) == Exit::Success { fuzzed } else { exit_code(&all) })
     }
@@ -85,7 +87,8 @@ impl<'a> Session<'a> {
         }
         if self.args.record_fuel {
             let count = report.record_fuel(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-            output::print_to_stderr(&format!("recorded the fuel of {count} cases\n"));
+            let plural = if count == 1 { "" } else { "s" };
+            output::print_to_stderr(&format!("recorded the fuel of {count} case{plural}\n"));
         }
         Ok(report)
     }
@@ -192,6 +195,11 @@ impl<'a> Session<'a> {
     fn style(&self) -> SuiteTextStyle<'_> {
         SuiteTextStyle { color: self.common.color.on_stdout(), command: Some(&self.command) }
     }
+}
+
+/// Returns the file of a report as JUnit XML.
+pub(super) fn junit_file(path: &Path) -> OutputFile<'_> {
+    OutputFile::new(path, |head| head.starts_with(b"<?xml") && is_within(head, b"<testsuite"))
 }
 
 /// Returns the line about a case that passed; of a race with the number of states that its orders reach.

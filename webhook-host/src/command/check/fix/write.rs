@@ -3,8 +3,9 @@
 use crate::command::check::input::Input;
 use crate::command::output::{CommonArgs, print};
 use anyhow::Result;
-use ordinance_amend::{DiffColor, diff, save};
-use ordinance_manifests::{FilePlace, ManifestSource};
+use ordinance_amend::{DiffColor, diff};
+use ordinance_files::{FilePlace, save};
+use ordinance_manifests::ManifestSource;
 use ordinance_report::printable;
 use std::collections::BTreeMap;
 use std::fs;

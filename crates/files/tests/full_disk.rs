@@ -2,8 +2,7 @@
 //! of its own.
 #![cfg(unix)]
 
-use ordinance_amend::{SaveError, save};
-use ordinance_manifests::FilePlace;
+use ordinance_files::{FilePlace, SaveError, save};
 use rlimit::Resource;
 use std::fs;
 use std::io::ErrorKind;

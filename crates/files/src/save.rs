@@ -3,22 +3,14 @@
 //! The directory is opened once, and no link in it is followed. So its creator can't choose another file to be written, not even
 //! between reading and writing.
 
-use ordinance_files::Directory;
-use ordinance_manifests::FilePlace;
-use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use crate::directory::Directory;
+use crate::place::FilePlace;
+use crate::temporary::{PRIVATE, TemporaryFile};
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-
-/// The permissions that a file keeps: neither set-user-ID nor set-group-ID, since its text is another one.
-const PERMISSIONS: u32 = 0o777;
-
-/// The permissions of the new text until it has those of the file.
-const PRIVATE: u32 = 0o600;
-
-/// How often another name is tried for the new text.
-const NAMES: u32 = 16;
 
 /// Why a file was not replaced. Each message continues a sentence that begins with the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +29,6 @@ pub enum SaveError {
     Owner(io::Error),
 }
 
-/// A new file that is removed on drop, unless it was renamed.
-struct TemporaryFile<'d> {
-    directory: &'d Directory,
-    name: OsString,
-    file: File,
-}
-
 /// Replaces the text of a file.
 ///
 /// The new text is written and synced in the same directory, gets the file's permissions and owner, and is renamed over it. So
@@ -57,9 +42,10 @@ pub fn save(place: &FilePlace, old: &str, new: &str) -> Result<(), SaveError> {
     let (directory, name) = directory.parent_of(&place.below).map_err(SaveError::Closed)?;
     let metadata = writable(&directory, name).map_err(SaveError::Closed)?;
     let unsaved = |error| SaveError::Unsaved(parent(place), error);
-    let written = TemporaryFile::new(&directory, new).map_err(unsaved)?;
-    copy_owner_and_permissions(&metadata, &written.file)?;
-    written.file.sync_all().map_err(unsaved)?;
+    let written = TemporaryFile::new(&directory, PRIVATE, new.as_bytes()).map_err(unsaved)?;
+    written.keep_owner(&metadata).map_err(SaveError::Owner)?;
+    written.keep_permissions(&metadata).map_err(SaveError::Closed)?;
+    written.sync().map_err(unsaved)?;
     if !has_text(&directory, name, &metadata, old).map_err(SaveError::Closed)? {
         return Err(SaveError::Changed);
     }
@@ -95,57 +81,11 @@ fn has_text(directory: &Directory, name: &OsStr, metadata: &Metadata, text: &str
     Ok(bytes == text.as_bytes())
 }
 
-/// Copies owner and permissions.
-fn copy_owner_and_permissions(old: &Metadata, new: &File) -> Result<(), SaveError> {
-    let current = new.metadata().map_err(SaveError::Closed)?;
-    if (current.uid(), current.gid()) != (old.uid(), old.gid()) {
-        fchown(new, Some(old.uid()), Some(old.gid())).map_err(SaveError::Owner)?;
-    }
-    new.set_permissions(Permissions::from_mode(old.mode() & PERMISSIONS)).map_err(SaveError::Closed)
-}
-
-// === impl TemporaryFile ===
-
-impl<'d> TemporaryFile<'d> {
-    /// Creates a file with a text.
-    fn new(directory: &'d Directory, text: &str) -> io::Result<Self> {
-        let (name, file) = created(directory)?;
-        let mut temporary = Self { directory, name, file };
-        temporary.file.write_all(text.as_bytes())?;
-        Ok(temporary)
-    }
-
-    /// Renames the file over another one.
-    fn rename(self, name: &OsStr) -> io::Result<()> {
-        self.directory.rename(&self.name, name)
-    }
-}
-
-impl Drop for TemporaryFile<'_> {
-    fn drop(&mut self) {
-        // After a rename there is none of this name.
-        let _ = self.directory.remove(&self.name);
-    }
-}
-
-/// Creates a file of a name that is free.
-fn created(directory: &Directory) -> io::Result<(OsString, File)> {
-    let process = std::process::id();
-    for number in 0..NAMES {
-        let name = OsString::from(format!(".ordinance-{process}-{number}"));
-        match directory.create(&name, PRIVATE) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            other => return other.map(|file| (name, file)),
-        }
-    }
-    Err(ErrorKind::AlreadyExists.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
 
     fn place(directory: &Path, below: &str) -> FilePlace {
