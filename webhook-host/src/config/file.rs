@@ -214,8 +214,23 @@ pub enum LogLevel {
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(ConfigFile);
     schema.insert("title".to_owned(), "Configuration of ordinance serve".into());
-    schema.into()
+    let mut schema = schema.into();
+    for limit in LIMITS_OF_MACHINE {
+        remove(&mut schema, &format!("/$defs/Limits/properties/{limit}"), "default");
+        remove(&mut schema, "/properties/limits/default", limit);
+    }
+    schema
 }
+
+/// Removes a member of the object at a JSON Pointer.
+fn remove(schema: &mut Value, pointer: &str, member: &str) {
+    if let Some(object) = schema.pointer_mut(pointer).and_then(Value::as_object_mut) {
+        object.remove(member);
+    }
+}
+
+/// The limits whose defaults depend on the machine: a schema is the same everywhere, so it has none for them.
+const LIMITS_OF_MACHINE: [&str; 3] = ["evaluations", "handshakes", "memory"];
 
 /// Deserialises an empty value, such as `limits:`, as the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(

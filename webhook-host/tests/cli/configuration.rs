@@ -27,6 +27,15 @@ fn editors_find_the_schema_of_the_configuration() {
     }
     let written = fs::read_to_string(folder.join("ordinance.schema.json")).unwrap_or_default();
     assert!(written == schema, "BLESS=1 writes deploy/examples/configuration/ordinance.schema.json");
+    for limit in ["memory", "evaluations", "handshakes"] {
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        let described = &schema["$defs"]["Limits"]["properties"][limit];
+        assert!(
+            described.is_object() && described.get("default").is_none(),
+            "{limit} depends on the machine"
+        );
+        assert_eq!(schema["properties"]["limits"]["default"].get(limit), None);
+    }
     let example = fs::read_to_string(folder.join("ordinance.yaml")).unwrap();
     assert!(example.starts_with("# yaml-language-server: $schema=ordinance.schema.json\n"), "{example}");
     let ended = run_in(&folder, &["serve", "--config", "ordinance.yaml", "--print-config"]);
