@@ -99,9 +99,10 @@ impl ArtefactCache {
         file.rename(name)
     }
 
-    /// Removes the oldest files beyond the limit.
+    /// Removes the oldest artefacts beyond the limit, and no other file.
     fn make_room(&self) -> io::Result<()> {
-        let names = self.0.names()?;
+        let mut names = self.0.names()?;
+        names.retain(|name| is_artefact(name));
         let age = |name: &OsString| -> SystemTime {
             let file = self.0.file(name).and_then(|file| file.metadata()?.modified());
             file.unwrap_or(SystemTime::UNIX_EPOCH)
@@ -112,6 +113,13 @@ impl ArtefactCache {
         names.sort();
         names.iter().take(surplus).try_for_each(|(_, name)| self.0.remove(name))
     }
+}
+
+/// Returns whether a file is named as the cache names artefacts.
+fn is_artefact(name: &OsStr) -> bool {
+    let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts = name.to_str().and_then(|name| name.strip_suffix(ENDING)?.split_once('-'));
+    parts.is_some_and(|(component, compiler)| digits(component, 64) && digits(compiler, 16))
 }
 
 /// Returns what ties an artefact to its name.
@@ -195,6 +203,18 @@ mod tests {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("set");
         let error = ArtefactCache::open(directory.path()).expect_err("refused");
         assert!(error.to_string().contains("others can write to it"), "{error}");
+    }
+
+    #[test]
+    fn files_of_others_are_neither_counted_nor_removed() {
+        let (directory, cache) = cache();
+        for number in 0..2 * CACHED_ARTEFACTS {
+            fs::write(directory.path().join(format!("a/components/note{number}.txt")), "").expect("written");
+        }
+        fs::create_dir(directory.path().join("a/components/folder")).expect("created");
+        artefact(&cache, b"a", 1);
+        assert!(!artefact(&cache, b"a", 1).1);
+        assert_eq!(files(&directory).len(), 2 * CACHED_ARTEFACTS + 2);
     }
 
     #[test]
