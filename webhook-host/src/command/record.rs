@@ -25,6 +25,9 @@ const FETCH_TIME: Duration = Duration::from_secs(30);
 /// The port of plain HTTP.
 const HTTP_PORT: u16 = 80;
 
+/// The fewest digits of a file's number.
+const NUMBER_DIGITS: usize = 4;
+
 /// The longest part of a file's name that comes from a review, in characters.
 const NAME_CHARS: usize = 60;
 
@@ -54,10 +57,12 @@ pub(super) struct RecordArgs {
 
 pub(super) fn run(args: &RecordArgs) -> Result<Exit> {
     let text = fetched(&args.from).with_context(|| format!("--from {}", args.from))?;
+    let reviews = reviews(&text)?;
     match &args.directory {
         None => print(text.as_bytes())?,
         Some(directory) => {
-            let count = write_files(directory, &text)?;
+            let count = reviews.len();
+            write_files(directory, &reviews)?;
             let plural = if count == 1 { "" } else { "s" };
             print_to_stderr(&printable(&format!(
                 "{count} review{plural} written to {}",
@@ -81,7 +86,7 @@ fn fetched(from: &Uri) -> Result<String> {
 async fn fetch(from: &Uri) -> Result<String> {
     let is_http = from.scheme_str() == Some("http");
     let host = from.host().filter(|_| is_http).context("give a URL such as http://127.0.0.1:8082")?;
-    let address = (host.trim_matches(['[', ']']), from.port_u16().unwrap_or(HTTP_PORT));
+    let address = (host.trim_matches(['[', ']']), port(from)?);
     let stream = TcpStream::connect(address).await.context(
         "can't connect; is `recording.reviews` set, and does the port lead to `recording.listen`?",
     )?;
@@ -98,6 +103,22 @@ async fn fetch(from: &Uri) -> Result<String> {
     Ok(text)
 }
 
+/// Returns the port of a URL, which may be left out.
+fn port(from: &Uri) -> Result<u16> {
+    let host = from.host().unwrap_or_default();
+    let has_port = from.authority().is_some_and(|authority| !authority.as_str().ends_with(host));
+    match from.port_u16() {
+        None if has_port => bail!("the port is no number up to {}", u16::MAX),
+        port => Ok(port.unwrap_or(HTTP_PORT)),
+    }
+}
+
+/// Parses the lines that a server answered.
+fn reviews(text: &str) -> Result<Vec<RecordedReview<'_>>> {
+    let parsed = text.lines().map(serde_json::from_str);
+    parsed.collect::<Result<_, _>>().context("the server answered with something else than reviews")
+}
+
 /// Returns the path of a URL, which may be left out.
 fn path(from: &Uri) -> &str {
     match from.path() {
@@ -106,15 +127,13 @@ fn path(from: &Uri) -> &str {
     }
 }
 
-/// Writes an AdmissionReview for each line, and returns their number. No file is replaced.
-fn write_files(directory: &Path, text: &str) -> Result<usize> {
+/// Writes a file for each review, with numbers of one length, by which they sort. No file is replaced.
+fn write_files(directory: &Path, reviews: &[RecordedReview<'_>]) -> Result<()> {
     fs::create_dir_all(directory).with_context(|| format!("--directory {}", directory.display()))?;
-    let mut count = 0;
-    for line in text.lines() {
-        let recorded: RecordedReview<'_> =
-            serde_json::from_str(line).context("the server answered with something else than reviews")?;
-        count += 1;
-        let file = directory.join(file_name(count, &recorded));
+    let digits = reviews.len().to_string().len().max(NUMBER_DIGITS);
+    for (position, recorded) in reviews.iter().enumerate() {
+        let number = format!("{:0digits$}", position + 1);
+        let file = directory.join(file_name(&number, recorded));
         let mut open = OpenOptions::new();
         let written = open
             .write(true)
@@ -125,17 +144,17 @@ fn write_files(directory: &Path, text: &str) -> Result<usize> {
             bail!("{}: {error}; give an empty directory", file.display());
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// Returns e.g. `0001-mutate-create-statefulsets-web.json`.
-fn file_name(number: usize, recorded: &RecordedReview<'_>) -> String {
+fn file_name(number: &str, recorded: &RecordedReview<'_>) -> String {
     let review: serde_json::Value = serde_json::from_str(recorded.review.get()).unwrap_or_default();
     let part =
         |pointer: &str| review.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
     let words = ["/request/operation", "/request/resource/resource", "/request/name"].map(part);
     let name: String = words.join("-").to_ascii_lowercase().chars().map(plain).take(NAME_CHARS).collect();
-    format!("{number:04}-{}-{name}.json", recorded.phase.word())
+    format!("{number}-{}-{name}.json", recorded.phase.word())
 }
 
 fn plain(character: char) -> char {

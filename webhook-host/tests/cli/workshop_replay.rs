@@ -179,3 +179,32 @@ fn reads_a_byte_order_mark_as_review_does_and_refuses_what_the_server_would() {
     let ended = run_in(files.path(), &["replay", "--settings", "warn.yaml", "large.json"]);
     assert!(ended.code == 2 && ended.stderr.contains("large.json: the review is larger than"), "{ended:?}");
 }
+
+/// Answers one request on a port with this body, and returns what `ordinance record` says to it.
+fn recorded_from(body: &'static str, arguments: &[&str]) -> Ended {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]).unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let ended = run(&[&["record", "--from", &url], arguments].concat());
+    server.join().unwrap();
+    ended
+}
+
+#[test]
+fn what_is_no_recording_is_neither_printed_nor_written() {
+    let files = directory(&[]);
+    let target = files.path().join("reviews");
+    for arguments in [&[][..], &["--directory", argument(&target)]] {
+        let ended = recorded_from("<html>\u{1b}[31m</html>", arguments);
+        assert!(ended.code == 2 && ended.stdout.is_empty(), "{ended:?}");
+        assert!(ended.stderr.contains("something else than reviews"), "{ended:?}");
+    }
+    assert!(!target.exists());
+    let ended = run(&["record", "--from", "http://127.0.0.1:99999"]);
+    assert!(ended.code == 2 && ended.stderr.contains("the port is no number up to 65535"), "{ended:?}");
+}
