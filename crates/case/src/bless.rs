@@ -14,13 +14,15 @@ pub fn bless(text: &str, verdicts: &ExpectedVerdicts) -> Result<String, String> 
     if old.lines().skip(1).any(|line| !line.is_empty() && !line.starts_with([' ', '\r', '#'])) {
         return Err("expect: is not the last key of the file".to_owned());
     }
-    if let Some(comment) = comment(old) {
+    if let Some(comment) = comment(old)? {
         return Err(format!(
             "expect: has the comment `#{comment}`, which would be lost; move it above expect:"
         ));
     }
-    let gap = if kept.ends_with('\n') { "" } else { "\n" };
-    let blessed = format!("{kept}{gap}expect:\n{}", indented(&yaml::to_text(verdicts)));
+    let ending = if kept.contains("\r\n") { "\r\n" } else { "\n" };
+    let gap = if kept.ends_with('\n') { "" } else { ending };
+    let new = format!("expect:\n{}", indented(&yaml::to_text(verdicts))).replace('\n', ending);
+    let blessed = format!("{kept}{gap}{new}");
     match Case::parse(&blessed) {
         Ok(case) if case.expect.as_ref() == Some(verdicts) => Ok(blessed),
         Ok(_) => Err("the verdicts change when they are written as YAML and read again".to_owned()),
@@ -42,18 +44,20 @@ fn split(text: &str) -> (&str, &str) {
     text.split_at(start)
 }
 
-/// Returns the first comment of a part of a text.
-fn comment(part: &str) -> Option<String> {
+/// Returns the first comment of a part of a text. What can't be parsed by itself may have one.
+fn comment(part: &str) -> Result<Option<String>, String> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         max_buffered_comment_events: usize::MAX,
     };
-    Parser::new_from_str_with_options(part, options).map_while(Result::ok).find_map(
-        |(event, _)| match event {
-            Event::Comment(text, ..) => Some(text.to_string()),
-            _ => None,
-        },
-    )
+    for event in Parser::new_from_str_with_options(part, options) {
+        match event {
+            Ok((Event::Comment(text, ..), _)) => return Ok(Some(text.to_string())),
+            Ok(_) => {}
+            Err(error) => return Err(format!("expect: may have a comment, which would be lost: {error}")),
+        }
+    }
+    Ok(None)
 }
 
 fn indented(yaml: &str) -> String {
@@ -126,6 +130,22 @@ mod tests {
         }
         let text = format!("{KEPT}expect:\n  mutate: {{allowed: false, findings: [{{fact: \"a # b\"}}]}}\n");
         assert!(bless(&text, &verdicts("")).is_ok());
+    }
+
+    #[test]
+    fn keeps_a_file_whose_old_verdicts_can_not_be_searched_for_comments() {
+        let text = format!(
+            "%TAG !e! tag:yaml.org,2002:\n---\n{KEPT}expect: !e!map\n  mutate: {{allowed: true}} # so\n"
+        );
+        let error = bless(&text, &verdicts("")).expect_err("a comment");
+        assert!(error.starts_with("expect: may have a comment"), "{error}");
+    }
+
+    #[test]
+    fn keeps_the_line_endings_of_windows() {
+        let blessed = bless(&KEPT.replace('\n', "\r\n"), &verdicts("")).expect("blessed");
+        assert_eq!(blessed.matches('\n').count(), blessed.matches("\r\n").count());
+        assert_eq!(bless(&blessed, &verdicts("")), Ok(blessed));
     }
 
     #[test]

@@ -131,12 +131,17 @@ impl ReviewTrace {
     }
 }
 
-/// Calls a function of an instance, and returns what it took, too.
-fn costed<T>(call: &mut Call, function: impl FnOnce(&mut Call) -> T) -> (T, StepCost) {
+/// Calls a function of an instance, and returns what it took, too. If it does not end, the fuel is unknown: the compiled code keeps
+/// the count of a loop in a register.
+fn costed<T>(
+    call: &mut Call,
+    function: impl FnOnce(&mut Call) -> Result<T, Failure>,
+) -> (Result<T, Failure>, StepCost) {
     let (before, begin) = (call.0.usage().fuel, Instant::now());
     let answer = function(call);
     let time = begin.elapsed();
-    let fuel = call.0.usage().fuel.zip(before).map(|(after, before)| after - before);
+    let counted = call.0.usage().fuel.zip(before).map(|(after, before)| after - before);
+    let fuel = counted.filter(|_| !matches!(answer, Err(Failure::Time { .. })));
     (answer, StepCost { time, fuel })
 }
 

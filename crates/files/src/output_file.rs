@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -50,8 +51,11 @@ impl<'p> OutputFile<'p> {
     /// As [`OutputFile::write`].
     pub fn check(&self) -> io::Result<()> {
         match self.existing()? {
-            Existing::Nothing(path) => Directory::open(parent(&path)).map(drop),
-            Existing::Replaceable(..) | Existing::Stream => Ok(()),
+            Existing::Nothing(path) | Existing::Replaceable(path, _) => {
+                let directory = Directory::open(parent(&path))?;
+                TemporaryFile::new(&directory, MODE, b"").map(drop)
+            }
+            Existing::Stream => Ok(()),
         }
     }
 
@@ -82,9 +86,20 @@ impl<'p> OutputFile<'p> {
     }
 
     fn existing(&self) -> io::Result<Existing> {
+        if self.path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "it is the path of a directory; name a file",
+            ));
+        }
         let metadata = match fs::metadata(self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.path.is_symlink() => {
-                return Ok(Existing::Nothing(self.path.to_owned()));
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return match self.path.is_symlink() {
+                    true => {
+                        Err(io::Error::new(ErrorKind::NotFound, "it is a link to a file that does not exist"))
+                    }
+                    false => Ok(Existing::Nothing(self.path.to_owned())),
+                };
             }
             other => other?,
         };
@@ -129,7 +144,9 @@ fn replace(path: &Path, old: Option<&Metadata>, content: &[u8]) -> io::Result<()
     let directory = Directory::open(parent(path))?;
     let file = TemporaryFile::new(&directory, MODE, content)?;
     if let Some(metadata) = old {
-        file.keep_owner(metadata)?;
+        file.keep_owner(metadata).map_err(|error| {
+            io::Error::new(error.kind(), format!("its owner can't be kept by another user: {error}"))
+        })?;
         file.keep_permissions(metadata)?;
     }
     file.rename(path.file_name().unwrap_or_default())
@@ -234,6 +251,8 @@ mod tests {
     #[test]
     fn refuses_directories_and_paths_without_one() {
         let directory = tempfile::tempdir().expect("a directory");
+        let error = write(&directory.path().join("none/")).expect_err("a directory").to_string();
+        assert_eq!(error, "it is the path of a directory; name a file");
         assert_eq!(write(directory.path()).expect_err("a directory").kind(), ErrorKind::IsADirectory);
         assert_eq!(
             write(&directory.path().join("a/b")).expect_err("no directory").kind(),

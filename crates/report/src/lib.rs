@@ -294,6 +294,15 @@ pub fn printable(text: &str) -> String {
     if let Some(plain) = broken_commands(&text) { plain } else { text }
 }
 
+/// Returns a text as a word of a POSIX shell; quoted only where that is needed.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}
+
 /// Makes each line of a text [printable].
 pub fn plain_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")

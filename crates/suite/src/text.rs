@@ -4,7 +4,7 @@ use crate::problem::{CaseProblem, FoundBy};
 use crate::run::{CaseReport, CaseResult};
 use crate::suite::SuiteReport;
 use ordinance_case::Evidence;
-use ordinance_report::{plain_lines, printable};
+use ordinance_report::{plain_lines, printable, shell_word};
 use similar::{ChangeTag, TextDiff};
 use std::fmt::Write as _;
 
@@ -65,8 +65,8 @@ fn failure(report: &CaseReport, problems: &[CaseProblem], style: SuiteTextStyle<
     // A file that is no case can't be run.
     let is_case = problems.iter().all(|problem| problem.found_by != FoundBy::Suite);
     if let Some(command) = style.command.filter(|_| is_case) {
-        let path = shell_word(&printable(&report.path.display().to_string()));
-        let _ = writeln!(text, "  run it alone: {command} {path}");
+        let path = printable(&report.path.display().to_string());
+        let _ = writeln!(text, "  run it alone: {command} {}", shell_word(&path));
     }
     text + "\n"
 }
@@ -145,12 +145,6 @@ pub fn summary_text(report: &SuiteReport, style: SuiteTextStyle<'_>) -> String {
 
 fn indented(text: &str, indent: &str) -> String {
     text.lines().map(|line| format!("{indent}{line}\n")).collect()
-}
-
-/// Returns a path as a word of a shell.
-fn shell_word(path: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 // === impl SuiteTextStyle ===

@@ -75,7 +75,7 @@ pub(super) struct BenchArgs {
     state: Vec<PathBuf>,
     /// How long to measure each review, after the warm-up
     #[arg(long, value_name = "TIME", default_value = "1s", env = "ORDINANCE_TIME", hide_env = true)]
-    #[arg(value_parser = measuring_time)]
+    #[arg(value_parser = measuring_time, allow_hyphen_values = true)]
     time: Duration,
     /// Save the figures as JSON
     #[arg(long, value_name = "FILE", env = "ORDINANCE_SAVE", hide_env = true)]
@@ -162,6 +162,9 @@ pub(super) fn run(args: &BenchArgs, common: CommonArgs) -> Result<Exit> {
 impl BenchArgs {
     /// Returns why the arguments can't be meant: the first one is the policy.
     pub(super) fn conflict(&self) -> Option<&'static str> {
+        if self.save.is_some() && self.save == self.plot {
+            return Some("--save and --plot write files of their own; give them two names");
+        }
         let ending = self.policy.as_deref()?.extension()?.to_str()?;
         ["yaml", "yml", "json"].contains(&ending).then_some(
             "the first argument is the policy, and this is no component; for the built-in one give `storage`: \
@@ -232,7 +235,7 @@ fn figures_file(path: &Path) -> OutputFile<'_> {
 }
 
 fn plot_file(path: &Path) -> OutputFile<'_> {
-    OutputFile::new(path, |head| head.starts_with(b"<svg"))
+    OutputFile::new(path, |head| head.starts_with(b"<svg") && is_within(head, plot::TITLE.as_bytes()))
 }
 
 /// Returns what makes the error of a file that can't be written.

@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use ordinance_contract::Description;
 use ordinance_engine::{LoadErrorKind, Policy, WasiImports};
-use ordinance_files::{OutputFile, is_other_than_file};
+use ordinance_files::{OutputFile, is_other_than_file, is_within};
 use ordinance_report::printable;
 use ordinance_workshop::{BuildOutput, Sources};
-use std::fmt::Display;
+use serde_json::Value;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -42,12 +42,15 @@ pub(super) struct BuildArgs {
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
     /// The component's file; without it NAME.wasm in the folder of the policy
-    #[arg(short, long, value_name = "FILE", env = "ORDINANCE_OUTPUT", hide_env = true)]
+    #[arg(short, long, value_name = "FILE", env = "ORDINANCE_BUILD_OUTPUT", hide_env = true)]
     output: Option<PathBuf>,
 }
 
-/// The extension of the file with the JSON Schema of the settings, in place of that of the component.
-const SETTINGS_SCHEMA: &str = "settings.schema.json";
+/// What follows the name of the component in that of the file with the JSON Schema of the settings.
+const SETTINGS_SCHEMA: &str = ".settings.schema.json";
+
+/// The JSON Schema dialect of a schema that names none.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 pub(super) fn run(args: &BuildArgs, common: CommonArgs) -> Result<Exit> {
     let start = Instant::now();
@@ -55,8 +58,9 @@ pub(super) fn run(args: &BuildArgs, common: CommonArgs) -> Result<Exit> {
     let component = Sources::of(&args.directory)?.build(build_output(common))?;
     let description = description(&component)?;
     let output = args.output(description.as_ref());
+    check_outputs(&output)?;
     write_component(&output, &component)?;
-    write_settings_schema(&output.with_extension(SETTINGS_SCHEMA), description.as_ref())?;
+    write_settings_schema(&schema_path(&output), description.as_ref())?;
     print(summary(&output, description, component.len(), start.elapsed()).as_bytes())?;
     Ok(Exit::Success)
 }
@@ -94,7 +98,7 @@ fn write_component(output: &Path, component: &[u8]) -> Result<()> {
 /// removed, since it may be wrong.
 fn write_settings_schema(file: &Path, description: Option<&Description>) -> Result<()> {
     let schema = match description.map(policies::settings_schema_of) {
-        Some(Ok(schema)) => Some(schema_text(&schema)),
+        Some(Ok(schema)) => Some(schema_text(&with_dialect(schema))),
         Some(Err(error)) => {
             warn(&format!("{error:#}"));
             None
@@ -106,12 +110,41 @@ fn write_settings_schema(file: &Path, description: Option<&Description>) -> Resu
     written.with_context(|| file.display().to_string())
 }
 
+/// Names the dialect in a schema that names none. By it, a later build knows the file again.
+fn with_dialect(mut schema: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.entry("$schema").or_insert_with(|| DIALECT.into());
+    }
+    schema
+}
+
 fn component_file(path: &Path) -> OutputFile<'_> {
     OutputFile::new(path, |head| head.starts_with(b"\0asm"))
 }
 
 fn schema_file(path: &Path) -> OutputFile<'_> {
-    OutputFile::new(path, |head| head.starts_with(b"{"))
+    OutputFile::new(path, |head| head.starts_with(b"{") && is_within(head, b"\"$schema\""))
+}
+
+/// Returns the path of the schema beside a component: that of the component, without the ending `.wasm`.
+fn schema_path(component: &Path) -> PathBuf {
+    let is_wasm = component.extension().is_some_and(|extension| extension == "wasm");
+    let mut path = if is_wasm { component.with_extension("") } else { component.to_owned() }.into_os_string();
+    path.push(SETTINGS_SCHEMA);
+    path.into()
+}
+
+/// Refuses files that can't be those of a component and its schema, before either is written.
+fn check_outputs(component: &Path) -> Result<()> {
+    let schema = schema_path(component);
+    for (file, path) in [(component_file(component), component), (schema_file(&schema), &schema)] {
+        match file.check() {
+            // The folder is created.
+            Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => {}
+            checked => checked.with_context(|| path.display().to_string())?,
+        }
+    }
+    Ok(())
 }
 
 fn summary(output: &Path, description: Option<Description>, bytes: usize, duration: Duration) -> String {
@@ -127,17 +160,11 @@ impl BuildArgs {
     /// Refuses an output that can't be the file of a component, before the policy is built.
     fn check_output(&self) -> Result<(), InputError> {
         let Some(output) = &self.output else { return Ok(()) };
-        let refused = |problem: &dyn Display| {
-            InputError::new("--output", format_args!("{}: {problem}", output.display()))
-        };
         if is_other_than_file(output) {
-            return Err(refused(&"is no regular file; name a file"));
+            let problem = format_args!("{}: is no regular file; name a file", output.display());
+            return Err(InputError::new("--output", problem));
         }
-        match component_file(output).check() {
-            // The folder may be missing.
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(refused(&error)),
-            _ => Ok(()),
-        }
+        check_outputs(output).map_err(|error| InputError::new("--output", format_args!("{error:#}")))
     }
 
     /// Returns the file of the component.

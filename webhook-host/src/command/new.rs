@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::output::{self, CommonArgs, print};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use ordinance_report::printable;
+use ordinance_report::{printable, shell_word};
 use ordinance_workshop::{Language, NewPolicy, NewPolicyError, PolicyKind};
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,8 @@ fn written(policy: &NewPolicy, files: usize, quiet: bool) -> String {
     }
     let (review, phase) = (kind.review_arguments(), kind.phase());
     let state = if *kind == PolicyKind::Unique { " --state cluster.yaml" } else { "" };
-    let enter = if directory == Path::new(".") { String::new() } else { format!("  cd {folder}\n") };
+    let enter =
+        if directory == Path::new(".") { String::new() } else { format!("  cd {}\n", shell_word(&folder)) };
     format!(
         "{summary}\nNext:\n{enter}  ordinance build\n  ordinance test\n  \
          ordinance review --policy {name}.wasm {review}\n  \

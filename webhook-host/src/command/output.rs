@@ -44,8 +44,13 @@ pub fn print(result: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(result).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        written => written.map_err(unwritten),
     }
+}
+
+/// Returns an error of stdout that names it.
+pub(super) fn unwritten(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("stdout can't be written: {error}"))
 }
 
 /// Returns the width of the terminal of stdout, else that of `COLUMNS`, in columns.

@@ -69,7 +69,7 @@ pub(super) struct TestArgs {
     filter: Option<String>,
     /// The number of threads [default: that of the processors]
     #[arg(long, value_name = "N", env = "ORDINANCE_JOBS", hide_env = true)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256), allow_hyphen_values = true)]
     jobs: Option<u16>,
     /// Write the policy's verdicts into the cases that expect other whole verdicts, or nothing
     #[arg(long, env = "ORDINANCE_BLESS", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -101,7 +101,7 @@ pub(super) struct TestArgs {
         env = "ORDINANCE_FUEL_TOLERANCE",
         hide_env = true
     )]
-    #[arg(value_parser = percent)]
+    #[arg(value_parser = percent, allow_hyphen_values = true)]
     fuel_tolerance: f64,
     /// Record the fuel of each case in fuel.json in the folder; later runs compare with it
     #[arg(long, env = "ORDINANCE_RECORD_FUEL", hide_env = true, value_parser = BoolishValueParser::new())]

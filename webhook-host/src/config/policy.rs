@@ -35,7 +35,7 @@ pub struct PolicyConfig {
 
 /// The error of settings that are no mapping. They are not quoted: a file of another kind may have secrets.
 const NO_MAPPING: &str =
-    "is not a mapping of settings; `ordinance schema settings` prints the valid settings";
+    "is not a mapping of settings; `ordinance schema settings --policy FILE` prints those of a policy";
 
 /// The settings of a file.
 #[derive(Clone, Debug, Default)]

@@ -42,8 +42,15 @@ fn test_in(folder: &Path, arguments: &[&str]) -> Ended {
 fn no_command_replaces_a_file_of_another_kind() {
     let folder = workshop();
     symlink("policy.c", folder.path().join("link")).unwrap();
+    fs::write(folder.path().join("other.settings.schema.json"), "{\"type\": \"service_account\"}").unwrap();
+    fs::write(folder.path().join("pom.xml"), "<?xml version=\"1.0\"?>\n<project/><!-- <testsuite -->\n")
+        .unwrap();
+    fs::write(folder.path().join("logo.svg"), "<svg/>").unwrap();
     for (arguments, file) in [
         (&["build", "--output", "policy.c"][..], "policy.c"),
+        (&["build", "--output", "other.wasm"], "other.settings.schema.json"),
+        (&["test", "--policy", "mine.wasm", "--junit", "pom.xml"], "pom.xml"),
+        (&["bench", "mine.wasm", "--plot", "logo.svg"], "logo.svg"),
         (&["build", "--output", "link"], "policy.c"),
         (&["test", "--policy", "mine.wasm", "--junit", "tests/a.yaml"], "tests/a.yaml"),
         (&["bench", "mine.wasm", "--save", "notes.json"], "notes.json"),
@@ -97,4 +104,15 @@ fn tells_that_a_named_cache_can_not_be_used() {
     let ended = end(command.current_dir(folder.path()).env("ORDINANCE_CACHE_DIR", "/proc/nope"));
     let message = "warning: ORDINANCE_CACHE_DIR: compiled components are not kept in /proc/nope: ";
     assert!(ended.code == 0 && ended.stderr.starts_with(message), "{ended:?}");
+}
+
+#[test]
+fn a_full_stdout_is_named() {
+    let folder = workshop();
+    for arguments in [&["inspect", "mine.wasm"][..], &["new", "another", "--lang", "c"], &["schema", "case"]]
+    {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = end(ordinance(arguments).current_dir(folder.path()).stdout(full));
+        assert!(ended.code == 2 && ended.stderr.starts_with("error: stdout can't be written: "), "{ended:?}");
+    }
 }

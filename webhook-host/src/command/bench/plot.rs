@@ -30,14 +30,17 @@ struct TimeScale {
     to: f64,
 }
 
+/// How the title begins.
+pub(super) const TITLE: &str = "Evaluation time of";
+
 /// Returns the drawing. Earlier figures of the same review are an outline over its bars.
 pub(super) fn svg(figures: &BenchFigures, before: Option<&BenchFigures>) -> String {
     let height = HEADING + PANEL * figures.workloads.len() as f64 + MARGIN;
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n\
-         <title>Evaluation time of {0} {1}</title>\n<style>{STYLE}</style>\n\
+         <title>{TITLE} {0} {1}</title>\n<style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
-         <text class=\"title\" x=\"{MARGIN}\" y=\"28\">Evaluation time of {0} {1}</text>\n",
+         <text class=\"title\" x=\"{MARGIN}\" y=\"28\">{TITLE} {0} {1}</text>\n",
         plain(&figures.policy.name),
         plain(&figures.policy.version),
     );

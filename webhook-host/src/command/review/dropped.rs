@@ -5,6 +5,7 @@ use ordinance_contract::{
 };
 use ordinance_json::applied;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Returns a line for each part of a verdict that neither the client nor the audit log gets.
 pub(super) fn dropped(request: &Request<'_>, verdict: &Verdict) -> Vec<String> {
@@ -21,14 +22,18 @@ pub(super) fn dropped(request: &Request<'_>, verdict: &Verdict) -> Vec<String> {
         (value != annotation.value).then(|| format!("cut: the value of the audit annotation {key:?}"))
     }));
     lines.extend(remedies(verdict));
-    let warnings = verdict.findings.iter().filter(|finding| finding.severity == Severity::Warn).count();
-    if warnings > WARNINGS {
-        lines.push(format!(
-            "dropped: all but {} of {warnings} warnings; the last one counts the rest",
-            WARNINGS - 1
-        ));
-    }
+    lines.extend(warnings(verdict));
     lines
+}
+
+/// Returns how many warnings the answer leaves out; of equal ones it has one.
+fn warnings(verdict: &Verdict) -> Option<String> {
+    let warnings = verdict.findings.iter().filter(|finding| finding.severity == Severity::Warn);
+    let distinct: BTreeSet<_> =
+        warnings.map(|warning| (&warning.rule, &warning.field, &warning.fact, &warning.remedy)).collect();
+    let (count, kept) = (distinct.len(), WARNINGS - 1);
+    (count > WARNINGS)
+        .then(|| format!("dropped: all but {kept} of {count} warnings; the last one counts the rest"))
 }
 
 /// Returns what happens to the patch, if not what the policy means.

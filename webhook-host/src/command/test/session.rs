@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
 
 /// Returns the file of a report as JUnit XML.
 pub(super) fn junit_file(path: &Path) -> OutputFile<'_> {
-    OutputFile::new(path, |head| head.starts_with(b"<?xml") && is_within(head, b"<testsuite"))
+    OutputFile::new(path, |head| head.starts_with(b"<?xml") && is_within(head, b"?>\n<testsuite"))
 }
 
 /// Returns the line about a case that passed; of a race with the number of states that its orders reach.
