@@ -5,6 +5,7 @@
 
 mod answer;
 mod envelope;
+mod envelope_fields;
 mod prefix;
 mod synthesis;
 

@@ -3,9 +3,7 @@
 //! The managed fields are often more than half of an object's text, and no rule reads them. Native code skips them at a
 //! fraction of the cost of a guest.
 
-use ordinance_json as json;
-use serde_json::Deserializer;
-use serde_json::value::RawValue;
+use ordinance_json::Cursor;
 use std::borrow::Cow;
 
 /// Replaces the list of managed fields.
@@ -13,10 +11,24 @@ const NONE: &str = "[]";
 
 /// Returns an object's JSON with an empty `metadata.managedFields`. Borrows an object without that field.
 pub(super) fn without_managed_fields(json: &str) -> Cow<'_, str> {
-    match json::at::<&RawValue>(Deserializer::from_str(json), &["metadata", "managedFields"]) {
-        Some(list) => without(json, list.get()),
-        None => Cow::Borrowed(json),
+    let mut cursor = Cursor::new(json, usize::MAX);
+    let list = moved_to(&mut cursor, "metadata").and_then(|()| {
+        moved_to(&mut cursor, "managedFields")?;
+        cursor.skip().ok()
+    });
+    list.map_or(Cow::Borrowed(json), |list| without(json, list))
+}
+
+/// Enters the object at the cursor and moves to the value of its first member with this name, if there is one.
+fn moved_to(cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
+    cursor.enter().ok().filter(|is_object| *is_object)?;
+    while let Some(key) = cursor.next_key().ok()? {
+        if key == name {
+            return Some(());
+        }
+        cursor.skip().ok()?;
     }
+    None
 }
 
 /// Returns the text with [`NONE`] in the place of a part of it.

@@ -1,14 +1,12 @@
 //! Parses the AdmissionReview of a request. Objects stay text.
 
-use ordinance_contract::{Operation, Phase, Request, Scope, one_line};
+use super::envelope_fields::EnvelopeFields;
+use ordinance_contract::{Operation, Phase, Request, Scope};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The only supported API version.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
-/// The longest reason for a bad request, in characters.
-const REASON_CHARS: usize = 240;
 /// The kind of the request and of the answer.
 pub const KIND: &str = "AdmissionReview";
 /// The longest name of a request, in bytes: Kubernetes limits names to DNS subdomains. The same limit applies to the
@@ -60,51 +58,30 @@ pub enum BadReview {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestEnvelope<'a> {
-    #[serde(borrow, default)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    api_version: Cow<'a, str>,
-    #[serde(borrow, default)]
-    request: Option<AdmissionRequest<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AdmissionRequest<'a> {
-    #[serde(borrow, default)]
-    uid: Cow<'a, str>,
-    #[serde(borrow, default)]
-    kind: RequestKind<'a>,
-    #[serde(borrow)]
-    resource: RequestResource<'a>,
-    #[serde(borrow, default)]
-    sub_resource: Cow<'a, str>,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    namespace: Cow<'a, str>,
-    operation: Operation,
-    #[serde(borrow, default)]
-    user_info: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    old_object: Option<&'a RawValue>,
-    #[serde(default)]
-    dry_run: Option<bool>,
+/// The request of a review.
+#[derive(Debug)]
+pub(super) struct AdmissionRequest<'a> {
+    pub(super) uid: Cow<'a, str>,
+    pub(super) kind: RequestKind<'a>,
+    pub(super) resource: RequestResource<'a>,
+    pub(super) sub_resource: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) namespace: Cow<'a, str>,
+    pub(super) operation: Operation,
+    pub(super) user_info: Option<&'a str>,
+    pub(super) object: Option<&'a str>,
+    pub(super) old_object: Option<&'a str>,
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct RequestKind<'a> {
+pub(super) struct RequestKind<'a> {
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
 }
 
 #[derive(Debug, Deserialize)]
-struct RequestResource<'a> {
+pub(super) struct RequestResource<'a> {
     #[serde(borrow, default)]
     group: Cow<'a, str>,
     #[serde(borrow)]
@@ -116,19 +93,16 @@ struct RequestResource<'a> {
 // === impl AdmissionReview ===
 
 impl<'a> AdmissionReview<'a> {
-    /// Parses a body whose JSON nests at most `depth` levels. Passes over the bytes twice: for the depth, and to parse.
+    /// Parses a body whose JSON nests at most `depth` levels, in one pass. The objects are not validated: a policy parses them.
     ///
     /// # Errors
     ///
     /// The body is not a valid review.
     pub fn parse(body: &'a [u8], depth: usize) -> Result<Self, BadReview> {
         let text = str::from_utf8(body).map_err(|_| BadReview::Encoding)?;
-        if ordinance_json::exceeds(body, depth) {
-            return Err(BadReview::Depth { limit: depth });
-        }
-        let envelope: RequestEnvelope<'a> =
-            serde_json::from_str(text).map_err(|error| shape_error(&error))?;
-        envelope.checked().map(Self)
+        let request = EnvelopeFields::read(text, depth)?.request()?;
+        request.check_lengths()?;
+        Ok(Self(request))
     }
 
     /// Returns the uid of the request, which the answer must repeat.
@@ -149,10 +123,10 @@ impl<'a> AdmissionReview<'a> {
             phase,
             scope: self.scope(),
             kind: borrowed(&request.kind.kind),
-            dry_run: request.dry_run.unwrap_or_default(),
-            user_info: Cow::Borrowed(request.user_info.map_or("", RawValue::get)),
-            object: request.object.map(|raw| Cow::Borrowed(raw.get())),
-            old_object: request.old_object.map(|raw| Cow::Borrowed(raw.get())),
+            dry_run: request.dry_run,
+            user_info: Cow::Borrowed(request.user_info.unwrap_or_default()),
+            object: request.object.map(Cow::Borrowed),
+            old_object: request.old_object.map(Cow::Borrowed),
         }
     }
 
@@ -167,26 +141,6 @@ impl<'a> AdmissionReview<'a> {
             namespace: borrowed(&request.namespace),
             name: borrowed(&request.name),
         }
-    }
-}
-
-// === impl RequestEnvelope ===
-
-impl<'a> RequestEnvelope<'a> {
-    /// Checks kind, version, uid and lengths, and returns the request.
-    fn checked(self) -> Result<AdmissionRequest<'a>, BadReview> {
-        if self.kind != KIND {
-            return Err(BadReview::Kind);
-        }
-        if self.api_version != API_VERSION {
-            return Err(BadReview::Version);
-        }
-        let request = self.request.ok_or(BadReview::NoRequest)?;
-        if request.uid.is_empty() {
-            return Err(BadReview::NoUid);
-        }
-        request.check_lengths()?;
-        Ok(request)
     }
 }
 
@@ -215,8 +169,4 @@ impl AdmissionRequest<'_> {
 
 fn borrowed(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
-}
-
-fn shape_error(error: &serde_json::Error) -> BadReview {
-    BadReview::Shape(one_line(&error.to_string(), REASON_CHARS).into_owned())
 }
