@@ -5,6 +5,7 @@
 mod audit;
 mod certificates;
 mod connections;
+mod durations;
 mod events;
 mod index;
 mod labels;
@@ -17,6 +18,7 @@ mod watches;
 pub use audit::{AuditFigures, AuditMetrics, PolicyFigures, ReportOutcome};
 pub use certificates::{ReloadOutcome, Reloaded};
 pub use connections::{CloseReason, ConnectionMetrics, ListenerLabel, ListenerMetrics};
+pub use durations::DurationHistogram;
 pub use events::{EventMetrics, EventOutcome};
 pub use index::{Confirmation, IndexMetrics};
 pub use recording::RecordingMetrics;

@@ -1,12 +1,12 @@
 //! Metrics of admission requests.
 
+use super::durations::{DurationHistogram, Durations};
 use super::labels::PolicyLabels;
 use ordinance_contract::{Finding, Operation};
 use ordinance_engine::Failure;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::{Arc, OnceLock};
 
@@ -31,11 +31,11 @@ pub struct RouteMetrics {
     /// By verdict, then by operation. Each counter is created at its first use, so that no series stays at zero.
     counters: Arc<[[OnceLock<Counter>; OPERATIONS]; VERDICTS]>,
     /// Time that the policy takes.
-    pub evaluation: Histogram,
+    pub evaluation: DurationHistogram,
     /// Time that a request waits for its evaluation to start.
-    pub queue: Histogram,
+    pub queue: DurationHistogram,
     /// Time from the end of a request's head to its response.
-    pub total: Histogram,
+    pub total: DurationHistogram,
     findings: Family<FindingLabels, Counter>,
     failures: Family<EvaluationFailureLabels, Counter>,
     shed: Family<ShedLabels, Counter>,
@@ -99,8 +99,6 @@ struct StatusLabels {
     code: u16,
 }
 
-type Durations = Family<PolicyLabels, Histogram, fn() -> Histogram>;
-
 /// The number of values of [`VerdictLabel`].
 const VERDICTS: usize = 5;
 
@@ -113,9 +111,9 @@ impl RequestFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self {
             requests: Family::default(),
-            evaluation: Family::new_with_constructor(histogram),
-            queue: Family::new_with_constructor(histogram),
-            total: Family::new_with_constructor(histogram),
+            evaluation: Family::default(),
+            queue: Family::default(),
+            total: Family::default(),
             findings: Family::default(),
             failures: Family::default(),
             shed: Family::default(),
@@ -224,11 +222,6 @@ impl RouteMetrics {
     }
 }
 
-/// Returns a histogram with buckets from 10 µs to 10 s, about three per decade.
-fn histogram() -> Histogram {
-    Histogram::new(exponential_buckets(1e-5, 2.0, 21))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Metrics;
@@ -247,7 +240,7 @@ mod tests {
     #[test]
     fn durations_are_in_seconds_with_buckets_from_ten_microseconds() {
         let metrics = Metrics::new();
-        metrics.route("storage").evaluation.observe(15e-6);
+        metrics.route("storage").evaluation.observe(std::time::Duration::from_micros(15));
         let text = metrics.text();
         for line in [
             r#"ordinance_evaluation_duration_seconds_bucket{policy="storage",le="1e-05"} 0"#,

@@ -192,7 +192,7 @@ impl RequestService {
             pace.reviewed(*cpu_time);
         }
         let reply = self.counted_reply(&route, evaluated);
-        route.metrics.total.observe(arrival.elapsed().as_secs_f64());
+        route.metrics.total.observe(arrival.elapsed());
         reply
     }
 
@@ -262,7 +262,7 @@ impl RequestService {
         let Some(permit) = self.permits.acquire(execution).await else {
             return Err((ShedReason::Queue, QUEUE_FULL));
         };
-        evaluation.route.metrics.queue.observe(queued.elapsed().as_secs_f64());
+        evaluation.route.metrics.queue.observe(queued.elapsed());
         Ok(match execution {
             Execution::Inline => {
                 wake_another_worker();
@@ -282,7 +282,7 @@ impl RequestService {
             Ok(evaluated) => evaluated,
             Err(bad) => return reply::text(StatusCode::BAD_REQUEST, bad.to_string()),
         };
-        route.metrics.evaluation.observe(time.as_secs_f64());
+        route.metrics.evaluation.observe(time);
         let label = label(&answer, would_deny);
         route.metrics.answered(label, operation);
         match answer {

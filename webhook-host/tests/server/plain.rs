@@ -192,7 +192,7 @@ fn metrics_have_the_format_that_the_client_asks_for() {
 #[test]
 fn every_sample_of_the_prometheus_format_belongs_to_a_declared_family() {
     let metrics = Metrics::new();
-    metrics.route("test").evaluation.observe(1.0);
+    metrics.route("test").evaluation.observe(std::time::Duration::from_secs(1));
     let text = metrics.text();
     let mut families = BTreeSet::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
