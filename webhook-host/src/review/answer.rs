@@ -12,13 +12,17 @@ use ordinance_report::{Cause, VerdictText};
 use schemars::JsonSchema;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The key of the audit annotation that lists the severity and the rule of every finding.
 const FINDINGS: &str = "findings";
 /// Initial capacity of an answer in bytes, without its patch: enough for a few warnings.
 const BODY: usize = 1024;
+
+/// The end of a body: that of the response and that of the envelope.
+const END: &[u8] = b"}}";
+/// What stands between the rest of a response and its patch.
+const PATCH: &[u8] = br#","patchType":"JSONPatch","patch":""#;
 
 /// The context of an answer: the policy, the phase and the settings of the route.
 #[derive(Clone, Copy, Debug)]
@@ -93,10 +97,6 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<ResponseStatus<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "AuditAnnotations::is_empty")]
@@ -151,12 +151,10 @@ impl AdmissionReview<'_> {
             uid: self.uid(),
             allowed,
             status: (!allowed).then(|| ResponseStatus::denied(&text)),
-            patch_type: patch.map(|_| "JSONPatch"),
-            patch: patch.and_then(encoded),
             warnings: &text.warnings,
             audit_annotations: AuditAnnotations { own: &verdict.audit, findings: &verdict.findings },
         };
-        let body = response.into_body();
+        let body = response.into_body(patch);
         if body.len() > by.limit {
             return Err(Failure::Answer { limit: by.limit });
         }
@@ -178,7 +176,7 @@ impl AdmissionReview<'_> {
 /// Returns a refusal by the host itself.
 pub(crate) fn refusal(uid: &str, code: u16, reason: &'static str, message: &str) -> Vec<u8> {
     let status = ResponseStatus { code, reason, message: Cow::Borrowed(message), details: None };
-    Response { uid, status: Some(status), ..Response::default() }.into_body()
+    Response { uid, status: Some(status), ..Response::default() }.into_body(None)
 }
 
 /// Describes a failure in one line that names the policy, the limit and its setting.
@@ -192,24 +190,35 @@ pub(crate) fn explain(policy: &str, failure: &Failure) -> String {
     one_line(&line, MESSAGE_CHARS).into_owned()
 }
 
-/// Encodes a patch in base64, as a JSON string. Base64 has no character that JSON escapes, so nothing searches for one.
-fn encoded(patch: &str) -> Option<Box<RawValue>> {
-    let mut text = String::with_capacity(2 + patch.len().div_ceil(3) * 4);
-    text.push('"');
-    STANDARD.encode_string(patch, &mut text);
-    text.push('"');
-    RawValue::from_string(text).ok()
+/// Adds a patch to the response at the end of a body, in base64. That has no character that JSON escapes, so nothing searches for one.
+fn add_patch(body: &mut Vec<u8>, patch: &str) {
+    body.truncate(body.len() - END.len());
+    body.extend_from_slice(PATCH);
+    let start = body.len();
+    body.resize(start + base64_bytes(patch), 0);
+    let encoded = body.get_mut(start..).and_then(|text| STANDARD.encode_slice(patch, text).ok());
+    body.truncate(start + encoded.unwrap_or_default());
+    body.push(b'"');
+    body.extend_from_slice(END);
+}
+
+/// Returns the length of a text in base64.
+const fn base64_bytes(text: &str) -> usize {
+    text.len().div_ceil(3) * 4
 }
 
 // === impl Response ===
 
 impl Response<'_> {
-    fn into_body(self) -> Vec<u8> {
-        let patch = self.patch.as_ref().map_or(0, |patch| patch.get().len());
-        let mut body = Vec::with_capacity(BODY + patch);
+    /// Returns the body of the answer with a patch, in one allocation unless its messages are long.
+    fn into_body(self, patch: Option<&str>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(BODY + patch.map_or(0, base64_bytes));
         let envelope = ResponseEnvelope { api_version: API_VERSION, kind: KIND, response: self };
         // Serialising strings and maps of strings to memory can't fail.
         let _ = serde_json::to_writer(&mut body, &envelope);
+        if let Some(patch) = patch {
+            add_patch(&mut body, patch);
+        }
         body
     }
 }
