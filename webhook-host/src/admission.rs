@@ -104,6 +104,8 @@ struct Basis {
     holdings: Vec<Holding>,
     /// Which objects count.
     view: View,
+    /// The version of the memory in which they overlapped; `None` if they were looked up in several.
+    version: Option<u64>,
     /// The reservations of other objects that count, too.
     reserved: Option<Box<Index>>,
 }
@@ -309,6 +311,7 @@ impl Admission {
                 // What this process has admitted with a reservation is among the earlier ones.
                 let view = if reserving.is_done() { View::Known } else { View::All };
                 let holdings = self.overlaps(&memory, view, reserved.as_deref(), &keys, &request.scope);
+                let version = Some(memory.version());
                 let unconfirmed = match view {
                     View::All => memory.unconfirmed(&keys, &request.scope),
                     View::Known => Vec::new(),
@@ -323,7 +326,7 @@ impl Admission {
                     return self.decide_on_known(request, question, deadline, reserving);
                 }
                 let (holdings, verdict) = verdict?;
-                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, reserved }) })
+                Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, version, reserved }) })
             }
         }
     }
@@ -338,7 +341,7 @@ impl Admission {
         let (view, reserved) = (View::Known, None);
         let holdings = self.overlaps(&*self.current()?, view, None, &keys, &request.scope)?;
         let verdict = pending.resume(&holdings)?;
-        Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, reserved }) })
+        Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view, version: None, reserved }) })
     }
 
     /// Returns the reservations of other objects that count for a request: those before its own, or all that are known.
@@ -463,7 +466,9 @@ impl Admission {
                 return Ok(verdict);
             }
             let mut memory = self.write()?;
-            if self.overlaps_of(&memory, &basis, request)? == basis.holdings {
+            // This lock is the first change since then: nothing has to be looked up again.
+            let is_unchanged = basis.version.is_some_and(|version| version + 1 == memory.version());
+            if is_unchanged || self.overlaps_of(&memory, &basis, request)? == basis.holdings {
                 self.enter(&mut memory, request, scope, basis.keys)?;
                 return Ok(verdict);
             }
@@ -653,7 +658,9 @@ impl Admission {
     }
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, Memory>, Failure> {
-        self.memory.write().map_err(|_| Failure::NotReady)
+        let mut memory = self.memory.write().map_err(|_| Failure::NotReady)?;
+        memory.begin_change();
+        Ok(memory)
     }
 }
 

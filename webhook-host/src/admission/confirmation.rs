@@ -50,7 +50,7 @@ impl Admission {
         if let Ok((holdings, with)) = with
             && has_same_effect(&with, &verdict)
         {
-            let basis = Basis { keys, holdings, view, reserved };
+            let basis = Basis { keys, holdings, view, version: None, reserved };
             return Ok(Decision { verdict: with, basis: Some(basis) });
         }
         // The next attempt of the request asks about the reservations that are open then.
@@ -67,7 +67,7 @@ impl Admission {
                 self.metrics.confirmed(Confirmation::GivenUp);
                 Ok(Decision {
                     verdict,
-                    basis: Some(Basis { keys, holdings: known, view: View::Known, reserved }),
+                    basis: Some(Basis { keys, holdings: known, view: View::Known, version: None, reserved }),
                 })
             }
             Wait::GiveUp => self.give_up(request, keys, reserved, &verdict, deadline),
@@ -91,7 +91,10 @@ impl Admission {
             return Err(Failure::Unconfirmed { objects: Vec::new() });
         }
         self.metrics.confirmed(Confirmation::GivenUp);
-        Ok(Decision { verdict, basis: Some(Basis { keys, holdings, view: View::Known, reserved }) })
+        Ok(Decision {
+            verdict,
+            basis: Some(Basis { keys, holdings, view: View::Known, version: None, reserved }),
+        })
     }
 
     /// Asks the API server which of these pending objects it stores.

@@ -27,6 +27,8 @@ pub(super) struct Memory {
     expired: HashMap<Scope<'static>, Instant>,
     /// A time at or before the first expiry of a pending object.
     next_expiry: Option<Instant>,
+    /// How often the memory may have been changed.
+    version: u64,
 }
 
 /// An admitted object that no watch has reported yet.
@@ -79,6 +81,16 @@ impl Memory {
 
     pub(super) fn index_mut(&mut self) -> &mut Index {
         &mut self.stored
+    }
+
+    /// Returns the version, which is another one after each possible change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Marks the memory as changed.
+    pub(super) fn begin_change(&mut self) {
+        self.version += 1;
     }
 
     /// Returns the number of pending objects.
