@@ -26,15 +26,19 @@ fn run() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     let component = ComponentEncoder::default().validate(true).module(MODULE)?.encode()?;
     fs::write(out.join("storage.wasm"), &component)?;
-    fs::write(out.join("storage.cwasm"), compile(&component)?)?;
+    for (file, has_time_checks) in [("storage.cwasm", true), ("storage-unchecked.cwasm", false)] {
+        fs::write(out.join(file), compile(&component, has_time_checks)?)?;
+    }
     Ok(())
 }
 
 /// Compiles a component for the baseline of the target, so that it runs on every processor of the target.
-fn compile(component: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+fn compile(component: &[u8], has_time_checks: bool) -> Result<Vec<u8>, Box<dyn Error>> {
     let target = variable("TARGET")?;
     let target = target.to_str().ok_or("the name of the target is not text")?;
-    let engine = Engine::new(&config(&PoolLimits::default(), Some(target))?)?;
+    let mut config = config(&PoolLimits::default(), Some(target))?;
+    config.epoch_interruption(has_time_checks);
+    let engine = Engine::new(&config)?;
     Ok(engine.precompile_component(component)?)
 }
 

@@ -31,12 +31,12 @@ pub use execution::Execution;
 pub use failure::{Failure, UnreservedObject};
 pub use load::{LoadError, LoadErrorKind, component_bytes};
 pub use metered::{Metered, Usage};
-pub use policy::{PendingReview, Policy, StartedReview};
+pub use policy::{PendingReview, Policy, StartedReview, UNCHECKED_BYTES};
 pub use trace::{ReviewStep, ReviewTrace, StepCost};
 pub use wasi::{RANDOM_BYTES, WasiImports};
 
 use budget::Budget;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use ticker::Ticker;
 
@@ -61,6 +61,9 @@ pub const PREPARED_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Engine {
     wasm: wasmtime::Engine,
+    /// The engine of code without time checks, started with the first built-in policy.
+    unchecked: Arc<OnceLock<wasmtime::Engine>>,
+    pool: PoolLimits,
     budget: Budget,
     metering: Metering,
     /// Where compiled components are kept; `None` if they are not.
@@ -130,11 +133,26 @@ impl Engine {
         let ticker = Ticker::start(wasm.clone()).map_err(|error| EngineError(error.to_string()))?;
         Ok(Self {
             wasm,
+            unchecked: Arc::default(),
+            pool: limits.pool,
             budget: Budget::new(limits, metering),
             metering,
             artefacts: None,
             _ticker: Arc::new(ticker),
         })
+    }
+
+    /// Returns the engine of code without time checks.
+    fn without_time_checks(&self) -> Result<&wasmtime::Engine, EngineError> {
+        if let Some(engine) = self.unchecked.get() {
+            return Ok(engine);
+        }
+        let engine = config(&self.pool, None).and_then(|mut config| {
+            config.epoch_interruption(false);
+            wasmtime::Engine::new(&config)
+        });
+        let engine = engine.map_err(|error| EngineError(format!("{error:#}")))?;
+        Ok(self.unchecked.get_or_init(|| engine))
     }
 
     /// Keeps what it compiles, and does not compile it again.

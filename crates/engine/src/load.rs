@@ -132,7 +132,14 @@ impl Policy {
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         built_in_artefact(engine)
             .and_then(|artefact| ready(engine, &artefact, settings, WasiImports::Refused, Execution::Inline))
+            .and_then(|policy| Ok(Self { unchecked: unchecked(engine)?, ..policy }))
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
+    }
+
+    /// Lets every review run with time checks, also those of the built-in policy whose size bounds their cost.
+    #[must_use]
+    pub fn with_time_checks(self) -> Self {
+        Self { unchecked: None, ..self }
     }
 
     /// Compiles a component from a file, and loads it with settings in JSON; empty settings are the defaults.
@@ -186,6 +193,7 @@ impl Policy {
         Ok(Self {
             engine: self.engine.clone(),
             guest: self.guest.clone(),
+            unchecked: self.unchecked.clone(),
             description: self.description.clone(),
             settings: settings.to_owned(),
             prepared,
@@ -200,6 +208,17 @@ fn built_in_artefact(engine: &Engine) -> Result<Cow<'static, [u8]>, LoadErrorKin
         Metering::Off => Ok(crate::builtin::COMPILED.into()),
         Metering::On => compiled(engine, crate::builtin::COMPONENT).map(Cow::from),
     }
+}
+
+/// Returns the built-in policy without time checks; `None` if the engine counts fuel, of which that code counts none.
+fn unchecked(engine: &Engine) -> Result<Option<Guest>, LoadErrorKind> {
+    if engine.metering == Metering::On {
+        return Ok(None);
+    }
+    let unchecked =
+        engine.without_time_checks().map_err(|error| LoadErrorKind::NotAComponent(error.to_string()))?;
+    let component = deserialized(unchecked, crate::builtin::COMPILED_UNCHECKED)?;
+    linked(unchecked, &component, WasiImports::Refused).map(Some)
 }
 
 /// Reads a component's file.
@@ -297,9 +316,9 @@ const fn not_wasm(kind: BinaryKind) -> &'static str {
 }
 
 /// Loads a compiled artefact, which must be made by [`compiled`] or by this crate's build script.
-fn deserialized(engine: &Engine, artefact: &[u8]) -> Result<Component, LoadErrorKind> {
+fn deserialized(engine: &wasmtime::Engine, artefact: &[u8]) -> Result<Component, LoadErrorKind> {
     #[expect(unsafe_code, reason = "this crate made the artefact, with the same configuration")]
-    let component = unsafe { Component::deserialize(&engine.wasm, artefact) };
+    let component = unsafe { Component::deserialize(engine, artefact) };
     component.map_err(not_a_component)
 }
 
@@ -318,13 +337,13 @@ fn ready(
     wasi: WasiImports,
     execution: Execution,
 ) -> Result<Policy, LoadErrorKind> {
-    let loading = linked(engine, &deserialized(engine, artefact)?, wasi)?;
+    let loading = linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?;
     let description = described(engine, &loading)?;
     description_fault(&description).map_or(Ok(()), |fault| Err(LoadErrorKind::Description(fault)))?;
     let prepared = prepared(engine, &loading, settings)?;
-    let guest = linked(engine, &deserialized(engine, artefact)?, wasi)?;
+    let guest = linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?;
     let settings = settings.to_owned();
-    Ok(Policy { engine: engine.clone(), guest, description, settings, prepared, execution })
+    Ok(Policy { engine: engine.clone(), guest, unchecked: None, description, settings, prepared, execution })
 }
 
 /// Has the policy check its settings, and returns them as it reads them fastest.
@@ -336,20 +355,24 @@ fn prepared(engine: &Engine, guest: &Guest, settings: &str) -> Result<String, Lo
     }
 }
 
-fn linked(engine: &Engine, component: &Component, wasi: WasiImports) -> Result<Guest, LoadErrorKind> {
+fn linked(
+    engine: &wasmtime::Engine,
+    component: &Component,
+    wasi: WasiImports,
+) -> Result<Guest, LoadErrorKind> {
     let ty = component.component_type();
     let (of_wasi, others): (Vec<&str>, Vec<&str>) =
-        ty.imports(&engine.wasm).map(|(name, _)| name).partition(|name| is_wasi(name));
+        ty.imports(engine).map(|(name, _)| name).partition(|name| is_wasi(name));
     if !others.is_empty() {
         return Err(LoadErrorKind::Imports(named(&others)));
     }
     if !of_wasi.is_empty() && wasi == WasiImports::Refused {
         return Err(LoadErrorKind::Wasi(named(&of_wasi)));
     }
-    if let Some(found) = ty.exports(&engine.wasm).find_map(|(name, _)| other_version(name)) {
+    if let Some(found) = ty.exports(engine).find_map(|(name, _)| other_version(name)) {
         return Err(LoadErrorKind::Version { found });
     }
-    Guest::new(&engine.wasm, component).map_err(|error| LoadErrorKind::World(line(&error)))
+    Guest::new(engine, component).map_err(|error| LoadErrorKind::World(line(&error)))
 }
 
 /// Returns the first imports, each in one line.

@@ -4,7 +4,7 @@
 //! the verdict is the server's.
 
 use super::bindings::{all, rules};
-use super::policy::{Call, Policy, checked};
+use super::policy::{Call, Policy, checked, request_bytes};
 use crate::{Failure, Usage};
 use ordinance_contract::{Holding, Key, NAME_CHARS, Request, Verdict, one_line};
 use std::time::{Duration, Instant};
@@ -70,7 +70,8 @@ impl Policy {
     ) -> ReviewTrace {
         let mut trace = ReviewTrace::new();
         let begin = Instant::now();
-        let call = self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining));
+        let bytes = request_bytes(request);
+        let call = self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining, bytes));
         trace.instantiation.time = begin.elapsed();
         trace.outcome = call.and_then(|mut call| {
             trace.instantiation.fuel = call.0.usage().fuel;
@@ -80,6 +81,15 @@ impl Policy {
             outcome
         });
         trace
+    }
+
+    /// Makes an instance and drops it: what every review costs at least.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is no instance.
+    pub fn instantiate(&self, deadline: Instant) -> Result<(), Failure> {
+        self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining, 0)).map(drop)
     }
 
     fn run(

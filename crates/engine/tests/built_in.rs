@@ -1,7 +1,9 @@
 //! Invariants of the built-in policy: it imports nothing from the host, and the host does not link it.
 
-use ordinance_contract::{Operation, Phase, Request, Scope};
-use ordinance_engine::{Engine, EngineLimits, Policy, PoolLimits, Usage, config};
+use ordinance_contract::{Holding, Operation, Phase, Request, Scope, Stance};
+use ordinance_engine::{
+    Engine, EngineLimits, Failure, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, Usage, config,
+};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, Val};
@@ -14,6 +16,11 @@ fn describes_itself_as_storage() {
     let policy = Policy::built_in(&engine, "").expect("the built-in policy");
     assert_eq!(policy.description().name, "storage");
 }
+
+/// A StatefulSet whose replicas share a claim.
+const SET: &str = r#"{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"web"},"spec":{"replicas":2,"template":{"spec":{
+    "containers":[{"name":"web","volumeMounts":[{"name":"data","mountPath":"/data"}]}],
+    "volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}}]}}}}"#;
 
 /// Returns a StatefulSet's creation with so many labels.
 fn creation(labels: usize) -> Request<'static> {
@@ -56,6 +63,44 @@ fn a_metered_engine_counts_the_same_fuel_each_time_and_answers_as_the_other() {
     assert!(small.usage.memory > 0);
     assert_eq!(review(&plain, 1).usage, Usage { fuel: None, ..small.usage });
     assert_eq!(review(&plain, 1).answer, small.answer);
+}
+
+#[test]
+fn a_review_whose_size_does_not_bound_its_cost_ends_at_its_time_limit() {
+    let limits = EngineLimits { time: Duration::from_millis(1), ..EngineLimits::default() };
+    let engine = Engine::new(limits).expect("an engine");
+    let policy = Policy::built_in(&engine, "").expect("the built-in policy");
+    let large = creation(200_000);
+    assert!(large.object.as_ref().is_some_and(|object| object.len() > UNCHECKED_BYTES));
+    let answer = policy.review(&large, &[], Instant::now() + Duration::from_secs(60));
+    assert_eq!(answer, Err(Failure::Time { limit_ms: 1 }));
+}
+
+#[test]
+fn a_review_that_is_large_with_its_holdings_gives_the_same_verdict() {
+    let engine = Engine::new(EngineLimits::default()).expect("an engine");
+    let policy = Policy::built_in(&engine, "").expect("the built-in policy");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let request = Request { object: Some(SET.into()), ..creation(1) };
+    let holding = |number: usize| Holding {
+        realm: "claim/default".to_owned(),
+        path: vec![format!("data-{number}")],
+        stance: Stance::Holds,
+        note: String::new(),
+        holder: Scope {
+            resource: "persistentvolumeclaims".into(),
+            name: "n".repeat(200).into(),
+            ..Scope::default()
+        },
+        count: 1,
+    };
+    let holdings: Vec<Holding> = (0..UNCHECKED_BYTES / 200).map(holding).collect();
+    let in_one_step = policy.review(&request, &holdings, deadline);
+    let Ok(StartedReview::NeedsHoldings(_, pending)) = policy.start_review(&request, deadline) else {
+        panic!("the verdict depends on other objects")
+    };
+    assert_eq!(pending.resume(&holdings), in_one_step);
+    assert!(in_one_step.is_ok(), "{in_one_step:?}");
 }
 
 #[test]

@@ -323,7 +323,8 @@ fn keeps_no_state_from_one_review_to_the_next() {
 fn is_busy_while_every_instance_waits_for_holdings() {
     let engine = Engine::new(limits(1)).expect("an engine");
     let policy = guest::policy(&engine, &(store(256, 1) + &store(260, 0)), "");
-    let start = || policy.start_review(&request(), in_a_minute());
+    let request = request();
+    let start = || policy.start_review(&request, in_a_minute());
     let Ok(StartedReview::NeedsHoldings(keys, pending)) = start() else { panic!("the guest asks") };
     assert_eq!(keys, []);
     assert!(matches!(start(), Err(Failure::Busy)));

@@ -14,7 +14,15 @@ const REVIEW_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct ComponentBuild {
     engine: Engine,
     /// The policies by their settings.
-    policies: Mutex<HashMap<String, Arc<Policy>>>,
+    policies: Mutex<HashMap<String, Arc<BuiltInPolicy>>>,
+}
+
+/// The built-in policy with the same settings twice.
+struct BuiltInPolicy {
+    /// As the server runs it: small reviews without time checks.
+    served: Policy,
+    /// Every review with time checks.
+    checked: Policy,
 }
 
 // === impl ComponentBuild ===
@@ -31,13 +39,13 @@ impl ComponentBuild {
         Ok(Self { engine, policies: Mutex::default() })
     }
 
-    fn policy(&self, settings: &str) -> Result<Arc<Policy>, String> {
+    fn policy(&self, settings: &str) -> Result<Arc<BuiltInPolicy>, String> {
         let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(policy) = policies.get(settings) {
             return Ok(Arc::clone(policy));
         }
-        let policy = Policy::built_in(&self.engine, settings).map_err(|error| error.to_string())?;
-        let policy = Arc::new(policy);
+        let load = || Policy::built_in(&self.engine, settings).map_err(|error| error.to_string());
+        let policy = Arc::new(BuiltInPolicy { served: load()?, checked: load()?.with_time_checks() });
         policies.insert(settings.to_owned(), Arc::clone(&policy));
         Ok(policy)
     }
@@ -45,10 +53,17 @@ impl ComponentBuild {
 
 impl ordinance_case::PolicyFunctions for ComponentBuild {
     fn keys(&self, scope: &Scope<'_>, object: &str, settings: &str) -> Result<Vec<Key>, String> {
-        self.policy(settings)?.keys(scope, object).map_err(|failure| failure.to_string())?
+        let policy = self.policy(settings)?;
+        let keys = |policy: &Policy| policy.keys(scope, object).map_err(|failure| failure.to_string())?;
+        let (served, checked) = (keys(&policy.served), keys(&policy.checked));
+        if served == checked {
+            served
+        } else {
+            Err(format!("with time checks: {checked:?}; without: {served:?}"))
+        }
     }
 
-    /// With holdings, reviews in one step and in two, and fails unless both verdicts are equal.
+    /// With holdings, reviews in one step and in two, and in one step with time checks, and fails unless all verdicts are equal.
     fn review(
         &self,
         request: &Request<'_>,
@@ -57,7 +72,7 @@ impl ordinance_case::PolicyFunctions for ComponentBuild {
     ) -> Result<Outcome, String> {
         let policy = self.policy(settings)?;
         let deadline = Instant::now() + REVIEW_TIMEOUT;
-        let opened = policy.start_review(request, deadline).map_err(|failure| failure.to_string())?;
+        let opened = policy.served.start_review(request, deadline).map_err(|failure| failure.to_string())?;
         let verdict = match (opened, holdings) {
             (StartedReview::Decided(verdict), _) => verdict,
             (StartedReview::NeedsHoldings(keys, _), None) => return Ok(Outcome::Needs(keys)),
@@ -65,10 +80,13 @@ impl ordinance_case::PolicyFunctions for ComponentBuild {
                 inquiry.resume(holdings).map_err(|failure| failure.to_string())?
             }
         };
-        let at_once = policy.review(request, holdings.unwrap_or_default(), deadline);
-        match at_once.map_err(|failure| failure.to_string())? {
-            same if same == verdict => Ok(Outcome::Decided(verdict)),
-            other => Err(format!("the verdict in two steps is {verdict:?}, and in one step {other:?}")),
+        for (policy, how) in [(&policy.served, "in one step"), (&policy.checked, "with time checks")] {
+            let other = policy.review(request, holdings.unwrap_or_default(), deadline);
+            let other = other.map_err(|failure| failure.to_string())?;
+            if other != verdict {
+                return Err(format!("the verdict in two steps is {verdict:?}, and {how} {other:?}"));
+            }
         }
+        Ok(Outcome::Decided(verdict))
     }
 }
