@@ -86,18 +86,31 @@ pub fn wasm_target() -> Result<()> {
 
 /// Installs clang and its linker for WebAssembly if they are missing: the tests also build policies in C.
 pub fn c_compiler() -> Result<()> {
-    let is_there = |program: &str| {
-        let version =
-            Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        version.is_ok_and(|status| status.success())
-    };
     if is_there("clang") && is_there("wasm-ld") {
         return Ok(());
     }
-    let remedy = || "the tests also build policies in C: install clang and lld";
-    run(Command::new("apt-get").args(["update", "--quiet"])).with_context(remedy)?;
-    let install = ["install", "--quiet", "--yes", "--no-install-recommends", "clang", "lld"];
-    run(Command::new("apt-get").args(install)).with_context(remedy)
+    install(&["clang", "lld"]).context("the tests also build policies in C: install clang and lld")
+}
+
+/// Installs valgrind, which counts instructions, if it is missing.
+pub fn valgrind() -> Result<()> {
+    if is_there("valgrind") {
+        return Ok(());
+    }
+    // Valgrind does not start without the symbols of the dynamic linker.
+    install(&["valgrind", "libc6-dbg"]).context("the instructions are counted by valgrind: install it")
+}
+
+fn is_there(program: &str) -> bool {
+    let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// Installs packages of Debian.
+fn install(packages: &[&str]) -> Result<()> {
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
+    run(Command::new("apt-get").args(install).args(packages))
 }
 
 fn has_wasm_target() -> bool {

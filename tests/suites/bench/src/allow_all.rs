@@ -28,7 +28,7 @@ pub struct Arguments {
 
 /// A judge that allows everything.
 #[derive(Debug)]
-struct AllowAll;
+pub struct AllowAll;
 
 impl Judge for AllowAll {
     fn judge(&self, _request: &Request<'_>, _deadline: Instant) -> Result<Verdict, Failure> {

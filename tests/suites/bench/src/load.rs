@@ -29,12 +29,18 @@ pub struct LoadTarget {
     pub tls: Arc<rustls::ClientConfig>,
     /// The body of every request.
     pub body: Bytes,
+    /// The path of every request.
+    pub path: &'static str,
 }
+
+/// The path of the mutating webhook.
+pub const MUTATE: &str = "/mutate/storage?timeout=10s";
 
 /// One connection to a server.
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     body: Bytes,
+    path: &'static str,
 }
 
 // === impl Client ===
@@ -48,7 +54,7 @@ impl Client {
         let tls = TlsConnector::from(Arc::clone(&target.tls)).connect(name, stream).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, body: target.body.clone() })
+        Ok(Self { sender, body: target.body.clone(), path: target.path })
     }
 
     /// Sets the body of the next requests.
@@ -58,7 +64,7 @@ impl Client {
 
     /// Sends the review once, and returns the answer.
     pub async fn ask(&mut self) -> Result<Bytes> {
-        let request = Request::post("/mutate/storage?timeout=10s")
+        let request = Request::post(self.path)
             .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Full::new(self.body.clone()))?;

@@ -10,9 +10,11 @@ mod cluster;
 mod command;
 mod effort;
 mod evaluation;
+mod instructions;
 mod load;
 mod neighbours;
 mod process;
+mod repeat;
 mod server;
 mod table;
 
@@ -63,6 +65,11 @@ enum BenchCommand {
     /// Print the time of one evaluation, in microseconds.
     #[command(hide = true)]
     Evaluation,
+    /// Count the instructions of each part of a review, in valgrind, and compare them with the stored ones.
+    Instructions,
+    /// Repeat a step of a review.
+    #[command(hide = true)]
+    Repeat(repeat::Arguments),
     /// Measure only audits of a large cluster.
     Audit,
     /// Measure only what 100 rows of the setting `drivers` cost an evaluation.
@@ -89,6 +96,8 @@ fn main() -> Result<ExitCode> {
     match &arguments.part {
         Some(BenchCommand::AllowAll(server)) => allow_all::serve(server),
         Some(BenchCommand::Evaluation) => evaluation::print(),
+        Some(BenchCommand::Instructions) => instructions::run(arguments.keep),
+        Some(BenchCommand::Repeat(repeated)) => repeat::run(repeated),
         Some(BenchCommand::Audit) => measure_part(&arguments, |figures| {
             audit::measure(figures, arguments.effort(), &arguments.ordinance)
         }),

@@ -1,6 +1,6 @@
 //! Servers in processes of their own, and their memory and CPU time.
 
-use crate::load::{Client, LoadTarget};
+use crate::load::{Client, LoadTarget, MUTATE};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
@@ -65,6 +65,11 @@ impl ServerIdentity {
         fs::write(directory.path().join("tls.crt"), made.cert.pem())?;
         fs::write(directory.path().join("tls.key"), made.signing_key.serialize_pem())?;
         Ok(Self { directory, tls: Arc::new(trusting(made.cert.der())?) })
+    }
+
+    /// Returns the configuration of a client that trusts the certificate.
+    pub fn client(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.tls)
     }
 
     /// The path of the certificate.
@@ -133,7 +138,7 @@ impl ServerProcess {
         let address = free_port()?;
         let mut command = program.command(address, identity)?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let target = LoadTarget { address, tls: Arc::clone(&identity.tls), body: body.clone() };
+        let target = LoadTarget { address, tls: Arc::clone(&identity.tls), body: body.clone(), path: MUTATE };
         Ok(Self { process, target, first_verdict: Duration::ZERO })
     }
 
