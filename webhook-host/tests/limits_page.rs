@@ -16,7 +16,7 @@ use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
     PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
 };
-use ordinance_engine::{ARTEFACT_BYTES, CACHED_ARTEFACTS, RANDOM_BYTES};
+use ordinance_engine::{ARTEFACT_BYTES, CACHED_ARTEFACTS, RANDOM_BYTES, UNCHECKED_BYTES};
 use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 use std::time::Duration;
@@ -173,4 +173,6 @@ fn the_page_names_the_limits_of_compiled_components() {
     assert!(PAGE.contains(&sentence), "{sentence}");
     let randomness = format!("at most {} KiB from its\nstand-in of randomness", RANDOM_BYTES >> 10);
     assert!(PAGE.contains(&randomness), "{randomness}");
+    let unchecked = format!("policy that have at most {} KiB, their objects", UNCHECKED_BYTES >> 10);
+    assert!(PAGE.contains(&unchecked), "{unchecked}");
 }

@@ -1,4 +1,4 @@
-//! JSON without Kubernetes: the nesting of a text, one value of a text, and the check and application of a patch.
+//! JSON without Kubernetes: the nesting of a text, its members without their values, one value of a text, and the check and application of a patch.
 
 mod brackets;
 mod cursor;
