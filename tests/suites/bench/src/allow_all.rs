@@ -9,7 +9,7 @@ use ordinance_certs::{Files, server_config};
 use ordinance_contract::{Request, Verdict};
 use ordinance_engine::{Execution, Failure};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -28,7 +28,7 @@ pub struct Arguments {
 
 /// A judge that allows everything.
 #[derive(Debug)]
-pub struct AllowAll;
+struct AllowAll;
 
 impl Judge for AllowAll {
     fn judge(&self, _request: &Request<'_>, _deadline: Instant) -> Result<Verdict, Failure> {
@@ -47,13 +47,14 @@ pub fn serve(arguments: &Arguments) -> Result<ExitCode> {
     runtime.block_on(async {
         let listener = TcpListener::bind(arguments.listen).await.context("can't listen")?;
         let (_stopper, stop) = stop();
-        server(arguments, limits)?.run(listener, stop).await?;
+        server(&arguments.tls_cert, &arguments.tls_key, limits)?.run(listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn server(arguments: &Arguments, limits: Arc<Limits>) -> Result<WebhookServer> {
-    let files = Files::open(&arguments.tls_cert, &arguments.tls_key, SystemTime::now())?;
+/// Returns a server with the certificate and the key of these files.
+pub fn server(certificate: &Path, key: &Path, limits: Arc<Limits>) -> Result<WebhookServer> {
+    let files = Files::open(certificate, key, SystemTime::now())?;
     let metrics = Arc::new(Metrics::new());
     Ok(WebhookServer {
         recorder: None,

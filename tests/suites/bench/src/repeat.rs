@@ -1,6 +1,6 @@
 //! Repeats one step of a review, as often as it is told: what valgrind counts.
 
-use crate::allow_all::AllowAll;
+use crate::allow_all::server;
 use crate::load::{Client, LoadTarget};
 use crate::process::ServerIdentity;
 use anyhow::{Result, ensure};
@@ -9,17 +9,15 @@ use clap::ValueEnum;
 use ordinance::admission::Admission;
 use ordinance::judge::Judge;
 use ordinance::limits::Limits;
-use ordinance::metrics::Metrics;
 use ordinance::review::{AdmissionReview, Answering, OnError};
-use ordinance::server::{Callers, PolicyRoute, Readiness, Routes, Stopper, WebhookServer, stop};
-use ordinance_certs::{Files, server_config};
+use ordinance::server::{Stopper, stop};
 use ordinance_contract::{Phase, Request};
 use ordinance_engine::{Engine, Policy, StartedReview};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
@@ -135,27 +133,14 @@ fn serve(step: StepKind, review: ReviewKind, times: u32) -> Result<()> {
     };
     let (stopper, stop) = stop();
     let client = ask(target, step, times, stopper);
-    runtime.block_on(server(&identity)?.run(listener, stop))?;
+    let server = server(&identity.certificate(), &identity.key(), Arc::new(patient_limits()))?;
+    runtime.block_on(server.run(listener, stop))?;
     ensure!(client.join().is_ok_and(|asked| asked.is_ok()), "a request was not answered");
     Ok(())
 }
 
 fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
-}
-
-fn server(identity: &ServerIdentity) -> Result<WebhookServer> {
-    let files = Files::open(&identity.certificate(), &identity.key(), SystemTime::now())?;
-    let metrics = Arc::new(Metrics::new());
-    Ok(WebhookServer {
-        recorder: None,
-        callers: Callers::anyone(),
-        tls: Arc::new(server_config(files.served(), None)?),
-        routes: Routes::new([PolicyRoute::new("storage", Arc::new(AllowAll), &metrics)]),
-        limits: Arc::new(patient_limits()),
-        metrics,
-        readiness: Readiness::new(),
-    })
 }
 
 /// Returns limits that no request exceeds in valgrind.
