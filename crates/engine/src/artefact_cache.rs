@@ -122,7 +122,7 @@ fn is_artefact(name: &OsStr) -> bool {
     parts.is_some_and(|(component, compiler)| digits(component, 64) && digits(compiler, 16))
 }
 
-/// Returns what ties an artefact to its name.
+/// Returns the digest of an artefact and its name.
 fn seal(name: &OsStr, artefact: &[u8]) -> [u8; DIGEST_BYTES] {
     Sha256::new().chain_update(name.as_bytes()).chain_update(artefact).finalize().into()
 }

@@ -124,12 +124,7 @@ impl Engine {
     }
 
     fn with_metering(limits: EngineLimits, metering: Metering) -> Result<Self, EngineError> {
-        let wasm = config(&limits.pool, None)
-            .and_then(|mut config| {
-                config.consume_fuel(metering == Metering::On);
-                wasmtime::Engine::new(&config)
-            })
-            .map_err(|error| EngineError(format!("{error:#}")))?;
+        let wasm = started(&limits.pool, |config| config.consume_fuel(metering == Metering::On))?;
         let ticker = Ticker::start(wasm.clone()).map_err(|error| EngineError(error.to_string()))?;
         Ok(Self {
             wasm,
@@ -147,11 +142,7 @@ impl Engine {
         if let Some(engine) = self.unchecked.get() {
             return Ok(engine);
         }
-        let engine = config(&self.pool, None).and_then(|mut config| {
-            config.epoch_interruption(false);
-            wasmtime::Engine::new(&config)
-        });
-        let engine = engine.map_err(|error| EngineError(format!("{error:#}")))?;
+        let engine = started(&self.pool, |config| config.epoch_interruption(false))?;
         Ok(self.unchecked.get_or_init(|| engine))
     }
 
@@ -165,4 +156,13 @@ impl Engine {
     pub const fn wasmtime_version() -> &'static str {
         builtin::WASMTIME
     }
+}
+
+/// Starts an engine of wasmtime whose configuration differs by a change from that of every engine.
+fn started(
+    pool: &PoolLimits,
+    change: impl FnOnce(&mut wasmtime::Config) -> &mut wasmtime::Config,
+) -> Result<wasmtime::Engine, EngineError> {
+    let engine = config(pool, None).and_then(|mut config| wasmtime::Engine::new(change(&mut config)));
+    engine.map_err(|error| EngineError(format!("{error:#}")))
 }

@@ -136,7 +136,7 @@ impl Policy {
             .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
-    /// Lets every review run with time checks, also those of the built-in policy whose size bounds their cost.
+    /// Makes every review run with time checks, also those of the built-in policy whose size bounds their cost.
     #[must_use]
     pub fn with_time_checks(self) -> Self {
         Self { unchecked: None, ..self }

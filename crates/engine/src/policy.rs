@@ -198,13 +198,13 @@ impl Policy {
 
     /// Returns a fresh instance for a review of this size, without the settings.
     pub(super) fn call(&self, remaining: RemainingBudget, bytes: usize) -> Result<Call, Failure> {
-        let guest = self.unchecked.as_ref().filter(|_| self.is_small(bytes)).unwrap_or(&self.guest);
+        let guest = self.unchecked_for(bytes).unwrap_or(&self.guest);
         guest.instantiate(remaining).map(Call).map_err(|error| remaining.failure(&error))
     }
 
-    /// Returns whether a review of this size, without the settings, may run without time checks.
-    fn is_small(&self, bytes: usize) -> bool {
-        bytes + self.prepared.len() <= UNCHECKED_BYTES
+    /// Returns the guest without time checks, if a review of this size, without the settings, may run on it.
+    fn unchecked_for(&self, bytes: usize) -> Option<&Guest> {
+        self.unchecked.as_ref().filter(|_| bytes + self.prepared.len() <= UNCHECKED_BYTES)
     }
 }
 
@@ -242,9 +242,9 @@ impl PendingReview<'_> {
 
     fn resumed(&mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
         let Self { policy, request, deadline, bytes, .. } = *self;
-        let has_no_checks = policy.unchecked.is_some() && policy.is_small(bytes);
-        if has_no_checks && !policy.is_small(bytes + holdings_bytes(holdings)) {
-            // Too large with its holdings: once more, on an instance with time checks.
+        let is_unchecked = |bytes| policy.unchecked_for(bytes).is_some();
+        if is_unchecked(bytes) && !is_unchecked(bytes + holdings_bytes(holdings)) {
+            // The holdings make the review too large for an instance without time checks, so it runs again on one with them.
             return policy.review(request, holdings, deadline);
         }
         checked(self.call.resume(holdings)?, request.phase, &policy.description.rules)

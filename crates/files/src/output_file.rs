@@ -26,7 +26,7 @@ pub struct OutputFile<'p> {
     is_of_kind: fn(&[u8]) -> bool,
 }
 
-/// What an output file is today.
+/// What is at the path of an output file.
 enum Existing {
     /// There is none; its path.
     Nothing(PathBuf),

@@ -31,7 +31,7 @@ struct Marks {
     closing: u64,
 }
 
-/// What one block tells the next one.
+/// The state that one block passes to the next.
 #[derive(Default)]
 struct Carry {
     /// All bits are set if the block ends within a string.
@@ -41,7 +41,7 @@ struct Carry {
 }
 
 /// Returns the position after the object or the list that begins a text, which may nest `limit` levels deep. What is in it is not
-/// validated: a bracket closes whichever was opened last.
+/// validated: a closing bracket of either kind ends the innermost object or list.
 pub(crate) fn end(text: &[u8], limit: usize) -> Result<usize, NoEnd> {
     let (mut depth, mut carry) = (0_usize, Carry::default());
     let (blocks, rest) = text.as_chunks::<BLOCK>();

@@ -24,7 +24,10 @@ pub struct Cursor<'a> {
 pub enum CursorError {
     /// It nests too deeply.
     #[error("it nests too deeply")]
-    Deep,
+    Deep {
+        /// The most levels.
+        limit: usize,
+    },
     /// Something else than `expected` is at this byte.
     #[error("expected {expected} at byte {position}")]
     Syntax {
@@ -53,7 +56,7 @@ impl<'a> Cursor<'a> {
             return Ok(false);
         }
         if self.depth == self.limit {
-            return Err(CursorError::Deep);
+            return Err(CursorError::Deep { limit: self.limit });
         }
         self.depth += 1;
         self.position += 1;
@@ -100,7 +103,7 @@ impl<'a> Cursor<'a> {
             Some(b'{' | b'[') => {
                 let rest = self.rest();
                 let end = brackets::end(rest, self.limit - self.depth).map_err(|error| match error {
-                    NoEnd::Deep => CursorError::Deep,
+                    NoEnd::Deep => CursorError::Deep { limit: self.limit },
                     NoEnd::Open => self.expected("the end of the object or the list that begins"),
                 })?;
                 self.take(end)

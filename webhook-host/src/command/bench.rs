@@ -33,7 +33,7 @@ const BUILT_IN: &str = "storage";
 /// The largest file of saved figures, in bytes. A workload takes a few KiB.
 const FIGURES_BYTES: usize = 16 * 1024 * 1024;
 
-/// What tells such a file from other JSON.
+/// A text near the beginning of such a file, which other JSON lacks.
 const FIGURES_MARK: &[u8] = b"\"ordinance\":";
 
 /// Measure what the reviews of a policy cost, and compare it with an earlier measurement

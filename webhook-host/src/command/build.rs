@@ -110,7 +110,7 @@ fn write_settings_schema(file: &Path, description: Option<&Description>) -> Resu
     written.with_context(|| file.display().to_string())
 }
 
-/// Names the dialect in a schema that names none. By it, a later build knows the file again.
+/// Adds the dialect to a schema without one, so that a later build recognizes the file.
 fn with_dialect(mut schema: Value) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.entry("$schema").or_insert_with(|| DIALECT.into());

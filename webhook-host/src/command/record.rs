@@ -108,7 +108,7 @@ fn port(from: &Uri) -> Result<u16> {
     let host = from.host().unwrap_or_default();
     let has_port = from.authority().is_some_and(|authority| !authority.as_str().ends_with(host));
     match from.port_u16() {
-        None if has_port => bail!("the port is no number up to {}", u16::MAX),
+        None if has_port => bail!("the port must be a number from 0 to {}", u16::MAX),
         port => Ok(port.unwrap_or(HTTP_PORT)),
     }
 }

@@ -42,36 +42,25 @@ struct RequestFields<'a> {
 impl<'a> EnvelopeFields<'a> {
     /// Reads a body that nests at most `limit` levels.
     pub(super) fn read(body: &'a str, limit: usize) -> Result<Self, BadReview> {
-        let mut cursor = Cursor::new(body, limit);
-        Self::at(&mut cursor).map_err(|error| match error {
-            CursorError::Deep => BadReview::Depth { limit },
-            other => BadReview::Shape(other.to_string()),
-        })?
-    }
-
-    fn at(cursor: &mut Cursor<'a>) -> Result<Result<Self, BadReview>, CursorError> {
-        let mut fields = Self::default();
+        let (mut fields, mut cursor) = (Self::default(), Cursor::new(body, limit));
         if !cursor.enter()? {
-            return Ok(Err(shape("it is no object")));
+            return Err(shape("it is no object"));
         }
         while let Some(key) = cursor.next_key()? {
-            let is_new = match &*key {
-                "kind" => fields.kind.replace(cursor.skip()?).is_none(),
-                "apiVersion" => fields.api_version.replace(cursor.skip()?).is_none(),
-                "request" if cursor.enter()? => match RequestFields::at(cursor)? {
-                    Ok(request) => fields.request.replace(Some(request)).is_none(),
-                    Err(error) => return Ok(Err(error)),
-                },
-                "request" if cursor.skip()? == NULL => fields.request.replace(None).is_none(),
-                "request" => return Ok(Err(shape("request: it is no object"))),
-                _ => !cursor.skip()?.is_empty(),
+            let is_repeated = match &*key {
+                "kind" => fields.kind.replace(cursor.skip()?).is_some(),
+                "apiVersion" => fields.api_version.replace(cursor.skip()?).is_some(),
+                "request" => fields.request.replace(RequestFields::read(&mut cursor)?).is_some(),
+                _ => {
+                    cursor.skip()?;
+                    false
+                }
             };
-            if !is_new {
-                return Ok(Err(repeated("", &key)));
+            if is_repeated {
+                return Err(repeated("", &key));
             }
         }
-        let is_whole = cursor.is_at_end();
-        Ok(if is_whole { Ok(fields) } else { Err(shape("there is something after its end")) })
+        if cursor.is_at_end() { Ok(fields) } else { Err(shape("there is something after its end")) }
     }
 
     /// Checks kind, version and uid, and returns the request.
@@ -90,18 +79,21 @@ impl<'a> EnvelopeFields<'a> {
 // === impl RequestFields ===
 
 impl<'a> RequestFields<'a> {
-    /// Reads the members of the object that the cursor has entered.
-    fn at(cursor: &mut Cursor<'a>) -> Result<Result<Self, BadReview>, CursorError> {
+    /// Reads the object at the cursor; `None` if it is `null`.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, BadReview> {
+        if !cursor.enter()? {
+            return if cursor.skip()? == NULL { Ok(None) } else { Err(shape("request: it is no object")) };
+        }
         let mut fields = Self::default();
         while let Some(key) = cursor.next_key()? {
             let value = cursor.skip()?;
             if let Some(field) = fields.field(&key)
                 && field.replace(value).is_some()
             {
-                return Ok(Err(repeated("request: ", &key)));
+                return Err(repeated("request: ", &key));
             }
         }
-        Ok(Ok(fields))
+        Ok(Some(fields))
     }
 
     fn field(&mut self, key: &str) -> Option<&mut Option<&'a str>> {
@@ -135,6 +127,15 @@ impl<'a> RequestFields<'a> {
             old_object: present(self.old_object),
             dry_run: present(self.dry_run).map_or(Ok(false), |raw| parsed("request.dryRun", raw))?,
         })
+    }
+}
+
+impl From<CursorError> for BadReview {
+    fn from(error: CursorError) -> Self {
+        match error {
+            CursorError::Deep { limit } => Self::Depth { limit },
+            CursorError::Syntax { .. } => Self::Shape(error.to_string()),
+        }
     }
 }
 

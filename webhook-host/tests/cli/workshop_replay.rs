@@ -206,5 +206,8 @@ fn what_is_no_recording_is_neither_printed_nor_written() {
     }
     assert!(!target.exists());
     let ended = run(&["record", "--from", "http://127.0.0.1:99999"]);
-    assert!(ended.code == 2 && ended.stderr.contains("the port is no number up to 65535"), "{ended:?}");
+    assert!(
+        ended.code == 2 && ended.stderr.contains("the port must be a number from 0 to 65535"),
+        "{ended:?}"
+    );
 }
