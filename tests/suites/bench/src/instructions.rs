@@ -1,8 +1,8 @@
-//! The instructions of each part of a review: the same on every machine, so that a few per mille more are noticed.
+//! Counts the instructions of each part of a review. Unlike times, they do not depend on the speed or the load of a machine.
 //!
-//! Each step runs in valgrind, a few times and more often. The difference of the two counts, divided by that of the repetitions,
-//! is what one step executes in user space. Of a process, only the first thread counts: the one that repeats the step, or the
-//! server's.
+//! Each step is repeated in two processes under valgrind, in the second one more often. The difference of the two counts, divided by the
+//! difference of the repetitions, is what one step executes in user space. Only the first thread of a process counts: it repeats the
+//! step, or serves the requests.
 
 use crate::repeat::{ReviewKind, StepKind};
 use anyhow::{Context, Result, bail, ensure};
@@ -20,14 +20,14 @@ const BASELINE: &str = "docs/instruction-baseline.json";
 const FEW: u32 = 20;
 const MANY: u32 = 60;
 
-/// The difference from the baseline that fails a run, as a fraction. The counts themselves vary by some hundredths of a per cent, since
-/// hash tables are seeded at random.
+/// The difference from the baseline that fails a run, as a fraction. The counts of two runs differ by some tenths of a per cent at most,
+/// since hash tables are seeded at random.
 const TOLERANCE: f64 = 0.01;
 
 /// The same for whole requests: how their bytes arrive at a server differs from run to run.
 const REQUEST_TOLERANCE: f64 = 0.03;
 
-/// The instructions that two runs of a part may differ by in any case: a part may be as short as a seed changes it.
+/// The difference that no run fails for, in instructions: it is large against the shortest parts.
 const NOISE: u64 = 1_000;
 
 /// The instructions of the parts of reviews, by name.

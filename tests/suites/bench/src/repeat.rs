@@ -1,4 +1,4 @@
-//! Repeats one step of a review, as often as it is told: what valgrind counts.
+//! Repeats one step of a review a given number of times, for valgrind to count its instructions.
 
 use crate::allow_all::server;
 use crate::load::{Client, LoadTarget};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-/// Longer than any review takes, also in valgrind.
+/// Longer than any review takes, even in valgrind.
 const DEADLINE: Duration = Duration::from_secs(100);
 
 /// A step to repeat. From the instance to the answer, each contains the one before it.
@@ -120,7 +120,7 @@ fn answer(admission: &Admission, review: ReviewKind, limits: &Limits, deadline: 
     Ok(())
 }
 
-/// Serves on this thread while another one asks.
+/// Serves the requests that another thread sends, on this thread.
 fn serve(step: StepKind, review: ReviewKind, times: u32) -> Result<()> {
     let identity = ServerIdentity::new()?;
     let runtime = runtime()?;
