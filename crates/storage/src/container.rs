@@ -1,6 +1,6 @@
 //! Containers: their environment, mounts and block devices.
 
-use crate::json::{self, Members, Text};
+use crate::json::{self, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +12,7 @@ pub struct Container<'a> {
     #[serde(borrow, deserialize_with = "json::lenient")]
     pub name: Text<'a>,
     /// `env`, or `None` if there is no list that a patch could append to.
-    #[serde(borrow, deserialize_with = "maybe_list")]
+    #[serde(borrow, deserialize_with = "json::maybe_objects")]
     pub env: Option<Vec<EnvVar<'a>>>,
     /// `envFrom`.
     #[serde(borrow, deserialize_with = "json::objects")]
@@ -133,14 +133,4 @@ impl VolumeMount<'_> {
     pub fn sub_path_expr(&self) -> &str {
         &self.sub_path_expr
     }
-}
-
-/// Reads a list, or `None` where it is absent or `null`.
-fn maybe_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    let elements: Option<Vec<Option<Members<T>>>> = Option::deserialize(deserializer)?;
-    Ok(elements.map(|list| list.into_iter().map(|element| element.unwrap_or_default().0).collect()))
 }
