@@ -76,9 +76,28 @@ pub fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(reason, _)| reason)
 }
 
-/// Returns true if nothing has to be done. Compares bytes, since almost every text is plain.
+/// Returns true if nothing has to be done. Compares bytes, eight at once, since almost every text is plain.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim_ascii().len() == text.len()
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
+    words.iter().all(|word| are_printable(u64::from_ne_bytes(*word)))
+        && rest.iter().all(is_printable)
+        && text.trim_ascii().len() == text.len()
+}
+
+/// Returns whether each of eight bytes is a printable character of ASCII. A subtraction that borrows sets the highest bit of a byte,
+/// which no such character has.
+const fn are_printable(word: u64) -> bool {
+    const HIGHEST: u64 = each(0x80);
+    let is_control = word.wrapping_sub(each(b' ')) & !word;
+    let other_than_delete = word ^ each(0x7f);
+    let is_delete = other_than_delete.wrapping_sub(each(1)) & !other_than_delete;
+    (word | is_control | is_delete) & HIGHEST == 0
+}
+
+/// Returns a word of eight equal bytes.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
 fn cut(text: &str, chars: usize) -> String {
@@ -92,6 +111,20 @@ mod tests {
     #[test]
     fn borrows_a_short_line() {
         assert!(matches!(one_line("fine", 4), Cow::Borrowed("fine")));
+    }
+
+    #[test]
+    fn a_byte_that_is_not_printable_is_found_at_each_place() {
+        for byte in 0..=u8::MAX {
+            for place in 0..19 {
+                let mut bytes = [b'~', b'!'].repeat(10);
+                bytes[place] = byte;
+                let text: String = bytes.into_iter().map(char::from).collect();
+                let is_space_at_the_beginning = byte == b' ' && place == 0;
+                let is_printable = (b' '..=b'~').contains(&byte) && !is_space_at_the_beginning;
+                assert_eq!(is_plain(&text), is_printable, "{text:?}");
+            }
+        }
     }
 
     #[test]
