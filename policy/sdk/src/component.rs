@@ -1,6 +1,6 @@
 //! The exported interface: moves values between the generated types and the contract's.
 //!
-//! Values that must live until `resume` are leaked, since an instance serves one review.
+//! Values that live until `resume` are leaked, since an instance serves one review.
 
 use crate::bindings::exports::ordinance::policy::rules;
 use crate::crossing;
@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 
 thread_local! {
     /// The review for which `review` last answered `needs`.
-    static PENDING: Cell<Option<Box<dyn PendingVerdict>>> = const { Cell::new(None) };
+    static PENDING: Cell<Option<&'static dyn PendingVerdict>> = const { Cell::new(None) };
 }
 
 /// The exported interface of a policy; [`export!`](crate::export) exports it.
@@ -41,19 +41,20 @@ impl<P: RawPolicy> rules::Guest for Component<P> {
             Err(reason) => return rules::Outcome::Decided(P::invalid_settings(&reason).into()),
         };
         let request: &'static Request<'static> = Box::leak(Box::new(request.into()));
-        match (P::review(request, settings), holdings) {
-            (Step::Decided(verdict), _) => rules::Outcome::Decided(verdict.into()),
-            (Step::Needs(_, pending), Some(holdings)) => rules::Outcome::Decided(answer(&pending, holdings)),
-            (Step::Needs(keys, pending), None) => {
-                PENDING.set(Some(Box::new(pending)));
-                rules::Outcome::Needs(crossing::all(keys))
-            }
+        let (keys, pending): (_, &'static P::Pending<'static>) = match P::review(request, settings) {
+            Step::Decided(verdict) => return rules::Outcome::Decided(verdict.into()),
+            Step::Needs(keys, pending) => (keys, Box::leak(Box::new(pending))),
+        };
+        if let Some(holdings) = holdings {
+            return rules::Outcome::Decided(answer(pending, holdings));
         }
+        PENDING.set(Some(pending));
+        rules::Outcome::Needs(crossing::all(keys))
     }
 
     fn resume(holdings: Vec<rules::Holding>) -> rules::Verdict {
         match PENDING.take() {
-            Some(pending) => answer(&*pending, holdings),
+            Some(pending) => answer(pending, holdings),
             None => std::process::abort(),
         }
     }
