@@ -7,6 +7,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use ordinance_e2e::{nfs_set, nfs_volume};
 use ordinance_testkit::figures::percentile;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -27,6 +28,37 @@ pub enum CreatedKind {
     Set,
 }
 
+/// The form in which sets are created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetForm {
+    /// Its replicas would share their volume, had Ordinance not isolated them.
+    Shared,
+    /// Its author gave each replica a directory. That is the only form which a ValidatingAdmissionPolicy can allow.
+    Isolated,
+}
+
+/// An object that is created.
+#[derive(Clone, Copy, Debug)]
+enum CreatedObject {
+    Volume,
+    Set(SetForm),
+}
+
+// === impl SetForm ===
+
+impl SetForm {
+    fn set(self, name: &str) -> Value {
+        let mut set = nfs_set("default", name, 2);
+        if self == Self::Isolated {
+            let container = &mut set["spec"]["template"]["spec"]["containers"][0];
+            container["env"] =
+                json!([{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]);
+            container["volumeMounts"][0]["subPathExpr"] = "$(POD_NAME)".into();
+        }
+        set
+    }
+}
+
 // === impl CreatedKind ===
 
 impl CreatedKind {
@@ -45,9 +77,9 @@ impl CreatedKind {
 
 impl Latencies {
     /// Creates volumes and sets that exclude nothing, each kind for this time. Every create has to succeed.
-    pub async fn measure(client: &Client, time: Duration) -> Result<Self> {
-        let volumes = creates(client, time, CreatedKind::Volume).await?;
-        Ok(Self { volumes, sets: creates(client, time, CreatedKind::Set).await? })
+    pub async fn measure(client: &Client, time: Duration, form: SetForm) -> Result<Self> {
+        let volumes = creates(client, time, CreatedObject::Volume).await?;
+        Ok(Self { volumes, sets: creates(client, time, CreatedObject::Set(form)).await? })
     }
 
     /// Returns the duration that this share of the creates does not exceed.
@@ -59,34 +91,34 @@ impl Latencies {
     }
 }
 
-async fn creates(client: &Client, time: Duration, kind: CreatedKind) -> Result<Vec<f64>> {
+async fn creates(client: &Client, time: Duration, object: CreatedObject) -> Result<Vec<f64>> {
     let (mut running, mut ticks) = (JoinSet::new(), interval(Duration::from_secs(1) / RATE));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0..u64::from(RATE) * time.as_secs() {
         ticks.tick().await;
-        running.spawn(create(client.clone(), kind, number));
+        running.spawn(create(client.clone(), object, number));
     }
     let mut latencies = Vec::new();
     while let Some(created) = running.join_next().await {
-        latencies.push(created?.with_context(|| format!("a {} without a fault", kind.as_str()))?);
+        latencies.push(created?.with_context(|| format!("a create without a fault of {object:?}"))?);
     }
     latencies.sort_by(f64::total_cmp);
     Ok(latencies)
 }
 
 /// Creates one object, and returns the milliseconds that it took.
-async fn create(client: Client, kind: CreatedKind, number: u64) -> Result<f64> {
+async fn create(client: Client, object: CreatedObject, number: u64) -> Result<f64> {
     let (name, parameters) = (format!("calm-{number}"), PostParams::default());
     let start;
-    match kind {
-        CreatedKind::Volume => {
-            let volume = nfs_volume(&name, "nas.example.com", &format!("/calm/{number}"));
+    match object {
+        CreatedObject::Volume => {
+            let volume = nfs_volume(&name, "nas.example.com", &format!("/calm/{name}"));
             let volume: PersistentVolume = serde_json::from_value(volume)?;
             start = Instant::now();
             Api::all(client).create(&parameters, &volume).await?;
         }
-        CreatedKind::Set => {
-            let set: StatefulSet = serde_json::from_value(nfs_set("default", &name, 2))?;
+        CreatedObject::Set(form) => {
+            let set: StatefulSet = serde_json::from_value(form.set(&name))?;
             start = Instant::now();
             Api::namespaced(client, "default").create(&parameters, &set).await?;
         }

@@ -1,6 +1,7 @@
 //! Creates pairs of volumes at once through replicas that are killed, paused and cut off, and counts what is stored in the end:
 //! `cargo xtask prove races`.
 
+mod admission_policies;
 mod creation;
 mod faults;
 mod installation;
@@ -11,8 +12,8 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use installation::RacedCluster;
 use kube::Client;
-use latency::{CreatedKind, Latencies};
-use ordinance_cluster::{ClusterOptions, ControlPlanePart};
+use latency::{CreatedKind, Latencies, SetForm};
+use ordinance_cluster::{Cluster, ClusterOptions, ControlPlanePart};
 use ordinance_e2e::TestClusters;
 use ordinance_testkit::figures::{Better, Figure, Figures};
 use race::RaceResult;
@@ -63,10 +64,10 @@ async fn main() -> Result<ExitCode> {
 async fn prove(arguments: &Arguments) -> Result<Figures> {
     let clusters = TestClusters::open()?;
     let mut figures = Figures::default();
-    let none = without_ordinance(arguments, &clusters).await?;
+    let others = without_ordinance(arguments, &clusters).await?;
     anstream::eprintln!("three replicas without reservations:");
     let mut bare = RacedCluster::start(&clusters, false).await?;
-    let before = measured(arguments, &bare.client()).await?;
+    let before = measured(arguments, &bare.client(), SetForm::Shared).await?;
     let raced = bare.race(arguments.pairs, Duration::ZERO, arguments.seed).await?;
     add_counts(&mut figures, "without reservations", &raced);
     figures.add(exact(
@@ -79,12 +80,12 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
 
     anstream::eprintln!("three replicas with reservations:");
     let mut reserving = RacedCluster::start(&clusters, true).await?;
-    let after = measured(arguments, &reserving.client()).await?;
+    let after = measured(arguments, &reserving.client(), SetForm::Shared).await?;
     let raced = reserving.race(arguments.pairs, faults::TIME, arguments.seed).await?;
     add_counts(&mut figures, "with reservations", &raced);
     add_goals(&mut figures, &raced);
-    if let (Some(none), Some(before), Some(after)) = (&none, &before, &after) {
-        add_latencies(&mut figures, [none, before, after]);
+    if let (Some([none, policies]), Some(before), Some(after)) = (&others, &before, &after) {
+        add_latencies(&mut figures, [none, policies, before, after]);
     }
     if !arguments.no_wait {
         anstream::eprintln!("waiting until the reservations have served their time");
@@ -94,22 +95,33 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Measures a control plane that calls no webhook.
-async fn without_ordinance(arguments: &Arguments, clusters: &TestClusters) -> Result<Option<Latencies>> {
+/// Measures a control plane that calls no webhook, without policies and with ValidatingAdmissionPolicies.
+async fn without_ordinance(arguments: &Arguments, clusters: &TestClusters) -> Result<Option<[Latencies; 2]>> {
     if arguments.seconds == 0 {
         return Ok(None);
     }
     anstream::eprintln!("a control plane without Ordinance");
-    let mut cluster = clusters.cluster(&ClusterOptions::default()).await?;
-    cluster.control_plane().part(ControlPlanePart::Controllers).kill();
-    measured(arguments, &cluster.access().client()).await
+    let none = calm_cluster(clusters).await?;
+    let none = measured(arguments, &none.access().client(), SetForm::Shared).await?;
+    anstream::eprintln!("a control plane with ValidatingAdmissionPolicies");
+    let cluster = calm_cluster(clusters).await?;
+    admission_policies::install(&cluster).await?;
+    let policies = measured(arguments, &cluster.access().client(), SetForm::Isolated).await?;
+    Ok(none.zip(policies).map(<[Latencies; 2]>::from))
 }
 
-async fn measured(arguments: &Arguments, client: &Client) -> Result<Option<Latencies>> {
+/// Starts a control plane whose controllers do nothing.
+async fn calm_cluster(clusters: &TestClusters) -> Result<Cluster> {
+    let mut cluster = clusters.cluster(&ClusterOptions::default()).await?;
+    cluster.control_plane().part(ControlPlanePart::Controllers).kill();
+    Ok(cluster)
+}
+
+async fn measured(arguments: &Arguments, client: &Client, form: SetForm) -> Result<Option<Latencies>> {
     if arguments.seconds == 0 {
         return Ok(None);
     }
-    Latencies::measure(client, Duration::from_secs(arguments.seconds)).await.map(Some)
+    Latencies::measure(client, Duration::from_secs(arguments.seconds), form).await.map(Some)
 }
 
 fn add_counts(figures: &mut Figures, name: &str, raced: &RaceResult) {
@@ -139,9 +151,14 @@ fn add_goals(figures: &mut Figures, raced: &RaceResult) {
     ));
 }
 
-/// Adds what creates take without Ordinance, without reservations and with them.
-fn add_latencies(figures: &mut Figures, [none, before, after]: [&Latencies; 3]) {
-    let runs = [("without Ordinance", none), ("without reservations", before), ("with reservations", after)];
+/// Adds what creates take without Ordinance, with ValidatingAdmissionPolicies, without reservations and with them.
+fn add_latencies(figures: &mut Figures, [none, policies, before, after]: [&Latencies; 4]) {
+    let runs = [
+        ("without Ordinance", none),
+        ("with ValidatingAdmissionPolicies", policies),
+        ("without reservations", before),
+        ("with reservations", after),
+    ];
     for kind in CreatedKind::ALL {
         for (name, latencies) in runs {
             for (share, percentile) in PERCENTILES {
