@@ -30,7 +30,7 @@ pub struct LoadTarget {
     /// The body of every request.
     pub body: Bytes,
     /// The path of every request.
-    pub path: &'static str,
+    pub path: Arc<str>,
 }
 
 /// The path of the mutating webhook.
@@ -40,7 +40,7 @@ pub const MUTATE: &str = "/mutate/storage?timeout=10s";
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     body: Bytes,
-    path: &'static str,
+    path: Arc<str>,
 }
 
 // === impl Client ===
@@ -54,7 +54,7 @@ impl Client {
         let tls = TlsConnector::from(Arc::clone(&target.tls)).connect(name, stream).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, body: target.body.clone(), path: target.path })
+        Ok(Self { sender, body: target.body.clone(), path: Arc::clone(&target.path) })
     }
 
     /// Sets the body of the next requests.
@@ -64,7 +64,7 @@ impl Client {
 
     /// Sends the review once, and returns the answer.
     pub async fn ask(&mut self) -> Result<Bytes> {
-        let request = Request::post(self.path)
+        let request = Request::post(&*self.path)
             .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Full::new(self.body.clone()))?;

@@ -5,6 +5,7 @@
 mod allow_all;
 mod audit;
 mod baseline;
+mod beside;
 mod check;
 mod cluster;
 mod command;
@@ -72,6 +73,12 @@ enum BenchCommand {
     Repeat(repeat::Arguments),
     /// Measure only audits of a large cluster.
     Audit,
+    /// Measure only `check` and `check --diff`.
+    Check,
+    /// Measure only a large cluster: its verdicts, its sync and its memory.
+    Cluster,
+    /// Measure Ordinance beside another admission webhook, such as Kubewarden's policy-server, on the same review.
+    Beside(beside::Arguments),
     /// Measure only what 100 rows of the setting `drivers` cost an evaluation.
     Rows,
     /// Measure only what clients with expensive reviews cost the others.
@@ -100,6 +107,15 @@ fn main() -> Result<ExitCode> {
         Some(BenchCommand::Repeat(repeated)) => repeat::run(repeated),
         Some(BenchCommand::Audit) => measure_part(&arguments, |figures| {
             audit::measure(figures, arguments.effort(), &arguments.ordinance)
+        }),
+        Some(BenchCommand::Check) => measure_part(&arguments, |figures| {
+            check::measure(figures, arguments.effort(), &arguments.ordinance)
+        }),
+        Some(BenchCommand::Cluster) => measure_part(&arguments, |figures| {
+            cluster::measure(figures, arguments.effort(), &arguments.ordinance)
+        }),
+        Some(BenchCommand::Beside(other)) => measure_part(&arguments, |figures| {
+            beside::measure(figures, arguments.effort(), &arguments.ordinance, other)
         }),
         Some(BenchCommand::Rows) => {
             measure_part(&arguments, |figures| evaluation::measure_rows(figures, arguments.effort()))

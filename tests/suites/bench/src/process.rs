@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a server may take until its first answer.
-const START: Duration = Duration::from_secs(10);
+/// How long a server may take until its first answer. Another server may compile its policies first.
+const START: Duration = Duration::from_secs(60);
 
 /// How long a server may take to read a large cluster.
 const SYNC: Duration = Duration::from_secs(120);
@@ -53,6 +53,13 @@ pub enum Program<'a> {
     },
     /// This program as a server that allows everything.
     AllowAll,
+    /// Another webhook.
+    Other {
+        /// Its command line, with placeholders for the port and the certificate.
+        command: &'a [String],
+        /// The path at which it reviews.
+        path: &'a str,
+    },
 }
 
 // === impl ServerIdentity ===
@@ -138,7 +145,12 @@ impl ServerProcess {
         let address = free_port()?;
         let mut command = program.command(address, identity)?;
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let target = LoadTarget { address, tls: Arc::clone(&identity.tls), body: body.clone(), path: MUTATE };
+        let target = LoadTarget {
+            address,
+            tls: Arc::clone(&identity.tls),
+            body: body.clone(),
+            path: program.path().into(),
+        };
         Ok(Self { process, target, first_verdict: Duration::ZERO })
     }
 
@@ -198,10 +210,19 @@ fn free_port() -> Result<SocketAddr> {
 // === impl Program ===
 
 impl Program<'_> {
+    /// Returns the path of its webhook.
+    fn path(&self) -> &str {
+        match self {
+            Self::Other { path, .. } => path,
+            _ => MUTATE,
+        }
+    }
+
     fn command(&self, address: SocketAddr, identity: &ServerIdentity) -> Result<Command> {
         let mut command = match self {
             Self::Ordinance(ordinance) | Self::Following { ordinance, .. } => Command::new(ordinance),
             Self::AllowAll => Command::new(std::env::current_exe()?),
+            Self::Other { command, .. } => return other_command(command, address, identity),
         };
         command.arg(if matches!(self, Self::AllowAll) { "allow-all" } else { "serve" });
         command.arg("--listen").arg(address.to_string());
@@ -215,4 +236,18 @@ impl Program<'_> {
         }
         Ok(command)
     }
+}
+
+/// Returns the command of another webhook, with its port and its certificate.
+fn other_command(words: &[String], address: SocketAddr, identity: &ServerIdentity) -> Result<Command> {
+    let (certificate, key) = (identity.certificate(), identity.key());
+    let word = |word: &String| {
+        word.replace("{port}", &address.port().to_string())
+            .replace("{cert}", &certificate.to_string_lossy())
+            .replace("{key}", &key.to_string_lossy())
+    };
+    let mut words = words.iter().map(word);
+    let mut command = Command::new(words.next().context("the other server has no command")?);
+    command.args(words);
+    Ok(command)
 }

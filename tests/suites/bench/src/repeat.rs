@@ -129,7 +129,7 @@ fn serve(step: StepKind, review: ReviewKind, times: u32) -> Result<()> {
         address: listener.local_addr()?,
         tls: identity.client(),
         body: Bytes::from_static(review.body()),
-        path: review.path(),
+        path: review.path().into(),
     };
     let (stopper, stop) = stop();
     let client = ask(target, step, times, stopper);

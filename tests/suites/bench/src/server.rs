@@ -19,10 +19,10 @@ const WINDOW: Duration = Duration::from_millis(50);
 
 /// The measurements of one kind of server, by round.
 #[derive(Default)]
-struct Rounds {
-    rate: Vec<f64>,
-    cpu: Vec<f64>,
-    p99: Vec<f64>,
+pub struct Rounds {
+    pub rate: Vec<f64>,
+    pub cpu: Vec<f64>,
+    pub p99: Vec<f64>,
     p99_of_all: Vec<f64>,
 }
 
@@ -119,14 +119,14 @@ fn compare(figures: &mut Figures, us: &Rounds, them: &Rounds) {
 }
 
 /// Returns the ratio of each round.
-fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+pub fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
     ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
 }
 
 // === impl Rounds ===
 
 impl Rounds {
-    async fn closed_loop(&mut self, server: &ServerProcess, time: Duration) -> Result<()> {
+    pub async fn closed_loop(&mut self, server: &ServerProcess, time: Duration) -> Result<()> {
         let before = server.cpu()?;
         let rate = load::closed_loop(&server.target, time).await?;
         let used = server.cpu()?.saturating_sub(before);
@@ -135,7 +135,7 @@ impl Rounds {
         Ok(())
     }
 
-    async fn open_loop(&mut self, target: &LoadTarget, rate: f64, time: Duration) -> Result<()> {
+    pub async fn open_loop(&mut self, target: &LoadTarget, rate: f64, time: Duration) -> Result<()> {
         let target = target.clone();
         let latencies = spawn_blocking(move || load::open_loop(&target, rate, time)).await??;
         self.p99.push(median(&latencies.p99_of_windows(WINDOW)));
