@@ -34,10 +34,12 @@ const NOT_INHERITED: [&str; 8] = [
 ];
 
 /// The sources of the component, relative to the root of the workspace. `policy/js` is not part of it.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     "policy/rules",
     "Cargo.lock",
     "Cargo.toml",
+    "crates/json/Cargo.toml",
+    "crates/json/src",
     "crates/storage/Cargo.toml",
     "crates/storage/src",
     "policy/Cargo.toml",

@@ -56,7 +56,7 @@ pub(crate) fn parse<'a>(
 }
 
 fn read(name: &str, object: &str, settings: &Settings) -> Result<Volume, serde_json::Error> {
-    let view: PersistentVolumeView<'_> = serde_json::from_str(object)?;
+    let view: PersistentVolumeView<'_> = ordinance_json::read(object)?;
     Ok(Volume::new(&view, name, settings))
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn parse<'a>(
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
-    let class = serde_json::from_str(object)?;
+    let class = ordinance_json::read(object)?;
     Ok(Box::new(ClassReview { class, name: &request.scope.name, operation: request.operation, settings }))
 }
 

@@ -4,6 +4,7 @@
 //! nesting, and once to find where its objects end. Here both are one pass of 64 bytes a step.
 
 use crate::brackets::{self, NoEnd};
+use crate::string;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
@@ -125,15 +126,10 @@ impl<'a> Cursor<'a> {
 
     /// Returns the text of a string, with its quotes.
     fn string(&mut self) -> Result<&'a str, CursorError> {
-        let mut bytes = self.rest().iter().enumerate().skip(1);
-        while let Some((position, byte)) = bytes.next() {
-            match byte {
-                b'"' => return self.take(position + 1),
-                b'\\' => drop(bytes.next()),
-                _ => {}
-            }
+        match self.rest().get(1..).and_then(string::end) {
+            Some(end) => self.take(end + 1),
+            None => Err(self.expected("the end of the string that begins")),
         }
-        Err(self.expected("the end of the string that begins"))
     }
 
     /// Moves to the next token, and returns its first byte.

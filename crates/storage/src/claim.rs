@@ -1,9 +1,9 @@
 //! PersistentVolumeClaims, and the templates that a StatefulSet makes them of.
 
 use crate::json::{self, Raw, Text};
+use ordinance_json::RawText;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// A PersistentVolumeClaim, its metadata read as `M` and its spec as `R`.
@@ -64,7 +64,7 @@ struct Resources<'a> {
 #[serde(default)]
 pub(crate) struct Quantities<'a> {
     #[serde(borrow)]
-    pub(crate) storage: Option<&'a RawValue>,
+    pub(crate) storage: Option<RawText<'a>>,
 }
 
 /// `selector`: the labels that a claim wants its volume to have.

@@ -1,8 +1,8 @@
 //! Containers: their environment, mounts and block devices.
 
 use crate::json::{self, Text};
+use ordinance_json::RawText;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// A container, an init container or a sidecar.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +40,7 @@ pub struct EnvVar<'a> {
     pub value: Text<'a>,
     /// Raw, since it is parsed only where an expression takes the variable.
     #[serde(borrow)]
-    pub(crate) value_from: Option<&'a RawValue>,
+    pub(crate) value_from: Option<RawText<'a>>,
 }
 
 /// An entry of `envFrom`: beyond their prefix, the names of the variables are in another object.

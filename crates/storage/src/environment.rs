@@ -141,7 +141,7 @@ impl FieldRef<'_> {
 
 impl<'a> EnvVar<'a> {
     fn source(&self) -> Option<ValueFrom<'a>> {
-        serde_json::from_str(self.value_from?.get()).ok()
+        ordinance_json::read(self.value_from?.get()).ok()
     }
 
     /// Returns where its value comes from if it has no text; `None` if it has no value.

@@ -8,11 +8,11 @@ mod equality;
 
 pub use equality::is_equal;
 
+use ordinance_json::RawText;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,7 +66,7 @@ where
 /// `IgnoredAny`, which costs nothing.
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Raw<'a>(#[serde(borrow)] Option<&'a RawValue>);
+pub struct Raw<'a>(#[serde(borrow)] Option<RawText<'a>>);
 
 /// A struct that is read from an object only; serde would read one from an array too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ struct Strings<'a>(BTreeMap<Text<'a>, Text<'a>>);
 ///
 /// The text is not an object, or a member has another type than `T` says.
 pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text).map(|Members(object)| object)
+    ordinance_json::read(text).map(|Members(object)| object)
 }
 
 /// Reads an object, or `None` where it is absent or `null`.
@@ -157,7 +157,7 @@ fn without_null_members(value: Value) -> Value {
 impl<'a> Raw<'a> {
     /// Parses the field; an absent one or `null` is the default value.
     pub(crate) fn parse<T: Default + Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        self.0.map_or_else(|| Ok(T::default()), |raw| serde_json::from_str(raw.get()))
+        self.0.map_or_else(|| Ok(T::default()), |raw| ordinance_json::read(raw.get()))
     }
 }
 

@@ -6,9 +6,9 @@ use crate::{
     AzureFileSource, CephfsSource, CsiSource, GlusterfsSource, Metadata, MountOptions, NfsSource,
     NoAnnotations, NodePath, OtherAnnotations, QuobyteSource,
 };
+use ordinance_json::RawText;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -130,7 +130,7 @@ struct NodeAffinity<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
-struct RawRequired<'a>(#[serde(borrow)] Option<&'a RawValue>);
+struct RawRequired<'a>(#[serde(borrow)] Option<RawText<'a>>);
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -248,7 +248,7 @@ impl<'a, R> PersistentVolumeSpec<'a, R> {
     pub fn node(&self) -> Option<NodeName<'a>> {
         let affinity: NodeAffinity<'a> = self.node_affinity.parse().ok()?;
         let required = affinity.required.0?;
-        let terms = serde_json::from_str::<NodeSelector<'a>>(required.get()).ok()?.node_selector_terms;
+        let terms = ordinance_json::read::<NodeSelector<'a>>(required.get()).ok()?.node_selector_terms;
         let hosts = match terms.as_slice() {
             [term] => term.hosts(),
             _ => None,

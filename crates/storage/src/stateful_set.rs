@@ -5,9 +5,9 @@
 
 use crate::json::{self, Raw, Text};
 use crate::{ClaimTemplate, Container, Metadata, PodVolume, SecurityContext};
+use ordinance_json::RawText;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use std::ops::Range;
 
 /// A StatefulSet, its pod template read as `T` and its metadata as `M`; `R` reads the fields that only the control
@@ -48,7 +48,7 @@ pub struct StatefulSetSpec<'a, T, R = IgnoredAny> {
 /// A pod template as the text of its JSON.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub struct RawTemplate<'a>(#[serde(borrow)] Option<&'a RawValue>);
+pub struct RawTemplate<'a>(#[serde(borrow)] Option<RawText<'a>>);
 
 /// A pod template; `R` reads the fields that only expressions need.
 #[derive(Debug, Default, Deserialize)]
@@ -168,7 +168,7 @@ impl<'a> RawTemplate<'a> {
 
     /// Returns whether both templates say the same, their members in any order; `null` counts as absent.
     pub fn is_equal_to(self, other: Self) -> bool {
-        json::is_equal(self.0.unwrap_or(RawValue::NULL), other.0.unwrap_or(RawValue::NULL))
+        json::is_equal(self.0.unwrap_or(RawText::NULL), other.0.unwrap_or(RawText::NULL))
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn parse<'a>(
     object: &'a str,
     settings: &'a Settings,
 ) -> Result<Box<dyn ParsedRequest + 'a>, serde_json::Error> {
-    let read = |text: &str| serde_json::from_str::<Scale>(text).map(|scale| scale.spec.replicas);
+    let read = |text: &str| ordinance_json::read::<Scale>(text).map(|scale| scale.spec.replicas);
     Ok(Box::new(ScaleRequest {
         scope: &request.scope,
         new: read(object)?,

@@ -1,11 +1,11 @@
 //! Whether two JSON values are equal.
 
-use serde_json::value::RawValue;
+use ordinance_json::RawText;
 use serde_json::{Map, Value};
 
 /// Returns whether two values are equal, whatever the order of members; a `null` member counts as absent. Two objects differ if
 /// members of the same name before the others of that name do.
-pub fn is_equal(one: &RawValue, other: &RawValue) -> bool {
+pub fn is_equal(one: RawText<'_>, other: RawText<'_>) -> bool {
     let (one, other) = (one.get(), other.get());
     one == other || !differ_in_a_string(one, other) && are_equal_values(one, other)
 }
@@ -72,7 +72,7 @@ mod tests {
 
     /// Compares two values, and checks that a difference in a string is one.
     fn is_equal(one: &str, other: &str) -> bool {
-        let raw = |text| serde_json::from_str::<&RawValue>(text).expect("JSON");
+        let raw = |text| serde_json::from_str::<RawText<'_>>(text).expect("JSON");
         let equal = super::is_equal(raw(one), raw(other));
         assert_eq!(equal, are_equal_values(one, other), "{one} {other}");
         equal
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_number_out_of_range_equals_only_its_own_text() {
         assert!(!is_equal("[1e999]", "[1e998]"));
-        let huge = serde_json::from_str::<&RawValue>("[1e999]").expect("JSON");
+        let huge = serde_json::from_str::<RawText<'_>>("[1e999]").expect("JSON");
         assert!(super::is_equal(huge, huge));
     }
 }
