@@ -23,7 +23,7 @@ use anyhow::{Result, ensure};
 use ordinance_amend::{ObjectChanges, amend};
 use ordinance_report::{CheckReport, CheckedObject, TextOrigin, printable, text};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use write::{OriginalTexts, WriteSummary, print_diff, write_files};
 
 /// The largest number of rounds. A set and its claims need about three: a sub-path, its variables, the claims' annotations.
@@ -145,9 +145,12 @@ pub(super) fn run(
 
 /// Returns a line for each warning that the report does not have.
 fn unrepeated(report: &CheckReport<'_>, warnings: BTreeSet<WrittenWarning>) -> Vec<String> {
+    let mut shown: HashMap<String, Vec<&String>> = HashMap::new();
+    for checked in report.objects.iter().filter(|checked| !checked.message.warnings.is_empty()) {
+        shown.entry(checked.title()).or_default().extend(&checked.message.warnings);
+    }
     let is_repeated = |warning: &WrittenWarning| {
-        let mut objects = report.objects.iter().filter(|checked| checked.title() == warning.object);
-        objects.any(|checked| checked.message.warnings.contains(&warning.text))
+        shown.get(&warning.object).is_some_and(|warnings| warnings.contains(&&warning.text))
     };
     let new = warnings.into_iter().filter(|warning| !is_repeated(warning));
     new.map(|WrittenWarning { place, object, text }| {
