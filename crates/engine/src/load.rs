@@ -329,7 +329,8 @@ fn not_a_component(error: wasmtime::Error) -> LoadErrorKind {
 /// Checks the component, its description and its settings.
 ///
 /// The calls of loading use a component of their own, whose instances get other slots of the pool: every page of a slot that
-/// a call wrote is reset after each later call, and a description writes more pages than a small review.
+/// a call wrote is reset after each later call, and a description writes more pages than a small review. The small reviews of the
+/// built-in policy run without time checks, in slots of their own already.
 fn ready(
     engine: &Engine,
     artefact: &[u8],
@@ -341,7 +342,10 @@ fn ready(
     let description = described(engine, &loading)?;
     description_fault(&description).map_or(Ok(()), |fault| Err(LoadErrorKind::Description(fault)))?;
     let prepared = prepared(engine, &loading, settings)?;
-    let guest = linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?;
+    let guest = match execution {
+        Execution::Inline => loading,
+        Execution::ThreadPool => linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?,
+    };
     let settings = settings.to_owned();
     Ok(Policy { engine: engine.clone(), guest, unchecked: None, description, settings, prepared, execution })
 }

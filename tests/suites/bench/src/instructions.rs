@@ -94,11 +94,13 @@ fn counts() -> Result<Counts> {
         let guest = step(StepKind::Guest, review)?;
         let judgement = step(StepKind::Judgement, review)?;
         let answer = step(StepKind::Answer, review)?;
+        let parse = step(StepKind::Parse, review)?;
         add("1 envelope", envelope);
         add("2 instance", instance);
         add("3 guest", guest.saturating_sub(instance));
         add("4 look-up", judgement.saturating_sub(guest));
         add("5 answer", answer.saturating_sub(judgement + envelope));
+        add("native code, reading the objects", parse);
         add("request without a policy", allowed);
         add("request with the policy", allowed + answer.saturating_sub(envelope));
         if review == ReviewKind::Scale {

@@ -13,6 +13,7 @@ use ordinance::review::{AdmissionReview, Answering, OnError};
 use ordinance::server::{Stopper, stop};
 use ordinance_contract::{Phase, Request};
 use ordinance_engine::{Engine, Policy, StartedReview};
+use ordinance_storage::{PersistentVolume, PodTemplate, RawTemplate, StatefulSet, json};
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub enum StepKind {
     Judgement,
     /// The body becomes a review, the policy decides, and the answer becomes a body.
     Answer,
+    /// The objects are read as the rules see them, in native code: most of what the guest does first.
+    Parse,
     /// A server that allows everything answers a request over TLS, on a connection that is open. Not one with the policy: it
     /// would move reviews that are as slow as in valgrind to another thread.
     AllowedRequest,
@@ -87,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             StepKind::Instance => policy.instantiate(deadline)?,
             StepKind::Guest => guest(&policy, &request, deadline)?,
             StepKind::Judgement => drop(black_box(admission.judge(&request, deadline)?)),
+            StepKind::Parse => parse(review, &request)?,
             _ => answer(&admission, review, &limits, deadline)?,
         }
     }
@@ -103,6 +107,23 @@ fn guest(policy: &Policy, request: &Request<'_>, deadline: Instant) -> Result<()
     match policy.start_review(request, deadline)? {
         StartedReview::Decided(verdict) => drop(black_box(verdict)),
         StartedReview::NeedsHoldings(keys, pending) => drop(black_box((keys, pending.resume(&[])?))),
+    }
+    Ok(())
+}
+
+fn parse(review: ReviewKind, request: &Request<'_>) -> Result<()> {
+    for object in [&request.object, &request.old_object].into_iter().flatten() {
+        match review {
+            ReviewKind::SetCreated | ReviewKind::SetUpdated => {
+                black_box(json::read::<StatefulSet<'_, PodTemplate<'_>>>(object)?);
+            }
+            ReviewKind::Volume => {
+                black_box(json::read::<PersistentVolume<'_>>(object)?);
+            }
+            ReviewKind::Scale => {
+                black_box(json::read::<StatefulSet<'_, RawTemplate<'_>>>(object)?);
+            }
+        }
     }
     Ok(())
 }
