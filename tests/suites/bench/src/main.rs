@@ -44,16 +44,16 @@ struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     release_bench: Option<PathBuf>,
     /// The output format.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, global = true)]
     output: FigureFormat,
     /// The number of rounds; each figure is their median.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, global = true)]
     rounds: usize,
     /// How long each server is under load in each round, in seconds.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, global = true)]
     seconds: u64,
     /// Store the figures as the new baseline.
-    #[arg(long)]
+    #[arg(long, global = true)]
     keep: bool,
 }
 
