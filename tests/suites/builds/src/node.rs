@@ -37,8 +37,9 @@ pub fn package() -> Result<PathBuf, String> {
     let package = policy.join("js/pkg");
     let built = modified(&package.join("node/ordinance_policy_bg.wasm"))
         .map_err(|_| "the npm package is not built; run: cargo xtask npm".to_owned())?;
-    let model = Path::new(SUITE).join("../../../crates/storage/src");
-    let directories = [policy.join("src"), policy.join("rules"), policy.join("js/src"), model];
+    let [model, json] =
+        ["storage/src", "json/src"].map(|part| Path::new(SUITE).join("../../../crates").join(part));
+    let directories = [policy.join("src"), policy.join("rules"), policy.join("js/src"), model, json];
     let sources = directories.iter().map(|directory| newest(directory));
     match sources.collect::<io::Result<Vec<_>>>().map(|times| times.into_iter().max().unwrap_or(built)) {
         Ok(written) if written <= built => Ok(package),
