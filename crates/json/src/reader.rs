@@ -6,13 +6,12 @@
 
 use crate::brackets::{self, NoEnd};
 use crate::string;
-use serde::de::{
-    self, DeserializeSeed, Deserializer, Error as _, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Deserializer, Error as _, Expected, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
-use serde_json::{Error, Number, Value};
+use serde_json::{Error, Number};
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 
 /// The levels that a text may nest, those included that are passed over: as many as `serde_json` reads.
@@ -55,6 +54,9 @@ struct Entries<'r, 'de> {
     is_first: bool,
     is_over: bool,
 }
+
+/// A visitor that takes no value, so that `serde_json` says what was expected instead.
+struct Nothing<'e>(&'e dyn Expected);
 
 // === impl RawText ===
 
@@ -131,7 +133,8 @@ impl<'de> Reader<'de> {
                 })?;
                 self.take(end)
             }
-            _ => {
+            None => Err(Error::custom("EOF while parsing a value")),
+            Some(_) => {
                 let is_scalar = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
                 match self.rest().iter().take_while(is_scalar).count() {
                     0 => Err(Error::custom("expected value")),
@@ -159,31 +162,13 @@ impl<'de> Reader<'de> {
         serde_json::from_str(self.skip()?)
     }
 
-    /// Returns the error that the value has another type than expected. It is no generic code, of which each view would have its own.
+    /// Returns the error that the value has another type than expected. This is no generic code, of which each view would have a copy.
     #[cold]
     fn unexpected(&mut self, expected: &dyn Expected) -> Error {
-        let raw = match self
-            .peek()
-            .map_or_else(|| Err(Error::custom("EOF while parsing a value")), |_| self.skip())
-        {
-            Ok(raw) => raw,
-            Err(error) => return error,
-        };
-        let value = match raw.as_bytes().first() {
-            Some(b'{') => return Error::invalid_type(Unexpected::Map, expected),
-            Some(b'[') => return Error::invalid_type(Unexpected::Seq, expected),
-            _ => match serde_json::from_str(raw) {
-                Ok(value) => value,
-                Err(error) => return error,
-            },
-        };
-        let unexpected = match &value {
-            Value::Bool(value) => Unexpected::Bool(*value),
-            Value::Number(number) => unexpected_number(number),
-            Value::String(text) => Unexpected::Str(text),
-            _ => Unexpected::Unit,
-        };
-        Error::invalid_type(unexpected, expected)
+        let value = self.skip();
+        let Err(error) =
+            value.and_then(|raw| serde_json::Deserializer::from_str(raw).deserialize_any(Nothing(expected)));
+        error
     }
 
     /// Gives a visitor the object or the list that begins here.
@@ -317,12 +302,13 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 }
 
-/// Returns a number as an error shows it.
-fn unexpected_number(number: &Number) -> Unexpected<'static> {
-    match (number.as_u64(), number.as_i64()) {
-        (Some(number), _) => Unexpected::Unsigned(number),
-        (_, Some(number)) => Unexpected::Signed(number),
-        _ => Unexpected::Float(number.as_f64().unwrap_or(f64::NAN)),
+// === impl Nothing ===
+
+impl<'de> Visitor<'de> for Nothing<'_> {
+    type Value = Infallible;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 
@@ -385,7 +371,7 @@ impl<'de> SeqAccess<'de> for &mut Entries<'_, 'de> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
