@@ -85,6 +85,7 @@ mod tests {
         assert!(!is_equal(r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#));
         assert!(!is_equal(r#"{"a":1}"#, r#"{"a":1,"b":0}"#));
         assert!(!is_equal(r#"{"a":null,"b":1}"#, r#"{"a":1}"#));
+        assert!(!are_equal_values("{", "{"), "invalid JSON equals nothing");
     }
 
     #[test]
