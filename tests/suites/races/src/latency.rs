@@ -37,13 +37,6 @@ pub enum SetForm {
     Isolated,
 }
 
-/// An object that is created.
-#[derive(Clone, Copy, Debug)]
-enum CreatedObject {
-    Volume,
-    Set(SetForm),
-}
-
 // === impl SetForm ===
 
 impl SetForm {
@@ -78,8 +71,8 @@ impl CreatedKind {
 impl Latencies {
     /// Creates volumes and sets that exclude nothing, each kind for this time. Every create has to succeed.
     pub async fn measure(client: &Client, time: Duration, form: SetForm) -> Result<Self> {
-        let volumes = creates(client, time, CreatedObject::Volume).await?;
-        Ok(Self { volumes, sets: creates(client, time, CreatedObject::Set(form)).await? })
+        let volumes = creates(client, time, CreatedKind::Volume, form).await?;
+        Ok(Self { volumes, sets: creates(client, time, CreatedKind::Set, form).await? })
     }
 
     /// Returns the duration that this share of the creates does not exceed.
@@ -91,33 +84,33 @@ impl Latencies {
     }
 }
 
-async fn creates(client: &Client, time: Duration, object: CreatedObject) -> Result<Vec<f64>> {
+async fn creates(client: &Client, time: Duration, kind: CreatedKind, form: SetForm) -> Result<Vec<f64>> {
     let (mut running, mut ticks) = (JoinSet::new(), interval(Duration::from_secs(1) / RATE));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0..u64::from(RATE) * time.as_secs() {
         ticks.tick().await;
-        running.spawn(create(client.clone(), object, number));
+        running.spawn(create(client.clone(), kind, form, number));
     }
     let mut latencies = Vec::new();
     while let Some(created) = running.join_next().await {
-        latencies.push(created?.with_context(|| format!("a create without a fault of {object:?}"))?);
+        latencies.push(created?.with_context(|| format!("a {} without a fault", kind.as_str()))?);
     }
     latencies.sort_by(f64::total_cmp);
     Ok(latencies)
 }
 
 /// Creates one object, and returns the milliseconds that it took.
-async fn create(client: Client, object: CreatedObject, number: u64) -> Result<f64> {
+async fn create(client: Client, kind: CreatedKind, form: SetForm, number: u64) -> Result<f64> {
     let (name, parameters) = (format!("calm-{number}"), PostParams::default());
     let start;
-    match object {
-        CreatedObject::Volume => {
+    match kind {
+        CreatedKind::Volume => {
             let volume = nfs_volume(&name, "nas.example.com", &format!("/calm/{name}"));
             let volume: PersistentVolume = serde_json::from_value(volume)?;
             start = Instant::now();
             Api::all(client).create(&parameters, &volume).await?;
         }
-        CreatedObject::Set(form) => {
+        CreatedKind::Set => {
             let set: StatefulSet = serde_json::from_value(form.set(&name))?;
             start = Instant::now();
             Api::namespaced(client, "default").create(&parameters, &set).await?;

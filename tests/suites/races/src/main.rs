@@ -67,7 +67,7 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
     let others = without_ordinance(arguments, &clusters).await?;
     anstream::eprintln!("three replicas without reservations:");
     let mut bare = RacedCluster::start(&clusters, false).await?;
-    let before = measured(arguments, &bare.client(), SetForm::Shared).await?;
+    let before = measured(arguments, &bare.client()).await?;
     let raced = bare.race(arguments.pairs, Duration::ZERO, arguments.seed).await?;
     add_counts(&mut figures, "without reservations", &raced);
     figures.add(exact(
@@ -80,7 +80,7 @@ async fn prove(arguments: &Arguments) -> Result<Figures> {
 
     anstream::eprintln!("three replicas with reservations:");
     let mut reserving = RacedCluster::start(&clusters, true).await?;
-    let after = measured(arguments, &reserving.client(), SetForm::Shared).await?;
+    let after = measured(arguments, &reserving.client()).await?;
     let raced = reserving.race(arguments.pairs, faults::TIME, arguments.seed).await?;
     add_counts(&mut figures, "with reservations", &raced);
     add_goals(&mut figures, &raced);
@@ -100,14 +100,15 @@ async fn without_ordinance(arguments: &Arguments, clusters: &TestClusters) -> Re
     if arguments.seconds == 0 {
         return Ok(None);
     }
+    let time = Duration::from_secs(arguments.seconds);
     anstream::eprintln!("a control plane without Ordinance");
     let none = calm_cluster(clusters).await?;
-    let none = measured(arguments, &none.access().client(), SetForm::Shared).await?;
+    let none = Latencies::measure(&none.access().client(), time, SetForm::Shared).await?;
     anstream::eprintln!("a control plane with ValidatingAdmissionPolicies");
     let cluster = calm_cluster(clusters).await?;
     admission_policies::install(&cluster).await?;
-    let policies = measured(arguments, &cluster.access().client(), SetForm::Isolated).await?;
-    Ok(none.zip(policies).map(<[Latencies; 2]>::from))
+    let policies = Latencies::measure(&cluster.access().client(), time, SetForm::Isolated).await?;
+    Ok(Some([none, policies]))
 }
 
 /// Starts a control plane whose controllers do nothing.
@@ -117,11 +118,11 @@ async fn calm_cluster(clusters: &TestClusters) -> Result<Cluster> {
     Ok(cluster)
 }
 
-async fn measured(arguments: &Arguments, client: &Client, form: SetForm) -> Result<Option<Latencies>> {
+async fn measured(arguments: &Arguments, client: &Client) -> Result<Option<Latencies>> {
     if arguments.seconds == 0 {
         return Ok(None);
     }
-    Latencies::measure(client, Duration::from_secs(arguments.seconds), form).await.map(Some)
+    Latencies::measure(client, Duration::from_secs(arguments.seconds), SetForm::Shared).await.map(Some)
 }
 
 fn add_counts(figures: &mut Figures, name: &str, raced: &RaceResult) {
