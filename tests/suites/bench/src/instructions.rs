@@ -121,7 +121,7 @@ fn count(step: StepKind, review: ReviewKind, times: u32) -> Result<u64> {
     let directory = tempfile::tempdir()?;
     let output = directory.path().join("counts");
     let mut valgrind = Command::new("valgrind");
-    valgrind.env(GLIBC.0, GLIBC.1);
+    valgrind.envs([GLIBC]);
     valgrind.args(["--tool=callgrind", "--separate-threads=yes"]);
     valgrind.arg(format!("--callgrind-out-file={}", output.display())).arg(std::env::current_exe()?);
     valgrind.args(["repeat", &word(&step), &word(&review), &times.to_string()]);

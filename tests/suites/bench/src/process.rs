@@ -11,8 +11,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a server may take until its first answer. Another server may compile its policies first.
-const START: Duration = Duration::from_secs(60);
+/// How long a server may take until its first answer.
+const START: Duration = Duration::from_secs(10);
+
+/// How long another webhook may take, which compiles its policies first.
+const OTHER_START: Duration = Duration::from_secs(60);
 
 /// How long a server may take to read a large cluster.
 const SYNC: Duration = Duration::from_secs(120);
@@ -107,7 +110,7 @@ impl ServerProcess {
     pub async fn start(program: &Program<'_>, identity: &ServerIdentity, body: &Bytes) -> Result<Self> {
         let start = Instant::now();
         let mut server = Self::spawn(program, identity, body)?;
-        server.first_answer(start).await?;
+        server.first_answer(start, program.start_time()).await?;
         server.first_verdict = start.elapsed();
         Ok(server)
     }
@@ -161,8 +164,8 @@ impl ServerProcess {
         }
     }
 
-    async fn first_answer(&mut self, start: Instant) -> Result<()> {
-        while start.elapsed() < START {
+    async fn first_answer(&mut self, start: Instant, limit: Duration) -> Result<()> {
+        while start.elapsed() < limit {
             if let Ok(mut client) = Client::connect(&self.target).await {
                 client.ask().await?;
                 return Ok(());
@@ -170,7 +173,7 @@ impl ServerProcess {
             self.is_running()?;
             std::thread::sleep(RETRY);
         }
-        bail!("the server did not answer within {} s", START.as_secs())
+        bail!("the server did not answer within {} s", limit.as_secs())
     }
 
     /// Returns the resident memory in MB (10^6 bytes), from `VmRSS`.
@@ -210,6 +213,11 @@ fn free_port() -> Result<SocketAddr> {
 // === impl Program ===
 
 impl Program<'_> {
+    /// Returns how long it may take until its first answer.
+    fn start_time(&self) -> Duration {
+        if matches!(self, Self::Other { .. }) { OTHER_START } else { START }
+    }
+
     /// Returns the path of its webhook.
     fn path(&self) -> &str {
         match self {
