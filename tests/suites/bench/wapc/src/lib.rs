@@ -1,8 +1,8 @@
 //! The storage policy as a guest of waPC, the protocol of Kubewarden's policy-server: `docs/performance.md` compares both servers
 //! with the same policy.
 //!
-//! A mutating policy of Kubewarden returns the changed object, and its host computes the patch. Without an index in the host, the
-//! policy is told of no other object.
+//! A mutating policy of Kubewarden returns the changed object, and its host computes the patch. That host has no
+//! index, so the policy sees only the object under review.
 
 use ordinance_contract::{Finding, Operation, Phase, Request, Scope, Severity, Verdict, rule_tag};
 use ordinance_json::applied;
