@@ -9,6 +9,20 @@ use std::process::{Command, ExitCode, Stdio};
 /// The target that the policy is compiled to.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
+/// The packages that are built for this machine: all but the shells of the policy, which are built for Wasm.
+///
+/// Cargo enables the features of a dependency that any chosen package needs. With the same packages for every program, it
+/// compiles wasmtime, the client of the API server and whatever else programs share only once for each profile.
+pub const WORKSPACE: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "ordinance-policy-component",
+    "--exclude",
+    "ordinance-policy-js",
+    "--exclude",
+    "ordinance-policy-wapc",
+];
+
 /// Prefixes of the variables that cargo sets for a program that it runs.
 const CARGO_PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
@@ -118,16 +132,16 @@ fn has_wasm_target() -> bool {
     rustc.is_ok_and(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// Builds the binary of a package and returns its path.
-pub fn binary(package: &str, profile: Profile) -> Result<PathBuf> {
+/// Builds a program of the workspace and returns its path.
+pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--package", package, "--profile", profile.name()]);
+    build.arg("build").args(WORKSPACE).args(["--bin", name, "--profile", profile.name()]);
     build.args(["--message-format", "json-render-diagnostics"]);
     let output = build.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("can't start cargo")?;
     if !output.status.success() {
-        bail!("{package} could not be built");
+        bail!("{name} could not be built");
     }
-    executable(&output.stdout).with_context(|| format!("cargo names no binary of {package}"))
+    executable(&output.stdout).with_context(|| format!("cargo's messages name no program {name}"))
 }
 
 /// Returns the last executable that cargo's messages name.

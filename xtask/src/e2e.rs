@@ -24,31 +24,30 @@ pub struct Arguments {
 
 /// Finds or builds the programs, and runs the scenarios.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut suite = suite(arguments)?;
-    match &arguments.kubeconfig {
-        Some(kubeconfig) => {
-            tools(&[Tool::Kubectl])?;
-            suite.env("ORDINANCE_E2E_KUBECONFIG", absolute(kubeconfig)?);
-        }
-        None => {
-            tools(&Tool::SUITE)?;
-            suite.env("ORDINANCE_BINARY", binary(arguments.binary.as_deref())?);
-        }
-    }
-    let status = suite.status().context("can't start cargo")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Returns the call of cargo that runs the suite.
-fn suite(arguments: &Arguments) -> Result<Command> {
-    let mut suite = build::cargo();
-    suite
-        .args(["test", "--quiet", "--package", "ordinance-e2e", "--test", "e2e", "--"])
-        .args(&arguments.filter);
-    suite.env_remove("ORDINANCE_E2E_KUBECONFIG").env_remove("ORDINANCE_E2E_RECORD");
     if let Some(folder) = &arguments.record {
         let entries = std::fs::read_dir(folder).into_iter().flatten().count();
         ensure!(entries == 0, "{} has files already; record into a new folder", folder.display());
+    }
+    let program = match &arguments.kubeconfig {
+        Some(kubeconfig) => {
+            tools(&[Tool::Kubectl])?;
+            ("ORDINANCE_E2E_KUBECONFIG", absolute(kubeconfig)?)
+        }
+        None => {
+            tools(&Tool::SUITE)?;
+            ("ORDINANCE_BINARY", binary(arguments.binary.as_deref())?)
+        }
+    };
+    let mut suite = suite(arguments)?;
+    build::exit_code(suite.env(program.0, program.1))
+}
+
+/// Builds the suite, and returns its command.
+fn suite(arguments: &Arguments) -> Result<Command> {
+    let mut suite = Command::new(build::binary("ordinance-e2e", Profile::Dev)?);
+    suite.args(&arguments.filter);
+    suite.env_remove("ORDINANCE_E2E_KUBECONFIG").env_remove("ORDINANCE_E2E_RECORD");
+    if let Some(folder) = &arguments.record {
         suite.env("ORDINANCE_E2E_RECORD", absolute(folder)?).arg("--test-threads=1");
     }
     Ok(suite)

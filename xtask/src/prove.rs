@@ -35,9 +35,8 @@ pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
         ProvenProperty::Reservations(Rest { rest }) => trials("ordinance-reservations", rest)?,
         ProvenProperty::Races(Rest { rest }) => {
             e2e::tools(&Tool::SUITE)?;
-            // Its client of the API server is compiled already, for the end-to-end scenarios.
-            let mut command = Command::new(build::binary("ordinance-races", Profile::Dev)?);
-            command.args(rest).env("ORDINANCE_BINARY", e2e::binary(None)?);
+            let mut command = trials("ordinance-races", rest)?;
+            command.env("ORDINANCE_BINARY", e2e::binary(None)?);
             command
         }
         ProvenProperty::Hostile(Rest { rest }) => {

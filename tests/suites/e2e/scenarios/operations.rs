@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 /// The text of the page.
-const PAGE: &str = include_str!("../../../../../docs/operations.md");
+const PAGE: &str = include_str!("../../../../docs/operations.md");
 
 /// The scenarios of this file.
 pub fn scenarios() -> Vec<Scenario> {
