@@ -5,6 +5,7 @@
 //! `review`, and `cluster` also on `audit`; and all of them on `limits`, `metrics`, `clock` and `units`.
 
 pub mod admission;
+mod allocator;
 pub mod audit;
 pub mod clock;
 pub mod cluster;

@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::output::{CommonArgs, print};
 use super::policies::{self, Auditing, ServedPolicy};
 use crate::admission::UnreadableObject;
+use crate::allocator;
 use crate::clock::Clock;
 use crate::cluster::{ApiServerAccess, BackgroundAudit, ClusterWatches, EventWriter, Reservations, WatchSet};
 use crate::config::{
@@ -74,6 +75,7 @@ struct PreparedServer {
 
 /// Serves until a signal. With `--print-config`, only prints the effective configuration.
 pub(super) fn run(args: &ServeArgs, matches: &ArgMatches, common: CommonArgs) -> Result<Exit> {
+    allocator::keep_large_buffers_apart();
     let layers = Layers::new(args, matches)?;
     let file = layers.config()?;
     let mut log = file.log;
