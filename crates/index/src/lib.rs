@@ -7,21 +7,26 @@
 //! cut, so that it overlaps more.
 
 mod budget;
+mod children;
 mod holder;
 mod node;
 mod path;
 mod pool;
+mod realm;
 pub mod reserved;
 mod small_map;
+mod stored_key;
 
 use budget::{BudgetedKeys, CutKey};
 use holder::{Holder, HolderIdentity, ResourceKind};
 use node::{Group, PathNode};
 use ordinance_contract::{Holding, Key, Scope, Stance};
 use pool::Pool;
+use realm::Realm;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::RandomState;
 use std::sync::Arc;
+use stored_key::{StoredKey, StoredKeys};
 
 /// The segments of a path that are compared. Real file systems are not nested this deep. A longer path counts as its prefix.
 pub const PATH_SEGMENTS: usize = 128;
@@ -45,8 +50,8 @@ pub const SHOWN_KEY_CHARS: usize = 200;
 /// A cluster may have a hundred thousand objects, so texts are shared and nodes of a single object are small.
 #[derive(Debug, Default)]
 pub struct Index {
-    realms: HashMap<Arc<str>, PathNode>,
-    objects: hashbrown::HashMap<Holder, ObjectEntry, RandomState>,
+    realms: HashMap<Realm, PathNode>,
+    objects: hashbrown::HashMap<Holder, Box<ObjectEntry>, RandomState>,
     kinds: Pool<ResourceKind>,
     namespaces: Pool<str>,
     groups: Pool<Group>,
@@ -58,20 +63,11 @@ pub struct Index {
 /// The keys of an object.
 #[derive(Debug)]
 struct ObjectEntry {
-    /// Sorted.
-    keys: Box<[StoredKey]>,
-    /// The bytes that the object costs.
-    bytes: usize,
+    keys: StoredKeys,
+    /// The bytes that the object costs, at most 4 GiB.
+    bytes: u32,
     /// The last list that the object was seen in.
     round: u32,
-}
-
-/// A key in shared texts.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct StoredKey {
-    realm: Arc<str>,
-    path: Arc<str>,
-    group: Arc<Group>,
 }
 
 /// The keys that an object of a namespace uses are in too many realms, or have too long notes, to be stored even as the roots of
@@ -151,13 +147,13 @@ impl Index {
 
     /// Returns the bytes that an object costs, or 0 if it is not stored.
     pub fn bytes_of(&self, object: &Scope<'_>) -> usize {
-        self.objects.get(&HolderIdentity::from(object)).map_or(0, |entry| entry.bytes)
+        self.objects.get(&HolderIdentity::from(object)).map_or(0, |entry| entry.bytes as usize)
     }
 
     /// Returns the keys of an object as they are stored, sorted.
     pub fn keys_of(&self, object: &Scope<'_>) -> Vec<Key> {
         let entry = self.objects.get(&HolderIdentity::from(object));
-        entry.into_iter().flat_map(|entry| &entry.keys).map(Key::from).collect()
+        entry.into_iter().flat_map(|entry| entry.keys.as_slice()).map(Key::from).collect()
     }
 
     /// Replaces the keys of an object. Keys that it only looks at are not stored. The round of the object stays; it is
@@ -187,11 +183,10 @@ impl Index {
     /// Removes the objects of a resource that were last seen before a round, and returns them: a complete list without
     /// them shows that they no longer exist. Costs one pass over all objects.
     pub fn sweep(&mut self, group: &str, resource: &str, round: u32) -> Vec<Scope<'static>> {
-        let is_gone = |(holder, entry): (&Holder, &ObjectEntry)| {
-            let gone = entry.round < round && holder.kind().is_of(group, resource);
-            gone.then(|| holder.scope())
-        };
-        let gone: Vec<Scope<'static>> = self.objects.iter().filter_map(is_gone).collect();
+        let objects = self.objects.iter();
+        let gone =
+            objects.filter(|(holder, entry)| entry.round < round && holder.kind().is_of(group, resource));
+        let gone: Vec<Scope<'static>> = gone.map(|(holder, _)| holder.scope()).collect();
         gone.iter().for_each(|object| self.remove(object));
         gone
     }
@@ -287,9 +282,10 @@ impl Index {
     fn take(&mut self, object: &Scope<'_>) -> Option<u32> {
         let (holder, entry) = self.objects.remove_entry(&HolderIdentity::from(object))?;
         self.count_down(holder.kind().resource());
-        self.keys -= entry.keys.len();
-        self.bytes -= entry.bytes;
-        for held in entry.keys {
+        self.bytes -= entry.bytes as usize;
+        let keys = entry.keys.into_vec();
+        self.keys -= keys.len();
+        for held in keys {
             self.remove_key(&held, &holder);
             self.groups.release(held.group);
         }
@@ -298,10 +294,10 @@ impl Index {
     }
 
     fn remove_key(&mut self, held: &StoredKey, holder: &Holder) {
-        let Some(root) = self.realms.get_mut(&held.realm) else { return };
+        let Some(root) = self.realms.get_mut(held.realm.as_str()) else { return };
         root.remove(&held.path, &held.group, holder);
         if root.is_empty() {
-            self.realms.remove(&held.realm);
+            self.realms.remove(held.realm.as_str());
         }
     }
 
@@ -327,16 +323,17 @@ impl Index {
         *self.resources.entry(kind.resource().to_owned()).or_default() += 1;
         let holder = Holder::new(kind, self.namespaces.share(&*object.namespace), &object.name);
         self.keys += keys.len();
-        self.bytes += bytes;
+        let bytes = u32::try_from(*bytes).unwrap_or(u32::MAX);
+        self.bytes += bytes as usize;
         let keys = keys.iter().map(|key| self.add_key(key, &holder)).collect();
-        self.objects.insert(holder, ObjectEntry { keys, bytes: *bytes, round });
+        self.objects.insert(holder, Box::new(ObjectEntry { keys, bytes, round }));
     }
 
     fn add_key(&mut self, key: &CutKey<'_>, holder: &Holder) -> StoredKey {
         let group = self.groups.share(Group { stance: key.stance, note: key.note.into() });
-        let known = self.realms.get_key_value(key.realm).map(|(realm, _)| Arc::clone(realm));
+        let known = self.realms.get_key_value(key.realm).map(|(realm, _)| realm.clone());
         let realm = known.unwrap_or_else(|| key.realm.into());
-        let root = self.realms.entry(Arc::clone(&realm)).or_default();
+        let root = self.realms.entry(realm.clone()).or_default();
         StoredKey { realm, path: root.insert(&key.path, &group, holder), group }
     }
 
@@ -376,7 +373,7 @@ impl Index {
     }
 
     fn of(&self, holder: &Holder) -> &[StoredKey] {
-        self.objects.get(holder).map_or(&[], |entry| &entry.keys)
+        self.objects.get(holder).map_or(&[], |entry| entry.keys.as_slice())
     }
 }
 
@@ -397,25 +394,6 @@ fn shown(key: &CutKey<'_>) -> String {
     match path.char_indices().nth(SHOWN_KEY_CHARS) {
         Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
         None => path,
-    }
-}
-
-// === impl StoredKey ===
-
-impl StoredKey {
-    fn is_below(&self, key: &CutKey<'_>) -> bool {
-        self.path.len() > key.path.len() && self.path.starts_with(&key.path) && *self.realm == *key.realm
-    }
-}
-
-impl From<&StoredKey> for Key {
-    fn from(held: &StoredKey) -> Self {
-        Self {
-            realm: held.realm.to_string(),
-            path: path::segments(&held.path),
-            stance: held.group.stance,
-            note: held.group.note.to_string(),
-        }
     }
 }
 

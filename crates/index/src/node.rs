@@ -3,12 +3,11 @@
 //! `radix_trie` 0.3, `patricia_tree` 0.10 and `qp-trie` 0.8 branch within bytes, so that a node may be within a segment. None
 //! of them stores a summary of the keys below a node: a look-up of `/` would visit every key of the realm.
 
+use crate::children::{Child, Children};
 use crate::holder::Holder;
 use crate::path;
 use crate::small_map::SmallMap;
 use ordinance_contract::{Key, Stance};
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A node whose child has more holders stays when it could be replaced by its child: creating it again costs time for each.
@@ -37,12 +36,12 @@ pub(crate) struct PathNode {
 struct Inner {
     /// The holders of keys that end below.
     below: Groups,
-    children: SmallMap<Edge, PathNode>,
+    children: Children,
 }
 
 /// The way to a child. Edges of one node differ in their first segment.
 #[derive(Debug)]
-struct Edge {
+pub(crate) struct Edge {
     /// The path of the child, from the root. The keys that end there share it.
     path: Arc<str>,
     /// The length of the node's own path.
@@ -80,8 +79,8 @@ impl PathNode {
     pub(crate) fn along<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (usize, &'a Self)> {
         std::iter::successors(Some((0, self)), move |(end, node)| {
             let rest = path.get(*end..)?;
-            let (edge, child) = node.child(rest)?;
-            rest.starts_with(edge.label()).then(|| (edge.path.len(), child))
+            let Child { edge, node } = node.child(rest)?;
+            rest.starts_with(edge.label()).then_some((edge.path.len(), node))
         })
     }
 
@@ -93,8 +92,8 @@ impl PathNode {
             return KeysBelow { here: None, below: node.groups_below() };
         }
         match node.child(rest) {
-            Some((edge, child)) if edge.label().starts_with(rest) => {
-                KeysBelow { here: Some(&child.here), below: child.groups_below() }
+            Some(Child { edge, node }) if edge.label().starts_with(rest) => {
+                KeysBelow { here: Some(&node.here), below: node.groups_below() }
             }
             _ => KeysBelow::default(),
         }
@@ -128,7 +127,7 @@ impl PathNode {
         }
     }
 
-    fn child(&self, path: &str) -> Option<(&Edge, &Self)> {
+    fn child(&self, path: &str) -> Option<&Child> {
         self.inner.as_ref()?.children.get(path::prefix(path, 1))
     }
 
@@ -147,7 +146,7 @@ impl PathNode {
     }
 
     /// Takes the only child of a node that no key ends at, if it can replace the node.
-    fn take_replacement(&mut self) -> Option<(Edge, Self)> {
+    fn take_replacement(&mut self) -> Option<Box<Child>> {
         let inner = self.inner.as_mut().filter(|inner| self.here.is_empty() && inner.has_few_holders())?;
         inner.children.take_only()
     }
@@ -158,18 +157,18 @@ impl PathNode {
 impl Inner {
     /// Makes sure that a child's path ends where a new path leaves the existing ones. Returns the path of the child that the
     /// new path leads to, or `None` if there is none yet.
-    fn reach(children: &mut SmallMap<Edge, PathNode>, rest: &str, start: usize) -> Option<Arc<str>> {
+    fn reach(children: &mut Children, rest: &str, start: usize) -> Option<Arc<str>> {
         let first = path::prefix(rest, 1);
-        let (edge, _) = children.get(first)?;
+        let Child { edge, .. } = children.get(first)?;
         let shared = path::shared(edge.label(), rest);
         if shared == edge.label().len() {
             return Some(Arc::clone(&edge.path));
         }
-        let (edge, child) = children.take(first)?;
+        let Child { edge, node } = *children.take(first)?;
         let parting: Arc<str> = edge.path.get(..start + shared)?.into();
-        let below = child.all_groups();
-        let mut inner = Self { below, children: SmallMap::default() };
-        *inner.children.entry(Edge::new(&edge.path, parting.len())) = child;
+        let below = node.all_groups();
+        let mut inner = Self { below, children: Children::default() };
+        *inner.children.entry(Edge::new(&edge.path, parting.len())) = node;
         *children.entry(Edge::new(&parting, start)) =
             PathNode { here: Groups::default(), inner: Some(Box::new(inner)) };
         Some(parting)
@@ -177,15 +176,15 @@ impl Inner {
 
     fn remove_from_child(&mut self, path: &str, group: &Group, holder: &Holder) {
         let first = path::prefix(path, 1);
-        let Some((edge, child)) = self.children.get_mut(first) else { return };
+        let Some(Child { edge, node }) = self.children.get_mut(first) else { return };
         let Some(rest) = path.strip_prefix(edge.label()) else { return };
-        child.remove(rest, group, holder);
-        let start = edge.start as usize;
-        if child.is_empty() {
+        node.remove(rest, group, holder);
+        if node.is_empty() {
             self.children.take(first);
-        } else if let Some((edge, replacement)) = child.take_replacement() {
-            self.children.take(first);
-            *self.children.entry(Edge::new(&edge.path, start)) = replacement;
+        } else if let Some(replacement) = node.take_replacement() {
+            // Its first segment is the same.
+            *edge = Edge::new(&replacement.edge.path, edge.start as usize);
+            *node = replacement.node;
         }
     }
 
@@ -218,32 +217,10 @@ impl Edge {
     fn label(&self) -> &str {
         self.path.get(self.start as usize..).unwrap_or_default()
     }
-}
 
-impl Borrow<str> for Edge {
     /// The first segment.
-    fn borrow(&self) -> &str {
+    pub(crate) fn first(&self) -> &str {
         path::prefix(self.label(), 1)
-    }
-}
-
-impl PartialEq for Edge {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Edge {}
-
-impl PartialOrd for Edge {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Edge {
-    fn cmp(&self, other: &Self) -> Ordering {
-        Borrow::<str>::borrow(self).cmp(other.borrow())
     }
 }
 

@@ -115,12 +115,4 @@ impl<K: Ord, V> SmallMap<K, V> {
             }
         }
     }
-
-    /// Removes the entry and returns it, if there is only one.
-    pub(crate) fn take_only(&mut self) -> Option<(K, V)> {
-        match self {
-            Self::One(one) => one.take(),
-            Self::Many(_) => None,
-        }
-    }
 }

@@ -15,7 +15,7 @@ const OBJECTS: usize = 20_000;
 const HOSTILE_OBJECTS: usize = 100;
 
 /// Bytes for an object with one key, including its texts, as in `docs/limits.md`.
-const MOST: usize = 640;
+const MOST: usize = 560;
 
 /// A shape of objects.
 type Object = fn(usize) -> (Scope<'static>, Vec<Key>);
@@ -136,7 +136,10 @@ fn an_object_takes_no_more_memory_than_the_index_reports_in_every_shape_of_clust
     for (shape, object) in ordinary {
         let (counted, reported) = bytes_each(OBJECTS, object);
         assert!(counted < MOST, "{shape}: {counted} bytes an object");
-        assert!((counted..2 * counted).contains(&reported), "{shape}: {counted} bytes, {reported} reported");
+        assert!(
+            (counted..counted * 5 / 2).contains(&reported),
+            "{shape}: {counted} bytes, {reported} reported"
+        );
     }
     let hostile: [(&str, Object); 6] = [
         ("deep", deep),

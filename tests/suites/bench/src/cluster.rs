@@ -106,7 +106,7 @@ async fn sync(figures: &mut Figures, effort: Effort, ordinance: &Path) -> Result
         "resident memory, 100 000 volumes more",
         "MB",
         Better::Lower,
-        Some(100.0),
+        Some(45.0),
         &memory,
     ));
     Ok(())
