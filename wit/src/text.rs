@@ -76,8 +76,9 @@ pub fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(reason, _)| reason)
 }
 
-/// Returns true if nothing has to be done. Compares bytes, eight at once, since almost every text is plain.
-fn is_plain(text: &str) -> bool {
+/// Returns true if no character of a text [acts](acts); may return false for others. Compares bytes, eight at once, since almost
+/// every text is plain.
+pub fn is_plain(text: &str) -> bool {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
     words.iter().all(|word| are_printable(u64::from_ne_bytes(*word)))

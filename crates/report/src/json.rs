@@ -2,6 +2,7 @@
 
 use crate::{Cause, CheckReport, CheckedObject, ReadError, Summary, UnrenderedDirectory, plain_json};
 use ordinance_contract::{Finding, Fix, Scope, Severity};
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -64,7 +65,8 @@ pub struct FixRow<'r> {
 /// Returns the report as one line of JSON.
 pub fn json(report: &CheckReport<'_>) -> String {
     let document = JsonReport {
-        results: report.objects.iter().map(ResultRow::from).collect(),
+        // In parallel, since the lines of findings are found by parsing their objects again.
+        results: report.objects.par_iter().map(ResultRow::from).collect(),
         errors: &report.errors,
         unrendered: &report.unrendered,
         summary: report.summary(),

@@ -1,8 +1,8 @@
 //! Reviews manifests as the webhooks would, in the order of the input.
 //!
-//! Objects are decided in parallel against the current index, and concluded one after the other. If an object that a decision
-//! depends on was concluded meanwhile, the object is decided again. So the result is that of reviewing one object after the
-//! other, and most of the work runs in parallel.
+//! Objects are decided in parallel against the current index, and concluded one after the other while the next ones are decided.
+//! If an object that a decision depends on was concluded meanwhile, the object is decided again. So the result is that of
+//! reviewing one object after the other, and most of the work runs in parallel.
 
 use super::input::{Input, InputFile};
 use super::progress::Progress;
@@ -82,6 +82,9 @@ struct TentativeReview<'i> {
     audit: Option<(Request<'i>, Decision)>,
 }
 
+/// Objects with their reviews, decided but not concluded.
+type DecidedBatch<'b, 'i> = Vec<(InputObject<'i>, Result<TentativeReview<'b>, Failure>)>;
+
 /// The result of both reviews of an object.
 #[derive(Default)]
 struct CombinedReview {
@@ -151,7 +154,7 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         let objects: Vec<InputObject<'i>> = objects.collect();
         self.index_preceding(&objects)?;
         Ok(CheckReport {
-            objects: objects.chunks(BATCH).flat_map(|batch| self.review_batch(batch)).collect(),
+            objects: self.review(&objects),
             errors: self.stored.errors().chain(input.errors()).collect(),
             skipped: input.skipped(),
             unlisted: 0,
@@ -164,14 +167,34 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         })
     }
 
-    fn review_batch<'i>(&self, batch: &[InputObject<'i>]) -> Vec<CheckedObject<'i>> {
-        let decide = |object: &InputObject<'i>| self.decide(*object);
-        let tentative: Vec<Result<TentativeReview<'_>, Failure>> = batch.par_iter().map(decide).collect();
-        let checked = batch.iter().zip(tentative).map(|(object, tentative)| {
+    /// Concludes batch after batch. Meanwhile the next one is decided.
+    fn review<'i>(&self, objects: &[InputObject<'i>]) -> Vec<CheckedObject<'i>>
+    where
+        's: 'i,
+    {
+        let mut batches = objects.chunks(BATCH);
+        let mut checked = Vec::with_capacity(objects.len());
+        let mut decided = batches.next().map(|batch| self.decide_batch(batch));
+        while let Some(batch) = decided {
+            let decide_next = || batches.next().map(|batch| self.decide_batch(batch));
+            let (concluded, next) = rayon::join(|| self.conclude_batch(batch), decide_next);
+            checked.extend(concluded);
+            decided = next;
+        }
+        checked
+    }
+
+    fn decide_batch<'b, 'i>(&'b self, batch: &'b [InputObject<'i>]) -> DecidedBatch<'b, 'i> {
+        let decide = |object: &'b InputObject<'i>| (*object, self.decide(*object));
+        batch.par_iter().map(decide).collect()
+    }
+
+    fn conclude_batch<'b, 'i>(&'b self, batch: DecidedBatch<'b, 'i>) -> Vec<CheckedObject<'i>> {
+        let checked = batch.into_iter().map(|(object, tentative)| {
             self.progress.add_reviewed();
             match other_version(self.admission.policy().description(), object.manifest) {
-                Some(reason) => checked_object(*object, CombinedReview::failed(reason)),
-                None => checked_object(*object, self.reviewed(*object, tentative)),
+                Some(reason) => checked_object(object, CombinedReview::failed(reason)),
+                None => checked_object(object, self.reviewed(object, tentative)),
             }
         });
         checked.collect()
