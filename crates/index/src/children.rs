@@ -1,15 +1,13 @@
 //! The children of a node, by their first segment: a hash table, if there is more than one.
 //!
-//! Nothing needs their order. A B-tree would keep one, but is half empty after a list of the API server, whose objects are
-//! sorted, and a node above a hundred thousand volumes has as many children. For the same reason the children are boxed: an empty
-//! place in the table is small.
+//! The order of the children does not matter. A B-tree would keep one, but its nodes stay half empty when keys arrive sorted, as from
+//! a list of the API server; and a node above a hundred thousand volumes has as many children. The children are boxed, so that an empty
+//! slot of the table takes nine bytes.
 
+use crate::is_sparse;
 use crate::node::{Edge, PathNode};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
-
-/// A table gives memory back if it has room for this many times as many children as it has.
-const SPARE: usize = 4;
 
 /// The children of a node. The first segments of their edges differ.
 #[derive(Debug)]
@@ -19,13 +17,14 @@ pub(crate) enum Children {
     Many(Box<ChildTable>),
 }
 
-/// A child, and the way to it.
+/// A child node and its edge.
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) edge: Edge,
     pub(crate) node: PathNode,
 }
 
+/// At least two children, by the first segment of their edges.
 #[derive(Debug, Default)]
 pub(crate) struct ChildTable {
     hasher: RandomState,
@@ -45,7 +44,7 @@ impl Children {
         matches!(self, Self::One(None))
     }
 
-    /// The child whose edge has this first segment.
+    /// Returns the child whose edge has this first segment.
     pub(crate) fn get(&self, first: &str) -> Option<&Child> {
         match self {
             Self::One(one) => one.as_deref().filter(|child| child.edge.first() == first),
@@ -53,7 +52,7 @@ impl Children {
         }
     }
 
-    /// The child whose edge has this first segment.
+    /// Returns the child whose edge has this first segment.
     pub(crate) fn get_mut(&mut self, first: &str) -> Option<&mut Child> {
         match self {
             Self::One(one) => one.as_deref_mut().filter(|child| child.edge.first() == first),
@@ -61,7 +60,7 @@ impl Children {
         }
     }
 
-    /// The node of an edge; inserts an empty one if no edge has its first segment.
+    /// Returns the node of an edge; inserts an empty one if no edge has its first segment.
     pub(crate) fn entry(&mut self, edge: Edge) -> &mut PathNode {
         let empty = |edge| Box::new(Child { edge, node: PathNode::default() });
         if let Self::One(one) = self
@@ -130,7 +129,7 @@ impl ChildTable {
         let hash = self.hasher.hash_one(first);
         let found = self.children.find_entry(hash, |child| child.edge.first() == first).ok()?;
         let (taken, _) = found.remove();
-        if self.children.capacity() > SPARE * self.children.len() {
+        if is_sparse(self.children.len(), self.children.capacity()) {
             self.children.shrink_to(2 * self.children.len(), hash_of(&self.hasher));
         }
         Some(taken)
@@ -145,7 +144,7 @@ impl ChildTable {
     }
 }
 
-/// The hash by which a table finds a child.
+/// Returns the function that hashes children as look-ups do.
 fn hash_of(hasher: &RandomState) -> impl Fn(&Box<Child>) -> u64 + '_ {
     |child| hasher.hash_one(child.edge.first())
 }

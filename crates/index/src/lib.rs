@@ -45,12 +45,16 @@ pub const OBJECT_BYTES: usize = 16 * 1024;
 /// The number of characters of a key in an error.
 pub const SHOWN_KEY_CHARS: usize = 200;
 
+/// A hash table shrinks if it has room for more than this many times its entries.
+const SPARE: usize = 4;
+
 /// The keys of all objects.
 ///
 /// A cluster may have a hundred thousand objects, so texts are shared and nodes of a single object are small.
 #[derive(Debug, Default)]
 pub struct Index {
     realms: HashMap<Realm, PathNode>,
+    /// The entries are boxed, so that an empty slot of the table takes 17 bytes.
     objects: hashbrown::HashMap<Holder, Box<ObjectEntry>, RandomState>,
     kinds: Pool<ResourceKind>,
     namespaces: Pool<str>,
@@ -64,7 +68,7 @@ pub struct Index {
 #[derive(Debug)]
 struct ObjectEntry {
     keys: StoredKeys,
-    /// The bytes that the object costs, at most 4 GiB.
+    /// The bytes that the object costs; `u32::MAX` also stands for more.
     bytes: u32,
     /// The last list that the object was seen in.
     round: u32,
@@ -281,6 +285,9 @@ impl Index {
     /// Removes an object. Returns its round.
     fn take(&mut self, object: &Scope<'_>) -> Option<u32> {
         let (holder, entry) = self.objects.remove_entry(&HolderIdentity::from(object))?;
+        if is_sparse(self.objects.len(), self.objects.capacity()) {
+            self.objects.shrink_to(2 * self.objects.len());
+        }
         self.count_down(holder.kind().resource());
         self.bytes -= entry.bytes as usize;
         let keys = entry.keys.into_vec();
@@ -294,10 +301,10 @@ impl Index {
     }
 
     fn remove_key(&mut self, held: &StoredKey, holder: &Holder) {
-        let Some(root) = self.realms.get_mut(held.realm.as_str()) else { return };
+        let Some(root) = self.realms.get_mut(&held.realm) else { return };
         root.remove(&held.path, &held.group, holder);
         if root.is_empty() {
-            self.realms.remove(held.realm.as_str());
+            self.realms.remove(&held.realm);
         }
     }
 
@@ -375,6 +382,12 @@ impl Index {
     fn of(&self, holder: &Holder) -> &[StoredKey] {
         self.objects.get(holder).map_or(&[], |entry| entry.keys.as_slice())
     }
+}
+
+/// Returns whether a hash table has so much room that it should shrink. Slots of removed entries may count as taken, so that it
+/// shrinks later.
+fn is_sparse(entries: usize, capacity: usize) -> bool {
+    capacity > SPARE * entries
 }
 
 /// Returns the keys to look up for a request: each key, and as it would be stored if that is shorter, so that an object

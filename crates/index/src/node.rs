@@ -198,10 +198,10 @@ impl Inner {
 }
 
 fn remove_holder(groups: &mut Groups, group: &Group, holder: &Holder) {
-    let Some((_, holders)) = groups.get_mut(group) else { return };
-    holders.take(holder);
+    let Some(holders) = groups.value_mut(group) else { return };
+    holders.remove(holder);
     if holders.is_empty() {
-        groups.take(group);
+        groups.remove(group);
     }
 }
 

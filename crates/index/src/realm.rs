@@ -1,11 +1,10 @@
 //! The realm of a key.
 
 use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A realm that the keys in it share. It is a thin pointer, since every key has one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Realm(Arc<Box<str>>);
 
 // === impl Realm ===
@@ -25,11 +24,5 @@ impl From<&str> for Realm {
 impl Borrow<str> for Realm {
     fn borrow(&self) -> &str {
         self.as_str()
-    }
-}
-
-impl Hash for Realm {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
     }
 }

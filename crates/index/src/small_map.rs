@@ -6,7 +6,6 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// Entries by key. Without values, a set.
 #[derive(Clone, Debug)]
@@ -47,39 +46,25 @@ impl<K: Ord, V> SmallMap<K, V> {
         one.map(|(key, value)| (key, value)).into_iter().chain(many)
     }
 
-    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
-    where
-        K: Borrow<Q>,
-    {
-        match self {
-            Self::One(one) => {
-                let (found, value) = one.as_ref()?;
-                (found.borrow() == key).then_some((found, value))
-            }
-            Self::Many(many) => many.get_key_value(key),
-        }
-    }
-
     pub(crate) fn value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.get(key).map(|(_, value)| value)
+        match self {
+            Self::One(one) => one.as_ref().filter(|(found, _)| found.borrow() == key).map(|(_, value)| value),
+            Self::Many(many) => many.get(key),
+        }
     }
 
-    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(&K, &mut V)>
+    pub(crate) fn value_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
         match self {
             Self::One(one) => {
-                let (found, value) = one.as_mut()?;
-                ((*found).borrow() == key).then_some((found, value))
+                one.as_mut().filter(|(found, _)| (*found).borrow() == key).map(|(_, value)| value)
             }
-            Self::Many(many) => {
-                let mut at = many.range_mut((Bound::Included(key), Bound::Included(key)));
-                at.next()
-            }
+            Self::Many(many) => many.get_mut(key),
         }
     }
 
@@ -99,19 +84,20 @@ impl<K: Ord, V> SmallMap<K, V> {
         }
     }
 
-    /// Removes an entry, and returns it.
-    pub(crate) fn take<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
+    /// Removes the entry of a key, if there is one.
+    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
     {
         match self {
-            Self::One(one) => one.take_if(|(found, _)| (*found).borrow() == key),
+            Self::One(one) => {
+                one.take_if(|(found, _)| (*found).borrow() == key);
+            }
             Self::Many(many) => {
-                let taken = many.remove_entry(key);
+                many.remove(key);
                 if many.len() == 1 {
                     *self = Self::One(many.pop_first());
                 }
-                taken
             }
         }
     }

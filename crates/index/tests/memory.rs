@@ -14,7 +14,7 @@ const OVERHEAD: usize = 16;
 const OBJECTS: usize = 20_000;
 const HOSTILE_OBJECTS: usize = 100;
 
-/// Bytes for an object with one key, including its texts, as in `docs/limits.md`.
+/// Bytes for an object with one key, including its texts: a tenth above those in `docs/limits.md`.
 const MOST: usize = 560;
 
 /// A shape of objects.
@@ -23,16 +23,26 @@ type Object = fn(usize) -> (Scope<'static>, Vec<Key>);
 /// Memory of an index for each of these objects, counted at the allocator, and as the index reports it.
 fn bytes_each(objects: usize, object: Object) -> (usize, usize) {
     let region = Region::new(ALLOCATOR);
+    let index = index_of(objects, object);
+    let counted = counted(&region);
+    (counted / objects, index.bytes() / objects)
+}
+
+fn index_of(objects: usize, object: Object) -> Index {
     let mut index = Index::default();
     for number in 0..objects {
         let (scope, keys) = object(number);
         index.insert(&scope, &keys).expect("inserted");
     }
+    assert_eq!(index.len(), objects);
+    index
+}
+
+/// The memory that was allocated since a region began.
+fn counted(region: &Region<'_, System>) -> usize {
     let change = region.change();
     let bytes = change.bytes_allocated - change.bytes_deallocated;
-    let allocations = change.allocations - change.deallocations;
-    assert_eq!(index.len(), objects);
-    ((bytes + OVERHEAD * allocations) / objects, index.bytes() / objects)
+    bytes + OVERHEAD * (change.allocations - change.deallocations)
 }
 
 fn volume(name: String, realm: &str, path: &[&str]) -> (Scope<'static>, Vec<Key>) {
@@ -131,6 +141,7 @@ fn hostile(number: usize, keys: usize, path: impl Fn(usize) -> Vec<String>) -> (
 /// A single test, because allocations of concurrent tests would be counted too.
 #[test]
 fn an_object_takes_no_more_memory_than_the_index_reports_in_every_shape_of_cluster() {
+    objects_that_are_removed_give_their_memory_back();
     let ordinary: [(&str, Object); 4] =
         [("provisioned", provisioned), ("nested", nested), ("apart", apart), ("claim", claim)];
     for (shape, object) in ordinary {
@@ -154,4 +165,15 @@ fn an_object_takes_no_more_memory_than_the_index_reports_in_every_shape_of_clust
         assert!(counted <= reported, "{shape}: {counted} bytes, {reported} reported");
         assert!(reported < OBJECT_BYTES + MOST, "{shape}: {reported} bytes an object");
     }
+}
+
+fn objects_that_are_removed_give_their_memory_back() {
+    let region = Region::new(ALLOCATOR);
+    let mut index = index_of(OBJECTS, provisioned);
+    let full = counted(&region);
+    for number in 0..OBJECTS - OBJECTS / 100 {
+        index.remove(&provisioned(number).0);
+    }
+    let left = counted(&region);
+    assert!(left < full / 20, "{full} bytes with all objects, {left} with a hundredth of them");
 }
