@@ -7,7 +7,7 @@ mod text;
 
 pub use text::{
     ANNOTATION_KEY_BYTES, DOCUMENT_CHARS, MESSAGE_CHARS, NAME_CHARS, TITLE_CHARS, WARNING_CHARS, WARNINGS,
-    acts, is_plain, one_line, rule_tag, several_lines, without_position,
+    acts, is_printable_ascii, one_line, rule_tag, several_lines, without_position,
 };
 
 use serde::{Deserialize, Serialize};

@@ -19,7 +19,7 @@ pub use sarif::sarif;
 pub use text::{ReportStyle, Verbosity, text};
 pub use verdict_text::{Cause, VerdictText, would_deny_message};
 
-use ordinance_contract::{Finding, Rule, Severity, acts, is_plain};
+use ordinance_contract::{Finding, Rule, Severity, acts, is_printable_ascii};
 use ordinance_manifests::{Manifest, Region, region};
 use serde::Serialize;
 use serde_json::Value;
@@ -330,8 +330,8 @@ fn broken_commands(text: &str) -> Option<String> {
 /// Such characters are in strings only, so the values stay the same.
 pub fn plain_json(json: String) -> String {
     let is_foreign = |c: char| acts(c) && c != '\n';
-    let is_plain = json.split('\n').all(|line| is_plain(line.trim_ascii())) || !json.contains(is_foreign);
-    let json = match is_plain {
+    let is_escaped = json.split('\n').all(is_printable_ascii) || !json.contains(is_foreign);
+    let json = match is_escaped {
         true => json,
         false => json.chars().map(|c| if is_foreign(c) { escaped(c) } else { c.to_string() }).collect(),
     };
