@@ -1,7 +1,7 @@
 //! Keeps the replicas of a StatefulSet out of each other's files: a TLS webhook host for Wasm policies.
 //!
 //! A request is handled in layers: bytes, review, request, verdict, answer, bytes. Modules depend on each other in one
-//! direction only: `command` on `config`, `server`, `cluster` and `audit`; these on `admission`, `events`, `judge`, `reservations` and
+//! direction only: `command` on `allocator`, `config`, `server`, `cluster` and `audit`; these on `admission`, `events`, `judge`, `reservations` and
 //! `review`, and `cluster` also on `audit`; and all of them on `limits`, `metrics`, `clock` and `units`.
 
 pub mod admission;
