@@ -167,7 +167,8 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         })
     }
 
-    /// Concludes batch after batch. Meanwhile the next one is decided.
+    /// Reviews the objects in batches: decides the next batch while it concludes the current one. An explained
+    /// review runs alone, since the explanation has its time.
     fn review<'i>(&self, objects: &[InputObject<'i>]) -> Vec<CheckedObject<'i>>
     where
         's: 'i,
@@ -177,7 +178,10 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         let mut decided = batches.next().map(|batch| self.decide_batch(batch));
         while let Some(batch) = decided {
             let decide_next = || batches.next().map(|batch| self.decide_batch(batch));
-            let (concluded, next) = rayon::join(|| self.conclude_batch(batch), decide_next);
+            let (concluded, next) = match self.explanations {
+                Explanations::Printed => (self.conclude_batch(batch), decide_next()),
+                Explanations::Omitted => rayon::join(|| self.conclude_batch(batch), decide_next),
+            };
             checked.extend(concluded);
             decided = next;
         }
