@@ -9,11 +9,11 @@ use std::process::{Command, ExitCode, Stdio};
 /// The target that the policy is compiled to.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// The packages that are built for this machine: all but the shells of the policy, which are built for Wasm.
+/// The arguments of cargo that choose the packages for this machine: all but the shells of the policy, which are built for Wasm.
 ///
 /// Cargo enables the features of a dependency that any chosen package needs. With the same packages for every program, it
-/// compiles wasmtime, the client of the API server and whatever else programs share only once for each profile.
-pub const WORKSPACE: [&str; 7] = [
+/// compiles what programs share only once for each profile.
+pub const HOST_PACKAGES: [&str; 7] = [
     "--workspace",
     "--exclude",
     "ordinance-policy-component",
@@ -135,7 +135,7 @@ fn has_wasm_target() -> bool {
 /// Builds a program of the workspace and returns its path.
 pub fn binary(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut build = cargo();
-    build.arg("build").args(WORKSPACE).args(["--bin", name, "--profile", profile.name()]);
+    build.arg("build").args(HOST_PACKAGES).args(["--bin", name, "--profile", profile.name()]);
     build.args(["--message-format", "json-render-diagnostics"]);
     let output = build.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("can't start cargo")?;
     if !output.status.success() {

@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().count();
         ensure!(entries == 0, "{} has files already; record into a new folder", folder.display());
     }
-    let program = match &arguments.kubeconfig {
+    let (variable, file) = match &arguments.kubeconfig {
         Some(kubeconfig) => {
             tools(&[Tool::Kubectl])?;
             ("ORDINANCE_E2E_KUBECONFIG", absolute(kubeconfig)?)
@@ -39,7 +39,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     };
     let mut suite = suite(arguments)?;
-    build::exit_code(suite.env(program.0, program.1))
+    let status = suite.env(variable, file).status().context("can't start the suite")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds the suite, and returns its command.

@@ -1,8 +1,8 @@
 //! `cargo xtask javascript`: a policy in JavaScript, from an empty folder to a denial.
 //!
 //! This is no test of `cargo test`: the component has an interpreter of 12 MiB in it, and the Cranelift of a development build,
-//! which is not optimised, compiles it in six minutes. The end-to-end scenarios need a release build anyway, which takes half
-//! a minute. The other templates run in `cargo test`, and so do the functions and cases of all policies in JavaScript, in Node.
+//! which is hardly optimised, takes minutes for it. The end-to-end scenarios need a release build anyway, which takes half a
+//! minute. The other templates run in `cargo test`, and so do the functions and cases of all policies in JavaScript, in Node.
 
 use crate::e2e;
 use anyhow::{Result, ensure};

@@ -12,7 +12,7 @@ pub fn run() -> Result<ExitCode> {
     build::run(build::with_feature("npm").arg("npm").stdout(Stdio::null()))?;
     let mut test = build::cargo();
     test.args(["test", "--no-fail-fast", "--features", "xtask/fuzz,xtask/npm"]);
-    build::run(test.args(build::WORKSPACE))?;
+    build::run(test.args(build::HOST_PACKAGES))?;
     Ok(ExitCode::SUCCESS)
 }
 

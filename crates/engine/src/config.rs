@@ -12,8 +12,8 @@ const KEEP_RESIDENT: usize = 1024 * 1024;
 /// Bytes of an instance's table that stay resident. The built-in policy's table has a few hundred elements.
 const TABLE_KEEP_RESIDENT: usize = 16 * 1024;
 
-/// How well Cranelift optimises. A development build runs an unoptimised Cranelift, which takes 45 s for the built-in policy
-/// with `Speed`.
+/// How well Cranelift optimises. A development build runs a Cranelift with `opt-level = 1`, for which `Speed` costs too
+/// much.
 const OPTIMISATION: OptLevel = if cfg!(debug_assertions) { OptLevel::None } else { OptLevel::Speed };
 
 /// The core modules that a component may instantiate. Only one of them may have a memory; the others are the adapters and

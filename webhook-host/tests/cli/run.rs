@@ -21,7 +21,7 @@ pub fn ordinance(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // All tests share what is compiled: a development build takes a minute for the built-in policy with fuel.
+    // All tests share what is compiled: a development build takes long for the built-in policy with fuel.
     command.env("ORDINANCE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
     command
 }

@@ -29,7 +29,7 @@ struct BuiltComponent {
     limits: Limits,
 }
 
-/// The module of a policy in JavaScript, in Node. A component of it takes minutes to compile without optimised Cranelift, so
+/// The module of a policy in JavaScript, in Node. A component of it takes long to compile by the Cranelift of a development build, so
 /// `cargo xtask javascript` builds one.
 struct PolicyInNode {
     module: PathBuf,
