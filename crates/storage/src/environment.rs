@@ -178,7 +178,7 @@ impl<'a> Declaration<'a> {
         let (variable, member, value) = match self {
             Self::Implicit(variable) => return variable.to_json(),
             Self::Copy(variable) => match variable.value_from.filter(|_| variable.value.is_empty()) {
-                Some(source) => (variable, "valueFrom", Cow::Borrowed(source.get())),
+                Some(source) => (variable, "valueFrom", Cow::Borrowed(json::valid_or_null(source.get()))),
                 None => (variable, "value", Cow::Owned(json::quoted(&variable.value))),
             },
         };
@@ -469,6 +469,20 @@ mod tests {
         added.remove_last();
         let undeclared = MissingVariable::Undeclared("A".to_owned());
         assert_eq!(environment.resolve_with("$(A)", &added).class(), ExpressionClass::Missing(&undeclared));
+    }
+
+    #[test]
+    fn a_copied_variable_is_valid_json_whatever_its_source() {
+        let valid = r#"{"fieldRef":{"fieldPath":"metadata.uid"}}"#;
+        for (source, copied) in
+            [(valid, valid), (r#"{"fieldRef":{"metadata.uid"}}"#, "null"), ("1e999", "null")]
+        {
+            let text = format!(r#"{{"env":[{{"name":"A","valueFrom":{source}}}]}}"#);
+            let container: Container<'_> = ordinance_json::read(&text).expect("a container");
+            let variable = &container.env.as_deref().expect("variables")[0];
+            let expected = format!(r#"{{"name":"A","valueFrom":{copied}}}"#);
+            assert_eq!(Declaration::Copy(variable).to_json(), expected);
+        }
     }
 
     #[test]

@@ -134,6 +134,11 @@ pub fn quoted(text: &str) -> String {
     ["\"", text, "\""].concat()
 }
 
+/// Returns the text of a value that was passed over, or `null` if it is not JSON. What a patch copies has to be valid.
+pub(crate) fn valid_or_null(text: &str) -> &str {
+    if serde_json::from_str::<Value>(text).is_ok() { text } else { "null" }
+}
+
 /// Returns a JSON text that is the same for values that [`is_equal`] finds equal, or `None` for invalid JSON.
 pub fn canonical(text: &str) -> Option<String> {
     let value: Value = serde_json::from_str(text).ok()?;

@@ -177,7 +177,7 @@ impl<'p, 's> ManifestReviewer<'p, 's> {
         let mut checked = Vec::with_capacity(objects.len());
         let mut decided = batches.next().map(|batch| self.decide_batch(batch));
         while let Some(batch) = decided {
-            let decide_next = || batches.next().map(|batch| self.decide_batch(batch));
+            let mut decide_next = || batches.next().map(|batch| self.decide_batch(batch));
             let (concluded, next) = match self.explanations {
                 Explanations::Printed => (self.conclude_batch(batch), decide_next()),
                 Explanations::Omitted => rayon::join(|| self.conclude_batch(batch), decide_next),
