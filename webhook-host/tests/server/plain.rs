@@ -28,6 +28,13 @@ fn scrapes(metrics: &Arc<Metrics>) -> MetricsListener {
     MetricsListener::start(TcpListener::bind("127.0.0.1:0").unwrap(), metrics).unwrap()
 }
 
+/// Waits until the metrics have a line. A connection is counted after it is closed.
+async fn reported(metrics: &Metrics, line: &str) {
+    while !metrics.text().lines().any(|found| found == line) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Sends a request with more header fields, and reads until the server closes the connection.
 fn ask_with(address: SocketAddr, method: &str, path: &str, fields: &str) -> Reply {
     let mut socket = TcpStream::connect(address).unwrap();
@@ -124,7 +131,7 @@ async fn the_oldest_silent_connection_of_an_address_is_closed_first() {
     closed(&sockets[0]).await;
     assert!(sockets[1..].iter().all(|socket| !is_closed(socket)));
     let line = r#"ordinance_connections_closed_total{listener="Probes",reason="ConnectionsPerAddress"} 1"#;
-    assert!(metrics.text().lines().any(|found| found == line), "{}", metrics.text());
+    reported(&metrics, line).await;
 }
 
 #[tokio::test]
@@ -142,9 +149,7 @@ async fn closes_a_connection_whose_head_does_not_arrive() {
     closed(&silent).await;
     closed(&slow).await;
     let line = r#"ordinance_connections_closed_total{listener="Probes",reason="FirstRequestTime"} 2"#;
-    while !metrics.text().lines().any(|found| found == line) {
-        tokio::task::yield_now().await;
-    }
+    reported(&metrics, line).await;
 }
 
 #[tokio::test]
