@@ -76,7 +76,7 @@ pub fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(reason, _)| reason)
 }
 
-/// Returns whether all characters of a text are printable ASCII, so that none [acts](acts). Compares eight bytes at once, since
+/// Returns whether all characters of a text are printable ASCII, so that none [acts]. Compares eight bytes at once, since
 /// almost every text is.
 pub fn is_printable_ascii(text: &str) -> bool {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
