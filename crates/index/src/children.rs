@@ -62,15 +62,14 @@ impl Children {
 
     /// Returns the node of an edge; inserts an empty one if no edge has its first segment.
     pub(crate) fn entry(&mut self, edge: Edge) -> &mut PathNode {
-        let empty = |edge| Box::new(Child { edge, node: PathNode::default() });
         if let Self::One(one) = self
             && let Some(other) = one.take_if(|child| child.edge.first() != edge.first())
         {
             *self = Self::Many(Box::new(ChildTable::of(other)));
         }
         let child = match self {
-            Self::One(one) => one.get_or_insert_with(|| empty(edge)),
-            Self::Many(table) => table.entry(edge, empty),
+            Self::One(one) => one.get_or_insert_with(|| Child::empty(edge)),
+            Self::Many(table) => table.entry(edge),
         };
         &mut child.node
     }
@@ -98,6 +97,14 @@ impl Children {
     }
 }
 
+// === impl Child ===
+
+impl Child {
+    fn empty(edge: Edge) -> Box<Self> {
+        Box::new(Self { edge, node: PathNode::default() })
+    }
+}
+
 // === impl ChildTable ===
 
 impl ChildTable {
@@ -118,11 +125,11 @@ impl ChildTable {
         self.children.find_mut(hash, |child| child.edge.first() == first).map(|child| &mut **child)
     }
 
-    fn entry(&mut self, edge: Edge, empty: impl FnOnce(Edge) -> Box<Child>) -> &mut Box<Child> {
+    fn entry(&mut self, edge: Edge) -> &mut Box<Child> {
         let Self { hasher, children } = self;
         let hash = hasher.hash_one(edge.first());
         let entry = children.entry(hash, |child| child.edge.first() == edge.first(), hash_of(hasher));
-        entry.or_insert_with(|| empty(edge)).into_mut()
+        entry.or_insert_with(|| Child::empty(edge)).into_mut()
     }
 
     fn take(&mut self, first: &str) -> Option<Box<Child>> {
