@@ -40,9 +40,8 @@ pub fn run(subject: &ProvenProperty) -> Result<ExitCode> {
             command
         }
         ProvenProperty::Hostile(Rest { rest }) => {
-            let ordinance = build::binary("ordinance", Profile::Release)?;
-            let mut command = Command::new(build::binary("ordinance-hostile", Profile::Release)?);
-            command.arg("--ordinance").arg(ordinance).args(rest);
+            let mut command = trials("ordinance-hostile", rest)?;
+            command.arg("--ordinance").arg(e2e::binary(None)?);
             command
         }
     };
