@@ -125,6 +125,13 @@ mod tests {
     }
 
     #[test]
+    fn leaves_out_spaces_around_a_line() {
+        for text in [" fine", "fine ", "  fine  "] {
+            assert_eq!(one_line(text, 8), "fine");
+        }
+    }
+
+    #[test]
     fn replaces_line_breaks_by_spaces_and_cuts_by_characters() {
         assert_eq!(one_line("a\r\nb\u{1b}[0m\n", 80), "a  b [0m");
         assert_eq!(one_line("\u{1b}[0m \u{7}", 80), "[0m");
