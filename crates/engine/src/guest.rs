@@ -1,14 +1,12 @@
 //! A linked component, and calls of its functions in fresh instances.
 
-use super::bindings::rules;
 use super::budget::RemainingBudget;
+use super::functions::{CheckSettings, Describe, Function, Keys, Resume, Review};
 use crate::Failure;
 use crate::metered::{FUEL, Usage};
 use crate::wasi;
 use ordinance_contract::{PACKAGE, VERSION};
-use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower,
-};
+use wasmtime::component::{Component, ComponentExportIndex, Func, Instance, InstancePre, TypedFunc};
 use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
 /// A component that exports the functions of the contract, ready for instances.
@@ -32,7 +30,7 @@ pub(super) struct Exports {
 pub(super) struct GuestInstance {
     store: Store<RemainingBudget>,
     instance: Instance,
-    pub(super) exports: Exports,
+    exports: Exports,
     /// Of the last call, if it trapped.
     backtrace: Option<WasmBacktrace>,
 }
@@ -80,24 +78,16 @@ impl Exports {
 impl GuestInstance {
     /// Compares the types of all functions with the contract.
     pub(super) fn check_types(&mut self) -> Result<()> {
+        self.check_type::<Describe>()?;
+        self.check_type::<CheckSettings>()?;
+        self.check_type::<Keys>()?;
+        self.check_type::<Review>()?;
+        self.check_type::<Resume>()
+    }
+
+    fn check_type<F: Function>(&mut self) -> Result<()> {
         let Self { store, instance, exports, .. } = self;
-        instance.get_typed_func::<(), (rules::Description,)>(&mut *store, exports.describe)?;
-        instance.get_typed_func::<(&str,), (Result<String, Vec<rules::Problem>>,)>(
-            &mut *store,
-            exports.check_settings,
-        )?;
-        instance.get_typed_func::<(rules::ScopeParam<'_>, &str, &str), (Result<Vec<rules::Key>, String>,)>(
-            &mut *store,
-            exports.keys,
-        )?;
-        instance
-            .get_typed_func::<(rules::Request<'_>, &str, Option<&[rules::Holding<'_>]>), (rules::Outcome,)>(
-                &mut *store,
-                exports.review,
-            )?;
-        instance
-            .get_typed_func::<(&[rules::Holding<'_>],), (rules::Verdict,)>(&mut *store, exports.resume)
-            .map(drop)
+        instance.get_typed_func::<F::Arguments<'static>, (F::Answer,)>(store, F::export(exports)).map(drop)
     }
 
     /// Returns what the instance has used since it was created.
@@ -108,19 +98,14 @@ impl GuestInstance {
         Usage { fuel: fuel.map(|left| FUEL - left), memory: remaining.peak_memory() }
     }
 
-    /// Calls a function. Only its type is compared with the contract: comparing those of all functions takes a fiftieth of
-    /// a small review.
-    pub(super) fn call<Arguments, Answer>(
+    /// Calls a function of the contract.
+    pub(super) fn call<F: Function>(
         &mut self,
-        function: ComponentExportIndex,
-        arguments: Arguments,
-    ) -> std::result::Result<Answer, Failure>
-    where
-        Arguments: ComponentNamedList + Lower,
-        (Answer,): ComponentNamedList + Lift,
-    {
-        let function = self.instance.get_typed_func::<Arguments, (Answer,)>(&mut self.store, function);
-        let answer = function.and_then(|function| function.call(&mut self.store, arguments));
+        arguments: F::Arguments<'_>,
+    ) -> std::result::Result<F::Answer, Failure> {
+        let function = self.instance.get_func(&mut self.store, F::export(&self.exports));
+        let function = function.ok_or_else(|| Error::msg("it does not export the function"));
+        let answer = function.and_then(|function| typed::<F>(function).call(&mut self.store, arguments));
         answer.map(|(answer,)| answer).map_err(|error| {
             let failure = self.store.data().failure(&error);
             self.backtrace = error.downcast::<WasmBacktrace>().ok();
@@ -131,5 +116,14 @@ impl GuestInstance {
     /// Returns where the last call trapped.
     pub(super) fn backtrace(&mut self) -> Option<WasmBacktrace> {
         self.backtrace.take()
+    }
+}
+
+/// Returns a function of a component with its types.
+fn typed<'a, F: Function>(function: Func) -> TypedFunc<F::Arguments<'a>, (F::Answer,)> {
+    #[expect(unsafe_code, reason = "comparing the types for each call takes a hundredth of a small review")]
+    // SAFETY: `check_types` compared the types of the component's functions with these when it was loaded.
+    unsafe {
+        TypedFunc::new_unchecked(function)
     }
 }

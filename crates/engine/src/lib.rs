@@ -8,11 +8,13 @@ mod artefact_cache;
 mod bindings;
 mod budget;
 pub mod builtin;
+mod code_memory;
 mod config;
 mod description_fault;
 mod execution;
 mod failure;
 mod features;
+mod functions;
 mod guest;
 mod load;
 mod managed_fields;
@@ -25,6 +27,7 @@ mod wasi;
 
 pub use anatomy::{Anatomy, BinaryKind, Producer, SectionSize};
 pub use artefact_cache::{ARTEFACT_BYTES, ArtefactCache, CACHED_ARTEFACTS};
+pub use code_memory::Artefact;
 pub use config::{PoolLimits, config};
 pub use description_fault::is_label;
 pub use execution::Execution;
@@ -163,6 +166,7 @@ fn started(
     pool: &PoolLimits,
     change: impl FnOnce(&mut wasmtime::Config) -> &mut wasmtime::Config,
 ) -> Result<wasmtime::Engine, EngineError> {
-    let engine = config(pool, None).and_then(|mut config| wasmtime::Engine::new(change(&mut config)));
+    let engine = config(pool, None)
+        .and_then(|mut config| wasmtime::Engine::new(code_memory::allow_in_place(change(&mut config))));
     engine.map_err(|error| EngineError(format!("{error:#}")))
 }

@@ -5,15 +5,15 @@
 
 use super::Engine;
 use super::anatomy::{BinaryKind, MAGIC, contract_version};
+use super::code_memory;
 use super::description_fault::description_fault;
 use super::features::{self, ValidationFault};
 use super::guest::Guest;
 use super::policy::{Call, Policy};
 use crate::wasi::{WasiImports, is_wasi};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
-use ordinance_contract::{Description, MESSAGE_CHARS, NAME_CHARS, PACKAGE, Problem, VERSION, one_line};
+use ordinance_contract::{MESSAGE_CHARS, NAME_CHARS, PACKAGE, Problem, VERSION, one_line};
 use ordinance_files::read_regular;
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -64,7 +64,7 @@ pub enum LoadErrorKind {
         "uses the WebAssembly feature `{feature}` at byte {offset:#x}, which this engine does not accept: build it without ({message})"
     )]
     Feature {
-        /// The feature, e.g. `simd`.
+        /// The feature, e.g. `tail-call`.
         feature: String,
         /// The position in the file, in bytes from its beginning.
         offset: usize,
@@ -130,10 +130,11 @@ impl Policy {
     ///
     /// The policy refuses the settings, or the processor is older than the baseline of the target.
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
-        built_in_artefact(engine)
-            .and_then(|artefact| ready(engine, &artefact, settings, WasiImports::Refused, Execution::Inline))
-            .and_then(|policy| Ok(Self { unchecked: unchecked(engine)?, ..policy }))
-            .map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
+        let load = || {
+            let guest = linked(engine, &engine.wasm, &built_in_component(engine)?, WasiImports::Refused)?;
+            Ok(Self { unchecked: unchecked(engine)?, ..ready(engine, guest, settings, Execution::Inline)? })
+        };
+        load().map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
 
     /// Makes every review run with time checks, also those of the built-in policy whose size bounds their cost.
@@ -180,7 +181,12 @@ impl Policy {
         wasi: WasiImports,
     ) -> Result<Self, LoadErrorKind> {
         let artefact = compiled(engine, component)?;
-        ready(engine, &artefact, settings, wasi, Execution::ThreadPool)
+        let guest = || linked(engine, &engine.wasm, &deserialized(&engine.wasm, &artefact)?, wasi);
+        // The calls of loading use a component of their own, whose instances get other slots of the pool: every page of a slot
+        // that a call wrote is reset after each later call, and a description writes more pages than a small review. The small
+        // reviews of the built-in policy run without time checks, in slots of their own already.
+        let loading = ready(engine, guest()?, settings, Execution::ThreadPool)?;
+        Ok(Self { guest: guest()?, ..loading })
     }
 
     /// Returns the same compiled policy with other settings.
@@ -202,11 +208,11 @@ impl Policy {
     }
 }
 
-/// Returns the artefact of the built-in policy. The one that was compiled ahead counts no fuel.
-fn built_in_artefact(engine: &Engine) -> Result<Cow<'static, [u8]>, LoadErrorKind> {
+/// Returns the component of the built-in policy. The artefact that was compiled ahead counts no fuel.
+fn built_in_component(engine: &Engine) -> Result<Component, LoadErrorKind> {
     match engine.metering {
-        Metering::Off => Ok(crate::builtin::COMPILED.into()),
-        Metering::On => compiled(engine, crate::builtin::COMPONENT).map(Cow::from),
+        Metering::Off => crate::builtin::COMPILED.component(&engine.wasm).map_err(not_a_component),
+        Metering::On => deserialized(&engine.wasm, &compiled(engine, crate::builtin::COMPONENT)?),
     }
 }
 
@@ -217,8 +223,8 @@ fn unchecked(engine: &Engine) -> Result<Option<Guest>, LoadErrorKind> {
     }
     let unchecked =
         engine.without_time_checks().map_err(|error| LoadErrorKind::NotAComponent(error.to_string()))?;
-    let component = deserialized(unchecked, crate::builtin::COMPILED_UNCHECKED)?;
-    linked(unchecked, &component, WasiImports::Refused).map(Some)
+    let component = crate::builtin::COMPILED_UNCHECKED.component(unchecked).map_err(not_a_component)?;
+    linked(engine, unchecked, &component, WasiImports::Refused).map(Some)
 }
 
 /// Reads a component's file.
@@ -315,37 +321,25 @@ const fn not_wasm(kind: BinaryKind) -> &'static str {
     }
 }
 
-/// Loads a compiled artefact, which must be made by [`compiled`] or by this crate's build script.
+/// Loads what [`compiled`] returned.
 fn deserialized(engine: &wasmtime::Engine, artefact: &[u8]) -> Result<Component, LoadErrorKind> {
-    #[expect(unsafe_code, reason = "this crate made the artefact, with the same configuration")]
-    let component = unsafe { Component::deserialize(engine, artefact) };
-    component.map_err(not_a_component)
+    code_memory::copied(engine, artefact).map_err(not_a_component)
 }
 
 fn not_a_component(error: wasmtime::Error) -> LoadErrorKind {
     LoadErrorKind::NotAComponent(line(&error))
 }
 
-/// Checks the component, its description and its settings.
-///
-/// The calls of loading use a component of their own, whose instances get other slots of the pool: every page of a slot that
-/// a call wrote is reset after each later call, and a description writes more pages than a small review. The small reviews of the
-/// built-in policy run without time checks, in slots of their own already.
+/// Checks the description of a policy and its settings.
 fn ready(
     engine: &Engine,
-    artefact: &[u8],
+    guest: Guest,
     settings: &str,
-    wasi: WasiImports,
     execution: Execution,
 ) -> Result<Policy, LoadErrorKind> {
-    let loading = linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?;
-    let description = described(engine, &loading)?;
+    let description = fresh(engine, &guest)?.describe()?;
     description_fault(&description).map_or(Ok(()), |fault| Err(LoadErrorKind::Description(fault)))?;
-    let prepared = prepared(engine, &loading, settings)?;
-    let guest = match execution {
-        Execution::Inline => loading,
-        Execution::ThreadPool => linked(&engine.wasm, &deserialized(&engine.wasm, artefact)?, wasi)?,
-    };
+    let prepared = prepared(engine, &guest, settings)?;
     let settings = settings.to_owned();
     Ok(Policy { engine: engine.clone(), guest, unchecked: None, description, settings, prepared, execution })
 }
@@ -359,24 +353,29 @@ fn prepared(engine: &Engine, guest: &Guest, settings: &str) -> Result<String, Lo
     }
 }
 
+/// Links a component of an engine of wasmtime, and compares the types of its functions with the contract.
 fn linked(
-    engine: &wasmtime::Engine,
+    engine: &Engine,
+    wasm: &wasmtime::Engine,
     component: &Component,
     wasi: WasiImports,
 ) -> Result<Guest, LoadErrorKind> {
     let ty = component.component_type();
     let (of_wasi, others): (Vec<&str>, Vec<&str>) =
-        ty.imports(engine).map(|(name, _)| name).partition(|name| is_wasi(name));
+        ty.imports(wasm).map(|(name, _)| name).partition(|name| is_wasi(name));
     if !others.is_empty() {
         return Err(LoadErrorKind::Imports(named(&others)));
     }
     if !of_wasi.is_empty() && wasi == WasiImports::Refused {
         return Err(LoadErrorKind::Wasi(named(&of_wasi)));
     }
-    if let Some(found) = ty.exports(engine).find_map(|(name, _)| other_version(name)) {
+    if let Some(found) = ty.exports(wasm).find_map(|(name, _)| other_version(name)) {
         return Err(LoadErrorKind::Version { found });
     }
-    Guest::new(engine, component).map_err(|error| LoadErrorKind::World(line(&error)))
+    let world = |error| LoadErrorKind::World(line(&error));
+    let guest = Guest::new(wasm, component).map_err(world)?;
+    fresh(engine, &guest)?.0.check_types().map_err(world)?;
+    Ok(guest)
 }
 
 /// Returns the first imports, each in one line.
@@ -387,12 +386,6 @@ fn named(imports: &[&str]) -> Vec<String> {
 /// The version of the contract that an export belongs to, if it is not this host's.
 fn other_version(export: &str) -> Option<String> {
     contract_version(export).filter(|version| version != VERSION).map(|version| plain(&version))
-}
-
-fn described(engine: &Engine, guest: &Guest) -> Result<Description, LoadErrorKind> {
-    let mut call = fresh(engine, guest)?;
-    call.0.check_types().map_err(|error| LoadErrorKind::World(line(&error)))?;
-    Ok(call.describe()?)
 }
 
 fn fresh(engine: &Engine, guest: &Guest) -> Result<Call, LoadErrorKind> {

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::bindings::{Holdings, all, rules};
 use super::budget::RemainingBudget;
+use super::functions::{CheckSettings, Describe, Keys, Resume, Review};
 use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
 use super::plain_text::{PlainText, line};
@@ -255,14 +256,12 @@ impl PendingReview<'_> {
 
 impl Call {
     pub(super) fn describe(&mut self) -> Result<Description, Failure> {
-        let answer: rules::Description = self.0.call(self.0.exports.describe, ())?;
-        Ok(plain(answer.into()))
+        Ok(plain(self.0.call::<Describe>(())?.into()))
     }
 
     /// Returns the settings as the policy reads them fastest.
     pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<String, Vec<Problem>>, Failure> {
-        let answer: Result<String, Vec<rules::Problem>> =
-            self.0.call(self.0.exports.check_settings, (settings,))?;
+        let answer = self.0.call::<CheckSettings>((settings,))?;
         Ok(answer.map_err(|problems| plain(all(problems))))
     }
 
@@ -274,8 +273,7 @@ impl Call {
     ) -> Result<Result<Vec<Key>, String>, Failure> {
         let object = without_managed_fields(object);
         let scope = rules::ScopeParam::from(scope);
-        let answer: Result<Vec<rules::Key>, String> =
-            self.0.call(self.0.exports.keys, (scope, &*object, settings))?;
+        let answer = self.0.call::<Keys>((scope, &*object, settings))?;
         Ok(answer.map(all).map_err(|mut reason| {
             line(&mut reason, MESSAGE_CHARS);
             reason
@@ -294,12 +292,12 @@ impl Call {
             .map(|object| object.as_deref().map(without_managed_fields));
         let request =
             rules::Request { object: object.as_deref(), old_object: old_object.as_deref(), ..request.into() };
-        self.0.call(self.0.exports.review, (request, settings, lowered.as_deref()))
+        self.0.call::<Review>((request, settings, lowered.as_deref()))
     }
 
     pub(super) fn resume(&mut self, holdings: &[Holding]) -> Result<rules::Verdict, Failure> {
         let holdings = Holdings::from(holdings);
-        self.0.call(self.0.exports.resume, (&*holdings.lowered(),))
+        self.0.call::<Resume>((&*holdings.lowered(),))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ordinance_contract::{Holding, Operation, Phase, Request, Scope, Stance};
 use ordinance_engine::{
-    Engine, EngineLimits, Failure, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, Usage, config,
+    Engine, EngineLimits, Failure, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, Usage, builtin, config,
 };
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -103,6 +103,36 @@ fn a_review_that_is_large_with_its_holdings_gives_the_same_verdict() {
     assert!(in_one_step.is_ok(), "{in_one_step:?}");
 }
 
+/// Only the first policy of a process runs in place; this one may be another.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn its_code_runs_where_it_is_in_the_program_and_a_second_policy_gets_a_copy() {
+    let policies = [(); 2].map(|()| {
+        let engine = Engine::new(EngineLimits::default()).expect("an engine");
+        Policy::built_in(&engine, "").expect("the built-in policy")
+    });
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the mappings of this process");
+    let executable: Vec<_> = maps.lines().filter_map(executable_range).collect();
+    for artefact in [&builtin::COMPILED, &builtin::COMPILED_UNCHECKED] {
+        let bytes = artefact.bytes().as_ptr_range();
+        let bytes = bytes.start.addr()..bytes.end.addr();
+        assert!(executable.iter().any(|code| bytes.contains(&code.start) && code.end <= bytes.end), "{maps}");
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let [first, second] = policies.map(|policy| policy.review(&creation(1), &[], deadline));
+    assert!(first.is_ok(), "{first:?}");
+    assert_eq!(first, second);
+}
+
+/// Returns the addresses of a line of `/proc/self/maps`, if they are executable.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn executable_range(line: &str) -> Option<std::ops::Range<usize>> {
+    let (start, rest) = line.split_once('-')?;
+    let (end, rest) = rest.split_once(' ')?;
+    let address = |text| usize::from_str_radix(text, 16).expect("an address");
+    rest.starts_with("r-x").then(|| address(start)..address(end))
+}
+
 #[test]
 fn a_policy_with_other_settings_is_the_same_policy() {
     let engine = Engine::new(EngineLimits::default()).expect("an engine");
@@ -115,7 +145,7 @@ fn a_policy_with_other_settings_is_the_same_policy() {
 
 #[test]
 fn has_no_imports() {
-    let decoded = wit_component::decode(ordinance_engine::builtin::COMPONENT).expect("a component");
+    let decoded = wit_component::decode(builtin::COMPONENT).expect("a component");
     let DecodedWasm::Component(resolve, world) = decoded else { panic!("a package is no component") };
     let world = &resolve.worlds[world];
     assert_eq!(world.imports.keys().count(), 0);
@@ -128,8 +158,8 @@ fn traps_on_resume_without_a_review() {
     let engine = wasmtime::Engine::new(&config(&PoolLimits::default(), None).expect("a configuration"))
         .expect("an engine");
     #[expect(unsafe_code, reason = "the artefact is the one of this build")]
-    let component = unsafe { Component::deserialize(&engine, ordinance_engine::builtin::COMPILED) }
-        .expect("the artefact");
+    let component =
+        unsafe { Component::deserialize(&engine, builtin::COMPILED.bytes()) }.expect("the artefact");
     let mut store = Store::new(&engine, ());
     store.set_epoch_deadline(1);
     let instance = Linker::new(&engine).instantiate(&mut store, &component).expect("an instance");
