@@ -58,7 +58,7 @@ pub fn config(limits: &PoolLimits, target: Option<&str>) -> Result<Config> {
     Ok(config)
 }
 
-/// Enables components, and the core features that rustc uses by default. Constant expressions that add are accepted too: the
+/// Enables components, the core features that rustc uses by default, and vectors. Constant expressions that add are accepted too: the
 /// position-independent code of other toolchains needs them, and they run once per instance, without loops.
 fn features(config: &mut Config) {
     config
@@ -67,7 +67,7 @@ fn features(config: &mut Config) {
         .wasm_multi_value(true)
         .wasm_bulk_memory(true)
         .wasm_tail_call(false)
-        .wasm_simd(false)
+        .wasm_simd(true)
         .wasm_relaxed_simd(false)
         .wasm_multi_memory(false)
         .wasm_memory64(false)

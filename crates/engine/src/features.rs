@@ -4,7 +4,6 @@ use wasmparser::{Validator, WasmFeatures};
 
 /// The features of WebAssembly that [`config`](crate::config()) accepts. A test of `tests/load.rs` compares the two.
 const ACCEPTED: WasmFeatures = WasmFeatures::WASM3
-    .difference(WasmFeatures::SIMD)
     .difference(WasmFeatures::RELAXED_SIMD)
     .difference(WasmFeatures::TAIL_CALL)
     .difference(WasmFeatures::MULTI_MEMORY)
@@ -21,7 +20,7 @@ pub(super) struct ValidationFault {
     pub(super) offset: usize,
     /// The reason.
     pub(super) message: String,
-    /// The feature that the binary uses there, e.g. `simd`; `None` if no feature makes it valid.
+    /// The feature that the binary uses there, e.g. `tail-call`; `None` if no feature makes it valid.
     pub(super) feature: Option<String>,
 }
 

@@ -86,7 +86,7 @@ fn refuses_a_core_module_and_names_the_command_that_makes_a_component() {
 #[test]
 fn refuses_what_is_no_webassembly_and_says_what_it_is() {
     for (bytes, is) in [
-        (ordinance_engine::builtin::COMPILED, BinaryKind::Compiled),
+        (ordinance_engine::builtin::COMPILED.bytes(), BinaryKind::Compiled),
         (b"\n(component)", BinaryKind::Text),
         (b"notes", BinaryKind::Other),
         (b"", BinaryKind::Other),
@@ -99,7 +99,10 @@ fn refuses_what_is_no_webassembly_and_says_what_it_is() {
 #[test]
 fn names_a_feature_that_is_not_accepted_and_its_place() {
     for (text, feature) in [
-        ("(func (result v128) (v128.const i64x2 0 0))", "simd"),
+        (
+            "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))",
+            "relaxed-simd",
+        ),
         ("(func (return_call 0))", "tail-call"),
         ("(memory 1) (memory 1)", "multi-memory"),
         ("(memory i64 1)", "memory64"),

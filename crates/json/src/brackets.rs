@@ -1,15 +1,10 @@
-//! Finds the end of an object or a list: with vectors of the processor, or without them in WebAssembly, whose vectors a policy may not
-//! use.
+//! Finds the end of an object or a list.
 
-#[cfg(not(target_arch = "wasm32"))]
 mod blocks;
-#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg(test)]
 mod bytes;
 
-#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use blocks::end;
-#[cfg(target_arch = "wasm32")]
-pub(crate) use bytes::end;
 
 /// Why an object or a list has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -154,7 +154,13 @@ impl<'de> Reader<'de> {
             self.position += 1;
             return Ok(Cow::Borrowed(text));
         }
-        serde_json::from_str(self.skip()?).map(Cow::Owned)
+        self.escaped().map(Cow::Owned)
+    }
+
+    /// Returns the string with escapes that begins here.
+    #[cold]
+    fn escaped(&mut self) -> Result<String, Error> {
+        serde_json::from_str(self.skip()?)
     }
 
     /// Returns the number that begins here.

@@ -1,19 +1,21 @@
-//! Where a string ends, eight bytes at a time.
+//! Where a string ends, 16 bytes at a time.
 
-/// The highest bit of each byte.
-const HIGHEST: u64 = each(0x80);
+use wide::u8x16;
+
+/// The bytes that are compared at once.
+const LANES: usize = 16;
 
 /// Returns the number of bytes before the first one that is a quote, a backslash or a control character.
 pub(crate) fn plain_bytes(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    for (number, word) in words.iter().enumerate() {
-        let special = special(u64::from_le_bytes(*word));
+    let (vectors, rest) = text.as_chunks::<LANES>();
+    for (number, vector) in vectors.iter().enumerate() {
+        let special = special(u8x16::new(*vector));
         if special != 0 {
-            return number * 8 + special.trailing_zeros() as usize / 8;
+            return number * LANES + special.trailing_zeros() as usize;
         }
     }
     let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..b' ');
-    words.len() * 8 + rest.iter().take_while(is_plain).count()
+    vectors.len() * LANES + rest.iter().take_while(is_plain).count()
 }
 
 /// Returns the length of the rest of a string, with its closing quote; `None` if it has none. What is in it is not validated.
@@ -29,20 +31,13 @@ pub(crate) fn end(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns a word whose lowest set bit is the highest bit of the first byte that is a quote, a backslash or a control character; 0 if
-/// none is. A subtraction that borrows sets it, and may set those of later bytes.
-const fn special(word: u64) -> u64 {
-    let quote = word ^ each(b'"');
-    let backslash = word ^ each(b'\\');
-    let below = word.wrapping_sub(each(b' ')) & !word;
-    let is_quote = quote.wrapping_sub(each(1)) & !quote;
-    let is_backslash = backslash.wrapping_sub(each(1)) & !backslash;
-    (below | is_quote | is_backslash) & HIGHEST
-}
-
-/// Returns a word of eight equal bytes.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
+/// Returns which bytes are quotes, backslashes or control characters: a bit each.
+fn special(bytes: u8x16) -> u32 {
+    let is_quote = bytes.simd_eq(u8x16::splat(b'"'));
+    let is_backslash = bytes.simd_eq(u8x16::splat(b'\\'));
+    // The processor compares signed bytes only.
+    let is_control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
+    (is_quote | is_backslash | is_control).to_bitmask()
 }
 
 #[cfg(test)]
@@ -52,8 +47,8 @@ mod tests {
     #[test]
     fn each_byte_is_plain_or_not_at_each_place() {
         for byte in 0..=u8::MAX {
-            for place in 0..20 {
-                let mut text = [b' ', b'!', 0xff, b'[', b']', b'#'].repeat(4);
+            for place in 0..40 {
+                let mut text = [b' ', b'!', 0xff, b'[', b']', b'#'].repeat(7);
                 text[place] = byte;
                 let is_special = byte < b' ' || byte == b'"' || byte == b'\\';
                 let expected = if is_special { place } else { text.len() };

@@ -78,10 +78,10 @@ fn says_what_an_unusable_file_is_and_why_it_is_refused() {
             "implements ordinance:policy@0.1.0, but this host needs ordinance:policy@0.3.0",
         ),
         (
-            "simd.wasm",
-            wasm("(component (core module (func (result v128) (v128.const i64x2 0 0))))"),
+            "tail.wasm",
+            wasm("(component (core module (func (return_call 0))))"),
             "component",
-            "uses the WebAssembly feature `simd` at byte 0x",
+            "uses the WebAssembly feature `tail-call` at byte 0x",
         ),
         ("text.wasm", b"(component)".to_vec(), "WebAssembly text", "`wasm-tools parse FILE -o policy.wasm`"),
         (
