@@ -81,7 +81,16 @@ impl fmt::Display for Shown<'_> {
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (beginning, rest) = Shown(self.0).parts();
-        write!(f, "{beginning:?}{rest}")
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte);
+        if beginning.bytes().all(is_plain) {
+            // Most names are: their bytes need no escapes.
+            f.write_str("\"")?;
+            f.write_str(beginning)?;
+            f.write_str("\"")?;
+        } else {
+            write!(f, "{beginning:?}")?;
+        }
+        f.write_str(rest)
     }
 }
 
@@ -101,7 +110,9 @@ mod tests {
     fn a_shown_text_has_at_most_253_characters() {
         let name = "é".repeat(253);
         assert_eq!(Shown(&name).to_string(), name);
-        assert_eq!(Quoted("a\"b").to_string(), r#""a\"b""#);
+        for text in ["web", "a b~", "a\"b", "a\\b", "a\n", "é", "", "\u{7f}"] {
+            assert_eq!(Quoted(text).to_string(), format!("{text:?}"));
+        }
         assert_eq!(Shown(&format!("{name}é")).to_string(), format!("{name}…"));
         assert_eq!(Quoted(&format!("{name}é")).to_string(), format!("\"{name}\"…"));
     }

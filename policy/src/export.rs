@@ -252,10 +252,10 @@ impl Export {
 
     /// Returns the realm of the export's key, e.g. `nfs://10.0.0.5` or `nfs://[fd00::1]:2050`.
     pub(crate) fn realm(&self) -> String {
-        let realm = format!("{}://{}", self.protocol.scheme(), self.server.host());
+        let (scheme, host) = (self.protocol.scheme(), self.server.host());
         match self.port {
-            Some(port) => format!("{realm}:{port}"),
-            None => realm,
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => [scheme, "://", &host].concat(),
         }
     }
 

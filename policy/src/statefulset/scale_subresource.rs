@@ -56,7 +56,7 @@ const REALM_PREFIX: &str = "set/";
 
 /// Returns the key of a StatefulSet's name.
 pub(super) fn key(namespace: &str, name: &str, stance: Stance, note: String) -> Key {
-    Key { realm: format!("{REALM_PREFIX}{namespace}"), path: vec![name.to_owned()], stance, note }
+    Key { realm: [REALM_PREFIX, namespace].concat(), path: vec![name.to_owned()], stance, note }
 }
 
 /// Returns whether a key is that of a StatefulSet's name, which only the review of a Scale looks at.
