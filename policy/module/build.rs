@@ -34,7 +34,8 @@ const NOT_INHERITED: [&str; 8] = [
 ];
 
 /// The sources of the component, relative to the root of the workspace. `policy/js` is not part of it.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
+    ".cargo/config.toml",
     "policy/rules",
     "Cargo.lock",
     "Cargo.toml",

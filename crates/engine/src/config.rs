@@ -58,7 +58,7 @@ pub fn config(limits: &PoolLimits, target: Option<&str>) -> Result<Config> {
     Ok(config)
 }
 
-/// Enables components, the core features that rustc uses by default, and vectors. Constant expressions that add are accepted too: the
+/// Enables components, the core features that rustc uses by default, and SIMD. Constant expressions that add are accepted too: the
 /// position-independent code of other toolchains needs them, and they run once per instance, without loops.
 fn features(config: &mut Config) {
     config

@@ -15,19 +15,19 @@ pub(super) trait Function {
     fn export(exports: &Exports) -> ComponentExportIndex;
 }
 
-/// What the policy is.
+/// The export `describe`, which returns the policy's description.
 pub(super) enum Describe {}
 
-/// Whether it can use settings.
+/// The export `check-settings`, which returns the settings as the policy reads them fastest.
 pub(super) enum CheckSettings {}
 
-/// The keys of a stored object.
+/// The export `keys`, which returns the keys of a stored object.
 pub(super) enum Keys {}
 
-/// The verdict on a request, or what it depends on.
+/// The export `review`, which returns the verdict on a request, or the keys that it depends on.
 pub(super) enum Review {}
 
-/// The verdict on the request under review, with what it depends on.
+/// The export `resume`, which returns the verdict of a review that got the holdings it asked for.
 pub(super) enum Resume {}
 
 impl Function for Describe {

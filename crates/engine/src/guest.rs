@@ -9,11 +9,19 @@ use ordinance_contract::{PACKAGE, VERSION};
 use wasmtime::component::{Component, ComponentExportIndex, Func, Instance, InstancePre, TypedFunc};
 use wasmtime::{Engine, Error, Result, Store, WasmBacktrace};
 
-/// A component that exports the functions of the contract, ready for instances.
+/// A component that exports the functions of the contract with their types, ready for instances.
 #[derive(Clone)]
 pub(super) struct Guest {
     instance: InstancePre<RemainingBudget>,
     exports: Exports,
+}
+
+/// Why a component is no guest.
+pub(super) enum GuestError {
+    /// It does not export the functions of the contract.
+    World(Error),
+    /// It can't be instantiated.
+    Instance(Error),
 }
 
 /// Where a component exports the functions of the contract.
@@ -38,8 +46,19 @@ pub(super) struct GuestInstance {
 // === impl Guest ===
 
 impl Guest {
-    /// Links a component, whose only imports are those of WASI.
-    pub(super) fn new(engine: &Engine, component: &Component) -> Result<Self> {
+    /// Links a component, whose only imports are those of WASI, and compares the types of its functions with the contract.
+    pub(super) fn new(
+        engine: &Engine,
+        component: &Component,
+        remaining: RemainingBudget,
+    ) -> std::result::Result<Self, GuestError> {
+        let guest = Self::unchecked(engine, component).map_err(GuestError::World)?;
+        let mut instance = guest.instantiate(remaining).map_err(GuestError::Instance)?;
+        instance.check_types().map_err(GuestError::World)?;
+        Ok(guest)
+    }
+
+    fn unchecked(engine: &Engine, component: &Component) -> Result<Self> {
         let exports = Exports::of(component)?;
         Ok(Self { instance: wasi::linker(engine, component)?.instantiate_pre(component)?, exports })
     }
@@ -77,7 +96,7 @@ impl Exports {
 
 impl GuestInstance {
     /// Compares the types of all functions with the contract.
-    pub(super) fn check_types(&mut self) -> Result<()> {
+    fn check_types(&mut self) -> Result<()> {
         self.check_type::<Describe>()?;
         self.check_type::<CheckSettings>()?;
         self.check_type::<Keys>()?;
@@ -122,7 +141,7 @@ impl GuestInstance {
 /// Returns a function of a component with its types.
 fn typed<'a, F: Function>(function: Func) -> TypedFunc<F::Arguments<'a>, (F::Answer,)> {
     #[expect(unsafe_code, reason = "comparing the types for each call takes a hundredth of a small review")]
-    // SAFETY: `check_types` compared the types of the component's functions with these when it was loaded.
+    // SAFETY: `Guest::new` compared the types of the component's functions with these.
     unsafe {
         TypedFunc::new_unchecked(function)
     }

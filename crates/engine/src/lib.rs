@@ -42,6 +42,7 @@ use budget::Budget;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use ticker::Ticker;
+use wasmtime::component::Component;
 
 /// The resources of all evaluations together, and of each one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +67,21 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     /// The engine of code without time checks, started with the first built-in policy.
     unchecked: Arc<OnceLock<wasmtime::Engine>>,
+    built_in: Arc<BuiltIn>,
     pool: PoolLimits,
     budget: Budget,
     metering: Metering,
     /// Where compiled components are kept; `None` if they are not.
     artefacts: Option<Arc<ArtefactCache>>,
     _ticker: Arc<Ticker>,
+}
+
+/// The components of the built-in policy, which all built-in policies of an engine share.
+#[derive(Default)]
+struct BuiltIn {
+    checked: OnceLock<Component>,
+    /// Without time checks.
+    unchecked: OnceLock<Component>,
 }
 
 /// Whether instances count the fuel that they burn.
@@ -132,6 +142,7 @@ impl Engine {
         Ok(Self {
             wasm,
             unchecked: Arc::default(),
+            built_in: Arc::default(),
             pool: limits.pool,
             budget: Budget::new(limits, metering),
             metering,

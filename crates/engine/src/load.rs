@@ -5,11 +5,11 @@
 
 use super::Engine;
 use super::anatomy::{BinaryKind, MAGIC, contract_version};
-use super::code_memory;
 use super::description_fault::description_fault;
 use super::features::{self, ValidationFault};
-use super::guest::Guest;
+use super::guest::{Guest, GuestError};
 use super::policy::{Call, Policy};
+use super::{builtin, code_memory};
 use crate::wasi::{WasiImports, is_wasi};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
 use ordinance_contract::{MESSAGE_CHARS, NAME_CHARS, PACKAGE, Problem, VERSION, one_line};
@@ -132,7 +132,8 @@ impl Policy {
     pub fn built_in(engine: &Engine, settings: &str) -> Result<Self, LoadError> {
         let load = || {
             let guest = linked(engine, &engine.wasm, &built_in_component(engine)?, WasiImports::Refused)?;
-            Ok(Self { unchecked: unchecked(engine)?, ..ready(engine, guest, settings, Execution::Inline)? })
+            let loaded = ready(engine, guest, settings, Execution::Inline)?;
+            Ok(Self { unchecked: unchecked(engine)?, ..loaded })
         };
         load().map_err(|kind| LoadError { policy: "storage (built in)".to_owned(), kind })
     }
@@ -211,8 +212,10 @@ impl Policy {
 /// Returns the component of the built-in policy. The artefact that was compiled ahead counts no fuel.
 fn built_in_component(engine: &Engine) -> Result<Component, LoadErrorKind> {
     match engine.metering {
-        Metering::Off => crate::builtin::COMPILED.component(&engine.wasm).map_err(not_a_component),
-        Metering::On => deserialized(&engine.wasm, &compiled(engine, crate::builtin::COMPONENT)?),
+        Metering::Off => {
+            builtin::COMPILED.shared(&engine.wasm, &engine.built_in.checked).map_err(not_a_component)
+        }
+        Metering::On => deserialized(&engine.wasm, &compiled(engine, builtin::COMPONENT)?),
     }
 }
 
@@ -223,8 +226,8 @@ fn unchecked(engine: &Engine) -> Result<Option<Guest>, LoadErrorKind> {
     }
     let unchecked =
         engine.without_time_checks().map_err(|error| LoadErrorKind::NotAComponent(error.to_string()))?;
-    let component = crate::builtin::COMPILED_UNCHECKED.component(unchecked).map_err(not_a_component)?;
-    linked(engine, unchecked, &component, WasiImports::Refused).map(Some)
+    let component = builtin::COMPILED_UNCHECKED.shared(unchecked, &engine.built_in.unchecked);
+    linked(engine, unchecked, &component.map_err(not_a_component)?, WasiImports::Refused).map(Some)
 }
 
 /// Reads a component's file.
@@ -353,7 +356,7 @@ fn prepared(engine: &Engine, guest: &Guest, settings: &str) -> Result<String, Lo
     }
 }
 
-/// Links a component of an engine of wasmtime, and compares the types of its functions with the contract.
+/// Links a component of an engine of wasmtime.
 fn linked(
     engine: &Engine,
     wasm: &wasmtime::Engine,
@@ -372,10 +375,11 @@ fn linked(
     if let Some(found) = ty.exports(wasm).find_map(|(name, _)| other_version(name)) {
         return Err(LoadErrorKind::Version { found });
     }
-    let world = |error| LoadErrorKind::World(line(&error));
-    let guest = Guest::new(wasm, component).map_err(world)?;
-    fresh(engine, &guest)?.0.check_types().map_err(world)?;
-    Ok(guest)
+    let remaining = engine.budget.without_deadline();
+    Guest::new(wasm, component, remaining).map_err(|error| match error {
+        GuestError::World(error) => LoadErrorKind::World(line(&error)),
+        GuestError::Instance(error) => LoadErrorKind::Run(remaining.failure(&error)),
+    })
 }
 
 /// Returns the first imports, each in one line.

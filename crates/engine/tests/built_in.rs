@@ -103,10 +103,10 @@ fn a_review_that_is_large_with_its_holdings_gives_the_same_verdict() {
     assert!(in_one_step.is_ok(), "{in_one_step:?}");
 }
 
-/// Only the first policy of a process runs in place; this one may be another.
+/// Only the first engine of a process runs it in place; these two may be others.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn its_code_runs_where_it_is_in_the_program_and_a_second_policy_gets_a_copy() {
+fn its_code_runs_where_it_is_in_the_program_and_a_second_engine_gets_a_copy() {
     let policies = [(); 2].map(|()| {
         let engine = Engine::new(EngineLimits::default()).expect("an engine");
         Policy::built_in(&engine, "").expect("the built-in policy")
@@ -151,6 +151,13 @@ fn has_no_imports() {
     assert_eq!(world.imports.keys().count(), 0);
     let exports: Vec<String> = world.exports.keys().map(|name| resolve.name_world_key(name)).collect();
     assert_eq!(exports, ["ordinance:policy/rules@0.3.0"]);
+}
+
+#[test]
+fn scans_by_simd_without_calls_of_the_host() {
+    let text = wasmprinter::print_bytes(builtin::COMPONENT).expect("a component");
+    assert!(text.contains("i8x16.bitmask"));
+    assert!(!text.contains("i8x16.shuffle"), "a shuffle is a call of wasmtime without SSSE3");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ordinance_contract::Verdict;
 use ordinance_engine::{
     BinaryKind, COMPONENT_BYTES, Engine, EngineLimits, LoadError, LoadErrorKind, Policy, PoolLimits,
 };
-use ordinance_testkit::guest::component;
+use ordinance_testkit::guest::{component, component_of_contract};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -44,18 +44,18 @@ fn refuses_a_component_of_another_world() {
 }
 
 #[test]
-fn refuses_a_component_with_other_types() {
-    let kind = load_error_kind(
-        r#"(component
-            (core module $m (func (export "f")))
-            (core instance $i (instantiate $m))
-            (func $f (canon lift (core func $i "f")))
-            (instance $rules
-                (export "describe" (func $f)) (export "check-settings" (func $f)) (export "keys" (func $f))
-                (export "review" (func $f)) (export "resume" (func $f)))
-            (export "ordinance:policy/rules@0.3.0" (instance $rules)))"#,
-    );
-    assert!(matches!(&kind, LoadErrorKind::World(_)), "{kind}");
+fn refuses_a_component_with_a_function_of_another_type() {
+    for function in ["describe", "check-settings", "keys", "review", "resume"] {
+        let declared = format!("    {function}: func(");
+        let of_another_type = |line: &str| match line.split_once(" -> ") {
+            Some((call, _)) if line.starts_with(&declared) => format!("{call} -> string;\n"),
+            _ => format!("{line}\n"),
+        };
+        let wit: String = ordinance_contract::WIT.lines().map(of_another_type).collect();
+        assert_ne!(wit, ordinance_contract::WIT, "{function}");
+        let kind = refusal(&component_of_contract(&wit, "", "")).kind;
+        assert!(matches!(&kind, LoadErrorKind::World(_)), "{function}: {kind}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) fn end(text: &[u8]) -> Option<usize> {
 fn special(bytes: u8x16) -> u32 {
     let is_quote = bytes.simd_eq(u8x16::splat(b'"'));
     let is_backslash = bytes.simd_eq(u8x16::splat(b'\\'));
-    // The processor compares signed bytes only.
+    // SSE2 compares signed bytes only.
     let is_control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
     (is_quote | is_backslash | is_control).to_bitmask()
 }

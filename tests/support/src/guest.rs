@@ -19,8 +19,13 @@ pub struct ImportedPackage<'a> {
 
 /// Returns a component whose `review` runs these instructions before it allows. `more` is added to the module.
 pub fn component(review: &str, more: &str) -> Vec<u8> {
+    component_of_contract(ordinance_contract::WIT, review, more)
+}
+
+/// Returns a component as [`component`] does, with a contract of its own in WIT.
+pub fn component_of_contract(wit: &str, review: &str, more: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("policy.wit", ordinance_contract::WIT).expect("the contract");
+    let package = resolve.push_str("policy.wit", wit).expect("the contract");
     let world = resolve.select_world(&[package], Some("policy")).expect("its world");
     encoded(&TEMPLATE.replace("(;REVIEW;)", review).replace("(;MORE;)", more), &resolve, world)
 }
