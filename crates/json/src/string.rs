@@ -3,7 +3,7 @@
 use wide::u8x16;
 
 /// The bytes that are compared at once.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Returns the number of bytes before the first one that is a quote, a backslash or a control character.
 pub(crate) fn plain_bytes(text: &[u8]) -> usize {

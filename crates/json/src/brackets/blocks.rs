@@ -4,13 +4,11 @@
 //! the quotes that are not escaped; its running parity tells which bytes are in strings; what is left are the brackets that count.
 
 use super::NoEnd;
+use crate::string::LANES;
 use wide::u8x16;
 
 /// The bytes of a block: a bit each in a mask.
 const BLOCK: usize = 64;
-
-/// The bytes that are compared at once.
-const LANES: usize = 16;
 
 /// The bit by which `{` and `[` differ, and `}` and `]`.
 const CASE: u8 = 0x20;
