@@ -58,13 +58,24 @@ impl RemainingBudget {
     pub(super) fn store(self, engine: &wasmtime::Engine) -> Store<Self> {
         let mut store = Store::new(engine, self);
         store.limiter(|remaining| remaining);
+        self.start(&mut store);
+        store
+    }
+
+    /// Starts over in a store of an earlier evaluation, whose memory stays as large as it is.
+    pub(super) fn restart(self, store: &mut Store<Self>) {
+        let peak_memory = store.data().peak_memory;
+        *store.data_mut() = Self { peak_memory, ..self };
+        self.start(store);
+    }
+
+    fn start(self, store: &mut Store<Self>) {
         store.set_hostcall_fuel(self.budget.output);
         store.set_epoch_deadline(ticks(self.time));
         if self.counts_fuel() {
             // This fails only if the engine counts no fuel, and then none is reported.
             let _ = store.set_fuel(FUEL);
         }
-        store
     }
 
     /// Returns whether the engine counts fuel.

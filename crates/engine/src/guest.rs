@@ -34,13 +34,15 @@ pub(super) struct Exports {
     pub(super) resume: ComponentExportIndex,
 }
 
-/// A fresh instance.
+/// An instance, for one review after another.
 pub(super) struct GuestInstance {
     store: Store<RemainingBudget>,
     instance: Instance,
     exports: Exports,
     /// Of the last call, if it trapped.
     backtrace: Option<WasmBacktrace>,
+    /// The number of reviews that began in it.
+    reviews: u32,
 }
 
 // === impl Guest ===
@@ -67,7 +69,7 @@ impl Guest {
     pub(super) fn instantiate(&self, remaining: RemainingBudget) -> Result<GuestInstance> {
         let mut store = remaining.store(self.instance.engine());
         let instance = self.instance.instantiate(&mut store)?;
-        Ok(GuestInstance { store, instance, exports: self.exports, backtrace: None })
+        Ok(GuestInstance { store, instance, exports: self.exports, backtrace: None, reviews: 1 })
     }
 }
 
@@ -107,6 +109,17 @@ impl GuestInstance {
     fn check_type<F: Function>(&mut self) -> Result<()> {
         let Self { store, instance, exports, .. } = self;
         instance.get_typed_func::<F::Arguments<'static>, (F::Answer,)>(store, F::export(exports)).map(drop)
+    }
+
+    /// Begins another review, whose time begins now.
+    pub(super) fn restart(&mut self, remaining: RemainingBudget) {
+        remaining.restart(&mut self.store);
+        self.reviews += 1;
+    }
+
+    /// Returns the number of reviews that began in it.
+    pub(super) const fn reviews(&self) -> u32 {
+        self.reviews
     }
 
     /// Returns what the instance has used since it was created.

@@ -1,7 +1,7 @@
-//! Runs policies: each review gets a fresh instance of a pre-linked component, within limits.
+//! Runs policies: each review has an instance of a pre-linked component for itself, within limits.
 //!
-//! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. Nothing survives
-//! a review: the instance and its memory are dropped.
+//! An [`Engine`] owns the process's pool of instances. A [`Policy`] is a component with its settings. After a review, the instance
+//! and its memory are dropped; those of the built-in policy serve several small reviews (`reuse.rs`).
 
 mod anatomy;
 mod artefact_cache;
@@ -21,6 +21,7 @@ mod managed_fields;
 mod metered;
 mod plain_text;
 mod policy;
+mod reuse;
 mod ticker;
 mod trace;
 mod wasi;
@@ -35,10 +36,12 @@ pub use failure::{Failure, UnreservedObject};
 pub use load::{LoadError, LoadErrorKind, component_bytes};
 pub use metered::{Metered, Usage};
 pub use policy::{PendingReview, Policy, StartedReview, UNCHECKED_BYTES};
+pub use reuse::{REUSED_MEMORY, REVIEWS_OF_AN_INSTANCE};
 pub use trace::{ReviewStep, ReviewTrace, StepCost};
 pub use wasi::{RANDOM_BYTES, WasiImports};
 
 use budget::Budget;
+use reuse::IdleInstances;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use ticker::Ticker;
@@ -76,12 +79,14 @@ pub struct Engine {
     _ticker: Arc<Ticker>,
 }
 
-/// The components of the built-in policy, which all built-in policies of an engine share.
+/// The components and the idle instances of the built-in policy, which all built-in policies of an engine share.
 #[derive(Default)]
 struct BuiltIn {
     checked: OnceLock<Component>,
     /// Without time checks.
     unchecked: OnceLock<Component>,
+    /// Instances without time checks.
+    idle: Arc<IdleInstances>,
 }
 
 /// Whether instances count the fuel that they burn.

@@ -9,6 +9,7 @@ use super::description_fault::description_fault;
 use super::features::{self, ValidationFault};
 use super::guest::{Guest, GuestError};
 use super::policy::{Call, Policy};
+use super::reuse::ReusedGuest;
 use super::{builtin, code_memory};
 use crate::wasi::{WasiImports, is_wasi};
 use crate::{COMPONENT_BYTES, Execution, Failure, Metering, PREPARED_BYTES};
@@ -20,7 +21,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use wasmtime::component::Component;
 
 /// The number of imports that an error names.
@@ -220,14 +221,15 @@ fn built_in_component(engine: &Engine) -> Result<Component, LoadErrorKind> {
 }
 
 /// Returns the built-in policy without time checks; `None` if the engine counts fuel, of which that code counts none.
-fn unchecked(engine: &Engine) -> Result<Option<Guest>, LoadErrorKind> {
+fn unchecked(engine: &Engine) -> Result<Option<ReusedGuest>, LoadErrorKind> {
     if engine.metering == Metering::On {
         return Ok(None);
     }
     let unchecked =
         engine.without_time_checks().map_err(|error| LoadErrorKind::NotAComponent(error.to_string()))?;
     let component = builtin::COMPILED_UNCHECKED.shared(unchecked, &engine.built_in.unchecked);
-    linked(engine, unchecked, &component.map_err(not_a_component)?, WasiImports::Refused).map(Some)
+    let guest = linked(engine, unchecked, &component.map_err(not_a_component)?, WasiImports::Refused)?;
+    Ok(Some(ReusedGuest::new(guest, Arc::clone(&engine.built_in.idle))))
 }
 
 /// Reads a component's file.
@@ -392,9 +394,9 @@ fn other_version(export: &str) -> Option<String> {
     contract_version(export).filter(|version| version != VERSION).map(|version| plain(&version))
 }
 
-fn fresh(engine: &Engine, guest: &Guest) -> Result<Call, LoadErrorKind> {
+fn fresh(engine: &Engine, guest: &Guest) -> Result<Call<'static>, LoadErrorKind> {
     let remaining = engine.budget.without_deadline();
-    guest.instantiate(remaining).map(Call).map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
+    guest.instantiate(remaining).map(Call::fresh).map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
 }
 
 /// Returns an error with its causes, in one line.

@@ -1,4 +1,4 @@
-//! A loaded policy: each function of the contract is called on a fresh instance.
+//! A loaded policy: each review and each question for keys has an instance for itself.
 
 use super::Engine;
 use super::bindings::{Holdings, all, rules};
@@ -7,6 +7,7 @@ use super::functions::{CheckSettings, Describe, Keys, Resume, Review};
 use super::guest::{Guest, GuestInstance};
 use super::managed_fields::without_managed_fields;
 use super::plain_text::{PlainText, line};
+use super::reuse::ReusedGuest;
 use crate::{Execution, Failure, Metered, Usage};
 use ordinance_contract::{
     Description, Finding, Holding, Key, MESSAGE_CHARS, Phase, Problem, Request, Rule, Scope, Severity,
@@ -24,7 +25,7 @@ pub struct Policy {
     pub(super) engine: Engine,
     pub(super) guest: Guest,
     /// The same without time checks, for reviews of at most [`UNCHECKED_BYTES`]; `None` if every review has them.
-    pub(super) unchecked: Option<Guest>,
+    pub(super) unchecked: Option<ReusedGuest>,
     pub(super) description: Description,
     pub(super) settings: String,
     /// The settings as the policy reads them fastest.
@@ -42,7 +43,7 @@ pub enum StartedReview<'p> {
 
 /// A review that a guest can finish once it gets the overlapping holdings. Keeps the guest's instance.
 pub struct PendingReview<'p> {
-    call: Call,
+    call: Call<'p>,
     policy: &'p Policy,
     request: &'p Request<'p>,
     deadline: Instant,
@@ -50,8 +51,12 @@ pub struct PendingReview<'p> {
     bytes: usize,
 }
 
-/// A fresh instance, with a method for each function of the contract.
-pub(super) struct Call(pub(super) GuestInstance);
+/// An instance for one review, with a method for each function of the contract.
+pub(super) struct Call<'p> {
+    pub(super) instance: GuestInstance,
+    /// Where the instance goes after the review; `None` if it is dropped.
+    home: Option<&'p ReusedGuest>,
+}
 
 // === impl Policy ===
 
@@ -144,7 +149,7 @@ impl Policy {
         })
     }
 
-    /// Starts a review on a fresh instance, and finishes it if the verdict depends on no other object.
+    /// Starts a review, and finishes it if the verdict depends on no other object.
     ///
     /// # Errors
     ///
@@ -171,9 +176,10 @@ impl Policy {
             Err(failure) => return Metered { answer: Err(failure), usage: Usage::default() },
         };
         let outcome = call.review(request, &self.prepared, None);
-        let usage = call.0.usage();
+        let usage = call.instance.usage();
         let answer = outcome.and_then(|outcome| match outcome {
             rules::Outcome::Decided(verdict) => {
+                call.finish();
                 checked(verdict, request.phase, &self.description.rules).map(StartedReview::Decided)
             }
             rules::Outcome::Needs(keys) => {
@@ -184,7 +190,7 @@ impl Policy {
         Metered { answer, usage }
     }
 
-    /// Calls a function on a fresh instance.
+    /// Calls a function that is the only one of a review.
     fn metered<T>(
         &self,
         remaining: Result<RemainingBudget, Failure>,
@@ -192,19 +198,33 @@ impl Policy {
         function: impl FnOnce(&mut Call) -> Result<T, Failure>,
     ) -> Metered<Result<T, Failure>> {
         match remaining.and_then(|remaining| self.call(remaining, bytes)) {
-            Ok(mut call) => Metered { answer: function(&mut call), usage: call.0.usage() },
+            Ok(mut call) => {
+                let answer = function(&mut call);
+                call.ended(answer)
+            }
             Err(failure) => Metered { answer: Err(failure), usage: Usage::default() },
         }
     }
 
+    /// Returns an instance for a review of this size, without the settings.
+    fn call(&self, remaining: RemainingBudget, bytes: usize) -> Result<Call<'_>, Failure> {
+        let Some(reused) = self.unchecked_for(bytes) else { return self.fresh_call(remaining, bytes) };
+        let instance = reused.instance(remaining).map_err(|error| remaining.failure(&error))?;
+        Ok(Call { instance, home: Some(reused) })
+    }
+
     /// Returns a fresh instance for a review of this size, without the settings.
-    pub(super) fn call(&self, remaining: RemainingBudget, bytes: usize) -> Result<Call, Failure> {
-        let guest = self.unchecked_for(bytes).unwrap_or(&self.guest);
-        guest.instantiate(remaining).map(Call).map_err(|error| remaining.failure(&error))
+    pub(super) fn fresh_call(
+        &self,
+        remaining: RemainingBudget,
+        bytes: usize,
+    ) -> Result<Call<'static>, Failure> {
+        let guest = self.unchecked_for(bytes).map_or(&self.guest, ReusedGuest::guest);
+        guest.instantiate(remaining).map(Call::fresh).map_err(|error| remaining.failure(&error))
     }
 
     /// Returns the guest without time checks, if a review of this size, without the settings, may run on it.
-    fn unchecked_for(&self, bytes: usize) -> Option<&Guest> {
+    fn unchecked_for(&self, bytes: usize) -> Option<&ReusedGuest> {
         self.unchecked.as_ref().filter(|_| bytes + self.prepared.len() <= UNCHECKED_BYTES)
     }
 }
@@ -232,36 +252,53 @@ impl PendingReview<'_> {
     /// # Errors
     ///
     /// The reason why there is no verdict.
-    pub fn resume(mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
-        self.resumed(holdings)
+    pub fn resume(self, holdings: &[Holding]) -> Result<Verdict, Failure> {
+        self.metered_resume(holdings).answer
     }
 
     /// Returns the verdict as [`PendingReview::resume`] does, with what the whole review used.
-    pub fn metered_resume(mut self, holdings: &[Holding]) -> Metered<Result<Verdict, Failure>> {
-        Metered { answer: self.resumed(holdings), usage: self.call.0.usage() }
-    }
-
-    fn resumed(&mut self, holdings: &[Holding]) -> Result<Verdict, Failure> {
-        let Self { policy, request, deadline, bytes, .. } = *self;
+    pub fn metered_resume(self, holdings: &[Holding]) -> Metered<Result<Verdict, Failure>> {
+        let Self { mut call, policy, request, deadline, bytes } = self;
         let is_unchecked = |bytes| policy.unchecked_for(bytes).is_some();
         if is_unchecked(bytes) && !is_unchecked(bytes + holdings_bytes(holdings)) {
             // The holdings make the review too large for an instance without time checks, so it runs again on one with them.
-            return policy.review(request, holdings, deadline);
+            return policy.metered_review(request, holdings, deadline);
         }
-        checked(self.call.resume(holdings)?, request.phase, &policy.description.rules)
+        let verdict = call.resume(holdings);
+        call.ended(verdict).map(|verdict| checked(verdict?, request.phase, &policy.description.rules))
     }
 }
 
 // === impl Call ===
 
-impl Call {
+impl Call<'_> {
+    pub(super) const fn fresh(instance: GuestInstance) -> Self {
+        Self { instance, home: None }
+    }
+
+    /// Ends the review with the answer of the last call.
+    fn ended<T>(self, answer: Result<T, Failure>) -> Metered<Result<T, Failure>> {
+        let usage = self.instance.usage();
+        if answer.is_ok() {
+            self.finish();
+        }
+        Metered { answer, usage }
+    }
+
+    /// Ends the review after its last call, which did not fail.
+    fn finish(self) {
+        if let Some(home) = self.home {
+            home.give_back(self.instance);
+        }
+    }
+
     pub(super) fn describe(&mut self) -> Result<Description, Failure> {
-        Ok(plain(self.0.call::<Describe>(())?.into()))
+        Ok(plain(self.instance.call::<Describe>(())?.into()))
     }
 
     /// Returns the settings as the policy reads them fastest.
     pub(super) fn check_settings(&mut self, settings: &str) -> Result<Result<String, Vec<Problem>>, Failure> {
-        let answer = self.0.call::<CheckSettings>((settings,))?;
+        let answer = self.instance.call::<CheckSettings>((settings,))?;
         Ok(answer.map_err(|problems| plain(all(problems))))
     }
 
@@ -273,7 +310,7 @@ impl Call {
     ) -> Result<Result<Vec<Key>, String>, Failure> {
         let object = without_managed_fields(object);
         let scope = rules::ScopeParam::from(scope);
-        let answer = self.0.call::<Keys>((scope, &*object, settings))?;
+        let answer = self.instance.call::<Keys>((scope, &*object, settings))?;
         Ok(answer.map(all).map_err(|mut reason| {
             line(&mut reason, MESSAGE_CHARS);
             reason
@@ -292,12 +329,12 @@ impl Call {
             .map(|object| object.as_deref().map(without_managed_fields));
         let request =
             rules::Request { object: object.as_deref(), old_object: old_object.as_deref(), ..request.into() };
-        self.0.call::<Review>((request, settings, lowered.as_deref()))
+        self.instance.call::<Review>((request, settings, lowered.as_deref()))
     }
 
     pub(super) fn resume(&mut self, holdings: &[Holding]) -> Result<rules::Verdict, Failure> {
         let holdings = Holdings::from(holdings);
-        self.0.call::<Resume>((&*holdings.lowered(),))
+        self.instance.call::<Resume>((&*holdings.lowered(),))
     }
 }
 

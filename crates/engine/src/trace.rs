@@ -61,7 +61,7 @@ pub enum ReviewStep {
 // === impl Policy ===
 
 impl Policy {
-    /// Reviews a request as the server does, and records the steps. `holdings` looks up what overlaps the keys.
+    /// Reviews a request as the server does, but always on a fresh instance, and records the steps. `holdings` looks up what overlaps the keys.
     pub fn trace(
         &self,
         request: &Request<'_>,
@@ -71,31 +71,31 @@ impl Policy {
         let mut trace = ReviewTrace::new();
         let begin = Instant::now();
         let bytes = request_bytes(request);
-        let call = self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining, bytes));
+        let call = self.engine.budget.until(deadline).and_then(|remaining| self.fresh_call(remaining, bytes));
         trace.instantiation.time = begin.elapsed();
         trace.outcome = call.and_then(|mut call| {
-            trace.instantiation.fuel = call.0.usage().fuel;
+            trace.instantiation.fuel = call.instance.usage().fuel;
             let outcome = self.run(&mut trace, &mut call, request, holdings);
-            trace.usage = call.0.usage();
-            trace.functions = call.0.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
+            trace.usage = call.instance.usage();
+            trace.functions = call.instance.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
             outcome
         });
         trace
     }
 
-    /// Makes an instance and drops it: what every review costs at least.
+    /// Makes an instance and drops it: what every review costs at least, unless it gets one that served before.
     ///
     /// # Errors
     ///
     /// The reason why there is no instance.
     pub fn instantiate(&self, deadline: Instant) -> Result<(), Failure> {
-        self.engine.budget.until(deadline).and_then(|remaining| self.call(remaining, 0)).map(drop)
+        self.engine.budget.until(deadline).and_then(|remaining| self.fresh_call(remaining, 0)).map(drop)
     }
 
     fn run(
         &self,
         trace: &mut ReviewTrace,
-        call: &mut Call,
+        call: &mut Call<'_>,
         request: &Request<'_>,
         holdings: impl FnOnce(&[Key]) -> Result<Vec<Holding>, Failure>,
     ) -> Result<Verdict, Failure> {
@@ -144,13 +144,13 @@ impl ReviewTrace {
 /// Calls a function of an instance, and returns what it took, too. If it does not end, the fuel is unknown: the compiled code keeps
 /// the count of a loop in a register.
 fn costed<T>(
-    call: &mut Call,
-    function: impl FnOnce(&mut Call) -> Result<T, Failure>,
+    call: &mut Call<'_>,
+    function: impl FnOnce(&mut Call<'_>) -> Result<T, Failure>,
 ) -> (Result<T, Failure>, StepCost) {
-    let (before, begin) = (call.0.usage().fuel, Instant::now());
+    let (before, begin) = (call.instance.usage().fuel, Instant::now());
     let answer = function(call);
     let time = begin.elapsed();
-    let counted = call.0.usage().fuel.zip(before).map(|(after, before)| after - before);
+    let counted = call.instance.usage().fuel.zip(before).map(|(after, before)| after - before);
     let fuel = counted.filter(|_| !matches!(answer, Err(Failure::Time { .. })));
     (answer, StepCost { time, fuel })
 }

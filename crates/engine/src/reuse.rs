@@ -1,0 +1,83 @@
+//! Instances of the built-in policy that serve one small review after another.
+//!
+//! An instance is made once for a thousand reviews: making it and resetting its memory takes as long as a third of a small review.
+//! What a review left behind is free memory, which the policy, safe Rust, can't read. Policies of others get a fresh instance each.
+
+use super::budget::RemainingBudget;
+use super::guest::{Guest, GuestInstance};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use wasmtime::Result;
+
+/// The reviews that an instance serves. A fault that damaged it would not outlive them.
+pub const REVIEWS_OF_AN_INSTANCE: u32 = 1000;
+
+/// The largest memory of an instance that is used again, in bytes.
+pub const REUSED_MEMORY: usize = 4 * 1024 * 1024;
+
+/// A guest whose instances are used again.
+#[derive(Clone)]
+pub(super) struct ReusedGuest {
+    guest: Guest,
+    idle: Arc<IdleInstances>,
+}
+
+/// Instances that wait for a review, one for each processor at most. The last one used is the next one, since its memory is in the caches.
+pub(super) struct IdleInstances {
+    processors: usize,
+    instances: Mutex<Vec<GuestInstance>>,
+}
+
+// === impl ReusedGuest ===
+
+impl ReusedGuest {
+    pub(super) const fn new(guest: Guest, idle: Arc<IdleInstances>) -> Self {
+        Self { guest, idle }
+    }
+
+    /// Returns the guest, for fresh instances.
+    pub(super) const fn guest(&self) -> &Guest {
+        &self.guest
+    }
+
+    /// Returns an instance for a review, whose time begins now.
+    pub(super) fn instance(&self, remaining: RemainingBudget) -> Result<GuestInstance> {
+        let Some(mut instance) = self.idle.take() else { return self.guest.instantiate(remaining) };
+        instance.restart(remaining);
+        Ok(instance)
+    }
+
+    /// Keeps an instance whose review came to its end, if it may serve another one.
+    pub(super) fn give_back(&self, instance: GuestInstance) {
+        if instance.reviews() < REVIEWS_OF_AN_INSTANCE && instance.usage().memory <= REUSED_MEMORY {
+            self.idle.put(instance);
+        }
+    }
+}
+
+// === impl IdleInstances ===
+
+impl IdleInstances {
+    fn take(&self) -> Option<GuestInstance> {
+        self.lock().pop()
+    }
+
+    fn put(&self, instance: GuestInstance) {
+        let mut instances = self.lock();
+        if instances.len() < self.processors {
+            instances.push(instance);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<GuestInstance>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for IdleInstances {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        Self { processors, instances: Mutex::default() }
+    }
+}
