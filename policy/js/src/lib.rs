@@ -2,7 +2,7 @@
 //!
 //! A shell without logic. Values cross the boundary as JSON, in the form of the contract's types; `types.d.ts` beside
 //! this file declares them for TypeScript. One instance serves any number of calls and keeps no state between them.
-//! Unlike the component, it uses Rust's own allocator, which frees memory.
+//! Unlike the component, it uses Rust's own allocator.
 
 use js_sys::JSON;
 use ordinance_contract::{Holding, Outcome, Request, Scope};

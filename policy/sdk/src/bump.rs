@@ -1,70 +1,87 @@
 //! An allocator that frees everything at once: when nothing is in use any more, which is so after each review.
 //!
-//! It hands out the rest of the initial memory first, and lets the memory grow only when that is used up.
+//! It hands out the rest of the initial memory first, and lets the memory grow only when that is used up. What it hands out is zero,
+//! so that a review finds nothing of another one.
+
+#[cfg(test)]
+mod tests;
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::arch::wasm32::{memory_grow, memory_size};
 use std::cell::Cell;
 use std::ptr::null_mut;
 
-/// Bytes of a page of linear memory.
-const PAGE: usize = 64 * 1024;
-
-/// The smallest number of pages to grow the memory by: growing is expensive, while untouched pages cost nothing.
-const GROWTH: usize = 16;
-
-unsafe extern "C" {
-    /// The end of the linker's data and of the stack.
-    static __heap_base: u8;
-}
-
-/// The free part of linear memory: an allocator that frees everything at once, when nothing is in use any more.
-pub struct Bump {
+/// An allocator that frees everything at once, when nothing is in use any more.
+pub struct Bump<M = LinearMemory> {
+    memory: M,
     /// The first free address; 0 while nothing is in use.
     next: Cell<usize>,
     /// The number of blocks in use.
     blocks: Cell<usize>,
-    /// The first address that was never handed out; 0 before the first block was freed.
-    untouched: Cell<usize>,
+    /// The end of what was in use before, and is not zero; 0 if all free memory is.
+    used: Cell<usize>,
 }
+
+/// Memory that is zero at first.
+pub trait Memory {
+    /// Returns its first address.
+    fn start(&self) -> usize;
+
+    /// Makes it reach up to `end`. Returns false if it can't.
+    fn reserve(&self, end: usize) -> bool;
+}
+
+/// The memory of a component, after the linker's data and the stack.
+pub struct LinearMemory;
 
 // SAFETY: a component instance has one thread.
 unsafe impl Sync for Bump {}
 
+#[cfg(target_family = "wasm")]
 impl Bump {
     /// Returns an allocator whose memory is all free.
     #[expect(clippy::new_without_default, reason = "a static is its only use")]
     pub const fn new() -> Self {
-        Self { next: Cell::new(0), blocks: Cell::new(0), untouched: Cell::new(0) }
+        Self::of(LinearMemory)
     }
+}
 
+impl<M> Bump<M> {
+    const fn of(memory: M) -> Self {
+        Self { memory, next: Cell::new(0), blocks: Cell::new(0), used: Cell::new(0) }
+    }
+}
+
+impl<M: Memory> Bump<M> {
     fn next(&self) -> usize {
         match self.next.get() {
-            0 => (&raw const __heap_base).addr(),
+            0 => self.cleared(),
             next => next,
         }
     }
 
-    /// Reserves everything up to `end`. Returns false if the memory cannot grow that far.
-    fn reserve(&self, end: usize) -> bool {
-        let missing = end.saturating_sub(memory_size::<0>() * PAGE);
-        if missing > 0 && memory_grow::<0>(missing.div_ceil(PAGE).max(GROWTH)) == usize::MAX {
-            return false;
+    /// Makes all free memory zero, while nothing is in use. Returns its first address.
+    fn cleared(&self) -> usize {
+        let start = self.memory.start();
+        if let Some(used) = self.used.replace(0).checked_sub(start) {
+            // SAFETY: blocks had this memory before, and none has it now.
+            unsafe { (start as *mut u8).write_bytes(0, used) };
         }
-        self.next.set(end);
-        true
+        start
     }
 
-    /// Frees everything.
-    fn reset(&self) {
-        self.untouched.set(self.untouched.get().max(self.next.get()));
-        self.next.set(0);
+    /// Uses everything up to `end`. Returns false if the memory does not reach that far.
+    fn reserve(&self, end: usize) -> bool {
+        let reserved = self.memory.reserve(end);
+        if reserved {
+            self.next.set(end);
+        }
+        reserved
     }
 }
 
 // SAFETY: blocks in use never overlap, since `next` only moves up as long as there is one, and are inside the memory, since
 // `reserve` checks it.
-unsafe impl GlobalAlloc for Bump {
+unsafe impl<M: Memory> GlobalAlloc for Bump<M> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let start = self.next().next_multiple_of(layout.align());
         match start.checked_add(layout.size()) {
@@ -80,20 +97,13 @@ unsafe impl GlobalAlloc for Bump {
         let left = self.blocks.get() - 1;
         self.blocks.set(left);
         if left == 0 {
-            self.reset();
+            self.used.set(self.next.replace(0));
         }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller upholds the contract of `alloc`. What was handed out before is overwritten up to the end of the new
-        // block; the rest is zero.
-        unsafe {
-            let block = self.alloc(layout);
-            if !block.is_null() {
-                block.write_bytes(0, self.untouched.get().saturating_sub(block.addr()).min(layout.size()));
-            }
-            block
-        }
+        // SAFETY: the caller upholds the contract of `alloc`, whose blocks are zero.
+        unsafe { self.alloc(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
@@ -118,5 +128,29 @@ unsafe impl GlobalAlloc for Bump {
             }
             moved
         }
+    }
+}
+
+#[cfg(target_family = "wasm")]
+impl Memory for LinearMemory {
+    fn start(&self) -> usize {
+        unsafe extern "C" {
+            /// The end of the linker's data and of the stack.
+            static __heap_base: u8;
+        }
+        (&raw const __heap_base).addr()
+    }
+
+    fn reserve(&self, end: usize) -> bool {
+        use std::arch::wasm32::{memory_grow, memory_size};
+
+        /// Bytes of a page of linear memory.
+        const PAGE: usize = 64 * 1024;
+
+        /// The smallest number of pages to grow the memory by: growing is expensive, while untouched pages cost nothing.
+        const GROWTH: usize = 16;
+
+        let missing = end.saturating_sub(memory_size::<0>() * PAGE);
+        missing == 0 || memory_grow::<0>(missing.div_ceil(PAGE).max(GROWTH)) != usize::MAX
     }
 }
