@@ -16,7 +16,9 @@ use ordinance::review::{NAME_BYTES, UID_BYTES};
 use ordinance::server::{
     PLAIN_CONNECTION_TIME, PLAIN_CONNECTIONS, PLAIN_CONNECTIONS_PER_ADDRESS, PLAIN_HEAD_TIME,
 };
-use ordinance_engine::{ARTEFACT_BYTES, CACHED_ARTEFACTS, RANDOM_BYTES, UNCHECKED_BYTES};
+use ordinance_engine::{
+    ARTEFACT_BYTES, CACHED_ARTEFACTS, RANDOM_BYTES, REUSED_MEMORY, REVIEWS_OF_AN_INSTANCE, UNCHECKED_BYTES,
+};
 use ordinance_index::{OBJECT_BYTES, PATH_BYTES, PATH_SEGMENTS, REALM_BYTES};
 use ordinance_manifests::{RENDER_TIME, RENDERED_BYTES};
 use std::time::Duration;
@@ -175,4 +177,8 @@ fn the_page_names_the_limits_of_compiled_components() {
     assert!(PAGE.contains(&randomness), "{randomness}");
     let unchecked = format!("policy that have at most {} KiB, their objects", UNCHECKED_BYTES >> 10);
     assert!(PAGE.contains(&unchecked), "{unchecked}");
+    let reviews = format!("An instance without time checks serves up to {REVIEWS_OF_AN_INSTANCE} reviews");
+    assert!(PAGE.contains(&reviews), "{reviews}");
+    let memory = format!("if its memory has at most {} MiB", REUSED_MEMORY >> 20);
+    assert!(PAGE.contains(&memory), "{memory}");
 }

@@ -1,4 +1,4 @@
-//! A linked component, and calls of its functions in fresh instances.
+//! A linked component, its instances, and calls of their functions.
 
 use super::budget::RemainingBudget;
 use super::functions::{CheckSettings, Describe, Function, Keys, Resume, Review};

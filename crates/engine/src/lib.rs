@@ -161,7 +161,10 @@ impl Engine {
         if let Some(engine) = self.unchecked.get() {
             return Ok(engine);
         }
-        let engine = started(&self.pool, |config| config.epoch_interruption(false))?;
+        // Idle instances take no place of others.
+        let instances = self.pool.instances.saturating_add(self.built_in.idle.most());
+        let pool = PoolLimits { instances, ..self.pool };
+        let engine = started(&pool, |config| config.epoch_interruption(false))?;
         Ok(self.unchecked.get_or_init(|| engine))
     }
 

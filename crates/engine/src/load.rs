@@ -396,7 +396,10 @@ fn other_version(export: &str) -> Option<String> {
 
 fn fresh(engine: &Engine, guest: &Guest) -> Result<Call<'static>, LoadErrorKind> {
     let remaining = engine.budget.without_deadline();
-    guest.instantiate(remaining).map(Call::fresh).map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
+    guest
+        .instantiate(remaining)
+        .map(Call::fresh)
+        .map_err(|error| LoadErrorKind::Run(remaining.failure(&error)))
 }
 
 /// Returns an error with its causes, in one line.

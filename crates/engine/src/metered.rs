@@ -9,7 +9,7 @@ pub struct Usage {
     /// About the number of executed instructions, since the instance was created; `None` unless the engine is
     /// [metered](crate::Engine::metered).
     pub fuel: Option<u64>,
-    /// The largest size of the linear memory, in bytes.
+    /// The largest size of the linear memory, in bytes, also in earlier reviews of the instance.
     pub memory: usize,
 }
 

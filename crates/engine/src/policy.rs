@@ -179,8 +179,9 @@ impl Policy {
         let usage = call.instance.usage();
         let answer = outcome.and_then(|outcome| match outcome {
             rules::Outcome::Decided(verdict) => {
+                let verdict = checked(verdict, request.phase, &self.description.rules)?;
                 call.finish();
-                checked(verdict, request.phase, &self.description.rules).map(StartedReview::Decided)
+                Ok(StartedReview::Decided(verdict))
             }
             rules::Outcome::Needs(keys) => {
                 let pending = PendingReview { call, policy: self, request, deadline, bytes };
@@ -264,8 +265,10 @@ impl PendingReview<'_> {
             // The holdings make the review too large for an instance without time checks, so it runs again on one with them.
             return policy.metered_review(request, holdings, deadline);
         }
-        let verdict = call.resume(holdings);
-        call.ended(verdict).map(|verdict| checked(verdict?, request.phase, &policy.description.rules))
+        let verdict = call
+            .resume(holdings)
+            .and_then(|verdict| checked(verdict, request.phase, &policy.description.rules));
+        call.ended(verdict)
     }
 }
 
@@ -276,7 +279,7 @@ impl Call<'_> {
         Self { instance, home: None }
     }
 
-    /// Ends the review with the answer of the last call.
+    /// Ends the review with its answer, for which the host has checked the verdict.
     fn ended<T>(self, answer: Result<T, Failure>) -> Metered<Result<T, Failure>> {
         let usage = self.instance.usage();
         if answer.is_ok() {
@@ -285,7 +288,7 @@ impl Call<'_> {
         Metered { answer, usage }
     }
 
-    /// Ends the review after its last call, which did not fail.
+    /// Ends a review that did not fail.
     fn finish(self) {
         if let Some(home) = self.home {
             home.give_back(self.instance);

@@ -61,7 +61,8 @@ pub enum ReviewStep {
 // === impl Policy ===
 
 impl Policy {
-    /// Reviews a request as the server does, but always on a fresh instance, and records the steps. `holdings` looks up what overlaps the keys.
+    /// Reviews a request as the server does, but always on a fresh instance, and records the steps. `holdings` looks up what
+    /// overlaps the keys.
     pub fn trace(
         &self,
         request: &Request<'_>,
@@ -77,7 +78,8 @@ impl Policy {
             trace.instantiation.fuel = call.instance.usage().fuel;
             let outcome = self.run(&mut trace, &mut call, request, holdings);
             trace.usage = call.instance.usage();
-            trace.functions = call.instance.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
+            trace.functions =
+                call.instance.backtrace().map(|backtrace| functions(&backtrace)).unwrap_or_default();
             outcome
         });
         trace

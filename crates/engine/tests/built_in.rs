@@ -1,9 +1,11 @@
 //! Invariants of the built-in policy: it imports nothing from the host, and the host does not link it.
 
-use ordinance_contract::{Holding, Operation, Phase, Request, Scope, Stance};
+use ordinance_contract::{Holding, Key, Operation, Phase, Request, Scope, Stance};
 use ordinance_engine::{
-    Engine, EngineLimits, Failure, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, Usage, builtin, config,
+    Engine, EngineLimits, Failure, Metered, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, Usage,
+    builtin, config,
 };
+use ordinance_testkit::corpus::{Sample, samples};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, Val};
@@ -101,6 +103,47 @@ fn a_review_that_is_large_with_its_holdings_gives_the_same_verdict() {
     };
     assert_eq!(pending.resume(&holdings), in_one_step);
     assert!(in_one_step.is_ok(), "{in_one_step:?}");
+}
+
+/// Returns holdings of another object that overlap each key.
+fn overlapping(keys: &[Key]) -> Vec<Holding> {
+    let holder = Scope { resource: "persistentvolumes".into(), name: "other".into(), ..Scope::default() };
+    let holding = |Key { realm, path, stance, .. }: &Key| Holding {
+        realm: realm.clone(),
+        path: path.clone(),
+        stance: *stance,
+        note: String::new(),
+        holder: holder.clone(),
+        count: 1,
+    };
+    keys.iter().map(holding).collect()
+}
+
+#[test]
+fn an_instance_answers_every_case_as_a_fresh_one_does_and_its_memory_does_not_grow() {
+    let engine = Engine::new(EngineLimits::default()).expect("an engine");
+    let default = Policy::built_in(&engine, "").expect("the built-in policy");
+    let deadline = || Instant::now() + Duration::from_secs(60);
+    let (mut fresh_memory, mut reused_memory) = (0, 0);
+    for Sample { name, settings, request, .. } in samples().expect("cases and reviews can be read") {
+        let policy = default.with_settings(&settings).expect("valid settings");
+        let fresh = policy.trace(&request, |keys| Ok(overlapping(keys)), deadline());
+        let started = policy.metered_start_review(&request, deadline());
+        let reused = match started.answer {
+            Ok(StartedReview::NeedsHoldings(keys, pending)) => pending.metered_resume(&overlapping(&keys)),
+            Ok(StartedReview::Decided(verdict)) => Metered { answer: Ok(verdict), usage: started.usage },
+            Err(failure) => Metered { answer: Err(failure), usage: started.usage },
+        };
+        assert_eq!(reused.answer, fresh.outcome, "{name}");
+        for object in [&request.object, &request.old_object].into_iter().flatten() {
+            let keys = policy.metered_keys(&request.scope, object);
+            assert!(keys.answer.is_ok(), "{name}");
+            reused_memory = reused_memory.max(keys.usage.memory);
+        }
+        fresh_memory = fresh_memory.max(fresh.usage.memory);
+        reused_memory = reused_memory.max(reused.usage.memory);
+        assert!(reused_memory <= fresh_memory, "{name} uses {reused_memory} bytes of {fresh_memory}");
+    }
 }
 
 /// Only the first engine of a process runs it in place; these two may be others.
