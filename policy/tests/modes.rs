@@ -1,5 +1,7 @@
 //! What the settings `mode: Isolate` and `mode: Warn` change, over every request of the cases and recordings.
 
+#![expect(clippy::disallowed_types, reason = "the policy holds no global, its test does")]
+
 use ordinance_case::{Build, Indexed};
 use ordinance_contract::{Finding, Phase, Request, Severity, Verdict};
 use ordinance_testkit::Native;
