@@ -1,4 +1,4 @@
-//! One evaluation: in Wasm with a fresh instance, compared with the same policy called natively on as many threads.
+//! One evaluation: in Wasm, as in the server, compared with the same policy called natively on as many threads.
 
 use crate::effort::Effort;
 use anyhow::{Context, Result, ensure};

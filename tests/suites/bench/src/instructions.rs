@@ -97,7 +97,7 @@ fn counts() -> Result<Counts> {
         let parse = step(StepKind::Parse, review)?;
         add("1 envelope", envelope);
         add("2 instance", instance);
-        add("3 guest", guest.saturating_sub(instance));
+        add("3 guest", guest);
         add("4 look-up", judgement.saturating_sub(guest));
         add("5 answer", answer.saturating_sub(judgement + envelope));
         add("native code, reading the objects", parse);

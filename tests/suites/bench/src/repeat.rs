@@ -25,14 +25,14 @@ use tokio::runtime::{Builder, Runtime};
 /// Longer than any review takes, even in valgrind.
 const DEADLINE: Duration = Duration::from_secs(100);
 
-/// A step to repeat. From the instance to the answer, each contains the one before it.
+/// A step to repeat. From the guest to the answer, each contains the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StepKind {
     /// The body becomes a review.
     Envelope,
-    /// An instance is made and dropped.
+    /// An instance is made and dropped: what a review adds that gets a fresh one.
     Instance,
-    /// An instance reviews, without other objects.
+    /// An instance that served before reviews, without other objects.
     Guest,
     /// The policy decides, with the index.
     Judgement,
