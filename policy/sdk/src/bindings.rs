@@ -8,8 +8,8 @@ pub mod exports {
     pub mod policy {
       /// The questions that a host asks a policy, and the answers.
       ///
-      /// A policy is a pure function: it has no clock, files, network or randomness, and it keeps no state between reviews.
-      /// The host creates a fresh instance for every review. Kubernetes objects cross the boundary as JSON text, exactly as the
+      /// A policy is a pure function: it has no clock, files, network or randomness, and it keeps no state between reviews: a host
+      /// may create a fresh instance for each of them. Kubernetes objects cross the boundary as JSON text, exactly as the
       /// API server sent them, except that a host may empty `metadata.managedFields`. Everything the host acts on is a record.
       #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
       pub mod rules {

@@ -47,9 +47,9 @@ Examples:
   ordinance bench policy.wasm --compare before.json --exact --time 100ms
   ordinance bench policy.wasm --plot times.svg --output json
 
-Each review is run again and again, on a fresh instance each time, as by the server. Without
-reviews, samples of the kinds that the policy reviews are measured. The time of a review is its
-median and its 99th percentile, each with a confidence interval of 95 %.
+Each review is run again and again, on a fresh instance each time, as by the server for an
+operator's policy. Without reviews, samples of the kinds that the policy reviews are measured. The
+time of a review is its median and its 99th percentile, each with a confidence interval of 95 %.
 
 Fuel is about the number of executed instructions. It is exact: the same on every machine.
 
