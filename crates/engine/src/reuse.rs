@@ -1,7 +1,7 @@
 //! Instances of the built-in policy that serve one small review after another.
 //!
-//! Making an instance and resetting its memory takes a seventh of a small review's time. Between two reviews, the allocator of the
-//! policy sets its memory to zero (`policy/sdk/src/bump.rs`), and the lints refuse a policy with globals (`policy/clippy.toml`). Policies
+//! Making an instance and resetting its memory takes a seventh of a small review's time. Between two reviews, the policy
+//! sets its memory to zero (`policy/component/src/reused.rs`), and the lints refuse globals in it (`policy/clippy.toml`). Policies
 //! of others get a fresh instance each.
 
 #[cfg(test)]

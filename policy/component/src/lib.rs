@@ -2,15 +2,20 @@
 //!
 //! A shell without logic.
 
+#[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "an allocator")]
+mod reused;
+
 use ordinance_policy::{PendingReview, Settings, StartedReview};
 use ordinance_policy_sdk::{
     Description, Holding, Key, PendingVerdict, Problem, RawPolicy, Request, Scope, Step, Verdict,
 };
 
-/// The exported policy.
+/// The policy, which `reused.rs` exports.
 struct StoragePolicy;
 
-ordinance_policy_sdk::export!(StoragePolicy);
+#[cfg(not(target_family = "wasm"))]
+const _: () = ordinance_policy_sdk::assert_exportable::<StoragePolicy>();
 
 /// A review that waits for holdings.
 struct PendingStorageReview<'a>(PendingReview<'a>);

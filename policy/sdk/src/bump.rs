@@ -1,7 +1,6 @@
-//! An allocator that frees everything at once: when nothing is in use any more, which is so after each review.
+//! An allocator that frees nothing until everything is freed at once.
 //!
-//! It hands out the rest of the initial memory first, and lets the memory grow only when that is used up. What it hands out is zero,
-//! so that a review finds nothing of another one.
+//! It hands out the rest of the initial memory first, and lets the memory grow only when that is used up.
 
 #[cfg(test)]
 mod tests;
@@ -10,15 +9,11 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr::null_mut;
 
-/// An allocator that frees everything at once, when nothing is in use any more.
+/// The free part of linear memory, which is zero.
 pub struct Bump<M = LinearMemory> {
     memory: M,
-    /// The first free address; 0 while nothing is in use.
+    /// The first free address; 0 while all memory is free.
     next: Cell<usize>,
-    /// The number of blocks in use.
-    blocks: Cell<usize>,
-    /// The end of what was in use before, and is not zero; 0 if all free memory is.
-    used: Cell<usize>,
 }
 
 /// Memory that is zero at first.
@@ -47,26 +42,29 @@ impl Bump {
 
 impl<M> Bump<M> {
     const fn of(memory: M) -> Self {
-        Self { memory, next: Cell::new(0), blocks: Cell::new(0), used: Cell::new(0) }
+        Self { memory, next: Cell::new(0) }
     }
 }
 
 impl<M: Memory> Bump<M> {
-    fn next(&self) -> usize {
-        match self.next.get() {
-            0 => self.cleared(),
-            next => next,
+    /// Frees everything, and sets it to zero again.
+    ///
+    /// # Safety
+    ///
+    /// Nothing that was allocated is used after this call, not even by a global.
+    pub unsafe fn reset(&self) {
+        let start = self.memory.start();
+        if let Some(used) = self.next.replace(0).checked_sub(start) {
+            // SAFETY: all of it is inside the memory, since it was reserved, and no block is in use, as the caller promises.
+            unsafe { (start as *mut u8).write_bytes(0, used) };
         }
     }
 
-    /// Makes all free memory zero, while nothing is in use. Returns its first address.
-    fn cleared(&self) -> usize {
-        let start = self.memory.start();
-        if let Some(used) = self.used.replace(0).checked_sub(start) {
-            // SAFETY: blocks had this memory before, and none has it now.
-            unsafe { (start as *mut u8).write_bytes(0, used) };
+    fn next(&self) -> usize {
+        match self.next.get() {
+            0 => self.memory.start(),
+            next => next,
         }
-        start
     }
 
     /// Uses everything up to `end`. Returns false if the memory does not reach that far.
@@ -79,27 +77,18 @@ impl<M: Memory> Bump<M> {
     }
 }
 
-// SAFETY: blocks in use never overlap, since `next` only moves up as long as there is one, and are inside the memory, since
-// `reserve` checks it.
+// SAFETY: blocks never overlap, since `next` only moves up until nothing is in use, and are inside the memory, since `reserve`
+// checks it.
 unsafe impl<M: Memory> GlobalAlloc for Bump<M> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let start = self.next().next_multiple_of(layout.align());
         match start.checked_add(layout.size()) {
-            Some(end) if self.reserve(end) => {
-                self.blocks.set(self.blocks.get() + 1);
-                start as *mut u8
-            }
+            Some(end) if self.reserve(end) => start as *mut u8,
             _ => null_mut(),
         }
     }
 
-    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {
-        let left = self.blocks.get() - 1;
-        self.blocks.set(left);
-        if left == 0 {
-            self.used.set(self.next.replace(0));
-        }
-    }
+    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller upholds the contract of `alloc`, whose blocks are zero.
@@ -119,12 +108,11 @@ unsafe impl<M: Memory> GlobalAlloc for Bump<M> {
             };
         }
         // SAFETY: this allocator returned both blocks, both are at least `layout.size()` long, and the new one is above
-        // the old one, which is in use until it is freed here.
+        // the old one.
         unsafe {
             let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !moved.is_null() {
                 moved.copy_from_nonoverlapping(block, layout.size());
-                self.dealloc(block, layout);
             }
             moved
         }

@@ -1,6 +1,6 @@
 //! The exported interface: moves values between the generated types and the contract's.
 //!
-//! Nothing is left in use after a review, so that the [allocator](crate::Bump) frees all memory.
+//! Nothing that a review allocated is in use after it, so that an instance can serve another one.
 
 use crate::bindings::exports::ordinance::policy::rules;
 use crate::crossing;

@@ -118,8 +118,8 @@ pub mod prelude {
     pub use serde::Deserialize;
 }
 
-/// Exports a policy as the component's only interface, and gives the component an allocator that frees all memory when
-/// nothing is in use any more, as after each review (not for a target of WASI, whose C library has its own).
+/// Exports a policy as the component's only interface, and gives the component an allocator that never frees, since
+/// an instance serves one review (not for a target of WASI, whose C library has its own).
 ///
 /// The type implements [`Policy`] or [`RawPolicy`]. Where the target is not WebAssembly, e.g. in unit tests, the macro only
 /// checks that.

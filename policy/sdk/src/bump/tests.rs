@@ -54,54 +54,39 @@ fn bytes<'a>(block: *mut u8, size: usize) -> &'a [u8] {
     unsafe { slice::from_raw_parts(block, size) }
 }
 
-fn free(bump: &Bump<BufferMemory>, block: *mut u8, size: usize) {
-    // SAFETY: the tests free each block once.
-    unsafe { bump.dealloc(block, layout(size, 1)) }
+fn reset(bump: &Bump<BufferMemory>) {
+    // SAFETY: the tests use no block after a reset.
+    unsafe { bump.reset() }
 }
 
 #[test]
-fn blocks_in_use_do_not_overlap_and_are_aligned() {
+fn blocks_do_not_overlap_and_are_aligned() {
     let bump = memory();
     let first = filled(&bump, 3, 1);
     // SAFETY: the layout is not empty.
     let second = unsafe { bump.alloc(layout(8, 8)) };
     assert_eq!(second.addr() % 8, 0);
-    let third = filled(&bump, 1, 3);
-    free(&bump, third, 1);
-    assert!(first.addr() + 3 <= second.addr() && second.addr() + 8 <= filled(&bump, SMALL, 4).addr());
+    // SAFETY: the block is in use, with this layout.
+    unsafe { bump.dealloc(second, layout(8, 8)) };
+    let third = filled(&bump, SMALL, 3);
+    assert!(first.addr() + 3 <= second.addr() && second.addr() + 8 <= third.addr());
     assert_eq!(bytes(first, 3), [1; 3]);
 }
 
 #[test]
-fn nothing_is_handed_out_again_until_nothing_is_in_use() {
+fn after_a_reset_all_memory_is_free_and_zero() {
     let bump = memory();
-    let [first, second] = [1, 2].map(|byte| filled(&bump, SMALL, byte));
-    free(&bump, second, SMALL);
-    let third = filled(&bump, SMALL, 3);
-    assert!(third > second);
-    free(&bump, first, SMALL);
-    let fourth = filled(&bump, 1, 4);
-    assert!(fourth > third);
-    free(&bump, third, SMALL);
-    free(&bump, fourth, 1);
-    assert_eq!(filled(&bump, SMALL, 5), first);
-}
-
-#[test]
-fn every_block_is_zero_where_memory_was_used_before_and_where_it_was_not() {
-    let bump = memory();
-    let used = filled(&bump, SMALL, 0xff);
-    free(&bump, used, SMALL);
-    // SAFETY: the layout is not empty.
-    let zeroed = unsafe { bump.alloc_zeroed(layout(2 * SMALL, 1)) };
-    assert_eq!(zeroed, used);
-    assert_eq!(bytes(zeroed, 2 * SMALL), [0; 2 * SMALL]);
-    // A shorter use after a longer one.
-    free(&bump, zeroed, 2 * SMALL);
-    free(&bump, filled(&bump, 2 * SMALL, 0xff), 2 * SMALL);
-    free(&bump, filled(&bump, 1, 0xff), 1);
-    // SAFETY: the layout is not empty.
-    assert_eq!(bytes(unsafe { bump.alloc(layout(2 * SMALL, 1)) }, 2 * SMALL), [0; 2 * SMALL]);
+    reset(&bump);
+    let first = filled(&bump, 3 * SMALL, 0xff);
+    reset(&bump);
+    // A shorter use after a longer one, and a longer one after that.
+    assert_eq!(filled(&bump, 1, 0xff), first);
+    reset(&bump);
+    for size in [SMALL, 2 * SMALL] {
+        // SAFETY: the layout is not empty.
+        let blocks = unsafe { [bump.alloc(layout(size, 1)), bump.alloc_zeroed(layout(size, 1))] };
+        assert_eq!(blocks.map(|block| bytes(block, size)), [vec![0; size], vec![0; size]]);
+    }
 }
 
 #[test]
@@ -116,11 +101,8 @@ fn the_last_block_grows_in_place_and_another_one_moves() {
         assert!(moved > second);
         assert_eq!(bytes(moved, SMALL), [1; SMALL]);
         assert_eq!(bump.realloc(second, layout(SMALL, 1), 1), second);
-        free(&bump, second, 1);
-        // The block that moved is in use once.
-        free(&bump, moved, 3 * SMALL);
+        assert_eq!(bytes(second, 1), [2]);
     }
-    assert_eq!(filled(&bump, SMALL, 3), first);
 }
 
 #[test]
@@ -137,6 +119,6 @@ fn what_does_not_fit_gets_no_block_and_leaves_everything_as_it_is() {
         assert!(bump.alloc(layout(1, 1)).is_null());
     }
     assert_eq!(bytes(first, SMALL), [1; SMALL]);
-    free(&bump, first, BYTES);
+    reset(&bump);
     assert_eq!(filled(&bump, BYTES, 2), first);
 }
