@@ -198,7 +198,9 @@ impl<'de> Visitor<'de> for OperationVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde_json::{Value, json};
 
     fn fault(operation: &Value) -> Option<OperationFault> {
         let patch = json!([{"op": "remove", "path": "/a"}, operation]);
@@ -296,6 +298,19 @@ mod tests {
             r#"[{"op":"remove","path":["/a"]}]"#,
             r#"[{"op":"test","op":"remove","path":"/a","value":1}]"#,
             r#"[{"op":"remove","path":"/a","path":"/b"}]"#,
+            r#"[{"op":"add","path":"/a","value":1,"value":1}]"#,
+            r#"[{"op":"add","path":"/a","value":}]"#,
+            r#"[{"op":"add","path":"/a","value":tru}]"#,
+            r#"[{"op":"add","path":"/a","value":01}]"#,
+            r#"[{"op":"add","path":"/a","value":"\x"}]"#,
+            "[{\"op\":\"add\",\"path\":\"/a\",\"value\":\"\n\"}]",
+            r#"[{"op":"add","path":"/a","value":{"b":}}]"#,
+            r#"[{"op":"add","path":"/a","value":["b" "c"]}]"#,
+            r#"[{"op":"remove","path":"/a","x":tru}]"#,
+            r#"[{"op":"remove","path":"/a","x":{"y" 1}}]"#,
+            r#"[{"op":"remove","path":"/a",}]"#,
+            r#"[{"op":"remove" "path":"/a"}]"#,
+            r#"[{"op":"remove","path":"/a"},]"#,
         ] {
             assert!(matches!(check_patch(patch), Err(PatchError::List(_))), "{patch}");
         }
@@ -313,6 +328,23 @@ mod tests {
         ] {
             let library = serde_json::from_str::<json_patch::Patch>(patch);
             assert_eq!(check_patch(patch).is_ok(), library.is_ok(), "{patch}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_json(
+            from in any::<Index>(),
+            length in 0..4_usize,
+            fault in prop::sample::select(vec!["", "\"", "\\", "\n", "{", "}", "[", "]", ",", ":", "1", "e", "nul", " "]),
+        ) {
+            let mut patch = r#"[{"op":"add","path":"/a","value":{"b":[1,"c\u00e4",null]}},{"op":"test","path":"/d","value":"ä"},{"op":"remove","path":"/e","x":-1.5e3}]"#.as_bytes().to_vec();
+            let from = from.index(patch.len());
+            let to = patch.len().min(from + length);
+            drop(patch.splice(from..to, fault.bytes()));
+            if let Ok(patch) = str::from_utf8(&patch) && check_patch(patch).is_ok() {
+                prop_assert!(serde_json::from_str::<Vec<Value>>(patch).is_ok(), "{}", patch);
+            }
         }
     }
 }
