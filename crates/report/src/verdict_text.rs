@@ -5,6 +5,7 @@
 
 use ordinance_contract::{Finding, MESSAGE_CHARS, Severity, WARNING_CHARS, WARNINGS, one_line, rule_tag};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Characters that a message needs to say how many denials it leaves out.
 const COUNT_CHARS: usize = 40;
@@ -56,7 +57,7 @@ impl Cause {
     fn of(finding: &Finding) -> Self {
         Self {
             field: finding.field.clone(),
-            message: tagged(&sentence(finding), &finding.rule, MESSAGE_CHARS),
+            message: tagged(&sentence(finding), &rule_tag(&finding.rule), MESSAGE_CHARS),
         }
     }
 }
@@ -98,29 +99,30 @@ fn warnings<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
 }
 
 /// Returns the warning of a finding. A fact and a remedy that do not fit into one become two.
-fn texts(finding: &Finding) -> Vec<String> {
-    let tag = |text: &str| tagged(text, &finding.rule, WARNING_CHARS);
+fn texts(finding: &Finding) -> impl Iterator<Item = String> {
+    let tag = rule_tag(&finding.rule);
+    let tagged = |text: &str| tagged(text, &tag, WARNING_CHARS);
     let sentence = sentence(finding);
-    let fits = sentence.chars().count() + rule_tag(&finding.rule).chars().count() <= WARNING_CHARS;
-    if finding.remedy.is_empty() || fits {
-        vec![tag(&sentence)]
+    let fits = sentence.chars().count() + tag.chars().count() <= WARNING_CHARS;
+    let texts = if finding.remedy.is_empty() || fits {
+        [Some(tagged(&sentence)), None]
     } else {
-        vec![tag(&finding.fact), tag(&finding.remedy)]
-    }
+        [Some(tagged(&finding.fact)), Some(tagged(&finding.remedy))]
+    };
+    texts.into_iter().flatten()
 }
 
 /// Joins fact and remedy to two sentences; the last one has no full stop.
-fn sentence(finding: &Finding) -> String {
+fn sentence(finding: &Finding) -> Cow<'_, str> {
     match &*finding.remedy {
-        "" => finding.fact.clone(),
-        remedy => format!("{}. {remedy}", finding.fact),
+        "" => Cow::Borrowed(&finding.fact),
+        remedy => Cow::Owned([&finding.fact, ". ", remedy].concat()),
     }
 }
 
-/// Returns the text as one line with the rule's id at its end. A long text is cut, the id never is.
-fn tagged(text: &str, rule: &str, chars: usize) -> String {
-    let tag = rule_tag(rule);
-    format!("{}{tag}", one_line(text, chars.saturating_sub(tag.chars().count())))
+/// Returns the text as one line with the tag of its rule at its end. A long text is cut, the tag never is.
+fn tagged(text: &str, tag: &str, chars: usize) -> String {
+    [&one_line(text, chars.saturating_sub(tag.chars().count())), tag].concat()
 }
 
 #[cfg(test)]
