@@ -2,7 +2,7 @@
 //!
 //! A shell without logic.
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
 #[expect(unsafe_code, reason = "an allocator")]
 mod reused;
 
@@ -14,7 +14,7 @@ use ordinance_policy_sdk::{
 /// The policy, which `reused.rs` exports.
 struct StoragePolicy;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 const _: () = ordinance_policy_sdk::assert_exportable::<StoragePolicy>();
 
 /// A review that waits for holdings.

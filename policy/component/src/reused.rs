@@ -1,7 +1,8 @@
-//! Exports the policy so that an instance serves one review after another: before each, all memory is free and zero.
+//! Exports the policy so that an instance serves one review after another: the first argument of the next one frees all blocks and
+//! sets them to zero.
 //!
-//! The SDK's `export!` does not, since a policy may keep something in a global. This one has none; the lints see to that
-//! (`policy/clippy.toml`).
+//! The SDK's `export!` does not, since a policy may keep something in a global. This one has none, which a test of the engine sees to
+//! (`crates/engine/tests/built_in.rs`).
 
 use crate::StoragePolicy;
 use ordinance_policy_sdk::bindings::exports::ordinance::policy::rules;
@@ -13,7 +14,8 @@ use std::cell::Cell;
 static MEMORY: Bump = Bump::new();
 
 thread_local! {
-    /// Whether the last call ended a review: whatever it allocated is used no more once the host has read the answer.
+    /// Whether the last call ended a review. Before the host passes the next argument, it has read the answer and called its
+    /// post-return function, so that nothing uses what was allocated.
     static IS_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -40,10 +42,10 @@ impl rules::Guest for ReusedComponent {
         settings: String,
         holdings: Option<Vec<rules::Holding>>,
     ) -> rules::Outcome {
-        match Component::<StoragePolicy>::review(request, settings, holdings) {
-            needs @ rules::Outcome::Needs(_) => needs,
-            decided @ rules::Outcome::Decided(_) => last(decided),
-        }
+        let outcome = Component::<StoragePolicy>::review(request, settings, holdings);
+        // `resume` needs what this review allocated.
+        IS_OVER.set(matches!(outcome, rules::Outcome::Decided(_)));
+        outcome
     }
 
     fn resume(holdings: Vec<rules::Holding>) -> rules::Verdict {
@@ -61,7 +63,7 @@ fn last<T>(answer: T) -> T {
 ///
 /// # Safety
 ///
-/// Only the host calls it, between two calls, as the canonical ABI says.
+/// Only the host calls it, to pass the arguments of a call, while no call runs.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cabi_export_realloc(
     old: *mut u8,

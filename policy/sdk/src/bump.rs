@@ -16,8 +16,12 @@ pub struct Bump<M = LinearMemory> {
     next: Cell<usize>,
 }
 
-/// Memory that is zero at first.
-pub trait Memory {
+/// Memory that an allocator hands out.
+///
+/// # Safety
+///
+/// From the start up to an end that was reserved, it is zero at first and used by nothing else.
+pub unsafe trait Memory {
     /// Returns its first address.
     fn start(&self) -> usize;
 
@@ -120,7 +124,8 @@ unsafe impl<M: Memory> GlobalAlloc for Bump<M> {
 }
 
 #[cfg(target_family = "wasm")]
-impl Memory for LinearMemory {
+// SAFETY: the linker leaves the memory after the heap's base alone, and WebAssembly adds pages of zeros.
+unsafe impl Memory for LinearMemory {
     fn start(&self) -> usize {
         unsafe extern "C" {
             /// The end of the linker's data and of the stack.

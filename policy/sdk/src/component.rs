@@ -1,6 +1,6 @@
 //! The exported interface: moves values between the generated types and the contract's.
 //!
-//! Nothing that a review allocated is in use after it, so that an instance can serve another one.
+//! The SDK keeps nothing that a review allocated, so that an instance can serve another one.
 
 use crate::bindings::exports::ordinance::policy::rules;
 use crate::crossing;

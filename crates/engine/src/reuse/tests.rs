@@ -2,9 +2,10 @@
 
 use super::{REUSED_MEMORY, REVIEWS_OF_AN_INSTANCE, ReusedGuest};
 use crate::{Engine, EngineLimits, Policy, PoolLimits, StartedReview, UNCHECKED_BYTES, WasiImports};
-use ordinance_contract::{Operation, Phase, Request, Scope, Verdict};
+use ordinance_contract::{Phase, Request, Verdict};
+use ordinance_testkit::corpus::samples;
 use ordinance_testkit::guest::component;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// Bytes of a page of linear memory.
@@ -33,28 +34,15 @@ fn limits(instances: u32) -> EngineLimits {
     EngineLimits { pool: PoolLimits { instances, ..limits.pool }, ..limits }
 }
 
-/// Returns the creation of a StatefulSet whose replicas share a claim.
+/// The creation of a StatefulSet that gets a patch.
+static CREATION: LazyLock<Request<'static>> = LazyLock::new(|| {
+    let samples = samples().expect("cases and reviews can be read").into_iter();
+    let mut named = samples.filter(|sample| sample.name.contains("019-mutate-create-statefulsets-shop"));
+    named.next().expect("the recorded review").request
+});
+
 fn creation() -> Request<'static> {
-    let object = r#"{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"web"},"spec":{"replicas":2,"template":{"spec":{
-        "containers":[{"name":"web","volumeMounts":[{"name":"data","mountPath":"/data"}]}],
-        "volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}}]}}}}"#;
-    Request {
-        operation: Operation::Create,
-        phase: Phase::Mutate,
-        scope: Scope {
-            group: "apps".into(),
-            version: "v1".into(),
-            resource: "statefulsets".into(),
-            namespace: "default".into(),
-            name: "web".into(),
-            ..Scope::default()
-        },
-        kind: "StatefulSet".into(),
-        dry_run: false,
-        user_info: "".into(),
-        object: Some(object.into()),
-        old_object: None,
-    }
+    CREATION.clone()
 }
 
 fn reused(policy: &Policy) -> &ReusedGuest {

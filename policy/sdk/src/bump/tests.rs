@@ -10,7 +10,8 @@ const BYTES: usize = 1024;
 /// Zero bytes that cannot grow.
 struct BufferMemory(*mut [u8; BYTES]);
 
-impl Memory for BufferMemory {
+// SAFETY: the buffer is zero, and nothing else uses it.
+unsafe impl Memory for BufferMemory {
     fn start(&self) -> usize {
         self.0.expose_provenance()
     }
