@@ -67,7 +67,7 @@ pub fn acts(c: char) -> bool {
 
 /// Returns the end of every text of a finding: the rule's id in brackets, after a space.
 pub fn rule_tag(rule: &str) -> String {
-    [" [", "]"].join(rule)
+    [" [", rule, "]"].concat()
 }
 
 /// Returns an error message of a serde parser without its position (` at line 1 column 7`), which is of no use where

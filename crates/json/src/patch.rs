@@ -338,7 +338,12 @@ mod tests {
             length in 0..4_usize,
             fault in prop::sample::select(vec!["", "\"", "\\", "\n", "{", "}", "[", "]", ",", ":", "1", "e", "nul", " "]),
         ) {
-            let mut patch = r#"[{"op":"add","path":"/a","value":{"b":[1,"c\u00e4",null]}},{"op":"test","path":"/d","value":"ä"},{"op":"remove","path":"/e","x":-1.5e3}]"#.as_bytes().to_vec();
+            let operations = [
+                r#"{"op":"add","path":"/a","value":{"b":[1,"c\u00e4",null]}}"#,
+                r#"{"op":"test","path":"/d","value":"ä"}"#,
+                r#"{"op":"remove","path":"/e","x":-1.5e3}"#,
+            ];
+            let mut patch = format!("[{}]", operations.join(",")).into_bytes();
             let from = from.index(patch.len());
             let to = patch.len().min(from + length);
             drop(patch.splice(from..to, fault.bytes()));

@@ -30,9 +30,9 @@ const DEADLINE: Duration = Duration::from_secs(100);
 pub enum StepKind {
     /// The body becomes a review.
     Envelope,
-    /// An instance is made and dropped: what a review adds that gets a fresh one.
+    /// An instance is made and dropped: the extra cost of a review on a fresh one.
     Instance,
-    /// An instance that served before reviews, without other objects.
+    /// The policy reviews on an instance that served before, without other objects.
     Guest,
     /// The policy decides, with the index.
     Judgement,
