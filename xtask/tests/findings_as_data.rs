@@ -1,5 +1,8 @@
 //! No code outside the policy reads the text of a finding to find out what it means: findings have fields for that.
 
+mod sources;
+
+use sources::{root, sources};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,20 +53,6 @@ fn the_search_finds_what_it_is_for() {
     for line in ["if warnings.contains(&text)", "let message = error.to_string();", "text.split('\\n')"] {
         assert!(!is_search(line), "{line}");
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The Rust files below a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(folder).expect("the folder can be read").map(|entry| entry.expect("an entry").path());
-    entries
-        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect()
 }
 
 /// The lines of a file, up to its tests, that search the text of a finding.

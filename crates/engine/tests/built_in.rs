@@ -6,8 +6,6 @@ use ordinance_engine::{
     builtin, config,
 };
 use ordinance_testkit::corpus::{Sample, samples};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Linker, Val};
@@ -186,36 +184,6 @@ fn a_policy_with_other_settings_is_the_same_policy() {
     assert_eq!(warning.settings(), r#"{"mode":"Warn"}"#);
     assert_eq!(warning.description(), policy.description());
     assert!(policy.with_settings(r#"{"mode":"Never"}"#).is_err());
-}
-
-/// The host lets an instance serve one review after another, and its allocator frees everything between them.
-#[test]
-fn keeps_nothing_in_globals() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folders =
-        ["policy/src", "crates/storage/src", "crates/json/src", "wit/src"].map(|folder| root.join(folder));
-    let mut sources = 0;
-    for file in folders.iter().flat_map(|folder| rust_files(folder)) {
-        let text = fs::read_to_string(&file).expect("a source");
-        let is_global = |line: &&str| {
-            let words: Vec<&str> = line.split_whitespace().take(2).collect();
-            matches!(*words, ["static", ..])
-                || matches!(*words, [visibility, "static"] if visibility.starts_with("pub"))
-                || line.contains("thread_local!")
-        };
-        assert_eq!(text.lines().find(is_global), None, "{}", file.display());
-        sources += 1;
-    }
-    assert!(sources > 50, "{sources}");
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path());
-    entries
-        .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect()
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Exports the policy so that an instance serves one review after another: the first argument of the next one frees all blocks and
 //! sets them to zero.
 //!
-//! The SDK's `export!` does not, since a policy may keep something in a global. This one has none, which a test of the engine sees to
-//! (`crates/engine/tests/built_in.rs`).
+//! The SDK's `export!` does not, since a policy may keep something in a global. This one has none, which a test sees to
+//! (`xtask/tests/no_globals.rs`).
 
 use crate::StoragePolicy;
 use ordinance_policy_sdk::bindings::exports::ordinance::policy::rules;
