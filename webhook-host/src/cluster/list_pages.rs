@@ -97,8 +97,8 @@ impl ListPages {
     }
 }
 
-/// Returns the token of the page after a page; empty after the last one. Does not parse the objects, since this thread serves no
-/// request meanwhile: whoever reads them validates them.
+/// Returns the token of the page after a page; empty after the last one. Passes over the objects: parsing them here would delay the
+/// requests of this thread, and the callers parse them anyway.
 fn next_token(page: &str) -> Result<String, serde_json::Error> {
     // An object that nests too deeply for the first reader is no error of the page.
     let page: Page = ordinance_json::read(page).or_else(|_| serde_json::from_str(page))?;
