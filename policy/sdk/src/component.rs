@@ -1,6 +1,6 @@
 //! The exported interface: moves values between the generated types and the contract's.
 //!
-//! Values that live until `resume` are leaked, since an instance serves one review.
+//! Values that live until `resume` are leaked: an instance serves one review, or its memory is freed at once after each.
 
 use crate::bindings::exports::ordinance::policy::rules;
 use crate::crossing;
